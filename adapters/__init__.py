@@ -1,0 +1,1 @@
+"""Channel adapters: one file for each kind of sales channel."""

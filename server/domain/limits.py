@@ -1,0 +1,32 @@
+"""The limits of one request, each with its unit. What the store can grow to is not limited here."""
+
+from typing import Final
+
+SKU_BYTES_MAX: Final = 128
+LOCATION_BYTES_MAX: Final = 64
+NAME_BYTES_MAX: Final = 64
+"""Channels, partitions, names of keys: short words chosen by the operator."""
+RESERVATION_ID_BYTES_MAX: Final = 64
+IDEMPOTENCY_KEY_BYTES_MAX: Final = 128
+REFERENCE_BYTES_MAX: Final = 256
+"""order_ref, customer_ref, tracking, carrier, invoice_ref, reason."""
+
+QUANTITY_MAX: Final = 1_000_000_000
+"""Sums of it over any real catalogue stay below 2**53, the largest exact integer of Lua."""
+LINES_MAX: Final = 100
+FLAGS_MAX: Final = 16
+RESERVATIONS_PER_BATCH_MAX: Final = 500
+MOVEMENTS_PER_CALL_MAX: Final = 1_000
+SKUS_PER_QUERY_MAX: Final = 1_000
+PAGE_RESERVATIONS_MAX: Final = 200
+
+TTL_S_MAX: Final = 86_400
+TTL_S_DEFAULT: Final = 900
+LIFE_S_MAX: Final = 7 * 86_400
+"""However often a hold is extended, it ends at the latest so long after it was made."""
+
+BODY_BYTES_MAX: Final = 64 * 1024
+BULK_BODY_BYTES_MAX: Final = 1024 * 1024
+
+DEFAULT_LOCATION: Final = "main"
+DEFAULT_PARTITION: Final = "default"

@@ -1,0 +1,172 @@
+"""What can be asked of the ledger: one immutable type for each operation.
+
+They travel to the Lua scripts as MessagePack arrays: the tag first, then the fields in the order
+written here. A field's place is therefore part of the contract with ``lua/operations/*.lua``; add new ones at the end.
+
+Every operation carries ``actor`` (who asked: an API key's id, ``local`` or ``system``) for the journal, and what makes
+a retry safe: ``fingerprint`` is a digest of the request, so that a key that comes back with another body
+is refused. An empty fingerprint means that the caller asked for no protection against retries.
+"""
+
+from enum import StrEnum
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+_FINGERPRINT_BYTES: Final = 8
+"""Only two different bodies under one key can collide, so 64 bits are plenty, and each live record holds one."""
+
+
+class Bucket(StrEnum):
+    """One counter of a (SKU, location)."""
+
+    ON_HAND = "on_hand"
+    HELD = "held"
+    COMMITTED = "committed"
+    DAMAGED = "damaged"
+    QUALITY_CONTROL = "quality_control"
+    SAFETY = "safety"
+
+
+class Line(msgspec.Struct, array_like=True, frozen=True):
+    """Units of one SKU at one location that a caller wants."""
+
+    sku: str
+    location: str
+    quantity: int
+
+
+class LineQuantity(msgspec.Struct, array_like=True, frozen=True):
+    """A part of an existing reservation: ``line`` counts from 1, in the order of the reservation."""
+
+    line: int
+    quantity: int
+
+
+class Operation(msgspec.Struct, array_like=True, frozen=True):
+    """What all operations have in common."""
+
+    fingerprint: str
+    actor: str
+
+
+class Reserve(Operation, tag="reserve", frozen=True):
+    """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``)."""
+
+    reservation_id: str
+    channel: str
+    lines: list[Line]
+    ttl_ms: int
+    partial: bool = False
+    order_ref: str = ""
+    customer_ref: str = ""
+    flags: list[str] = []
+
+
+class Order(Operation, tag="order", frozen=True):
+    """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing."""
+
+    reservation_id: str
+    channel: str
+    lines: list[Line]
+    accept_shortage: bool = False
+    partial: bool = False
+    order_ref: str = ""
+    customer_ref: str = ""
+    flags: list[str] = []
+
+
+class Extend(Operation, tag="extend", frozen=True):
+    """Move the deadline of a hold to now + ``ttl_ms``, never back and never past its longest life."""
+
+    reservation_id: str
+    key: str
+    ttl_ms: int
+
+
+class Commit(Operation, tag="commit", frozen=True):
+    """Turn held units into ordered ones. No lines: all of them."""
+
+    reservation_id: str
+    key: str
+    lines: list[LineQuantity]
+    keep_remainder: bool = False
+    order_ref: str = ""
+
+
+class Release(Operation, tag="release", frozen=True):
+    """Give held units back. No lines: all of them."""
+
+    reservation_id: str
+    key: str
+    lines: list[LineQuantity]
+
+
+class Cancel(Operation, tag="cancel", frozen=True):
+    """Give ordered units back that have not been shipped. No lines: all of them."""
+
+    reservation_id: str
+    key: str
+    lines: list[LineQuantity]
+    reason: str = ""
+
+
+class Fulfil(Operation, tag="fulfil", frozen=True):
+    """Ship ordered units: they leave ``on_hand``. No lines: all that is ordered."""
+
+    reservation_id: str
+    key: str
+    lines: list[LineQuantity]
+    tracking: str = ""
+    carrier: str = ""
+    invoice_ref: str = ""
+
+
+class Receive(Operation, tag="receive", frozen=True):
+    """Units arrived: ``on_hand`` grows. Makes the SKU known at the location."""
+
+    key: str
+    sku: str
+    location: str
+    quantity: int
+    reason: str = ""
+
+
+class Adjust(Operation, tag="adjust", frozen=True):
+    """Change one bucket by a signed ``delta``, with a reason. No bucket may go below zero by it."""
+
+    key: str
+    sku: str
+    location: str
+    bucket: Bucket
+    delta: int
+    reason: str = ""
+
+
+class Count(Operation, tag="count", frozen=True):
+    """Somebody counted: set ``on_hand`` absolutely.
+
+    ``baseline_seq`` is the seq that the counter saw when the count began: what was shipped or received since then
+    is added to the figure. -1: no baseline, the figure holds as of now.
+    ``safety`` -1: leave the safety stock as it is. ``on_hand`` -1: set only the safety stock.
+    """
+
+    key: str
+    sku: str
+    location: str
+    on_hand: int
+    baseline_seq: int = -1
+    safety: int = -1
+    reason: str = ""
+
+
+ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil
+StockOperation = Receive | Adjust | Count
+
+_encoder = msgspec.msgpack.Encoder()
+
+
+def fingerprint(operation: Operation) -> str:
+    """Digest of an operation, 16 hexadecimal characters; equal for equal requests, however they were spelled."""
+    return blake2b(_encoder.encode(operation), digest_size=_FINGERPRINT_BYTES).hexdigest()

@@ -1,0 +1,162 @@
+"""What the ledger answers: values, not exceptions.
+
+The Lua scripts build these as MessagePack arrays, the tag first; the order of the fields is the contract.
+:data:`OUTCOMES` is the one table from an outcome's name to its HTTP status and meaning.
+"""
+
+from typing import Final
+
+import msgspec
+
+
+class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
+    """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
+
+    At any time ``quantity = held + committed + fulfilled + released + expired``.
+    ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
+    ``first_available`` and ``first_seq`` are what the (SKU, location) was left with by the reserve or order itself,
+    kept so that a replay can answer as the first time.
+    """
+
+    sku: str
+    location: str
+    quantity: int
+    requested: int
+    held: int
+    committed: int
+    fulfilled: int
+    released: int
+    expired: int
+    returned: int
+    first_available: int
+    first_seq: int
+
+
+class Reservation(msgspec.Struct, array_like=True, frozen=True):
+    """One promise, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
+
+    ``state``: held, committed, fulfilled, released, expired, cancelled. ``deadline_ms`` is 0 where nothing is held.
+    ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
+    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason.
+    """
+
+    state: str
+    created_ms: int
+    deadline_ms: int
+    ttl_ms: int
+    seq: int
+    channel: str
+    actor: str
+    fingerprint: str
+    order_ref: str
+    customer_ref: str
+    flags: list[str]
+    lines: list[ReservationLine]
+    notes: list[tuple[str, str]] = []
+
+
+class Availability(msgspec.Struct, array_like=True, frozen=True):
+    """What may still be promised of a SKU at a location, and the seq that says how new that is."""
+
+    sku: str
+    location: str
+    available: int
+    seq: int
+
+
+class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):
+    """An operation on a reservation took effect, now or (``replayed``) when the same request came first."""
+
+    replayed: bool
+    reservation: Reservation
+    availability: list[Availability]
+
+
+class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
+    """Why one line was refused: how much was asked for, and how much there was (available or left over)."""
+
+    line: int
+    sku: str
+    location: str
+    requested: int
+    available: int
+
+
+class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
+    """Nothing changed. ``outcome`` is a name in :data:`OUTCOMES`; ``state`` the reservation's, where there is one."""
+
+    outcome: str
+    state: str
+    lines: list[LineRefusal]
+
+
+class StockLevel(msgspec.Struct, array_like=True, frozen=True):
+    """Every bucket of one (SKU, location), in units."""
+
+    sku: str
+    location: str
+    on_hand: int
+    held: int
+    committed: int
+    damaged: int
+    quality_control: int
+    safety: int
+    seq: int
+
+    @property
+    def available(self) -> int:
+        """What may still be promised; negative is a shortage."""
+        return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
+
+
+class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_changed"):
+    """A movement took effect, now or (``replayed``) when the same request came first."""
+
+    replayed: bool
+    level: StockLevel
+
+
+class Again(msgspec.Struct, array_like=True, frozen=True, tag="again"):
+    """Short of units, while more lapsed holds wait to be ended than one script may end: ask again. Nothing changed."""
+
+
+ReservationAnswer = Changed | Refused
+StockAnswer = StockChanged | Refused
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How an outcome is told over HTTP. ``retryable``: the same request may succeed later."""
+
+    status: int
+    title: str
+    retryable: bool = False
+
+
+OUTCOMES: Final[dict[str, Outcome]] = {
+    # Precedence: an earlier row is reported before a later one where both apply.
+    "unauthorized": Outcome(401, "No valid API key"),
+    "forbidden": Outcome(403, "The API key lacks the scope"),
+    "not_found": Outcome(404, "No such resource"),
+    "method_not_allowed": Outcome(405, "The resource does not take this method"),
+    "not_acceptable": Outcome(406, "None of the accepted media types is offered"),
+    "unsupported_media_type": Outcome(415, "The body's media type is not understood"),
+    "too_large": Outcome(413, "The body is too large"),
+    "request_timeout": Outcome(408, "The body did not arrive in time", retryable=True),
+    "invalid": Outcome(400, "The request breaks a rule"),
+    "id_reused": Outcome(422, "The key was used before with another body"),
+    "unknown_reservation": Outcome(404, "No such reservation"),
+    "unknown_sku": Outcome(422, "No such SKU at that location"),
+    "already_committed": Outcome(409, "The units are already committed"),
+    "already_released": Outcome(409, "The units were already given back"),
+    "expired": Outcome(409, "The hold ended at its deadline"),
+    "not_held": Outcome(409, "Nothing is held"),
+    "not_committed": Outcome(409, "Nothing is committed"),
+    "exceeds_remaining": Outcome(422, "More than what is left"),
+    "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
+    "out_of_stock": Outcome(409, "Not enough units", retryable=True),
+    "overloaded": Outcome(503, "Too much to do: nothing happened", retryable=True),
+    "store_unavailable": Outcome(503, "The store cannot take it now: nothing happened", retryable=True),
+    "outcome_unknown": Outcome(503, "It may or may not have happened: ask again with the same key", retryable=True),
+    "internal_error": Outcome(500, "A fault of the server"),
+}
+"""Refusals and errors. Successes carry the reservation's state instead: held, committed, fulfilled, released …"""
