@@ -160,3 +160,32 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "internal_error": Outcome(500, "A fault of the server"),
 }
 """Refusals and errors. Successes carry the reservation's state instead: held, committed, fulfilled, released …"""
+
+
+class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
+    """What may still be promised of a SKU at one location."""
+
+    location: str
+    available: int
+    seq: int
+
+
+class SkuAvailability(msgspec.Struct, array_like=True, frozen=True):
+    """What may still be promised of a SKU, by location, as of a moment on the store's clock. No location: unknown SKU."""
+
+    as_of_ms: int
+    locations: list[LocationAvailability]
+
+
+class SkuStock(msgspec.Struct, array_like=True, frozen=True):
+    """Every bucket of a SKU at every location where it is known."""
+
+    as_of_ms: int
+    levels: list[StockLevel]
+
+
+class FoundReservation(msgspec.Struct, array_like=True, frozen=True):
+    """A reservation as it stands at a moment on the store's clock, or None."""
+
+    as_of_ms: int
+    reservation: Reservation | None = None

@@ -1,0 +1,47 @@
+-- The names of a partition's keys, the clock, and the limits.
+--
+-- KEYS, all in one hash slot:
+--   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq]
+--   [2] skus          hash    sku -> [location, …]: where it lies
+--   [3] reservations  hash    id -> record: those that hold or have committed units
+--   [4] ended         hash    id -> record: the others, until they are forgotten
+--   [5] deadlines     zset    id, by deadline_ms: all that hold units
+--   [6] idempotency   hash    key -> [fingerprint, reservation id or "", answer]
+--   [7] forget        zset    "r" id | "k" key, by when it may be forgotten (ms)
+--   [8] journal       stream  field e: MessagePack list of the changes that one script made
+--   [9] meta          hash    seq: the last one given; shortage: units promised beyond what there is
+--  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
+--
+-- ARGV[1]: MessagePack [reap_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]
+--
+-- Every value is MessagePack. Nothing here is written before lib/write.lua: an error earlier leaves no trace.
+
+local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+
+local pack, unpack_msg = cmsgpack.pack, cmsgpack.unpack
+local call = redis.call
+
+local limits = unpack_msg(ARGV[1])
+local REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
+local IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
+
+-- The one clock, read once: some stores let it run on inside a script.
+local time = call('TIME')
+local NOW_MS = time[1] * 1000 + math.floor(time[2] / 1000)
+
+-- Lua's unpack() can push some 8,000 values; variadic commands are cut below that.
+local CHUNK = 2000
+
+-- HMGET of any number of fields: the values, in order, false where there is none.
+local function hash_get_many(key, fields)
+  local n = #fields
+  if n == 0 then return {} end
+  if n <= CHUNK then return call('HMGET', key, unpack(fields)) end
+  local values = {}
+  for first = 1, n, CHUNK do
+    local part = call('HMGET', key, unpack(fields, first, math.min(first + CHUNK - 1, n)))
+    for i = 1, #part do values[first + i - 1] = part[i] end
+  end
+  return values
+end

@@ -1,0 +1,20 @@
+-- The check before a promise: are the units there?
+
+-- How many units each line can have. Returns {units, …} and the lines that run short, or nil where none does.
+local function grant(lines, entries)
+  local granted, short = {}, nil
+  for i, line in ipairs(lines) do
+    local entry, units = entries[i], line[3]
+    local left = available(entry) - entry.claimed
+    if left < units then
+      left = math.max(left, 0)
+      short = short or {}
+      short[#short + 1] = {i, line[1], line[2], units, left}
+      units = left
+    end
+    entry.claimed = entry.claimed + units
+    granted[i] = units
+  end
+  for _, entry in ipairs(entries) do entry.claimed = 0 end
+  return granted, short
+end

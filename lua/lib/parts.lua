@@ -1,0 +1,48 @@
+-- Operations on a part of a reservation: which units of which lines are meant.
+
+-- wanted: [[line, quantity], …] or empty for all that counter holds. counter: LINE_HELD, LINE_COMMITTED, …
+-- Returns {line number -> units}, or nil and the lines that ask for more than is left or do not exist.
+local function select_parts(record, wanted, counter)
+  local parts = {}
+  if #wanted == 0 then
+    for number, line in ipairs(record[LINES]) do parts[number] = line[counter] end
+    return parts
+  end
+  local excess = {}
+  for _, want in ipairs(wanted) do parts[want[1]] = (parts[want[1]] or 0) + want[2] end
+  for number, units in pairs(parts) do
+    local line = record[LINES][number]
+    if not line then
+      excess[#excess + 1] = {number, '', '', units, 0}
+    elseif units > line[counter] then
+      excess[#excess + 1] = {number, line[LINE_SKU], line[LINE_LOCATION], units, line[counter]}
+    end
+  end
+  if #excess > 0 then
+    table.sort(excess, function(a, b) return a[1] < b[1] end)
+    return nil, excess
+  end
+  return parts
+end
+
+-- Adds a note to a record, if there is something to note.
+local function note(record, name, value)
+  if value ~= '' then table.insert(record[NOTES], {name, value}) end
+end
+
+local function notes_of(pairs_)
+  local notes = {}
+  for _, pair in ipairs(pairs_) do
+    if pair[2] ~= '' then notes[#notes + 1] = pair end
+  end
+  return notes
+end
+
+-- Why a reservation that holds nothing cannot be extended, released or committed.
+local function nothing_held(record)
+  local state = record[STATE]
+  if total(record, LINE_EXPIRED) > 0 and state ~= 'cancelled' then return refused('expired', state) end
+  if state == 'committed' or state == 'fulfilled' then return refused('already_committed', state) end
+  if state == 'released' then return refused('already_released', state) end
+  return refused('not_held', state)
+end

@@ -1,0 +1,77 @@
+-- Writes all that changed, at the end and in one go. Nothing before this point has written anything.
+
+local function flush(command, key, args)
+  local n = #args
+  for first = 1, n, CHUNK do
+    call(command, key, unpack(args, first, math.min(first + CHUNK - 1, n)))
+  end
+end
+
+local function push(args, a, b)
+  args[#args + 1] = a
+  args[#args + 1] = b
+end
+
+local function write_stock()
+  local records, new_skus = {}, {}
+  for _, entry in ipairs(changed_stock) do
+    push(records, entry.field, pack(entry.record))
+    shortage_delta = shortage_delta + math.max(0, -available(entry)) - entry.shortage
+    if entry.is_new then new_skus[#new_skus + 1] = entry end
+    if entry.on_hand_changes then write_on_hand_log(entry) end
+  end
+  flush('HSET', STOCK, records)
+  for _, entry in ipairs(new_skus) do
+    local packed = call('HGET', SKUS, entry.sku)
+    local locations = packed and unpack_msg(packed) or {}
+    locations[#locations + 1] = entry.location
+    call('HSET', SKUS, entry.sku, pack(locations))
+  end
+end
+
+local function write_reservations()
+  local live, ended, revived, gone, deadlines, done, forget = {}, {}, {}, {}, {}, {}, {}
+  for _, entry in ipairs(changed_reservations) do
+    local id, record = entry.id, entry.record
+    local state = record[STATE]
+    if state == 'held' or state == 'committed' then
+      push(live, id, pack(record))
+      if entry.was_ended then revived[#revived + 1] = id end
+    else
+      push(ended, id, pack(record))
+      push(forget, NOW_MS + (state == 'fulfilled' and FULFILLED_MS or ENDED_MS), 'r' .. id)
+      if entry.was_live then gone[#gone + 1] = id end
+    end
+    if record[DEADLINE_MS] > 0 then push(deadlines, record[DEADLINE_MS], id)
+    elseif entry.had_deadline then done[#done + 1] = id end
+  end
+  flush('ZADD', DEADLINES, deadlines)
+  flush('ZREM', DEADLINES, done)
+  flush('HSET', RESERVATIONS, live)
+  flush('HSET', ENDED, ended)
+  flush('HDEL', RESERVATIONS, gone)
+  flush('ZADD', FORGET, forget)
+  for i = 1, #revived do
+    call('HDEL', ENDED, revived[i])
+    call('ZREM', FORGET, 'r' .. revived[i])
+  end
+end
+
+local function write_keys()
+  local kept, forget = {}, {}
+  for _, key in ipairs(new_keys) do
+    push(kept, key, pack(remembered[key]))
+    push(forget, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
+  end
+  flush('HSET', IDEMPOTENCY, kept)
+  flush('ZADD', FORGET, forget)
+end
+
+local function write()
+  if #changes > 0 then call('XADD', JOURNAL, '*', 'e', pack(changes)) end
+  write_stock()
+  write_reservations()
+  write_keys()
+  if #changed_stock > 0 then call('HSET', META, 'seq', last_seq) end
+  if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
+end

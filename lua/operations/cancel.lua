@@ -1,0 +1,31 @@
+-- cancel: give ordered units back that have not been shipped.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
+--          7 reason]
+-- Effect  committed -
+-- Answers changed · unknown_reservation · not_committed · exceeds_remaining
+
+local function cancel(op)
+  local entry = reservations[op[4]]
+  local record = entry.record
+  if not record then return refused('unknown_reservation') end
+  lapse(entry)
+  if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
+  local parts, excess = select_parts(record, op[6], LINE_COMMITTED)
+  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
+  local journal_lines, entries = {}, {}
+  for number, line in ipairs(record[LINES]) do
+    local units = parts[number] or 0
+    if units > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      entries[#entries + 1] = stock_of_line
+      move(stock_of_line, journal_lines, number, 0, -units, 0)
+      line[LINE_COMMITTED] = line[LINE_COMMITTED] - units
+      line[LINE_RELEASED] = line[LINE_RELEASED] + units
+    end
+  end
+  note(record, 'cancel_reason', op[7])
+  settle_state(entry, 'cancelled')
+  journal('cancel', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', op[7]}}))
+  return changed(record, entries)
+end

@@ -1,0 +1,77 @@
+-- commit: turn held units into ordered ones.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
+--          7 keep_remainder, 8 order_ref]
+-- Effect  held - and committed +; what is not named is released, or kept until its deadline (keep_remainder).
+--         After the deadline the units are taken anew if they are there.
+-- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · again
+--         · already_committed · already_released · not_held
+
+-- Takes units anew that were lost at the deadline.
+local function commit_late(op, entry, parts)
+  local record = entry.record
+  local lines, entries, numbers = {}, {}, {}
+  for number, line in ipairs(record[LINES]) do
+    local units = parts[number] or 0
+    if units > 0 then
+      numbers[#numbers + 1] = number
+      lines[#lines + 1] = {line[LINE_SKU], line[LINE_LOCATION], units}
+      entries[#entries + 1] = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+    end
+  end
+  local _, short = grant(lines, entries)
+  if short then
+    reap()
+    _, short = grant(lines, entries)
+  end
+  if short then
+    if more_due then return nil, {'again'} end
+    for _, refusal in ipairs(short) do refusal[1] = numbers[refusal[1]] end
+    return nil, refused('expired', record[STATE], short)
+  end
+  local journal_lines = {}
+  for i, number in ipairs(numbers) do
+    local line, units = record[LINES][number], lines[i][3]
+    move(entries[i], journal_lines, number, 0, units, 0)
+    line[LINE_EXPIRED] = line[LINE_EXPIRED] - units
+    line[LINE_COMMITTED] = line[LINE_COMMITTED] + units
+  end
+  return journal_lines, nil, entries
+end
+
+local function commit_held(op, entry, parts)
+  local record, journal_lines, entries = entry.record, {}, {}
+  for number, line in ipairs(record[LINES]) do
+    local units, held = parts[number] or 0, line[LINE_HELD]
+    local released = op[7] and 0 or held - units
+    if units + released > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      entries[#entries + 1] = stock_of_line
+      move(stock_of_line, journal_lines, number, -(units + released), units, 0)
+      line[LINE_HELD] = held - units - released
+      line[LINE_COMMITTED] = line[LINE_COMMITTED] + units
+      line[LINE_RELEASED] = line[LINE_RELEASED] + released
+    end
+  end
+  return journal_lines, nil, entries
+end
+
+local function commit(op)
+  local entry = reservations[op[4]]
+  local record = entry.record
+  if not record then return refused('unknown_reservation') end
+  lapse(entry)
+  local counter, commit_parts = LINE_HELD, commit_held
+  if total(record, LINE_HELD) == 0 then
+    if total(record, LINE_EXPIRED) == 0 then return nothing_held(record) end
+    counter, commit_parts = LINE_EXPIRED, commit_late
+  end
+  local parts, excess = select_parts(record, op[6], counter)
+  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
+  local journal_lines, refusal, entries = commit_parts(op, entry, parts)
+  if refusal then return refusal end
+  note(record, 'order_ref', op[8])
+  settle_state(entry, 'expired')
+  journal('commit', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'order_ref', op[8]}}))
+  return changed(record, entries)
+end

@@ -1,0 +1,32 @@
+-- count: somebody counted, so on_hand is set absolutely.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 on_hand (-1: as it is),
+--          8 baseline_seq (-1: none), 9 safety (-1: as it is), 10 reason]
+-- Effect  on_hand = counted + what was received, adjusted and shipped since the baseline, never below zero;
+--         safety = safety. The SKU becomes known at the location. Counting what is already so changes nothing.
+-- Answers stock_changed · invalid (a baseline that was never given out) · baseline_expired
+
+local function count(op)
+  local entry, on_hand, baseline_seq, safety = stock_entry(op[5], op[6]), op[7], op[8], op[9]
+  if baseline_seq >= 0 and on_hand >= 0 then
+    if not last_seq then last_seq = tonumber(call('HGET', META, 'seq') or 0) end
+    if baseline_seq > last_seq then return refused('invalid') end
+    if entry.record then
+      local then_on_hand = on_hand_at(entry, baseline_seq)
+      if not then_on_hand then return refused('baseline_expired') end
+      on_hand = math.max(0, on_hand + entry.record[ON_HAND] - then_on_hand)
+    end
+  end
+  local is_new = not entry.record
+  if is_new then create_stock(entry) end
+  local record = entry.record
+  local deltas = {0, 0, 0, 0, 0, 0}
+  if on_hand >= 0 then deltas[ON_HAND] = on_hand - record[ON_HAND] end
+  if safety >= 0 then deltas[SAFETY] = safety - record[SAFETY] end
+  if is_new or deltas[ON_HAND] ~= 0 or deltas[SAFETY] ~= 0 then
+    local journal_lines = {}
+    change_buckets(entry, journal_lines, deltas)
+    journal('count', op[3], '', '', '', journal_lines, op[10] ~= '' and {{'reason', op[10]}} or {})
+  end
+  return stock_changed(entry)
+end

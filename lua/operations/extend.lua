@@ -1,0 +1,18 @@
+-- extend: move the deadline of a hold, never back and never past its longest life.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 ttl_ms]
+-- Effect  deadline = max(deadline, min(now + ttl, created + longest life))
+-- Answers changed · unknown_reservation · expired · already_committed · already_released · not_held
+
+local function extend(op)
+  local entry = reservations[op[4]]
+  local record = entry.record
+  if not record then return refused('unknown_reservation') end
+  lapse(entry)
+  if record[DEADLINE_MS] == 0 then return nothing_held(record) end
+  local deadline_ms = math.min(NOW_MS + op[6], record[CREATED_MS] + LIFE_MAX_MS)
+  record[DEADLINE_MS] = math.max(record[DEADLINE_MS], deadline_ms)
+  mark_reservation(entry)
+  journal('extend', op[3], record[CHANNEL], entry.id, record[STATE], {}, {{'deadline_ms', tostring(record[DEADLINE_MS])}})
+  return changed(record, {})
+end

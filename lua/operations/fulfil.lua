@@ -1,0 +1,32 @@
+-- fulfil: ordered units are shipped and leave the building.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
+--          7 tracking, 8 carrier, 9 invoice_ref]
+-- Effect  committed - and on_hand -, so what is available stays the same
+-- Answers changed · unknown_reservation · not_committed · exceeds_remaining
+
+local function fulfil(op)
+  local entry = reservations[op[4]]
+  local record = entry.record
+  if not record then return refused('unknown_reservation') end
+  lapse(entry)
+  if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
+  local parts, excess = select_parts(record, op[6], LINE_COMMITTED)
+  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
+  local journal_lines, entries = {}, {}
+  for number, line in ipairs(record[LINES]) do
+    local units = parts[number] or 0
+    if units > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      entries[#entries + 1] = stock_of_line
+      move(stock_of_line, journal_lines, number, 0, -units, -units)
+      line[LINE_COMMITTED] = line[LINE_COMMITTED] - units
+      line[LINE_FULFILLED] = line[LINE_FULFILLED] + units
+    end
+  end
+  local notes = notes_of({{'tracking', op[7]}, {'carrier', op[8]}, {'invoice_ref', op[9]}})
+  for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
+  settle_state(entry, 'fulfilled')
+  journal('fulfil', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
+  return changed(record, entries)
+end

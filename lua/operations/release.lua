@@ -1,0 +1,30 @@
+-- release: give held units back before the deadline.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all)]
+-- Effect  held -; a part that is larger than what is held is refused whole
+-- Answers changed · unknown_reservation · exceeds_remaining · expired · already_committed · already_released
+--         · not_held
+
+local function release(op)
+  local entry = reservations[op[4]]
+  local record = entry.record
+  if not record then return refused('unknown_reservation') end
+  lapse(entry)
+  if record[DEADLINE_MS] == 0 then return nothing_held(record) end
+  local parts, excess = select_parts(record, op[6], LINE_HELD)
+  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
+  local journal_lines, entries = {}, {}
+  for number, line in ipairs(record[LINES]) do
+    local units = parts[number] or 0
+    if units > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      entries[#entries + 1] = stock_of_line
+      move(stock_of_line, journal_lines, number, -units, 0, 0)
+      line[LINE_HELD] = line[LINE_HELD] - units
+      line[LINE_RELEASED] = line[LINE_RELEASED] + units
+    end
+  end
+  settle_state(entry, 'released')
+  journal('release', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, {})
+  return changed(record, entries)
+end

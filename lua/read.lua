@@ -1,0 +1,78 @@
+#!lua flags=no-writes
+-- Answers a batch of questions. Writes nothing.
+--
+-- KEYS  the ten keys of one partition, see lib/context.lua
+-- ARGV  [1] limits, [2] questions: [["availability", sku, location or ""] | ["stock", sku] | ["reservation", id], …]
+-- Reply for each question, in order, MessagePack:
+--   availability  [now_ms, [[location, available, seq], …]]; empty: unknown
+--   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq], …]]
+--   reservation   [now_ms, record or nil]
+--
+-- @include lib/context
+-- @include lib/stock
+
+local function all_locations(questions)
+  local skus, seen = {}, {}
+  for _, question in ipairs(questions) do
+    if question[1] ~= 'reservation' and not seen[question[2]] then
+      seen[question[2]] = true
+      skus[#skus + 1] = question[2]
+    end
+  end
+  local packed, locations = hash_get_many(SKUS, skus), {}
+  for i, sku in ipairs(skus) do locations[sku] = packed[i] and unpack_msg(packed[i]) or {} end
+  return locations
+end
+
+local function load_levels(locations)
+  local fields, wanted = {}, {}
+  for sku, names in pairs(locations) do
+    for _, location in ipairs(names) do
+      local field = stock_field(sku, location)
+      fields[#fields + 1] = field
+      wanted[field] = {sku, location}
+    end
+  end
+  load_stock(fields, wanted)
+end
+
+local function availability(sku, wanted, names)
+  local levels = {}
+  for _, location in ipairs(names) do
+    if wanted == '' or wanted == location then
+      local entry = stock_entry(sku, location)
+      levels[#levels + 1] = {location, available(entry), entry.record[SEQ]}
+    end
+  end
+  return levels
+end
+
+local function stock_levels(sku, names)
+  local levels = {}
+  for i, location in ipairs(names) do
+    local r = stock_entry(sku, location).record
+    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7]}
+  end
+  return levels
+end
+
+local function reservation(id)
+  local packed = call('HGET', RESERVATIONS, id) or call('HGET', ENDED, id)
+  return packed and unpack_msg(packed) or nil
+end
+
+local questions = unpack_msg(ARGV[2])
+local locations = all_locations(questions)
+load_levels(locations)
+local answers = {}
+for i, question in ipairs(questions) do
+  local kind, name = question[1], question[2]
+  if kind == 'availability' then
+    answers[i] = pack({NOW_MS, availability(name, question[3], locations[name])})
+  elseif kind == 'stock' then
+    answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})
+  else
+    answers[i] = pack({NOW_MS, reservation(name)})
+  end
+end
+return answers

@@ -1,0 +1,346 @@
+"""Group commit: operations that arrive while the store is busy go to it together, in one script call.
+
+There is no wait window. Each of a few *slots* owns one connection and has at most one batch in flight; while all slots
+are busy, arriving operations gather in a queue, and the next free slot takes them. At low load a batch is one
+operation and nobody waits; under load one round trip and one fsync serve many.
+
+An operation that was sent is never sent again and never cancelled, also when its caller has gone. So there are
+three ways to fail, and each says the truth:
+
+- :class:`OverloadedError` – too many are waiting; it was not sent.
+- :class:`StoreUnavailableError` – it was not sent, or the store refused it before running anything.
+- :class:`OutcomeUnknownError` – it was sent, and no answer came.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import BusyLoadingError, NoScriptError, RedisError, ResponseError
+
+from server import metrics
+from server.store.errors import StoreUnavailableError
+from server.store.keys import Keyspace
+from server.store.scripts import Script
+
+log = structlog.get_logger("holdfast.store")
+
+SLOTS: Final = 2
+"""One batch in the store while the next one's replies are handed out and its operations gather."""
+_RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
+_QUEUE_CHECK_S: Final = 0.05
+_encode = msgspec.msgpack.Encoder().encode
+
+# Errors that the store raises before it runs a script, by their first word.
+_NOTHING_RAN: Final = frozenset(
+    ("OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN", "MOVED", "ASK", "TRYAGAIN", "BUSY")
+    + ("NOAUTH", "NOPERM", "WRONGPASS", "LOADING", "EXECABORT")
+)
+
+
+class OverloadedError(Exception):
+    """Too many operations are waiting for the store. Nothing happened."""
+
+
+class OutcomeUnknownError(Exception):
+    """The operation was sent and no answer came: it may or may not have taken effect. Ask again with the same key."""
+
+
+class Lane:
+    """One script on one partition: operations of the same lane can share a call.
+
+    ``limits`` are the script's first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
+    leaves doubt.
+    """
+
+    def __init__(
+        self, script: Script, keyspace: Keyspace, limits: bytes, decode: Callable[[bytes], Any], *, writes: bool
+    ) -> None:
+        self.script = script
+        self.decode = decode
+        self.writes = writes
+        fixed = ["EVALSHA", script.sha, str(len(keyspace.all)), *keyspace.all]
+        # Packed once: only the operations differ from call to call.
+        self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(_bulk(word.encode()) for word in fixed) + _bulk(limits)
+
+    def command(self, operations: list[object]) -> bytes:
+        """Pack the call as it goes over the wire."""
+        return self._head + _bulk(_encode(operations))
+
+
+def _bulk(value: bytes) -> bytes:
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+class _Waiting(NamedTuple):
+    lane: Lane
+    operation: object
+    lines: int
+    since_s: float
+    answer: "asyncio.Future[Any]"
+
+
+class Batcher:
+    """Sends operations to one store in batches.
+
+    Parameters
+    ----------
+    connect
+        Makes an unconnected connection of redis-py's, so that TLS, users and Unix sockets come from the library.
+    operations_max, lines_max
+        Bounds of one batch, and with it of how long a script runs.
+    queue_max, queue_timeout_s
+        How many operations may wait, and for how long.
+    reply_timeout_s
+        How long to wait for a reply.
+    replicas
+        How many replicas must have a batch before its answers count; 0 outside of ``replicated`` mode.
+
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractConnection],
+        *,
+        operations_max: int,
+        lines_max: int,
+        queue_max: int,
+        queue_timeout_s: float,
+        reply_timeout_s: float,
+        replicas: int = 0,
+    ) -> None:
+        self._connect = connect
+        self._operations_max = operations_max
+        self._lines_max = lines_max
+        self._queue_max = queue_max
+        self._queue_timeout_s = queue_timeout_s
+        self._reply_timeout_s = reply_timeout_s
+        self._replicas = replicas
+        self._queue: deque[_Waiting] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._in_flight = 0
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last_problem = "no connection yet"
+
+    def start(self) -> None:
+        """Open the slots; they connect when there is something to send."""
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [asyncio.create_task(self._run_slot(), name=f"batcher-slot-{n}") for n in range(SLOTS)]
+        self._tasks.append(asyncio.create_task(self._drop_stale(), name="batcher-queue"))
+
+    async def close(self) -> None:
+        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        try:
+            while self._queue or self._in_flight:
+                await asyncio.sleep(0.005)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._fail_queue(StoreUnavailableError("The server is stopping."))
+
+    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+        """Queue one operation; the future gives its answer. ``lines``: its weight, at least 1.
+
+        Raises
+        ------
+        OverloadedError
+            The queue is full. Nothing happened.
+
+        """
+        if len(self._queue) >= self._queue_max:
+            metrics.OVERLOAD_REJECTIONS.inc()
+            raise OverloadedError
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append(_Waiting(lane, operation, lines, self._loop.time(), answer))
+        # One wake is enough: that slot takes all that has gathered by the time it runs.
+        if len(self._queue) == 1:
+            self._wake_slot()
+        return answer
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait to be sent."""
+        return len(self._queue)
+
+    def _wake_slot(self) -> None:
+        while self._idle:
+            slot = self._idle.popleft()
+            if not slot.done():
+                slot.set_result(None)
+                return
+
+    async def _run_slot(self) -> None:
+        connection = self._connect()
+        try:
+            while True:
+                while not self._queue:
+                    idle: asyncio.Future[None] = self._loop.create_future()
+                    self._idle.append(idle)
+                    await idle
+                if connection.is_connected or await self._open(connection):
+                    batch = self._gather()
+                    self._in_flight += 1
+                    try:
+                        await self._exchange(connection, batch)
+                    finally:
+                        self._in_flight -= 1
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def _open(self, connection: AbstractConnection) -> bool:
+        """Connect, trying while there is something to send. False: the queue emptied meanwhile."""
+        attempt = 0
+        while self._queue:
+            try:
+                await connection.connect()
+            except (RedisError, OSError) as error:
+                self._last_problem = str(error) or type(error).__name__
+                await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
+                attempt += 1
+            else:
+                return True
+        return False
+
+    def _gather(self) -> dict[Lane, list[_Waiting]]:
+        """Take from the queue, oldest first, what fits into one batch; wake another slot if something is left."""
+        batch: dict[Lane, list[_Waiting]] = {}
+        queue, operations, lines = self._queue, 0, 0
+        while queue and operations < self._operations_max:
+            lines += queue[0].lines
+            if lines > self._lines_max and operations:
+                break
+            waiting = queue.popleft()
+            operations += 1
+            calls = batch.get(waiting.lane)
+            if calls is None:
+                batch[waiting.lane] = [waiting]
+            else:
+                calls.append(waiting)
+        if queue:
+            self._wake_slot()
+        metrics.STORE_BATCH_OPERATIONS.observe(operations)
+        return batch
+
+    async def _exchange(self, connection: AbstractConnection, batch: dict[Lane, list[_Waiting]]) -> None:
+        """Send a batch and hand out its answers. Raises nothing but cancellation."""
+        started_s = self._loop.time()
+        commands = [lane.command([each.operation for each in calls]) for lane, calls in batch.items()]
+        if self._replicas:
+            commands.append(self._wait_command())
+        try:
+            async with asyncio.timeout(self._reply_timeout_s):
+                await connection.send_packed_command(commands, check_health=False)
+                replies = [await self._reply(connection, lane, calls) for lane, calls in batch.items()]
+                if self._replicas:
+                    await self._require_replicas(connection)
+        except (RedisError, OSError, TimeoutError) as error:
+            await connection.disconnect(nowait=True)
+            self._last_problem = str(error) or type(error).__name__
+            self._fail_batch(batch, error)
+        except BaseException:
+            self._fail_batch(batch, OutcomeUnknownError("The server stopped before the store's reply came."))
+            raise
+        else:
+            for (lane, calls), reply in zip(batch.items(), replies, strict=True):
+                _hand_out(lane, calls, reply)
+        metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
+
+    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[_Waiting]) -> Any:
+        """Read one reply: a list of answers, or the error that the store gave in its place."""
+        try:
+            return await connection.read_response(disable_decoding=True)
+        except NoScriptError:
+            return await self._load_and_repeat(connection, lane, calls)
+        except ResponseError as error:
+            return error
+
+    async def _load_and_repeat(self, connection: AbstractConnection, lane: Lane, calls: list[_Waiting]) -> Any:
+        """Handle NOSCRIPT: nothing ran, so load the script on a second connection and send the same once more.
+
+        Replies of later calls may be on their way on this connection, so it cannot be used for it here.
+        """
+        other = self._connect()
+        try:
+            await other.connect()
+            await other.send_command("SCRIPT", "LOAD", lane.script.source)
+            await other.read_response()
+            command = lane.command([each.operation for each in calls])
+            await other.send_packed_command(command, check_health=False)
+            return await other.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return error
+        finally:
+            await other.disconnect(nowait=True)
+
+    def _wait_command(self) -> bytes:
+        timeout_ms = int(self._reply_timeout_s * 1000)
+        words = (b"WAIT", b"%d" % self._replicas, b"%d" % timeout_ms)
+        return b"*3\r\n" + b"".join(_bulk(word) for word in words)
+
+    async def _require_replicas(self, connection: AbstractConnection) -> None:
+        reached = await connection.read_response()
+        if int(reached) < self._replicas:
+            raise TimeoutError(f"only {reached} of {self._replicas} replicas confirmed")
+
+    def _fail_batch(self, batch: dict[Lane, list[_Waiting]], error: BaseException) -> None:
+        log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
+        for lane, calls in batch.items():
+            failure: Exception
+            if not lane.writes or isinstance(error, BusyLoadingError):
+                failure = StoreUnavailableError(f"The store gave no answer ({error}); try again.")
+            else:
+                failure = OutcomeUnknownError("The request was sent to the store and no reply came.")
+            _fail(calls, failure)
+
+    async def _drop_stale(self) -> None:
+        """Answer those that waited too long unsent. Nothing has happened for them."""
+        while True:
+            await asyncio.sleep(_QUEUE_CHECK_S)
+            metrics.STORE_QUEUE_OPERATIONS.set(len(self._queue))
+            oldest_s = self._loop.time() - self._queue_timeout_s
+            while self._queue and self._queue[0].since_s < oldest_s:
+                _fail([self._queue.popleft()], StoreUnavailableError(f"The store is away: {self._last_problem}"))
+
+    def _fail_queue(self, error: Exception) -> None:
+        _fail(list(self._queue), error)
+        self._queue.clear()
+
+
+def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
+    if isinstance(reply, Exception):
+        _fail(calls, _meaning(reply, lane))
+        return
+    decode = lane.decode
+    for waiting, answer in zip(calls, reply, strict=True):
+        if not waiting.answer.done():
+            waiting.answer.set_result(decode(answer))
+
+
+def _meaning(error: Exception, lane: Lane) -> Exception:
+    """Translate the store's error reply for the callers."""
+    text = str(error)
+    # redis-py strips the code of the errors that it has a class for, and keeps that of the others.
+    code = text.partition(" ")[0]
+    if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
+        return StoreUnavailableError(f"The store refused: {text}")
+    log.error("script_failed", script=lane.script.name, reason=text)
+    return OutcomeUnknownError("The store reported a fault inside the operation.")
+
+
+def _fail(calls: list[_Waiting], error: Exception) -> None:
+    for waiting in calls:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)
+
+
+async def close_quietly(batcher: Batcher, timeout_s: float) -> None:
+    """Close, giving what is in flight so long to be answered."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await batcher.close()

@@ -1,0 +1,129 @@
+"""The ledger of one partition: a typed method for each operation. It knows what is asked, not how it travels."""
+
+from dataclasses import dataclass
+from typing import Final, cast
+
+import msgspec
+
+from server.domain.operations import (
+    Adjust,
+    Cancel,
+    Commit,
+    Count,
+    Extend,
+    Fulfil,
+    Order,
+    Receive,
+    Release,
+    Reserve,
+)
+from server.domain.outcomes import (
+    Again,
+    Changed,
+    FoundReservation,
+    Refused,
+    ReservationAnswer,
+    SkuAvailability,
+    SkuStock,
+    StockAnswer,
+    StockChanged,
+)
+from server.store.batcher import Batcher, Lane
+from server.store.keys import Keyspace
+from server.store.scripts import script
+
+REAP_MAX: Final = 400
+"""Lapsed holds that one script ends; some 4 ms of the store's time."""
+SETTLE_LINES: Final = 4
+"""What an operation on an existing reservation weighs in a batch: how many lines it has is not known before."""
+
+_decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
+_decode_availability = msgspec.msgpack.Decoder(SkuAvailability).decode
+_decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
+_decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """How long things live, in seconds; see the settings of the same names."""
+
+    life_max_s: int
+    idempotency_s: int
+    ended_s: int
+    fulfilled_s: int
+
+    def packed(self) -> bytes:
+        """Pack for the scripts: their first argument, in milliseconds (``lua/lib/context.lua``)."""
+        seconds = (self.life_max_s, self.idempotency_s, self.ended_s, self.fulfilled_s)
+        return msgspec.msgpack.encode([REAP_MAX, *(1000 * each for each in seconds)])
+
+
+class Ledger:
+    """All operations on one partition's stock.
+
+    Every method raises :class:`~server.store.batcher.OverloadedError`,
+    :class:`~server.store.errors.StoreUnavailableError` (in both cases nothing happened) or
+    :class:`~server.store.batcher.OutcomeUnknownError`. Refusals are values.
+    """
+
+    def __init__(self, batcher: Batcher, keyspace: Keyspace, retention: Retention) -> None:
+        limits = retention.packed()
+        self.keyspace = keyspace
+        self._submit = batcher.submit
+        self._take = Lane(script("take"), keyspace, limits, _decode_changed, writes=True)
+        self._settle = Lane(script("settle"), keyspace, limits, _decode_changed, writes=True)
+        # One script, but a lane for each shape of answer.
+        self._availability = Lane(script("read"), keyspace, limits, _decode_availability, writes=False)
+        self._stock = Lane(script("read"), keyspace, limits, _decode_stock, writes=False)
+        self._reservation = Lane(script("read"), keyspace, limits, _decode_reservation, writes=False)
+
+    async def reserve(self, operation: Reserve) -> ReservationAnswer:
+        """Hold units: Changed, or Refused with id_reused, unknown_sku, out_of_stock."""
+        return await self._promise(self._take, operation, len(operation.lines))
+
+    async def order(self, operation: Order) -> ReservationAnswer:
+        """Reserve and commit at once; refusals as for :meth:`reserve`."""
+        return await self._promise(self._take, operation, len(operation.lines))
+
+    async def commit(self, operation: Commit) -> ReservationAnswer:
+        """Turn held units into ordered ones."""
+        return await self._promise(self._settle, operation, SETTLE_LINES)
+
+    async def extend(self, operation: Extend) -> ReservationAnswer:
+        """Move a hold's deadline."""
+        return cast(ReservationAnswer, await self._submit(self._settle, operation, 1))
+
+    async def release(self, operation: Release) -> ReservationAnswer:
+        """Give held units back."""
+        return cast(ReservationAnswer, await self._submit(self._settle, operation, SETTLE_LINES))
+
+    async def cancel(self, operation: Cancel) -> ReservationAnswer:
+        """Give ordered units back."""
+        return cast(ReservationAnswer, await self._submit(self._settle, operation, SETTLE_LINES))
+
+    async def fulfil(self, operation: Fulfil) -> ReservationAnswer:
+        """Ship ordered units."""
+        return cast(ReservationAnswer, await self._submit(self._settle, operation, SETTLE_LINES))
+
+    async def move_stock(self, operation: Receive | Adjust | Count) -> StockAnswer:
+        """Receive, adjust or count."""
+        return cast(StockAnswer, await self._submit(self._take, operation, 1))
+
+    async def availability(self, sku: str, location: str = "") -> SkuAvailability:
+        """Read what may still be promised, at one location or at each."""
+        return cast(SkuAvailability, await self._submit(self._availability, ("availability", sku, location), 1))
+
+    async def stock(self, sku: str) -> SkuStock:
+        """Read every bucket of a SKU at each location."""
+        return cast(SkuStock, await self._submit(self._stock, ("stock", sku), 1))
+
+    async def reservation(self, reservation_id: str) -> FoundReservation:
+        """Read one reservation."""
+        return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id), 1))
+
+    async def _promise(self, lane: Lane, operation: Reserve | Order | Commit, lines: int) -> ReservationAnswer:
+        """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
+        while True:
+            answer = await self._submit(lane, operation, lines)
+            if type(answer) is not Again:
+                return cast(ReservationAnswer, answer)
