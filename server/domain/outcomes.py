@@ -171,7 +171,7 @@ class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
 
 
 class SkuAvailability(msgspec.Struct, array_like=True, frozen=True):
-    """What may still be promised of a SKU, by location, as of a moment on the store's clock. No location: unknown SKU."""
+    """What may still be promised of a SKU, by location, at a moment on the store's clock. None: unknown SKU."""
 
     as_of_ms: int
     locations: list[LocationAvailability]
