@@ -1,0 +1,95 @@
+# From a bare checkout to a running server, with nothing but Python >= 3.11 and make.
+# `make` alone lists what there is.
+
+SHELL := /bin/sh
+.SHELLFLAGS := -eu -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory --no-builtin-rules
+
+# Names are tried, not looked up: version managers leave commands behind that only print an error.
+PYTHON  ?=
+VENV    := .venv
+BIN     := $(VENV)/bin
+ARGS    ?=
+TESTS   ?= tests
+# Each worker of pytest-xdist starts stores of its own; more than cores only makes them wait for each other.
+JOBS    ?= 2
+
+# A stamp for each set of extras: older than pyproject.toml, there is something to install.
+RUN_STAMP   := $(VENV)/.installed-run
+TEST_STAMP  := $(VENV)/.installed-test
+BENCH_STAMP := $(VENV)/.installed-bench
+
+.PHONY: help run test lint bench soak clean redis-server wrk
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARGS="--port 9000" passes options on
+	@# exec, so that Ctrl-C and SIGTERM reach the server itself and make waits while it drains.
+	@exec $(BIN)/holdfast serve --sample $(ARGS)
+
+test: $(TEST_STAMP) redis-server ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
+	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) $(ARGS)
+
+soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs
+	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
+
+lint: $(TEST_STAMP) ## ruff and mypy
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+bench: $(BENCH_STAMP) wrk ## the tables of figures in the README
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove what was built; the data of `make run` (.holdfast) stays
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis dist build
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@for python in $(PYTHON) python3.13 python3.12 python3.11 python3 python; do \
+	  if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
+	    echo "Making $(VENV) with $$("$$python" --version)"; \
+	    "$$python" -m venv --clear $(VENV) && exit 0; \
+    rm -rf $(VENV); exit 1; \
+	  fi; \
+	done; \
+	echo "Holdfast needs Python 3.11 or newer with the venv module, and none was found." >&2; \
+	echo "Debian and Ubuntu: apt-get install python3 python3-venv. Or name one: make PYTHON=/path/to/python3.12" >&2; \
+	exit 1
+
+$(RUN_STAMP): EXTRAS := embedded
+$(TEST_STAMP): EXTRAS := embedded,test
+$(TEST_STAMP): COVERS := $(RUN_STAMP)
+$(BENCH_STAMP): EXTRAS := embedded,test,bench
+$(BENCH_STAMP): COVERS := $(RUN_STAMP) $(TEST_STAMP)
+$(RUN_STAMP) $(TEST_STAMP) $(BENCH_STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing holdfast[$(EXTRAS)] into $(VENV); the first time this downloads packages"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@ $(COVERS)
+
+# What pip cannot install. Both targets do what they can and never fail: the tests and the bench name what is
+# missing and the command that installs it.
+redis-server:
+	@$(call apt,redis-server)
+
+wrk:
+	@$(call apt,wrk)
+
+# Debian starts the service of what it installs: a redis-server on port 6379 is not for a test run to leave behind.
+# It is stopped only here, where this file has just installed it.
+define apt
+command -v $(1) >/dev/null 2>&1 || { \
+  if test "$$(id -u)" = 0; then sudo=; else sudo="sudo -n"; fi; \
+  get="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq"; \
+  if command -v apt-get >/dev/null 2>&1 && $$sudo true 2>/dev/null; then \
+    echo "Installing $(1) with apt-get"; \
+    { $$get install --no-install-recommends $(1) || { $$get update && $$get install --no-install-recommends $(1); }; } \
+      >/dev/null 2>&1 || echo "That did not work; going on without $(1)"; \
+    if test -d /run/systemd/system; then $$sudo systemctl disable --now $(1) >/dev/null 2>&1 || true; \
+    elif test -x /etc/init.d/$(1); then $$sudo /etc/init.d/$(1) stop >/dev/null 2>&1 || true; fi; \
+  fi; \
+}
+endef
