@@ -86,10 +86,11 @@ command -v $(1) >/dev/null 2>&1 || { \
   get="$$sudo env DEBIAN_FRONTEND=noninteractive apt-get -qq"; \
   if command -v apt-get >/dev/null 2>&1 && $$sudo true 2>/dev/null; then \
     echo "Installing $(1) with apt-get"; \
-    { $$get install --no-install-recommends $(1) || { $$get update && $$get install --no-install-recommends $(1); }; } \
-      >/dev/null 2>&1 || echo "That did not work; going on without $(1)"; \
-    if test -d /run/systemd/system; then $$sudo systemctl disable --now $(1) >/dev/null 2>&1 || true; \
-    elif test -x /etc/init.d/$(1); then $$sudo /etc/init.d/$(1) stop >/dev/null 2>&1 || true; fi; \
+    if { $$get install --no-install-recommends $(1) || { $$get update && $$get install --no-install-recommends $(1); }; } \
+      >/dev/null 2>&1; then \
+      if test -d /run/systemd/system; then $$sudo systemctl disable --now $(1) >/dev/null 2>&1 || true; \
+      elif test -x /etc/init.d/$(1); then $$sudo /etc/init.d/$(1) stop >/dev/null 2>&1 || true; fi; \
+    else echo "That did not work; going on without $(1)"; fi; \
   fi; \
 }
 endef
