@@ -190,3 +190,8 @@ def load_file(path: Path | None) -> ConfigFile:
         return msgspec.convert(tomllib.loads(path.read_text("utf-8")), ConfigFile)
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise ConfigError(f"{path}: {error}") from None
+
+
+def worker_environment(metrics_dir: Path) -> dict[str, str]:
+    """Make the environment of a worker process: ours, and where it leaves its metrics for the others."""
+    return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}

@@ -167,6 +167,9 @@ StockOperation = Receive | Adjust | Count
 _encoder = msgspec.msgpack.Encoder()
 
 
-def fingerprint(operation: Operation) -> str:
-    """Digest of an operation, 16 hexadecimal characters; equal for equal requests, however they were spelled."""
-    return blake2b(_encoder.encode(operation), digest_size=_FINGERPRINT_BYTES).hexdigest()
+def fingerprint(*parts: object) -> str:
+    """Digest of a request, 16 hexadecimal characters; equal for equal requests, however they were spelled.
+
+    ``parts``: what the request means (its name, what it is about, its decoded body), not who sent it.
+    """
+    return blake2b(_encoder.encode(parts), digest_size=_FINGERPRINT_BYTES).hexdigest()

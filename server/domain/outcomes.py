@@ -138,7 +138,6 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "forbidden": Outcome(403, "The API key lacks the scope"),
     "not_found": Outcome(404, "No such resource"),
     "method_not_allowed": Outcome(405, "The resource does not take this method"),
-    "not_acceptable": Outcome(406, "None of the accepted media types is offered"),
     "unsupported_media_type": Outcome(415, "The body's media type is not understood"),
     "too_large": Outcome(413, "The body is too large"),
     "request_timeout": Outcome(408, "The body did not arrive in time", retryable=True),

@@ -1,0 +1,5 @@
+"""``python -m server`` is ``holdfast``."""
+
+from server.cli import main
+
+main()

@@ -1,0 +1,117 @@
+"""The one translator from what went wrong to an RFC 9457 problem; the table itself is ``domain.outcomes.OUTCOMES``."""
+
+import re
+from typing import Final
+
+import msgspec
+from aiohttp import web
+
+from server.api.bodies import FieldProblem, LineProblem, Problem
+from server.api.rules import InvalidError
+from server.domain.outcomes import OUTCOMES, Refused
+from server.store.batcher import OutcomeUnknownError, OverloadedError
+from server.store.errors import StoreError
+
+PROBLEM_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = "1"
+_AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key in )?\$(?P<path>.*)`$", re.DOTALL)
+_encode = msgspec.json.Encoder().encode
+
+DETAILS: Final = {
+    "unauthorized": "Send an API key: Authorization: Bearer hf_<id>_<secret>. `holdfast keys new` makes one.",
+    "not_found": "There is nothing here; /docs lists what there is.",
+    "too_large": "Send less at once; /docs tells each route's limit.",
+    "request_timeout": "The body did not arrive in time; nothing happened. Send it again.",
+    "unsupported_media_type": "Send application/json or application/msgpack, not compressed.",
+    "id_reused": "The same key came before with another body. Use a new key, or send the first body again.",
+    "unknown_reservation": "It never existed in this partition, or ended so long ago that it was forgotten.",
+    "unknown_sku": "Nothing was ever received or counted there. Import or receive it first.",
+    "already_committed": "The units are ordered: cancel them, or do nothing.",
+    "already_released": "The units were given back; reserve anew.",
+    "expired": "The hold ended at its deadline and the units are not held any more; reserve anew.",
+    "not_held": "Nothing is held any more; reserve anew.",
+    "not_committed": "Nothing is committed that could be cancelled or shipped.",
+    "exceeds_remaining": "More than what is left was named; nothing changed. Read it and name less.",
+    "baseline_expired": "Too much has moved since the baseline to keep apart; read the stock and count again.",
+    "out_of_stock": "There are not enough units; nothing is held.",
+    "overloaded": "Too many operations are waiting. Nothing happened; try again after Retry-After.",
+    "outcome_unknown": "It may or may not have happened. Send the same request again with the same key to find out.",
+    "internal_error": "A fault of the server, which has been logged. Send the same request again with the same key.",
+}
+
+
+class ProblemError(Exception):
+    """Ends a request with this problem."""
+
+    def __init__(self, problem: Problem, headers: dict[str, str] | None = None) -> None:
+        self.problem = problem
+        self.headers = headers
+        super().__init__(problem.outcome)
+
+
+def problem(
+    outcome: str,
+    detail: str = "",
+    *,
+    errors: list[FieldProblem] | None = None,
+    lines: list[LineProblem] | None = None,
+    state: str = "",
+    reservation_id: str = "",
+) -> Problem:
+    """Make the problem of an outcome."""
+    known = OUTCOMES[outcome]
+    return Problem(
+        type=f"/docs#{outcome}",
+        title=known.title,
+        status=known.status,
+        detail=detail or DETAILS[outcome],
+        outcome=outcome,
+        retryable=known.retryable,
+        errors=errors or [],
+        lines=lines or [],
+        state=state,
+        reservation_id=reservation_id,
+    )
+
+
+def refusal(refused: Refused, reservation_id: str = "") -> Problem:
+    """Make the problem of what the ledger refused."""
+    if refused.outcome == "invalid":
+        return invalid("baseline_seq", "must be a seq that this server gave out")
+    lines = [LineProblem(each.line, each.sku, each.location, each.requested, each.available) for each in refused.lines]
+    return problem(refused.outcome, lines=lines, state=refused.state, reservation_id=reservation_id)
+
+
+def invalid(field: str, rule: str) -> Problem:
+    """Make the problem of a field that breaks a rule."""
+    return problem("invalid", f"{field}: {rule}. Nothing changed.", errors=[FieldProblem(field, rule)])
+
+
+def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
+    """Make the problem of an operating error; None for a fault of the server."""
+    match error:
+        case ProblemError():
+            return error.problem
+        case InvalidError():
+            return invalid(error.field, error.rule)
+        case msgspec.ValidationError():
+            found = _AT_PATH.match(str(error))
+            rule, path = (found["rule"], found["path"].lstrip(".")) if found else (str(error), "")
+            return invalid(path or "body", rule.replace("`", ""))
+        case OverloadedError():
+            return problem("overloaded", reservation_id=reservation_id)
+        case OutcomeUnknownError():
+            return problem("outcome_unknown", reservation_id=reservation_id)
+        case StoreError():
+            return problem("store_unavailable", f"{error} Nothing happened.", reservation_id=reservation_id)
+    return None
+
+
+def respond(told: Problem, headers: dict[str, str] | None = None) -> web.Response:
+    """Send a problem."""
+    all_headers = {"Content-Type": PROBLEM_TYPE, **(headers or {})}
+    if told.status == 503:  # noqa: PLR2004  # the status is the word
+        all_headers["Retry-After"] = RETRY_AFTER_S
+    elif told.status == 401:  # noqa: PLR2004
+        all_headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
+    return web.Response(status=told.status, body=_encode(told), headers=all_headers)

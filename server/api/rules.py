@@ -1,0 +1,60 @@
+"""The rules that types cannot tell: what may stand in a name, and how many bytes it may have."""
+
+from server.api.bodies import RESERVATION_ID, UNPRINTABLE
+from server.domain import limits
+
+
+class InvalidError(Exception):
+    """A request breaks a rule: ``field`` names where, ``rule`` what is expected there."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        self.field = field
+        self.rule = rule
+        super().__init__(f"{field}: {rule}")
+
+
+def check_text(field: str, value: str, bytes_max: int) -> str:
+    """Return the text if it has 1 to ``bytes_max`` bytes and nothing unprintable.
+
+    Raises
+    ------
+    InvalidError
+        It has not.
+
+    """
+    if UNPRINTABLE.search(value):
+        raise InvalidError(field, "must not hold control characters or line breaks")
+    if not value or len(value) > bytes_max or (not value.isascii() and len(value.encode()) > bytes_max):
+        raise InvalidError(field, f"must have 1 to {bytes_max} bytes in UTF-8")
+    return value
+
+
+def check_sku(field: str, value: str) -> str:
+    """Return the SKU if it is one."""
+    return check_text(field, value, limits.SKU_BYTES_MAX)
+
+
+def check_location(field: str, value: str) -> str:
+    """Return the location's name if it can be one."""
+    return check_text(field, value, limits.LOCATION_BYTES_MAX)
+
+
+def check_reference(field: str, value: str | None) -> str:
+    """Return a reference, empty for None."""
+    return "" if value is None else check_text(field, value, limits.REFERENCE_BYTES_MAX)
+
+
+def check_reservation_id(field: str, value: str) -> str:
+    """Return the id if it can be one."""
+    if len(value) > limits.RESERVATION_ID_BYTES_MAX or not RESERVATION_ID.match(value):
+        raise InvalidError(field, "must be 1 to 64 of A–Z a–z 0–9 _ . : -")
+    return value
+
+
+def check_idempotency_key(value: str | None) -> str:
+    """Return the header's value, empty where it is absent."""
+    if value is None:
+        return ""
+    if not value or len(value) > limits.IDEMPOTENCY_KEY_BYTES_MAX or not value.isascii() or not value.isprintable():
+        raise InvalidError("Idempotency-Key", "must be 1 to 128 printable ASCII characters")
+    return value

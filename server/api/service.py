@@ -1,0 +1,59 @@
+"""What the handlers share: one object that holds the ledgers, the client for reads, and the limits."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from redis.asyncio import Redis
+
+from server.api.auth import Authenticator
+from server.store.batcher import Batcher
+from server.store.journal import Tail
+from server.store.keys import Keyspace
+from server.store.ledger import Ledger, Retention
+
+
+@dataclass
+class Service:
+    """One worker's parts, as the handlers see them.
+
+    ``new_id`` makes reservation ids; times are seconds. ``draining`` is set when the server stops taking work.
+    """
+
+    authenticator: Authenticator
+    batcher: Batcher
+    client: Redis
+    retention: Retention
+    new_id: Callable[[], str]
+    new_tail: Callable[[Keyspace], Tail]
+    ttl_default_s: int
+    body_timeout_s: float
+    slow_request_s: float
+    changes_streams_max: int
+    draining: bool = False
+    open_streams: int = 0
+    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    tails: dict[str, Tail] = field(default_factory=dict)
+
+    def ledger(self, partition: str) -> Ledger:
+        """Get the ledger of a partition."""
+        known = self.ledgers.get(partition)
+        if known is None:
+            known = self.ledgers[partition] = Ledger(self.batcher, Keyspace(partition), self.retention)
+        return known
+
+    def tail(self, partition: str) -> Tail:
+        """Get the follower of a partition's journal; it starts with the first caller."""
+        known = self.tails.get(partition)
+        if known is None:
+            known = self.tails[partition] = self.new_tail(Keyspace(partition))
+            known.start()
+        return known
+
+    def drain(self) -> None:
+        """Turn readiness off, take no new streams, and let the open ones end."""
+        self.draining = True
+
+    async def close_tails(self) -> None:
+        """Stop following the journals."""
+        for tail in self.tails.values():
+            await tail.close()

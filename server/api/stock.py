@@ -1,0 +1,186 @@
+"""The stock side: what lies where, why the number is what it is, and the movements that change it."""
+
+import asyncio
+
+from aiohttp import web
+
+from server.api import problems
+from server.api.bodies import (
+    AdjustMovement,
+    CountBody,
+    CountMovement,
+    HolderView,
+    LevelView,
+    MovedView,
+    MovementResult,
+    MovementResults,
+    MovementsBody,
+    ReceiveMovement,
+    StockView,
+)
+from server.api.routing import Call, Route
+from server.api.rules import InvalidError, check_location, check_reference, check_sku
+from server.api.views import count_outcome, time_of
+from server.api.wire import respond
+from server.domain import limits
+from server.domain.operations import Adjust, Bucket, Count, Receive, fingerprint
+from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
+from server.domain.principal import Scope
+from server.store import explore
+
+HOLDERS_MAX = 500
+
+Movement = Receive | Adjust | Count
+
+
+def _because(level: StockLevel) -> str:
+    return (
+        f"available {level.available} = on_hand {level.on_hand} − damaged {level.damaged}"
+        f" − quality_control {level.quality_control} − safety {level.safety}"
+        f" − held {level.held} − committed {level.committed}"
+    )
+
+
+def _level_view(level: StockLevel) -> LevelView:
+    return LevelView(
+        level.location, level.available, level.on_hand, level.held, level.committed, level.damaged,
+        level.quality_control, level.safety, level.seq, _because(level),
+    )  # fmt: skip
+
+
+def _moved_view(level: StockLevel) -> MovedView:
+    return MovedView(
+        level.sku, level.location, level.available, level.on_hand, level.held, level.committed, level.damaged,
+        level.quality_control, level.safety, level.seq,
+    )  # fmt: skip
+
+
+async def read(call: Call) -> web.StreamResponse:
+    """Explain the number."""
+    sku = check_sku("sku", call.request.match_info["sku"])
+    found = await call.ledger.stock(sku)
+    if not found.levels:
+        return problems.respond(problems.problem("unknown_sku"))
+    holders, truncated = await explore.holders(
+        call.service.client, call.ledger.keyspace, call.service.retention.packed(), sku, HOLDERS_MAX
+    )
+    answer = StockView(
+        sku,
+        sum(level.available for level in found.levels),
+        max(level.seq for level in found.levels),
+        [_level_view(level) for level in found.levels],
+        [
+            HolderView(
+                each.reservation_id, each.channel, each.line, each.location, each.state, each.held, each.committed,
+                time_of(each.expires_at_ms) if each.expires_at_ms else None,
+            )
+            for each in holders
+        ],
+        not truncated,
+        time_of(found.as_of_ms),
+    )  # fmt: skip
+    return respond(call.request, answer)
+
+
+async def count(call: Call) -> web.StreamResponse:
+    """Set on_hand as counted."""
+    body: CountBody = call.body
+    sku = check_sku("sku", call.request.match_info["sku"])
+    location = check_location("location", call.request.match_info["location"])
+    digest = fingerprint("count", sku, location, body) if call.key else ""
+    movement = _count(digest, call, call.key, sku, location, body)
+    result = await _move(call, "count", movement)
+    if result.problem is not None:
+        return problems.respond(result.problem)
+    return respond(call.request, result.stock, headers={"Idempotent-Replayed": "true"} if result.replayed else None)
+
+
+async def move_many(call: Call) -> web.StreamResponse:
+    """Receive, adjust and count, each on its own, in order."""
+    body: MovementsBody = call.body
+    movements: list[tuple[str, Movement]] = []
+    for i, each in enumerate(body.movements):
+        key = f"{call.key}/{i}" if call.key else ""
+        try:
+            movements.append(_operation(call, each, key))
+        except InvalidError as error:
+            raise InvalidError(f"movements[{i}].{error.field}", error.rule) from None
+    results: list[MovementResult | None] = [None] * len(movements)
+
+    async def move_in_turn(places: list[int]) -> None:
+        for place in places:
+            results[place] = await _move(call, *movements[place])
+
+    # Two batches in flight may pass each other, so movements of one SKU wait for one another.
+    by_sku: dict[str, list[int]] = {}
+    for place, (_, movement) in enumerate(movements):
+        by_sku.setdefault(movement.sku, []).append(place)
+    await asyncio.gather(*(move_in_turn(places) for places in by_sku.values()))
+    return respond(call.request, MovementResults([result for result in results if result is not None]))
+
+
+def _operation(call: Call, body: ReceiveMovement | AdjustMovement | CountMovement, key: str) -> tuple[str, Movement]:
+    sku, location = check_sku("sku", body.sku), check_location("location", body.location)
+    digest = fingerprint("movement", body) if key else ""
+    actor = call.principal.actor
+    match body:
+        case ReceiveMovement():
+            reason = check_reference("reason", body.reason)
+            return "receive", Receive(digest, actor, key, sku, location, body.quantity, reason)
+        case AdjustMovement():
+            if body.quantity == 0:
+                raise InvalidError("quantity", "must not be 0")
+            reason = check_reference("reason", body.reason)
+            return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
+        case CountMovement():
+            return "count", _count(digest, call, key, sku, location, body)
+
+
+def _count(digest: str, call: Call, key: str, sku: str, location: str, body: CountBody | CountMovement) -> Count:
+    return Count(
+        digest,
+        call.principal.actor,
+        key,
+        sku,
+        location,
+        body.on_hand,
+        -1 if body.baseline_seq is None else body.baseline_seq,
+        -1 if body.safety is None else body.safety,
+        check_reference("reason", body.reason),
+    )
+
+
+async def _move(call: Call, name: str, movement: Movement) -> MovementResult:
+    try:
+        answer: StockAnswer = await call.ledger.move_stock(movement)
+    except Exception as error:
+        told = problems.of_error(error)
+        if told is None:
+            raise
+        count_outcome(name, told.outcome)
+        return MovementResult(told.status, told.outcome, problem=told)
+    if isinstance(answer, StockChanged):
+        count_outcome(name, "replayed" if answer.replayed else "moved")
+        return MovementResult(200, "moved", replayed=answer.replayed, stock=_moved_view(answer.level))
+    count_outcome(name, answer.outcome)
+    told = problems.refusal(answer)
+    return MovementResult(told.status, told.outcome, problem=told)
+
+
+_COUNT = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "baseline_expired")
+
+ROUTES = [
+    Route(
+        "GET", "/v1/stock/{sku}", read, Scope.READ, "Why the number is what it is: buckets, and who holds how much",
+        {200: StockView}, outcomes=("invalid", "unknown_sku"),
+    ),
+    Route(
+        "PUT", "/v1/stock/{sku}/{location}", count, Scope.STOCK, "Set on_hand as counted",
+        {200: MovedView}, CountBody, outcomes=_COUNT, headers=("Idempotency-Key",),
+    ),
+    Route(
+        "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust and count, up to 1,000 at once",
+        {200: MovementResults}, MovementsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
+        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"), headers=("Idempotency-Key",),
+    ),
+]  # fmt: skip

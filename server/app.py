@@ -1,0 +1,210 @@
+"""One serving process: build, start, drain, in that order."""
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+
+import structlog
+from aiohttp import http_parser, web
+from redis.asyncio import Redis
+
+import server
+from server import config
+from server.api import availability, changes, reservations, stock
+from server.api.auth import Authenticator
+from server.api.routing import Route, add_fallback, add_routes
+from server.api.service import Service
+from server.api.system import add_system_routes
+from server.domain.principal import ApiKey, Scope
+from server.store.apikeys import ApiKeyStore
+from server.store.batcher import Batcher, close_quietly
+from server.store.connect import check_settings, client, connection_pool
+from server.store.embedded import EmbeddedStore
+from server.store.housekeeping import Housekeeper, watch_event_loop
+from server.store.journal import Tail
+from server.store.ledger import Retention
+from server.store.scripts import load_all
+
+log = structlog.get_logger("holdfast")
+
+ROUTES: list[Route] = [*reservations.ROUTES, *availability.ROUTES, *changes.ROUTES, *stock.ROUTES]
+"""Every route that needs a key, in the order of the documentation."""
+
+
+class StartError(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+class Holdfast:
+    """A server in this process: the embedded store unless there is a URL, the HTTP API, and housekeeping.
+
+    ``worker`` is the number of this process among several, None where it is alone; only the first one keeps house.
+    """
+
+    def __init__(self, settings: config.Settings, *, worker: int | None = None) -> None:
+        self.settings = settings
+        self._worker = worker
+        self._exit = AsyncExitStack()
+        self.port = settings.port
+
+    async def start(self) -> None:
+        """Start all parts, each after those it rests on; what was started is stopped again if a later one fails."""
+        async with AsyncExitStack() as started:
+            self.store_url = await self._start_store(started)
+            self.service = await self._start_service(started)
+            await self._start_http(started)
+            await self._start_housekeeping(started)
+            started.callback(self.service.drain)
+            self._exit = started.pop_all()
+
+    async def drain(self) -> None:
+        """Stop: not ready, no new connections, answer what is in flight, close; nothing acknowledged is lost."""
+        await self._exit.aclose()
+
+    async def _start_store(self, started: AsyncExitStack) -> str:
+        settings = self.settings
+        if settings.store_url:
+            return settings.store_url
+        store = EmbeddedStore(settings.data_dir, durability=settings.durability)
+        started.push_async_callback(store.stop)
+        await store.start()
+        return store.url
+
+    async def _start_service(self, started: AsyncExitStack) -> Service:
+        settings = self.settings
+        pool = connection_pool(self.store_url)
+        started.push_async_callback(pool.aclose)
+        store = client(pool)
+        if settings.store_check:
+            await check_settings(store, settings.durability)
+        await load_all(store)
+        authenticator = await self._start_authenticator(store, started)
+        batcher = Batcher(
+            pool.make_connection,
+            operations_max=settings.batch_operations_max,
+            lines_max=settings.batch_lines_max,
+            queue_max=settings.queue_operations_max,
+            queue_timeout_s=settings.queue_timeout_s,
+            reply_timeout_s=settings.reply_timeout_s,
+            replicas=1 if settings.durability == "replicated" else 0,
+        )
+        batcher.start()
+        started.push_async_callback(close_quietly, batcher, settings.drain_timeout_s)
+        service = Service(
+            authenticator=authenticator,
+            batcher=batcher,
+            client=store,
+            retention=retention(settings),
+            new_id=_new_ids().__next__,
+            new_tail=lambda keyspace: Tail(pool.make_connection, keyspace),
+            ttl_default_s=settings.ttl_default_s,
+            body_timeout_s=settings.body_timeout_s,
+            slow_request_s=settings.slow_request_ms / 1000,
+            changes_streams_max=settings.changes_streams_max,
+        )
+        started.push_async_callback(service.close_tails)
+        return service
+
+    async def _start_authenticator(self, store: Redis, started: AsyncExitStack) -> Authenticator:
+        settings = self.settings
+        configured = config.load_file(settings.config).keys
+        authenticator = Authenticator(
+            [
+                ApiKey(
+                    id=key.id,
+                    sha256=key.sha256,
+                    scopes=frozenset(Scope(scope) for scope in key.scopes),
+                    partition=key.partition,
+                    name=key.name,
+                )
+                for key in configured
+            ],
+            ApiKeyStore(store),
+            open_to_loopback=settings.loopback_only,
+        )
+        await authenticator.refresh()
+        if not settings.loopback_only and not authenticator.any_key:
+            raise StartError(
+                f"There is no API key yet, so Holdfast serves this machine only, not {settings.host}. Make a key with"
+                " `holdfast keys new --scope admin` (it works while the server is stopped), then start again."
+            )
+        _run_until_exit(started, authenticator.run(), "api-keys")
+        return authenticator
+
+    async def _start_http(self, started: AsyncExitStack) -> None:
+        settings = self.settings
+        runner = web.AppRunner(
+            build(self.service, multiprocess=self._worker is not None),
+            handle_signals=False,
+            access_log=None,
+            shutdown_timeout=settings.drain_timeout_s,
+            keepalive_timeout=settings.keepalive_timeout_s,
+            # A caller that hangs up does not cancel a write that is on its way.
+            handler_cancellation=False,
+            # A small body that unpacks to gigabytes has no use here.
+            auto_decompress=False,
+        )
+        await runner.setup()
+        started.push_async_callback(runner.cleanup)
+        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=self._worker is not None, backlog=1024)
+        try:
+            await site.start()
+        except OSError as error:
+            raise StartError(
+                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port."
+            ) from None
+        self.port = runner.addresses[0][1]
+
+    async def _start_housekeeping(self, started: AsyncExitStack) -> None:
+        settings = self.settings
+        _run_until_exit(started, watch_event_loop(), "event-loop-lag")
+        if settings.role != "all" or self._worker not in (None, 0):
+            return
+        housekeeper = Housekeeper(
+            self.service.client,
+            self.service.authenticator.partitions,
+            self.service.retention,
+            sweep_interval_s=settings.sweep_interval_s,
+            audit_interval_s=settings.audit_interval_s,
+            journal_retention_s=settings.journal_retention_s,
+        )
+        _run_until_exit(started, housekeeper.run(), "housekeeping")
+
+
+def build(service: Service, *, multiprocess: bool) -> web.Application:
+    """Build the HTTP application. Needs a running event loop."""
+    if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
+        raise StartError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
+    app = web.Application()
+    add_routes(app, service, ROUTES)
+    add_system_routes(app, service, ROUTES, multiprocess=multiprocess, version=server.__version__)
+    add_fallback(app)
+    return app
+
+
+def retention(settings: config.Settings) -> Retention:
+    """Say how long things live, for the scripts."""
+    return Retention(
+        life_max_s=settings.life_max_s,
+        idempotency_s=settings.idempotency_retention_s,
+        ended_s=settings.ended_retention_s,
+        fulfilled_s=settings.fulfilled_retention_s,
+    )
+
+
+def _new_ids() -> Iterator[str]:
+    """Yield reservation ids: unique by a random part for the process, short and cheap by a counter."""
+    prefix = secrets.token_hex(6)
+    return (f"r{prefix}{number:x}" for number in itertools.count(1))
+
+
+def _run_until_exit(started: AsyncExitStack, work: object, name: str) -> None:
+    task = asyncio.create_task(work, name=name)  # type: ignore[arg-type]
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    started.push_async_callback(stop)
