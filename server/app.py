@@ -3,8 +3,9 @@
 import asyncio
 import itertools
 import secrets
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import structlog
 from aiohttp import http_parser, web
@@ -200,8 +201,8 @@ def _new_ids() -> Iterator[str]:
     return (f"r{prefix}{number:x}" for number in itertools.count(1))
 
 
-def _run_until_exit(started: AsyncExitStack, work: object, name: str) -> None:
-    task = asyncio.create_task(work, name=name)  # type: ignore[arg-type]
+def _run_until_exit(started: AsyncExitStack, work: Coroutine[Any, Any, None], name: str) -> None:
+    task = asyncio.create_task(work, name=name)
 
     async def stop() -> None:
         task.cancel()

@@ -7,6 +7,7 @@ event instead of silence: read everything anew, then go on from there.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Final
 
 import msgspec
@@ -43,19 +44,17 @@ async def stream(call: Call) -> web.StreamResponse:
     service = call.service
     if service.draining or service.open_streams >= service.changes_streams_max:
         raise ProblemError(problem("overloaded", "Too many streams are open; close one or try again later."))
+    cursor, reset = await _start(call)
     service.open_streams += 1
     try:
-        cursor, reset = await _start(call)
         response = await _open(call)
-        if reset:
-            await response.write(_event("reset", cursor, {"reason": "the journal does not reach back that far"}))
-        await _follow(call, response, cursor)
-    except (ConnectionResetError, asyncio.CancelledError):
-        if "response" not in locals():
-            raise
+        with suppress(ConnectionResetError):  # the caller left, which is how a stream ends
+            if reset:
+                await response.write(_event("reset", cursor, {"reason": "the journal does not reach back that far"}))
+            await _follow(call, response, cursor)
+        return response
     finally:
         service.open_streams -= 1
-    return response
 
 
 async def _start(call: Call) -> tuple[str, bool]:

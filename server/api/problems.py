@@ -95,16 +95,18 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
         case InvalidError():
             return invalid(error.field, error.rule)
         case msgspec.ValidationError():
-            found = _AT_PATH.match(str(error))
-            rule, path = (found["rule"], found["path"].lstrip(".")) if found else (str(error), "")
-            return invalid(path or "body", rule.replace("`", ""))
-        case OverloadedError():
-            return problem("overloaded", reservation_id=reservation_id)
-        case OutcomeUnknownError():
-            return problem("outcome_unknown", reservation_id=reservation_id)
+            return _of_validation(error)
         case StoreError():
             return problem("store_unavailable", f"{error} Nothing happened.", reservation_id=reservation_id)
-    return None
+    outcome = {OverloadedError: "overloaded", OutcomeUnknownError: "outcome_unknown"}.get(type(error))
+    return problem(outcome, reservation_id=reservation_id) if outcome else None
+
+
+def _of_validation(error: msgspec.ValidationError) -> Problem:
+    """Read where and what from the library's message: ``Expected `int` >= 1 - at `$.lines[0].quantity```."""
+    found = _AT_PATH.match(str(error))
+    rule, path = (found["rule"], found["path"].lstrip(".")) if found else (str(error), "")
+    return invalid(path or "body", rule.replace("`", ""))
 
 
 def respond(told: Problem, headers: dict[str, str] | None = None) -> web.Response:

@@ -115,7 +115,7 @@ async def reserve(call: Call) -> web.StreamResponse:
     """Hold units."""
     operation = _reserve_operation(call, call.body, call.key)
     reservation_id = operation.reservation_id
-    answer = await settled(call, "reserve", reservation_id, call.ledger.reserve(operation))
+    answer = await settled("reserve", reservation_id, call.ledger.reserve(operation))
     return answer_reservation(call, "reserve", reservation_id, answer, 201)
 
 
@@ -135,7 +135,7 @@ async def reserve_many(call: Call) -> web.StreamResponse:
 async def _one_result(call: Call, operation: Reserve) -> ReservationResult:
     reservation_id = operation.reservation_id
     try:
-        answer = await settled(call, "reserve", reservation_id, call.ledger.reserve(operation))
+        answer = await settled("reserve", reservation_id, call.ledger.reserve(operation))
     except problems.ProblemError as error:
         told = error.problem
         return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
@@ -165,7 +165,7 @@ async def order(call: Call) -> web.StreamResponse:
         customer_ref,
         flags,
     )
-    answer = await settled(call, "order", reservation_id, call.ledger.order(operation))
+    answer = await settled("order", reservation_id, call.ledger.order(operation))
     return answer_reservation(call, "order", reservation_id, answer, 201)
 
 
@@ -186,9 +186,7 @@ async def extend(call: Call) -> web.StreamResponse:
     body: ExtendBody = call.body
     target = _target(call)
     operation = Extend(_digest(call, "extend", target), call.principal.actor, target, call.key, body.ttl_s * 1000)
-    return answer_reservation(
-        call, "extend", target, await settled(call, "extend", target, call.ledger.extend(operation))
-    )
+    return answer_reservation(call, "extend", target, await settled("extend", target, call.ledger.extend(operation)))
 
 
 async def commit(call: Call) -> web.StreamResponse:
@@ -204,9 +202,7 @@ async def commit(call: Call) -> web.StreamResponse:
         body.remainder == "keep",
         check_reference("order_ref", body.order_ref),
     )
-    return answer_reservation(
-        call, "commit", target, await settled(call, "commit", target, call.ledger.commit(operation))
-    )
+    return answer_reservation(call, "commit", target, await settled("commit", target, call.ledger.commit(operation)))
 
 
 async def release(call: Call) -> web.StreamResponse:
@@ -214,9 +210,7 @@ async def release(call: Call) -> web.StreamResponse:
     body: ReleaseBody = call.body
     target = _target(call)
     operation = Release(_digest(call, "release", target), call.principal.actor, target, call.key, _parts(body.lines))
-    return answer_reservation(
-        call, "release", target, await settled(call, "release", target, call.ledger.release(operation))
-    )
+    return answer_reservation(call, "release", target, await settled("release", target, call.ledger.release(operation)))
 
 
 async def cancel(call: Call) -> web.StreamResponse:
@@ -231,9 +225,7 @@ async def cancel(call: Call) -> web.StreamResponse:
         _parts(body.lines),
         check_reference("reason", body.reason),
     )
-    return answer_reservation(
-        call, "cancel", target, await settled(call, "cancel", target, call.ledger.cancel(operation))
-    )
+    return answer_reservation(call, "cancel", target, await settled("cancel", target, call.ledger.cancel(operation)))
 
 
 async def fulfil(call: Call) -> web.StreamResponse:
@@ -250,9 +242,7 @@ async def fulfil(call: Call) -> web.StreamResponse:
         check_reference("carrier", body.carrier),
         check_reference("invoice_ref", body.invoice_ref),
     )
-    return answer_reservation(
-        call, "fulfil", target, await settled(call, "fulfil", target, call.ledger.fulfil(operation))
-    )
+    return answer_reservation(call, "fulfil", target, await settled("fulfil", target, call.ledger.fulfil(operation)))
 
 
 async def read(call: Call) -> web.StreamResponse:

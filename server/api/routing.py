@@ -72,19 +72,12 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
         try:
-            headers = request.headers
-            principal = service.authenticator.authenticate(headers.get("Authorization"))
-            if principal is None:
-                raise problems.ProblemError(problems.problem("unauthorized"))
-            if not principal.allows(scope):
-                raise problems.ProblemError(
-                    problems.problem("forbidden", f"This route needs a key with the scope {scope}.")
-                )
+            principal = _admit(service, request, scope)
             body, key = None, ""
             if decoder is not None:
                 raw = await read_body(request, route.body_bytes_max, service.body_timeout_s)
                 body = decoder.decode(request, raw)
-                key = check_idempotency_key(headers.get("Idempotency-Key"))
+                key = check_idempotency_key(request.headers.get("Idempotency-Key"))
             response = await handler(Call(service, request, principal, service.ledger(principal.partition), body, key))
         except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback reaches a caller
             response = _answer_error(error, route)
@@ -100,6 +93,16 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
         return response
 
     return handle
+
+
+def _admit(service: Service, request: web.Request, scope: Scope) -> Principal:
+    """Say who asks, if they may."""
+    principal = service.authenticator.authenticate(request.headers.get("Authorization"))
+    if principal is None:
+        raise problems.ProblemError(problems.problem("unauthorized"))
+    if not principal.allows(scope):
+        raise problems.ProblemError(problems.problem("forbidden", f"This route needs a key with the scope {scope}."))
+    return principal
 
 
 def _answer_error(error: Exception, route: Route) -> web.Response:

@@ -88,7 +88,7 @@ async def count(call: Call) -> web.StreamResponse:
     sku = check_sku("sku", call.request.match_info["sku"])
     location = check_location("location", call.request.match_info["location"])
     digest = fingerprint("count", sku, location, body) if call.key else ""
-    movement = _count(digest, call, call.key, sku, location, body)
+    movement = _count(call, digest, call.key, (sku, location), body)
     result = await _move(call, "count", movement)
     if result.problem is not None:
         return problems.respond(result.problem)
@@ -133,16 +133,15 @@ def _operation(call: Call, body: ReceiveMovement | AdjustMovement | CountMovemen
             reason = check_reference("reason", body.reason)
             return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
         case CountMovement():
-            return "count", _count(digest, call, key, sku, location, body)
+            return "count", _count(call, digest, key, (sku, location), body)
 
 
-def _count(digest: str, call: Call, key: str, sku: str, location: str, body: CountBody | CountMovement) -> Count:
+def _count(call: Call, digest: str, key: str, where: tuple[str, str], body: CountBody | CountMovement) -> Count:
     return Count(
         digest,
         call.principal.actor,
         key,
-        sku,
-        location,
+        *where,
         body.on_hand,
         -1 if body.baseline_seq is None else body.baseline_seq,
         -1 if body.safety is None else body.safety,

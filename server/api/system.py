@@ -9,7 +9,7 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from server.api import problems
 from server.api.bodies import Health
-from server.api.openapi import document, docs_page
+from server.api.openapi import docs_page, document
 from server.api.routing import Route
 from server.api.service import Service
 from server.api.wire import JSON, json_encode

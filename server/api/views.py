@@ -1,7 +1,7 @@
 """From the ledger's answers to the bodies that go out, and the counting of outcomes on the way."""
 
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any
 
 from aiohttp import web
 from prometheus_client import Counter
@@ -91,14 +91,13 @@ def answer_reservation(
     return problems.respond(problems.refusal(answer, reservation_id))
 
 
-async def settled(call: Call, operation: str, reservation_id: str, promise: Any) -> ReservationAnswer:
+async def settled(operation: str, reservation_id: str, promise: Awaitable[ReservationAnswer]) -> ReservationAnswer:
     """Await the ledger; an operating error is counted and told with the id to ask again for."""
     try:
-        answer: ReservationAnswer = await promise
+        return await promise
     except Exception as error:
         told = problems.of_error(error, reservation_id)
         if told is None:
             raise
         count_outcome(operation, told.outcome)
         raise problems.ProblemError(told) from error
-    return answer

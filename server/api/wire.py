@@ -108,10 +108,7 @@ def respond(
     request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
 ) -> web.Response:
     """Send an answer in the media type that the caller accepts; JSON unless MessagePack is asked for or was sent."""
-    wants = request.headers.get("Accept")
-    if wants is not None and "msgpack" in wants:
-        media_type, body = MSGPACK, msgpack_encode(answer)
-    elif (wants is None or wants == "*/*") and "msgpack" in request.headers.get("Content-Type", ""):
+    if _wants_msgpack(request):
         media_type, body = MSGPACK, msgpack_encode(answer)
     else:
         media_type, body = JSON, json_encode(answer)
@@ -119,3 +116,10 @@ def respond(
     if headers:
         all_headers.update(headers)
     return web.Response(status=status, body=body, headers=all_headers)
+
+
+def _wants_msgpack(request: web.Request) -> bool:
+    accepted = request.headers.get("Accept")
+    if accepted is None or accepted == "*/*":
+        return "msgpack" in request.headers.get("Content-Type", "")
+    return "msgpack" in accepted

@@ -38,7 +38,21 @@ _encode = msgspec.msgpack.Encoder().encode
 
 # Errors that the store raises before it runs a script, by their first word.
 _NOTHING_RAN: Final = frozenset(
-    "OOM READONLY MISCONF NOREPLICAS MASTERDOWN CLUSTERDOWN MOVED ASK TRYAGAIN BUSY NOAUTH NOPERM LOADING".split()
+    [
+        "OOM",
+        "READONLY",
+        "MISCONF",
+        "NOREPLICAS",
+        "MASTERDOWN",
+        "CLUSTERDOWN",
+        "MOVED",
+        "ASK",
+        "TRYAGAIN",
+        "BUSY",
+        "NOAUTH",
+        "NOPERM",
+        "LOADING",
+    ]
 )
 
 
@@ -197,7 +211,7 @@ class Batcher:
         attempt = 0
         while self._queue:
             try:
-                await connection.connect()
+                await connection.connect()  # type: ignore[no-untyped-call]
             except (RedisError, OSError) as error:
                 self._last_problem = str(error) or type(error).__name__
                 await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
@@ -266,7 +280,7 @@ class Batcher:
         """
         other = self._connect()
         try:
-            await other.connect()
+            await other.connect()  # type: ignore[no-untyped-call]
             await other.send_command("SCRIPT", "LOAD", lane.script.source)
             await other.read_response()
             command = lane.command([each.operation for each in calls])

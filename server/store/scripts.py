@@ -41,7 +41,7 @@ def script(name: str) -> Script:
     return Script(name)
 
 
-async def load_all(client: "Redis[bytes]") -> None:
+async def load_all(client: Redis) -> None:
     """Make every script known to the store, so that it can be called by its SHA-1."""
     for name in NAMES:
         await client.script_load(script(name).source)
