@@ -37,23 +37,9 @@ _QUEUE_CHECK_S: Final = 0.05
 _encode = msgspec.msgpack.Encoder().encode
 
 # Errors that the store raises before it runs a script, by their first word.
-_NOTHING_RAN: Final = frozenset(
-    [
-        "OOM",
-        "READONLY",
-        "MISCONF",
-        "NOREPLICAS",
-        "MASTERDOWN",
-        "CLUSTERDOWN",
-        "MOVED",
-        "ASK",
-        "TRYAGAIN",
-        "BUSY",
-        "NOAUTH",
-        "NOPERM",
-        "LOADING",
-    ]
-)
+_NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
+    "MOVED", "ASK", "TRYAGAIN", "BUSY", "NOAUTH", "NOPERM", "LOADING"
+}  # fmt: skip
 
 
 class OverloadedError(Exception):
