@@ -1,0 +1,117 @@
+"""Connections to any store by its URL: exactly-once on the hot path, patient off it."""
+
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+
+from server.store.errors import StoreUrlError
+from server.store.reasons import CONNECT_TIMEOUT_S, address, unavailable
+from server.store.requirements import check_settings
+
+__all__ = ["CLIENT_NAME", "SCHEMES", "address", "check_settings", "client", "connection_pool", "unavailable"]
+
+SCHEMES: Final = ("redis", "rediss", "unix")
+CONNECTIONS_MAX: Final = 32
+"""Off the hot path only. One store core is busy long before 32 callers wait for it; more would only queue there."""
+CONNECTION_WAIT_S: Final = 5.0
+"""How long a call off the hot path queues for a free connection before it fails as unavailable."""
+CLIENT_NAME: Final = "holdfast"
+
+_URL_OPTIONS: Final = frozenset({"db", "client_name", "socket_connect_timeout", "socket_keepalive"})
+"""What a URL may set beside ``ssl_…``. In redis-py the URL wins over arguments, so anything else could
+bring back a retry or a timeout in mid-write, and with it two effects of one request."""
+
+
+def connection_pool(url: str) -> ConnectionPool:
+    """Make the pool for a store at ``redis://``, ``rediss://`` (TLS) or ``unix://``; nothing connects yet.
+
+    ``pool.make_connection()`` gives a connection outside the pool's count for the hot path: it sends each
+    command exactly once and never times out by itself, so a write once sent is never silently sent again.
+
+    Raises
+    ------
+    StoreUrlError
+        The URL has another scheme, no host or path, or an option that would break exactly-once sending.
+
+    """
+    scheme = _checked_scheme(url)
+    options: dict[str, Any] = {
+        # Answers come late rather than never; each caller has its own deadline. A timeout here would cost a
+        # wait_for per send and drop connections whose write is on its way.
+        "socket_timeout": None,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        # redis-py 8 retries ten times unless told otherwise, also commands that had run.
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "health_check_interval": 0,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        # Both protocols carry our answers as the same bytes; RESP2 needs no HELLO and no push handling.
+        "protocol": 2,
+        "decode_responses": False,
+        "client_name": CLIENT_NAME,
+        # Saves two round trips per connection, and managed stores with narrow ACLs refuse CLIENT SETINFO.
+        "driver_info": None,
+        "max_connections": CONNECTIONS_MAX,
+        "timeout": CONNECTION_WAIT_S,
+    }
+    if scheme != "unix":
+        # A primary that lost power sends no FIN: without keepalive we would wait for it for ever.
+        options["socket_keepalive"] = True
+    try:
+        return BlockingConnectionPool.from_url(url, **options)
+    except (ValueError, TypeError):
+        # The library's own text may quote a piece of the password.
+        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read.") from None
+
+
+def client(pool: ConnectionPool) -> Redis:
+    """Make the client for everything off the hot path; callers queue for a connection instead of failing.
+
+    The pool stays the caller's: close it with ``await pool.aclose()``.
+    """
+    return Redis(connection_pool=pool, single_connection_client=False)
+
+
+def _checked_scheme(url: str) -> str:
+    """Refuse what redis-py would silently ignore or misread. No message repeats the URL: it may hold a password."""
+    known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise StoreUrlError(
+            "The store URL cannot be read. Percent-encode special characters of the password (/ is %2F, # is %23, "
+            "@ is %40), and check the port."
+        ) from None
+    if parts.scheme not in SCHEMES:
+        given = f"{parts.scheme}://" if parts.scheme and "://" in url else "no scheme"
+        raise StoreUrlError(f"The store URL has {given}; Holdfast takes {known}.")
+    if parts.fragment:
+        raise StoreUrlError("The store URL holds a bare #. Write it as %23.")
+    if parts.scheme == "unix" and not parts.path:
+        raise StoreUrlError("The store URL names no socket. Write it as unix:///path/to/store.sock.")
+    if parts.scheme != "unix" and not parts.hostname:
+        raise StoreUrlError(f"The store URL names no host. Write it as {_sample(parts.scheme)}.")
+    if parts.scheme != "unix" and not (parts.path in ("", "/") or parts.path.removeprefix("/").isdigit()):
+        raise StoreUrlError("The path of the store URL is the number of a database, as in redis://host:6379/0.")
+    _check_options(parts.query)
+    return parts.scheme
+
+
+def _check_options(query: str) -> None:
+    for name in parse_qs(query, keep_blank_values=True):
+        if name not in _URL_OPTIONS and not name.startswith("ssl_"):
+            allowed = ", ".join(sorted(_URL_OPTIONS))
+            raise StoreUrlError(
+                f"The store URL sets {name!r}, which Holdfast decides itself (a retry could sell twice). "
+                f"Remove it; allowed are {allowed}, and ssl_ca_certs and the other ssl_ options."
+            )
+
+
+def _sample(scheme: str) -> str:
+    return f"{scheme}:///path/to/store.sock" if scheme == "unix" else f"{scheme}://user:password@host:6379/0"

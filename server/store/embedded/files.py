@@ -1,0 +1,243 @@
+"""The data directory: what lies where in it, who owns it, and whether it can be written.
+
+Two locks keep two servers off one directory, because two of them write interleaved into one AOF and neither notices:
+
+``holdfast.lock``
+    held by the Holdfast process for its life. A second Holdfast is refused at once.
+``store.lock``
+    held by the *store* process. We take it, hand the open file to the store as an inherited descriptor and
+    close our own; from then on the kernel frees it exactly when the store (and a child of it that rewrites
+    the AOF) is gone, however it died. So an orphan left by a killed Holdfast is noticed even while it does
+    not answer, and neither a stale pid file nor a pid that was given to another process can mislead us.
+    Whoever starts a store must hold both.
+
+The files themselves are never removed: a lock on a removed file excludes nobody. Locks of this kind do not
+reach over NFS; the directory belongs on a local disk, as any AOF does.
+"""
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from server.store.errors import DataDirectoryError, DataDirectoryInUseError
+
+SOCKET_PATH_BYTES_MAX: Final = 100
+"""The kernel takes 107 bytes on Linux and 103 on macOS."""
+_PROBE_BYTES: Final = 64 * 1024
+_LOG_BYTES_MAX: Final = 8 * 1024 * 1024
+_DIRECTORY_MODE: Final = 0o700
+_NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
+_NO_PERMISSION: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
+_NO_DIRECTORY: Final = (errno.ENOTDIR, errno.EEXIST)
+
+
+class FileLock:
+    """An exclusive lock on a file, freed when every process that has it open is gone or has closed it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+
+    @classmethod
+    def try_take(cls, path: Path) -> "FileLock | None":
+        """Take the lock; None while another process holds it."""
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return None
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return cls(descriptor)
+
+    def write(self, text: str) -> None:
+        """Leave a word in the file for those who find it locked."""
+        os.ftruncate(self.descriptor, 0)
+        os.pwrite(self.descriptor, text.encode(), 0)
+
+    def close(self) -> None:
+        """Close our end; a process that inherited the lock keeps it. Closing twice is harmless."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+
+class DataDirectory:
+    """Names of the files in a data directory. Making one touches nothing."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = Path(os.path.realpath(path))
+        self.lock = self.path / "holdfast.lock"
+        self.store_lock = self.path / "store.lock"
+        self.config = self.path / "store.conf"
+        self.log = self.path / "store.log"
+        self.pid = self.path / "store.pid"
+        self.append_only = self.path / "appendonlydir"
+        self.manifest = self.append_only / "appendonly.aof.manifest"
+        self.socket = self._socket_path()
+
+    def _socket_path(self) -> Path:
+        inside = self.path / "store.sock"
+        if len(os.fsencode(inside)) <= SOCKET_PATH_BYTES_MAX:
+            return inside
+        # Named by the real directory, so that the next Holdfast finds a store that is still alive.
+        name = hashlib.sha256(os.fsencode(self.path)).hexdigest()[:16]
+        folder = Path(tempfile.gettempdir()) / f"holdfast-{os.getuid()}"
+        if len(os.fsencode(folder / f"{name}.sock")) > SOCKET_PATH_BYTES_MAX:
+            folder = Path(f"/tmp/holdfast-{os.getuid()}")  # noqa: S108  # owner and mode are checked before use
+        return folder / f"{name}.sock"
+
+    def own(self) -> FileLock:
+        """Make the directory if need be, become its one Holdfast, and see that it can be written.
+
+        Raises
+        ------
+        DataDirectoryInUseError
+            Another live Holdfast owns it.
+        DataDirectoryError
+            It is not a directory, cannot be written, or its disk is full.
+
+        """
+        try:
+            self.path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            lock = FileLock.try_take(self.lock)
+            if lock is None:
+                raise self._in_use()
+            try:
+                lock.write(f"{os.getpid()}\n")
+                self.check_writable()
+            except BaseException:
+                lock.close()
+                raise
+        except OSError as error:
+            raise self.unusable(error) from error
+        return lock
+
+    def try_hold(self) -> FileLock | None:
+        """Take the store's lock; None while a store process (or its AOF rewrite) is alive.
+
+        Raises
+        ------
+        DataDirectoryError
+            The lock's file cannot be opened.
+
+        """
+        try:
+            return FileLock.try_take(self.store_lock)
+        except OSError as error:
+            raise self.unusable(error) from error
+
+    def check_writable(self) -> None:
+        """Write, flush and remove a small file.
+
+        Raises
+        ------
+        DataDirectoryError
+            That failed; the message says why.
+
+        """
+        probe = self.path / f".probe-{os.getpid()}"
+        try:
+            with probe.open("wb") as file:
+                file.write(b"\0" * _PROBE_BYTES)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise self.unusable(error) from error
+        finally:
+            with contextlib.suppress(OSError):
+                probe.unlink()
+
+    def ready_socket_folder(self) -> None:
+        """See that nobody else can reach or replace the socket.
+
+        Raises
+        ------
+        DataDirectoryError
+            The short folder for sockets is another user's, or open to others.
+
+        """
+        folder = self.socket.parent
+        if folder == self.path:
+            return
+        try:
+            folder.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+            found = folder.lstat()
+        except OSError as error:
+            raise self.unusable(error) from error
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
+            raise DataDirectoryError(
+                f"The path of {self.path} is too long for a socket, and {folder}, where it would go instead, is not "
+                "a directory that only this user can enter. Remove it, or choose a shorter --data-dir."
+            )
+
+    def rotate_log(self) -> None:
+        """Keep the store's log from growing for ever: one older file is kept."""
+        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES_MAX:
+            self.log.replace(self.log.with_suffix(".log.1"))
+
+    def log_since(self, offset: int, bytes_max: int = 16_384) -> str:
+        """Read the end of what the store logged after ``offset``."""
+        try:
+            with self.log.open("rb") as file:
+                file.seek(max(offset, self.log_bytes() - bytes_max))
+                return file.read().decode("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def log_bytes(self) -> int:
+        """Size of the store's log now."""
+        return self.log.stat().st_size if self.log.exists() else 0
+
+    def store_pid(self) -> int:
+        """Read the pid that the store left; 0 where there is none. For messages only: it may be stale."""
+        try:
+            return int(self.pid.read_text("ascii"))
+        except (OSError, ValueError):
+            return 0
+
+    def free_bytes(self) -> int:
+        """Space that this user can still take on the directory's disk."""
+        free = os.statvfs(self.path)
+        return free.f_bavail * free.f_frsize
+
+    def _in_use(self) -> DataDirectoryInUseError:
+        try:
+            pid = int(self.lock.read_text("ascii"))
+        except (OSError, ValueError):
+            pid = 0  # it has taken the lock and not yet written its pid
+        who = f"process {pid}" if pid else "another process"
+        return DataDirectoryInUseError(
+            f"The data directory {self.path} is in use by a running Holdfast ({who}). Stop that one first, "
+            "or give this one a directory of its own with --data-dir.",
+            pid,
+        )
+
+    def unusable(self, error: OSError) -> DataDirectoryError:
+        """Make the error for what the operating system said about a file in here."""
+        if error.errno in _NO_SPACE:
+            return self.full()
+        if error.errno in _NO_PERMISSION:
+            return DataDirectoryError(
+                f"The data directory {self.path} cannot be written by user {os.getuid()} ({error.strerror}). "
+                "Give it to this user (chown), or choose another with --data-dir."
+            )
+        if error.errno in _NO_DIRECTORY:
+            return DataDirectoryError(f"{self.path} is not a directory. Choose another one with --data-dir.")
+        return DataDirectoryError(
+            f"The data directory {self.path} cannot be used: {error}. Choose another, on a local disk, with --data-dir."
+        )
+
+    def full(self) -> DataDirectoryError:
+        """Make the error for a full disk."""
+        return DataDirectoryError(
+            f"The disk of the data directory {self.path} is full. Free some space: nothing acknowledged is lost, "
+            "and a Holdfast that is running brings its store back by itself."
+        )

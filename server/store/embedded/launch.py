@@ -1,0 +1,66 @@
+"""Starting the store process in its own session, with the lock that says that it lives."""
+
+import subprocess
+from typing import Final
+
+from server.store.embedded import config
+from server.store.embedded.binary import StoreBinary
+from server.store.embedded.files import DataDirectory, FileLock
+from server.store.embedded.process import StoreProcess
+from server.store.errors import StoreStartError
+from server.store.requirements import Durability
+
+_TRUNCATED: Final = "!!! Truncating the AOF"
+_UMASK: Final = 0o077
+"""Stock and orders are nobody else's business on a shared machine."""
+
+
+def launch(
+    directory: DataDirectory, binary: StoreBinary, durability: Durability, hold: FileLock
+) -> tuple[StoreProcess, int]:
+    """Start a store that inherits ``hold``, which is closed here; returns it and where its part of the log begins.
+
+    Not a coroutine and not for a thread: a cancellation in the middle would leave a store that nobody knows.
+
+    Raises
+    ------
+    DataDirectoryError
+        The configuration cannot be written, or the folder for the socket is not safe.
+    StoreStartError
+        The program cannot be run.
+
+    """
+    try:
+        directory.ready_socket_folder()
+        directory.rotate_log()
+        offset = directory.log_bytes()
+        directory.config.write_bytes(config.render(directory, durability))
+        return _run(directory, binary, hold), offset
+    except OSError as error:
+        raise directory.unusable(error) from error
+    finally:
+        hold.close()
+
+
+def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> StoreProcess:
+    with directory.log.open("ab") as log:  # what it says before it has read where to log
+        try:
+            child = subprocess.Popen(  # noqa: S603  # the program that was just found and asked for its version
+                [binary.path, directory.config],
+                cwd=directory.path,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(hold.descriptor,),
+                # Ctrl-C in a terminal goes to the whole session: the store must outlive our last answers.
+                start_new_session=True,
+                umask=_UMASK,
+            )
+        except OSError as error:
+            raise StoreStartError(f"{binary.path} could not be started in {directory.path}: {error}.") from error
+    return StoreProcess(child.pid, child)
+
+
+def truncated_tail(log: str) -> bool:
+    """Whether a start cut a half-written tail off the append-only file."""
+    return _TRUNCATED in log
