@@ -2,9 +2,9 @@
 -- Answers a batch of questions. Writes nothing.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits, [2] questions: [["availability", sku, location or ""] | ["stock", sku] | ["reservation", id], …]
+-- ARGV  [1] limits, [2] questions: ["availability", [sku, …], location or ""] | ["stock", sku] | ["reservation", id]
 -- Reply for each question, in order, MessagePack:
---   availability  [now_ms, [[location, available, seq], …]]; empty: unknown
+--   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq], …]]
 --   reservation   [now_ms, record or nil]
 --
@@ -13,10 +13,16 @@
 
 local function all_locations(questions)
   local skus, seen = {}, {}
+  local function want(sku)
+    if seen[sku] then return end
+    seen[sku] = true
+    skus[#skus + 1] = sku
+  end
   for _, question in ipairs(questions) do
-    if question[1] ~= 'reservation' and not seen[question[2]] then
-      seen[question[2]] = true
-      skus[#skus + 1] = question[2]
+    if question[1] == 'availability' then
+      for _, sku in ipairs(question[2]) do want(sku) end
+    elseif question[1] == 'stock' then
+      want(question[2])
     end
   end
   local packed, locations = hash_get_many(SKUS, skus), {}
@@ -68,7 +74,9 @@ local answers = {}
 for i, question in ipairs(questions) do
   local kind, name = question[1], question[2]
   if kind == 'availability' then
-    answers[i] = pack({NOW_MS, availability(name, question[3], locations[name])})
+    local found = {}
+    for j, sku in ipairs(name) do found[j] = availability(sku, question[3], locations[sku]) end
+    answers[i] = pack({NOW_MS, found})
   elseif kind == 'stock' then
     answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})
   else

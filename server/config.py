@@ -66,7 +66,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     ttl_default_s: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] = TTL_S_DEFAULT
     """How long a hold lasts that names no ttl_s."""
-    life_max_s: Annotated[int, Meta(ge=1)] = LIFE_S_MAX
+    life_max_s: Annotated[int, Meta(ge=TTL_S_MAX)] = LIFE_S_MAX
     """How long a hold can last at most, however often it is extended."""
     idempotency_retention_s: Annotated[int, Meta(ge=86_400)] = 86_400
     """How long an idempotency key is remembered at least."""

@@ -1,6 +1,6 @@
 """What may still be promised: of one SKU, and of many at once."""
 
-import asyncio
+from typing import Final
 
 import msgspec
 from aiohttp import web
@@ -20,8 +20,11 @@ from server.api.rules import check_location, check_sku, check_text
 from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
-from server.domain.outcomes import SkuAvailability
+from server.domain.outcomes import LocationAvailability
 from server.domain.principal import Scope
+from server.store.ledger import Ledger
+
+_SKUS_AT_A_TIME: Final = 100
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,15 +34,30 @@ class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     location: Location | None = None
 
 
-def view(sku: str, found: SkuAvailability) -> AvailabilityView:
+def view(sku: str, locations: list[LocationAvailability], as_of_ms: int) -> AvailabilityView:
     """Sum up over the locations; the seq is the newest of theirs."""
     return AvailabilityView(
         sku,
-        sum(each.available for each in found.locations),
-        max(each.seq for each in found.locations),
-        [LocationAvailable(each.location, each.available) for each in found.locations],
-        time_of(found.as_of_ms),
+        sum(each.available for each in locations),
+        max(each.seq for each in locations),
+        [LocationAvailable(each.location, each.available) for each in locations],
+        time_of(as_of_ms),
     )
+
+
+async def views(ledger: Ledger, skus: list[str], location: str = "") -> tuple[list[AvailabilityView], list[str]]:
+    """Read many SKUs, some at a time so that others get their turn: what is known, and which are not."""
+    known: list[AvailabilityView] = []
+    unknown: list[str] = []
+    for start in range(0, len(skus), _SKUS_AT_A_TIME):
+        part = skus[start : start + _SKUS_AT_A_TIME]
+        found = await ledger.availability(part, location)
+        for sku, locations in zip(part, found.skus, strict=True):
+            if locations:
+                known.append(view(sku, locations, found.as_of_ms))
+            else:
+                unknown.append(sku)
+    return known, unknown
 
 
 async def read(call: Call) -> web.StreamResponse:
@@ -52,10 +70,10 @@ async def read(call: Call) -> web.StreamResponse:
         location = check_location("location", query.location) if query.location is not None else ""
         if query.channel is not None:
             check_text("channel", query.channel, limits.NAME_BYTES_MAX)
-    found = await call.ledger.availability(sku, location)
-    if not found.locations:
+    found = await call.ledger.availability([sku], location)
+    if not found.skus[0]:
         return problems.respond(problems.problem("unknown_sku"))
-    answer = view(sku, found)
+    answer = view(sku, found.skus[0], found.as_of_ms)
     # Weak: as_of differs from answer to answer while what it says stays the same.
     etag = f'W/"{answer.seq}-{len(answer.locations)}"'
     asked = request.headers.get("If-None-Match")
@@ -71,10 +89,7 @@ async def read_many(call: Call) -> web.StreamResponse:
     location = check_location("location", body.location) if body.location is not None else ""
     if body.channel is not None:
         check_text("channel", body.channel, limits.NAME_BYTES_MAX)
-    found = await asyncio.gather(*(call.ledger.availability(sku, location) for sku in skus))
-    known = [view(sku, each) for sku, each in zip(skus, found, strict=True) if each.locations]
-    unknown = [sku for sku, each in zip(skus, found, strict=True) if not each.locations]
-    return respond(call.request, AvailabilityList(known, unknown))
+    return respond(call.request, AvailabilityList(*await views(call.ledger, skus, location)))
 
 
 ROUTES = [

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from server.api.availability import view
+from server.api.availability import views
 from server.api.problems import ProblemError, problem
 from server.api.reservations import parse_query
 from server.api.routing import Call, Route
@@ -88,7 +88,7 @@ async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None
     while not call.service.draining:
         try:
             cursor, skus = await _changed_skus(call, cursor)
-            events = [(sku, found) for sku in skus if (found := await call.ledger.availability(sku)).locations]
+            events, _ = await views(call.ledger, skus)
         except StoreError:
             # The store is away: the caller keeps its place and hears from us when it is back.
             await response.write(b": the store is away\n\n")
@@ -96,10 +96,9 @@ async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None
             continue
         if events:
             # Only the last event of a read carries the id: whoever leaves in the middle gets all of them again.
-            for sku, found in events[:-1]:
-                await response.write(_event("availability", None, view(sku, found)))
-            sku, found = events[-1]
-            await response.write(_event("availability", cursor, view(sku, found)))
+            for event in events[:-1]:
+                await response.write(_event("availability", None, event))
+            await response.write(_event("availability", cursor, events[-1]))
             quiet_s = 0.0
         elif not await tail.grown(cursor, _LOOK_S):
             quiet_s += _LOOK_S

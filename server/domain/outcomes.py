@@ -169,11 +169,14 @@ class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
     seq: int
 
 
-class SkuAvailability(msgspec.Struct, array_like=True, frozen=True):
-    """What may still be promised of a SKU, by location, at a moment on the store's clock. None: unknown SKU."""
+class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
+    """For each SKU asked for, what may still be promised at its locations, at a moment on the store's clock.
+
+    A SKU without locations is unknown.
+    """
 
     as_of_ms: int
-    locations: list[LocationAvailability]
+    skus: list[list[LocationAvailability]]
 
 
 class SkuStock(msgspec.Struct, array_like=True, frozen=True):

@@ -182,7 +182,7 @@ class Batcher:
                     idle: asyncio.Future[None] = self._loop.create_future()
                     self._idle.append(idle)
                     await idle
-                if connection.is_connected or await self._open(connection):
+                if await _usable(connection) or await self._open(connection):
                     batch = self._gather()
                     self._in_flight += 1
                     try:
@@ -309,6 +309,16 @@ class Batcher:
     def _fail_queue(self, error: Exception) -> None:
         _fail(list(self._queue), error)
         self._queue.clear()
+
+
+async def _usable(connection: AbstractConnection) -> bool:
+    """Say whether a connection can be sent on: the other side may have closed it while it was idle.
+
+    Found out now, nothing was sent; found out after sending, the outcome would be unknown.
+    """
+    if connection.is_connected and await connection.can_read_destructive():
+        await connection.disconnect(nowait=True)
+    return bool(connection.is_connected)
 
 
 def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:

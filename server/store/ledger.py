@@ -20,10 +20,10 @@ from server.domain.operations import (
 from server.domain.outcomes import (
     Again,
     Changed,
+    FoundAvailability,
     FoundReservation,
     Refused,
     ReservationAnswer,
-    SkuAvailability,
     SkuStock,
     StockAnswer,
     StockChanged,
@@ -38,7 +38,7 @@ SETTLE_LINES: Final = 4
 """What an operation on an existing reservation weighs in a batch: how many lines it has is not known before."""
 
 _decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
-_decode_availability = msgspec.msgpack.Decoder(SkuAvailability).decode
+_decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
 
@@ -109,9 +109,10 @@ class Ledger:
         """Receive, adjust or count."""
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
 
-    async def availability(self, sku: str, location: str = "") -> SkuAvailability:
-        """Read what may still be promised, at one location or at each."""
-        return cast(SkuAvailability, await self._submit(self._availability, ("availability", sku, location), 1))
+    async def availability(self, skus: list[str], location: str = "") -> FoundAvailability:
+        """Read what may still be promised of some SKUs (up to some 100), at one location or at each."""
+        question = ("availability", skus, location)
+        return cast(FoundAvailability, await self._submit(self._availability, question, len(skus)))
 
     async def stock(self, sku: str) -> SkuStock:
         """Read every bucket of a SKU at each location."""
