@@ -9,7 +9,6 @@ from typing import Any
 
 import structlog
 from aiohttp import http_parser, web
-from redis.asyncio import Redis
 
 import server
 from server import config
@@ -21,7 +20,7 @@ from server.api.system import add_system_routes
 from server.domain.principal import ApiKey, Scope
 from server.store.apikeys import ApiKeyStore
 from server.store.batcher import Batcher, close_quietly
-from server.store.connect import check_settings, client, connection_pool
+from server.store.connect import StoreClient, check_settings, client, connection_pool
 from server.store.embedded import EmbeddedStore
 from server.store.housekeeping import Housekeeper, watch_event_loop
 from server.store.journal import Tail
@@ -108,7 +107,7 @@ class Holdfast:
         started.push_async_callback(service.close_tails)
         return service
 
-    async def _start_authenticator(self, store: Redis, started: AsyncExitStack) -> Authenticator:
+    async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:
         settings = self.settings
         configured = config.load_file(settings.config).keys
         authenticator = Authenticator(

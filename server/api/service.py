@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from redis.asyncio import Redis
-
 from server.api.auth import Authenticator
 from server.store.batcher import Batcher
+from server.store.connect import StoreClient
 from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
@@ -21,7 +20,7 @@ class Service:
 
     authenticator: Authenticator
     batcher: Batcher
-    client: Redis
+    client: StoreClient
     retention: Retention
     new_id: Callable[[], str]
     new_tail: Callable[[Keyspace], Tail]

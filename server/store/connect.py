@@ -13,7 +13,19 @@ from server.store.errors import StoreUrlError
 from server.store.reasons import CONNECT_TIMEOUT_S, address, unavailable
 from server.store.requirements import check_settings
 
-__all__ = ["CLIENT_NAME", "SCHEMES", "address", "check_settings", "client", "connection_pool", "unavailable"]
+__all__ = [
+    "CLIENT_NAME",
+    "SCHEMES",
+    "StoreClient",
+    "address",
+    "check_settings",
+    "client",
+    "connection_pool",
+    "unavailable",
+]
+
+StoreClient = Redis
+"""A client for everything off the hot path; the name by which the rest of the server knows it."""
 
 SCHEMES: Final = ("redis", "rediss", "unix")
 CONNECTIONS_MAX: Final = 32
