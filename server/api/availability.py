@@ -6,14 +6,8 @@ import msgspec
 from aiohttp import web
 
 from server.api import problems
-from server.api.bodies import (
-    AvailabilityList,
-    AvailabilityQueryBody,
-    AvailabilityView,
-    Channel,
-    Location,
-    LocationAvailable,
-)
+from server.api.answers import AvailabilityList, AvailabilityView, LocationAvailable
+from server.api.bodies import AvailabilityQueryBody, Channel, Location
 from server.api.reservations import parse_query
 from server.api.routing import Call, Route
 from server.api.rules import check_location, check_sku, check_text

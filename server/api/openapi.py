@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
-from server.api.bodies import Health, Problem
+from server.api.answers import Health, Problem
 from server.api.problems import PROBLEM_TYPE
 from server.api.routing import Route
 from server.api.wire import JSON, MSGPACK

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from aiohttp import web
 
-from server.api.bodies import FieldProblem, LineProblem, Problem
+from server.api.answers import FieldProblem, LineProblem, Problem
 from server.api.rules import InvalidError
 from server.domain.outcomes import OUTCOMES, Refused
 from server.store.batcher import OutcomeUnknownError, OverloadedError

@@ -9,6 +9,7 @@ from aiohttp import web
 from msgspec import Meta
 
 from server.api import problems
+from server.api.answers import ReservationPage, ReservationResult, ReservationResults, ReservationView, State
 from server.api.bodies import (
     CancelBody,
     Channel,
@@ -19,14 +20,9 @@ from server.api.bodies import (
     OrderBody,
     PartBody,
     ReleaseBody,
-    ReservationPage,
-    ReservationResult,
-    ReservationResults,
-    ReservationView,
     ReserveBody,
     ReserveManyBody,
     Sku,
-    State,
 )
 from server.api.routing import Call, Route
 from server.api.rules import (

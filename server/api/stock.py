@@ -5,19 +5,8 @@ import asyncio
 from aiohttp import web
 
 from server.api import problems
-from server.api.bodies import (
-    AdjustMovement,
-    CountBody,
-    CountMovement,
-    HolderView,
-    LevelView,
-    MovedView,
-    MovementResult,
-    MovementResults,
-    MovementsBody,
-    ReceiveMovement,
-    StockView,
-)
+from server.api.answers import HolderView, LevelView, MovedView, MovementResult, MovementResults, StockView
+from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, ReceiveMovement
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku
 from server.api.views import count_outcome, time_of

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, 
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from server.api import problems
-from server.api.bodies import Health
+from server.api.answers import Health
 from server.api.openapi import docs_page, document
 from server.api.routing import Route
 from server.api.service import Service

@@ -8,7 +8,7 @@ from prometheus_client import Counter
 
 from server import metrics
 from server.api import problems
-from server.api.bodies import AvailableView, LineView, ReservationView
+from server.api.answers import AvailableView, LineView, ReservationView
 from server.api.routing import Call
 from server.api.wire import respond
 from server.domain.outcomes import Changed, Refused, Reservation, ReservationAnswer
