@@ -60,14 +60,16 @@ async def stream(call: Call) -> web.StreamResponse:
 async def _start(call: Call) -> tuple[str, bool]:
     """Say after which journal id to begin, and whether something before it is lost."""
     query: ChangesQuery = parse_query(call.request, ChangesQuery)
-    asked = call.request.headers.get("Last-Event-ID") or query.after
+    resumed = call.request.headers.get("Last-Event-ID")
+    asked = resumed or query.after
     bounds = await journal.bounds(call.service.client, call.ledger.keyspace)
     if asked is None:
         return bounds.last_id, False
     try:
         after = journal.START if asked == "0" else journal.format_entry_id(journal.parse_entry_id(asked))
     except ValueError:
-        raise InvalidError("Last-Event-ID", "must be the id of an event of this stream, or 0") from None
+        field = "Last-Event-ID" if resumed else "after"
+        raise InvalidError(field, "must be the id of an event of this stream, or 0") from None
     if bounds.is_lost(after):
         return bounds.last_id, True
     return after, False

@@ -15,6 +15,9 @@ from server.store.errors import StoreError
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "1"
 _AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key in )?\$(?P<path>.*)`$", re.DOTALL)
+_ABOUT_A_FIELD: Final = re.compile(
+    r"^Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL
+)
 _encode = msgspec.json.Encoder().encode
 
 DETAILS: Final = {
@@ -106,6 +109,10 @@ def _of_validation(error: msgspec.ValidationError) -> Problem:
     """Read where and what from the library's message: ``Expected `int` >= 1 - at `$.lines[0].quantity```."""
     found = _AT_PATH.match(str(error))
     rule, path = (found["rule"], found["path"].lstrip(".")) if found else (str(error), "")
+    about = _ABOUT_A_FIELD.match(rule)
+    if about is not None:
+        path = f"{path}.{about['name']}".lstrip(".")
+        rule = "is not known here" if about["what"] == "contains unknown" else "is required"
     return invalid(path or "body", rule.replace("`", ""))
 
 

@@ -284,7 +284,8 @@ def parse_query(request: web.Request, query_type: Any) -> Any:
     """Check the query string against its type; a repeated name is refused."""
     query = request.query
     if len(query) != len(set(query)):
-        raise InvalidError("query", "each name may stand once")
+        repeated = next(name for name in query if len(query.getall(name)) > 1)
+        raise InvalidError(repeated, "may stand once in the query")
     return msgspec.convert(dict(query), query_type, strict=False)
 
 

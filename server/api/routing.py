@@ -116,7 +116,15 @@ def _answer_error(error: Exception, route: Route) -> web.Response:
 def add_routes(app: web.Application, service: Service, routes: list[Route]) -> None:
     """Register routes, and what answers where no route matches."""
     for route in routes:
-        app.router.add_route(route.method, route.path, endpoint(service, route))
+        app.router.add_route(route.method, route.path, endpoint(service, route), expect_handler=_expect)
+
+
+async def _expect(request: web.Request) -> None:
+    """Say "go on" to a caller who waits for it. Any other expectation is ignored, as RFC 9110 allows."""
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # What counts as sent is the answer, not this.
+        request.writer.output_size = 0
 
 
 def add_fallback(app: web.Application) -> None:
@@ -133,4 +141,4 @@ def add_fallback(app: web.Application) -> None:
         return problems.respond(problems.problem("not_found"))
 
     fallback_resource = app.router.add_resource("/{path:.*}")
-    fallback_resource.add_route("*", fallback)
+    fallback_resource.add_route("*", fallback, expect_handler=_expect)
