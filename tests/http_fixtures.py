@@ -1,0 +1,53 @@
+"""Fixtures of the HTTP tests; a module that wants them says ``pytest_plugins = ("tests.http_fixtures",)``."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from itertools import count
+from typing import Any, Final
+
+import pytest
+
+from tests.http import READER, RESERVER, STOCKER, Api, Key, Server, opened
+
+PARTITIONS: Final = 250
+"""More than there are tests that ask for one."""
+_next_partition = count(1)
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Share a server; at the end of the run it must not have said a word of a fault."""
+    keys = [Key(f"p{number}", f"p{number}") for number in range(PARTITIONS)]
+    # The sweeper asks each partition; with this many it is slowed down, which no test here is about.
+    with Server(keys=[*keys, READER, RESERVER, STOCKER], sweep_interval_s=10) as started:
+        yield started
+        assert "Traceback" not in started.stderr, started.stderr
+        assert started.stop() == 0
+
+
+@pytest.fixture
+def key() -> Key:
+    """Take the administrator's key of a partition that no other test uses."""
+    number = next(_next_partition)
+    return Key(f"p{number}", f"p{number}")
+
+
+@pytest.fixture
+async def api(server: Server, key: Key) -> AsyncIterator[Api]:
+    """Open a client of a partition that no other test uses."""
+    async with opened(server, key) as client:
+        yield client
+
+
+@pytest.fixture
+def start_server() -> Iterator[Callable[..., Server]]:
+    """Give a function that starts servers of the test's own, which are ended after it."""
+    started: list[Server] = []
+
+    def start(**options: Any) -> Server:
+        server = Server(**options)
+        started.append(server)
+        return server.start()
+
+    yield start
+    for server in started:
+        server.close()
