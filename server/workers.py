@@ -2,9 +2,13 @@
 
 Each worker is a ``holdfast serve`` of its own on the same store and port (SO_REUSEPORT spreads connections over them).
 They report metrics through files in one directory, so that a scrape of any of them tells of all.
+
+Parent and worker know of each other by two pipes. The worker writes a line to its standard output when it serves.
+Its standard input ends when the parent is gone, however it died, and then the worker stops, too.
 """
 
 import asyncio
+import contextlib
 import shutil
 import socket
 import sys
@@ -12,6 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
@@ -20,45 +25,67 @@ from server.store.embedded import EmbeddedStore
 
 log = structlog.get_logger("holdfast.workers")
 
-_RESTART_S: Final = 0.5
+READY: Final = "ready"
+"""First word of the line by which a worker says that it serves."""
+_RESTART_S_MIN: Final = 0.2
+_RESTART_S_MAX: Final = 5.0
+_STEADY_S: Final = 10.0
+"""A worker that served this long did not die of what ails its start, so the next one starts at once."""
+_KILL_GRACE_S: Final = 5.0
+"""So much longer than its own drain may take a worker is waited for."""
+
+
+class WorkersError(Exception):
+    """The workers cannot be started; the message says why and what to do."""
 
 
 class Workers:
     """The parent of the workers: owns the embedded store, the port and the metrics directory."""
 
-    def __init__(self, settings: config.Settings, command: list[str]) -> None:
+    def __init__(self, settings: config.Settings) -> None:
         self._settings = settings
-        self._command = command
         self._store: EmbeddedStore | None = None
-        self._store_url = settings.store_url
         self._metrics_dir = Path(tempfile.mkdtemp(prefix="holdfast-metrics-"))
+        self._reserved: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._processes: dict[int, asyncio.subprocess.Process] = {}
+        self._greetings: dict[int, asyncio.Future[str]] = {}
+        self.store_url = settings.store_url
         self.port = settings.port
+        self.restarts = 0
 
-    async def start(self) -> None:
-        """Start the store, reserve the port, start the workers."""
-        try:
-            if not self._store_url:
-                self._store = EmbeddedStore(self._settings.data_dir, durability=self._settings.durability)
-                await self._store.start()
-                self._store_url = self._store.url
-            # Bound and never listening: it keeps the number for the workers, and takes no connection itself.
-            self._reserved = self._reserve_port()
-            self.port = self._reserved.getsockname()[1]
-        except BaseException:
-            await self.drain()
-            raise
-        self._tasks = [
-            asyncio.create_task(self._keep(number), name=f"worker-{number}") for number in range(self._settings.workers)
-        ]
+    async def start_store(self) -> None:
+        """Take the port, and start the embedded store unless there is another.
 
-    def _reserve_port(self) -> socket.socket:
-        family = socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
-        reserved = socket.socket(family, socket.SOCK_STREAM)
-        reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        reserved.bind((self._settings.host, self._settings.port))
-        return reserved
+        Raises
+        ------
+        WorkersError
+            The port is taken.
+        StoreError
+            The store did not start.
+
+        """
+        self._reserve_port()
+        if not self.store_url:
+            self._store = EmbeddedStore(self._settings.data_dir, durability=self._settings.durability)
+            await self._store.start()
+            self.store_url = self._store.url
+
+    async def start(self) -> str:
+        """Start the workers and wait until all of them serve; returns what the first one said after "ready".
+
+        Raises
+        ------
+        WorkersError
+            A worker ended instead; it has said why itself.
+
+        """
+        loop = asyncio.get_running_loop()
+        self._greetings = {number: loop.create_future() for number in range(self._settings.workers)}
+        # The first one alone: what keeps it from starting keeps all, and is then said once.
+        first = await self._begin(0)
+        await asyncio.gather(*(self._begin(number) for number in range(1, self._settings.workers)))
+        return first
 
     async def drain(self) -> None:
         """Stop the workers, each of which answers what is in flight, then the store."""
@@ -66,31 +93,84 @@ class Workers:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for process in self._processes.values():
-            if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
                 process.terminate()
-        for process in self._processes.values():
-            await process.wait()
-        if hasattr(self, "_reserved"):
-            self._reserved.close()
+        await asyncio.gather(*(self._wait_or_kill(process) for process in self._processes.values()))
         if self._store is not None:
             await self._store.stop()
+        if self._reserved is not None:
+            self._reserved.close()
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
+
+    def _reserve_port(self) -> None:
+        """Bind the port and never listen: that keeps the number for the workers and takes no connection itself."""
+        host, family = self._settings.host, socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
+        self._reserved = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            # First without sharing: a second Holdfast on the port would otherwise be let in, and each connection
+            # would go to one of two stocks by chance.
+            with socket.socket(family, socket.SOCK_STREAM) as alone:
+                alone.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                alone.bind((host, self.port))
+            self._reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            self._reserved.bind((host, self.port))
+        except OSError as error:
+            raise WorkersError(
+                f"Cannot listen on {host}:{self.port}: {error.strerror or error}. Choose another with --port."
+            ) from None
+        self.port = self._reserved.getsockname()[1]
+
+    async def _begin(self, number: int) -> str:
+        self._tasks.append(asyncio.create_task(self._keep(number), name=f"worker-{number}"))
+        return await self._greetings[number]
 
     async def _keep(self, number: int) -> None:
         """Run one worker; start it again when it ends by itself."""
-        environment = config.worker_environment(self._metrics_dir)
-        arguments = ["--worker", str(number), "--store-url", self._store_url, "--port", str(self.port)]
+        loop, greeting, pause_s = asyncio.get_running_loop(), self._greetings[number], _RESTART_S_MIN
         while True:
-            process = await asyncio.create_subprocess_exec(
-                *self._command, *arguments, env=environment, start_new_session=True
-            )
-            self._processes[number] = process
+            began_s = loop.time()
+            process = await self._spawn(number)
+            said = (await process.stdout.readline()).decode() if process.stdout is not None else ""
+            if said.startswith(READY) and not greeting.done():
+                greeting.set_result(said.removeprefix(READY).strip())
             status = await process.wait()
             mark_process_dead(process.pid, str(self._metrics_dir))  # type: ignore[no-untyped-call]
-            log.error("worker_ended", worker=number, pid=process.pid, status=status, restart_in_s=_RESTART_S)
-            await asyncio.sleep(_RESTART_S)
+            if not greeting.done():
+                greeting.set_exception(WorkersError("The workers could not start; the reason stands above."))
+                return
+            pause_s = _RESTART_S_MIN if loop.time() - began_s > _STEADY_S else min(2 * pause_s, _RESTART_S_MAX)
+            log.error("worker_ended", worker=number, pid=process.pid, status=status, restart_in_s=pause_s)
+            await asyncio.sleep(pause_s)
+            self.restarts += 1
 
+    async def _spawn(self, number: int) -> asyncio.subprocess.Process:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "server", "serve", "--worker", str(number)),
+            env=self._environment(),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            # Ctrl-C in a terminal goes to the whole session: the parent alone hears it, and stops the workers in order.
+            start_new_session=True,
+        )
+        self._processes[number] = process
+        return process
 
-def worker_command(arguments: list[str]) -> list[str]:
-    """Say how to start a worker that takes its other settings like this process."""
-    return [sys.executable, "-m", "server", "serve", *arguments]
+    def _environment(self) -> dict[str, str]:
+        """Hand on the settings in the environment, not as arguments: ps shows those, and a URL may hold a password."""
+        mine = msgspec.structs.replace(self._settings, store_url=self.store_url, port=self.port)
+        given = {name: getattr(mine, name) for name in mine.__struct_fields__}
+        return config.worker_environment(self._metrics_dir) | {
+            config.PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
+            for name, value in given.items()
+            if value is not None
+        }
+
+    async def _wait_or_kill(self, process: asyncio.subprocess.Process) -> None:
+        try:
+            async with asyncio.timeout(self._settings.drain_timeout_s + _KILL_GRACE_S):
+                await process.wait()
+        except TimeoutError:
+            log.warning("worker_killed", pid=process.pid)
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

@@ -1,0 +1,104 @@
+"""Sends the rows of a stock file to the ledger as counts: many in flight, each safe to repeat by its key."""
+
+import asyncio
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from server.commands.csv_file import BadRow, Row
+from server.domain.operations import Count, fingerprint
+from server.domain.outcomes import Refused, StockAnswer
+from server.domain.principal import LOCAL
+from server.store.batcher import OutcomeUnknownError, OverloadedError
+from server.store.errors import StoreUnavailableError
+from server.store.ledger import Ledger
+
+IN_FLIGHT: Final = 1_024
+"""Rows sent and not yet answered: enough to keep the batches full, and half of what a server lets wait."""
+PATIENCE_S: Final = 60.0
+"""A store that restarts is back within seconds; one that stays away this long needs somebody."""
+_PAUSE_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+_RETRYABLE: Final = (OverloadedError, OutcomeUnknownError, StoreUnavailableError)
+
+
+@dataclass
+class Tally:
+    """What came of the rows so far. ``unchanged``: the row had its effect when the same file was imported before."""
+
+    set: int = 0
+    unchanged: int = 0
+    refused: list[BadRow] = field(default_factory=list)
+
+    @property
+    def done(self) -> int:
+        """How many rows have their answer."""
+        return self.set + self.unchanged + len(self.refused)
+
+
+class StoreStaysAwayError(Exception):
+    """The store could not be used for so long that it makes no sense to go on; rows done so far stay done."""
+
+
+async def count_rows(
+    ledger: Ledger,
+    rows: Iterable[Row],
+    key_prefix: str,
+    reason: str,
+    tally: Tally,
+    *,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Set ``on_hand`` (and ``safety``) of every row. The key of a row is ``key_prefix`` and its line number.
+
+    Raises
+    ------
+    StoreStaysAwayError
+        A row could not be sent for ``PATIENCE_S``.
+
+    """
+    waiting = iter(rows)
+
+    async def send() -> None:
+        for row in waiting:
+            answer = await _patiently(ledger, _count(row, f"{key_prefix}:{row.line}", reason))
+            _note(tally, row, answer)
+            on_progress(tally.done)
+
+    try:
+        async with asyncio.TaskGroup() as senders:
+            for _ in range(IN_FLIGHT):
+                senders.create_task(send())
+    except* StoreStaysAwayError as group:
+        raise group.exceptions[0] from None
+
+
+def _count(row: Row, key: str, reason: str) -> Count:
+    safety = -1 if row.safety is None else row.safety
+    digest = fingerprint("import", row.sku, row.location, row.on_hand, safety)
+    return Count(digest, LOCAL.actor, key, row.sku, row.location, row.on_hand, safety=safety, reason=reason)
+
+
+async def _patiently(ledger: Ledger, count: Count) -> StockAnswer:
+    """Ask until there is an answer: the key makes it one effect, however often it is asked."""
+    loop = asyncio.get_running_loop()
+    give_up_s = loop.time() + PATIENCE_S
+    attempt = 0
+    while True:
+        try:
+            return await ledger.move_stock(count)
+        except _RETRYABLE as error:
+            if loop.time() > give_up_s:
+                raise StoreStaysAwayError(str(error) or "The store has too much to do.") from error
+        pause_s = _PAUSE_S[min(attempt, len(_PAUSE_S) - 1)]
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads the retries, no secret
+        attempt += 1
+
+
+def _note(tally: Tally, row: Row, answer: StockAnswer) -> None:
+    if isinstance(answer, Refused):
+        tally.refused.append(BadRow(row.line, f"the ledger refused it: {answer.outcome}", f"{row.sku} {row.location}"))
+    elif answer.replayed:
+        tally.unchanged += 1
+    else:
+        tally.set += 1
