@@ -71,7 +71,7 @@ async def read(call: Call) -> web.StreamResponse:
     # Weak: as_of differs from answer to answer while what it says stays the same.
     etag = f'W/"{answer.seq}-{len(answer.locations)}"'
     asked = request.headers.get("If-None-Match")
-    if asked is not None and (asked == "*" or etag in asked.split(", ")):
+    if asked is not None and (asked == "*" or etag in [each.strip() for each in asked.split(",")]):
         return web.Response(status=304, headers={"ETag": etag})
     return respond(request, answer, headers={"ETag": etag, "Cache-Control": "no-cache"})
 
