@@ -19,6 +19,7 @@ from server.api.problems import ProblemError, problem
 from server.api.reservations import parse_query
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError
+from server.api.service import in_time
 from server.api.wire import json_encode
 from server.domain.principal import Scope
 from server.store import journal
@@ -62,7 +63,7 @@ async def _start(call: Call) -> tuple[str, bool]:
     query: ChangesQuery = parse_query(call.request, ChangesQuery)
     resumed = call.request.headers.get("Last-Event-ID")
     asked = resumed or query.after
-    bounds = await journal.bounds(call.service.client, call.ledger.keyspace)
+    bounds = await in_time(journal.bounds(call.service.client, call.ledger.keyspace))
     if asked is None:
         return bounds.last_id, False
     try:
@@ -89,7 +90,7 @@ async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None
     quiet_s = 0.0
     while not call.service.draining:
         try:
-            cursor, skus = await _changed_skus(call, cursor)
+            cursor, skus = await in_time(_changed_skus(call, cursor))
             events, _ = await views(call.ledger, skus)
         except StoreError:
             # The store is away: the caller keeps its place and hears from us when it is back.

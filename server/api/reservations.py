@@ -33,6 +33,7 @@ from server.api.rules import (
     check_sku,
     check_text,
 )
+from server.api.service import in_time
 from server.api.views import answer_reservation, count_outcome, reservation_view, settled
 from server.api.wire import respond
 from server.domain import limits
@@ -264,15 +265,17 @@ async def read_many(call: Call) -> web.StreamResponse:
     """Read the reservations that match, a page at a time."""
     query: ListQuery = parse_query(call.request, ListQuery)
     try:
-        page = await explore.list_reservations(
-            call.service.client,
-            call.ledger.keyspace,
-            call.service.retention.packed(),
-            state=query.state or "",
-            channel=query.channel or "",
-            sku=query.sku or "",
-            after=query.after,
-            limit=query.limit,
+        page = await in_time(
+            explore.list_reservations(
+                call.service.client,
+                call.ledger.keyspace,
+                call.service.retention.packed(),
+                state=query.state or "",
+                channel=query.channel or "",
+                sku=query.sku or "",
+                after=query.after,
+                limit=query.limit,
+            )
         )
     except ValueError as error:
         raise InvalidError("after", str(error)) from None

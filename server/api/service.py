@@ -1,14 +1,37 @@
 """What the handlers share: one object that holds the ledgers, the client for reads, and the limits."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 from server.api.auth import Authenticator
 from server.store.batcher import Batcher
 from server.store.connect import StoreClient
+from server.store.errors import StoreUnavailableError
 from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
+
+Answer = TypeVar("Answer")
+READ_TIMEOUT_S: Final = 2.0
+"""Reads past the batcher look for a quarter of a second at most; a store that takes so long hangs."""
+
+
+async def in_time(reading: Awaitable[Answer]) -> Answer:
+    """Await what is read through the patient client, which would wait for ever.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer within :data:`READ_TIMEOUT_S`.
+
+    """
+    try:
+        async with asyncio.timeout(READ_TIMEOUT_S):
+            return await reading
+    except TimeoutError:
+        raise StoreUnavailableError("The store does not answer; try again.") from None
 
 
 @dataclass

@@ -9,6 +9,7 @@ from server.api.answers import HolderView, LevelView, MovedView, MovementResult,
 from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, ReceiveMovement
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku
+from server.api.service import in_time
 from server.api.views import count_outcome, time_of
 from server.api.wire import respond
 from server.domain import limits
@@ -50,8 +51,8 @@ async def read(call: Call) -> web.StreamResponse:
     found = await call.ledger.stock(sku)
     if not found.levels:
         return problems.respond(problems.problem("unknown_sku"))
-    holders, truncated = await explore.holders(
-        call.service.client, call.ledger.keyspace, call.service.retention.packed(), sku, HOLDERS_MAX
+    holders, truncated = await in_time(
+        explore.holders(call.service.client, call.ledger.keyspace, call.service.retention.packed(), sku, HOLDERS_MAX)
     )
     answer = StockView(
         sku,
