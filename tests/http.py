@@ -28,6 +28,7 @@ from redis.retry import Retry
 from yarl import URL
 
 from server.store.keys import Keyspace
+from tests.contract import contract
 from tests.stores import wait_until
 
 ROOT: Final = Path(__file__).parent.parent
@@ -109,6 +110,12 @@ class Server:
     def stderr(self) -> str:
         """All that the server said, over all its starts."""
         return self._log.read_text("utf-8", errors="replace")
+
+    @property
+    def faults(self) -> list[str]:
+        """The lines of the log that tell of a fault: errors, and anything with a traceback."""
+        telltale = ('"level": "error"', '"exception"', "Traceback")
+        return [line for line in self.stderr.splitlines() if any(word in line for word in telltale)]
 
     def start(self) -> Self:
         """Start it and wait until it serves; a second start after a kill keeps the port."""
@@ -218,12 +225,13 @@ class Answer(msgspec.Struct, frozen=True):
 
     @property
     def body(self) -> Any:
-        """The decoded body; None where there is none."""
+        """The decoded body: None where there is none, text where it is neither JSON nor MessagePack."""
         if not self.raw:
             return None
-        if self.headers["Content-Type"] == MSGPACK:
+        media_type = self.headers.get("Content-Type", "")
+        if media_type == MSGPACK:
             return msgspec.msgpack.decode(self.raw)
-        return msgspec.json.decode(self.raw)
+        return msgspec.json.decode(self.raw) if media_type in (JSON, PROBLEM) else self.raw.decode("utf-8", "replace")
 
     def ok(self, status: int = 200) -> Any:
         """Return the body of an answer that must have this status."""
@@ -239,7 +247,10 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class Api:
-    """Requests with one API key. Paths go out as they are written, so percent-encode them."""
+    """Requests with one API key; every answer is held against the OpenAPI document.
+
+    Paths go out as they are written, so percent-encode them.
+    """
 
     def __init__(self, session: aiohttp.ClientSession, url: str, key: Key | None = None) -> None:
         self.key = key
@@ -275,7 +286,10 @@ class Api:
             headers={name: value for name, value in all_headers.items() if value != ""},
             skip_auto_headers=("Content-Type", "User-Agent"),
         ) as response:
-            return Answer(response.status, response.headers, await response.read())
+            answer = Answer(response.status, response.headers, await response.read())
+        faults = contract().faults(method, path, answer.status, answer.headers.get("Content-Type", ""), answer.body)
+        assert not faults, (method, path, answer.raw, faults)
+        return answer
 
     async def get(self, path: str, **options: Any) -> Answer:
         return await self.send("GET", path, **options)

@@ -1,0 +1,16 @@
+"""The audit of ``holdfast verify`` on a running server's store."""
+
+from server.store.audit import audit
+from server.store.connect import client, connection_pool
+from server.store.keys import Keyspace
+from tests.http import Server
+
+
+async def drift(server: Server, partition: str) -> list[str]:
+    """Say where counters, reservations and journal disagree; they should not."""
+    pool = connection_pool(f"unix://{server.data_dir}/store.sock")
+    try:
+        report = await audit(client(pool), Keyspace(partition))
+    finally:
+        await pool.aclose()
+    return [str(each) for each in report.drift] + ([] if report.conclusive else ["the audit was inconclusive"])
