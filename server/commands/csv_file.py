@@ -1,7 +1,7 @@
 """Reads a CSV file of stock: finds its delimiter and columns, and tells the good rows from the bad, losing none.
 
-Each row starts on a line of its own. A quoted field may hold line breaks, but a quotation mark that is never closed
-spoils its own line only: the reader goes on with the next one.
+Each row starts on a line of its own. A quoted field may hold line breaks; a quotation mark that is never closed spoils
+its own line only, and one that is closed some lines later by another's makes all lines between bad, each by its number.
 """
 
 import codecs
@@ -86,11 +86,12 @@ def read_stock_file(content: bytes) -> StockFile:
     columns: dict[str, int] = {name: header.index(name) for name in COLUMNS if name in header}
     good: list[Row] = []
     bad: list[BadRow] = []
-    for line, cells, text in _records(lines, header_at + 1, delimiter):
+    for line, cells, used in _records(lines, header_at + 1, delimiter):
         try:
             good.append(_row(line, cells, columns, len(header)))
         except _BadCellError as error:
-            bad.append(BadRow(line, str(error), text))
+            bad.append(BadRow(line, str(error), lines[line - 1]))
+            bad.extend(_inside(lines, line, used))
     rows, repeated = _apart(good, bad, lines)
     bad.sort()
     ignored = [name for name in header if name and name not in COLUMNS]
@@ -133,15 +134,15 @@ def _cells(line: str, delimiter: str) -> list[str]:
     return next(csv.reader([line], delimiter=delimiter, skipinitialspace=delimiter != "\t"), [])
 
 
-def _records(lines: list[str], first: int, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
-    """Yield each row that is not empty: its line number, its cells without the spaces around, its text."""
+def _records(lines: list[str], first: int, delimiter: str) -> Iterator[tuple[int, list[str], int]]:
+    """Yield each row that is not empty: its line number, its cells without the spaces around, how many lines it has."""
     at = first
     while at < len(lines):
         text = lines[at]
         cells, used = _quoted_record(lines, at, delimiter) if '"' in text else (text.split(delimiter), 1)
         cells = [cell.strip() for cell in cells]
         if any(cells):
-            yield at + 1, cells, text
+            yield at + 1, cells, used
         at += used
 
 
@@ -161,6 +162,14 @@ def _quoted_record(lines: list[str], at: int, delimiter: str) -> tuple[list[str]
 
 _UNCLOSED: Final = "\ufdd0"
 """A noncharacter that stands for a row which could not be taken apart."""
+
+
+def _inside(lines: list[str], line: int, used: int) -> Iterator[BadRow]:
+    """Name the further lines of a bad row: rows of their own, perhaps, with a stray quotation mark before them."""
+    for number in range(line + 1, line + used):
+        if lines[number - 1].strip():
+            reason = f"stands inside the quotation marks of line {line}, which is bad"
+            yield BadRow(number, reason, lines[number - 1])
 
 
 def _row(line: int, cells: list[str], columns: dict[str, int], width: int) -> Row:

@@ -36,7 +36,14 @@ def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> s
 
 
 @keys.command()
-@click.option("--scope", "scopes", type=click.Choice([*Scope]), multiple=True, required=True, help="May stand often.")
+@click.option(
+    "--scope",
+    "scopes",
+    type=click.Choice([scope.value for scope in Scope]),
+    multiple=True,
+    required=True,
+    help="May stand often.",
+)
 @partition_option
 @click.option("--name", default="", callback=_name, help="Who it is for; shown in the list.")
 @store_options

@@ -124,7 +124,7 @@ async def _embedded(data_dir: Path, durability: Durability, opened: AsyncExitSta
     store = EmbeddedStore(data_dir, durability=durability)
     if not create and not store.directory.manifest.exists():
         raise DataDirectoryError(
-            f"There is no stock in {store.directory.path}. Name the place with --data-dir or --store-url,"
+            f"There is no stock in {store.directory.path} yet. Name the place with --data-dir or --store-url,"
             " or put stock there first: holdfast import FILE.csv"
         )
     opened.push_async_callback(store.stop)
