@@ -1,0 +1,59 @@
+"""Calls off the hot path, through the patient client: one command, several at one moment, or a function of ours.
+
+They raise :class:`~server.store.errors.StoreUnavailableError` where the store did not answer or refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from server.store.connect import address, unavailable
+from server.store.errors import StoreUnavailableError
+from server.store.keys import Keyspace
+from server.store.scripts import NOT_LOADED, Function, Library
+
+Words = Sequence[str | bytes | int]
+
+
+async def command(client: Redis, *words: str | bytes | int) -> Any:
+    """Send one command and give its answer as redis-py reads it."""
+    try:
+        return await client.execute_command(*words)  # type: ignore[no-untyped-call]
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def together(client: Redis, commands: Sequence[Words]) -> list[Any]:
+    """Send several commands in one MULTI: nothing else runs between them."""
+    try:
+        async with client.pipeline(transaction=True) as pipeline:
+            for words in commands:
+                pipeline.execute_command(*words)
+            return await pipeline.execute()
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def run_function(client: Redis, function: Function, keyspace: Keyspace, *arguments: str | bytes | int) -> Any:
+    """Run a function on one partition; where the store does not know it, nothing ran, so load it and repeat."""
+    words = ("FCALL", function.call_name, len(keyspace.all), *keyspace.all, *arguments)
+    try:
+        return await client.execute_command(*words)  # type: ignore[no-untyped-call]
+    except ResponseError as error:
+        if NOT_LOADED not in str(error):
+            raise _unavailable(client, error) from error
+        await load(client, function.library)
+        return await command(client, *words)
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def load(client: Redis, library: Library) -> None:
+    """Make the library known to the store; harmless where it is."""
+    await command(client, "FUNCTION LOAD", "REPLACE", library.source)
+
+
+def _unavailable(client: Redis, error: Exception) -> StoreUnavailableError:
+    return unavailable(error, address(client.connection_pool))

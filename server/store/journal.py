@@ -1,0 +1,331 @@
+"""The journal: the stream of every change that the scripts wrote, decoded, read forwards and waited on.
+
+Its shape is the contract with ``lua/lib/journal.lua``: one stream entry for each script that changed something,
+holding the changes in the order in which they were made.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
+from typing import Any, Final
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError, ResponseError
+
+from server.store.calls import command
+from server.store.errors import StoreError, StoreUnavailableError
+from server.store.keys import Keyspace
+
+log = structlog.get_logger("holdfast.journal")
+
+EntryId = tuple[int, int]
+"""A stream id, milliseconds and number: compares in the order of the stream."""
+
+START: Final = "0-0"
+"""Before the first entry."""
+PAGE_ENTRIES: Final = 64
+"""Entries of one read. An entry can hold a whole batch, so this is some thousand lines at most."""
+
+_ID: Final = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
+_ID_PART_MAX: Final = 2**64 - 1
+_BLOCK_S: Final = 5.0
+_BLOCK_GRACE_S: Final = 3.0
+"""So much later than asked an empty answer may come before the connection counts as dead."""
+_TAIL_ENTRIES: Final = 512
+_RECONNECT_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+
+Page = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
+    """What one change did to one (SKU, location): signed units for each bucket, and what was left.
+
+    ``line`` is the reservation's line, 0 outside of one. ``available`` may be negative: a shortage.
+    ``seq`` is partition-wide and without gaps: each line has the number after that of the line before.
+    """
+
+    line: int
+    sku: str
+    location: str
+    d_on_hand: int
+    d_held: int
+    d_committed: int
+    d_damaged: int
+    d_quality_control: int
+    d_safety: int
+    available: int
+    seq: int
+
+    @property
+    def deltas(self) -> tuple[int, int, int, int, int, int]:
+        """The six deltas in the order of a stock record."""
+        return (self.d_on_hand, self.d_held, self.d_committed, self.d_damaged, self.d_quality_control, self.d_safety)
+
+    @property
+    def d_available(self) -> int:
+        """By how much the change moved what may be promised."""
+        return self.d_on_hand - self.d_held - self.d_committed - self.d_damaged - self.d_quality_control - self.d_safety
+
+
+class Change(msgspec.Struct, array_like=True, frozen=True):
+    """One operation that took effect. ``at_ms`` is on the store's clock.
+
+    ``reservation_id``, ``channel`` and ``state`` (the one reached) are empty for movements of stock.
+    ``lines`` is empty for an extend. ``notes`` are (name, value) pairs.
+    """
+
+    operation: str
+    at_ms: int
+    actor: str
+    channel: str
+    reservation_id: str
+    state: str
+    lines: list[ChangeLine]
+    notes: list[tuple[str, str]]
+
+
+_decode = msgspec.msgpack.Decoder(list[Change]).decode
+
+
+def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:
+    """Decode the fields of one stream entry.
+
+    Raises
+    ------
+    msgspec.DecodeError
+        Somebody else wrote it, or it is damaged.
+
+    """
+    return _decode(fields.get(b"e", b""))
+
+
+def parse_entry_id(text: str) -> EntryId:
+    """Read a stream id such as ``1700000000000-3``.
+
+    Raises
+    ------
+    ValueError
+        It is not one.
+
+    """
+    match = _ID.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a journal id; it looks like 1700000000000-0")
+    parts = int(match[1]), int(match[2])
+    if max(parts) > _ID_PART_MAX:
+        raise ValueError(f"{text!r} is not a journal id; its parts are numbers below 2^64")
+    return parts
+
+
+def format_entry_id(entry_id: EntryId) -> str:
+    """Write a stream id as the store does."""
+    return f"{entry_id[0]}-{entry_id[1]}"
+
+
+class DamagedEntryError(StoreError):
+    """An entry of the journal cannot be read; ``entry_id`` says which."""
+
+    def __init__(self, journal: str, entry_id: str) -> None:
+        super().__init__(
+            f"Entry {entry_id} of {journal} is damaged or was written by somebody else."
+            " Run holdfast verify; what follows it can be read from that id on."
+        )
+        self.entry_id = entry_id
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """Where the journal begins and ends.
+
+    ``first_id`` is that of the oldest entry kept, ``0-0`` where none is; ``last_id`` of the newest ever written.
+    ``max_deleted_id`` tells of single deletions only (which Holdfast never makes): trimming does not move it, and is
+    known by ``removed``, the number of entries that are gone.
+    """
+
+    first_id: str = START
+    last_id: str = START
+    max_deleted_id: str = START
+    entries: int = 0
+    entries_added: int = 0
+
+    @property
+    def removed(self) -> int:
+        """How many entries were ever trimmed or deleted."""
+        return self.entries_added - self.entries
+
+    def is_lost(self, after: str) -> bool:
+        """Whether entries after this id may be gone, so that a reader who resumes there has to start afresh.
+
+        It errs on the safe side: a reader whose own last entry was trimmed, but none after it, counts as lost.
+        """
+        cursor = parse_entry_id(after)
+        if self.removed <= 0 or cursor >= parse_entry_id(self.last_id):
+            return False
+        if self.entries == 0 or cursor < parse_entry_id(self.max_deleted_id):
+            return True
+        return cursor < parse_entry_id(self.first_id)
+
+
+async def bounds(client: Redis, keyspace: Keyspace) -> Bounds:
+    """Ask where the journal begins and ends.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    try:
+        return parse_bounds(await command(client, "XINFO STREAM", keyspace.journal))
+    except StoreUnavailableError as error:
+        if is_missing(error):
+            return Bounds()
+        raise
+
+
+def is_missing(error: StoreUnavailableError) -> bool:
+    """Whether the store only says that there is no journal yet."""
+    return "no such key" in str(error.__cause__)
+
+
+def parse_bounds(info: dict[str, Any]) -> Bounds:
+    """Read the store's answer to XINFO STREAM."""
+    return Bounds(
+        first_id=_text(info["recorded-first-entry-id"]),
+        last_id=_text(info["last-generated-id"]),
+        max_deleted_id=_text(info["max-deleted-entry-id"]),
+        entries=int(info["length"]),
+        entries_added=int(info["entries-added"]),
+    )
+
+
+async def read(
+    client: Redis, keyspace: Keyspace, after: str = START, until: str | None = None, count: int = PAGE_ENTRIES
+) -> AsyncIterator[tuple[str, list[Change]]]:
+    """Yield the entries after one id, up to and with another (None: the newest), ``count`` to a round trip.
+
+    Raises
+    ------
+    ValueError
+        ``after`` or ``until`` is not a stream id.
+    DamagedEntryError
+        An entry cannot be decoded.
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    end = parse_entry_id(until) if until is not None else (_ID_PART_MAX, _ID_PART_MAX)
+    position = parse_entry_id(after)
+    while position < end:
+        first, last = f"({format_entry_id(position)}", format_entry_id(end)
+        page: Page = await command(client, "XRANGE", keyspace.journal, first, last, "COUNT", count)
+        for raw_id, fields in page:
+            entry_id = _text(raw_id)
+            try:
+                changes = decode_entry(fields)
+            except msgspec.DecodeError as error:
+                raise DamagedEntryError(keyspace.journal, entry_id) from error
+            yield entry_id, changes
+        if len(page) < count:
+            return
+        position = parse_entry_id(_text(page[-1][0]))
+
+
+class Tail:
+    """Knows the end of one partition's journal, and wakes whoever waits for it to grow: one per process.
+
+    Parameters
+    ----------
+    connect
+        Makes an unconnected connection of redis-py's; the tail keeps one of its own, blocked most of the time.
+
+    """
+
+    def __init__(self, connect: Callable[[], AbstractConnection], keyspace: Keyspace) -> None:
+        self._connect = connect
+        self._journal = keyspace.journal
+        self._last: EntryId = (0, 0)
+        self._moved = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def last_id(self) -> str:
+        """The newest entry that the tail knows of; ``0-0`` until it first reached the store."""
+        return format_entry_id(self._last)
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._task = asyncio.create_task(self._run(), name=f"journal-tail {self._journal}")
+
+    async def close(self) -> None:
+        """Stop following; those who wait run into their timeout."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def grown(self, after_id: str, timeout_s: float) -> bool:
+        """Wait until there is an entry after ``after_id``; False: none came in time."""
+        after = parse_entry_id(after_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._last <= after:
+                    # Looked up each time: whoever moves the end leaves a new event for those who come later.
+                    await self._moved.wait()
+        return self._last > after
+
+    async def _run(self) -> None:
+        attempt = 0
+        while True:
+            connection = self._connect()
+            try:
+                await connection.connect()  # type: ignore[no-untyped-call]
+                # Asked anew at each connection: a store that lost its newest entries in a crash is behind us.
+                self._move_to(await self._newest(connection))
+                attempt = 0
+                while True:
+                    await self._follow(connection)
+            except (RedisError, OSError, ValueError) as error:  # TimeoutError is an OSError
+                if attempt == 0:
+                    log.warning("journal_tail_interrupted", reason=str(error) or type(error).__name__)
+            finally:
+                await connection.disconnect(nowait=True)
+            await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
+            attempt += 1
+
+    async def _newest(self, connection: AbstractConnection) -> EntryId:
+        await connection.send_command("XINFO", "STREAM", self._journal)
+        try:
+            async with asyncio.timeout(_BLOCK_GRACE_S):
+                answer = await connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            if "no such key" in str(error):
+                return (0, 0)
+            raise
+        info = dict(zip(answer[::2], answer[1::2], strict=True))
+        return parse_entry_id(_text(info[b"last-generated-id"]))
+
+    async def _follow(self, connection: AbstractConnection) -> None:
+        """Wait once for entries after the newest known."""
+        block_ms = int(1000 * _BLOCK_S)
+        await connection.send_command(
+            "XREAD", "COUNT", _TAIL_ENTRIES, "BLOCK", block_ms, "STREAMS", self._journal, self.last_id
+        )
+        async with asyncio.timeout(_BLOCK_S + _BLOCK_GRACE_S):
+            answer = await connection.read_response(disable_decoding=True)
+        if answer:
+            self._move_to(parse_entry_id(_text(answer[0][1][-1][0])))
+
+    def _move_to(self, last: EntryId) -> None:
+        if last != self._last:
+            self._last = last
+            self._moved.set()
+            self._moved = asyncio.Event()
+
+
+def _text(value: bytes | str) -> str:
+    return value if isinstance(value, str) else value.decode("ascii")
