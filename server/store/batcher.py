@@ -67,18 +67,25 @@ class Lane:
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(_bulk(word.encode()) for word in fixed) + _bulk(limits)
 
-    def command(self, operations: list[object]) -> bytes:
+    def command(self, operations: list[bytes]) -> bytes:
         """Pack the call as it goes over the wire."""
-        return self._head + _bulk(_encode(operations))
+        return self._head + _bulk(_array(operations))
 
 
 def _bulk(value: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
+def _array(packed: list[bytes]) -> bytes:
+    """Make one MessagePack array of values that are packed already."""
+    number = len(packed)
+    head = bytes((0x90 | number,)) if number < 16 else b"\xdc" + number.to_bytes(2, "big")  # noqa: PLR2004
+    return head + b"".join(packed)
+
+
 class _Waiting(NamedTuple):
     lane: Lane
-    operation: object
+    operation: bytes
     lines: int
     since_s: float
     answer: "asyncio.Future[Any]"
@@ -155,8 +162,10 @@ class Batcher:
         if len(self._queue) >= self._queue_max:
             metrics.OVERLOAD_REJECTIONS.inc()
             raise OverloadedError
+        # Packed here, so that one that cannot be packed fails its own caller and not a whole batch.
+        packed = _encode(operation)
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append(_Waiting(lane, operation, lines, self._loop.time(), answer))
+        self._queue.append(_Waiting(lane, packed, lines, self._loop.time(), answer))
         # One wake is enough: that slot takes all that has gathered by the time it runs.
         if len(self._queue) == 1:
             self._wake_slot()
@@ -182,24 +191,40 @@ class Batcher:
                     idle: asyncio.Future[None] = self._loop.create_future()
                     self._idle.append(idle)
                     await idle
-                if await _usable(connection) or await self._open(connection):
-                    batch = self._gather()
-                    self._in_flight += 1
-                    try:
-                        await self._exchange(connection, batch)
-                    finally:
-                        self._in_flight -= 1
+                try:
+                    await self._serve(connection)
+                except Exception as error:  # a slot outlives any fault: without it everything would wait for ever
+                    self._last_problem = f"{type(error).__name__}: {error}"
+                    log.exception("slot_failed")
+                    await connection.disconnect(nowait=True)
+                    await asyncio.sleep(_RECONNECT_S[-1])
         finally:
             await connection.disconnect(nowait=True)
+
+    async def _serve(self, connection: AbstractConnection) -> None:
+        """Send what is waiting as one batch, connecting first where need be."""
+        if not (await _usable(connection) or await self._open(connection)):
+            return
+        batch = self._gather()
+        if not batch:
+            return  # the other slot was faster
+        self._in_flight += 1
+        try:
+            await self._exchange(connection, batch)
+        finally:
+            self._in_flight -= 1
 
     async def _open(self, connection: AbstractConnection) -> bool:
         """Connect, trying while there is something to send. False: the queue emptied meanwhile."""
         attempt = 0
         while self._queue:
             try:
-                await connection.connect()  # type: ignore[no-untyped-call]
+                # The library bounds the socket's connecting, not the store's greeting.
+                async with asyncio.timeout(self._reply_timeout_s):
+                    await connection.connect()  # type: ignore[no-untyped-call]
             except (RedisError, OSError) as error:
                 self._last_problem = str(error) or type(error).__name__
+                await connection.disconnect(nowait=True)
                 await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
                 attempt += 1
             else:
@@ -271,9 +296,15 @@ class Batcher:
             await other.read_response()
             command = lane.command([each.operation for each in calls])
             await other.send_packed_command(command, check_health=False)
-            return await other.read_response(disable_decoding=True)
+            reply = await other.read_response(disable_decoding=True)
+            if self._replicas:
+                # WAIT speaks for the writes of its own connection only.
+                await other.send_packed_command(self._wait_command(), check_health=False)
+                await self._require_replicas(other)
         except ResponseError as error:
             return error
+        else:
+            return reply
         finally:
             await other.disconnect(nowait=True)
 
@@ -316,19 +347,40 @@ async def _usable(connection: AbstractConnection) -> bool:
 
     Found out now, nothing was sent; found out after sending, the outcome would be unknown.
     """
-    if connection.is_connected and await connection.can_read_destructive():
+    if not connection.is_connected:
+        return False
+    try:
+        closed = await connection.can_read()
+    except (RedisError, OSError):
+        closed = True
+    if closed:
         await connection.disconnect(nowait=True)
-    return bool(connection.is_connected)
+    return not closed
 
 
 def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
     if isinstance(reply, Exception):
         _fail(calls, _meaning(reply, lane))
         return
+    if not isinstance(reply, list) or len(reply) != len(calls):
+        _fail(calls, _unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
+        return
     decode = lane.decode
     for waiting, answer in zip(calls, reply, strict=True):
-        if not waiting.answer.done():
+        if waiting.answer.done():
+            continue
+        try:
             waiting.answer.set_result(decode(answer))
+        except (msgspec.DecodeError, TypeError) as error:
+            _fail([waiting], _unreadable(lane, str(error)))
+
+
+def _unreadable(lane: Lane, reason: str) -> Exception:
+    """Say that an answer came which this release cannot read; its neighbours are not concerned."""
+    log.error("answer_unreadable", script=lane.script.name, reason=reason)
+    if lane.writes:
+        return OutcomeUnknownError("The store gave an answer that cannot be read.")
+    return StoreUnavailableError("The store gave an answer that cannot be read.")
 
 
 def _meaning(error: Exception, lane: Lane) -> Exception:
