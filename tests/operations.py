@@ -1,0 +1,191 @@
+"""Operations with every field filled in, so that a test names only what it is about; and how to ask a ledger."""
+
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final, TypeVar
+
+import msgspec
+
+from server.domain.operations import (
+    Adjust,
+    Bucket,
+    Cancel,
+    Commit,
+    Count,
+    Extend,
+    Fulfil,
+    Line,
+    LineQuantity,
+    Operation,
+    Order,
+    Receive,
+    Release,
+    Reserve,
+    fingerprint,
+)
+from server.domain.outcomes import Changed, Refused, ReservationAnswer, StockAnswer, StockChanged, StockLevel
+from server.store.ledger import Ledger
+
+HOUR_MS: Final = 3_600_000
+SHORT_MS: Final = 30
+"""A ttl to be waited out."""
+
+AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+T = TypeVar("T", bound=Operation)
+
+# What a test writes for a line: (sku, quantity) or (sku, quantity, location).
+ALine = tuple[str, int] | tuple[str, int, str]
+
+
+def sealed(operation: T) -> T:
+    """Give an operation the fingerprint of what it asks."""
+    bare = msgspec.structs.replace(operation, fingerprint="")
+    return msgspec.structs.replace(bare, fingerprint=fingerprint(bare))
+
+
+def _lines(lines: Iterable[ALine]) -> list[Line]:
+    return [Line(line[0], line[2] if len(line) == 3 else "main", line[1]) for line in lines]
+
+
+def _parts(parts: Iterable[tuple[int, int]]) -> list[LineQuantity]:
+    return [LineQuantity(*part) for part in parts]
+
+
+def reserve(
+    reservation_id: str,
+    *lines: ALine,
+    ttl_ms: int = HOUR_MS,
+    partial: bool = False,
+    channel: str = "shop",
+    order_ref: str = "",
+    customer_ref: str = "",
+    flags: Iterable[str] = (),
+) -> Reserve:
+    return sealed(
+        Reserve(
+            fingerprint="",
+            actor="tester",
+            reservation_id=reservation_id,
+            channel=channel,
+            lines=_lines(lines),
+            ttl_ms=ttl_ms,
+            partial=partial,
+            order_ref=order_ref,
+            customer_ref=customer_ref,
+            flags=list(flags),
+        )
+    )
+
+
+def order(
+    reservation_id: str, *lines: ALine, accept_shortage: bool = False, partial: bool = False, channel: str = "shop"
+) -> Order:
+    return sealed(
+        Order(
+            fingerprint="",
+            actor="tester",
+            reservation_id=reservation_id,
+            channel=channel,
+            lines=_lines(lines),
+            accept_shortage=accept_shortage,
+            partial=partial,
+        )
+    )
+
+
+def extend(reservation_id: str, ttl_ms: int, key: str = "") -> Extend:
+    return sealed(Extend("", "tester", reservation_id, key, ttl_ms))
+
+
+def commit(
+    reservation_id: str, *parts: tuple[int, int], keep: bool = False, order_ref: str = "", key: str = ""
+) -> Commit:
+    return sealed(Commit("", "tester", reservation_id, key, _parts(parts), keep, order_ref))
+
+
+def release(reservation_id: str, *parts: tuple[int, int], key: str = "") -> Release:
+    return sealed(Release("", "tester", reservation_id, key, _parts(parts)))
+
+
+def cancel(reservation_id: str, *parts: tuple[int, int], reason: str = "", key: str = "") -> Cancel:
+    return sealed(Cancel("", "tester", reservation_id, key, _parts(parts), reason))
+
+
+def fulfil(
+    reservation_id: str,
+    *parts: tuple[int, int],
+    tracking: str = "",
+    carrier: str = "",
+    invoice_ref: str = "",
+    key: str = "",
+) -> Fulfil:
+    return sealed(Fulfil("", "tester", reservation_id, key, _parts(parts), tracking, carrier, invoice_ref))
+
+
+def receive(sku: str, quantity: int, location: str = "main", *, reason: str = "", key: str = "") -> Receive:
+    return sealed(Receive("", "tester", key, sku, location, quantity, reason))
+
+
+def adjust(sku: str, bucket: Bucket, delta: int, location: str = "main", *, reason: str = "", key: str = "") -> Adjust:
+    return sealed(Adjust("", "tester", key, sku, location, bucket, delta, reason))
+
+
+def count(
+    sku: str,
+    on_hand: int = -1,
+    location: str = "main",
+    *,
+    baseline_seq: int = -1,
+    safety: int = -1,
+    reason: str = "",
+    key: str = "",
+) -> Count:
+    return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
+
+
+async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | StockAnswer:
+    methods: dict[type, Callable[..., Awaitable[ReservationAnswer | StockAnswer]]] = {
+        Reserve: ledger.reserve,
+        Order: ledger.order,
+        Extend: ledger.extend,
+        Commit: ledger.commit,
+        Release: ledger.release,
+        Cancel: ledger.cancel,
+        Fulfil: ledger.fulfil,
+    }
+    return await methods.get(type(operation), ledger.move_stock)(operation)
+
+
+async def changed(ledger: Ledger, operation: AnOperation) -> Changed:
+    """Ask for what must take effect on a reservation."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, Changed), answer
+    return answer
+
+
+async def moved(ledger: Ledger, operation: AnOperation) -> StockChanged:
+    """Ask for what must take effect on the stock."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, StockChanged), answer
+    return answer
+
+
+async def refused(ledger: Ledger, operation: AnOperation) -> Refused:
+    """Ask for what must be refused."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, Refused), answer
+    return answer
+
+
+async def stocked(ledger: Ledger, **units: int) -> None:
+    """Give each SKU so many units at ``main``."""
+    for sku, quantity in units.items():
+        await moved(ledger, receive(sku, quantity))
+
+
+async def level(ledger: Ledger, sku: str, location: str = "main") -> StockLevel:
+    levels = {each.location: each for each in (await ledger.stock(sku)).levels}
+    return levels[location]
+
+
+async def available(ledger: Ledger, sku: str, location: str = "main") -> int:
+    return (await level(ledger, sku, location)).available

@@ -1,0 +1,78 @@
+"""The journal read back: every counter rebuilt from nothing but what the entries say."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.operations import Bucket
+
+_BUCKETS: Final = tuple(Bucket)
+
+
+class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
+    """What one operation did to one (SKU, location); ``line`` is the reservation's, 0 outside of any."""
+
+    line: int
+    sku: str
+    location: str
+    on_hand: int
+    held: int
+    committed: int
+    damaged: int
+    quality_control: int
+    safety: int
+    available: int
+    seq: int
+
+
+class Change(msgspec.Struct, array_like=True, frozen=True):
+    operation: str
+    at_ms: int
+    actor: str
+    channel: str
+    reservation_id: str
+    state: str
+    lines: list[ChangeLine]
+    notes: list[tuple[str, str]]
+
+
+Entry = list[Change]
+"""What one script call did."""
+_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+async def read_journal(client: Redis, key: str, after: str = "-") -> list[tuple[str, Entry]]:
+    """Read the journal's entries past an id, oldest first."""
+    entries: Any = await client.xrange(key, min=after if after == "-" else f"({after}")
+    return [(entry_id.decode(), _decode(fields[b"e"])) for entry_id, fields in entries]
+
+
+class Replayed:
+    """Counters as the journal alone gives them."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        self.stock: dict[tuple[str, str], Counter[str]] = {}
+        self.promised: dict[tuple[str, int], Counter[str]] = {}
+        self.seqs: dict[tuple[str, str], int] = {}
+        self.seq = 0
+        for entry in entries:
+            for change in entry:
+                for line in change.lines:
+                    self._apply(change, line)
+
+    def _apply(self, change: Change, line: ChangeLine) -> None:
+        place = (line.sku, line.location)
+        assert line.seq == self.seq + 1, f"seq {line.seq} follows {self.seq}"
+        self.seq = self.seqs[place] = line.seq
+        buckets = self.stock.setdefault(place, Counter())
+        for bucket in _BUCKETS:
+            buckets[bucket] += getattr(line, bucket)
+        aside = sum(buckets[bucket] for bucket in _BUCKETS if bucket is not Bucket.ON_HAND)
+        assert line.available == buckets[Bucket.ON_HAND] - aside, f"available of {place} at seq {line.seq}"
+        if line.line:
+            promised = self.promised.setdefault((change.reservation_id, line.line), Counter())
+            promised["held"] += line.held
+            promised["committed"] += line.committed
