@@ -1,32 +1,30 @@
-#!lua flags=allow-oom
--- Forgets ended reservations and idempotency keys whose time is over.
+-- forget: forgets ended reservations and idempotency keys whose time is over. Flag allow-oom.
 -- A key that belongs to a reservation is kept for as long as the reservation lives.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
 -- ARGV  [1] limits, [2] how many to look at, at most
 -- Reply how many were looked at
---
--- @include lib/context
--- @include lib/idempotency
 
-local due = call('ZRANGEBYSCORE', FORGET, 0, NOW_MS, 'LIMIT', 0, tonumber(ARGV[2]))
-local ids, keys = {}, {}
-for _, member in ipairs(due) do
-  local list = member:sub(1, 1) == 'r' and ids or keys
-  list[#list + 1] = member:sub(2)
-end
-load_keys(keys)
-for _, id in ipairs(ids) do
-  call('ZREM', FORGET, 'r' .. id)
-  call('HDEL', ENDED, id)
-end
-for _, key in ipairs(keys) do
-  local kept = remembered[key]
-  if kept and kept[2] ~= '' and call('HEXISTS', RESERVATIONS, kept[2]) == 1 then
-    call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
-  else
-    call('ZREM', FORGET, 'k' .. key)
-    call('HDEL', IDEMPOTENCY, key)
+local function forget(args)
+  local due = call('ZRANGEBYSCORE', FORGET, 0, NOW_MS, 'LIMIT', 0, tonumber(args[2]))
+  local ids, keys = {}, {}
+  for _, member in ipairs(due) do
+    local list = member:sub(1, 1) == 'r' and ids or keys
+    list[#list + 1] = member:sub(2)
   end
+  load_keys(keys)
+  for _, id in ipairs(ids) do
+    call('ZREM', FORGET, 'r' .. id)
+    call('HDEL', ENDED, id)
+  end
+  for _, key in ipairs(keys) do
+    local kept = remembered[key]
+    if kept and kept[2] ~= '' and call('HEXISTS', RESERVATIONS, kept[2]) == 1 then
+      call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
+    else
+      call('ZREM', FORGET, 'k' .. key)
+      call('HDEL', IDEMPOTENCY, key)
+    end
+  end
+  return #due
 end
-return #due

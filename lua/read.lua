@@ -1,5 +1,4 @@
-#!lua flags=no-writes
--- Answers a batch of questions. Writes nothing.
+-- read: answers a batch of questions. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
 -- ARGV  [1] limits, [2] questions: ["availability", [sku, …], location or ""] | ["stock", sku] | ["reservation", id]
@@ -7,9 +6,6 @@
 --   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq], …]]
 --   reservation   [now_ms, record or nil]
---
--- @include lib/context
--- @include lib/stock
 
 local function all_locations(questions)
   local skus, seen = {}, {}
@@ -31,18 +27,13 @@ local function all_locations(questions)
 end
 
 local function load_levels(locations)
-  local fields, wanted = {}, {}
   for sku, names in pairs(locations) do
-    for _, location in ipairs(names) do
-      local field = stock_field(sku, location)
-      fields[#fields + 1] = field
-      wanted[field] = {sku, location}
-    end
+    for _, location in ipairs(names) do want_stock(sku, location) end
   end
-  load_stock(fields, wanted)
+  load_stock()
 end
 
-local function availability(sku, wanted, names)
+local function location_levels(sku, wanted, names)
   local levels = {}
   for _, location in ipairs(names) do
     if wanted == '' or wanted == location then
@@ -62,25 +53,27 @@ local function stock_levels(sku, names)
   return levels
 end
 
-local function reservation(id)
+local function read_reservation(id)
   local packed = call('HGET', RESERVATIONS, id) or call('HGET', ENDED, id)
   return packed and unpack_msg(packed) or nil
 end
 
-local questions = unpack_msg(ARGV[2])
-local locations = all_locations(questions)
-load_levels(locations)
-local answers = {}
-for i, question in ipairs(questions) do
-  local kind, name = question[1], question[2]
-  if kind == 'availability' then
-    local found = {}
-    for j, sku in ipairs(name) do found[j] = availability(sku, question[3], locations[sku]) end
-    answers[i] = pack({NOW_MS, found})
-  elseif kind == 'stock' then
-    answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})
-  else
-    answers[i] = pack({NOW_MS, reservation(name)})
+local function read(args)
+  local questions = unpack_msg(args[2])
+  local locations = all_locations(questions)
+  load_levels(locations)
+  local answers = {}
+  for i, question in ipairs(questions) do
+    local kind, name = question[1], question[2]
+    if kind == 'availability' then
+      local found = {}
+      for j, sku in ipairs(name) do found[j] = location_levels(sku, question[3], locations[sku]) end
+      answers[i] = pack({NOW_MS, found})
+    elseif kind == 'stock' then
+      answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})
+    else
+      answers[i] = pack({NOW_MS, read_reservation(name)})
+    end
   end
+  return answers
 end
-return answers

@@ -18,6 +18,7 @@ from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
 from server.api.system import add_system_routes
 from server.domain.principal import ApiKey, Scope
+from server.store import calls
 from server.store.apikeys import ApiKeyStore
 from server.store.batcher import Batcher, close_quietly
 from server.store.connect import StoreClient, check_settings, client, connection_pool
@@ -25,7 +26,7 @@ from server.store.embedded import EmbeddedStore
 from server.store.housekeeping import Housekeeper, watch_event_loop
 from server.store.journal import Tail
 from server.store.ledger import Retention
-from server.store.scripts import load_all
+from server.store.scripts import library
 
 log = structlog.get_logger("holdfast")
 
@@ -79,7 +80,7 @@ class Holdfast:
         store = client(pool)
         if settings.store_check:
             await check_settings(store, settings.durability)
-        await load_all(store)
+        await calls.load(store, library())
         authenticator = await self._start_authenticator(store, started)
         batcher = Batcher(
             pool.make_connection,

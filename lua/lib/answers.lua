@@ -2,10 +2,10 @@
 
 -- lines: [[line, sku, location, requested, available], …]
 local function refused(outcome, state, lines)
-  return {'refused', outcome, state or '', lines or {}}
+  return {'refused', outcome, state or '', lines or NONE}
 end
 
--- entries: the stock entries that the operation touched.
+-- entries: the stock entries that the operation touched. A reserve's own answer has none: its lines tell.
 local function changed(record, entries)
   local availability, seen = {}, {}
   for _, entry in ipairs(entries) do

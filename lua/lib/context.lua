@@ -14,21 +14,43 @@
 --
 -- ARGV[1]: MessagePack [reap_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]
 --
--- Every value is MessagePack. Nothing here is written before lib/write.lua: an error earlier leaves no trace.
+-- Every value is MessagePack. Nothing is written before lib/write.lua: an error earlier leaves no trace.
 
-local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = KEYS[6], KEYS[7], KEYS[8], KEYS[9], KEYS[10]
+local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES
+local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG
+local REAP_MAX, LIFE_MAX_MS, IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS
+local NOW_MS
 
-local pack, unpack_msg = cmsgpack.pack, cmsgpack.unpack
-local call = redis.call
+-- What a call has read and changed so far; each part is explained in the file that works with it.
+local stock, unread_stock, changed_stock, last_seq
+local reservations, changed_reservations
+local changes
+local more_due, reaped, orphans
+local remembered, new_keys
 
-local limits = unpack_msg(ARGV[1])
-local REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
-local IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
+local pack, unpack_msg, call, floor, max, min -- set by begin: a library that is being loaded sees none of them
 
--- The one clock, read once: some stores let it run on inside a script.
-local time = call('TIME')
-local NOW_MS = time[1] * 1000 + math.floor(time[2] / 1000)
+-- Shared and never changed: most operations have no notes.
+local NONE = {}
+
+-- Begins a call: forgets the one before.
+local function begin(keys, args)
+  pack, unpack_msg, call = cmsgpack.pack, cmsgpack.unpack, redis.call
+  floor, max, min = math.floor, math.max, math.min
+  STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = keys[1], keys[2], keys[3], keys[4], keys[5]
+  IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = keys[6], keys[7], keys[8], keys[9], keys[10]
+  local limits = unpack_msg(args[1])
+  REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
+  IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
+  -- The one clock, read once: some stores let it run on inside a script.
+  local time = call('TIME')
+  NOW_MS = time[1] * 1000 + floor(time[2] / 1000)
+  stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
+  reservations, changed_reservations = {}, {}
+  changes = {}
+  more_due, reaped, orphans = false, false, {}
+  remembered, new_keys = {}, {}
+end
 
 -- Lua's unpack() can push some 8,000 values; variadic commands are cut below that.
 local CHUNK = 2000
@@ -36,11 +58,11 @@ local CHUNK = 2000
 -- HMGET of any number of fields: the values, in order, false where there is none.
 local function hash_get_many(key, fields)
   local n = #fields
-  if n == 0 then return {} end
+  if n == 0 then return NONE end
   if n <= CHUNK then return call('HMGET', key, unpack(fields)) end
   local values = {}
   for first = 1, n, CHUNK do
-    local part = call('HMGET', key, unpack(fields, first, math.min(first + CHUNK - 1, n)))
+    local part = call('HMGET', key, unpack(fields, first, min(first + CHUNK - 1, n)))
     for i = 1, #part do values[first + i - 1] = part[i] end
   end
   return values

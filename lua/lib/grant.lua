@@ -1,13 +1,14 @@
 -- The check before a promise: are the units there?
 
--- How many units each line can have. Returns {units, …} and the lines that run short, or nil where none does.
-local function grant(lines, entries)
+-- How many units each line can have. lines: [[sku, location, units, stock entry], …].
+-- Returns {units, …} and the lines that run short, or nil where none does.
+local function grant(lines)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
-    local entry, units = entries[i], line[3]
+    local entry, units = line[4], line[3]
     local left = available(entry) - entry.claimed
     if left < units then
-      left = math.max(left, 0)
+      left = max(left, 0)
       short = short or {}
       short[#short + 1] = {i, line[1], line[2], units, left}
       units = left
@@ -15,6 +16,6 @@ local function grant(lines, entries)
     entry.claimed = entry.claimed + units
     granted[i] = units
   end
-  for _, entry in ipairs(entries) do entry.claimed = 0 end
+  for _, line in ipairs(lines) do line[4].claimed = 0 end
   return granted, short
 end

@@ -1,8 +1,7 @@
 -- Where a hold is ended because its deadline has passed: by the sweeper, by any operation that meets a lapsed
 -- reservation, and by any that runs short of units.
 
-local more_due = false  -- more lapsed holds wait than this script may end
-local reaped = false
+-- orphans: deadlines without a record. more_due: more lapsed holds wait than one call may end; reaped: this call has ended all that it may
 
 -- Ends the hold if its deadline has passed. Returns how late that was (ms), or nil.
 local function lapse(entry)
@@ -19,11 +18,11 @@ local function lapse(entry)
     end
   end
   settle_state(entry, 'expired')
-  journal('expire', 'system', record[CHANNEL], entry.id, record[STATE], journal_lines, {})
+  journal('expire', 'system', record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
   return NOW_MS - deadline_ms
 end
 
--- Ends what is due, longest overdue first, at most REAP_MAX holds and once a script. Returns the latenesses (ms).
+-- Ends what is due, longest overdue first, at most REAP_MAX holds and once a call. Returns the latenesses (ms).
 local function reap()
   local lateness_ms = {}
   if reaped then return lateness_ms end
@@ -37,8 +36,12 @@ local function reap()
   load_reservations(unread)
   for _, id in ipairs(due) do
     local entry = reservations[id]
-    -- No record: the set and the records disagree, which `holdfast verify` reports. Nothing can be given back.
-    lateness_ms[#lateness_ms + 1] = entry.record and lapse(entry) or nil
+    if entry.record then
+      lateness_ms[#lateness_ms + 1] = lapse(entry)
+    else
+      -- The set and the records disagree, so there is nothing to give back. Left there, it would be due for ever.
+      orphans[#orphans + 1] = id
+    end
   end
   return lateness_ms
 end

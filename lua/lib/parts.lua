@@ -27,7 +27,9 @@ end
 
 -- Adds a note to a record, if there is something to note.
 local function note(record, name, value)
-  if value ~= '' then table.insert(record[NOTES], {name, value}) end
+  if value == '' then return end
+  if record[NOTES] == NONE then record[NOTES] = {} end
+  table.insert(record[NOTES], {name, value})
 end
 
 local function notes_of(pairs_)

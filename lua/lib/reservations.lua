@@ -1,4 +1,4 @@
--- The reservation records that this script touches, and where their life stands.
+-- The reservation records that a call touches, and where their life stands.
 --
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, order_ref, customer_ref,
 --          flags, lines, notes]
@@ -8,15 +8,15 @@
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
 local CHANNEL, ACTOR, FINGERPRINT, ORDER_REF, CUSTOMER_REF, FLAGS, LINES, NOTES = 6, 7, 8, 9, 10, 11, 12, 13
-local LINE_SKU, LINE_LOCATION, LINE_QUANTITY = 1, 2, 3
+local LINE_SKU, LINE_LOCATION, LINE_QUANTITY, LINE_REQUESTED = 1, 2, 3, 4
 local LINE_HELD, LINE_COMMITTED, LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED = 5, 6, 7, 8, 9
 local LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 11, 12
 
-local reservations = {}          -- id -> {id, record or nil, was_live, had_deadline}
-local changed_reservations = {}  -- those to write
+-- entry: {id, record (nil: unknown), packed (the record as it will be written, if it is known already),
+--         was_live, was_ended, had_deadline, changed}
 
 local function new_reservation_entry(id, packed, live)
-  local entry = {id = id, record = nil, was_live = false, had_deadline = false, changed = false}
+  local entry = {id = id}
   if packed then
     entry.record = unpack_msg(packed)
     entry.was_live = live
@@ -39,6 +39,7 @@ local function load_reservations(ids)
 end
 
 local function mark_reservation(entry)
+  entry.packed = nil
   if entry.changed then return end
   entry.changed = true
   changed_reservations[#changed_reservations + 1] = entry
@@ -64,6 +65,7 @@ end
 
 local function total(record, counter)
   local units = 0
-  for _, line in ipairs(record[LINES]) do units = units + line[counter] end
+  local lines = record[LINES]
+  for i = 1, #lines do units = units + lines[i][counter] end
   return units
 end

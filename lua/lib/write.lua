@@ -3,7 +3,7 @@
 local function flush(command, key, args)
   local n = #args
   for first = 1, n, CHUNK do
-    call(command, key, unpack(args, first, math.min(first + CHUNK - 1, n)))
+    call(command, key, unpack(args, first, min(first + CHUNK - 1, n)))
   end
 end
 
@@ -13,10 +13,11 @@ local function push(args, a, b)
 end
 
 local function write_stock()
-  local records, new_skus = {}, {}
-  for _, entry in ipairs(changed_stock) do
+  local records, new_skus, shortage_delta = {}, {}, 0
+  for i = 1, #changed_stock do
+    local entry = changed_stock[i]
     push(records, entry.field, pack(entry.record))
-    shortage_delta = shortage_delta + math.max(0, -available(entry)) - entry.shortage
+    shortage_delta = shortage_delta + max(0, -available(entry)) - entry.shortage
     if entry.is_new then new_skus[#new_skus + 1] = entry end
     if entry.on_hand_changes then write_on_hand_log(entry) end
   end
@@ -27,18 +28,21 @@ local function write_stock()
     locations[#locations + 1] = entry.location
     call('HSET', SKUS, entry.sku, pack(locations))
   end
+  if #changed_stock > 0 then call('HSET', META, 'seq', last_seq) end
+  if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
 end
 
 local function write_reservations()
   local live, ended, revived, gone, deadlines, done, forget = {}, {}, {}, {}, {}, {}, {}
-  for _, entry in ipairs(changed_reservations) do
+  for i = 1, #changed_reservations do
+    local entry = changed_reservations[i]
     local id, record = entry.id, entry.record
     local state = record[STATE]
     if state == 'held' or state == 'committed' then
-      push(live, id, pack(record))
+      push(live, id, entry.packed or pack(record))
       if entry.was_ended then revived[#revived + 1] = id end
     else
-      push(ended, id, pack(record))
+      push(ended, id, entry.packed or pack(record))
       push(forget, NOW_MS + (state == 'fulfilled' and FULFILLED_MS or ENDED_MS), 'r' .. id)
       if entry.was_live then gone[#gone + 1] = id end
     end
@@ -47,6 +51,7 @@ local function write_reservations()
   end
   flush('ZADD', DEADLINES, deadlines)
   flush('ZREM', DEADLINES, done)
+  flush('ZREM', DEADLINES, orphans)
   flush('HSET', RESERVATIONS, live)
   flush('HSET', ENDED, ended)
   flush('HDEL', RESERVATIONS, gone)
@@ -72,6 +77,4 @@ local function write()
   write_stock()
   write_reservations()
   write_keys()
-  if #changed_stock > 0 then call('HSET', META, 'seq', last_seq) end
-  if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
 end

@@ -16,6 +16,6 @@ local function adjust(op)
   local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {}
   deltas[bucket] = delta
   change_buckets(entry, journal_lines, deltas)
-  journal('adjust', op[3], '', '', '', journal_lines, op[9] ~= '' and {{'reason', op[9]}} or {})
+  journal('adjust', op[3], '', '', '', journal_lines, op[9] ~= '' and {{'reason', op[9]}} or NONE)
   return stock_changed(entry)
 end

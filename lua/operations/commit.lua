@@ -9,20 +9,20 @@
 
 -- Takes units anew that were lost at the deadline.
 local function commit_late(op, entry, parts)
-  local record = entry.record
-  local lines, entries, numbers = {}, {}, {}
+  local record, lines, numbers, entries = entry.record, {}, {}, {}
   for number, line in ipairs(record[LINES]) do
     local units = parts[number] or 0
     if units > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
       numbers[#numbers + 1] = number
-      lines[#lines + 1] = {line[LINE_SKU], line[LINE_LOCATION], units}
-      entries[#entries + 1] = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      entries[#entries + 1] = stock_of_line
+      lines[#lines + 1] = {line[LINE_SKU], line[LINE_LOCATION], units, stock_of_line}
     end
   end
-  local _, short = grant(lines, entries)
+  local _, short = grant(lines)
   if short then
     reap()
-    _, short = grant(lines, entries)
+    _, short = grant(lines)
   end
   if short then
     if more_due then return nil, {'again'} end

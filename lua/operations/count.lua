@@ -9,12 +9,11 @@
 local function count(op)
   local entry, on_hand, baseline_seq, safety = stock_entry(op[5], op[6]), op[7], op[8], op[9]
   if baseline_seq >= 0 and on_hand >= 0 then
-    if not last_seq then last_seq = tonumber(call('HGET', META, 'seq') or 0) end
-    if baseline_seq > last_seq then return refused('invalid') end
+    if baseline_seq > partition_seq() then return refused('invalid') end
     if entry.record then
       local then_on_hand = on_hand_at(entry, baseline_seq)
       if not then_on_hand then return refused('baseline_expired') end
-      on_hand = math.max(0, on_hand + entry.record[ON_HAND] - then_on_hand)
+      on_hand = max(0, on_hand + entry.record[ON_HAND] - then_on_hand)
     end
   end
   local is_new = not entry.record
@@ -26,7 +25,7 @@ local function count(op)
   if is_new or deltas[ON_HAND] ~= 0 or deltas[SAFETY] ~= 0 then
     local journal_lines = {}
     change_buckets(entry, journal_lines, deltas)
-    journal('count', op[3], '', '', '', journal_lines, op[10] ~= '' and {{'reason', op[10]}} or {})
+    journal('count', op[3], '', '', '', journal_lines, op[10] ~= '' and {{'reason', op[10]}} or NONE)
   end
   return stock_changed(entry)
 end

@@ -10,9 +10,9 @@ local function extend(op)
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   if record[DEADLINE_MS] == 0 then return nothing_held(record) end
-  local deadline_ms = math.min(NOW_MS + op[6], record[CREATED_MS] + LIFE_MAX_MS)
-  record[DEADLINE_MS] = math.max(record[DEADLINE_MS], deadline_ms)
+  local deadline_ms = min(NOW_MS + op[6], record[CREATED_MS] + LIFE_MAX_MS)
+  record[DEADLINE_MS] = max(record[DEADLINE_MS], deadline_ms)
   mark_reservation(entry)
-  journal('extend', op[3], record[CHANNEL], entry.id, record[STATE], {}, {{'deadline_ms', tostring(record[DEADLINE_MS])}})
-  return changed(record, {})
+  journal('extend', op[3], record[CHANNEL], entry.id, record[STATE], NONE, {{'deadline_ms', tostring(record[DEADLINE_MS])}})
+  return changed(record, NONE)
 end

@@ -9,6 +9,6 @@ local function receive(op)
   if not entry.record then create_stock(entry) end
   local journal_lines = {}
   change_buckets(entry, journal_lines, {op[7], 0, 0, 0, 0, 0})
-  journal('receive', op[3], '', '', '', journal_lines, op[8] ~= '' and {{'reason', op[8]}} or {})
+  journal('receive', op[3], '', '', '', journal_lines, op[8] ~= '' and {{'reason', op[8]}} or NONE)
   return stock_changed(entry)
 end

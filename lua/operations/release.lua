@@ -25,6 +25,6 @@ local function release(op)
     end
   end
   settle_state(entry, 'released')
-  journal('release', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, {})
+  journal('release', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
   return changed(record, entries)
 end

@@ -6,101 +6,113 @@
 -- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is
 -- Answers changed · id_reused · unknown_sku · out_of_stock · again (more lapsed holds wait than may be ended here)
 
+-- What an answer ["changed", false, record] begins with in MessagePack: an array of three, a string of seven bytes,
+-- false. The record follows as it is stored, so that it is packed only once.
+local FIRST_CHANGED = '\147\167changed\194'
+
 -- The answer of the first time, rebuilt from what never changes in a record.
 local function first_answer(record)
   local is_order = record[TTL_MS] == 0
-  local lines, availability, place = {}, {}, {}
+  local lines, seq = {}, 0
   for i, line in ipairs(record[LINES]) do
     local quantity = line[LINE_QUANTITY]
     lines[i] = {
-      line[LINE_SKU], line[LINE_LOCATION], quantity, line[4], is_order and 0 or quantity,
+      line[LINE_SKU], line[LINE_LOCATION], quantity, line[LINE_REQUESTED], is_order and 0 or quantity,
       is_order and quantity or 0, 0, 0, 0, 0, line[LINE_FIRST_AVAILABLE], line[LINE_FIRST_SEQ],
     }
-    local field = stock_field(line[LINE_SKU], line[LINE_LOCATION])
-    if not place[field] then
-      availability[#availability + 1] = true
-      place[field] = #availability
-    end
-    availability[place[field]] =
-      {line[LINE_SKU], line[LINE_LOCATION], line[LINE_FIRST_AVAILABLE], line[LINE_FIRST_SEQ]}
+    seq = max(seq, line[LINE_FIRST_SEQ])
   end
   local first = {}
   for i = 1, LINES - 1 do first[i] = record[i] end
   first[STATE] = is_order and 'committed' or 'held'
   first[DEADLINE_MS] = is_order and 0 or record[CREATED_MS] + record[TTL_MS]
-  first[RESERVATION_SEQ] = 0
-  for _, line in ipairs(lines) do first[RESERVATION_SEQ] = math.max(first[RESERVATION_SEQ], line[LINE_FIRST_SEQ]) end
+  first[RESERVATION_SEQ] = seq
   first[LINES] = lines
-  first[NOTES] = {}
-  return {'changed', true, first, availability}
+  first[NOTES] = NONE
+  return {'changed', true, first}
 end
 
--- Finds the stock of each line. Returns the entries, and the lines whose SKU is not known there, or nil.
-local function find_stock(lines)
-  local entries, unknown = {}, nil
+-- Whether every line can have all that it wants; duplicates are added up. False also where a SKU is unknown.
+local function all_there(lines)
+  local enough = true
+  for i = 1, #lines do
+    local line = lines[i]
+    local entry, units = line[4], line[3]
+    if not entry.record or available(entry) - entry.claimed < units then enough = false end
+    entry.claimed = entry.claimed + units
+  end
+  for i = 1, #lines do lines[i][4].claimed = 0 end
+  return enough
+end
+
+local function unknown_lines(lines)
+  local unknown = nil
   for i, line in ipairs(lines) do
-    local entry = stock_entry(line[1], line[2])
-    entries[i] = entry
-    if not entry.record then
+    if not line[4].record then
       unknown = unknown or {}
       unknown[#unknown + 1] = {i, line[1], line[2], line[3], 0}
     end
   end
-  return entries, unknown
+  return unknown
 end
 
--- Takes the granted units. Returns the lines of the record and those of the journal.
-local function take(lines, entries, granted, is_order)
+-- Decides what a promise that cannot have everything gets: the units of each line, or nil and the refusal.
+local function settle_for(lines, partial, accept_shortage)
+  local unknown = unknown_lines(lines)
+  if unknown then return nil, refused('unknown_sku', '', unknown) end
+  reap()
+  local granted, short = grant(lines)
+  if not short then return granted end
+  if more_due then return nil, {'again'} end
+  if accept_shortage then
+    for i, line in ipairs(lines) do granted[i] = line[3] end
+    return granted
+  end
+  local units = 0
+  for _, granted_units in ipairs(granted) do units = units + granted_units end
+  if not partial or units == 0 then return nil, refused('out_of_stock', '', short) end
+  return granted
+end
+
+-- Takes the units, all that was wanted or what was granted. Returns the lines of the record and those of the journal.
+local function take_units(lines, granted, is_order)
   local record_lines, journal_lines = {}, {}
-  for i, line in ipairs(lines) do
-    local entry, units = entries[i], granted[i]
+  for i = 1, #lines do
+    local line = lines[i]
+    local entry, units = line[4], granted and granted[i] or line[3]
     local held, committed = units, 0
     if is_order then held, committed = 0, units end
     local seq = entry.record[SEQ]
     if units > 0 then seq = move(entry, journal_lines, i, held, committed, 0) end
-    record_lines[i] =
-      {line[1], line[2], units, line[3], held, committed, 0, 0, 0, 0, available(entry), seq}
+    record_lines[i] = {line[1], line[2], units, line[3], held, committed, 0, 0, 0, 0, available(entry), seq}
   end
   return record_lines, journal_lines
 end
 
 local function promise(op, is_order, ttl_ms, accept_shortage)
-  local id, lines, partial = op[4], op[6], op[8]
-  local existing = op[2] ~= '' and reservations[id]
-  if existing and existing.record then
-    if existing.record[FINGERPRINT] ~= op[2] then return refused('id_reused', existing.record[STATE]) end
-    return first_answer(existing.record)
+  local id, lines = op[4], op[6]
+  local entry = op[2] ~= '' and reservations[id]
+  if entry and entry.record then
+    if entry.record[FINGERPRINT] ~= op[2] then return refused('id_reused', entry.record[STATE]) end
+    return first_answer(entry.record)
   end
-
-  local entries, unknown = find_stock(lines)
-  if unknown then return refused('unknown_sku', '', unknown) end
-  local granted, short = grant(lines, entries)
-  if short then
-    reap()
-    granted, short = grant(lines, entries)
+  local granted, refusal = nil, nil
+  if not all_there(lines) then
+    granted, refusal = settle_for(lines, op[8], accept_shortage)
+    if refusal then return refusal end
   end
-  if short then
-    if more_due then return {'again'} end
-    if accept_shortage then
-      for i, line in ipairs(lines) do granted[i] = line[3] end
-    else
-      local units = 0
-      for _, granted_units in ipairs(granted) do units = units + granted_units end
-      if not partial or units == 0 then return refused('out_of_stock', '', short) end
-    end
-  end
-
-  local record_lines, journal_lines = take(lines, entries, granted, is_order)
+  local record_lines, journal_lines = take_units(lines, granted, is_order)
   local state = is_order and 'committed' or 'held'
   local record = {
     state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, last_seq, op[5], op[3], op[2], op[9], op[10],
-    op[11], record_lines, {},
+    op[11], record_lines, NONE,
   }
-  local entry = existing or new_reservation_entry(id, nil, false)
+  entry = entry or new_reservation_entry(id)
   entry.record = record
   mark_reservation(entry)
-  journal(op[1], op[3], op[5], id, state, journal_lines, op[9] ~= '' and {{'order_ref', op[9]}} or {})
-  return changed(record, entries)
+  entry.packed = pack(record)
+  journal(op[1], op[3], op[5], id, state, journal_lines, op[9] ~= '' and {{'order_ref', op[9]}} or NONE)
+  return FIRST_CHANGED .. entry.packed
 end
 
 local function reserve(op)

@@ -65,11 +65,25 @@ class Availability(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):
-    """An operation on a reservation took effect, now or (``replayed``) when the same request came first."""
+    """An operation on a reservation took effect, now or (``replayed``) when the same request came first.
+
+    ``availability``: what the operation left of each (SKU, location) that it touched. A reserve or order sends none:
+    its lines tell, see :func:`left_available`.
+    """
 
     replayed: bool
     reservation: Reservation
-    availability: list[Availability]
+    availability: list[Availability] = []
+
+
+def left_available(changed: Changed) -> list[Availability]:
+    """Tell what an operation left of each (SKU, location) that it touched, in the order of the lines."""
+    if changed.availability:
+        return changed.availability
+    lines = changed.reservation.lines
+    # Where several lines name one place, the last one tells what is left there.
+    last = {(line.sku, line.location): line for line in lines}
+    return [Availability(sku, place, line.first_available, line.first_seq) for (sku, place), line in last.items()]
 
 
 class LineRefusal(msgspec.Struct, array_like=True, frozen=True):

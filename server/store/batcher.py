@@ -21,12 +21,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import structlog
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 from server import metrics
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.scripts import Script
+from server.store.scripts import NOT_LOADED, Function
 
 log = structlog.get_logger("holdfast.store")
 
@@ -51,19 +51,19 @@ class OutcomeUnknownError(Exception):
 
 
 class Lane:
-    """One script on one partition: operations of the same lane can share a call.
+    """One function of the library on one partition: operations of the same lane can share a call.
 
-    ``limits`` are the script's first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
+    ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
     leaves doubt.
     """
 
     def __init__(
-        self, script: Script, keyspace: Keyspace, limits: bytes, decode: Callable[[bytes], Any], *, writes: bool
+        self, function: Function, keyspace: Keyspace, limits: bytes, decode: Callable[[bytes], Any], *, writes: bool
     ) -> None:
-        self.script = script
+        self.function = function
         self.decode = decode
         self.writes = writes
-        fixed = ["EVALSHA", script.sha, str(len(keyspace.all)), *keyspace.all]
+        fixed = ["FCALL", function.call_name, str(len(keyspace.all)), *keyspace.all]
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(_bulk(word.encode()) for word in fixed) + _bulk(limits)
 
@@ -279,20 +279,18 @@ class Batcher:
         """Read one reply: a list of answers, or the error that the store gave in its place."""
         try:
             return await connection.read_response(disable_decoding=True)
-        except NoScriptError:
-            return await self._load_and_repeat(lane, calls)
         except ResponseError as error:
-            return error
+            return await self._load_and_repeat(lane, calls) if NOT_LOADED in str(error) else error
 
     async def _load_and_repeat(self, lane: Lane, calls: list[_Waiting]) -> Any:
-        """Handle NOSCRIPT: nothing ran, so load the script on a second connection and send the same once more.
+        """Load the library, which the store had lost (so nothing ran), and send the same once more.
 
         Replies of later calls may be on their way on this connection, so it cannot be used for it here.
         """
         other = self._connect()
         try:
             await other.connect()  # type: ignore[no-untyped-call]
-            await other.send_command("SCRIPT", "LOAD", lane.script.source)
+            await other.send_command("FUNCTION", "LOAD", "REPLACE", lane.function.library.source)
             await other.read_response()
             command = lane.command([each.operation for each in calls])
             await other.send_packed_command(command, check_health=False)
@@ -377,7 +375,7 @@ def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
 
 def _unreadable(lane: Lane, reason: str) -> Exception:
     """Say that an answer came which this release cannot read; its neighbours are not concerned."""
-    log.error("answer_unreadable", script=lane.script.name, reason=reason)
+    log.error("answer_unreadable", function=lane.function.name, reason=reason)
     if lane.writes:
         return OutcomeUnknownError("The store gave an answer that cannot be read.")
     return StoreUnavailableError("The store gave an answer that cannot be read.")
@@ -390,7 +388,7 @@ def _meaning(error: Exception, lane: Lane) -> Exception:
     code = text.partition(" ")[0]
     if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
         return StoreUnavailableError(f"The store refused: {text}")
-    log.error("script_failed", script=lane.script.name, reason=text)
+    log.error("script_failed", script=lane.function.name, reason=text)
     return OutcomeUnknownError("The store reported a fault inside the operation.")
 
 

@@ -30,7 +30,7 @@ from server.domain.outcomes import (
 )
 from server.store.batcher import Batcher, Lane
 from server.store.keys import Keyspace
-from server.store.scripts import script
+from server.store.scripts import library
 
 REAP_MAX: Final = 400
 """Lapsed holds that one script ends; some 4 ms of the store's time."""
@@ -67,15 +67,15 @@ class Ledger:
     """
 
     def __init__(self, batcher: Batcher, keyspace: Keyspace, retention: Retention) -> None:
-        limits = retention.packed()
+        limits, functions = retention.packed(), library().function
         self.keyspace = keyspace
         self._submit = batcher.submit
-        self._take = Lane(script("take"), keyspace, limits, _decode_changed, writes=True)
-        self._settle = Lane(script("settle"), keyspace, limits, _decode_changed, writes=True)
+        self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True)
+        self._settle = Lane(functions("settle"), keyspace, limits, _decode_changed, writes=True)
         # One script, but a lane for each shape of answer.
-        self._availability = Lane(script("read"), keyspace, limits, _decode_availability, writes=False)
-        self._stock = Lane(script("read"), keyspace, limits, _decode_stock, writes=False)
-        self._reservation = Lane(script("read"), keyspace, limits, _decode_reservation, writes=False)
+        self._availability = Lane(functions("read"), keyspace, limits, _decode_availability, writes=False)
+        self._stock = Lane(functions("read"), keyspace, limits, _decode_stock, writes=False)
+        self._reservation = Lane(functions("read"), keyspace, limits, _decode_reservation, writes=False)
 
     async def reserve(self, operation: Reserve) -> ReservationAnswer:
         """Hold units: Changed, or Refused with id_reused, unknown_sku, out_of_stock."""

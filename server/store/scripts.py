@@ -1,7 +1,8 @@
-"""The Lua scripts: read from ``lua/``, includes put in, addressed by the SHA-1 of their text.
+"""The Lua library: read from ``lua/``, includes put in, named after the digest of its text.
 
-``lua/NAME.lua`` is what the store runs; a line ``-- @include lib/stock`` stands for the text of ``lua/lib/stock.lua``.
-Being content-addressed, the scripts of two releases can run side by side on one store.
+A line ``-- @include lib/stock`` in ``lua/holdfast.lua`` stands for the text of ``lua/lib/stock.lua``. The name of every
+function ends in the digest, so a call runs exactly the text that this release shipped, and the libraries of two releases
+can live side by side on one store. The store keeps libraries over restarts and hands them to its replicas.
 """
 
 import re
@@ -10,38 +11,43 @@ from hashlib import sha1
 from importlib.resources import files
 from typing import Final
 
-from redis.asyncio import Redis
-
 _INCLUDE: Final = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
+_DIGEST_LENGTH: Final = 12
+NOT_LOADED: Final = "Function not found"
+"""How the store says that it does not know a function. Nothing ran then."""
 
 
-class Script:
-    """One script as the store sees it."""
+class Library:
+    """The library as the store loads it: FUNCTION LOAD REPLACE ``source``."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, text: str) -> None:
+        self._digest = sha1(text.encode(), usedforsecurity=False).hexdigest()[:_DIGEST_LENGTH]
+        self.source = f"#!lua name=holdfast_{self._digest}\n" + text.replace("@DIGEST@", self._digest)
+
+    def function(self, name: str) -> "Function":
+        """Name one of its functions: take, settle, expire, forget, read, list."""
+        return Function(name, f"{name}_{self._digest}", self)
+
+
+class Function:
+    """A function of the library: FCALL ``call_name``."""
+
+    def __init__(self, name: str, call_name: str, library: Library) -> None:
         self.name = name
-        self.source = _assemble(name)
-        self.sha = sha1(self.source.encode(), usedforsecurity=False).hexdigest()
+        self.call_name = call_name
+        self.library = library
 
 
-def _assemble(name: str) -> str:
+def assemble() -> str:
+    """Read ``lua/holdfast.lua`` with its includes."""
     lua = files("lua")
     return _INCLUDE.sub(
         lambda include: lua.joinpath(f"{include[1]}.lua").read_text("utf-8"),
-        lua.joinpath(f"{name}.lua").read_text("utf-8"),
+        lua.joinpath("holdfast.lua").read_text("utf-8"),
     )
 
 
-NAMES: Final = ("take", "settle", "read", "expire", "list", "forget")
-
-
 @cache
-def script(name: str) -> Script:
-    """Get the script ``lua/NAME.lua``; read once in the life of the process."""
-    return Script(name)
-
-
-async def load_all(client: Redis) -> None:
-    """Make every script known to the store, so that it can be called by its SHA-1."""
-    for name in NAMES:
-        await client.script_load(script(name).source)
+def library() -> Library:
+    """Get the library of this release; read once in the life of the process."""
+    return Library(assemble())

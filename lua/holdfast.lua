@@ -1,0 +1,51 @@
+-- The library that the store runs: one function for each kind of call, named NAME_DIGEST after the text of all this,
+-- so that two releases can run side by side on one store. server/store/scripts.py puts in the includes and the digest.
+--
+-- A library is read once, when it is loaded; a script of EVALSHA is run from its first line each time, which here
+-- would cost more than a reserve itself (see docs/architecture.md).
+--
+-- @include lib/context
+-- @include lib/stock
+-- @include lib/reservations
+-- @include lib/journal
+-- @include lib/on_hand_log
+-- @include lib/lapse
+-- @include lib/grant
+-- @include lib/idempotency
+-- @include lib/answers
+-- @include lib/parts
+-- @include operations/reserve
+-- @include operations/receive
+-- @include operations/adjust
+-- @include operations/count
+-- @include operations/extend
+-- @include operations/commit
+-- @include operations/release
+-- @include operations/cancel
+-- @include operations/fulfil
+-- @include lib/write
+-- @include lib/run
+-- @include take
+-- @include settle
+-- @include expire
+-- @include forget
+-- @include read
+-- @include list
+
+local function register(name, callback, flags)
+  redis.register_function({
+    function_name = name .. '_@DIGEST@',
+    callback = function(keys, args)
+      begin(keys, args)
+      return callback(args)
+    end,
+    flags = flags,
+  })
+end
+
+register('take', take, {})
+register('settle', settle, {'allow-oom'})
+register('expire', expire, {'allow-oom'})
+register('forget', forget, {'allow-oom'})
+register('read', read, {'no-writes'})
+register('list', list, {'no-writes'})
