@@ -1,0 +1,426 @@
+"""The state machine that drives a real ledger and the model side by side.
+
+Hypothesis draws *intents*, small and free of ids and times; the machine turns them into operations on what is there.
+Several go to the batcher in one turn of the event loop, so that they share a call. Time is real: the model is
+told when the store decided, which the journal says for every call that changed something; one that changed nothing
+ended no hold, so for it no time has passed.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine, Iterator, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Final, TypeVar
+
+import msgspec
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from redis.asyncio import Redis
+
+from server.domain.operations import Adjust, Bucket, Count, Order, Receive, Reserve
+from server.domain.outcomes import LocationAvailability, Refused, Reservation
+from server.store.batcher import Batcher
+from server.store.calls import run_function
+from server.store.keys import Keyspace
+from server.store.ledger import Ledger, Retention
+from server.store.scripts import Function
+from tests import operations as ops
+from tests.conftest import DAY_S, now_ms, wait_past
+from tests.model import Answer, Model, Place
+from tests.operations import AnOperation
+from tests.replay import Entry, Replayed, read_journal
+
+T = TypeVar("T")
+
+LOG_MAX: Final = 2
+"""How many changes of on_hand the scripts keep here; 200 would never be reached."""
+SHORT_MS: Final = 25
+LIFE_MAX_S: Final = 7_200
+_PLACES: Final[tuple[Place, ...]] = (("A", "main"), ("A", "mağaza"), ("B 1/2", "main"), ("Ç", "main"))
+_TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
+_BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
+_TAKE: Final = (Reserve, Order, Receive, Adjust, Count)
+_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count"))
+_RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
+_PROMISES: Final = ("reserve", "reserve", "order")
+_SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend")
+_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count")
+_RECENT: Final = 6
+"""Operations choose among so many of the newest reservations; older ones have nothing left to settle."""
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What to do, with small numbers for what it is done to.
+
+    ``again``: 0 sends an earlier operation once more, 1 sends its key with another body; else it is a new one.
+    """
+
+    kind: str
+    which: int
+    parts: list[tuple[int, int]]
+    option: int
+    again: int
+
+
+def some(*kinds: str) -> st.SearchStrategy[list[Intent]]:
+    """Draw a batch of operations of these kinds."""
+    intent = st.builds(
+        Intent,
+        kind=st.sampled_from(kinds),
+        which=st.integers(0, 7),
+        parts=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4)), min_size=1, max_size=3),
+        option=st.integers(0, 7),
+        again=st.integers(0, 9),
+    )
+    return st.lists(intent, min_size=1, max_size=5)
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Let time pass until the next hold has lapsed."""
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Run the sweeper once."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """Read a SKU and a reservation."""
+
+    place: Place
+    which: int
+
+
+Action = list[Intent] | Wait | Sweep | Look
+actions: Final[st.SearchStrategy[Action]] = st.one_of(
+    some(*_PROMISES),
+    some(*_SETTLEMENTS),
+    some(*_SETTLEMENTS),
+    some(*_MOVEMENTS),
+    some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS),
+    st.builds(Wait),
+    st.builds(Sweep),
+    st.builds(Look, st.sampled_from(_PLACES), st.integers(0, 7)),
+)
+
+
+@dataclass
+class World:
+    """What a whole run shares: the event loop, the store, the scripts as they are to be tested, and the tally."""
+
+    runner: asyncio.Runner
+    client: Redis
+    batcher: Batcher
+    expire: Function
+    partitions: Iterator[int] = field(default_factory=count)
+    steps: int = 0
+    operations: int = 0
+    outcomes: Counter[str] = field(default_factory=Counter)
+    mismatches: list[AssertionError] = field(default_factory=list)
+
+
+class LedgerMachine(RuleBasedStateMachine):
+    """All operations against the model; after each step the answers and every counter must be equal."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self.world = world
+        self.client = world.client
+        self.ledger = Ledger(world.batcher, Keyspace(f"model-{next(world.partitions)}"), _RETENTION)
+        self.keys = self.ledger.keyspace
+        self.model = Model(1000 * LIFE_MAX_S, LOG_MAX)
+        self.journal: list[Entry] = []
+        self.journal_id = "-"
+        self.sent: list[AnOperation] = []
+        self.numbers = count()
+        self.sweeping = False
+        self.agreed = False
+
+    @initialize(sweeping=st.booleans())
+    def stock_up(self, sweeping: bool) -> None:
+        self.sweeping = sweeping
+        units = zip(_PLACES[:-1], (20, 12, 15), strict=True)
+        self._step(self._perform([ops.receive(sku, quantity, location) for (sku, location), quantity in units]))
+
+    # One rule only: Hypothesis leaves out some rules of an example altogether, and without promises there is
+    # nothing to settle.
+    @rule(action=actions)
+    def act(self, action: Action) -> None:
+        match action:
+            case Wait():
+                self._step(self._wait())
+            case Sweep():
+                self._step(self._sweep())
+            case Look(place, which):
+                self._step(self._read(place, which))
+            case intents:
+                self._step(self._perform([self._operation(intent) for intent in intents]))
+
+    def teardown(self) -> None:
+        self.world.runner.run(self._end())
+
+    def _step(self, what: Coroutine[Any, Any, None]) -> None:
+        self.agreed = False
+        try:
+            self.world.runner.run(what)
+            if self.sweeping:
+                self.world.runner.run(self._sweep())
+            self.world.runner.run(self._agree())
+        except AssertionError as mismatch:
+            self.world.mismatches.append(mismatch)
+            raise
+        self.agreed = True
+        self.world.steps += 1
+
+    async def _perform(self, operations: list[AnOperation]) -> None:
+        self.sent.extend(operations)
+        self.world.operations += len(operations)
+        started_ms = await now_ms(self.client)
+        answers = await asyncio.gather(*(ops.ask(self.ledger, operation) for operation in operations))
+        entries = await self._new_entries()
+        predictions = [
+            self._predict(operations, times_ms) for times_ms in _decision_times(operations, entries, started_ms)
+        ]
+        model, expected = next((each for each in predictions if each[1] == answers), predictions[-1])
+        assert answers == expected, f"the answers to {operations}"
+        self.model = model
+        self.world.outcomes.update(map(_outcome, answers))
+
+    def _predict(self, operations: list[AnOperation], times_ms: list[int]) -> tuple[Model, list[Answer]]:
+        model = deepcopy(self.model)
+        answers: dict[int, Answer] = {}
+        for places, at_ms in zip(_calls(operations), times_ms, strict=True):
+            answers.update(zip(places, model.apply([operations[place] for place in places], at_ms), strict=True))
+        return model, [answers[place] for place in range(len(operations))]
+
+    async def _sweep(self) -> None:
+        before_ms = await now_ms(self.client)
+        reply = await run_function(self.client, self.world.expire, self.keys, _RETENTION.packed())
+        entries = await self._new_entries()
+        assert len(entries) <= 1
+        expected = self.model.expire(entries[0][0].at_ms if entries else before_ms)
+        assert msgspec.msgpack.decode(reply) == [False, expected]
+
+    async def _wait(self) -> None:
+        deadline_ms = self.model.next_deadline_ms()
+        if deadline_ms and deadline_ms < await now_ms(self.client) + ops.HOUR_MS // 2:
+            await wait_past(self.client, deadline_ms)
+
+    async def _read(self, place: Place, which: int) -> None:
+        sku, location = place
+        reservation_id = self._recent(which)
+        everywhere, here, stock, found = await asyncio.gather(
+            self.ledger.availability([sku]),
+            self.ledger.availability([sku], location),
+            self.ledger.stock(sku),
+            self.ledger.reservation(reservation_id),
+        )
+        levels = [self.model.shown(each) for each in self.model.stock if each[0] == sku]
+        expected = [LocationAvailability(each.location, each.available, each.seq) for each in levels]
+        assert stock.levels == levels
+        assert everywhere.skus == [expected]
+        assert here.skus == [[each for each in expected if each.location == location]]
+        promise = self.model.promises.get(reservation_id)
+        assert found.reservation == (promise.shown() if promise else None)
+
+    async def _new_entries(self) -> list[Entry]:
+        read = await read_journal(self.client, self.keys.journal, self.journal_id)
+        if read:
+            self.journal_id = read[-1][0]
+        entries = [entry for _, entry in read]
+        self.journal.extend(entries)
+        self._never_oversold(entries)
+        return entries
+
+    def _never_oversold(self, entries: Sequence[Entry]) -> None:
+        accepting = {each.reservation_id for each in self.sent if isinstance(each, Order) and each.accept_shortage}
+        for entry in entries:
+            for change in entry:
+                if change.operation == "order" and change.reservation_id in accepting:
+                    continue
+                for line in change.lines:
+                    assert line.held + line.committed + line.on_hand <= 0 or line.available >= 0 or line.on_hand > 0
+
+    async def _agree(self) -> None:
+        """Hold every key of the partition against the model."""
+        keys = self.keys
+        pipe = self.client.pipeline(transaction=False)
+        for key in (keys.stock, keys.reservations, keys.ended, keys.meta, keys.all[5]):
+            pipe.hgetall(key)
+        pipe.zrange(keys.deadlines, 0, -1, withscores=True)
+        pipe.zrange(keys.all[6], 0, -1)
+        stock, live, ended, meta, remembered, deadlines, forget = await pipe.execute()
+        promises = self.model.promises
+        in_life = {each for each, promise in promises.items() if promise.state in ("held", "committed")}
+        assert {_place(name): _counters(packed) for name, packed in stock.items()} == {
+            place: _counters_of(self.model.shown(place)) for place in self.model.stock
+        }
+        assert {each.decode() for each in live} == in_life
+        assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
+            each: promise.shown() for each, promise in promises.items()
+        }
+        assert {each.decode(): int(at_ms) for each, at_ms in deadlines} == {
+            each: promise.deadline_ms for each, promise in promises.items() if promise.deadline_ms
+        }
+        assert {each.decode() for each in remembered} == set(self.model.remembered)
+        assert {each.decode() for each in forget} == {
+            *(f"r{each}" for each in promises.keys() - in_life),
+            *(f"k{key}" for key in self.model.remembered),
+        }
+        assert int(meta[b"seq"]) == self.model.seq
+        assert int(meta.get(b"shortage", 0)) == self.model.shortage
+        for promise in promises.values():
+            for line in promise.lines:
+                parts = line.held + line.committed + line.fulfilled + line.released + line.expired
+                assert line.quantity == parts
+                assert min(line.held, line.committed, line.fulfilled, line.released, line.expired) >= 0
+
+    async def _end(self) -> None:
+        """Rebuild every counter from the journal alone; then leave the store as it was."""
+        entries = await read_journal(self.client, self.keys.journal)
+        await self.client.delete(*self.keys.all)
+        if not self.agreed:
+            return  # a step has failed, and its own failure tells more
+        replayed = Replayed(entry for _, entry in entries)
+        for place in self.model.stock:
+            shown = self.model.shown(place)
+            assert (dict(replayed.stock[place]), replayed.seqs[place]) == (
+                {bucket: getattr(shown, bucket) for bucket in Bucket},
+                shown.seq,
+            )
+        assert {place: dict(units) for place, units in replayed.promised.items()} == {
+            (each, number): {"held": line.held, "committed": line.committed}
+            for each, promise in self.model.promises.items()
+            for number, line in enumerate(promise.lines, 1)
+            if line.quantity
+        }
+        assert replayed.seq == self.model.seq
+
+    def _recent(self, which: int) -> str:
+        recent = list(self.model.promises)[-_RECENT:]
+        return recent[which % len(recent)] if recent and which < 7 else "nobody"
+
+    def _fitting(self, intent: Intent) -> str:
+        """Choose a reservation that has what the operation works on; now and then any."""
+        counter = "committed" if intent.kind in ("cancel", "fulfil") else "held"
+        fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
+        if intent.which > 4 or not fitting:
+            return self._recent(intent.which)
+        return fitting[-1 - intent.which % len(fitting)]
+
+    def _operation(self, intent: Intent) -> AnOperation:
+        if not self.sent or intent.again > 1:
+            return self._new(intent)
+        earlier = self.sent[-1 - intent.which % len(self.sent)]
+        if intent.again == 0:
+            return earlier
+        other = self._new(intent)
+        if isinstance(other, Reserve | Order):
+            earlier_id = getattr(earlier, "reservation_id", "") or other.reservation_id
+            return ops.sealed(msgspec.structs.replace(other, reservation_id=earlier_id))
+        return ops.sealed(msgspec.structs.replace(other, key=getattr(earlier, "key", "")))
+
+    def _new(self, intent: Intent) -> AnOperation:
+        key = f"k{next(self.numbers)}" if intent.option % 2 else ""
+        if intent.kind in ("reserve", "order"):
+            return self._promise(intent)
+        if intent.kind in ("receive", "adjust", "count"):
+            return self._movement(intent, key)
+        return self._settlement(intent, key)
+
+    def _promise(self, intent: Intent) -> Reserve | Order:
+        reservation_id = f"r{next(self.numbers)}"
+        option = intent.option
+        places = [(_drawn(number), quantity) for number, quantity in intent.parts]
+        lines = [(sku, quantity, location) for (sku, location), quantity in places]
+        if intent.kind == "reserve":
+            ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
+            return ops.reserve(reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0))
+        return ops.order(reservation_id, *lines, accept_shortage=option == 0, partial=option > 4)
+
+    def _settlement(self, intent: Intent, key: str) -> AnOperation:
+        reservation_id, option = self._fitting(intent), intent.option
+        promise = self.model.promises.get(reservation_id)
+        # One line too many now and then, so that there are parts of lines that do not exist.
+        lines = (len(promise.lines) if promise else 1) + (option == 7)
+        parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
+        note = "" if option % 3 else f"n{option}"
+        match intent.kind:
+            case "extend":
+                return ops.extend(reservation_id, _TTLS_MS[option % len(_TTLS_MS)], key=key)
+            case "commit":
+                return ops.commit(reservation_id, *parts, keep=intent.which > 3, order_ref=note, key=key)
+            case "release":
+                return ops.release(reservation_id, *parts, key=key)
+            case "cancel":
+                return ops.cancel(reservation_id, *parts, reason=note, key=key)
+            case _:
+                return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
+
+    def _movement(self, intent: Intent, key: str) -> AnOperation:
+        (place, units), option = intent.parts[0], intent.option
+        sku, location = _drawn(place)
+        if intent.kind == "receive":
+            return ops.receive(sku, 2 * units, location, key=key)
+        if intent.kind == "adjust":
+            delta = units if option < 4 else -units
+            return ops.adjust(sku, _BUCKETS[option % len(_BUCKETS)], delta, location, reason="why", key=key)
+        baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
+        on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
+        return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
+
+
+def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:
+    """Tell which operations share a call: one for each lane, in the order in which the lanes first occur."""
+    lanes: dict[bool, list[int]] = {}
+    for place, operation in enumerate(operations):
+        lanes.setdefault(isinstance(operation, _TAKE), []).append(place)
+    return list(lanes.values())
+
+
+def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry], started_ms: int) -> list[list[int]]:
+    """Tell when each call of a batch may have decided; several possibilities where the journal leaves it open."""
+    calls = _calls(operations)
+    assert len(entries) <= len(calls), "a call writes one journal entry at most"
+    if len(entries) == len(calls):
+        return [[entry[0].at_ms for entry in entries]]
+    if not entries:
+        return [[started_ms] * len(calls)]
+    # One of two calls wrote an entry. The other changed nothing, so nothing that it met had lapsed by then.
+    at_ms = entries[0][0].at_ms
+    takes = {change.operation in _TAKE_NAMES for change in entries[0] if change.operation != "expire"}
+    possible = [[at_ms, at_ms], [started_ms, at_ms]]
+    is_take = [isinstance(operations[places[0]], _TAKE) for places in calls]
+    return [possible[place] for place in range(2) if not takes or is_take[place] in takes]
+
+
+def _outcome(answer: Answer) -> str:
+    if isinstance(answer, Refused):
+        return answer.outcome
+    return "replayed" if answer.replayed else "changed"
+
+
+def _drawn(number: int) -> Place:
+    """Turn a drawn number into a place; the last one, unknown at first, comes up rarely."""
+    return _PLACES[number % 3] if number < 9 else _PLACES[-1]
+
+
+def _place(name: bytes) -> Place:
+    sku, _, location = name.decode().partition("\0")
+    return sku, location
+
+
+def _counters(packed: bytes) -> list[int]:
+    return msgspec.msgpack.decode(packed, type=list[int])
+
+
+def _counters_of(shown: object) -> list[int]:
+    return [getattr(shown, name) for name in (*Bucket, "seq")]
+
+
+_reservation = msgspec.msgpack.Decoder(Reservation).decode

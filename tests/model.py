@@ -1,0 +1,451 @@
+"""The ledger as a plain Python model: what it must answer, told without a store, a script or a batch.
+
+Times come in from outside: the model is told when the store decided, and never looks at a clock.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from server.domain.operations import (
+    Adjust,
+    Bucket,
+    Cancel,
+    Commit,
+    Count,
+    Extend,
+    Fulfil,
+    LineQuantity,
+    Order,
+    Receive,
+    Release,
+    Reserve,
+)
+from server.domain.operations import Line as WantedLine
+from server.domain.outcomes import (
+    Availability,
+    Changed,
+    LineRefusal,
+    Refused,
+    Reservation,
+    ReservationAnswer,
+    ReservationLine,
+    StockAnswer,
+    StockChanged,
+    StockLevel,
+)
+
+Place = tuple[str, str]
+"""(SKU, location)."""
+Answer = ReservationAnswer | StockAnswer
+AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+
+
+@dataclass
+class Stock:
+    """The buckets of one place, and what on_hand was before each of its changes."""
+
+    on_hand: int = 0
+    held: int = 0
+    committed: int = 0
+    damaged: int = 0
+    quality_control: int = 0
+    safety: int = 0
+    seq: int = 0
+    history: list[tuple[int, int]] = field(default_factory=list)
+    forgotten_seq: int = 0
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
+
+    def on_hand_at(self, seq: int) -> int:
+        return next((before for changed_seq, before in self.history if changed_seq > seq), self.on_hand)
+
+    def forget_before(self, kept: int) -> None:
+        if len(self.history) > kept:
+            self.forgotten_seq = self.history[-kept - 1][0]
+            self.history = self.history[-kept:]
+
+
+@dataclass
+class PromisedLine:
+    place: Place
+    quantity: int
+    requested: int
+    held: int
+    committed: int
+    first_available: int
+    first_seq: int
+    fulfilled: int = 0
+    released: int = 0
+    expired: int = 0
+
+    def shown(self) -> ReservationLine:
+        return ReservationLine(
+            *self.place,
+            quantity=self.quantity,
+            requested=self.requested,
+            held=self.held,
+            committed=self.committed,
+            fulfilled=self.fulfilled,
+            released=self.released,
+            expired=self.expired,
+            returned=0,
+            first_available=self.first_available,
+            first_seq=self.first_seq,
+        )
+
+
+@dataclass
+class Promise:
+    asked: Reserve | Order
+    created_ms: int
+    deadline_ms: int
+    seq: int
+    lines: list[PromisedLine]
+    ended_as: str = ""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+
+    def total(self, counter: str) -> int:
+        return sum(getattr(line, counter) for line in self.lines)
+
+    @property
+    def state(self) -> str:
+        for counter, state in (("held", "held"), ("committed", "committed"), ("fulfilled", "fulfilled")):
+            if self.total(counter):
+                return state
+        return self.ended_as
+
+    def shown(self) -> Reservation:
+        return Reservation(
+            state=self.state,
+            created_ms=self.created_ms,
+            deadline_ms=self.deadline_ms,
+            ttl_ms=self.asked.ttl_ms if isinstance(self.asked, Reserve) else 0,
+            seq=self.seq,
+            channel=self.asked.channel,
+            actor=self.asked.actor,
+            fingerprint=self.asked.fingerprint,
+            order_ref=self.asked.order_ref,
+            customer_ref=self.asked.customer_ref,
+            flags=self.asked.flags,
+            lines=[line.shown() for line in self.lines],
+            notes=list(self.notes),
+        )
+
+
+class Model:
+    """All of one partition. ``life_max_ms`` and ``log_max`` are the limits that the scripts run with."""
+
+    def __init__(self, life_max_ms: int, log_max: int) -> None:
+        self.life_max_ms = life_max_ms
+        self.log_max = log_max
+        self.seq = 0
+        self.stock: dict[Place, Stock] = {}
+        self.promises: dict[str, Promise] = {}
+        self.first_answers: dict[str, Changed] = {}
+        self.remembered: dict[str, tuple[str, Answer]] = {}
+        self.now_ms = 0
+        self.handlers: dict[type, Callable[..., Answer]] = {
+            Reserve: self._promise,
+            Order: self._promise,
+            Extend: self._extend,
+            Commit: self._commit,
+            Release: self._release,
+            Cancel: self._cancel,
+            Fulfil: self._fulfil,
+            Receive: self._receive,
+            Adjust: self._adjust,
+            Count: self._count,
+        }
+
+    @property
+    def shortage(self) -> int:
+        return sum(max(0, -stock.available) for stock in self.stock.values())
+
+    def next_deadline_ms(self) -> int | None:
+        return min((promise.deadline_ms for promise in self.promises.values() if promise.deadline_ms), default=None)
+
+    def apply(self, operations: Sequence[AnOperation], now_ms: int) -> list[Answer]:
+        """Answer what one script call is asked, in order; all of it happens at ``now_ms``."""
+        self.now_ms = now_ms
+        answers = [self._answer(operation) for operation in operations]
+        for stock in self.stock.values():
+            stock.forget_before(self.log_max)
+        return answers
+
+    def expire(self, now_ms: int) -> list[int]:
+        """End all holds that are due; for each, how late that was in milliseconds."""
+        self.now_ms = now_ms
+        due = [(promise.deadline_ms, each.encode(), promise) for each, promise in self.promises.items()]
+        return [
+            self._lapse(promise) for at_ms, _, promise in sorted(due, key=lambda one: one[:2]) if 0 < at_ms <= now_ms
+        ]
+
+    def _answer(self, operation: AnOperation) -> Answer:
+        key = getattr(operation, "key", "")
+        if key in self.remembered:
+            fingerprint, first = self.remembered[key]
+            if fingerprint != operation.fingerprint:
+                return Refused("id_reused", "", [])
+            assert not isinstance(first, Refused)
+            return msgspec.structs.replace(first, replayed=True)
+        answer = self.handlers[type(operation)](operation)
+        if key and not isinstance(answer, Refused):
+            self.remembered[key] = (operation.fingerprint, answer)
+        return answer
+
+    def _promise(self, op: Reserve | Order) -> Answer:
+        first = self.first_answers.get(op.reservation_id)
+        if first:
+            if first.reservation.fingerprint != op.fingerprint:
+                return Refused("id_reused", self.promises[op.reservation_id].state, [])
+            return msgspec.structs.replace(first, replayed=True)
+        unknown = [
+            LineRefusal(number, line.sku, line.location, line.quantity, 0)
+            for number, line in enumerate(op.lines, 1)
+            if (line.sku, line.location) not in self.stock
+        ]
+        if unknown:
+            return Refused("unknown_sku", "", unknown)
+        granted, short = self._grant(op.lines)
+        if short:
+            self.expire(self.now_ms)
+            granted, short = self._grant(op.lines)
+        if short and isinstance(op, Order) and op.accept_shortage:
+            granted = [line.quantity for line in op.lines]
+        elif short and not (op.partial and any(granted)):
+            return Refused("out_of_stock", "", short)
+        return self._promised(op, granted)
+
+    def _grant(self, lines: Sequence[WantedLine]) -> tuple[list[int], list[LineRefusal]]:
+        claimed: Counter[Place] = Counter()
+        granted, short = [], []
+        for number, line in enumerate(lines, 1):
+            place = (line.sku, line.location)
+            left = self.stock[place].available - claimed[place]
+            units = min(line.quantity, max(0, left))
+            if units < line.quantity:
+                short.append(LineRefusal(number, *place, line.quantity, units))
+            claimed[place] += units
+            granted.append(units)
+        return granted, short
+
+    def _promised(self, op: Reserve | Order, granted: list[int]) -> Answer:
+        lines = []
+        for wanted, units in zip(op.lines, granted, strict=True):
+            place = (wanted.sku, wanted.location)
+            held, committed = (units, 0) if isinstance(op, Reserve) else (0, units)
+            if units:
+                self._move(place, held=held, committed=committed)
+            stock = self.stock[place]
+            lines.append(PromisedLine(place, units, wanted.quantity, held, committed, stock.available, stock.seq))
+        deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
+        promise = Promise(op, self.now_ms, deadline_ms, self.seq, lines)
+        self.promises[op.reservation_id] = promise
+        # What is left is told by the lines themselves.
+        answer = self._changed(promise, [])
+        if op.fingerprint:
+            self.first_answers[op.reservation_id] = answer
+        return answer
+
+    def _extend(self, op: Extend) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("held"):
+            return _nothing_held(promise)
+        latest_ms = promise.created_ms + self.life_max_ms
+        promise.deadline_ms = max(promise.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
+        return self._changed(promise, [])
+
+    def _release(self, op: Release) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("held"):
+            return _nothing_held(promise)
+        parts = _parts(promise, op.lines, "held")
+        if isinstance(parts, Refused):
+            return parts
+        return self._shift(promise, parts, "held", "released", ending="released")
+
+    def _cancel(self, op: Cancel) -> Answer:
+        return self._ordered(op, "released", "cancelled", [("cancel_reason", op.reason)])
+
+    def _fulfil(self, op: Fulfil) -> Answer:
+        notes = [("tracking", op.tracking), ("carrier", op.carrier), ("invoice_ref", op.invoice_ref)]
+        return self._ordered(op, "fulfilled", "fulfilled", notes)
+
+    def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("committed"):
+            return Refused("not_committed", promise.state, [])
+        parts = _parts(promise, op.lines, "committed")
+        if isinstance(parts, Refused):
+            return parts
+        promise.notes += [note for note in notes if note[1]]
+        return self._shift(promise, parts, "committed", into, ending=ending)
+
+    def _commit(self, op: Commit) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        late = not promise.total("held")
+        if late and not promise.total("expired"):
+            return _nothing_held(promise)
+        parts = _parts(promise, op.lines, "expired" if late else "held")
+        if isinstance(parts, Refused):
+            return parts
+        if late:
+            short = self._short_again(promise, parts)
+            if short:
+                return Refused("expired", promise.state, short)
+        if op.order_ref:
+            promise.notes.append(("order_ref", op.order_ref))
+        if late:
+            return self._shift(promise, parts, "expired", "committed", ending="expired")
+        return self._commit_held(promise, parts, keep=op.keep_remainder)
+
+    def _short_again(self, promise: Promise, parts: dict[int, int]) -> list[LineRefusal]:
+        numbers = [number for number in sorted(parts) if parts[number]]
+        wanted = [WantedLine(*promise.lines[number - 1].place, parts[number]) for number in numbers]
+        if self._grant(wanted)[1]:
+            self.expire(self.now_ms)
+        return [msgspec.structs.replace(short, line=numbers[short.line - 1]) for short in self._grant(wanted)[1]]
+
+    def _commit_held(self, promise: Promise, parts: dict[int, int], *, keep: bool) -> Answer:
+        touched = []
+        for number, line in enumerate(promise.lines, 1):
+            units = parts.get(number, 0)
+            released = 0 if keep else line.held - units
+            if not units + released:
+                continue
+            touched.append(line.place)
+            self._move(line.place, held=-(units + released), committed=units)
+            line.held -= units + released
+            line.committed += units
+            line.released += released
+        self._settle(promise, "")
+        return self._changed(promise, touched)
+
+    def _shift(self, promise: Promise, parts: dict[int, int], out_of: str, into: str, *, ending: str) -> Changed:
+        """Move units from one counter of the lines to another, and the buckets with them."""
+        touched = []
+        for number, units in sorted(parts.items()):
+            if not units:
+                continue
+            line = promise.lines[number - 1]
+            touched.append(line.place)
+            deltas = {name: sign * units for name, sign in ((out_of, -1), (into, 1)) if name in ("held", "committed")}
+            self._move(line.place, **deltas, on_hand=-units if into == "fulfilled" else 0)
+            setattr(line, out_of, getattr(line, out_of) - units)
+            setattr(line, into, getattr(line, into) + units)
+        self._settle(promise, ending)
+        return self._changed(promise, touched)
+
+    def _found(self, reservation_id: str) -> Promise | None:
+        promise = self.promises.get(reservation_id)
+        if promise and 0 < promise.deadline_ms <= self.now_ms:
+            self._lapse(promise)
+        return promise
+
+    def _lapse(self, promise: Promise) -> int:
+        late_ms = self.now_ms - promise.deadline_ms
+        parts = {number: line.held for number, line in enumerate(promise.lines, 1)}
+        self._shift(promise, parts, "held", "expired", ending="expired")
+        return late_ms
+
+    def _settle(self, promise: Promise, ending: str) -> None:
+        promise.ended_as = ending
+        promise.seq = self.seq
+        if not promise.total("held"):
+            promise.deadline_ms = 0
+
+    def _receive(self, op: Receive) -> Answer:
+        self.stock.setdefault((op.sku, op.location), Stock())
+        self._move((op.sku, op.location), on_hand=op.quantity)
+        return self._stock_changed(op)
+
+    def _adjust(self, op: Adjust) -> Answer:
+        stock = self.stock.get((op.sku, op.location))
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, op.sku, op.location, abs(op.delta), 0)])
+        units = getattr(stock, op.bucket)
+        if op.delta < 0 and units + op.delta < 0:
+            return Refused("exceeds_remaining", "", [LineRefusal(1, op.sku, op.location, -op.delta, units)])
+        self._move((op.sku, op.location), **{op.bucket: op.delta})
+        return self._stock_changed(op)
+
+    def _count(self, op: Count) -> Answer:
+        place, on_hand = (op.sku, op.location), op.on_hand
+        stock = self.stock.get(place)
+        if op.baseline_seq >= 0 and on_hand >= 0:
+            if op.baseline_seq > self.seq:
+                return Refused("invalid", "", [])
+            if stock:
+                if op.baseline_seq < stock.forgotten_seq:
+                    return Refused("baseline_expired", "", [])
+                on_hand = max(0, on_hand + stock.on_hand - stock.on_hand_at(op.baseline_seq))
+        is_new = stock is None
+        stock = self.stock.setdefault(place, Stock())
+        deltas = {
+            "on_hand": on_hand - stock.on_hand if on_hand >= 0 else 0,
+            "safety": op.safety - stock.safety if op.safety >= 0 else 0,
+        }
+        if is_new or any(deltas.values()):
+            self._move(place, **deltas)
+        return self._stock_changed(op)
+
+    def _move(self, place: Place, on_hand: int = 0, **deltas: int) -> None:
+        stock = self.stock[place]
+        self.seq += 1
+        if on_hand:
+            stock.history.append((self.seq, stock.on_hand))
+            stock.on_hand += on_hand
+        for bucket, delta in deltas.items():
+            setattr(stock, bucket, getattr(stock, bucket) + delta)
+        stock.seq = self.seq
+
+    def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
+        availability = [
+            Availability(*place, self.stock[place].available, self.stock[place].seq) for place in dict.fromkeys(touched)
+        ]
+        return Changed(replayed=False, reservation=promise.shown(), availability=availability)
+
+    def _stock_changed(self, op: Receive | Adjust | Count) -> StockChanged:
+        return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))
+
+    def shown(self, place: Place) -> StockLevel:
+        stock = self.stock[place]
+        return StockLevel(*place, **{bucket: getattr(stock, bucket) for bucket in Bucket}, seq=stock.seq)
+
+
+def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str) -> dict[int, int] | Refused:
+    """Which units of which lines are meant; all that ``counter`` holds where no line is named."""
+    if not wanted:
+        return {number: getattr(line, counter) for number, line in enumerate(promise.lines, 1)}
+    parts: Counter[int] = Counter()
+    for part in wanted:
+        parts[part.line] += part.quantity
+    excess = []
+    for number, units in sorted(parts.items()):
+        if not 1 <= number <= len(promise.lines):
+            excess.append(LineRefusal(number, "", "", units, 0))
+        elif units > getattr(promise.lines[number - 1], counter):
+            line = promise.lines[number - 1]
+            excess.append(LineRefusal(number, *line.place, units, getattr(line, counter)))
+    return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
+
+
+def _nothing_held(promise: Promise) -> Refused:
+    state = promise.state
+    if promise.total("expired") and state != "cancelled":
+        return Refused("expired", state, [])
+    outcome = {"committed": "already_committed", "fulfilled": "already_committed", "released": "already_released"}
+    return Refused(outcome.get(state, "not_held"), state, [])

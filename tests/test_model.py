@@ -1,0 +1,97 @@
+"""The ledger against a plain model, at random; and proof that this would find a fault."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import pytest
+import uvloop
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
+from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
+
+from server.store import ledger as ledger_module
+from server.store.batcher import Batcher, close_quietly
+from server.store.scripts import Library, assemble
+from tests.conftest import StoreClient, make_batcher
+from tests.machine import LOG_MAX, LedgerMachine, World
+from tests.stores import StoreProcess
+
+STEPS_PER_EXAMPLE: Final = 50
+STEPS: Final = {"valkey": 7_000, "redis7": 3_000}
+OUTCOMES: Final = {
+    *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
+    *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
+}
+_SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
+
+
+@contextmanager
+def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[str, str]) -> Iterator[World]:
+    """Open a ledger's world whose library carries the edits."""
+    text = assemble()
+    for old, new in (_SHORT_LOG, *edits):
+        assert old in text, f"the library has no line {old!r}"
+        text = text.replace(old, new)
+    library = Library(text)
+    monkeypatch.setattr(ledger_module, "library", lambda: library)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        batcher = make_batcher(store)
+        connection = StoreClient(store)
+        client = runner.run(connection.open())
+        try:
+            runner.run(_start(batcher))
+            yield World(runner, client, batcher, library.function("expire"))
+        finally:
+            runner.run(close_quietly(batcher, timeout_s=2.0))
+            runner.run(connection.close())
+
+
+async def _start(batcher: Batcher) -> None:
+    batcher.start()
+
+
+def run_machine(here: World, **options: Any) -> None:
+    factory = cast("type[RuleBasedStateMachine]", lambda: LedgerMachine(here))
+    chosen = settings(
+        stateful_step_count=STEPS_PER_EXAMPLE, deadline=None, suppress_health_check=list(HealthCheck), **options
+    )
+    try:
+        run_state_machine_as_test(factory, settings=chosen)
+    except Flaky as flaky:
+        # Time is real, so a failing run may not fail again in the same way: what it found counts all the same.
+        raise here.mismatches[0] from flaky
+
+
+@pytest.mark.timeout(300)
+def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_the_model(
+    store: StoreProcess,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+    record_property: Callable[[str, object], None],
+) -> None:
+    kind = request.node.callspec.params["store"]
+    with world(store, monkeypatch) as here:
+        try:
+            while here.steps < STEPS[kind]:
+                missing = STEPS[kind] - here.steps
+                run_machine(here, max_examples=missing // STEPS_PER_EXAMPLE + 5, print_blob=True)
+        finally:
+            record_property("model_run", [here.steps, here.operations, len(here.mismatches)])
+    assert set(here.outcomes) == OUTCOMES, "every outcome that the ledger can give must have come up"
+
+
+PLANTED: Final = {
+    "a release is not counted in the line": ("line[LINE_RELEASED] = line[LINE_RELEASED] + units\n", "\n"),
+    "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
+    "a key is not held against the body": ("if first[1] ~= operation[OPERATION_FINGERPRINT] then", "if false then"),
+}
+
+
+@pytest.mark.parametrize("fault", PLANTED)
+def test_given_a_fault_in_a_script_when_the_machine_runs_then_it_is_found(
+    store: StoreProcess, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    with world(store, monkeypatch, PLANTED[fault]) as here, pytest.raises(AssertionError):
+        run_machine(here, max_examples=60, database=None, phases=[Phase.generate], report_multiple_bugs=False)

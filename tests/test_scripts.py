@@ -1,0 +1,161 @@
+"""Every key that a call touches is declared in its KEYS, and all of them share one slot."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import Redis
+from redis.crc import key_slot
+
+from server.domain.operations import Bucket
+from server.store.calls import command, run_function
+from server.store.keys import Keyspace
+from server.store.ledger import Ledger
+from server.store.scripts import library
+from tests.conftest import StoreClient, wait_past
+from tests.operations import (
+    HOUR_MS,
+    SHORT_MS,
+    adjust,
+    ask,
+    cancel,
+    changed,
+    commit,
+    count,
+    extend,
+    fulfil,
+    order,
+    receive,
+    release,
+    reserve,
+    stocked,
+)
+from tests.stores import StoreProcess
+
+_WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
+_FROM_SCRIPT: Final = b" lua] "
+_END: Final = b"monitored"
+FUNCTIONS: Final = ("take", "settle", "read", "expire", "list", "forget")
+
+
+@dataclass
+class Call:
+    """One FCALL as MONITOR shows it: its function, its KEYS, and the commands that it ran."""
+
+    function: str
+    keys: Sequence[bytes]
+    commands: list[list[bytes]] = field(default_factory=list)
+
+
+@asynccontextmanager
+async def monitored(store: StoreProcess) -> AsyncIterator[list[Call]]:
+    """Record every call that the store runs meanwhile; the list is complete afterwards."""
+    reader, writer = await asyncio.open_unix_connection(store.socket, limit=1 << 24)
+    calls: list[Call] = []
+    try:
+        writer.write(b"MONITOR\r\n")
+        assert await reader.readline() == b"+OK\r\n"
+        yield calls
+        async with StoreClient(store) as client:
+            await client.echo(_END.decode())
+        while _END not in (line := await reader.readline()):
+            _record(calls, line)
+    finally:
+        writer.close()
+
+
+def _record(calls: list[Call], line: bytes) -> None:
+    words = _WORD.findall(line)
+    if words and words[0].upper() == b"FCALL":
+        number = int(words[2])
+        calls.append(Call(words[1].decode().rpartition("_")[0], words[3 : 3 + number]))
+    elif words and _FROM_SCRIPT in line:
+        calls[-1].commands.append(words)
+
+
+async def keys_of(client: Redis, commands: Sequence[list[bytes]]) -> set[bytes]:
+    """Tell which words of the commands are keys, as the store itself knows them."""
+    names = sorted({words[0].decode().upper() for words in commands})
+    shapes: Any = await command(client, "COMMAND INFO", *names)
+    keys = set()
+    for words in commands:
+        _, first, last, step = _shape(shapes, names, words[0].decode().upper())
+        if first:
+            keys.update(words[first : (last if last >= 0 else len(words) + last) + 1 : step])
+    return keys
+
+
+def _shape(shapes: Any, names: list[str], name: str) -> tuple[int, int, int, int]:
+    """(arity, first key, last key, step), however the client has parsed COMMAND INFO."""
+    if isinstance(shapes, dict):
+        shape = shapes[name.lower()]
+        return shape["arity"], shape["first_key_pos"], shape["last_key_pos"], shape["step_count"]
+    shape = shapes[names.index(name)]
+    return shape[1], shape[3], shape[4], shape[5]
+
+
+async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgetting: bytes) -> None:
+    """Run every operation and every function, each way that touches other keys."""
+    await stocked(ledger, A=20, B=20)
+    lapsing = await changed(ledger, reserve("late", ("A", 1), ttl_ms=SHORT_MS))
+    await changed(ledger, reserve("swept", ("A", 1), ttl_ms=SHORT_MS))
+    for operation in (
+        reserve("r", ("A", 3), ("B", 2)),
+        reserve("r", ("A", 3), ("B", 2)),
+        reserve("p", ("A", 999), ("B", 1), partial=True),
+        order("o", ("B", 999), accept_shortage=True),
+        order("none", ("nowhere", 1)),
+        extend("r", 2 * HOUR_MS, key="k1"),
+        extend("r", 2 * HOUR_MS, key="k1"),
+        commit("r", (1, 1), keep=True, key="k2", order_ref="ref"),
+        release("r", (2, 1), key="k3"),
+        commit("r", key="k4"),
+        fulfil("r", (1, 1), key="k5", tracking="T"),
+        cancel("r", key="k6"),
+        release("nobody"),
+        receive("C", 5, "shop", key="k7"),
+        adjust("A", Bucket.DAMAGED, 1, key="k8"),
+        count("A", 7, baseline_seq=1, safety=1, key="k9"),
+        release("p"),
+    ):
+        await ask(ledger, operation)
+    await wait_past(client, lapsing.reservation.deadline_ms + SHORT_MS)
+    await changed(ledger, commit("late"))
+    await ledger.availability(["A", "C", "nowhere"])
+    await ledger.stock("A")
+    await ledger.reservation("r")
+    await ledger.reservation("p")
+    functions, keyspace = library().function, ledger.keyspace
+    await run_function(client, functions("expire"), keyspace, limits)
+    for ended in (False, True):
+        page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
+        await run_function(client, functions("list"), keyspace, limits, page)
+    await run_function(client, functions("forget"), keyspace, forgetting, 1000)
+
+
+async def test_given_every_operation_when_the_store_is_watched_then_each_call_touches_only_its_declared_keys(
+    make_ledger: Callable[..., Ledger], client: Redis, store: StoreProcess, limits_with: Callable[..., bytes]
+) -> None:
+    ledger = make_ledger(idempotency_s=0, ended_s=0)
+    async with monitored(store) as calls:
+        await use_everything(ledger, client, limits_with(), limits_with(idempotency_s=0, ended_s=0))
+    assert {call.function for call in calls} == set(FUNCTIONS)
+    touched = set()
+    for call in calls:
+        keys = await keys_of(client, call.commands)
+        assert keys <= set(call.keys), f"{call.function} touches what it does not declare"
+        touched |= keys
+    assert touched == {key.encode() for key in ledger.keyspace.all}, "the test must reach every key"
+
+
+def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:
+    for partition in ("default", "a.b-c_d", "merchant-42"):
+        assert len({key_slot(key.encode()) for key in Keyspace(partition).all}) == 1
+
+
+def test_given_two_partitions_when_their_keys_are_named_then_they_share_none() -> None:
+    assert not set(Keyspace("one").all) & set(Keyspace("two").all)
