@@ -19,7 +19,7 @@ local function list(args)
   local page = call('HSCAN', key, request[2], 'COUNT', request[3])
   local reply, found = {NOW_MS, page[1]}, page[2]
   for i = 1, #found, 2 do
-    local record = unpack_msg(found[i + 1])
+    local record = unpack_record(found[i + 1])
     if (state == '' or record[STATE] == state)
       and (channel == '' or record[CHANNEL] == channel)
       and (sku == '' or has_line(record, sku)) then

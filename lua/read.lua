@@ -1,7 +1,8 @@
 -- read: answers a batch of questions. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits, [2] questions: ["availability", [sku, …], location or ""] | ["stock", sku] | ["reservation", id]
+-- ARGV  [1] limits, [2] questions, their fields as MessagePack values one after the other:
+--         "availability", [sku, …], location or "" | "stock", sku, "" | "reservation", id, ""
 -- Reply for each question, in order, MessagePack:
 --   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq], …]]
@@ -59,7 +60,8 @@ local function read_reservation(id)
 end
 
 local function read(args)
-  local questions = unpack_msg(args[2])
+  local fields, questions = {unpack_msg(args[2])}, {}
+  for at = 1, #fields, 3 do questions[#questions + 1] = {fields[at], fields[at + 1], fields[at + 2]} end
   local locations = all_locations(questions)
   load_levels(locations)
   local answers = {}

@@ -8,5 +8,5 @@
 local SETTLE = {extend = extend, commit = commit, release = release, cancel = cancel, fulfil = fulfil}
 
 local function settle(args)
-  return run(SETTLE, args[2])
+  return run(SETTLE, args)
 end

@@ -7,5 +7,5 @@
 local TAKE = {reserve = reserve, order = order, receive = receive, adjust = adjust, count = count}
 
 local function take(args)
-  return run(TAKE, args[2])
+  return run(TAKE, args)
 end

@@ -299,7 +299,7 @@ class Planter:
 
     async def line(self, place: int, units: int) -> None:
         def change(record: Any) -> None:
-            record[11][0][place] += units
+            record[8][0][place] += units
 
         await self.edit(self.keys.reservations, "held", change)
 
@@ -354,7 +354,7 @@ def _plants() -> Iterator[Any]:
     yield case("stock seq", lambda p: p.stock(6, -1), "cap", "seq", 4, 3)
     yield case("stock seq of the future", lambda p: p.stock(6, 90), "cap", "seq", "a line of the journal", 94)
     yield case("line", lambda p: p.line(4, 1), "cap", "quantity", 2, 3, "held")
-    yield case("negative line", lambda p: p.line(7, -1), "cap", "negative", 0, -1, "held")
+    yield case("negative line", lambda p: p.line(5, -1), "cap", "negative", 0, -1, "held")
     yield case("state", lambda p: p.state("committed"), "", "state", "held", "committed", "held")
     yield case("reservation seq", lambda p: p.seq(99), "", "seq", "a line of the journal", 99, "held")
     yield case("lost reservation", lambda p: p.run("HDEL", p.keys.reservations, "held"), "cap", "held", 0, 2)

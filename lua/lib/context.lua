@@ -23,7 +23,7 @@ local NOW_MS
 
 -- What a call has read and changed so far; each part is explained in the file that works with it.
 local stock, unread_stock, changed_stock, last_seq
-local reservations, changed_reservations
+local reservations, changed_reservations, live_records, live_deadlines
 local changes
 local more_due, reaped, orphans
 local remembered, new_keys
@@ -46,7 +46,7 @@ local function begin(keys, args)
   local time = call('TIME')
   NOW_MS = time[1] * 1000 + floor(time[2] / 1000)
   stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
-  reservations, changed_reservations = {}, {}
+  reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   changes = {}
   more_due, reaped, orphans = false, false, {}
   remembered, new_keys = {}, {}

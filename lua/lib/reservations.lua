@@ -1,28 +1,40 @@
 -- The reservation records that a call touches, and where their life stands.
 --
--- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, order_ref, customer_ref,
---          flags, lines, notes]
--- line:   [sku, location, quantity, requested, held, committed, fulfilled, released, expired, returned,
---          first_available, first_seq]
+-- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
+--          flags, notes]
+-- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
+--          expired, returned]
+-- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
 -- At any time quantity = held + committed + fulfilled + released + expired.
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
-local CHANNEL, ACTOR, FINGERPRINT, ORDER_REF, CUSTOMER_REF, FLAGS, LINES, NOTES = 6, 7, 8, 9, 10, 11, 12, 13
+local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES = 6, 7, 8, 9, 10, 11, 12, 13
 local LINE_SKU, LINE_LOCATION, LINE_QUANTITY, LINE_REQUESTED = 1, 2, 3, 4
-local LINE_HELD, LINE_COMMITTED, LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED = 5, 6, 7, 8, 9
-local LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 11, 12
+local LINE_HELD, LINE_COMMITTED, LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 5, 6, 7, 8
+local LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED, LINE_RETURNED = 9, 10, 11, 12
 
 -- entry: {id, record (nil: unknown), packed (the record as it will be written, if it is known already),
 --         was_live, was_ended, had_deadline, changed}
 
-local function new_reservation_entry(id, packed, live)
-  local entry = {id = id}
-  if packed then
-    entry.record = unpack_msg(packed)
-    entry.was_live = live
-    entry.was_ended = not live
-    entry.had_deadline = entry.record[DEADLINE_MS] > 0
+-- Reads a record and fills in what was left out.
+local function unpack_record(packed)
+  local record = unpack_msg(packed)
+  record[ORDER_REF] = record[ORDER_REF] or ''
+  record[CUSTOMER_REF] = record[CUSTOMER_REF] or ''
+  record[FLAGS] = record[FLAGS] or NONE
+  record[NOTES] = record[NOTES] or NONE
+  for _, line in ipairs(record[LINES]) do
+    for counter = LINE_FULFILLED, LINE_RETURNED do line[counter] = line[counter] or 0 end
   end
+  return record
+end
+
+local function new_reservation_entry(id, packed, live)
+  local entry = {
+    id = id, record = packed and unpack_record(packed) or nil, packed = nil, changed = false,
+    was_live = packed and live, was_ended = packed and not live, had_deadline = false,
+  }
+  if packed then entry.had_deadline = entry.record[DEADLINE_MS] > 0 end
   reservations[id] = entry
   return entry
 end
@@ -36,6 +48,16 @@ local function load_reservations(ids)
   end
   packed = hash_get_many(ENDED, missing)
   for i = 1, #missing do new_reservation_entry(missing[i], packed[i], false) end
+end
+
+-- Keeps a new record for writing. live_records, live_deadlines: the arguments of the HSET and ZADD at the end.
+local function write_new(id, packed, deadline_ms)
+  local n = #live_records
+  live_records[n + 1], live_records[n + 2] = id, packed
+  if deadline_ms > 0 then
+    n = #live_deadlines
+    live_deadlines[n + 1], live_deadlines[n + 2] = deadline_ms, id
+  end
 end
 
 local function mark_reservation(entry)

@@ -1,10 +1,16 @@
 -- Runs the operations of a batch in order. Each stands alone: its answer depends only on the state that those
 -- before it left. All that they will need is read first, in a few commands for the whole batch.
+--
+-- args[2] holds the fields of all operations one after the other, MessagePack values without arrays around them:
+-- unpacked at once into one table, where an operation begins at its tag and FIELDS tells how many it has.
 
--- Where an operation keeps its reservation id and its idempotency key (its place in the array; nil: it has none).
-local TAG, OPERATION_FINGERPRINT = 1, 2
-local RESERVATION_ID = {extend = 4, commit = 4, release = 4, cancel = 4, fulfil = 4}
-local KEY = {extend = 5, commit = 5, release = 5, cancel = 5, fulfil = 5, receive = 4, adjust = 4, count = 4}
+local FIELDS = {
+  reserve = 11, order = 11, extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9,
+  receive = 8, adjust = 9, count = 10,
+}
+-- Places of the fields, counted from the tag.
+local FINGERPRINT_AT, TARGET_AT, LINES_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 5, 4, 4, 5
+local ON_RESERVATION = {extend = true, commit = true, release = true, cancel = true, fulfil = true}
 
 local function want_lines_of(ids)
   load_reservations(ids)
@@ -15,22 +21,29 @@ local function want_lines_of(ids)
   end
 end
 
-local function prefetch(operations)
-  local ids, keys = {}, {}
-  for i = 1, #operations do
-    local operation = operations[i]
-    local tag = operation[TAG]
+-- Where an operation keeps its idempotency key, or nil: a promise has its id for that.
+local function key_of(fields, at, tag)
+  if tag == 'reserve' or tag == 'order' then return nil end
+  local key = fields[at + (ON_RESERVATION[tag] and KEY_AT or TARGET_AT)]
+  return key ~= '' and key or nil
+end
+
+local function prefetch(fields)
+  local ids, keys, at, n = {}, {}, 1, #fields
+  while at <= n do
+    local tag = fields[at]
     if tag == 'reserve' or tag == 'order' then
-      local lines = operation[6]
+      local lines = fields[at + LINES_AT]
       -- The entry goes into the line, so that its name is put together once only.
       for j = 1, #lines do lines[j][4] = want_stock(lines[j][1], lines[j][2]) end
       -- Without a fingerprint the id is the server's own and new: there is nothing to look up.
-      if operation[OPERATION_FINGERPRINT] ~= '' then ids[#ids + 1] = operation[4] end
+      if fields[at + FINGERPRINT_AT] ~= '' then ids[#ids + 1] = fields[at + TARGET_AT] end
     else
-      if RESERVATION_ID[tag] then ids[#ids + 1] = operation[4] else want_stock(operation[5], operation[6]) end
-      local key = operation[KEY[tag]]
-      if key ~= '' then keys[#keys + 1] = key end
+      if ON_RESERVATION[tag] then ids[#ids + 1] = fields[at + TARGET_AT]
+      else want_stock(fields[at + SKU_AT], fields[at + LOCATION_AT]) end
+      keys[#keys + 1] = key_of(fields, at, tag)
     end
+    at = at + FIELDS[tag]
   end
   if #ids > 0 then want_lines_of(ids) end
   if #keys > 0 then load_keys(keys) end
@@ -39,27 +52,31 @@ end
 
 -- Runs one operation; gives its answer, packed. Packed at once, because a later operation of the batch may change the
 -- record that this answer shows.
-local function answer(handlers, operation)
-  local tag = operation[TAG]
-  local key = KEY[tag] and operation[KEY[tag]] or ''
-  local first = key ~= '' and remembered[key]
+local function answer(handler, fields, at, tag, last)
+  local key = key_of(fields, at, tag)
+  local first = key and remembered[key]
   if first then
-    if first[1] ~= operation[OPERATION_FINGERPRINT] then return pack(refused('id_reused')) end
+    if first[1] ~= fields[at + FINGERPRINT_AT] then return pack(refused('id_reused')) end
     return first[3]
   end
-  local result = handlers[tag](operation)
+  local result = handler(unpack(fields, at + 1, last))
   if type(result) == 'string' then return result end
-  if key ~= '' and (result[1] == 'changed' or result[1] == 'stock_changed') then
-    remember(key, operation[OPERATION_FINGERPRINT], RESERVATION_ID[tag] and operation[4] or '', result)
+  if key and (result[1] == 'changed' or result[1] == 'stock_changed') then
+    remember(key, fields[at + FINGERPRINT_AT], ON_RESERVATION[tag] and fields[at + TARGET_AT] or '', result)
   end
   return pack(result)
 end
 
-local function run(handlers, packed_operations)
-  local operations = unpack_msg(packed_operations)
-  prefetch(operations)
-  local answers = {}
-  for i = 1, #operations do answers[i] = answer(handlers, operations[i]) end
+local function run(handlers, args)
+  local fields = {unpack_msg(args[2])}
+  prefetch(fields)
+  local answers, at, n = {}, 1, #fields
+  while at <= n do
+    local tag = fields[at]
+    local last = at + FIELDS[tag] - 1
+    answers[#answers + 1] = answer(handlers[tag], fields, at, tag, last)
+    at = last + 1
+  end
   write()
   return answers
 end

@@ -10,7 +10,11 @@ local function want_stock(sku, location)
   local field = sku .. '\0' .. location
   local entry = stock[field]
   if not entry then
-    entry = {field = field, sku = sku, location = location, claimed = 0}
+    -- With all its fields from the start: a table that grows is laid out anew each time.
+    entry = {
+      field = field, sku = sku, location = location, record = nil, claimed = 0, changed = false, is_new = false,
+      shortage = 0, on_hand_changes = nil,
+    }
     stock[field] = entry
     unread_stock[#unread_stock + 1] = entry
   end

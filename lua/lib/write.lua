@@ -33,7 +33,8 @@ local function write_stock()
 end
 
 local function write_reservations()
-  local live, ended, revived, gone, deadlines, done, forget = {}, {}, {}, {}, {}, {}, {}
+  local live, deadlines = live_records, live_deadlines
+  local ended, revived, gone, done, forget = {}, {}, {}, {}, {}
   for i = 1, #changed_reservations do
     local entry = changed_reservations[i]
     local id, record = entry.id, entry.record

@@ -6,16 +6,16 @@
 
 local ADJUSTABLE = {on_hand = ON_HAND, damaged = DAMAGED, quality_control = QUALITY_CONTROL, safety = SAFETY}
 
-local function adjust(op)
-  local entry, bucket, delta = stock_entry(op[5], op[6]), ADJUSTABLE[op[7]], op[8]
-  if not entry.record then return refused('unknown_sku', '', {{1, op[5], op[6], math.abs(delta), 0}}) end
+local function adjust(_, actor, _, sku, location, bucket_name, delta, reason)
+  local entry, bucket = stock_entry(sku, location), ADJUSTABLE[bucket_name]
+  if not entry.record then return refused('unknown_sku', '', {{1, sku, location, math.abs(delta), 0}}) end
   local units = entry.record[bucket]
   if delta < 0 and units + delta < 0 then
-    return refused('exceeds_remaining', '', {{1, op[5], op[6], -delta, units}})
+    return refused('exceeds_remaining', '', {{1, sku, location, -delta, units}})
   end
   local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {}
   deltas[bucket] = delta
   change_buckets(entry, journal_lines, deltas)
-  journal('adjust', op[3], '', '', '', journal_lines, op[9] ~= '' and {{'reason', op[9]}} or NONE)
+  journal('adjust', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   return stock_changed(entry)
 end

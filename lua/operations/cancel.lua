@@ -5,13 +5,13 @@
 -- Effect  committed -
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
-local function cancel(op)
-  local entry = reservations[op[4]]
+local function cancel(_, actor, id, _, wanted, reason)
+  local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
-  local parts, excess = select_parts(record, op[6], LINE_COMMITTED)
+  local parts, excess = select_parts(record, wanted, LINE_COMMITTED)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
   local journal_lines, entries = {}, {}
   for number, line in ipairs(record[LINES]) do
@@ -24,8 +24,8 @@ local function cancel(op)
       line[LINE_RELEASED] = line[LINE_RELEASED] + units
     end
   end
-  note(record, 'cancel_reason', op[7])
+  note(record, 'cancel_reason', reason)
   settle_state(entry, 'cancelled')
-  journal('cancel', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', op[7]}}))
+  journal('cancel', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', reason}}))
   return changed(record, entries)
 end

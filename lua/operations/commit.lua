@@ -8,7 +8,7 @@
 --         · already_committed · already_released · not_held
 
 -- Takes units anew that were lost at the deadline.
-local function commit_late(op, entry, parts)
+local function commit_late(entry, parts)
   local record, lines, numbers, entries = entry.record, {}, {}, {}
   for number, line in ipairs(record[LINES]) do
     local units = parts[number] or 0
@@ -39,11 +39,11 @@ local function commit_late(op, entry, parts)
   return journal_lines, nil, entries
 end
 
-local function commit_held(op, entry, parts)
+local function commit_held(entry, parts, keep_remainder)
   local record, journal_lines, entries = entry.record, {}, {}
   for number, line in ipairs(record[LINES]) do
     local units, held = parts[number] or 0, line[LINE_HELD]
-    local released = op[7] and 0 or held - units
+    local released = keep_remainder and 0 or held - units
     if units + released > 0 then
       local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
       entries[#entries + 1] = stock_of_line
@@ -56,22 +56,23 @@ local function commit_held(op, entry, parts)
   return journal_lines, nil, entries
 end
 
-local function commit(op)
-  local entry = reservations[op[4]]
+local function commit(_, actor, id, _, wanted, keep_remainder, order_ref)
+  local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   local counter, commit_parts = LINE_HELD, commit_held
   if total(record, LINE_HELD) == 0 then
-    if total(record, LINE_EXPIRED) == 0 then return nothing_held(record) end
+    -- What lapsed before a cancel stays gone: a cancelled order does not come back.
+    if total(record, LINE_EXPIRED) == 0 or record[STATE] == 'cancelled' then return nothing_held(record) end
     counter, commit_parts = LINE_EXPIRED, commit_late
   end
-  local parts, excess = select_parts(record, op[6], counter)
+  local parts, excess = select_parts(record, wanted, counter)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
-  local journal_lines, refusal, entries = commit_parts(op, entry, parts)
+  local journal_lines, refusal, entries = commit_parts(entry, parts, keep_remainder)
   if refusal then return refusal end
-  note(record, 'order_ref', op[8])
+  note(record, 'order_ref', order_ref)
   settle_state(entry, 'expired')
-  journal('commit', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'order_ref', op[8]}}))
+  journal('commit', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'order_ref', order_ref}}))
   return changed(record, entries)
 end

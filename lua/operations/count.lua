@@ -6,8 +6,8 @@
 --         safety = safety. The SKU becomes known at the location. Counting what is already so changes nothing.
 -- Answers stock_changed · invalid (a baseline that was never given out) · baseline_expired
 
-local function count(op)
-  local entry, on_hand, baseline_seq, safety = stock_entry(op[5], op[6]), op[7], op[8], op[9]
+local function count(_, actor, _, sku, location, on_hand, baseline_seq, safety, reason)
+  local entry = stock_entry(sku, location)
   if baseline_seq >= 0 and on_hand >= 0 then
     if baseline_seq > partition_seq() then return refused('invalid') end
     if entry.record then
@@ -25,7 +25,7 @@ local function count(op)
   if is_new or deltas[ON_HAND] ~= 0 or deltas[SAFETY] ~= 0 then
     local journal_lines = {}
     change_buckets(entry, journal_lines, deltas)
-    journal('count', op[3], '', '', '', journal_lines, op[10] ~= '' and {{'reason', op[10]}} or NONE)
+    journal('count', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   end
   return stock_changed(entry)
 end

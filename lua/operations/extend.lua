@@ -4,15 +4,15 @@
 -- Effect  deadline = max(deadline, min(now + ttl, created + longest life))
 -- Answers changed · unknown_reservation · expired · already_committed · already_released · not_held
 
-local function extend(op)
-  local entry = reservations[op[4]]
+local function extend(_, actor, id, _, ttl_ms)
+  local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   if record[DEADLINE_MS] == 0 then return nothing_held(record) end
-  local deadline_ms = min(NOW_MS + op[6], record[CREATED_MS] + LIFE_MAX_MS)
+  local deadline_ms = min(NOW_MS + ttl_ms, record[CREATED_MS] + LIFE_MAX_MS)
   record[DEADLINE_MS] = max(record[DEADLINE_MS], deadline_ms)
   mark_reservation(entry)
-  journal('extend', op[3], record[CHANNEL], entry.id, record[STATE], NONE, {{'deadline_ms', tostring(record[DEADLINE_MS])}})
+  journal('extend', actor, record[CHANNEL], entry.id, record[STATE], NONE, {{'deadline_ms', tostring(record[DEADLINE_MS])}})
   return changed(record, NONE)
 end

@@ -5,13 +5,13 @@
 -- Effect  committed - and on_hand -, so what is available stays the same
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
-local function fulfil(op)
-  local entry = reservations[op[4]]
+local function fulfil(_, actor, id, _, wanted, tracking, carrier, invoice_ref)
+  local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
-  local parts, excess = select_parts(record, op[6], LINE_COMMITTED)
+  local parts, excess = select_parts(record, wanted, LINE_COMMITTED)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
   local journal_lines, entries = {}, {}
   for number, line in ipairs(record[LINES]) do
@@ -24,9 +24,9 @@ local function fulfil(op)
       line[LINE_FULFILLED] = line[LINE_FULFILLED] + units
     end
   end
-  local notes = notes_of({{'tracking', op[7]}, {'carrier', op[8]}, {'invoice_ref', op[9]}})
+  local notes = notes_of({{'tracking', tracking}, {'carrier', carrier}, {'invoice_ref', invoice_ref}})
   for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
   settle_state(entry, 'fulfilled')
-  journal('fulfil', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
+  journal('fulfil', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
   return changed(record, entries)
 end

@@ -4,11 +4,11 @@
 -- Effect  on_hand +; the SKU becomes known at the location
 -- Answers stock_changed
 
-local function receive(op)
-  local entry = stock_entry(op[5], op[6])
+local function receive(_, actor, _, sku, location, quantity, reason)
+  local entry = stock_entry(sku, location)
   if not entry.record then create_stock(entry) end
   local journal_lines = {}
-  change_buckets(entry, journal_lines, {op[7], 0, 0, 0, 0, 0})
-  journal('receive', op[3], '', '', '', journal_lines, op[8] ~= '' and {{'reason', op[8]}} or NONE)
+  change_buckets(entry, journal_lines, {quantity, 0, 0, 0, 0, 0})
+  journal('receive', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   return stock_changed(entry)
 end

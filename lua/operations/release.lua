@@ -5,13 +5,13 @@
 -- Answers changed · unknown_reservation · exceeds_remaining · expired · already_committed · already_released
 --         · not_held
 
-local function release(op)
-  local entry = reservations[op[4]]
+local function release(_, actor, id, _, wanted)
+  local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   if record[DEADLINE_MS] == 0 then return nothing_held(record) end
-  local parts, excess = select_parts(record, op[6], LINE_HELD)
+  local parts, excess = select_parts(record, wanted, LINE_HELD)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
   local journal_lines, entries = {}, {}
   for number, line in ipairs(record[LINES]) do
@@ -25,6 +25,6 @@ local function release(op)
     end
   end
   settle_state(entry, 'released')
-  journal('release', op[3], record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
+  journal('release', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
   return changed(record, entries)
 end

@@ -18,17 +18,16 @@ local function first_answer(record)
     local quantity = line[LINE_QUANTITY]
     lines[i] = {
       line[LINE_SKU], line[LINE_LOCATION], quantity, line[LINE_REQUESTED], is_order and 0 or quantity,
-      is_order and quantity or 0, 0, 0, 0, 0, line[LINE_FIRST_AVAILABLE], line[LINE_FIRST_SEQ],
+      is_order and quantity or 0, line[LINE_FIRST_AVAILABLE], line[LINE_FIRST_SEQ],
     }
     seq = max(seq, line[LINE_FIRST_SEQ])
   end
   local first = {}
-  for i = 1, LINES - 1 do first[i] = record[i] end
+  for i = STATE, FLAGS do first[i] = record[i] end
   first[STATE] = is_order and 'committed' or 'held'
   first[DEADLINE_MS] = is_order and 0 or record[CREATED_MS] + record[TTL_MS]
   first[RESERVATION_SEQ] = seq
   first[LINES] = lines
-  first[NOTES] = NONE
   return {'changed', true, first}
 end
 
@@ -84,41 +83,61 @@ local function take_units(lines, granted, is_order)
     if is_order then held, committed = 0, units end
     local seq = entry.record[SEQ]
     if units > 0 then seq = move(entry, journal_lines, i, held, committed, 0) end
-    record_lines[i] = {line[1], line[2], units, line[3], held, committed, 0, 0, 0, 0, available(entry), seq}
+    record_lines[i] = {line[1], line[2], units, line[3], held, committed, available(entry), seq}
   end
   return record_lines, journal_lines
 end
 
-local function promise(op, is_order, ttl_ms, accept_shortage)
-  local id, lines = op[4], op[6]
-  local entry = op[2] ~= '' and reservations[id]
+-- Makes the record of a new promise; what is empty at its end is left out.
+local function new_record(state, ttl_ms, fingerprint, actor, channel, lines, order_ref, customer_ref, flags)
+  local deadline_ms = state == 'held' and NOW_MS + ttl_ms or 0
+  if order_ref == '' and customer_ref == '' and #flags == 0 then
+    return {state, NOW_MS, deadline_ms, ttl_ms, last_seq, channel, actor, fingerprint, lines}
+  end
+  return {
+    state, NOW_MS, deadline_ms, ttl_ms, last_seq, channel, actor, fingerprint, lines, order_ref, customer_ref, flags,
+  }
+end
+
+local function promise(
+  is_order, ttl_ms, accept_shortage, fingerprint, actor, id, channel, lines, partial, order_ref, customer_ref, flags
+)
+  local entry = fingerprint ~= '' and reservations[id]
   if entry and entry.record then
-    if entry.record[FINGERPRINT] ~= op[2] then return refused('id_reused', entry.record[STATE]) end
+    if entry.record[FINGERPRINT] ~= fingerprint then return refused('id_reused', entry.record[STATE]) end
     return first_answer(entry.record)
   end
   local granted, refusal = nil, nil
   if not all_there(lines) then
-    granted, refusal = settle_for(lines, op[8], accept_shortage)
+    granted, refusal = settle_for(lines, partial, accept_shortage)
     if refusal then return refusal end
   end
   local record_lines, journal_lines = take_units(lines, granted, is_order)
   local state = is_order and 'committed' or 'held'
-  local record = {
-    state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, last_seq, op[5], op[3], op[2], op[9], op[10],
-    op[11], record_lines, NONE,
-  }
-  entry = entry or new_reservation_entry(id)
-  entry.record = record
-  mark_reservation(entry)
-  entry.packed = pack(record)
-  journal(op[1], op[3], op[5], id, state, journal_lines, op[9] ~= '' and {{'order_ref', op[9]}} or NONE)
-  return FIRST_CHANGED .. entry.packed
+  local record =
+    new_record(state, ttl_ms, fingerprint, actor, channel, record_lines, order_ref, customer_ref, flags)
+  local packed = pack(record)
+  journal(
+    is_order and 'order' or 'reserve', actor, channel, id, state, journal_lines,
+    order_ref ~= '' and {{'order_ref', order_ref}} or NONE
+  )
+  if entry then
+    entry.record = unpack_record(packed)
+    mark_reservation(entry)
+    entry.packed = packed
+  else
+    -- Its id is new, so nothing else in this batch can mean it.
+    write_new(id, packed, record[DEADLINE_MS])
+  end
+  return FIRST_CHANGED .. packed
 end
 
-local function reserve(op)
-  return promise(op, false, op[7], false)
+local function reserve(fingerprint, actor, id, channel, lines, ttl_ms, partial, order_ref, customer_ref, flags)
+  return promise(
+    false, ttl_ms, false, fingerprint, actor, id, channel, lines, partial, order_ref, customer_ref, flags
+  )
 end
 
-local function order(op)
-  return promise(op, true, 0, op[7])
+local function order(fingerprint, actor, id, channel, lines, accept, partial, order_ref, customer_ref, flags)
+  return promise(true, 0, accept, fingerprint, actor, id, channel, lines, partial, order_ref, customer_ref, flags)
 end

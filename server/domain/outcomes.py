@@ -24,12 +24,12 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     requested: int
     held: int
     committed: int
-    fulfilled: int
-    released: int
-    expired: int
-    returned: int
     first_available: int
     first_seq: int
+    fulfilled: int = 0
+    released: int = 0
+    expired: int = 0
+    returned: int = 0
 
 
 class Reservation(msgspec.Struct, array_like=True, frozen=True):
@@ -48,10 +48,10 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     channel: str
     actor: str
     fingerprint: str
-    order_ref: str
-    customer_ref: str
-    flags: list[str]
     lines: list[ReservationLine]
+    order_ref: str = ""
+    customer_ref: str = ""
+    flags: list[str] = []
     notes: list[tuple[str, str]] = []
 
 

@@ -69,18 +69,17 @@ class Lane:
 
     def command(self, operations: list[bytes]) -> bytes:
         """Pack the call as it goes over the wire."""
-        return self._head + _bulk(_array(operations))
+        return self._head + _bulk(b"".join(operations))
 
 
 def _bulk(value: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
-def _array(packed: list[bytes]) -> bytes:
-    """Make one MessagePack array of values that are packed already."""
-    number = len(packed)
-    head = bytes((0x90 | number,)) if number < 16 else b"\xdc" + number.to_bytes(2, "big")  # noqa: PLR2004
-    return head + b"".join(packed)
+def pack(operation: object) -> bytes:
+    """Pack an operation: its fields one after the other, without the array around them."""
+    # An array of up to 15 begins with one byte that holds its length.
+    return _encode(operation)[1:]
 
 
 class _Waiting(NamedTuple):
@@ -163,7 +162,7 @@ class Batcher:
             metrics.OVERLOAD_REJECTIONS.inc()
             raise OverloadedError
         # Packed here, so that one that cannot be packed fails its own caller and not a whole batch.
-        packed = _encode(operation)
+        packed = pack(operation)
         answer: asyncio.Future[Any] = self._loop.create_future()
         self._queue.append(_Waiting(lane, packed, lines, self._loop.time(), answer))
         # One wake is enough: that slot takes all that has gathered by the time it runs.

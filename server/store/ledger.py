@@ -116,11 +116,11 @@ class Ledger:
 
     async def stock(self, sku: str) -> SkuStock:
         """Read every bucket of a SKU at each location."""
-        return cast(SkuStock, await self._submit(self._stock, ("stock", sku), 1))
+        return cast(SkuStock, await self._submit(self._stock, ("stock", sku, ""), 1))
 
     async def reservation(self, reservation_id: str) -> FoundReservation:
         """Read one reservation."""
-        return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id), 1))
+        return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id, ""), 1))
 
     async def _promise(self, lane: Lane, operation: Reserve | Order | Commit, lines: int) -> ReservationAnswer:
         """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
