@@ -49,7 +49,7 @@ from server.domain.operations import (
     Reserve,
     fingerprint,
 )
-from server.domain.outcomes import Changed
+from server.domain.outcomes import Changed, left_available
 from server.domain.principal import Scope
 from server.store import explore
 
@@ -138,7 +138,7 @@ async def _one_result(call: Call, operation: Reserve) -> ReservationResult:
         return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
     if isinstance(answer, Changed):
         count_outcome("reserve", "replayed" if answer.replayed else answer.reservation.state)
-        view = reservation_view(reservation_id, answer.reservation, answer)
+        view = reservation_view(reservation_id, answer.reservation, left_available(answer))
         return ReservationResult(201, view.state, reservation_id, replayed=answer.replayed, reservation=view)
     count_outcome("reserve", answer.outcome)
     told = problems.refusal(answer, reservation_id)
@@ -254,7 +254,8 @@ async def read(call: Call) -> web.StreamResponse:
 class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which reservations; ``after`` is the ``next`` of the page before."""
 
-    state: State | None = None
+    # Not "or None": a query string would spell that as state=null.
+    state: State | msgspec.UnsetType = msgspec.UNSET
     channel: Channel | None = None
     sku: Sku | None = None
     after: Annotated[str, Meta(max_length=64)] = ""
@@ -264,13 +265,17 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def read_many(call: Call) -> web.StreamResponse:
     """Read the reservations that match, a page at a time."""
     query: ListQuery = parse_query(call.request, ListQuery)
+    if query.channel is not None:
+        check_text("channel", query.channel, limits.NAME_BYTES_MAX)
+    if query.sku is not None:
+        check_sku("sku", query.sku)
     try:
         page = await in_time(
             explore.list_reservations(
                 call.service.client,
                 call.ledger.keyspace,
                 call.service.retention.packed(),
-                state=query.state or "",
+                state="" if query.state is msgspec.UNSET else query.state,
                 channel=query.channel or "",
                 sku=query.sku or "",
                 after=query.after,

@@ -1,6 +1,6 @@
 """From the ledger's answers to the bodies that go out, and the counting of outcomes on the way."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import UTC, datetime
 
 from aiohttp import web
@@ -11,8 +11,9 @@ from server.api import problems
 from server.api.answers import AvailableView, LineView, ReservationView
 from server.api.routing import Call
 from server.api.wire import respond
-from server.domain.outcomes import Changed, Refused, Reservation, ReservationAnswer
+from server.domain.outcomes import Availability, Changed, Refused, Reservation, ReservationAnswer, left_available
 
+_PROMISING = frozenset({"reserve", "order"})
 _REPLAYED = {"Idempotent-Replayed": "true"}
 _counters: dict[tuple[str, str], Counter] = {}
 
@@ -31,9 +32,12 @@ def time_of(time_ms: int) -> datetime:
 
 
 def reservation_view(
-    reservation_id: str, record: Reservation, changed: Changed | None = None, *, as_of_ms: int = 0
+    reservation_id: str, record: Reservation, left: Sequence[Availability] = (), *, as_of_ms: int = 0
 ) -> ReservationView:
-    """Show a reservation; ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired."""
+    """Show a reservation, and what its last operation ``left`` to promise.
+
+    ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
+    """
     deadline_ms = record.deadline_ms
     lapsed = 0 < deadline_ms <= as_of_ms
     lines = [
@@ -64,9 +68,7 @@ def reservation_view(
         customer_ref=record.customer_ref,
         flags=record.flags,
         notes=notes,
-        availability=[AvailableView(each.sku, each.location, each.available, each.seq) for each in changed.availability]
-        if changed
-        else [],
+        availability=[AvailableView(each.sku, each.location, each.available, each.seq) for each in left],
     )
 
 
@@ -84,7 +86,9 @@ def answer_reservation(
     """Send what came of an operation on a reservation."""
     if type(answer) is Changed:
         count_outcome(operation, "replayed" if answer.replayed else answer.reservation.state)
-        view = reservation_view(reservation_id, answer.reservation, answer)
+        # An extend touches no units, so it leaves nothing to tell; the lines would tell what was true at first.
+        left = left_available(answer) if operation in _PROMISING else answer.availability
+        view = reservation_view(reservation_id, answer.reservation, left)
         return respond(call.request, view, status, _REPLAYED if answer.replayed else None)
     assert isinstance(answer, Refused)  # noqa: S101  # a programmer error otherwise
     count_outcome(operation, answer.outcome)
