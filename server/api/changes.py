@@ -88,7 +88,8 @@ async def _open(call: Call) -> web.StreamResponse:
 async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None:
     tail = call.service.tail(call.principal.partition)
     quiet_s = 0.0
-    while not call.service.draining:
+    # Whoever left is noticed here, not by the next heartbeat: streams are counted, and there may be few to give.
+    while not call.service.draining and call.request.transport is not None:
         try:
             cursor, skus = await in_time(_changed_skus(call, cursor))
             events, _ = await views(call.ledger, skus)
