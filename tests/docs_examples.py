@@ -1,0 +1,105 @@
+"""Runs the examples of docs/api.md in their order on a fresh server.
+
+An example is a fenced ``http`` block with a request, and the one after it with the answer. ``--write`` puts the answers
+that came into the document:  python -m tests.docs_examples --write
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from tests.http import ROOT, Api, Server, opened
+
+API: Final = ROOT / "docs" / "api.md"
+SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
+"""Headers of an answer that the document shows, where they are not the usual ones."""
+USUAL: Final = {"Content-Type": "application/json"}
+NOT_SHOWN: Final = "…"
+"""The body of an answer that is too long to show."""
+_EXAMPLE: Final = re.compile(r"```http\n([A-Z]+ /.*?)```\n\n```http\n(.*?)```", re.DOTALL)
+_PASSING: Final = (
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
+    (re.compile(r"\b\d{13}-\d+\b"), "EVENT-ID"),
+)
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One request of a document, and the answer as it stands there."""
+
+    request: str
+    answer: str
+
+
+def examples(text: str) -> list[Example]:
+    """Find the examples of a document."""
+    return [Example(*match.groups()) for match in _EXAMPLE.finditer(text)]
+
+
+def comparable(answer: str) -> str:
+    """Take out of an answer what differs from run to run."""
+    for pattern, name in _PASSING:
+        answer = pattern.sub(name, answer)
+    return answer
+
+
+async def run(found: list[Example]) -> list[str]:
+    """Send all requests, in order, to one fresh server; returns the answers as a document shows them."""
+    with Server() as server:
+        async with opened(server) as api:
+            return [await _answer(api, example) for example in found]
+
+
+async def _answer(api: Api, example: Example) -> str:
+    head, _, body = example.request.partition("\n\n")
+    first, *lines = head.strip().split("\n")
+    method, path = first.split(" ")
+    headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if path.startswith("/v1/changes"):
+        return await _events(api, path, headers)
+    raw = body.strip().encode() if body.strip() else None
+    answer = await api.send(method, path, raw=raw, headers=headers)
+    shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
+    kept = [f"{name}: {value}" for name, value in shown.items() if USUAL.get(name) != value]
+    top = "\n".join([f"{answer.status} {HTTPStatus(answer.status).phrase}", *kept])
+    if not answer.raw:
+        return top + "\n"
+    is_short = "json" in answer.headers["Content-Type"] and not path.startswith("/openapi")
+    return f"{top}\n\n{msgspec.json.format(answer.raw, indent=2).decode() if is_short else NOT_SHOWN}\n"
+
+
+async def _events(api: Api, path: str, headers: dict[str, str]) -> str:
+    """Read a stream up to and with the first event that has an id."""
+    async with api._session.get(api._url + path, headers=headers, timeout=aiohttp.ClientTimeout(20)) as response:
+        text = ""
+        while "\nid: " not in text or not text.endswith("\n\n"):
+            text += (await response.content.readline()).decode()
+        return f"{response.status} OK\nContent-Type: {response.headers['Content-Type']}\n\n{text.rstrip()}\n"
+
+
+def rewritten(text: str, answers: list[str]) -> str:
+    """Put answers into a document."""
+    left = iter(answers)
+    return _EXAMPLE.sub(lambda match: f"```http\n{match[1]}```\n\n```http\n{next(left)}```", text)
+
+
+def main() -> None:
+    """Run the examples, and write or compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    write = parser.parse_args().write
+    text = Path(API).read_text("utf-8")
+    answers = asyncio.run(run(examples(text)))
+    if write:
+        Path(API).write_text(rewritten(text, answers), "utf-8")
+    sys.stdout.write(f"{len(answers)} examples ran\n")
+
+
+if __name__ == "__main__":
+    main()
