@@ -32,7 +32,7 @@ from tests.contract import contract
 from tests.stores import wait_until
 
 ROOT: Final = Path(__file__).parent.parent
-STARTED: Final = re.compile(r"^holdfast \S+ at http://(\S+):(\d+)$", re.MULTILINE)
+STARTED: Final = re.compile(r"^Holdfast \S+ at http://(\S+):(\d+)$", re.MULTILINE)
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
 PROBLEM: Final = "application/problem+json"

@@ -178,7 +178,10 @@ QUERIES: list[tuple[str, str, str]] = [
     ("/v1/reservations?limit=1.5", "limit", "Expected int"),
     ("/v1/reservations?limit=NaN", "limit", "Expected int"),
     ("/v1/reservations?state=lost", "state", "lost"),
+    ("/v1/reservations?state=null", "state", "null"),
     ("/v1/reservations?state=held&state=held", "state", "once"),
+    ("/v1/reservations?channel=%00", "channel", PRINTABLE),
+    ("/v1/reservations?sku=" + "%C5%9F" * 65, "sku", "1 to 128 bytes in UTF-8"),
     ("/v1/reservations?after=nonsense", "after", ""),
     ("/v1/reservations?after=" + "9" * 65, "after", "<= 64"),
     ("/v1/reservations?page=2", "page", "not known"),
@@ -389,7 +392,7 @@ async def test_given_another_merchant_s_id_when_used_then_it_does_not_exist(
 async def test_given_another_merchant_s_stock_when_listed_then_nothing_is_seen(
     watched: Watched, server: Server
 ) -> None:
-    async with opened(server, Key("p0", "p0")) as other:
+    async with opened(server, READER) as other:
         assert (await other.get("/v1/reservations")).ok()["reservations"] == []
         (await other.get("/v1/stock/A")).problem(422, "unknown_sku")
     assert len((await watched.api.get("/v1/reservations")).ok()["reservations"]) == 2

@@ -46,6 +46,7 @@ async def test_given_a_life_when_lived_to_the_end_then_each_step_shows_where_the
     assert counters(held) == (2, 0, 0, 0, 0, 0)
     assert held["availability"][0]["available"] == 8
     extended = await step(RESERVE + "/r/extend", {"ttl_s": 3600})
+    assert "availability" not in extended, "it touched no units"
     assert extended["expires_at"] > held["expires_at"]
     kept = await step(RESERVE + "/r/commit", {"lines": [{"line": 1, "quantity": 1}], "remainder": "keep"})
     assert (kept["state"], counters(kept)) == ("held", (1, 1, 0, 0, 0, 0))

@@ -9,7 +9,7 @@ import msgspec
 from server.domain.outcomes import Reservation
 from server.store.journal import decode_entry
 from server.store.keys import Keyspace
-from tests.crash.loader import Request
+from tests.crash.loader import NOT_DONE, UNDECIDED, Request
 from tests.http import Server
 
 REACHED: Final = {"reserve": "held", "order": "committed", "commit": "committed", "release": "released",
@@ -58,7 +58,7 @@ def _acknowledged(result: Account, records: dict[str, Reservation], requests: li
         before = expected.get(request.reservation_id)
         if request.done and (before is None or _AFTER[request.operation] > _AFTER[before.operation]):
             expected[request.reservation_id] = request
-    undecided = {request.reservation_id for request in requests if not request.done}
+    undecided = {request.reservation_id for request in requests if request.outcome in UNDECIDED}
     for name, request in expected.items():
         record = records.get(name)
         if record is None:
@@ -68,6 +68,8 @@ def _acknowledged(result: Account, records: dict[str, Reservation], requests: li
     for request in requests:
         record = records.get(request.reservation_id)
         if record is not None and request.operation in ("reserve", "order"):
+            if request.outcome in NOT_DONE:
+                result.wrong.append(f"{request.reservation_id}: there, but answered {request.outcome}")
             wanted = [(line["sku"], line["quantity"]) for line in request.body["lines"]]
             if [(line.sku, line.quantity) for line in record.lines] != wanted:
                 result.wrong.append(f"{request.reservation_id}: other lines than asked for")
