@@ -1,0 +1,185 @@
+"""``python -m bench``: takes every figure in one run, prints the tables, and holds them against the bars."""
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from bench import http_table, lateness, memory, store_table
+from bench.bars import Bar
+from bench.contestants import MiscountError
+from bench.driver import WrongAnswerError
+from bench.load import LoadError, loader
+from bench.machine import describe
+from bench.neighbours import Neighbours
+from bench.processes import ServerFailedError
+from bench.report import Table, bars_table
+from server.store.embedded.binary import StoreBinary, find_binary, inspect
+from server.store.errors import StoreError
+
+PARTS: Final = ("http", "store", "memory", "latency")
+REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- results: written by python -m bench --save -->", "<!-- end of results -->"
+_REDIS7: Final = Path("/usr/bin/redis-server")
+USUAL, QUICK = "1,8,32,128", "1,32"
+WIDTH_MIN: Final = 110
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Plan:
+    """What is measured, and how long."""
+
+    connections: list[int]
+    seconds: int
+    rounds: int
+    quick: bool
+    parts: tuple[str, ...]
+
+
+@dataclass
+class Findings:
+    """What came out."""
+
+    tables: list[Table] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def _stores() -> list[StoreBinary]:
+    """Find the store that Holdfast embeds, and Debian's Redis where it is another."""
+    embedded, other = find_binary(), inspect(_REDIS7)
+    return [embedded] + ([other] if other is not None and other.path != embedded.path else [])
+
+
+def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
+    """Take all figures of a plan."""
+    found = Findings()
+    if "http" in plan.parts:
+        cells = http_table.measure(plan.connections, plan.seconds, plan.rounds, tell)
+        found.tables.append(http_table.table(cells))
+        found.notes.extend(_noise(cells, plan.rounds))
+        if loader() == "wrk":
+            found.bars.extend(http_table.bars(cells))
+        else:
+            found.notes.append(
+                "wrk is not installed (apt-get install wrk). The loader used instead needs more of the machine than "
+                "the servers do: the table compares loaders more than servers, and the bars over HTTP are not judged."
+            )
+    if "store" in plan.parts:
+        rates = store_table.measure(stores[0], plan.rounds, tell, quick=plan.quick)
+        found.tables.append(store_table.table(rates, _title(stores[0])))
+        found.bars.extend(store_table.bars(rates, quick=plan.quick))
+    if "memory" in plan.parts:
+        sizes = [memory.measure(binary, tell, quick=plan.quick) for binary in stores]
+        found.tables.append(memory.table(sizes))
+        found.bars.extend(memory.bars(sizes))
+    if "latency" in plan.parts:
+        late = lateness.measure(tell, quick=plan.quick)
+        found.tables.append(lateness.table(late))
+        found.bars.extend(lateness.bars(late))
+    return found
+
+
+def steps(plan: Plan, stores: list[StoreBinary]) -> int:
+    """Say how often :func:`take` tells what it does."""
+    return sum(
+        {
+            "http": http_table.steps(plan.connections, plan.rounds),
+            "store": store_table.steps(plan.rounds),
+            "memory": memory.STEPS * len(stores),
+            "latency": lateness.STEPS,
+        }[part]
+        for part in plan.parts
+    )
+
+
+def _noise(cells: http_table.Cells, rounds: int) -> Iterator[str]:
+    if rounds == 1:
+        yield "One round only, so the noise is not known."
+    else:
+        yield (
+            f"Noise: the rounds of the no-op handler lie up to {http_table.noise(cells):.0%} apart. In brackets: the "
+            "slowest and the fastest round. Ratios are taken within a round; the median of the rounds is shown."
+        )
+
+
+def _title(binary: StoreBinary) -> str:
+    return f"{binary.family.capitalize()} {'.'.join(map(str, binary.version))}"
+
+
+def save(machine: list[tuple[str, str]], found: Findings, tables: list[Table]) -> None:
+    """Put the results between their marks in the report, in the place of the ones before."""
+    text = REPORT.read_text("utf-8")
+    head, _, rest = text.partition(BEGIN)
+    tail = rest.partition(END)[2]
+    when = f"Taken on {datetime.now(UTC):%Y-%m-%d} (UTC).\n"
+    parts = [when, "".join(f"- {name}: {value}\n" for name, value in machine)]
+    parts += [table.markdown() for table in tables] + [f"{note}\n" for note in found.notes]
+    REPORT.write_text(f"{head}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
+
+
+@click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
+@click.option("--only", "parts", type=click.Choice(PARTS), multiple=True, help="Take this part only; may be repeated.")
+@click.option("--connections", default=None, help="Connections of the table over HTTP [1,8,32,128; quick: 1,32].")
+@click.option("--seconds", type=click.IntRange(1, 600), default=None, help="Seconds of load for each cell [2].")
+@click.option("--rounds", type=click.IntRange(1, 99), default=None, help="Rounds, whose median counts [3; quick: 1].")
+@click.option("--quick", is_flag=True, help="A rough look in a minute: one round, smaller stores.")
+@click.option("--save", "keep", is_flag=True, help="Write the results into docs/benchmarks.md.")
+def main(
+    parts: tuple[str, ...], connections: str | None, seconds: int | None, rounds: int | None, *, quick: bool, keep: bool
+) -> None:
+    """Take the figures that the README and docs/benchmarks.md name, in one run on this machine."""
+    try:
+        numbers = sorted({int(word) for word in (connections or (QUICK if quick else USUAL)).split(",")})
+    except ValueError:
+        raise click.BadParameter(
+            "must be numbers with commas between them, such as 1,32", param_hint="--connections"
+        ) from None
+    plan = Plan(numbers, seconds or (1 if quick else 2), rounds or (1 if quick else 3), quick, parts or PARTS)
+    console = Console()
+    if console.width < WIDTH_MIN and not console.is_terminal:
+        console = Console(width=WIDTH_MIN)
+    neighbours = Neighbours()
+    try:
+        stores = _stores()
+        machine = list(describe(stores, Path(tempfile.gettempdir())))
+        for name, value in machine:
+            console.print(f"[bold]{name}[/bold]: {value}", highlight=False)
+        found = _take_with_progress(plan, stores)
+    except (ServerFailedError, LoadError, MiscountError, WrongAnswerError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    tables = [*found.tables, bars_table(found.bars)] if found.bars else found.tables
+    if (cores := neighbours.cores()) is not None:
+        found.notes.append(f"While this ran, other processes kept {cores:.2f} of the machine's cores busy.")
+    for table in tables:
+        console.print()
+        table.show(console)
+    for note in found.notes:
+        console.print(note, highlight=False)
+    if keep:
+        save(machine, found, tables)
+        console.print(f"Written to {REPORT.name}.")
+
+
+def _take_with_progress(plan: Plan, stores: list[StoreBinary]) -> Findings:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    # Seldom redrawn: what is drawn is taken from the machine that is measured.
+    with Progress(*columns, console=Console(stderr=True), refresh_per_second=2, transient=True) as progress:
+        task = progress.add_task("starting", total=steps(plan, stores))
+
+        def tell(doing: str) -> None:
+            progress.update(task, advance=1, description=doing)
+
+        return take(plan, stores, tell)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m bench")

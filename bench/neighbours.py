@@ -1,0 +1,57 @@
+"""How much of the machine others used while the figures were taken, so that a reader knows what they are worth."""
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+_PROC: Final = Path("/proc")
+_BUSY: Final = (0, 1, 2, 5, 6, 7)
+"""user, nice, system, irq, softirq, steal; what is left out is idle, waiting, or counted twice."""
+
+
+class Neighbours:
+    """Counts processor time that was not the bench's; Linux only, elsewhere :meth:`cores` gives None."""
+
+    def __init__(self) -> None:
+        self._began_s = time.monotonic()
+        self._others_s = _others_s()
+
+    def cores(self) -> float | None:
+        """Say how many cores others kept busy, on average, since this was made."""
+        others_s = _others_s()
+        if self._others_s is None or others_s is None:
+            return None
+        return max(0.0, (others_s - self._others_s) / (time.monotonic() - self._began_s))
+
+
+def _others_s() -> float | None:
+    """Processor seconds of everybody but this process and its descendants, since the machine was started."""
+    try:
+        total = (_PROC / "stat").read_text("utf-8").splitlines()[0].split()[1:]
+    except OSError:
+        return None
+    ticks_per_s = os.sysconf("SC_CLK_TCK")
+    return sum(int(total[place]) for place in _BUSY) / ticks_per_s - _ours_s(ticks_per_s)
+
+
+def _ours_s(ticks_per_s: int) -> float:
+    """Processor seconds of this process and its descendants, those included that have ended and were waited for."""
+    times = {pid: (parent, ticks) for pid, parent, ticks in _processes()}
+    ours, found = {os.getpid()}, -1
+    while len(ours) != found:
+        found = len(ours)
+        ours |= {pid for pid, (parent, _) in times.items() if parent in ours}
+    return sum(ticks for pid, (_, ticks) in times.items() if pid in ours) / ticks_per_s
+
+
+def _processes() -> Iterator[tuple[int, int, int]]:
+    """Give (pid, parent's pid, ticks of its own and of its waited-for children) of every process."""
+    for path in _PROC.glob("[0-9]*/stat"):
+        try:
+            # The name stands in brackets and may hold anything.
+            fields = path.read_text("utf-8", "replace").rpartition(")")[2].split()
+        except OSError:
+            continue
+        yield int(path.parent.name), int(fields[1]), sum(int(ticks) for ticks in fields[11:15])

@@ -1,0 +1,71 @@
+"""Starting a server as a process of its own, learning its address, and stopping it gently."""
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+READY_TIMEOUT_S: Final = 30.0
+STOP_TIMEOUT_S: Final = 30.0
+_LOOK_S: Final = 0.01
+_ADDRESS: Final = re.compile(r" at (http://\S+)")
+
+
+class ServerFailedError(Exception):
+    """A server of the bench did not start; the message holds what it said."""
+
+
+class ServerProcess:
+    """One server: ``python -m MODULE …``, which says `` at http://host:port`` on standard error once it serves."""
+
+    def __init__(self, module: str, *arguments: str, log: Path) -> None:
+        self._log = log
+        self._arguments = [sys.executable, "-m", module, *arguments]
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        try:
+            self.url = self._address()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    @property
+    def pid(self) -> int:
+        """The process's id."""
+        return self._process.pid
+
+    def _address(self) -> str:
+        until = time.monotonic() + READY_TIMEOUT_S
+        while time.monotonic() < until:
+            said = self._log.read_text("utf-8", "replace")
+            found = _ADDRESS.search(said)
+            if found:
+                return found[1]
+            if self._process.poll() is not None:
+                raise ServerFailedError(
+                    f"{' '.join(self._arguments[1:])} ended with {self._process.returncode}:\n{said}"
+                )
+            time.sleep(_LOOK_S)
+        raise ServerFailedError(f"{' '.join(self._arguments[1:])} is still not serving after {READY_TIMEOUT_S:g} s")
+
+    def _stop(self) -> None:
+        if self._process.poll() is not None:
+            return
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            self._process.wait(STOP_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()

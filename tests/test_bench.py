@@ -1,0 +1,283 @@
+"""The bench itself: it counts right, judges right, and finds a server that answers wrongly."""
+
+import contextlib
+import importlib.util
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from bench import __main__ as bench
+from bench import contestants, http_table, lateness, load, stock, store_table
+from bench.bars import Bar
+from bench.contestants import Contestant, MiscountError, Server
+from bench.driver import WrongAnswerError, drive
+from bench.figures import Figure, figure
+from bench.load import LoadError, Result
+from bench.neighbours import _ours_s
+from bench.report import Table, bars_table
+from bench.stores import Store, connect
+from server.store.embedded.binary import find_binary
+from server.store.embedded.files import DataDirectory
+from tests.stores import wait_until
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def bench_store() -> Iterator[Store]:
+    with Store(find_binary()) as store:
+        yield store
+
+
+@pytest.fixture
+def empty_store(bench_store: Store) -> Store:
+    bench_store.client.flushdb()
+    return bench_store
+
+
+@pytest.fixture
+def holdfast(tmp_path: Path) -> Iterator[Server]:
+    with contextlib.ExitStack() as stack:
+        server = contestants.start("fast", tmp_path, stack)
+        server.fill()
+        yield server
+
+
+def result(rate: float, p50_us: int = 100) -> Result:
+    return Result(int(rate), 1_000_000, p50_us, 2 * p50_us, 0, 0)
+
+
+def cells_where(rates: dict[Contestant, float], p50_us: dict[Contestant, int]) -> http_table.Cells:
+    return {
+        (number, each): [result(rates.get(each, 1000.0), p50_us.get(each, 100))]
+        for number in (1, 32, 128)
+        for each in contestants.ALL
+    }
+
+
+# -- figures and bars
+
+
+def test_the_median_of_the_rounds_counts_and_their_extremes_are_kept() -> None:
+    rounds = figure([30.0, 10.0, 20.0])
+
+    assert (rounds.low, rounds.median, rounds.high) == (10.0, 20.0, 30.0)
+
+
+def test_ratios_are_taken_round_by_round() -> None:
+    # given a machine that was twice as slow in the second round
+    ratio = figure([75.0, 37.5]).over(figure([100.0, 50.0]))
+
+    assert ratio.rounds == [0.75, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("sense", "limit", "measured", "reached"),
+    [("≥", 0.75, 0.75, True), ("≥", 0.75, 0.74, False), ("≤", 2.0, 2.0, True), ("≤", 2.0, 2.01, False)],
+)
+def test_a_bar_is_reached_on_its_own_side(sense: str, limit: float, measured: float, reached: bool) -> None:
+    assert Bar("a bar", sense, limit, Figure([measured])).reached is reached  # type: ignore[arg-type]  # its two senses
+
+
+def test_bars_over_http_are_judged_against_the_no_op_of_the_same_connections() -> None:
+    # given a server with 80 % of the no-op's rate and three times its p50
+    cells = cells_where({contestants.DURABLE: 800.0}, {contestants.FAST: 300, contestants.DURABLE: 300})
+
+    reached = {bar.title: bar.reached for bar in http_table.bars(cells)}
+
+    assert reached["Holdfast durable, hot, 32 connections: requests/s of the no-op's"]
+    assert reached["Holdfast durable, hot, 1 connection: p50 of the no-op's"]
+    assert not reached["Holdfast fast, hot, 1 connection: p50 of the no-op's"]
+
+
+def test_a_missed_bar_is_told_in_capitals() -> None:
+    table = bars_table([Bar("speed", "≥", 2.0, Figure([1.0]))])
+
+    assert table.rows == [("speed", "≥ 2.00 ×", "1.00 ×", "NO")]
+
+
+def test_a_table_is_the_same_in_markdown() -> None:
+    table = Table("Speed", ["server", "per s"])
+    table.add("ours", "1,000")
+
+    assert table.markdown() == "**Speed**\n\n| server | per s |\n| :-- | --: |\n| ours | 1,000 |\n"
+
+
+# -- load
+
+
+def test_the_result_of_wrk_is_read_from_its_own_output() -> None:
+    found = '{"requests":7,"duration_us":1000000,"p50_us":1,"p99_us":2,"failed":0,"socket_errors":0}'
+    output = f"Running 1s test\nRESULT {found}\n"
+
+    assert load.parse(output) == Result(7, 1_000_000, 1, 2, 0, 0)
+
+
+def test_a_loader_without_a_result_is_an_error() -> None:
+    with pytest.raises(LoadError):
+        load.parse("unable to connect to 127.0.0.1:1\n")
+
+
+@pytest.mark.parametrize("with_wrk", [True, False], ids=["wrk", "aiohttp"])
+def test_every_reservation_of_the_load_is_held_afterwards(
+    holdfast: Server, with_wrk: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if with_wrk and load.loader() != "wrk":
+        pytest.skip("wrk is not installed: apt-get install wrk")
+    if not with_wrk:
+        monkeypatch.setattr(load, "loader", lambda: "aiohttp client")
+
+    found = load.load(holdfast.url, connections=4, seconds=1, skus=100)
+    holdfast.count(found.requests, 4)
+
+    assert found.requests > 0
+    holdfast.check()
+
+
+def test_a_server_that_refuses_gives_no_figure(tmp_path: Path) -> None:
+    # given a server without any stock
+    with contextlib.ExitStack() as stack:
+        server = contestants.start("fast", tmp_path, stack)
+
+        with pytest.raises(LoadError, match="not a success"):
+            load.load(server.url, connections=1, seconds=1, skus=1)
+
+
+def test_an_acknowledged_reservation_that_is_not_held_is_found(holdfast: Server) -> None:
+    holdfast.count(acknowledged=1, connections=0)
+
+    with pytest.raises(MiscountError):
+        holdfast.check()
+
+
+# -- the machine
+
+
+def test_work_of_another_process_is_told_apart_from_the_bench_s_own() -> None:
+    # given a child of ours that has burnt a known time, and was waited for
+    before_s = _ours_s(100)
+
+    subprocess.run([sys.executable, "-c", _BURN_A_FIFTH_OF_A_SECOND], check=True)
+
+    assert _ours_s(100) - before_s >= 0.2
+
+
+_BURN_A_FIFTH_OF_A_SECOND = "import time\nwhile time.process_time() < 0.25: pass"
+
+
+# -- inside the store
+
+
+def test_what_the_driver_sends_is_what_the_store_holds(empty_store: Store) -> None:
+    stock.fill_skus(empty_store.socket, 10)
+    stock.fill_reservations(empty_store.socket, 1_000, 10)
+
+    store_table.check(empty_store, 1_000)
+
+
+def test_an_unexpected_answer_gives_no_figure(empty_store: Store) -> None:
+    # given no stock at all
+    refused = stock.commands(stock.reserves([0]), 1)
+
+    with pytest.raises(WrongAnswerError):
+        drive(empty_store.socket, refused, 1, stock.took_effect)
+
+
+def test_a_measured_store_is_left_as_it_was(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(store_table._OPERATIONS, 16, 320)
+    stock.fill_skus(empty_store.socket, 10)
+
+    store_table.rate(empty_store, store_table.Case(store_table.State(10, 0), 10, 16))
+
+    assert empty_store.client.hlen(stock.keyspace().reservations) == 0
+    assert empty_store.client.zcard(stock.keyspace().deadlines) == 0
+
+
+# -- how late a hold ends
+
+
+def test_latenesses_are_summed_up() -> None:
+    found = lateness.summary([*range(99), -5], holds=100)
+
+    assert (found.p50_ms, found.p99_ms, found.max_ms, found.early) == (49, 98, 98, 1)
+
+
+def test_a_hold_that_never_ended_is_found() -> None:
+    with pytest.raises(AssertionError, match="2 holds were made"):
+        lateness.summary([1], holds=2)
+
+
+# -- the whole run
+
+
+def test_a_short_run_prints_the_table_and_the_bars() -> None:
+    command = [sys.executable, "-m", "bench", "--only", "http", "--connections", "1", "--rounds", "1", "--seconds", "1"]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100, check=False)
+
+    assert done.returncode == 0, done.stderr
+    for each in contestants.ALL:
+        assert each.title in done.stdout
+    assert "One round only" in done.stdout
+
+
+def test_the_report_has_a_place_for_the_results() -> None:
+    text = bench.REPORT.read_text("utf-8")
+
+    assert text.index(bench.BEGIN) < text.index(bench.END)
+
+
+# -- the real mix
+
+
+def mix(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
+    if importlib.util.find_spec("locust") is None:
+        pytest.skip("locust is not installed: pip install 'holdfast[bench]'")
+    command = [sys.executable, "-m", "locust", "-f", "bench/locustfile.py", "--headless", "--only-summary"]
+    load_options = ["--host", server.url, "--users", "10", "--spawn-rate", "10", "--run-time", "3s"]
+    return subprocess.run(
+        [*command, *load_options, *options],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    )
+
+
+def test_the_real_mix_runs_without_a_failure(holdfast: Server) -> None:
+    done = mix(holdfast)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    for name in ("availability", "reserve", "commit", "release"):
+        assert name in done.stderr + done.stdout
+
+
+def test_the_real_mix_takes_out_of_stock_for_an_answer(holdfast: Server) -> None:
+    done = mix(holdfast, "--on-hand", "5")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_real_mix_finds_units_that_somebody_else_took(holdfast: Server, tmp_path: Path) -> None:
+    # given somebody else who sells one unit as soon as the mix has sold its first
+    socket = DataDirectory(tmp_path / "fast").socket
+
+    def sell_one() -> None:
+        with connect(socket) as client:
+            wait_until(lambda: client.hlen(stock.keyspace().reservations) > 0, "the mix sells")
+        drive(socket, stock.commands(stock.reserves([0]), 1), 1, stock.took_effect)
+
+    with ThreadPoolExecutor(1) as somebody:
+        sold = somebody.submit(sell_one)
+        done = mix(holdfast, "--skus", f"{stock.sku(0)}|{stock.sku(1)}", "--on-hand", "0")
+        sold.result()
+
+    assert done.returncode == 1
+    assert "units were promised" in done.stdout + done.stderr
