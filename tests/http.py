@@ -131,7 +131,11 @@ class Server:
                 stdout=log,
                 stderr=log,
             )
-        wait_until(self._serves, "the server serves", END_S)
+        try:
+            wait_until(self._serves, "the server serves", END_S)
+        except BaseException:
+            self.close()  # nobody else will: a context manager that never began does not end
+            raise
         return self
 
     def _serves(self) -> bool:
