@@ -11,8 +11,8 @@ import msgspec
 from bench.driver import drive
 from server.domain.limits import DEFAULT_LOCATION, DEFAULT_PARTITION
 from server.domain.operations import Count, Line, Reserve
-from server.store.batcher import Lane
 from server.store.keys import Keyspace
+from server.store.lane import Lane
 from server.store.ledger import Retention
 from server.store.scripts import library
 

@@ -14,10 +14,11 @@ from redis.asyncio import Redis
 
 from server.domain.operations import Receive
 from server.domain.outcomes import Changed, StockChanged
-from server.store.batcher import SLOTS, Batcher, Lane, OutcomeUnknownError, OverloadedError
+from server.store.batcher import SLOTS, Batcher
 from server.store.connect import CLIENT_NAME
-from server.store.errors import StoreUnavailableError
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.keys import Keyspace
+from server.store.lane import Lane
 from server.store.ledger import Ledger
 from server.store.scripts import Library
 from tests.conftest import RETENTION, START, StoreClient, wait_until

@@ -27,12 +27,14 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.fanout": LEAVES | {"server.domain", "server.store", "adapters.base"},
     "server.app": LEAVES | {"server.domain", "server.store", "server.api", "server.fanout", "server.config"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
-    "server.cli": LEAVES
+    "server.commands": LEAVES
     | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "app", "workers")},
+    "server.cli": LEAVES
+    | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "app", "workers", "commands")},
     "server.__main__": frozenset({"server.cli"}),
     "adapters": frozenset({"adapters.base"}),
 }
-"""domain <- store <- (api, fanout) <- app <- cli. Each part may import itself, but an adapter no other adapter.
+"""domain <- store <- (api, fanout) <- app <- commands <- cli. Each part may import itself, but an adapter no other adapter.
 The package itself, which holds the version and nothing else, is open to all."""
 
 Modules = dict[str, str]

@@ -9,8 +9,7 @@ from aiohttp import web
 from server.api.answers import FieldProblem, LineProblem, Problem
 from server.api.rules import InvalidError
 from server.domain.outcomes import OUTCOMES, Refused
-from server.store.batcher import OutcomeUnknownError, OverloadedError
-from server.store.errors import StoreError
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "1"

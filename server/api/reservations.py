@@ -32,9 +32,10 @@ from server.api.rules import (
     check_reservation_id,
     check_sku,
     check_text,
+    is_plain_place,
 )
 from server.api.service import in_time
-from server.api.views import answer_reservation, count_outcome, reservation_view, settled
+from server.api.views import answer_reservation, count_outcome, left_views, reservation_view, settled
 from server.api.wire import respond
 from server.domain import limits
 from server.domain.operations import (
@@ -49,7 +50,7 @@ from server.domain.operations import (
     Reserve,
     fingerprint,
 )
-from server.domain.outcomes import Changed, left_available
+from server.domain.outcomes import Changed
 from server.domain.principal import Scope
 from server.store import explore
 
@@ -69,12 +70,11 @@ def identity(call: Call, operation: str, body: ReserveBody | OrderBody, key: str
 
 def lines_of(lines: list[LineBody]) -> list[Line]:
     """Check the names in the lines and turn them into the ledger's."""
-    return [
-        Line(
-            check_sku(f"lines[{i}].sku", line.sku), check_location(f"lines[{i}].location", line.location), line.quantity
-        )
-        for i, line in enumerate(lines)
-    ]
+    for i, line in enumerate(lines):
+        if not is_plain_place(line.sku, line.location):
+            check_sku(f"lines[{i}].sku", line.sku)
+            check_location(f"lines[{i}].location", line.location)
+    return [Line(line.sku, line.location, line.quantity) for line in lines]
 
 
 def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
@@ -138,7 +138,7 @@ async def _one_result(call: Call, operation: Reserve) -> ReservationResult:
         return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
     if isinstance(answer, Changed):
         count_outcome("reserve", "replayed" if answer.replayed else answer.reservation.state)
-        view = reservation_view(reservation_id, answer.reservation, left_available(answer))
+        view = reservation_view(reservation_id, answer.reservation, left_views(answer, "reserve"))
         return ReservationResult(201, view.state, reservation_id, replayed=answer.replayed, reservation=view)
     count_outcome("reserve", answer.outcome)
     told = problems.refusal(answer, reservation_id)

@@ -22,11 +22,26 @@ def check_text(field: str, value: str, bytes_max: int) -> str:
         It has not.
 
     """
+    # Nearly all are plain ASCII, for which this says it all.
+    if value.isascii() and value.isprintable() and 0 < len(value) <= bytes_max:
+        return value
     if UNPRINTABLE.search(value):
         raise InvalidError(field, "must not hold control characters or line breaks")
     if not value or len(value) > bytes_max or (not value.isascii() and len(value.encode()) > bytes_max):
         raise InvalidError(field, f"must have 1 to {bytes_max} bytes in UTF-8")
     return value
+
+
+def is_plain_place(sku: str, location: str) -> bool:
+    """Say quickly of most SKUs and locations that nothing is wrong with them: printable ASCII of a right length."""
+    return (
+        sku.isascii()
+        and sku.isprintable()
+        and 0 < len(sku) <= limits.SKU_BYTES_MAX
+        and location.isascii()
+        and location.isprintable()
+        and 0 < len(location) <= limits.LOCATION_BYTES_MAX
+    )
 
 
 def check_sku(field: str, value: str) -> str:

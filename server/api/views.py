@@ -1,9 +1,10 @@
 """From the ledger's answers to the bodies that go out, and the counting of outcomes on the way."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 from aiohttp import web
+from msgspec import structs
 from prometheus_client import Counter
 
 from server import metrics
@@ -11,7 +12,7 @@ from server.api import problems
 from server.api.answers import AvailableView, LineView, ReservationView
 from server.api.routing import Call
 from server.api.wire import respond
-from server.domain.outcomes import Availability, Changed, Refused, Reservation, ReservationAnswer, left_available
+from server.domain.outcomes import Changed, Refused, Reservation, ReservationAnswer, left_available
 
 _PROMISING = frozenset({"reserve", "order"})
 _REPLAYED = {"Idempotent-Replayed": "true"}
@@ -32,52 +33,50 @@ def time_of(time_ms: int) -> datetime:
 
 
 def reservation_view(
-    reservation_id: str, record: Reservation, left: Sequence[Availability] = (), *, as_of_ms: int = 0
+    reservation_id: str, record: Reservation, left: list[AvailableView] | None = None, *, as_of_ms: int = 0
 ) -> ReservationView:
     """Show a reservation, and what its last operation ``left`` to promise.
 
     ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
     """
-    deadline_ms = record.deadline_ms
-    lapsed = 0 < deadline_ms <= as_of_ms
-    lines = [
-        LineView(
-            number,
-            line.sku,
-            line.location,
-            line.quantity,
-            line.requested,
-            0 if lapsed else line.held,
-            line.committed,
-            line.fulfilled,
-            line.released,
-            line.expired + (line.held if lapsed else 0),
-            line.returned,
-        )
-        for number, line in enumerate(record.lines, 1)
-    ]
-    notes = dict(record.notes)
+    if 0 < record.deadline_ms <= as_of_ms:
+        record = _as_lapsed(record)
+    notes = dict(record.notes) if record.notes else {}
     return ReservationView(
-        reservation_id=reservation_id,
-        state=_state(record, lapsed=lapsed),  # type: ignore[arg-type]  # the script knows only these states
-        channel=record.channel,
-        created_at=time_of(record.created_ms),
-        lines=lines,
-        expires_at=time_of(deadline_ms) if deadline_ms and not lapsed else None,
-        order_ref=notes.pop("order_ref", record.order_ref),
-        customer_ref=record.customer_ref,
-        flags=record.flags,
-        notes=notes,
-        availability=[AvailableView(each.sku, each.location, each.available, each.seq) for each in left],
-    )
+        reservation_id,
+        record.state,  # type: ignore[arg-type]  # the scripts know only these states
+        record.channel,
+        time_of(record.created_ms),
+        [
+            LineView(
+                number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
+                line.fulfilled, line.released, line.expired, line.returned,
+            )
+            for number, line in enumerate(record.lines, 1)
+        ],
+        time_of(record.deadline_ms) if record.deadline_ms else None,
+        notes.pop("order_ref", record.order_ref),
+        record.customer_ref,
+        record.flags,
+        notes,
+        left or [],
+    )  # fmt: skip
 
 
-def _state(record: Reservation, *, lapsed: bool) -> str:
-    if not lapsed:
-        return record.state
-    if any(line.committed for line in record.lines):
-        return "committed"
-    return "fulfilled" if any(line.fulfilled for line in record.lines) else "expired"
+def _as_lapsed(record: Reservation) -> Reservation:
+    """Show the record as the sweeper will leave it."""
+    lines = [structs.replace(line, held=0, expired=line.expired + line.held) for line in record.lines]
+    if any(line.committed for line in lines):
+        state = "committed"
+    else:
+        state = "fulfilled" if any(line.fulfilled for line in lines) else "expired"
+    return structs.replace(record, state=state, deadline_ms=0, lines=lines)
+
+
+def left_views(answer: Changed, operation: str) -> list[AvailableView]:
+    """Show what an operation left to promise; an extend touches no units, so it leaves nothing to tell."""
+    left = left_available(answer) if operation in _PROMISING else answer.availability
+    return [AvailableView(each.sku, each.location, each.available, each.seq) for each in left]
 
 
 def answer_reservation(
@@ -86,9 +85,7 @@ def answer_reservation(
     """Send what came of an operation on a reservation."""
     if type(answer) is Changed:
         count_outcome(operation, "replayed" if answer.replayed else answer.reservation.state)
-        # An extend touches no units, so it leaves nothing to tell; the lines would tell what was true at first.
-        left = left_available(answer) if operation in _PROMISING else answer.availability
-        view = reservation_view(reservation_id, answer.reservation, left)
+        view = reservation_view(reservation_id, answer.reservation, left_views(answer, operation))
         return respond(call.request, view, status, _REPLAYED if answer.replayed else None)
     assert isinstance(answer, Refused)  # noqa: S101  # a programmer error otherwise
     count_outcome(operation, answer.outcome)

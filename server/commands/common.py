@@ -17,8 +17,7 @@ from server import config, logs
 from server.app import StartError, retention
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import check_partition
-from server.store.batcher import OutcomeUnknownError, OverloadedError
-from server.store.errors import StoreError
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
 from server.store.opened import OpenStore, open_store
 from server.workers import WorkersError
 

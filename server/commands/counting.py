@@ -10,8 +10,7 @@ from server.commands.csv_file import BadRow, Row
 from server.domain.operations import Count, fingerprint
 from server.domain.outcomes import Refused, StockAnswer
 from server.domain.principal import LOCAL
-from server.store.batcher import OutcomeUnknownError, OverloadedError
-from server.store.errors import StoreUnavailableError
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.ledger import Ledger
 
 IN_FLIGHT: Final = 1_024

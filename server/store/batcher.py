@@ -24,62 +24,16 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 from server import metrics
-from server.store.errors import StoreUnavailableError
-from server.store.keys import Keyspace
-from server.store.scripts import NOT_LOADED, Function
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
+from server.store.lane import Lane, bulk, meaning, pack, unreadable
+from server.store.scripts import NOT_LOADED
 
 log = structlog.get_logger("holdfast.store")
 
 SLOTS: Final = 2
 """One batch in the store while the next one's replies are handed out and its operations gather."""
 _RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
-_QUEUE_CHECK_S: Final = 0.05
-_encode = msgspec.msgpack.Encoder().encode
-
-# Errors that the store raises before it runs a script, by their first word.
-_NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
-    "MOVED", "ASK", "TRYAGAIN", "BUSY", "NOAUTH", "NOPERM", "LOADING"
-}  # fmt: skip
-
-
-class OverloadedError(Exception):
-    """Too many operations are waiting for the store. Nothing happened."""
-
-
-class OutcomeUnknownError(Exception):
-    """The operation was sent and no answer came: it may or may not have taken effect. Ask again with the same key."""
-
-
-class Lane:
-    """One function of the library on one partition: operations of the same lane can share a call.
-
-    ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
-    leaves doubt.
-    """
-
-    def __init__(
-        self, function: Function, keyspace: Keyspace, limits: bytes, decode: Callable[[bytes], Any], *, writes: bool
-    ) -> None:
-        self.function = function
-        self.decode = decode
-        self.writes = writes
-        fixed = ["FCALL", function.call_name, str(len(keyspace.all)), *keyspace.all]
-        # Packed once: only the operations differ from call to call.
-        self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(_bulk(word.encode()) for word in fixed) + _bulk(limits)
-
-    def command(self, operations: list[bytes]) -> bytes:
-        """Pack the call as it goes over the wire."""
-        return self._head + _bulk(b"".join(operations))
-
-
-def _bulk(value: bytes) -> bytes:
-    return b"$%d\r\n%b\r\n" % (len(value), value)
-
-
-def pack(operation: object) -> bytes:
-    """Pack an operation: its fields one after the other, without the array around them."""
-    # An array of up to 15 begins with one byte that holds its length.
-    return _encode(operation)[1:]
+_WATCH_S: Final = 0.05
 
 
 class _Waiting(NamedTuple):
@@ -129,6 +83,7 @@ class Batcher:
         self._queue: deque[_Waiting] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._in_flight = 0
+        self._sent_s: dict[AbstractConnection, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._last_problem = "no connection yet"
 
@@ -136,7 +91,7 @@ class Batcher:
         """Open the slots; they connect when there is something to send."""
         self._loop = asyncio.get_running_loop()
         self._tasks = [asyncio.create_task(self._run_slot(), name=f"batcher-slot-{n}") for n in range(SLOTS)]
-        self._tasks.append(asyncio.create_task(self._drop_stale(), name="batcher-queue"))
+        self._tasks.append(asyncio.create_task(self._watch(), name="batcher-watch"))
 
     async def close(self) -> None:
         """Answer all that is waiting, then close. Bound it with a timeout of your own."""
@@ -224,6 +179,7 @@ class Batcher:
             except (RedisError, OSError) as error:
                 self._last_problem = str(error) or type(error).__name__
                 await connection.disconnect(nowait=True)
+                self._wake_slot()  # it may be connected, or have more luck
                 await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
                 attempt += 1
             else:
@@ -256,13 +212,13 @@ class Batcher:
         commands = [lane.command([each.operation for each in calls]) for lane, calls in batch.items()]
         if self._replicas:
             commands.append(self._wait_command())
+        self._sent_s[connection] = started_s
         try:
-            async with asyncio.timeout(self._reply_timeout_s):
-                await connection.send_packed_command(commands, check_health=False)
-                replies = [await self._reply(connection, lane, calls) for lane, calls in batch.items()]
-                if self._replicas:
-                    await self._require_replicas(connection)
-        except (RedisError, OSError, TimeoutError) as error:
+            await connection.send_packed_command(commands, check_health=False)
+            replies = [await self._reply(connection, lane, calls) for lane, calls in batch.items()]
+            if self._replicas:
+                await self._require_replicas(connection)
+        except (RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
             self._last_problem = str(error) or type(error).__name__
             self._fail_batch(batch, error)
@@ -272,6 +228,8 @@ class Batcher:
         else:
             for (lane, calls), reply in zip(batch.items(), replies, strict=True):
                 _hand_out(lane, calls, reply)
+        finally:
+            self._sent_s.pop(connection, None)
         metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
 
     async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[_Waiting]) -> Any:
@@ -287,6 +245,7 @@ class Batcher:
         Replies of later calls may be on their way on this connection, so it cannot be used for it here.
         """
         other = self._connect()
+        self._sent_s[other] = self._loop.time()
         try:
             await other.connect()  # type: ignore[no-untyped-call]
             await other.send_command("FUNCTION", "LOAD", "REPLACE", lane.function.library.source)
@@ -303,12 +262,13 @@ class Batcher:
         else:
             return reply
         finally:
+            self._sent_s.pop(other, None)
             await other.disconnect(nowait=True)
 
     def _wait_command(self) -> bytes:
         timeout_ms = int(self._reply_timeout_s * 1000)
         words = (b"WAIT", b"%d" % self._replicas, b"%d" % timeout_ms)
-        return b"*3\r\n" + b"".join(_bulk(word) for word in words)
+        return b"*3\r\n" + b"".join(bulk(word) for word in words)
 
     async def _require_replicas(self, connection: AbstractConnection) -> None:
         reached = await connection.read_response()
@@ -325,14 +285,18 @@ class Batcher:
                 failure = OutcomeUnknownError("The request was sent to the store and no reply came.")
             _fail(calls, failure)
 
-    async def _drop_stale(self) -> None:
-        """Answer those that waited too long unsent. Nothing has happened for them."""
+    async def _watch(self) -> None:
+        """Keep both deadlines, so that no operation and no batch needs a timer of its own."""
         while True:
-            await asyncio.sleep(_QUEUE_CHECK_S)
+            await asyncio.sleep(_WATCH_S)
+            now_s = self._loop.time()
             metrics.STORE_QUEUE_OPERATIONS.set(len(self._queue))
-            oldest_s = self._loop.time() - self._queue_timeout_s
-            while self._queue and self._queue[0].since_s < oldest_s:
+            while self._queue and self._queue[0].since_s < now_s - self._queue_timeout_s:
                 _fail([self._queue.popleft()], StoreUnavailableError(f"The store is away: {self._last_problem}"))
+            for connection, sent_s in list(self._sent_s.items()):
+                if sent_s < now_s - self._reply_timeout_s:
+                    # Whoever reads from it gets an error, and answers its batch.
+                    await connection.disconnect(nowait=True)
 
     def _fail_queue(self, error: Exception) -> None:
         _fail(list(self._queue), error)
@@ -357,10 +321,10 @@ async def _usable(connection: AbstractConnection) -> bool:
 
 def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
     if isinstance(reply, Exception):
-        _fail(calls, _meaning(reply, lane))
+        _fail(calls, meaning(reply, lane))
         return
     if not isinstance(reply, list) or len(reply) != len(calls):
-        _fail(calls, _unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
+        _fail(calls, unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
         return
     decode = lane.decode
     for waiting, answer in zip(calls, reply, strict=True):
@@ -369,26 +333,7 @@ def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
         try:
             waiting.answer.set_result(decode(answer))
         except (msgspec.DecodeError, TypeError) as error:
-            _fail([waiting], _unreadable(lane, str(error)))
-
-
-def _unreadable(lane: Lane, reason: str) -> Exception:
-    """Say that an answer came which this release cannot read; its neighbours are not concerned."""
-    log.error("answer_unreadable", function=lane.function.name, reason=reason)
-    if lane.writes:
-        return OutcomeUnknownError("The store gave an answer that cannot be read.")
-    return StoreUnavailableError("The store gave an answer that cannot be read.")
-
-
-def _meaning(error: Exception, lane: Lane) -> Exception:
-    """Translate the store's error reply for the callers."""
-    text = str(error)
-    # redis-py strips the code of the errors that it has a class for, and keeps that of the others.
-    code = text.partition(" ")[0]
-    if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
-        return StoreUnavailableError(f"The store refused: {text}")
-    log.error("script_failed", script=lane.function.name, reason=text)
-    return OutcomeUnknownError("The store reported a fault inside the operation.")
+            _fail([waiting], unreadable(lane, str(error)))
 
 
 def _fail(calls: list[_Waiting], error: Exception) -> None:

@@ -44,3 +44,11 @@ class StoreStartError(StoreError):
 
 class StoreDataDamagedError(StoreStartError):
     """The append-only file cannot be read as it is; ``holdfast repair`` may mend it."""
+
+
+class OverloadedError(Exception):
+    """Too many operations are waiting for the store. Nothing happened."""
+
+
+class OutcomeUnknownError(Exception):
+    """The operation was sent and no answer came: it may or may not have taken effect. Ask again with the same key."""

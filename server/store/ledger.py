@@ -28,8 +28,9 @@ from server.domain.outcomes import (
     StockAnswer,
     StockChanged,
 )
-from server.store.batcher import Batcher, Lane
+from server.store.batcher import Batcher
 from server.store.keys import Keyspace
+from server.store.lane import Lane
 from server.store.scripts import library
 
 REAP_MAX: Final = 400

@@ -1,8 +1,8 @@
 """The Lua library: read from ``lua/``, includes put in, named after the digest of its text.
 
-A line ``-- @include lib/stock`` in ``lua/holdfast.lua`` stands for the text of ``lua/lib/stock.lua``. The name of every
-function ends in the digest, so a call runs exactly the text that this release shipped, and the libraries of two releases
-can live side by side on one store. The store keeps libraries over restarts and hands them to its replicas.
+A line ``-- @include lib/stock`` in ``lua/holdfast.lua`` stands for the text of ``lua/lib/stock.lua``. The name of each
+function ends in the digest, so a call runs exactly the text that this release shipped, and the libraries of two
+releases can live side by side on one store. The store keeps libraries over restarts and hands them to its replicas.
 """
 
 import re

@@ -1,0 +1,73 @@
+"""One function of the library on one partition: how its calls are packed, and what its errors mean."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+import structlog
+from redis.exceptions import ResponseError
+
+from server.store.errors import OutcomeUnknownError, StoreUnavailableError
+from server.store.keys import Keyspace
+from server.store.scripts import Function
+
+log = structlog.get_logger("holdfast.store")
+
+_encode = msgspec.msgpack.Encoder().encode
+
+# Errors that the store raises before it runs a script, by their first word.
+_NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
+    "MOVED", "ASK", "TRYAGAIN", "BUSY", "NOAUTH", "NOPERM", "LOADING"
+}  # fmt: skip
+
+
+class Lane:
+    """One function of the library on one partition: operations of the same lane can share a call.
+
+    ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
+    leaves doubt.
+    """
+
+    def __init__(
+        self, function: Function, keyspace: Keyspace, limits: bytes, decode: Callable[[bytes], Any], *, writes: bool
+    ) -> None:
+        self.function = function
+        self.decode = decode
+        self.writes = writes
+        fixed = ["FCALL", function.call_name, str(len(keyspace.all)), *keyspace.all]
+        # Packed once: only the operations differ from call to call.
+        self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
+
+    def command(self, operations: list[bytes]) -> bytes:
+        """Pack the call as it goes over the wire."""
+        return self._head + bulk(b"".join(operations))
+
+
+def bulk(value: bytes) -> bytes:
+    """Frame one word of a command."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+def pack(operation: object) -> bytes:
+    """Pack an operation: its fields one after the other, without the array around them."""
+    # An array of up to 15 begins with one byte that holds its length.
+    return _encode(operation)[1:]
+
+
+def unreadable(lane: Lane, reason: str) -> Exception:
+    """Say that an answer came which this release cannot read; its neighbours are not concerned."""
+    log.error("answer_unreadable", function=lane.function.name, reason=reason)
+    if lane.writes:
+        return OutcomeUnknownError("The store gave an answer that cannot be read.")
+    return StoreUnavailableError("The store gave an answer that cannot be read.")
+
+
+def meaning(error: Exception, lane: Lane) -> Exception:
+    """Translate the store's error reply for the callers."""
+    text = str(error)
+    # redis-py strips the code of the errors that it has a class for, and keeps that of the others.
+    code = text.partition(" ")[0]
+    if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
+        return StoreUnavailableError(f"The store refused: {text}")
+    log.error("script_failed", script=lane.function.name, reason=text)
+    return OutcomeUnknownError("The store reported a fault inside the operation.")
