@@ -75,6 +75,10 @@ def _as_lapsed(record: Reservation) -> Reservation:
 
 def left_views(answer: Changed, operation: str) -> list[AvailableView]:
     """Show what an operation left to promise; an extend touches no units, so it leaves nothing to tell."""
+    lines = answer.reservation.lines
+    if operation in _PROMISING and len(lines) == 1:  # most of them: nothing to sort out
+        line = lines[0]
+        return [AvailableView(line.sku, line.location, line.first_available, line.first_seq)]
     left = left_available(answer) if operation in _PROMISING else answer.availability
     return [AvailableView(each.sku, each.location, each.available, each.seq) for each in left]
 

@@ -14,6 +14,7 @@ from redis.asyncio import Redis
 from server import metrics
 from server.store.audit import AuditReport, audit
 from server.store.calls import command, run_function, together
+from server.store.errors import StoreError
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger import Retention
 from server.store.scripts import library
@@ -125,10 +126,17 @@ class Housekeeper:
                 dropped = await command(self._client, "XTRIM", keyspace.journal, "MINID", "~", oldest)
                 await asyncio.sleep(0.001)
 
+    async def _register(self) -> None:
+        """Learn which partitions others served, and note ours: a key may go, its partition's holds still end."""
+        self._registered = frozenset(name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS))
+        unknown = {keyspace.partition for keyspace in self._partitions()} - self._registered
+        if unknown:
+            await command(self._client, "SADD", PARTITIONS, *sorted(unknown))
+
     async def measure(self) -> None:
         """Set the gauges, summed over the partitions."""
         try:
-            self._registered = frozenset(name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS))
+            await self._register()
             sums = [0, 0, 0, 0, 0]
             for keyspace in self._partitions():
                 for place, figure in enumerate(await self._figures(keyspace)):
@@ -201,9 +209,14 @@ async def _repeat(name: str, interval_s: float, chore: Callable[[], Awaitable[No
     while True:
         try:
             await chore()
-        except Exception as error:
+        except StoreError as error:
             if not failing:
-                log.exception("housekeeping_failed", chore=name, reason=str(error) or type(error).__name__)
+                log.warning("housekeeping_waits", chore=name, reason=str(error))
+            failing = True
+            await asyncio.sleep(RETRY_S)
+        except Exception:
+            if not failing:
+                log.exception("housekeeping_failed", chore=name)
             failing = True
             await asyncio.sleep(RETRY_S)
         else:
