@@ -297,7 +297,7 @@ async def test_given_a_chore_that_fails_when_housekeeping_runs_then_the_others_a
 
     # Then: one line for the failure, one for the recovery.
     told = [entry["event"] for entry in logs if entry.get("chore") == "forget"]
-    assert told == ["housekeeping_failed", "housekeeping_recovered"]
+    assert told == ["housekeeping_waits", "housekeeping_recovered"]
 
 
 async def test_given_a_store_that_is_away_when_measured_then_it_counts_as_down(own_store: Any, partition: str) -> None:
