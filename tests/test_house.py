@@ -34,8 +34,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.__main__": frozenset({"server.cli"}),
     "adapters": frozenset({"adapters.base"}),
 }
-"""domain <- store <- (api, fanout) <- app <- commands <- cli. Each part may import itself, but an adapter no other adapter.
-The package itself, which holds the version and nothing else, is open to all."""
+"""domain <- store <- (api, fanout) <- app <- commands <- cli. Each part may import itself, but an adapter no other
+adapter. The package itself, which holds the version and nothing else, is open to all."""
 
 Modules = dict[str, str]
 """A module's dotted name and its source."""
