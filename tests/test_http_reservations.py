@@ -261,7 +261,9 @@ async def test_given_500_reservations_of_all_fates_when_sent_then_each_has_its_o
     assert all(result["status"] == 201 for result in held)
     assert {result["outcome"] for result in results[3::5]} == {"unknown_sku"}
     assert {result["outcome"] for result in results[4:499:5]} == {"out_of_stock"}
-    assert (results[499]["replayed"], results[499]["reservation"]) == (True, results[0]["reservation"])
+    # Batches in flight may pass each other: which of the two came first is open, that one is a replay is not.
+    assert [results[0].get("replayed", False), results[499].get("replayed", False)].count(True) == 1
+    assert results[499]["reservation"] == results[0]["reservation"]
     assert await api.available("A") == 0
 
 
