@@ -12,7 +12,7 @@ import structlog
 from aiohttp import http_parser, web
 
 import server
-from server import config
+from server import config, metrics
 from server.api import availability, changes, reservations, stock
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
@@ -168,6 +168,7 @@ class Holdfast:
     async def _start_housekeeping(self, started: AsyncExitStack) -> None:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
+        _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
         if settings.role != "all" or self._worker not in (None, 0):
             return
         housekeeper = Housekeeper(

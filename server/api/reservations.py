@@ -35,7 +35,7 @@ from server.api.rules import (
     is_plain_place,
 )
 from server.api.service import in_time
-from server.api.views import answer_reservation, count_outcome, left_views, reservation_view, settled
+from server.api.views import answer_reservation, left_views, reservation_view, settled
 from server.api.wire import respond
 from server.domain import limits
 from server.domain.operations import (
@@ -52,6 +52,7 @@ from server.domain.operations import (
 )
 from server.domain.outcomes import Changed
 from server.domain.principal import Scope
+from server.metrics import TALLY
 from server.store import explore
 
 
@@ -137,10 +138,10 @@ async def _one_result(call: Call, operation: Reserve) -> ReservationResult:
         told = error.problem
         return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
     if isinstance(answer, Changed):
-        count_outcome("reserve", "replayed" if answer.replayed else answer.reservation.state)
+        TALLY.outcome("reserve", "replayed" if answer.replayed else answer.reservation.state)
         view = reservation_view(reservation_id, answer.reservation, left_views(answer, "reserve"))
         return ReservationResult(201, view.state, reservation_id, replayed=answer.replayed, reservation=view)
-    count_outcome("reserve", answer.outcome)
+    TALLY.outcome("reserve", answer.outcome)
     told = problems.refusal(answer, reservation_id)
     return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
 

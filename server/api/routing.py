@@ -10,15 +10,14 @@ from typing import Any
 
 import structlog
 from aiohttp import web
-from prometheus_client import Histogram
 
-from server import metrics
 from server.api import problems
 from server.api.rules import check_idempotency_key
 from server.api.service import Service
 from server.api.wire import BodyDecoder, read_body
 from server.domain import limits
 from server.domain.principal import Principal, Scope
+from server.metrics import TALLY
 from server.store.ledger import Ledger
 
 log = structlog.get_logger("holdfast.http")
@@ -66,8 +65,7 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
     """Make the aiohttp handler of a route."""
     loop_time = asyncio.get_running_loop().time
     decoder = BodyDecoder(route.body) if route.body is not None else None
-    observers: dict[int, Histogram] = {}
-    handler, scope = route.handler, route.scope
+    handler, scope, path = route.handler, route.scope, route.path
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
@@ -83,11 +81,8 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
             response = _answer_error(error, route)
         elapsed_s = loop_time() - started_s
         status = response.status
-        observe = observers.get(status)
-        if observe is None:
-            observe = observers[status] = metrics.HTTP_REQUEST_SECONDS.labels(route.path, str(status))
         if not route.streams:
-            observe.observe(elapsed_s)
+            TALLY.request(path, status, elapsed_s)
             if 0 < service.slow_request_s < elapsed_s:
                 log.warning("slow_request", route=route.path, status=status, seconds=round(elapsed_s, 3))
         return response

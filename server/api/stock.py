@@ -10,12 +10,13 @@ from server.api.bodies import AdjustMovement, CountBody, CountMovement, Movement
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku
 from server.api.service import in_time
-from server.api.views import count_outcome, time_of
+from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
 from server.domain.operations import Adjust, Bucket, Count, Receive, fingerprint
 from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
+from server.metrics import TALLY
 from server.store import explore
 
 HOLDERS_MAX = 500
@@ -146,12 +147,12 @@ async def _move(call: Call, name: str, movement: Movement) -> MovementResult:
         told = problems.of_error(error)
         if told is None:
             raise
-        count_outcome(name, told.outcome)
+        TALLY.outcome(name, told.outcome)
         return MovementResult(told.status, told.outcome, problem=told)
     if isinstance(answer, StockChanged):
-        count_outcome(name, "replayed" if answer.replayed else "moved")
+        TALLY.outcome(name, "replayed" if answer.replayed else "moved")
         return MovementResult(200, "moved", replayed=answer.replayed, stock=_moved_view(answer.level))
-    count_outcome(name, answer.outcome)
+    TALLY.outcome(name, answer.outcome)
     told = problems.refusal(answer)
     return MovementResult(told.status, told.outcome, problem=told)
 

@@ -13,6 +13,7 @@ from server.api.openapi import docs_page, document
 from server.api.routing import Route
 from server.api.service import Service
 from server.api.wire import JSON, json_encode
+from server.metrics import TALLY
 
 _READY_TIMEOUT_S: Final = 1.0
 
@@ -39,6 +40,7 @@ def add_system_routes(
         return _json(json_encode(Health("ok")))
 
     async def metrics(_request: web.Request) -> web.Response:
+        TALLY.hand_over()
         registry = REGISTRY
         if multiprocess:
             registry = CollectorRegistry()

@@ -5,26 +5,16 @@ from datetime import UTC, datetime
 
 from aiohttp import web
 from msgspec import structs
-from prometheus_client import Counter
 
-from server import metrics
 from server.api import problems
 from server.api.answers import AvailableView, LineView, ReservationView
 from server.api.routing import Call
 from server.api.wire import respond
 from server.domain.outcomes import Changed, Refused, Reservation, ReservationAnswer, left_available
+from server.metrics import TALLY
 
 _PROMISING = frozenset({"reserve", "order"})
 _REPLAYED = {"Idempotent-Replayed": "true"}
-_counters: dict[tuple[str, str], Counter] = {}
-
-
-def count_outcome(operation: str, outcome: str) -> None:
-    """Count one operation by what came of it."""
-    counter = _counters.get((operation, outcome))
-    if counter is None:
-        counter = _counters[operation, outcome] = metrics.OPERATIONS.labels(operation, outcome)
-    counter.inc()
 
 
 def time_of(time_ms: int) -> datetime:
@@ -88,11 +78,11 @@ def answer_reservation(
 ) -> web.Response:
     """Send what came of an operation on a reservation."""
     if type(answer) is Changed:
-        count_outcome(operation, "replayed" if answer.replayed else answer.reservation.state)
+        TALLY.outcome(operation, "replayed" if answer.replayed else answer.reservation.state)
         view = reservation_view(reservation_id, answer.reservation, left_views(answer, operation))
         return respond(call.request, view, status, _REPLAYED if answer.replayed else None)
     assert isinstance(answer, Refused)  # noqa: S101  # a programmer error otherwise
-    count_outcome(operation, answer.outcome)
+    TALLY.outcome(operation, answer.outcome)
     return problems.respond(problems.refusal(answer, reservation_id))
 
 
@@ -104,5 +94,5 @@ async def settled(operation: str, reservation_id: str, promise: Awaitable[Reserv
         told = problems.of_error(error, reservation_id)
         if told is None:
             raise
-        count_outcome(operation, told.outcome)
+        TALLY.outcome(operation, told.outcome)
         raise problems.ProblemError(told) from error
