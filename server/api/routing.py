@@ -5,7 +5,7 @@ There is no middleware: on the hot path each would be one more coroutine for eve
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -58,7 +58,6 @@ class Route:
     outcomes: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     streams: bool = False
-    tag: str = field(default="")
 
 
 def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
