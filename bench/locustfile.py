@@ -39,6 +39,7 @@ SKUS: Final = (
 """As merchants have them: barcodes, spaces, slashes, Turkish and Romanian letters."""
 _QUANTITY_MAX: Final = 3
 _TTL_S: Final = 3_600
+_STOP_TIMEOUT_S: Final = 30.0
 
 _decode_availability = msgspec.json.Decoder(AvailabilityView).decode
 _decode_reservation = msgspec.json.Decoder(ReservationView).decode
@@ -222,6 +223,8 @@ _at_start: dict[str, int] = {}
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
     assert environment.parsed_options is not None
+    # At the end every buyer hears the answer to what it has sent: what nobody heard could not be added up.
+    environment.stop_timeout = _STOP_TIMEOUT_S
     on_hand = environment.parsed_options.on_hand
     _promised.clear()
     for sku in skus_of(environment):

@@ -13,8 +13,8 @@ from bench.stores import Store
 from server.store.embedded.binary import StoreBinary
 
 STEPS: Final = 2
-_RECORDS: Final = 1_000_000
-_RECORDS_QUICK: Final = 200_000
+_RECORDS: Final = 300_000
+_RECORDS_QUICK: Final = 100_000
 
 
 class Memory(msgspec.Struct, frozen=True):

@@ -27,6 +27,7 @@ from server.domain.operations import Line, Reserve, fingerprint
 from server.domain.outcomes import Changed, Refused
 from server.store.embedded import EmbeddedStore
 from server.store.keys import Keyspace
+from server.store.lane import pack
 from server.store.scripts import library
 
 Handler = Callable[[web.Request], Awaitable[web.Response]]
@@ -37,7 +38,6 @@ _CONNECTIONS_MAX: Final = 1024
 
 _decode_body = msgspec.json.Decoder(ReserveBody).decode
 _encode_json = msgspec.json.Encoder().encode
-_encode_operations = msgspec.msgpack.Encoder().encode
 _decode_answer = msgspec.msgpack.Decoder(Changed | Refused).decode
 
 
@@ -81,7 +81,7 @@ def pool(client: Redis) -> Handler:
             [Line(line.sku, line.location, line.quantity) for line in body.lines],
             (body.ttl_s or 900) * 1000,
         )
-        [packed] = await fcall(take, len(keys), *keys, LIMITS, _encode_operations([operation]))
+        [packed] = await fcall(take, len(keys), *keys, LIMITS, pack(operation))
         answer = _decode_answer(packed)
         if isinstance(answer, Refused):
             return web.Response(status=409, body=_encode_json(answer.outcome), headers=_JSON)

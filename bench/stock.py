@@ -12,7 +12,7 @@ from bench.driver import drive
 from server.domain.limits import DEFAULT_LOCATION, DEFAULT_PARTITION
 from server.domain.operations import Count, Line, Reserve
 from server.store.keys import Keyspace
-from server.store.lane import Lane
+from server.store.lane import Lane, pack
 from server.store.ledger import Retention
 from server.store.scripts import library
 
@@ -37,7 +37,6 @@ _ANSWER_HEADS: Final = tuple(bytes([size]) + tag for size in range(0x91, 0x96) f
 
 _numbers = itertools.count(1)
 _decode = msgspec.msgpack.Decoder().decode
-_encode = msgspec.msgpack.Encoder().encode
 
 
 def sku(number: int) -> str:
@@ -57,7 +56,7 @@ def lane() -> Lane:
 
 def commands(operations: Sequence[object], batch: int) -> list[bytes]:
     """Pack operations into calls of ``batch`` each."""
-    call, packed = lane().command, [_encode(operation) for operation in operations]
+    call, packed = lane().command, [pack(operation) for operation in operations]
     return [call(packed[first : first + batch]) for first in range(0, len(packed), batch)]
 
 
