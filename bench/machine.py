@@ -19,7 +19,7 @@ def describe(stores: list[StoreBinary], data: Path) -> Iterator[tuple[str, str]]
     yield "Python", f"{platform.python_version()}, " + ", ".join(f"{name} {version(name)}" for name in _PACKAGES)
     yield "stores", ", ".join(f"{each.family.capitalize()} {'.'.join(map(str, each.version))}" for each in stores)
     yield "load", f"{loader()}; it, the server and the store share the cores"
-    yield "disk", f"{data} on {_filesystem(data)}"
+    yield "file system", _filesystem(data)
     yield "load average before", f"{os.getloadavg()[0]:.2f}"
 
 

@@ -16,7 +16,7 @@ from server.store.embedded.binary import StoreBinary
 
 BATCHES: Final = (1, 16, 64, 128)
 TRIVIAL: Final = "trivial EVALSHA"
-_OPERATIONS: Final = {1: 10_000, 16: 50_000, 64: 80_000, 128: 80_000}
+_OPERATIONS: Final = {1: 10_000, 16: 50_000, 64: 60_000, 128: 60_000}
 """Reservations of one measurement: half a second to two, whatever the size of a batch."""
 _TRIVIAL_OPERATIONS: Final = 200_000
 _SKUS_SMALL: Final = 1_000
