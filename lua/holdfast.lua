@@ -4,6 +4,7 @@
 -- A library is read once, when it is loaded; a script of EVALSHA is run from its first line each time, which here
 -- would cost more than a reserve itself (see docs/architecture.md).
 --
+-- @include lib/packing
 -- @include lib/context
 -- @include lib/stock
 -- @include lib/reservations

@@ -39,7 +39,7 @@ local function location_levels(sku, wanted, names)
   for _, location in ipairs(names) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      levels[#levels + 1] = {location, available(entry), entry.record[SEQ]}
+      levels[#levels + 1] = {location, entry.available, entry.record[SEQ]}
     end
   end
   return levels

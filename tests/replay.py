@@ -41,7 +41,24 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
 
 Entry = list[Change]
 """What one script call did."""
-_decode = msgspec.msgpack.Decoder(Entry).decode
+
+
+def _decode(packed: bytes) -> Entry:
+    return [_change_of(each) for each in msgspec.msgpack.decode(packed)]
+
+
+def _change_of(fields: list[Any]) -> Change:
+    """Read a change; one of three fields is a reserve or order, told by its record."""
+    if len(fields) > 3:
+        return msgspec.convert(fields, Change)
+    operation, reservation_id, (state, created_ms, _, _, _, channel, actor, _, record_lines, *rest) = fields
+    lines = [
+        ChangeLine(number, sku, location, 0, held, committed, 0, 0, 0, available, seq)
+        for number, (sku, location, quantity, _, held, committed, available, seq) in enumerate(record_lines, 1)
+        if quantity
+    ]
+    notes = [("order_ref", rest[0])] if rest and rest[0] else []
+    return Change(operation, created_ms, actor, channel, reservation_id, state, lines, notes)
 
 
 async def read_journal(client: Redis, key: str, after: str = "-") -> list[tuple[str, Entry]]:

@@ -6,8 +6,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.limits import LINES_MAX
 from server.domain.operations import Bucket
 from server.domain.outcomes import Changed, LineRefusal, Refused
+from server.store.journal import ChangeLine, read
 from server.store.ledger import Ledger
 from tests.conftest import now_ms
 from tests.operations import (
@@ -58,6 +60,25 @@ async def test_given_references_and_flags_when_reserved_then_the_reservation_kee
     assert kept is not None
     assert (kept.channel, kept.order_ref, kept.customer_ref, kept.flags) == ("n11", "o-7", "Ayşe", ["vip", "gift"])
     assert (kept.actor, kept.fingerprint) == ("tester", wanted.fingerprint)
+
+
+@pytest.mark.parametrize("length", [1, 15, 16, 31, 32, 64])
+@pytest.mark.parametrize("lines", [1, 15, 16, LINES_MAX])
+async def test_given_names_and_lines_of_any_size_when_reserved_then_record_and_journal_keep_them(
+    ledger: Ledger, client: Redis, length: int, lines: int
+) -> None:
+    """Both are put together byte by byte, and MessagePack writes short and long things in different ways."""
+    name = "x" * length
+    sku, units = "s" * 2 * length, 300
+    await moved(ledger, receive(sku, lines * units, name))
+    wanted = reserve(name, *[(sku, units, name)] * lines, channel=name, order_ref="o" * 4 * length)
+    answer = (await changed(ledger, wanted)).reservation
+    assert [(line.sku, line.location, line.held) for line in answer.lines] == [(sku, name, units)] * lines
+    assert (answer.channel, answer.order_ref, answer.seq) == (name, "o" * 4 * length, lines + 1)
+    assert (await ledger.reservation(name)).reservation == answer
+    (_, [_]), (_, [change]) = [entry async for entry in read(client, ledger.keyspace)]
+    assert (change.reservation_id, change.channel, len(change.lines)) == (name, name, lines)
+    assert change.lines[-1] == ChangeLine(lines, sku, name, 0, units, 0, 0, 0, 0, 0, lines + 1)
 
 
 async def test_given_several_lines_when_reserved_then_availability_and_seq_are_told_for_each(ledger: Ledger) -> None:

@@ -11,7 +11,7 @@ local function changed(record, entries)
   for _, entry in ipairs(entries) do
     if not seen[entry] then
       seen[entry] = true
-      availability[#availability + 1] = {entry.sku, entry.location, available(entry), entry.record[SEQ]}
+      availability[#availability + 1] = {entry.sku, entry.location, entry.available, entry.record[SEQ]}
     end
   end
   return {'changed', false, record, availability}

@@ -20,37 +20,17 @@ local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES
 local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG
 local REAP_MAX, LIFE_MAX_MS, IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS
 local NOW_MS
+local known_limits -- the limits of the call before, packed: they are nearly always the same
 
 -- What a call has read and changed so far; each part is explained in the file that works with it.
 local stock, unread_stock, changed_stock, last_seq
 local reservations, changed_reservations, live_records, live_deadlines
-local changes
+local change_parts, change_count, record_starts
 local more_due, reaped, orphans
 local remembered, new_keys
 
-local pack, unpack_msg, call, floor, max, min -- set by begin: a library that is being loaded sees none of them
-
 -- Shared and never changed: most operations have no notes.
 local NONE = {}
-
--- Begins a call: forgets the one before.
-local function begin(keys, args)
-  pack, unpack_msg, call = cmsgpack.pack, cmsgpack.unpack, redis.call
-  floor, max, min = math.floor, math.max, math.min
-  STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = keys[1], keys[2], keys[3], keys[4], keys[5]
-  IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = keys[6], keys[7], keys[8], keys[9], keys[10]
-  local limits = unpack_msg(args[1])
-  REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
-  IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
-  -- The one clock, read once: some stores let it run on inside a script.
-  local time = call('TIME')
-  NOW_MS = time[1] * 1000 + floor(time[2] / 1000)
-  stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
-  reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
-  changes = {}
-  more_due, reaped, orphans = false, false, {}
-  remembered, new_keys = {}, {}
-end
 
 -- Lua's unpack() can push some 8,000 values; variadic commands are cut below that.
 local CHUNK = 2000
@@ -66,4 +46,26 @@ local function hash_get_many(key, fields)
     for i = 1, #part do values[first + i - 1] = part[i] end
   end
   return values
+end
+
+-- Begins a call: forgets the one before.
+local function begin(keys, args)
+  if not pack then bind() end
+  STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = keys[1], keys[2], keys[3], keys[4], keys[5]
+  IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = keys[6], keys[7], keys[8], keys[9], keys[10]
+  if args[1] ~= known_limits then
+    local limits = unpack_msg(args[1])
+    REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
+    IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
+    known_limits = args[1]
+  end
+  -- The one clock, read once: some stores let it run on inside a script.
+  local time = call('TIME')
+  NOW_MS = time[1] * 1000 + floor(time[2] / 1000)
+  stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
+  reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
+  change_parts, change_count, record_starts = {}, 0, {}
+  -- Made where they are needed, which is rare.
+  more_due, reaped, orphans = false, false, NONE
+  remembered, new_keys = NONE, NONE
 end

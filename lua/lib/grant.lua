@@ -6,7 +6,7 @@ local function grant(lines)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
     local entry, units = line[4], line[3]
-    local left = available(entry) - entry.claimed
+    local left = entry.available - entry.claimed
     if left < units then
       left = max(left, 0)
       short = short or {}

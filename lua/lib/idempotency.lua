@@ -2,9 +2,11 @@
 --
 -- remembered: key -> [fingerprint, reservation id or "", the answer of a replay, packed], or false; new_keys: to write
 
+-- Reads all keys of the call, once.
 local function load_keys(keys)
-  local packed = hash_get_many(IDEMPOTENCY, keys)
-  for i = 1, #keys do remembered[keys[i]] = packed[i] and unpack_msg(packed[i]) end
+  remembered, new_keys = {}, {}
+  local values = hash_get_many(IDEMPOTENCY, keys)
+  for i = 1, #keys do remembered[keys[i]] = values[i] and unpack_msg(values[i]) end
 end
 
 -- answer: a table whose second place says whether it is a replay.

@@ -26,7 +26,7 @@ end
 local function reap()
   local lateness_ms = {}
   if reaped then return lateness_ms end
-  reaped = true
+  reaped, orphans = true, {}
   local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, REAP_MAX)
   more_due = #due == REAP_MAX
   local unread = {}

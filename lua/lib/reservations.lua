@@ -13,7 +13,15 @@ local LINE_SKU, LINE_LOCATION, LINE_QUANTITY, LINE_REQUESTED = 1, 2, 3, 4
 local LINE_HELD, LINE_COMMITTED, LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 5, 6, 7, 8
 local LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED, LINE_RETURNED = 9, 10, 11, 12
 
--- entry: {id, record (nil: unknown), packed (the record as it will be written, if it is known already),
+-- In an operation reserve or order the lines stand last, each three fields: SKU, location, quantity.
+local LINES_AT = 11
+
+-- Where the last line of the promise at fields[at] begins.
+local function last_line(fields, at)
+  return at + LINES_AT + 3 * (fields[at + LINES_AT - 1] - 1)
+end
+
+-- entry: {id, record (nil: unknown), packed (the record of a promise made in this call; see record_of),
 --         was_live, was_ended, had_deadline, changed}
 
 -- Reads a record and fills in what was left out.
@@ -39,6 +47,12 @@ local function new_reservation_entry(id, packed, live)
   return entry
 end
 
+-- The record, or nil. That of a promise made in this call is unpacked here, for few operations ask for one.
+local function record_of(entry)
+  if not entry.record and entry.packed then entry.record = unpack_record(entry.packed) end
+  return entry.record
+end
+
 -- Reads many records at once: first among the live ones, then, for those not found, among the ended.
 local function load_reservations(ids)
   local packed = hash_get_many(RESERVATIONS, ids)
@@ -53,15 +67,16 @@ end
 -- Keeps a new record for writing. live_records, live_deadlines: the arguments of the HSET and ZADD at the end.
 local function write_new(id, packed, deadline_ms)
   local n = #live_records
-  live_records[n + 1], live_records[n + 2] = id, packed
+  live_records[n + 1] = id
+  live_records[n + 2] = packed
   if deadline_ms > 0 then
     n = #live_deadlines
-    live_deadlines[n + 1], live_deadlines[n + 2] = deadline_ms, id
+    live_deadlines[n + 1] = deadline_ms
+    live_deadlines[n + 2] = id
   end
 end
 
 local function mark_reservation(entry)
-  entry.packed = nil
   if entry.changed then return end
   entry.changed = true
   changed_reservations[#changed_reservations + 1] = entry

@@ -4,12 +4,13 @@
 -- args[2] holds the fields of all operations one after the other, MessagePack values without arrays around them:
 -- unpacked at once into one table, where an operation begins at its tag and FIELDS tells how many it has.
 
+-- A handler is given these fields and where its operation begins: fields[at] is the tag. A promise (reserve, order) has
+-- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored.
 local FIELDS = {
-  reserve = 11, order = 11, extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9,
-  receive = 8, adjust = 9, count = 10,
+  extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10,
 }
 -- Places of the fields, counted from the tag.
-local FINGERPRINT_AT, TARGET_AT, LINES_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 5, 4, 4, 5
+local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5
 local ON_RESERVATION = {extend = true, commit = true, release = true, cancel = true, fulfil = true}
 
 local function want_lines_of(ids)
@@ -21,9 +22,8 @@ local function want_lines_of(ids)
   end
 end
 
--- Where an operation keeps its idempotency key, or nil: a promise has its id for that.
+-- The idempotency key of an operation, or nil. A promise has its id for that.
 local function key_of(fields, at, tag)
-  if tag == 'reserve' or tag == 'order' then return nil end
   local key = fields[at + (ON_RESERVATION[tag] and KEY_AT or TARGET_AT)]
   return key ~= '' and key or nil
 end
@@ -33,34 +33,34 @@ local function prefetch(fields)
   while at <= n do
     local tag = fields[at]
     if tag == 'reserve' or tag == 'order' then
-      local lines = fields[at + LINES_AT]
-      -- The entry goes into the line, so that its name is put together once only.
-      for j = 1, #lines do lines[j][4] = want_stock(lines[j][1], lines[j][2]) end
+      local last = last_line(fields, at)
+      -- The entry takes the place of the SKU, so that its name is put together once only.
+      for j = at + LINES_AT, last, 3 do fields[j] = want_stock(fields[j], fields[j + 1]) end
       -- Without a fingerprint the id is the server's own and new: there is nothing to look up.
       if fields[at + FINGERPRINT_AT] ~= '' then ids[#ids + 1] = fields[at + TARGET_AT] end
+      at = last + 3
     else
       if ON_RESERVATION[tag] then ids[#ids + 1] = fields[at + TARGET_AT]
       else want_stock(fields[at + SKU_AT], fields[at + LOCATION_AT]) end
       keys[#keys + 1] = key_of(fields, at, tag)
+      at = at + FIELDS[tag]
     end
-    at = at + FIELDS[tag]
   end
   if #ids > 0 then want_lines_of(ids) end
   if #keys > 0 then load_keys(keys) end
   load_stock()
 end
 
--- Runs one operation; gives its answer, packed. Packed at once, because a later operation of the batch may change the
--- record that this answer shows.
-local function answer(handler, fields, at, tag, last)
+-- Runs one operation that may have a key; gives its answer, packed. Packed at once, because a later operation of the
+-- batch may change the record that this answer shows.
+local function answer(handler, fields, at, tag)
   local key = key_of(fields, at, tag)
   local first = key and remembered[key]
   if first then
     if first[1] ~= fields[at + FINGERPRINT_AT] then return pack(refused('id_reused')) end
     return first[3]
   end
-  local result = handler(unpack(fields, at + 1, last))
-  if type(result) == 'string' then return result end
+  local result = handler(fields, at)
   if key and (result[1] == 'changed' or result[1] == 'stock_changed') then
     remember(key, fields[at + FINGERPRINT_AT], ON_RESERVATION[tag] and fields[at + TARGET_AT] or '', result)
   end
@@ -70,12 +70,19 @@ end
 local function run(handlers, args)
   local fields = {unpack_msg(args[2])}
   prefetch(fields)
-  local answers, at, n = {}, 1, #fields
+  local answers, count, at, n = {}, 0, 1, #fields
   while at <= n do
     local tag = fields[at]
-    local last = at + FIELDS[tag] - 1
-    answers[#answers + 1] = answer(handlers[tag], fields, at, tag, last)
-    at = last + 1
+    local handler, length = handlers[tag], FIELDS[tag]
+    count = count + 1
+    if length then
+      answers[count] = answer(handler, fields, at, tag)
+      at = at + length
+    else
+      local last = last_line(fields, at)
+      answers[count] = handler(fields, at, last)
+      at = last + 3
+    end
   end
   write()
   return answers

@@ -1,7 +1,9 @@
 -- The stock records that a call touches: each is read once and written once, however many operations use it.
 --
--- entry: {field, sku, location, record (nil: unknown here), claimed, changed, is_new, shortage, on_hand_changes}
--- claimed: units that earlier lines of the same operation want; on_hand_changes: see lib/on_hand_log.lua
+-- entry: {field, sku, location, record (nil: unknown here), available, claimed, shortage, is_new, on_hand_changes}
+-- available: what may still be promised, kept in step with the record. claimed: units that earlier lines of the same
+-- operation want. shortage: units promised beyond what there was before the first change, nil until then; it says that
+-- the entry is to be written. is_new, on_hand_changes (see lib/on_hand_log.lua): where there is reason to, else nil.
 
 local ON_HAND, HELD, COMMITTED, DAMAGED, QUALITY_CONTROL, SAFETY, SEQ = 1, 2, 3, 4, 5, 6, 7
 
@@ -10,15 +12,24 @@ local function want_stock(sku, location)
   local field = sku .. '\0' .. location
   local entry = stock[field]
   if not entry then
-    -- With all its fields from the start: a table that grows is laid out anew each time.
+    -- With what is always needed from the start: a table that grows is laid out anew each time.
     entry = {
-      field = field, sku = sku, location = location, record = nil, claimed = 0, changed = false, is_new = false,
-      shortage = 0, on_hand_changes = nil,
+      field = field, sku = sku, location = location, record = nil, available = 0, claimed = 0, shortage = nil,
     }
     stock[field] = entry
     unread_stock[#unread_stock + 1] = entry
   end
   return entry
+end
+
+-- The array is made here, from single values: cmsgpack fills one value by value, for three times the price.
+local function stock_record(packed)
+  local _, on_hand, held, committed, damaged, quality_control, safety, seq = unpack_some(packed, 7, 1)
+  return {on_hand, held, committed, damaged, quality_control, safety, seq}
+end
+
+local function available(r)
+  return r[1] - r[4] - r[5] - r[6] - r[2] - r[3]
 end
 
 -- Reads all that were named since the last time.
@@ -30,7 +41,11 @@ local function load_stock()
   for i = 1, n do fields[i] = entries[i].field end
   local packed = hash_get_many(STOCK, fields)
   for i = 1, n do
-    if packed[i] then entries[i].record = unpack_msg(packed[i]) end
+    if packed[i] then
+      local entry = entries[i]
+      entry.record = stock_record(packed[i])
+      entry.available = available(entry.record)
+    end
   end
   unread_stock = {}
 end
@@ -41,21 +56,20 @@ local function stock_entry(sku, location)
   return entry
 end
 
-local function available(entry)
-  local r = entry.record
-  return r[1] - r[4] - r[5] - r[6] - r[2] - r[3]
+local function partition_seq()
+  last_seq = last_seq or tonumber(call('HGET', META, 'seq') or 0)
+  return last_seq
 end
 
-local function partition_seq()
-  if not last_seq then last_seq = tonumber(call('HGET', META, 'seq') or 0) end
-  return last_seq
+-- Units promised beyond what there is.
+local function shortage(entry)
+  return entry.available < 0 and -entry.available or 0
 end
 
 -- Before the first change of an entry: notes what it was short of.
 local function mark_changed(entry)
-  if entry.changed then return end
-  entry.changed = true
-  entry.shortage = max(0, -available(entry))
+  if entry.shortage then return end
+  entry.shortage = shortage(entry)
   changed_stock[#changed_stock + 1] = entry
 end
 
@@ -67,7 +81,7 @@ end
 
 -- Gives the change that is being made its seq.
 local function next_seq(record)
-  local seq = partition_seq() + 1
+  local seq = (last_seq or partition_seq()) + 1
   last_seq = seq
   record[SEQ] = seq
   return seq
@@ -80,7 +94,16 @@ local function note_on_hand_change(entry, seq)
   entry.on_hand_changes = noted
 end
 
--- Moves promised units; appends the change's line to the journal lines of the operation and returns its seq.
+-- Takes units for a new promise. bucket: HELD or COMMITTED.
+local function take_from(entry, bucket, units)
+  if not entry.shortage then mark_changed(entry) end
+  local record = entry.record
+  record[bucket] = record[bucket] + units
+  entry.available = entry.available - units
+  next_seq(record)
+end
+
+-- Moves promised units and appends the change's line to the journal lines of the operation.
 -- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed.
 local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand)
   mark_changed(entry)
@@ -90,9 +113,9 @@ local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand)
   record[HELD] = record[HELD] + d_held
   record[COMMITTED] = record[COMMITTED] + d_committed
   record[ON_HAND] = record[ON_HAND] + d_on_hand
+  entry.available = entry.available + d_on_hand - d_held - d_committed
   journal_lines[#journal_lines + 1] =
-    {line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, available(entry), seq}
-  return seq
+    {line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq}
 end
 
 -- Changes buckets outside any reservation. deltas: six signed units, in the order of the record.
@@ -102,8 +125,9 @@ local function change_buckets(entry, journal_lines, deltas)
   local seq = next_seq(record)
   if deltas[ON_HAND] ~= 0 then note_on_hand_change(entry, seq) end
   for bucket = ON_HAND, SAFETY do record[bucket] = record[bucket] + deltas[bucket] end
+  entry.available = available(record)
   journal_lines[#journal_lines + 1] = {
     0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
-    available(entry), seq,
+    entry.available, seq,
   }
 end

@@ -16,8 +16,9 @@ local function write_stock()
   local records, new_skus, shortage_delta = {}, {}, 0
   for i = 1, #changed_stock do
     local entry = changed_stock[i]
-    push(records, entry.field, pack(entry.record))
-    shortage_delta = shortage_delta + max(0, -available(entry)) - entry.shortage
+    records[2 * i - 1] = entry.field
+    records[2 * i] = pack(entry.record)
+    shortage_delta = shortage_delta + shortage(entry) - entry.shortage
     if entry.is_new then new_skus[#new_skus + 1] = entry end
     if entry.on_hand_changes then write_on_hand_log(entry) end
   end
@@ -32,28 +33,25 @@ local function write_stock()
   if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
 end
 
-local function write_reservations()
-  local live, deadlines = live_records, live_deadlines
+-- Records that were there before. Those that stay live, and deadlines, join those of new promises.
+local function write_changed(live, deadlines)
   local ended, revived, gone, done, forget = {}, {}, {}, {}, {}
   for i = 1, #changed_reservations do
     local entry = changed_reservations[i]
     local id, record = entry.id, entry.record
     local state = record[STATE]
     if state == 'held' or state == 'committed' then
-      push(live, id, entry.packed or pack(record))
+      push(live, id, pack(record))
       if entry.was_ended then revived[#revived + 1] = id end
     else
-      push(ended, id, entry.packed or pack(record))
+      push(ended, id, pack(record))
       push(forget, NOW_MS + (state == 'fulfilled' and FULFILLED_MS or ENDED_MS), 'r' .. id)
       if entry.was_live then gone[#gone + 1] = id end
     end
     if record[DEADLINE_MS] > 0 then push(deadlines, record[DEADLINE_MS], id)
     elseif entry.had_deadline then done[#done + 1] = id end
   end
-  flush('ZADD', DEADLINES, deadlines)
   flush('ZREM', DEADLINES, done)
-  flush('ZREM', DEADLINES, orphans)
-  flush('HSET', RESERVATIONS, live)
   flush('HSET', ENDED, ended)
   flush('HDEL', RESERVATIONS, gone)
   flush('ZADD', FORGET, forget)
@@ -61,6 +59,14 @@ local function write_reservations()
     call('HDEL', ENDED, revived[i])
     call('ZREM', FORGET, 'r' .. revived[i])
   end
+end
+
+local function write_reservations()
+  -- First, for the id of an orphan may have been taken anew by this call.
+  flush('ZREM', DEADLINES, orphans)
+  if #changed_reservations > 0 then write_changed(live_records, live_deadlines) end
+  flush('ZADD', DEADLINES, live_deadlines)
+  flush('HSET', RESERVATIONS, live_records)
 end
 
 local function write_keys()
@@ -74,8 +80,8 @@ local function write_keys()
 end
 
 local function write()
-  if #changes > 0 then call('XADD', JOURNAL, '*', 'e', pack(changes)) end
+  if change_count > 0 then call('XADD', JOURNAL, '*', 'e', array_of(change_count) .. concat(change_parts)) end
   write_stock()
   write_reservations()
-  write_keys()
+  if #new_keys > 0 then write_keys() end
 end

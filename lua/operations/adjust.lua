@@ -6,7 +6,9 @@
 
 local ADJUSTABLE = {on_hand = ON_HAND, damaged = DAMAGED, quality_control = QUALITY_CONTROL, safety = SAFETY}
 
-local function adjust(_, actor, _, sku, location, bucket_name, delta, reason)
+local function adjust(fields, at)
+  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
+  local bucket_name, delta, reason = fields[at + 6], fields[at + 7], fields[at + 8]
   local entry, bucket = stock_entry(sku, location), ADJUSTABLE[bucket_name]
   if not entry.record then return refused('unknown_sku', '', {{1, sku, location, math.abs(delta), 0}}) end
   local units = entry.record[bucket]

@@ -5,7 +5,9 @@
 -- Effect  committed -
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
-local function cancel(_, actor, id, _, wanted, reason)
+local function cancel(fields, at)
+  local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
+  local reason = fields[at + 6]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end

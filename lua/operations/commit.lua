@@ -56,7 +56,9 @@ local function commit_held(entry, parts, keep_remainder)
   return journal_lines, nil, entries
 end
 
-local function commit(_, actor, id, _, wanted, keep_remainder, order_ref)
+local function commit(fields, at)
+  local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
+  local keep_remainder, order_ref = fields[at + 6], fields[at + 7]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end

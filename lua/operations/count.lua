@@ -6,7 +6,9 @@
 --         safety = safety. The SKU becomes known at the location. Counting what is already so changes nothing.
 -- Answers stock_changed · invalid (a baseline that was never given out) · baseline_expired
 
-local function count(_, actor, _, sku, location, on_hand, baseline_seq, safety, reason)
+local function count(fields, at)
+  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
+  local on_hand, baseline_seq, safety, reason = fields[at + 6], fields[at + 7], fields[at + 8], fields[at + 9]
   local entry = stock_entry(sku, location)
   if baseline_seq >= 0 and on_hand >= 0 then
     if baseline_seq > partition_seq() then return refused('invalid') end

@@ -4,7 +4,8 @@
 -- Effect  deadline = max(deadline, min(now + ttl, created + longest life))
 -- Answers changed · unknown_reservation · expired · already_committed · already_released · not_held
 
-local function extend(_, actor, id, _, ttl_ms)
+local function extend(fields, at)
+  local actor, id, ttl_ms = fields[at + 2], fields[at + 3], fields[at + 5]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end

@@ -5,7 +5,9 @@
 -- Effect  committed - and on_hand -, so what is available stays the same
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
-local function fulfil(_, actor, id, _, wanted, tracking, carrier, invoice_ref)
+local function fulfil(fields, at)
+  local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
+  local tracking, carrier, invoice_ref = fields[at + 6], fields[at + 7], fields[at + 8]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end

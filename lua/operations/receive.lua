@@ -4,7 +4,9 @@
 -- Effect  on_hand +; the SKU becomes known at the location
 -- Answers stock_changed
 
-local function receive(_, actor, _, sku, location, quantity, reason)
+local function receive(fields, at)
+  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
+  local quantity, reason = fields[at + 6], fields[at + 7]
   local entry = stock_entry(sku, location)
   if not entry.record then create_stock(entry) end
   local journal_lines = {}

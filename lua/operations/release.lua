@@ -5,7 +5,8 @@
 -- Answers changed · unknown_reservation · exceeds_remaining · expired · already_committed · already_released
 --         · not_held
 
-local function release(_, actor, id, _, wanted)
+local function release(fields, at)
+  local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end

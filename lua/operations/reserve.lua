@@ -1,8 +1,9 @@
 -- reserve: hold units until a deadline. order: reserve and commit in one step.
 --
--- reserve [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 channel, 6 lines [[sku, location, quantity], …],
---          7 ttl_ms, 8 partial, 9 order_ref, 10 customer_ref, 11 flags]
--- order   the same, but 7 accept_shortage (it is sold already: promise what is missing, too)
+-- reserve [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 channel, 6 ttl_ms, 7 partial, 8 order_ref, 9 customer_ref,
+--          10 flags (false: none), 11 how many lines, then for each line: sku, location, quantity]
+--         lib/run.lua has put the stock entry in the place of each SKU
+-- order   the same, but 6 accept_shortage (it is sold already: promise what is missing, too)
 -- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is
 -- Answers changed · id_reused · unknown_sku · out_of_stock · again (more lapsed holds wait than may be ended here)
 
@@ -31,17 +32,30 @@ local function first_answer(record)
   return {'changed', true, first}
 end
 
--- Whether every line can have all that it wants; duplicates are added up. False also where a SKU is unknown.
-local function all_there(lines)
+-- Whether every line can have all that it wants; duplicates are added up. False also where a SKU is unknown: nothing is
+-- available there.
+local function all_there(fields, first, last)
+  -- The usual case, and nothing to add up.
+  if first == last then return fields[first].available >= fields[first + 2] end
   local enough = true
-  for i = 1, #lines do
-    local line = lines[i]
-    local entry, units = line[4], line[3]
-    if not entry.record or available(entry) - entry.claimed < units then enough = false end
-    entry.claimed = entry.claimed + units
+  for at = first, last, 3 do
+    local entry = fields[at]
+    local claimed = entry.claimed + fields[at + 2]
+    entry.claimed = claimed
+    if entry.available < claimed then enough = false end
   end
-  for i = 1, #lines do lines[i][4].claimed = 0 end
+  for at = first, last, 3 do fields[at].claimed = 0 end
   return enough
+end
+
+-- The lines as grant takes them.
+local function lines_of(fields, first, last)
+  local lines = {}
+  for at = first, last, 3 do
+    local entry = fields[at]
+    lines[#lines + 1] = {entry.sku, entry.location, fields[at + 2], entry}
+  end
+  return lines
 end
 
 local function unknown_lines(lines)
@@ -73,71 +87,78 @@ local function settle_for(lines, partial, accept_shortage)
   return granted
 end
 
--- Takes the units, all that was wanted or what was granted. Returns the lines of the record and those of the journal.
-local function take_units(lines, granted, is_order)
-  local record_lines, journal_lines = {}, {}
-  for i = 1, #lines do
-    local line = lines[i]
-    local entry, units = line[4], granted and granted[i] or line[3]
-    local held, committed = units, 0
-    if is_order then held, committed = 0, units end
-    local seq = entry.record[SEQ]
-    if units > 0 then seq = move(entry, journal_lines, i, held, committed, 0) end
-    record_lines[i] = {line[1], line[2], units, line[3], held, committed, available(entry), seq}
-  end
-  return record_lines, journal_lines
+-- The record of a new promise is put together from packed parts rather than packed from tables: tables made only to be
+-- packed would cost as much as all else that a reserve does.
+
+-- Arrays in MessagePack: a record without and with what may be left out at its end, and a line.
+local RECORD_OF_NINE, RECORD_OF_TWELVE, LINE_OF_EIGHT = '\153', '\156', '\152'
+local ZERO = '\0'
+
+-- state, created_ms, deadline_ms, ttl_ms, packed: the same for all of a call that have this ttl (0: an order).
+local function record_start(ttl_ms)
+  local state, deadline_ms = 'held', NOW_MS + ttl_ms
+  if ttl_ms == 0 then state, deadline_ms = 'committed', 0 end
+  local start = packed(state) .. pack(NOW_MS) .. pack(deadline_ms) .. packed(ttl_ms)
+  record_starts[ttl_ms] = start
+  return start
 end
 
--- Makes the record of a new promise; what is empty at its end is left out.
-local function new_record(state, ttl_ms, fingerprint, actor, channel, lines, order_ref, customer_ref, flags)
-  local deadline_ms = state == 'held' and NOW_MS + ttl_ms or 0
-  if order_ref == '' and customer_ref == '' and #flags == 0 then
-    return {state, NOW_MS, deadline_ms, ttl_ms, last_seq, channel, actor, fingerprint, lines}
+-- Takes the units, all that was wanted or what was granted. Gives the lines of the record and the newest seq, packed.
+local function take_units(fields, first, last, granted, is_order)
+  local packed_lines, bucket, newest = array_of(fields[first - 1]), is_order and COMMITTED or HELD, nil
+  for at = first, last, 3 do
+    local entry, location, wanted = fields[at], fields[at + 1], fields[at + 2]
+    local sku, units = entry.sku, granted and granted[(at - first) / 3 + 1] or wanted
+    if units > 0 then take_from(entry, bucket, units) end
+    local taken, seq = packed(units), pack(entry.record[SEQ])
+    if units > 0 then newest = seq end
+    local held, committed = taken, ZERO
+    if is_order then held, committed = ZERO, taken end
+    packed_lines = packed_lines .. LINE_OF_EIGHT .. string_of[#sku] .. sku .. string_of[#location] .. location .. taken
+      .. (units == wanted and taken or packed(wanted)) .. held .. committed .. pack(entry.available) .. seq
   end
-  return {
-    state, NOW_MS, deadline_ms, ttl_ms, last_seq, channel, actor, fingerprint, lines, order_ref, customer_ref, flags,
-  }
+  return packed_lines, newest
 end
 
-local function promise(
-  is_order, ttl_ms, accept_shortage, fingerprint, actor, id, channel, lines, partial, order_ref, customer_ref, flags
-)
+-- Takes the units and gives the record, packed.
+local function new_record(fields, at, last, granted, ttl_ms)
+  local fingerprint, actor, channel = fields[at + 1], fields[at + 2], fields[at + 4]
+  local order_ref, customer_ref, flags = fields[at + 7], fields[at + 8], fields[at + 9]
+  local packed_lines, seq = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0)
+  local array, rest = RECORD_OF_NINE, ''
+  if order_ref ~= '' or customer_ref ~= '' or flags then
+    array, rest = RECORD_OF_TWELVE, pack(order_ref, customer_ref, flags or NONE)
+  end
+  return array .. (record_starts[ttl_ms] or record_start(ttl_ms)) .. seq .. string_of[#channel] .. channel
+    .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint .. packed_lines .. rest
+end
+
+local function promise(fields, at, last, ttl_ms, accept_shortage)
+  local fingerprint, id = fields[at + 1], fields[at + 3]
   local entry = fingerprint ~= '' and reservations[id]
-  if entry and entry.record then
-    if entry.record[FINGERPRINT] ~= fingerprint then return refused('id_reused', entry.record[STATE]) end
-    return first_answer(entry.record)
+  local earlier = entry and record_of(entry)
+  if earlier then
+    if earlier[FINGERPRINT] ~= fingerprint then return pack(refused('id_reused', earlier[STATE])) end
+    return pack(first_answer(earlier))
   end
   local granted, refusal = nil, nil
-  if not all_there(lines) then
-    granted, refusal = settle_for(lines, partial, accept_shortage)
-    if refusal then return refusal end
+  local first = at + LINES_AT
+  if not all_there(fields, first, last) then
+    granted, refusal = settle_for(lines_of(fields, first, last), fields[at + 6], accept_shortage)
+    if refusal then return pack(refusal) end
   end
-  local record_lines, journal_lines = take_units(lines, granted, is_order)
-  local state = is_order and 'committed' or 'held'
-  local record =
-    new_record(state, ttl_ms, fingerprint, actor, channel, record_lines, order_ref, customer_ref, flags)
-  local packed = pack(record)
-  journal(
-    is_order and 'order' or 'reserve', actor, channel, id, state, journal_lines,
-    order_ref ~= '' and {{'order_ref', order_ref}} or NONE
-  )
-  if entry then
-    entry.record = unpack_record(packed)
-    mark_reservation(entry)
-    entry.packed = packed
-  else
-    -- Its id is new, so nothing else in this batch can mean it.
-    write_new(id, packed, record[DEADLINE_MS])
-  end
-  return FIRST_CHANGED .. packed
+  local record = new_record(fields, at, last, granted, ttl_ms)
+  journal_promise(fields[at], id, record)
+  write_new(id, record, ttl_ms > 0 and NOW_MS + ttl_ms or 0)
+  -- For the next one of this batch with the same id. Without a fingerprint the id is new, and nobody else can mean it.
+  if entry then entry.packed = record end
+  return FIRST_CHANGED .. record
 end
 
-local function reserve(fingerprint, actor, id, channel, lines, ttl_ms, partial, order_ref, customer_ref, flags)
-  return promise(
-    false, ttl_ms, false, fingerprint, actor, id, channel, lines, partial, order_ref, customer_ref, flags
-  )
+local function reserve(fields, at, last)
+  return promise(fields, at, last, fields[at + 5], false)
 end
 
-local function order(fingerprint, actor, id, channel, lines, accept, partial, order_ref, customer_ref, flags)
-  return promise(true, 0, accept, fingerprint, actor, id, channel, lines, partial, order_ref, customer_ref, flags)
+local function order(fields, at, last)
+  return promise(fields, at, last, 0, fields[at + 5])
 end

@@ -1,7 +1,8 @@
 """What can be asked of the ledger: one immutable type for each operation.
 
-They travel to the Lua scripts as MessagePack arrays: the tag first, then the fields in the order
-written here. A field's place is therefore part of the contract with ``lua/operations/*.lua``; add new ones at the end.
+They travel to the Lua scripts as MessagePack: the tag first, then the fields in the order written here. A field's place
+is therefore part of the contract with ``lua/operations/*.lua``; add new ones at the end. Reserve and Order travel
+with their lines last (``server/store/lane.py``).
 
 Every operation carries ``actor`` (who asked: an API key's id, ``local`` or ``system``) for the journal, and what makes
 a retry safe: ``fingerprint`` is a digest of the request, so that a key that comes back with another body

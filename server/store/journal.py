@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
+from server.domain.outcomes import Reservation
 from server.store.calls import command
 from server.store.errors import StoreError, StoreUnavailableError
 from server.store.keys import Keyspace
@@ -89,7 +90,48 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
     notes: list[tuple[str, str]]
 
 
-_decode = msgspec.msgpack.Decoder(list[Change]).decode
+class _Promise(msgspec.Struct, array_like=True, frozen=True):
+    """A reserve or order: its record is new, and tells all that a change tells."""
+
+    operation: str
+    reservation_id: str
+    record: Reservation
+
+
+_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+_decode_change = msgspec.msgpack.Decoder(Change).decode
+_decode_promise = msgspec.msgpack.Decoder(_Promise).decode
+_ARRAY_OF_THREE: Final = 0x93
+"""What a promise begins with in MessagePack; other changes are longer."""
+
+
+def _decode(packed: bytes) -> list[Change]:
+    return [
+        _change_of(_decode_promise(each)) if memoryview(each)[0] == _ARRAY_OF_THREE else _decode_change(each)
+        for each in _split(packed)
+    ]
+
+
+def _change_of(promise: _Promise) -> Change:
+    record = promise.record
+    lines = [
+        ChangeLine(
+            number, line.sku, line.location, 0, line.held, line.committed, 0, 0, 0, line.first_available, line.first_seq
+        )
+        for number, line in enumerate(record.lines, 1)
+        if line.quantity  # a line of a partial promise that got nothing changed nothing
+    ]
+    notes = [("order_ref", record.order_ref)] if record.order_ref else []
+    return Change(
+        promise.operation,
+        record.created_ms,
+        record.actor,
+        record.channel,
+        promise.reservation_id,
+        record.state,
+        lines,
+        notes,
+    )
 
 
 def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:

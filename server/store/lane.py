@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from redis.exceptions import ResponseError
 
+from server.domain.operations import Order, Reserve
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.scripts import Function
@@ -14,6 +15,7 @@ from server.store.scripts import Function
 log = structlog.get_logger("holdfast.store")
 
 _encode = msgspec.msgpack.Encoder().encode
+_LONG_ARRAY: Final = 16
 
 # Errors that the store raises before it runs a script, by their first word.
 _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
@@ -50,8 +52,33 @@ def bulk(value: bytes) -> bytes:
 
 def pack(operation: object) -> bytes:
     """Pack an operation: its fields one after the other, without the array around them."""
+    if isinstance(operation, Reserve):
+        return _pack_promise("reserve", operation, operation.ttl_ms)
+    if isinstance(operation, Order):
+        return _pack_promise("order", operation, operation.accept_shortage)
     # An array of up to 15 begins with one byte that holds its length.
     return _encode(operation)[1:]
+
+
+def _pack_promise(tag: str, promise: Reserve | Order, its_own: int | bool) -> bytes:
+    """Lay the lines flat, too: reading an array costs the store more than all that is in it."""
+    fields: list[object] = [
+        tag,
+        promise.fingerprint,
+        promise.actor,
+        promise.reservation_id,
+        promise.channel,
+        its_own,
+        promise.partial,
+        promise.order_ref,
+        promise.customer_ref,
+        promise.flags or False,
+        len(promise.lines),
+    ]
+    for line in promise.lines:
+        fields += (line.sku, line.location, line.quantity)
+    # As above; an array of up to 65,535 begins with three bytes.
+    return _encode(fields)[1 if len(fields) < _LONG_ARRAY else 3 :]
 
 
 def unreadable(lane: Lane, reason: str) -> Exception:
@@ -70,4 +97,4 @@ def meaning(error: Exception, lane: Lane) -> Exception:
     if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
         return StoreUnavailableError(f"The store refused: {text}")
     log.error("script_failed", script=lane.function.name, reason=text)
-    return OutcomeUnknownError("The store reported a fault inside the operation.")
+    return OutcomeUnknownError("The store reported a fault inside the promise.")
