@@ -297,8 +297,8 @@ class Model:
         if not promise:
             return Refused("unknown_reservation", "", [])
         late = not promise.total("held")
-        if late and not promise.total("expired"):
-            return _nothing_held(promise)
+        if late and (not promise.total("expired") or promise.state == "cancelled"):
+            return _nothing_held(promise)  # a cancelled order does not come back
         parts = _parts(promise, op.lines, "expired" if late else "held")
         if isinstance(parts, Refused):
             return parts
