@@ -83,7 +83,7 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 
 
 PLANTED: Final = {
-    "a release is not counted in the line": ("line[LINE_RELEASED] = line[LINE_RELEASED] + units\n", "\n"),
+    "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
     "a key is not held against the body": ("if first[1] ~= fields[at + FINGERPRINT_AT] then", "if false then"),
 }

@@ -48,3 +48,20 @@ local function nothing_held(record)
   if state == 'released' then return refused('already_released', state) end
   return refused('not_held', state)
 end
+
+-- Moves the chosen units of each line from one of its counters to another, and in the stock by as many times the signs.
+-- Returns the journal lines and the stock entries that were touched.
+local function move_parts(record, parts, from, to, held_sign, committed_sign, on_hand_sign)
+  local journal_lines, entries = {}, {}
+  for number, line in ipairs(record[LINES]) do
+    local units = parts[number] or 0
+    if units > 0 then
+      local entry = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      entries[#entries + 1] = entry
+      move(entry, journal_lines, number, held_sign * units, committed_sign * units, on_hand_sign * units)
+      line[from] = line[from] - units
+      line[to] = line[to] + units
+    end
+  end
+  return journal_lines, entries
+end

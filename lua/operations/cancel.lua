@@ -15,17 +15,7 @@ local function cancel(fields, at)
   if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
   local parts, excess = select_parts(record, wanted, LINE_COMMITTED)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
-  local journal_lines, entries = {}, {}
-  for number, line in ipairs(record[LINES]) do
-    local units = parts[number] or 0
-    if units > 0 then
-      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
-      entries[#entries + 1] = stock_of_line
-      move(stock_of_line, journal_lines, number, 0, -units, 0)
-      line[LINE_COMMITTED] = line[LINE_COMMITTED] - units
-      line[LINE_RELEASED] = line[LINE_RELEASED] + units
-    end
-  end
+  local journal_lines, entries = move_parts(record, parts, LINE_COMMITTED, LINE_RELEASED, 0, -1, 0)
   note(record, 'cancel_reason', reason)
   settle_state(entry, 'cancelled')
   journal('cancel', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', reason}}))

@@ -14,17 +14,7 @@ local function release(fields, at)
   if record[DEADLINE_MS] == 0 then return nothing_held(record) end
   local parts, excess = select_parts(record, wanted, LINE_HELD)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
-  local journal_lines, entries = {}, {}
-  for number, line in ipairs(record[LINES]) do
-    local units = parts[number] or 0
-    if units > 0 then
-      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
-      entries[#entries + 1] = stock_of_line
-      move(stock_of_line, journal_lines, number, -units, 0, 0)
-      line[LINE_HELD] = line[LINE_HELD] - units
-      line[LINE_RELEASED] = line[LINE_RELEASED] + units
-    end
-  end
+  local journal_lines, entries = move_parts(record, parts, LINE_HELD, LINE_RELEASED, -1, 0, 0)
   settle_state(entry, 'released')
   journal('release', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
   return changed(record, entries)
