@@ -17,6 +17,7 @@ from bench.figures import Figure
 from bench.report import Table
 from bench.stores import connect
 from server.store.embedded.files import DataDirectory
+from server.store.journal import decode_entry
 
 STEPS: Final = 3
 EXPIRIES_PER_S: Final = 5_000
@@ -27,8 +28,6 @@ _LEAD_S: Final = 3.0
 _WAIT_S: Final = 30.0
 _LOOK_S: Final = 0.2
 _PAGE: Final = 500
-
-_decode = msgspec.msgpack.Decoder().decode
 
 
 class Lateness(msgspec.Struct, frozen=True):
@@ -81,11 +80,11 @@ def ended(client: Any, ttls_ms: dict[str, int]) -> Iterator[int]:
     first = "-"
     while page := client.xrange(stock.keyspace().journal, min=first, count=_PAGE):
         for _, fields in page:
-            for operation, at_ms, _actor, _channel, reservation_id, *_ in _decode(fields[b"e"]):
-                if operation == "reserve":
-                    deadlines_ms[reservation_id] = at_ms + ttls_ms[reservation_id]
-                elif operation == "expire":
-                    yield at_ms - deadlines_ms.pop(reservation_id)
+            for change in decode_entry(fields):
+                if change.operation == "reserve":
+                    deadlines_ms[change.reservation_id] = change.at_ms + ttls_ms[change.reservation_id]
+                elif change.operation == "expire":
+                    yield change.at_ms - deadlines_ms.pop(change.reservation_id)
         first = "(" + page[-1][0].decode()
 
 
