@@ -45,10 +45,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     config: Path | None = None
     """A TOML file: API keys."""
 
-    batch_operations_max: Annotated[int, Meta(ge=1, le=512)] = 128
+    batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
     """Operations in one script call."""
-    batch_lines_max: Annotated[int, Meta(ge=100, le=2_000)] = 512
-    """Lines in one script call; bounds how long the script runs."""
+    batch_lines_max: Annotated[int, Meta(ge=100, le=1_000)] = 512
+    """Lines in one script call; bounds how long the script runs. With both at their largest Lua can still unpack it."""
     queue_operations_max: Positive = 2_048
     """Operations that may wait for the store; past that the answer is 503 overloaded."""
     queue_timeout_s: Seconds = 1.0

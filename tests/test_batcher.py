@@ -147,6 +147,27 @@ async def test_given_more_lines_than_a_batch_may_hold_when_sent_then_they_go_in_
     assert await calls(client) == before + 4
 
 
+async def test_given_the_largest_batch_that_settings_allow_when_sent_then_every_operation_is_answered(
+    proxy: Proxy, client: Redis, open_batcher: OpenBatcher
+) -> None:
+    operations, lines = 256, 1000
+    batcher = open_batcher(proxy.url, operations_max=operations, lines_max=lines)
+    ledger = ledger_over(batcher)
+    await connected(ledger, proxy)
+    await stocked(ledger, A=10_000)
+    in_flight = await fill_slots(proxy, ledger)
+    before = await calls(client)
+    long = (lines - operations) // 99  # a hundred lines each, one line for all others: within both bounds
+    wanted = [reserve(f"r{n}", *[("A", 1)] * (100 if n < long else 1)) for n in range(operations)]
+    arriving = [asyncio.create_task(ask(ledger, each)) for each in wanted]
+    await wait_until(lambda: batcher.waiting == operations)
+    proxy.release_replies()
+    answers = await asyncio.gather(*arriving)
+    await asyncio.gather(*in_flight)
+    assert all(isinstance(answer, Changed) for answer in answers)
+    assert await calls(client) == before + 1
+
+
 async def test_given_an_operation_with_more_lines_than_a_batch_may_hold_when_sent_then_it_goes_alone(
     store: StoreProcess, client: Redis, open_batcher: OpenBatcher
 ) -> None:

@@ -1,7 +1,8 @@
 -- Where a hold is ended because its deadline has passed: by the sweeper, by any operation that meets a lapsed
 -- reservation, and by any that runs short of units.
 
--- orphans: deadlines without a record. more_due: more lapsed holds wait than one call may end; reaped: this call has ended all that it may
+-- orphans: deadlines without a record. more_due: more lapsed holds wait than one call may end; reaped: this call has
+-- ended all that it may.
 
 -- Ends the hold if its deadline has passed. Returns how late that was (ms), or nil.
 local function lapse(entry)

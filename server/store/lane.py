@@ -97,4 +97,4 @@ def meaning(error: Exception, lane: Lane) -> Exception:
     if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
         return StoreUnavailableError(f"The store refused: {text}")
     log.error("script_failed", script=lane.function.name, reason=text)
-    return OutcomeUnknownError("The store reported a fault inside the promise.")
+    return OutcomeUnknownError("The store reported a fault inside the operation.")
