@@ -32,6 +32,8 @@
 -- @include forget
 -- @include read
 -- @include list
+-- @include lease
+-- @include record
 
 local function register(name, callback, flags)
   redis.register_function({
@@ -50,3 +52,18 @@ register('expire', expire, {'allow-oom'})
 register('forget', forget, {'allow-oom'})
 register('read', read, {'no-writes'})
 register('list', list, {'no-writes'})
+
+-- These two work on the publisher's own keys, not on a partition's ten.
+local function register_apart(name, callback)
+  redis.register_function({
+    function_name = name .. '_@DIGEST@',
+    callback = function(keys, args)
+      if not pack then bind() end
+      return callback(keys, args)
+    end,
+    flags = {'allow-oom'},
+  })
+end
+
+register_apart('lease', lease)
+register_apart('record', record)

@@ -18,7 +18,7 @@ from redis.asyncio import Redis
 
 from server.store import connect
 from server.store.batcher import Batcher, close_quietly
-from server.store.keys import PARTITIONS, Keyspace
+from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
 from server.store.ledger import REAP_MAX, Ledger, Retention
 from tests.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
@@ -136,7 +136,9 @@ async def stray_keys(client: Redis) -> list[str]:
     async for key in client.scan_iter(count=1000):
         name = key.decode()
         tag = name[len("hf:{") : name.find("}")]
-        declared = name in _KNOWN_OUTSIDE or name in Keyspace(tag).all
+        keyspace = Keyspace(tag)
+        channel = name.removeprefix(f"hf:{{{tag}}}:channel:").rpartition(":")[0]
+        declared = name in {*_KNOWN_OUTSIDE, *keyspace.all, *keyspace.publishing, *ChannelKeys(keyspace, channel).all}
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):
             stray.append(name)
     return stray

@@ -48,6 +48,12 @@ local function hash_get_many(key, fields)
   return values
 end
 
+-- The one clock, read once in a call: some stores let it run on inside a script.
+local function clock_ms()
+  local time = call('TIME')
+  return time[1] * 1000 + floor(time[2] / 1000)
+end
+
 -- Begins a call: forgets the one before.
 local function begin(keys, args)
   if not pack then bind() end
@@ -59,9 +65,7 @@ local function begin(keys, args)
     IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
     known_limits = args[1]
   end
-  -- The one clock, read once: some stores let it run on inside a script.
-  local time = call('TIME')
-  NOW_MS = time[1] * 1000 + floor(time[2] / 1000)
+  NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   change_parts, change_count, record_starts = {}, 0, {}

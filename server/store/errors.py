@@ -46,6 +46,10 @@ class StoreDataDamagedError(StoreStartError):
     """The append-only file cannot be read as it is; ``holdfast repair`` may mend it."""
 
 
+class FencedError(StoreError):
+    """Another publisher holds the lease of this partition by now; nothing was written."""
+
+
 class OverloadedError(Exception):
     """Too many operations are waiting for the store. Nothing happened."""
 

@@ -28,8 +28,39 @@ class Keyspace:
         self.all: tuple[str, ...] = tuple(f"hf:{{{partition}}}:{name}" for name in _NAMES)
         named = dict(zip(_NAMES, self.all, strict=True))
         self.stock = named["stock"]
+        self.skus = named["skus"]
         self.reservations = named["reservations"]
         self.ended = named["ended"]
         self.deadlines = named["deadlines"]
         self.journal = named["journal"]
         self.meta = named["meta"]
+        # The publisher's: no script of the hot path knows them.
+        self.publisher = f"hf:{{{partition}}}:publisher"
+        """Hash: who publishes, see ``lua/lease.lua``."""
+        self.channel_cursors = f"hf:{{{partition}}}:channel_cursors"
+        """Hash: channel -> journal id up to which it has confirmed everything."""
+        self.channel_status = f"hf:{{{partition}}}:channel_status"
+        """Hash: channel -> how it stands, as JSON."""
+        self.channel_rules = f"hf:{{{partition}}}:channel_rules"
+        """Hash: channel -> the rules that were set at run time, as JSON."""
+
+    @property
+    def publishing(self) -> tuple[str, ...]:
+        """The publisher's keys that are not a channel's."""
+        return (self.publisher, self.channel_cursors, self.channel_status, self.channel_rules)
+
+
+class ChannelKeys:
+    """The keys of one channel, all hashes by SKU but ``tickets``, which goes by the ticket's id."""
+
+    def __init__(self, keyspace: Keyspace, channel: str) -> None:
+        prefix = f"hf:{{{keyspace.partition}}}:channel:{channel}:"
+        self.listings = prefix + "listings"
+        self.shown = prefix + "shown"
+        self.dead_letters = prefix + "dead_letters"
+        self.tickets = prefix + "tickets"
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Each of them."""
+        return (self.listings, self.shown, self.dead_letters, self.tickets)

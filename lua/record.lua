@@ -1,0 +1,36 @@
+-- record: writes what a publisher knows of its channels, if it still holds the lease. Flag allow-oom.
+--
+-- KEYS  [1] publisher  hash  see lease.lua
+--       [2…] hashes of the channels and of the publisher
+-- ARGV  [1] token of the caller's lease
+--       then for each part: number of its key in KEYS, how many pairs to set, how many fields to delete,
+--       field, value, … , field, …; "drop" instead of the two counts removes the hash
+-- Reply 1, or 0: the token is not the newest, so another one publishes now; nothing was written
+--
+-- A lease that ran out and that nobody took is still good here: nobody else has written anything since.
+
+local function set_and_delete(key, args, first, sets, deletes)
+  for start = first, first + 2 * sets - 1, CHUNK do
+    call('HSET', key, unpack(args, start, min(start + CHUNK - 1, first + 2 * sets - 1)))
+  end
+  first = first + 2 * sets
+  for start = first, first + deletes - 1, CHUNK do
+    call('HDEL', key, unpack(args, start, min(start + CHUNK - 1, first + deletes - 1)))
+  end
+  return first + deletes
+end
+
+local function record(keys, args)
+  if call('HGET', keys[1], 'token') ~= args[1] then return 0 end
+  local at, n = 2, #args
+  while at <= n do
+    local key = keys[tonumber(args[at])]
+    if args[at + 1] == 'drop' then
+      call('UNLINK', key)
+      at = at + 2
+    else
+      at = set_and_delete(key, args, at + 3, tonumber(args[at + 1]), tonumber(args[at + 2]))
+    end
+  end
+  return 1
+end
