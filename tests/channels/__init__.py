@@ -1,0 +1,5 @@
+"""Adapters against simulated channels."""
+
+import pytest
+
+pytest.register_assert_rewrite("tests.channels.conformance")
