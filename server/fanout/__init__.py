@@ -1,0 +1,1 @@
+"""The fan-out: every change of stock reaches every channel, newest value wins."""
