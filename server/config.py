@@ -14,12 +14,14 @@ from urllib.parse import urlsplit, urlunsplit
 import msgspec
 from msgspec import Meta
 
+from server.config_channels import ConfiguredChannel, read_channels
 from server.domain.limits import LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
+from server.domain.tables import ChannelConfigError, closest, convert, refuse_unknown
 
 PREFIX = "HOLDFAST_"
 
 Durability = Literal["durable", "fast", "replicated"]
-Role = Literal["all", "api"]
+Role = Literal["all", "api", "publisher"]
 Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
 
@@ -39,11 +41,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     role: Role = "all"
-    """all: serve and keep house. api: serve only; another process sweeps and audits."""
+    """all: serve, keep house and publish. api: serve only; another process does the rest.
+    publisher: follow the journal and tell the channels; serves only /livez, /readyz and /metrics."""
     durability: Durability = "durable"
     """durable: fsync before the answer. fast: fsync each second. replicated: durable, and one replica has it."""
     config: Path | None = None
-    """A TOML file: API keys."""
+    """A TOML file: API keys and channels."""
 
     batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
     """Operations in one script call."""
@@ -80,6 +83,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How often lapsed holds are looked for."""
     audit_interval_s: Annotated[float, Meta(ge=0)] = 3_600.0
     """How often counters are audited for holdfast_drift_units; 0: never."""
+    publisher_lease_s: Annotated[float, Meta(ge=1, le=60)] = 5.0
+    """How long a publisher's lease lasts, and so how late a stand-by takes over from one that died."""
 
     store_check: bool = True
     """Refuse a store whose settings cannot keep the promises. Turn off only for a store that hides its settings."""
@@ -130,20 +135,18 @@ def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Setti
             continue
         name = variable[len(PREFIX) :].lower()
         if name not in fields:
-            raise ConfigError(f"{variable} is not a setting{_nearest(name, list(fields))}.")
+            close = closest(name, fields)
+            question = f"; did you mean {PREFIX}{close.upper()}?" if close else "."
+            raise ConfigError(
+                f"{variable} is not a setting{question} Names that begin with {PREFIX} are kept for settings;"
+                " a credential of a channel needs another name."
+            )
         if text != "":
             values[name] = _convert(variable, text, fields[name].type)
     for name, value in overrides.items():
         if value is not None:
             values[name] = _convert("--" + name.replace("_", "-"), str(value), fields[name].type)
     return msgspec.convert(values, Settings, dec_hook=_from_text)
-
-
-def _nearest(name: str, known: list[str]) -> str:
-    from difflib import get_close_matches  # noqa: PLC0415  # only ever needed for a message
-
-    close = get_close_matches(name, known, n=1)
-    return f"; did you mean {PREFIX}{close[0].upper()}?" if close else ""
 
 
 def _convert(source: str, text: str, wanted: object) -> object:
@@ -169,27 +172,45 @@ class ConfiguredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str = ""
 
 
-class ConfigFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ConfigFile(msgspec.Struct, frozen=True):
     """The TOML file that ``HOLDFAST_CONFIG`` names."""
 
     keys: list[ConfiguredKey] = []
+    channels: list[ConfiguredChannel] = []
 
 
-def load_file(path: Path | None) -> ConfigFile:
+class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keys: list[ConfiguredKey] = []
+
+
+def load_file(path: Path | None, environ: Mapping[str, str] | None = None, *, credentials: bool = True) -> ConfigFile:
     """Read the TOML file; no path gives the empty configuration.
+
+    ``credentials``: make sure that those of the channels are there. A process that talks to no channel needs none.
 
     Raises
     ------
     ConfigError
-        The file cannot be read, is not TOML, or holds something unknown.
+        The file cannot be read, is not TOML, holds something unknown, or a credential is not where it says.
 
     """
     if path is None:
         return ConfigFile()
     try:
-        return msgspec.convert(tomllib.loads(path.read_text("utf-8")), ConfigFile)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
+        tables = tomllib.loads(path.read_text("utf-8"))
+        refuse_unknown("the file", tables, ConfigFile.__struct_fields__, "table")
+        keys = convert("[[keys]]", {"keys": tables.get("keys", [])}, _Keys).keys
+        channels = read_channels(
+            tables.get("channels", {}),
+            os.environ if environ is None else environ,
+            path.absolute().parent,
+            reserved_prefix=PREFIX,
+        )
+        for channel in channels if credentials else ():
+            channel.credentials.read()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ChannelConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
+    return ConfigFile(keys, channels)
 
 
 def worker_environment(metrics_dir: Path) -> dict[str, str]:

@@ -62,7 +62,7 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
 
 
 def test_the_example_of_the_configuration_file_is_a_configuration_file(tmp_path: Path) -> None:
-    [example] = re.findall(r"```toml\n(.*?)```", read(CONFIGURATION), re.DOTALL)
+    example, *_ = re.findall(r"```toml\n(.*?)```", read(CONFIGURATION), re.DOTALL)
     path = tmp_path / "holdfast.toml"
     path.write_text(example, "utf-8")
 
@@ -73,7 +73,7 @@ def test_the_example_of_the_configuration_file_is_a_configuration_file(tmp_path:
 
 def test_every_field_of_a_configured_key_is_documented() -> None:
     _, _, section = read(CONFIGURATION).partition("## The configuration file")
-    documented = re.findall(r"^\| `([a-z0-9_]+)` \|", section, re.MULTILINE)
+    documented = re.findall(r"^\| `([a-z0-9_]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
 
     assert differences(config.ConfiguredKey.__struct_fields__, documented) == NO_DIFFERENCE
 

@@ -19,7 +19,8 @@ LEAVES = frozenset({"server.logs", "server.metrics"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "server": frozenset(),
     "server.domain": frozenset(),
-    "server.config": frozenset({"server.domain"}),
+    "server.config": frozenset({"server.domain", "server.config_channels"}),
+    "server.config_channels": frozenset({"server.domain"}),
     "server.logs": frozenset({"server.domain"}),
     "server.metrics": frozenset({"server.domain"}),
     "server.store": LEAVES | {"server.domain"},

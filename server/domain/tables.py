@@ -1,0 +1,131 @@
+"""Reads tables of a configuration file into types, and says what is wrong with one so that it can be mended.
+
+A message names the table and the field, what is allowed, and the nearest known name; it never shows a value, for what
+stands in the wrong place may be a secret.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+from msgspec import inspect
+
+T = TypeVar("T")
+
+_SAID: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
+_STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
+_UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
+_MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+
+
+class ChannelConfigError(Exception):
+    """What is configured for a channel is wrong; the message names it, says what is allowed, and shows no value."""
+
+
+def table_of(channel: str, *below: str) -> str:
+    """Name a channel's table, or one below it, as it stands in the file."""
+    name = f'"{channel}"' if "." in channel else channel
+    return f"[{'.'.join(('channels', name, *below))}]"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Ask back with the known name that is most like ``name``; empty where none is."""
+    close = closest(name, known)
+    return f"; did you mean {close}?" if close else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Find the known name that is most like ``name``; empty where none is."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only ever needed for a message
+
+    return next(iter(get_close_matches(name, list(known), n=1)), "")
+
+
+def listed(names: Iterable[str]) -> str:
+    """List names for a message."""
+    return ", ".join(names) or "none"
+
+
+def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str], what: str = "field") -> None:
+    """Let pass only known names.
+
+    Raises
+    ------
+    ChannelConfigError
+        There is another; the nearest and all known ones are told.
+
+    """
+    known = list(known)
+    for name in given:
+        if name not in known:
+            raise ChannelConfigError(f"{where}: {_no_such(what, name, known)}")
+
+
+def convert(where: str, table: Mapping[str, object], wanted: type[T]) -> T:
+    """Make a ``wanted`` of a table.
+
+    Raises
+    ------
+    ChannelConfigError
+        A field is unknown, missing, or breaks its rule.
+
+    """
+    try:
+        return msgspec.convert(dict(table), wanted)
+    except msgspec.ValidationError as error:
+        raise ChannelConfigError(f"{where}: {_plainly(str(error), wanted)}") from None
+
+
+def _plainly(said: str, wanted: type) -> str:
+    """Say in plain words, and without values, what msgspec found wrong."""
+    found = _SAID.fullmatch(said)
+    what, path = (found["what"], found["path"] or "$") if found else (said, "$")
+    place = path.removeprefix("$").removeprefix(".")
+    inside = f"{place}: " if place else ""
+    here = _type_at(inspect.type_info(wanted), path)
+    if unknown := _UNKNOWN.fullmatch(what):
+        return f"{inside}{_no_such('field', unknown[1], _fields(here))}"
+    if missing := _MISSING.fullmatch(what):
+        return f"{inside}needs {missing[1]}."
+    if what.startswith("Invalid enum value"):
+        return f"{inside}must be {_choices(here)}."
+    return f"{inside}{what[:1].lower()}{what[1:]}."
+
+
+def _no_such(what: str, name: str, known: list[str]) -> str:
+    return f"there is no {what} {name!r}{nearest(name, known) or '.'} Allowed: {listed(known)}."
+
+
+def _type_at(here: inspect.Type, path: str) -> inspect.Type:
+    """Follow a path of msgspec's, such as ``$.receivers[0].url``, from a type to the type that it leads to."""
+    for step in _STEP.finditer(path):
+        here = _below(here, step[1])
+    return here
+
+
+def _below(here: inspect.Type, name: str | None) -> inspect.Type:
+    for kind in here.types if isinstance(here, inspect.UnionType) else (here,):
+        if isinstance(kind, inspect.StructType) and name is not None:
+            return next((field.type for field in kind.fields if field.encode_name == name), inspect.AnyType())
+        if isinstance(kind, inspect.ListType | inspect.VarTupleType | inspect.SetType):
+            return kind.item_type
+        if isinstance(kind, inspect.DictType):
+            return kind.value_type
+    return inspect.AnyType()
+
+
+def _fields(here: inspect.Type) -> list[str]:
+    for kind in here.types if isinstance(here, inspect.UnionType) else (here,):
+        if isinstance(kind, inspect.StructType):
+            return [field.encode_name for field in kind.fields]
+    return []
+
+
+def _choices(here: inspect.Type) -> str:
+    for kind in here.types if isinstance(here, inspect.UnionType) else (here,):
+        if isinstance(kind, inspect.LiteralType):
+            return " or ".join(repr(value) for value in kind.values)
+        if isinstance(kind, inspect.EnumType):
+            return " or ".join(repr(member.value) for member in kind.cls)
+    return "one of the allowed values"
