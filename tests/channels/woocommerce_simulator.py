@@ -1,0 +1,211 @@
+"""A simulated WooCommerce shop: REST API v3 as its contract says, strict about what is sent to it."""
+
+import base64
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from aiohttp import web
+
+from tests.channels.simulator import Simulator
+
+ROOT: Final = "/wp-json/wc/v3"
+KEY: Final = "ck_made_up_for_tests"
+SECRET: Final = "cs_made_up_for_tests"
+INVALID_ID: Final = "Invalid ID."
+USE_VARIATIONS: Final = "This is a variation; use the variations of its product."
+
+_FIELDS: Final = {"id", "manage_stock", "stock_quantity", "regular_price", "sale_price"}
+_BATCH_MAX, _PAGE_MAX = 100, 100
+
+
+@dataclass
+class Product:
+    """What the shop knows under an id; ``key`` is what the simulator shows it under."""
+
+    key: str
+    id: int
+    parent: int = 0
+    sku: str = ""
+    manages_stock: bool | str = True
+    regular_price: str = ""
+    sale_price: str = ""
+
+
+@dataclass
+class WooCommerceSimulator(Simulator):
+    """``errors`` are answered for an id instead of an update. ``manages_stock`` False: switched off for the shop.
+
+    ``batch_max`` is what the shop allows. ``reverses`` answers a batch in the wrong order, ``drops`` leaves ids out of
+    the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses a whole batch
+    of variations whose product is gone, where the contract leaves open which of the two it is.
+    """
+
+    products: dict[int, Product] = field(default_factory=dict)
+    errors: dict[int, tuple[str, str]] = field(default_factory=dict)
+    manages_stock: bool = True
+    batch_max: int = _BATCH_MAX
+    reverses: bool = False
+    drops: set[int] = field(default_factory=set)
+    null_ids: bool = False
+    checks_parents: bool = False
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post(ROOT + "/products/batch", self._batch),
+            web.post(ROOT + r"/products/{parent:\d+}/variations/batch", self._batch),
+            web.get(ROOT + "/products", self._collection),
+            web.get(ROOT + r"/products/{parent:\d+}/variations", self._collection),
+            web.get(ROOT + r"/products/{id:\d+}", self._single),
+        ]
+
+    def stock(self, *keys: str, quantity: int = 0) -> None:
+        """Add products whose keys are ids: "123", or "120/125" for a variation."""
+        for key in keys:
+            parent, _, number = key.rpartition("/")
+            self.add(key, int(number), int(parent or 0), quantity=quantity)
+
+    def add(self, key: str, number: int, parent: int = 0, sku: str = "", quantity: int = 0) -> Product:
+        self.shown[key] = quantity
+        product = self.products[number] = Product(key, number, parent, sku)
+        return product
+
+    # -- writing
+
+    async def _batch(self, request: web.Request) -> web.Response:
+        refusal = self._check_caller(request)
+        if refusal is not None:
+            return refusal
+        body = json.loads(await request.read())
+        if body.keys() != {"update"} or request.content_type != "application/json":
+            self.complain(f"a batch of {sorted(body)} as {request.content_type}")
+        elements = body["update"]
+        if len(elements) > self.batch_max:
+            if self.batch_max == _BATCH_MAX:
+                self.complain(f"{len(elements)} elements in one batch")
+            words = f"Unable to accept more than {self.batch_max} items for this request."
+            return _error(413, "woocommerce_rest_request_entity_too_large", words)
+        parent = int(request.match_info.get("parent", 0))
+        if self.checks_parents and not self._has_variations(parent):
+            return _error(404, "woocommerce_rest_product_invalid_id", INVALID_ID)
+        if len({element["id"] for element in elements}) < len(elements):
+            self.complain("an id stands twice in one batch")
+        rows = [self._update(element, parent) for element in elements if element["id"] not in self.drops]
+        return web.json_response({"update": rows[::-1] if self.reverses else rows})
+
+    def _update(self, element: dict[str, Any], parent: int) -> dict[str, Any]:
+        self._check_element(element)
+        error = self._element_error(element["id"], parent)
+        if error is not None:
+            code, message, status = error
+            told = None if self.null_ids else element["id"]
+            return {"id": told, "error": {"code": code, "message": message, "data": {"status": status}}}
+        product = self.products[element["id"]]
+        if not self.manages_stock:
+            return {**_row(product, 0), "manage_stock": False, "stock_quantity": None}
+        self._apply(product, element)
+        return {**_row(product, element["stock_quantity"]), "manage_stock": True}
+
+    def _apply(self, product: Product, element: dict[str, Any]) -> None:
+        if not self.lying:
+            product.manages_stock = True
+            product.regular_price = element.get("regular_price", product.regular_price)
+            product.sale_price = element.get("sale_price", product.sale_price)
+        priced = element.keys() & {"regular_price", "sale_price"}
+        self.show(product.key, element["stock_quantity"], _price(product) if priced else None)
+
+    def _element_error(self, number: int, parent: int) -> tuple[str, str, int] | None:
+        if number in self.errors:
+            return (*self.errors[number], 400)
+        product = self.products.get(number)
+        if product is not None and product.parent == parent:
+            return None
+        if parent:
+            return "woocommerce_rest_product_variation_invalid_id", INVALID_ID, 400
+        if product is not None:
+            return "woocommerce_rest_invalid_product_id", USE_VARIATIONS, 404
+        return "woocommerce_rest_product_invalid_id", INVALID_ID, 400
+
+    def _check_element(self, element: dict[str, Any]) -> None:
+        if element.keys() - _FIELDS:
+            self.complain(f"fields that nobody knows: {sorted(element.keys() - _FIELDS)}")
+        if not (type(element.get("id")) is int and type(element.get("stock_quantity")) is int):
+            self.complain(f"id and stock_quantity must be whole numbers: {element}")
+        if element.get("manage_stock") is not True:
+            self.complain("stock_quantity is ignored without manage_stock")
+        for name in ("regular_price", "sale_price"):
+            if not isinstance(element.get(name, ""), str):
+                self.complain(f"{name} must be text")
+
+    # -- reading
+
+    async def _collection(self, request: web.Request) -> web.Response:
+        refusal = self._check_caller(request)
+        if refusal is not None:
+            return refusal
+        per_page, page = int(request.query.get("per_page", "10")), int(request.query.get("page", "1"))
+        if not 1 <= per_page <= _PAGE_MAX:
+            self.complain(f"per_page={per_page}")
+            return _error(400, "rest_invalid_param", "Invalid parameter(s): per_page")
+        if len(request.path_qs) > 8_000:
+            return web.Response(status=414, text="URI Too Long")
+        if not self._has_variations(int(request.match_info.get("parent", 0))):
+            return _error(404, "woocommerce_rest_product_invalid_id", INVALID_ID)
+        found = [product for product in self.products.values() if self._is_asked_for(product, request)]
+        some = found[(page - 1) * per_page : page * per_page]
+        return web.json_response([self._read(product, request) for product in some])
+
+    def _is_asked_for(self, product: Product, request: web.Request) -> bool:
+        sku = request.query.get("sku")
+        if sku is not None:
+            # Only a question for SKUs looks among variations, too.
+            return product.sku in {*sku.split(","), sku}
+        include = {int(number) for number in request.query.get("include", "").split(",") if number}
+        return product.parent == int(request.match_info.get("parent", 0)) and (not include or product.id in include)
+
+    async def _single(self, request: web.Request) -> web.Response:
+        refusal = self._check_caller(request)
+        if refusal is not None:
+            return refusal
+        product = self.products.get(int(request.match_info["id"]))
+        if product is None:
+            return _error(404, "woocommerce_rest_product_invalid_id", INVALID_ID)
+        return web.json_response(self._read(product, request))
+
+    def _read(self, product: Product, request: web.Request) -> dict[str, Any]:
+        quantity = self.shown[product.key] if product.manages_stock else None
+        row = {**_row(product, quantity), "manage_stock": product.manages_stock}
+        wanted = request.query.get("_fields", ",".join(row)).split(",")
+        return {name: value for name, value in row.items() if name in wanted}
+
+    # -- both
+
+    def _has_variations(self, parent: int) -> bool:
+        return not parent or parent in {product.parent for product in self.products.values()}
+
+    def _check_caller(self, request: web.Request) -> web.Response | None:
+        expected = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
+        if request.headers.get("Authorization") == f"Basic {expected}":
+            return None
+        return _error(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.")
+
+
+def _price(product: Product) -> str:
+    return product.sale_price or product.regular_price
+
+
+def _row(product: Product, quantity: int | None) -> dict[str, Any]:
+    return {
+        "id": product.id,
+        "type": "variation" if product.parent else "simple",
+        "parent_id": product.parent,
+        "sku": product.sku,
+        "regular_price": product.regular_price,
+        "sale_price": product.sale_price,
+        "price": _price(product),
+        "stock_quantity": quantity,
+    }
+
+
+def _error(status: int, code: str, message: str) -> web.Response:
+    return web.json_response({"code": code, "message": message, "data": {"status": status}}, status=status)
