@@ -8,7 +8,9 @@ import asyncio
 from bisect import bisect_left
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge, Histogram, values
+
+from server.domain.channels import ChannelStatus, Circuit
 
 SECONDS: Final = (
     0.00025,
@@ -25,6 +27,12 @@ SECONDS: Final = (
     1.0,
 )
 """Edges of every latency histogram, on the thresholds that objectives are set at."""
+PROPAGATION_SECONDS: Final = tuple(
+    sorted(
+        (*SECONDS, 0.02, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+    )  # 20 ms is an objective of this one alone
+)
+"""Further up than the others: a channel may have a cadence, be slow with its tickets, or be down for an hour."""
 
 HTTP_REQUEST_SECONDS: Final = Histogram(
     "holdfast_http_request_seconds",
@@ -70,6 +78,103 @@ JOURNAL_ENTRIES: Final = Gauge(
     "holdfast_journal_entries", "Entries in the journal.", multiprocess_mode="livemostrecent"
 )
 STORE_UP: Final = Gauge("holdfast_store_up", "1 while the store answers, else 0.", multiprocess_mode="livemin")
+
+PUBLISHER_ACTIVE: Final = Gauge(
+    "holdfast_publisher_active",
+    "Processes that hold the lease of at least one partition: 1 or 0 of each.",
+    multiprocess_mode="livesum",
+)
+CHANNEL_PROPAGATION_SECONDS: Final = Histogram(
+    "holdfast_channel_propagation_seconds",
+    "Time from a change to the channel's own confirmation of it.",
+    ("channel",),
+    buckets=PROPAGATION_SECONDS,
+)
+CHANNEL_PUSHES: Final = Counter(
+    "holdfast_channel_pushes_total", "Values sent to a channel, by what came of them.", ("channel", "result")
+)
+CHANNEL_RECONCILE_DIFFERENCES: Final = Counter(
+    "holdfast_channel_reconcile_differences_total",
+    "Listings that showed something else than what the channel had confirmed.",
+    ("channel",),
+)
+
+
+def _channel_gauge(name: str, documentation: str) -> Gauge:
+    """Make a gauge that the acting publisher sets: of several processes the last one to do so is right."""
+    return Gauge(name, documentation, ("channel",), multiprocess_mode="livemostrecent")
+
+
+CHANNEL_DIRTY_SKUS: Final = _channel_gauge(
+    "holdfast_channel_dirty_skus", "SKUs whose newest value a channel has not confirmed."
+)
+CHANNEL_OLDEST_UNSENT_SECONDS: Final = _channel_gauge(
+    "holdfast_channel_oldest_unsent_seconds", "How long the longest waiting change of a channel has waited."
+)
+CHANNEL_CURSOR_AGE_SECONDS: Final = _channel_gauge(
+    "holdfast_channel_cursor_age_seconds", "How far a channel's cursor is behind the journal's end, in time."
+)
+CHANNEL_DEAD_LETTERS: Final = _channel_gauge("holdfast_channel_dead_letters", "Values that a channel will not take.")
+CHANNEL_CIRCUIT_OPEN: Final = _channel_gauge(
+    "holdfast_channel_circuit_open", "0: the channel is well, 1: it fails and is tried now and then, 2: it is halted."
+)
+
+CIRCUITS: Final[dict[Circuit, int]] = {"closed": 0, "open": 1, "halted": 2}
+PUSH_RESULTS: Final = ("applied", "accepted", "rejected", "retried", "conflict", "unknown", "failed")
+"""What may come of a value that was sent; ``accepted`` is taken for later, and told again when it is settled."""
+
+
+class ChannelMetrics:
+    """The metrics of one channel, with their children at hand. Made by whoever holds the lease, each time anew."""
+
+    def __init__(self, channel: str) -> None:
+        self.propagation = CHANNEL_PROPAGATION_SECONDS.labels(channel)
+        self.reconcile_differences = CHANNEL_RECONCILE_DIFFERENCES.labels(channel)
+        self.dirty_skus = CHANNEL_DIRTY_SKUS.labels(channel)
+        self.oldest_unsent = CHANNEL_OLDEST_UNSENT_SECONDS.labels(channel)
+        self.cursor_age = CHANNEL_CURSOR_AGE_SECONDS.labels(channel)
+        self.dead_letters = CHANNEL_DEAD_LETTERS.labels(channel)
+        self.circuit_open = CHANNEL_CIRCUIT_OPEN.labels(channel)
+        # All of them from the start: the first rejection is to be seen as a rise from zero.
+        self._pushes = {result: CHANNEL_PUSHES.labels(channel, result) for result in PUSH_RESULTS}
+
+    def pushed(self, result: str, items: int = 1) -> None:
+        """Count values that were sent, by one of :data:`PUSH_RESULTS`."""
+        self._pushes[result].inc(items)
+
+    def show(self, status: ChannelStatus, *, journal_end_ms: int | None = None) -> None:
+        """Bring the gauges up to date. ``journal_end_ms``: the time of the journal's last entry.
+
+        Where that is not known, a channel with nothing under way counts as being at the end.
+        """
+        self.dirty_skus.set(status.dirty)
+        self.oldest_unsent.set(status.oldest_unsent_s)
+        self.dead_letters.set(status.dead_letters)
+        self.circuit_open.set(CIRCUITS[status.circuit])
+        if journal_end_ms is None:
+            journal_end_ms = status.written_ms if status.dirty or status.in_flight or status.tickets else 0
+        cursor_ms = int(status.cursor.partition("-")[0] or 0)
+        self.cursor_age.set(max(0, journal_end_ms - cursor_ms) / 1000)
+
+
+def forget_channel(channel: str) -> None:
+    """Take a channel's gauges away: this process publishes to it no more, and must not go on telling how it stands.
+
+    What it has counted stays: that did happen, here. A :class:`ChannelMetrics` made before tells nothing any more.
+    """
+    for gauge in (
+        CHANNEL_DIRTY_SKUS,
+        CHANNEL_OLDEST_UNSENT_SECONDS,
+        CHANNEL_CURSOR_AGE_SECONDS,
+        CHANNEL_DEAD_LETTERS,
+        CHANNEL_CIRCUIT_OPEN,
+    ):
+        if values.ValueClass._multiprocess:  # noqa: SLF001  # the library says so nowhere else
+            # Nothing can be taken out of a process's file. But of the "most recent" ones the library leaves out those
+            # that were never set, which are the ones with no time.
+            gauge.labels(channel)._value.set(0.0, timestamp=0.0)  # noqa: SLF001
+        else:
+            gauge.remove(channel)
 
 
 class RequestTally:
