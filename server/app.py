@@ -13,7 +13,7 @@ from aiohttp import http_parser, web
 
 import server
 from server import config, metrics
-from server.api import availability, changes, reservations, stock
+from server.api import availability, changes, channels, listings, reservations, stock
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
@@ -34,7 +34,14 @@ log = structlog.get_logger("holdfast")
 _GC_THRESHOLD = 20_000
 """New objects between two collections; Python's 700 would mean several a millisecond under load."""
 
-ROUTES: list[Route] = [*reservations.ROUTES, *availability.ROUTES, *changes.ROUTES, *stock.ROUTES]
+ROUTES: list[Route] = [
+    *reservations.ROUTES,
+    *availability.ROUTES,
+    *changes.ROUTES,
+    *stock.ROUTES,
+    *channels.ROUTES,
+    *listings.ROUTES,
+]
 """Every route that needs a key, in the order of the documentation."""
 
 

@@ -15,6 +15,8 @@ from typing import Final
 import aiohttp
 import msgspec
 
+from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
+from server.store.keys import ChannelKeys, Keyspace
 from tests.http import ROOT, Api, Server, opened
 
 API: Final = ROOT / "docs" / "api.md"
@@ -23,6 +25,21 @@ SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "W
 USUAL: Final = {"Content-Type": "application/json"}
 NOT_SHOWN: Final = "…"
 """The body of an answer that is too long to show."""
+CHANNEL: Final = """
+[channels.trendyol]
+kind = "trendyol"
+buffer = 1
+
+[channels.trendyol.options]
+seller_id = 42
+
+[channels.trendyol.credentials]
+api_key = { env = "TRENDYOL_KEY" }
+api_secret = { env = "TRENDYOL_SECRET" }
+"""
+"""The channel of the examples. No publisher runs, as the channel would have to be there: what one would have written
+about it is put into the store, see :func:`_as_published`."""
+CREDENTIALS: Final = {"TRENDYOL_KEY": "made-up-key", "TRENDYOL_SECRET": "made-up-secret"}
 _EXAMPLE: Final = re.compile(r"```http\n([A-Z]+ /.*?)```\n\n```http\n(.*?)```", re.DOTALL)
 _PASSING: Final = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
@@ -51,18 +68,37 @@ def comparable(answer: str) -> str:
 
 async def run(found: list[Example]) -> list[str]:
     """Send all requests, in order, to one fresh server; returns the answers as a document shows them."""
-    with Server() as server:
+    with Server(toml=CHANNEL, environment=CREDENTIALS, role="api") as server:
         async with opened(server) as api:
-            return [await _answer(api, example) for example in found]
+            return [await _answer(server, api, example) for example in found]
 
 
-async def _answer(api: Api, example: Example) -> str:
+def _as_published(server: Server) -> None:
+    """Write how the channel stands, as a publisher does each second, and a value that the channel refused."""
+    keyspace = Keyspace("default")
+    with server.store() as store:
+        now_ms = store.time()[0] * 1000
+        status = ChannelStatus(
+            publisher="shop-1:7", written_ms=now_ms, listings=2, dirty=1, oldest_unsent_s=0.042,
+            last_confirmed_ms=now_ms, dead_letters=1, lag_p50_s=0.031, lag_p99_s=0.187, cursor=f"{now_ms}-0",
+            reconcile=LastReconcile(now_ms, checked=2, differed=1),
+        )  # fmt: skip
+        letter = DeadLetter(
+            "Tavă 28 cm", "8690000000024", 9, "PRICE_MISSING", "Satış fiyatı boş olamaz", 4, now_ms, now_ms, 3
+        )
+        store.hset(keyspace.channel_status, "trendyol", msgspec.json.encode(status))
+        store.hset(ChannelKeys(keyspace, "trendyol").dead_letters, letter.sku, msgspec.msgpack.encode(letter))
+
+
+async def _answer(server: Server, api: Api, example: Example) -> str:
     head, _, body = example.request.partition("\n\n")
     first, *lines = head.strip().split("\n")
     method, path = first.split(" ")
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if path.startswith("/v1/changes"):
         return await _events(api, path, headers)
+    if path.startswith("/v1/channels"):
+        _as_published(server)
     raw = body.strip().encode() if body.strip() else None
     answer = await api.send(method, path, raw=raw, headers=headers)
     shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}

@@ -76,17 +76,27 @@ class Server:
     """One ``python -m server serve`` on a free port, with a data directory of its own that outlives a restart.
 
     ``settings`` are those of ``server.config``, by name. Without ``keys`` everybody on this machine is let in.
+    ``toml`` is the rest of the configuration file, such as channels; ``environment`` holds their credentials.
     """
 
-    def __init__(self, *, keys: Sequence[Key] = (), data_dir: Path | None = None, **settings: object) -> None:
+    def __init__(
+        self,
+        *,
+        keys: Sequence[Key] = (),
+        data_dir: Path | None = None,
+        toml: str = "",
+        environment: Mapping[str, str] | None = None,
+        **settings: object,
+    ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hf-http-"))
         self.data_dir = data_dir or self.directory / "data"
         self._log = self.directory / "stderr"
         self._log_start = 0
         self._environment = {"HOLDFAST_" + name.upper(): str(value) for name, value in settings.items()}
-        if keys:
-            config = self.directory / "keys.toml"
-            config.write_text("".join(key.toml() for key in keys), "utf-8")
+        self._environment |= environment or {}
+        if keys or toml:
+            config = self.directory / "holdfast.toml"
+            config.write_text("".join(key.toml() for key in keys) + toml, "utf-8")
             self._environment["HOLDFAST_CONFIG"] = str(config)
         self._process: subprocess.Popen[bytes] | None = None
         self.host = "127.0.0.1"

@@ -5,6 +5,8 @@ from typing import Literal
 
 import msgspec
 
+from server.domain.channels import ChannelRules, Circuit
+
 
 class LineView(msgspec.Struct, frozen=True):
     """One line of a reservation. quantity = held + committed + fulfilled + released + expired."""
@@ -205,3 +207,129 @@ class Health(msgspec.Struct, frozen=True):
     """The server is well."""
 
     status: Literal["ok"]
+
+
+class ChannelSummary(msgspec.Struct, frozen=True):
+    """How a channel stands, in short. ``publisher_missing``: nobody has written of it for five seconds or more."""
+
+    channel: str
+    kind: str
+    publisher_missing: bool
+    circuit: Circuit
+    reason: str
+    dirty: int
+    oldest_unsent_s: float
+    last_confirmed_at: datetime | None
+    dead_letters: int
+    lag_p50_s: float | None
+    lag_p99_s: float | None
+
+
+class ChannelList(msgspec.Struct, frozen=True):
+    """Every channel that is configured, by name."""
+
+    channels: list[ChannelSummary]
+
+
+class ChannelView(msgspec.Struct, frozen=True):
+    """One channel: the rules in force, and the names of those that were set at run time.
+
+    ``listings``: "listed" tells it the SKUs that have a listing; "all" tells it every SKU.
+    """
+
+    channel: str
+    kind: str
+    listings: Literal["listed", "all"]
+    rules: ChannelRules
+    set_at_run_time: list[str]
+
+
+class ReconcileView(msgspec.Struct, frozen=True):
+    """What the last comparison found. ``read_back`` false: the channel cannot be read, all was sent again."""
+
+    finished_at: datetime
+    checked: int
+    differed: int
+    read_back: bool
+
+
+class ChannelStatusView(msgspec.Struct, frozen=True):
+    """How a channel stands, as its publisher last wrote it at ``written_at``; null: it never did.
+
+    ``oldest_unsent_s``: how long the longest waiting change has waited, in seconds. ``lag_p50_s`` and ``lag_p99_s``:
+    from change to the channel's own confirmation, over the last thousand. ``cursor``: the id in the journal up to which
+    all is confirmed.
+    """
+
+    channel: str
+    publisher: str
+    publisher_missing: bool
+    written_at: datetime | None
+    circuit: Circuit
+    reason: str
+    listings: int
+    dirty: int
+    in_flight: int
+    tickets: int
+    oldest_unsent_s: float
+    last_confirmed_at: datetime | None
+    dead_letters: int
+    lag_p50_s: float | None
+    lag_p99_s: float | None
+    cursor: str
+    reconcile: ReconcileView | None
+
+
+class ListingsPut(msgspec.Struct, frozen=True):
+    """How many listings were put; ``unknown_skus``: those that stock does not know, shown as 0 until it does."""
+
+    listings: int
+    unknown_skus: list[str]
+
+
+class ListingView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A SKU as the channel knows it."""
+
+    sku: str
+    key: str
+    listed: bool
+    price: str = ""
+    list_price: str = ""
+    currency: str = ""
+    attributes: dict[str, str] = {}
+
+
+class ListingPage(msgspec.Struct, frozen=True):
+    """Some listings, in no order; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    listings: list[ListingView]
+    next: str
+
+
+class DeadLetterView(msgspec.Struct, frozen=True):
+    """A value that the channel will not take. ``reason`` is in the channel's own words."""
+
+    sku: str
+    key: str
+    quantity: int
+    code: str
+    reason: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    seq: int
+
+
+class DeadLetterList(msgspec.Struct, frozen=True):
+    """The newest first; ``complete`` says whether those are all."""
+
+    dead_letters: list[DeadLetterView]
+    complete: bool
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the channel's publisher was asked. It stands until it is done; ``publisher_missing``: nobody does it now."""
+
+    channel: str
+    asked: Literal["reconcile", "retry"]
+    publisher_missing: bool

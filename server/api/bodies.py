@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from server.domain import limits
+from server.domain import channels, limits
 from server.domain.operations import Bucket
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -192,3 +192,70 @@ class AvailabilityQueryBody(Body, frozen=True):
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
     channel: Channel | None = None
     location: Location | None = None
+
+
+ChannelName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=limits.NAME_BYTES_MAX,
+        extra_json_schema={"pattern": f"^{channels.CHANNEL_PATTERN}$"},
+        description="A channel of the configuration file.",
+    ),
+]
+ListingKey = Annotated[
+    str, _text(channels.KEY_BYTES_MAX, "The SKU's name on the channel: 1–256 bytes of printable UTF-8.")
+]
+_PRICE_PATTERN = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?$"
+PRICE: Final = re.compile(_PRICE_PATTERN.replace("$", r"\Z"))
+Price = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=17,
+        extra_json_schema={"pattern": _PRICE_PATTERN},
+        description="Decimal text with at most 4 decimals, such as 129.90; more than 0.",
+    ),
+]
+CURRENCY: Final = re.compile(r"[A-Z]{3}\Z")
+Currency = Annotated[
+    str,
+    Meta(min_length=3, max_length=3, extra_json_schema={"pattern": "^[A-Z]{3}$"}, description="ISO 4217, such as TRY."),
+]
+AttributeName = Annotated[str, _text(limits.NAME_BYTES_MAX, "1–64 bytes of printable UTF-8.")]
+
+
+class ChannelRulesBody(Body, frozen=True):
+    """Rules to hold from now on. A field that is left out goes back to the configuration; ``cap`` null: no cap."""
+
+    locations: list[Location] | msgspec.UnsetType = msgspec.UNSET
+    buffer: channels.NonNegative | msgspec.UnsetType = msgspec.UNSET
+    percent: channels.Percent | msgspec.UnsetType = msgspec.UNSET
+    min_publish: channels.NonNegative | msgspec.UnsetType = msgspec.UNSET
+    cap: channels.NonNegative | msgspec.UnsetType | None = msgspec.UNSET
+    cadence_s: channels.CadenceS | msgspec.UnsetType = msgspec.UNSET
+    reconcile_every_s: channels.ReconcileEveryS | msgspec.UnsetType = msgspec.UNSET
+
+
+class ListingBody(Body, frozen=True):
+    """A SKU as the channel knows it. ``listed`` false: the channel is told 0. Prices left out are not told."""
+
+    sku: Sku
+    key: ListingKey
+    listed: bool = True
+    price: Price | None = None
+    list_price: Price | None = None
+    currency: Currency | None = None
+    attributes: Annotated[dict[AttributeName, Reference], Meta(max_length=channels.ATTRIBUTES_MAX)] = {}
+
+
+class ListingsBody(Body, frozen=True):
+    """Up to 1,000 listings, to be added or to replace those of the same SKUs."""
+
+    listings: Annotated[list[ListingBody], Meta(min_length=1, max_length=channels.LISTINGS_PER_CALL_MAX)]
+
+
+class RetryBody(Body, frozen=True):
+    """Try the dead letters of these SKUs again, or all."""
+
+    skus: Annotated[list[Sku], Meta(min_length=1, max_length=channels.DEAD_LETTERS_PER_PAGE_MAX)] | None = None

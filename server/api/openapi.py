@@ -121,8 +121,13 @@ def _without_null(schema: dict[str, Any]) -> dict[str, Any]:
 def _path_schema(name: str) -> dict[str, Any]:
     from server.api import bodies  # noqa: PLC0415
 
-    kind = {"sku": bodies.Sku, "location": bodies.Location, "reservation_id": bodies.ReservationId}[name]
-    return msgspec.json.schema(kind)
+    kinds = {
+        "sku": bodies.Sku,
+        "location": bodies.Location,
+        "reservation_id": bodies.ReservationId,
+        "channel": bodies.ChannelName,
+    }
+    return msgspec.json.schema(kinds[name])
 
 
 def _answer(route: Route, kind: Any, by_type: dict[Any, Any]) -> dict[str, Any]:

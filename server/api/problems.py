@@ -13,7 +13,7 @@ from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
 
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "1"
-_AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key in )?\$(?P<path>.*)`$", re.DOTALL)
+_AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key` in `)?\$(?P<path>.*)`$", re.DOTALL)
 _ABOUT_A_FIELD: Final = re.compile(
     r"^Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL
 )
@@ -26,6 +26,7 @@ DETAILS: Final = {
     "request_timeout": "The body did not arrive in time; nothing happened. Send it again.",
     "unsupported_media_type": "Send application/json or application/msgpack, not compressed.",
     "id_reused": "The same key came before with another body. Use a new key, or send the first body again.",
+    "unknown_channel": "No channel of that name is configured in this partition. Name it in the configuration file.",
     "unknown_reservation": "It never existed in this partition, or ended so long ago that it was forgotten.",
     "unknown_sku": "Nothing was ever received or counted there. Import or receive it first.",
     "already_committed": "The units are ordered: cancel them, or do nothing.",

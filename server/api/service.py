@@ -1,12 +1,14 @@
 """What the handlers share: one object that holds the ledgers, the client for reads, and the limits."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from server.api.auth import Authenticator
+from server.domain.channels import ChannelSettings
 from server.store.batcher import Batcher
+from server.store.channels import ChannelStore
 from server.store.connect import StoreClient
 from server.store.errors import StoreUnavailableError
 from server.store.journal import Tail
@@ -39,6 +41,7 @@ class Service:
     """One worker's parts, as the handlers see them.
 
     ``new_id`` makes reservation ids; times are seconds. ``draining`` is set when the server stops taking work.
+    ``channels`` are the configured ones, by partition and name.
     """
 
     authenticator: Authenticator
@@ -51,6 +54,7 @@ class Service:
     body_timeout_s: float
     slow_request_s: float
     changes_streams_max: int
+    channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
     draining: bool = False
     open_streams: int = 0
     ledgers: dict[str, Ledger] = field(default_factory=dict)
@@ -62,6 +66,10 @@ class Service:
         if known is None:
             known = self.ledgers[partition] = Ledger(self.batcher, Keyspace(partition), self.retention)
         return known
+
+    def channel_store(self, keyspace: Keyspace) -> ChannelStore:
+        """Get what is kept about a partition's channels; it answers patiently, so ask it :func:`in_time`."""
+        return ChannelStore(self.client, keyspace)
 
     def tail(self, partition: str) -> Tail:
         """Get the follower of a partition's journal; it starts with the first caller."""

@@ -16,12 +16,16 @@ CHANNEL_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
 """A channel's name becomes part of a store key and a metric's label."""
 KEY_BYTES_MAX: Final = 256
 """A listing's key: the longest seen is Shopify's, at some 60."""
+ATTRIBUTES_MAX: Final = 32
 LISTINGS_PER_CALL_MAX: Final = 1_000
 DEAD_LETTERS_PER_PAGE_MAX: Final = 1_000
 MONTH_S: Final = 31 * 86_400
 
 NonNegative = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Place = Annotated[str, Meta(min_length=1, max_length=LOCATION_BYTES_MAX)]
+Percent = Annotated[int, Meta(ge=0, le=100)]
+CadenceS = Annotated[float, Meta(ge=0, le=86_400)]
+ReconcileEveryS = Annotated[float, Meta(ge=0, le=MONTH_S)]
 
 
 class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -34,15 +38,57 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
     locations: list[Place] = []
     buffer: NonNegative = 0
-    percent: Annotated[int, Meta(ge=0, le=100)] = 100
+    percent: Percent = 100
     min_publish: NonNegative = 0
     cap: NonNegative | None = None
-    cadence_s: Annotated[float, Meta(ge=0, le=86_400)] = 0.0
-    reconcile_every_s: Annotated[float, Meta(ge=0, le=MONTH_S)] = 86_400.0
+    cadence_s: CadenceS = 0.0
+    reconcile_every_s: ReconcileEveryS = 86_400.0
 
     def __post_init__(self) -> None:
         if len(set(self.locations)) < len(self.locations):
             raise ValueError("locations names one twice; its units would count twice")
+
+
+class RulesError(ValueError):
+    """Rules that were given at run time cannot be: ``field`` names which, ``rule`` what is expected there."""
+
+    def __init__(self, field: str, rule: str) -> None:
+        self.field = field
+        self.rule = rule
+        super().__init__(f"{field}: {rule}")
+
+
+def understood(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Keep of stored rules what this release can read; a newer one may have written more, or wider values."""
+    return {field: value for field, value in given.items() if not _fault(field, value)}
+
+
+def rules_in_force(configured: ChannelRules, given: Mapping[str, Any]) -> ChannelRules:
+    """Tell the rules that hold: those of the configuration, but for the fields that were given at run time.
+
+    Fields that this release does not know are passed over. Of what is stored, hand over what is :func:`understood`.
+
+    Raises
+    ------
+    RulesError
+        A known field has a value that it cannot have.
+
+    """
+    known = {field: value for field, value in given.items() if field in ChannelRules.__struct_fields__}
+    for field, value in known.items():
+        rule = _fault(field, value)
+        if rule:
+            raise RulesError(field, rule)
+    return msgspec.convert({**msgspec.structs.asdict(configured), **known}, ChannelRules)
+
+
+def _fault(field: str, value: object) -> str:
+    """Tell what is wrong with one field of the rules; empty: nothing. No rule is about two fields."""
+    try:
+        msgspec.convert({field: value}, ChannelRules)
+    except msgspec.ValidationError as error:
+        return str(error).partition(" - at `$")[0].replace("`", "").removeprefix(field + " ")
+    return ""
 
 
 class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):

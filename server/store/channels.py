@@ -80,7 +80,54 @@ class ChannelStore:
         )
         return int(next_position), [_decode_listing(packed) for packed in found.values()]
 
+    async def unknown_skus(self, skus: Sequence[str]) -> list[str]:
+        """Pick those SKUs, of some thousand at most, that the stock has never heard of."""
+        if not skus:
+            return []
+        known = await command(self._client, "HMGET", self._keyspace.skus, *skus)
+        return [sku for sku, places in zip(skus, known, strict=True) if places is None]
+
     # -- how it stands
+
+    async def channels(self) -> list[str]:
+        """Name every channel of which something is kept, in the order of the alphabet."""
+        kept = await together(
+            self._client,
+            [
+                ("HKEYS", self._keyspace.channel_cursors),
+                ("HKEYS", self._keyspace.channel_status),
+                ("HKEYS", self._keyspace.channel_rules),
+            ],
+        )
+        found = {_text(channel) for channels in kept for channel in channels}
+        prefix = ChannelKeys(self._keyspace, "*").listings.partition("*")[0]
+        position = 0
+        while True:
+            position, keys = await command(self._client, "SCAN", position, "MATCH", prefix + "*", "COUNT", _PAGE)
+            found |= {_text(key).removeprefix(prefix).rpartition(":")[0] for key in keys}
+            if not int(position):
+                return sorted(found)
+
+    async def kept(self, channel: str) -> dict[str, int]:
+        """Count what is kept about a channel: listings, shown values, dead letters and tickets."""
+        keys = self._keys(channel)
+        counts = await together(self._client, [("HLEN", key) for key in keys.all])
+        return dict(zip(("listings", "shown", "dead_letters", "tickets"), map(int, counts), strict=True))
+
+    async def forget(self, channel: str) -> None:
+        """Remove everything that is kept about a channel; nobody may be publishing it.
+
+        Without its cursor the journal can be trimmed again past the place where the channel stopped.
+        """
+        keyspace = self._keyspace
+        fields = (keyspace.channel_cursors, keyspace.channel_status, keyspace.channel_rules)
+        removals = [("HDEL", key, channel) for key in fields]
+        await together(self._client, [("UNLINK", *self._keys(channel).all), *removals])
+
+    async def now_ms(self) -> int:
+        """Read the store's clock, which all times here are of; milliseconds since 1970."""
+        seconds, microseconds = await command(self._client, "TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def statuses(self) -> dict[str, ChannelStatus]:
         """Read how each channel stood when its publisher last wrote, a second ago where one is running."""
@@ -104,10 +151,8 @@ class ChannelStore:
     async def _together(
         self, changes: list[tuple[str | bytes | int, ...]], channel: str, wish: Wish, skus: Sequence[str], actor: str
     ) -> None:
-        seconds, microseconds = await command(self._client, "TIME")
-        at_ms = int(seconds) * 1000 + int(microseconds) // 1000
         notes = [(_SKU, sku) for sku in skus]
-        told = msgspec.msgpack.encode([Change(wish, at_ms, actor, channel, "", "", [], notes)])
+        told = msgspec.msgpack.encode([Change(wish, await self.now_ms(), actor, channel, "", "", [], notes)])
         await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", told)])
 
     def _keys(self, channel: str) -> ChannelKeys:
