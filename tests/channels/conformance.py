@@ -37,9 +37,9 @@ from adapters.base import (
     UnknownResultError,
     kinds,
 )
+from server.fanout.transport import Transport
 from tests.channels.driving import NOW_S, Driven, Driving, S
 from tests.channels.simulator import Fault
-from tests.channels.standin import Transport
 from tests.conftest import DEADLINE_S, wait_until
 
 REFUSALS: Final[dict[Fault, type[ChannelError]]] = {

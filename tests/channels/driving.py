@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from adapters.base import Adapter, Answer, Capabilities, Item, Kind, Outcomes, Request, StillPending, Ticket
+from server.fanout.transport import Transport, converse
 from tests.channels.simulator import Simulator
-from tests.channels.standin import Transport, converse
 from tests.conftest import DEADLINE_S
 
 S = TypeVar("S", bound=Simulator)
