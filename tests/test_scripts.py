@@ -13,8 +13,9 @@ from redis.crc import key_slot
 
 from server.domain.operations import Bucket
 from server.store.calls import command, run_function
-from server.store.keys import Keyspace
+from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger import Ledger
+from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.scripts import library
 from tests.conftest import StoreClient, wait_past
 from tests.operations import (
@@ -39,7 +40,8 @@ from tests.stores import StoreProcess
 _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
-FUNCTIONS: Final = ("take", "settle", "read", "expire", "list", "forget")
+FUNCTIONS: Final = ("take", "settle", "read", "expire", "list", "forget", "lease", "record")
+CHANNEL: Final = "trendyol"
 
 
 @dataclass
@@ -135,6 +137,23 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
         await run_function(client, functions("list"), keyspace, limits, page)
     await run_function(client, functions("forget"), keyspace, forgetting, 1000)
+    await publish(client, keyspace)
+
+
+async def publish(client: Redis, keyspace: Keyspace) -> None:
+    """Take the lease, write to each key of a publisher every way there is, and give the lease back."""
+    publisher = PublisherStore(client, keyspace)
+    lease = await publisher.take("somebody", HOUR_MS)
+    await publisher.take("another", HOUR_MS)
+    writes = Writes()
+    for key in (*keyspace.publishing[1:], *ChannelKeys(keyspace, CHANNEL).all):
+        for number in range(ARGUMENTS_MAX):
+            writes.set(key, str(number), None if number % 3 else "value")
+    await publisher.record(lease.token, writes)
+    dropping = Writes()
+    dropping.dropped += (*keyspace.publishing[1:], *ChannelKeys(keyspace, CHANNEL).all)
+    await publisher.record(lease.token, dropping)
+    await publisher.give("somebody")
 
 
 async def test_given_every_operation_when_the_store_is_watched_then_each_call_touches_only_its_declared_keys(
@@ -149,13 +168,23 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
         keys = await keys_of(client, call.commands)
         assert keys <= set(call.keys), f"{call.function} touches what it does not declare"
         touched |= keys
-    assert touched == {key.encode() for key in ledger.keyspace.all}, "the test must reach every key"
+    assert touched == {key.encode() for key in keys_of_partition(ledger.keyspace)}, "the test must reach every key"
+
+
+def keys_of_partition(keyspace: Keyspace) -> set[str]:
+    """Name every key of a partition that has one channel."""
+    return {*keyspace.all, *keyspace.publishing, *ChannelKeys(keyspace, CHANNEL).all}
 
 
 def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:
     for partition in ("default", "a.b-c_d", "merchant-42"):
-        assert len({key_slot(key.encode()) for key in Keyspace(partition).all}) == 1
+        assert len({key_slot(key.encode()) for key in keys_of_partition(Keyspace(partition))}) == 1
 
 
 def test_given_two_partitions_when_their_keys_are_named_then_they_share_none() -> None:
-    assert not set(Keyspace("one").all) & set(Keyspace("two").all)
+    assert not keys_of_partition(Keyspace("one")) & keys_of_partition(Keyspace("two"))
+
+
+def test_given_two_channels_when_their_keys_are_named_then_they_share_none() -> None:
+    keyspace = Keyspace("one")
+    assert not set(ChannelKeys(keyspace, "a").all) & set(ChannelKeys(keyspace, "b").all)
