@@ -26,6 +26,9 @@ READ: Final = "read"
 WRITE: Final = "write"
 """The two groups of requests that most channels budget apart."""
 
+_HARMLESS: Final = frozenset({"accept", "content-type", "user-agent"})
+"""Headers whose values hold no credential on any channel."""
+
 
 # -- what goes out
 
@@ -62,6 +65,12 @@ class Request(msgspec.Struct, frozen=True):
     group: str = WRITE
     cost: float = 1.0
 
+    def __repr__(self) -> str:
+        """Describe it without what may be secret, should it ever stand in a log or a traceback."""
+        headers = {name: value if name.lower() in _HARMLESS else "***" for name, value in self.headers.items()}
+        url = self.url.partition("?")[0]
+        return f"Request({self.method} {url} {headers} {len(self.body)} bytes, {self.group}, cost {self.cost:g})"
+
 
 class Answer(msgspec.Struct, frozen=True):
     """One HTTP answer; the names of the headers are in lower case."""
@@ -90,7 +99,10 @@ class Rejected(msgspec.Struct, frozen=True):
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Not now: try again, where the channel named a time after ``after_s``."""
+    """Not now: try again, where the channel named a time after ``after_s``.
+
+    ``after_s`` 0: nothing is wrong with this one, another spoiled the push; it is not held against it.
+    """
 
     code: str
     reason: str

@@ -339,7 +339,13 @@ class Conformance(Driving[S]):
     async def test_no_description_and_no_address_holds_a_credential(self, simulator: S, warm: Driven) -> None:
         request = next(warm.adapter.push(self.items(8), NOW_S))
 
-        texts = [repr(warm.adapter), str(warm.adapter), request.url, *(each.path for each in simulator.received)]
+        texts = [
+            repr(warm.adapter),
+            str(warm.adapter),
+            repr(request),
+            request.url,
+            *(each.path for each in simulator.received),
+        ]
 
         assert [text for text in texts if any(secret in text for secret in self.secrets(simulator))] == []
 

@@ -20,6 +20,7 @@ from adapters.base import (
     Item,
     Kind,
     Outcomes,
+    Request,
     SpoiledError,
     ThrottledError,
     UnavailableError,
@@ -42,6 +43,20 @@ class Plain(Adapter):
 
     def push(self, items: list[Item], now_s: float) -> Exchange[Outcomes]:  # type: ignore[override]
         raise NotImplementedError
+
+
+# -- requests
+
+
+def test_a_request_describes_itself_without_what_may_be_secret() -> None:
+    headers = {"Authorization": "Basic made-up", "X-Token": "made-up", "Content-Type": "application/json"}
+
+    told = repr(Request("POST", "https://shop.example/login?key=made-up", headers, b"made-up"))
+
+    assert "made-up" not in told
+    assert "POST https://shop.example/login " in told
+    assert "'Content-Type': 'application/json'" in told
+    assert "7 bytes" in told
 
 
 # -- statuses
