@@ -95,7 +95,7 @@ CHANNEL_PUSHES: Final = Counter(
 )
 CHANNEL_RECONCILE_DIFFERENCES: Final = Counter(
     "holdfast_channel_reconcile_differences_total",
-    "Listings that showed something else than what the channel had confirmed.",
+    "Listings that showed something else than they should when the channel was read back.",
     ("channel",),
 )
 
