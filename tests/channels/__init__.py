@@ -2,4 +2,4 @@
 
 import pytest
 
-pytest.register_assert_rewrite("tests.channels.conformance")
+pytest.register_assert_rewrite("tests.channels.conformance", "tests.channels.ticket_conformance")

@@ -2,18 +2,17 @@
 
 A new adapter's test is a subclass that says what its simulator is and how to build the adapter for it::
 
-    class TestTrendyol(Conformance[TrendyolSimulator]):
+    class TestMyShop(Conformance[MyShopSimulator]):
         kind = ADAPTER
         credentials = {"api_key": "a-made-up-key", "api_secret": "a-made-up-secret"}
 
-        def make_simulator(self) -> TrendyolSimulator: ...
-        def options_for(self, simulator: TrendyolSimulator) -> dict[str, Any]: ...
+        def make_simulator(self) -> MyShopSimulator: ...
+        def options_for(self, simulator: MyShopSimulator) -> dict[str, Any]: ...
 
 A simulator may complain about what no right adapter ever sends; not about an unknown key or a wrong password, which
 happen to the best.
 """
 
-import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Final
@@ -29,10 +28,8 @@ from adapters.base import (
     Rejected,
     Retry,
     SpoiledError,
-    StillPending,
     ThrottledError,
     Ticket,
-    TicketLostError,
     UnavailableError,
     UnknownResultError,
     kinds,
@@ -40,7 +37,7 @@ from adapters.base import (
 from server.fanout.transport import Transport
 from tests.channels.driving import NOW_S, Driven, Driving, S
 from tests.channels.simulator import Fault
-from tests.conftest import DEADLINE_S, wait_until
+from tests.conftest import wait_until
 
 REFUSALS: Final[dict[Fault, type[ChannelError]]] = {
     "throttled": ThrottledError,
@@ -57,7 +54,10 @@ AFTER_S: Final[dict[Fault, float]] = {"throttled_with_retry_after": 1.0, "unavai
 
 
 class Conformance(Driving[S]):
-    """Subclass it, say what :class:`Driving` asks, and add what is particular to the channel."""
+    """Subclass it, say what :class:`Driving` asks, and add what is particular to the channel.
+
+    Where the channel gives tickets, subclass ``tests.channels.ticket_conformance`` instead.
+    """
 
     # -- values
 
@@ -169,56 +169,8 @@ class Conformance(Driving[S]):
         assert isinstance(outcomes[bad.key], Rejected)
         assert simulator.applied == []
 
-    # -- tickets
-
-    async def test_a_slow_ticket_is_pending_and_then_settled(self, simulator: S, channel: Driven) -> None:
-        if not self.gives_tickets:
-            assert not isinstance(await channel.push(*self.items(7)), Ticket)
-            return
-        self.make_slow(simulator)
-        items = self.items(7, 11)
-
-        ticket = await channel.push(*items)
-        assert isinstance(ticket, Ticket)
-        pending = await channel.poll(ticket, *items)
-        assert isinstance(pending, StillPending)
-        assert pending.settled.keys() <= {item.key for item in items}
-        async with asyncio.timeout(DEADLINE_S):
-            while isinstance(outcomes := await channel.poll(ticket, *items), StillPending):
-                pass
-
-        assert outcomes == {item.key: Applied() for item in items}
-        assert {item.key: simulator.shown[item.key] for item in items} == {item.key: item.quantity for item in items}
-
-    async def test_a_ticket_that_the_channel_forgot_is_told_as_lost(self, simulator: S, channel: Driven) -> None:
-        if not self.gives_tickets:
-            pytest.skip("this channel answers at once")
-        items = self.items(7)
-        ticket = await channel.push(*items)
-        assert isinstance(ticket, Ticket)
-
-        self.lose_tickets(simulator)
-
-        with pytest.raises(TicketLostError):
-            await channel.poll(ticket, *items)
-
-    @pytest.mark.parametrize("fault", REFUSALS)
-    async def test_a_fault_while_a_ticket_is_asked_for_is_told_as_what_it_is(
-        self, fault: Fault, simulator: S, channel: Driven
-    ) -> None:
-        if not self.gives_tickets:
-            pytest.skip("this channel answers at once")
-        items = self.items(7)
-        ticket = await channel.push(*items)
-        assert isinstance(ticket, Ticket)
-
-        simulator.always, simulator.only = fault, self.poll_path
-        with pytest.raises(ChannelError) as caught:
-            await channel.poll(ticket, *items)
-
-        assert (type(caught.value), caught.value.after_s) == (REFUSALS[fault], AFTER_S.get(fault))
-        simulator.always = None
-        assert await channel.poll(ticket, *items) == {self.key(0): Applied()}
+    async def test_a_ticket_is_given_where_the_channel_answers_later(self, channel: Driven) -> None:
+        assert isinstance(await channel.push(*self.items(7)), Ticket) == self.gives_tickets
 
     # -- faults
 
@@ -301,6 +253,29 @@ class Conformance(Driving[S]):
 
         assert shown == {self.key(0): 7, self.key(1): 0}
         assert shown.items() <= simulator.shown.items()
+
+    async def test_reading_back_tells_what_is_shown_and_not_what_was_said(self, simulator: S, warm: Driven) -> None:
+        simulator.faults.append("lying")
+        simulator.only = self.push_path
+
+        assert await warm.settle(*self.items(8)) == {self.key(0): Applied()}
+
+        assert simulator.shown[self.key(0)] == 3
+        if warm.adapter.capabilities.read_items_max:
+            assert await warm.read([self.key(0)]) == {self.key(0): 3}
+
+    @pytest.mark.parametrize("fault", REFUSALS)
+    async def test_a_fault_while_reading_back_is_told_as_what_it_is(
+        self, fault: Fault, simulator: S, warm: Driven
+    ) -> None:
+        if not warm.adapter.capabilities.read_items_max:
+            pytest.skip("this channel cannot be read back")
+        simulator.always = fault
+
+        with pytest.raises(ChannelError) as caught:
+            await warm.read([self.key(0)])
+
+        assert (type(caught.value), caught.value.after_s) == (REFUSALS[fault], AFTER_S.get(fault))
 
     async def test_a_full_batch_can_be_read_back(self, simulator: S, channel: Driven) -> None:
         count = channel.adapter.capabilities.read_items_max

@@ -54,15 +54,14 @@ class Driven:
 class Driving(ABC, Generic[S]):
     """What the tests of one adapter are given; a subclass says what is particular to its channel.
 
-    ``push_path`` is part of the path of the request that carries values, where an adapter sends others too;
-    ``poll_path`` of the one that asks for a ticket. ``reads_answers`` False: whatever comes with 200 is a yes.
+    ``push_path`` is part of the path of the request that carries values, where an adapter sends others too.
+    ``reads_answers`` False: whatever comes with 200 is a yes.
     ``unknown_words`` must stand in the reason that the channel gives for ``unknown_key``, None where it takes any key.
     """
 
     kind: ClassVar[Kind]
     credentials: ClassVar[Mapping[str, str]]
     push_path: ClassVar[str] = ""
-    poll_path: ClassVar[str] = ""
     gives_tickets: ClassVar[bool] = False
     reads_answers: ClassVar[bool] = True
     unknown_key: ClassVar[str | None] = "no-such-key"
@@ -101,14 +100,6 @@ class Driving(ABC, Generic[S]):
         if self.unknown_key is None:
             pytest.skip("this channel takes any key")
         return self.item(self.unknown_key, 5)
-
-    def make_slow(self, simulator: S) -> None:
-        """Let a ticket be unfinished when it is first asked for. Only asked where tickets are given."""
-        raise NotImplementedError
-
-    def lose_tickets(self, simulator: S) -> None:
-        """Let the channel forget its tickets. Only asked where tickets are given."""
-        raise NotImplementedError
 
     # -- what the tests use
 

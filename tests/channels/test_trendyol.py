@@ -18,18 +18,17 @@ from adapters.base import (
     TicketLostError,
 )
 from adapters.trendyol import ADAPTER, Options, Trendyol
-from tests.channels.conformance import Conformance
 from tests.channels.driving import NOW_S, Driven
+from tests.channels.ticket_conformance import TicketConformance
 from tests.channels.trendyol_simulator import REFUSED_COPY, TrendyolSimulator
 from tests.conftest import wait_until
 
 
-class TestTrendyol(Conformance[TrendyolSimulator]):
+class TestTrendyol(TicketConformance[TrendyolSimulator]):
     kind = ADAPTER
     credentials: ClassVar[Mapping[str, str]] = {"api_key": "made-up-api-key", "api_secret": "made-up-api-secret"}
     push_path = "/price-and-inventory"
     poll_path = "/batch-requests/"
-    gives_tickets = True
     unknown_words = "barkodlu ürün bulunamadı"
 
     def make_simulator(self) -> TrendyolSimulator:
