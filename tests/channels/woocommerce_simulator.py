@@ -37,8 +37,8 @@ class WooCommerceSimulator(Simulator):
     """``errors`` are answered for an id instead of an update. ``manages_stock`` False: switched off for the shop.
 
     ``batch_max`` is what the shop allows. ``reverses`` answers a batch in the wrong order, ``drops`` leaves ids out of
-    the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses a whole batch
-    of variations whose product is gone, where the contract leaves open which of the two it is.
+    the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses whole
+    batches of variations whose product is gone, where the contract leaves open which of the two it is.
     """
 
     products: dict[int, Product] = field(default_factory=dict)
