@@ -4,21 +4,27 @@ import asyncio
 import gc
 import itertools
 import secrets
-from collections.abc import Coroutine, Iterator
+from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any
 
 import structlog
 from aiohttp import http_parser, web
 
 import server
+from adapters.base import Adapter
 from server import config, metrics
 from server.api import availability, changes, channels, listings, reservations, stock
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
 from server.api.system import add_system_routes
+from server.config_channels import ConfiguredChannel
 from server.domain.principal import ApiKey, Scope
+from server.domain.tables import ChannelConfigError
+from server.fanout import kinds
+from server.fanout.publisher import ChannelPlan, Publisher
 from server.store import calls
 from server.store.apikeys import ApiKeyStore
 from server.store.batcher import Batcher, close_quietly
@@ -26,7 +32,9 @@ from server.store.connect import StoreClient, check_settings, client, connection
 from server.store.embedded import EmbeddedStore
 from server.store.housekeeping import Housekeeper, watch_event_loop
 from server.store.journal import Tail
+from server.store.keys import Keyspace
 from server.store.ledger import Retention
+from server.store.publishing import lowest_cursor
 from server.store.scripts import library
 
 log = structlog.get_logger("holdfast")
@@ -60,14 +68,19 @@ class Holdfast:
         self._worker = worker
         self._exit = AsyncExitStack()
         self.port = settings.port
+        self.publishers: list[Publisher] = []
 
     async def start(self) -> None:
         """Start all parts, each after those it rests on; what was started is stopped again if a later one fails."""
         async with AsyncExitStack() as started:
+            # First of all: what cannot be built as it is configured is said before anything has started.
+            self._file = config.load_file(self.settings.config, credentials=self._publishes)
+            self._plans = _plans(self._file.channels, check_credentials=self._publishes)
             self.store_url = await self._start_store(started)
             self.service = await self._start_service(started)
             await self._start_http(started)
             await self._start_housekeeping(started)
+            self._start_publishers(started)
             started.callback(self.service.drain)
             self._exit = started.pop_all()
         # What lives until the end need not be looked through again, and requests leave few cycles behind.
@@ -118,13 +131,16 @@ class Holdfast:
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
             changes_streams_max=settings.changes_streams_max,
+            channels={
+                partition: {plan.settings.name: plan.settings for plan in plans}
+                for partition, plans in self._plans.items()
+            },
         )
         started.push_async_callback(service.close_tails)
         return service
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:
         settings = self.settings
-        configured = config.load_file(settings.config).keys
         authenticator = Authenticator(
             [
                 ApiKey(
@@ -134,7 +150,7 @@ class Holdfast:
                     partition=key.partition,
                     name=key.name,
                 )
-                for key in configured
+                for key in self._file.keys
             ],
             ApiKeyStore(store),
             open_to_loopback=settings.loopback_only,
@@ -150,8 +166,9 @@ class Holdfast:
 
     async def _start_http(self, started: AsyncExitStack) -> None:
         settings = self.settings
+        routes: list[Route] = [] if settings.role == "publisher" else ROUTES
         runner = web.AppRunner(
-            build(self.service, multiprocess=self._worker is not None),
+            build(self.service, routes, multiprocess=self._worker is not None),
             handle_signals=False,
             access_log=None,
             shutdown_timeout=settings.drain_timeout_s,
@@ -176,26 +193,72 @@ class Holdfast:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
         _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
-        if settings.role != "all" or self._worker not in (None, 0):
+        if settings.role != "all" or not self._leads:
             return
+        store = self.service.client
         housekeeper = Housekeeper(
-            self.service.client,
+            store,
             self.service.authenticator.partitions,
             self.service.retention,
             sweep_interval_s=settings.sweep_interval_s,
             audit_interval_s=settings.audit_interval_s,
             journal_retention_s=settings.journal_retention_s,
+            lowest_cursor=lambda partition: lowest_cursor(store, Keyspace(partition)),
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
 
+    @property
+    def _leads(self) -> bool:
+        """Whether this is the only process here, or the first of several workers."""
+        return self._worker in (None, 0)
 
-def build(service: Service, *, multiprocess: bool) -> web.Application:
+    @property
+    def _publishes(self) -> bool:
+        return self.settings.role in ("all", "publisher") and self._leads
+
+    def _start_publishers(self, started: AsyncExitStack) -> None:
+        """Follow the journal of each partition that has channels; whoever holds its lease tells them what changes."""
+        if not self._publishes:
+            return
+        for partition, plans in self._plans.items():
+            publisher = Publisher(
+                self.service.client,
+                Keyspace(partition),
+                self.service.tail(partition),
+                plans,
+                lease_s=self.settings.publisher_lease_s,
+            )
+            self.publishers.append(publisher)
+            _run_until_exit(started, publisher.run(), f"publisher-{partition}")
+            started.push_async_callback(publisher.finish)
+
+
+def _plans(channels: Sequence[ConfiguredChannel], *, check_credentials: bool) -> dict[str, list[ChannelPlan]]:
+    """Hold each channel against its kind, and say how it is built; by partition."""
+    plans: dict[str, list[ChannelPlan]] = {}
+    try:
+        for channel in channels:
+            kinds.check(channel.settings, channel.credentials.names)
+            if check_credentials:
+                _adapter(channel)
+            plan = ChannelPlan(channel.settings, partial(_adapter, channel))
+            plans.setdefault(channel.settings.partition, []).append(plan)
+    except ChannelConfigError as error:
+        raise StartError(str(error)) from None
+    return plans
+
+
+def _adapter(channel: ConfiguredChannel) -> Adapter:
+    return kinds.build(channel.settings, channel.credentials.read())
+
+
+def build(service: Service, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:
     """Build the HTTP application. Needs a running event loop."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise StartError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
     app = web.Application()
-    add_routes(app, service, ROUTES)
-    add_system_routes(app, service, ROUTES, multiprocess=multiprocess, version=server.__version__)
+    add_routes(app, service, routes)
+    add_system_routes(app, service, routes, multiprocess=multiprocess, version=server.__version__)
     add_fallback(app)
     return app
 

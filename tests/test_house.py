@@ -26,7 +26,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.store": LEAVES | {"server.domain"},
     "server.api": LEAVES | {"server.domain", "server.store"},
     "server.fanout": LEAVES | {"server.domain", "server.store", "adapters.base"},
-    "server.app": LEAVES | {"server.domain", "server.store", "server.api", "server.fanout", "server.config"},
+    "server.app": LEAVES
+    | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "config_channels")}
+    | {"adapters.base"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.commands": LEAVES
     | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "app", "workers")},

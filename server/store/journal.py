@@ -169,6 +169,12 @@ def format_entry_id(entry_id: EntryId) -> str:
     return f"{entry_id[0]}-{entry_id[1]}"
 
 
+def before(entry_id: EntryId) -> EntryId:
+    """Give the greatest id that is smaller."""
+    milliseconds, number = entry_id
+    return (milliseconds, number - 1) if number else (max(0, milliseconds - 1), _ID_PART_MAX)
+
+
 class DamagedEntryError(StoreError):
     """An entry of the journal cannot be read; ``entry_id`` says which."""
 

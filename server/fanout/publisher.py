@@ -1,0 +1,266 @@
+"""The publisher of one partition: takes the lease, follows the journal, and has every channel told what changed."""
+
+import asyncio
+import os
+import random
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import structlog
+
+from adapters.base import Adapter
+from server import metrics
+from server.domain.channels import ChannelSettings, rules_in_force, understood
+from server.fanout.book import Book
+from server.fanout.channel import Channel
+from server.fanout.clock import Clock
+from server.fanout.health import Health
+from server.fanout.lease import Lease
+from server.fanout.levels import Levels
+from server.fanout.line import Line
+from server.fanout.reader import Reader
+from server.fanout.records import Records
+from server.fanout.transport import Transport
+from server.store import journal
+from server.store.channels import ChannelStore
+from server.store.connect import StoreClient
+from server.store.errors import FencedError, StoreError, StoreUnavailableError
+from server.store.journal import EntryId, Tail, parse_entry_id
+from server.store.keys import ChannelKeys, Keyspace
+from server.store.publishing import PublisherStore, Writes
+
+log = structlog.get_logger("holdfast.publisher")
+
+STATUS_S: Final = 1.0
+_RETRY_S: Final = 1.0
+_FAULT_REST_S: Final = 5.0
+_FINISH_S: Final = 5.0
+
+
+@dataclass(frozen=True)
+class ChannelPlan:
+    """A channel as it is configured. ``build`` makes its adapter, with the credentials as they are at that moment."""
+
+    settings: ChannelSettings
+    build: Callable[[], Adapter]
+
+
+class Publisher:
+    """Acts for one partition while it holds the lease, and stands by while another does.
+
+    Parameters
+    ----------
+    client
+        The patient client.
+    tail
+        The partition's journal tail, started.
+    channels
+        All channels of the partition.
+    lease_s
+        How long a publisher that died keeps others from taking over.
+
+    """
+
+    def __init__(
+        self,
+        client: StoreClient,
+        keyspace: Keyspace,
+        tail: Tail,
+        channels: Sequence[ChannelPlan],
+        *,
+        lease_s: float,
+        clock: Clock | None = None,
+    ) -> None:
+        self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.channels: list[Channel] = []
+        self.acting = False
+        self._client = client
+        self._keyspace = keyspace
+        self._tail = tail
+        self._configured = channels
+        self._clock = clock or Clock()
+        self._store = PublisherStore(client, keyspace)
+        self._lease = Lease(self._store, self.owner, lease_s, self._clock)
+        self._records: Records | None = None
+        self._transports: list[Transport] = []
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        while True:
+            await self._lease.acquire()
+            try:
+                await self._act()
+            except* FencedError as errors:
+                log.warning("publisher_fenced", partition=self._keyspace.partition, reason=_first(errors))
+                await self._report_flights()
+            except* StoreError as errors:
+                log.warning("publisher_interrupted", partition=self._keyspace.partition, reason=_first(errors))
+                await asyncio.sleep(_RETRY_S)
+            except* Exception:
+                log.exception("publisher_failed", partition=self._keyspace.partition)
+                await asyncio.sleep(_FAULT_REST_S)
+            finally:
+                await self._stop_acting()
+
+    async def finish(self) -> None:
+        """Let what is on its way be answered, write all down, and give the lease back. Then cancel :meth:`run`."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_FINISH_S):
+                await asyncio.gather(*(channel.finish() for channel in self.channels))
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(_FINISH_S):
+                if self._records is not None:
+                    await self._records.flush()
+                if self.acting:
+                    await self._lease.give()
+
+    # -- acting
+
+    async def _act(self) -> None:
+        """Load what is known, then follow the journal for ever. Ends by an exception only."""
+        log.info("publisher_acts", partition=self._keyspace.partition, owner=self.owner, token=self._lease.token)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._lease.keep())
+            reader, records = await self._load()
+            self.acting = True
+            metrics.PUBLISHER_ACTIVE.inc()
+            group.create_task(reader.run())
+            group.create_task(records.flush_regularly())
+            group.create_task(self._tell_status())
+            for channel in self.channels:
+                group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
+
+    async def _load(self) -> tuple[Reader, Records]:
+        end = await journal.bounds(self._client, self._keyspace)
+        cursors = await self._store.cursors()
+        await self._forget_removed(cursors)
+        known = {each.settings.name: cursors.get(each.settings.name) for each in self._configured}
+        # A channel that never was told anything, or whose place in the journal is gone, is told everything.
+        kept = {name: cursor for name, cursor in known.items() if cursor is not None and not end.is_lost(cursor)}
+        records = Records(self._store, self._lease.token, self._cursors, cursors)
+        levels = Levels()
+        given = await ChannelStore(self._client, self._keyspace).given_rules()
+        self.channels = [
+            await self._load_channel(each, records, levels, given.get(each.settings.name, {}))
+            for each in self._configured
+        ]
+        async for level in self._store.levels():
+            levels.update(*level)
+        last_id = parse_entry_id(end.last_id)
+        for channel in self.channels:
+            cursor = kept.get(channel.name)
+            channel.position = last_id if cursor is None else parse_entry_id(cursor)
+            if cursor is None:
+                log.warning("channel_told_everything", channel=channel.name, listings=len(channel.book.listings))
+            await channel.book.changed_all(channel.position, forced=cursor is None)
+        self._records = records
+        reader = Reader(
+            self._store,
+            self._tail,
+            levels,
+            channels={channel.name: channel for channel in self.channels},
+            configured={each.settings.name: each.settings.rules for each in self._configured},
+            taken_over_at=last_id,
+        )
+        return reader, records
+
+    async def _load_channel(
+        self, configured: ChannelPlan, records: Records, levels: Levels, given: Mapping[str, Any]
+    ) -> Channel:
+        settings, name = configured.settings, configured.settings.name
+        channel_metrics, channel_records = metrics.ChannelMetrics(name), records.channel(name)
+        transport = Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
+        self._transports.append(transport)
+        line = Line(
+            name,
+            configured.build,
+            transport,
+            clock=self._clock,
+            health=Health(random=random.random),
+            held=self._lease.held,
+        )
+        book = Book(
+            name,
+            rules_in_force(settings.rules, understood(given)),
+            lists_all=settings.listings == "all",
+            capabilities=line.capabilities,
+            levels=levels,
+            records=channel_records,
+            clock=self._clock,
+            metrics=channel_metrics,
+        )
+        async for listing in self._store.listings(name):
+            book.listings[listing.sku] = listing
+        async for sku, shown in self._store.shown(name):
+            book.shown[sku] = shown
+        async for letter in self._store.dead_letters(name):
+            book.dead_letters[letter.sku] = letter
+        async for ticket in self._store.tickets(name):
+            book.tickets[ticket.id] = ticket
+        return Channel(book, line, records=channel_records, clock=self._clock, metrics=channel_metrics)
+
+    def _cursors(self) -> dict[str, EntryId]:
+        return {channel.name: channel.cursor() for channel in self.channels}
+
+    async def _forget_removed(self, cursors: Mapping[str, str]) -> None:
+        """Forget what channels confirmed that are configured no more: their cursors would keep the journal for ever."""
+        removed = cursors.keys() - {each.settings.name for each in self._configured}
+        for name in sorted(removed):
+            writes = Writes()
+            keys = ChannelKeys(self._keyspace, name)
+            writes.dropped += [keys.shown, keys.dead_letters, keys.tickets]
+            writes.set(self._keyspace.channel_status, name, None)
+            writes.set(self._keyspace.channel_cursors, name, None)
+            await self._store.record(self._lease.token, writes)
+            log.warning("channel_removed", channel=name, advice="if it returns to the configuration, it is told all")
+
+    async def _tell_status(self) -> None:
+        while True:
+            for channel in self.channels:
+                channel.status(self.owner, journal_end_ms=parse_entry_id(self._tail.last_id)[0])
+            await asyncio.sleep(STATUS_S)
+
+    async def _report_flights(self) -> None:
+        """Have the one who publishes now send anew what we had on its way: it may take effect after theirs."""
+        wishes = ChannelStore(self._client, self._keyspace)
+        for channel in self.channels:
+            skus = list(channel.book.marks.flying)
+            if skus:
+                with suppress(StoreUnavailableError):
+                    await wishes.ask(channel.name, "channel_resend", skus, "system")
+
+    async def _stop_acting(self) -> None:
+        if self.acting:
+            self.acting = False
+            metrics.PUBLISHER_ACTIVE.dec()
+        for channel in self.channels:
+            metrics.forget_channel(channel.name)
+        for transport in self._transports:
+            await transport.close()
+        self._transports.clear()
+        self.channels = []
+        self._records = None
+
+
+async def _keep_running(channel: Channel) -> None:
+    """Run a channel for ever: a fault in one is logged, and no other suffers for it."""
+    while True:
+        try:
+            await channel.run()
+        except* FencedError:
+            raise
+        except* Exception:
+            log.exception("channel_failed", channel=channel.name)
+        await asyncio.sleep(_FAULT_REST_S)
+
+
+def _first(errors: BaseExceptionGroup) -> str:
+    """Tell the reason of a group: the first exception in it, however deep."""
+    error: BaseException = errors
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return str(error)

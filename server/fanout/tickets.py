@@ -1,0 +1,42 @@
+"""Asks a channel what came of a push that it took for later, until every item of it has its answer."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+
+from adapters.base import READ, ChannelError, StillPending, TicketLostError
+from server.domain.channels import OpenTicket
+from server.fanout.clock import Clock
+from server.fanout.flights import Flight
+from server.fanout.line import Line
+from server.fanout.settling import Settler
+
+log = structlog.get_logger("holdfast.channel")
+
+REST_S_MAX: Final = 60.0
+
+
+async def watch(ticket: OpenTicket, flights: Sequence[Flight], *, settler: Settler, line: Line, clock: Clock) -> None:
+    """Poll one ticket to its end and settle what it carried, at last as unknown when its life is over.
+
+    *Taken for later* is not *applied*: until then its SKUs are on their way, and no newer value of theirs overtakes it.
+    """
+    open_flights = {flight.key: flight for flight in flights}
+    while open_flights:
+        await asyncio.sleep(min(max(line.capabilities.poll_every_s, line.wait_s(READ)), REST_S_MAX))
+        try:
+            if clock.store_ms() > ticket.expires_ms:
+                raise TicketLostError("it was not answered for in its lifetime")  # noqa: TRY301  # one way out for both
+            result = await line.talk(lambda adapter: adapter.poll(ticket.id, list(open_flights)))
+        except TicketLostError as error:
+            log.warning("channel_ticket_lost", channel=settler.channel, ticket=ticket.id, reason=error.reason)
+            result = {}
+        except ChannelError:
+            continue
+        # Whom a finished ticket does not name has an unknown fate.
+        outcomes = result.settled if isinstance(result, StillPending) else result
+        keys = [key for key in open_flights if key in outcomes or not isinstance(result, StillPending)]
+        settler.settle([open_flights.pop(key) for key in keys], outcomes)
+    settler.close_ticket(ticket.id)

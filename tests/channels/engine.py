@@ -1,0 +1,100 @@
+"""A publisher in this process, on a real store, with channels of a test's own."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+
+from adapters.base import Adapter
+from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
+from server.fanout.channel import Channel
+from server.fanout.clock import Clock
+from server.fanout.publisher import ChannelPlan, Publisher
+from server.store import connect
+from server.store.channels import ChannelStore
+from server.store.journal import Tail
+from server.store.keys import Keyspace
+from tests.channels.plain import Plain
+from tests.channels.simulator import Simulator
+from tests.stores import StoreProcess
+
+LOOPBACK = ["127.0.0.1"]
+LEASE_S = 1.0
+
+
+def plan(
+    name: str,
+    channel: Simulator,
+    *,
+    build: Callable[[], Adapter] | None = None,
+    rules: dict[str, Any] | None = None,
+    listings: str = "all",
+    timeout_s: float = 2.0,
+    **capabilities: Any,
+) -> ChannelPlan:
+    """Plan a channel over a simulator; of the plain kind unless ``build`` says otherwise."""
+    settings = ChannelSettings(
+        name=name,
+        kind="plain",
+        rules=msgspec.convert(rules or {}, ChannelRules),
+        listings="all" if listings == "all" else "listed",
+        allow_private=LOOPBACK,
+        timeout_s=timeout_s,
+    )
+    return ChannelPlan(settings, build or (lambda: Plain(channel.url, **capabilities)))
+
+
+class Engine:
+    """A publisher that runs, and what a test wants to know of it."""
+
+    def __init__(self, publisher: Publisher, client: Redis, keyspace: Keyspace) -> None:
+        self.publisher = publisher
+        self.client = client
+        self.keyspace = keyspace
+        self.store = ChannelStore(client, keyspace)
+
+    def channel(self, name: str) -> Channel:
+        return next(channel for channel in self.publisher.channels if channel.name == name)
+
+    def is_idle(self) -> bool:
+        """Whether it acts, and every channel has confirmed all."""
+        channels = self.publisher.channels
+        return self.publisher.acting and bool(channels) and not any(len(each.book.marks) for each in channels)
+
+    async def status(self, name: str) -> ChannelStatus | None:
+        return (await self.store.statuses()).get(name)
+
+    async def list_skus(self, name: str, *listings: Listing) -> None:
+        await self.store.put_listings(name, listings, "test")
+
+
+@asynccontextmanager
+async def publishing(
+    store: StoreProcess | str,
+    partition: str,
+    plans: Sequence[ChannelPlan],
+    *,
+    lease_s: float = LEASE_S,
+    clock: Clock | None = None,
+    finish: bool = True,
+) -> AsyncIterator[Engine]:
+    """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash."""
+    pool = connect.connection_pool(store if isinstance(store, str) else store.url)
+    client, keyspace = connect.client(pool), Keyspace(partition)
+    tail = Tail(pool.make_connection, keyspace)
+    tail.start()
+    publisher = Publisher(client, keyspace, tail, plans, lease_s=lease_s, clock=clock)
+    task = asyncio.create_task(publisher.run())
+    try:
+        yield Engine(publisher, client, keyspace)
+    finally:
+        if finish:
+            await publisher.finish()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        await tail.close()
+        await pool.aclose()

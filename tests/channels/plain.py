@@ -1,0 +1,163 @@
+"""A made-up channel that can be of any shape: results by item or as a whole, at once or under tickets, all limits.
+
+The tests of the engine use it where it matters what the engine does, not how one marketplace writes it down.
+"""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from adapters.base import (
+    READ,
+    Adapter,
+    Applied,
+    Capabilities,
+    Exchange,
+    Item,
+    Outcome,
+    Outcomes,
+    Rejected,
+    Request,
+    SpoiledError,
+    StillPending,
+    Ticket,
+    TicketLostError,
+    check_status,
+    json_of,
+)
+from tests.channels.simulator import Simulator
+
+OK = "ok"
+
+
+class Plain(Adapter):
+    """The adapter; what it can do is given."""
+
+    def __init__(self, url: str, **capabilities: Any) -> None:
+        self._url = url
+        self._capabilities = Capabilities(**{"items_max": 1000, "takes_price": True, **capabilities})
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes | Ticket]:  # noqa: ARG002
+        rows = [
+            {"key": item.key, "quantity": item.quantity, **({"price": item.price} if item.price else {})}
+            for item in items
+        ]
+        answer = yield Request("POST", f"{self._url}/push", body=json.dumps(rows).encode())
+        check_status(answer)
+        told = json_of(answer)
+        if "ticket" in told:
+            return Ticket(told["ticket"])
+        if "spoiled" in told:
+            raise SpoiledError("spoiled", told["spoiled"])
+        return {key: _outcome(reason) for key, reason in told["results"].items()}
+
+    def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:  # noqa: ARG002
+        answer = yield Request("GET", f"{self._url}/tickets/{ticket_id}", group=READ)
+        check_status(answer)
+        told = json_of(answer)
+        if "results" not in told:
+            raise TicketLostError("no such ticket")
+        outcomes = {key: _outcome(reason) for key, reason in told["results"].items()}
+        return outcomes if told["done"] else StillPending(outcomes)
+
+    def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
+        answer = yield Request("POST", f"{self._url}/read", body=json.dumps(list(keys)).encode(), group=READ)
+        check_status(answer)
+        shown: dict[str, int] = json_of(answer)
+        return shown
+
+
+def _outcome(reason: str) -> Outcome:
+    return Applied() if reason == OK else Rejected("refused", reason)
+
+
+@dataclass
+class PlainChannel(Simulator):
+    """The channel. ``whole``: one bad row refuses all, and is not named. ``tickets``: results come later.
+
+    ``slow_polls``: so many polls find a ticket pending. ``open_to_all``: it knows every key. ``poisoned`` keys are
+    refused. ``remembers_bodies``: an identical body is refused.
+    """
+
+    whole: bool = False
+    tickets: bool = False
+    slow_polls: int = 0
+    open_to_all: bool = True
+    remembers_bodies: bool = False
+    poisoned: set[str] = field(default_factory=set)
+    open_tickets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    polls: dict[str, int] = field(default_factory=dict)
+    pushed_items: int = 0
+    pushed_at_s: dict[str, float] = field(default_factory=dict)
+    bodies: set[bytes] = field(default_factory=set)
+    in_flight: dict[str, int] = field(default_factory=dict)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.post("/push", self._push),
+            web.get("/tickets/{id}", self._poll),
+            web.post("/read", self._read),
+        ]
+
+    async def _push(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        rows = json.loads(body)
+        now_s = asyncio.get_running_loop().time()
+        self.pushed_items += len(rows)
+        self.pushed_at_s.update({row["key"]: now_s for row in rows})
+        if len({row["key"] for row in rows}) < len(rows):
+            self.complain("one key twice in a push")
+        if self.remembers_bodies and body in self.bodies:
+            self.complain("an identical body")
+        self.bodies.add(body)
+        if self.whole and any(self._refusal(row) for row in rows):
+            return web.json_response({"spoiled": "some row is bad"})
+        if self.tickets:
+            return self._accept(rows)
+        return web.json_response({"results": {row["key"]: self._apply(row) for row in rows}})
+
+    def _accept(self, rows: list[dict[str, Any]]) -> web.Response:
+        ticket = f"t{len(self.polls)}"
+        busy = {row["key"] for rows in self.open_tickets.values() for row in rows}
+        if busy & {row["key"] for row in rows}:
+            self.complain("two pushes on their way with one key")
+        self.open_tickets[ticket], self.polls[ticket] = rows, 0
+        return web.json_response({"ticket": ticket})
+
+    async def _poll(self, request: web.Request) -> web.Response:
+        ticket = request.match_info["id"]
+        rows = self.open_tickets.get(ticket)
+        if rows is None:
+            return web.json_response({})
+        self.polls[ticket] += 1
+        if self.polls[ticket] <= self.slow_polls:
+            return web.json_response({"results": {}, "done": False})
+        results = {row["key"]: self._apply(row) for row in rows}
+        del self.open_tickets[ticket]
+        return web.json_response({"results": results, "done": True})
+
+    async def _read(self, request: web.Request) -> web.Response:
+        keys = await request.json()
+        return web.json_response({key: self.shown[key] for key in keys if key in self.shown})
+
+    def _apply(self, row: dict[str, Any]) -> str:
+        refusal = self._refusal(row)
+        if refusal:
+            return refusal
+        self.show(row["key"], row["quantity"], row.get("price"))
+        return OK
+
+    def _refusal(self, row: dict[str, Any]) -> str:
+        if row["key"] in self.poisoned:
+            return f"{row['key']} is poisoned"
+        if not self.open_to_all and row["key"] not in self.shown:
+            return f"{row['key']} is not known here"
+        return ""
