@@ -7,6 +7,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import count
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -62,7 +63,7 @@ class Recent:
     def __init__(self) -> None:
         self._times: deque[float] = deque()
 
-    def count(self, now_s: float, per_s: float) -> int:
+    def within(self, per_s: float, now_s: float) -> int:
         while self._times and self._times[0] <= now_s - per_s:
             self._times.popleft()
         return len(self._times)
@@ -105,6 +106,7 @@ class TrendyolSimulator(Simulator):
     tickets: dict[str, TicketState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self._numbers = count(1)
         self._bodies: dict[bytes, float] = {}
         self._windows: defaultdict[str, Recent] = defaultdict(Recent)
         self._prices: defaultdict[str, Recent] = defaultdict(Recent)
@@ -142,7 +144,7 @@ class TrendyolSimulator(Simulator):
             (self._windows[group], MINUTE_S, group_per_min),
             (self._windows[endpoint], self.endpoint_window_s, self.endpoint_requests_max),
         )
-        if any(recent.count(now_s, per_s) >= count for recent, per_s, count in windows):
+        if any(recent.within(per_s, now_s) >= most for recent, per_s, most in windows):
             self.throttled += 1
             return _refusal(429, "too.many.requests", "Çok fazla istek")
         for recent, _, _ in windows:
@@ -181,10 +183,13 @@ class TrendyolSimulator(Simulator):
         oldest_s = now_s - self.identical_body_window_s
         while self._bodies and next(iter(self._bodies.values())) <= oldest_s:
             del self._bodies[next(iter(self._bodies))]
-        return self._bodies.setdefault(digest, now_s) != now_s
+        if digest in self._bodies:
+            return True
+        self._bodies[digest] = now_s
+        return False
 
     def _take(self, items: list[WireItem]) -> str:
-        name = f"{len(self.tickets):08x}-0000-11f0-aa3a-be9298facace-1746718627"
+        name = f"{next(self._numbers):08x}-0000-11f0-aa3a-be9298facace-1746718627"
         ticket = TicketState([Line(item) for item in items], _now_s() + self.ticket_life_s, self.lying)
         self.tickets[name] = ticket
         after_s = self.next_process_s.popleft() if self.next_process_s else self.process_s
@@ -198,8 +203,8 @@ class TrendyolSimulator(Simulator):
 
     # -- processing
 
-    def _process(self, ticket: TicketState, count: int | None) -> None:
-        for line in ticket.lines[:count]:
+    def _process(self, ticket: TicketState, first: int | None) -> None:
+        for line in ticket.lines[:first]:
             if not line.is_ended:
                 line.is_ended, line.failure = True, self._failure(line.item)
                 if not line.failure and not ticket.is_lie:
@@ -221,7 +226,7 @@ class TrendyolSimulator(Simulator):
         if item.sale_price is UNSET or item.list_price is UNSET or item.list_price < item.sale_price:
             return "Liste fiyatı satış fiyatından küçük olamaz"
         recent, now_s = self._prices[item.barcode], _now_s()
-        if recent.count(now_s, MINUTE_S) >= self.prices_per_min:
+        if recent.within(MINUTE_S, now_s) >= self.prices_per_min:
             return f"Bir barkodun fiyatı 1 dakika içinde en çok {self.prices_per_min} kez değişebilir"
         recent.note(now_s)
         return ""
