@@ -128,9 +128,9 @@ class Transport:
     def _checked(self, request: Request) -> tuple[URL, bool]:
         try:
             url = URL(request.url)
-        except ValueError:
+            host = url.host
+        except (ValueError, IndexError):  # yarl has both for what it cannot make sense of
             raise NotSentError("the URL cannot be read") from None
-        host = url.host
         if url.scheme not in {"http", "https"} or not host:
             raise NotSentError("the URL is none of http or https with a host")
         if url.user is not None or url.password is not None:

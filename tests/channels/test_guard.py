@@ -153,6 +153,7 @@ async def test_naming_one_host_names_no_other(server: RawServer, transports: lis
         ("https://", "http or https|cannot be read"),
         ("https://[::1", "cannot be read"),
         ("https://shop.test:port/", "cannot be read"),
+        ("https://7\u3002[.]_%@", "cannot be read"),
         ("https://me:hush@shop.test/", "user or password"),
     ],
 )
