@@ -46,7 +46,15 @@ def _prices(at: str, body: ListingBody) -> tuple[str, str, str]:
     return price, list_price, body.currency or ""
 
 
-def _listing(at: str, body: ListingBody) -> Listing:
+def listing_of(at: str, body: ListingBody) -> Listing:
+    """Make a listing of what was given for it.
+
+    Raises
+    ------
+    InvalidError
+        It breaks a rule; the field is named as one below ``at``.
+
+    """
     sku, key = check_sku(f"{at}.sku", body.sku), check_text(f"{at}.key", body.key, KEY_BYTES_MAX)
     for name, value in body.attributes.items():
         check_text(f"{at}.attributes", name, limits.NAME_BYTES_MAX)
@@ -76,7 +84,7 @@ async def put(call: Call) -> web.StreamResponse:
     """Add listings, or replace those of the same SKUs."""
     channel = channel_of(call).name
     body: ListingsBody = call.body
-    listings = [_listing(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
+    listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
     _check_distinct(listings)
     # Before the write: if this fails, nothing has happened.
     _, unknown = await views(call.ledger, [listing.sku for listing in listings])

@@ -1,7 +1,6 @@
 """``holdfast import``: set the stock from a CSV file; safe to run again, and no row is lost silently."""
 
 import asyncio
-import csv
 import secrets
 import sys
 from pathlib import Path
@@ -12,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from server import config
+from server.commands.bad_rows import report_option, tell_bad_rows, write_report
 from server.commands.common import (
     failure,
     opened_store,
@@ -25,8 +25,6 @@ from server.commands.counting import StoreStaysAwayError, Tally, count_rows
 from server.commands.csv_file import BadRow, CsvError, StockFile, read_stock_file
 from server.domain.limits import REFERENCE_BYTES_MAX
 
-SHOWN_MAX: Final = 25
-"""Bad rows on the terminal: about a screenful."""
 _PROGRESS_ROWS: Final = 250
 
 
@@ -43,7 +41,7 @@ class Job(NamedTuple):
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @partition_option
 @click.option("--again", is_flag=True, help="Count anew, even if this very file was imported within the last day.")
-@click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Write all bad rows to this CSV file.")
+@report_option
 @store_options
 def import_(file: Path, partition: str, again: bool, report: Path | None, **overrides: object) -> None:
     """Set the stock from a CSV file.
@@ -75,14 +73,14 @@ def import_(file: Path, partition: str, again: bool, report: Path | None, **over
     tally = Tally()
     job = Job(parsed, partition, f"import {file.name}"[: REFERENCE_BYTES_MAX // 4], salt)
     if report is not None:
-        _write_report(report, parsed.bad)  # now, so that a path that cannot be written is known before the work
+        write_report(report, parsed.bad)  # now, so that a path that cannot be written is known before the work
     try:
         run(_import(settings, job, tally, console))
     except StoreStaysAwayError as error:
         raise failure(f"{error}\n{_so_far(tally, parsed)}") from None
     bad = sorted([*parsed.bad, *tally.refused])
     if report is not None and tally.refused:
-        _write_report(report, bad)
+        write_report(report, bad)
     _conclude(parsed, tally, bad, report, console)
 
 
@@ -124,11 +122,7 @@ def _so_far(tally: Tally, file: StockFile) -> str:
 
 
 def _conclude(file: StockFile, tally: Tally, bad: list[BadRow], report: Path | None, console: Console) -> None:
-    for row in bad[:SHOWN_MAX]:
-        console.print(f"line {row.line}: {row.reason}", markup=False, soft_wrap=True)
-    if len(bad) > SHOWN_MAX:
-        where = f"all of them are in {report}" if report else "--report FILE writes all of them"
-        console.print(f"… and {len(bad) - SHOWN_MAX:,} more bad rows; {where}", markup=False)
+    tell_bad_rows(bad, report, console)
     parts = [f"{tally.set:,} set", f"{tally.unchanged:,} unchanged (same file imported before)"]
     if file.repeated:
         parts.append(f"{file.repeated:,} said twice")
@@ -136,13 +130,3 @@ def _conclude(file: StockFile, tally: Tally, bad: list[BadRow], report: Path | N
     if tally.unchanged and not tally.set:
         console.print("Nothing was counted. If this is a new count that gave the same file: --again", markup=False)
     sys.exit(1 if bad else 0)
-
-
-def _write_report(report: Path, bad: list[BadRow]) -> None:
-    try:
-        with report.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("line", "reason", "row"))
-            writer.writerows(bad)
-    except OSError as error:
-        raise failure(f"The report cannot be written to {report}: {error.strerror}. Choose another path.") from None
