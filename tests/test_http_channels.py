@@ -1,6 +1,7 @@
 """Channels over HTTP: rules, listings, status, dead letters, and what is asked of the publisher."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import aiohttp
@@ -23,7 +24,9 @@ from server.store.journal import START, Change, Tail, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.publishing import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
-from tests.http import Answer, Api, Key
+from tests.http import Answer, Api, Key, Server, opened
+
+pytest_plugins = ("tests.http_fixtures",)
 
 ONE: Final = "/v1/channels/trendyol"
 SECRETS: Final = ("made-up-api-secret", "made-up-supplier-id", "hidden.example")
@@ -358,6 +361,7 @@ async def test_given_a_query_that_cannot_be_when_listings_are_read_then_its_fiel
         (listing("B", list_price="10"), "listings[1].list_price"),
         (listing("B", currency="try"), "listings[1].currency"),
         (listing("B", attributes={"id": "a\x00"}), "listings[1].attributes.id"),
+        (listing("B", attributes={"": "a"}), "listings[1].attributes"),
         (listing("B", attributes={f"n{n}": "v" for n in range(33)}), "listings[1].attributes"),
         (listing("B", colour="red"), "listings[1].colour"),
     ],
@@ -506,6 +510,38 @@ async def test_given_secrets_in_the_options_when_every_route_has_answered_then_n
     told = b"\n".join(answer.raw + str(dict(answer.headers)).encode() for answer in shop.answers)
 
     assert [secret for secret in SECRETS if secret.encode() in told] == []
+
+
+CONFIGURED: Final = """
+[channels.trendyol]
+kind = "trendyol"
+[channels.trendyol.options]
+seller_id = 9988776655
+[channels.trendyol.credentials]
+api_key = { env = "SHOP_KEY" }
+api_secret = { file = "%s" }
+"""
+
+
+async def test_given_credentials_in_the_environment_and_in_a_file_when_all_is_asked_then_nothing_tells_them(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    secrets = ("made-up-key-4711", "made-up-secret-0815", "9988776655")
+    (tmp_path / "secret").write_text(secrets[1])
+    server = start_server(toml=CONFIGURED % (tmp_path / "secret"), environment={"SHOP_KEY": secrets[0]}, role="api")
+    told = []
+    async with opened(server) as api:
+        for request_ in (lambda api: api.get("/v1/channels"), *READS.values(), *CHANGES.values(), *READS.values()):
+            answer = await request_(api)
+            answer.ok(answer.status if answer.status == 202 else 200)
+            told.append(answer)
+        told += [await api.get(path) for path in ("/metrics", "/docs", "/openapi.json")]
+    assert server.stop() == 0
+
+    everything = server.stderr + "".join(answer.raw.decode() + str(dict(answer.headers)) for answer in told)
+
+    assert "trendyol" in everything
+    assert [secret for secret in secrets if secret in everything] == []
 
 
 # -- the store is away
