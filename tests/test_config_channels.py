@@ -364,7 +364,19 @@ def test_every_kind_is_documented_with_all_its_options_and_credentials() -> None
     for kind in base.kinds().values():
         known = {*kind.options.__struct_encode_fields__, *kind.credentials, *kind.optional_credentials}
 
-        assert differences(known, rows(chapter(f"### `{kind.name}`"))) == NO_DIFFERENCE, kind.name
+        documented = re.findall(r"^\| `([a-z0-9_]+)` \|", chapter(f"### `{kind.name}`"), re.MULTILINE)
+        assert differences(known, documented) == NO_DIFFERENCE, kind.name
+
+
+def test_the_documented_default_of_an_option_is_its_default() -> None:
+    for kind in base.kinds().values():
+        documented = rows(chapter(f"### `{kind.name}`"))
+        for option in msgspec.structs.fields(kind.options):
+            told = documented.get(option.encode_name)
+            if told and option.default is not msgspec.NODEFAULT:
+                assert told == str(option.default).removesuffix(".0").replace("True", "true"), (
+                    f"{kind.name} {option.name}"
+                )
 
 
 def test_no_kind_is_documented_that_does_not_exist() -> None:
