@@ -62,9 +62,7 @@ query HoldfastReadQuantities($ids: [ID!]!, $locationId: ID!) {
   nodes(ids: $ids) {
     ... on InventoryItem {
       id
-      inventoryLevel(locationId: $locationId) {
-        quantities(names: ["available"]) { quantity }
-      }
+      inventoryLevel(locationId: $locationId) { quantities(names: ["available"]) { quantity } }
     }
   }
 }
@@ -90,10 +88,12 @@ _FROZEN_OR_GONE: Final = (402, 404, 423)
 
 _NOW_KEY_IS_BUSY: Final = "IDEMPOTENCY_CONCURRENT_REQUEST"
 _KEY_IS_SPENT: Final = frozenset({"IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
-_STALE: Final = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
+_STALE: Final = "CHANGE_FROM_QUANTITY_STALE"
 _TOO_BIG: Final = frozenset({"MAX_INPUT_SIZE_EXCEEDED", "MAX_COST_EXCEEDED"})
 _OF_THE_CHANNEL: Final = frozenset({"INVALID_LOCATION", "INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT"})
 """Codes that are about what every call carries, so that no item is to blame."""
+
+NOT_A_GID: Final = Rejected("not_an_id", "the key is neither a number nor like gid://shopify/InventoryItem/123")
 
 _CALL_ERRORS: Final[dict[str, type[ChannelError]]] = {
     "ACCESS_DENIED": CredentialsError,
@@ -135,16 +135,12 @@ class Shopify(Adapter):
         self._options = options
         root = (options.base_url or f"https://{options.shop}").rstrip("/")
         self._url = f"{root}/admin/api/{options.api_version}/graphql.json"
-        self._headers = {
-            "X-Shopify-Access-Token": access_token,
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-        }
+        self._headers = {"X-Shopify-Access-Token": access_token, "Content-Type": "application/json"}
         self._location = _gid("Location", options.location_id)
 
     @property
     def capabilities(self) -> Capabilities:
-        """One verdict for a whole call. Reading and writing use the same bucket, so that both are of one group."""
+        """One verdict for a whole call. Reading and writing share a bucket and so are of one group."""
         per_s = float(self._options.points_per_s)
         return Capabilities(
             items_max=self._options.items_max,
@@ -194,19 +190,9 @@ class Shopify(Adapter):
     # -- quantities
 
     def _set_quantities(self, items: Sequence[Item]) -> Exchange[Outcomes]:
-        rows = [self._row(item) for item in items]
-        # Equal while the fate of a call is unknown, another after a definite answer.
-        content = [(item.key, item.quantity, item.previous, item.version, item.attempt) for item in items]
-        key = str(uuid5(_KEYS, msgspec.json.encode([self._options.shop, self._location, content]).decode()))
-        variables = {
-            "input": {
-                "name": "available",
-                "reason": "correction",
-                "referenceDocumentUri": f"holdfast://push/{key}",
-                "quantities": rows,
-            },
-            "key": key,
-        }
+        key = self._key(items)
+        about = {"name": "available", "reason": "correction", "referenceDocumentUri": f"holdfast://push/{key}"}
+        variables = {"input": {**about, "quantities": [self._row(item) for item in items]}, "key": key}
         told = yield from self._ask(SET_QUANTITIES, variables, MUTATION_POINTS)
         errors = _part(told, "data.inventorySetQuantities.userErrors", list[_UserError])
         return _verdict(items, errors) if errors else {item.key: Applied() for item in items}
@@ -220,6 +206,17 @@ class Shopify(Adapter):
             "changeFromQuantity": item.previous,
         }
 
+    def _key(self, items: Iterable[Item]) -> str:
+        """Make the idempotency key: the same while the fate of a call is unknown, another after a definite answer.
+
+        The time of the change is part of it because a value is also sent again to mend what somebody changed at the
+        channel: that is another call, though all else about it is equal.
+        """
+        content = [
+            (item.key, item.quantity, item.previous, item.version, item.changed_ms, item.attempt) for item in items
+        ]
+        return str(uuid5(_KEYS, msgspec.json.encode([self._options.shop, self._location, content]).decode()))
+
     # -- prices
 
     def _set_prices(self, items: Iterable[Item]) -> Exchange[Outcomes]:
@@ -230,10 +227,8 @@ class Shopify(Adapter):
             try:
                 outcomes |= yield from self._set_prices_of(product, priced)
             except ChannelError as error:
-                later = Retry("PRICE_NOT_SENT", f"price: {error.reason}", error.after_s)
-                fate = Unknown(later.reason) if isinstance(error, UnknownResultError) else later
                 unsent = [item for group in list(products.values())[number + 1 :] for item in group]
-                return outcomes | {item.key: fate for item in priced} | {item.key: later for item in unsent}
+                return outcomes | _prices_cut_short(error, priced, unsent)
         return outcomes
 
     def _set_prices_of(self, product: str, items: Sequence[Item]) -> Exchange[Outcomes]:
@@ -290,18 +285,11 @@ def _variant(item: Item) -> dict[str, Any]:
 
 # -- answers
 
-NOT_A_GID: Final = Rejected("not_an_id", "the key is neither a number nor like gid://shopify/InventoryItem/123")
-
 
 class _ThrottleStatus(msgspec.Struct, rename="camel"):
     maximum_available: float
     currently_available: float
     restore_rate: float
-
-
-class _Cost(msgspec.Struct, rename="camel"):
-    throttle_status: _ThrottleStatus
-    requested_query_cost: float = 0.0
 
 
 class _UserError(msgspec.Struct):
@@ -348,20 +336,32 @@ def _verdict(items: Sequence[Item], errors: Sequence[_UserError]) -> Outcomes:
         return {item.key: Retry(first.name, first.message) for item in items}
     if codes & _OF_THE_CHANNEL:
         raise ClosedError(f"{first.code}: {first.message}")
-    named = {row: error for row, error in _rows(errors, "quantities").items() if row < len(items)}
+    named: dict[int, Outcome] = {
+        row: Conflict() if error.code == _STALE else Rejected(error.name, error.message)
+        for row, error in _rows(errors, "quantities").items()
+        if row < len(items)
+    }
     if not named or codes & _TOO_BIG:
         raise SpoiledError(first.name, first.message)
     beside: Outcome = Retry("NOT_APPLIED", "another row of the call was refused, and with it all of them", after_s=0.0)
-    return {item.key: _named(named[row]) if row in named else beside for row, item in enumerate(items)}
-
-
-def _named(error: _UserError) -> Outcome:
-    return Conflict() if error.code in _STALE else Rejected(error.name, error.message)
+    return {item.key: named.get(row, beside) for row, item in enumerate(items)}
 
 
 def _rows(errors: Iterable[_UserError], rows: str) -> dict[int, _UserError]:
     found = ((error.row(rows), error) for error in errors)
     return {row: error for row, error in found if row is not None}
+
+
+def _prices_cut_short(error: ChannelError, failed: Iterable[Item], unsent: Iterable[Item]) -> Outcomes:
+    # At once: nothing speaks against these, and what is wrong with the channel is told as such by the next push.
+    later = Retry("PRICE_NOT_SENT", f"price: {error.reason}", after_s=0.0)
+    told: Outcome = later
+    if isinstance(error, UnknownResultError):
+        told = Unknown(later.reason)
+    elif isinstance(error, SpoiledError | UnavailableError):
+        told = Retry(later.code, later.reason, error.after_s)
+    outcomes: Outcomes = dict.fromkeys((item.key for item in failed), told)
+    return outcomes | dict.fromkeys((item.key for item in unsent), later)
 
 
 def _call_error(told: Mapping[str, Any]) -> ChannelError:
@@ -381,12 +381,11 @@ def _call_error(told: Mapping[str, Any]) -> ChannelError:
 def _refilled_s(told: Mapping[str, Any]) -> float | None:
     """Reckon when the bucket holds what the refused call costs."""
     try:
-        cost = _part(told, "extensions.cost", _Cost)
+        status = _part(told, "extensions.cost.throttleStatus", _ThrottleStatus)
+        missing = _part(told, "extensions.cost.requestedQueryCost", float) - status.currently_available
     except UnavailableError:
         return None
-    missing = max(0.0, cost.requested_query_cost - cost.throttle_status.currently_available)
-    rate = cost.throttle_status.restore_rate
-    return missing / rate if rate > 0 else None
+    return max(0.0, missing) / status.restore_rate if status.restore_rate > 0 else None
 
 
 ADAPTER: Final = Kind(

@@ -343,14 +343,17 @@ def _refusal(error: Any) -> Rejected:
 
 def _cut_short(error: ChannelError, group: Sequence[Located], unsent: Iterable[Sequence[Located]]) -> Outcomes:
     """Tell an error of one request for its own items, and for those whose turn did not come."""
-    later: Outcome = Retry("not_sent", f"an earlier request of this push failed: {error.reason}", error.after_s)
-    told: Outcome = Retry("unavailable", error.reason, error.after_s)
+    # At once: nothing speaks against these, and what is wrong with the channel is told as such by the next push.
+    later = Retry("not_sent", f"another request of this push failed: {error.reason}", after_s=0.0)
+    told: Outcome = later
     if isinstance(error, UnknownResultError):
         told = Unknown(error.reason)
     elif isinstance(error, SpoiledError) and len(group) == 1:
         told = Rejected(error.code, error.reason)
-    rest = {each.item.key: later for other in unsent for each in other}
-    return {each.item.key: told for each in group} | rest
+    elif isinstance(error, SpoiledError | UnavailableError):
+        told = Retry("unavailable", error.reason, error.after_s)
+    outcomes: Outcomes = dict.fromkeys((each.item.key for each in group), told)
+    return outcomes | dict.fromkeys((each.item.key for other in unsent for each in other), later)
 
 
 def _unexpected(answer: Answer) -> UnavailableError:

@@ -14,6 +14,7 @@ from adapters.base import (
     CostLeft,
     CredentialsError,
     Item,
+    Outcome,
     Rejected,
     Request,
     Retry,
@@ -89,7 +90,8 @@ class TestShopify(Conformance[ShopifySimulator]):
         assert len(set(simulator.keys)) == 1
 
     @pytest.mark.parametrize(
-        "changed", [{"attempt": 1}, {"version": 9}, {"quantity": 4}, {"previous": 1}, {"key": f"{ITEM}1001"}]
+        "changed",
+        [{"attempt": 1}, {"version": 9}, {"quantity": 4}, {"previous": 1}, {"changed_ms": 1}, {"key": f"{ITEM}1001"}],
     )
     async def test_another_value_or_another_attempt_has_another_key(
         self, changed: dict[str, Any], simulator: ShopifySimulator, channel: Driven
@@ -101,12 +103,30 @@ class TestShopify(Conformance[ShopifySimulator]):
 
         assert len(set(simulator.keys)) == 2
 
-    async def test_a_key_that_is_busy_leaves_the_fate_unknown(
+    async def test_a_value_that_somebody_changed_at_the_shop_is_mended(
         self, simulator: ShopifySimulator, channel: Driven
     ) -> None:
-        simulator.errors.append([{"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "message": "Wait.", "field": None}])
+        simulator.shown[self.key(0)] = 5
+        item = self.item(self.key(0), 3, previous=5, changed_ms=1_000)
+        await channel.push(item)
+        simulator.shown[self.key(0)] = 5
 
-        assert await channel.push(*self.items(3, 4)) == {self.key(0): Unknown("Wait."), self.key(1): Unknown("Wait.")}
+        assert await channel.push(msgspec.structs.replace(item, changed_ms=2_000)) == {self.key(0): Applied()}
+        assert simulator.shown[self.key(0)] == 3
+
+    @pytest.mark.parametrize(
+        ("code", "expected"),
+        [
+            ("IDEMPOTENCY_CONCURRENT_REQUEST", Unknown("In its words.")),
+            ("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", Retry("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "In its words.")),
+        ],
+    )
+    async def test_a_key_that_is_busy_or_was_used_otherwise_is_told_for_all_rows(
+        self, code: str, expected: Outcome, simulator: ShopifySimulator, channel: Driven
+    ) -> None:
+        simulator.errors.append([{"code": code, "message": "In its words.", "field": None}])
+
+        assert await channel.push(*self.items(3, 4)) == {self.key(0): expected, self.key(1): expected}
 
     async def test_a_key_whose_first_attempt_failed_is_replaced_by_a_new_one(
         self, simulator: ShopifySimulator, channel: Driven
@@ -121,16 +141,6 @@ class TestShopify(Conformance[ShopifySimulator]):
         reason = "The first attempt with this key failed."
         assert first == {self.key(0): Retry("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", reason)}
         assert second == {self.key(0): Applied()}
-
-    async def test_a_key_that_was_used_otherwise_is_to_be_replaced(
-        self, simulator: ShopifySimulator, channel: Driven
-    ) -> None:
-        error = {"code": "IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "message": "Other parameters.", "field": None}
-        simulator.errors.append([error])
-
-        outcomes = await channel.push(*self.items(3))
-
-        assert outcomes == {self.key(0): Retry("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "Other parameters.")}
 
     # -- rows that are refused
 
@@ -152,11 +162,8 @@ class TestShopify(Conformance[ShopifySimulator]):
 
         outcomes = await channel.push(self.item(self.key(0), 3), self.item(bare, 4))
 
-        assert isinstance(outcomes, dict)
-        twice = outcomes[bare]
-        assert outcomes[self.key(0)] == BESIDE
-        assert isinstance(twice, Rejected)
-        assert twice.code == "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR"
+        refused = Rejected("NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", "It stands there twice.")
+        assert outcomes == {self.key(0): BESIDE, bare: refused}
         assert simulator.applied == []
 
     async def test_a_quantity_beyond_the_channel_s_is_refused(
@@ -164,10 +171,7 @@ class TestShopify(Conformance[ShopifySimulator]):
     ) -> None:
         outcomes = await channel.push(*self.items(1_000_000_001))
 
-        assert isinstance(outcomes, dict)
-        refused = outcomes[self.key(0)]
-        assert isinstance(refused, Rejected)
-        assert refused.code == "INVALID_QUANTITY_TOO_HIGH"
+        assert outcomes == {self.key(0): Rejected("INVALID_QUANTITY_TOO_HIGH", "It can't be higher than 1e9.")}
         assert simulator.applied == []
 
     async def test_a_number_is_as_good_as_a_gid(self, simulator: ShopifySimulator, channel: Driven) -> None:
@@ -237,21 +241,21 @@ class TestShopify(Conformance[ShopifySimulator]):
         assert type(caught.value) is expected
 
     @pytest.mark.parametrize(
-        ("body", "expected"),
+        "body",
         [
-            (b'{"data":null}', UnavailableError),
-            (b'{"data":{"inventorySetQuantities":null}}', UnavailableError),
-            (b'{"data":{"inventorySetQuantities":{"userErrors":["?"]}}}', UnavailableError),
-            (b'{"errors":"Not now"}', UnavailableError),
-            (b'{"errors":[null]}', UnavailableError),
-            (b"[]", UnavailableError),
+            b'{"data":null}',
+            b'{"data":{"inventorySetQuantities":null}}',
+            b'{"data":{"inventorySetQuantities":{"userErrors":["?"]}}}',
+            b'{"errors":"Not now"}',
+            b'{"errors":[null]}',
+            b"[]",
         ],
     )
-    def test_an_answer_of_another_form_is_never_a_yes(self, body: bytes, expected: type[ChannelError]) -> None:
+    def test_an_answer_of_another_form_is_never_a_yes(self, body: bytes) -> None:
         exchange = _adapter().push(self.items(3), 0.0)
         next(exchange)
 
-        with pytest.raises(expected):
+        with pytest.raises(UnavailableError):
             exchange.send(Answer(200, {}, body))
 
     @pytest.mark.parametrize("status", [402, 404, 423])
@@ -364,8 +368,10 @@ class TestShopify(Conformance[ShopifySimulator]):
 
         assert isinstance(outcomes, dict)
         assert outcomes[f"{ITEM}1000"] == outcomes[self.key(1)] == Applied()
+        later = outcomes[f"{ITEM}3000"]
         assert isinstance(outcomes[f"{ITEM}2000"], told)
-        assert isinstance(outcomes[f"{ITEM}3000"], Retry)
+        assert isinstance(later, Retry)
+        assert later.after_s == 0
         assert set(simulator.shown.values()) == {3, 4, 0}
 
 

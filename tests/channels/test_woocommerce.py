@@ -9,10 +9,12 @@ from adapters.base import Applied, Item, Rejected, Retry, SpoiledError, Unavaila
 from adapters.woocommerce import ADAPTER, Options
 from tests.channels.conformance import Conformance
 from tests.channels.driving import Driven
-from tests.channels.simulator import Fault
+from tests.channels.simulator import PAGE, Fault
 from tests.channels.woocommerce_simulator import INVALID_ID, KEY, SECRET, USE_VARIATIONS, WooCommerceSimulator
 
 CREDENTIALS: Final = {"consumer_key": KEY, "consumer_secret": SECRET}
+
+CUT_SHORT: Final = "another request of this push failed: "
 
 
 class _Shop(Conformance[WooCommerceSimulator]):
@@ -97,16 +99,16 @@ class TestWooCommerceById(_Shop):
     # -- several requests in one push
 
     @pytest.mark.parametrize(
-        ("fault", "told", "rest"),
+        ("fault", "told"),
         [
-            ("throttled_with_retry_after", Retry, 1.0),
-            ("failing", Retry, None),
-            ("not_json", Retry, None),
-            ("reset", Unknown, None),
+            ("throttled_with_retry_after", Retry("not_sent", f"{CUT_SHORT}HTTP 429: Too many requests", after_s=0.0)),
+            ("unavailable", Retry("unavailable", f"HTTP 503: {PAGE}", after_s=1.0)),
+            ("failing", Retry("unavailable", f"HTTP 500: {PAGE}")),
+            ("not_json", Retry("unavailable", f"HTTP 200 with a body that is not JSON: {PAGE}")),
         ],
     )
     async def test_a_fault_half_way_keeps_what_is_known(
-        self, fault: Fault, told: type, rest: float | None, simulator: WooCommerceSimulator, channel: Driven
+        self, fault: Fault, told: Retry, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.stock("1", "120/2", "130/3")
         simulator.faults.append(fault)
@@ -114,13 +116,35 @@ class TestWooCommerceById(_Shop):
 
         outcomes = await channel.push(*(self.item(key, 7) for key in ("1", "120/2", "130/3")))
 
-        assert isinstance(outcomes, dict)
-        later = outcomes["130/3"]
-        assert outcomes["1"] == Applied()
-        assert isinstance(outcomes["120/2"], told)
-        assert isinstance(later, Retry)
-        assert later.after_s == rest
+        later = Retry("not_sent", told.reason if told.code == "not_sent" else CUT_SHORT + told.reason, after_s=0.0)
+        assert outcomes == {"1": Applied(), "120/2": told, "130/3": later}
         assert simulator.applied == [("1", 7)]
+
+    async def test_a_connection_cut_half_way_leaves_only_its_own_values_in_doubt(
+        self, simulator: WooCommerceSimulator, channel: Driven
+    ) -> None:
+        simulator.stock("1", "120/2", "130/3")
+        simulator.faults.append("reset_after")
+        simulator.only = "/120/"
+
+        outcomes = await channel.push(*(self.item(key, 7) for key in ("1", "120/2", "130/3")))
+
+        assert isinstance(outcomes, dict)
+        assert outcomes["1"] == Applied()
+        assert isinstance(outcomes["120/2"], Unknown)
+        assert isinstance(outcomes["130/3"], Retry)
+        assert simulator.applied == [("1", 7), ("120/2", 7)]
+
+    async def test_one_value_that_spoils_its_own_request_is_told_beside_the_others(
+        self, simulator: WooCommerceSimulator, channel: Driven
+    ) -> None:
+        simulator.stock("1", "120/2")
+        simulator.refusals.append((400, "rest_invalid_param", "Invalid parameter(s): update"))
+        simulator.refusal_path = "/120/"
+
+        outcomes = await channel.push(self.item("1", 7), self.item("120/2", 7))
+
+        assert outcomes == {"1": Applied(), "120/2": Rejected("rest_invalid_param", "Invalid parameter(s): update")}
 
     @pytest.mark.parametrize("checks_parents", [False, True])
     async def test_a_product_that_is_gone_refuses_its_variations_only(

@@ -39,6 +39,7 @@ class WooCommerceSimulator(Simulator):
     ``batch_max`` is what the shop allows. ``reverses`` answers a batch in the wrong order, ``drops`` leaves ids out of
     the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses whole
     batches of variations whose product is gone, where the contract leaves open which of the two it is.
+    ``refusals`` are answered, in turn, for whole batches whose path contains ``refusal_path``.
     """
 
     products: dict[int, Product] = field(default_factory=dict)
@@ -49,6 +50,8 @@ class WooCommerceSimulator(Simulator):
     drops: set[int] = field(default_factory=set)
     null_ids: bool = False
     checks_parents: bool = False
+    refusals: list[tuple[int, str, str]] = field(default_factory=list)
+    refusal_path: str = ""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -86,6 +89,8 @@ class WooCommerceSimulator(Simulator):
             words = f"Unable to accept more than {self.batch_max} items for this request."
             return _error(413, "woocommerce_rest_request_entity_too_large", words)
         parent = int(request.match_info.get("parent", 0))
+        if self.refusals and self.refusal_path in request.path:
+            return _error(*self.refusals.pop(0))
         if self.checks_parents and not self._has_variations(parent):
             return _error(404, "woocommerce_rest_product_invalid_id", INVALID_ID)
         if len({element["id"] for element in elements}) < len(elements):
