@@ -235,10 +235,8 @@ class TestShopify(Conformance[ShopifySimulator]):
     ) -> None:
         simulator.call_errors.append({"message": "In its own words.", "extensions": {"code": code}})
 
-        with pytest.raises(expected, match=r"In its own words\.") as caught:
+        with pytest.raises(expected, match=r"In its own words\."):
             await channel.push(*self.items(3))
-
-        assert type(caught.value) is expected
 
     @pytest.mark.parametrize(
         "body",
