@@ -232,7 +232,7 @@ class WooCommerce(Adapter):
         return refused
 
     def _find_variation(self, each: Located) -> Exchange[bool]:
-        """Ask for the parent of a variation, for the next push. Read from the channel's source, not documented by it."""
+        """Ask for the parent of a variation, for the next push. Read from the channel's source, not documented."""
         try:
             answer = yield from self._get(f"/products/{each.place.id}?_fields=id,parent_id,type")
             place = _place_of(json_of(answer))
