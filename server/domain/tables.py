@@ -15,6 +15,17 @@ T = TypeVar("T")
 
 _SAID: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
+_TYPE: Final = re.compile(r"`([^`]*)`")
+_WORDS: Final = {
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+    "array": "a list",
+    "object": "a table",
+    "null": "nothing",
+}
+"""What msgspec calls types, in words that a reader of TOML knows."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 
@@ -90,7 +101,11 @@ def _plainly(said: str, wanted: type) -> str:
         return f"{inside}needs {missing[1]}."
     if what.startswith("Invalid enum value"):
         return f"{inside}must be {_choices(here)}."
-    return f"{inside}{what[:1].lower()}{what[1:]}."
+    return f"{inside}{_TYPE.sub(_in_words, what[:1].lower() + what[1:])}."
+
+
+def _in_words(found: re.Match[str]) -> str:
+    return " or ".join(_WORDS.get(name, name) for name in found[1].split(" | "))
 
 
 def _no_such(what: str, name: str, known: list[str]) -> str:
