@@ -91,7 +91,8 @@ class VendureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """``base_url`` is the admin API, as in ``https://shop.example/admin-api``.
 
     ``key_is``: what a listing's key is in Vendure, the variant's id or its SKU. ``stock_location_id`` is needed where
-    the shop has several. ``channel_token`` chooses a Vendure channel, by default the default one.
+    the shop has several. ``channel_token`` chooses a Vendure channel, by default the default one. An API key (Vendure
+    3.6 on) is best; a user with a password should be Holdfast's own: signing out ends all of a user's sessions.
     """
 
     base_url: Annotated[str, Meta(pattern=r"^https?://[^/?#@]+(/[^?#@]*)?$")]
