@@ -18,10 +18,12 @@ from server.store.opened import OpenStore, open_store
 from server.store.publishing import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.processes import holdfast, start
-from tests.stores import wait_until
+from tests.stores import start_valkey, wait_until
 
 SHOP = "my-shop"
 KEYSPACE = Keyspace("default")
+ROWS = 100_000
+"""Some seconds of work: long enough to be interrupted in."""
 
 
 class Kept:
@@ -280,6 +282,27 @@ async def test_a_channel_of_which_nothing_is_known_is_remarked_with_the_nearest(
 
     assert code == 0
     assert err == ["Nothing is known about channel 'my-shop' yet; did you mean my-shops? Its listings are kept for it."]
+
+
+def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_again(tmp_path: Path) -> None:
+    (tmp_path / "many.csv").write_text("sku,key\n" + "".join(f"S{n},k{n}\n" for n in range(ROWS)), "utf-8")
+    listings = ChannelKeys(KEYSPACE, SHOP).listings
+    with start_valkey() as store:
+        words = ("channels", "listings", SHOP, "many.csv", "--store-url", store.url)
+        interrupted = start(*words, cwd=tmp_path)
+        wait_until(lambda: int(store.command("HLEN", listings)) > 0, "a part is taken")
+        interrupted.send_signal(signal.SIGINT)
+        code = interrupted.wait()
+        said = (tmp_path / "err").read_text("utf-8")
+        done = int(store.command("HLEN", listings))
+
+        again = holdfast(*words, cwd=tmp_path)
+
+        assert code == 130
+        assert "Interrupted. " in said
+        assert "Run the same command again" in said
+        assert again.stdout.startswith(f"{ROWS:,} rows: {ROWS - done:,} set, {done:,} unchanged, 0 bad")
+        assert int(store.command("HLEN", listings)) == ROWS
 
 
 def test_listings_can_be_taken_before_there_is_any_stock(tmp_path: Path) -> None:
