@@ -241,7 +241,7 @@ def _plans(channels: Sequence[ConfiguredChannel], *, check_credentials: bool) ->
             kinds.check(channel.settings, channel.credentials.names)
             if check_credentials:
                 _adapter(channel)
-            plan = ChannelPlan(channel.settings, partial(_adapter, channel))
+            plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
             plans.setdefault(channel.settings.partition, []).append(plan)
     except ChannelConfigError as error:
         raise StartError(str(error)) from None

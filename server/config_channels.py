@@ -72,6 +72,7 @@ class Credentials:
         self._references = dict(references)
         self._environ = environ
         self._folder = folder
+        self._known: set[str] = set()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,7 +88,15 @@ class Credentials:
             One is not there or empty; the message names it and its place, and shows nothing of it.
 
         """
-        return {name: self._value(name, reference) for name, reference in self._references.items()}
+        values = {name: self._value(name, reference) for name, reference in self._references.items()}
+        self._known.update(values.values())
+        return values
+
+    def mask(self, text: str) -> str:
+        """Replace every value that was ever read in a text that others may see."""
+        for value in sorted(self._known, key=len, reverse=True):
+            text = text.replace(value, "***")
+        return text
 
     def _value(self, name: str, reference: Reference) -> str:
         if reference.source == "env":

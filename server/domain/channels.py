@@ -95,7 +95,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     """One configured channel, without its credentials. ``options`` are the adapter's own.
 
     ``listings``: "listed" sends the SKUs that have a listing; "all" sends every SKU, under its own name where it has
-    none. ``allow_private`` names hosts that may be called although their address is private.
+    none. ``allow_private`` names hosts that may be called although their address is private, and without TLS.
     """
 
     name: str

@@ -64,9 +64,13 @@ class Book:
         self.lists_all = lists_all
         self.marks = Marks()
         self.listings: dict[str, Listing] = {}
+        self.keys: dict[str, str] = {}
+        """Which SKU has a key."""
         self.shown: dict[str, Shown] = {}
         self.dead_letters: dict[str, DeadLetter] = {}
         self.tickets: dict[str, OpenTicket] = {}
+        self.doubts: deque[tuple[float, str]] = deque()
+        """When which SKU is to be sent once more, because an older request may still take effect."""
         self.lags_s: deque[float] = deque(maxlen=LAGS_KEPT)
         self.last_confirmed_ms: int | None = None
         self.on_work: Callable[[], None] = lambda: None
@@ -78,12 +82,35 @@ class Book:
 
     # -- what it should show
 
+    def take_in(self, listing: Listing) -> None:
+        """Take a listing in. A key that another SKU has already cannot show the stock of both."""
+        owner = self.keys.get(listing.key)
+        if owner is not None and owner != listing.sku:
+            now_ms, reason = self._clock.store_ms(), f"{owner} is listed under the same key"
+            self.bury(listing.sku, DeadLetter(listing.sku, listing.key, 0, "key_taken", reason, 0, now_ms, now_ms))
+            return
+        before = self.listings.get(listing.sku)
+        if before is not None:
+            self.keys.pop(before.key, None)
+        self.keys[listing.key] = listing.sku
+        self.listings[listing.sku] = listing
+
     def listing(self, sku: str) -> Listing | None:
-        """Give a SKU's listing; None: the channel does not know the SKU."""
-        listing = self.listings.get(sku)
-        if listing is None and self.lists_all:
-            return Listing(sku, sku)
+        """Give a SKU's listing; None: the channel does not know the SKU.
+
+        A listing that got another key gives up the old one first: what would stay there could be sold.
+        """
+        listing = self.listings.get(sku) or (Listing(sku, sku) if self.lists_all else None)
+        if listing is not None:
+            shown = self.shown.get(sku)
+            if shown is not None and shown.key != listing.key and shown.quantity and shown.key not in self.keys:
+                return Listing(sku, shown.key, listed=False)
         return listing
+
+    def give_up_key(self, sku: str) -> None:
+        """Note that the channel does not know a SKU's old key any more."""
+        del self.shown[sku]
+        self._records.shown(sku, None)
 
     def skus(self) -> list[str]:
         """Every SKU that the channel lists."""
@@ -125,6 +152,7 @@ class Book:
             return
         mark = self.marks.mark(sku, entry_id, changed_ms, self.queue(sku, value), forced=forced)
         mark.doubtful |= doubtful
+        mark.since_ms = mark.since_ms or changed_ms or self._clock.store_ms()
         self.on_work()
 
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False) -> None:
@@ -134,12 +162,20 @@ class Book:
                 await asyncio.sleep(0)
             self.changed(sku, entry_id, 0, forced=forced)
 
-    def try_again(self, skus: Sequence[str], entry_id: EntryId) -> None:
-        """Take dead letters, all if none is named, out of their rest."""
-        for sku in list(skus or self.dead_letters):
-            if sku in self.dead_letters:
-                self.bury(sku, None)
-                self.changed(sku, entry_id, 0, forced=True)
+    def try_again(self, skus: Iterable[str], entry_id: EntryId) -> None:
+        """Take dead letters out of their rest."""
+        for sku in skus:
+            self.bury(sku, None)
+            self.changed(sku, entry_id, 0, forced=True)
+
+    def think_again(self, now_s: float, entry_id: EntryId) -> None:
+        """Send once more what was in doubt and must be over by now."""
+        while self.doubts and self.doubts[0][0] <= now_s:
+            self.changed(self.doubts.popleft()[1], entry_id, 0, forced=True)
+
+    def next_due_s(self) -> float:
+        """Tell when something is to be sent that rests now; infinity: nothing."""
+        return min(self.marks.next_due_s(), self.doubts[0][0] if self.doubts else float("inf"))
 
     async def use_rules(self, rules: ChannelRules, entry_id: EntryId) -> None:
         """Work by other rules from now on."""
@@ -201,8 +237,7 @@ class Book:
 
     def items(self, flights: Iterable[Flight]) -> list[Item]:
         """Write flights as the adapter takes them."""
-        now_ms = self._clock.store_ms()
-        return [flight.item(now_ms) for flight in flights]
+        return [flight.item() for flight in flights]
 
     def companions(self, entry_id: EntryId) -> Iterator[Flight]:
         """Go through a few listings that may accompany a push: the channel has confirmed them, and nothing is new."""

@@ -133,6 +133,7 @@ class Channel:
         flights: list[Flight] = []
         if wait_s <= 0:
             now_s = self._clock.now_s()
+            self.book.think_again(now_s, self.position)
             flights = self.book.choose(self.line.items_max(), now_s, self.line.item_wait_s)
             flights = self._unlike_before(flights)
         if not flights:
@@ -156,7 +157,7 @@ class Channel:
         self._listens = wait_s <= 0
         self._wake.clear()
         if self._listens:
-            due_s = min(self.book.marks.next_due_s(), self._turn_due_s()) - self._clock.now_s()
+            due_s = min(self.book.next_due_s(), self._turn_due_s()) - self._clock.now_s()
             wait_s = max(0.0, min(due_s, REST_S_MAX))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(min(wait_s, REST_S_MAX)):
@@ -218,7 +219,7 @@ class Channel:
     def _unlike_before(self, flights: list[Flight]) -> list[Flight]:
         """Make a push unlike all that the channel was sent lately, where it refuses what it has seen.
 
-        Another order will do, or one item more whose value is confirmed already; the values are the newest anyway.
+        Another order will do, or more items whose values are confirmed already; all values are the newest anyway.
         """
         if not flights or not self.line.repeats(self.book.items(flights)):
             return flights
@@ -226,9 +227,10 @@ class Channel:
             flights = flights[1:] + flights[:1]
             if not self.line.repeats(self.book.items(flights)):
                 return flights
-        for companion in self.book.companions(flights[0].mark.entry_id):
-            if not self.line.repeats(self.book.items([*flights, companion])):
-                return [*flights, self.book.accompany(companion)]
+        idle = list(self.book.companions(flights[0].mark.entry_id))
+        for company in [*([each] for each in idle), *(idle[:size] for size in range(2, len(idle) + 1))]:
+            if not self.line.repeats(self.book.items([*flights, *company])):
+                return [*flights, *map(self.book.accompany, company)]
         self.book.rest(flights, self.line.repeatable_in_s())
         return []
 
@@ -239,7 +241,7 @@ class Channel:
             await self._until_reconcile()
             self._reconcile_asked.clear()
             asked = len(self._reconcile_ids)
-            self.last_reconcile = await reconcile(self.book, self.line, self._clock, self.position)
+            self.last_reconcile = await reconcile(self.book, self.line, self._clock, lambda: self.position)
             del self._reconcile_ids[:asked]
 
     async def _until_reconcile(self) -> None:

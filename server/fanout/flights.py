@@ -40,7 +40,7 @@ class Flight:
             return self.value
         return Value(self.value.quantity, *((self.shown.price, self.shown.list_price) if self.shown else ("", "")))
 
-    def item(self, now_ms: int) -> Item:
+    def item(self) -> Item:
         """Write it as the adapter takes it."""
         known = self.shown is not None and not self.mark.forced and self.shown.key == self.key
         return Item(
@@ -48,7 +48,7 @@ class Flight:
             sku=self.sku,
             quantity=self.value.quantity,
             version=self.seq,
-            changed_ms=self.mark.changed_ms or now_ms,
+            changed_ms=self.mark.since_ms,
             attempt=self.mark.attempt,
             previous=self.shown.quantity if self.shown is not None and known else None,
             price=self.value.price if self.with_price else None,

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from typing import Final, TypeVar
 
 import structlog
+from msgspec.structs import replace
 
 from adapters.base import (
     WRITE,
@@ -19,8 +20,11 @@ from adapters.base import (
     CredentialsError,
     Exchange,
     Item,
+    NotSentError,
     Outcomes,
+    Rejected,
     Request,
+    Retry,
     ThrottledError,
     Ticket,
     UnavailableError,
@@ -34,6 +38,7 @@ T = TypeVar("T")
 log = structlog.get_logger("holdfast.channel")
 
 _DIGEST_BYTES: Final = 16
+TOO_MANY: Final = 429
 THROTTLED_S: Final = 5.0
 """How long a group of requests rests whose limit the channel names no time for."""
 
@@ -47,6 +52,8 @@ class Line:
         Makes the adapter, with the credentials as they are now: called again once the channel has refused them.
     transport
         Sends one request.
+    mask
+        Takes credentials out of a text: a channel may quote them back.
     held
         Returns while the lease is ours, or raises; nothing is sent before it has.
 
@@ -60,6 +67,7 @@ class Line:
         *,
         clock: Clock,
         health: Health,
+        mask: Callable[[str], str],
         held: Callable[[], Awaitable[None]],
     ) -> None:
         self.health = health
@@ -70,6 +78,7 @@ class Line:
         self._transport = transport
         self._clock = clock
         self._held = held
+        self._mask = mask
         self._last_error: ChannelError | None = None
         self._budget = Budget(self.capabilities.limits, clock.now_s())
         self._bodies: dict[bytes, float] = {}
@@ -99,7 +108,17 @@ class Line:
         now_s = self._clock.now_s()
         for item in items:
             self._budget.spend_item(item.key, now_s, priced=item.price is not None)
-        return await self.talk(lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items))
+        result = await self.talk(lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items))
+        return result if isinstance(result, Ticket) else self.masked(result)
+
+    def masked(self, outcomes: Outcomes) -> Outcomes:
+        """Take credentials out of the channel's words."""
+        return {
+            key: replace(outcome, reason=self._mask(outcome.reason))
+            if isinstance(outcome, Rejected | Retry) and self._mask(outcome.reason) != outcome.reason
+            else outcome
+            for key, outcome in outcomes.items()
+        }
 
     async def talk(self, begin: Callable[[Adapter], Exchange[T]], *, items: int = 0) -> T:
         """Hold a conversation to its end, and learn from it how the channel is.
@@ -123,6 +142,7 @@ class Line:
         try:
             result = await converse(begin(self.adapter), send)
         except ChannelError as error:
+            error.reason = self._mask(error.reason)
             self._failed(error, group)
             raise
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -165,7 +185,13 @@ class Line:
         self._budget.spend(request.group, now_s, cost=request.cost, items=items)
         self._remember(request, now_s)
         await self._held()
-        answer = await self._transport.send(request)
+        try:
+            answer = await self._transport.send(request)
+        except NotSentError:
+            self._bodies.pop(_digest(request.body), None)
+            raise
+        if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004  # the channel took nothing
+            self._bodies.pop(_digest(request.body), None)
         left = self.adapter.cost_left(answer)
         if left is not None:
             self._budget.learn(left, self._clock.now_s(), request.group)

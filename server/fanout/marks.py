@@ -36,7 +36,8 @@ class Mark:
     ``entry_id`` is that of the oldest change that is not confirmed, ``changed_ms`` its time on the store's clock (0: it
     was no change of stock). ``forced``: send whatever the channel is believed to show. ``tries`` counts all attempts,
     ``attempt`` those that had a definite answer. ``next_queue`` is where a mark goes that waits BEHIND another.
-    ``doubtful``: a request with it had no answer, and may still take effect.
+    ``since_ms``: when it was made, on the store's clock. ``doubtful``: a request with it had no answer and may still
+    take effect.
     """
 
     entry_id: EntryId
@@ -46,6 +47,7 @@ class Mark:
     next_queue: Queue = Queue.READY
     due_s: float = 0.0
     doubtful: bool = False
+    since_ms: int = 0
     tries: int = 0
     attempt: int = 0
 

@@ -43,10 +43,14 @@ _FINISH_S: Final = 5.0
 
 @dataclass(frozen=True)
 class ChannelPlan:
-    """A channel as it is configured. ``build`` makes its adapter, with the credentials as they are at that moment."""
+    """A channel as it is configured. ``build`` makes its adapter, with the credentials as they are at that moment.
+
+    ``mask`` takes the credentials out of a text.
+    """
 
     settings: ChannelSettings
     build: Callable[[], Adapter]
+    mask: Callable[[str], str] = str
 
 
 class Publisher:
@@ -180,6 +184,7 @@ class Publisher:
             configured.build,
             transport,
             clock=self._clock,
+            mask=configured.mask,
             health=Health(random=random.random),
             held=self._lease.held,
         )
@@ -194,7 +199,7 @@ class Publisher:
             metrics=channel_metrics,
         )
         async for listing in self._store.listings(name):
-            book.listings[listing.sku] = listing
+            book.take_in(listing)
         async for sku, shown in self._store.shown(name):
             book.shown[sku] = shown
         async for letter in self._store.dead_letters(name):

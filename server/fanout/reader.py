@@ -101,7 +101,9 @@ class Reader:
                 channel.ask_reconcile(entry_id)
             case "channel_retry":
                 channel.revive()
-                book.try_again(skus, entry_id)
+                again = [sku for sku in skus or book.dead_letters if sku in book.dead_letters]
+                book.try_again(again, entry_id)
+                await self._relist(channel, again, entry_id)
             case "channel_resend":
                 for sku in skus:
                     book.changed(sku, entry_id, 0, forced=True)
@@ -113,7 +115,7 @@ class Reader:
             part = skus[start : start + _SKUS_AT_A_TIME]
             for listing in await self._wishes.listings_of(channel.name, part):
                 if listing is not None:
-                    channel.book.listings[listing.sku] = listing
+                    channel.book.take_in(listing)
             for sku in part:
                 channel.book.changed(sku, entry_id, 0)
 

@@ -1,7 +1,7 @@
 """Reads a channel back and mends what differs; what cannot be read is told everything once more."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -20,11 +20,14 @@ LOGGED_MAX: Final = 20
 """Differences that are logged one by one; the metric counts all."""
 
 
-async def reconcile(book: Book, line: Line, clock: Clock, entry_id: EntryId) -> LastReconcile:
-    """Go through all listings once. What differs is marked under ``entry_id`` and sent like any other change."""
+async def reconcile(book: Book, line: Line, clock: Clock, position: Callable[[], EntryId]) -> LastReconcile:
+    """Go through all listings once. What differs is marked and sent like any other change.
+
+    ``position``: the journal id up to which the channel has been told; a mark must not stand before it.
+    """
     if not line.capabilities.read_items_max:
         skus = book.skus()
-        await book.changed_all(entry_id, forced=True)
+        await book.changed_all(position(), forced=True)
         return LastReconcile(clock.store_ms(), len(skus), 0, read_back=False)
     checked = differed = 0
     for page in _pages(book, line.capabilities.read_items_max):
@@ -36,7 +39,7 @@ async def reconcile(book: Book, line: Line, clock: Clock, entry_id: EntryId) -> 
                 continue
             if book.shown.get(listing.sku) is settled[listing.key]:
                 checked += 1
-                differed += book.compare(listing, shows.get(listing.key), entry_id, log_it=differed < LOGGED_MAX)
+                differed += book.compare(listing, shows.get(listing.key), position(), log_it=differed < LOGGED_MAX)
     finished = LastReconcile(clock.store_ms(), checked, differed)
     log.info("channel_reconciled", channel=book.name, checked=checked, differed=differed)
     return finished

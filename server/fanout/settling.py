@@ -52,6 +52,7 @@ class Settler:
                 case Conflict():
                     self._conflict(flight, outcome)
                 case Unknown():
+                    flight.mark.doubtful = True
                     self._book.again(flight, self._backoff_s(flight.mark), forced=True)
             self._metrics.pushed(_RESULTS[type(outcome)])
 
@@ -107,26 +108,19 @@ class Settler:
             self._metrics.propagation.observe(lag_s)
         self._book.marks.land(sku)
         if mark.doubtful:
-            self._think_twice(sku, mark)
-        listing = self._book.listing(sku)
+            self._book.doubts.append((self._clock.now_s() + SECOND_THOUGHT_S, sku))
         # A price that had to stay behind, or rules that changed on the way: whatever is not as it should be goes next.
-        if (
-            listing is not None
-            and sku not in self._book.marks
-            and not self._book.is_shown(listing, self._book.value(listing))
-        ):
-            self._book.marks.mark(sku, mark.entry_id, 0, self._book.queue(sku, self._book.value(listing)))
-
-    def _think_twice(self, sku: str, mark: Mark) -> None:
-        newer = self._book.marks.waiting.get(sku)
-        if newer is not None:
-            newer.doubtful = True
-        else:
-            due_s = self._clock.now_s() + SECOND_THOUGHT_S
-            self._book.marks.mark(sku, mark.entry_id, 0, Queue.RESTING, forced=True, due_s=due_s)
+        self._book.changed(sku, mark.entry_id, 0)
 
     def _refused(self, flight: Flight, code: str, reason: str) -> None:
-        now_ms, before = self._clock.store_ms(), self._book.dead_letters.get(flight.sku)
+        book, sku = self._book, flight.sku
+        if sku in book.listings and book.listings[sku].key != flight.key:
+            # Its old key, which was to be emptied before the new one is used.
+            book.marks.land(sku)
+            book.give_up_key(sku)
+            book.changed(sku, flight.mark.entry_id, 0, forced=True)
+            return
+        now_ms, before = self._clock.store_ms(), book.dead_letters.get(sku)
         letter = DeadLetter(
             flight.sku,
             flight.key,

@@ -38,5 +38,5 @@ async def watch(ticket: OpenTicket, flights: Sequence[Flight], *, settler: Settl
         # Whom a finished ticket does not name has an unknown fate.
         outcomes = result.settled if isinstance(result, StillPending) else result
         keys = [key for key in open_flights if key in outcomes or not isinstance(result, StillPending)]
-        settler.settle([open_flights.pop(key) for key in keys], outcomes)
+        settler.settle([open_flights.pop(key) for key in keys], line.masked(outcomes))
     settler.close_ticket(ticket.id)

@@ -19,6 +19,7 @@ from server.store.journal import Tail
 from server.store.keys import Keyspace
 from tests.channels.plain import Plain
 from tests.channels.simulator import Simulator
+from tests.conftest import wait_until
 from tests.stores import StoreProcess
 
 LOOPBACK = ["127.0.0.1"]
@@ -80,8 +81,9 @@ async def publishing(
     lease_s: float = LEASE_S,
     clock: Clock | None = None,
     finish: bool = True,
+    stands_by: bool = False,
 ) -> AsyncIterator[Engine]:
-    """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash."""
+    """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash. ``stands_by``: another one acts."""
     pool = connect.connection_pool(store if isinstance(store, str) else store.url)
     client, keyspace = connect.client(pool), Keyspace(partition)
     tail = Tail(pool.make_connection, keyspace)
@@ -89,6 +91,8 @@ async def publishing(
     publisher = Publisher(client, keyspace, tail, plans, lease_s=lease_s, clock=clock)
     task = asyncio.create_task(publisher.run())
     try:
+        if not stands_by:
+            await wait_until(lambda: publisher.acting, "the publisher acts")
         yield Engine(publisher, client, keyspace)
     finally:
         if finish:

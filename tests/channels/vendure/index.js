@@ -11,6 +11,7 @@ const { bootstrap, dummyPaymentHandler, TransactionalConnection } = require('@ve
 const { VENDURE_PORT, VENDURE_USER, VENDURE_PASSWORD, VENDURE_DATABASE, VENDURE_SAVE } = process.env;
 
 async function main() {
+  process.stdin.on('end', () => process.exit(0)).resume();
   const shop = await bootstrap({
     apiOptions: { hostname: '127.0.0.1', port: Number(VENDURE_PORT), adminApiPath: 'admin-api', shopApiPath: 'shop-api' },
     authOptions: {
@@ -32,7 +33,6 @@ async function main() {
     process.exit(0);
   };
   process.on('SIGTERM', end);
-  process.stdin.on('end', () => process.exit(0)).resume();
 }
 
 main().catch((error) => {
