@@ -8,8 +8,8 @@ whether it was still so. Where Vendure took, shipped or cancelled an order in be
 that has not yet been told to Holdfast is in ``stockAllocated`` but not in ``quantity``, so a push in that time shows
 the units again. Orders should come in quickly.
 
-The shop's own ``outOfStockThreshold`` is subtracted by Vendure on top and is left alone; below zero it lets the shop
-sell what is not there. Levels at other stock locations of the same Vendure channel add to what buyers see.
+The shop's own ``outOfStockThreshold`` is subtracted by Vendure on top and is left alone (seen: of 10 with 3 it sells 7,
+with −3 it sells 13). What lies at other stock locations of the same Vendure channel adds to what buyers can have.
 """
 
 import re

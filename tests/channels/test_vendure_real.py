@@ -165,6 +165,16 @@ async def test_an_order_between_reading_and_writing_is_noticed_and_mended(meetin
     assert (level.on_hand, level.allocated) == (12, 4)
 
 
+async def test_what_the_shop_itself_keeps_back_is_left_alone(meeting: Meeting) -> None:
+    driven, key = meeting.adapter(), meeting.ids[SKUS[17]]
+    meeting.shop.update({"id": key, "useGlobalOutOfStockThreshold": False, "outOfStockThreshold": 3})
+
+    assert await driven.settle(item(key, 10)) == {key: Applied()}
+
+    assert await driven.read([key]) == {key: 10}
+    assert meeting.shop.refused(key, 11) == 7
+
+
 # -- what it will not take
 
 
