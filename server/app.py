@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -75,7 +76,7 @@ class Holdfast:
         async with AsyncExitStack() as started:
             # First of all: what cannot be built as it is configured is said before anything has started.
             self._file = config.load_file(self.settings.config, credentials=self._publishes)
-            self._plans = _plans(self._file.channels, check_credentials=self._publishes)
+            self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
             self.store_url = await self._start_store(started)
             self.service = await self._start_service(started)
             await self._start_http(started)
@@ -233,7 +234,9 @@ class Holdfast:
             started.push_async_callback(publisher.finish)
 
 
-def _plans(channels: Sequence[ConfiguredChannel], *, check_credentials: bool) -> dict[str, list[ChannelPlan]]:
+def _plans(
+    path: Path | None, channels: Sequence[ConfiguredChannel], *, check_credentials: bool
+) -> dict[str, list[ChannelPlan]]:
     """Hold each channel against its kind, and say how it is built; by partition."""
     plans: dict[str, list[ChannelPlan]] = {}
     try:
@@ -244,7 +247,7 @@ def _plans(channels: Sequence[ConfiguredChannel], *, check_credentials: bool) ->
             plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
             plans.setdefault(channel.settings.partition, []).append(plan)
     except ChannelConfigError as error:
-        raise StartError(str(error)) from None
+        raise StartError(f"{path}: {error}") from None
     return plans
 
 

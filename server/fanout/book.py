@@ -259,9 +259,9 @@ class Book:
 
     def again(self, flight: Flight, after_s: float, *, forced: bool = False) -> None:
         """Let a flight wait again for some time."""
-        now_s = self._clock.now_s()
+        due_s = self._clock.now_s() + after_s
         queue = Queue.RESTING if after_s > 0 else Queue.READY
-        self.marks.put_back(flight.sku, queue, due_s=now_s + after_s, forced=forced)
+        self.marks.put_back(flight.sku, queue, due_s=due_s, forced=forced).not_before_s = due_s
 
     def bury(self, sku: str, letter: DeadLetter | None) -> None:
         """Keep a dead letter, or take it away."""
@@ -289,9 +289,12 @@ class Book:
             rested_s = (self._clock.store_ms() - letter.last_ms) / 1000
             if rested_s < DEAD_LETTER_REST_S:
                 return DEAD_LETTER_REST_S - rested_s
+        mark = self.marks.waiting[sku]
         wait_s = can_send(listing.key, False)
-        shown, forced = self.shown.get(sku), self.marks.waiting[sku].forced
-        if wait_s <= 0 and not forced and shown and (shown.quantity, shown.key) == (value.quantity, listing.key):
+        if mark.queue is not Queue.URGENT:
+            wait_s = max(wait_s, mark.not_before_s - self._clock.now_s())
+        shown = self.shown.get(sku)
+        if wait_s <= 0 and not mark.forced and shown and (shown.quantity, shown.key) == (value.quantity, listing.key):
             return can_send(listing.key, True)  # only its price is new
         return wait_s
 

@@ -158,6 +158,10 @@ class Line:
         """Forget that the channel was not well: somebody asks for another try."""
         self.health.revive()
 
+    def fail(self, reason: str) -> None:
+        """Note that the channel could not be served, for a reason that is not the channel's."""
+        self._failed(UnavailableError(reason), WRITE)
+
     # -- identical bodies
 
     def repeats(self, items: Sequence[Item]) -> bool:

@@ -37,7 +37,7 @@ class Mark:
     was no change of stock). ``forced``: send whatever the channel is believed to show. ``tries`` counts all attempts,
     ``attempt`` those that had a definite answer. ``next_queue`` is where a mark goes that waits BEHIND another.
     ``since_ms``: when it was made, on the store's clock. ``doubtful``: a request with it had no answer and may still
-    take effect.
+    take effect. ``not_before_s``: when it may be tried again, unless it has become urgent.
     """
 
     entry_id: EntryId
@@ -48,6 +48,7 @@ class Mark:
     due_s: float = 0.0
     doubtful: bool = False
     since_ms: int = 0
+    not_before_s: float = 0.0
     tries: int = 0
     attempt: int = 0
 
@@ -72,7 +73,11 @@ class Marks:
     def mark(
         self, sku: str, entry_id: EntryId, changed_ms: int, queue: Queue, *, forced: bool = False, due_s: float = 0.0
     ) -> Mark:
-        """Note that a SKU has changed; it keeps the place of an earlier mark unless it has become more urgent."""
+        """Note that a SKU has changed.
+
+        It keeps the place of an earlier mark, unless it has become more urgent, or less, or the mark rests: what it
+        rests for may not hold for the new value.
+        """
         mark = self.waiting.get(sku)
         if mark is None:
             mark = self.waiting[sku] = Mark(entry_id, changed_ms, forced, due_s=due_s)
@@ -86,7 +91,7 @@ class Marks:
         mark.changed_ms = mark.changed_ms or changed_ms
         if mark.queue is Queue.BEHIND:
             mark.next_queue = queue
-        elif (mark.queue is Queue.URGENT) is not (queue is Queue.URGENT):
+        elif mark.queue is Queue.RESTING or (mark.queue is Queue.URGENT) is not (queue is Queue.URGENT):
             self._leave(sku, mark)
             self._put(sku, mark, queue)
         return mark
@@ -141,7 +146,7 @@ class Marks:
         if newer is not None:
             self._put(sku, newer, newer.next_queue)
 
-    def put_back(self, sku: str, queue: Queue, *, due_s: float = 0.0, forced: bool = False) -> None:
+    def put_back(self, sku: str, queue: Queue, *, due_s: float = 0.0, forced: bool = False) -> Mark:
         """Let a SKU wait again: it was not taken, or nobody knows. ``due_s`` is for RESTING."""
         mark = self.flying.pop(sku)
         newer = self.waiting.get(sku)
@@ -155,6 +160,7 @@ class Marks:
         mark.due_s = due_s
         self._note(sku, mark)
         self._put(sku, mark, queue)
+        return mark
 
     def oldest(self) -> EntryId | None:
         """Tell the oldest journal id that is not confirmed; None: everything is."""

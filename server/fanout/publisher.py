@@ -126,7 +126,7 @@ class Publisher:
 
     async def _act(self) -> None:
         """Load what is known, then follow the journal for ever. Ends by an exception only."""
-        log.info("publisher_acts", partition=self._keyspace.partition, owner=self.owner, token=self._lease.token)
+        log.info("publisher_acts", partition=self._keyspace.partition, owner=self.owner, term=self._lease.token)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lease.keep())
             reader, records = await self._load()
@@ -260,6 +260,7 @@ async def _keep_running(channel: Channel) -> None:
             raise
         except* Exception:
             log.exception("channel_failed", channel=channel.name)
+            channel.line.fail("a fault of Holdfast's own; see the log")
         await asyncio.sleep(_FAULT_REST_S)
 
 

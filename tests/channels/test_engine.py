@@ -307,6 +307,7 @@ async def test_a_price_goes_with_the_stock_and_only_when_it_is_new(
         await wait_until(engine.is_idle)
 
         await engine.list_skus("shop", Listing("A", "A", price="8.90"))
+        await wait_until(lambda: "A" in engine.channel("shop").book.marks)
         await sell(ledger, "A")
 
         await wait_until(shows(shop, A=4))
@@ -373,7 +374,7 @@ async def test_a_channel_that_fails_and_one_that_hangs_hold_up_no_other(
         await stock(ledger, 9, "A")
         shop.always, hanging.always = "failing", "silent"
         plans = [plan("failing", shop), plan("hanging", hanging, timeout_s=30.0), plan("well", other)]
-        async with publishing(store, partition, plans) as engine:
+        async with publishing(store, partition, plans, finish=False) as engine:
             for left in range(8, 4, -1):
                 await sell(ledger, "A")
                 await wait_until(shows(other, A=left))
@@ -383,7 +384,7 @@ async def test_a_channel_that_fails_and_one_that_hangs_hold_up_no_other(
 
             await wait_until(shows(shop, A=5))
 
-            assert engine.channel("failing").line.health.circuit == "closed"
+            await wait_until(lambda: engine.channel("failing").line.health.circuit == "closed")
             assert "A" not in hanging.shown
 
 
