@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import http_table, lateness, memory, store_table
+from bench import http_table, lateness, memory, propagation, store_table
 from bench.bars import Bar
 from bench.contestants import MiscountError
 from bench.driver import WrongAnswerError
@@ -23,7 +23,7 @@ from bench.report import Table, bars_table
 from server.store.embedded.binary import StoreBinary, find_binary, inspect
 from server.store.errors import StoreError
 
-PARTS: Final = ("http", "store", "memory", "latency")
+PARTS: Final = ("http", "store", "memory", "latency", "propagation")
 REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: written by python -m bench --save -->", "<!-- end of results -->"
 _REDIS7: Final = Path("/usr/bin/redis-server")
@@ -85,6 +85,10 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
         late = lateness.measure(tell, quick=plan.quick)
         found.tables.append(lateness.table(late))
         found.bars.extend(lateness.bars(late))
+    if "propagation" in plan.parts:
+        told = propagation.measure(plan.rounds, tell, quick=plan.quick)
+        found.tables.extend(propagation.tables(told))
+        found.bars.extend(propagation.bars(told))
     return found
 
 
@@ -96,6 +100,7 @@ def steps(plan: Plan, stores: list[StoreBinary]) -> int:
             "store": store_table.steps(plan.rounds),
             "memory": memory.STEPS * len(stores),
             "latency": lateness.STEPS,
+            "propagation": propagation.steps(plan.rounds),
         }[part]
         for part in plan.parts
     )

@@ -26,6 +26,15 @@ class Neighbours:
         return max(0.0, (others_s - self._others_s) / (time.monotonic() - self._began_s))
 
 
+def cpu_s(pid: int) -> float:
+    """Processor seconds that a process has used; 0 where that cannot be known."""
+    try:
+        fields = (_PROC / str(pid) / "stat").read_text("utf-8", "replace").rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(ticks) for ticks in fields[11:13]) / os.sysconf("SC_CLK_TCK")
+
+
 def _others_s() -> float | None:
     """Processor seconds of everybody but this process and its descendants, since the machine was started."""
     try:

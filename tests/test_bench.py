@@ -12,13 +12,26 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench
-from bench import contestants, http_table, lateness, load, stock, store_table
+from bench import (
+    contestants,
+    http_table,
+    lateness,
+    load,
+    propagation,
+    propagation_figures,
+    propagation_setup,
+    stock,
+    store_table,
+)
 from bench.bars import Bar
 from bench.contestants import Contestant, MiscountError, Server
 from bench.driver import WrongAnswerError, drive
 from bench.figures import Figure, figure
+from bench.http1 import Messages, message
 from bench.load import LoadError, Result
 from bench.neighbours import _ours_s
+from bench.propagation_channels import Arrival
+from bench.propagation_figures import NeverToldError, Sale
 from bench.report import Table, bars_table
 from bench.stores import Store, connect
 from server.store.embedded.binary import find_binary
@@ -210,6 +223,65 @@ def test_latenesses_are_summed_up() -> None:
 def test_a_hold_that_never_ended_is_found() -> None:
     with pytest.raises(AssertionError, match="2 holds were made"):
         lateness.summary([1], holds=2)
+
+
+# -- from a sale to the channels
+
+
+def arrived(*told: tuple[int, int, int]) -> propagation_figures.Values:
+    return propagation_figures.values([Arrival(at_us, [(key, quantity)]) for at_us, key, quantity in told])
+
+
+def test_a_change_counts_as_told_by_its_own_value_or_a_newer_one() -> None:
+    # given two sales of one SKU, of which the channel was only told the second's value
+    sales = [Sale(1, 9, at_ms=1_000), Sale(1, 8, at_ms=1_005)]
+
+    delays_ms = list(propagation_figures.delays_ms(sales, arrived((1_010_500, 1, 8))))
+
+    assert delays_ms == [10.5, 5.5]
+
+
+def test_an_older_value_does_not_tell_a_change() -> None:
+    sales = [Sale(1, 8, at_ms=1_000)]
+
+    delays_ms = list(propagation_figures.delays_ms(sales, arrived((1_001_000, 1, 9), (1_007_000, 1, 8))))
+
+    assert delays_ms == [7.0]
+
+
+def test_a_change_that_was_never_told_gives_no_figure() -> None:
+    with pytest.raises(NeverToldError):
+        list(propagation_figures.delays_ms([Sale(1, 8, at_ms=1_000)], arrived((1_001_000, 1, 9))))
+
+
+def test_a_value_that_arrives_after_a_newer_one_is_counted() -> None:
+    assert propagation_figures.backwards(arrived((1, 7, 5), (2, 7, 4), (3, 7, 5), (4, 8, 9))) == 1
+
+
+def test_a_channel_is_right_when_the_last_value_it_was_told_is_the_newest() -> None:
+    wanted = propagation_figures.last_values([Sale(1, 9, 0), Sale(1, 8, 0)])
+
+    assert propagation_figures.is_right(arrived((1, 1, 9), (2, 1, 8)), wanted)
+    assert not propagation_figures.is_right(arrived((1, 1, 8), (2, 1, 9)), wanted)
+
+
+def test_messages_are_cut_out_however_they_are_split() -> None:
+    sent = message("POST / HTTP/1.1", b'{"n":1}', "Host: here") + message("POST / HTTP/1.1", b"{}", "Host: here")
+
+    for size in (1, 7, len(sent)):
+        messages = Messages()
+        parts = (sent[first : first + size] for first in range(0, len(sent), size))
+        found = [body for part in parts for _, body in messages.feed(part)]
+        assert found == [b'{"n":1}', b"{}"]
+
+
+def test_sales_at_a_pace_reach_every_channel(tmp_path: Path) -> None:
+    # given the server and the channels of the bench
+    with propagation_setup.running(tmp_path) as (server, channels):
+        found = propagation.stretch(server, channels, 1, list(propagation_setup.CHANNELS), sales_per_s=20)
+
+    assert found.sold.failed == 0
+    assert 0 < found.p50_ms <= found.p99_ms <= found.max_ms
 
 
 # -- the whole run
