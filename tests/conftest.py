@@ -45,15 +45,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(line, bold=True)
 
 
-async def wait_until(condition: Callable[[], bool | Awaitable[bool]], what: str = "the condition") -> None:
+async def wait_until(
+    condition: Callable[[], bool | Awaitable[bool]], what: str = "the condition", within_s: float = DEADLINE_S
+) -> None:
     """Wait for a condition, plain or awaitable, and fail if it does not come true."""
-    async with asyncio.timeout(DEADLINE_S):
-        while True:
-            holds = condition()
-            if await holds if isawaitable(holds) else holds:
-                return
-            await asyncio.sleep(0.001)
-    raise AssertionError(f"still not so after {DEADLINE_S:g} s: {what}")
+    deadline = asyncio.timeout(within_s)
+    try:
+        async with deadline:
+            while True:
+                holds = condition()
+                if await holds if isawaitable(holds) else holds:
+                    return
+                await asyncio.sleep(0.001)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+    raise AssertionError(f"still not so after {within_s:g} s: {what}")
 
 
 async def now_ms(client: Redis) -> int:

@@ -15,6 +15,7 @@ import structlog
 from adapters.base import Capabilities, Item
 from server.domain.channels import ChannelRules, DeadLetter, Listing, OpenTicket, Shown, publishable
 from server.fanout.clock import Clock
+from server.fanout.doubts import Doubts
 from server.fanout.flights import CanSend, Flight, Value
 from server.fanout.levels import Levels
 from server.fanout.marks import Mark, Marks, Queue
@@ -69,8 +70,7 @@ class Book:
         self.shown: dict[str, Shown] = {}
         self.dead_letters: dict[str, DeadLetter] = {}
         self.tickets: dict[str, OpenTicket] = {}
-        self.doubts: deque[tuple[float, str]] = deque()
-        """When which SKU is to be sent once more, because an older request may still take effect."""
+        self.doubts = Doubts()
         self.lags_s: deque[float] = deque(maxlen=LAGS_KEPT)
         self.last_confirmed_ms: int | None = None
         self.on_work: Callable[[], None] = lambda: None
@@ -168,14 +168,18 @@ class Book:
             self.bury(sku, None)
             self.changed(sku, entry_id, 0, forced=True)
 
-    def think_again(self, now_s: float, entry_id: EntryId) -> None:
+    def think_again(self, now_s: float) -> None:
         """Send once more what was in doubt and must be over by now."""
-        while self.doubts and self.doubts[0][0] <= now_s:
-            self.changed(self.doubts.popleft()[1], entry_id, 0, forced=True)
+        while (doubt := self.doubts.take(now_s)) is not None:
+            self.changed(*doubt, 0, forced=True)
 
     def next_due_s(self) -> float:
         """Tell when something is to be sent that rests now; infinity: nothing."""
-        return min(self.marks.next_due_s(), self.doubts[0][0] if self.doubts else float("inf"))
+        return min(self.marks.next_due_s(), self.doubts.next_due_s())
+
+    def oldest(self) -> EntryId | None:
+        """Tell the oldest journal id that is not confirmed beyond doubt; None: everything is."""
+        return min((each for each in (self.marks.oldest(), self.doubts.oldest()) if each is not None), default=None)
 
     async def use_rules(self, rules: ChannelRules, entry_id: EntryId) -> None:
         """Work by other rules from now on."""

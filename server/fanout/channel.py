@@ -67,7 +67,7 @@ class Channel:
 
     def cursor(self) -> EntryId:
         """Tell up to which journal id everything is confirmed, or stands in the dead letters."""
-        open_ids = [each for each in (self.book.marks.oldest(), *self._reconcile_ids[:1]) if each is not None]
+        open_ids = [each for each in (self.book.oldest(), *self._reconcile_ids[:1]) if each is not None]
         return min(self.position, before(min(open_ids))) if open_ids else self.position
 
     def ask_reconcile(self, entry_id: EntryId) -> None:
@@ -133,7 +133,7 @@ class Channel:
         flights: list[Flight] = []
         if wait_s <= 0:
             now_s = self._clock.now_s()
-            self.book.think_again(now_s, self.position)
+            self.book.think_again(now_s)
             flights = self.book.choose(self.line.items_max(), now_s, self.line.item_wait_s)
             flights = self._unlike_before(flights)
         if not flights:

@@ -1,5 +1,6 @@
 """Reads the journal once for all channels of a partition: notes levels, marks what changed, passes on what is asked."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Final
 
@@ -10,12 +11,15 @@ from server.fanout.channel import Channel
 from server.fanout.levels import Levels
 from server.store import journal
 from server.store.channels import ChannelStore, wished_skus
+from server.store.errors import StoreUnavailableError
 from server.store.journal import Change, DamagedEntryError, EntryId, Tail, format_entry_id, parse_entry_id
 from server.store.publishing import PublisherStore
 
 log = structlog.get_logger("holdfast.publisher")
 
 QUIET_S: Final = 5.0
+CALLS_AT_A_TIME: Final = 500
+"""Some milliseconds of the event loop, which may be serving orders, too."""
 _SKUS_AT_A_TIME: Final = 100
 _WISH: Final = "channel_"
 
@@ -55,21 +59,35 @@ class Reader:
             The store is away.
 
         """
+        connections = self._tail.connections
         while True:
             try:
-                async for entry_id, changes in journal.read(self._store.client, self._store.keyspace, self.position):
-                    await self._take(parse_entry_id(entry_id), changes)
+                await self._catch_up()
             except DamagedEntryError as error:
                 await self._skip(error)
                 continue
             await self._tail.grown(self.position, QUIET_S)
+            if self._tail.connections > max(1, connections):
+                # With fsync once a second a store can come back with less than we have seen, and count on from there:
+                # what we hold newer than that would then never be replaced.
+                raise StoreUnavailableError("The connection to the store was lost; reading all anew.")
+
+    async def _catch_up(self) -> None:
+        """Read to the end, letting others have their turn on the way."""
+        calls = 0
+        async for entry_id, changes in journal.read(self._store.client, self._store.keyspace, self.position):
+            calls += await self._take(parse_entry_id(entry_id), changes)
+            if calls > CALLS_AT_A_TIME:
+                calls = 0
+                await asyncio.sleep(0)
 
     @property
     def position(self) -> str:
         """The journal id up to which everything is marked."""
         return format_entry_id(self._position)
 
-    async def _take(self, entry_id: EntryId, changes: list[Change]) -> None:
+    async def _take(self, entry_id: EntryId, changes: list[Change]) -> int:
+        """Take one entry in; returns how many times a channel had to look at a SKU."""
         before = entry_id <= self._taken_over_at
         changed: dict[str, int] = {}
         for change in changes:
@@ -87,6 +105,7 @@ class Reader:
         for channel in behind:
             channel.position = entry_id
         self._position = entry_id
+        return len(behind) * len(changed)
 
     async def _grant(self, channel: Channel, change: Change, entry_id: EntryId) -> None:
         """Do what was asked of a channel. Asked twice, as after a restart, it does no harm."""

@@ -108,7 +108,7 @@ class Settler:
             self._metrics.propagation.observe(lag_s)
         self._book.marks.land(sku)
         if mark.doubtful:
-            self._book.doubts.append((self._clock.now_s() + SECOND_THOUGHT_S, sku))
+            self._book.doubts.add(sku, mark.entry_id, self._clock.now_s() + SECOND_THOUGHT_S)
         # A price that had to stay behind, or rules that changed on the way: whatever is not as it should be goes next.
         self._book.changed(sku, mark.entry_id, 0)
 

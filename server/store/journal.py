@@ -299,6 +299,8 @@ class Tail:
         self._last: EntryId = (0, 0)
         self._moved = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.connections = 0
+        """How often it has connected: after each but the first, the store may have lost its newest entries."""
 
     @property
     def last_id(self) -> str:
@@ -334,6 +336,7 @@ class Tail:
                 await connection.connect()  # type: ignore[no-untyped-call]
                 # Asked anew at each connection: a store that lost its newest entries in a crash is behind us.
                 self._move_to(await self._newest(connection))
+                self.connections += 1
                 attempt = 0
                 while True:
                     await self._follow(connection)

@@ -1,0 +1,86 @@
+"""The whole of Holdfast against a real Vendure: a real server process, its publisher, a thousand variants."""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Final
+
+import pytest
+
+from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
+from tests.conftest import wait_until
+from tests.http import Api, Server, opened
+
+pytest_plugins = ("tests.channels.vendure.fixtures", "tests.http_fixtures")
+pytestmark = pytest.mark.timeout(VENDURE_TIMEOUT_S)
+
+CHANNEL: Final = "/v1/channels/shop"
+CONFIGURED: Final = """
+[channels.shop]
+kind = "vendure"
+allow_private = ["127.0.0.1"]
+reconcile_every_s = 0
+
+[channels.shop.options]
+base_url = "%s"
+
+[channels.shop.credentials]
+username = { env = "SHOP_USER" }
+password = { env = "SHOP_PASSWORD" }
+"""
+DONE_S: Final = 60.0
+"""A thousand variants take Vendure some four seconds; how long they may take on a busy machine."""
+
+
+@pytest.fixture
+async def api(vendure: VendureServer, start_server: Callable[..., Server]) -> AsyncIterator[Api]:
+    """Serve with the shop as a channel, and a listing for each of its variants."""
+    server = start_server(
+        toml=CONFIGURED % vendure.admin_url, environment={"SHOP_USER": USERNAME, "SHOP_PASSWORD": PASSWORD}
+    )
+    async with opened(server) as api:
+        listings = [{"sku": sku, "key": vendure.ids[sku]} for sku in SKUS]
+        (await api.put(f"{CHANNEL}/listings", {"listings": listings})).ok()
+        yield api
+    assert server.faults == []
+    assert PASSWORD not in server.stderr
+
+
+async def settled(api: Api) -> None:
+    """Wait until the shop has confirmed all that it was to be told."""
+
+    async def is_settled() -> bool:
+        status = (await api.get(f"{CHANNEL}/status")).ok()
+        return status["dirty"] == 0 and status["last_confirmed_at"] is not None and status["dead_letters"] == 0
+
+    await wait_until(is_settled, "the shop has confirmed all", within_s=DONE_S)
+
+
+async def test_what_holdfast_holds_available_is_what_vendure_reports_for_a_thousand_variants(
+    api: Api, vendure: VendureServer
+) -> None:
+    wanted = {sku: number % 40 + 5 for number, sku in enumerate(SKUS)}
+    movements = [{"kind": "count", "sku": sku, "on_hand": units} for sku, units in wanted.items()]
+    (await api.post("/v1/stock/movements", {"movements": movements})).ok()
+
+    def shown() -> dict[str, int]:
+        levels = vendure.shop.levels()
+        return {sku: levels[vendure.ids[sku]].saleable for sku in SKUS}
+
+    await wait_until(lambda: shown() == wanted, "Vendure reports every count", within_s=DONE_S)
+
+    # A reservation takes units from what Vendure shows.
+    (await api.reserve(SKUS[500], 3)).ok(201)
+    wanted[SKUS[500]] -= 3
+    await wait_until(lambda: shown() == wanted, "Vendure shows what the reservation left", within_s=DONE_S)
+
+    # Somebody changes a value behind our back; comparing finds and mends it.
+    await settled(api)
+    vendure.shop.set_on_hand(vendure.ids[SKUS[7]], 999)
+    assert shown() != wanted
+    (await api.post(f"{CHANNEL}/reconcile", {})).ok(202)
+    await wait_until(lambda: shown() == wanted, "Vendure is mended", within_s=DONE_S)
+
+    async def reconciled() -> bool:
+        reconcile = (await api.get(f"{CHANNEL}/status")).ok()["reconcile"]
+        return reconcile is not None and (reconcile["checked"], reconcile["differed"]) == (len(SKUS), 1)
+
+    await wait_until(reconciled, "the status tells of the one difference", within_s=DONE_S)
