@@ -1,18 +1,40 @@
 """``holdfast demo``: real buyers over real HTTP, and what it says in the end."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from server.commands.demo import Units, _conclude
 from server.commands.demo_buyers import UNITS, Figures, Shop
-from tests.processes import Server, holdfast
+from tests.processes import END_S, Server, environment, holdfast
+
+STUCK = """
+from server.cli import main
+from server.commands import demo_channels, demo_sale
+
+demo_sale.SHOW_S = 4.0
+honest = demo_channels.SimulatedChannel.show
+demo_channels.Receiver.show = lambda self, key, quantity: honest(self, key, max(quantity, self.shown.get(key, 0)))
+main()
+"""
+"""The demo with a receiver that says yes to everything, and whose numbers never fall."""
 
 
-def test_the_demo_sells_what_there_is_and_never_more(tmp_path: Path) -> None:
-    ended = holdfast("demo", "--seconds", "3", "--buyers", "60", "--seed", "7", cwd=tmp_path)
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
 
+
+@pytest.fixture(scope="module")
+def ended(folder: Path) -> "subprocess.CompletedProcess[str]":
+    """One demo, of which several tests tell something."""
+    return holdfast("demo", "--seconds", "3", "--buyers", "60", "--seed", "7", cwd=folder)
+
+
+def test_the_demo_sells_what_there_is_and_never_more(ended: "subprocess.CompletedProcess[str]", folder: Path) -> None:
     assert ended.returncode == 0, ended.stderr
     assert "seed 7" in ended.stdout
     assert ended.stdout.count("oversold 0") >= 2
@@ -22,8 +44,44 @@ def test_the_demo_sells_what_there_is_and_never_more(tmp_path: Path) -> None:
         r"^([\d,]+) requests sent twice, ([\d,]+) answered as replays", ended.stdout, re.MULTILINE
     )
     assert retries == replays != "0"
+    assert re.search(r"channels show \d+ \d+ \d+", ended.stdout)
+    assert "\nChannels: all three show what is left\n" in ended.stdout
     assert ended.stdout.splitlines()[-1].startswith("verify: clean.")
-    assert list(tmp_path.iterdir()) == [tmp_path / "out"] or not list(tmp_path.iterdir())
+    assert not list(folder.iterdir())
+
+
+def test_the_demo_shows_one_sale_on_every_channel_with_the_milliseconds(
+    ended: "subprocess.CompletedProcess[str]",
+) -> None:
+    lines = ended.stdout.splitlines()
+    start = lines.index("One sale: ATLAS-TEE 8 → 7")
+    drops = [re.fullmatch(r"  (\S+) \((\w+)\) +7   after (\d+) ms.*", line) for line in lines[start + 1 : start + 4]]
+    assert [drop and drop.group(1, 2) for drop in drops] == [
+        ("sim-marketplace", "trendyol"),
+        ("sim-shop", "woocommerce"),
+        ("sim-webhook", "webhook"),
+    ]
+
+
+def test_a_channel_that_does_not_show_what_is_left_makes_the_demo_fail(tmp_path: Path) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", STUCK, "demo", "--seconds", "0.5", "--buyers", "5"],
+        cwd=tmp_path,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=END_S,
+        check=False,
+    )
+
+    assert ended.returncode == 1
+    assert re.search(r"^  sim-webhook \(webhook\) +8   not in time$", ended.stdout, re.MULTILINE)
+    assert re.search(r"^  sim-shop \(woocommerce\) +7   after \d+ ms$", ended.stdout, re.MULTILINE)
+    assert "Channels: not all show what is left" in ended.stdout
+    assert re.search(
+        r"^Not as it should be: sim-webhook shows 8 of DEMO-\w+ ATLAS-TEE, 7 are left$", ended.stderr, re.MULTILINE
+    )
+    assert "Oversold: 0" in ended.stdout
 
 
 def test_the_demo_s_own_server_does_not_heed_the_environment(tmp_path: Path) -> None:
@@ -42,6 +100,8 @@ def test_the_demo_can_use_a_running_server_and_twice(tmp_path: Path) -> None:
 
     assert [ended.returncode for ended in ends] == [0, 0], ends[1].stderr
     assert all("Oversold: 0" in ended.stdout for ended in ends)
+    assert all(ended.stdout.startswith("Without --url there are simulated channels as well") for ended in ends)
+    assert "One sale" not in ends[0].stdout
     assert holdfast("verify", cwd=tmp_path).returncode == 0
 
 

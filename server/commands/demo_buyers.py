@@ -5,7 +5,7 @@ import random
 import time
 from array import array
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -71,19 +71,35 @@ class Shop:
         self._session = session
         self._run_id = run_id
         self.figures = Figures()
-        self.skus = {f"DEMO-{run_id} {name}": units for name, units in UNITS.items()}
+        self.skus = {self.sku(name): units for name, units in UNITS.items()}
+        """What is fought over."""
+
+    def sku(self, name: str) -> str:
+        """Make the SKU of something in this demo."""
+        return f"DEMO-{self._run_id} {name}"
 
     async def stock_up(self) -> None:
-        """Count the units that will be sold."""
+        """Count the units that will be fought over."""
         for sku, units in self.skus.items():
-            status, body, _ = await self._send("PUT", f"/v1/stock/{quote(sku, safe='')}/main", {"on_hand": units})
-            if status >= _OK:
-                raise DemoError(f"The server refused to count the stock: {body.get('detail', status)}")
+            await self.count(sku, units)
 
-    async def stock(self) -> dict[str, dict[str, Any]]:
-        """Read the buckets of every SKU."""
+    async def count(self, sku: str, units: int) -> None:
+        """Say how many units there are of a SKU."""
+        status, body, _ = await self._send("PUT", f"/v1/stock/{quote(sku, safe='')}/main", {"on_hand": units})
+        if status >= _OK:
+            raise DemoError(f"The server refused to count the stock: {body.get('detail', status)}")
+
+    async def order(self, sku: str) -> None:
+        """Sell one unit, for good."""
+        body = {"channel": "store", "lines": [{"sku": sku, "quantity": 1}]}
+        status, answer, _ = await self._send("POST", "/v1/orders", body, f"demo-{self._run_id}-{sku}")
+        if status >= _OK:
+            raise DemoError(f"The server refused to sell one unit: {answer.get('detail', status)}")
+
+    async def stock(self, skus: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
+        """Read the buckets of SKUs; if none is named, of those that are fought over."""
         found = {}
-        for sku in self.skus:
+        for sku in skus or self.skus:
             _, body, _ = await self._send("GET", f"/v1/stock/{quote(sku, safe='')}", None)
             found[sku] = body["levels"][0]
         return found
