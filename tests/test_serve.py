@@ -5,16 +5,18 @@ import re
 import signal
 import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from server.commands.sample import lines_to_try
 from tests.processes import Server, alive, children, holdfast
-from tests.stores import wait_until
+from tests.stores import start_valkey, wait_until
 
 SKU_IN_URL = "TS-1001-S%C4%B0YAH-M"
 CURL = re.compile(r"^  (curl (?:.*\\\n)*.*)$", re.MULTILINE)
@@ -62,11 +64,12 @@ def test_with_a_sample_the_printed_lines_work_as_they_stand(tmp_path: Path) -> N
         answers = [run_line(line) for line in lines]
 
     assert lines_to_try(server.address, needs_key=False) in printed
-    available, held, committed, stock = answers
+    available, held, committed, stock, channels = answers
     assert '"available":29' in available
     assert '"state":"held"' in held
     assert '"state":"committed"' in committed
     assert "available 21 = on_hand 25" in stock
+    assert '"channel":"sim-shop","kind":"woocommerce"' in channels
 
 
 def run_line(line: str) -> str:
@@ -101,6 +104,72 @@ def test_a_store_that_has_stock_is_left_as_it_is_by_sample(tmp_path: Path) -> No
         totals = holdfast("show", "--json", cwd=tmp_path)
 
     assert '"skus": 1,' in totals.stdout
+
+
+SIMULATED = {"sim-marketplace": "trendyol", "sim-shop": "woocommerce", "sim-webhook": "webhook"}
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_sale_of_the_sample_arrives_on_its_simulated_channels(tmp_path: Path, workers: str) -> None:
+    with Server("--sample", "--workers", workers, cwd=tmp_path) as server:
+        listed = server.get("/v1/channels")["channels"]
+        sell(server, 4)
+
+        sell(server, 1)
+
+        assert shows(server) == dict.fromkeys(SIMULATED, (86, 85))
+        assert {each["channel"]: each["kind"] for each in listed} == SIMULATED
+        assert all(f"  {name} " in server.output() for name in SIMULATED)
+
+
+def sell(server: Server, quantity: int) -> None:
+    """Sell some of ninety, and wait until every channel has confirmed that, and all that was before."""
+    since_ms = time.time_ns() // 1_000_000
+    server.post("/v1/orders", {"channel": "store", "lines": [{"sku": "BAL-ÇAM-850G", "quantity": quantity}]})
+    wait_until(lambda: min(confirmed_ms(server, name) for name in SIMULATED) >= since_ms, "all have confirmed the sale")
+
+
+def confirmed_ms(server: Server, channel: str) -> int:
+    """Up to when in the journal a channel has confirmed everything."""
+    cursor: str = server.get(f"/v1/channels/{channel}/status")["cursor"]
+    return int(cursor.partition("-")[0] or 0)
+
+
+def shows(server: Server) -> dict[str, tuple[int, int]]:
+    """What each simulated channel last logged that it shows: the number before, and the new one."""
+    lines = [msgspec.json.decode(line) for line in server.errors().splitlines() if '"simulated_channel_shows"' in line]
+    return {line["channel"]: (line["before"], line["shows"]) for line in lines}
+
+
+def test_after_a_new_start_the_simulated_channels_show_what_they_showed(tmp_path: Path) -> None:
+    with Server("--sample", cwd=tmp_path) as first:
+        sell(first, 4)
+
+    with Server("--sample", cwd=tmp_path) as second:
+        sell(second, 1)
+
+        assert shows(second) == dict.fromkeys(SIMULATED, (86, 85))
+
+
+def test_with_a_configuration_of_one_s_own_no_channels_are_simulated(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("")
+
+    with Server("--sample", "--config", "own.toml", cwd=tmp_path) as server:
+        assert server.get("/v1/channels") == {"channels": []}
+        assert "sim-" not in server.output()
+
+
+def test_a_shared_store_that_keeps_real_channels_gets_no_simulated_ones(tmp_path: Path) -> None:
+    with start_valkey() as store:
+        (tmp_path / "shop.csv").write_text("sku,key\nTSHIRT,1\n")
+        listed = holdfast("channels", "listings", "my-shop", "shop.csv", "--store-url", store.url, cwd=tmp_path)
+
+        with Server("--sample", "--store-url", store.url, cwd=tmp_path) as server:
+            assert listed.returncode == 0, listed.stderr
+            assert server.get("/v1/channels") == {"channels": []}
+            assert (
+                "No simulated channels: the store keeps others, published from elsewhere (my-shop)." in server.output()
+            )
 
 
 def test_without_a_key_a_server_for_other_machines_does_not_start(tmp_path: Path) -> None:

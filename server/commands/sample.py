@@ -1,12 +1,25 @@
-"""The sample catalogue: what ``holdfast serve --sample`` fills an empty store with, and the lines to try on it."""
+"""The sample: the catalogue and simulated channels of ``holdfast serve --sample``, and the lines to try on them."""
 
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from importlib.resources import files
+from pathlib import Path
 from typing import Final
+
+import structlog
 
 from server.commands.counting import Tally, count_rows
 from server.commands.csv_file import StockFile, read_stock_file
+from server.commands.demo_channels import SimulatedChannel
+from server.commands.demo_stage import Stage, open_stage
 from server.domain.limits import DEFAULT_PARTITION
+from server.store.keys import Keyspace
 from server.store.ledger import Ledger
+from server.store.opened import OpenStore
+from server.store.publishing import PublisherStore
+
+log = structlog.get_logger("holdfast.sample")
 
 SKU: Final = "TS-1001-SİYAH-M"
 SKU_IN_URL: Final = "TS-1001-S%C4%B0YAH-M"
@@ -19,6 +32,13 @@ def sample_file() -> StockFile:
     return read_stock_file(files("server.commands").joinpath("sample.csv").read_bytes())
 
 
+async def fill_if_empty(store: OpenStore) -> None:
+    """Put the sample into a store that has no stock."""
+    if await store.is_empty(PARTITION):
+        await store.register(PARTITION)
+        await fill(store.ledger(PARTITION))
+
+
 async def fill(ledger: Ledger) -> int:
     """Put the sample into a ledger; returns how many places were counted."""
     sample, tally = sample_file(), Tally()
@@ -26,9 +46,46 @@ async def fill(ledger: Ledger) -> int:
     return tally.set
 
 
+@asynccontextmanager
+async def open_channels() -> AsyncIterator[Stage]:
+    """Open simulated channels that log each new number they show; their configuration is gone with them."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-sample-") as folder:
+        async with open_stage(Path(folder), _log) as stage:
+            yield stage
+
+
+def _log(channel: SimulatedChannel, key: str, before: int | None, shows: int) -> None:
+    # The first number of each SKU is no news, and a catalogue has many.
+    if before is not None:
+        log.info("simulated_channel_shows", channel=channel.name, sku=key, shows=shows, before=before)
+
+
+async def recall(store: OpenStore, channels: Sequence[SimulatedChannel]) -> None:
+    """Let channels show again what they had confirmed when the server last ran, as a real one would all along."""
+    kept = PublisherStore(store.client, Keyspace(PARTITION))
+    for channel in channels:
+        async for _, shown in kept.shown(channel.name):
+            channel.recall(shown.key, shown.quantity)
+
+
+def channels_to_see(address: str, channels: Sequence[SimulatedChannel], *, needs_key: bool, options: str) -> str:
+    """Say which simulated channels there are, and how to see them; ``options`` lead a command to this store."""
+    names = "".join(f"  {channel.name:<16} by the adapter {channel.kind}\n" for channel in channels)
+    return f"""\
+Simulated channels, which show what is left; their log lines here say when:
+{names}\
+How they stand:
+  curl{_key(needs_key=needs_key)} {address}/v1/channels
+  holdfast channels status{options}"""
+
+
+def _key(*, needs_key: bool) -> str:
+    return " -H 'Authorization: Bearer hf_…'" if needs_key else ""
+
+
 def lines_to_try(address: str, *, needs_key: bool) -> str:
     """Write the curl lines: availability, reserve, commit, and why the number is what it is."""
-    key = " -H 'Authorization: Bearer hf_…'" if needs_key else ""
+    key = _key(needs_key=needs_key)
     json = "-H 'Content-Type: application/json'"
     body = (
         f'{{"reservation_id":"{RESERVATION_ID}","channel":"woocommerce","ttl_s":900,'

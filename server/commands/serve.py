@@ -2,8 +2,12 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +27,9 @@ from server.commands.common import (
     setting,
     store_url_option,
 )
+from server.commands.demo_channels import NAMES, SimulatedChannel
+from server.store.channels import ChannelStore
+from server.store.keys import Keyspace
 from server.workers import READY, Workers
 
 _STANDARD_INPUT: Final = 0
@@ -45,7 +52,12 @@ CLOSED: Final = "keys"
 @setting("config", "A TOML file with API keys.", type=click.Path(path_type=Path))
 @store_url_option
 @data_dir_option
-@click.option("--sample", "with_sample", is_flag=True, help="Fill an empty store with a small catalogue to try.")
+@click.option(
+    "--sample",
+    "with_sample",
+    is_flag=True,
+    help="Fill an empty store with a small catalogue to try, and simulate channels unless there is a --config.",
+)
 @click.option("--worker", type=int, default=None, hidden=True)
 def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
     """Serve the HTTP API until Ctrl-C or SIGTERM; then answer what is in flight and stop.
@@ -66,16 +78,16 @@ def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
 
 
 async def _serve(settings: config.Settings, *, with_sample: bool) -> None:
-    holdfast = Holdfast(settings)
-    await holdfast.start()
-    try:
-        if with_sample:
-            await _fill_if_empty(settings, holdfast.store_url)
-        _tell(settings, holdfast.port, needs_key=not holdfast.service.authenticator.open, with_sample=with_sample)
-        await asked_to_stop()
-        click.echo("Stopping.")
-    finally:
-        await holdfast.drain()
+    async with _sampled(settings, with_sample=with_sample) as sampled:
+        holdfast = Holdfast(sampled.settings)
+        await holdfast.start()
+        try:
+            await sampled.prepare(holdfast.store_url)
+            sampled.tell(holdfast.port, needs_key=not holdfast.service.authenticator.open)
+            await asked_to_stop()
+            click.echo("Stopping.")
+        finally:
+            await holdfast.drain()
 
 
 async def _serve_as_worker(settings: config.Settings, number: int) -> None:
@@ -90,28 +102,76 @@ async def _serve_as_worker(settings: config.Settings, number: int) -> None:
 
 
 async def _serve_workers(settings: config.Settings, *, with_sample: bool) -> None:
-    workers = Workers(settings)
-    try:
-        await workers.start_store()
-        if with_sample:
-            await _fill_if_empty(settings, workers.store_url)
-        access = await workers.start()
-        _tell(settings, workers.port, needs_key=access != OPEN, with_sample=with_sample)
-        await asked_to_stop()
-        click.echo("Stopping.")
-    finally:
-        await workers.drain()
+    async with _sampled(settings, with_sample=with_sample) as sampled:
+        workers = Workers(sampled.settings)
+        try:
+            await workers.start_store()
+            await sampled.prepare(workers.store_url)
+            access = await workers.start()
+            sampled.tell(workers.port, needs_key=access != OPEN)
+            await asked_to_stop()
+            click.echo("Stopping.")
+        finally:
+            await workers.drain()
 
 
-async def _fill_if_empty(settings: config.Settings, store_url: str) -> None:
-    async with opened_store(msgspec.structs.replace(settings, store_url=store_url)) as store:
-        if await store.is_empty(sample.PARTITION):
-            await store.register(sample.PARTITION)
-            await sample.fill(store.ledger(sample.PARTITION))
+@dataclass(frozen=True)
+class _Sampled:
+    """What is served, and whether with the sample: its catalogue, and its channels unless there are others."""
+
+    settings: config.Settings
+    with_sample: bool
+    channels: Sequence[SimulatedChannel]
+    remark: str = ""
+
+    async def prepare(self, store_url: str) -> None:
+        """Fill an empty store, and let the channels show what they showed before."""
+        if self.with_sample:
+            async with opened_store(msgspec.structs.replace(self.settings, store_url=store_url)) as store:
+                await sample.fill_if_empty(store)
+                await sample.recall(store, self.channels)
+
+    def tell(self, port: int, *, needs_key: bool) -> None:
+        """Print where it serves and on what terms; with the sample, the lines to try."""
+        settings = self.settings
+        click.echo(_banner(settings, port, needs_key=needs_key))
+        if not self.with_sample:
+            return
+        here = _url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host), port)
+        click.echo("\n" + sample.lines_to_try(here, needs_key=needs_key))
+        if self.channels:
+            click.echo(
+                sample.channels_to_see(here, self.channels, needs_key=needs_key, options=_options_of_store(settings))
+            )
+        if self.remark:
+            click.echo(self.remark)
 
 
-def _tell(settings: config.Settings, port: int, *, needs_key: bool, with_sample: bool) -> None:
-    """Print where it serves and on what terms; with the sample, the lines to try."""
+@asynccontextmanager
+async def _sampled(settings: config.Settings, *, with_sample: bool) -> AsyncIterator[_Sampled]:
+    """Open the simulated channels that go with the sample, unless this server has or must leave alone other ones."""
+    if not with_sample or settings.config is not None or settings.role == "api":
+        yield _Sampled(settings, with_sample, ())
+        return
+    others = await _other_channels(settings)
+    if others:
+        remark = f"No simulated channels: the store keeps others, published from elsewhere ({', '.join(others)})."
+        yield _Sampled(settings, with_sample, (), remark)
+        return
+    async with sample.open_channels() as stage:
+        yield _Sampled(msgspec.structs.replace(settings, config=stage.config), with_sample, stage.channels)
+
+
+async def _other_channels(settings: config.Settings) -> list[str]:
+    """Name real channels of a store that several servers may share: a publisher without them would forget them."""
+    if not settings.store_url:
+        return []
+    async with opened_store(settings) as store:
+        kept = await ChannelStore(store.client, Keyspace(sample.PARTITION)).channels()
+    return [name for name in kept if name not in NAMES]
+
+
+def _banner(settings: config.Settings, port: int, *, needs_key: bool) -> str:
     if settings.store_url:
         store = config.redact_url(settings.store_url)
     else:
@@ -120,16 +180,22 @@ def _tell(settings: config.Settings, port: int, *, needs_key: bool, with_sample:
         access = "callers with an API key: holdfast keys new --scope reserve"
     else:
         access = "this machine only, without a key, until `holdfast keys new` makes the first"
-    click.echo(
+    return (
         f"Holdfast {server.__version__} at {_url(settings.host, port)}\n"
         f"  store       {store}\n"
         f"  durability  {settings.durability}: {DURABILITY[settings.durability]}\n"
         f"  open to     {access}\n"
         "Ctrl-C stops it."
     )
-    if with_sample:
-        here = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)
-        click.echo("\n" + sample.lines_to_try(_url(here, port), needs_key=needs_key))
+
+
+def _options_of_store(settings: config.Settings) -> str:
+    """Write the options that lead another command to the same store."""
+    if settings.store_url:
+        return f" --store-url {config.redact_url(settings.store_url)}"
+    return (
+        "" if settings.data_dir == config.Settings().data_dir else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+    )
 
 
 def _url(host: str, port: int) -> str:
