@@ -107,10 +107,13 @@ class Book:
                 return Listing(sku, shown.key, listed=False)
         return listing
 
-    def give_up_key(self, sku: str) -> None:
-        """Note that the channel does not know a SKU's old key any more."""
-        del self.shown[sku]
-        self._records.shown(sku, None)
+    def note_shown(self, sku: str, shown: Shown | None) -> None:
+        """Note what the channel shows of a SKU; None: nobody knows."""
+        if shown is None:
+            self.shown.pop(sku, None)
+        else:
+            self.shown[sku] = shown
+        self._records.shown(sku, shown)
 
     def skus(self) -> list[str]:
         """Every SKU that the channel lists."""
@@ -181,11 +184,11 @@ class Book:
         """Tell the oldest journal id that is not confirmed beyond doubt; None: everything is."""
         return min((each for each in (self.marks.oldest(), self.doubts.oldest()) if each is not None), default=None)
 
-    async def use_rules(self, rules: ChannelRules, entry_id: EntryId) -> None:
+    async def use_rules(self, rules: ChannelRules, entry_id: EntryId, *, forced: bool = False) -> None:
         """Work by other rules from now on."""
         self.rules = rules
         self.marks.begin_turn()
-        await self.changed_all(entry_id)
+        await self.changed_all(entry_id, forced=forced)
 
     def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
         """Hold what a channel says it shows (None: it does not know the key) against what it should; mend it."""
@@ -195,7 +198,7 @@ class Book:
         self._metrics.reconcile_differences.inc()
         if log_it:
             log.warning("channel_differs", channel=self.name, sku=listing.sku, shows=shows, wanted=value.quantity)
-        self.shown.pop(listing.sku, None)
+        self.note_shown(listing.sku, None)
         self.changed(listing.sku, entry_id, 0, forced=True)
         return True
 

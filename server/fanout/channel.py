@@ -42,6 +42,8 @@ class Channel:
         self.line = line
         self.position: EntryId = (0, 0)
         """Up to here the channel has been told of the journal."""
+        self.since_ms = clock.store_ms()
+        """When the channel was first told anything."""
         self.last_reconcile: LastReconcile | None = None
         self._settler = Settler(book, records, clock, metrics)
         self._records = records
@@ -53,7 +55,6 @@ class Channel:
         self._pushes = 0
         self._next_push_s = 0.0
         self._next_turn_s = 0.0
-        self._began_ms = clock.store_ms()
         # Channels that began together are not all compared at the same moment for ever.
         self._spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
         self._reconcile_asked = asyncio.Event()
@@ -84,7 +85,7 @@ class Channel:
     async def run(self) -> None:
         """Work until cancelled. After a fault it may run again: what was on its way then has an unknown fate."""
         for sku in list(self.book.marks.flying):
-            self.book.marks.put_back(sku, Queue.READY, forced=True)
+            self.book.marks.put_back(sku, Queue.READY, forced=True).doubtful = True
         async with asyncio.TaskGroup() as group:
             for ticket in list(self.book.tickets.values()):
                 group.create_task(self._watch(ticket, self._settler.resume(ticket, self.position)))
@@ -100,6 +101,12 @@ class Channel:
             self._wake.clear()
             await self._wake.wait()
 
+    def remember(self, status: ChannelStatus) -> None:
+        """Take over what an earlier publisher knew, so that restarts do not put off what is due by time."""
+        self.since_ms = status.since_ms or self.since_ms
+        self.last_reconcile = status.reconcile
+        self.book.last_confirmed_ms = status.last_confirmed_ms
+
     def status(self, publisher: str, journal_end_ms: int) -> None:
         """Write down how the channel stands, and bring its gauges up to date."""
         book, health, now_ms = self.book, self.line.health, self._clock.store_ms()
@@ -108,6 +115,7 @@ class Channel:
         status = ChannelStatus(
             publisher=publisher,
             written_ms=now_ms,
+            since_ms=self.since_ms,
             listings=len(book.listings),
             dirty=len(book.marks),
             in_flight=len(book.marks.flying),
@@ -241,8 +249,12 @@ class Channel:
             await self._until_reconcile()
             self._reconcile_asked.clear()
             asked = len(self._reconcile_ids)
-            self.last_reconcile = await reconcile(self.book, self.line, self._clock, lambda: self.position)
+            self.last_reconcile = await reconcile(self.book, self.line, self._clock, self._reconciled_under)
             del self._reconcile_ids[:asked]
+
+    def _reconciled_under(self) -> EntryId:
+        """Give the journal id for what reconciling finds: that of the wish, which is then read anew after a crash."""
+        return self._reconcile_ids[0] if self._reconcile_ids else self.position
 
     async def _until_reconcile(self) -> None:
         while not self._reconcile_asked.is_set():
@@ -257,7 +269,7 @@ class Channel:
 
     @property
     def _compared_ms(self) -> int:
-        return self.last_reconcile.finished_ms if self.last_reconcile is not None else self._began_ms
+        return self.last_reconcile.finished_ms if self.last_reconcile is not None else self.since_ms
 
 
 def _quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -15,6 +15,7 @@ import structlog
 from adapters.base import Adapter
 from server import metrics
 from server.domain.channels import ChannelSettings, rules_in_force, understood
+from server.domain.tables import ChannelConfigError
 from server.fanout.book import Book
 from server.fanout.channel import Channel
 from server.fanout.clock import Clock
@@ -147,11 +148,15 @@ class Publisher:
         kept = {name: cursor for name, cursor in known.items() if cursor is not None and not end.is_lost(cursor)}
         records = Records(self._store, self._lease.token, self._cursors, cursors)
         levels = Levels()
-        given = await ChannelStore(self._client, self._keyspace).given_rules()
-        self.channels = [
-            await self._load_channel(each, records, levels, given.get(each.settings.name, {}))
-            for each in self._configured
-        ]
+        kept_by_all = ChannelStore(self._client, self._keyspace)
+        given, statuses = await kept_by_all.given_rules(), await kept_by_all.statuses()
+        for each in self._configured:
+            name = each.settings.name
+            channel = await self._load_channel(each, records, levels, given.get(name, {}))
+            if channel is not None:
+                if name in statuses:
+                    channel.remember(statuses[name])
+                self.channels.append(channel)
         async for level in self._store.levels():
             levels.update(*level)
         last_id = parse_entry_id(end.last_id)
@@ -159,8 +164,8 @@ class Publisher:
             cursor = kept.get(channel.name)
             channel.position = last_id if cursor is None else parse_entry_id(cursor)
             if cursor is None:
-                log.warning("channel_told_everything", channel=channel.name, listings=len(channel.book.listings))
-            await channel.book.changed_all(channel.position, forced=cursor is None)
+                await self._forget_shown(channel)
+            await channel.book.changed_all(channel.position)
         self._records = records
         reader = Reader(
             self._store,
@@ -174,20 +179,12 @@ class Publisher:
 
     async def _load_channel(
         self, configured: ChannelPlan, records: Records, levels: Levels, given: Mapping[str, Any]
-    ) -> Channel:
+    ) -> Channel | None:
         settings, name = configured.settings, configured.settings.name
+        line = self._line(configured)
+        if line is None:
+            return None
         channel_metrics, channel_records = metrics.ChannelMetrics(name), records.channel(name)
-        transport = Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
-        self._transports.append(transport)
-        line = Line(
-            name,
-            configured.build,
-            transport,
-            clock=self._clock,
-            mask=configured.mask,
-            health=Health(random=random.random),
-            held=self._lease.held,
-        )
         book = Book(
             name,
             rules_in_force(settings.rules, understood(given)),
@@ -207,6 +204,33 @@ class Publisher:
         async for ticket in self._store.tickets(name):
             book.tickets[ticket.id] = ticket
         return Channel(book, line, records=channel_records, clock=self._clock, metrics=channel_metrics)
+
+    def _line(self, configured: ChannelPlan) -> Line | None:
+        settings = configured.settings
+        transport = Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
+        self._transports.append(transport)
+        try:
+            return Line(
+                settings.name,
+                configured.build,
+                transport,
+                clock=self._clock,
+                mask=configured.mask,
+                health=Health(random=random.random),
+                held=self._lease.held,
+            )
+        except ChannelConfigError as error:
+            # It could be built when the server started: a file of credentials went away. The others go on.
+            log.error("channel_not_built", channel=settings.name, reason=str(error), advice="mend it and restart")  # noqa: TRY400  # the reason says it all
+            return None
+
+    async def _forget_shown(self, channel: Channel) -> None:
+        """Begin with a channel of which nobody knows what it shows: all is told, however often that is interrupted."""
+        log.info("channel_told_everything", channel=channel.name, listings=len(channel.book.listings))
+        channel.book.shown.clear()
+        writes = Writes()
+        writes.dropped.append(ChannelKeys(self._keyspace, channel.name).shown)
+        await self._store.record(self._lease.token, writes)
 
     def _cursors(self) -> dict[str, EntryId]:
         return {channel.name: channel.cursor() for channel in self.channels}

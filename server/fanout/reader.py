@@ -88,7 +88,7 @@ class Reader:
 
     async def _take(self, entry_id: EntryId, changes: list[Change]) -> int:
         """Take one entry in; returns how many times a channel had to look at a SKU."""
-        before = entry_id <= self._taken_over_at
+        before = self._is_of_before(entry_id)
         changed: dict[str, int] = {}
         for change in changes:
             for line in change.lines:
@@ -113,7 +113,8 @@ class Reader:
         match change.operation:
             case "channel_rules":
                 given = (await self._wishes.given_rules()).get(channel.name, {})
-                await book.use_rules(rules_in_force(self._configured[channel.name], understood(given)), entry_id)
+                rules = rules_in_force(self._configured[channel.name], understood(given))
+                await book.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
                 await self._relist(channel, skus, entry_id)
             case "channel_reconcile":
@@ -125,7 +126,7 @@ class Reader:
                 await self._relist(channel, again, entry_id)
             case "channel_resend":
                 for sku in skus:
-                    book.changed(sku, entry_id, 0, forced=True)
+                    book.changed(sku, entry_id, 0, forced=True, doubtful=True)
             case _:
                 log.warning("channel_wish_unknown", channel=channel.name, wish=change.operation)
 
@@ -135,8 +136,13 @@ class Reader:
             for listing in await self._wishes.listings_of(channel.name, part):
                 if listing is not None:
                     channel.book.take_in(listing)
+            before = self._is_of_before(entry_id)
             for sku in part:
-                channel.book.changed(sku, entry_id, 0)
+                channel.book.changed(sku, entry_id, 0, forced=before, doubtful=before)
+
+    def _is_of_before(self, entry_id: EntryId) -> bool:
+        """Whether an earlier publisher may have acted on an entry, and not written down what came of it."""
+        return entry_id <= self._taken_over_at
 
     async def _skip(self, damaged: DamagedEntryError) -> None:
         """Go on after an entry that cannot be read: what it changed is seen in the stock itself."""

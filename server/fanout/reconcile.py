@@ -23,7 +23,7 @@ LOGGED_MAX: Final = 20
 async def reconcile(book: Book, line: Line, clock: Clock, position: Callable[[], EntryId]) -> LastReconcile:
     """Go through all listings once. What differs is marked and sent like any other change.
 
-    ``position``: the journal id up to which the channel has been told; a mark must not stand before it.
+    ``position`` gives the journal id for new marks: never one before which everything is confirmed already.
     """
     if not line.capabilities.read_items_max:
         skus = book.skus()

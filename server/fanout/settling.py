@@ -97,8 +97,7 @@ class Settler:
     def _applied(self, flight: Flight) -> None:
         now_ms, sku, mark = self._clock.store_ms(), flight.sku, flight.mark
         quantity, price, list_price = flight.result
-        self._book.shown[sku] = shown = Shown(flight.key, quantity, price, list_price, flight.seq, now_ms)
-        self._records.shown(sku, shown)
+        self._book.note_shown(sku, Shown(flight.key, quantity, price, list_price, flight.seq, now_ms))
         self._book.last_confirmed_ms = now_ms
         if sku in self._book.dead_letters:
             self._book.bury(sku, None)
@@ -117,7 +116,7 @@ class Settler:
         if sku in book.listings and book.listings[sku].key != flight.key:
             # Its old key, which was to be emptied before the new one is used.
             book.marks.land(sku)
-            book.give_up_key(sku)
+            book.note_shown(sku, None)
             book.changed(sku, flight.mark.entry_id, 0, forced=True)
             return
         now_ms, before = self._clock.store_ms(), book.dead_letters.get(sku)
@@ -150,12 +149,13 @@ class Settler:
 
     def _conflict(self, flight: Flight, outcome: Conflict) -> None:
         flight.mark.attempt += 1
-        shown = self._book.shown.pop(flight.sku, None)
+        before = self._book.shown.get(flight.sku)
+        shown = None
         if outcome.remote is not None:
-            prices = (shown.price, shown.list_price) if shown else ("", "")
-            now_ms = self._clock.store_ms()
-            self._book.shown[flight.sku] = Shown(flight.key, outcome.remote, *prices, 0, now_ms)
+            prices = (before.price, before.list_price) if before else ("", "")
+            shown = Shown(flight.key, outcome.remote, *prices, 0, self._clock.store_ms())
             flight.mark.forced = False  # now it is known what the channel shows
+        self._book.note_shown(flight.sku, shown)
         told = {"sku": flight.sku, "shows": outcome.remote, "wanted": flight.value.quantity}
         log.warning("channel_differs", channel=self.channel, **told)
         self._book.again(flight, 0.0 if flight.mark.tries < TRIES_MAX else self._backoff_s(flight.mark))
