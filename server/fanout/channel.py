@@ -26,7 +26,8 @@ from server.store.journal import EntryId, before
 log = structlog.get_logger("holdfast.channel")
 
 PACE_S: Final = 0.01
-"""From the start of one push to that of the next: what changes meanwhile goes together. The first goes at once."""
+"""From the start of one push of several items to that of the next: what changes meanwhile goes together. The first goes
+at once."""
 REST_S_MAX: Final = 60.0
 _JITTER: Final = 0.1
 _FOREVER_S: Final = float("inf")
@@ -147,7 +148,8 @@ class Channel:
         if not flights:
             await self._rest(wait_s)
             return
-        self._next_push_s = self._clock.now_s() + PACE_S
+        if self.line.capabilities.items_max > 1:
+            self._next_push_s = self._clock.now_s() + PACE_S
         self._pushes += 1
         group.create_task(self._push(group, flights))
 
