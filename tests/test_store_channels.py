@@ -28,7 +28,7 @@ from server.store.errors import FencedError, StoreUnavailableError
 from server.store.journal import START, Change, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger import Ledger
-from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes, lowest_cursor
+from server.store.publishing import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
 from tests.conftest import StoreClient, now_ms, wait_past, wait_until
 from tests.operations import HOUR_MS, SHORT_MS, ask, count, receive, reserve, stocked
 from tests.stores import StoreProcess
@@ -485,6 +485,20 @@ async def test_given_cursors_when_asked_for_the_lowest_then_ids_compare_as_numbe
     await publisher.record(token, writes_of(keyspace.channel_cursors, cursors))
 
     assert await lowest_cursor(client, keyspace) == "99-9"
+
+
+async def test_given_a_channel_that_nobody_published_for_days_when_asked_then_its_cursor_counts_no_more(
+    publisher: PublisherStore, client: Redis, keyspace: Keyspace
+) -> None:
+    token, now = (await publisher.take("one", MINUTE_MS)).token, await now_ms(client)
+    statuses: dict[str, bytes | str | None] = {
+        "gone": msgspec.json.encode(ChannelStatus(publisher="p", written_ms=now - CURSOR_LIFE_MS)),
+        "here": msgspec.json.encode(ChannelStatus(publisher="p", written_ms=now)),
+    }
+    await publisher.record(token, writes_of(keyspace.channel_status, statuses))
+    await publisher.record(token, writes_of(keyspace.channel_cursors, {"gone": "1-0", "here": "2-0"}))
+
+    assert await lowest_cursor(client, keyspace) == "2-0"
 
 
 ASKED: dict[str, Callable[[ChannelStore, PublisherStore], Awaitable[object]]] = {

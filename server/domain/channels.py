@@ -201,9 +201,9 @@ class LastReconcile(msgspec.Struct, frozen=True):
 class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     """How a channel stands, as its publisher last wrote it. Ages are seconds, times milliseconds since 1970.
 
-    ``since_ms``: when the channel was first told anything. ``oldest_unsent_s``: how long the longest waiting change has waited. ``lag_p50_s`` and ``lag_p99_s``: from change to
-    the channel's own confirmation, over the last thousand, None where there was none. ``cursor``: the journal id up to
-    which all is confirmed.
+    ``since_ms``: when the channel was first told anything. ``oldest_unsent_s``: how long the longest waiting change has
+    waited. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
+    where there was none. ``cursor``: the journal id up to which all is confirmed.
     """
 
     publisher: str

@@ -33,13 +33,13 @@ class Reader:
 
     async def moment(self) -> Moment:
         """Read the partition's seq and the journal's end, as they are together."""
-        if not await command(self.client, "EXISTS", self.keys.journal):
-            return await self._moment_without_journal()
-        info, *figures = await together(self.client, [("XINFO STREAM", self.keys.journal), *self._questions()])
+        journal = self.keys.journal
+        # XINFO has no answer where there is no journal yet, and it may begin at any moment.
+        exists, *figures = await together(self.client, [("EXISTS", journal), *self._questions()])
+        if not exists:
+            return _moment(Bounds(), figures)
+        info, *figures = await together(self.client, [("XINFO STREAM", journal), *self._questions()])
         return _moment(parse_bounds(info), figures)
-
-    async def _moment_without_journal(self) -> Moment:
-        return _moment(Bounds(), await together(self.client, self._questions()))
 
     def _questions(self) -> list[tuple[str, ...]]:
         keys = self.keys

@@ -8,12 +8,14 @@ from redis.asyncio import Redis
 
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
 from server.store.calls import command, run_on_keys
-from server.store.channels import scan
+from server.store.channels import ChannelStore, scan
 from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.replay import split_field
 from server.store.scripts import library
 
+CURSOR_LIFE_MS: Final = 3 * 86_400_000
+"""Three days: longer than a weekend without a publisher."""
 ARGUMENTS_MAX: Final = 4_000
 """Of one script: some two milliseconds of the store's time. Lua could unpack twice as many."""
 
@@ -148,9 +150,16 @@ class PublisherStore:
 
 
 async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
-    """Tell up to which journal id every channel has confirmed everything; None: there is no channel."""
-    cursors = (await PublisherStore(client, keyspace).cursors()).values()
-    return min(cursors, key=_order, default=None)
+    """Tell up to which journal id every channel has confirmed everything; None: nobody follows.
+
+    A channel whose publisher has not been heard of for :data:`CURSOR_LIFE_MS` keeps the journal no longer: without one
+    it would grow for ever. If the publisher returns to find its place gone, it tells the channel everything.
+    """
+    kept = ChannelStore(client, keyspace)
+    cursors, statuses = await kept.cursors(), await kept.statuses()
+    now_ms = await kept.now_ms()
+    silent = {name for name, status in statuses.items() if now_ms - status.written_ms >= CURSOR_LIFE_MS}
+    return min((cursor for name, cursor in cursors.items() if name not in silent), key=_order, default=None)
 
 
 def _order(cursor: str) -> tuple[int, int]:
