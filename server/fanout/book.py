@@ -158,12 +158,12 @@ class Book:
         mark.since_ms = mark.since_ms or changed_ms or self._clock.store_ms()
         self.on_work()
 
-    async def changed_all(self, entry_id: EntryId, *, forced: bool = False) -> None:
+    async def changed_all(self, entry_id: EntryId, *, forced: bool = False, doubtful: bool = False) -> None:
         """Look at every listing anew, letting others have their turn; ``forced``: the channel is told all of them."""
         for number, sku in enumerate(self.skus()):
             if number % _AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            self.changed(sku, entry_id, 0, forced=forced)
+            self.changed(sku, entry_id, 0, forced=forced, doubtful=doubtful)
 
     def try_again(self, skus: Iterable[str], entry_id: EntryId) -> None:
         """Take dead letters out of their rest."""
@@ -188,7 +188,7 @@ class Book:
         """Work by other rules from now on."""
         self.rules = rules
         self.marks.begin_turn()
-        await self.changed_all(entry_id, forced=forced)
+        await self.changed_all(entry_id, forced=forced, doubtful=forced)
 
     def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
         """Hold what a channel says it shows (None: it does not know the key) against what it should; mend it."""

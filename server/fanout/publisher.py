@@ -195,12 +195,14 @@ class Publisher:
             clock=self._clock,
             metrics=channel_metrics,
         )
-        async for listing in self._store.listings(name):
-            book.take_in(listing)
         async for sku, shown in self._store.shown(name):
             book.shown[sku] = shown
         async for letter in self._store.dead_letters(name):
             book.dead_letters[letter.sku] = letter
+        listings = [listing async for listing in self._store.listings(name)]
+        # Those that found their key taken come last: it stays with whom it was.
+        for listing in sorted(listings, key=lambda each: each.sku in book.dead_letters):
+            book.take_in(listing)
         async for ticket in self._store.tickets(name):
             book.tickets[ticket.id] = ticket
         return Channel(book, line, records=channel_records, clock=self._clock, metrics=channel_metrics)
