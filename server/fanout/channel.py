@@ -28,6 +28,8 @@ log = structlog.get_logger("holdfast.channel")
 PACE_S: Final = 0.01
 """From the start of one push of several items to that of the next: what changes meanwhile goes together. The first goes
 at once."""
+COMPANION_S: Final = 1.0
+"""How long a push rests that must not be sent as it is, until another SKU is at leisure to go with it."""
 REST_S_MAX: Final = 60.0
 _JITTER: Final = 0.1
 _FOREVER_S: Final = float("inf")
@@ -241,7 +243,7 @@ class Channel:
         for company in [*([each] for each in idle), *(idle[:size] for size in range(2, len(idle) + 1))]:
             if not self.line.repeats(self.book.items([*flights, *company])):
                 return [*flights, *map(self.book.accompany, company)]
-        self.book.rest(flights, self.line.repeatable_in_s())
+        self.book.rest(flights, COMPANION_S)
         return []
 
     # -- reconciling

@@ -174,10 +174,6 @@ class Line:
         exchange.close()
         return self._bodies.get(_digest(body), 0.0) > self._clock.now_s()
 
-    def repeatable_in_s(self) -> float:
-        """Tell when the oldest body that the channel remembers is forgotten."""
-        return max(1.0, min(self._bodies.values(), default=0.0) - self._clock.now_s())
-
     # -- the details
 
     async def _send(self, request: Request, items: int) -> Answer:
@@ -194,6 +190,11 @@ class Line:
         except NotSentError:
             self._bodies.pop(_digest(request.body), None)
             raise
+        except ChannelError:
+            await self._held()
+            raise
+        # What is answered when the lease is over is not ours to settle: this ends here, and the flight is reported.
+        await self._held()
         if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004  # the channel took nothing
             self._bodies.pop(_digest(request.body), None)
         left = self.adapter.cost_left(answer)

@@ -34,10 +34,12 @@ class Mark:
     """One SKU that waits or is on its way.
 
     ``entry_id`` is that of the oldest change that is not confirmed, ``changed_ms`` its time on the store's clock (0: it
-    was no change of stock). ``forced``: send whatever the channel is believed to show. ``tries`` counts all attempts,
-    ``attempt`` those that had a definite answer. ``next_queue`` is where a mark goes that waits BEHIND another.
-    ``since_ms``: when it was made, on the store's clock. ``doubtful``: a request with it had no answer and may still
-    take effect. ``not_before_s``: when it may be tried again, unless it has become urgent.
+    was no change of stock). ``since_ms``: when the mark was made. ``forced``: send whatever the channel is believed to
+    show. ``doubtful``: a request with it had no answer and may still take effect. ``next_queue`` is where a mark goes
+    that waits BEHIND another. ``not_before_s``: when it may be tried again, unless it has become urgent.
+
+    ``tries`` counts all attempts, ``attempt`` those that had a definite answer, ``refusals`` the answers that speak
+    against the value.
     """
 
     entry_id: EntryId
@@ -51,6 +53,7 @@ class Mark:
     not_before_s: float = 0.0
     tries: int = 0
     attempt: int = 0
+    refusals: int = 0
 
 
 class Marks:
@@ -152,7 +155,7 @@ class Marks:
         newer = self.waiting.get(sku)
         if newer is not None:  # its value goes instead, and stands for the older change, too
             newer.entry_id, newer.changed_ms = mark.entry_id, mark.changed_ms or newer.changed_ms
-            newer.tries, newer.forced = mark.tries, newer.forced or mark.forced
+            newer.tries, newer.refusals, newer.forced = mark.tries, mark.refusals, newer.forced or mark.forced
             newer.doubtful |= mark.doubtful
             mark, queue = newer, Queue.URGENT if newer.next_queue is Queue.URGENT else queue
         self.waiting[sku] = mark

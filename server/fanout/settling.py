@@ -18,7 +18,7 @@ from server.store.journal import EntryId
 
 log = structlog.get_logger("holdfast.channel")
 
-TRIES_MAX: Final = 8
+REFUSALS_MAX: Final = 8
 """So often an item is tried that the channel says to try again; then it is a dead letter."""
 RETRY_S: Final = (1.0, 300.0)
 """Between the tries of one item: the first and the longest."""
@@ -140,10 +140,11 @@ class Settler:
     def _retry(self, flight: Flight, outcome: Retry) -> None:
         flight.mark.attempt += 1
         if outcome.after_s == 0:  # nothing against this one: another spoiled the push
-            flight.mark.tries -= 1
             self._book.again(flight, 0.0)
-        elif flight.mark.tries >= TRIES_MAX:
-            self._refused(flight, outcome.code, f"{outcome.reason} (tried {flight.mark.tries} times)")
+            return
+        flight.mark.refusals += 1
+        if flight.mark.refusals >= REFUSALS_MAX:
+            self._refused(flight, outcome.code, f"{outcome.reason} (tried {flight.mark.refusals} times)")
         else:
             self._book.again(flight, self._backoff_s(flight.mark) if outcome.after_s is None else outcome.after_s)
 
@@ -158,7 +159,7 @@ class Settler:
         self._book.note_shown(flight.sku, shown)
         told = {"sku": flight.sku, "shows": outcome.remote, "wanted": flight.value.quantity}
         log.warning("channel_differs", channel=self.channel, **told)
-        self._book.again(flight, 0.0 if flight.mark.tries < TRIES_MAX else self._backoff_s(flight.mark))
+        self._book.again(flight, 0.0 if flight.mark.tries < REFUSALS_MAX else self._backoff_s(flight.mark))
 
     def _backoff_s(self, mark: Mark) -> float:
         first_s, longest_s = RETRY_S
