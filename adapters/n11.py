@@ -1,0 +1,287 @@
+"""n11: stock and prices by stock code, taken as a task that is asked about until it is processed."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any, Final, NoReturn
+
+import msgspec
+from msgspec import Meta
+
+from adapters.base import (
+    READ,
+    REASON_CHARACTERS_MAX,
+    WRITE,
+    Adapter,
+    Answer,
+    Applied,
+    Capabilities,
+    Exchange,
+    Item,
+    Kind,
+    Outcome,
+    Outcomes,
+    Rejected,
+    Request,
+    Retry,
+    SpoiledError,
+    StillPending,
+    T,
+    Ticket,
+    TicketLostError,
+    TokenBucket,
+    UnavailableError,
+    UnknownResultError,
+    check_status,
+    excerpt,
+    json_of,
+)
+
+ITEMS_MAX: Final = 1_000
+"""In one task; documented by the channel."""
+POLL_EVERY_S: Final = 5.0
+TICKET_LIFE_S: Final = 3600.0
+"""How long n11 keeps a task is not published. After an hour its values are sent again, so that a task which is stuck
+does not hold them for longer. Unverified."""
+CURRENCIES: Final = {"": "TL", "TRY": "TL", "TL": "TL", "USD": "USD", "EUR": "EUR"}
+"""What n11 calls them. Where a listing names none it is the lira."""
+
+_CENT: Final = Decimal("0.01")
+_REJECTED: Final = "reject"
+_PROCESSED: Final = "processed"
+_SUCCEEDED: Final = "success"
+_FAILED: Final = ("fail", "failed")
+"""The second is a third party's; an item with any other word has an unknown fate."""
+_OK: Final = 200
+_TOO_LARGE: Final = 413
+_ABOUT_ITEMS: Final = (400, 422, _TOO_LARGE)
+_NO_SUCH_TASK: Final = (400, 404, 410)
+"""Not documented; a question that holds nothing but a task can be wrong in nothing else. Unverified."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach one seller's account.
+
+    ``integrator`` is the name that n11 asks for in each task. ``requests_per_s``, sending and asking each: n11
+    publishes no limit of its tasks, so this is a modest guess.
+    """
+
+    base_url: Annotated[str, Meta(min_length=1)] = "https://api.n11.com"
+    integrator: Annotated[str, Meta(min_length=1, max_length=100)] = "Holdfast"
+    requests_per_s: Annotated[float, Meta(gt=0, le=1000)] = 1.0
+
+
+class _Accepted(msgspec.Struct):
+    """The answer to a push."""
+
+    id: int | str | None = None
+    status: str | None = None
+    reasons: Any = None
+
+
+class _Line(msgspec.Struct, rename="camel"):
+    """What became of one item. Reasons may stand there although it went well."""
+
+    item_code: str | None = None
+    status: str | None = None
+    reasons: Any = None
+
+
+class _Lines(msgspec.Struct, rename="camel"):
+    """One page of them."""
+
+    content: list[_Line] | None = None
+    total_pages: int | None = None
+
+
+class _Task(msgspec.Struct):
+    """The answer about a task."""
+
+    status: str | None = None
+    skus: _Lines | None = None
+    reasons: Any = None
+
+
+class N11(Adapter):
+    """One seller's account; a listing's key is its stock code."""
+
+    def __init__(self, options: Options, app_key: str, app_secret: str) -> None:
+        base = f"{options.base_url.rstrip('/')}/ms/product"
+        self._push_url = f"{base}/tasks/price-stock-update"
+        self._tasks_url = f"{base}/task-details/page-query"
+        self._integrator = options.integrator
+        self._headers = {
+            "appkey": app_key,
+            "appsecret": app_secret,
+            "Accept": "application/json",
+            "Content-Type": "application/json",
+        }
+        per_s = options.requests_per_s
+        self._capabilities = Capabilities(
+            items_max=ITEMS_MAX,
+            poll_every_s=POLL_EVERY_S,
+            ticket_life_s=TICKET_LIFE_S,
+            takes_price=True,
+            limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in (WRITE, READ)),
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What n11 documents, at the rate that the options allow. It cannot be read back."""
+        return self._capabilities
+
+    def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes | Ticket]:  # noqa: ARG002  # unsigned
+        """Send stock, and prices that n11 can take; the task tells later what became of each.
+
+        Where a listing has no valid pair of prices its stock goes alone: a price that stays as it was costs less than
+        units sold twice.
+        """
+        body = {"payload": {"integrator": self._integrator, "skus": [_wire(item) for item in items]}}
+        answer = yield self._request(self._push_url, body, WRITE)
+        check_status(answer)
+        if answer.status != _OK:
+            _raise_refused(answer)
+        accepted = _as(_Accepted, answer)
+        if _is(accepted.status, _REJECTED):
+            raise SpoiledError("rejected", _told(accepted.reasons))
+        if accepted.id is None or not str(accepted.id).strip():
+            raise UnknownResultError(f"taken without the id of a task: {excerpt(answer.body)}")
+        return Ticket(str(accepted.id).strip())
+
+    def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:
+        """Ask about a task, page by page once it has ended; whom it does not name is left out."""
+        task = yield from self._page(ticket_id, 0)
+        is_rejected = _is(task.status, _REJECTED)
+        if not is_rejected and not _is(task.status, _PROCESSED):
+            return StillPending()
+        outcomes = _outcomes_of_rejected(keys, _told(task.reasons)) if is_rejected else {}
+        codes = _Codes(keys)
+        named = codes.outcomes(task)
+        for number in range(1, min(_pages(task), ITEMS_MAX)):
+            page = yield from self._page(ticket_id, number)
+            named |= codes.outcomes(page)
+        if is_rejected:  # a task that was refused has applied nothing, whatever it says of its items
+            named = {key: outcome for key, outcome in named.items() if isinstance(outcome, Rejected)}
+        return outcomes | named
+
+    def _page(self, ticket_id: str, number: int) -> Exchange[_Task]:
+        task_id = int(ticket_id) if ticket_id.isascii() and ticket_id.isdigit() else ticket_id
+        body = {"taskId": task_id, "pageable": {"page": number, "size": ITEMS_MAX}}
+        answer = yield self._request(self._tasks_url, body, READ)
+        if answer.status in _NO_SUCH_TASK:
+            raise TicketLostError(f"HTTP {answer.status}: {excerpt(answer.body)}")
+        check_status(answer)
+        if answer.status != _OK:
+            raise UnavailableError(f"HTTP {answer.status}: {excerpt(answer.body)}")
+        task = _as(_Task, answer)
+        if not task.status:
+            raise TicketLostError(f"no task is told of: {excerpt(answer.body)}")
+        return task
+
+    def _request(self, url: str, body: dict[str, Any], group: str) -> Request:
+        return Request("POST", url, self._headers, msgspec.json.encode(body), group=group)
+
+
+class _Codes:
+    """Finds the key of a stock code as n11 writes it: as it was sent, or in another case."""
+
+    def __init__(self, keys: Iterable[str]) -> None:
+        self._keys = frozenset(keys)
+        self._folded: dict[str, str] = {}
+        for key in self._keys:
+            # Two keys that differ in nothing but case cannot be told apart by it.
+            self._folded[_folded(key)] = "" if _folded(key) in self._folded else key
+
+    def outcomes(self, page: _Task) -> Outcomes:
+        lines = (page.skus.content if page.skus else None) or []
+        told = ((self._find(line.item_code or ""), _outcome(line)) for line in lines)
+        return {key: outcome for key, outcome in told if key and outcome is not None}
+
+    def _find(self, code: str) -> str:
+        return code if code in self._keys else self._folded.get(_folded(code), "")
+
+
+def _outcome(line: _Line) -> Outcome | None:
+    if _is(line.status, _SUCCEEDED):
+        return Applied()
+    return Rejected("failed", _told(line.reasons)) if _is(line.status, *_FAILED) else None
+
+
+def _outcomes_of_rejected(keys: Sequence[str], reason: str) -> Outcomes:
+    """Tell what becomes of the items of a task that was taken and then refused whole.
+
+    One alone is to blame itself. Several are tried again, each at a time of its own, and so in ever smaller company.
+    """
+    outcome = Rejected("rejected", reason) if len(keys) == 1 else Retry("rejected", reason)
+    return dict.fromkeys(keys, outcome)
+
+
+def _pages(task: _Task) -> int:
+    return (task.skus.total_pages if task.skus else None) or 1
+
+
+def _wire(item: Item) -> dict[str, Any]:
+    line: dict[str, Any] = {"stockCode": item.key, "quantity": item.quantity}
+    price, list_price = _price(item.price), _price(item.list_price)
+    currency = CURRENCIES.get((item.currency or "").upper())
+    if price is not None and list_price is not None and list_price >= price and currency:
+        line |= {"listPrice": _number(list_price), "salePrice": _number(price), "currencyType": currency}
+    return line
+
+
+def _price(text: str | None) -> Decimal | None:
+    """Read a price that n11 can take: more than nothing, in whole cents."""
+    try:
+        price = Decimal(text or "")
+        return price.quantize(_CENT) if price > 0 and price == price.quantize(_CENT) else None
+    except InvalidOperation:
+        return None
+
+
+def _number(price: Decimal) -> msgspec.Raw:
+    return msgspec.Raw(f"{price:f}".encode())
+
+
+def _raise_refused(answer: Answer) -> NoReturn:
+    """Tell why a push was refused whole."""
+    if answer.status not in _ABOUT_ITEMS:
+        raise UnavailableError(f"HTTP {answer.status}: {excerpt(answer.body)}")
+    if answer.status != _TOO_LARGE:
+        json_of(answer)  # a page in HTML is the word of something on the way
+    raise SpoiledError(f"http_{answer.status}", excerpt(answer.body))
+
+
+def _told(reasons: Any) -> str:
+    """Write reasons on one line: a list of texts as documented, or whatever else stands there."""
+    parts = reasons if isinstance(reasons, list) else [reasons]
+    text = "; ".join(str(part) for part in parts if part)
+    return text[:REASON_CHARACTERS_MAX] or "no reason was given"
+
+
+def _is(status: str | None, *words: str) -> bool:
+    """Compare a status without regard to case, which varies."""
+    return _folded(status or "") in words
+
+
+def _folded(text: str) -> str:
+    return text.strip().casefold()
+
+
+def _as(kind: type[T], answer: Answer) -> T:
+    """Read an answer that has a known form."""
+    try:
+        return msgspec.convert(json_of(answer), kind)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(f"an answer of another form ({error}): {excerpt(answer.body)}") from None
+
+
+def _build(options: Options, credentials: Mapping[str, str]) -> N11:
+    return N11(options, credentials["app_key"], credentials["app_secret"])
+
+
+ADAPTER: Final = Kind(
+    name="n11",
+    summary="An n11 seller account: stock and prices by stock code, in tasks",
+    options=Options,
+    credentials=("app_key", "app_secret"),
+    build=_build,
+)
