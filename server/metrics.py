@@ -137,6 +137,23 @@ class ChannelMetrics:
         self.circuit_open = CHANNEL_CIRCUIT_OPEN.labels(channel)
         # All of them from the start: the first rejection is to be seen as a rise from zero.
         self._pushes = {result: CHANNEL_PUSHES.labels(channel, result) for result in PUSH_RESULTS}
+        self._edges = list(self.propagation._upper_bounds)  # noqa: SLF001
+        self._lags = [0] * len(self._edges)
+        self._lags_sum_s = 0.0
+
+    def propagated(self, lag_s: float) -> None:
+        """Note how long a change took to be confirmed, until :meth:`hand_over`."""
+        self._lags[bisect_left(self._edges, lag_s)] += 1
+        self._lags_sum_s += lag_s
+
+    def hand_over(self) -> None:
+        """Bring the histogram up to date, once for a whole push; see :class:`RequestTally`."""
+        self.propagation._sum.inc(self._lags_sum_s)  # noqa: SLF001  # it has no way to add many
+        self._lags_sum_s = 0.0
+        for place, number in enumerate(self._lags):
+            if number:
+                self.propagation._buckets[place].inc(number)  # noqa: SLF001
+                self._lags[place] = 0
 
     def pushed(self, result: str, items: int = 1) -> None:
         """Count values that were sent, by one of :data:`PUSH_RESULTS`."""

@@ -231,9 +231,9 @@ def publishable(rules: ChannelRules, available: Mapping[str, int], *, listed: bo
     """
     if not listed:
         return 0
-    places = rules.locations or available
-    units = sum(available.get(place, 0) for place in places) - rules.buffer
-    units = max(0, units) * rules.percent // 100
+    # Runs for each change and channel that lists the SKU, so the usual case takes the short way.
+    units = sum([available.get(place, 0) for place in rules.locations]) if rules.locations else sum(available.values())
+    units = max(0, units - rules.buffer) * rules.percent // 100
     if units < rules.min_publish:
         return 0
     return units if rules.cap is None else min(units, rules.cap)

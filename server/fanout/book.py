@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from adapters.base import Capabilities, Item
+from adapters.base import Capabilities, Item, PerItem
 from server.domain.channels import ChannelRules, DeadLetter, Listing, OpenTicket, Shown, publishable
 from server.fanout.clock import Clock
 from server.fanout.doubts import Doubts
@@ -75,6 +75,7 @@ class Book:
         self.last_confirmed_ms: int | None = None
         self.on_work: Callable[[], None] = lambda: None
         self._capabilities = capabilities
+        self._limits_items = any(isinstance(limit, PerItem) for limit in capabilities.limits)
         self._levels = levels
         self._records = records
         self._clock = clock
@@ -100,7 +101,9 @@ class Book:
 
         A listing that got another key gives up the old one first: what would stay there could be sold.
         """
-        listing = self.listings.get(sku) or (Listing(sku, sku) if self.lists_all else None)
+        listing = self.listings.get(sku)
+        if listing is None and self.lists_all:
+            listing = Listing(sku, sku)
         if listing is not None:
             shown = self.shown.get(sku)
             if shown is not None and shown.key != listing.key and shown.quantity and shown.key not in self.keys:
@@ -136,6 +139,15 @@ class Book:
             and shown.quantity == value.quantity
             and shown.key == listing.key
             and (not value.price or (shown.price, shown.list_price) == (value.price, value.list_price))
+        )
+
+    def is_as_flown(self, flight: Flight) -> bool:
+        """Whether nothing has changed since a flight was made, and it left nothing behind."""
+        return (
+            self._levels.seq(flight.sku) == flight.seq
+            and self.listings.get(flight.sku, flight.listing) is flight.listing
+            and flight.rules is self.rules
+            and (flight.with_price or not flight.value.price)
         )
 
     # -- what must be told
@@ -214,7 +226,7 @@ class Book:
             value = self.value(listing) if listing is not None else None
             if listing is None or value is None or self._is_told(sku, listing, value):
                 done.append(sku)
-            elif (wait_s := self._rest_s(sku, listing, value, can_send)) > 0:
+            elif (wait_s := self._rest_s(sku, listing, value, now_s, can_send)) > 0:
                 resting.append((sku, now_s + wait_s))
             elif self._spoils(sku):
                 if not chosen:
@@ -290,16 +302,18 @@ class Book:
     def _is_told(self, sku: str, listing: Listing, value: Value) -> bool:
         return not self.marks.waiting[sku].forced and self.is_shown(listing, value)
 
-    def _rest_s(self, sku: str, listing: Listing, value: Value, can_send: CanSend) -> float:
+    def _rest_s(self, sku: str, listing: Listing, value: Value, now_s: float, can_send: CanSend) -> float:
+        mark = self.marks.waiting[sku]
+        if not self._limits_items and not mark.not_before_s and sku not in self.dead_letters:
+            return 0.0
         letter = self.dead_letters.get(sku)
         if letter is not None:
             rested_s = (self._clock.store_ms() - letter.last_ms) / 1000
             if rested_s < DEAD_LETTER_REST_S:
                 return DEAD_LETTER_REST_S - rested_s
-        mark = self.marks.waiting[sku]
         wait_s = can_send(listing.key, False)
         if mark.queue is not Queue.URGENT:
-            wait_s = max(wait_s, mark.not_before_s - self._clock.now_s())
+            wait_s = max(wait_s, mark.not_before_s - now_s)
         shown = self.shown.get(sku)
         if wait_s <= 0 and not mark.forced and shown and (shown.quantity, shown.key) == (value.quantity, listing.key):
             return can_send(listing.key, True)  # only its price is new
@@ -314,9 +328,11 @@ class Book:
 
     def _flight(self, sku: str, listing: Listing, value: Value, mark: Mark, can_send: CanSend) -> Flight:
         shown = self.shown.get(sku)
-        told = shown is not None and (shown.price, shown.list_price) == (value.price, value.list_price)
-        priced = bool(value.price) and (mark.forced or not told) and can_send(listing.key, True) <= 0
-        return Flight(sku, listing.key, value, self._levels.seq(sku), mark, priced, shown, listing)
+        priced = False
+        if value.price:
+            told = shown is not None and (shown.price, shown.list_price) == (value.price, value.list_price)
+            priced = (mark.forced or not told) and can_send(listing.key, True) <= 0
+        return Flight(sku, listing.key, value, self._levels.seq(sku), mark, priced, shown, listing, self.rules)
 
 
 _NEVER: Final[CanSend] = lambda _key, _priced: float("inf")  # noqa: E731

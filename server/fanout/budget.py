@@ -89,6 +89,11 @@ class Budget:
             if priced or not each.priced:
                 each.spend(key, now_s)
 
+    @property
+    def limits_items(self) -> bool:
+        """Whether items have limits of their own: most channels have none, and need not ask for each."""
+        return bool(self._per_item)
+
 
 class _Window:
     """A sliding window: what was sent in it, as pairs of when it leaves the window and how many units it was."""

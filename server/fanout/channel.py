@@ -25,9 +25,6 @@ from server.store.journal import EntryId, before
 
 log = structlog.get_logger("holdfast.channel")
 
-PACE_S: Final = 0.01
-"""From the start of one push of several items to that of the next: what changes meanwhile goes together. The first goes
-at once."""
 COMPANION_S: Final = 1.0
 """How long a push rests that must not be sent as it is, until another SKU is at leisure to go with it."""
 REST_S_MAX: Final = 60.0
@@ -36,10 +33,21 @@ _FOREVER_S: Final = float("inf")
 
 
 class Channel:
-    """Sends what the book says over the line, and tells the book what came of it."""
+    """Sends what the book says over the line, and tells the book what came of it.
+
+    ``pace_s``: from the start of one push of several items to that of the next. What changes meanwhile goes together;
+    the first goes at once.
+    """
 
     def __init__(
-        self, book: Book, line: Line, *, records: ChannelRecords, clock: Clock, metrics: ChannelMetrics
+        self,
+        book: Book,
+        line: Line,
+        *,
+        records: ChannelRecords,
+        clock: Clock,
+        metrics: ChannelMetrics,
+        pace_s: float,
     ) -> None:
         self.book = book
         self.line = line
@@ -56,6 +64,7 @@ class Channel:
         self._listens = False
         self._stopping = False
         self._pushes = 0
+        self._pace_s = pace_s if line.capabilities.items_max > 1 else 0.0
         self._next_push_s = 0.0
         self._next_turn_s = 0.0
         # Channels that began together are not all compared at the same moment for ever.
@@ -150,8 +159,7 @@ class Channel:
         if not flights:
             await self._rest(wait_s)
             return
-        if self.line.capabilities.items_max > 1:
-            self._next_push_s = self._clock.now_s() + PACE_S
+        self._next_push_s = self._clock.now_s() + self._pace_s
         self._pushes += 1
         group.create_task(self._push(group, flights))
 

@@ -1,11 +1,12 @@
 """What is on its way to a channel: the value, the mark that it answers for, and how an adapter is given it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple
 
+import msgspec
+
 from adapters.base import Item
-from server.domain.channels import Listing, Shown, TicketItem
+from server.domain.channels import ChannelRules, Listing, Shown, TicketItem
 from server.fanout.marks import Mark
 
 CanSend = Callable[[str, bool], float]
@@ -20,9 +21,11 @@ class Value(NamedTuple):
     list_price: str
 
 
-@dataclass(frozen=True, slots=True)
-class Flight:
-    """One SKU on its way: the value that it carries, and the mark that it answers for."""
+class Flight(msgspec.Struct, frozen=True, gc=False):
+    """One SKU on its way: the value that it carries, and the mark that it answers for.
+
+    ``rules`` are those by which the value was made. There are thousands a second, none in a cycle: no collector.
+    """
 
     sku: str
     key: str
@@ -32,6 +35,7 @@ class Flight:
     with_price: bool
     shown: Shown | None
     listing: Listing
+    rules: ChannelRules
 
     @property
     def result(self) -> Value:

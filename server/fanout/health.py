@@ -45,12 +45,19 @@ class Health:
     """
 
     def __init__(
-        self, *, base_s: float = 0.5, cap_s: float = 60.0, open_after: int = 5, random: Callable[[], float]
+        self,
+        *,
+        base_s: float = 0.5,
+        cap_s: float = 15.0,
+        refused_s: float = 60.0,
+        open_after: int = 5,
+        random: Callable[[], float],
     ) -> None:
         self.circuit: Circuit = "closed"
         self.reason = ""
         self._base_s = base_s
         self._cap_s = cap_s
+        self._refused_s = refused_s
         self._open_after = open_after
         self._random = random
         self._failures = 0
@@ -142,7 +149,7 @@ class Health:
         self.reason = f"The channel does not accept the credentials: change them. It said: {error.reason}"
         self.circuit = "open"
         # Each probe is a failed login, of which some channels bear only so many.
-        self._backoff_until_s = now_s + self._cap_s * (1 + self._random()) / 2
+        self._backoff_until_s = now_s + self._refused_s * (1 + self._random()) / 2
         return None if told else "channel_circuit_opened"
 
     def _back_off(self, now_s: float) -> None:

@@ -99,6 +99,8 @@ class Line:
 
     def item_wait_s(self, key: str, priced: bool) -> float:
         """Tell after how many seconds an item may be sent again for a limit of its own."""
+        if not self._budget.limits_items:
+            return 0.0
         return self._budget.item_wait_s(key, self._clock.now_s(), priced=priced)
 
     # -- conversations
@@ -106,8 +108,9 @@ class Line:
     async def push(self, items: Sequence[Item]) -> Outcomes | Ticket:
         """Hold the conversation of a push; what it returns and raises is the adapter's."""
         now_s = self._clock.now_s()
-        for item in items:
-            self._budget.spend_item(item.key, now_s, priced=item.price is not None)
+        if self._budget.limits_items:
+            for item in items:
+                self._budget.spend_item(item.key, now_s, priced=item.price is not None)
         result = await self.talk(lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items))
         return result if isinstance(result, Ticket) else self.masked(result)
 

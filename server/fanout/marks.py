@@ -7,7 +7,7 @@ changes, and a second one only while the first is on its way.
 import heapq
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import Enum
+from enum import IntEnum
 from typing import Final
 
 from server.store.journal import EntryId
@@ -15,7 +15,7 @@ from server.store.journal import EntryId
 _STALE_MAX: Final = 1_000
 
 
-class Queue(Enum):
+class Queue(IntEnum):
     """Where a mark waits. The order of the names is the order in which they are sent."""
 
     URGENT = 0

@@ -1,6 +1,7 @@
 """The publisher of one partition: takes the lease, follows the journal, and has every channel told what changed."""
 
 import asyncio
+import gc
 import os
 import random
 import secrets
@@ -36,6 +37,9 @@ from server.store.publishing import PublisherStore, Writes
 
 log = structlog.get_logger("holdfast.publisher")
 
+PUSHES_PER_S_MAX: Final = 1_000
+"""Of all channels together: a request costs as much as some ten items in it, so many channels go in larger pieces."""
+PACE_S_MIN: Final = 0.005
 STATUS_S: Final = 1.0
 _RETRY_S: Final = 1.0
 _FAULT_REST_S: Final = 5.0
@@ -131,6 +135,7 @@ class Publisher:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lease.keep())
             reader, records = await self._load()
+            gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
             group.create_task(reader.run())
@@ -205,7 +210,14 @@ class Publisher:
             book.take_in(listing)
         async for ticket in self._store.tickets(name):
             book.tickets[ticket.id] = ticket
-        return Channel(book, line, records=channel_records, clock=self._clock, metrics=channel_metrics)
+        return Channel(
+            book,
+            line,
+            records=channel_records,
+            clock=self._clock,
+            metrics=channel_metrics,
+            pace_s=max(PACE_S_MIN, len(self._configured) / PUSHES_PER_S_MAX),
+        )
 
     def _line(self, configured: ChannelPlan) -> Line | None:
         settings = configured.settings

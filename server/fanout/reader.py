@@ -1,7 +1,7 @@
 """Reads the journal once for all channels of a partition: notes levels, marks what changed, passes on what is asked."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 import structlog
@@ -18,7 +18,8 @@ from server.store.publishing import PublisherStore
 log = structlog.get_logger("holdfast.publisher")
 
 QUIET_S: Final = 5.0
-CALLS_AT_A_TIME: Final = 500
+PAGE_ENTRIES: Final = 512
+CALLS_AT_A_TIME: Final = 2_000
 """Some milliseconds of the event loop, which may be serving orders, too."""
 _SKUS_AT_A_TIME: Final = 100
 _WISH: Final = "channel_"
@@ -72,10 +73,14 @@ class Reader:
                 # what we hold newer than that would then never be replaced.
                 raise StoreUnavailableError("The connection to the store was lost; reading all anew.")
 
+    def _entries(self) -> AsyncIterator[tuple[str, list[Change]]]:
+        store = self._store
+        return journal.read(store.client, store.keyspace, self.position, count=PAGE_ENTRIES)
+
     async def _catch_up(self) -> None:
         """Read to the end, letting others have their turn on the way."""
         calls = 0
-        async for entry_id, changes in journal.read(self._store.client, self._store.keyspace, self.position):
+        async for entry_id, changes in self._entries():
             calls += await self._take(parse_entry_id(entry_id), changes)
             if calls > CALLS_AT_A_TIME:
                 calls = 0

@@ -39,12 +39,15 @@ class Settler:
 
     def settle(self, flights: Iterable[Flight], outcomes: Outcomes) -> None:
         """Learn what came of each flight; one that is not named has an unknown fate."""
+        counted: dict[type[Outcome], int] = {}
+        now_ms = self._clock.store_ms()
         for flight in flights:
             outcome = outcomes.get(flight.key, _NOT_NAMED)
+            counted[type(outcome)] = counted.get(type(outcome), 0) + 1
             flight.mark.tries += 1
             match outcome:
                 case Applied():
-                    self._applied(flight)
+                    self._applied(flight, now_ms)
                 case Rejected():
                     self._refused(flight, outcome.code, outcome.reason)
                 case Retry():
@@ -54,7 +57,9 @@ class Settler:
                 case Unknown():
                     flight.mark.doubtful = True
                     self._book.again(flight, self._backoff_s(flight.mark), forced=True)
-            self._metrics.pushed(_RESULTS[type(outcome)])
+        for kind, items in counted.items():
+            self._metrics.pushed(_RESULTS[kind], items)
+        self._metrics.hand_over()
 
     def not_sent(self, flights: Iterable[Flight], *, unknown: bool) -> None:
         """Let flights wait again after a call that failed as a whole; ``unknown``: it may have taken effect."""
@@ -85,7 +90,8 @@ class Settler:
             mark = Mark(entry_id, item.changed_ms)
             self._book.marks.fly_again(item.sku, mark)
             value = Value(item.quantity, item.price, item.list_price)
-            flights.append(Flight(item.sku, item.key, value, item.seq, mark, True, None, Listing(item.sku, item.key)))
+            listing = Listing(item.sku, item.key)
+            flights.append(Flight(item.sku, item.key, value, item.seq, mark, True, None, listing, self._book.rules))
         self._book.tickets[ticket.id] = ticket
         return flights
 
@@ -94,8 +100,8 @@ class Settler:
         del self._book.tickets[ticket_id]
         self._records.ticket(ticket_id, None)
 
-    def _applied(self, flight: Flight) -> None:
-        now_ms, sku, mark = self._clock.store_ms(), flight.sku, flight.mark
+    def _applied(self, flight: Flight, now_ms: int) -> None:
+        sku, mark = flight.sku, flight.mark
         quantity, price, list_price = flight.result
         self._book.note_shown(sku, Shown(flight.key, quantity, price, list_price, flight.seq, now_ms))
         self._book.last_confirmed_ms = now_ms
@@ -104,12 +110,13 @@ class Settler:
         if mark.changed_ms:
             lag_s = max(0.0, (now_ms - mark.changed_ms) / 1000)
             self._book.lags_s.append(lag_s)
-            self._metrics.propagation.observe(lag_s)
+            self._metrics.propagated(lag_s)
         self._book.marks.land(sku)
         if mark.doubtful:
             self._book.doubts.add(sku, mark.entry_id, self._clock.now_s() + SECOND_THOUGHT_S)
         # A price that had to stay behind, or rules that changed on the way: whatever is not as it should be goes next.
-        self._book.changed(sku, mark.entry_id, 0)
+        if not self._book.is_as_flown(flight):
+            self._book.changed(sku, mark.entry_id, 0)
 
     def _refused(self, flight: Flight, code: str, reason: str) -> None:
         book, sku = self._book, flight.sku
