@@ -153,15 +153,12 @@ class N11(Adapter):
         is_rejected = _is(task.status, _REJECTED)
         if not is_rejected and not _is(task.status, _PROCESSED):
             return StillPending()
-        outcomes = _outcomes_of_rejected(keys, _told(task.reasons)) if is_rejected else {}
         codes = _Codes(keys)
         named = codes.outcomes(task)
         for number in range(1, min(_pages(task), ITEMS_MAX)):
             page = yield from self._page(ticket_id, number)
             named |= codes.outcomes(page)
-        if is_rejected:  # a task that was refused has applied nothing, whatever it says of its items
-            named = {key: outcome for key, outcome in named.items() if isinstance(outcome, Rejected)}
-        return outcomes | named
+        return _of_rejected(keys, named, _told(task.reasons)) if is_rejected else named
 
     def _page(self, ticket_id: str, number: int) -> Exchange[_Task]:
         task_id = int(ticket_id) if ticket_id.isascii() and ticket_id.isdigit() else ticket_id
@@ -206,13 +203,12 @@ def _outcome(line: _Line) -> Outcome | None:
     return Rejected("failed", _told(line.reasons)) if _is(line.status, *_FAILED) else None
 
 
-def _outcomes_of_rejected(keys: Sequence[str], reason: str) -> Outcomes:
-    """Tell what becomes of the items of a task that was taken and then refused whole.
-
-    One alone is to blame itself. Several are tried again, each at a time of its own, and so in ever smaller company.
-    """
-    outcome = Rejected("rejected", reason) if len(keys) == 1 else Retry("rejected", reason)
-    return dict.fromkeys(keys, outcome)
+def _of_rejected(keys: Sequence[str], named: Outcomes, reason: str) -> Outcomes:
+    """Tell what becomes of the items of a task that was taken and then refused whole: nothing of it was applied."""
+    failed: Outcomes = {key: outcome for key, outcome in named.items() if isinstance(outcome, Rejected)}
+    if not failed:
+        raise SpoiledError("rejected", reason)
+    return {key: failed.get(key, Retry("rejected", reason, after_s=0.0)) for key in keys}
 
 
 def _pages(task: _Task) -> int:

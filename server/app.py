@@ -194,7 +194,7 @@ class Holdfast:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
         _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
-        if settings.role != "all" or not self._leads:
+        if settings.role != "all" or self._worker not in (None, 0):
             return
         store = self.service.client
         housekeeper = Housekeeper(
@@ -209,13 +209,9 @@ class Holdfast:
         _run_until_exit(started, housekeeper.run(), "housekeeping")
 
     @property
-    def _leads(self) -> bool:
-        """Whether this is the only process here, or the first of several workers."""
-        return self._worker in (None, 0)
-
-    @property
     def _publishes(self) -> bool:
-        return self.settings.role in ("all", "publisher") and self._leads
+        """Whether this process tells the channels; several workers have another one for it."""
+        return self.settings.role == "publisher" or (self.settings.role == "all" and self._worker is None)
 
     def _start_publishers(self, started: AsyncExitStack) -> None:
         """Follow the journal of each partition that has channels; whoever holds its lease tells them what changes."""

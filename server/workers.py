@@ -1,7 +1,8 @@
 """Several serving processes on one port: start them, replace one that dies, stop them together.
 
 Each worker is a ``holdfast serve`` of its own on the same store and port (SO_REUSEPORT spreads connections over them).
-They report metrics through files in one directory, so that a scrape of any of them tells of all.
+They report metrics through files in one directory, so that a scrape of any of them tells of all. Where there are
+channels, one more process tells them what changes: telling many takes as much of a core as the orders themselves.
 
 Parent and worker know of each other by two pipes. The worker writes a line to its standard output when it serves.
 Its standard input ends when the parent is gone, however it died, and then the worker stops, too.
@@ -48,6 +49,7 @@ class Workers:
         self._metrics_dir = Path(tempfile.mkdtemp(prefix="holdfast-metrics-"))
         self._reserved: socket.socket | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._processes_wanted = settings.workers + _has_channels(settings)
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._greetings: dict[int, asyncio.Future[str]] = {}
         self.store_url = settings.store_url
@@ -81,10 +83,10 @@ class Workers:
 
         """
         loop = asyncio.get_running_loop()
-        self._greetings = {number: loop.create_future() for number in range(self._settings.workers)}
+        self._greetings = {number: loop.create_future() for number in range(self._processes_wanted)}
         # The first one alone: what keeps it from starting keeps all, and is then said once.
         first = await self._begin(0)
-        await asyncio.gather(*(self._begin(number) for number in range(1, self._settings.workers)))
+        await asyncio.gather(*(self._begin(number) for number in range(1, self._processes_wanted)))
         return first
 
     async def drain(self) -> None:
@@ -146,7 +148,7 @@ class Workers:
     async def _spawn(self, number: int) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "server", "serve", "--worker", str(number)),
-            env=self._environment(),
+            env=self._environment(number),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             # Ctrl-C in a terminal goes to the whole session: the parent alone hears it, and stops the workers in order.
@@ -155,9 +157,12 @@ class Workers:
         self._processes[number] = process
         return process
 
-    def _environment(self) -> dict[str, str]:
+    def _environment(self, number: int) -> dict[str, str]:
         """Hand on the settings in the environment, not as arguments: ps shows those, and a URL may hold a password."""
         mine = msgspec.structs.replace(self._settings, store_url=self.store_url, port=self.port)
+        if number >= self._settings.workers:
+            # It takes no part in the port: what came to it would find no route.
+            mine = msgspec.structs.replace(mine, role="publisher", host="127.0.0.1", port=0)
         given = {name: getattr(mine, name) for name in mine.__struct_fields__}
         return config.worker_environment(self._metrics_dir) | {
             config.PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
@@ -174,3 +179,8 @@ class Workers:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _has_channels(settings: config.Settings) -> bool:
+    """Whether these processes are to tell channels anything."""
+    return settings.role == "all" and bool(config.load_file(settings.config, credentials=False).channels)

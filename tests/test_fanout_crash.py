@@ -21,11 +21,11 @@ from tests.conftest import wait_until
 from tests.fanout_crash import publishers
 from tests.fanout_crash.checks import disorder
 from tests.fanout_crash.driver import run
+from tests.fanout_crash.forgetful import RECORD, Forgetful
 from tests.fanout_crash.shops import ENVIRONMENT, Shop, SlowMarket, all_shops, opened_shops
 from tests.fanout_crash.table import table
 from tests.http import Server
 from tests.operations import order, receive
-from tests.proxy import Fate, Proxy
 from tests.stores import StoreProcess, start_valkey
 
 KEYSPACE: Final = Keyspace("default")
@@ -77,21 +77,6 @@ def test_given_values_in_an_order_that_cannot_be_when_checked_then_each_is_found
 
 
 # -- at the worst moments
-
-
-class Forgetful(Proxy):
-    """A proxy before the store that cuts every call with which a publisher would write something down."""
-
-    forgets = False
-    forgotten = b""
-    """All that was not written."""
-
-    def take_fate(self, request: bytes) -> Fate:
-        fate = super().take_fate(request)
-        if not self.forgets or b"record" not in request:
-            return fate
-        self.forgotten += request
-        return Fate.CUT_BEFORE
 
 
 @dataclass
@@ -197,14 +182,14 @@ async def test_given_a_confirmed_value_that_was_not_written_when_killed_and_stoc
     name: str, begin: Callable[..., Any]
 ) -> None:
     stage = await begin(name)
-    stage.proxy.forgets = True
+    stage.proxy.cuts = RECORD
     await stage.sell()
     await wait_until(lambda: b":shown" in stage.proxy.forgotten, "the publisher knows that it was confirmed", RIGHT_S)
     assert stage.effects == [5, 4]
 
     stage.publisher.kill()
     await stage.receive(1)
-    stage.proxy.forgets = False
+    stage.proxy.cuts = None
     await publishers.start(stage.publisher)
 
     await stage.shows(5)  # although the record has said so all the time

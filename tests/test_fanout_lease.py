@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Final
 
+import msgspec
 import pytest
 from aiohttp import web
 
@@ -17,6 +18,7 @@ from server.store.ledger import Ledger
 from tests.channels import woocommerce_simulator
 from tests.channels.woocommerce_simulator import WooCommerceSimulator
 from tests.conftest import wait_until
+from tests.fanout_crash.forgetful import LEASE, RECORD, Forgetful
 from tests.fanout_crash.publishers import acting, acts, end, publisher, start
 from tests.http import Server
 from tests.operations import order, receive
@@ -100,9 +102,9 @@ def make_publisher(store: StoreProcess, shop: Shop) -> Iterator[Callable[..., Se
     """Give a function that makes publishers, each known to the shop by its own name; none is started."""
     made: list[Server] = []
 
-    def make(name: str, lease_s: float = 1) -> Server:
+    def make(name: str, lease_s: float = 1, store_url: str = store.url) -> Server:
         environment = {"WOO_KEY": name, "WOO_SECRET": woocommerce_simulator.SECRET}
-        made.append(publisher(store.url, CONFIGURED % shop.url, environment, lease_s=lease_s))
+        made.append(publisher(store_url, CONFIGURED % shop.url, environment, lease_s=lease_s))
         return made[-1]
 
     yield make
@@ -137,6 +139,16 @@ async def all_is_written(store: StoreProcess) -> None:
         return bool(newest) and cursors.get(CHANNEL.encode()) == newest[0][0]
 
     await wait_until(is_there, "the cursor is at the end", HAND_OVER_S)
+
+
+async def is_noted(store: StoreProcess, units: int, sku: str = "101") -> None:
+    """Wait until it is written down that the channel confirmed this."""
+
+    def is_there() -> bool:
+        shown = store.command("HGET", ChannelKeys(KEYSPACE, CHANNEL).shown, sku)
+        return shown is not None and bool(msgspec.msgpack.decode(shown)[1] == units)
+
+    await wait_until(is_there, f"it is written down that {units} was confirmed", HAND_OVER_S)
 
 
 @pytest.fixture
@@ -243,6 +255,33 @@ async def test_given_one_that_was_paused_and_replaced_when_it_goes_on_then_it_wr
     await sell(ledger)
     await shows(shop, 8)
     assert (shop.callers.count("one"), one.faults) == (sent, [])
+
+
+async def test_given_one_that_was_replaced_with_something_left_to_write_when_it_goes_on_then_the_store_refuses_it(
+    make_publisher: Callable[..., Server], shop: Shop, ledger: Ledger, store: StoreProcess
+) -> None:
+    async with Forgetful(store.socket) as proxy:
+        one, two = make_publisher("one", store_url=proxy.url), make_publisher("two")
+        await start(one)
+        await shows(shop, 10)
+        await all_is_written(store)
+        await start(two)
+        proxy.cuts = RECORD
+        await sell(ledger)
+        await wait_until(lambda: b":shown" in proxy.forgotten, "it has something to write, and cannot", HAND_OVER_S)
+        one.process.send_signal(signal.SIGSTOP)
+        await takes_over(two)
+        await sell(ledger)
+        await shows(shop, 8)
+        await is_noted(store, 8)
+        before = kept(store)
+
+        proxy.cuts = LEASE  # nobody tells it but the store, when it writes
+        one.process.send_signal(signal.SIGCONT)
+
+        await wait_until(lambda: "publisher_fenced" in one.stderr, "the old one was fenced", HAND_OVER_S)
+        assert kept(store) == before
+        assert await acting([one, two]) == [two]
 
 
 async def test_given_one_that_was_replaced_with_a_push_on_its_way_when_it_goes_on_then_the_new_one_has_the_last_word(

@@ -100,7 +100,7 @@ class Channel:
             self.book.marks.put_back(sku, Queue.READY, forced=True).doubtful = True
         async with asyncio.TaskGroup() as group:
             for ticket in list(self.book.tickets.values()):
-                group.create_task(self._watch(ticket, self._settler.resume(ticket, self.position)))
+                group.create_task(self._watch(group, ticket, self._settler.resume(ticket, self.position)))
             group.create_task(self._reconcile_regularly())
             while not self._stopping:
                 await self._send_next(group)
@@ -212,11 +212,7 @@ class Channel:
             if len(flights) == 1:
                 self._settler.settle(flights, {flights[0].key: Rejected(error.code, error.reason)})
                 return
-            middle = len(flights) // 2
-            for half in (flights[:middle], flights[middle:]):
-                fresh = self.book.refreshed(half, self.line.item_wait_s)
-                if fresh:
-                    await self._push_whole_or_halves(group, fresh)
+            await self._push_halves(group, flights)
         except ChannelError as error:
             self._settler.not_sent(flights, unknown=isinstance(error, UnknownResultError))
         else:
@@ -225,15 +221,24 @@ class Channel:
             else:
                 self._settler.settle(flights, result)
 
+    async def _push_halves(self, group: asyncio.TaskGroup, flights: Sequence[Flight]) -> None:
+        middle = len(flights) // 2
+        for half in (flights[:middle], flights[middle:]):
+            fresh = self.book.refreshed(half, self.line.item_wait_s)
+            if fresh:
+                await self._push_whole_or_halves(group, fresh)
+
     async def _accept(self, group: asyncio.TaskGroup, ticket: Ticket, flights: Sequence[Flight]) -> None:
         kept = self._settler.accepted(ticket.id, flights, self.line.capabilities.ticket_life_s)
-        group.create_task(self._watch(kept, flights))
+        group.create_task(self._watch(group, kept, flights))
         # A ticket that nobody remembers could take effect after the newer value that a successor sends.
         with contextlib.suppress(StoreUnavailableError):
             await self._records.flush()
 
-    async def _watch(self, ticket: OpenTicket, flights: Sequence[Flight]) -> None:
-        await watch(ticket, flights, settler=self._settler, line=self.line, clock=self._clock)
+    async def _watch(self, group: asyncio.TaskGroup, ticket: OpenTicket, flights: Sequence[Flight]) -> None:
+        spoiled = await watch(ticket, flights, settler=self._settler, line=self.line, clock=self._clock)
+        if spoiled:
+            await self._push_halves(group, spoiled)
         self._wake.set()
 
     def _unlike_before(self, flights: list[Flight]) -> list[Flight]:

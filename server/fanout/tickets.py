@@ -6,7 +6,15 @@ from typing import Final
 
 import structlog
 
-from adapters.base import READ, ChannelError, StillPending, TicketLostError
+from adapters.base import (
+    READ,
+    ChannelError,
+    Outcomes,
+    Rejected,
+    SpoiledError,
+    StillPending,
+    TicketLostError,
+)
 from server.domain.channels import OpenTicket
 from server.fanout.clock import Clock
 from server.fanout.flights import Flight
@@ -18,18 +26,31 @@ log = structlog.get_logger("holdfast.channel")
 REST_S_MAX: Final = 60.0
 
 
-async def watch(ticket: OpenTicket, flights: Sequence[Flight], *, settler: Settler, line: Line, clock: Clock) -> None:
+async def watch(
+    ticket: OpenTicket, flights: Sequence[Flight], *, settler: Settler, line: Line, clock: Clock
+) -> list[Flight]:
     """Poll one ticket to its end and settle what it carried, at last as unknown when its life is over.
 
     *Taken for later* is not *applied*: until then its SKUs are on their way, and no newer value of theirs overtakes it.
+
+    Returns
+    -------
+    list of Flight
+        Those of a ticket that was refused whole because of one among them that nobody named, still on their way.
+        Mostly none.
+
     """
-    open_flights = {flight.key: flight for flight in flights}
-    while open_flights:
+    left = {flight.key: flight for flight in flights}
+    spoiled: list[Flight] = []
+    while left:
         await asyncio.sleep(min(max(line.capabilities.poll_every_s, line.wait_s(READ)), REST_S_MAX))
         try:
-            if clock.store_ms() > ticket.expires_ms:
-                raise TicketLostError("it was not answered for in its lifetime")  # noqa: TRY301  # one way out for both
-            result = await line.talk(lambda adapter: adapter.poll(ticket.id, list(open_flights)))
+            result = await _poll(ticket, list(left), line, clock)
+        except SpoiledError as error:
+            if len(left) > 1:
+                spoiled, left = list(left.values()), {}
+                continue
+            result = dict.fromkeys(left, Rejected(error.code, error.reason))
         except TicketLostError as error:
             log.warning("channel_ticket_lost", channel=settler.channel, ticket=ticket.id, reason=error.reason)
             result = {}
@@ -37,6 +58,13 @@ async def watch(ticket: OpenTicket, flights: Sequence[Flight], *, settler: Settl
             continue
         # Whom a finished ticket does not name has an unknown fate.
         outcomes = result.settled if isinstance(result, StillPending) else result
-        keys = [key for key in open_flights if key in outcomes or not isinstance(result, StillPending)]
-        settler.settle([open_flights.pop(key) for key in keys], line.masked(outcomes))
+        keys = [key for key in left if key in outcomes or not isinstance(result, StillPending)]
+        settler.settle([left.pop(key) for key in keys], line.masked(outcomes))
     settler.close_ticket(ticket.id)
+    return spoiled
+
+
+async def _poll(ticket: OpenTicket, keys: Sequence[str], line: Line, clock: Clock) -> Outcomes | StillPending:
+    if clock.store_ms() > ticket.expires_ms:
+        raise TicketLostError("it was not answered for in its lifetime")
+    return await line.talk(lambda adapter: adapter.poll(ticket.id, keys))

@@ -63,6 +63,8 @@ class Plain(Adapter):
         answer = yield Request("GET", f"{self._url}/tickets/{ticket_id}", group=READ)
         check_status(answer)
         told = json_of(answer)
+        if "spoiled" in told:
+            raise SpoiledError("spoiled", told["spoiled"])
         if "results" not in told:
             raise TicketLostError("no such ticket")
         outcomes = {key: _outcome(reason) for key, reason in told["results"].items()}
@@ -84,7 +86,8 @@ class PlainChannel(Simulator):
     """The channel. ``whole``: one bad row refuses all, and is not named. ``tickets``: results come later.
 
     ``slow_polls``: so many polls find a ticket pending. ``open_to_all``: it knows every key. ``poisoned`` keys are
-    refused. ``remembers_bodies``: an identical body is refused.
+    refused. ``remembers_bodies``: an identical body is refused. ``spoils_late``: a ticket with a bad row is refused whole
+    when it is asked about.
     """
 
     whole: bool = False
@@ -92,6 +95,7 @@ class PlainChannel(Simulator):
     slow_polls: int = 0
     open_to_all: bool = True
     remembers_bodies: bool = False
+    spoils_late: bool = False
     poisoned: set[str] = field(default_factory=set)
     open_tickets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     polls: dict[str, int] = field(default_factory=dict)
@@ -140,8 +144,10 @@ class PlainChannel(Simulator):
         self.polls[ticket] += 1
         if self.polls[ticket] <= self.slow_polls:
             return web.json_response({"results": {}, "done": False})
-        results = {row["key"]: self._apply(row) for row in rows}
         del self.open_tickets[ticket]
+        if self.spoils_late and any(self._refusal(row) for row in rows):
+            return web.json_response({"spoiled": "some row is bad"})
+        results = {row["key"]: self._apply(row) for row in rows}
         return web.json_response({"results": results, "done": True})
 
     async def _read(self, request: web.Request) -> web.Response:

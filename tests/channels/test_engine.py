@@ -536,6 +536,19 @@ async def has_ticket(engine: Engine) -> bool:
     return bool(await engine.client.exists(ChannelKeys(engine.keyspace, "shop").tickets))
 
 
+async def test_a_ticket_that_one_row_spoils_is_halved_until_the_row_stands_alone(
+    store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
+) -> None:
+    skus = [f"SKU-{number}" for number in range(20)]
+    await stock(ledger, 7, *skus)
+    shop.tickets, shop.spoils_late, shop.poisoned = True, True, {"SKU-7"}
+    async with publishing(store, partition, [plan("shop", shop, poll_every_s=0.02)]) as engine:
+        await wait_until(lambda: len(shop.shown) == 19)
+
+        await wait_until(lambda: set(engine.channel("shop").book.dead_letters) == {"SKU-7"})
+        assert shop.complaints == []
+
+
 async def test_what_a_lost_ticket_carried_is_sent_again(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:

@@ -114,18 +114,19 @@ class TestN11(TicketConformance[N11Simulator]):
         simulator.refusals[self.key(1)] = "Ürün satışa kapalı"
 
         assert await channel.settle(*self.items(7, 11, 13)) == {
-            self.key(0): Retry("rejected", "Görev reddedildi"),
+            self.key(0): Retry("rejected", "Görev reddedildi", after_s=0.0),
             self.key(1): Rejected("failed", "Ürün satışa kapalı"),
-            self.key(2): Retry("rejected", "Görev reddedildi"),
+            self.key(2): Retry("rejected", "Görev reddedildi", after_s=0.0),
         }
         assert simulator.applied == []
 
-    async def test_a_task_of_one_item_that_is_refused_later_has_only_that_to_blame(
+    async def test_a_task_that_is_refused_later_and_blames_nobody_spoils_the_push(
         self, simulator: N11Simulator, channel: Driven
     ) -> None:
         simulator.refuses_later = "Görev reddedildi"
 
-        assert await channel.settle(*self.items(7)) == {self.key(0): Rejected("rejected", "Görev reddedildi")}
+        with pytest.raises(SpoiledError, match="Görev reddedildi"):
+            await channel.settle(*self.items(7))
 
     # -- prices
 
@@ -335,7 +336,10 @@ def test_a_failed_item_is_told_in_the_channel_s_words(reasons: Any, told: str) -
 def test_a_refused_task_has_applied_nothing_whatever_it_says() -> None:
     body = {**processed(line("A", "SUCCESS"), line("B", "Fail", ["no"])), "status": "Reject"}
 
-    assert polled(200, body, "A", "B") == {"A": Retry("rejected", "no reason was given"), "B": Rejected("failed", "no")}
+    assert polled(200, body, "A", "B") == {
+        "A": Retry("rejected", "no reason was given", after_s=0.0),
+        "B": Rejected("failed", "no"),
+    }
 
 
 @pytest.mark.parametrize("body", [[], "done", {"status": 1}, {"status": "PROCESSED", "skus": {"content": [1]}}])
