@@ -86,8 +86,8 @@ class PlainChannel(Simulator):
     """The channel. ``whole``: one bad row refuses all, and is not named. ``tickets``: results come later.
 
     ``slow_polls``: so many polls find a ticket pending. ``open_to_all``: it knows every key. ``poisoned`` keys are
-    refused. ``remembers_bodies``: an identical body is refused. ``spoils_late``: a ticket with a bad row is refused whole
-    when it is asked about.
+    refused. ``remembers_bodies``: an identical body is refused. ``spoils_late``: a ticket with a bad row is refused
+    whole, when it is asked about.
     """
 
     whole: bool = False
