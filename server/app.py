@@ -194,7 +194,7 @@ class Holdfast:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
         _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
-        if settings.role != "all" or self._worker not in (None, 0):
+        if settings.role == "api" or self._worker not in (None, 0):
             return
         store = self.service.client
         housekeeper = Housekeeper(

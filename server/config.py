@@ -42,7 +42,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     role: Role = "all"
     """all: serve, keep house and publish. api: serve only; another process does the rest.
-    publisher: follow the journal and tell the channels; serves only /livez, /readyz and /metrics."""
+    publisher: keep house and publish; serves only /livez, /readyz and /metrics."""
     durability: Durability = "durable"
     """durable: fsync before the answer. fast: fsync each second. replicated: durable, and one replica has it."""
     config: Path | None = None

@@ -266,10 +266,9 @@ class Book:
             if listing is not None:
                 yield self._flight(sku, listing, self.value(listing), Mark(entry_id, 0), _NEVER)
 
-    def accompany(self, companion: Flight) -> Flight:
+    def accompany(self, companion: Flight) -> None:
         """Send a companion on its way."""
         self.marks.fly_again(companion.sku, companion.mark)
-        return companion
 
     def rest(self, flights: Iterable[Flight], after_s: float) -> None:
         """Let flights that were not sent wait for some time."""

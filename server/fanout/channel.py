@@ -254,8 +254,11 @@ class Channel:
                 return flights
         idle = list(self.book.companions(flights[0].mark.entry_id))
         for company in [*([each] for each in idle), *(idle[:size] for size in range(2, len(idle) + 1))]:
-            if not self.line.repeats(self.book.items([*flights, *company])):
-                return [*flights, *map(self.book.accompany, company)]
+            for together in ([*flights, *company], [*company, *flights]):
+                if not self.line.repeats(self.book.items(together)):
+                    for companion in company:
+                        self.book.accompany(companion)
+                    return together
         self.book.rest(flights, COMPANION_S)
         return []
 
