@@ -403,7 +403,7 @@ def test_worker_processes_get_the_file_and_the_credentials(tmp_path: Path, monke
     path = written(tmp_path, MINIMAL + '[channels.my-shop.credentials]\nkey = { env = "MY_SHOP_KEY" }')
     workers = Workers(config.load({}, config=path, publisher_lease_s=7, role="publisher"))
     try:
-        handed_on = workers._environment()
+        handed_on = workers._environment(0)
     finally:
         asyncio.run(workers.drain())
 
