@@ -7,6 +7,7 @@ literal addresses, too. Nothing can change between check and use, whatever DNS a
 import errno
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
@@ -98,6 +99,7 @@ def canonical_hosts(hosts: Iterable[str]) -> frozenset[str]:
     return frozenset(map(canonical_host, hosts))
 
 
+@lru_cache(maxsize=1_024)  # asked for each request, and a channel has one host
 def canonical_host(host: str) -> str:
     """Write a host in one way: lower case, no brackets, no dot at the end, an address in its shortest form."""
     text = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
