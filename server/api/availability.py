@@ -1,16 +1,17 @@
 """What may still be promised: of one SKU, and of many at once."""
 
 from typing import Final
+from zlib import crc32
 
 import msgspec
 from aiohttp import web
 
 from server.api import problems
 from server.api.answers import AvailabilityList, AvailabilityView, LocationAvailable
-from server.api.bodies import AvailabilityQueryBody, Channel, Location
+from server.api.bodies import AvailabilityQueryBody, Channel, Group, Location
 from server.api.reservations import parse_query
 from server.api.routing import Call, Route
-from server.api.rules import check_location, check_sku, check_text
+from server.api.rules import InvalidError, check_location, check_sku, check_text
 from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
@@ -22,24 +23,53 @@ _SKUS_AT_A_TIME: Final = 100
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At one location, or at all. ``channel`` is noted for the day when channels see different pools."""
+    """At one location, at the open ones of a group, or at all.
+
+    ``channel`` is noted for the day when channels see different pools.
+    """
 
     channel: Channel | None = None
     location: Location | None = None
+    group: Group | None = None
 
 
-def view(sku: str, locations: list[LocationAvailability], as_of_ms: int) -> AvailabilityView:
-    """Sum up over the locations; the seq is the newest of theirs."""
+def view(
+    sku: str, locations: list[LocationAvailability], as_of_ms: int, among: frozenset[str] | None = None
+) -> AvailabilityView:
+    """Sum up over the locations, all or those ``among`` the named; the seq is the newest of all."""
+    counted = locations if among is None else [each for each in locations if each.location in among]
     return AvailabilityView(
         sku,
-        sum(each.available for each in locations),
+        sum(each.available for each in counted),
         max(each.seq for each in locations),
-        [LocationAvailable(each.location, each.available) for each in locations],
+        [LocationAvailable(each.location, each.available) for each in counted],
         time_of(as_of_ms),
     )
 
 
-async def views(ledger: Ledger, skus: list[str], location: str = "") -> tuple[list[AvailabilityView], list[str]]:
+async def among(call: Call, group: str | None, location: str | None) -> frozenset[str] | None:
+    """Name the open locations of a group; None where no group was given.
+
+    Raises
+    ------
+    InvalidError
+        No location is in the group, or a location was named, too.
+
+    """
+    if group is None:
+        return None
+    check_text("group", group, limits.NAME_BYTES_MAX)
+    if location is not None:
+        raise InvalidError("group", "may not stand beside location")
+    directory = await call.service.places(call.principal.partition).current()
+    if group not in directory.groups:
+        raise InvalidError("group", "no location is in this group")
+    return directory.open_in(group)
+
+
+async def views(
+    ledger: Ledger, skus: list[str], location: str = "", among: frozenset[str] | None = None
+) -> tuple[list[AvailabilityView], list[str]]:
     """Read many SKUs, some at a time so that others get their turn: what is known, and which are not."""
     known: list[AvailabilityView] = []
     unknown: list[str] = []
@@ -48,28 +78,34 @@ async def views(ledger: Ledger, skus: list[str], location: str = "") -> tuple[li
         found = await ledger.availability(part, location)
         for sku, locations in zip(part, found.skus, strict=True):
             if locations:
-                known.append(view(sku, locations, found.as_of_ms))
+                known.append(view(sku, locations, found.as_of_ms, among))
             else:
                 unknown.append(sku)
     return known, unknown
+
+
+def _digest(names: frozenset[str] | None) -> str:
+    """Tell apart answers over different locations: one opens or closes without any change of stock."""
+    return "" if names is None else f"-{crc32(chr(0).join(sorted(names)).encode()):08x}"
 
 
 async def read(call: Call) -> web.StreamResponse:
     """Read what may still be promised of one SKU; 304 if nothing changed since the caller's ETag."""
     request = call.request
     sku = check_sku("sku", request.match_info["sku"])
-    location = ""
+    location, names = "", None
     if request.query_string:
         query: AvailabilityQuery = parse_query(request, AvailabilityQuery)
         location = check_location("location", query.location) if query.location is not None else ""
         if query.channel is not None:
             check_text("channel", query.channel, limits.NAME_BYTES_MAX)
+        names = await among(call, query.group, query.location)
     found = await call.ledger.availability([sku], location)
     if not found.skus[0]:
         return problems.respond(problems.problem("unknown_sku"))
-    answer = view(sku, found.skus[0], found.as_of_ms)
+    answer = view(sku, found.skus[0], found.as_of_ms, names)
     # Weak: as_of differs from answer to answer while what it says stays the same.
-    etag = f'W/"{answer.seq}-{len(answer.locations)}"'
+    etag = f'W/"{answer.seq}-{len(answer.locations)}{_digest(names)}"'
     asked = request.headers.get("If-None-Match")
     if asked is not None and (asked == "*" or etag in [each.strip() for each in asked.split(",")]):
         return web.Response(status=304, headers={"ETag": etag})
@@ -83,7 +119,8 @@ async def read_many(call: Call) -> web.StreamResponse:
     location = check_location("location", body.location) if body.location is not None else ""
     if body.channel is not None:
         check_text("channel", body.channel, limits.NAME_BYTES_MAX)
-    return respond(call.request, AvailabilityList(*await views(call.ledger, skus, location)))
+    names = await among(call, body.group, body.location)
+    return respond(call.request, AvailabilityList(*await views(call.ledger, skus, location, names)))
 
 
 ROUTES = [

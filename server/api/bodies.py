@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from server.domain import channels, limits
+from server.domain import channels, limits, locations
 from server.domain.operations import Bucket
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -22,6 +22,7 @@ def _text(bytes_max: int, description: str) -> Meta:
 
 Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of printable UTF-8.")]
 Location = Annotated[str, _text(limits.LOCATION_BYTES_MAX, "A warehouse or store: 1–64 bytes of printable UTF-8.")]
+Group = Annotated[str, _text(limits.NAME_BYTES_MAX, "Locations that belong together: 1–64 bytes of printable UTF-8.")]
 Channel = Annotated[str, _text(limits.NAME_BYTES_MAX, "Where it is sold: 1–64 bytes of printable UTF-8.")]
 Reference = Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "1–256 bytes of printable UTF-8, kept as it is.")]
 Flag = Annotated[str, _text(limits.NAME_BYTES_MAX, "A word such as vip or gift.")]
@@ -192,6 +193,33 @@ class AvailabilityQueryBody(Body, frozen=True):
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
     channel: Channel | None = None
     location: Location | None = None
+    group: Group | None = None
+
+
+Latitude = Annotated[
+    float, Meta(ge=-locations.LATITUDE_MAX, le=locations.LATITUDE_MAX, description="Degrees north of the equator.")
+]
+Longitude = Annotated[
+    float, Meta(ge=-locations.LONGITUDE_MAX, le=locations.LONGITUDE_MAX, description="Degrees east of Greenwich.")
+]
+
+
+class PositionBody(Body, frozen=True):
+    """A place on the earth, in degrees."""
+
+    lat: Latitude
+    lon: Longitude
+
+
+class LocationBody(Body, frozen=True):
+    """What is known of a location; all of it anew, so what is left out goes back to its default."""
+
+    kind: locations.Kind = "warehouse"
+    position: PositionBody | None = None
+    priority: Annotated[int, Meta(ge=-locations.PRIORITY_MAX, le=locations.PRIORITY_MAX)] = 0
+    footfall: Annotated[int, Meta(ge=0, le=locations.FOOTFALL_MAX)] = 0
+    open: bool = True
+    groups: Annotated[list[Group], Meta(max_length=locations.GROUPS_MAX)] = []
 
 
 ChannelName = Annotated[

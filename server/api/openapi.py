@@ -126,6 +126,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         "location": bodies.Location,
         "reservation_id": bodies.ReservationId,
         "channel": bodies.ChannelName,
+        "name": bodies.Location,
     }
     return msgspec.json.schema(kinds[name])
 

@@ -28,6 +28,7 @@ DETAILS: Final = {
     "id_reused": "The same key came before with another body. Use a new key, or send the first body again.",
     "unknown_channel": "No channel of that name is configured in this partition. Name it in the configuration file.",
     "unknown_reservation": "It never existed in this partition, or ended so long ago that it was forgotten.",
+    "unknown_location": "Describe it with PUT first. Units can be received there all the same: it counts as open.",
     "unknown_sku": "Nothing was ever received or counted there. Import or receive it first.",
     "already_committed": "The units are ordered: cancel them, or do nothing.",
     "already_released": "The units were given back; reserve anew.",

@@ -14,6 +14,7 @@ from server.store.errors import StoreUnavailableError
 from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
+from server.store.locations import LocationStore, Places
 
 Answer = TypeVar("Answer")
 READ_TIMEOUT_S: Final = 2.0
@@ -59,6 +60,7 @@ class Service:
     open_streams: int = 0
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     tails: dict[str, Tail] = field(default_factory=dict)
+    copies: dict[str, Places] = field(default_factory=dict)
 
     def ledger(self, partition: str) -> Ledger:
         """Get the ledger of a partition."""
@@ -70,6 +72,14 @@ class Service:
     def channel_store(self, keyspace: Keyspace) -> ChannelStore:
         """Get what is kept about a partition's channels; it answers patiently, so ask it :func:`in_time`."""
         return ChannelStore(self.client, keyspace)
+
+    def places(self, partition: str) -> Places:
+        """Get this process's copy of a partition's described locations."""
+        known = self.copies.get(partition)
+        if known is None:
+            store = LocationStore(self.client, Keyspace(partition))
+            known = self.copies[partition] = Places(store, asyncio.get_running_loop().time)
+        return known
 
     def tail(self, partition: str) -> Tail:
         """Get the follower of a partition's journal; it starts with the first caller."""
@@ -84,6 +94,8 @@ class Service:
         self.draining = True
 
     async def close_tails(self) -> None:
-        """Stop following the journals."""
+        """Stop following the journals, and what else is read in the background."""
         for tail in self.tails.values():
             await tail.close()
+        for places in self.copies.values():
+            await places.close()

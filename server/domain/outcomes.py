@@ -158,6 +158,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "invalid": Outcome(400, "The request breaks a rule"),
     "id_reused": Outcome(422, "The key was used before with another body"),
     "unknown_channel": Outcome(404, "No such channel"),
+    "unknown_location": Outcome(404, "Nobody described that location"),
     "unknown_reservation": Outcome(404, "No such reservation"),
     "unknown_sku": Outcome(422, "No such SKU at that location"),
     "already_committed": Outcome(409, "The units are already committed"),

@@ -43,6 +43,8 @@ class Keyspace:
         """Hash: channel -> how it stands, as JSON."""
         self.channel_rules = f"hf:{{{partition}}}:channel_rules"
         """Hash: channel -> the rules that were set at run time, as JSON."""
+        self.locations = f"hf:{{{partition}}}:locations"
+        """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
 
     @property
     def publishing(self) -> tuple[str, ...]:

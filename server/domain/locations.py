@@ -1,0 +1,81 @@
+"""Where units lie: warehouses and stores, what is known of each, and how far one is from a given place."""
+
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from math import asin, cos, radians, sin, sqrt
+from typing import Final, Literal
+
+import msgspec
+
+EARTH_RADIUS_KM: Final = 6371.0088
+"""The mean radius: great circles on it are within half a percent of the way on the real earth."""
+LATITUDE_MAX: Final = 90.0
+LONGITUDE_MAX: Final = 180.0
+PRIORITY_MAX: Final = 1_000_000
+FOOTFALL_MAX: Final = 1_000_000_000
+GROUPS_MAX: Final = 16
+"""Groups of one location."""
+LOCATIONS_MAX: Final = 5_000
+"""Locations that can be described in one partition: every server process keeps all of them in memory."""
+
+Kind = Literal["warehouse", "store"]
+
+
+class Position(msgspec.Struct, frozen=True):
+    """A place on the earth, in degrees: ``lat`` north of the equator, ``lon`` east of Greenwich."""
+
+    lat: float
+    lon: float
+
+
+class Location(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is known of one location. One that nobody described is an open warehouse without a position.
+
+    ``priority``: higher comes first. ``footfall``: visitors, in whatever unit the merchant counts them.
+    ``open`` false: it takes no new promises; those that exist stay as they are.
+    """
+
+    name: str
+    kind: Kind = "warehouse"
+    position: Position | None = None
+    priority: int = 0
+    footfall: int = 0
+    open: bool = True
+    groups: tuple[str, ...] = ()
+
+
+def distance_km(a: Position, b: Position) -> float:
+    """Measure along the great circle, in kilometres."""
+    lat_a, lat_b = radians(a.lat), radians(b.lat)
+    rise, run = sin((lat_b - lat_a) / 2), sin(radians(b.lon - a.lon) / 2)
+    # Rounding can push opposite points a hair past 1.
+    return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(rise * rise + cos(lat_a) * cos(lat_b) * run * run)))
+
+
+class Directory:
+    """The described locations of a partition at one moment. ``version`` grows with each change of any of them."""
+
+    def __init__(self, locations: Iterable[Location] = (), version: int = 0) -> None:
+        self.version = version
+        self.locations: Mapping[str, Location] = {
+            each.name: each for each in sorted(locations, key=lambda one: one.name)
+        }
+        self.closed: frozenset[str] = frozenset(each.name for each in self.locations.values() if not each.open)
+        self._groups: dict[str, frozenset[str]] = {}
+
+    @cached_property
+    def groups(self) -> frozenset[str]:
+        """Every group that some location is in."""
+        return frozenset(group for each in self.locations.values() for group in each.groups)
+
+    def open_in(self, group: str = "") -> frozenset[str]:
+        """Name the described locations that are open, all or those of a group."""
+        known = self._groups.get(group)
+        if known is None:
+            known = frozenset(
+                each.name for each in self.locations.values() if each.open and (not group or group in each.groups)
+            )
+            # Only real groups are kept: others are made up by callers, and there is no end to them.
+            if not group or group in self.groups:
+                self._groups[group] = known
+        return known
