@@ -16,7 +16,7 @@ from aiohttp import http_parser, web
 import server
 from adapters.base import Adapter
 from server import config, metrics
-from server.api import availability, changes, channels, listings, locations, nearby, reservations, stock
+from server.api import availability, changes, channels, listings, locations, nearby, reservations, sourcing, stock
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
@@ -52,6 +52,7 @@ ROUTES: list[Route] = [
     *listings.ROUTES,
     *locations.ROUTES,
     *nearby.ROUTES,
+    *sourcing.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 

@@ -10,7 +10,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import Any, Final, TypeVar
 
@@ -21,6 +21,7 @@ from redis.asyncio import Redis
 
 from server.domain.operations import Adjust, Bucket, Count, Order, Receive, Reserve
 from server.domain.outcomes import LocationAvailability, Refused, Reservation
+from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.batcher import Batcher
 from server.store.calls import run_function
 from server.store.keys import Keyspace
@@ -38,13 +39,16 @@ LOG_MAX: Final = 2
 """How many changes of on_hand the scripts keep here; 200 would never be reached."""
 SHORT_MS: Final = 25
 LIFE_MAX_S: Final = 7_200
-_PLACES: Final[tuple[Place, ...]] = (("A", "main"), ("A", "mağaza"), ("B 1/2", "main"), ("Ç", "main"))
+_PLACES: Final[tuple[Place, ...]] = (
+    ("A", "main"), ("A", "mağaza"), ("A", "depo"), ("B 1/2", "main"), ("B 1/2", "depo"), ("Ç", "main"),
+)  # fmt: skip
+_LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
-_TAKE: Final = (Reserve, Order, Receive, Adjust, Count)
+_TAKE: Final = (Reserve, Order, Sourced, Receive, Adjust, Count)
 _TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count"))
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
-_PROMISES: Final = ("reserve", "reserve", "order")
+_PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
 _SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend")
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count")
 _RECENT: Final = 6
@@ -144,7 +148,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @initialize(sweeping=st.booleans())
     def stock_up(self, sweeping: bool) -> None:
         self.sweeping = sweeping
-        units = zip(_PLACES[:-1], (20, 12, 15), strict=True)
+        units = zip(_PLACES[:-1], (9, 12, 6, 10, 5), strict=True)
         self._step(self._perform([ops.receive(sku, quantity, location) for (sku, location), quantity in units]))
 
     # One rule only: Hypothesis leaves out some rules of an example altogether, and without promises there is
@@ -238,7 +242,8 @@ class LedgerMachine(RuleBasedStateMachine):
         return entries
 
     def _never_oversold(self, entries: Sequence[Entry]) -> None:
-        accepting = {each.reservation_id for each in self.sent if isinstance(each, Order) and each.accept_shortage}
+        promises = [each.promise if isinstance(each, Sourced) else each for each in self.sent]
+        accepting = {each.reservation_id for each in promises if isinstance(each, Order) and each.accept_shortage}
         for entry in entries:
             for change in entry:
                 if change.operation == "order" and change.reservation_id in accepting:
@@ -320,15 +325,16 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.again == 0:
             return earlier
         other = self._new(intent)
-        if isinstance(other, Reserve | Order):
-            earlier_id = getattr(earlier, "reservation_id", "") or other.reservation_id
-            return ops.sealed(msgspec.structs.replace(other, reservation_id=earlier_id))
+        if isinstance(other, Reserve | Order | Sourced):
+            return _renamed(other, earlier)
         return ops.sealed(msgspec.structs.replace(other, key=getattr(earlier, "key", "")))
 
     def _new(self, intent: Intent) -> AnOperation:
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
         if intent.kind in ("reserve", "order"):
             return self._promise(intent)
+        if intent.kind == "source":
+            return self._sourced(intent)
         if intent.kind in ("receive", "adjust", "count"):
             return self._movement(intent, key)
         return self._settlement(intent, key)
@@ -342,6 +348,22 @@ class LedgerMachine(RuleBasedStateMachine):
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
             return ops.reserve(reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0))
         return ops.order(reservation_id, *lines, accept_shortage=option == 0, partial=option > 4)
+
+    def _sourced(self, intent: Intent) -> Sourced:
+        """Plan all lines but, now and then, the first; the candidates in any order, some of them equals."""
+        option, first = intent.option, intent.parts[0][0]
+        kind = "reserve" if option % 3 else "order"
+        promise = self._promise(replace(intent, kind=kind, option=1 if option > 4 else option))
+        lines = [
+            line if number == 1 and first > 7 else msgspec.structs.replace(line, location="")
+            for number, line in enumerate(promise.lines, 1)
+        ]
+        names = [_LOCATIONS[(intent.which + step) % 3] for step in range(0 if intent.again == 9 else 1 + first % 3)]
+        candidates = [Candidate(name, place if option % 2 else 0) for place, name in enumerate(names)]
+        named = [number for number, line in enumerate(lines, 1) if line.location]
+        closed = named if intent.which == 7 else []
+        splits_max = intent.which % 3
+        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), Plan(splits_max, candidates, closed))
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:
         reservation_id, option = self._fitting(intent), intent.option
@@ -373,6 +395,19 @@ class LedgerMachine(RuleBasedStateMachine):
         baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
         on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
+
+
+def _renamed(promise: Reserve | Order | Sourced, earlier: AnOperation) -> Reserve | Order | Sourced:
+    """Give a promise the id of an earlier operation."""
+    if isinstance(promise, Sourced):
+        return Sourced(_with_id(promise.promise, earlier), promise.plan)
+    return _with_id(promise, earlier)
+
+
+def _with_id(promise: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
+    about = earlier.promise if isinstance(earlier, Sourced) else earlier
+    earlier_id = getattr(about, "reservation_id", "") or promise.reservation_id
+    return ops.sealed(msgspec.structs.replace(promise, reservation_id=earlier_id))
 
 
 def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:
@@ -407,7 +442,7 @@ def _outcome(answer: Answer) -> str:
 
 def _drawn(number: int) -> Place:
     """Turn a drawn number into a place; the last one, unknown at first, comes up rarely."""
-    return _PLACES[number % 3] if number < 9 else _PLACES[-1]
+    return _PLACES[number % 5] if number < 9 else _PLACES[-1]
 
 
 def _place(name: bytes) -> Place:

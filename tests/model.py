@@ -36,11 +36,13 @@ from server.domain.outcomes import (
     StockChanged,
     StockLevel,
 )
+from server.domain.sourcing import Candidate, Sourced, Wanted
+from tests.brute_force import brute_force
 
 Place = tuple[str, str]
 """(SKU, location)."""
 Answer = ReservationAnswer | StockAnswer
-AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+AnOperation = Reserve | Order | Sourced | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
 
 
 @dataclass
@@ -152,6 +154,7 @@ class Model:
         self.handlers: dict[type, Callable[..., Answer]] = {
             Reserve: self._promise,
             Order: self._promise,
+            Sourced: self._source,
             Extend: self._extend,
             Commit: self._commit,
             Release: self._release,
@@ -189,13 +192,13 @@ class Model:
         key = getattr(operation, "key", "")
         if key in self.remembered:
             fingerprint, first = self.remembered[key]
-            if fingerprint != operation.fingerprint:
+            if fingerprint != getattr(operation, "fingerprint", ""):
                 return Refused("id_reused", "", [])
             assert not isinstance(first, Refused)
             return msgspec.structs.replace(first, replayed=True)
         answer = self.handlers[type(operation)](operation)
         if key and not isinstance(answer, Refused):
-            self.remembered[key] = (operation.fingerprint, answer)
+            self.remembered[key] = (getattr(operation, "fingerprint", ""), answer)
         return answer
 
     def _promise(self, op: Reserve | Order) -> Answer:
@@ -220,6 +223,69 @@ class Model:
         elif short and not (op.partial and any(granted)):
             return Refused("out_of_stock", "", short)
         return self._promised(op, granted)
+
+    def _source(self, op: Sourced) -> Answer:
+        promise = op.promise
+        if promise.reservation_id in self.first_answers:
+            return self._promise(promise)
+        if op.plan.closed:
+            return _closed(promise, op.plan.closed)
+        planned = [number for number, line in enumerate(promise.lines, 1) if not line.location]
+        if not planned:
+            return self._promise(promise)
+        if not op.plan.candidates:
+            return _closed(promise, planned)
+        chosen = self._choose(op)
+        if chosen is None:
+            self.expire(self.now_ms)
+            chosen = self._choose(op)
+        if chosen is None:
+            refusal, chosen = self._unsourced(op)
+            if refusal.outcome == "unknown_sku" or not (isinstance(promise, Order) and promise.accept_shortage):
+                return refusal
+        lines = [msgspec.structs.replace(line, location=line.location or chosen[line.sku]) for line in promise.lines]
+        return self._promise(msgspec.structs.replace(promise, lines=lines))
+
+    def _choose(self, op: Sourced) -> dict[str, str] | None:
+        wanted = _wanted(op.promise)
+        places = brute_force(wanted, op.plan.candidates, self._unclaimed(op.promise), op.plan.splits_max)
+        return None if places is None else {want.sku: place for want, place in zip(wanted, places, strict=True)}
+
+    def _unclaimed(self, promise: Reserve | Order) -> dict[Place, int]:
+        """What is available beyond what lines that name their location take."""
+        left = {place: stock.available for place, stock in self.stock.items()}
+        for line in promise.lines:
+            if (line.sku, line.location) in left:
+                left[line.sku, line.location] -= line.quantity
+        return left
+
+    def _unsourced(self, op: Sourced) -> tuple[Refused, dict[str, str]]:
+        """Tell why there is no choice, and where each SKU goes if it must go somewhere."""
+        left, names = self._unclaimed(op.promise), self._in_order(op)
+        places = [(line.sku, line.location) for line in op.promise.lines]
+        lines: list[tuple[bool, LineRefusal]] = []
+        known: dict[str, str] = {}
+        for want in _wanted(op.promise):
+            number = places.index((want.sku, "")) + 1
+            there = [name for name in names if (want.sku, name) in left]
+            known |= {want.sku: there[0]} if there else {}
+            most = max([0, *(left[want.sku, name] for name in there)])
+            lines.append((bool(there), LineRefusal(number, want.sku, "", want.units, most)))
+        unknown = [line for is_known, line in lines if not is_known]
+        short = [line for _, line in lines if line.available < line.requested]
+        if unknown:
+            return Refused("unknown_sku", "", unknown), known
+        if short:
+            return Refused("out_of_stock", "", short), known
+        return Refused("too_many_splits", "", [line for _, line in lines]), known
+
+    def _in_order(self, op: Sourced) -> list[str]:
+        left, wanted = self._unclaimed(op.promise), _wanted(op.promise)
+
+        def key(candidate: Candidate) -> tuple[int, int]:
+            return candidate.rank, -sum(max(0, left.get((want.sku, candidate.name), 0)) for want in wanted)
+
+        return [each.name for each in sorted(op.plan.candidates, key=key)]
 
     def _grant(self, lines: Sequence[WantedLine]) -> tuple[list[int], list[LineRefusal]]:
         claimed: Counter[Place] = Counter()
@@ -441,6 +507,21 @@ def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str) -> di
             line = promise.lines[number - 1]
             excess.append(LineRefusal(number, *line.place, units, getattr(line, counter)))
     return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
+
+
+def _wanted(promise: Reserve | Order) -> list[Wanted]:
+    """Sum up by SKU what the lines want that name no location."""
+    units: Counter[str] = Counter()
+    for line in promise.lines:
+        if not line.location:
+            units[line.sku] += line.quantity
+    return [Wanted(*each) for each in units.items()]
+
+
+def _closed(promise: Reserve | Order, numbers: list[int]) -> Refused:
+    lines = [(number, promise.lines[number - 1]) for number in numbers]
+    refusals = [LineRefusal(number, line.sku, line.location, line.quantity, 0) for number, line in lines]
+    return Refused("location_closed", "", refusals)
 
 
 def _nothing_held(promise: Promise) -> Refused:

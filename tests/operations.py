@@ -23,13 +23,14 @@ from server.domain.operations import (
     fingerprint,
 )
 from server.domain.outcomes import Changed, Refused, ReservationAnswer, StockAnswer, StockChanged, StockLevel
+from server.domain.sourcing import Sourced
 from server.store.ledger import Ledger
 
 HOUR_MS: Final = 3_600_000
 SHORT_MS: Final = 30
 """A ttl to be waited out."""
 
-AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+AnOperation = Reserve | Order | Sourced | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
 T = TypeVar("T", bound=Operation)
 
 # What a test writes for a line: (sku, quantity) or (sku, quantity, location).
@@ -146,6 +147,7 @@ async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | Sto
     methods: dict[type, Callable[..., Awaitable[ReservationAnswer | StockAnswer]]] = {
         Reserve: ledger.reserve,
         Order: ledger.order,
+        Sourced: ledger.source,
         Extend: ledger.extend,
         Commit: ledger.commit,
         Release: ledger.release,

@@ -5,9 +5,11 @@
 -- unpacked at once into one table, where an operation begins at its tag and FIELDS tells how many it has.
 
 -- A handler is given these fields and where its operation begins: fields[at] is the tag. A promise (reserve, order) has
--- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored.
+-- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored. A source has
+-- no answer of its own: it belongs to the promise behind it, see lib/sourcing.lua.
 local FIELDS = {
   extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10,
+  source = 0,
 }
 -- Places of the fields, counted from the tag.
 local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5
@@ -39,6 +41,8 @@ local function prefetch(fields)
       -- Without a fingerprint the id is the server's own and new: there is nothing to look up.
       if fields[at + FINGERPRINT_AT] ~= '' then ids[#ids + 1] = fields[at + TARGET_AT] end
       at = last + 3
+    elseif tag == 'source' then
+      at = sourcing.prefetch(fields, at)
     else
       if ON_RESERVATION[tag] then ids[#ids + 1] = fields[at + TARGET_AT]
       else want_stock(fields[at + SKU_AT], fields[at + LOCATION_AT]) end
@@ -67,6 +71,14 @@ local function answer(handler, fields, at, tag)
   return pack(result)
 end
 
+-- Plans a promise and runs it, unless there is no plan; gives its answer, packed, and where the next operation begins.
+local function sourced(handlers, fields, at)
+  local promise, refusal = sourcing.plan(fields, at)
+  local last = last_line(fields, promise)
+  if refusal then return pack(refusal), last + 3 end
+  return handlers[fields[promise]](fields, promise, last), last + 3
+end
+
 local function run(handlers, args)
   local fields = {unpack_msg(args[2])}
   prefetch(fields)
@@ -75,9 +87,11 @@ local function run(handlers, args)
     local tag = fields[at]
     local handler, length = handlers[tag], FIELDS[tag]
     count = count + 1
-    if length then
+    if length and length > 0 then
       answers[count] = answer(handler, fields, at, tag)
       at = at + length
+    elseif length then
+      answers[count], at = sourced(handlers, fields, at)
     else
       local last = last_line(fields, at)
       answers[count] = handler(fields, at, last)

@@ -6,7 +6,6 @@ from typing import Literal
 import msgspec
 
 from server.domain.channels import ChannelRules, Circuit
-from server.domain.locations import Kind
 
 
 class LineView(msgspec.Struct, frozen=True):
@@ -131,49 +130,6 @@ class AvailabilityList(msgspec.Struct, frozen=True):
 
     availability: list[AvailabilityView]
     unknown: list[str]
-
-
-class PositionView(msgspec.Struct, frozen=True):
-    """A place on the earth, in degrees."""
-
-    lat: float
-    lon: float
-
-
-class LocationView(msgspec.Struct, frozen=True):
-    """What is known of a location. ``open`` false: it takes no new promises."""
-
-    location: str
-    kind: Kind
-    position: PositionView | None
-    priority: int
-    footfall: int
-    open: bool
-    groups: list[str]
-
-
-class LocationList(msgspec.Struct, frozen=True):
-    """Every location that was described, by name."""
-
-    locations: list[LocationView]
-
-
-class NearbyLocation(msgspec.Struct, frozen=True):
-    """An open location that has units, and how far away it is along the great circle."""
-
-    location: str
-    kind: Kind
-    position: PositionView
-    distance_km: float
-    available: int
-
-
-class NearbyView(msgspec.Struct, frozen=True):
-    """Which locations have a SKU, the nearest first."""
-
-    sku: str
-    locations: list[NearbyLocation]
-    as_of: datetime
 
 
 class LevelView(msgspec.Struct, frozen=True):

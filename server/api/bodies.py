@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from server.domain import channels, limits, locations
+from server.domain import channels, limits, locations, sourcing
 from server.domain.operations import Bucket
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -49,12 +49,45 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request's body: what is not known is refused."""
 
 
+UNNAMED: Final = "".join(limits.DEFAULT_LOCATION)
+"""The default location where nobody named it: an object of its own, which is what tells it from the same name given."""
+
+
 class LineBody(Body, frozen=True):
-    """Units of one SKU at one location."""
+    """Units of one SKU at one location. With ``sourcing`` beside the lines, those that name no location are planned."""
 
     sku: Sku
     quantity: Quantity
-    location: Location = limits.DEFAULT_LOCATION
+    location: Location = UNNAMED
+
+
+Latitude = Annotated[
+    float, Meta(ge=-locations.LATITUDE_MAX, le=locations.LATITUDE_MAX, description="Degrees north of the equator.")
+]
+Longitude = Annotated[
+    float, Meta(ge=-locations.LONGITUDE_MAX, le=locations.LONGITUDE_MAX, description="Degrees east of Greenwich.")
+]
+
+
+class PositionBody(Body, frozen=True):
+    """A place on the earth, in degrees."""
+
+    lat: Latitude
+    lon: Longitude
+
+
+class SourcingBody(Body, frozen=True):
+    """Choose where to take the lines that name no location; each strategy breaks the ties of those before it.
+
+    ``position``: where it is to be delivered, which ``nearest`` needs. ``splits_max``: locations beyond the first.
+    """
+
+    strategy: (
+        sourcing.Strategy | Annotated[list[sourcing.Strategy], Meta(min_length=1, max_length=sourcing.STRATEGIES_MAX)]
+    )
+    group: Group | None = None
+    position: PositionBody | None = None
+    splits_max: Annotated[int, Meta(ge=0, le=sourcing.SPLITS_MAX)] = sourcing.SPLITS_DEFAULT
 
 
 Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
@@ -72,6 +105,14 @@ class ReserveBody(Body, frozen=True):
     order_ref: Reference | None = None
     customer_ref: Reference | None = None
     flags: Flags = []
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
+
+
+class ExplainBody(Body, frozen=True):
+    """An order as it would be sent, of which only the choice of locations is wanted."""
+
+    lines: Lines
+    sourcing: SourcingBody
 
 
 class ReserveManyBody(Body, frozen=True):
@@ -91,6 +132,7 @@ class OrderBody(Body, frozen=True):
     order_ref: Reference | None = None
     customer_ref: Reference | None = None
     flags: Flags = []
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
 
 
 class PartBody(Body, frozen=True):
@@ -194,21 +236,6 @@ class AvailabilityQueryBody(Body, frozen=True):
     channel: Channel | None = None
     location: Location | None = None
     group: Group | None = None
-
-
-Latitude = Annotated[
-    float, Meta(ge=-locations.LATITUDE_MAX, le=locations.LATITUDE_MAX, description="Degrees north of the equator.")
-]
-Longitude = Annotated[
-    float, Meta(ge=-locations.LONGITUDE_MAX, le=locations.LONGITUDE_MAX, description="Degrees east of Greenwich.")
-]
-
-
-class PositionBody(Body, frozen=True):
-    """A place on the earth, in degrees."""
-
-    lat: Latitude
-    lon: Longitude
 
 
 class LocationBody(Body, frozen=True):

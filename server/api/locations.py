@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from server.api import problems
-from server.api.answers import LocationList, LocationView, PositionView
 from server.api.bodies import LocationBody
+from server.api.places_answers import LocationList, LocationView, PositionView
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_text
 from server.api.wire import respond

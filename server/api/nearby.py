@@ -7,9 +7,9 @@ from aiohttp import web
 from msgspec import Meta
 
 from server.api import problems
-from server.api.answers import NearbyLocation, NearbyView, PositionView
 from server.api.availability import among
 from server.api.bodies import Group, Latitude, Longitude
+from server.api.places_answers import NearbyLocation, NearbyView, PositionView
 from server.api.reservations import parse_query
 from server.api.routing import Call, Route
 from server.api.rules import check_sku

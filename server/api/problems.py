@@ -37,6 +37,8 @@ DETAILS: Final = {
     "not_committed": "Nothing is committed that could be cancelled or shipped.",
     "exceeds_remaining": "More than what is left was named; nothing changed. Read it and name less.",
     "baseline_expired": "Too much has moved since the baseline to keep apart; read the stock and count again.",
+    "location_closed": "No new promises are made there; nothing is held. Name another location, or open it.",
+    "too_many_splits": "No so many locations have everything together. Allow more splits_max, or take less.",
     "out_of_stock": "There are not enough units; nothing is held.",
     "overloaded": "Too many operations are waiting. Nothing happened; try again after Retry-After.",
     "outcome_unknown": "It may or may not have happened. Send the same request again with the same key to find out.",

@@ -35,6 +35,7 @@ from server.api.rules import (
     is_plain_place,
 )
 from server.api.service import in_time
+from server.api.sourcing import check_sourcing, planned_lines, promised
 from server.api.views import answer_reservation, left_views, reservation_view, settled
 from server.api.wire import respond
 from server.domain import limits
@@ -63,10 +64,17 @@ def identity(call: Call, operation: str, body: ReserveBody | OrderBody, key: str
     no retry can ever name, and which therefore needs no fingerprint.
     """
     if body.reservation_id is not None:
-        return check_reservation_id("reservation_id", body.reservation_id), fingerprint(operation, body)
+        return check_reservation_id("reservation_id", body.reservation_id), fingerprint(
+            operation, body, *_planned(body)
+        )
     if key:
-        return "k" + blake2b(key.encode(), digest_size=16).hexdigest(), fingerprint(operation, body)
+        return "k" + blake2b(key.encode(), digest_size=16).hexdigest(), fingerprint(operation, body, *_planned(body))
     return call.service.new_id(), ""
+
+
+def _planned(body: ReserveBody | OrderBody) -> list[list[int]]:
+    """Tell which lines are to be planned, for the body itself does not; nothing where none is."""
+    return [] if body.sourcing is msgspec.UNSET else [planned_lines(body.lines)]
 
 
 def lines_of(lines: list[LineBody]) -> list[Line]:
@@ -79,7 +87,9 @@ def lines_of(lines: list[LineBody]) -> list[Line]:
 
 
 def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
-    """Check channel and flags; return order_ref, customer_ref and flags as the ledger wants them."""
+    """Check channel, flags and sourcing; return order_ref, customer_ref and flags as the ledger wants them."""
+    if body.sourcing is not msgspec.UNSET:
+        check_sourcing(body.sourcing, body.lines, partial=body.policy == "partial")
     check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     if body.flags:
         for i, flag in enumerate(body.flags):
@@ -113,7 +123,7 @@ async def reserve(call: Call) -> web.StreamResponse:
     """Hold units."""
     operation = _reserve_operation(call, call.body, call.key)
     reservation_id = operation.reservation_id
-    answer = await settled("reserve", reservation_id, call.ledger.reserve(operation))
+    answer = await settled("reserve", reservation_id, promised(call, call.body, operation))
     return answer_reservation(call, "reserve", reservation_id, answer, 201)
 
 
@@ -123,17 +133,17 @@ async def reserve_many(call: Call) -> web.StreamResponse:
     operations = []
     for i, each in enumerate(body.reservations):
         try:
-            operations.append(_reserve_operation(call, each, f"{call.key}/{i}" if call.key else ""))
+            operations.append((each, _reserve_operation(call, each, f"{call.key}/{i}" if call.key else "")))
         except InvalidError as error:
             raise InvalidError(f"reservations[{i}].{error.field}", error.rule) from None
-    results = await asyncio.gather(*(_one_result(call, operation) for operation in operations))
+    results = await asyncio.gather(*(_one_result(call, each, operation) for each, operation in operations))
     return respond(call.request, ReservationResults(results))
 
 
-async def _one_result(call: Call, operation: Reserve) -> ReservationResult:
+async def _one_result(call: Call, body: ReserveBody, operation: Reserve) -> ReservationResult:
     reservation_id = operation.reservation_id
     try:
-        answer = await settled("reserve", reservation_id, call.ledger.reserve(operation))
+        answer = await settled("reserve", reservation_id, promised(call, body, operation))
     except problems.ProblemError as error:
         told = error.problem
         return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
@@ -163,7 +173,7 @@ async def order(call: Call) -> web.StreamResponse:
         customer_ref,
         flags,
     )
-    answer = await settled("order", reservation_id, call.ledger.order(operation))
+    answer = await settled("order", reservation_id, promised(call, body, operation))
     return answer_reservation(call, "order", reservation_id, answer, 201)
 
 
@@ -305,6 +315,8 @@ _PROMISE = (
     "request_timeout",
     "id_reused",
     "unknown_sku",
+    "location_closed",
+    "too_many_splits",
     "out_of_stock",
 )
 _SETTLE = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_reservation")

@@ -168,6 +168,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "not_committed": Outcome(409, "Nothing is committed"),
     "exceeds_remaining": Outcome(422, "More than what is left"),
     "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
+    "location_closed": Outcome(409, "The location is closed, or no location of the group is open", retryable=True),
+    "too_many_splits": Outcome(409, "The order would have to come from more locations", retryable=True),
     "out_of_stock": Outcome(409, "Not enough units", retryable=True),
     "overloaded": Outcome(503, "Too much to do: nothing happened", retryable=True),
     "store_unavailable": Outcome(503, "The store cannot take it now: nothing happened", retryable=True),

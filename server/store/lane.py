@@ -8,6 +8,7 @@ import structlog
 from redis.exceptions import ResponseError
 
 from server.domain.operations import Order, Reserve
+from server.domain.sourcing import Plan, Sourced, chunks
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.scripts import Function
@@ -56,6 +57,8 @@ def pack(operation: object) -> bytes:
         return _pack_promise("reserve", operation, operation.ttl_ms)
     if isinstance(operation, Order):
         return _pack_promise("order", operation, operation.accept_shortage)
+    if isinstance(operation, Sourced):
+        return _pack_plan(operation.plan) + pack(operation.promise)
     # An array of up to 15 begins with one byte that holds its length.
     return _encode(operation)[1:]
 
@@ -79,6 +82,14 @@ def _pack_promise(tag: str, promise: Reserve | Order, its_own: int | bool) -> by
         fields += (line.sku, line.location, line.quantity)
     # As above; an array of up to 65,535 begins with three bytes.
     return _encode(fields)[1 if len(fields) < _LONG_ARRAY else 3 :]
+
+
+def _pack_plan(plan: Plan) -> bytes:
+    """Pack what ``lua/lib/sourcing.lua`` expects before a promise: chunks of candidates, each packed on its own."""
+    cut = [b"".join(_encode(value) for candidate in chunk for value in candidate) for chunk in chunks(plan.candidates)]
+    head = _encode(["source", plan.splits_max, plan.closed or False, len(cut)])[1:]
+    # Framed by hand as text, whatever its bytes: the store's MessagePack knows no binary.
+    return head + b"".join(b"\xdb" + len(each).to_bytes(4) + each for each in cut)
 
 
 def unreadable(lane: Lane, reason: str) -> Exception:

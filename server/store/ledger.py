@@ -28,6 +28,7 @@ from server.domain.outcomes import (
     StockAnswer,
     StockChanged,
 )
+from server.domain.sourcing import Sourced
 from server.store.batcher import Batcher
 from server.store.keys import Keyspace
 from server.store.lane import Lane
@@ -37,6 +38,9 @@ REAP_MAX: Final = 400
 """Lapsed holds that one script ends; some 4 ms of the store's time."""
 SETTLE_LINES: Final = 4
 """What an operation on an existing reservation weighs in a batch: how many lines it has is not known before."""
+
+PAIRS_PER_LINE: Final = 16
+"""So many records that sourcing may have to look at weigh as much as one line; seldom more than a few are read."""
 
 _decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
@@ -86,6 +90,12 @@ class Ledger:
         """Reserve and commit at once; refusals as for :meth:`reserve`."""
         return await self._promise(self._take, operation, len(operation.lines))
 
+    async def source(self, operation: Sourced) -> ReservationAnswer:
+        """Reserve or order, with locations chosen by the store; refusals also location_closed, too_many_splits."""
+        lines = len(operation.promise.lines)
+        weight = lines + lines * len(operation.plan.candidates) // PAIRS_PER_LINE
+        return await self._promise(self._take, operation, weight)
+
     async def commit(self, operation: Commit) -> ReservationAnswer:
         """Turn held units into ordered ones."""
         return await self._promise(self._settle, operation, SETTLE_LINES)
@@ -123,7 +133,9 @@ class Ledger:
         """Read one reservation."""
         return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id, ""), 1))
 
-    async def _promise(self, lane: Lane, operation: Reserve | Order | Commit, lines: int) -> ReservationAnswer:
+    async def _promise(
+        self, lane: Lane, operation: Reserve | Order | Commit | Sourced, lines: int
+    ) -> ReservationAnswer:
         """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
         while True:
             answer = await self._submit(lane, operation, lines)

@@ -1,0 +1,260 @@
+"""Sourcing over HTTP: what a body asks for, the candidates that go along with a promise, and a choice explained."""
+
+from collections import Counter
+from collections.abc import Awaitable
+
+import msgspec
+from aiohttp import web
+
+from server.api.bodies import UNNAMED, ExplainBody, LineBody, OrderBody, ReserveBody, SourcingBody
+from server.api.places_answers import (
+    ExplainedCandidate,
+    ExplainedLine,
+    ExplainedOutcome,
+    ExplainView,
+    Lack,
+    PassedOver,
+    WhyPassedOver,
+)
+from server.api.routing import Call, Route
+from server.api.rules import InvalidError, check_location, check_sku, check_text
+from server.api.views import time_of
+from server.api.wire import respond
+from server.domain import limits
+from server.domain.locations import Directory, Position, distance_km
+from server.domain.operations import Order, Reserve
+from server.domain.outcomes import ReservationAnswer
+from server.domain.principal import Scope
+from server.domain.sourcing import (
+    SKUS_MAX,
+    Plan,
+    Rules,
+    Seen,
+    Sourced,
+    Stock,
+    Strategy,
+    Wanted,
+    choose_among,
+    look_at,
+    ranked,
+)
+
+_DECIMALS = 3
+"""Of a distance in kilometres: metres."""
+
+
+def planned_lines(lines: list[LineBody]) -> list[int]:
+    """Give the numbers, from 1, of the lines that name no location."""
+    return [number for number, line in enumerate(lines, 1) if line.location is UNNAMED]
+
+
+def check_sourcing(body: SourcingBody, lines: list[LineBody], *, partial: bool) -> None:
+    """Let pass what can be planned.
+
+    Raises
+    ------
+    InvalidError
+        It cannot.
+
+    """
+    strategies = _strategies(body)
+    if len(set(strategies)) < len(strategies):
+        raise InvalidError("sourcing.strategy", "names one of them twice")
+    if "nearest" in strategies and body.position is None:
+        raise InvalidError("sourcing.position", "is needed for nearest")
+    if body.group is not None:
+        check_text("sourcing.group", body.group, limits.NAME_BYTES_MAX)
+    planned = planned_lines(lines)
+    if partial and planned:
+        raise InvalidError("policy", "may not be partial where lines are planned: name their locations")
+    if len({lines[number - 1].sku for number in planned}) > SKUS_MAX:
+        raise InvalidError("lines", f"may have {SKUS_MAX} different SKUs to plan; name the locations of the others")
+
+
+def _strategies(body: SourcingBody) -> tuple[Strategy, ...]:
+    return (body.strategy,) if isinstance(body.strategy, str) else tuple(body.strategy)
+
+
+def rules_of(body: SourcingBody) -> Rules:
+    """Read what was asked for."""
+    position = None if body.position is None else Position(body.position.lat, body.position.lon)
+    return Rules(_strategies(body), body.group or "", position, body.splits_max)
+
+
+def promised(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
+    """Make a promise: as it stands, or with what is needed to choose or refuse locations where that may be so."""
+    directory = call.service.places(call.principal.partition).known()
+    if body.sourcing is msgspec.UNSET and directory is not None and not _names_closed(directory, operation):
+        return _ask(call, operation)
+    return _looked_after(call, body.sourcing, body.lines, operation)
+
+
+def _ask(call: Call, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
+    return call.ledger.reserve(operation) if isinstance(operation, Reserve) else call.ledger.order(operation)
+
+
+def _names_closed(directory: Directory, operation: Reserve | Order) -> bool:
+    closed = directory.closed
+    return bool(closed) and any(line.location in closed for line in operation.lines)
+
+
+async def _looked_after(
+    call: Call, sourcing: SourcingBody | msgspec.UnsetType, bodies: list[LineBody], operation: Reserve | Order
+) -> ReservationAnswer:
+    directory = await call.service.places(call.principal.partition).current()
+    planned = planned_lines(bodies) if isinstance(sourcing, SourcingBody) else []
+    closed = [] if _is_sold_already(operation) else _closed_lines(directory, operation, planned)
+    if not planned and not closed:
+        return await _ask(call, operation)
+    lines = [
+        msgspec.structs.replace(line, location="") if number in planned else line
+        for number, line in enumerate(operation.lines, 1)
+    ]
+    plan = Plan(0, [], closed)
+    if planned and isinstance(sourcing, SourcingBody):
+        rules, skus = rules_of(sourcing), len({lines[number - 1].sku for number in planned})
+        plan = Plan(rules.splits_max, ranked(directory, rules, skus), closed)
+    return await call.ledger.source(Sourced(msgspec.structs.replace(operation, lines=lines), plan))
+
+
+def _is_sold_already(operation: Reserve | Order) -> bool:
+    return isinstance(operation, Order) and operation.accept_shortage
+
+
+def _closed_lines(directory: Directory, operation: Reserve | Order, planned: list[int]) -> list[int]:
+    return [
+        number
+        for number, line in enumerate(operation.lines, 1)
+        if line.location in directory.closed and number not in planned
+    ]
+
+
+# -- why
+
+
+async def explain(call: Call) -> web.StreamResponse:
+    """Say which locations an order would be taken from now, and why not from the others. Nothing is held.
+
+    A hold that has lapsed and is not yet ended still counts as held here.
+    """
+    body: ExplainBody = call.body
+    for i, line in enumerate(body.lines):
+        check_sku(f"lines[{i}].sku", line.sku)
+        check_location(f"lines[{i}].location", line.location)
+    check_sourcing(body.sourcing, body.lines, partial=False)
+    directory = await call.service.places(call.principal.partition).current()
+    skus = sorted({line.sku for line in body.lines})
+    found = await call.ledger.availability(skus)
+    stock = {
+        (sku, each.location): each.available for sku, levels in zip(skus, found.skus, strict=True) for each in levels
+    }
+    planned = planned_lines(body.lines)
+    for number, line in enumerate(body.lines, 1):
+        if number not in planned and (line.sku, line.location) in stock:
+            stock[line.sku, line.location] -= line.quantity
+    answer = _Explanation(directory, rules_of(body.sourcing), body.lines, planned, stock)
+    return respond(call.request, answer.view(time_of(found.as_of_ms)))
+
+
+class _Explanation:
+    """The choice for one order, and what speaks against the other candidates."""
+
+    def __init__(
+        self, directory: Directory, rules: Rules, lines: list[LineBody], planned: list[int], stock: Stock
+    ) -> None:
+        self._directory = directory
+        self._rules = rules
+        self._lines = lines
+        self._planned = planned
+        self._stock = stock
+        units: Counter[str] = Counter()
+        for number in planned:
+            units[lines[number - 1].sku] += lines[number - 1].quantity
+        self._wanted = [Wanted(sku, quantity) for sku, quantity in units.items()]
+        candidates = ranked(directory, rules, len(units))
+        self._seen = look_at(self._wanted, candidates, stock)
+        self._chosen = choose_among(self._seen, len(self._wanted), rules.splits_max) if candidates else None
+
+    def view(self, as_of: object) -> ExplainView:
+        """Show it."""
+        chosen = dict(zip((want.sku for want in self._wanted), self._chosen or [], strict=False))
+        names = list(dict.fromkeys(self._chosen or []))
+        lines = [
+            ExplainedLine(number, line.sku, line.quantity, chosen.get(line.sku, ""))
+            if number in self._planned
+            else ExplainedLine(number, line.sku, line.quantity, line.location)
+            for number, line in enumerate(self._lines, 1)
+        ]
+        candidates = [self._candidate(seen, names) for seen in self._seen]
+        return ExplainView(self._outcome(), lines, candidates, self._passed_over(), as_of)  # type: ignore[arg-type]
+
+    def _outcome(self) -> ExplainedOutcome:
+        if self._chosen is not None or not self._wanted:
+            return "chosen"
+        if not self._seen:
+            return "location_closed"
+        names = [seen.name for seen in self._seen]
+        most = [[self._stock.get((want.sku, name)) for name in names] for want in self._wanted]
+        if any(all(each is None for each in row) for row in most):
+            return "unknown_sku"
+        enough = [any((each or 0) >= want.units for each in row) for want, row in zip(self._wanted, most, strict=True)]
+        return "too_many_splits" if all(enough) else "out_of_stock"
+
+    def _candidate(self, seen: Seen, chosen: list[str]) -> ExplainedCandidate:
+        location = self._directory.locations.get(seen.name)
+        distance = None
+        if location is not None and location.position is not None and self._rules.position is not None:
+            distance = round(distance_km(self._rules.position, location.position), _DECIMALS)
+        lacks = [
+            Lack(want.sku, want.units, self._stock.get((want.sku, seen.name), 0))
+            for i, want in enumerate(self._wanted)
+            if i not in seen.has
+        ]
+        return ExplainedCandidate(
+            seen.name,
+            seen.name in chosen,
+            self._why(seen, chosen),
+            distance,
+            location.footfall if location else 0,
+            location.priority if location else 0,
+            seen.units,
+            lacks,
+        )
+
+    def _why(self, seen: Seen, chosen: list[str]) -> str:
+        whole = len(seen.has) == len(self._wanted)
+        if seen.name in chosen:
+            if len(chosen) == 1:
+                return "the first that has everything"
+            return (
+                f"one of the {len(chosen)} locations that have everything together: no fewer do, and these come first"
+            )
+        if whole:
+            return f"has everything, but comes after {chosen[0]}"
+        if not seen.has:
+            return "has none of it in the quantity that is wanted"
+        if not chosen:
+            return "lacks a part, and no allowed number of locations has everything together"
+        return f"lacks a part that {chosen[0]} has" if len(chosen) == 1 else "not needed beside those chosen"
+
+    def _passed_over(self) -> list[PassedOver]:
+        seen = {each.name for each in self._seen}
+        found = []
+        for location in self._directory.locations.values():
+            if location.name not in seen:
+                why: WhyPassedOver = "beyond_limit"
+                if not location.open:
+                    why = "closed"
+                elif self._rules.group and self._rules.group not in location.groups:
+                    why = "not_in_group"
+                found.append(PassedOver(location.name, why))
+        return found
+
+
+ROUTES = [
+    Route(
+        "POST", "/v1/sourcing/explain", explain, Scope.READ, "Why an order would be taken from where, without holding",
+        {200: ExplainView}, ExplainBody,
+        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"),
+    ),
+]  # fmt: skip

@@ -1,0 +1,239 @@
+"""Sourcing: which locations an order is taken from. The order of the candidates, and the choice among them.
+
+What does not depend on the stock (distance, footfall, priority, open, group) is ranked here and sent along; the choice
+itself is made inside the store by ``lua/lib/sourcing.lua``. :func:`choose` says in Python what that does: it explains a
+choice, and the tests hold the store against it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+from server.domain.limits import DEFAULT_LOCATION
+from server.domain.locations import Directory, Location, Position, distance_km
+from server.domain.operations import Order, Reserve
+
+Strategy = Literal["nearest", "most_stock", "lowest_footfall", "priority"]
+"""``nearest``: to a position; those without one come last. ``most_stock``: most units available of all that is wanted.
+``lowest_footfall``, ``priority``: the lowest, the highest first. What is still equal goes by name."""
+
+STRATEGIES_MAX: Final = 4
+"""Each once."""
+SPLITS_DEFAULT: Final = 1
+SPLITS_MAX: Final = 9
+"""Ten parcels for one order are enough."""
+SKUS_MAX: Final = 30
+"""Different SKUs that one order can have planned: the store keeps them as bits of one number."""
+CANDIDATES_MAX: Final = 500
+PAIRS_MAX: Final = 5_000
+"""Candidates times SKUs of one order: each may be one record to read, so this is milliseconds of its time."""
+SEARCH_MAX: Final = 4_000
+"""Candidates looked at while searching for the fewest, as in ``lua/lib/sourcing.lua``."""
+_CHUNK_FIRST: Final = 2
+_CHUNK_GROWTH: Final = 4
+"""The store reads candidates in growing chunks, and stops at one that has everything."""
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """How an order is to be sourced: by ``strategies``, each breaking the ties of those before it.
+
+    ``group`` empty: any described location. ``splits_max``: locations beyond the first. ``position`` is where it goes.
+    """
+
+    strategies: tuple[Strategy, ...]
+    group: str = ""
+    position: Position | None = None
+    splits_max: int = SPLITS_DEFAULT
+
+
+class Candidate(NamedTuple):
+    """A location that may be chosen. Those of one ``rank`` (from 0) are equals, and ``most_stock`` decides."""
+
+    name: str
+    rank: int
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What goes along with a promise so that the store can choose. ``closed``: lines that name a closed location."""
+
+    splits_max: int
+    candidates: list[Candidate]
+    closed: list[int]
+
+
+class Sourced(msgspec.Struct, frozen=True):
+    """A promise whose lines with an empty location are planned in the script that makes it."""
+
+    promise: Reserve | Order
+    plan: Plan
+
+
+class Wanted(NamedTuple):
+    """Units of one SKU; all of them come from one location."""
+
+    sku: str
+    units: int
+
+
+Stock = Mapping[tuple[str, str], int]
+"""What is available by (SKU, location); what is not in it is unknown there."""
+
+
+def ranked(directory: Directory, rules: Rules, skus: int) -> list[Candidate]:
+    """Put the open locations of the group in order, as far as that needs no stock; at most as many as may be read.
+
+    Where no location was described at all, the default one is the only candidate.
+    """
+    names = directory.open_in(rules.group)
+    if not directory.locations and not rules.group:
+        return [Candidate(DEFAULT_LOCATION, 0)]
+    by_stock = "most_stock" in rules.strategies
+    place = rules.strategies.index("most_stock") if by_stock else len(rules.strategies)
+    before, after = rules.strategies[:place], rules.strategies[place + 1 :]
+    keyed = sorted(
+        (_key(location, before, rules.position), _key(location, after, rules.position), location.name)
+        for location in map(directory.locations.__getitem__, names)
+    )
+    found: list[Candidate] = []
+    rank, last = -1, None
+    for key, _, name in keyed[: min(CANDIDATES_MAX, PAIRS_MAX // max(skus, 1))]:
+        if not by_stock or key != last:
+            rank, last = rank + 1, key
+        found.append(Candidate(name, rank))
+    return found
+
+
+def _key(location: Location, strategies: Sequence[Strategy], position: Position | None) -> tuple[float, ...]:
+    key: list[float] = []
+    for strategy in strategies:
+        match strategy:
+            case "nearest":
+                known = location.position is not None and position is not None
+                key.append(distance_km(position, location.position) if known else inf)  # type: ignore[arg-type]
+            case "lowest_footfall":
+                key.append(location.footfall)
+            case _:
+                key.append(-location.priority)
+    return tuple(key)
+
+
+def chunks(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
+    """Cut the candidates into growing chunks, never within a rank."""
+    found: list[Sequence[Candidate]] = []
+    first, size = 0, _CHUNK_FIRST
+    while first < len(candidates):
+        end = min(first + size, len(candidates))
+        while end < len(candidates) and candidates[end].rank == candidates[end - 1].rank:
+            end += 1
+        found.append(candidates[first:end])
+        first, size = end, size * _CHUNK_GROWTH
+    return found
+
+
+class Seen(NamedTuple):
+    """A candidate and what it has: ``has`` are the places of the wants that it can fill."""
+
+    name: str
+    rank: int
+    place: int
+    has: frozenset[int]
+    units: int
+
+
+def choose(
+    wanted: Sequence[Wanted], candidates: Sequence[Candidate], stock: Stock, splits_max: int
+) -> list[str] | None:
+    """Choose for each want the location to take it from; None: ``splits_max`` locations and one do not have everything.
+
+    One location that has everything is best; else as few as can be; of those, the ones that come first.
+    """
+    return choose_among(look_at(wanted, candidates, stock), len(wanted), splits_max)
+
+
+def look_at(wanted: Sequence[Wanted], candidates: Sequence[Candidate], stock: Stock) -> list[Seen]:
+    """See what each candidate has, and put them in order: by rank, then by what they have, then as they were given."""
+    return _in_order(_look(wanted, candidate, place, stock) for place, candidate in enumerate(candidates))
+
+
+def choose_among(seen: list[Seen], wants: int, splits_max: int) -> list[str] | None:
+    """As :func:`choose`, among candidates that were looked at. ``wants``: how many there are."""
+    everything = frozenset(range(wants))
+    whole = next(([each] for each in seen if each.has == everything), None)
+    chosen = whole or _several(seen, everything, splits_max + 1)
+    if chosen is None:
+        return None
+    return [next(each.name for each in chosen if i in each.has) for i in range(wants)]
+
+
+def _in_order(seen: Iterable[Seen]) -> list[Seen]:
+    return sorted(seen, key=lambda one: (one.rank, -one.units, one.place))
+
+
+def _look(wanted: Sequence[Wanted], candidate: Candidate, place: int, stock: Stock) -> Seen:
+    left = [max(0, stock.get((want.sku, candidate.name), 0)) for want in wanted]
+    has = frozenset(i for i, want in enumerate(wanted) if left[i] >= want.units)
+    return Seen(candidate.name, candidate.rank, place, has, sum(left))
+
+
+class _GaveUpError(Exception):
+    """The search has looked at as many candidates as it may."""
+
+
+def _several(seen: list[Seen], everything: frozenset[int], size_max: int) -> list[Seen] | None:
+    search = _Search(seen)
+    try:
+        for size in range(2, min(size_max, len(seen)) + 1):
+            chosen = search.cover(0, everything, size)
+            if chosen is not None:
+                return chosen
+    except _GaveUpError:
+        return _greedy(seen, everything, size_max)
+    return None
+
+
+class _Search:
+    """The search for the first few candidates that have everything together."""
+
+    def __init__(self, seen: list[Seen]) -> None:
+        self._seen = seen
+        self._looked = 0
+        self._rest: list[frozenset[int]] = [frozenset()]
+        for each in reversed(seen):
+            self._rest.append(self._rest[-1] | each.has)
+        self._rest.reverse()  # what each and those after it have together
+
+    def cover(self, first: int, missing: frozenset[int], left: int) -> list[Seen] | None:
+        """Find ``left`` candidates, from the place ``first`` on, that have all that is missing."""
+        tried: list[frozenset[int]] = []
+        for i in range(first, len(self._seen)):
+            if not missing <= self._rest[i]:
+                return None
+            self._look()
+            gain = self._seen[i].has & missing
+            # One that brings no more than an earlier one did, which failed with all that come after, fails too.
+            if not gain or (left == 1 and gain != missing) or any(gain <= earlier for earlier in tried):
+                continue
+            tried.append(gain)
+            others = [] if left == 1 else self.cover(i + 1, missing - gain, left - 1)
+            if others is not None:
+                return [self._seen[i], *others]
+        return None
+
+    def _look(self) -> None:
+        self._looked += 1
+        if self._looked > SEARCH_MAX:
+            raise _GaveUpError
+
+
+def _greedy(seen: list[Seen], everything: frozenset[int], size_max: int) -> list[Seen] | None:
+    chosen: list[Seen] = []
+    missing = everything
+    while missing and len(chosen) < size_max:
+        best = max(seen, key=lambda one: len(one.has & missing))  # the first of those that are equal
+        if not best.has & missing:
+            return None
+        chosen.append(best)
+        missing -= best.has
+    return None if missing else _in_order(chosen)
