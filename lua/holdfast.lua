@@ -24,6 +24,7 @@
 -- @include operations/release
 -- @include operations/cancel
 -- @include operations/fulfil
+-- @include operations/relocate
 -- @include lib/sourcing
 -- @include lib/write
 -- @include lib/run

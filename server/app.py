@@ -16,7 +16,7 @@ from aiohttp import http_parser, web
 import server
 from adapters.base import Adapter
 from server import config, metrics
-from server.api import availability, changes, channels, listings, locations, nearby, reservations, sourcing, stock
+from server.api import availability, changes, channels, listings, locations, move, nearby, reservations, sourcing, stock
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
@@ -53,6 +53,7 @@ ROUTES: list[Route] = [
     *locations.ROUTES,
     *nearby.ROUTES,
     *sourcing.ROUTES,
+    *move.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
-from server.domain.operations import Adjust, Bucket, Count, Order, Receive, Reserve
+from server.domain.operations import Adjust, Bucket, Count, Order, Receive, Relocate, Reserve
 from server.domain.outcomes import LocationAvailability, Refused, Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.batcher import Batcher
@@ -45,11 +45,11 @@ _PLACES: Final[tuple[Place, ...]] = (
 _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
-_TAKE: Final = (Reserve, Order, Sourced, Receive, Adjust, Count)
-_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count"))
+_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count)
+_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "relocate"))
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
-_SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend")
+_SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "relocate", "relocate")
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count")
 _RECENT: Final = 6
 """Operations choose among so many of the newest reservations; older ones have nothing left to settle."""
@@ -312,7 +312,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _fitting(self, intent: Intent) -> str:
         """Choose a reservation that has what the operation works on; now and then any."""
-        counter = "committed" if intent.kind in ("cancel", "fulfil") else "held"
+        on_order = intent.kind in ("cancel", "fulfil") or (intent.kind == "relocate" and intent.option % 2)
+        counter = "committed" if on_order else "held"
         fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
         if intent.which > 4 or not fitting:
             return self._recent(intent.which)
@@ -373,6 +374,8 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
         note = "" if option % 3 else f"n{option}"
         match intent.kind:
+            case "relocate":
+                return self._relocation(intent, reservation_id, lines, key)
             case "extend":
                 return ops.extend(reservation_id, _TTLS_MS[option % len(_TTLS_MS)], key=key)
             case "commit":
@@ -383,6 +386,14 @@ class LedgerMachine(RuleBasedStateMachine):
                 return ops.cancel(reservation_id, *parts, reason=note, key=key)
             case _:
                 return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
+
+    def _relocation(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Relocate:
+        """Move some lines anywhere, also where they lie already; all that is promised, or so many units."""
+        moves = [
+            (number % lines + 1, 0 if intent.option < 4 else units, _LOCATIONS[(number + units) % 3])
+            for number, units in intent.parts
+        ]
+        return ops.relocate(reservation_id, *moves, closed=("depo",) if intent.which == 3 else (), key=key)
 
     def _movement(self, intent: Intent, key: str) -> AnOperation:
         (place, units), option = intent.parts[0], intent.option

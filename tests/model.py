@@ -21,6 +21,7 @@ from server.domain.operations import (
     Order,
     Receive,
     Release,
+    Relocate,
     Reserve,
 )
 from server.domain.operations import Line as WantedLine
@@ -42,7 +43,9 @@ from tests.brute_force import brute_force
 Place = tuple[str, str]
 """(SKU, location)."""
 Answer = ReservationAnswer | StockAnswer
-AnOperation = Reserve | Order | Sourced | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+AnOperation = (
+    Reserve | Order | Sourced | Relocate | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+)
 
 
 @dataclass
@@ -155,6 +158,7 @@ class Model:
             Reserve: self._promise,
             Order: self._promise,
             Sourced: self._source,
+            Relocate: self._relocate,
             Extend: self._extend,
             Commit: self._commit,
             Release: self._release,
@@ -414,6 +418,64 @@ class Model:
             setattr(line, into, getattr(line, into) + units)
         self._settle(promise, ending)
         return self._changed(promise, touched)
+
+    def _relocate(self, op: Relocate) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("held") + promise.total("committed"):
+            return Refused("expired" if promise.state == "expired" else "not_held", promise.state, [])
+        moves = self._moves(promise, op)
+        if isinstance(moves, Refused):
+            return moves
+        wanted = [WantedLine(promise.lines[number - 1].place[0], to, units) for number, units, to in moves]
+        if self._grant(wanted)[1]:
+            self.expire(self.now_ms)
+        short = self._grant(wanted)[1]
+        if short:
+            lines = [msgspec.structs.replace(each, line=moves[each.line - 1][0]) for each in short]
+            return Refused("out_of_stock", promise.state, lines)
+        touched = [place for number, units, to in moves for place in self._move_line(promise, number, units, to)]
+        if moves:
+            self._settle(promise, "")
+        return self._changed(promise, touched)
+
+    def _moves(self, promise: Promise, op: Relocate) -> list[tuple[int, int, str]] | Refused:
+        moves: list[tuple[int, int, str]] = []
+        refusals: dict[str, list[LineRefusal]] = {"exceeds_remaining": [], "location_closed": [], "unknown_sku": []}
+        for want in op.lines:
+            if want.line > len(promise.lines):
+                refusals["exceeds_remaining"].append(LineRefusal(want.line, "", want.to, want.quantity, 0))
+                continue
+            line = promise.lines[want.line - 1]
+            left = line.held + line.committed - sum(units for number, units, _ in moves if number == want.line)
+            units = want.quantity or left
+            if not 0 < units <= left:
+                told = LineRefusal(want.line, *line.place, max(units, 1), left)
+                refusals["exceeds_remaining"].append(told)
+            elif line.place[1] != want.to:
+                outcome = "location_closed" if want.closed else "unknown_sku"
+                if want.closed or (line.place[0], want.to) not in self.stock:
+                    refusals[outcome].append(LineRefusal(want.line, line.place[0], want.to, units, 0))
+                moves.append((want.line, units, want.to))
+        told_first = next((outcome for outcome, lines in refusals.items() if lines), "")
+        return Refused(told_first, promise.state, refusals[told_first]) if told_first else moves
+
+    def _move_line(self, promise: Promise, number: int, units: int, to: str) -> tuple[Place, Place]:
+        line = promise.lines[number - 1]
+        there = (line.place[0], to)
+        held = min(units, line.held)
+        self._move(line.place, held=-held, committed=held - units)
+        self._move(there, held=held, committed=units - held)
+        line.held, line.committed = line.held - held, line.committed - units + held
+        line.released += units
+        moved = next((each for each in promise.lines if each.place == there and not each.first_seq), None)
+        if moved is None:
+            moved = PromisedLine(there, 0, 0, 0, 0, 0, 0)
+            promise.lines.append(moved)
+        moved.quantity, moved.requested = moved.quantity + units, moved.requested + units
+        moved.held, moved.committed = moved.held + held, moved.committed + units - held
+        return line.place, there
 
     def _found(self, reservation_id: str) -> Promise | None:
         promise = self.promises.get(reservation_id)

@@ -14,11 +14,13 @@ from server.domain.operations import (
     Extend,
     Fulfil,
     Line,
+    LineMove,
     LineQuantity,
     Operation,
     Order,
     Receive,
     Release,
+    Relocate,
     Reserve,
     fingerprint,
 )
@@ -30,7 +32,9 @@ HOUR_MS: Final = 3_600_000
 SHORT_MS: Final = 30
 """A ttl to be waited out."""
 
-AnOperation = Reserve | Order | Sourced | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+AnOperation = (
+    Reserve | Order | Sourced | Relocate | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+)
 T = TypeVar("T", bound=Operation)
 
 # What a test writes for a line: (sku, quantity) or (sku, quantity, location).
@@ -122,6 +126,12 @@ def fulfil(
     return sealed(Fulfil("", "tester", reservation_id, key, _parts(parts), tracking, carrier, invoice_ref))
 
 
+def relocate(reservation_id: str, *moves: tuple[int, int, str], closed: Iterable[str] = (), key: str = "") -> Relocate:
+    """Move (line, quantity, to); a quantity of 0 means all that the line has promised."""
+    lines = [LineMove(line, quantity, to, to in closed) for line, quantity, to in moves]
+    return sealed(Relocate("", "tester", reservation_id, key, lines))
+
+
 def receive(sku: str, quantity: int, location: str = "main", *, reason: str = "", key: str = "") -> Receive:
     return sealed(Receive("", "tester", key, sku, location, quantity, reason))
 
@@ -148,6 +158,7 @@ async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | Sto
         Reserve: ledger.reserve,
         Order: ledger.order,
         Sourced: ledger.source,
+        Relocate: ledger.relocate,
         Extend: ledger.extend,
         Commit: ledger.commit,
         Release: ledger.release,

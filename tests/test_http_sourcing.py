@@ -221,3 +221,42 @@ async def test_given_an_order_when_explained_then_a_reservation_comes_to_the_sam
         assert [line["location"] for line in told["lines"]] == places(answer.ok(201))
     else:
         assert answer.body["outcome"] == outcome
+
+
+# -- elsewhere
+
+
+async def test_given_a_hold_when_moved_over_http_then_it_is_promised_there(api: Api) -> None:
+    await three_stores(api)
+    await reserve(api, {"sku": "A", "quantity": 2, "location": "taksim"}, reservation_id="r1")
+
+    sent = {"lines": [{"line": 1, "to": "ankara"}]}
+    moved = (await api.post("/v1/reservations/r1/move", sent)).ok()
+
+    assert [(line["location"], line["held"], line["released"]) for line in moved["lines"]] == [
+        ("taksim", 0, 2), ("ankara", 2, 0),
+    ]  # fmt: skip
+    assert [(each["location"], each["available"]) for each in moved["availability"]] == [("taksim", 3), ("ankara", 3)]
+
+
+async def test_given_a_closed_location_when_moved_there_then_it_is_refused_but_a_retry_is_answered(api: Api) -> None:
+    await three_stores(api)
+    await reserve(api, {"sku": "A", "quantity": 1, "location": "taksim"}, reservation_id="r1")
+    sent, headers = {"lines": [{"line": 1, "to": "ankara"}]}, {"Idempotency-Key": "m1"}
+    first = await api.post("/v1/reservations/r1/move", sent, headers=headers)
+    await describe(api, "ankara", kind="store", open=False)
+
+    again = await api.post("/v1/reservations/r1/move", sent, headers=headers)
+    back = {"lines": [{"line": 2, "to": "taksim"}]}
+    (await api.post("/v1/reservations/r1/move", back)).ok()
+    problem = (await api.post("/v1/reservations/r1/move", {"lines": [{"line": 3, "to": "ankara"}]})).problem(
+        409, "location_closed"
+    )
+
+    assert again.ok() == first.ok()
+    assert problem["lines"][0]["location"] == "ankara"
+
+
+@pytest.mark.parametrize("line", [{"line": 1}, {"line": 0, "to": "a"}, {"line": 1, "to": "a\nb"}, {"to": "a"}])
+async def test_given_a_bad_move_when_asked_then_it_is_invalid(api: Api, line: dict[str, object]) -> None:
+    (await api.post("/v1/reservations/r1/move", {"lines": [line]})).problem(400, "invalid")

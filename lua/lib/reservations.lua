@@ -5,6 +5,7 @@
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned]
 -- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
+-- Lines that operations/relocate.lua added stand last; their first_available and first_seq are 0.
 -- At any time quantity = held + committed + fulfilled + released + expired.
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5

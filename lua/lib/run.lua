@@ -9,11 +9,11 @@
 -- no answer of its own: it belongs to the promise behind it, see lib/sourcing.lua.
 local FIELDS = {
   extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10,
-  source = 0,
+  source = 0, relocate = 6,
 }
 -- Places of the fields, counted from the tag.
 local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5
-local ON_RESERVATION = {extend = true, commit = true, release = true, cancel = true, fulfil = true}
+local ON_RESERVATION = {extend = true, commit = true, release = true, cancel = true, fulfil = true, relocate = true}
 
 local function want_lines_of(ids)
   load_reservations(ids)

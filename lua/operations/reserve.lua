@@ -16,6 +16,7 @@ local function first_answer(record)
   local is_order = record[TTL_MS] == 0
   local lines, seq = {}, 0
   for i, line in ipairs(record[LINES]) do
+    if line[LINE_FIRST_SEQ] == 0 then break end -- a move added it, and those behind it
     local quantity = line[LINE_QUANTITY]
     lines[i] = {
       line[LINE_SKU], line[LINE_LOCATION], quantity, line[LINE_REQUESTED], is_order and 0 or quantity,

@@ -42,7 +42,7 @@ SignedUnits = Annotated[
     int, Meta(ge=-limits.QUANTITY_MAX, le=limits.QUANTITY_MAX, description="Units; negative: fewer.")
 ]
 TtlS = Annotated[int, Meta(ge=1, le=limits.TTL_S_MAX, description="Seconds; at most 24 hours.")]
-LineNumber = Annotated[int, Meta(ge=1, le=limits.LINES_MAX, description="The line's place, counted from 1.")]
+LineNumber = Annotated[int, Meta(ge=1, le=limits.RECORD_LINES_MAX, description="The line's place, counted from 1.")]
 
 
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -179,6 +179,20 @@ class FulfilBody(Body, frozen=True):
     tracking: Reference | None = None
     carrier: Reference | None = None
     invoice_ref: Reference | None = None
+
+
+class LineMoveBody(Body, frozen=True):
+    """Take what a line has promised, or ``quantity`` of it, from the location ``to``."""
+
+    line: LineNumber
+    to: Location
+    quantity: Quantity | None = None
+
+
+class MoveBody(Body, frozen=True):
+    """Take promised units from other locations: all that is named, or nothing."""
+
+    lines: Annotated[list[LineMoveBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 
 
 class CountBody(Body, frozen=True):

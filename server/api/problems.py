@@ -37,6 +37,7 @@ DETAILS: Final = {
     "not_committed": "Nothing is committed that could be cancelled or shipped.",
     "exceeds_remaining": "More than what is left was named; nothing changed. Read it and name less.",
     "baseline_expired": "Too much has moved since the baseline to keep apart; read the stock and count again.",
+    "too_many_lines": "Each move to another location can add a line. Nothing changed; move fewer lines.",
     "location_closed": "No new promises are made there; nothing is held. Name another location, or open it.",
     "too_many_splits": "No so many locations have everything together. Allow more splits_max, or take less.",
     "out_of_stock": "There are not enough units; nothing is held.",

@@ -14,6 +14,8 @@ REFERENCE_BYTES_MAX: Final = 256
 QUANTITY_MAX: Final = 1_000_000_000
 """Sums of it over any real catalogue stay below 2**53, the largest exact integer of Lua."""
 LINES_MAX: Final = 100
+RECORD_LINES_MAX: Final = 200
+"""Lines of one reservation with those that moves to other locations added."""
 FLAGS_MAX: Final = 16
 RESERVATIONS_PER_BATCH_MAX: Final = 500
 MOVEMENTS_PER_CALL_MAX: Final = 1_000

@@ -124,6 +124,26 @@ class Fulfil(Operation, tag="fulfil", frozen=True):
     invoice_ref: str = ""
 
 
+class LineMove(msgspec.Struct, array_like=True, frozen=True):
+    """What a line has promised (``quantity`` 0), or so much of it, is to come from ``to``.
+
+    ``closed``: that location takes no new promises, so the move is refused if it is not a replay.
+    """
+
+    line: int
+    quantity: int
+    to: str
+    closed: bool = False
+
+
+class Relocate(Operation, tag="relocate", frozen=True):
+    """Take promised units from other locations, where they must be available."""
+
+    reservation_id: str
+    key: str
+    lines: list[LineMove]
+
+
 class Receive(Operation, tag="receive", frozen=True):
     """Units arrived: ``on_hand`` grows. Makes the SKU known at the location."""
 
@@ -162,7 +182,7 @@ class Count(Operation, tag="count", frozen=True):
     reason: str = ""
 
 
-ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil
+ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Relocate
 StockOperation = Receive | Adjust | Count
 
 _encoder = msgspec.msgpack.Encoder()

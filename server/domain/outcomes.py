@@ -15,7 +15,7 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     At any time ``quantity = held + committed + fulfilled + released + expired``.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
     ``first_available`` and ``first_seq`` are what the (SKU, location) was left with by the reserve or order itself,
-    kept so that a replay can answer as the first time.
+    kept so that a replay can answer as the first time; both are 0 in a line that a move to another location added.
     """
 
     sku: str
@@ -168,6 +168,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "not_committed": Outcome(409, "Nothing is committed"),
     "exceeds_remaining": Outcome(422, "More than what is left"),
     "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
+    "too_many_lines": Outcome(422, "The reservation would have more lines than it may"),
     "location_closed": Outcome(409, "The location is closed, or no location of the group is open", retryable=True),
     "too_many_splits": Outcome(409, "The order would have to come from more locations", retryable=True),
     "out_of_stock": Outcome(409, "Not enough units", retryable=True),

@@ -15,6 +15,7 @@ from server.domain.operations import (
     Order,
     Receive,
     Release,
+    Relocate,
     Reserve,
 )
 from server.domain.outcomes import (
@@ -100,6 +101,10 @@ class Ledger:
         """Turn held units into ordered ones."""
         return await self._promise(self._settle, operation, SETTLE_LINES)
 
+    async def relocate(self, operation: Relocate) -> ReservationAnswer:
+        """Take promised units from other locations."""
+        return await self._promise(self._take, operation, SETTLE_LINES + len(operation.lines))
+
     async def extend(self, operation: Extend) -> ReservationAnswer:
         """Move a hold's deadline."""
         return cast(ReservationAnswer, await self._submit(self._settle, operation, 1))
@@ -134,7 +139,7 @@ class Ledger:
         return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id, ""), 1))
 
     async def _promise(
-        self, lane: Lane, operation: Reserve | Order | Commit | Sourced, lines: int
+        self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate, lines: int
     ) -> ReservationAnswer:
         """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
         while True:
