@@ -11,7 +11,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import http_table, lateness, memory, propagation, store_table
+from bench import http_table, lateness, memory, propagation, sourcing_table, store_table
 from bench.bars import Bar
 from bench.contestants import MiscountError
 from bench.driver import WrongAnswerError
@@ -23,7 +23,7 @@ from bench.report import Table, bars_table
 from server.store.embedded.binary import StoreBinary, find_binary, inspect
 from server.store.errors import StoreError
 
-PARTS: Final = ("http", "store", "memory", "latency", "propagation")
+PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
 REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: written by python -m bench --save -->", "<!-- end of results -->"
 _REDIS7: Final = Path("/usr/bin/redis-server")
@@ -89,6 +89,10 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
         told = propagation.measure(plan.rounds, tell, quick=plan.quick)
         found.tables.extend(propagation.tables(told))
         found.bars.extend(propagation.bars(told))
+    if "sourcing" in plan.parts:
+        chosen = sourcing_table.measure(stores[0], plan.rounds, tell)
+        found.tables.append(sourcing_table.table(chosen, _title(stores[0])))
+        found.bars.extend(sourcing_table.bars(chosen))
     return found
 
 
@@ -101,6 +105,7 @@ def steps(plan: Plan, stores: list[StoreBinary]) -> int:
             "memory": memory.STEPS * len(stores),
             "latency": lateness.STEPS,
             "propagation": propagation.steps(plan.rounds),
+            "sourcing": sourcing_table.steps(plan.rounds),
         }[part]
         for part in plan.parts
     )

@@ -20,6 +20,7 @@ from bench import (
     propagation,
     propagation_figures,
     propagation_setup,
+    sourcing_table,
     stock,
     store_table,
 )
@@ -282,6 +283,19 @@ def test_sales_at_a_pace_reach_every_channel(tmp_path: Path) -> None:
 
     assert found.sold.failed == 0
     assert 0 < found.p50_ms <= found.p99_ms <= found.max_ms
+
+
+# -- sourcing
+
+
+@pytest.mark.parametrize("case", [sourcing_table.CASES[1], sourcing_table.CASES[-2]], ids=["one line", "ten lines"])
+def test_orders_that_are_sourced_hold_as_many_units_as_they_name(
+    case: sourcing_table.Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sourcing_table, "ORDERS", 40)
+
+    with sourcing_table.filled(find_binary(), case.stocked_percent) as store:
+        assert sourcing_table.rate(store, case) > 0
 
 
 # -- the whole run

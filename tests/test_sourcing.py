@@ -10,9 +10,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.locations import Directory, Location, Position, distance_km
 from server.domain.operations import Order, Receive, Reserve
 from server.domain.outcomes import Changed, LineRefusal, Refused
-from server.domain.sourcing import Candidate, Plan, Sourced, Wanted, choose, chunks
+from server.domain.sourcing import Candidate, Plan, Rules, Sourced, Strategy, Wanted, choose, chunks, ranked
 from server.store.audit import audit
 from server.store.ledger import Ledger
 from tests import operations as ops
@@ -287,3 +288,84 @@ def test_chunks_grow_and_never_part_equals() -> None:
     cut = chunks([Candidate(f"L{place}", rank) for place, rank in enumerate(ranks)])
 
     assert [[each.rank for each in chunk] for chunk in cut] == [[0, 1, 1, 1], [2, 3, 4, 5, 6, 7, 7, 7], [8]]
+
+
+# -- the order of the candidates
+
+HERE: Final = Position(41.0, 29.0)
+
+
+def places(*locations: Location) -> Directory:
+    return Directory(locations)
+
+
+def in_ranks(directory: Directory, *strategies: Strategy, group: str = "", skus: int = 1) -> list[list[str]]:
+    """Give the candidates' names by rank."""
+    found = ranked(directory, Rules(strategies, group, HERE), skus)
+    return [[name for name, rank in found if rank == each] for each in sorted({rank for _, rank in found})]
+
+
+CITY: Final = (
+    Location("c", position=Position(41.0, 29.1), priority=1, footfall=5),
+    Location("a", position=Position(41.0, 29.2), priority=2, footfall=5, groups=("stores",)),
+    Location("b", position=Position(41.0, 28.9), priority=2, footfall=1, groups=("stores",)),
+    Location("nowhere", priority=9, footfall=9),
+    Location("shut", position=HERE, open=False, groups=("stores",)),
+)
+
+
+@pytest.mark.parametrize(
+    ("strategies", "expected"),
+    [
+        (("nearest",), [["b"], ["c"], ["a"], ["nowhere"]]),
+        (("priority",), [["nowhere"], ["a"], ["b"], ["c"]]),
+        (("lowest_footfall", "priority"), [["b"], ["a"], ["c"], ["nowhere"]]),
+        (("most_stock",), [["a", "b", "c", "nowhere"]]),
+        (("priority", "most_stock"), [["nowhere"], ["a", "b"], ["c"]]),
+        (("priority", "most_stock", "lowest_footfall"), [["nowhere"], ["b", "a"], ["c"]]),
+    ],
+)
+def test_candidates_are_ranked_by_what_comes_before_the_stock_and_listed_by_what_comes_after_it(
+    strategies: tuple[Strategy, ...], expected: list[list[str]]
+) -> None:
+    # b and c lie equally far; which of them is a hair nearer is for floating point to say
+    found = in_ranks(places(*CITY), *strategies)
+
+    if strategies == ("nearest",):
+        assert sorted(found[:2]) == expected[:2]
+        assert found[2:] == expected[2:]
+    else:
+        assert found == expected
+
+
+def test_candidates_are_those_that_are_open_in_the_group() -> None:
+    assert in_ranks(places(*CITY), "priority", group="stores") == [["a"], ["b"]]
+    assert in_ranks(places(*CITY), "priority", group="none") == []
+
+
+def test_where_nothing_is_described_the_default_location_is_the_only_candidate() -> None:
+    assert in_ranks(places(), "nearest") == [["main"]]
+    assert in_ranks(places(), "nearest", group="stores") == []
+    assert in_ranks(places(Location("shut", open=False)), "nearest") == []
+
+
+@pytest.mark.parametrize(("skus", "candidates"), [(1, 500), (5, 500), (10, 250), (30, 83)])
+def test_so_many_candidates_are_kept_that_the_store_can_look_at_all(skus: int, candidates: int) -> None:
+    many = places(*(Location(f"L{number:03}") for number in range(600)))
+
+    assert len(ranked(many, Rules(("most_stock",)), skus)) == candidates
+
+
+def test_candidates_sort_by_distance_as_distances_do() -> None:
+    choice = random.Random(4)
+    many = places(
+        *(
+            Location(f"L{n:03}", position=Position(choice.uniform(-90, 90), choice.uniform(-180, 180)))
+            for n in range(300)
+        )
+    )
+
+    found = [many.locations[each.name].position for each in ranked(many, Rules(("nearest",), "", HERE), 1)]
+
+    distances = [distance_km(HERE, position) for position in found if position]
+    assert distances == sorted(distances)

@@ -1,9 +1,9 @@
 """Where units lie: warehouses and stores, what is known of each, and how far one is from a given place."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
-from math import asin, cos, radians, sin, sqrt
-from typing import Final, Literal
+from math import asin, cos, inf, radians, sin, sqrt
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -52,6 +52,36 @@ def distance_km(a: Position, b: Position) -> float:
     return 2 * EARTH_RADIUS_KM * asin(min(1.0, sqrt(rise * rise + cos(lat_a) * cos(lat_b) * run * run)))
 
 
+class Vector(NamedTuple):
+    """A position as a point on a ball of radius 1: the straight ways between points sort as the great circles do."""
+
+    x: float
+    y: float
+    z: float
+
+
+NOWHERE: Final = Vector(inf, inf, inf)
+"""Further than anything."""
+
+
+def vector(position: Position | None) -> Vector:
+    """Turn a position into a point on the ball."""
+    if position is None:
+        return NOWHERE
+    lat, lon = radians(position.lat), radians(position.lon)
+    return Vector(cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat))
+
+
+class OpenLocations:
+    """Open locations by name, and what they are ranked by, column by column: many orders are ranked by it."""
+
+    def __init__(self, locations: Sequence[Location]) -> None:
+        self.names = [each.name for each in locations]
+        self.vectors = [vector(each.position) for each in locations]
+        self.footfalls = [each.footfall for each in locations]
+        self.priorities = [each.priority for each in locations]
+
+
 class Directory:
     """The described locations of a partition at one moment. ``version`` grows with each change of any of them."""
 
@@ -61,7 +91,7 @@ class Directory:
             each.name: each for each in sorted(locations, key=lambda one: one.name)
         }
         self.closed: frozenset[str] = frozenset(each.name for each in self.locations.values() if not each.open)
-        self._groups: dict[str, frozenset[str]] = {}
+        self._open: dict[str, OpenLocations] = {}
 
     @cached_property
     def groups(self) -> frozenset[str]:
@@ -70,12 +100,16 @@ class Directory:
 
     def open_in(self, group: str = "") -> frozenset[str]:
         """Name the described locations that are open, all or those of a group."""
-        known = self._groups.get(group)
+        return frozenset(self.open_locations(group).names)
+
+    def open_locations(self, group: str = "") -> OpenLocations:
+        """Give the described locations that are open, all or those of a group, by name."""
+        known = self._open.get(group)
         if known is None:
-            known = frozenset(
-                each.name for each in self.locations.values() if each.open and (not group or group in each.groups)
+            known = OpenLocations(
+                [each for each in self.locations.values() if each.open and (not group or group in each.groups)]
             )
             # Only real groups are kept: others are made up by callers, and there is no end to them.
             if not group or group in self.groups:
-                self._groups[group] = known
+                self._open[group] = known
         return known

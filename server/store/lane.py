@@ -80,13 +80,17 @@ def _pack_promise(tag: str, promise: Reserve | Order, its_own: int | bool) -> by
     ]
     for line in promise.lines:
         fields += (line.sku, line.location, line.quantity)
-    # As above; an array of up to 65,535 begins with three bytes.
-    return _encode(fields)[1 if len(fields) < _LONG_ARRAY else 3 :]
+    return _flat(fields)
+
+
+def _flat(values: list[object]) -> bytes:
+    """Pack values one after the other: an array of up to 15 begins with one byte, one of up to 65,535 with three."""
+    return _encode(values)[1 if len(values) < _LONG_ARRAY else 3 :]
 
 
 def _pack_plan(plan: Plan) -> bytes:
     """Pack what ``lua/lib/sourcing.lua`` expects before a promise: chunks of candidates, each packed on its own."""
-    cut = [b"".join(_encode(value) for candidate in chunk for value in candidate) for chunk in chunks(plan.candidates)]
+    cut = [_flat([value for candidate in chunk for value in candidate]) for chunk in chunks(plan.candidates)]
     head = _encode(["source", plan.splits_max, plan.closed or False, len(cut)])[1:]
     # Framed by hand as text, whatever its bytes: the store's MessagePack knows no binary.
     return head + b"".join(b"\xdb" + len(each).to_bytes(4) + each for each in cut)

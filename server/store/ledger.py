@@ -40,8 +40,8 @@ REAP_MAX: Final = 400
 SETTLE_LINES: Final = 4
 """What an operation on an existing reservation weighs in a batch: how many lines it has is not known before."""
 
-PAIRS_PER_LINE: Final = 16
-"""So many records that sourcing may have to look at weigh as much as one line; seldom more than a few are read."""
+PAIRS_PER_LINE: Final = 6
+"""So many records that sourcing has to look at weigh as much as one line."""
 
 _decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
@@ -93,8 +93,9 @@ class Ledger:
 
     async def source(self, operation: Sourced) -> ReservationAnswer:
         """Reserve or order, with locations chosen by the store; refusals also location_closed, too_many_splits."""
-        lines = len(operation.promise.lines)
-        weight = lines + lines * len(operation.plan.candidates) // PAIRS_PER_LINE
+        lines, candidates = len(operation.promise.lines), operation.plan.candidates
+        equals = sum(each.rank == candidates[0].rank for each in candidates)  # all of them are looked at
+        weight = lines + lines * equals // PAIRS_PER_LINE
         return await self._promise(self._take, operation, weight)
 
     async def commit(self, operation: Commit) -> ReservationAnswer:
