@@ -4,6 +4,7 @@ from aiohttp import web
 
 from server.api import problems
 from server.api.bodies import LocationBody
+from server.api.channels import written
 from server.api.places_answers import LocationList, LocationView, PositionView
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_text
@@ -51,7 +52,7 @@ async def put(call: Call) -> web.StreamResponse:
     """Describe a location anew. Closing one breaks no promise: those that exist go on; new ones are refused there."""
     location = location_of(call.request.match_info["name"], call.body)
     try:
-        await call.service.places(call.principal.partition).put([location], call.principal.actor)
+        await written(call.service.places(call.principal.partition).put([location], call.principal.actor))
     except TooManyLocationsError:
         raise InvalidError("name", TOO_MANY) from None
     return respond(call.request, view(location))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -91,13 +92,12 @@ class Places:
         self._clock_s = clock_s
         self._directory: Directory | None = None
         self._fresh_until_s = 0.0
-        self._refreshing: asyncio.Task[None] | None = None
-        self._turn = asyncio.Lock()
+        self._reading: asyncio.Task[None] | None = None
 
     def known(self) -> Directory | None:
         """Give what is known now, without waiting; None before the first reading. What is old is read in background."""
-        if self._clock_s() > self._fresh_until_s and self._directory is not None and self._refreshing is None:
-            self._refreshing = asyncio.get_running_loop().create_task(self._refresh_quietly())
+        if self._directory is not None and self._clock_s() > self._fresh_until_s:
+            self._read_anew()
         return self._directory
 
     async def current(self) -> Directory:
@@ -109,41 +109,47 @@ class Places:
             The store did not answer within :data:`ANSWER_S`.
 
         """
-        async with self._turn:
-            if self._directory is None or self._clock_s() > self._fresh_until_s:
-                try:
-                    async with asyncio.timeout(ANSWER_S):
-                        self._directory = await self._read()
-                except TimeoutError:
-                    raise StoreUnavailableError("The store does not answer; try again.") from None
-                self._fresh_until_s = self._clock_s() + REFRESH_S
-            return self._directory
+        if self._directory is None or self._clock_s() > self._fresh_until_s:
+            # All who ask meanwhile wait for one answer; who hangs up does not take it from the others.
+            await asyncio.shield(self._read_anew())
+        assert self._directory is not None  # noqa: S101  # the reading set it, or has raised
+        return self._directory
 
     async def put(self, locations: Sequence[Location], actor: str) -> None:
-        """Describe locations; what this process answers next knows of it."""
+        """Describe locations; what this process answers next knows of it, if the store goes on answering."""
         await self.store.put(locations, actor)
+        if self._reading is not None:
+            await asyncio.wait([self._reading])  # it may have begun before
         self._fresh_until_s = 0.0
-        await self.current()
+        with suppress(StoreUnavailableError):
+            await self.current()
 
     async def close(self) -> None:
         """Stop reading."""
-        if self._refreshing is not None:
-            self._refreshing.cancel()
-            await asyncio.wait([self._refreshing])
+        if self._reading is not None:
+            self._reading.cancel()
+            await asyncio.wait([self._reading])
 
-    async def _read(self) -> Directory:
+    def _read_anew(self) -> "asyncio.Task[None]":
+        if self._reading is None:
+            self._reading = asyncio.get_running_loop().create_task(self._read())
+            self._reading.add_done_callback(self._was_read)
+        return self._reading
+
+    def _was_read(self, reading: "asyncio.Task[None]") -> None:
+        self._reading = None
+        if not reading.cancelled():
+            reading.exception()  # looked at, for nobody may have waited for it
+
+    async def _read(self) -> None:
         known = self._directory
-        if known is not None and await self.store.version() == known.version:
-            return known
-        return await self.store.directory()
-
-    async def _refresh_quietly(self) -> None:
         try:
-            await self.current()
-        except StoreUnavailableError:
-            self._fresh_until_s = self._clock_s() + REFRESH_S  # who needs the store now learns it from the store
-        finally:
-            self._refreshing = None
+            async with asyncio.timeout(ANSWER_S):
+                if known is None or await self.store.version() != known.version:
+                    self._directory = await self.store.directory()
+        except TimeoutError:
+            raise StoreUnavailableError("The store does not answer; try again.") from None
+        self._fresh_until_s = self._clock_s() + REFRESH_S
 
 
 def pieces(locations: Sequence[Location], size: int = 500) -> Iterable[Sequence[Location]]:
