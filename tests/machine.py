@@ -352,6 +352,9 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _sourced(self, intent: Intent) -> Sourced:
         """Plan all lines but, now and then, the first; the candidates in any order, some of them equals."""
+        if intent.option == 3:  # which no location alone can have while stock is as it was at first
+            apart = ops.reserve(f"r{next(self.numbers)}", ("A", 7, ""), ("B 1/2", 1, ""), ttl_ms=SHORT_MS)
+            return Sourced(apart, Plan(intent.which % 2, [Candidate("mağaza", 0), Candidate("depo", 1)], []))
         option, first = intent.option, intent.parts[0][0]
         kind = "reserve" if option % 3 else "order"
         promise = self._promise(replace(intent, kind=kind, option=1 if option > 4 else option))
@@ -363,7 +366,7 @@ class LedgerMachine(RuleBasedStateMachine):
         candidates = [Candidate(name, place if option % 2 else 0) for place, name in enumerate(names)]
         named = [number for number, line in enumerate(lines, 1) if line.location]
         closed = named if intent.which == 7 else []
-        splits_max = intent.which % 3
+        splits_max = max(0, intent.which - 5)
         return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), Plan(splits_max, candidates, closed))
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:
