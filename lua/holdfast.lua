@@ -12,6 +12,7 @@
 -- @include lib/on_hand_log
 -- @include lib/lapse
 -- @include lib/grant
+-- @include lib/arrivals
 -- @include lib/idempotency
 -- @include lib/answers
 -- @include lib/parts
@@ -24,16 +25,10 @@
 -- @include operations/release
 -- @include operations/cancel
 -- @include operations/fulfil
+-- @include operations/return
+-- @include operations/move
 -- @include lib/write
 -- @include lib/run
--- @include take
--- @include settle
--- @include expire
--- @include forget
--- @include read
--- @include list
--- @include lease
--- @include record
 
 local function register(name, callback, flags)
   redis.register_function({
@@ -46,14 +41,33 @@ local function register(name, callback, flags)
   })
 end
 
+-- Each function in a block of its own: a chunk has room for 200 locals, and what one function needs is nobody else's.
+do
+-- @include take
 register('take', take, {})
+end
+do
+-- @include settle
 register('settle', settle, {'allow-oom'})
+end
+do
+-- @include expire
 register('expire', expire, {'allow-oom'})
+end
+do
+-- @include forget
 register('forget', forget, {'allow-oom'})
+end
+do
+-- @include read
 register('read', read, {'no-writes'})
+end
+do
+-- @include list
 register('list', list, {'no-writes'})
+end
 
--- These two work on the publisher's own keys, not on a partition's ten.
+-- Those that follow work on the publisher's own keys, not on a partition's ten.
 local function register_apart(name, callback)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
@@ -65,5 +79,11 @@ local function register_apart(name, callback)
   })
 end
 
+do
+-- @include lease
 register_apart('lease', lease)
+end
+do
+-- @include record
 register_apart('record', record)
+end

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
-from server.domain.operations import Adjust, Bucket, Count, Order, Receive, Reserve
+from server.domain.operations import Adjust, Bucket, Count, Disposition, Move, Order, Receive, Reserve, Return, Shelf
 from server.domain.outcomes import LocationAvailability, Refused, Reservation
 from server.store.batcher import Batcher
 from server.store.calls import run_function
@@ -41,12 +41,15 @@ LIFE_MAX_S: Final = 7_200
 _PLACES: Final[tuple[Place, ...]] = (("A", "main"), ("A", "mağaza"), ("B 1/2", "main"), ("Ç", "main"))
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
-_TAKE: Final = (Reserve, Order, Receive, Adjust, Count)
-_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count"))
+_TAKE: Final = (Reserve, Order, Receive, Adjust, Count, Move, Return)
+_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "move", "return"))
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _PROMISES: Final = ("reserve", "reserve", "order")
-_SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend")
-_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count")
+_SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return")
+_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move")
+_WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled"}
+_DISPOSITIONS: Final = tuple(Disposition)
+_SHELVES: Final = tuple(Shelf)
 _RECENT: Final = 6
 """Operations choose among so many of the newest reservations; older ones have nothing left to settle."""
 
@@ -279,6 +282,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 parts = line.held + line.committed + line.fulfilled + line.released + line.expired
                 assert line.quantity == parts
                 assert min(line.held, line.committed, line.fulfilled, line.released, line.expired) >= 0
+                assert 0 <= line.returned <= line.fulfilled
 
     async def _end(self) -> None:
         """Rebuild every counter from the journal alone; then leave the store as it was."""
@@ -307,7 +311,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _fitting(self, intent: Intent) -> str:
         """Choose a reservation that has what the operation works on; now and then any."""
-        counter = "committed" if intent.kind in ("cancel", "fulfil") else "held"
+        counter = _WORKS_ON.get(intent.kind, "held")
         fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
         if intent.which > 4 or not fitting:
             return self._recent(intent.which)
@@ -329,7 +333,7 @@ class LedgerMachine(RuleBasedStateMachine):
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
         if intent.kind in ("reserve", "order"):
             return self._promise(intent)
-        if intent.kind in ("receive", "adjust", "count"):
+        if intent.kind in _MOVEMENTS:
             return self._movement(intent, key)
         return self._settlement(intent, key)
 
@@ -359,6 +363,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 return ops.release(reservation_id, *parts, key=key)
             case "cancel":
                 return ops.cancel(reservation_id, *parts, reason=note, key=key)
+            case "return":
+                return ops.take_back(reservation_id, *_returned(parts or [(1, 1)], option), reason=note, key=key)
             case _:
                 return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
 
@@ -370,9 +376,19 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "adjust":
             delta = units if option < 4 else -units
             return ops.adjust(sku, _BUCKETS[option % len(_BUCKETS)], delta, location, reason="why", key=key)
+        if intent.kind == "move":
+            source, target = _SHELVES[option % 3], _SHELVES[(option + 1 + intent.which % 2) % 3]
+            return ops.move(sku, source, target, units, location, reason="why", key=key)
         baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
         on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
+
+
+def _returned(parts: Sequence[tuple[int, int]], option: int) -> Iterator[tuple[int, int, str, str]]:
+    """Send back parts of lines, to where they came from, to another location, or to one that never had the SKU."""
+    for place, (line, quantity) in enumerate(parts):
+        location = ("", "mağaza", "main", "iade")[(option + place) % 4]
+        yield line, (quantity + 1) // 2, _DISPOSITIONS[(option + place) % 3], location
 
 
 def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:

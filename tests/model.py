@@ -15,13 +15,17 @@ from server.domain.operations import (
     Cancel,
     Commit,
     Count,
+    Disposition,
     Extend,
     Fulfil,
     LineQuantity,
+    Move,
     Order,
     Receive,
     Release,
     Reserve,
+    Return,
+    Shelf,
 )
 from server.domain.operations import Line as WantedLine
 from server.domain.outcomes import (
@@ -40,7 +44,7 @@ from server.domain.outcomes import (
 Place = tuple[str, str]
 """(SKU, location)."""
 Answer = ReservationAnswer | StockAnswer
-AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Receive | Adjust | Count | Move
 
 
 @dataclass
@@ -82,6 +86,7 @@ class PromisedLine:
     fulfilled: int = 0
     released: int = 0
     expired: int = 0
+    returned: int = 0
 
     def shown(self) -> ReservationLine:
         return ReservationLine(
@@ -93,7 +98,7 @@ class PromisedLine:
             fulfilled=self.fulfilled,
             released=self.released,
             expired=self.expired,
-            returned=0,
+            returned=self.returned,
             first_available=self.first_available,
             first_seq=self.first_seq,
         )
@@ -160,6 +165,8 @@ class Model:
             Receive: self._receive,
             Adjust: self._adjust,
             Count: self._count,
+            Return: self._return,
+            Move: self._move_between,
         }
 
     @property
@@ -280,6 +287,30 @@ class Model:
         notes = [("tracking", op.tracking), ("carrier", op.carrier), ("invoice_ref", op.invoice_ref)]
         return self._ordered(op, "fulfilled", "fulfilled", notes)
 
+    def _return(self, op: Return) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("fulfilled"):
+            return Refused("not_fulfilled", promise.state, [])
+        parts = _parts(promise, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned")
+        if isinstance(parts, Refused):
+            return parts
+        touched = []
+        for part in op.lines:
+            line = promise.lines[part.line - 1]
+            touched.append((line.place[0], part.location or line.place[1]))
+            self._take_in(touched[-1], part.quantity, part.disposition)
+            line.returned += part.quantity
+        promise.notes += [("return_reason", op.reason)] if op.reason else []
+        self._settle(promise, "fulfilled")
+        return self._changed(promise, touched)
+
+    def _take_in(self, place: Place, units: int, disposition: Disposition) -> None:
+        self.stock.setdefault(place, Stock())
+        held_back = {disposition.value: units} if disposition is not Disposition.RESTOCK else {}
+        self._move(place, on_hand=units, **held_back)
+
     def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
         promise = self._found(op.reservation_id)
         if not promise:
@@ -382,6 +413,18 @@ class Model:
         self._move((op.sku, op.location), **{op.bucket: op.delta})
         return self._stock_changed(op)
 
+    def _move_between(self, op: Move) -> Answer:
+        stock = self.stock.get((op.sku, op.location))
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, op.sku, op.location, op.quantity, 0)])
+        unharmed = max(0, stock.on_hand - stock.damaged - stock.quality_control)
+        there = unharmed if op.from_shelf is Shelf.AVAILABLE else getattr(stock, op.from_shelf)
+        if op.quantity > there:
+            return Refused("exceeds_bucket", "", [LineRefusal(1, op.sku, op.location, op.quantity, there)])
+        signs = ((op.from_shelf, -1), (op.to_shelf, 1))
+        self._move((op.sku, op.location), **{s: n * op.quantity for s, n in signs if s is not Shelf.AVAILABLE})
+        return self._stock_changed(op)
+
     def _count(self, op: Count) -> Answer:
         place, on_hand = (op.sku, op.location), op.on_hand
         stock = self.stock.get(place)
@@ -418,7 +461,7 @@ class Model:
         ]
         return Changed(replayed=False, reservation=promise.shown(), availability=availability)
 
-    def _stock_changed(self, op: Receive | Adjust | Count) -> StockChanged:
+    def _stock_changed(self, op: Receive | Adjust | Count | Move) -> StockChanged:
         return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))
 
     def shown(self, place: Place) -> StockLevel:
@@ -426,7 +469,7 @@ class Model:
         return StockLevel(*place, **{bucket: getattr(stock, bucket) for bucket in Bucket}, seq=stock.seq)
 
 
-def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str) -> dict[int, int] | Refused:
+def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "") -> dict[int, int] | Refused:
     """Which units of which lines are meant; all that ``counter`` holds where no line is named."""
     if not wanted:
         return {number: getattr(line, counter) for number, line in enumerate(promise.lines, 1)}
@@ -437,9 +480,11 @@ def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str) -> di
     for number, units in sorted(parts.items()):
         if not 1 <= number <= len(promise.lines):
             excess.append(LineRefusal(number, "", "", units, 0))
-        elif units > getattr(promise.lines[number - 1], counter):
-            line = promise.lines[number - 1]
-            excess.append(LineRefusal(number, *line.place, units, getattr(line, counter)))
+            continue
+        line = promise.lines[number - 1]
+        left = getattr(line, counter) - (getattr(line, spent) if spent else 0)
+        if units > left:
+            excess.append(LineRefusal(number, *line.place, units, left))
     return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
 
 

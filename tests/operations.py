@@ -11,15 +11,20 @@ from server.domain.operations import (
     Cancel,
     Commit,
     Count,
+    Disposition,
     Extend,
     Fulfil,
     Line,
     LineQuantity,
+    Move,
     Operation,
     Order,
     Receive,
     Release,
     Reserve,
+    Return,
+    ReturnedLine,
+    Shelf,
     fingerprint,
 )
 from server.domain.outcomes import Changed, Refused, ReservationAnswer, StockAnswer, StockChanged, StockLevel
@@ -29,7 +34,7 @@ HOUR_MS: Final = 3_600_000
 SHORT_MS: Final = 30
 """A ttl to be waited out."""
 
-AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Receive | Adjust | Count | Move
 T = TypeVar("T", bound=Operation)
 
 # What a test writes for a line: (sku, quantity) or (sku, quantity, location).
@@ -121,6 +126,23 @@ def fulfil(
     return sealed(Fulfil("", "tester", reservation_id, key, _parts(parts), tracking, carrier, invoice_ref))
 
 
+def take_back(
+    reservation_id: str, *parts: tuple[int, int] | tuple[int, int, str, str], reason: str = "", key: str = ""
+) -> Return:
+    """Each part is (line, quantity), sold again where it came from, or (line, quantity, disposition, location)."""
+    lines = [
+        ReturnedLine(part[0], part[1], *((Disposition(part[2]), part[3]) if len(part) == 4 else (Disposition.RESTOCK,)))
+        for part in parts
+    ]
+    return sealed(Return("", "tester", reservation_id, key, lines, reason))
+
+
+def move(
+    sku: str, source: str, target: str, quantity: int, location: str = "main", *, reason: str = "", key: str = ""
+) -> Move:
+    return sealed(Move("", "tester", key, sku, location, Shelf(source), Shelf(target), quantity, reason))
+
+
 def receive(sku: str, quantity: int, location: str = "main", *, reason: str = "", key: str = "") -> Receive:
     return sealed(Receive("", "tester", key, sku, location, quantity, reason))
 
@@ -151,6 +173,7 @@ async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | Sto
         Release: ledger.release,
         Cancel: ledger.cancel,
         Fulfil: ledger.fulfil,
+        Return: ledger.take_back,
     }
     return await methods.get(type(operation), ledger.move_stock)(operation)
 

@@ -29,11 +29,13 @@ from tests.operations import (
     count,
     extend,
     fulfil,
+    move,
     order,
     receive,
     release,
     reserve,
     stocked,
+    take_back,
 )
 from tests.stores import StoreProcess
 
@@ -117,11 +119,13 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         release("r", (2, 1), key="k3"),
         commit("r", key="k4"),
         fulfil("r", (1, 1), key="k5", tracking="T"),
+        take_back("r", (1, 1, "damaged", "shop"), key="k10"),
         cancel("r", key="k6"),
         release("nobody"),
         receive("C", 5, "shop", key="k7"),
         adjust("A", Bucket.DAMAGED, 1, key="k8"),
         count("A", 7, baseline_seq=1, safety=1, key="k9"),
+        move("A", "available", "damaged", 1, key="k11"),
         release("p"),
     ):
         await ask(ledger, operation)

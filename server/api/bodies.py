@@ -138,6 +138,22 @@ class FulfilBody(Body, frozen=True):
     invoice_ref: Reference | None = None
 
 
+class ReturnPartBody(Body, frozen=True):
+    """Shipped units of one line that came back. Without a location: to where they were shipped from."""
+
+    line: LineNumber
+    quantity: Quantity
+    disposition: Literal["restock", "damaged", "quality_control"]
+    location: Location | None = None
+
+
+class ReturnBody(Body, frozen=True):
+    """What came back, and what becomes of it."""
+
+    lines: Annotated[list[ReturnPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    reason: Reference | None = None
+
+
 class CountBody(Body, frozen=True):
     """Set on_hand as counted. ``baseline_seq``: the seq seen when the count began; what moved since is kept."""
 
@@ -177,11 +193,25 @@ class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
     reason: Reference | None = None
 
 
+ShelfName = Literal["available", "damaged", "quality_control"]
+
+
+class MoveMovement(Body, frozen=True, tag_field="kind", tag="move"):
+    """Units are put from one bucket into another."""
+
+    sku: Sku
+    quantity: Quantity
+    from_: ShelfName = msgspec.field(name="from")
+    to: ShelfName
+    reason: Reference
+    location: Location = limits.DEFAULT_LOCATION
+
+
 class MovementsBody(Body, frozen=True):
     """Up to 1,000 movements, each on its own, in order."""
 
     movements: Annotated[
-        list[ReceiveMovement | AdjustMovement | CountMovement],
+        list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement],
         Meta(min_length=1, max_length=limits.MOVEMENTS_PER_CALL_MAX),
     ]
 

@@ -6,14 +6,14 @@ from aiohttp import web
 
 from server.api import problems
 from server.api.answers import HolderView, LevelView, MovedView, MovementResult, MovementResults, StockView
-from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, ReceiveMovement
+from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, MoveMovement, ReceiveMovement
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku
 from server.api.service import in_time
 from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
-from server.domain.operations import Adjust, Bucket, Count, Receive, fingerprint
+from server.domain.operations import Adjust, Bucket, Count, Move, Receive, Shelf, fingerprint
 from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
 from server.metrics import TALLY
@@ -21,7 +21,8 @@ from server.store import explore
 
 HOLDERS_MAX = 500
 
-Movement = Receive | Adjust | Count
+Movement = Receive | Adjust | Count | Move
+MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement
 
 
 def _because(level: StockLevel) -> str:
@@ -87,7 +88,7 @@ async def count(call: Call) -> web.StreamResponse:
 
 
 async def move_many(call: Call) -> web.StreamResponse:
-    """Receive, adjust and count, each on its own, in order."""
+    """Receive, adjust, count and move between buckets, each on its own, in order."""
     body: MovementsBody = call.body
     movements: list[tuple[str, Movement]] = []
     for i, each in enumerate(body.movements):
@@ -110,7 +111,7 @@ async def move_many(call: Call) -> web.StreamResponse:
     return respond(call.request, MovementResults([result for result in results if result is not None]))
 
 
-def _operation(call: Call, body: ReceiveMovement | AdjustMovement | CountMovement, key: str) -> tuple[str, Movement]:
+def _operation(call: Call, body: MovementBody, key: str) -> tuple[str, Movement]:
     sku, location = check_sku("sku", body.sku), check_location("location", body.location)
     digest = fingerprint("movement", body) if key else ""
     actor = call.principal.actor
@@ -125,6 +126,12 @@ def _operation(call: Call, body: ReceiveMovement | AdjustMovement | CountMovemen
             return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
         case CountMovement():
             return "count", _count(call, digest, key, (sku, location), body)
+        case MoveMovement():
+            if body.from_ == body.to:
+                raise InvalidError("to", "must be another bucket than from")
+            shelves = Shelf(body.from_), Shelf(body.to)
+            reason = check_reference("reason", body.reason)
+            return "move", Move(digest, actor, key, sku, location, *shelves, body.quantity, reason)
 
 
 def _count(call: Call, digest: str, key: str, where: tuple[str, str], body: CountBody | CountMovement) -> Count:
@@ -169,7 +176,7 @@ ROUTES = [
         {200: MovedView}, CountBody, outcomes=_COUNT, headers=("Idempotency-Key",),
     ),
     Route(
-        "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust and count, up to 1,000 at once",
+        "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust, count and move, up to 1,000 at once",
         {200: MovementResults}, MovementsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
         outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"), headers=("Idempotency-Key",),
     ),

@@ -12,7 +12,8 @@ import msgspec
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
 
-    At any time ``quantity = held + committed + fulfilled + released + expired``.
+    At any time ``quantity = held + committed + fulfilled + released + expired``, and
+    ``returned`` is at most ``fulfilled``.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
     ``first_available`` and ``first_seq`` are what the (SKU, location) was left with by the reserve or order itself,
     kept so that a replay can answer as the first time.
@@ -37,7 +38,8 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
 
     ``state``: held, committed, fulfilled, released, expired, cancelled. ``deadline_ms`` is 0 where nothing is held.
     ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
-    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason.
+    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
+    return reason.
     """
 
     state: str
@@ -165,7 +167,9 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "expired": Outcome(409, "The hold ended at its deadline"),
     "not_held": Outcome(409, "Nothing is held"),
     "not_committed": Outcome(409, "Nothing is committed"),
+    "not_fulfilled": Outcome(409, "Nothing was shipped"),
     "exceeds_remaining": Outcome(422, "More than what is left"),
+    "exceeds_bucket": Outcome(422, "More than there are in the bucket"),
     "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
     "out_of_stock": Outcome(409, "Not enough units", retryable=True),
     "overloaded": Outcome(503, "Too much to do: nothing happened", retryable=True),

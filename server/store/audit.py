@@ -26,7 +26,8 @@ seqs are equal. If it was trimmed, ``available`` moves from line to line of a pl
 agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift, unless trimming
 overtook the reader, who then starts over behind it.
 
-Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity),
+Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
+(more than was shipped),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
 ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 

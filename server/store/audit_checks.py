@@ -11,7 +11,7 @@ from server.store.replay import BUCKETS
 DRIFT_LINES_MAX: Final = 1000
 """More are counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
 LIVE_STATES: Final = frozenset({"held", "committed"})
-_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity"})
+_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity", "returned"})
 _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 
 
@@ -88,9 +88,11 @@ def check_record(reservation_id: str, record: Reservation, *, live: bool) -> Ite
         total = line.held + line.committed + line.fulfilled + line.released + line.expired
         if total != line.quantity:
             yield Drift(line.sku, line.location, "quantity", line.quantity, total, reservation_id)
-        lowest = min(line.held, line.committed, line.fulfilled, line.released, line.expired)
+        lowest = min(line.held, line.committed, line.fulfilled, line.released, line.expired, line.returned)
         if lowest < 0:
             yield Drift(line.sku, line.location, "negative", 0, lowest, reservation_id)
+        if line.returned > line.fulfilled:
+            yield Drift(line.sku, line.location, "returned", line.fulfilled, line.returned, reservation_id)
     yield from _check_state(reservation_id, record, live=live)
 
 

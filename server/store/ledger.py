@@ -12,10 +12,12 @@ from server.domain.operations import (
     Count,
     Extend,
     Fulfil,
+    Move,
     Order,
     Receive,
     Release,
     Reserve,
+    Return,
 )
 from server.domain.outcomes import (
     Again,
@@ -106,8 +108,12 @@ class Ledger:
         """Ship ordered units."""
         return cast(ReservationAnswer, await self._submit(self._settle, operation, SETTLE_LINES))
 
-    async def move_stock(self, operation: Receive | Adjust | Count) -> StockAnswer:
-        """Receive, adjust or count."""
+    async def take_back(self, operation: Return) -> ReservationAnswer:
+        """Take shipped units back. Refused: unknown_reservation, not_fulfilled, exceeds_remaining."""
+        return cast(ReservationAnswer, await self._submit(self._take, operation, len(operation.lines)))
+
+    async def move_stock(self, operation: Receive | Adjust | Count | Move) -> StockAnswer:
+        """Receive, adjust, count, or move between buckets."""
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
 
     async def availability(self, skus: list[str], location: str = "") -> FoundAvailability:
