@@ -16,17 +16,6 @@
 -- @include lib/idempotency
 -- @include lib/answers
 -- @include lib/parts
--- @include operations/reserve
--- @include operations/receive
--- @include operations/adjust
--- @include operations/count
--- @include operations/extend
--- @include operations/commit
--- @include operations/release
--- @include operations/cancel
--- @include operations/fulfil
--- @include operations/return
--- @include operations/move
 -- @include lib/write
 -- @include lib/run
 
@@ -35,20 +24,39 @@ local function register(name, callback, flags)
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
       begin(keys, args)
-      return callback(args)
+      return callback(args, keys)
     end,
     flags = flags,
   })
 end
 
--- Each function in a block of its own: a chunk has room for 200 locals, and what one function needs is nobody else's.
+-- Each function with its operations in a block of its own: a chunk has room for 200 locals, and what one function needs
+-- is nobody else's.
 do
+-- @include operations/reserve
+-- @include operations/receive
+-- @include operations/adjust
+-- @include operations/count
+-- @include operations/move
+-- @include operations/return
 -- @include take
 register('take', take, {})
 end
 do
+-- @include operations/extend
+-- @include operations/commit
+-- @include operations/release
+-- @include operations/cancel
+-- @include operations/fulfil
 -- @include settle
 register('settle', settle, {'allow-oom'})
+end
+do
+-- @include lib/transfers
+-- @include operations/ship
+-- @include operations/arrive
+-- @include transfer
+register('transfer', transfer, {})
 end
 do
 -- @include expire

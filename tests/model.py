@@ -11,6 +11,7 @@ import msgspec
 
 from server.domain.operations import (
     Adjust,
+    Arrive,
     Bucket,
     Cancel,
     Commit,
@@ -26,6 +27,7 @@ from server.domain.operations import (
     Reserve,
     Return,
     Shelf,
+    Ship,
 )
 from server.domain.operations import Line as WantedLine
 from server.domain.outcomes import (
@@ -39,12 +41,31 @@ from server.domain.outcomes import (
     StockAnswer,
     StockChanged,
     StockLevel,
+    Transfer,
+    TransferAnswer,
+    TransferChanged,
+    TransferLine,
 )
 
 Place = tuple[str, str]
 """(SKU, location)."""
-Answer = ReservationAnswer | StockAnswer
-AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Receive | Adjust | Count | Move
+Answer = ReservationAnswer | StockAnswer | TransferAnswer
+AnOperation = (
+    Reserve
+    | Order
+    | Extend
+    | Commit
+    | Release
+    | Cancel
+    | Fulfil
+    | Return
+    | Receive
+    | Adjust
+    | Count
+    | Move
+    | Ship
+    | Arrive
+)
 
 
 @dataclass
@@ -142,6 +163,41 @@ class Promise:
         )
 
 
+@dataclass
+class SentLine:
+    sku: str
+    quantity: int
+    received: int = 0
+    lost: int = 0
+
+    @property
+    def in_transit(self) -> int:
+        return self.quantity - self.received - self.lost
+
+
+@dataclass
+class Sent:
+    """A transfer: on its way for as long as any of its lines is."""
+
+    asked: Ship
+    shipped_ms: int
+    lines: list[SentLine]
+    closed_ms: int = 0
+    lost_reason: str = ""
+
+    @property
+    def state(self) -> str:
+        return "in_transit" if any(line.in_transit for line in self.lines) else "closed"
+
+    def shown(self) -> Transfer:
+        asked = self.asked
+        return Transfer(
+            self.state, self.shipped_ms, self.closed_ms, asked.actor, asked.fingerprint, asked.source,
+            asked.destination, [TransferLine(each.sku, each.quantity, each.received, each.lost) for each in self.lines],
+            asked.reason, self.lost_reason,
+        )  # fmt: skip
+
+
 class Model:
     """All of one partition. ``life_max_ms`` and ``log_max`` are the limits that the scripts run with."""
 
@@ -151,6 +207,7 @@ class Model:
         self.seq = 0
         self.stock: dict[Place, Stock] = {}
         self.promises: dict[str, Promise] = {}
+        self.transfers: dict[str, Sent] = {}
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
@@ -167,7 +224,13 @@ class Model:
             Count: self._count,
             Return: self._return,
             Move: self._move_between,
+            Ship: self._ship,
+            Arrive: self._arrive,
         }
+
+    @property
+    def in_transit(self) -> int:
+        return sum(line.in_transit for sent in self.transfers.values() for line in sent.lines)
 
     @property
     def shortage(self) -> int:
@@ -445,6 +508,72 @@ class Model:
             self._move(place, **deltas)
         return self._stock_changed(op)
 
+    def _ship(self, op: Ship) -> Answer:
+        known = self.transfers.get(op.transfer_id)
+        if known:
+            if known.asked.fingerprint != op.fingerprint:
+                return Refused("id_reused", "", [])
+            return TransferChanged(replayed=True, transfer=known.shown())
+        wanted = [WantedLine(item.sku, op.source, item.quantity) for item in op.lines]
+        unknown = [
+            LineRefusal(number, line.sku, op.source, line.quantity, 0)
+            for number, line in enumerate(wanted, 1)
+            if (line.sku, op.source) not in self.stock
+        ]
+        if unknown:
+            return Refused("unknown_sku", "", unknown)
+        if self._grant(wanted)[1]:
+            self.expire(self.now_ms)
+        short = self._grant(wanted)[1]
+        if short:
+            return Refused("exceeds_available", "", short)
+        for line in wanted:
+            self._move((line.sku, op.source), on_hand=-line.quantity)
+        sent = Sent(op, self.now_ms, [SentLine(item.sku, item.quantity) for item in op.lines])
+        self.transfers[op.transfer_id] = sent
+        return self._transfer_changed(sent, [(line.sku, op.source) for line in wanted])
+
+    def _arrive(self, op: Arrive) -> Answer:
+        sent = self.transfers.get(op.transfer_id)
+        if not sent:
+            return Refused("unknown_transfer", "", [])
+        if sent.state == "closed":
+            return Refused("transfer_closed", "closed", [])
+        parts = [(part.line, part.quantity, part.disposition) for part in op.lines]
+        if op.everything:
+            parts = [
+                (n, line.in_transit, Disposition.RESTOCK) for n, line in enumerate(sent.lines, 1) if line.in_transit
+            ]
+        excess = self._too_much(sent, parts)
+        if excess:
+            return Refused("exceeds_remaining", "in_transit", excess)
+        places = [(sent.lines[number - 1].sku, sent.asked.destination) for number, _, _ in parts]
+        for place, (number, units, disposition) in zip(places, parts, strict=True):
+            self._take_in(place, units, disposition)
+            sent.lines[number - 1].received += units
+        if op.close and sent.state == "in_transit":
+            sent.lost_reason = op.reason
+            for line in sent.lines:
+                line.lost += line.in_transit
+        sent.closed_ms = self.now_ms if sent.state == "closed" else 0
+        return self._transfer_changed(sent, places)
+
+    def _too_much(self, sent: Sent, parts: Sequence[tuple[int, int, Disposition]]) -> list[LineRefusal]:
+        sums: Counter[int] = Counter()
+        for number, units, _ in parts:
+            sums[number] += units
+        excess = []
+        for number, units in sorted(sums.items()):
+            line = sent.lines[number - 1] if number <= len(sent.lines) else None
+            if not line:
+                excess.append(LineRefusal(number, "", "", units, 0))
+            elif units > line.in_transit:
+                excess.append(LineRefusal(number, line.sku, sent.asked.destination, units, line.in_transit))
+        return excess
+
+    def _transfer_changed(self, sent: Sent, touched: Iterable[Place]) -> TransferChanged:
+        return TransferChanged(replayed=False, transfer=sent.shown(), availability=self._left(touched))
+
     def _move(self, place: Place, on_hand: int = 0, **deltas: int) -> None:
         stock = self.stock[place]
         self.seq += 1
@@ -456,10 +585,12 @@ class Model:
         stock.seq = self.seq
 
     def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
-        availability = [
+        return Changed(replayed=False, reservation=promise.shown(), availability=self._left(touched))
+
+    def _left(self, touched: Iterable[Place]) -> list[Availability]:
+        return [
             Availability(*place, self.stock[place].available, self.stock[place].seq) for place in dict.fromkeys(touched)
         ]
-        return Changed(replayed=False, reservation=promise.shown(), availability=availability)
 
     def _stock_changed(self, op: Receive | Adjust | Count | Move) -> StockChanged:
         return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))

@@ -7,6 +7,8 @@ import msgspec
 
 from server.domain.operations import (
     Adjust,
+    Arrive,
+    ArrivedLine,
     Bucket,
     Cancel,
     Commit,
@@ -25,16 +27,42 @@ from server.domain.operations import (
     Return,
     ReturnedLine,
     Shelf,
+    Ship,
+    TransferItem,
     fingerprint,
 )
-from server.domain.outcomes import Changed, Refused, ReservationAnswer, StockAnswer, StockChanged, StockLevel
+from server.domain.outcomes import (
+    Changed,
+    Refused,
+    ReservationAnswer,
+    StockAnswer,
+    StockChanged,
+    StockLevel,
+    TransferAnswer,
+    TransferChanged,
+)
 from server.store.ledger import Ledger
 
 HOUR_MS: Final = 3_600_000
 SHORT_MS: Final = 30
 """A ttl to be waited out."""
 
-AnOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Receive | Adjust | Count | Move
+AnOperation = (
+    Reserve
+    | Order
+    | Extend
+    | Commit
+    | Release
+    | Cancel
+    | Fulfil
+    | Return
+    | Receive
+    | Adjust
+    | Count
+    | Move
+    | Ship
+    | Arrive
+)
 T = TypeVar("T", bound=Operation)
 
 # What a test writes for a line: (sku, quantity) or (sku, quantity, location).
@@ -143,6 +171,24 @@ def move(
     return sealed(Move("", "tester", key, sku, location, Shelf(source), Shelf(target), quantity, reason))
 
 
+def ship(transfer_id: str, source: str, target: str, *items: tuple[str, int], reason: str = "", key: str = "") -> Ship:
+    lines = [TransferItem(*item) for item in items]
+    return sealed(Ship("", "tester", key, transfer_id, source, target, lines, reason))
+
+
+def arrive(
+    transfer_id: str,
+    *parts: tuple[int, int] | tuple[int, int, str],
+    everything: bool = False,
+    close: bool = False,
+    reason: str = "",
+    key: str = "",
+) -> Arrive:
+    """Each part is (line, quantity), to be sold again, or (line, quantity, disposition)."""
+    lines = [ArrivedLine(part[0], part[1], Disposition(part[2] if len(part) == 3 else "restock")) for part in parts]
+    return sealed(Arrive("", "tester", key, transfer_id, lines, everything, close, reason))
+
+
 def receive(sku: str, quantity: int, location: str = "main", *, reason: str = "", key: str = "") -> Receive:
     return sealed(Receive("", "tester", key, sku, location, quantity, reason))
 
@@ -164,8 +210,11 @@ def count(
     return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
 
 
-async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | StockAnswer:
-    methods: dict[type, Callable[..., Awaitable[ReservationAnswer | StockAnswer]]] = {
+AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer
+
+
+async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
+    methods: dict[type, Callable[..., Awaitable[AnAnswer]]] = {
         Reserve: ledger.reserve,
         Order: ledger.order,
         Extend: ledger.extend,
@@ -174,6 +223,8 @@ async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | Sto
         Cancel: ledger.cancel,
         Fulfil: ledger.fulfil,
         Return: ledger.take_back,
+        Ship: ledger.transfer,
+        Arrive: ledger.transfer,
     }
     return await methods.get(type(operation), ledger.move_stock)(operation)
 
@@ -189,6 +240,13 @@ async def moved(ledger: Ledger, operation: AnOperation) -> StockChanged:
     """Ask for what must take effect on the stock."""
     answer = await ask(ledger, operation)
     assert isinstance(answer, StockChanged), answer
+    return answer
+
+
+async def transferred(ledger: Ledger, operation: Ship | Arrive) -> TransferChanged:
+    """Ask for what must take effect on a transfer."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, TransferChanged), answer
     return answer
 
 

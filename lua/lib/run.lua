@@ -64,7 +64,7 @@ local function answer(handler, fields, at, tag)
     return first[3]
   end
   local result = handler(fields, at)
-  if key and (result[1] == 'changed' or result[1] == 'stock_changed') then
+  if key and result[2] == false then -- it took effect, now
     remember(key, fields[at + FINGERPRINT_AT], ON_RESERVATION[tag] and fields[at + TARGET_AT] or '', result)
   end
   return pack(result)

@@ -160,6 +160,16 @@ class HolderView(msgspec.Struct, frozen=True):
     expires_at: datetime | None
 
 
+class InTransitView(msgspec.Struct, frozen=True):
+    """Units that left one location and have not reached the other; no location counts them."""
+
+    transfer_id: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    quantity: int
+    shipped_at: datetime
+
+
 class StockView(msgspec.Struct, frozen=True):
     """Why the number is what it is: buckets by location, and who holds how much until when."""
 
@@ -169,6 +179,7 @@ class StockView(msgspec.Struct, frozen=True):
     levels: list[LevelView]
     holders: list[HolderView]
     holders_complete: bool
+    in_transit: list[InTransitView]
     as_of: datetime
 
 
@@ -201,6 +212,39 @@ class MovementResults(msgspec.Struct, frozen=True):
     """In the order of the request."""
 
     results: list[MovementResult]
+
+
+class TransferLineView(msgspec.Struct, frozen=True):
+    """One SKU of a transfer. quantity = received + lost + in_transit."""
+
+    line: int
+    sku: str
+    quantity: int
+    received: int
+    lost: int
+    in_transit: int
+
+
+class TransferView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Units sent from one location to another. ``closed_at`` is there when nothing is on its way any more."""
+
+    transfer_id: str
+    state: Literal["in_transit", "closed"]
+    from_: str = msgspec.field(name="from")
+    to: str
+    shipped_at: datetime
+    lines: list[TransferLineView]
+    closed_at: datetime | None = None
+    reason: str = ""
+    lost_reason: str = ""
+    availability: list[AvailableView] = []
+
+
+class TransferPageView(msgspec.Struct, frozen=True):
+    """Transfers that are on their way; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    transfers: list[TransferView]
+    next: str
 
 
 class Health(msgspec.Struct, frozen=True):

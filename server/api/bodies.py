@@ -154,6 +154,39 @@ class ReturnBody(Body, frozen=True):
     reason: Reference | None = None
 
 
+class TransferLineBody(Body, frozen=True):
+    """Units of one SKU that are sent."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class ShipBody(Body, frozen=True):
+    """Send units from one location to another. ``transfer_id`` is yours, and makes a retry safe."""
+
+    from_: Location = msgspec.field(name="from")
+    to: Location
+    lines: Annotated[list[TransferLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    transfer_id: ReservationId | None = None
+    reason: Reference | None = None
+
+
+class ArrivedBody(Body, frozen=True):
+    """Units of one line of a transfer that arrived, and what becomes of them."""
+
+    line: LineNumber
+    quantity: Quantity
+    disposition: Literal["restock", "damaged", "quality_control"] = "restock"
+
+
+class ArriveBody(Body, frozen=True):
+    """What arrived; without lines: everything. ``close``: the rest never will, for this reason."""
+
+    lines: Annotated[list[ArrivedBody], Meta(max_length=limits.LINES_MAX)] | None = None
+    close: bool = False
+    reason: Reference | None = None
+
+
 class CountBody(Body, frozen=True):
     """Set on_hand as counted. ``baseline_seq``: the seq seen when the count began; what moved since is kept."""
 

@@ -5,7 +5,15 @@ import asyncio
 from aiohttp import web
 
 from server.api import problems
-from server.api.answers import HolderView, LevelView, MovedView, MovementResult, MovementResults, StockView
+from server.api.answers import (
+    HolderView,
+    InTransitView,
+    LevelView,
+    MovedView,
+    MovementResult,
+    MovementResults,
+    StockView,
+)
 from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, MoveMovement, ReceiveMovement
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku
@@ -17,7 +25,7 @@ from server.domain.operations import Adjust, Bucket, Count, Move, Receive, Shelf
 from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
 from server.metrics import TALLY
-from server.store import explore
+from server.store import explore, transfers
 
 HOLDERS_MAX = 500
 
@@ -56,6 +64,7 @@ async def read(call: Call) -> web.StreamResponse:
     holders, truncated = await in_time(
         explore.holders(call.service.client, call.ledger.keyspace, call.service.retention.packed(), sku, HOLDERS_MAX)
     )
+    moving = await in_time(transfers.in_transit(call.service.client, call.ledger.keyspace, sku))
     answer = StockView(
         sku,
         sum(level.available for level in found.levels),
@@ -69,6 +78,10 @@ async def read(call: Call) -> web.StreamResponse:
             for each in holders
         ],
         not truncated,
+        [
+            InTransitView(each.transfer_id, each.source, each.destination, each.quantity, time_of(each.shipped_ms))
+            for each in moving
+        ],
         time_of(found.as_of_ms),
     )  # fmt: skip
     return respond(call.request, answer)
