@@ -3,6 +3,7 @@
 import click
 
 import server
+from server.commands.barcodes import barcodes
 from server.commands.channels import channels
 from server.commands.demo import demo
 from server.commands.import_ import import_
@@ -29,7 +30,7 @@ def cli() -> None:
     """  # noqa: D301  # click needs the character, not the two
 
 
-for command in (serve, demo, import_, channels, show, verify, keys, repair):
+for command in (serve, demo, import_, barcodes, channels, show, verify, keys, repair):
     cli.add_command(command)
 
 

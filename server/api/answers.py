@@ -214,6 +214,20 @@ class MovementResults(msgspec.Struct, frozen=True):
     results: list[MovementResult]
 
 
+class BarcodesPut(msgspec.Struct, frozen=True):
+    """How many barcodes were put."""
+
+    barcodes: int
+
+
+class BarcodeView(msgspec.Struct, frozen=True):
+    """What a barcode stands for: so many units of a SKU."""
+
+    barcode: str
+    sku: str
+    factor: int
+
+
 class TransferLineView(msgspec.Struct, frozen=True):
     """One SKU of a transfer. quantity = received + lost + in_transit."""
 

@@ -22,6 +22,7 @@ def _text(bytes_max: int, description: str) -> Meta:
 
 Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of printable UTF-8.")]
 Location = Annotated[str, _text(limits.LOCATION_BYTES_MAX, "A warehouse or store: 1–64 bytes of printable UTF-8.")]
+Barcode = Annotated[str, _text(limits.BARCODE_BYTES_MAX, "What a scanner reads: 1–64 bytes of printable UTF-8.")]
 Channel = Annotated[str, _text(limits.NAME_BYTES_MAX, "Where it is sold: 1–64 bytes of printable UTF-8.")]
 Reference = Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "1–256 bytes of printable UTF-8, kept as it is.")]
 Flag = Annotated[str, _text(limits.NAME_BYTES_MAX, "A word such as vip or gift.")]
@@ -196,11 +197,26 @@ class CountBody(Body, frozen=True):
     reason: Reference | None = None
 
 
-class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
-    """Units arrived."""
+class BarcodeBody(Body, frozen=True):
+    """What one barcode stands for: ``factor`` units of a SKU, 12 for a carton of twelve."""
 
+    barcode: Barcode
     sku: Sku
+    factor: Annotated[int, Meta(ge=1, le=limits.PACK_UNITS_MAX, description="Units of one pack.")] = 1
+
+
+class BarcodesBody(Body, frozen=True):
+    """Up to 1,000 barcodes; what was said of them before is replaced."""
+
+    barcodes: Annotated[list[BarcodeBody], Meta(min_length=1, max_length=limits.BARCODES_PER_CALL_MAX)]
+
+
+class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
+    """Units arrived. With a barcode instead of a SKU, ``quantity`` counts packs."""
+
     quantity: Quantity
+    sku: Sku | None = None
+    barcode: Barcode | None = None
     location: Location = limits.DEFAULT_LOCATION
     reason: Reference | None = None
 
@@ -216,10 +232,11 @@ class AdjustMovement(Body, frozen=True, tag_field="kind", tag="adjust"):
 
 
 class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
-    """Somebody counted."""
+    """Somebody counted. With a barcode instead of a SKU, ``on_hand`` counts packs."""
 
-    sku: Sku
     on_hand: Units
+    sku: Sku | None = None
+    barcode: Barcode | None = None
     location: Location = limits.DEFAULT_LOCATION
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None

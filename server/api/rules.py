@@ -49,6 +49,11 @@ def check_sku(field: str, value: str) -> str:
     return check_text(field, value, limits.SKU_BYTES_MAX)
 
 
+def check_barcode(field: str, value: str) -> str:
+    """Return the barcode if it can be one."""
+    return check_text(field, value, limits.BARCODE_BYTES_MAX)
+
+
 def check_location(field: str, value: str) -> str:
     """Return the location's name if it can be one."""
     return check_text(field, value, limits.LOCATION_BYTES_MAX)

@@ -3,6 +3,7 @@
 import asyncio
 
 from aiohttp import web
+from msgspec import structs
 
 from server.api import problems
 from server.api.answers import (
@@ -16,7 +17,7 @@ from server.api.answers import (
 )
 from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, MoveMovement, ReceiveMovement
 from server.api.routing import Call, Route
-from server.api.rules import InvalidError, check_location, check_reference, check_sku
+from server.api.rules import InvalidError, check_barcode, check_location, check_reference, check_sku
 from server.api.service import in_time
 from server.api.views import time_of
 from server.api.wire import respond
@@ -26,6 +27,7 @@ from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
 from server.metrics import TALLY
 from server.store import explore, transfers
+from server.store.barcodes import Pack, find_barcodes
 
 HOLDERS_MAX = 500
 
@@ -103,42 +105,75 @@ async def count(call: Call) -> web.StreamResponse:
 async def move_many(call: Call) -> web.StreamResponse:
     """Receive, adjust, count and move between buckets, each on its own, in order."""
     body: MovementsBody = call.body
-    movements: list[tuple[str, Movement]] = []
+    packs = await _packs(call, body.movements)
+    movements: list[tuple[str, Movement] | None] = []
     for i, each in enumerate(body.movements):
         key = f"{call.key}/{i}" if call.key else ""
         try:
-            movements.append(_operation(call, each, key))
+            movements.append(_operation(call, each, key, packs))
         except InvalidError as error:
             raise InvalidError(f"movements[{i}].{error.field}", error.rule) from None
-    results: list[MovementResult | None] = [None] * len(movements)
+    results: list[MovementResult | None] = [None if each else _unknown_barcode() for each in movements]
 
     async def move_in_turn(places: list[int]) -> None:
         for place in places:
-            results[place] = await _move(call, *movements[place])
+            results[place] = await _move(call, *known[place])
 
     # Two batches in flight may pass each other, so movements of one SKU wait for one another.
+    known = {place: each for place, each in enumerate(movements) if each is not None}
     by_sku: dict[str, list[int]] = {}
-    for place, (_, movement) in enumerate(movements):
+    for place, (_, movement) in known.items():
         by_sku.setdefault(movement.sku, []).append(place)
     await asyncio.gather(*(move_in_turn(places) for places in by_sku.values()))
     return respond(call.request, MovementResults([result for result in results if result is not None]))
 
 
-def _operation(call: Call, body: MovementBody, key: str) -> tuple[str, Movement]:
-    sku, location = check_sku("sku", body.sku), check_location("location", body.location)
+async def _packs(call: Call, movements: list[MovementBody]) -> dict[str, Pack]:
+    """Look up the barcodes that stand in place of SKUs."""
+    barcodes = []
+    for i, body in enumerate(movements):
+        if isinstance(body, ReceiveMovement | CountMovement):
+            if (body.sku is None) == (body.barcode is None):
+                raise InvalidError(f"movements[{i}].sku", "must be there, or a barcode instead")
+            if body.barcode is not None:
+                barcodes.append(check_barcode(f"movements[{i}].barcode", body.barcode))
+    return await in_time(find_barcodes(call.service.client, call.ledger.keyspace, barcodes)) if barcodes else {}
+
+
+def _unknown_barcode() -> MovementResult:
+    told = problems.problem("unknown_barcode")
+    return MovementResult(told.status, told.outcome, problem=told)
+
+
+def _units(field: str, packs: int, factor: int) -> int:
+    if packs * factor > limits.QUANTITY_MAX:
+        raise InvalidError(field, f"must be at most {limits.QUANTITY_MAX // factor} packs of {factor}")
+    return packs * factor
+
+
+def _operation(call: Call, body: MovementBody, key: str, packs: dict[str, Pack]) -> tuple[str, Movement] | None:
+    """Make the operation of a movement; None: nobody said what its barcode stands for."""
+    pack = Pack(body.sku or "")
+    if isinstance(body, ReceiveMovement | CountMovement) and body.barcode is not None:
+        if body.barcode not in packs:
+            return None
+        pack = packs[body.barcode]
+    sku, location = check_sku("sku", pack.sku), check_location("location", body.location)
     digest = fingerprint("movement", body) if key else ""
     actor = call.principal.actor
     match body:
         case ReceiveMovement():
             reason = check_reference("reason", body.reason)
-            return "receive", Receive(digest, actor, key, sku, location, body.quantity, reason)
+            units = _units("quantity", body.quantity, pack.factor)
+            return "receive", Receive(digest, actor, key, sku, location, units, reason)
         case AdjustMovement():
             if body.quantity == 0:
                 raise InvalidError("quantity", "must not be 0")
             reason = check_reference("reason", body.reason)
             return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
         case CountMovement():
-            return "count", _count(call, digest, key, (sku, location), body)
+            on_hand = _units("on_hand", body.on_hand, pack.factor)
+            return "count", _count(call, digest, key, (sku, location), structs.replace(body, on_hand=on_hand))
         case MoveMovement():
             if body.from_ == body.to:
                 raise InvalidError("to", "must be another bucket than from")

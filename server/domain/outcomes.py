@@ -203,6 +203,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "unknown_channel": Outcome(404, "No such channel"),
     "unknown_reservation": Outcome(404, "No such reservation"),
     "unknown_transfer": Outcome(404, "No such transfer"),
+    "unknown_barcode": Outcome(422, "No such barcode"),
     "unknown_sku": Outcome(422, "No such SKU at that location"),
     "already_committed": Outcome(409, "The units are already committed"),
     "already_released": Outcome(409, "The units were already given back"),

@@ -37,6 +37,8 @@ class Keyspace:
         # Only functions off the hot path declare these two as well: see ``lua/transfer.lua``.
         self.transfers = f"hf:{{{partition}}}:transfers"
         self.transfers_closed = f"hf:{{{partition}}}:transfers_closed"
+        self.barcodes = f"hf:{{{partition}}}:barcodes"
+        """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
         self.publisher = f"hf:{{{partition}}}:publisher"
         """Hash: who publishes, see ``lua/lease.lua``."""
