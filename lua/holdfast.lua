@@ -71,6 +71,10 @@ do
 register('read', read, {'no-writes'})
 end
 do
+-- @include shortages
+register('shortages', shortages, {'no-writes'})
+end
+do
 -- @include list
 register('list', list, {'no-writes'})
 end

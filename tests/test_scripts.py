@@ -17,6 +17,7 @@ from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.scripts import library
+from server.store.shortages import find_shortages
 from tests.conftest import StoreClient, wait_past
 from tests.operations import (
     HOUR_MS,
@@ -44,7 +45,7 @@ from tests.stores import StoreProcess
 _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
-FUNCTIONS: Final = ("take", "settle", "transfer", "read", "expire", "list", "forget", "lease", "record")
+FUNCTIONS: Final = ("take", "settle", "transfer", "read", "expire", "list", "shortages", "forget", "lease", "record")
 CHANNEL: Final = "trendyol"
 
 
@@ -146,6 +147,7 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     for ended in (False, True):
         page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
         await run_function(client, functions("list"), keyspace, limits, page)
+    await find_shortages(client, keyspace, limits, "", 10)
     await run_on_keys(client, functions("forget"), keyspace.moving, forgetting, 1000)
     await publish(client, keyspace)
 

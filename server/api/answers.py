@@ -214,53 +214,6 @@ class MovementResults(msgspec.Struct, frozen=True):
     results: list[MovementResult]
 
 
-class BarcodesPut(msgspec.Struct, frozen=True):
-    """How many barcodes were put."""
-
-    barcodes: int
-
-
-class BarcodeView(msgspec.Struct, frozen=True):
-    """What a barcode stands for: so many units of a SKU."""
-
-    barcode: str
-    sku: str
-    factor: int
-
-
-class TransferLineView(msgspec.Struct, frozen=True):
-    """One SKU of a transfer. quantity = received + lost + in_transit."""
-
-    line: int
-    sku: str
-    quantity: int
-    received: int
-    lost: int
-    in_transit: int
-
-
-class TransferView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Units sent from one location to another. ``closed_at`` is there when nothing is on its way any more."""
-
-    transfer_id: str
-    state: Literal["in_transit", "closed"]
-    from_: str = msgspec.field(name="from")
-    to: str
-    shipped_at: datetime
-    lines: list[TransferLineView]
-    closed_at: datetime | None = None
-    reason: str = ""
-    lost_reason: str = ""
-    availability: list[AvailableView] = []
-
-
-class TransferPageView(msgspec.Struct, frozen=True):
-    """Transfers that are on their way; ``next`` is the ``after`` of the next page, empty on the last."""
-
-    transfers: list[TransferView]
-    next: str
-
-
 class Health(msgspec.Struct, frozen=True):
     """The server is well."""
 

@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from server.api import problems
-from server.api.answers import BarcodesPut, BarcodeView
+from server.api.answers_goods import BarcodesPut, BarcodeView
 from server.api.bodies import BarcodeBody, BarcodesBody
 from server.api.channels import written
 from server.api.routing import Call, Route

@@ -1,19 +1,26 @@
 """Transfers: units that leave one location are on their way until another has received them, or they are lost."""
 
-import re
 from hashlib import blake2b
-from typing import Annotated, Final
+from typing import Annotated
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
 from server.api import problems
-from server.api.answers import AvailableView, TransferLineView, TransferPageView, TransferView
+from server.api.answers import AvailableView
+from server.api.answers_goods import TransferLineView, TransferPageView, TransferView
 from server.api.bodies import ArriveBody, ShipBody
 from server.api.reservations import parse_query
 from server.api.routing import Call, Route
-from server.api.rules import InvalidError, check_location, check_reference, check_reservation_id, check_sku
+from server.api.rules import (
+    InvalidError,
+    check_cursor,
+    check_location,
+    check_reference,
+    check_reservation_id,
+    check_sku,
+)
 from server.api.service import in_time
 from server.api.views import time_of
 from server.api.wire import respond
@@ -23,9 +30,6 @@ from server.domain.outcomes import Availability, Transfer, TransferChanged
 from server.domain.principal import Scope
 from server.metrics import TALLY
 from server.store import transfers
-
-_CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
-_CURSOR_MAX: Final = 2**64 - 1
 
 
 def _view(transfer_id: str, transfer: Transfer, left: list[Availability] | None = None) -> TransferView:
@@ -133,9 +137,8 @@ class TransferQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 async def read_many(call: Call) -> web.StreamResponse:
     """Read the transfers that are on their way, a page at a time."""
     query: TransferQuery = parse_query(call.request, TransferQuery)
-    if query.after and not (_CURSOR.fullmatch(query.after) and int(query.after) <= _CURSOR_MAX):
-        raise InvalidError("after", "must be the next of a page")
-    page = await in_time(transfers.open_transfers(call.service.client, call.ledger.keyspace, query.after, query.limit))
+    after = check_cursor("after", query.after)
+    page = await in_time(transfers.open_transfers(call.service.client, call.ledger.keyspace, after, query.limit))
     return respond(call.request, TransferPageView([_view(*each) for each in page.transfers], page.next))
 
 

@@ -49,6 +49,9 @@ def import_(file: Path, partition: str, report: Path | None, **overrides: object
       8690000000031,TS-1001/SİYAH-M,
       18690000000038,TS-1001/SİYAH-M,12
 
+    \b
+      holdfast barcodes import barcodes.csv
+
     Barcodes that the file does not name stay as they are. Running it again changes nothing.
 
     The exit code is 1 if any row was bad; the good ones are taken all the same.
