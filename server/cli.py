@@ -8,6 +8,7 @@ from server.commands.channels import channels
 from server.commands.demo import demo
 from server.commands.import_ import import_
 from server.commands.keys import keys
+from server.commands.move import move
 from server.commands.repair import repair
 from server.commands.serve import serve
 from server.commands.show import show
@@ -30,7 +31,7 @@ def cli() -> None:
     """  # noqa: D301  # click needs the character, not the two
 
 
-for command in (serve, demo, import_, barcodes, channels, show, verify, keys, repair):
+for command in (serve, demo, import_, move, barcodes, channels, show, verify, keys, repair):
     cli.add_command(command)
 
 

@@ -3,7 +3,6 @@
 import asyncio
 
 from aiohttp import web
-from msgspec import structs
 
 from server.api import problems
 from server.api.answers import (
@@ -15,14 +14,15 @@ from server.api.answers import (
     MovementResults,
     StockView,
 )
-from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, MoveMovement, ReceiveMovement
+from server.api.bodies import CountBody, MovementsBody
+from server.api.movements import Movement, MovementBody, barcode_of, count_of, operation_of
 from server.api.routing import Call, Route
-from server.api.rules import InvalidError, check_barcode, check_location, check_reference, check_sku
+from server.api.rules import InvalidError, check_location, check_sku
 from server.api.service import in_time
 from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
-from server.domain.operations import Adjust, Bucket, Count, Move, Receive, Shelf, fingerprint
+from server.domain.operations import fingerprint
 from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
 from server.metrics import TALLY
@@ -30,9 +30,6 @@ from server.store import explore, transfers
 from server.store.barcodes import Pack, find_barcodes
 
 HOLDERS_MAX = 500
-
-Movement = Receive | Adjust | Count | Move
-MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement
 
 
 def _because(level: StockLevel) -> str:
@@ -95,7 +92,7 @@ async def count(call: Call) -> web.StreamResponse:
     sku = check_sku("sku", call.request.match_info["sku"])
     location = check_location("location", call.request.match_info["location"])
     digest = fingerprint("count", sku, location, body) if call.key else ""
-    movement = _count(call, digest, call.key, (sku, location), body)
+    movement = count_of(call.principal.actor, digest, call.key, (sku, location), body)
     result = await _move(call, "count", movement)
     if result.problem is not None:
         return problems.respond(result.problem)
@@ -110,7 +107,7 @@ async def move_many(call: Call) -> web.StreamResponse:
     for i, each in enumerate(body.movements):
         key = f"{call.key}/{i}" if call.key else ""
         try:
-            movements.append(_operation(call, each, key, packs))
+            movements.append(operation_of(call.principal.actor, each, key, packs))
         except InvalidError as error:
             raise InvalidError(f"movements[{i}].{error.field}", error.rule) from None
     results: list[MovementResult | None] = [None if each else _unknown_barcode() for each in movements]
@@ -132,67 +129,17 @@ async def _packs(call: Call, movements: list[MovementBody]) -> dict[str, Pack]:
     """Look up the barcodes that stand in place of SKUs."""
     barcodes = []
     for i, body in enumerate(movements):
-        if isinstance(body, ReceiveMovement | CountMovement):
-            if (body.sku is None) == (body.barcode is None):
-                raise InvalidError(f"movements[{i}].sku", "must be there, or a barcode instead")
-            if body.barcode is not None:
-                barcodes.append(check_barcode(f"movements[{i}].barcode", body.barcode))
-    return await in_time(find_barcodes(call.service.client, call.ledger.keyspace, barcodes)) if barcodes else {}
+        try:
+            barcodes.append(barcode_of(body))
+        except InvalidError as error:
+            raise InvalidError(f"movements[{i}].{error.field}", error.rule) from None
+    wanted = [barcode for barcode in barcodes if barcode]
+    return await in_time(find_barcodes(call.service.client, call.ledger.keyspace, wanted)) if wanted else {}
 
 
 def _unknown_barcode() -> MovementResult:
     told = problems.problem("unknown_barcode")
     return MovementResult(told.status, told.outcome, problem=told)
-
-
-def _units(field: str, packs: int, factor: int) -> int:
-    if packs * factor > limits.QUANTITY_MAX:
-        raise InvalidError(field, f"must be at most {limits.QUANTITY_MAX // factor} packs of {factor}")
-    return packs * factor
-
-
-def _operation(call: Call, body: MovementBody, key: str, packs: dict[str, Pack]) -> tuple[str, Movement] | None:
-    """Make the operation of a movement; None: nobody said what its barcode stands for."""
-    pack = Pack(body.sku or "")
-    if isinstance(body, ReceiveMovement | CountMovement) and body.barcode is not None:
-        if body.barcode not in packs:
-            return None
-        pack = packs[body.barcode]
-    sku, location = check_sku("sku", pack.sku), check_location("location", body.location)
-    digest = fingerprint("movement", body) if key else ""
-    actor = call.principal.actor
-    match body:
-        case ReceiveMovement():
-            reason = check_reference("reason", body.reason)
-            units = _units("quantity", body.quantity, pack.factor)
-            return "receive", Receive(digest, actor, key, sku, location, units, reason)
-        case AdjustMovement():
-            if body.quantity == 0:
-                raise InvalidError("quantity", "must not be 0")
-            reason = check_reference("reason", body.reason)
-            return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
-        case CountMovement():
-            on_hand = _units("on_hand", body.on_hand, pack.factor)
-            return "count", _count(call, digest, key, (sku, location), structs.replace(body, on_hand=on_hand))
-        case MoveMovement():
-            if body.from_ == body.to:
-                raise InvalidError("to", "must be another bucket than from")
-            shelves = Shelf(body.from_), Shelf(body.to)
-            reason = check_reference("reason", body.reason)
-            return "move", Move(digest, actor, key, sku, location, *shelves, body.quantity, reason)
-
-
-def _count(call: Call, digest: str, key: str, where: tuple[str, str], body: CountBody | CountMovement) -> Count:
-    return Count(
-        digest,
-        call.principal.actor,
-        key,
-        *where,
-        body.on_hand,
-        -1 if body.baseline_seq is None else body.baseline_seq,
-        -1 if body.safety is None else body.safety,
-        check_reference("reason", body.reason),
-    )
 
 
 async def _move(call: Call, name: str, movement: Movement) -> MovementResult:
