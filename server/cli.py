@@ -5,6 +5,7 @@ import click
 import server
 from server.commands.barcodes import barcodes
 from server.commands.channels import channels
+from server.commands.count import count
 from server.commands.demo import demo
 from server.commands.import_ import import_
 from server.commands.keys import keys
@@ -31,7 +32,7 @@ def cli() -> None:
     """  # noqa: D301  # click needs the character, not the two
 
 
-for command in (serve, demo, import_, move, barcodes, channels, show, verify, keys, repair):
+for command in (serve, demo, import_, count, move, barcodes, channels, show, verify, keys, repair):
     cli.add_command(command)
 
 

@@ -46,9 +46,12 @@ async def count_rows(
     reason: str,
     tally: Tally,
     *,
+    baseline_seq: int = -1,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> None:
     """Set ``on_hand`` (and ``safety``) of every row. The key of a row is ``key_prefix`` and its line number.
+
+    ``baseline_seq``: the seq that the partition had when the count began, -1 for none.
 
     Raises
     ------
@@ -60,7 +63,7 @@ async def count_rows(
 
     async def send() -> None:
         for row in waiting:
-            answer = await _patiently(ledger, _count(row, f"{key_prefix}:{row.line}", reason))
+            answer = await _patiently(ledger, _count(row, f"{key_prefix}:{row.line}", reason, baseline_seq))
             _note(tally, row.line, f"{row.sku} {row.location}", answer)
             on_progress(tally.done)
 
@@ -120,10 +123,10 @@ async def _many(send: Callable[[], Coroutine[None, None, None]]) -> None:
         raise group.exceptions[0] from None
 
 
-def _count(row: Row, key: str, reason: str) -> Count:
+def _count(row: Row, key: str, reason: str, baseline_seq: int) -> Count:
     safety = -1 if row.safety is None else row.safety
-    digest = fingerprint("import", row.sku, row.location, row.on_hand, safety)
-    return Count(digest, LOCAL.actor, key, row.sku, row.location, row.on_hand, safety=safety, reason=reason)
+    digest = fingerprint("import", row.sku, row.location, row.on_hand, safety, baseline_seq)
+    return Count(digest, LOCAL.actor, key, row.sku, row.location, row.on_hand, baseline_seq, safety, reason)
 
 
 async def _patiently(ledger: Ledger, movement: StockOperation) -> StockAnswer:
