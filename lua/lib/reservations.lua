@@ -5,7 +5,7 @@
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned]
 -- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
--- At any time quantity = held + committed + fulfilled + released + expired.
+-- At any time quantity = held + committed + fulfilled + released + expired, and returned <= fulfilled.
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
 local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES = 6, 7, 8, 9, 10, 11, 12, 13
