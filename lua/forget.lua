@@ -1,16 +1,22 @@
--- forget: forgets ended reservations and idempotency keys whose time is over. Flag allow-oom.
+-- forget: forgets ended reservations, closed transfers and idempotency keys whose time is over. Flag allow-oom.
 -- A key that belongs to a reservation is kept for as long as the reservation lives.
 --
--- KEYS  the ten keys of one partition, see lib/context.lua
+-- KEYS  the twelve keys of transfer.lua
 -- ARGV  [1] limits, [2] how many to look at, at most
 -- Reply how many were looked at
 
-local function forget(args)
+local function forget(args, declared)
   local due = call('ZRANGEBYSCORE', FORGET, 0, NOW_MS, 'LIMIT', 0, tonumber(args[2]))
   local ids, keys = {}, {}
   for _, member in ipairs(due) do
-    local list = member:sub(1, 1) == 'r' and ids or keys
-    list[#list + 1] = member:sub(2)
+    local kind, name = member:sub(1, 1), member:sub(2)
+    if kind == 't' then
+      call('ZREM', FORGET, member)
+      call('HDEL', declared[12], name)
+    else
+      local list = kind == 'r' and ids or keys
+      list[#list + 1] = name
+    end
   end
   load_keys(keys)
   for _, id in ipairs(ids) do

@@ -12,50 +12,76 @@
 -- @include lib/on_hand_log
 -- @include lib/lapse
 -- @include lib/grant
+-- @include lib/arrivals
 -- @include lib/idempotency
 -- @include lib/answers
 -- @include lib/parts
--- @include operations/reserve
--- @include operations/receive
--- @include operations/adjust
--- @include operations/count
--- @include operations/extend
--- @include operations/commit
--- @include operations/release
--- @include operations/cancel
--- @include operations/fulfil
--- @include operations/relocate
 -- @include lib/sourcing
 -- @include lib/write
 -- @include lib/run
--- @include take
--- @include settle
--- @include expire
--- @include forget
--- @include read
--- @include list
--- @include lease
--- @include record
 
 local function register(name, callback, flags)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
       begin(keys, args)
-      return callback(args)
+      return callback(args, keys)
     end,
     flags = flags,
   })
 end
 
+-- Each function with its operations in a block of its own: a chunk has room for 200 locals, and what one function needs
+-- is nobody else's.
+do
+-- @include operations/reserve
+-- @include operations/receive
+-- @include operations/adjust
+-- @include operations/count
+-- @include operations/relocate
+-- @include operations/move
+-- @include operations/return
+-- @include take
 register('take', take, {})
+end
+do
+-- @include operations/extend
+-- @include operations/commit
+-- @include operations/release
+-- @include operations/cancel
+-- @include operations/fulfil
+-- @include settle
 register('settle', settle, {'allow-oom'})
+end
+do
+-- @include lib/transfers
+-- @include operations/ship
+-- @include operations/arrive
+-- @include transfer
+register('transfer', transfer, {})
+end
+do
+-- @include expire
 register('expire', expire, {'allow-oom'})
+end
+do
+-- @include forget
 register('forget', forget, {'allow-oom'})
+end
+do
+-- @include read
 register('read', read, {'no-writes'})
+end
+do
+-- @include shortages
+register('shortages', shortages, {'no-writes'})
+end
+do
+-- @include list
 register('list', list, {'no-writes'})
+end
 
--- These two work on the publisher's own keys, not on a partition's ten.
+-- Those that follow work on the publisher's own keys, not on a partition's ten.
 local function register_apart(name, callback)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
@@ -67,5 +93,11 @@ local function register_apart(name, callback)
   })
 end
 
+do
+-- @include lease
 register_apart('lease', lease)
+end
+do
+-- @include record
 register_apart('record', record)
+end

@@ -4,7 +4,10 @@
 -- ARGV  [1] limits, [2] operations; both MessagePack, see lib/context.lua and lib/run.lua
 -- Reply for each operation, in order, its answer in MessagePack
 
-local TAKE = {reserve = reserve, order = order, receive = receive, adjust = adjust, count = count, relocate = relocate}
+local TAKE = {
+  reserve = reserve, order = order, receive = receive, adjust = adjust, count = count, move = move_between,
+  ['return'] = take_back, relocate = relocate,
+}
 
 local function take(args)
   return run(TAKE, args)

@@ -16,7 +16,21 @@ from aiohttp import http_parser, web
 import server
 from adapters.base import Adapter
 from server import config, metrics
-from server.api import availability, changes, channels, listings, locations, move, nearby, reservations, sourcing, stock
+from server.api import (
+    availability,
+    barcodes,
+    changes,
+    channels,
+    listings,
+    locations,
+    move,
+    nearby,
+    reservations,
+    shortages,
+    sourcing,
+    stock,
+    transfers,
+)
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
@@ -48,6 +62,9 @@ ROUTES: list[Route] = [
     *availability.ROUTES,
     *changes.ROUTES,
     *stock.ROUTES,
+    *transfers.ROUTES,
+    *barcodes.ROUTES,
+    *shortages.ROUTES,
     *channels.ROUTES,
     *listings.ROUTES,
     *locations.ROUTES,

@@ -3,11 +3,14 @@
 import click
 
 import server
+from server.commands.barcodes import barcodes
 from server.commands.channels import channels
+from server.commands.count import count
 from server.commands.demo import demo
 from server.commands.import_ import import_
 from server.commands.keys import keys
 from server.commands.locations import locations
+from server.commands.move import move
 from server.commands.repair import repair
 from server.commands.serve import serve
 from server.commands.show import show
@@ -30,7 +33,7 @@ def cli() -> None:
     """  # noqa: D301  # click needs the character, not the two
 
 
-for command in (serve, demo, import_, channels, locations, show, verify, keys, repair):
+for command in (serve, demo, import_, count, move, barcodes, channels, locations, show, verify, keys, repair):
     cli.add_command(command)
 
 

@@ -147,6 +147,13 @@ async def stray_keys(client: Redis) -> list[str]:
         channel = name.removeprefix(f"hf:{{{tag}}}:channel:").rpartition(":")[0]
         known = (*keyspace.all, keyspace.locations, *keyspace.publishing, *ChannelKeys(keyspace, channel).all)
         declared = name in {*_KNOWN_OUTSIDE, *known}
+        declared = name in {
+            *_KNOWN_OUTSIDE,
+            *keyspace.moving,
+            keyspace.barcodes,
+            *keyspace.publishing,
+            *ChannelKeys(keyspace, channel).all,
+        }
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):
             stray.append(name)
     return stray

@@ -19,8 +19,22 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
-from server.domain.operations import Adjust, Bucket, Count, Order, Receive, Relocate, Reserve
-from server.domain.outcomes import LocationAvailability, Refused, Reservation
+from server.domain.operations import (
+    Adjust,
+    Arrive,
+    Bucket,
+    Count,
+    Disposition,
+    Move,
+    Order,
+    Receive,
+    Relocate,
+    Reserve,
+    Return,
+    Shelf,
+    Ship,
+)
+from server.domain.outcomes import LocationAvailability, Refused, Reservation, Transfer
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.batcher import Batcher
 from server.store.calls import run_function
@@ -45,12 +59,19 @@ _PLACES: Final[tuple[Place, ...]] = (
 _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
-_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count)
-_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "relocate"))
-_RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
-_SETTLEMENTS: Final = ("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "relocate", "relocate")
-_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count")
+_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count, Move, Return)
+_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate"))
+_RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
+_SETTLEMENTS: Final = (
+    *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
+    *("relocate", "relocate"),
+)
+_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move")
+_WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled"}
+_DISPOSITIONS: Final = tuple(Disposition)
+_SHELVES: Final = tuple(Shelf)
+_TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
 _RECENT: Final = 6
 """Operations choose among so many of the newest reservations; older ones have nothing left to settle."""
 
@@ -107,6 +128,7 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_SETTLEMENTS),
     some(*_MOVEMENTS),
     some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS),
+    some(*_TRANSFERS),  # by themselves: at most two kinds of calls to a batch
     st.builds(Wait),
     st.builds(Sweep),
     st.builds(Look, st.sampled_from(_PLACES), st.integers(0, 7)),
@@ -248,6 +270,8 @@ class LedgerMachine(RuleBasedStateMachine):
             for change in entry:
                 if change.operation == "order" and change.reservation_id in accepting:
                     continue
+                if change.operation == "transfer_ship":
+                    assert all(line.available >= 0 for line in change.lines)
                 for line in change.lines:
                     assert line.held + line.committed + line.on_hand <= 0 or line.available >= 0 or line.on_hand > 0
 
@@ -255,11 +279,20 @@ class LedgerMachine(RuleBasedStateMachine):
         """Hold every key of the partition against the model."""
         keys = self.keys
         pipe = self.client.pipeline(transaction=False)
-        for key in (keys.stock, keys.reservations, keys.ended, keys.meta, keys.all[5]):
+        hashes = (
+            keys.stock,
+            keys.reservations,
+            keys.ended,
+            keys.meta,
+            keys.all[5],
+            keys.transfers,
+            keys.transfers_closed,
+        )
+        for key in hashes:
             pipe.hgetall(key)
         pipe.zrange(keys.deadlines, 0, -1, withscores=True)
         pipe.zrange(keys.all[6], 0, -1)
-        stock, live, ended, meta, remembered, deadlines, forget = await pipe.execute()
+        stock, live, ended, meta, remembered, open_transfers, closed, deadlines, forget = await pipe.execute()
         promises = self.model.promises
         in_life = {each for each, promise in promises.items() if promise.state in ("held", "committed")}
         assert {_place(name): _counters(packed) for name, packed in stock.items()} == {
@@ -276,19 +309,26 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {each.decode() for each in forget} == {
             *(f"r{each}" for each in promises.keys() - in_life),
             *(f"k{key}" for key in self.model.remembered),
+            *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state == "closed"),
         }
         assert int(meta[b"seq"]) == self.model.seq
         assert int(meta.get(b"shortage", 0)) == self.model.shortage
+        assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
+        for state, found in (("in_transit", open_transfers), ("closed", closed)):
+            assert {each.decode(): _transfer(packed) for each, packed in found.items()} == {
+                each: sent.shown() for each, sent in self.model.transfers.items() if sent.state == state
+            }
         for promise in promises.values():
             for line in promise.lines:
                 parts = line.held + line.committed + line.fulfilled + line.released + line.expired
                 assert line.quantity == parts
                 assert min(line.held, line.committed, line.fulfilled, line.released, line.expired) >= 0
+                assert 0 <= line.returned <= line.fulfilled
 
     async def _end(self) -> None:
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
-        await self.client.delete(*self.keys.all)
+        await self.client.delete(*self.keys.moving)
         if not self.agreed:
             return  # a step has failed, and its own failure tells more
         replayed = Replayed(entry for _, entry in entries)
@@ -312,8 +352,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _fitting(self, intent: Intent) -> str:
         """Choose a reservation that has what the operation works on; now and then any."""
-        on_order = intent.kind in ("cancel", "fulfil") or (intent.kind == "relocate" and intent.option % 2)
-        counter = "committed" if on_order else "held"
+        on_order = intent.kind == "relocate" and intent.option % 2
+        counter = "committed" if on_order else _WORKS_ON.get(intent.kind, "held")
         fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
         if intent.which > 4 or not fitting:
             return self._recent(intent.which)
@@ -322,7 +362,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def _operation(self, intent: Intent) -> AnOperation:
         if not self.sent or intent.again > 1:
             return self._new(intent)
-        earlier = self.sent[-1 - intent.which % len(self.sent)]
+        is_transfer = intent.kind in _TRANSFERS
+        alike = [each for each in self.sent if isinstance(each, Ship | Arrive) == is_transfer]
+        if not alike:
+            return self._new(intent)
+        earlier = alike[-1 - intent.which % len(alike)]
         if intent.again == 0:
             return earlier
         other = self._new(intent)
@@ -336,8 +380,10 @@ class LedgerMachine(RuleBasedStateMachine):
             return self._promise(intent)
         if intent.kind == "source":
             return self._sourced(intent)
-        if intent.kind in ("receive", "adjust", "count"):
+        if intent.kind in _MOVEMENTS:
             return self._movement(intent, key)
+        if intent.kind in _TRANSFERS:
+            return self._transfer(intent, key)
         return self._settlement(intent, key)
 
     def _promise(self, intent: Intent) -> Reserve | Order:
@@ -369,7 +415,7 @@ class LedgerMachine(RuleBasedStateMachine):
         splits_max = max(0, intent.which - 5)
         return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), Plan(splits_max, candidates, closed))
 
-    def _settlement(self, intent: Intent, key: str) -> AnOperation:
+    def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: PLR0911  # one for each kind
         reservation_id, option = self._fitting(intent), intent.option
         promise = self.model.promises.get(reservation_id)
         # One line too many now and then, so that there are parts of lines that do not exist.
@@ -387,6 +433,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 return ops.release(reservation_id, *parts, key=key)
             case "cancel":
                 return ops.cancel(reservation_id, *parts, reason=note, key=key)
+            case "return":
+                return ops.take_back(reservation_id, *_returned(parts or [(1, 1)], option), reason=note, key=key)
             case _:
                 return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
 
@@ -398,6 +446,25 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         return ops.relocate(reservation_id, *moves, closed=("depo",) if intent.which == 3 else (), key=key)
 
+    def _transfer(self, intent: Intent, key: str) -> AnOperation:
+        option = intent.option
+        reason = "" if option % 3 else f"n{option}"
+        if intent.kind == "ship":
+            (_, source), _ = _drawn(intent.parts[0][0]), None
+            items = [(_drawn(number)[0], quantity) for number, quantity in intent.parts]
+            target = ("main", "mağaza", "depo")[intent.which % 3]
+            return ops.ship(f"t{next(self.numbers)}", source, target, *items, reason=reason, key=key)
+        sent = [each for each, one in self.model.transfers.items() if one.state == "in_transit" or intent.which > 4]
+        transfer_id = sent[-1 - intent.which % len(sent)] if sent else "nobody"
+        lines = len(self.model.transfers[transfer_id].lines) if sent else 1
+        parts = [
+            (line % (lines + (option == 7)) + 1, (units + 1) // 2, _DISPOSITIONS[(option + line) % 3].value)
+            for line, units in intent.parts
+        ]
+        if option < 2:
+            return ops.arrive(transfer_id, everything=True, key=key)
+        return ops.arrive(transfer_id, *parts, close=option > 5, reason=reason, key=key)
+
     def _movement(self, intent: Intent, key: str) -> AnOperation:
         (place, units), option = intent.parts[0], intent.option
         sku, location = _drawn(place)
@@ -406,6 +473,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "adjust":
             delta = units if option < 4 else -units
             return ops.adjust(sku, _BUCKETS[option % len(_BUCKETS)], delta, location, reason="why", key=key)
+        if intent.kind == "move":
+            source, target = _SHELVES[option % 3], _SHELVES[(option + 1 + intent.which % 2) % 3]
+            return ops.move(sku, source, target, units, location, reason="why", key=key)
         baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
         on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
@@ -424,11 +494,19 @@ def _with_id(promise: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
     return ops.sealed(msgspec.structs.replace(promise, reservation_id=earlier_id))
 
 
+def _returned(parts: Sequence[tuple[int, int]], option: int) -> Iterator[tuple[int, int, str, str]]:
+    """Send back parts of lines, to where they came from, to another location, or to one that never had the SKU."""
+    for place, (line, quantity) in enumerate(parts):
+        location = ("", "mağaza", "main", "iade")[(option + place) % 4]
+        yield line, (quantity + 1) // 2, _DISPOSITIONS[(option + place) % 3], location
+
+
 def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:
     """Tell which operations share a call: one for each lane, in the order in which the lanes first occur."""
-    lanes: dict[bool, list[int]] = {}
+    lanes: dict[str, list[int]] = {}
     for place, operation in enumerate(operations):
-        lanes.setdefault(isinstance(operation, _TAKE), []).append(place)
+        lane = "transfer" if isinstance(operation, Ship | Arrive) else "take" if isinstance(operation, _TAKE) else ""
+        lanes.setdefault(lane, []).append(place)
     return list(lanes.values())
 
 
@@ -473,3 +551,4 @@ def _counters_of(shown: object) -> list[int]:
 
 
 _reservation = msgspec.msgpack.Decoder(Reservation).decode
+_transfer = msgspec.msgpack.Decoder(Transfer).decode

@@ -11,18 +11,24 @@ import msgspec
 
 from server.domain.operations import (
     Adjust,
+    Arrive,
     Bucket,
     Cancel,
     Commit,
     Count,
+    Disposition,
     Extend,
     Fulfil,
     LineQuantity,
+    Move,
     Order,
     Receive,
     Release,
     Relocate,
     Reserve,
+    Return,
+    Shelf,
+    Ship,
 )
 from server.domain.operations import Line as WantedLine
 from server.domain.outcomes import (
@@ -36,15 +42,34 @@ from server.domain.outcomes import (
     StockAnswer,
     StockChanged,
     StockLevel,
+    Transfer,
+    TransferAnswer,
+    TransferChanged,
+    TransferLine,
 )
 from server.domain.sourcing import Candidate, Sourced, Wanted
 from tests.brute_force import brute_force
 
 Place = tuple[str, str]
 """(SKU, location)."""
-Answer = ReservationAnswer | StockAnswer
+Answer = ReservationAnswer | StockAnswer | TransferAnswer
 AnOperation = (
-    Reserve | Order | Sourced | Relocate | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+    Reserve
+    | Order
+    | Sourced
+    | Relocate
+    | Extend
+    | Commit
+    | Release
+    | Cancel
+    | Fulfil
+    | Return
+    | Receive
+    | Adjust
+    | Count
+    | Move
+    | Ship
+    | Arrive
 )
 
 
@@ -87,6 +112,7 @@ class PromisedLine:
     fulfilled: int = 0
     released: int = 0
     expired: int = 0
+    returned: int = 0
 
     def shown(self) -> ReservationLine:
         return ReservationLine(
@@ -98,7 +124,7 @@ class PromisedLine:
             fulfilled=self.fulfilled,
             released=self.released,
             expired=self.expired,
-            returned=0,
+            returned=self.returned,
             first_available=self.first_available,
             first_seq=self.first_seq,
         )
@@ -142,6 +168,41 @@ class Promise:
         )
 
 
+@dataclass
+class SentLine:
+    sku: str
+    quantity: int
+    received: int = 0
+    lost: int = 0
+
+    @property
+    def in_transit(self) -> int:
+        return self.quantity - self.received - self.lost
+
+
+@dataclass
+class Sent:
+    """A transfer: on its way for as long as any of its lines is."""
+
+    asked: Ship
+    shipped_ms: int
+    lines: list[SentLine]
+    closed_ms: int = 0
+    lost_reason: str = ""
+
+    @property
+    def state(self) -> str:
+        return "in_transit" if any(line.in_transit for line in self.lines) else "closed"
+
+    def shown(self) -> Transfer:
+        asked = self.asked
+        return Transfer(
+            self.state, self.shipped_ms, self.closed_ms, asked.actor, asked.fingerprint, asked.source,
+            asked.destination, [TransferLine(each.sku, each.quantity, each.received, each.lost) for each in self.lines],
+            asked.reason, self.lost_reason,
+        )  # fmt: skip
+
+
 class Model:
     """All of one partition. ``life_max_ms`` and ``log_max`` are the limits that the scripts run with."""
 
@@ -151,6 +212,7 @@ class Model:
         self.seq = 0
         self.stock: dict[Place, Stock] = {}
         self.promises: dict[str, Promise] = {}
+        self.transfers: dict[str, Sent] = {}
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
@@ -167,7 +229,15 @@ class Model:
             Receive: self._receive,
             Adjust: self._adjust,
             Count: self._count,
+            Return: self._return,
+            Move: self._move_between,
+            Ship: self._ship,
+            Arrive: self._arrive,
         }
+
+    @property
+    def in_transit(self) -> int:
+        return sum(line.in_transit for sent in self.transfers.values() for line in sent.lines)
 
     @property
     def shortage(self) -> int:
@@ -350,6 +420,30 @@ class Model:
         notes = [("tracking", op.tracking), ("carrier", op.carrier), ("invoice_ref", op.invoice_ref)]
         return self._ordered(op, "fulfilled", "fulfilled", notes)
 
+    def _return(self, op: Return) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("fulfilled"):
+            return Refused("not_fulfilled", promise.state, [])
+        parts = _parts(promise, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned")
+        if isinstance(parts, Refused):
+            return parts
+        touched = []
+        for part in op.lines:
+            line = promise.lines[part.line - 1]
+            touched.append((line.place[0], part.location or line.place[1]))
+            self._take_in(touched[-1], part.quantity, part.disposition)
+            line.returned += part.quantity
+        promise.notes += [("return_reason", op.reason)] if op.reason else []
+        self._settle(promise, "fulfilled")
+        return self._changed(promise, touched)
+
+    def _take_in(self, place: Place, units: int, disposition: Disposition) -> None:
+        self.stock.setdefault(place, Stock())
+        held_back = {disposition.value: units} if disposition is not Disposition.RESTOCK else {}
+        self._move(place, on_hand=units, **held_back)
+
     def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
         promise = self._found(op.reservation_id)
         if not promise:
@@ -510,6 +604,18 @@ class Model:
         self._move((op.sku, op.location), **{op.bucket: op.delta})
         return self._stock_changed(op)
 
+    def _move_between(self, op: Move) -> Answer:
+        stock = self.stock.get((op.sku, op.location))
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, op.sku, op.location, op.quantity, 0)])
+        unharmed = max(0, stock.on_hand - stock.damaged - stock.quality_control)
+        there = unharmed if op.from_shelf is Shelf.AVAILABLE else getattr(stock, op.from_shelf)
+        if op.quantity > there:
+            return Refused("exceeds_bucket", "", [LineRefusal(1, op.sku, op.location, op.quantity, there)])
+        signs = ((op.from_shelf, -1), (op.to_shelf, 1))
+        self._move((op.sku, op.location), **{s: n * op.quantity for s, n in signs if s is not Shelf.AVAILABLE})
+        return self._stock_changed(op)
+
     def _count(self, op: Count) -> Answer:
         place, on_hand = (op.sku, op.location), op.on_hand
         stock = self.stock.get(place)
@@ -530,6 +636,72 @@ class Model:
             self._move(place, **deltas)
         return self._stock_changed(op)
 
+    def _ship(self, op: Ship) -> Answer:
+        known = self.transfers.get(op.transfer_id)
+        if known:
+            if known.asked.fingerprint != op.fingerprint:
+                return Refused("id_reused", "", [])
+            return TransferChanged(replayed=True, transfer=known.shown())
+        wanted = [WantedLine(item.sku, op.source, item.quantity) for item in op.lines]
+        unknown = [
+            LineRefusal(number, line.sku, op.source, line.quantity, 0)
+            for number, line in enumerate(wanted, 1)
+            if (line.sku, op.source) not in self.stock
+        ]
+        if unknown:
+            return Refused("unknown_sku", "", unknown)
+        if self._grant(wanted)[1]:
+            self.expire(self.now_ms)
+        short = self._grant(wanted)[1]
+        if short:
+            return Refused("exceeds_available", "", short)
+        for line in wanted:
+            self._move((line.sku, op.source), on_hand=-line.quantity)
+        sent = Sent(op, self.now_ms, [SentLine(item.sku, item.quantity) for item in op.lines])
+        self.transfers[op.transfer_id] = sent
+        return self._transfer_changed(sent, [(line.sku, op.source) for line in wanted])
+
+    def _arrive(self, op: Arrive) -> Answer:
+        sent = self.transfers.get(op.transfer_id)
+        if not sent:
+            return Refused("unknown_transfer", "", [])
+        if sent.state == "closed":
+            return Refused("transfer_closed", "closed", [])
+        parts = [(part.line, part.quantity, part.disposition) for part in op.lines]
+        if op.everything:
+            parts = [
+                (n, line.in_transit, Disposition.RESTOCK) for n, line in enumerate(sent.lines, 1) if line.in_transit
+            ]
+        excess = self._too_much(sent, parts)
+        if excess:
+            return Refused("exceeds_remaining", "in_transit", excess)
+        places = [(sent.lines[number - 1].sku, sent.asked.destination) for number, _, _ in parts]
+        for place, (number, units, disposition) in zip(places, parts, strict=True):
+            self._take_in(place, units, disposition)
+            sent.lines[number - 1].received += units
+        if op.close and sent.state == "in_transit":
+            sent.lost_reason = op.reason
+            for line in sent.lines:
+                line.lost += line.in_transit
+        sent.closed_ms = self.now_ms if sent.state == "closed" else 0
+        return self._transfer_changed(sent, places)
+
+    def _too_much(self, sent: Sent, parts: Sequence[tuple[int, int, Disposition]]) -> list[LineRefusal]:
+        sums: Counter[int] = Counter()
+        for number, units, _ in parts:
+            sums[number] += units
+        excess = []
+        for number, units in sorted(sums.items()):
+            line = sent.lines[number - 1] if number <= len(sent.lines) else None
+            if not line:
+                excess.append(LineRefusal(number, "", "", units, 0))
+            elif units > line.in_transit:
+                excess.append(LineRefusal(number, line.sku, sent.asked.destination, units, line.in_transit))
+        return excess
+
+    def _transfer_changed(self, sent: Sent, touched: Iterable[Place]) -> TransferChanged:
+        return TransferChanged(replayed=False, transfer=sent.shown(), availability=self._left(touched))
+
     def _move(self, place: Place, on_hand: int = 0, **deltas: int) -> None:
         stock = self.stock[place]
         self.seq += 1
@@ -541,12 +713,14 @@ class Model:
         stock.seq = self.seq
 
     def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
-        availability = [
+        return Changed(replayed=False, reservation=promise.shown(), availability=self._left(touched))
+
+    def _left(self, touched: Iterable[Place]) -> list[Availability]:
+        return [
             Availability(*place, self.stock[place].available, self.stock[place].seq) for place in dict.fromkeys(touched)
         ]
-        return Changed(replayed=False, reservation=promise.shown(), availability=availability)
 
-    def _stock_changed(self, op: Receive | Adjust | Count) -> StockChanged:
+    def _stock_changed(self, op: Receive | Adjust | Count | Move) -> StockChanged:
         return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))
 
     def shown(self, place: Place) -> StockLevel:
@@ -554,7 +728,7 @@ class Model:
         return StockLevel(*place, **{bucket: getattr(stock, bucket) for bucket in Bucket}, seq=stock.seq)
 
 
-def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str) -> dict[int, int] | Refused:
+def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "") -> dict[int, int] | Refused:
     """Which units of which lines are meant; all that ``counter`` holds where no line is named."""
     if not wanted:
         return {number: getattr(line, counter) for number, line in enumerate(promise.lines, 1)}
@@ -565,9 +739,11 @@ def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str) -> di
     for number, units in sorted(parts.items()):
         if not 1 <= number <= len(promise.lines):
             excess.append(LineRefusal(number, "", "", units, 0))
-        elif units > getattr(promise.lines[number - 1], counter):
-            line = promise.lines[number - 1]
-            excess.append(LineRefusal(number, *line.place, units, getattr(line, counter)))
+            continue
+        line = promise.lines[number - 1]
+        left = getattr(line, counter) - (getattr(line, spent) if spent else 0)
+        if units > left:
+            excess.append(LineRefusal(number, *line.place, units, left))
     return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
 
 

@@ -7,24 +7,42 @@ import msgspec
 
 from server.domain.operations import (
     Adjust,
+    Arrive,
+    ArrivedLine,
     Bucket,
     Cancel,
     Commit,
     Count,
+    Disposition,
     Extend,
     Fulfil,
     Line,
     LineMove,
     LineQuantity,
+    Move,
     Operation,
     Order,
     Receive,
     Release,
     Relocate,
     Reserve,
+    Return,
+    ReturnedLine,
+    Shelf,
+    Ship,
+    TransferItem,
     fingerprint,
 )
-from server.domain.outcomes import Changed, Refused, ReservationAnswer, StockAnswer, StockChanged, StockLevel
+from server.domain.outcomes import (
+    Changed,
+    Refused,
+    ReservationAnswer,
+    StockAnswer,
+    StockChanged,
+    StockLevel,
+    TransferAnswer,
+    TransferChanged,
+)
 from server.domain.sourcing import Sourced
 from server.store.ledger import Ledger
 
@@ -33,7 +51,22 @@ SHORT_MS: Final = 30
 """A ttl to be waited out."""
 
 AnOperation = (
-    Reserve | Order | Sourced | Relocate | Extend | Commit | Release | Cancel | Fulfil | Receive | Adjust | Count
+    Reserve
+    | Order
+    | Sourced
+    | Relocate
+    | Extend
+    | Commit
+    | Release
+    | Cancel
+    | Fulfil
+    | Return
+    | Receive
+    | Adjust
+    | Count
+    | Move
+    | Ship
+    | Arrive
 )
 T = TypeVar("T", bound=Operation)
 
@@ -132,6 +165,41 @@ def relocate(reservation_id: str, *moves: tuple[int, int, str], closed: Iterable
     return sealed(Relocate("", "tester", reservation_id, key, lines))
 
 
+def take_back(
+    reservation_id: str, *parts: tuple[int, int] | tuple[int, int, str, str], reason: str = "", key: str = ""
+) -> Return:
+    """Each part is (line, quantity), sold again where it came from, or (line, quantity, disposition, location)."""
+    lines = [
+        ReturnedLine(part[0], part[1], *((Disposition(part[2]), part[3]) if len(part) == 4 else (Disposition.RESTOCK,)))
+        for part in parts
+    ]
+    return sealed(Return("", "tester", reservation_id, key, lines, reason))
+
+
+def move(
+    sku: str, source: str, target: str, quantity: int, location: str = "main", *, reason: str = "", key: str = ""
+) -> Move:
+    return sealed(Move("", "tester", key, sku, location, Shelf(source), Shelf(target), quantity, reason))
+
+
+def ship(transfer_id: str, source: str, target: str, *items: tuple[str, int], reason: str = "", key: str = "") -> Ship:
+    lines = [TransferItem(*item) for item in items]
+    return sealed(Ship("", "tester", key, transfer_id, source, target, lines, reason))
+
+
+def arrive(
+    transfer_id: str,
+    *parts: tuple[int, int] | tuple[int, int, str],
+    everything: bool = False,
+    close: bool = False,
+    reason: str = "",
+    key: str = "",
+) -> Arrive:
+    """Each part is (line, quantity), to be sold again, or (line, quantity, disposition)."""
+    lines = [ArrivedLine(part[0], part[1], Disposition(part[2] if len(part) == 3 else "restock")) for part in parts]
+    return sealed(Arrive("", "tester", key, transfer_id, lines, everything, close, reason))
+
+
 def receive(sku: str, quantity: int, location: str = "main", *, reason: str = "", key: str = "") -> Receive:
     return sealed(Receive("", "tester", key, sku, location, quantity, reason))
 
@@ -153,8 +221,11 @@ def count(
     return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
 
 
-async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | StockAnswer:
-    methods: dict[type, Callable[..., Awaitable[ReservationAnswer | StockAnswer]]] = {
+AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer
+
+
+async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
+    methods: dict[type, Callable[..., Awaitable[AnAnswer]]] = {
         Reserve: ledger.reserve,
         Order: ledger.order,
         Sourced: ledger.source,
@@ -164,6 +235,9 @@ async def ask(ledger: Ledger, operation: AnOperation) -> ReservationAnswer | Sto
         Release: ledger.release,
         Cancel: ledger.cancel,
         Fulfil: ledger.fulfil,
+        Return: ledger.take_back,
+        Ship: ledger.transfer,
+        Arrive: ledger.transfer,
     }
     return await methods.get(type(operation), ledger.move_stock)(operation)
 
@@ -179,6 +253,13 @@ async def moved(ledger: Ledger, operation: AnOperation) -> StockChanged:
     """Ask for what must take effect on the stock."""
     answer = await ask(ledger, operation)
     assert isinstance(answer, StockChanged), answer
+    return answer
+
+
+async def transferred(ledger: Ledger, operation: Ship | Arrive) -> TransferChanged:
+    """Ask for what must take effect on a transfer."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, TransferChanged), answer
     return answer
 
 

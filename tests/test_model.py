@@ -24,6 +24,8 @@ OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
     *("location_closed", "too_many_splits"),
+    *("not_fulfilled", "exceeds_bucket"),
+    *("unknown_transfer", "transfer_closed", "exceeds_available"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
 

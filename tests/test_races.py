@@ -9,12 +9,13 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Changed, Refused, ReservationAnswer, StockAnswer
+from server.domain.outcomes import Changed, Refused
 from server.store.batcher import Batcher
 from server.store.calls import run_function
 from server.store.ledger import Ledger
 from server.store.scripts import library
 from tests.operations import (
+    AnAnswer,
     AnOperation,
     ask,
     available,
@@ -43,10 +44,10 @@ async def ledgers(
     return [make_ledger(open_batcher(store)) for _ in range(3)]
 
 
-async def race(ledgers: list[Ledger], wanted: list[AnOperation]) -> list[ReservationAnswer | StockAnswer]:
+async def race(ledgers: list[Ledger], wanted: list[AnOperation]) -> list[AnAnswer]:
     """Let many callers ask for what is wanted, each the next as soon as it has its answer."""
     todo = iter(enumerate(wanted))
-    answers: dict[int, ReservationAnswer | StockAnswer] = {}
+    answers: dict[int, AnAnswer] = {}
 
     async def caller(ledger: Ledger) -> None:
         for place, operation in todo:
@@ -156,6 +157,6 @@ async def test_given_commits_and_a_sweeper_when_racing_at_the_deadline_then_no_u
     assert (shelf.held, shelf.committed, shelf.available) == (0, 300, 0)
 
 
-def _outcome(answer: ReservationAnswer | StockAnswer) -> str:
+def _outcome(answer: AnAnswer) -> str:
     assert isinstance(answer, Refused)
     return answer.outcome

@@ -12,16 +12,18 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from server.domain.operations import Bucket
-from server.store.calls import command, run_function
+from server.store.calls import command, run_function, run_on_keys
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.scripts import library
+from server.store.shortages import find_shortages
 from tests.conftest import StoreClient, wait_past
 from tests.operations import (
     HOUR_MS,
     SHORT_MS,
     adjust,
+    arrive,
     ask,
     cancel,
     changed,
@@ -29,18 +31,21 @@ from tests.operations import (
     count,
     extend,
     fulfil,
+    move,
     order,
     receive,
     release,
     reserve,
+    ship,
     stocked,
+    take_back,
 )
 from tests.stores import StoreProcess
 
 _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
-FUNCTIONS: Final = ("take", "settle", "read", "expire", "list", "forget", "lease", "record")
+FUNCTIONS: Final = ("take", "settle", "transfer", "read", "expire", "list", "shortages", "forget", "lease", "record")
 CHANNEL: Final = "trendyol"
 
 
@@ -117,12 +122,18 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         release("r", (2, 1), key="k3"),
         commit("r", key="k4"),
         fulfil("r", (1, 1), key="k5", tracking="T"),
+        take_back("r", (1, 1, "damaged", "shop"), key="k10"),
         cancel("r", key="k6"),
         release("nobody"),
         receive("C", 5, "shop", key="k7"),
         adjust("A", Bucket.DAMAGED, 1, key="k8"),
         count("A", 7, baseline_seq=1, safety=1, key="k9"),
+        move("A", "available", "damaged", 1, key="k11"),
         release("p"),
+        ship("t", "shop", "main", ("C", 2), key="k12"),
+        ship("lapsing", "main", "shop", ("B", 999)),
+        arrive("t", (1, 1), key="k13"),
+        arrive("t", close=True, reason="lost"),
     ):
         await ask(ledger, operation)
     await wait_past(client, lapsing.reservation.deadline_ms + SHORT_MS)
@@ -136,7 +147,8 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     for ended in (False, True):
         page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
         await run_function(client, functions("list"), keyspace, limits, page)
-    await run_function(client, functions("forget"), keyspace, forgetting, 1000)
+    await find_shortages(client, keyspace, limits, "", 10)
+    await run_on_keys(client, functions("forget"), keyspace.moving, forgetting, 1000)
     await publish(client, keyspace)
 
 
@@ -173,7 +185,7 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
 
 def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
-    return {*keyspace.all, *keyspace.publishing, *ChannelKeys(keyspace, CHANNEL).all}
+    return {*keyspace.moving, *keyspace.publishing, *ChannelKeys(keyspace, CHANNEL).all}
 
 
 def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:

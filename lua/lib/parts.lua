@@ -1,8 +1,9 @@
 -- Operations on a part of a reservation: which units of which lines are meant.
 
 -- wanted: [[line, quantity], …] or empty for all that counter holds. counter: LINE_HELD, LINE_COMMITTED, …
+-- spent: the counter of those of them that cannot be meant any more, or nil.
 -- Returns {line number -> units}, or nil and the lines that ask for more than is left or do not exist.
-local function select_parts(record, wanted, counter)
+local function select_parts(record, wanted, counter, spent)
   local parts = {}
   if #wanted == 0 then
     for number, line in ipairs(record[LINES]) do parts[number] = line[counter] end
@@ -12,10 +13,11 @@ local function select_parts(record, wanted, counter)
   for _, want in ipairs(wanted) do parts[want[1]] = (parts[want[1]] or 0) + want[2] end
   for number, units in pairs(parts) do
     local line = record[LINES][number]
+    local left = line and line[counter] - (spent and line[spent] or 0)
     if not line then
       excess[#excess + 1] = {number, '', '', units, 0}
-    elseif units > line[counter] then
-      excess[#excess + 1] = {number, line[LINE_SKU], line[LINE_LOCATION], units, line[counter]}
+    elseif units > left then
+      excess[#excess + 1] = {number, line[LINE_SKU], line[LINE_LOCATION], units, left}
     end
   end
   if #excess > 0 then

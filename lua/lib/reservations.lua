@@ -6,7 +6,7 @@
 --          expired, returned]
 -- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
 -- Lines that operations/relocate.lua added stand last; their first_available and first_seq are 0.
--- At any time quantity = held + committed + fulfilled + released + expired.
+-- At any time quantity = held + committed + fulfilled + released + expired, and returned <= fulfilled.
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
 local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES = 6, 7, 8, 9, 10, 11, 12, 13

@@ -8,12 +8,15 @@
 -- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored. A source has
 -- no answer of its own: it belongs to the promise behind it, see lib/sourcing.lua.
 local FIELDS = {
-  extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10,
-  source = 0, relocate = 6,
+  extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10, move = 10,
+  ['return'] = 7, source = 0, relocate = 6,
 }
 -- Places of the fields, counted from the tag.
 local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5
-local ON_RESERVATION = {extend = true, commit = true, release = true, cancel = true, fulfil = true, relocate = true}
+local ON_RESERVATION = {
+  extend = true, commit = true, release = true, cancel = true, fulfil = true, ['return'] = true,
+  relocate = true,
+}
 
 local function want_lines_of(ids)
   load_reservations(ids)
@@ -65,7 +68,7 @@ local function answer(handler, fields, at, tag)
     return first[3]
   end
   local result = handler(fields, at)
-  if key and (result[1] == 'changed' or result[1] == 'stock_changed') then
+  if key and result[2] == false then -- it took effect, now
     remember(key, fields[at + FINGERPRINT_AT], ON_RESERVATION[tag] and fields[at + TARGET_AT] or '', result)
   end
   return pack(result)

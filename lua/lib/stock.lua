@@ -118,8 +118,9 @@ local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand)
     {line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq}
 end
 
--- Changes buckets outside any reservation. deltas: six signed units, in the order of the record.
-local function change_buckets(entry, journal_lines, deltas)
+-- Changes buckets without a promise. deltas: six signed units, in the order of the record. line: the reservation's line
+-- number, nil outside any.
+local function change_buckets(entry, journal_lines, deltas, line)
   mark_changed(entry)
   local record = entry.record
   local seq = next_seq(record)
@@ -127,7 +128,7 @@ local function change_buckets(entry, journal_lines, deltas)
   for bucket = ON_HAND, SAFETY do record[bucket] = record[bucket] + deltas[bucket] end
   entry.available = available(record)
   journal_lines[#journal_lines + 1] = {
-    0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
+    line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
     entry.available, seq,
   }
 end

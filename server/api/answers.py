@@ -160,6 +160,16 @@ class HolderView(msgspec.Struct, frozen=True):
     expires_at: datetime | None
 
 
+class InTransitView(msgspec.Struct, frozen=True):
+    """Units that left one location and have not reached the other; no location counts them."""
+
+    transfer_id: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    quantity: int
+    shipped_at: datetime
+
+
 class StockView(msgspec.Struct, frozen=True):
     """Why the number is what it is: buckets by location, and who holds how much until when."""
 
@@ -169,6 +179,7 @@ class StockView(msgspec.Struct, frozen=True):
     levels: list[LevelView]
     holders: list[HolderView]
     holders_complete: bool
+    in_transit: list[InTransitView]
     as_of: datetime
 
 

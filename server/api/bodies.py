@@ -23,6 +23,7 @@ def _text(bytes_max: int, description: str) -> Meta:
 Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of printable UTF-8.")]
 Location = Annotated[str, _text(limits.LOCATION_BYTES_MAX, "A warehouse or store: 1–64 bytes of printable UTF-8.")]
 Group = Annotated[str, _text(limits.NAME_BYTES_MAX, "Locations that belong together: 1–64 bytes of printable UTF-8.")]
+Barcode = Annotated[str, _text(limits.BARCODE_BYTES_MAX, "What a scanner reads: 1–64 bytes of printable UTF-8.")]
 Channel = Annotated[str, _text(limits.NAME_BYTES_MAX, "Where it is sold: 1–64 bytes of printable UTF-8.")]
 Reference = Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "1–256 bytes of printable UTF-8, kept as it is.")]
 Flag = Annotated[str, _text(limits.NAME_BYTES_MAX, "A word such as vip or gift.")]
@@ -108,13 +109,6 @@ class ReserveBody(Body, frozen=True):
     sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
 
 
-class ExplainBody(Body, frozen=True):
-    """An order as it would be sent, of which only the choice of locations is wanted."""
-
-    lines: Lines
-    sourcing: SourcingBody
-
-
 class ReserveManyBody(Body, frozen=True):
     """Up to 500 reservations, each on its own."""
 
@@ -181,18 +175,53 @@ class FulfilBody(Body, frozen=True):
     invoice_ref: Reference | None = None
 
 
-class LineMoveBody(Body, frozen=True):
-    """Take what a line has promised, or ``quantity`` of it, from the location ``to``."""
+class ReturnPartBody(Body, frozen=True):
+    """Shipped units of one line that came back. Without a location: to where they were shipped from."""
 
     line: LineNumber
+    quantity: Quantity
+    disposition: Literal["restock", "damaged", "quality_control"]
+    location: Location | None = None
+
+
+class ReturnBody(Body, frozen=True):
+    """What came back, and what becomes of it."""
+
+    lines: Annotated[list[ReturnPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    reason: Reference | None = None
+
+
+class TransferLineBody(Body, frozen=True):
+    """Units of one SKU that are sent."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class ShipBody(Body, frozen=True):
+    """Send units from one location to another. ``transfer_id`` is yours, and makes a retry safe."""
+
+    from_: Location = msgspec.field(name="from")
     to: Location
-    quantity: Quantity | None = None
+    lines: Annotated[list[TransferLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    transfer_id: ReservationId | None = None
+    reason: Reference | None = None
 
 
-class MoveBody(Body, frozen=True):
-    """Take promised units from other locations: all that is named, or nothing."""
+class ArrivedBody(Body, frozen=True):
+    """Units of one line of a transfer that arrived, and what becomes of them."""
 
-    lines: Annotated[list[LineMoveBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    line: LineNumber
+    quantity: Quantity
+    disposition: Literal["restock", "damaged", "quality_control"] = "restock"
+
+
+class ArriveBody(Body, frozen=True):
+    """What arrived; without lines: everything. ``close``: the rest never will, for this reason."""
+
+    lines: Annotated[list[ArrivedBody], Meta(max_length=limits.LINES_MAX)] | None = None
+    close: bool = False
+    reason: Reference | None = None
 
 
 class CountBody(Body, frozen=True):
@@ -204,11 +233,26 @@ class CountBody(Body, frozen=True):
     reason: Reference | None = None
 
 
-class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
-    """Units arrived."""
+class BarcodeBody(Body, frozen=True):
+    """What one barcode stands for: ``factor`` units of a SKU, 12 for a carton of twelve."""
 
+    barcode: Barcode
     sku: Sku
+    factor: Annotated[int, Meta(ge=1, le=limits.PACK_UNITS_MAX, description="Units of one pack.")] = 1
+
+
+class BarcodesBody(Body, frozen=True):
+    """Up to 1,000 barcodes; what was said of them before is replaced."""
+
+    barcodes: Annotated[list[BarcodeBody], Meta(min_length=1, max_length=limits.BARCODES_PER_CALL_MAX)]
+
+
+class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
+    """Units arrived. With a barcode instead of a SKU, ``quantity`` counts packs."""
+
     quantity: Quantity
+    sku: Sku | None = None
+    barcode: Barcode | None = None
     location: Location = limits.DEFAULT_LOCATION
     reason: Reference | None = None
 
@@ -224,21 +268,36 @@ class AdjustMovement(Body, frozen=True, tag_field="kind", tag="adjust"):
 
 
 class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
-    """Somebody counted."""
+    """Somebody counted. With a barcode instead of a SKU, ``on_hand`` counts packs."""
 
-    sku: Sku
     on_hand: Units
+    sku: Sku | None = None
+    barcode: Barcode | None = None
     location: Location = limits.DEFAULT_LOCATION
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None
     reason: Reference | None = None
 
 
+ShelfName = Literal["available", "damaged", "quality_control"]
+
+
+class MoveMovement(Body, frozen=True, tag_field="kind", tag="move"):
+    """Units are put from one bucket into another."""
+
+    sku: Sku
+    quantity: Quantity
+    from_: ShelfName = msgspec.field(name="from")
+    to: ShelfName
+    reason: Reference
+    location: Location = limits.DEFAULT_LOCATION
+
+
 class MovementsBody(Body, frozen=True):
     """Up to 1,000 movements, each on its own, in order."""
 
     movements: Annotated[
-        list[ReceiveMovement | AdjustMovement | CountMovement],
+        list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement],
         Meta(min_length=1, max_length=limits.MOVEMENTS_PER_CALL_MAX),
     ]
 
@@ -250,17 +309,6 @@ class AvailabilityQueryBody(Body, frozen=True):
     channel: Channel | None = None
     location: Location | None = None
     group: Group | None = None
-
-
-class LocationBody(Body, frozen=True):
-    """What is known of a location; all of it anew, so what is left out goes back to its default."""
-
-    kind: locations.Kind = "warehouse"
-    position: PositionBody | None = None
-    priority: Annotated[int, Meta(ge=-locations.PRIORITY_MAX, le=locations.PRIORITY_MAX)] = 0
-    footfall: Annotated[int, Meta(ge=0, le=locations.FOOTFALL_MAX)] = 0
-    open: bool = True
-    groups: Annotated[list[Group], Meta(max_length=locations.GROUPS_MAX)] = []
 
 
 ChannelName = Annotated[

@@ -3,9 +3,9 @@
 from aiohttp import web
 
 from server.api import problems
-from server.api.bodies import LocationBody
 from server.api.channels import written
 from server.api.places_answers import LocationList, LocationView, PositionView
+from server.api.places_bodies import LocationBody
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_text
 from server.api.wire import respond

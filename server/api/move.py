@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from server.api.answers import ReservationView
-from server.api.bodies import MoveBody
+from server.api.places_bodies import MoveBody
 from server.api.routing import Call, Route
 from server.api.rules import check_location, check_reservation_id
 from server.api.views import answer_reservation, settled

@@ -125,6 +125,8 @@ def _path_schema(name: str) -> dict[str, Any]:
         "sku": bodies.Sku,
         "location": bodies.Location,
         "reservation_id": bodies.ReservationId,
+        "barcode": bodies.Barcode,
+        "transfer_id": bodies.ReservationId,
         "channel": bodies.ChannelName,
         "name": bodies.Location,
     }

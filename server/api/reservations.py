@@ -1,4 +1,4 @@
-"""Reservations: hold, extend, commit, release, cancel, fulfil, and reading them back."""
+"""Reservations: hold, extend, commit, release, cancel, fulfil, return, and reading them back."""
 
 import asyncio
 from hashlib import blake2b
@@ -22,6 +22,8 @@ from server.api.bodies import (
     ReleaseBody,
     ReserveBody,
     ReserveManyBody,
+    ReturnBody,
+    ReturnPartBody,
     Sku,
 )
 from server.api.routing import Call, Route
@@ -42,6 +44,7 @@ from server.domain import limits
 from server.domain.operations import (
     Cancel,
     Commit,
+    Disposition,
     Extend,
     Fulfil,
     Line,
@@ -49,6 +52,8 @@ from server.domain.operations import (
     Order,
     Release,
     Reserve,
+    Return,
+    ReturnedLine,
     fingerprint,
 )
 from server.domain.outcomes import Changed
@@ -253,6 +258,26 @@ async def fulfil(call: Call) -> web.StreamResponse:
     return answer_reservation(call, "fulfil", target, await settled("fulfil", target, call.ledger.fulfil(operation)))
 
 
+def _returned(number: int, part: ReturnPartBody) -> ReturnedLine:
+    location = "" if part.location is None else check_location(f"lines[{number}].location", part.location)
+    return ReturnedLine(part.line, part.quantity, Disposition(part.disposition), location)
+
+
+async def take_back(call: Call) -> web.StreamResponse:
+    """Take shipped units back."""
+    body: ReturnBody = call.body
+    target = _target(call)
+    operation = Return(
+        _digest(call, "return", target),
+        call.principal.actor,
+        target,
+        call.key,
+        [_returned(number, part) for number, part in enumerate(body.lines)],
+        check_reference("reason", body.reason),
+    )
+    return answer_reservation(call, "return", target, await settled("return", target, call.ledger.take_back(operation)))
+
+
 async def read(call: Call) -> web.StreamResponse:
     """Read one reservation."""
     target = _target(call)
@@ -322,6 +347,7 @@ _PROMISE = (
 _SETTLE = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_reservation")
 _HELD = (*_SETTLE, "exceeds_remaining", "expired", "already_committed", "already_released", "not_held")
 _COMMITTED = (*_SETTLE, "exceeds_remaining", "not_committed")
+_FULFILLED = (*_SETTLE, "exceeds_remaining", "not_fulfilled")
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
 
@@ -366,5 +392,9 @@ ROUTES = [
     Route(
         "POST", _ONE + "/fulfil", fulfil, Scope.RESERVE, "Ship ordered units",
         {200: ReservationView}, FulfilBody, outcomes=_COMMITTED, headers=_KEY,
+    ),
+    Route(
+        "POST", _ONE + "/return", take_back, Scope.RESERVE, "Take shipped units back, at any location",
+        {200: ReservationView}, ReturnBody, outcomes=_FULFILLED, headers=_KEY,
     ),
 ]  # fmt: skip

@@ -1,7 +1,14 @@
 """The rules that types cannot tell: what may stand in a name, and how many bytes it may have."""
 
+import re
+from typing import Final
+
 from server.api.bodies import RESERVATION_ID, UNPRINTABLE
 from server.domain import limits
+
+_CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_CURSOR_MAX: Final = 2**64 - 1
+"""What the store gives as the place to go on from."""
 
 
 class InvalidError(Exception):
@@ -49,6 +56,11 @@ def check_sku(field: str, value: str) -> str:
     return check_text(field, value, limits.SKU_BYTES_MAX)
 
 
+def check_barcode(field: str, value: str) -> str:
+    """Return the barcode if it can be one."""
+    return check_text(field, value, limits.BARCODE_BYTES_MAX)
+
+
 def check_location(field: str, value: str) -> str:
     """Return the location's name if it can be one."""
     return check_text(field, value, limits.LOCATION_BYTES_MAX)
@@ -63,6 +75,13 @@ def check_reservation_id(field: str, value: str) -> str:
     """Return the id if it can be one."""
     if len(value) > limits.RESERVATION_ID_BYTES_MAX or not RESERVATION_ID.match(value):
         raise InvalidError(field, "must be 1 to 64 of A–Z a–z 0–9 _ . : -")
+    return value
+
+
+def check_cursor(field: str, value: str) -> str:
+    """Return the place in a scan that a page gave as its next, empty for the start."""
+    if value and not (_CURSOR.fullmatch(value) and int(value) <= _CURSOR_MAX):
+        raise InvalidError(field, "must be what a page gave as next")
     return value
 
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable
 import msgspec
 from aiohttp import web
 
-from server.api.bodies import UNNAMED, ExplainBody, LineBody, OrderBody, ReserveBody, SourcingBody
+from server.api.bodies import UNNAMED, LineBody, OrderBody, ReserveBody, SourcingBody
 from server.api.places_answers import (
     ExplainedCandidate,
     ExplainedLine,
@@ -16,6 +16,7 @@ from server.api.places_answers import (
     PassedOver,
     WhyPassedOver,
 )
+from server.api.places_bodies import ExplainBody
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_sku, check_text
 from server.api.views import time_of

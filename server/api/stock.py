@@ -5,23 +5,31 @@ import asyncio
 from aiohttp import web
 
 from server.api import problems
-from server.api.answers import HolderView, LevelView, MovedView, MovementResult, MovementResults, StockView
-from server.api.bodies import AdjustMovement, CountBody, CountMovement, MovementsBody, ReceiveMovement
+from server.api.answers import (
+    HolderView,
+    InTransitView,
+    LevelView,
+    MovedView,
+    MovementResult,
+    MovementResults,
+    StockView,
+)
+from server.api.bodies import CountBody, MovementsBody
+from server.api.movements import Movement, MovementBody, barcode_of, count_of, operation_of
 from server.api.routing import Call, Route
-from server.api.rules import InvalidError, check_location, check_reference, check_sku
+from server.api.rules import InvalidError, check_location, check_sku
 from server.api.service import in_time
 from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
-from server.domain.operations import Adjust, Bucket, Count, Receive, fingerprint
+from server.domain.operations import fingerprint
 from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
 from server.metrics import TALLY
-from server.store import explore
+from server.store import explore, transfers
+from server.store.barcodes import Pack, find_barcodes
 
 HOLDERS_MAX = 500
-
-Movement = Receive | Adjust | Count
 
 
 def _because(level: StockLevel) -> str:
@@ -55,6 +63,7 @@ async def read(call: Call) -> web.StreamResponse:
     holders, truncated = await in_time(
         explore.holders(call.service.client, call.ledger.keyspace, call.service.retention.packed(), sku, HOLDERS_MAX)
     )
+    moving = await in_time(transfers.in_transit(call.service.client, call.ledger.keyspace, sku))
     answer = StockView(
         sku,
         sum(level.available for level in found.levels),
@@ -68,6 +77,10 @@ async def read(call: Call) -> web.StreamResponse:
             for each in holders
         ],
         not truncated,
+        [
+            InTransitView(each.transfer_id, each.source, each.destination, each.quantity, time_of(each.shipped_ms))
+            for each in moving
+        ],
         time_of(found.as_of_ms),
     )  # fmt: skip
     return respond(call.request, answer)
@@ -79,7 +92,7 @@ async def count(call: Call) -> web.StreamResponse:
     sku = check_sku("sku", call.request.match_info["sku"])
     location = check_location("location", call.request.match_info["location"])
     digest = fingerprint("count", sku, location, body) if call.key else ""
-    movement = _count(call, digest, call.key, (sku, location), body)
+    movement = count_of(call.principal.actor, digest, call.key, (sku, location), body)
     result = await _move(call, "count", movement)
     if result.problem is not None:
         return problems.respond(result.problem)
@@ -87,57 +100,46 @@ async def count(call: Call) -> web.StreamResponse:
 
 
 async def move_many(call: Call) -> web.StreamResponse:
-    """Receive, adjust and count, each on its own, in order."""
+    """Receive, adjust, count and move between buckets, each on its own, in order."""
     body: MovementsBody = call.body
-    movements: list[tuple[str, Movement]] = []
+    packs = await _packs(call, body.movements)
+    movements: list[tuple[str, Movement] | None] = []
     for i, each in enumerate(body.movements):
         key = f"{call.key}/{i}" if call.key else ""
         try:
-            movements.append(_operation(call, each, key))
+            movements.append(operation_of(call.principal.actor, each, key, packs))
         except InvalidError as error:
             raise InvalidError(f"movements[{i}].{error.field}", error.rule) from None
-    results: list[MovementResult | None] = [None] * len(movements)
+    results: list[MovementResult | None] = [None if each else _unknown_barcode() for each in movements]
 
     async def move_in_turn(places: list[int]) -> None:
         for place in places:
-            results[place] = await _move(call, *movements[place])
+            results[place] = await _move(call, *known[place])
 
     # Two batches in flight may pass each other, so movements of one SKU wait for one another.
+    known = {place: each for place, each in enumerate(movements) if each is not None}
     by_sku: dict[str, list[int]] = {}
-    for place, (_, movement) in enumerate(movements):
+    for place, (_, movement) in known.items():
         by_sku.setdefault(movement.sku, []).append(place)
     await asyncio.gather(*(move_in_turn(places) for places in by_sku.values()))
     return respond(call.request, MovementResults([result for result in results if result is not None]))
 
 
-def _operation(call: Call, body: ReceiveMovement | AdjustMovement | CountMovement, key: str) -> tuple[str, Movement]:
-    sku, location = check_sku("sku", body.sku), check_location("location", body.location)
-    digest = fingerprint("movement", body) if key else ""
-    actor = call.principal.actor
-    match body:
-        case ReceiveMovement():
-            reason = check_reference("reason", body.reason)
-            return "receive", Receive(digest, actor, key, sku, location, body.quantity, reason)
-        case AdjustMovement():
-            if body.quantity == 0:
-                raise InvalidError("quantity", "must not be 0")
-            reason = check_reference("reason", body.reason)
-            return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
-        case CountMovement():
-            return "count", _count(call, digest, key, (sku, location), body)
+async def _packs(call: Call, movements: list[MovementBody]) -> dict[str, Pack]:
+    """Look up the barcodes that stand in place of SKUs."""
+    barcodes = []
+    for i, body in enumerate(movements):
+        try:
+            barcodes.append(barcode_of(body))
+        except InvalidError as error:
+            raise InvalidError(f"movements[{i}].{error.field}", error.rule) from None
+    wanted = [barcode for barcode in barcodes if barcode]
+    return await in_time(find_barcodes(call.service.client, call.ledger.keyspace, wanted)) if wanted else {}
 
 
-def _count(call: Call, digest: str, key: str, where: tuple[str, str], body: CountBody | CountMovement) -> Count:
-    return Count(
-        digest,
-        call.principal.actor,
-        key,
-        *where,
-        body.on_hand,
-        -1 if body.baseline_seq is None else body.baseline_seq,
-        -1 if body.safety is None else body.safety,
-        check_reference("reason", body.reason),
-    )
+def _unknown_barcode() -> MovementResult:
+    told = problems.problem("unknown_barcode")
+    return MovementResult(told.status, told.outcome, problem=told)
 
 
 async def _move(call: Call, name: str, movement: Movement) -> MovementResult:
@@ -169,7 +171,7 @@ ROUTES = [
         {200: MovedView}, CountBody, outcomes=_COUNT, headers=("Idempotency-Key",),
     ),
     Route(
-        "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust and count, up to 1,000 at once",
+        "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust, count and move, up to 1,000 at once",
         {200: MovementResults}, MovementsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
         outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"), headers=("Idempotency-Key",),
     ),

@@ -1,13 +1,13 @@
-"""Sends the rows of a stock file to the ledger as counts: many in flight, each safe to repeat by its key."""
+"""Sends the rows of a file to the ledger as counts or movements: many in flight, each safe to repeat by its key."""
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol, TypeVar
 
 from server.commands.csv_file import BadRow, Row
-from server.domain.operations import Count, fingerprint
+from server.domain.operations import Count, StockOperation, fingerprint
 from server.domain.outcomes import Refused, StockAnswer
 from server.domain.principal import LOCAL
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
@@ -46,9 +46,12 @@ async def count_rows(
     reason: str,
     tally: Tally,
     *,
+    baseline_seq: int = -1,
     on_progress: Callable[[int], None] = lambda _done: None,
 ) -> None:
     """Set ``on_hand`` (and ``safety``) of every row. The key of a row is ``key_prefix`` and its line number.
+
+    ``baseline_seq``: the seq that the partition had when the count began, -1 for none.
 
     Raises
     ------
@@ -60,10 +63,58 @@ async def count_rows(
 
     async def send() -> None:
         for row in waiting:
-            answer = await _patiently(ledger, _count(row, f"{key_prefix}:{row.line}", reason))
-            _note(tally, row, answer)
+            answer = await _patiently(ledger, _count(row, f"{key_prefix}:{row.line}", reason, baseline_seq))
+            _note(tally, row.line, f"{row.sku} {row.location}", answer)
             on_progress(tally.done)
 
+    await _many(send)
+
+
+class ARow(Protocol):
+    """A row of a file: where it stands, and what it says."""
+
+    @property
+    def line(self) -> int:
+        """The line that it starts on, counted from 1."""
+
+    @property
+    def text(self) -> str:
+        """The line as it stands there."""
+
+
+AnyRow = TypeVar("AnyRow", bound=ARow)
+
+
+async def move_rows(
+    ledger: Ledger,
+    movements: Iterable[tuple[AnyRow, StockOperation]],
+    tally: Tally,
+    *,
+    on_progress: Callable[[int], None] = lambda _done: None,
+) -> None:
+    """Do the movements of rows, those of one SKU in their order, as batches in flight may pass each other.
+
+    Raises
+    ------
+    StoreStaysAwayError
+        A row could not be sent for ``PATIENCE_S``.
+
+    """
+    by_sku: dict[str, list[tuple[AnyRow, StockOperation]]] = {}
+    for row, movement in movements:
+        by_sku.setdefault(movement.sku, []).append((row, movement))
+    waiting = iter(by_sku.values())
+
+    async def send() -> None:
+        for same in waiting:
+            for row, movement in same:
+                _note(tally, row.line, row.text, await _patiently(ledger, movement))
+                on_progress(tally.done)
+
+    await _many(send)
+
+
+async def _many(send: Callable[[], Coroutine[None, None, None]]) -> None:
     try:
         async with asyncio.TaskGroup() as senders:
             for _ in range(IN_FLIGHT):
@@ -72,20 +123,20 @@ async def count_rows(
         raise group.exceptions[0] from None
 
 
-def _count(row: Row, key: str, reason: str) -> Count:
+def _count(row: Row, key: str, reason: str, baseline_seq: int) -> Count:
     safety = -1 if row.safety is None else row.safety
-    digest = fingerprint("import", row.sku, row.location, row.on_hand, safety)
-    return Count(digest, LOCAL.actor, key, row.sku, row.location, row.on_hand, safety=safety, reason=reason)
+    digest = fingerprint("import", row.sku, row.location, row.on_hand, safety, baseline_seq)
+    return Count(digest, LOCAL.actor, key, row.sku, row.location, row.on_hand, baseline_seq, safety, reason)
 
 
-async def _patiently(ledger: Ledger, count: Count) -> StockAnswer:
+async def _patiently(ledger: Ledger, movement: StockOperation) -> StockAnswer:
     """Ask until there is an answer: the key makes it one effect, however often it is asked."""
     loop = asyncio.get_running_loop()
     give_up_s = loop.time() + PATIENCE_S
     attempt = 0
     while True:
         try:
-            return await ledger.move_stock(count)
+            return await ledger.move_stock(movement)
         except _RETRYABLE as error:
             if loop.time() > give_up_s:
                 raise StoreStaysAwayError(str(error) or "The store has too much to do.") from error
@@ -94,9 +145,9 @@ async def _patiently(ledger: Ledger, count: Count) -> StockAnswer:
         attempt += 1
 
 
-def _note(tally: Tally, row: Row, answer: StockAnswer) -> None:
+def _note(tally: Tally, line: int, text: str, answer: StockAnswer) -> None:
     if isinstance(answer, Refused):
-        tally.refused.append(BadRow(row.line, f"the ledger refused it: {answer.outcome}", f"{row.sku} {row.location}"))
+        tally.refused.append(BadRow(line, f"the ledger refused it: {answer.outcome}", text))
     elif answer.replayed:
         tally.unchanged += 1
     else:

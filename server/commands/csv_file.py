@@ -41,8 +41,8 @@ class StockFile(NamedTuple):
         return len(self.rows) + len(self.bad) + self.repeated
 
 
-def read_stock_file(content: bytes) -> StockFile:
-    """Read a whole file.
+def read_stock_file(content: bytes, location: str = DEFAULT_LOCATION) -> StockFile:
+    """Read a whole file; ``location`` is that of rows which name none.
 
     Raises
     ------
@@ -51,7 +51,7 @@ def read_stock_file(content: bytes) -> StockFile:
 
     """
     sheet = Sheet(content, COLUMNS)
-    good, bad = sheet.sort(_row)
+    good, bad = sheet.sort(lambda cells: _row(cells, location))
     rows, contradictory, repeated = sheet.one_for_each(
         good,
         lambda row: (row.sku, row.location),
@@ -61,8 +61,8 @@ def read_stock_file(content: bytes) -> StockFile:
     return StockFile(sheet.digest, rows, sorted(bad + contradictory), repeated, sheet.others)
 
 
-def _row(cells: Cells) -> Row:
-    sku, location = _text("sku", cells.get("sku")), _text("location", cells.get("location") or DEFAULT_LOCATION)
+def _row(cells: Cells, elsewhere: str) -> Row:
+    sku, location = _text("sku", cells.get("sku")), _text("location", cells.get("location") or elsewhere)
     safety = cells.get("safety")
     on_hand = _units("on_hand", cells.get("on_hand"))
     return Row(cells.line, sku, location, on_hand, _units("safety", safety) if safety else None)

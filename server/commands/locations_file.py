@@ -4,8 +4,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from server.api.bodies import LocationBody
 from server.api.locations import location_of
+from server.api.places_bodies import LocationBody
 from server.api.rules import InvalidError
 from server.commands.csv_rows import BadCellError, BadRow, Cells, Columns, CsvError, Sheet, shown
 from server.domain.locations import LOCATIONS_MAX, Location

@@ -20,11 +20,14 @@ from server.commands.common import (
     store_options,
 )
 from server.domain.outcomes import StockLevel
-from server.store import explore, journal
+from server.store import explore, journal, transfers
 from server.store.keys import Keyspace
 from server.store.opened import OpenStore
+from server.store.shortages import Shortage, short_at
 
 HOLDERS_MAX: Final = 500
+PATIENCE_S: Final = 30.0
+"""How long to look for who is short: a person waits, and the answer should be whole."""
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 
 Story = list[dict[str, Any]]
@@ -79,6 +82,9 @@ async def _explain(settings: config.Settings, partition: str, sku: str, *, with_
         holders, truncated = await explore.holders(
             store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX
         )
+        moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
+        short = {f"{sku}\0{each.location}".encode(): -each.available for each in found.levels if each.available < 0}
+        lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
         story = [each async for each in _history(store, partition, sku)] if with_history else []
     return {
         "sku": sku,
@@ -87,6 +93,8 @@ async def _explain(settings: config.Settings, partition: str, sku: str, *, with_
         "levels": [_level(level) for level in found.levels],
         "holders": [_holder(holder) for holder in sorted(holders, key=lambda each: each.expires_at_ms)],
         "holders_complete": not truncated,
+        "shortages": [_shortage(each) for each in lacking],
+        "in_transit": [_in_transit(each) for each in moving],
         "as_of": _time(found.as_of_ms),
         **({"history": story} if with_history else {}),
     }
@@ -129,6 +137,26 @@ def _holder(holder: explore.Holder) -> dict[str, Any]:
     }
 
 
+def _shortage(shortage: Shortage) -> dict[str, Any]:
+    lines = [{"reservation_id": each.reservation_id, "line": each.line, "lacks": each.lacks} for each in shortage.lines]
+    return {
+        "location": shortage.location,
+        "short": shortage.short,
+        "lines": lines,
+        "lines_complete": shortage.complete,
+    }
+
+
+def _in_transit(moving: transfers.InTransit) -> dict[str, Any]:
+    return {
+        "transfer_id": moving.transfer_id,
+        "from": moving.source,
+        "to": moving.destination,
+        "quantity": moving.quantity,
+        "shipped_at": _time(moving.shipped_ms),
+    }
+
+
 def _time(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -158,6 +186,12 @@ def _print(told: dict[str, Any], *, with_history: bool) -> None:
         out.print(_holders_table(told))
     if not told["holders_complete"]:
         out.print("There are more holders than these; GET /v1/reservations?sku= shows all.", markup=False)
+    for each in told["shortages"]:
+        lacking = ", ".join(f"{line['reservation_id']} lacks {line['lacks']:,}" for line in each["lines"]) or "no order"
+        out.print(f"Short of {each['short']:,} at {each['location']}: {lacking}", markup=False, soft_wrap=True)
+    for each in told["in_transit"]:
+        line = f"{each['quantity']:,} on their way from {each['from']} to {each['to']} since {each['shipped_at']}"
+        out.print(f"{line} (transfer {each['transfer_id']})", markup=False, soft_wrap=True)
     if with_history:
         out.print(_history_table(told["history"]))
 

@@ -4,6 +4,9 @@ from typing import Final
 
 SKU_BYTES_MAX: Final = 128
 LOCATION_BYTES_MAX: Final = 64
+BARCODE_BYTES_MAX: Final = 64
+PACK_UNITS_MAX: Final = 1_000_000
+"""Units that one barcode stands for."""
 NAME_BYTES_MAX: Final = 64
 """Channels, partitions, names of keys: short words chosen by the operator."""
 RESERVATION_ID_BYTES_MAX: Final = 64
@@ -19,6 +22,8 @@ RECORD_LINES_MAX: Final = 200
 FLAGS_MAX: Final = 16
 RESERVATIONS_PER_BATCH_MAX: Final = 500
 MOVEMENTS_PER_CALL_MAX: Final = 1_000
+BARCODES_PER_CALL_MAX: Final = 1_000
+"""One write of them takes less than a millisecond of the store's time."""
 SKUS_PER_QUERY_MAX: Final = 1_000
 PAGE_RESERVATIONS_MAX: Final = 200
 

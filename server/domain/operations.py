@@ -30,6 +30,22 @@ class Bucket(StrEnum):
     SAFETY = "safety"
 
 
+class Disposition(StrEnum):
+    """What becomes of units that come in: sold again, or held back in a bucket."""
+
+    RESTOCK = "restock"
+    DAMAGED = "damaged"
+    QUALITY_CONTROL = "quality_control"
+
+
+class Shelf(StrEnum):
+    """Where units of a (SKU, location) lie: they can be sold, or are held back in a bucket."""
+
+    AVAILABLE = "available"
+    DAMAGED = "damaged"
+    QUALITY_CONTROL = "quality_control"
+
+
 class Line(msgspec.Struct, array_like=True, frozen=True):
     """Units of one SKU at one location that a caller wants."""
 
@@ -43,6 +59,15 @@ class LineQuantity(msgspec.Struct, array_like=True, frozen=True):
 
     line: int
     quantity: int
+
+
+class ReturnedLine(msgspec.Struct, array_like=True, frozen=True):
+    """Shipped units of one line that came back. ``location`` empty: to where they were shipped from."""
+
+    line: int
+    quantity: int
+    disposition: Disposition
+    location: str = ""
 
 
 class Operation(msgspec.Struct, array_like=True, frozen=True):
@@ -142,6 +167,13 @@ class Relocate(Operation, tag="relocate", frozen=True):
     reservation_id: str
     key: str
     lines: list[LineMove]
+class Return(Operation, tag="return", frozen=True):
+    """Take shipped units back, at any location; never more than were shipped. ``lines`` must not be empty."""
+
+    reservation_id: str
+    key: str
+    lines: list[ReturnedLine]
+    reason: str = ""
 
 
 class Receive(Operation, tag="receive", frozen=True):
@@ -182,8 +214,68 @@ class Count(Operation, tag="count", frozen=True):
     reason: str = ""
 
 
-ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Relocate
-StockOperation = Receive | Adjust | Count
+class Move(Operation, tag="move", frozen=True):
+    """Put units from one shelf on another; ``on_hand`` stays. Promised units can turn out to be broken, too.
+
+    There must be as many where they are taken from: of ``available``, as lie there unharmed, promised or not.
+    """
+
+    key: str
+    sku: str
+    location: str
+    from_shelf: Shelf
+    to_shelf: Shelf
+    quantity: int
+    reason: str = ""
+
+
+class TransferItem(msgspec.Struct, array_like=True, frozen=True):
+    """Units of one SKU that are sent."""
+
+    sku: str
+    quantity: int
+
+
+class ArrivedLine(msgspec.Struct, array_like=True, frozen=True):
+    """Units of one line of a transfer that arrived; ``line`` counts from 1."""
+
+    line: int
+    quantity: int
+    disposition: Disposition
+
+
+class Ship(Operation, tag="ship", frozen=True):
+    """Send units from one location to another; only what may still be promised there.
+
+    A ``transfer_id`` that is there already is a retry, if the fingerprint is the same.
+    """
+
+    key: str
+    transfer_id: str
+    source: str
+    destination: str
+    lines: list[TransferItem]
+    reason: str = ""
+
+
+class Arrive(Operation, tag="arrive", frozen=True):
+    """Receive units of a transfer at its destination.
+
+    ``everything``: all that is on its way arrived, to be sold again; ``lines`` is empty then.
+    ``close``: what has not arrived by now never will, for this ``reason``.
+    """
+
+    key: str
+    transfer_id: str
+    lines: list[ArrivedLine]
+    everything: bool = False
+    close: bool = False
+    reason: str = ""
+
+
+ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Relocate
+StockOperation = Receive | Adjust | Count | Move
+TransferOperation = Ship | Arrive
 
 _encoder = msgspec.msgpack.Encoder()
 

@@ -12,7 +12,8 @@ import msgspec
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
 
-    At any time ``quantity = held + committed + fulfilled + released + expired``.
+    At any time ``quantity = held + committed + fulfilled + released + expired``, and
+    ``returned`` is at most ``fulfilled``.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
     ``first_available`` and ``first_seq`` are what the (SKU, location) was left with by the reserve or order itself,
     kept so that a replay can answer as the first time; both are 0 in a line that a move to another location added.
@@ -37,7 +38,8 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
 
     ``state``: held, committed, fulfilled, released, expired, cancelled. ``deadline_ms`` is 0 where nothing is held.
     ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
-    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason.
+    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
+    return reason.
     """
 
     state: str
@@ -130,12 +132,53 @@ class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_chan
     level: StockLevel
 
 
+class TransferLine(msgspec.Struct, array_like=True, frozen=True):
+    """One SKU of a transfer, in units. What was neither received nor lost is on its way."""
+
+    sku: str
+    quantity: int
+    received: int
+    lost: int
+
+    @property
+    def in_transit(self) -> int:
+        """Units on their way: they belong to no location."""
+        return self.quantity - self.received - self.lost
+
+
+class Transfer(msgspec.Struct, array_like=True, frozen=True):
+    """Units sent from one location to another, as the store keeps it. ``state``: in_transit, closed.
+
+    Times are milliseconds since 1970 on the store's clock; ``closed_ms`` is 0 while it is on its way.
+    """
+
+    state: str
+    shipped_ms: int
+    closed_ms: int
+    actor: str
+    fingerprint: str
+    source: str
+    destination: str
+    lines: list[TransferLine]
+    reason: str = ""
+    lost_reason: str = ""
+
+
+class TransferChanged(msgspec.Struct, array_like=True, frozen=True, tag="transfer_changed"):
+    """A step of a transfer took effect, now or (``replayed``) when the same request came first."""
+
+    replayed: bool
+    transfer: Transfer
+    availability: list[Availability] = []
+
+
 class Again(msgspec.Struct, array_like=True, frozen=True, tag="again"):
     """Short of units, while more lapsed holds wait to be ended than one script may end: ask again. Nothing changed."""
 
 
 ReservationAnswer = Changed | Refused
 StockAnswer = StockChanged | Refused
+TransferAnswer = TransferChanged | Refused
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -160,17 +203,23 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "unknown_channel": Outcome(404, "No such channel"),
     "unknown_location": Outcome(404, "Nobody described that location"),
     "unknown_reservation": Outcome(404, "No such reservation"),
+    "unknown_transfer": Outcome(404, "No such transfer"),
+    "unknown_barcode": Outcome(422, "No such barcode"),
     "unknown_sku": Outcome(422, "No such SKU at that location"),
     "already_committed": Outcome(409, "The units are already committed"),
     "already_released": Outcome(409, "The units were already given back"),
     "expired": Outcome(409, "The hold ended at its deadline"),
     "not_held": Outcome(409, "Nothing is held"),
     "not_committed": Outcome(409, "Nothing is committed"),
+    "transfer_closed": Outcome(409, "Nothing is on its way any more"),
+    "not_fulfilled": Outcome(409, "Nothing was shipped"),
     "exceeds_remaining": Outcome(422, "More than what is left"),
+    "exceeds_bucket": Outcome(422, "More than there are in the bucket"),
     "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
     "too_many_lines": Outcome(422, "The reservation would have more lines than it may"),
     "location_closed": Outcome(409, "The location is closed, or no location of the group is open", retryable=True),
     "too_many_splits": Outcome(409, "The order would have to come from more locations", retryable=True),
+    "exceeds_available": Outcome(409, "More than what is not promised", retryable=True),
     "out_of_stock": Outcome(409, "Not enough units", retryable=True),
     "overloaded": Outcome(503, "Too much to do: nothing happened", retryable=True),
     "store_unavailable": Outcome(503, "The store cannot take it now: nothing happened", retryable=True),

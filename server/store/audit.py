@@ -21,14 +21,18 @@ be worked out from any later reading of a record:
 ``skus`` lists exactly the places of the stock. Those indexes have no seq, so what looks wrong is read again, both
 sides in one MULTI, before it is reported.
 
+**Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of what the
+journal tells of them, if nothing was ever removed from it.
+
 **Against the journal**: if nothing was ever removed from it, the sums of all deltas are the counters, and the last
 seqs are equal. If it was trimmed, ``available`` moves from line to line of a place by the deltas, and the last line
 agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift, unless trimming
 overtook the reader, who then starts over behind it.
 
-Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity),
+Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
+(more than was shipped),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
-``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
+``in_transit``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
 Memory: see ``MEMORY_BYTES``. The event loop gets its turn every few milliseconds; ``pause_s`` makes it gentler still.
 """
@@ -40,8 +44,8 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Reservation
-from server.store.audit_checks import AuditReport, Drift, Findings, check_record
+from server.domain.outcomes import Reservation, Transfer
+from server.store.audit_checks import AuditReport, Drift, Findings, check_record, check_transfer
 from server.store.audit_journal import History
 from server.store.audit_reader import CHUNK, Progress, Reader
 from server.store.audit_state import Moment, StateAtStart, StockRecord
@@ -57,6 +61,7 @@ MEMORY_BYTES: Final = {"place": 300, "live reservation": 150}
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 _decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
+_decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -98,6 +103,7 @@ class _Audit:
         await self._scan_deadlines()
         await self._scan_stock()
         await self._scan_skus()
+        await self._check_transfers()
         conclusive = await self._roll_back()
         if conclusive:
             await self._compare()
@@ -225,6 +231,26 @@ class _Audit:
         if listed != bool(known):
             words = ("unlisted", "listed")
             self._findings.add(Drift(*split_field(field), "skus", words[bool(known)], words[listed]))
+
+    # -- transfers
+
+    async def _check_transfers(self) -> None:
+        """Hold the units on their way against the sum that is kept of them. They are few enough to be read together."""
+        documents, kept = await self._reader.together(
+            ("HGETALL", self._keys.transfers), ("HGET", self._keys.meta, "in_transit")
+        )
+        units = 0
+        for raw_id, packed in documents.items():
+            await self._reader.breathe()
+            try:
+                transfer = _decode_transfer(packed)
+            except msgspec.DecodeError:
+                self._unreadable(self._keys.transfers, raw_id)
+                continue
+            self._findings.add_all(check_transfer(_text(raw_id), transfer))
+            units += sum(line.in_transit for line in transfer.lines)
+        if units != int(kept or 0):
+            self._findings.add(Drift("", "", "in_transit", units, int(kept or 0)))
 
     # -- back to the start
 

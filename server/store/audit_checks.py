@@ -5,20 +5,21 @@ from typing import Final
 
 import msgspec
 
-from server.domain.outcomes import Reservation
+from server.domain.outcomes import Reservation, Transfer
 from server.store.replay import BUCKETS
 
 DRIFT_LINES_MAX: Final = 1000
 """More are counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
 LIVE_STATES: Final = frozenset({"held", "committed"})
-_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity"})
+_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit"})
 _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 
 
 class Drift(msgspec.Struct, frozen=True):
     """One disagreement. ``what`` is a bucket's name, or one of the other kinds that :mod:`server.store.audit` lists.
 
-    ``sku`` and ``location`` are empty where it concerns no place, ``reservation_id`` where it concerns no reservation.
+    ``sku`` and ``location`` are empty where it concerns no place, ``reservation_id``
+    (or a transfer's) where it concerns none of those.
     """
 
     sku: str
@@ -82,15 +83,28 @@ class Findings:
             self._keys.add(key)
 
 
+def check_transfer(transfer_id: str, transfer: Transfer) -> Iterator[Drift]:
+    """Find what contradicts itself within one transfer."""
+    for line in transfer.lines:
+        lowest = min(line.received, line.lost, line.in_transit)
+        if lowest < 0:
+            yield Drift(line.sku, transfer.destination, "negative", 0, lowest, transfer_id)
+    expected = "in_transit" if any(line.in_transit for line in transfer.lines) else "closed"
+    if transfer.state != expected:
+        yield Drift("", "", "state", expected, transfer.state, transfer_id)
+
+
 def check_record(reservation_id: str, record: Reservation, *, live: bool) -> Iterator[Drift]:
     """Find what contradicts itself within one record. ``live``: it lies among those that promise units."""
     for line in record.lines:
         total = line.held + line.committed + line.fulfilled + line.released + line.expired
         if total != line.quantity:
             yield Drift(line.sku, line.location, "quantity", line.quantity, total, reservation_id)
-        lowest = min(line.held, line.committed, line.fulfilled, line.released, line.expired)
+        lowest = min(line.held, line.committed, line.fulfilled, line.released, line.expired, line.returned)
         if lowest < 0:
             yield Drift(line.sku, line.location, "negative", 0, lowest, reservation_id)
+        if line.returned > line.fulfilled:
+            yield Drift(line.sku, line.location, "returned", line.fulfilled, line.returned, reservation_id)
     yield from _check_state(reservation_id, record, live=live)
 
 

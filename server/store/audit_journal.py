@@ -37,6 +37,8 @@ class History:
             return
         await self._check_end()
         self.complete = self._replay.from_zero
+        if self.complete and self._replay.in_transit != self._start.in_transit:
+            self._findings.add(Drift("", "", "in_transit", self._replay.in_transit, self._start.in_transit))
         for row, field in enumerate(list(self._places.fields())):
             await self._reader.breathe()
             self._findings.add_all(self._state.compare_journal(row, field, self._replay))

@@ -50,6 +50,7 @@ class Reader:
             ("HLEN", keys.reservations),
             ("HLEN", keys.ended),
             ("ZCARD", keys.deadlines),
+            ("HGET", keys.meta, "in_transit"),
         ]
 
     async def together(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
@@ -84,5 +85,5 @@ class Reader:
 
 
 def _moment(journal: Bounds, figures: list[Any]) -> Moment:
-    seq, shortage, stock, live, ended, deadlines = (int(figure or 0) for figure in figures)
-    return Moment(seq, shortage, stock, live, ended, deadlines, journal)
+    seq, shortage, stock, live, ended, deadlines, in_transit = (int(figure or 0) for figure in figures)
+    return Moment(seq, shortage, stock, live, ended, deadlines, journal, in_transit)

@@ -33,6 +33,8 @@ class Moment(msgspec.Struct, frozen=True):
     ended: int
     deadlines: int
     journal: Bounds
+    in_transit: int = 0
+    """Units between two locations; belongs to the same state as the seq."""
 
 
 class StateAtStart:

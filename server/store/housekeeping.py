@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from server import metrics
 from server.store.audit import AuditReport, audit
-from server.store.calls import command, run_function, together
+from server.store.calls import command, run_function, run_on_keys, together
 from server.store.errors import StoreError
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger import Retention
@@ -104,12 +104,12 @@ class Housekeeper:
         await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
 
     async def forget(self) -> None:
-        """Forget ended reservations and idempotency keys whose time is over."""
+        """Forget ended reservations, closed transfers and idempotency keys whose time is over."""
         for keyspace in self._partitions():
             looked_at = FORGET_COUNT
             while looked_at == FORGET_COUNT:
-                looked_at = await run_function(
-                    self._client, library().function("forget"), keyspace, self._limits, FORGET_COUNT
+                looked_at = await run_on_keys(
+                    self._client, library().function("forget"), keyspace.moving, self._limits, FORGET_COUNT
                 )
                 await asyncio.sleep(0.001)  # let the hot path through between two scripts
 

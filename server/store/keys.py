@@ -21,7 +21,7 @@ _NAMES: Final = (
 
 
 class Keyspace:
-    """The keys of one partition; ``all`` is what each script declares as its KEYS."""
+    """The keys of one partition; ``all`` is what each script declares as its KEYS, some of them among others."""
 
     def __init__(self, partition: str) -> None:
         self.partition = partition
@@ -34,6 +34,11 @@ class Keyspace:
         self.deadlines = named["deadlines"]
         self.journal = named["journal"]
         self.meta = named["meta"]
+        # Only functions off the hot path declare these two as well: see ``lua/transfer.lua``.
+        self.transfers = f"hf:{{{partition}}}:transfers"
+        self.transfers_closed = f"hf:{{{partition}}}:transfers_closed"
+        self.barcodes = f"hf:{{{partition}}}:barcodes"
+        """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
         self.publisher = f"hf:{{{partition}}}:publisher"
         """Hash: who publishes, see ``lua/lease.lua``."""
@@ -45,6 +50,11 @@ class Keyspace:
         """Hash: channel -> the rules that were set at run time, as JSON."""
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
+
+    @property
+    def moving(self) -> tuple[str, ...]:
+        """What the functions that know transfers declare as their KEYS."""
+        return (*self.all, self.transfers, self.transfers_closed)
 
     @property
     def publishing(self) -> tuple[str, ...]:

@@ -28,16 +28,24 @@ class Lane:
     """One function of the library on one partition: operations of the same lane can share a call.
 
     ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
-    leaves doubt.
+    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten.
     """
 
     def __init__(
-        self, function: Function, keyspace: Keyspace, limits: bytes, decode: Callable[[bytes], Any], *, writes: bool
+        self,
+        function: Function,
+        keyspace: Keyspace,
+        limits: bytes,
+        decode: Callable[[bytes], Any],
+        *,
+        writes: bool,
+        keys: tuple[str, ...] = (),
     ) -> None:
         self.function = function
         self.decode = decode
         self.writes = writes
-        fixed = ["FCALL", function.call_name, str(len(keyspace.all)), *keyspace.all]
+        keys = keys or keyspace.all
+        fixed = ["FCALL", function.call_name, str(len(keys)), *keys]
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
 

@@ -7,16 +7,20 @@ import msgspec
 
 from server.domain.operations import (
     Adjust,
+    Arrive,
     Cancel,
     Commit,
     Count,
     Extend,
     Fulfil,
+    Move,
     Order,
     Receive,
     Release,
     Relocate,
     Reserve,
+    Return,
+    Ship,
 )
 from server.domain.outcomes import (
     Again,
@@ -28,6 +32,8 @@ from server.domain.outcomes import (
     SkuStock,
     StockAnswer,
     StockChanged,
+    TransferAnswer,
+    TransferChanged,
 )
 from server.domain.sourcing import Sourced
 from server.store.batcher import Batcher
@@ -44,6 +50,7 @@ PAIRS_PER_LINE: Final = 6
 """So many records that sourcing has to look at weigh as much as one line."""
 
 _decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
+_decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | Again).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
@@ -78,6 +85,9 @@ class Ledger:
         self._submit = batcher.submit
         self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True)
         self._settle = Lane(functions("settle"), keyspace, limits, _decode_changed, writes=True)
+        self._transfer = Lane(
+            functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.moving
+        )
         # One script, but a lane for each shape of answer.
         self._availability = Lane(functions("read"), keyspace, limits, _decode_availability, writes=False)
         self._stock = Lane(functions("read"), keyspace, limits, _decode_stock, writes=False)
@@ -122,9 +132,23 @@ class Ledger:
         """Ship ordered units."""
         return cast(ReservationAnswer, await self._submit(self._settle, operation, SETTLE_LINES))
 
-    async def move_stock(self, operation: Receive | Adjust | Count) -> StockAnswer:
-        """Receive, adjust or count."""
+    async def take_back(self, operation: Return) -> ReservationAnswer:
+        """Take shipped units back. Refused: unknown_reservation, not_fulfilled, exceeds_remaining."""
+        return cast(ReservationAnswer, await self._submit(self._take, operation, len(operation.lines)))
+
+    async def move_stock(self, operation: Receive | Adjust | Count | Move) -> StockAnswer:
+        """Receive, adjust, count, or move between buckets."""
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
+
+    async def transfer(self, operation: Ship | Arrive) -> TransferAnswer:
+        """Send units to another location, or receive them there.
+
+        Refused: id_reused, unknown_sku, exceeds_available; unknown_transfer, transfer_closed, exceeds_remaining.
+        """
+        while True:  # as in _promise
+            answer = await self._submit(self._transfer, operation, len(operation.lines) or 1)
+            if type(answer) is not Again:
+                return cast(TransferAnswer, answer)
 
     async def availability(self, skus: list[str], location: str = "") -> FoundAvailability:
         """Read what may still be promised of some SKUs (up to some 100), at one location or at each."""

@@ -10,6 +10,8 @@ from server.store.journal import Change, ChangeLine
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 """In the order of a stock record and of a journal line's deltas."""
 
+_TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive"})
+
 
 class Places:
     """Numbers for (SKU, location) pairs, so that figures of a million of them fit into plain arrays."""
@@ -74,6 +76,8 @@ class Replay:
         """The last one applied; 0: none."""
         self.first_seq = 0
         self._buckets = tuple(array("q") for _ in BUCKETS)
+        self.in_transit = 0
+        """Units that left one location and have neither reached another nor been written off."""
         self._available = array("q")
         self._seqs = array("q")
         self.promises: dict[tuple[str, int], tuple[int, int]] = {}
@@ -82,6 +86,8 @@ class Replay:
     def apply(self, change: Change) -> list[Fault]:
         """Apply one change; says what in it does not follow from what came before."""
         faults: list[Fault] = []
+        if change.operation in _TRANSFERS:
+            self.in_transit += sum(int(value) for name, value in change.notes if name == "in_transit")
         for line in change.lines:
             self._check_sequence(line, faults)
             self._apply_line(line, faults)

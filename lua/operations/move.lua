@@ -1,0 +1,23 @@
+-- move: units go from one bucket of a (SKU, location) to another: found broken, put aside to be looked at, mended.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 from, 8 to, 9 quantity, 10 reason]
+--         from, to: available, damaged or quality_control
+-- Effect  from -, to +; on_hand stays. Promised units can be found broken, too: what is available may fall below zero
+--         by it, which is a shortage, and recorded
+-- Answers stock_changed · unknown_sku · exceeds_bucket (there are not as many; in available: on the shelf, promised or not)
+
+local function move_between(fields, at)
+  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
+  local from, to, units, reason = HELD_BACK[fields[at + 6]], HELD_BACK[fields[at + 7]], fields[at + 8], fields[at + 9]
+  local entry = stock_entry(sku, location)
+  local record = entry.record
+  if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
+  local there = from and record[from] or max(0, record[ON_HAND] - record[DAMAGED] - record[QUALITY_CONTROL])
+  if units > there then return refused('exceeds_bucket', '', {{1, sku, location, units, there}}) end
+  local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {}
+  if from then deltas[from] = -units end
+  if to then deltas[to] = units end
+  change_buckets(entry, journal_lines, deltas)
+  journal('move', actor, '', '', '', journal_lines, notes_of({{'reason', reason}}))
+  return stock_changed(entry)
+end

@@ -1,0 +1,31 @@
+-- return: shipped units come back, wherever they are brought. (The word itself belongs to Lua.)
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key,
+--          6 lines [[line, quantity, disposition, location ("": where it was shipped from)], …], 7 reason]
+-- Effect  on_hand +, and damaged or quality_control + where the disposition says so; the SKU becomes known at the
+--         location. The state of the reservation stays: its lines tell what came back.
+-- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and is not back yet)
+
+local function take_back(fields, at)
+  local actor, id, wanted, reason = fields[at + 2], fields[at + 3], fields[at + 5], fields[at + 6]
+  local entry = reservations[id]
+  local record = entry.record
+  if not record then return refused('unknown_reservation') end
+  lapse(entry)
+  if total(record, LINE_FULFILLED) == 0 then return refused('not_fulfilled', record[STATE]) end
+  local parts, excess = select_parts(record, wanted, LINE_FULFILLED, LINE_RETURNED)
+  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
+  local journal_lines, entries = {}, {}
+  for _, want in ipairs(wanted) do
+    local number, units, disposition, location = want[1], want[2], want[3], want[4]
+    local line = record[LINES][number]
+    local place = stock_entry(line[LINE_SKU], location ~= '' and location or line[LINE_LOCATION])
+    take_in(place, journal_lines, units, disposition, number)
+    line[LINE_RETURNED] = line[LINE_RETURNED] + units
+    entries[#entries + 1] = place
+  end
+  note(record, 'return_reason', reason)
+  settle_state(entry, 'fulfilled')
+  journal('return', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', reason}}))
+  return changed(record, entries)
+end

@@ -1,0 +1,38 @@
+-- shortages: looks through a slice of the stock for what is short, or of the live reservations for who waits for it.
+-- Flag no-writes. Filtering here keeps the rest off the wire.
+--
+-- KEYS  the ten keys of one partition, see lib/context.lua
+-- ARGV  [1] limits, [2] MessagePack [cursor ("0" at first), how many to look at, about,
+--         fields of the stock hash: whose reservations; empty: look through the stock]
+-- Reply [now_ms, next cursor ("0": that was all), field, record, …] or [now_ms, next cursor, id, record, …]
+
+local function is_short(_, packed_record)
+  return available(stock_record(packed_record)) < 0
+end
+
+local function waits_for(wanted)
+  return function(_, packed_record)
+    for _, line in ipairs(unpack_msg(packed_record)[LINES]) do
+      if line[LINE_HELD] + line[LINE_COMMITTED] > 0 and wanted[line[LINE_SKU] .. '\0' .. line[LINE_LOCATION]] then
+        return true
+      end
+    end
+    return false
+  end
+end
+
+local function shortages(args)
+  local request, wanted = unpack_msg(args[2]), {}
+  for _, field in ipairs(request[3]) do wanted[field] = true end
+  local key, fits = STOCK, is_short
+  if #request[3] > 0 then key, fits = RESERVATIONS, waits_for(wanted) end
+  local page = call('HSCAN', key, request[1], 'COUNT', request[2])
+  local reply, found = {NOW_MS, page[1]}, page[2]
+  for i = 1, #found, 2 do
+    if fits(found[i], found[i + 1]) then
+      reply[#reply + 1] = found[i]
+      reply[#reply + 1] = found[i + 1]
+    end
+  end
+  return reply
+end

@@ -1,0 +1,35 @@
+-- transfer: runs a batch of operations on transfers, which take units from one location to another in two steps.
+--
+-- KEYS  the ten keys of one partition, see lib/context.lua, and
+--       [11] transfers         hash  id -> record: those with units on their way
+--       [12] transfers_closed  hash  id -> record: the others, until they are forgotten
+-- ARGV  [1] limits, [2] operations, their fields as MessagePack values one after the other
+-- Reply for each operation, in order, its answer in MessagePack:
+--         ["transfer_changed", replayed, record, [[sku, location, available, seq], …]] or as in lib/answers.lua
+
+local TRANSFER = {ship = ship, arrive = arrive}
+
+local function write_transfers(open_key, closed_key)
+  for _, document in ipairs(changed_transfers) do
+    local id, packed_record = document.id, pack(document.record)
+    if document.record[STATE_AT] == 'in_transit' then
+      call('HSET', open_key, id, packed_record)
+    else
+      call('HSET', closed_key, id, packed_record)
+      if document.was_open then call('HDEL', open_key, id) end
+      call('ZADD', FORGET, NOW_MS + FULFILLED_MS, 't' .. id)
+    end
+  end
+  if in_transit_delta ~= 0 then call('HINCRBY', META, 'in_transit', in_transit_delta) end
+end
+
+local function transfer(args, keys)
+  local fields, answers = {unpack_msg(args[2])}, {}
+  load_transfers(fields, keys[11], keys[12])
+  for at = 1, #fields, FIELDS_OF_ONE do
+    answers[#answers + 1] = answer(TRANSFER[fields[at]], fields, at, fields[at])
+  end
+  write()
+  write_transfers(keys[11], keys[12])
+  return answers
+end
