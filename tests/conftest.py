@@ -145,12 +145,11 @@ async def stray_keys(client: Redis) -> list[str]:
         tag = name[len("hf:{") : name.find("}")]
         keyspace = Keyspace(tag)
         channel = name.removeprefix(f"hf:{{{tag}}}:channel:").rpartition(":")[0]
-        known = (*keyspace.all, keyspace.locations, *keyspace.publishing, *ChannelKeys(keyspace, channel).all)
-        declared = name in {*_KNOWN_OUTSIDE, *known}
         declared = name in {
             *_KNOWN_OUTSIDE,
             *keyspace.moving,
             keyspace.barcodes,
+            keyspace.locations,
             *keyspace.publishing,
             *ChannelKeys(keyspace, channel).all,
         }
