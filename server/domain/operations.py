@@ -167,6 +167,8 @@ class Relocate(Operation, tag="relocate", frozen=True):
     reservation_id: str
     key: str
     lines: list[LineMove]
+
+
 class Return(Operation, tag="return", frozen=True):
     """Take shipped units back, at any location; never more than were shipped. ``lines`` must not be empty."""
 
