@@ -16,7 +16,18 @@ from aiohttp import http_parser, web
 import server
 from adapters.base import Adapter
 from server import config, metrics
-from server.api import availability, barcodes, changes, channels, listings, reservations, shortages, stock, transfers
+from server.api import (
+    availability,
+    barcodes,
+    changes,
+    channels,
+    listings,
+    reservations,
+    shortages,
+    stock,
+    supply,
+    transfers,
+)
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
@@ -49,6 +60,7 @@ ROUTES: list[Route] = [
     *changes.ROUTES,
     *stock.ROUTES,
     *transfers.ROUTES,
+    *supply.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
     *channels.ROUTES,

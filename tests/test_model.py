@@ -24,7 +24,7 @@ OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
     *("not_fulfilled", "exceeds_bucket"),
-    *("unknown_transfer", "transfer_closed", "exceeds_available"),
+    *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
 
