@@ -17,6 +17,7 @@ import server
 from adapters.base import Adapter
 from server import config, metrics
 from server.api import (
+    atp,
     availability,
     barcodes,
     changes,
@@ -61,6 +62,7 @@ ROUTES: list[Route] = [
     *stock.ROUTES,
     *transfers.ROUTES,
     *supply.ROUTES,
+    *atp.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
     *channels.ROUTES,

@@ -95,6 +95,24 @@ class SupplyList(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
+class AtpDayView(msgspec.Struct, frozen=True):
+    """One day: what is ``projected`` to be available at its end, and what is ``promisable`` for it."""
+
+    on: date
+    projected: int
+    promisable: int
+
+
+class AtpView(msgspec.Struct, frozen=True):
+    """What can be promised by day. ``late`` units were expected before today and count for nothing."""
+
+    sku: str
+    available: int
+    late: int
+    days: list[AtpDayView]
+    as_of: datetime
+
+
 class BarcodesPut(msgspec.Struct, frozen=True):
     """How many barcodes were put."""
 

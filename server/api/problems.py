@@ -29,7 +29,7 @@ DETAILS: Final = {
     "unknown_channel": "No channel of that name is configured in this partition. Name it in the configuration file.",
     "unknown_reservation": "It never existed in this partition, or ended so long ago that it was forgotten.",
     "unknown_transfer": "It never existed in this partition, or was closed so long ago that it was forgotten.",
-    "unknown_supply": "Nobody said that it would come, or it is another SKU's, or it came whole long ago and was forgotten.",
+    "unknown_supply": "Nobody said that it would come, it is another SKU's, or it came long ago and was forgotten.",
     "unknown_barcode": "Nobody said what this barcode stands for. Put it first, or name the SKU.",
     "unknown_sku": "Nothing was ever received or counted there. Import or receive it first.",
     "already_committed": "The units are ordered: cancel them, or do nothing.",
