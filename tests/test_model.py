@@ -87,6 +87,7 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
+    "what came is still expected": ("record[SUPPLY_RECEIVED] = record[SUPPLY_RECEIVED] + quantity", ""),
     "a key is not held against the body": ("if first[1] ~= fields[at + FINGERPRINT_AT] then", "if false then"),
 }
 
