@@ -80,6 +80,7 @@ async def test_given_no_days_when_asked_then_thirty_are_told_and_180_can_be(api:
         ("from=2999-01-02&to=2999-01-01", "to"),
         ("from=2999-01-01&to=2999-06-30", "to"),
         ("from=soon", "from"),
+        ("to=null", "to"),
         ("days=4", "days"),
     ],
 )

@@ -24,8 +24,9 @@ _DAYS_DEFAULT: Final = 30
 class AtpQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """From today, if not said, for 30 days; at one location, or at all."""
 
-    from_: Day | None = msgspec.field(name="from", default=None)
-    to: Day | None = None
+    # Not None: in a query that would let the word null pass for a day.
+    from_: Day | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
+    to: Day | msgspec.UnsetType = msgspec.UNSET
     location: Location | None = None
 
 
