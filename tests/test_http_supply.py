@@ -1,10 +1,12 @@
 """Expected receipts over HTTP: told, received in parts, forgone; refusals are problems that change nothing."""
 
+import json
 from typing import Any
 
 import pytest
 
 from tests.http import Api, Key, Server
+from tests.processes import holdfast
 
 pytest_plugins = ("tests.http_fixtures",)
 
@@ -34,6 +36,15 @@ async def test_given_an_expected_receipt_when_it_goes_its_way_then_each_step_can
     assert (await api.send("DELETE", PO)).ok()["expected"] == 6
     assert await still_expected(api) == {}
     assert await api.available("A") == 4
+
+
+async def test_given_an_expected_receipt_when_the_sku_is_shown_then_it_is_told(api: Api, server: Server) -> None:
+    await api.count("A", 1)
+    (await api.put(PO, SUPPLY)).ok()
+    words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
+    told = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["expected"]
+    assert [(each["supply_id"], each["expected"], each["expected_on"]) for each in told] == [("po-9", 10, "2030-01-15")]
+    assert "10 expected at depo on 2030-01-15 (supply po-9)" in holdfast(*words, cwd=server.data_dir).stdout
 
 
 async def test_given_a_carton_that_was_expected_when_scanned_then_its_units_are_expected_no_longer(api: Api) -> None:
