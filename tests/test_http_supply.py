@@ -1,6 +1,7 @@
 """Expected receipts over HTTP: told, received in parts, forgone; refusals are problems that change nothing."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,6 +57,22 @@ async def test_given_a_carton_that_was_expected_when_scanned_then_its_units_are_
         (await api.post("/v1/stock/movements", {"movements": [movement]}, headers=headers)).ok()
     assert await still_expected(api) == {"po-9": 4}
     assert (await api.get("/v1/availability/A?location=main")).ok()["available"] == 6
+
+
+async def test_given_a_file_of_what_came_when_run_then_it_is_expected_no_longer(
+    api: Api, server: Server, tmp_path: Path
+) -> None:
+    (await api.put(PO, SUPPLY)).ok()
+    file = tmp_path / "delivery.csv"
+    file.write_text("kind,sku,quantity,supply_id\nreceive,A,4,po-9\nreceive,A,4,nobody\nadjust,A,1,po-9\n", "utf-8")
+    words = ("move", file, "--partition", api.partition, "--data-dir", server.data_dir)
+    for outcome in ("1 done, 0 unchanged", "0 done, 1 unchanged"):
+        told = holdfast(*words, cwd=tmp_path)
+        assert told.stdout.startswith(f"3 rows: {outcome} (same file run before), 2 bad")
+        assert "line 3: the ledger refused it: unknown_supply" in told.stderr
+        assert "line 4: supply_id is not known here" in told.stderr
+    assert await still_expected(api) == {"po-9": 6}
+    assert await api.available("A") == 4
 
 
 async def test_given_a_receipt_without_a_name_when_received_then_nothing_expected_is_touched(api: Api) -> None:
