@@ -1,7 +1,8 @@
--- forget: forgets ended reservations, closed transfers and idempotency keys whose time is over. Flag allow-oom.
+-- forget: forgets ended reservations, closed transfers, expected receipts that came whole, and idempotency keys, all when
+-- their time is over. Flag allow-oom.
 -- A key that belongs to a reservation is kept for as long as the reservation lives.
 --
--- KEYS  the twelve keys of transfer.lua
+-- KEYS  the twelve keys of transfer.lua, and [13] the hash supply of supply.lua
 -- ARGV  [1] limits, [2] how many to look at, at most
 -- Reply how many were looked at
 
@@ -10,9 +11,9 @@ local function forget(args, declared)
   local ids, keys = {}, {}
   for _, member in ipairs(due) do
     local kind, name = member:sub(1, 1), member:sub(2)
-    if kind == 't' then
+    if kind == 't' or kind == 's' then
       call('ZREM', FORGET, member)
-      call('HDEL', declared[12], name)
+      call('HDEL', declared[kind == 't' and 12 or 13], name)
     else
       local list = kind == 'r' and ids or keys
       list[#list + 1] = name

@@ -61,6 +61,18 @@ do
 register('transfer', transfer, {})
 end
 do
+-- @include lib/supplies
+-- @include operations/expect
+-- @include operations/forgo
+-- @include operations/receive_expected
+-- @include supply
+register('supply', supply, {})
+end
+do
+-- @include outlook
+register('outlook', outlook, {'no-writes'})
+end
+do
 -- @include expire
 register('expire', expire, {'allow-oom'})
 end

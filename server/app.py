@@ -17,6 +17,7 @@ import server
 from adapters.base import Adapter
 from server import config, metrics
 from server.api import (
+    atp,
     availability,
     barcodes,
     changes,
@@ -29,6 +30,7 @@ from server.api import (
     shortages,
     sourcing,
     stock,
+    supply,
     transfers,
 )
 from server.api.auth import Authenticator
@@ -63,6 +65,8 @@ ROUTES: list[Route] = [
     *changes.ROUTES,
     *stock.ROUTES,
     *transfers.ROUTES,
+    *supply.ROUTES,
+    *atp.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
     *channels.ROUTES,

@@ -148,6 +148,7 @@ async def stray_keys(client: Redis) -> list[str]:
         declared = name in {
             *_KNOWN_OUTSIDE,
             *keyspace.moving,
+            *keyspace.supplying,
             keyspace.barcodes,
             keyspace.locations,
             *keyspace.publishing,

@@ -209,7 +209,8 @@ class Server:
     def state(self, partition: str) -> dict[str, object]:
         """Read all that a partition holds, the journal and the idempotency keys included."""
         with self.store() as client:
-            return {key: _value(client, key) for key in (*Keyspace(partition).moving, Keyspace(partition).barcodes)}
+            keys = Keyspace(partition)
+            return {key: _value(client, key) for key in (*keys.moving, *keys.supplying, keys.barcodes)}
 
     def __enter__(self) -> Self:
         return self.start()

@@ -25,16 +25,19 @@ from server.domain.operations import (
     Bucket,
     Count,
     Disposition,
+    Expect,
+    Forgo,
     Move,
     Order,
     Receive,
+    ReceiveExpected,
     Relocate,
     Reserve,
     Return,
     Shelf,
     Ship,
 )
-from server.domain.outcomes import LocationAvailability, Refused, Reservation, Transfer
+from server.domain.outcomes import LocationAvailability, Refused, Reservation, Supply, Transfer
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.batcher import Batcher
 from server.store.calls import run_function
@@ -71,6 +74,13 @@ _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "
 _WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled"}
 _DISPOSITIONS: Final = tuple(Disposition)
 _SHELVES: Final = tuple(Shelf)
+_SUPPLIES: Final = ("expect", "expect", "receive_expected", "receive_expected", "receive_expected", "forgo")
+_LANES: Final = {
+    **dict.fromkeys(_TAKE, "take"),
+    **dict.fromkeys((Ship, Arrive), "transfer"),
+    **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
+}
+_APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
 _RECENT: Final = 6
 """Operations choose among so many of the newest reservations; older ones have nothing left to settle."""
@@ -128,7 +138,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_SETTLEMENTS),
     some(*_MOVEMENTS),
     some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS),
-    some(*_TRANSFERS),  # by themselves: at most two kinds of calls to a batch
+    some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
+    some(*_SUPPLIES),
     st.builds(Wait),
     st.builds(Sweep),
     st.builds(Look, st.sampled_from(_PLACES), st.integers(0, 7)),
@@ -287,12 +298,15 @@ class LedgerMachine(RuleBasedStateMachine):
             keys.all[5],
             keys.transfers,
             keys.transfers_closed,
+            keys.supply,
+            keys.supply_skus,
         )
         for key in hashes:
             pipe.hgetall(key)
         pipe.zrange(keys.deadlines, 0, -1, withscores=True)
         pipe.zrange(keys.all[6], 0, -1)
-        stock, live, ended, meta, remembered, open_transfers, closed, deadlines, forget = await pipe.execute()
+        found = await pipe.execute()
+        stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, deadlines, forget = found
         promises = self.model.promises
         in_life = {each for each, promise in promises.items() if promise.state in ("held", "committed")}
         assert {_place(name): _counters(packed) for name, packed in stock.items()} == {
@@ -309,11 +323,16 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {each.decode() for each in forget} == {
             *(f"r{each}" for each in promises.keys() - in_life),
             *(f"k{key}" for key in self.model.remembered),
+            *(f"s{each}" for each, one in self.model.supplies.items() if not one.expected),
             *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state == "closed"),
         }
         assert int(meta[b"seq"]) == self.model.seq
         assert int(meta.get(b"shortage", 0)) == self.model.shortage
         assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
+        assert {each.decode(): _supply(packed) for each, packed in supply.items()} == self.model.supplies
+        assert {each.decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
+            each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected
+        }
         for state, found in (("in_transit", open_transfers), ("closed", closed)):
             assert {each.decode(): _transfer(packed) for each, packed in found.items()} == {
                 each: sent.shown() for each, sent in self.model.transfers.items() if sent.state == state
@@ -328,7 +347,7 @@ class LedgerMachine(RuleBasedStateMachine):
     async def _end(self) -> None:
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
-        await self.client.delete(*self.keys.moving)
+        await self.client.delete(*self.keys.moving, *self.keys.supplying)
         if not self.agreed:
             return  # a step has failed, and its own failure tells more
         replayed = Replayed(entry for _, entry in entries)
@@ -362,8 +381,8 @@ class LedgerMachine(RuleBasedStateMachine):
     def _operation(self, intent: Intent) -> AnOperation:
         if not self.sent or intent.again > 1:
             return self._new(intent)
-        is_transfer = intent.kind in _TRANSFERS
-        alike = [each for each in self.sent if isinstance(each, Ship | Arrive) == is_transfer]
+        apart = "transfer" if intent.kind in _TRANSFERS else "supply" if intent.kind in _SUPPLIES else ""
+        alike = [each for each in self.sent if (_lane(each) if _lane(each) in _APART else "") == apart]
         if not alike:
             return self._new(intent)
         earlier = alike[-1 - intent.which % len(alike)]
@@ -384,6 +403,8 @@ class LedgerMachine(RuleBasedStateMachine):
             return self._movement(intent, key)
         if intent.kind in _TRANSFERS:
             return self._transfer(intent, key)
+        if intent.kind in _SUPPLIES:
+            return self._supply(intent, key)
         return self._settlement(intent, key)
 
     def _promise(self, intent: Intent) -> Reserve | Order:
@@ -465,6 +486,18 @@ class LedgerMachine(RuleBasedStateMachine):
             return ops.arrive(transfer_id, everything=True, key=key)
         return ops.arrive(transfer_id, *parts, close=option > 5, reason=reason, key=key)
 
+    def _supply(self, intent: Intent, key: str) -> AnOperation:
+        (place, units), option = intent.parts[0], intent.option
+        sku, location = _drawn(place)
+        known = [each for each, one in self.model.supplies.items() if one.expected or option > 4]
+        supply_id = known[-1 - intent.which % len(known)] if known else "nobody"
+        if intent.kind == "expect":
+            return ops.expect(supply_id if option < 3 else f"s{next(self.numbers)}", sku, units, "2030-01-01", location)
+        if intent.kind == "forgo":
+            return ops.forgo(supply_id, key=key)
+        fitting = self.model.supplies[supply_id].sku if known and intent.which else sku
+        return ops.receive_expected(supply_id, fitting, units, "" if option % 3 else location, key=key)
+
     def _movement(self, intent: Intent, key: str) -> AnOperation:
         (place, units), option = intent.parts[0], intent.option
         sku, location = _drawn(place)
@@ -505,9 +538,12 @@ def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:
     """Tell which operations share a call: one for each lane, in the order in which the lanes first occur."""
     lanes: dict[str, list[int]] = {}
     for place, operation in enumerate(operations):
-        lane = "transfer" if isinstance(operation, Ship | Arrive) else "take" if isinstance(operation, _TAKE) else ""
-        lanes.setdefault(lane, []).append(place)
+        lanes.setdefault(_lane(operation), []).append(place)
     return list(lanes.values())
+
+
+def _lane(operation: AnOperation) -> str:
+    return _LANES.get(type(operation), "settle")
 
 
 def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry], started_ms: int) -> list[list[int]]:
@@ -552,3 +588,4 @@ def _counters_of(shown: object) -> list[int]:
 
 _reservation = msgspec.msgpack.Decoder(Reservation).decode
 _transfer = msgspec.msgpack.Decoder(Transfer).decode
+_supply = msgspec.msgpack.Decoder(Supply).decode

@@ -17,12 +17,15 @@ from server.domain.operations import (
     Commit,
     Count,
     Disposition,
+    Expect,
     Extend,
+    Forgo,
     Fulfil,
     LineQuantity,
     Move,
     Order,
     Receive,
+    ReceiveExpected,
     Release,
     Relocate,
     Reserve,
@@ -42,6 +45,9 @@ from server.domain.outcomes import (
     StockAnswer,
     StockChanged,
     StockLevel,
+    Supply,
+    SupplyAnswer,
+    SupplyChanged,
     Transfer,
     TransferAnswer,
     TransferChanged,
@@ -52,7 +58,7 @@ from tests.brute_force import brute_force
 
 Place = tuple[str, str]
 """(SKU, location)."""
-Answer = ReservationAnswer | StockAnswer | TransferAnswer
+Answer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
 AnOperation = (
     Reserve
     | Order
@@ -70,6 +76,9 @@ AnOperation = (
     | Move
     | Ship
     | Arrive
+    | Expect
+    | Forgo
+    | ReceiveExpected
 )
 
 
@@ -213,6 +222,7 @@ class Model:
         self.stock: dict[Place, Stock] = {}
         self.promises: dict[str, Promise] = {}
         self.transfers: dict[str, Sent] = {}
+        self.supplies: dict[str, Supply] = {}
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
@@ -233,6 +243,9 @@ class Model:
             Move: self._move_between,
             Ship: self._ship,
             Arrive: self._arrive,
+            Expect: self._expect,
+            Forgo: self._forgo,
+            ReceiveExpected: self._receive_expected,
         }
 
     @property
@@ -635,6 +648,31 @@ class Model:
         if is_new or any(deltas.values()):
             self._move(place, **deltas)
         return self._stock_changed(op)
+
+    def _expect(self, op: Expect) -> Answer:
+        known = self.supplies.get(op.supply_id)
+        if known and known.sku != op.sku:
+            return Refused("id_reused", "", [])
+        received = known.received if known else 0
+        supply = Supply(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
+        self.supplies[op.supply_id] = supply
+        return SupplyChanged(replayed=False, supply=supply)
+
+    def _forgo(self, op: Forgo) -> Answer:
+        supply = self.supplies.pop(op.supply_id, None)
+        return SupplyChanged(replayed=False, supply=supply) if supply else Refused("unknown_supply", "", [])
+
+    def _receive_expected(self, op: ReceiveExpected) -> Answer:
+        supply = self.supplies.get(op.supply_id)
+        if not supply or supply.sku != op.sku:
+            return Refused("unknown_supply", "", [])
+        place = (op.sku, op.location or supply.location)
+        self._take_in(place, op.quantity, Disposition.RESTOCK)
+        self.supplies[op.supply_id] = msgspec.structs.replace(supply, received=supply.received + op.quantity)
+        return StockChanged(replayed=False, level=self.shown(place))
+
+    def supplies_of(self, sku: str) -> set[str]:
+        return {each for each, supply in self.supplies.items() if supply.sku == sku and supply.expected}
 
     def _ship(self, op: Ship) -> Answer:
         known = self.transfers.get(op.transfer_id)

@@ -1,6 +1,7 @@
 """Operations with every field filled in, so that a test names only what it is about; and how to ask a ledger."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import date
 from typing import Final, TypeVar
 
 import msgspec
@@ -14,7 +15,9 @@ from server.domain.operations import (
     Commit,
     Count,
     Disposition,
+    Expect,
     Extend,
+    Forgo,
     Fulfil,
     Line,
     LineMove,
@@ -23,6 +26,7 @@ from server.domain.operations import (
     Operation,
     Order,
     Receive,
+    ReceiveExpected,
     Release,
     Relocate,
     Reserve,
@@ -40,6 +44,8 @@ from server.domain.outcomes import (
     StockAnswer,
     StockChanged,
     StockLevel,
+    SupplyAnswer,
+    SupplyChanged,
     TransferAnswer,
     TransferChanged,
 )
@@ -67,6 +73,9 @@ AnOperation = (
     | Move
     | Ship
     | Arrive
+    | Expect
+    | Forgo
+    | ReceiveExpected
 )
 T = TypeVar("T", bound=Operation)
 
@@ -204,6 +213,22 @@ def receive(sku: str, quantity: int, location: str = "main", *, reason: str = ""
     return sealed(Receive("", "tester", key, sku, location, quantity, reason))
 
 
+def expect(
+    supply_id: str, sku: str, quantity: int, on: str = "2030-01-01", location: str = "main", *, key: str = ""
+) -> Expect:
+    return sealed(Expect("", "tester", key, supply_id, sku, location, quantity, date.fromisoformat(on)))
+
+
+def forgo(supply_id: str, *, key: str = "") -> Forgo:
+    return sealed(Forgo("", "tester", key, supply_id))
+
+
+def receive_expected(
+    supply_id: str, sku: str, quantity: int, location: str = "", *, reason: str = "", key: str = ""
+) -> ReceiveExpected:
+    return sealed(ReceiveExpected("", "tester", key, supply_id, sku, location, quantity, reason))
+
+
 def adjust(sku: str, bucket: Bucket, delta: int, location: str = "main", *, reason: str = "", key: str = "") -> Adjust:
     return sealed(Adjust("", "tester", key, sku, location, bucket, delta, reason))
 
@@ -221,7 +246,7 @@ def count(
     return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
 
 
-AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer
+AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
@@ -238,6 +263,8 @@ async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
         Return: ledger.take_back,
         Ship: ledger.transfer,
         Arrive: ledger.transfer,
+        Expect: ledger.expect,
+        Forgo: ledger.expect,
     }
     return await methods.get(type(operation), ledger.move_stock)(operation)
 
@@ -260,6 +287,13 @@ async def transferred(ledger: Ledger, operation: Ship | Arrive) -> TransferChang
     """Ask for what must take effect on a transfer."""
     answer = await ask(ledger, operation)
     assert isinstance(answer, TransferChanged), answer
+    return answer
+
+
+async def expected(ledger: Ledger, operation: Expect | Forgo) -> SupplyChanged:
+    """Ask for what must take effect on an expected receipt."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, SupplyChanged), answer
     return answer
 
 

@@ -25,7 +25,7 @@ OUTCOMES: Final = {
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
     *("location_closed", "too_many_splits"),
     *("not_fulfilled", "exceeds_bucket"),
-    *("unknown_transfer", "transfer_closed", "exceeds_available"),
+    *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
 
@@ -88,6 +88,7 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
+    "what came is still expected": ("record[SUPPLY_RECEIVED] = record[SUPPLY_RECEIVED] + quantity", ""),
     "a key is not held against the body": ("if first[1] ~= fields[at + FINGERPRINT_AT] then", "if false then"),
 }
 

@@ -221,3 +221,9 @@ async def test_given_promised_units_when_found_broken_then_the_shortage_is_recor
     assert await client.hget(ledger.keyspace.meta, "shortage") == b"2"
     await changed(ledger, release("r"))
     await assert_clean(ledger, client)
+
+
+async def test_given_an_order_of_the_same_batch_when_returned_then_it_is_known(ledger: Ledger) -> None:
+    await stocked(ledger, A=10)
+    _, answer = await asyncio.gather(ask(ledger, order("o", ("A", 1))), ask(ledger, take_back("o", (1, 1))))
+    assert answer == Refused("not_fulfilled", "committed", [])

@@ -18,6 +18,7 @@ from server.store.ledger import Ledger
 from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.scripts import library
 from server.store.shortages import find_shortages
+from server.store.supply import read_outlook
 from tests.conftest import StoreClient, wait_past
 from tests.operations import (
     HOUR_MS,
@@ -29,11 +30,14 @@ from tests.operations import (
     changed,
     commit,
     count,
+    expect,
     extend,
+    forgo,
     fulfil,
     move,
     order,
     receive,
+    receive_expected,
     release,
     reserve,
     ship,
@@ -45,7 +49,10 @@ from tests.stores import StoreProcess
 _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
-FUNCTIONS: Final = ("take", "settle", "transfer", "read", "expire", "list", "shortages", "forget", "lease", "record")
+FUNCTIONS: Final = (
+    *("take", "settle", "transfer", "supply", "outlook", "read", "expire", "list", "shortages", "forget"),
+    *("lease", "record"),
+)
 CHANNEL: Final = "trendyol"
 
 
@@ -134,6 +141,13 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         ship("lapsing", "main", "shop", ("B", 999)),
         arrive("t", (1, 1), key="k13"),
         arrive("t", close=True, reason="lost"),
+        expect("s", "A", 5, key="k14"),
+        expect("later", "A", 5),
+        expect("none", "A", 5),
+        receive_expected("s", "A", 5, key="k15"),
+        expect("s", "A", 6),
+        expect("s", "A", 5),
+        forgo("none", key="k16"),
     ):
         await ask(ledger, operation)
     await wait_past(client, lapsing.reservation.deadline_ms + SHORT_MS)
@@ -147,8 +161,9 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     for ended in (False, True):
         page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
         await run_function(client, functions("list"), keyspace, limits, page)
+    await read_outlook(client, keyspace, limits, "A")
     await find_shortages(client, keyspace, limits, "", 10)
-    await run_on_keys(client, functions("forget"), keyspace.moving, forgetting, 1000)
+    await run_on_keys(client, functions("forget"), keyspace.forgetting, forgetting, 1000)
     await publish(client, keyspace)
 
 
@@ -185,7 +200,7 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
 
 def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
-    return {*keyspace.moving, *keyspace.publishing, *ChannelKeys(keyspace, CHANNEL).all}
+    return {*keyspace.moving, *keyspace.supplying, *keyspace.publishing, *ChannelKeys(keyspace, CHANNEL).all}
 
 
 def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:

@@ -7,7 +7,7 @@
 --   [4] ended         hash    id -> record: the others, until they are forgotten
 --   [5] deadlines     zset    id, by deadline_ms: all that hold units
 --   [6] idempotency   hash    key -> [fingerprint, reservation id or "", answer]
---   [7] forget        zset    "r" id | "k" key | "t" transfer, by when it may be forgotten (ms)
+--   [7] forget        zset    "r" id | "k" key | "t" transfer | "s" supply, by when it may be forgotten (ms)
 --   [8] journal       stream  field e: MessagePack list of the changes that one script made
 --   [9] meta          hash    seq: the last one given; shortage: units promised beyond what there is;
 --                           in_transit: units between two locations, see transfer.lua

@@ -9,7 +9,7 @@
 local function take_back(fields, at)
   local actor, id, wanted, reason = fields[at + 2], fields[at + 3], fields[at + 5], fields[at + 6]
   local entry = reservations[id]
-  local record = entry.record
+  local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   if total(record, LINE_FULFILLED) == 0 then return refused('not_fulfilled', record[STATE]) end

@@ -1,6 +1,6 @@
-"""What callers get where goods are moved: transfers, barcodes, shortages."""
+"""What callers get where goods are moved: transfers, expected receipts, barcodes, shortages."""
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal
 
 import msgspec
@@ -73,6 +73,44 @@ class TransferPageView(msgspec.Struct, frozen=True):
 
     transfers: list[TransferView]
     next: str
+
+
+class SupplyView(msgspec.Struct, frozen=True):
+    """An expected receipt. ``expected`` units are still to come; more may be ``received`` than ``quantity``."""
+
+    supply_id: str
+    sku: str
+    location: str
+    quantity: int
+    received: int
+    expected: int
+    expected_on: date
+    reference: str
+
+
+class SupplyList(msgspec.Struct, frozen=True):
+    """What is still to come of a SKU, the earliest first."""
+
+    supply: list[SupplyView]
+    as_of: datetime
+
+
+class AtpDayView(msgspec.Struct, frozen=True):
+    """One day: what is ``projected`` to be available at its end, and what is ``promisable`` for it."""
+
+    on: date
+    projected: int
+    promisable: int
+
+
+class AtpView(msgspec.Struct, frozen=True):
+    """What can be promised by day. ``late`` units were expected before today and count for nothing."""
+
+    sku: str
+    available: int
+    late: int
+    days: list[AtpDayView]
+    as_of: datetime
 
 
 class BarcodesPut(msgspec.Struct, frozen=True):

@@ -1,6 +1,7 @@
 """What callers send: the types that validate it, and from which OpenAPI is generated."""
 
 import re
+from datetime import date
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -247,13 +248,30 @@ class BarcodesBody(Body, frozen=True):
     barcodes: Annotated[list[BarcodeBody], Meta(min_length=1, max_length=limits.BARCODES_PER_CALL_MAX)]
 
 
+Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in UTC.")]
+
+
+class SupplyBody(Body, frozen=True):
+    """So many units in all are to come, on that day; what was received of them stays received."""
+
+    sku: Sku
+    quantity: Quantity
+    expected_on: Day
+    location: Location = limits.DEFAULT_LOCATION
+    reference: Reference | None = None
+
+
 class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
-    """Units arrived. With a barcode instead of a SKU, ``quantity`` counts packs."""
+    """Units arrived. With a barcode instead of a SKU, ``quantity`` counts packs.
+
+    ``supply_id``: they were expected; without a location they arrived where they were expected, else at main.
+    """
 
     quantity: Quantity
     sku: Sku | None = None
     barcode: Barcode | None = None
-    location: Location = limits.DEFAULT_LOCATION
+    location: Location | None = None
+    supply_id: ReservationId | None = None
     reason: Reference | None = None
 
 

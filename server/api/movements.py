@@ -3,12 +3,19 @@
 from msgspec import structs
 
 from server.api.bodies import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
-from server.api.rules import InvalidError, check_barcode, check_location, check_reference, check_sku
+from server.api.rules import (
+    InvalidError,
+    check_barcode,
+    check_location,
+    check_reference,
+    check_reservation_id,
+    check_sku,
+)
 from server.domain import limits
-from server.domain.operations import Adjust, Bucket, Count, Move, Receive, Shelf, fingerprint
+from server.domain.operations import Adjust, Bucket, Count, Move, Receive, ReceiveExpected, Shelf, fingerprint
 from server.store.barcodes import Pack
 
-Movement = Receive | Adjust | Count | Move
+Movement = Receive | ReceiveExpected | Adjust | Count | Move
 MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement
 
 
@@ -48,13 +55,18 @@ def operation_of(actor: str, body: MovementBody, key: str, packs: dict[str, Pack
         if body.barcode not in packs:
             return None
         pack = packs[body.barcode]
-    sku, location = check_sku("sku", pack.sku), check_location("location", body.location)
+    sku = check_sku("sku", pack.sku)
+    location = check_location("location", body.location) if body.location is not None else ""
     digest = fingerprint("movement", body) if key else ""
     match body:
         case ReceiveMovement():
             reason = check_reference("reason", body.reason)
             units = _units("quantity", body.quantity, pack.factor)
-            return "receive", Receive(digest, actor, key, sku, location, units, reason)
+            if body.supply_id is None:
+                place = location or limits.DEFAULT_LOCATION
+                return "receive", Receive(digest, actor, key, sku, place, units, reason)
+            supply_id = check_reservation_id("supply_id", body.supply_id)
+            return "receive", ReceiveExpected(digest, actor, key, supply_id, sku, location, units, reason)
         case AdjustMovement():
             if body.quantity == 0:
                 raise InvalidError("quantity", "must not be 0")

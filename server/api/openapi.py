@@ -89,10 +89,15 @@ def _parameters(route: Route, components: dict[str, Any]) -> list[dict[str, Any]
         for name in re.findall(r"{(\w+)}", route.path)
     ]
     if route.query is not None:
-        properties = components[route.query.__name__]["properties"]
+        query = components[route.query.__name__]
         parameters += [
-            {"name": name, "in": "query", "required": False, "schema": _without_null(schema)}
-            for name, schema in properties.items()
+            {
+                "name": name,
+                "in": "query",
+                "required": name in query.get("required", ()),
+                "schema": _without_null(schema),
+            }
+            for name, schema in query["properties"].items()
         ]
     parameters += [
         {
@@ -127,6 +132,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         "reservation_id": bodies.ReservationId,
         "barcode": bodies.Barcode,
         "transfer_id": bodies.ReservationId,
+        "supply_id": bodies.ReservationId,
         "channel": bodies.ChannelName,
         "name": bodies.Location,
     }

@@ -30,6 +30,7 @@ DETAILS: Final = {
     "unknown_reservation": "It never existed in this partition, or ended so long ago that it was forgotten.",
     "unknown_location": "Describe it with PUT first. Units can be received there all the same: it counts as open.",
     "unknown_transfer": "It never existed in this partition, or was closed so long ago that it was forgotten.",
+    "unknown_supply": "Nobody said that it would come, it is another SKU's, or it came long ago and was forgotten.",
     "unknown_barcode": "Nobody said what this barcode stands for. Put it first, or name the SKU.",
     "unknown_sku": "Nothing was ever received or counted there. Import or receive it first.",
     "already_committed": "The units are ordered: cancel them, or do nothing.",

@@ -54,7 +54,8 @@ def move(file: Path, partition: str, again: bool, report: Path | None, **overrid
 
     The first line names the columns: kind (receive, adjust, count, move) and quantity; sku, or for what is received or
     counted barcode, and then quantity counts packs; and if you like location (else main), reason, bucket (of adjust),
-    safety (of count), from and to (of move: available, damaged, quality_control). UTF-8; comma, semicolon or tab.
+    safety (of count), from and to (of move: available, damaged, quality_control), supply_id (of receive: it was
+    expected). UTF-8; comma, semicolon or tab.
 
     \b
       kind,sku,barcode,quantity,location,from,to,reason

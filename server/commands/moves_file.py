@@ -11,9 +11,9 @@ from server.api.rules import InvalidError
 from server.commands.csv_rows import BadCellError, BadRow, Cells, Columns, Sheet, shown
 
 COLUMNS: Final = Columns(
-    ("kind", "quantity"), ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety")
+    ("kind", "quantity"), ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id")
 )
-_TEXTS: Final = ("sku", "barcode", "location", "from", "to", "bucket")
+_TEXTS: Final = ("sku", "barcode", "location", "from", "to", "bucket", "supply_id")
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 

@@ -19,11 +19,12 @@ from server.commands.common import (
     run,
     store_options,
 )
-from server.domain.outcomes import StockLevel
+from server.domain.outcomes import StockLevel, Supply
 from server.store import explore, journal, transfers
 from server.store.keys import Keyspace
 from server.store.opened import OpenStore
 from server.store.shortages import Shortage, short_at
+from server.store.supply import read_outlook
 
 HOLDERS_MAX: Final = 500
 PATIENCE_S: Final = 30.0
@@ -83,6 +84,7 @@ async def _explain(settings: config.Settings, partition: str, sku: str, *, with_
             store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX
         )
         moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
+        outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
         short = {f"{sku}\0{each.location}".encode(): -each.available for each in found.levels if each.available < 0}
         lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
         story = [each async for each in _history(store, partition, sku)] if with_history else []
@@ -95,6 +97,7 @@ async def _explain(settings: config.Settings, partition: str, sku: str, *, with_
         "holders_complete": not truncated,
         "shortages": [_shortage(each) for each in lacking],
         "in_transit": [_in_transit(each) for each in moving],
+        "expected": [_expected(*each) for each in outlook.supply],
         "as_of": _time(found.as_of_ms),
         **({"history": story} if with_history else {}),
     }
@@ -157,6 +160,16 @@ def _in_transit(moving: transfers.InTransit) -> dict[str, Any]:
     }
 
 
+def _expected(supply_id: str, supply: Supply) -> dict[str, Any]:
+    return {
+        "supply_id": supply_id,
+        "location": supply.location,
+        "expected": supply.expected,
+        "expected_on": supply.expected_on.isoformat(),
+        "reference": supply.reference,
+    }
+
+
 def _time(time_ms: int) -> str:
     return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -192,6 +205,9 @@ def _print(told: dict[str, Any], *, with_history: bool) -> None:
     for each in told["in_transit"]:
         line = f"{each['quantity']:,} on their way from {each['from']} to {each['to']} since {each['shipped_at']}"
         out.print(f"{line} (transfer {each['transfer_id']})", markup=False, soft_wrap=True)
+    for each in told["expected"]:
+        line = f"{each['expected']:,} expected at {each['location']} on {each['expected_on']}"
+        out.print(f"{line} (supply {each['supply_id']})", markup=False, soft_wrap=True)
     if with_history:
         out.print(_history_table(told["history"]))
 

@@ -9,6 +9,7 @@ a retry safe: ``fingerprint`` is a digest of the request, so that a key that com
 is refused. An empty fingerprint means that the caller asked for no protection against retries.
 """
 
+from datetime import date
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Final
@@ -275,8 +276,42 @@ class Arrive(Operation, tag="arrive", frozen=True):
     reason: str = ""
 
 
+class Expect(Operation, tag="expect", frozen=True):
+    """Say that units are to come on a day. ``quantity`` is all that was ordered, also what has come of it by now.
+
+    A ``supply_id`` that is there already is changed to what this says; it stays with its SKU.
+    """
+
+    key: str
+    supply_id: str
+    sku: str
+    location: str
+    quantity: int
+    expected_on: date
+    reference: str = ""
+
+
+class Forgo(Operation, tag="forgo", frozen=True):
+    """Expect a receipt no longer."""
+
+    key: str
+    supply_id: str
+
+
+class ReceiveExpected(Operation, tag="receive_expected", frozen=True):
+    """Units arrived that were expected. ``location`` empty: where they were expected."""
+
+    key: str
+    supply_id: str
+    sku: str
+    location: str
+    quantity: int
+    reason: str = ""
+
+
 ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Relocate
-StockOperation = Receive | Adjust | Count | Move
+StockOperation = Receive | ReceiveExpected | Adjust | Count | Move
+SupplyOperation = Expect | Forgo
 TransferOperation = Ship | Arrive
 
 _encoder = msgspec.msgpack.Encoder()

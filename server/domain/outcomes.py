@@ -4,6 +4,7 @@ The Lua scripts build these as MessagePack arrays, the tag first; the order of t
 :data:`OUTCOMES` is the one table from an outcome's name to its HTTP status and meaning.
 """
 
+from datetime import date
 from typing import Final
 
 import msgspec
@@ -172,6 +173,29 @@ class TransferChanged(msgspec.Struct, array_like=True, frozen=True, tag="transfe
     availability: list[Availability] = []
 
 
+class Supply(msgspec.Struct, array_like=True, frozen=True):
+    """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have come."""
+
+    sku: str
+    location: str
+    quantity: int
+    received: int
+    expected_on: date
+    reference: str = ""
+
+    @property
+    def expected(self) -> int:
+        """Units that are still to come; more may have come than was ordered."""
+        return max(0, self.quantity - self.received)
+
+
+class SupplyChanged(msgspec.Struct, array_like=True, frozen=True, tag="supply_changed"):
+    """An expected receipt is as this says, or (forgone) was."""
+
+    replayed: bool
+    supply: Supply
+
+
 class Again(msgspec.Struct, array_like=True, frozen=True, tag="again"):
     """Short of units, while more lapsed holds wait to be ended than one script may end: ask again. Nothing changed."""
 
@@ -179,6 +203,7 @@ class Again(msgspec.Struct, array_like=True, frozen=True, tag="again"):
 ReservationAnswer = Changed | Refused
 StockAnswer = StockChanged | Refused
 TransferAnswer = TransferChanged | Refused
+SupplyAnswer = SupplyChanged | Refused
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -204,6 +229,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "unknown_location": Outcome(404, "Nobody described that location"),
     "unknown_reservation": Outcome(404, "No such reservation"),
     "unknown_transfer": Outcome(404, "No such transfer"),
+    "unknown_supply": Outcome(404, "No such expected receipt"),
     "unknown_barcode": Outcome(422, "No such barcode"),
     "unknown_sku": Outcome(422, "No such SKU at that location"),
     "already_committed": Outcome(409, "The units are already committed"),
@@ -245,6 +271,14 @@ class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
 
     as_of_ms: int
     skus: list[list[LocationAvailability]]
+
+
+class Outlook(msgspec.Struct, array_like=True, frozen=True):
+    """What is available of a SKU and what is still to come (supply id, supply), both at one moment."""
+
+    as_of_ms: int
+    levels: list[LocationAvailability]
+    supply: list[tuple[str, Supply]]
 
 
 class SkuStock(msgspec.Struct, array_like=True, frozen=True):

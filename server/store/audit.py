@@ -24,6 +24,8 @@ sides in one MULTI, before it is reported.
 **Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of what the
 journal tells of them, if nothing was ever removed from it.
 
+**Expected receipts**: the index by SKU names exactly those from which units are still to come.
+
 **Against the journal**: if nothing was ever removed from it, the sums of all deltas are the counters, and the last
 seqs are equal. If it was trimmed, ``available`` moves from line to line of a place by the deltas, and the last line
 agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift, unless trimming
@@ -32,7 +34,7 @@ overtook the reader, who then starts over behind it.
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
 (more than was shipped),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
-``in_transit``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
+``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
 Memory: see ``MEMORY_BYTES``. The event loop gets its turn every few milliseconds; ``pause_s`` makes it gentler still.
 """
@@ -44,7 +46,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Reservation, Transfer
+from server.domain.outcomes import Reservation, Supply, Transfer
 from server.store.audit_checks import AuditReport, Drift, Findings, check_record, check_transfer
 from server.store.audit_journal import History
 from server.store.audit_reader import CHUNK, Progress, Reader
@@ -62,6 +64,7 @@ MEMORY_BYTES: Final = {"place": 300, "live reservation": 150}
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 _decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 _decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
+_decode_supply = msgspec.msgpack.Decoder(Supply).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -104,6 +107,7 @@ class _Audit:
         await self._scan_stock()
         await self._scan_skus()
         await self._check_transfers()
+        await self._check_supply()
         conclusive = await self._roll_back()
         if conclusive:
             await self._compare()
@@ -252,6 +256,40 @@ class _Audit:
         if units != int(kept or 0):
             self._findings.add(Drift("", "", "in_transit", units, int(kept or 0)))
 
+    # -- expected receipts
+
+    async def _check_supply(self) -> None:
+        """Hold the index by SKU against the records; what looks wrong is read again."""
+        expected: dict[bytes, set[bytes]] = {}
+        async for chunk in self._reader.scan("supply", "HSCAN", self._keys.supply, 0):
+            for raw_id, packed in chunk:
+                await self._reader.breathe()
+                try:
+                    supply = _decode_supply(packed)
+                except msgspec.DecodeError:
+                    self._unreadable(self._keys.supply, raw_id)
+                    continue
+                if supply.expected:
+                    expected.setdefault(supply.sku.encode(), set()).add(raw_id)
+        indexed: dict[bytes, set[bytes]] = {}
+        async for chunk in self._reader.scan("supply by SKU", "HSCAN", self._keys.supply_skus, 0):
+            indexed |= {sku: _names(packed) for sku, packed in chunk}
+        for sku in expected.keys() | indexed.keys():
+            await self._reader.breathe()
+            wanted, found = expected.get(sku, set()), indexed.get(sku, set())
+            if wanted != found:
+                await self._check_supply_again(sku, sorted(wanted | found))
+
+    async def _check_supply_again(self, sku: bytes, ids: list[bytes]) -> None:
+        questions = [("HGET", self._keys.supply, raw_id) for raw_id in ids]
+        packed_names, *records = await self._reader.together(("HGET", self._keys.supply_skus, sku), *questions)
+        wanted = [raw_id for raw_id, packed in zip(ids, records, strict=True) if _is_open(packed, sku)]
+        names = _names(packed_names)
+        found = [raw_id for raw_id in ids if raw_id in names]
+        if wanted != found:
+            told = (_text(b", ".join(each)) or "none" for each in (wanted, found))
+            self._findings.add(Drift(_text(sku), "", "supply", *told))
+
     # -- back to the start
 
     async def _roll_back(self) -> bool:
@@ -310,6 +348,21 @@ def _readable(packed: bytes | None) -> Reservation | None:
         return None if packed is None else _decode_reservation(packed)
     except msgspec.DecodeError:
         return None
+
+
+def _names(packed: bytes | None) -> set[bytes]:
+    try:
+        return set() if packed is None else {name.encode() for name in _decode_locations(packed)}
+    except msgspec.DecodeError:
+        return {b"unreadable"}
+
+
+def _is_open(packed: bytes | None, sku: bytes) -> bool:
+    try:
+        supply = None if packed is None else _decode_supply(packed)
+    except msgspec.DecodeError:
+        return False  # reported where it was scanned
+    return supply is not None and supply.expected > 0 and supply.sku.encode() == sku
 
 
 def _holds(record: Reservation) -> bool:

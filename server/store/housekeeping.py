@@ -104,12 +104,12 @@ class Housekeeper:
         await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
 
     async def forget(self) -> None:
-        """Forget ended reservations, closed transfers and idempotency keys whose time is over."""
+        """Forget ended reservations, closed transfers, supply that came whole, and keys whose time is over."""
         for keyspace in self._partitions():
             looked_at = FORGET_COUNT
             while looked_at == FORGET_COUNT:
                 looked_at = await run_on_keys(
-                    self._client, library().function("forget"), keyspace.moving, self._limits, FORGET_COUNT
+                    self._client, library().function("forget"), keyspace.forgetting, self._limits, FORGET_COUNT
                 )
                 await asyncio.sleep(0.001)  # let the hot path through between two scripts
 

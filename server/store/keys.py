@@ -37,6 +37,9 @@ class Keyspace:
         # Only functions off the hot path declare these two as well: see ``lua/transfer.lua``.
         self.transfers = f"hf:{{{partition}}}:transfers"
         self.transfers_closed = f"hf:{{{partition}}}:transfers_closed"
+        # Only functions off the hot path declare these: see ``lua/supply.lua``.
+        self.supply = f"hf:{{{partition}}}:supply"
+        self.supply_skus = f"hf:{{{partition}}}:supply_skus"
         self.barcodes = f"hf:{{{partition}}}:barcodes"
         """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
@@ -55,6 +58,16 @@ class Keyspace:
     def moving(self) -> tuple[str, ...]:
         """What the functions that know transfers declare as their KEYS."""
         return (*self.all, self.transfers, self.transfers_closed)
+
+    @property
+    def supplying(self) -> tuple[str, ...]:
+        """What the functions that know expected receipts declare as their KEYS."""
+        return (*self.all, self.supply, self.supply_skus)
+
+    @property
+    def forgetting(self) -> tuple[str, ...]:
+        """What ``lua/forget.lua`` declares as its KEYS."""
+        return (*self.moving, self.supply)
 
     @property
     def publishing(self) -> tuple[str, ...]:

@@ -11,11 +11,14 @@ from server.domain.operations import (
     Cancel,
     Commit,
     Count,
+    Expect,
     Extend,
+    Forgo,
     Fulfil,
     Move,
     Order,
     Receive,
+    ReceiveExpected,
     Release,
     Relocate,
     Reserve,
@@ -32,6 +35,8 @@ from server.domain.outcomes import (
     SkuStock,
     StockAnswer,
     StockChanged,
+    SupplyAnswer,
+    SupplyChanged,
     TransferAnswer,
     TransferChanged,
 )
@@ -51,6 +56,7 @@ PAIRS_PER_LINE: Final = 6
 
 _decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
 _decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | Again).decode
+_decode_supply = msgspec.msgpack.Decoder(SupplyChanged | StockChanged | Refused).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
@@ -88,6 +94,7 @@ class Ledger:
         self._transfer = Lane(
             functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.moving
         )
+        self._supply = Lane(functions("supply"), keyspace, limits, _decode_supply, writes=True, keys=keyspace.supplying)
         # One script, but a lane for each shape of answer.
         self._availability = Lane(functions("read"), keyspace, limits, _decode_availability, writes=False)
         self._stock = Lane(functions("read"), keyspace, limits, _decode_stock, writes=False)
@@ -136,9 +143,15 @@ class Ledger:
         """Take shipped units back. Refused: unknown_reservation, not_fulfilled, exceeds_remaining."""
         return cast(ReservationAnswer, await self._submit(self._take, operation, len(operation.lines)))
 
-    async def move_stock(self, operation: Receive | Adjust | Count | Move) -> StockAnswer:
+    async def move_stock(self, operation: Receive | ReceiveExpected | Adjust | Count | Move) -> StockAnswer:
         """Receive, adjust, count, or move between buckets."""
+        if isinstance(operation, ReceiveExpected):
+            return cast(StockAnswer, await self._submit(self._supply, operation, 1))
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
+
+    async def expect(self, operation: Expect | Forgo) -> SupplyAnswer:
+        """Say what is to come, or that it will not. Refused: id_reused, unknown_supply."""
+        return cast(SupplyAnswer, await self._submit(self._supply, operation, 1))
 
     async def transfer(self, operation: Ship | Arrive) -> TransferAnswer:
         """Send units to another location, or receive them there.

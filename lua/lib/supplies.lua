@@ -1,0 +1,91 @@
+-- The expected receipts that a call touches; part of the function supply alone.
+--
+-- record: [sku, location, quantity, received, expected_on "2026-12-01", reference]
+-- The index holds for each SKU the ids of those from which units are still to come. What came whole is kept for a while,
+-- so that an old list of deliveries that is sent again does not promise its units a second time.
+
+local SUPPLY_SKU, SUPPLY_LOCATION, SUPPLY_QUANTITY, SUPPLY_RECEIVED = 1, 2, 3, 4
+local SUPPLY_FIELDS = {expect = 10, forgo = 5, receive_expected = 9}
+
+-- What the call has read: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}.
+local supplies, changed_supplies
+
+-- Units that are still to come. More may have come than was said.
+local function still_expected(record)
+  return max(0, record[SUPPLY_QUANTITY] - record[SUPPLY_RECEIVED])
+end
+
+-- The SKU under which the index names it, or nil.
+local function index_place(record)
+  return record and still_expected(record) > 0 and record[SUPPLY_SKU] or nil
+end
+
+local function load_supplies(fields, key)
+  local ids, keys, at = {}, {}, 1
+  while at <= #fields do
+    ids[#ids + 1] = fields[at + 4]
+    if fields[at + 3] ~= '' then keys[#keys + 1] = fields[at + 3] end
+    at = at + SUPPLY_FIELDS[fields[at]]
+  end
+  local packed_records = hash_get_many(key, ids)
+  supplies, changed_supplies = {}, {}
+  for i, id in ipairs(ids) do
+    local record = packed_records[i] and unpack_msg(packed_records[i]) or nil
+    supplies[id] = {
+      id = id, record = record, was_there = record ~= nil, indexed_under = index_place(record), changed = false,
+    }
+  end
+  if #keys > 0 then load_keys(keys) end
+end
+
+local function mark_supply(document)
+  if document.changed then return end
+  document.changed = true
+  changed_supplies[#changed_supplies + 1] = document
+end
+
+-- Notes in moves, sku -> id -> whether the index is to name it.
+local function move_in_index(moves, document)
+  local before, after = document.indexed_under, index_place(document.record)
+  if before == after then return end
+  if before then
+    moves[before] = moves[before] or {}
+    moves[before][document.id] = false
+  end
+  if after then
+    moves[after] = moves[after] or {}
+    moves[after][document.id] = true
+  end
+end
+
+local function write_index(key, moves)
+  for sku, named in pairs(moves) do
+    local packed_ids, ids = call('HGET', key, sku), {}
+    for _, id in ipairs(packed_ids and unpack_msg(packed_ids) or NONE) do
+      if named[id] == nil then ids[#ids + 1] = id end
+    end
+    for id, is_named in pairs(named) do
+      if is_named then ids[#ids + 1] = id end
+    end
+    if #ids > 0 then call('HSET', key, sku, pack(ids)) else call('HDEL', key, sku) end
+  end
+end
+
+local function write_supplies(key, index_key)
+  local moves = {}
+  for _, document in ipairs(changed_supplies) do
+    local id, record = document.id, document.record
+    if record then call('HSET', key, id, pack(record)) else call('HDEL', key, id) end
+    if record and not index_place(record) then
+      call('ZADD', FORGET, NOW_MS + FULFILLED_MS, 's' .. id)
+    elseif document.was_there and not document.indexed_under then
+      call('ZREM', FORGET, 's' .. id)
+    end
+    move_in_index(moves, document)
+  end
+  write_index(index_key, moves)
+end
+
+local function supply_changed(document)
+  return {'supply_changed', false, document.record}
+end

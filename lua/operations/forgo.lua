@@ -1,0 +1,14 @@
+-- forgo: an expected receipt will not come, or was a mistake.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 supply id]
+-- Effect  it is gone. No stock changes: what was received against it stays.
+-- Answers supply_changed (as it was) · unknown_supply
+
+local function forgo(fields, at)
+  local document = supplies[fields[at + 4]]
+  if not document.record then return refused('unknown_supply') end
+  local told = supply_changed(document)
+  document.record = nil
+  mark_supply(document)
+  return told
+end

@@ -1,0 +1,34 @@
+"""Reads what is expected to come: one receipt, or all of a SKU together with what is available now."""
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.outcomes import Outlook, Supply
+from server.store.calls import command, run_on_keys
+from server.store.keys import Keyspace
+from server.store.scripts import library
+
+_decode = msgspec.msgpack.Decoder(Supply).decode
+_decode_outlook = msgspec.msgpack.Decoder(Outlook).decode
+
+
+async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> Supply | None:
+    """Read one expected receipt; those that came whole are there until they are forgotten."""
+    packed = await command(client, "HGET", keyspace.supply, supply_id)
+    return None if packed is None else _decode(packed)
+
+
+async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: str, location: str = "") -> Outlook:
+    """Read what is available of a SKU and what is still to come of it, the earliest first, at one location or at all.
+
+    Both at one moment: a receipt between two reads would count twice.
+    """
+    question = msgspec.msgpack.encode([sku, location])
+    reply = await run_on_keys(client, library().function("outlook"), keyspace.supplying, limits, question)
+    found = _decode_outlook(reply)
+    return msgspec.structs.replace(found, supply=sorted(found.supply, key=_by_day))
+
+
+def _by_day(each: tuple[str, Supply]) -> tuple[str, str]:
+    supply_id, supply = each
+    return supply.expected_on.isoformat(), supply_id
