@@ -83,7 +83,7 @@ BODIES: list[tuple[str, object, str, str]] = [
     (COUNT, {"on_hand": 1, "safety": -1}, "safety", ">= 0"),
     (MOVEMENTS, movement(kind="adjust", sku="A", quantity=0, reason="x"), "movements[0].quantity", "must not be 0"),
     (HELD + "/release", {"lines": [{"line": 0, "quantity": 1}]}, "lines[0].line", ">= 1"),
-    (HELD + "/release", {"lines": [{"line": 101, "quantity": 1}]}, "lines[0].line", "<= 100"),
+    (HELD + "/release", {"lines": [{"line": 201, "quantity": 1}]}, "lines[0].line", "<= 200"),
     (HELD + "/release", {"lines": [{"line": 1, "quantity": 0}]}, "lines[0].quantity", ">= 1"),
     # how many
     (RESERVE, GOOD | {"lines": []}, "lines", ">= 1"),
