@@ -150,6 +150,7 @@ async def stray_keys(client: Redis) -> list[str]:
             *keyspace.moving,
             keyspace.barcodes,
             *keyspace.publishing,
+            *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,
         }
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):
