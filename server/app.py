@@ -16,7 +16,18 @@ from aiohttp import http_parser, web
 import server
 from adapters.base import Adapter
 from server import config, metrics
-from server.api import availability, barcodes, changes, channels, listings, reservations, shortages, stock, transfers
+from server.api import (
+    availability,
+    barcodes,
+    changes,
+    channels,
+    listings,
+    reports,
+    reservations,
+    shortages,
+    stock,
+    transfers,
+)
 from server.api.auth import Authenticator
 from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
@@ -54,6 +65,7 @@ ROUTES: list[Route] = [
     *shortages.ROUTES,
     *channels.ROUTES,
     *listings.ROUTES,
+    *reports.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 

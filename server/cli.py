@@ -11,6 +11,7 @@ from server.commands.import_ import import_
 from server.commands.keys import keys
 from server.commands.move import move
 from server.commands.repair import repair
+from server.commands.report import report
 from server.commands.serve import serve
 from server.commands.show import show
 from server.commands.verify import verify
@@ -32,7 +33,7 @@ def cli() -> None:
     """  # noqa: D301  # click needs the character, not the two
 
 
-for command in (serve, demo, import_, count, move, barcodes, channels, show, verify, keys, repair):
+for command in (serve, demo, import_, count, move, barcodes, channels, show, report, verify, keys, repair):
     cli.add_command(command)
 
 
