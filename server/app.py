@@ -22,6 +22,7 @@ from server.api import (
     changes,
     channels,
     listings,
+    replenishment,
     reports,
     reservations,
     shortages,
@@ -66,6 +67,7 @@ ROUTES: list[Route] = [
     *channels.ROUTES,
     *listings.ROUTES,
     *reports.ROUTES,
+    *replenishment.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 

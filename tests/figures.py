@@ -5,6 +5,7 @@ from typing import Final
 
 from server.store import journal
 from server.store.figures import FigureStore
+from server.store.replenishment import ReplenishmentStore
 
 DAY_S: Final = 86_400
 RETENTION_S: Final = 90 * DAY_S
@@ -46,3 +47,39 @@ async def told_by_journal(store: FigureStore) -> Counted:
                     place, sign = {"fulfil": (1, -1), "return": (3, 1), "receive": (4, 1)}.get(change.operation, (5, 1))
                     units[place] += sign * line.d_on_hand
     return {where: (*units,) for where, units in sums.items()}  # type: ignore[misc]  # there are six
+
+
+Crossings = list[tuple[str, str, str, int]]
+"""(alert, SKU, location, seq of the change)."""
+
+
+async def raised(store: FigureStore) -> Crossings:
+    """Read all events, as the stream has them; the journal must tell the same."""
+    found = await ReplenishmentStore(store.client, store.keyspace).events("0-0", 1_000_000)
+    told: Crossings = [(each.alert, each.sku, each.location, each.seq) for each in found]
+    in_journal: Crossings = []
+    async for _, changes in journal.read(store.client, store.keyspace):
+        for change in changes:
+            if change.operation.startswith(("stock.", "shortage.")):
+                notes = dict(change.notes)
+                in_journal.append((change.operation, notes["sku"], notes["location"], int(notes["seq"])))
+    assert in_journal == told
+    return told
+
+
+async def crossings(store: FigureStore, reorder_point: int) -> Crossings:
+    """Go through the whole journal with a memory of which side each place is on."""
+    was: dict[tuple[str, str], int] = {}
+    found: Crossings = []
+    async for _, changes in journal.read(store.client, store.keyspace):
+        for line in (line for change in changes for line in change.lines):
+            before = was.get((line.sku, line.location), 0)
+            now = was[line.sku, line.location] = line.available
+            sides = {
+                "stock.out": before > 0 >= now,
+                "shortage.opened": before >= 0 > now,
+                "stock.low": before > reorder_point >= now > 0,
+                "stock.back": before <= 0 < now,
+            }
+            found += [(alert, line.sku, line.location, line.seq) for alert, is_crossed in sides.items() if is_crossed]
+    return found

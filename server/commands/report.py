@@ -67,7 +67,11 @@ def sales(
     *, first: datetime | None, last: datetime | None, by: By, sku: str, channel: str, location: str, order: SalesOrder,
     limit: int, as_csv: bool, partition: str, **overrides: object,
 ) -> None:  # fmt: skip
-    """Units ordered, shipped, cancelled, returned and received."""
+    """Units ordered, shipped, cancelled, returned and received.
+
+    \b
+      holdfast report sales --by day --channel trendyol
+    """  # noqa: D301  # click needs the character, not the two
     only = reports.Only(sku, channel, location)
     days = (first.date() if first else None, last.date() if last else None)
     summed, told = run(_sales(quiet_settings(**overrides), partition, by, days, only))
@@ -87,7 +91,11 @@ def velocity(
     *, skus: tuple[str, ...], order: VelocityOrder, location: str, limit: int, as_csv: bool, partition: str,
     **overrides: object,
 ) -> None:  # fmt: skip
-    """Units per day over 7 and 28 days, days of cover and turnover, of these SKUs or of all."""
+    """Units per day over 7 and 28 days, days of cover and turnover, of these SKUs or of all.
+
+    \b
+      holdfast report velocity TS-1001-M
+    """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     found, told = run(_velocities(settings, partition, skus, location))
     if skus and not found:
@@ -98,7 +106,11 @@ def velocity(
 @report.command()
 @_options
 def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: object) -> None:
-    """What is gone soonest at its pace of 28 days, first."""
+    """What is gone soonest at its pace of 28 days, first.
+
+    \b
+      holdfast report cover --location main
+    """  # noqa: D301  # click needs the character, not the two
     found, told = run(_velocities(quiet_settings(**overrides), partition, (), location))
     _print_velocities(f"Days of cover, {told}", ranked(found, "cover"), limit, as_csv=as_csv)
 

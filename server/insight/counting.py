@@ -12,14 +12,17 @@ from typing import Final
 import structlog
 
 from server import metrics
+from server.domain.alerts import crossed
 from server.domain.figures import Figures, day_of
+from server.domain.replenishment import Rules, rule_for
 from server.store import journal
 from server.store.calls import command
 from server.store.connect import StoreClient
 from server.store.errors import StoreError
 from server.store.figures import Counted, FigureStore
-from server.store.journal import START, Change, DamagedEntryError, parse_entry_id
+from server.store.journal import START, Change, ChangeLine, DamagedEntryError, parse_entry_id
 from server.store.keys import PARTITIONS, Keyspace
+from server.store.replenishment import RULES_CHANGED, ReplenishmentStore, event_of
 
 log = structlog.get_logger("holdfast.insight")
 
@@ -33,29 +36,49 @@ REST_S: Final = 5.0
 
 
 class Piece:
-    """What a piece of the journal adds up to."""
+    """What a piece of the journal adds up to, and which lines were crossed in it."""
 
     def __init__(self) -> None:
         self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
         self.events: list[Change] = []
-        self.rows = 0
+        self._rows = 0
         self.changes = 0
 
-    def take(self, change: Change) -> None:
-        """Take one change in."""
+    @property
+    def size(self) -> int:
+        """How much there is to write."""
+        return self._rows + len(self.events)
+
+    def take(self, change: Change, rules: Rules) -> None:
+        """Take one change in; ``rules`` say what is low."""
         self.changes += 1
         day = day_of(change.at_ms)
         for line in change.lines:
+            self._watch(change.at_ms, line, rules)
             if not (line.d_on_hand or line.d_committed):
                 continue  # a hold, which comes to nothing here until it is committed
             figures = self._row(day, line.sku, change.channel, line.location)
             figures.take(change.operation, line.d_on_hand, line.d_committed)
 
+    def _watch(self, at_ms: int, line: ChangeLine, rules: Rules) -> None:
+        d_available = line.d_available
+        if not d_available:
+            return
+        rule = rule_for(rules, line.sku, line.location) if rules else None
+        point = rule.reorder_point if rule is not None else 0
+        for alert in crossed(line.available - d_available, line.available, point):
+            self.events.append(
+                event_of(
+                    alert, at_ms=at_ms, sku=line.sku, location=line.location, available=line.available,
+                    reorder_point=point, seq=line.seq,
+                )
+            )  # fmt: skip
+
     def _row(self, day: int, sku: str, channel: str, location: str) -> Figures:
         rows = self.days.setdefault(day, {}).setdefault(sku, {})
         figures = rows.get((channel, location))
         if figures is None:
-            self.rows += 1
+            self._rows += 1
             figures = rows[channel, location] = Figures()
         return figures
 
@@ -70,6 +93,8 @@ class Counting:
         self._retention_s = retention_s
         self._counted: Counted | None = None
         self._cursor = ""
+        self._replenishment = ReplenishmentStore(client, keyspace)
+        self._rules: Rules = {}
 
     async def catch_up(self) -> None:
         """Count up to the journal's end, as far as it is when that is reached.
@@ -91,6 +116,7 @@ class Counting:
 
     async def _begin(self) -> Counted:
         """Find out how far it is counted; what is missing of the journal from there on is said and passed over."""
+        self._rules = await self._replenishment.rules()
         found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
         if found is not None and not end.is_lost(found.cursor):
@@ -109,7 +135,7 @@ class Counting:
             ):
                 upto = entry_id
                 await self._take(piece, changes)
-                if piece.rows >= ROWS_MAX:
+                if piece.size >= ROWS_MAX:
                     break
         except DamagedEntryError as damaged:
             log.error("counting_skips_entry", entry=damaged.entry_id, reason=str(damaged))  # noqa: TRY400
@@ -124,12 +150,16 @@ class Counting:
             self._counted = await self._begin()
             return False
         metrics.FIGURES_CHANGES.inc(piece.changes)
+        for event in piece.events:
+            metrics.ALERTS_RAISED.labels(event.operation).inc()
         self._counted, self._cursor = next_counted, upto
         return upto != counted.cursor
 
     async def _take(self, piece: Piece, changes: list[Change]) -> None:
         for change in changes:
-            piece.take(change)
+            if change.operation == RULES_CHANGED:
+                self._rules = await self._replenishment.rules()
+            piece.take(change, self._rules)
             if piece.changes % CHANGES_AT_A_TIME == 0:
                 await asyncio.sleep(0)
 

@@ -35,7 +35,7 @@ async def sales(store: FigureStore, by: By, days: Iterable[int], only: Only) -> 
 async def velocities(store: FigureStore, span: Span, only: Only) -> list[Velocity]:
     """Work out how fast every SKU sells, or the one; also those that lie there and do not sell. In no order."""
     lying: dict[str, list[int]] = {}
-    async for shelf in _shelves(store, only):
+    async for shelf in shelves(store, only):
         levels = lying.setdefault(shelf.sku, [0, 0])
         levels[0] += shelf.on_hand
         levels[1] += shelf.available
@@ -57,6 +57,22 @@ async def paces_by_place(store: FigureStore, span: Span, only: Only) -> dict[tup
     return paces
 
 
+async def shelves(store: FigureStore, only: Only) -> AsyncIterator[Shelf]:
+    """Go through the stock that a report is about."""
+    if only.sku:
+        for shelf in await store.shelves_of(only.sku):
+            if only.location in ("", shelf.location):
+                yield shelf
+        return
+    seen = 0
+    async for shelf in store.shelves():
+        seen += 1
+        if seen % _ROWS_AT_A_TIME == 0:
+            await asyncio.sleep(0)
+        if only.location in ("", shelf.location):
+            yield shelf
+
+
 async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIterator[tuple[int, str, Row]]:
     seen = 0
     async for day, sku, rows in _skus(store, list(days), only.sku):
@@ -76,18 +92,3 @@ async def _skus(store: FigureStore, days: list[int], sku: str) -> AsyncIterator[
     for day in days:
         async for name, rows in store.of_day(day):
             yield day, name, rows
-
-
-async def _shelves(store: FigureStore, only: Only) -> AsyncIterator[Shelf]:
-    if only.sku:
-        for shelf in await store.shelves_of(only.sku):
-            if only.location in ("", shelf.location):
-                yield shelf
-        return
-    seen = 0
-    async for shelf in store.shelves():
-        seen += 1
-        if seen % _ROWS_AT_A_TIME == 0:
-            await asyncio.sleep(0)
-        if only.location in ("", shelf.location):
-            yield shelf
