@@ -8,8 +8,6 @@ import msgspec
 DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _PROMISES: Final = frozenset({"order", "commit"})
-_TO_ON_HAND: Final = {"fulfil": "shipped", "return": "returned", "receive": "received"}
-"""Operations by which units leave the building or come in, and the figure that counts them."""
 
 
 class Figures(msgspec.Struct, array_like=True):
@@ -55,12 +53,16 @@ class Figures(msgspec.Struct, array_like=True):
             self.ordered += max(0, d_committed)
         elif operation == "cancel":
             self.cancelled += max(0, -d_committed)
-        match _TO_ON_HAND.get(operation):
-            case "shipped":
+        if d_on_hand:
+            self._move(operation, d_on_hand)
+
+    def _move(self, operation: str, d_on_hand: int) -> None:
+        match operation:
+            case "fulfil":
                 self.shipped -= d_on_hand
-            case "returned":
+            case "return":
                 self.returned += d_on_hand
-            case "received":
+            case "receive":
                 self.received += d_on_hand
             case _:
                 self.other += d_on_hand

@@ -13,7 +13,7 @@ import structlog
 
 from server import metrics
 from server.domain.alerts import crossed
-from server.domain.figures import Figures, day_of
+from server.domain.figures import DAY_MS, Figures
 from server.domain.replenishment import Rules, rule_for
 from server.store import journal
 from server.store.calls import command
@@ -42,6 +42,7 @@ class Piece:
         self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
         self.events: list[Change] = []
         self._rows = 0
+        self._known: dict[tuple[int, str, str, str], Figures] = {}
         self.changes = 0
 
     @property
@@ -49,24 +50,24 @@ class Piece:
         """How much there is to write."""
         return self._rows + len(self.events)
 
-    def take(self, change: Change, rules: Rules) -> None:
-        """Take one change in; ``rules`` say what is low."""
+    def take(self, change: Change, rules: Rules, highest_point: int) -> None:
+        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``."""
         self.changes += 1
-        day = day_of(change.at_ms)
+        operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
         for line in change.lines:
-            self._watch(change.at_ms, line, rules)
-            if not (line.d_on_hand or line.d_committed):
-                continue  # a hold, which comes to nothing here until it is committed
-            figures = self._row(day, line.sku, change.channel, line.location)
-            figures.take(change.operation, line.d_on_hand, line.d_committed)
+            now = line.available
+            was = now - line.d_available
+            # Most changes happen far above any line, and this runs for each of them.
+            if was <= highest_point or now <= highest_point:
+                self._watch(change.at_ms, line, was, rules)
+            d_on_hand, d_committed = line.d_on_hand, line.d_committed
+            if d_on_hand or d_committed:  # a hold comes to nothing here until it is committed
+                self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_committed)
 
-    def _watch(self, at_ms: int, line: ChangeLine, rules: Rules) -> None:
-        d_available = line.d_available
-        if not d_available:
-            return
-        rule = rule_for(rules, line.sku, line.location) if rules else None
+    def _watch(self, at_ms: int, line: ChangeLine, was: int, rules: Rules) -> None:
+        rule = rule_for(rules, line.sku, line.location)
         point = rule.reorder_point if rule is not None else 0
-        for alert in crossed(line.available - d_available, line.available, point):
+        for alert in crossed(was, line.available, point):
             self.events.append(
                 event_of(
                     alert, at_ms=at_ms, sku=line.sku, location=line.location, available=line.available,
@@ -75,11 +76,12 @@ class Piece:
             )  # fmt: skip
 
     def _row(self, day: int, sku: str, channel: str, location: str) -> Figures:
-        rows = self.days.setdefault(day, {}).setdefault(sku, {})
-        figures = rows.get((channel, location))
+        where = day, sku, channel, location
+        figures = self._known.get(where)
         if figures is None:
             self._rows += 1
-            figures = rows[channel, location] = Figures()
+            figures = self._known[where] = Figures()
+            self.days.setdefault(day, {}).setdefault(sku, {})[channel, location] = figures
         return figures
 
 
@@ -95,6 +97,7 @@ class Counting:
         self._cursor = ""
         self._replenishment = ReplenishmentStore(client, keyspace)
         self._rules: Rules = {}
+        self._highest_point = 0
 
     async def catch_up(self) -> None:
         """Count up to the journal's end, as far as it is when that is reached.
@@ -116,7 +119,7 @@ class Counting:
 
     async def _begin(self) -> Counted:
         """Find out how far it is counted; what is missing of the journal from there on is said and passed over."""
-        self._rules = await self._replenishment.rules()
+        await self._read_rules()
         found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
         if found is not None and not end.is_lost(found.cursor):
@@ -125,6 +128,10 @@ class Counting:
         if found is not None:
             log.error("figures_have_a_gap", partition=self._keyspace.partition, after=found.cursor, since_ms=since_ms)
         return Counted(START if end.entries else end.last_id, since_ms)
+
+    async def _read_rules(self) -> None:
+        self._rules = await self._replenishment.rules()
+        self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
 
     async def _count_piece(self, counted: Counted) -> bool:
         """Count some of what is new; False: there is nothing more."""
@@ -158,8 +165,8 @@ class Counting:
     async def _take(self, piece: Piece, changes: list[Change]) -> None:
         for change in changes:
             if change.operation == RULES_CHANGED:
-                self._rules = await self._replenishment.rules()
-            piece.take(change, self._rules)
+                await self._read_rules()
+            piece.take(change, self._rules, self._highest_point)
             if piece.changes % CHANGES_AT_A_TIME == 0:
                 await asyncio.sleep(0)
 
