@@ -26,7 +26,7 @@ from server.store.replenishment import ReplenishmentStore
 from tests.conftest import StoreClient, now_ms, wait_until
 from tests.figures import DAY_S, RETENTION_S, counted, crossings, raised, told_by_journal
 from tests.http import ROOT
-from tests.operations import adjust, cancel, commit, fulfil, order, receive, release, reserve
+from tests.operations import adjust, arrive, cancel, commit, fulfil, order, receive, release, reserve, ship, take_back
 from tests.operations import count as counting_of
 from tests.stores import StoreProcess
 
@@ -90,6 +90,36 @@ async def test_given_a_count_and_an_adjustment_then_what_moved_on_hand_is_counte
     await counting.catch_up()
 
     assert by_place(await counted(figures)) == {("A", "", "main"): (0, 0, 0, 0, 0, 7)}
+
+
+async def test_given_a_parcel_that_comes_back_elsewhere_then_it_is_counted_as_returned_there(
+    ledger: Ledger, figures: FigureStore, counting: Counting
+) -> None:
+    await ledger.move_stock(receive("A", 10))
+    await ledger.order(order("r1", ("A", 3), channel="web"))
+    await ledger.fulfil(fulfil("r1"))
+    await ledger.take_back(take_back("r1", (1, 2, "damaged", "shop")))
+
+    await counting.catch_up()
+
+    found = by_place(await counted(figures))
+    assert found["A", "web", "main"] == (3, 3, 0, 0, 0, 0)
+    assert found["A", "web", "shop"] == (0, 0, 0, 2, 0, 0)
+
+
+async def test_given_a_transfer_then_both_locations_count_it_as_other(
+    ledger: Ledger, figures: FigureStore, counting: Counting
+) -> None:
+    await ledger.move_stock(receive("A", 10))
+    await ledger.transfer(ship("t1", "main", "shop", ("A", 4)))
+    await ledger.transfer(arrive("t1", everything=True))
+
+    await counting.catch_up()
+
+    assert by_place(await counted(figures)) == {
+        ("A", "", "main"): (0, 0, 0, 0, 10, -4),
+        ("A", "", "shop"): (0, 0, 0, 0, 0, 4),
+    }
 
 
 async def test_given_what_was_counted_when_counted_again_and_again_then_nothing_is_added(
