@@ -93,7 +93,7 @@ do
 register('list', list, {'no-writes'})
 end
 
--- Those that follow work on the publisher's own keys, not on a partition's ten.
+-- Those that follow work on the keys of who follows the journal, not on a partition's ten.
 local function register_apart(name, callback)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
@@ -112,4 +112,8 @@ end
 do
 -- @include record
 register_apart('record', record)
+end
+do
+-- @include tally
+register_apart('tally', tally)
 end

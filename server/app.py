@@ -26,6 +26,8 @@ from server.api import (
     locations,
     move,
     nearby,
+    replenishment,
+    reports,
     reservations,
     shortages,
     sourcing,
@@ -42,16 +44,17 @@ from server.domain.principal import ApiKey, Scope
 from server.domain.tables import ChannelConfigError
 from server.fanout import kinds
 from server.fanout.publisher import ChannelPlan, Publisher
+from server.insight.counting import Insight
 from server.store import calls
 from server.store.apikeys import ApiKeyStore
 from server.store.batcher import Batcher, close_quietly
 from server.store.connect import StoreClient, check_settings, client, connection_pool
 from server.store.embedded import EmbeddedStore
+from server.store.figures import lowest_follower
 from server.store.housekeeping import Housekeeper, watch_event_loop
 from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Retention
-from server.store.publishing import lowest_cursor
 from server.store.scripts import library
 
 log = structlog.get_logger("holdfast")
@@ -75,6 +78,8 @@ ROUTES: list[Route] = [
     *nearby.ROUTES,
     *sourcing.ROUTES,
     *move.ROUTES,
+    *reports.ROUTES,
+    *replenishment.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 
@@ -229,9 +234,17 @@ class Holdfast:
             sweep_interval_s=settings.sweep_interval_s,
             audit_interval_s=settings.audit_interval_s,
             journal_retention_s=settings.journal_retention_s,
-            lowest_cursor=lambda partition: lowest_cursor(store, Keyspace(partition)),
+            lowest_cursor=lambda partition: lowest_follower(store, Keyspace(partition)),
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
+        if settings.figures_interval_s > 0:
+            insight = Insight(
+                store,
+                self.service.authenticator.partitions,
+                interval_s=settings.figures_interval_s,
+                retention_s=settings.figures_retention_s,
+            )
+            _run_until_exit(started, insight.run(), "insight")
 
     @property
     def _publishes(self) -> bool:

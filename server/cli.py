@@ -12,6 +12,7 @@ from server.commands.keys import keys
 from server.commands.locations import locations
 from server.commands.move import move
 from server.commands.repair import repair
+from server.commands.report import report
 from server.commands.serve import serve
 from server.commands.show import show
 from server.commands.verify import verify
@@ -33,7 +34,7 @@ def cli() -> None:
     """  # noqa: D301  # click needs the character, not the two
 
 
-for command in (serve, demo, import_, count, move, barcodes, channels, locations, show, verify, keys, repair):
+for command in (serve, demo, import_, count, move, barcodes, channels, locations, show, report, verify, keys, repair):
     cli.add_command(command)
 
 

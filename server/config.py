@@ -83,6 +83,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How often lapsed holds are looked for."""
     audit_interval_s: Annotated[float, Meta(ge=0)] = 3_600.0
     """How often counters are audited for holdfast_drift_units; 0: never."""
+    figures_interval_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
+    """How often what happened is counted into the figures of reports, and alerts are raised; 0: never."""
+    figures_retention_s: Annotated[int, Meta(ge=86_400 * 29, le=86_400 * 3_660)] = 90 * 86_400
+    """How long the figures of a day are kept after it."""
     publisher_lease_s: Annotated[float, Meta(ge=1, le=60)] = 5.0
     """How long a publisher's lease lasts, and so how late a stand-by takes over from one that died."""
 

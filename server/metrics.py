@@ -78,6 +78,13 @@ JOURNAL_ENTRIES: Final = Gauge(
     "holdfast_journal_entries", "Entries in the journal.", multiprocess_mode="livemostrecent"
 )
 STORE_UP: Final = Gauge("holdfast_store_up", "1 while the store answers, else 0.", multiprocess_mode="livemin")
+FIGURES_CHANGES: Final = Counter("holdfast_figures_changes_total", "Changes of the journal that the figures count.")
+ALERTS_RAISED: Final = Counter("holdfast_alerts_raised_total", "Lines that stock crossed, by what it told.", ("type",))
+FIGURES_AGE_SECONDS: Final = Gauge(
+    "holdfast_figures_age_seconds",
+    "How long ago the figures of every partition were last counted up to the journal's end.",
+    multiprocess_mode="livemostrecent",
+)
 
 PUBLISHER_ACTIVE: Final = Gauge(
     "holdfast_publisher_active",

@@ -152,6 +152,7 @@ async def stray_keys(client: Redis) -> list[str]:
             keyspace.barcodes,
             keyspace.locations,
             *keyspace.publishing,
+            *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,
         }
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):

@@ -16,6 +16,8 @@ import aiohttp
 import msgspec
 
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
+from server.insight.counting import Counting
+from server.store.connect import client, connection_pool
 from server.store.keys import ChannelKeys, Keyspace
 from tests.http import ROOT, Api, Server, opened
 
@@ -23,6 +25,8 @@ API: Final = ROOT / "docs" / "api.md"
 SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
 """Headers of an answer that the document shows, where they are not the usual ones."""
 USUAL: Final = {"Content-Type": "application/json"}
+COUNTED: Final = ("/v1/reports", "/v1/events", "/v1/replenishment")
+"""Routes that tell what was counted."""
 NOT_SHOWN: Final = "…"
 """The body of an answer that is too long to show."""
 CHANNEL: Final = """
@@ -43,6 +47,7 @@ CREDENTIALS: Final = {"TRENDYOL_KEY": "made-up-key", "TRENDYOL_SECRET": "made-up
 _EXAMPLE: Final = re.compile(r"```http\n([A-Z]+ /.*?)```\n\n```http\n(.*?)```", re.DOTALL)
 _PASSING: Final = (
     (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
     (re.compile(r"\b\d{13}-\d+\b"), "EVENT-ID"),
 )
 
@@ -90,6 +95,15 @@ def _as_published(server: Server) -> None:
         store.hset(ChannelKeys(keyspace, "trendyol").dead_letters, letter.sku, msgspec.msgpack.encode(letter))
 
 
+async def _as_counted(server: Server) -> None:
+    """Count what happened so far, as the process that keeps house does each second."""
+    pool = connection_pool(f"unix://{server.data_dir / 'store.sock'}")
+    try:
+        await Counting(client(pool), Keyspace("default"), retention_s=90 * 86_400).catch_up()
+    finally:
+        await pool.aclose()
+
+
 async def _answer(server: Server, api: Api, example: Example) -> str:
     head, _, body = example.request.partition("\n\n")
     first, *lines = head.strip().split("\n")
@@ -99,6 +113,8 @@ async def _answer(server: Server, api: Api, example: Example) -> str:
         return await _events(api, path, headers)
     if path.startswith("/v1/channels"):
         _as_published(server)
+    if path.startswith(COUNTED):
+        await _as_counted(server)
     raw = body.strip().encode() if body.strip() else None
     answer = await api.send(method, path, raw=raw, headers=headers)
     shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}

@@ -41,7 +41,7 @@ def test_every_help_teaches_with_an_example(words: tuple[str, ...]) -> None:
 def test_the_help_names_every_command() -> None:
     told = CliRunner().invoke(cli, ["--help"])
 
-    assert {"serve", "demo", "import", "show", "verify", "keys", "repair"} <= set(told.output.split())
+    assert {"serve", "demo", "import", "show", "report", "verify", "keys", "repair"} <= set(told.output.split())
 
 
 @pytest.fixture

@@ -24,21 +24,23 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.logs": frozenset({"server.domain"}),
     "server.metrics": frozenset({"server.domain"}),
     "server.store": LEAVES | {"server.domain"},
-    "server.api": LEAVES | {"server.domain", "server.store"},
+    "server.insight": LEAVES | {"server.domain", "server.store"},
+    "server.api": LEAVES | {"server.domain", "server.store", "server.insight"},
     "server.fanout": LEAVES | {"server.domain", "server.store", "adapters.base"},
     "server.app": LEAVES
-    | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "config_channels")}
+    | {f"server.{part}" for part in ("domain", "store", "insight", "api", "fanout", "config", "config_channels")}
     | {"adapters.base"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.commands": LEAVES
-    | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "app", "workers")},
+    | {f"server.{part}" for part in ("domain", "store", "insight", "api", "fanout", "config", "app", "workers")},
     "server.cli": LEAVES
-    | {f"server.{part}" for part in ("domain", "store", "api", "fanout", "config", "app", "workers", "commands")},
+    | {f"server.{part}" for part in ("domain", "store", "insight", "api", "fanout", "config", "app", "workers")}
+    | {"server.commands"},
     "server.__main__": frozenset({"server.cli"}),
     "adapters": frozenset({"adapters.base"}),
 }
-"""domain <- store <- (api, fanout) <- app <- commands <- cli. Each part may import itself, but an adapter no other
-adapter. The package itself, which holds the version and nothing else, is open to all."""
+"""domain <- store <- (insight, fanout), insight <- api, (api, fanout) <- app <- commands <- cli. Each part may import
+itself, but an adapter no other adapter. The package itself, which holds the version alone, is open to all."""
 
 Modules = dict[str, str]
 """A module's dotted name and its source."""
@@ -179,6 +181,8 @@ def test_the_modules_that_the_rules_are_about_are_found() -> None:
         ("server.api.planted", "from server.config import Settings"),
         ("server.api.planted", "from . import auth"),
         ("server.fanout.planted", "from server.api.auth import Authenticator"),
+        ("server.insight.planted", "from server.fanout.publisher import Publisher"),
+        ("server.store.planted", "from server.insight.counting import Counting"),
         ("server.fanout.planted", "from adapters.trendyol import Trendyol"),
         ("server.app", "from server.cli import main"),
         ("server.app", "import adapters.shopify"),

@@ -11,8 +11,11 @@ import msgspec
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
+from server.domain.figures import DAY_MS, Figures
 from server.domain.operations import Bucket
 from server.store.calls import command, run_function, run_on_keys
+from server.store.figures import Counted, FigureStore
+from server.store.journal import Change
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes
@@ -51,9 +54,11 @@ _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
 FUNCTIONS: Final = (
     *("take", "settle", "transfer", "supply", "outlook", "read", "expire", "list", "shortages", "forget"),
-    *("lease", "record"),
+    *("lease", "record", "tally"),
 )
 CHANNEL: Final = "trendyol"
+TODAY: Final = 40_000
+"""A day to come, so that its figures do not end under the test."""
 
 
 @dataclass
@@ -165,6 +170,7 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await find_shortages(client, keyspace, limits, "", 10)
     await run_on_keys(client, functions("forget"), keyspace.forgetting, forgetting, 1000)
     await publish(client, keyspace)
+    await tally(client, keyspace)
 
 
 async def publish(client: Redis, keyspace: Keyspace) -> None:
@@ -181,6 +187,16 @@ async def publish(client: Redis, keyspace: Keyspace) -> None:
     dropping.dropped += (*keyspace.publishing[1:], *ChannelKeys(keyspace, CHANNEL).all)
     await publisher.record(lease.token, dropping)
     await publisher.give("somebody")
+
+
+async def tally(client: Redis, keyspace: Keyspace) -> None:
+    """Count something, tell of it, and try it a second time, which is one time too often."""
+    figures = FigureStore(client, keyspace)
+    told = Change("stock.out", TODAY * DAY_MS, "system", "", "", "", [], [("sku", "A")])
+    counted = Counted("1-0", 0)
+    for after in ("", "1-0", ""):
+        days = {TODAY: {"A": {("web", "main"): Figures(ordered=1)}}}
+        await figures.add(after, counted, days, [told], retention_s=1)
 
 
 async def test_given_every_operation_when_the_store_is_watched_then_each_call_touches_only_its_declared_keys(
@@ -200,7 +216,8 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
 
 def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
-    return {*keyspace.moving, *keyspace.supplying, *keyspace.publishing, *ChannelKeys(keyspace, CHANNEL).all}
+    counting = {keyspace.figures, keyspace.events, keyspace.day_figures(TODAY)}
+    return {*keyspace.moving, *keyspace.supplying, *keyspace.publishing, *counting, *ChannelKeys(keyspace, CHANNEL).all}
 
 
 def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:

@@ -53,6 +53,22 @@ class Keyspace:
         """Hash: channel -> the rules that were set at run time, as JSON."""
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
+        # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
+        self.figures = f"hf:{{{partition}}}:figures"
+        """Hash: up to where the journal is counted, see ``lua/tally.lua``."""
+        self.events = f"hf:{{{partition}}}:events"
+        """Stream: what crossed a line, as it stands in the journal, too."""
+        self.replenishment = f"hf:{{{partition}}}:replenishment"
+        """Hash: SKU NUL location, either may be empty -> when and how much to order, as JSON."""
+
+    def day_figures(self, day: int) -> str:
+        """Name the hash of one day, numbered from 1970 on: SKU -> what was sold where."""
+        return f"{self.figures}:{day}"
+
+    @property
+    def insight(self) -> tuple[str, ...]:
+        """The keys of who counts and tells, but those of the days."""
+        return (self.figures, self.events, self.replenishment)
 
     @property
     def moving(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ class Library:
         self.source = f"#!lua name=holdfast_{self._digest}\n" + text.replace("@DIGEST@", self._digest)
 
     def function(self, name: str) -> "Function":
-        """Name one of its functions: take, settle, expire, forget, read, list, lease, record."""
+        """Name one of its functions: take, settle, expire, forget, read, list, lease, record, tally."""
         return Function(name, f"{name}_{self._digest}", self)
 
 

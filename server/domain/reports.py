@@ -1,0 +1,158 @@
+"""What the figures of days say: sales by SKU, channel, location or day; velocity, days of cover and turnover."""
+
+from collections.abc import Iterable
+from typing import Final, Literal
+
+import msgspec
+
+from server.domain.figures import DAY_MS, Figures, date_of, day_of
+
+By = Literal["sku", "channel", "location", "day"]
+SalesOrder = Literal["best", "slowest"]
+VelocityOrder = Literal["best", "slowest", "cover"]
+
+WEEK_DAYS: Final = 7
+MONTH_DAYS: Final = 28
+"""Four whole weeks, so that each day of the week weighs the same."""
+YEAR_DAYS: Final = 365
+
+
+class Sales:
+    """Figures added up by one thing."""
+
+    def __init__(self, by: By) -> None:
+        self.by = by
+        self.total = Figures()
+        self.sums: dict[str, Figures] = {}
+
+    def add(self, day: int, sku: str, channel: str, location: str, figures: Figures) -> None:
+        """Add one SKU's figures of a day on a channel at a location."""
+        match self.by:
+            case "sku":
+                key = sku
+            case "channel":
+                key = channel
+            case "location":
+                key = location
+            case _:
+                key = date_of(day).isoformat()
+        known = self.sums.get(key)
+        if known is None:
+            known = self.sums[key] = Figures()
+        known.add(figures)
+        self.total.add(figures)
+
+    def ranked(self, order: SalesOrder) -> list[tuple[str, Figures]]:
+        """Give the sums: days in their order, everything else by units ordered and not cancelled, best or least first.
+
+        What belongs to no channel (deliveries, counts) is a row of its own with an empty key.
+        """
+        if self.by == "day":
+            return sorted(self.sums.items(), reverse=order == "slowest")
+        sign = -1 if order == "best" else 1
+        return sorted(self.sums.items(), key=lambda each: (sign * each[1].net, each[0]))
+
+
+class Span(msgspec.Struct, frozen=True):
+    """The time that velocity looks at: up to ``now_ms``, but nothing before ``since_ms``, when counting began."""
+
+    now_ms: int
+    since_ms: int
+
+    @property
+    def today(self) -> int:
+        """The day's number."""
+        return day_of(self.now_ms)
+
+    @property
+    def first_day(self) -> int:
+        """The first of the 28 days, or that on which counting began."""
+        return min(self.today, max(self.today - MONTH_DAYS + 1, day_of(self.since_ms)))
+
+    @property
+    def days(self) -> range:
+        """Every day that is looked at, today included."""
+        return range(self.first_day, self.today + 1)
+
+    def elapsed_days(self, days: int) -> float:
+        """Tell how long the last ``days`` days are so far, and no less than one: an hour's sales are no trend."""
+        begin_ms = max((self.today - days + 1) * DAY_MS, self.since_ms)
+        return max(1.0, (self.now_ms - begin_ms) / DAY_MS)
+
+
+class Pace:
+    """How fast something goes: gathers the figures of a :class:`Span`."""
+
+    __slots__ = ("change_days", "shipped", "sold_month", "sold_week")
+
+    def __init__(self) -> None:
+        self.sold_week = 0
+        self.sold_month = 0
+        self.shipped = 0
+        self.change_days = 0
+
+    def add(self, day: int, figures: Figures, span: Span) -> None:
+        """Add the figures of a day."""
+        self.sold_month += figures.net
+        self.shipped += figures.shipped
+        # How many ends of days of the span came before this change: so often it was not yet in the shelf.
+        self.change_days += figures.d_on_hand * (day - span.first_day)
+        if day > span.today - WEEK_DAYS:
+            self.sold_week += figures.net
+
+    def per_day_7(self, span: Span) -> float:
+        """Units ordered and not cancelled per day, over seven days; never negative."""
+        return max(0, self.sold_week) / span.elapsed_days(WEEK_DAYS)
+
+    def per_day_28(self, span: Span) -> float:
+        """As :meth:`per_day_7`, over 28 days."""
+        return max(0, self.sold_month) / span.elapsed_days(MONTH_DAYS)
+
+    def average_on_hand(self, on_hand: int, span: Span) -> float:
+        """Tell how many units lay there at the end of a day, on average, from how many do now."""
+        return on_hand - self.change_days / len(span.days)
+
+
+class Velocity(msgspec.Struct, frozen=True):
+    """How fast a SKU sells. Units per day; a day that has not ended counts for as long as it has lasted.
+
+    ``days_of_cover``: how long what is available lasts at the pace of 28 days; null where nothing was sold.
+    ``turnover_year``: how often a year the stock is sold at this pace, from what was shipped and what lay there on
+    average; null where nothing lay there.
+    """
+
+    sku: str
+    per_day_7: float
+    per_day_28: float
+    on_hand: int
+    available: int
+    days_of_cover: float | None
+    turnover_year: float | None
+
+
+def velocity(sku: str, pace: Pace, span: Span, *, on_hand: int, available: int) -> Velocity:
+    """Work out how fast a SKU sells."""
+    per_day, average = pace.per_day_28(span), pace.average_on_hand(on_hand, span)
+    shipped_per_day = pace.shipped / span.elapsed_days(MONTH_DAYS)
+    return Velocity(
+        sku,
+        round(pace.per_day_7(span), 3),
+        round(per_day, 3),
+        on_hand,
+        available,
+        round(max(0, available) / per_day, 1) if per_day else None,
+        round(shipped_per_day * YEAR_DAYS / average, 2) if average > 0 else None,
+    )
+
+
+def ranked(found: Iterable[Velocity], order: VelocityOrder) -> list[Velocity]:
+    """Order them: best sellers first; slowest of those that lie there; or what is gone soonest."""
+    match order:
+        case "best":
+            return sorted(found, key=lambda each: (-each.per_day_28, -each.per_day_7, each.sku))
+        case "slowest":
+            lying = (each for each in found if each.on_hand > 0)
+            return sorted(lying, key=lambda each: (each.per_day_28, -each.on_hand, each.sku))
+        case "cover":
+            going = (each for each in found if each.days_of_cover is not None)
+            return sorted(going, key=lambda each: (each.days_of_cover or 0.0, -each.per_day_28, each.sku))

@@ -1,0 +1,1 @@
+"""What is learnt from the journal beside the stock itself: figures by day, reports, alerts."""

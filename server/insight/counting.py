@@ -1,0 +1,233 @@
+"""Follows the journal of every partition and counts what each day brought, each change exactly once.
+
+It reads from the cursor that the store keeps, adds up, and hands figures and new cursor to one script, which does
+nothing if the cursor stands elsewhere by then. So a process that is killed at any moment, or a second one that counts
+at the same time, neither loses a unit nor counts one twice, and no lease is needed.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import structlog
+
+from server import metrics
+from server.domain.alerts import crossed
+from server.domain.figures import DAY_MS, Figures
+from server.domain.replenishment import Rules, rule_for
+from server.store import journal
+from server.store.calls import command
+from server.store.connect import StoreClient
+from server.store.errors import StoreError
+from server.store.figures import Counted, FigureStore
+from server.store.journal import START, Change, ChangeLine, DamagedEntryError, parse_entry_id
+from server.store.keys import PARTITIONS, Keyspace
+from server.store.replenishment import RULES_CHANGED, ReplenishmentStore, event_of
+
+log = structlog.get_logger("holdfast.insight")
+
+ROWS_MAX: Final = 400
+"""Of one script, about: some milliseconds of the store's time. One more entry of the journal may come on top."""
+PAGE_ENTRIES: Final = 64
+CHANGES_AT_A_TIME: Final = 500
+"""After so many the event loop, which may be serving orders, gets its turn."""
+REST_S: Final = 5.0
+"""After a failure."""
+
+
+class Piece:
+    """What a piece of the journal adds up to, and which lines were crossed in it."""
+
+    def __init__(self) -> None:
+        self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
+        self.events: list[Change] = []
+        self._rows = 0
+        self._known: dict[tuple[int, str, str, str], Figures] = {}
+        self.changes = 0
+
+    @property
+    def size(self) -> int:
+        """How much there is to write."""
+        return self._rows + len(self.events)
+
+    def take(self, change: Change, rules: Rules, highest_point: int) -> None:
+        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``."""
+        self.changes += 1
+        operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
+        for line in change.lines:
+            now = line.available
+            was = now - line.d_available
+            # Most changes happen far above any line, and this runs for each of them.
+            if was <= highest_point or now <= highest_point:
+                self._watch(change.at_ms, line, was, rules)
+            d_on_hand, d_committed = line.d_on_hand, line.d_committed
+            if d_on_hand or d_committed:  # a hold comes to nothing here until it is committed
+                self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_committed)
+
+    def _watch(self, at_ms: int, line: ChangeLine, was: int, rules: Rules) -> None:
+        rule = rule_for(rules, line.sku, line.location)
+        point = rule.reorder_point if rule is not None else 0
+        for alert in crossed(was, line.available, point):
+            self.events.append(
+                event_of(
+                    alert, at_ms=at_ms, sku=line.sku, location=line.location, available=line.available,
+                    reorder_point=point, seq=line.seq,
+                )
+            )  # fmt: skip
+
+    def _row(self, day: int, sku: str, channel: str, location: str) -> Figures:
+        where = day, sku, channel, location
+        figures = self._known.get(where)
+        if figures is None:
+            self._rows += 1
+            figures = self._known[where] = Figures()
+            self.days.setdefault(day, {}).setdefault(sku, {})[channel, location] = figures
+        return figures
+
+
+class Counting:
+    """Counts one partition. ``retention_s``: how long the figures of a day are kept after it."""
+
+    def __init__(self, client: StoreClient, keyspace: Keyspace, *, retention_s: float) -> None:
+        self._client = client
+        self._keyspace = keyspace
+        self._store = FigureStore(client, keyspace)
+        self._retention_s = retention_s
+        self._counted: Counted | None = None
+        self._cursor = ""
+        self._replenishment = ReplenishmentStore(client, keyspace)
+        self._rules: Rules = {}
+        self._highest_point = 0
+
+    async def catch_up(self) -> None:
+        """Count up to the journal's end, as far as it is when that is reached.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store is away; what was not counted is counted next time.
+
+        """
+        if self._counted is None:
+            self._counted = await self._begin()
+        try:
+            while await self._count_piece(self._counted):
+                pass
+        except BaseException:
+            self._counted = None  # what came of the last script is for the store to say
+            raise
+
+    async def _begin(self) -> Counted:
+        """Find out how far it is counted; what is missing of the journal from there on is said and passed over."""
+        await self._read_rules()
+        found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
+        self._cursor = found.cursor if found is not None else ""
+        if found is not None and not end.is_lost(found.cursor):
+            return found
+        since_ms = parse_entry_id(end.first_id)[0] if end.entries else await self._store.now_ms()
+        if found is not None:
+            log.error("figures_have_a_gap", partition=self._keyspace.partition, after=found.cursor, since_ms=since_ms)
+        return Counted(START if end.entries else end.last_id, since_ms)
+
+    async def _read_rules(self) -> None:
+        self._rules = await self._replenishment.rules()
+        self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
+
+    async def _count_piece(self, counted: Counted) -> bool:
+        """Count some of what is new; False: there is nothing more."""
+        piece, upto = Piece(), counted.cursor
+        try:
+            async for entry_id, changes in journal.read(
+                self._client, self._keyspace, counted.cursor, count=PAGE_ENTRIES
+            ):
+                upto = entry_id
+                await self._take(piece, changes)
+                if piece.size >= ROWS_MAX:
+                    break
+        except DamagedEntryError as damaged:
+            log.error("counting_skips_entry", entry=damaged.entry_id, reason=str(damaged))  # noqa: TRY400
+            upto = damaged.entry_id
+        if upto == self._cursor:
+            return False
+        next_counted = Counted(upto, counted.since_ms)
+        if not await self._store.add(
+            self._cursor, next_counted, piece.days, piece.events, retention_s=self._retention_s
+        ):
+            log.info("counted_by_another", partition=self._keyspace.partition)
+            self._counted = await self._begin()
+            return False
+        metrics.FIGURES_CHANGES.inc(piece.changes)
+        for event in piece.events:
+            metrics.ALERTS_RAISED.labels(event.operation).inc()
+        self._counted, self._cursor = next_counted, upto
+        return upto != counted.cursor
+
+    async def _take(self, piece: Piece, changes: list[Change]) -> None:
+        for change in changes:
+            if change.operation == RULES_CHANGED:
+                await self._read_rules()
+            piece.take(change, self._rules, self._highest_point)
+            if piece.changes % CHANGES_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+
+
+class Insight:
+    """Counts all partitions, one after the other, every ``interval_s``.
+
+    ``partitions`` gives those that this process serves; those that the store's registry names are added.
+    """
+
+    def __init__(
+        self,
+        client: StoreClient,
+        partitions: Callable[[], Iterable[str]],
+        *,
+        interval_s: float,
+        retention_s: float,
+    ) -> None:
+        self._client = client
+        self._served = partitions
+        self._interval_s = interval_s
+        self._retention_s = retention_s
+        self._countings: dict[str, Counting] = {}
+        self._failing: set[str] = set()
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        loop = asyncio.get_running_loop()
+        done_s = loop.time()
+        while True:
+            if await self.count():
+                done_s = loop.time()
+            metrics.FIGURES_AGE_SECONDS.set(loop.time() - done_s)
+            await asyncio.sleep(REST_S if self._failing else self._interval_s)
+
+    async def count(self) -> bool:
+        """Count every partition up to its end; False: not all could be. A fault in one disturbs no other."""
+        await self._learn_partitions()
+        for name in sorted(self._countings):
+            try:
+                await self._countings[name].catch_up()
+                self._failing.discard(name)
+            except StoreError as error:
+                self._fails(name, str(error))
+            except Exception:  # noqa: BLE001  # the others are to be counted all the same
+                self._fails(name, "", exc_info=True)
+        return not self._failing
+
+    async def _learn_partitions(self) -> None:
+        try:
+            registered = {name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS)}
+        except StoreError as error:
+            self._fails("", str(error))
+            registered = set()
+        else:
+            self._failing.discard("")
+        for name in registered.union(self._served()).difference(self._countings):
+            keyspace = Keyspace(name)
+            self._countings[name] = Counting(self._client, keyspace, retention_s=self._retention_s)
+
+    def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
+        if name not in self._failing:
+            log.warning("counting_waits", partition=name, reason=reason, exc_info=exc_info)
+        self._failing.add(name)

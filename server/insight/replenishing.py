@@ -1,0 +1,23 @@
+"""Holds stock and velocity of each place against the rules, and proposes what to order."""
+
+from server.domain.replenishment import Proposal, Rules, propose, rule_for
+from server.domain.reports import Pace, Span
+from server.insight.reports import Only, paces_by_place, shelves
+from server.store.figures import FigureStore
+
+
+async def proposals(store: FigureStore, rules: Rules, span: Span, only: Only) -> list[Proposal]:
+    """Propose what to order for every place that a rule is for, in no order."""
+    if not rules:
+        return []
+    paces, nothing = await paces_by_place(store, span, only), Pace()
+    found: list[Proposal] = []
+    async for shelf in shelves(store, only):
+        rule = rule_for(rules, shelf.sku, shelf.location)
+        if rule is None:
+            continue
+        per_day = paces.get((shelf.sku, shelf.location), nothing).per_day_28(span)
+        proposal = propose(rule, shelf.sku, shelf.location, available=shelf.available, per_day=per_day)
+        if proposal is not None:
+            found.append(proposal)
+    return found

@@ -1,0 +1,94 @@
+"""Reads the figures of days and the stock for the reports, letting others have their turn on the way."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Final, NamedTuple
+
+from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
+from server.store.figures import Counted, FigureStore, Row, Shelf
+
+_ROWS_AT_A_TIME: Final = 500
+
+
+class Only(NamedTuple):
+    """What a report is about; an empty field stands for all."""
+
+    sku: str = ""
+    channel: str = ""
+    location: str = ""
+
+
+async def span_of(store: FigureStore, counted: Counted | None) -> Span:
+    """Tell which time velocity can be worked out for."""
+    now_ms = await store.now_ms()
+    return Span(now_ms, counted.since_ms if counted is not None else now_ms)
+
+
+async def sales(store: FigureStore, by: By, days: Iterable[int], only: Only) -> Sales:
+    """Add the figures of some days up."""
+    summed = Sales(by)
+    async for day, sku, row in _rows(store, days, only):
+        summed.add(day, sku, row.channel, row.location, row.figures)
+    return summed
+
+
+async def velocities(store: FigureStore, span: Span, only: Only) -> list[Velocity]:
+    """Work out how fast every SKU sells, or the one; also those that lie there and do not sell. In no order."""
+    lying: dict[str, list[int]] = {}
+    async for shelf in shelves(store, only):
+        levels = lying.setdefault(shelf.sku, [0, 0])
+        levels[0] += shelf.on_hand
+        levels[1] += shelf.available
+    paces: dict[str, Pace] = {}
+    async for day, sku, row in _rows(store, span.days, only):
+        paces.setdefault(sku, Pace()).add(day, row.figures, span)
+    nothing = Pace()
+    return [
+        velocity(sku, paces.get(sku, nothing), span, on_hand=on_hand, available=available)
+        for sku, (on_hand, available) in lying.items()
+    ]
+
+
+async def paces_by_place(store: FigureStore, span: Span, only: Only) -> dict[tuple[str, str], Pace]:
+    """Work out how fast things go at each (SKU, location)."""
+    paces: dict[tuple[str, str], Pace] = {}
+    async for day, sku, row in _rows(store, span.days, only):
+        paces.setdefault((sku, row.location), Pace()).add(day, row.figures, span)
+    return paces
+
+
+async def shelves(store: FigureStore, only: Only) -> AsyncIterator[Shelf]:
+    """Go through the stock that a report is about."""
+    if only.sku:
+        for shelf in await store.shelves_of(only.sku):
+            if only.location in ("", shelf.location):
+                yield shelf
+        return
+    seen = 0
+    async for shelf in store.shelves():
+        seen += 1
+        if seen % _ROWS_AT_A_TIME == 0:
+            await asyncio.sleep(0)
+        if only.location in ("", shelf.location):
+            yield shelf
+
+
+async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIterator[tuple[int, str, Row]]:
+    seen = 0
+    async for day, sku, rows in _skus(store, list(days), only.sku):
+        for row in rows:
+            seen += 1
+            if seen % _ROWS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            if only.channel in ("", row.channel) and only.location in ("", row.location):
+                yield day, sku, row
+
+
+async def _skus(store: FigureStore, days: list[int], sku: str) -> AsyncIterator[tuple[int, str, list[Row]]]:
+    if sku:
+        for day, rows in zip(days, await store.of_sku(sku, days), strict=True):
+            yield day, sku, rows
+        return
+    for day in days:
+        async for name, rows in store.of_day(day):
+            yield day, name, rows
