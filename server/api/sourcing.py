@@ -172,7 +172,8 @@ class _Explanation:
         for number in planned:
             units[lines[number - 1].sku] += lines[number - 1].quantity
         self._wanted = [Wanted(sku, quantity) for sku, quantity in units.items()]
-        candidates = ranked(directory, rules, len(units))
+        # Where every line names its location there is nothing to choose, and nobody to be a candidate.
+        candidates = ranked(directory, rules, len(units)) if planned else []
         self._seen = look_at(self._wanted, candidates, stock)
         self._chosen = choose_among(self._seen, len(self._wanted), rules.splits_max) if candidates else None
 
@@ -239,6 +240,8 @@ class _Explanation:
         return f"lacks a part that {chosen[0]} has" if len(chosen) == 1 else "not needed beside those chosen"
 
     def _passed_over(self) -> list[PassedOver]:
+        if not self._wanted:
+            return []
         seen = {each.name for each in self._seen}
         found = []
         for location in self._directory.locations.values():
