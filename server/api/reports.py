@@ -35,8 +35,9 @@ Answer = TypeVar("Answer")
 class SalesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
     """Days in UTC, both included; without them the last 28."""
 
-    from_: date | None = None
-    to: date | None = None
+    # Unset rather than None: a query's "null" would be read as the latter.
+    from_: date | msgspec.UnsetType = msgspec.UNSET
+    to: date | msgspec.UnsetType = msgspec.UNSET
     by: By = "sku"
     sku: Sku | None = None
     channel: Channel | None = None
@@ -129,8 +130,8 @@ def days_of(query: SalesQuery, today: int) -> range:
         They are too many, or none.
 
     """
-    last = today if query.to is None else day_of_date(query.to)
-    first = last - MONTH_DAYS + 1 if query.from_ is None else day_of_date(query.from_)
+    last = day_of_date(query.to) if isinstance(query.to, date) else today
+    first = day_of_date(query.from_) if isinstance(query.from_, date) else last - MONTH_DAYS + 1
     if first > last:
         raise InvalidError("from", "must not be after to")
     if last - first >= REPORT_DAYS_MAX:
