@@ -260,3 +260,16 @@ async def test_given_a_closed_location_when_moved_there_then_it_is_refused_but_a
 @pytest.mark.parametrize("line", [{"line": 1}, {"line": 0, "to": "a"}, {"line": 1, "to": "a\nb"}, {"to": "a"}])
 async def test_given_a_bad_move_when_asked_then_it_is_invalid(api: Api, line: dict[str, object]) -> None:
     (await api.post("/v1/reservations/r1/move", {"lines": [line]})).problem(400, "invalid")
+
+
+async def test_given_lines_that_all_name_their_location_when_explained_then_there_is_nothing_to_choose(
+    api: Api,
+) -> None:
+    await three_stores(api)
+
+    told = await explain(
+        api, {"sku": "A", "quantity": 1, "location": "taksim"}, strategy="most_stock", position=None, group=None
+    )
+
+    assert (told["outcome"], told["candidates"], told["passed_over"]) == ("chosen", [], [])
+    assert [line["location"] for line in told["lines"]] == ["taksim"]
