@@ -13,8 +13,8 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 ARGS    ?=
 TESTS   ?= tests
-# Each worker of pytest-xdist starts stores of its own; more than cores only makes them wait for each other.
-JOBS    ?= 2
+# Each worker of pytest-xdist starts stores of its own. One more than two cores: many tests wait for time to pass.
+JOBS    ?= 3
 
 # A stamp for each set of extras: older than pyproject.toml, there is something to install.
 RUN_STAMP   := $(VENV)/.installed-run

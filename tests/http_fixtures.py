@@ -8,7 +8,7 @@ import pytest
 
 from tests.http import READER, RESERVER, STOCKER, Api, Key, Server, opened
 
-PARTITIONS: Final = 250
+PARTITIONS: Final = 450
 """More than there are tests that ask for one."""
 _next_partition = count(1)
 

@@ -53,7 +53,7 @@ async def _kill_rounds(rounds: int) -> None:
 async def test_given_changing_stock_and_bad_channels_when_the_publisher_is_killed_then_all_show_what_may_be_sold() -> (
     None
 ):
-    await _kill_rounds(2)
+    await _kill_rounds(1)
 
 
 @pytest.mark.soak
