@@ -13,8 +13,8 @@ VENV    := .venv
 BIN     := $(VENV)/bin
 ARGS    ?=
 TESTS   ?= tests
-# Each worker of pytest-xdist starts stores of its own. One more than two cores: many tests wait for time to pass.
-JOBS    ?= 3
+# Each worker of pytest-xdist starts stores of its own; more than cores only makes them wait for each other.
+JOBS    ?= 2
 
 # A stamp for each set of extras: older than pyproject.toml, there is something to install.
 RUN_STAMP   := $(VENV)/.installed-run
@@ -31,7 +31,7 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 	@exec $(BIN)/holdfast serve --sample $(ARGS)
 
 test: $(TEST_STAMP) redis-server ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
-	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) $(ARGS)
+	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
 
 soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs
 	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)

@@ -49,13 +49,6 @@ async def _kill_rounds(rounds: int) -> None:
     assert done.ordered > 0
 
 
-@pytest.mark.timeout(400)
-async def test_given_changing_stock_and_bad_channels_when_the_publisher_is_killed_then_all_show_what_may_be_sold() -> (
-    None
-):
-    await _kill_rounds(1)
-
-
 @pytest.mark.soak
 @pytest.mark.timeout(2700)
 async def test_given_changing_stock_and_bad_channels_when_killed_for_20_rounds_then_all_show_what_may_be_sold() -> None:
