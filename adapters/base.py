@@ -330,6 +330,21 @@ def json_of(answer: Answer) -> Any:
         raise UnavailableError(f"HTTP {answer.status} with a body that is not JSON: {excerpt(answer.body)}") from None
 
 
+def json_as(kind: type[T], answer: Answer) -> T:
+    """Read a JSON body that has a known form.
+
+    Raises
+    ------
+    UnavailableError
+        It is not JSON, or of another form.
+
+    """
+    try:
+        return msgspec.convert(json_of(answer), kind)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(f"an answer of another form ({error}): {excerpt(answer.body)}") from None
+
+
 def check_status(answer: Answer) -> None:
     """Let pass what was answered with 2xx, or with a 4xx that is about the items; raise for the rest.
 

@@ -25,7 +25,6 @@ from adapters.base import (
     Retry,
     SpoiledError,
     StillPending,
-    T,
     Ticket,
     TicketLostError,
     TokenBucket,
@@ -33,6 +32,7 @@ from adapters.base import (
     UnknownResultError,
     check_status,
     excerpt,
+    json_as,
     json_of,
 )
 
@@ -140,7 +140,7 @@ class N11(Adapter):
         check_status(answer)
         if answer.status != _OK:
             _raise_refused(answer)
-        accepted = _as(_Accepted, answer)
+        accepted = json_as(_Accepted, answer)
         if _is(accepted.status, _REJECTED):
             raise SpoiledError("rejected", _told(accepted.reasons))
         if accepted.id is None or not str(accepted.id).strip():
@@ -169,7 +169,7 @@ class N11(Adapter):
         check_status(answer)
         if answer.status != _OK:
             raise UnavailableError(f"HTTP {answer.status}: {excerpt(answer.body)}")
-        task = _as(_Task, answer)
+        task = json_as(_Task, answer)
         if not task.status:
             raise TicketLostError(f"no task is told of: {excerpt(answer.body)}")
         return task
@@ -260,14 +260,6 @@ def _is(status: str | None, *words: str) -> bool:
 
 def _folded(text: str) -> str:
     return text.strip().casefold()
-
-
-def _as(kind: type[T], answer: Answer) -> T:
-    """Read an answer that has a known form."""
-    try:
-        return msgspec.convert(json_of(answer), kind)
-    except msgspec.ValidationError as error:
-        raise UnavailableError(f"an answer of another form ({error}): {excerpt(answer.body)}") from None
 
 
 def _build(options: Options, credentials: Mapping[str, str]) -> N11:

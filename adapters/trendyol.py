@@ -30,7 +30,6 @@ from adapters.base import (
     Retry,
     SpoiledError,
     StillPending,
-    T,
     Ticket,
     TicketLostError,
     UnavailableError,
@@ -39,6 +38,7 @@ from adapters.base import (
     Window,
     check_status,
     excerpt,
+    json_as,
     json_of,
 )
 
@@ -181,7 +181,7 @@ class Trendyol(Adapter):
         if answer.status in _NO_SUCH_TICKET:
             raise TicketLostError(f"HTTP {answer.status}: {excerpt(answer.body)}")
         _check_ok(answer)
-        batch = _as(_Batch, answer)
+        batch = json_as(_Batch, answer)
         lines = batch.items or []
         known = _Barcodes(keys)
         ended = [(known.find(line.request_item.get("barcode")), self._outcome(line)) for line in lines]
@@ -200,7 +200,7 @@ class Trendyol(Adapter):
         query = urlencode({"barcodes": ",".join(keys), "page": 0, "size": READ_PAGE})
         answer = yield Request("GET", f"{self._read_url}?{query}", self._headers, group=READ)
         _check_ok(answer)
-        page = _as(_Page, answer)
+        page = json_as(_Page, answer)
         if (page.total_elements or 0) > len(keys):
             raise UnavailableError(f"{len(keys)} barcodes were asked for, {page.total_elements} products answered")
         known = _Barcodes(keys)
@@ -324,14 +324,6 @@ def _field(value: Any, name: str) -> str:
     """Read a text or number of an object; empty where there is none."""
     found = value.get(name) if isinstance(value, dict) else None
     return str(found) if isinstance(found, str | int) else ""
-
-
-def _as(kind: type[T], answer: Answer) -> T:
-    """Read an answer that has a known form."""
-    try:
-        return msgspec.convert(json_of(answer), kind)
-    except msgspec.ValidationError as error:
-        raise UnavailableError(f"an answer of another form ({error}): {excerpt(answer.body)}") from None
 
 
 def _build(options: Options, credentials: Mapping[str, str]) -> Trendyol:

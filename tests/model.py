@@ -55,31 +55,11 @@ from server.domain.outcomes import (
 )
 from server.domain.sourcing import Candidate, Sourced, Wanted
 from tests.brute_force import brute_force
+from tests.operations import AnOperation
 
 Place = tuple[str, str]
 """(SKU, location)."""
 Answer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
-AnOperation = (
-    Reserve
-    | Order
-    | Sourced
-    | Relocate
-    | Extend
-    | Commit
-    | Release
-    | Cancel
-    | Fulfil
-    | Return
-    | Receive
-    | Adjust
-    | Count
-    | Move
-    | Ship
-    | Arrive
-    | Expect
-    | Forgo
-    | ReceiveExpected
-)
 
 
 @dataclass
