@@ -25,7 +25,7 @@ from server.fanout.lease import Lease
 from server.fanout.levels import Levels
 from server.fanout.line import Line
 from server.fanout.reader import Reader
-from server.fanout.records import Records
+from server.fanout.records import FLUSH_S, Records
 from server.fanout.transport import Transport
 from server.store import journal
 from server.store.channels import ChannelStore
@@ -58,6 +58,10 @@ class ChannelPlan:
     mask: Callable[[str], str] = str
 
 
+def _open_transport(settings: ChannelSettings) -> Transport:
+    return Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
+
+
 class Publisher:
     """Acts for one partition while it holds the lease, and stands by while another does.
 
@@ -71,6 +75,10 @@ class Publisher:
         All channels of the partition.
     lease_s
         How long a publisher that died keeps others from taking over.
+    open_transport
+        Opens a channel's way out.
+    flush_s
+        How often what channels have to remember is written.
 
     """
 
@@ -83,6 +91,8 @@ class Publisher:
         *,
         lease_s: float,
         clock: Clock | None = None,
+        open_transport: Callable[[ChannelSettings], Transport] = _open_transport,
+        flush_s: float = FLUSH_S,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.channels: list[Channel] = []
@@ -92,6 +102,8 @@ class Publisher:
         self._tail = tail
         self._configured = channels
         self._clock = clock or Clock()
+        self._open_transport = open_transport
+        self._flush_s = flush_s
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
         self._records: Records | None = None
@@ -139,7 +151,7 @@ class Publisher:
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
             group.create_task(reader.run())
-            group.create_task(records.flush_regularly())
+            group.create_task(records.flush_regularly(self._flush_s))
             group.create_task(self._tell_status())
             for channel in self.channels:
                 group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
@@ -221,7 +233,7 @@ class Publisher:
 
     def _line(self, configured: ChannelPlan) -> Line | None:
         settings = configured.settings
-        transport = Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
+        transport = self._open_transport(settings)
         self._transports.append(transport)
         try:
             return Line(

@@ -72,11 +72,11 @@ class Records:
                 raise
             self._written_cursors |= moved
 
-    async def flush_regularly(self) -> None:
+    async def flush_regularly(self, every_s: float) -> None:
         """Flush for ever."""
         away = False
         while True:
-            await asyncio.sleep(_RETRY_S if away else FLUSH_S)
+            await asyncio.sleep(_RETRY_S if away else every_s)
             try:
                 await self.flush()
             except StoreUnavailableError as error:

@@ -1,0 +1,62 @@
+"""Faults that can be planted in the engine: a simulation that does not find these would find no others either."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+from unittest.mock import patch
+
+from server.fanout.channel import Channel
+from server.fanout.doubts import Doubts
+from server.fanout.marks import Mark, Marks, Queue
+from server.store.journal import EntryId
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """Work with this fault meanwhile; empty: with none."""
+    where, attribute, fault = _PLANTS[name] if name else (None, "", None)
+    if where is None:
+        yield
+        return
+    with patch.object(where, attribute, fault):
+        yield
+
+
+def names() -> list[str]:
+    """Name all that there are."""
+    return sorted(_PLANTS)
+
+
+def _cursor_ahead(self: Channel) -> EntryId:
+    """The cursor follows what was read, not what was confirmed: a kill loses what was on its way."""
+    return self.position
+
+
+def _no_doubt(self: Doubts, sku: str, entry_id: EntryId, due_s: float) -> None:
+    """What was given up is not sent once more: an old request that arrives late stays."""
+
+
+def _newer_forgotten(self: Marks, sku: str) -> None:
+    """The answer to an older value counts for the newer one, too."""
+    del self.flying[sku]
+    if sku in self.waiting:
+        self.drop(sku)
+
+
+_put = Marks._put
+
+
+def _overtaking(self: Marks, sku: str, mark: Mark, queue: Queue) -> None:
+    """A newer value does not wait for the answer to the older one: the older may take effect last."""
+    flying = self.flying.pop(sku, None)
+    _put(self, sku, mark, queue)
+    if flying is not None:
+        self.flying[sku] = flying
+
+
+_PLANTS: Final[dict[str, tuple[Any, str, Callable[..., Any]]]] = {
+    "cursor_ahead": (Channel, "cursor", _cursor_ahead),
+    "newer_forgotten": (Marks, "land", _newer_forgotten),
+    "no_second_thought": (Doubts, "add", _no_doubt),
+    "overtaking": (Marks, "_put", _overtaking),
+}

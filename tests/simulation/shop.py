@@ -1,0 +1,194 @@
+"""A made-up shop and the way to it: values take effect now, later or never, and answers come, come late or do not."""
+
+import asyncio
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from adapters.base import Answer, NotSentError, Request, UnknownResultError
+from server.fanout.transport import Transport
+from tests.channels.plain import OK
+
+URL: Final = "http://shop.simulated"
+TIMEOUT_S: Final = 3.0
+AFTER_A_KILL_S: Final = 5.0
+"""What a process that was killed had on its way can still take effect so much later."""
+LATE_S: Final = 30.0
+"""As can a request that was given up."""
+
+FAULTS: Final = ("refused", "lost", "late", "unanswered", "busy", "throttled", "html", "unauthorized")
+UNKNOWN: Final = frozenset({"lost", "late", "unanswered"})
+"""After these nobody knows whether the request was carried out."""
+_STATUS: Final = {"busy": 503, "throttled": 429, "html": 200, "unauthorized": 401}
+
+
+class Window(msgspec.Struct, frozen=True):
+    """From ``from_s`` to ``until_s`` this share of the requests meets one of the faults."""
+
+    from_s: float
+    until_s: float
+    share: float
+    faults: tuple[str, ...]
+
+
+class Poison(msgspec.Struct, frozen=True):
+    """A key that the shop refuses for a time."""
+
+    key: str
+    from_s: float
+    until_s: float
+
+
+class ShopPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """What a shop is like. ``result`` "whole": one bad row refuses all. ``ticket_s``: how long a ticket takes."""
+
+    name: str
+    result: str = "per_item"
+    ticket_s: tuple[float, float] | None = None
+    windows: tuple[Window, ...] = ()
+    poisons: tuple[Poison, ...] = ()
+    answer_s: tuple[float, float] = (0.01, 0.2)
+
+    @property
+    def may_be_unsure(self) -> bool:
+        """Whether any answer of this shop may be lost."""
+        return any(UNKNOWN.intersection(window.faults) for window in self.windows)
+
+
+@dataclass
+class Shop:
+    """The shop. ``shown`` is what its buyers see, ``applied`` each value in the order in which it took effect."""
+
+    plan: ShopPlan
+    random: Random
+    now_s: Callable[[], float]
+    tell: Callable[[str], None]
+    shown: dict[str, int] = field(default_factory=dict)
+    applied: list[tuple[str, int]] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+    requests: int = 0
+    tickets: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
+    later: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def fault(self) -> str:
+        """Tell what happens to the next request; empty: nothing."""
+        now_s = self.now_s()
+        for window in self.plan.windows:
+            if window.from_s <= now_s < window.until_s and self.random.random() < window.share:
+                return self.random.choice(window.faults)
+        return ""
+
+    def carry_out(self, request: Request) -> dict[str, Any]:
+        """Do what is asked; gives the answer's body."""
+        path = request.url.removeprefix(URL)
+        if path == "/push":
+            return self._push(json.loads(request.body))
+        if path == "/read":
+            return {key: self.shown[key] for key in json.loads(request.body) if key in self.shown}
+        return self._poll(path.rpartition("/")[2])
+
+    def carry_out_later(self, request: Request, within_s: float) -> None:
+        """Do it when nobody waits for the answer any more."""
+        if request.url.endswith("/push"):
+            self._later(self.random.uniform(0, within_s), lambda: self.carry_out(request))
+
+    def _push(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        if len({row["key"] for row in rows}) < len(rows):
+            self.complaints.append("one key twice in a push")
+        if self.plan.ticket_s is None:
+            return self._results(rows)
+        ticket, takes_s = f"t{len(self.tickets)}", self.random.uniform(*self.plan.ticket_s)
+        self.tickets[ticket] = (self.now_s() + takes_s, {})
+        self._later(takes_s, lambda: self._work_off(ticket, rows))
+        return {"ticket": ticket}
+
+    def _work_off(self, ticket: str, rows: list[dict[str, Any]]) -> None:
+        self.tickets[ticket] = (self.now_s(), self._results(rows))
+
+    def _results(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
+        if self.plan.result == "whole" and any(self._refuses(row["key"]) for row in rows):
+            return {"spoiled": "some row is bad"}
+        return {"results": {row["key"]: self._apply(row["key"], row["quantity"]) for row in rows}}
+
+    def _apply(self, key: str, quantity: int) -> str:
+        if self._refuses(key):
+            return f"{key} is refused"
+        self.tell(f"{self.plan.name} shows {quantity} of {key}")
+        self.shown[key] = quantity
+        self.applied.append((key, quantity))
+        return OK
+
+    def _refuses(self, key: str) -> bool:
+        now_s = self.now_s()
+        return any(each.key == key and each.from_s <= now_s < each.until_s for each in self.plan.poisons)
+
+    def _poll(self, ticket: str) -> dict[str, Any]:
+        if ticket not in self.tickets:
+            return {}
+        due_s, answer = self.tickets[ticket]
+        if self.now_s() < due_s or not answer:
+            return {"results": {}, "done": False}
+        return {**answer, "done": True}
+
+    def _later(self, after_s: float, do: Callable[[], object]) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(after_s)
+            do()
+
+        task = asyncio.create_task(wait())
+        self.later.add(task)
+        task.add_done_callback(self.later.discard)
+
+
+class SimulatedTransport(Transport):
+    """The way of one process to one shop."""
+
+    def __init__(self, shop: Shop) -> None:
+        super().__init__()
+        self._shop = shop
+        self._flying: set[str] = set()
+
+    async def send(self, request: Request) -> Answer:
+        """As the real one: an answer, or an exact word on what became of the request."""
+        shop = self._shop
+        shop.requests += 1
+        keys = {row["key"] for row in json.loads(request.body)} if request.url.endswith("/push") else set()
+        if keys & self._flying:
+            shop.complaints.append("two pushes on their way with one key")
+        self._flying |= keys
+        try:
+            return await self._send(request)
+        except asyncio.CancelledError:
+            if shop.random.random() < 0.5:
+                shop.carry_out_later(request, AFTER_A_KILL_S)
+            raise
+        finally:
+            self._flying -= keys
+
+    async def _send(self, request: Request) -> Answer:
+        shop, fault = self._shop, self._shop.fault()
+        there_s, back_s = shop.random.uniform(*shop.plan.answer_s), shop.random.uniform(*shop.plan.answer_s)
+        await asyncio.sleep(there_s)
+        if fault:
+            shop.tell(f"{shop.plan.name} {fault}: {request.url.removeprefix(URL)} {request.body.decode()}")
+        if fault == "refused":
+            raise NotSentError("no connection")
+        if fault in UNKNOWN:
+            if fault == "late":
+                shop.carry_out_later(request, LATE_S)
+            elif fault == "unanswered":
+                shop.carry_out(request)
+            await asyncio.sleep(shop.random.uniform(0, TIMEOUT_S))
+            raise UnknownResultError("no whole answer in time")
+        if fault:
+            return Answer(_STATUS[fault], body=b"<html>")
+        told = json.dumps(shop.carry_out(request)).encode()
+        await asyncio.sleep(back_s)
+        return Answer(200, body=told)
+
+    async def close(self) -> None:
+        """There is nothing to close."""
