@@ -84,10 +84,6 @@ ROUTES: list[Route] = [
 """Every route that needs a key, in the order of the documentation."""
 
 
-class StartError(Exception):
-    """The server cannot start; the message says why and what to do."""
-
-
 class Holdfast:
     """A server in this process: the embedded store unless there is a URL, the HTTP API, and housekeeping.
 
@@ -155,7 +151,7 @@ class Holdfast:
             authenticator=authenticator,
             batcher=batcher,
             client=store,
-            retention=retention(settings),
+            retention=Retention(**settings.lives_s),
             new_id=_new_ids().__next__,
             new_tail=lambda keyspace: Tail(pool.make_connection, keyspace),
             ttl_default_s=settings.ttl_default_s,
@@ -188,7 +184,7 @@ class Holdfast:
         )
         await authenticator.refresh()
         if not settings.loopback_only and not authenticator.any_key:
-            raise StartError(
+            raise config.ConfigError(
                 f"There is no API key yet, so Holdfast serves this machine only, not {settings.host}. Make a key with"
                 " `holdfast keys new --scope admin` (it works while the server is stopped), then start again."
             )
@@ -215,7 +211,7 @@ class Holdfast:
         try:
             await site.start()
         except OSError as error:
-            raise StartError(
+            raise config.ConfigError(
                 f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port."
             ) from None
         self.port = runner.addresses[0][1]
@@ -281,7 +277,7 @@ def _plans(
             plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
             plans.setdefault(channel.settings.partition, []).append(plan)
     except ChannelConfigError as error:
-        raise StartError(f"{path}: {error}") from None
+        raise config.ConfigError(f"{path}: {error}") from None
     return plans
 
 
@@ -292,22 +288,14 @@ def _adapter(channel: ConfiguredChannel) -> Adapter:
 def build(service: Service, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:
     """Build the HTTP application. Needs a running event loop."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-        raise StartError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
+        raise config.ConfigError(
+            "aiohttp was installed without its C extensions, whose absence has led to request smuggling."
+        )
     app = web.Application()
     add_routes(app, service, routes)
     add_system_routes(app, service, routes, multiprocess=multiprocess, version=server.__version__)
     add_fallback(app)
     return app
-
-
-def retention(settings: config.Settings) -> Retention:
-    """Say how long things live, for the scripts."""
-    return Retention(
-        life_max_s=settings.life_max_s,
-        idempotency_s=settings.idempotency_retention_s,
-        ended_s=settings.ended_retention_s,
-        fulfilled_s=settings.fulfilled_retention_s,
-    )
 
 
 def _new_ids() -> Iterator[str]:

@@ -1,24 +1,44 @@
 """The command line: ``holdfast serve`` and its friends, each in a module of ``server/commands``."""
 
+from importlib import import_module
+from typing import Final
+
 import click
 
 import server
-from server.commands.barcodes import barcodes
-from server.commands.channels import channels
-from server.commands.count import count
-from server.commands.demo import demo
-from server.commands.import_ import import_
-from server.commands.keys import keys
-from server.commands.locations import locations
-from server.commands.move import move
-from server.commands.repair import repair
-from server.commands.report import report
-from server.commands.serve import serve
-from server.commands.show import show
-from server.commands.verify import verify
+
+COMMANDS: Final = (
+    "barcodes",
+    "channels",
+    "count",
+    "demo",
+    "import",
+    "keys",
+    "locations",
+    "move",
+    "repair",
+    "report",
+    "serve",
+    "show",
+    "verify",
+)
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Commands(click.Group):
+    """Loads a command where it is called: ``holdfast show`` does not wait for the HTTP server's modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        name = "import_" if cmd_name == "import" else cmd_name  # the one that Python keeps for itself
+        command: click.Command = getattr(import_module(f"server.commands.{name}"), name)
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(server.__version__, prog_name="holdfast")
 def cli() -> None:
     """One stock count for every sales channel, never oversold.
@@ -32,10 +52,6 @@ def cli() -> None:
     Every setting can also come from the environment: HOLDFAST_PORT=9000 is --port 9000. Where a command takes
     --data-dir, a server that runs there may go on running.
     """  # noqa: D301  # click needs the character, not the two
-
-
-for command in (serve, demo, import_, count, move, barcodes, channels, locations, show, report, verify, keys, repair):
-    cli.add_command(command)
 
 
 def main() -> None:

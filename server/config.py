@@ -99,6 +99,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Requests slower than this are logged; 0: none."""
 
     @property
+    def lives_s(self) -> dict[str, int]:
+        """How long reservations and answers live, by the names that the store's ``Retention`` has for it."""
+        return {
+            "life_max_s": self.life_max_s,
+            "idempotency_s": self.idempotency_retention_s,
+            "ended_s": self.ended_retention_s,
+            "fulfilled_s": self.fulfilled_retention_s,
+        }
+
+    @property
     def loopback_only(self) -> bool:
         """Whether only this machine can reach the server."""
         if self.host == "localhost":

@@ -10,12 +10,18 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from server.api import channels
 from server.api.auth import Authenticator
 from server.api.bodies import ChannelRulesBody
 from server.api.service import Service
 from server.app import build
-from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, DeadLetter, LastReconcile
+from server.domain.channels import (
+    PUBLISHER_MISSING_MS,
+    ChannelRules,
+    ChannelSettings,
+    ChannelStatus,
+    DeadLetter,
+    LastReconcile,
+)
 from server.domain.principal import ApiKey, Scope
 from server.store import connect
 from server.store.batcher import Batcher
@@ -259,7 +265,7 @@ async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_
 async def test_given_a_publisher_that_fell_silent_when_asked_then_it_is_missing_but_its_word_stands(
     api: Api, shop: Shop
 ) -> None:
-    long_ago_ms = await now_ms(shop.client) - channels.PUBLISHER_MISSING_MS - 1
+    long_ago_ms = await now_ms(shop.client) - PUBLISHER_MISSING_MS - 1
     await shop.stand("trendyol", ChannelStatus(publisher="host:1", written_ms=long_ago_ms, dirty=7))
 
     status = (await api.get(f"{ONE}/status")).ok()

@@ -29,6 +29,7 @@ from server.api.wire import respond
 from server.domain import limits
 from server.domain.channels import (
     DEAD_LETTERS_PER_PAGE_MAX,
+    PUBLISHER_MISSING_MS,
     ChannelSettings,
     ChannelStatus,
     DeadLetter,
@@ -41,8 +42,6 @@ from server.domain.principal import Scope
 from server.store.channels import ChannelStore
 from server.store.errors import StoreUnavailableError
 
-PUBLISHER_MISSING_MS: Final = 5_000
-"""A publisher writes each second; who has been silent for so long is not there."""
 DEAD_LETTERS_LOOKED_AT_MAX: Final = 100_000
 """Some tenths of a second of reading. Where there are more, a page holds the newest of as many."""
 _ASK_AGAIN: Final = (

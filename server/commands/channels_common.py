@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import click
 import msgspec
 
-from server.api.channels import PUBLISHER_MISSING_MS
 from server.commands.common import failure
-from server.domain.channels import ChannelStatus, check_channel_name
+from server.domain.channels import PUBLISHER_MISSING_MS, ChannelStatus, check_channel_name
 from server.domain.tables import listed, nearest
 from server.store.channels import ChannelStore
 

@@ -14,10 +14,10 @@ import uvloop
 from rich.console import Console
 
 from server import config, logs
-from server.app import StartError, retention
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import check_partition
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
+from server.store.ledger import Retention
 from server.store.opened import OpenStore, open_store
 from server.workers import WorkersError
 
@@ -81,7 +81,7 @@ def opened_store(settings: config.Settings, *, create: bool = False) -> Abstract
         store_url=settings.store_url,
         data_dir=settings.data_dir,
         durability=settings.durability,
-        retention=retention(settings),
+        retention=Retention(**settings.lives_s),
         check=settings.store_check,
         create=create,
     )
@@ -94,7 +94,7 @@ def run(work: Coroutine[Any, Any, T], *, failure_code: int = 1) -> T:
     """
     try:
         return uvloop.run(_cancelled_by_signals(work))
-    except (StartError, WorkersError, StoreError, config.ConfigError) as error:
+    except (WorkersError, StoreError, config.ConfigError) as error:
         raise failure(str(error), failure_code) from None
     except (OverloadedError, OutcomeUnknownError) as error:
         text = str(error) or "The store has too much to do. Nothing happened; try again."

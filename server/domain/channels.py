@@ -20,6 +20,8 @@ ATTRIBUTES_MAX: Final = 32
 LISTINGS_PER_CALL_MAX: Final = 1_000
 DEAD_LETTERS_PER_PAGE_MAX: Final = 1_000
 MONTH_S: Final = 31 * 86_400
+PUBLISHER_MISSING_MS: Final = 5_000
+"""A publisher writes each second; who has been silent for so long is not there."""
 
 NonNegative = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Place = Annotated[str, Meta(min_length=1, max_length=LOCATION_BYTES_MAX)]
