@@ -6,6 +6,7 @@
 --
 -- @include lib/packing
 -- @include lib/context
+-- @include lib/allotments
 -- @include lib/stock
 -- @include lib/reservations
 -- @include lib/journal
@@ -41,6 +42,7 @@ do
 -- @include operations/relocate
 -- @include operations/move
 -- @include operations/return
+-- @include operations/allocate
 -- @include take
 register('take', take, {})
 end

@@ -10,7 +10,8 @@ local function available_at(sku, wanted)
   for _, location in ipairs(packed_names and unpack_msg(packed_names) or NONE) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      levels[#levels + 1] = {location, entry.available, entry.record[SEQ]}
+      local left = allotted and allotments.left(entry, nil) or entry.available
+      levels[#levels + 1] = {location, left, entry.record[SEQ]}
     end
   end
   return levels

@@ -2,10 +2,12 @@
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
 -- ARGV  [1] limits, [2] questions, their fields as MessagePack values one after the other:
---         "availability", [sku, …], location or "" | "stock", sku, "" | "reservation", id, ""
+--         "availability", [sku, …], location or "", channel or "" | "stock", sku, "", "" | "reservation", id, "", ""
 -- Reply for each question, in order, MessagePack:
---   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown
---   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq], …]]
+--   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown. Available to
+--                 the channel, or without one to everybody
+--   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
+--                 allotments (none: left out)], …]]
 --   reservation   [now_ms, record or nil]
 
 local function all_locations(questions)
@@ -34,12 +36,13 @@ local function load_levels(locations)
   load_stock()
 end
 
-local function location_levels(sku, wanted, names)
+local function location_levels(sku, wanted, channel, names)
   local levels = {}
   for _, location in ipairs(names) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      levels[#levels + 1] = {location, entry.available, entry.record[SEQ]}
+      local left = allotted and allotments.left(entry, channel) or entry.available
+      levels[#levels + 1] = {location, left, entry.record[SEQ]}
     end
   end
   return levels
@@ -49,7 +52,7 @@ local function stock_levels(sku, names)
   local levels = {}
   for i, location in ipairs(names) do
     local r = stock_entry(sku, location).record
-    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7]}
+    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]}
   end
   return levels
 end
@@ -61,7 +64,9 @@ end
 
 local function read(args)
   local fields, questions = {unpack_msg(args[2])}, {}
-  for at = 1, #fields, 3 do questions[#questions + 1] = {fields[at], fields[at + 1], fields[at + 2]} end
+  for at = 1, #fields, 4 do
+    questions[#questions + 1] = {fields[at], fields[at + 1], fields[at + 2], fields[at + 3]}
+  end
   local locations = all_locations(questions)
   load_levels(locations)
   local answers = {}
@@ -69,7 +74,7 @@ local function read(args)
     local kind, name = question[1], question[2]
     if kind == 'availability' then
       local found = {}
-      for j, sku in ipairs(name) do found[j] = location_levels(sku, question[3], locations[sku]) end
+      for j, sku in ipairs(name) do found[j] = location_levels(sku, question[3], question[4], locations[sku]) end
       answers[i] = pack({NOW_MS, found})
     elseif kind == 'stock' then
       answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})

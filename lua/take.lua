@@ -7,6 +7,7 @@
 local TAKE = {
   reserve = reserve, order = order, receive = receive, adjust = adjust, count = count, move = move_between,
   ['return'] = take_back, relocate = relocate,
+  allocate = allocate, allocate_move = allocate_move,
 }
 
 local function take(args)

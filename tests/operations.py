@@ -6,8 +6,11 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from server.domain.allotments import AllotmentKind
 from server.domain.operations import (
     Adjust,
+    Allocate,
+    AllocateMove,
     Arrive,
     ArrivedLine,
     Bucket,
@@ -38,6 +41,7 @@ from server.domain.operations import (
     fingerprint,
 )
 from server.domain.outcomes import (
+    AllotmentAnswer,
     Changed,
     Refused,
     ReservationAnswer,
@@ -76,6 +80,8 @@ AnOperation = (
     | Expect
     | Forgo
     | ReceiveExpected
+    | Allocate
+    | AllocateMove
 )
 T = TypeVar("T", bound=Operation)
 
@@ -246,7 +252,38 @@ def count(
     return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
 
 
-AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
+def allocate(
+    sku: str,
+    channel: str,
+    units: int,
+    kind: AllotmentKind = "own",
+    location: str = "main",
+    *,
+    reason: str = "",
+    key: str = "",
+    counted: tuple[str, int] = ("", 0),
+) -> Allocate:
+    """Make one; ``counted`` is (the journal's last id, what the channel has promised there then)."""
+    operation = Allocate("", "tester", key, sku, location, channel, kind, units, reason)
+    return msgspec.structs.replace(sealed(operation), seen_id=counted[0], used=counted[1])
+
+
+def allocate_move(
+    sku: str,
+    channel: str,
+    taker: str,
+    units: int,
+    location: str = "main",
+    *,
+    reason: str = "",
+    key: str = "",
+    counted: tuple[str, int] = ("", 0),
+) -> AllocateMove:
+    operation = AllocateMove("", "tester", key, sku, location, channel, taker, units, reason)
+    return msgspec.structs.replace(sealed(operation), seen_id=counted[0], used=counted[1])
+
+
+AnAnswer = AllotmentAnswer | ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
@@ -265,6 +302,8 @@ async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
         Arrive: ledger.transfer,
         Expect: ledger.expect,
         Forgo: ledger.expect,
+        Allocate: ledger.allocate,
+        AllocateMove: ledger.allocate,
     }
     return await methods.get(type(operation), ledger.move_stock)(operation)
 

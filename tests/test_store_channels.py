@@ -465,7 +465,7 @@ async def test_given_stock_when_levels_are_read_then_they_are_what_the_ledger_sa
     await ask(ledger, receive("B / ş", 1))
     await ask(ledger, reserve("r", ("A", 4)))
     expected = {
-        (level.sku, level.location, level.available, level.seq)
+        (level.sku, level.location, level.available, level.seq, ())
         for sku in ("A", "B / ş")
         for level in (await ledger.stock(sku)).levels
     }

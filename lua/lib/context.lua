@@ -1,7 +1,8 @@
 -- The names of a partition's keys, the clock, and the limits.
 --
 -- KEYS, all in one hash slot:
---   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq]
+--   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq],
+--                           and an eighth where channels have something for themselves, see lib/allotments.lua
 --   [2] skus          hash    sku -> [location, …]: where it lies
 --   [3] reservations  hash    id -> record: those that hold or have committed units
 --   [4] ended         hash    id -> record: the others, until they are forgotten
@@ -24,7 +25,7 @@ local NOW_MS
 local known_limits -- the limits of the call before, packed: they are nearly always the same
 
 -- What a call has read and changed so far; each part is explained in the file that works with it.
-local stock, unread_stock, changed_stock, last_seq
+local stock, unread_stock, changed_stock, last_seq, allotted
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
 local more_due, reaped, orphans
@@ -67,7 +68,7 @@ local function begin(keys, args)
     known_limits = args[1]
   end
   NOW_MS = clock_ms()
-  stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
+  stock, unread_stock, changed_stock, last_seq, allotted = {}, {}, {}, nil, false
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   change_parts, change_count, record_starts = {}, 0, {}
   -- Made where they are needed, which is rare.

@@ -1,12 +1,13 @@
 -- The check before a promise: are the units there?
 
--- How many units each line can have. lines: [[sku, location, units, stock entry], …].
+-- How many units each line can have. lines: [[sku, location, units, stock entry], …]. channel: who wants them; nil: nobody
+-- who has anything for himself.
 -- Returns {units, …} and the lines that run short, or nil where none does.
-local function grant(lines)
+local function grant(lines, channel)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
     local entry, units = line[4], line[3]
-    local left = entry.available - entry.claimed
+    local left = (allotted and allotments.left(entry, channel) or entry.available) - entry.claimed
     if left < units then
       left = max(left, 0)
       short = short or {}

@@ -13,7 +13,7 @@ local function lapse(entry)
   for number, line in ipairs(record[LINES]) do
     local held = line[LINE_HELD]
     if held > 0 then
-      move(stock_entry(line[LINE_SKU], line[LINE_LOCATION]), journal_lines, number, -held, 0, 0)
+      move(stock_entry(line[LINE_SKU], line[LINE_LOCATION]), journal_lines, number, -held, 0, 0, record[CHANNEL])
       line[LINE_HELD] = 0
       line[LINE_EXPIRED] = line[LINE_EXPIRED] + held
     end

@@ -60,7 +60,9 @@ local function move_parts(record, parts, from, to, held_sign, committed_sign, on
     if units > 0 then
       local entry = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
       entries[#entries + 1] = entry
-      move(entry, journal_lines, number, held_sign * units, committed_sign * units, on_hand_sign * units)
+      move(
+        entry, journal_lines, number, held_sign * units, committed_sign * units, on_hand_sign * units, record[CHANNEL]
+      )
       line[from] = line[from] - units
       line[to] = line[to] + units
     end

@@ -9,7 +9,7 @@
 -- no answer of its own: it belongs to the promise behind it, see lib/sourcing.lua.
 local FIELDS = {
   extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10, move = 10,
-  ['return'] = 7, source = 0, relocate = 6,
+  ['return'] = 7, source = 0, relocate = 6, allocate = 12, allocate_move = 12,
 }
 -- Places of the fields, counted from the tag.
 local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5

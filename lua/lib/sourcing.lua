@@ -60,14 +60,14 @@ local function candidates_of(source, chunk)
   return candidates
 end
 
--- Counts what a candidate has of what is wanted, beyond what lines that name it take.
-local function look(candidate, wants)
+-- Counts what a candidate has for a channel of what is wanted, beyond what lines that name it take.
+local function look(candidate, wants, channel)
   local has, sum = 0, 0
   for i = 1, #wants do
     local want, entry = wants[i], candidate.entries[i]
     if entry.record then
       want.known = true
-      local left = entry.available - entry.claimed
+      local left = (allotted and allotments.left(entry, channel) or entry.available) - entry.claimed
       if left > 0 then
         sum = sum + left
         if left > want.most then want.most = left end
@@ -183,7 +183,7 @@ local function choose(source)
     end
     load_stock()
     for i = 1, #chunk do
-      look(chunk[i], wants)
+      look(chunk[i], wants, source.channel)
       ranked[#ranked + 1] = chunk[i]
     end
     local best = whole(chunk, all)
@@ -285,7 +285,7 @@ function sourcing.prefetch(fields, at)
   if not band then band, bor = bit.band, bit.bor end
   local promise = promise_at(fields, at)
   local source = {
-    splits_max = fields[at + 1], closed = fields[at + 2], places = 0, chunks = {},
+    splits_max = fields[at + 1], closed = fields[at + 2], places = 0, chunks = {}, channel = fields[promise + 4],
     wants = wants_of(fields, promise + LINES_AT, last_line(fields, promise)),
   }
   for i = 1, fields[at + 3] do source.chunks[i] = fields[at + HEAD + i - 1] end

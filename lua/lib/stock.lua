@@ -24,8 +24,14 @@ end
 
 -- The array is made here, from single values: cmsgpack fills one value by value, for three times the price.
 local function stock_record(packed)
-  local _, on_hand, held, committed, damaged, quality_control, safety, seq = unpack_some(packed, 7, 1)
-  return {on_hand, held, committed, damaged, quality_control, safety, seq}
+  local _, on_hand, held, committed, damaged, quality_control, safety, seq, list, rest = unpack_some(packed, 9, 1)
+  local record = {on_hand, held, committed, damaged, quality_control, safety, seq}
+  -- Few have more than seven values.
+  if list ~= nil then
+    record[8], record[9] = list, rest
+    if list then allotted = true end
+  end
+  return record
 end
 
 local function available(r)
@@ -104,8 +110,8 @@ local function take_from(entry, bucket, units)
 end
 
 -- Moves promised units and appends the change's line to the journal lines of the operation.
--- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed.
-local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand)
+-- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed. channel: whose promise it is.
+local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
   mark_changed(entry)
   local record = entry.record
   local seq = next_seq(record)
@@ -114,8 +120,11 @@ local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand)
   record[COMMITTED] = record[COMMITTED] + d_committed
   record[ON_HAND] = record[ON_HAND] + d_on_hand
   entry.available = entry.available + d_on_hand - d_held - d_committed
-  journal_lines[#journal_lines + 1] =
-    {line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq}
+  if allotted then allotments.follow(record, channel, d_held + d_committed, d_on_hand) end
+  journal_lines[#journal_lines + 1] = {
+    line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq,
+    allotted and allotments.copy(record) or nil,
+  }
 end
 
 -- Changes buckets without a promise. deltas: six signed units, in the order of the record. line: the reservation's line
@@ -129,6 +138,6 @@ local function change_buckets(entry, journal_lines, deltas, line)
   entry.available = available(record)
   journal_lines[#journal_lines + 1] = {
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
-    entry.available, seq,
+    entry.available, seq, allotted and allotments.copy(record) or nil,
   }
 end

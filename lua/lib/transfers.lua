@@ -40,9 +40,7 @@ local function mark_transfer(document)
 end
 
 local function transfer_changed(record, entries)
-  local answer = changed(record, entries)
-  answer[1] = 'transfer_changed'
-  return answer
+  return {'transfer_changed', false, record, left_of(entries, nil)}
 end
 
 local function journal_transfer(operation, actor, document, lines, by, notes)

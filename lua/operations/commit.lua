@@ -19,10 +19,10 @@ local function commit_late(entry, parts)
       lines[#lines + 1] = {line[LINE_SKU], line[LINE_LOCATION], units, stock_of_line}
     end
   end
-  local _, short = grant(lines)
+  local _, short = grant(lines, record[CHANNEL])
   if short then
     reap()
-    _, short = grant(lines)
+    _, short = grant(lines, record[CHANNEL])
   end
   if short then
     if more_due then return nil, {'again'} end
@@ -32,7 +32,7 @@ local function commit_late(entry, parts)
   local journal_lines = {}
   for i, number in ipairs(numbers) do
     local line, units = record[LINES][number], lines[i][3]
-    move(entries[i], journal_lines, number, 0, units, 0)
+    move(entries[i], journal_lines, number, 0, units, 0, record[CHANNEL])
     line[LINE_EXPIRED] = line[LINE_EXPIRED] - units
     line[LINE_COMMITTED] = line[LINE_COMMITTED] + units
   end
@@ -47,7 +47,7 @@ local function commit_held(entry, parts, keep_remainder)
     if units + released > 0 then
       local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
       entries[#entries + 1] = stock_of_line
-      move(stock_of_line, journal_lines, number, -(units + released), units, 0)
+      move(stock_of_line, journal_lines, number, -(units + released), units, 0, record[CHANNEL])
       line[LINE_HELD] = held - units - released
       line[LINE_COMMITTED] = line[LINE_COMMITTED] + units
       line[LINE_RELEASED] = line[LINE_RELEASED] + released

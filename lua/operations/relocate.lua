@@ -67,10 +67,10 @@ end
 local function shortage_there(record, moves)
   local wanted = {}
   for i, move_of in ipairs(moves) do wanted[i] = {move_of[3].sku, move_of[3].location, move_of[2], move_of[3]} end
-  local _, short = grant(wanted)
+  local _, short = grant(wanted, record[CHANNEL])
   if short then
     reap()
-    _, short = grant(wanted)
+    _, short = grant(wanted, record[CHANNEL])
   end
   if not short then return nil end
   if more_due then return {'again'} end
@@ -85,7 +85,7 @@ local function move_units(record, moves)
     local line, here = lines[number], stock_entry(lines[number][LINE_SKU], lines[number][LINE_LOCATION])
     local held = min(units, line[LINE_HELD])
     local committed = units - held
-    move(here, journal_lines, number, -held, -committed, 0)
+    move(here, journal_lines, number, -held, -committed, 0, record[CHANNEL])
     line[LINE_HELD], line[LINE_COMMITTED] = line[LINE_HELD] - held, line[LINE_COMMITTED] - committed
     line[LINE_RELEASED] = line[LINE_RELEASED] + units
     local new_number = moved_line(lines, there.sku, there.location)
@@ -94,7 +94,7 @@ local function move_units(record, moves)
       lines[new_number] = {there.sku, there.location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
     end
     local new = lines[new_number]
-    move(there, journal_lines, new_number, held, committed, 0)
+    move(there, journal_lines, new_number, held, committed, 0, record[CHANNEL])
     new[LINE_QUANTITY], new[LINE_REQUESTED] = new[LINE_QUANTITY] + units, new[LINE_REQUESTED] + units
     new[LINE_HELD], new[LINE_COMMITTED] = new[LINE_HELD] + held, new[LINE_COMMITTED] + committed
     entries[#entries + 1] = here

@@ -59,6 +59,12 @@ local function lines_of(fields, first, last)
   return lines
 end
 
+-- As all_there, which was asked first, where channels have something for themselves: one may have less than there is.
+local function all_allowed(fields, first, last, channel)
+  local _, short = grant(lines_of(fields, first, last), channel)
+  return not short
+end
+
 local function unknown_lines(lines)
   local unknown = nil
   for i, line in ipairs(lines) do
@@ -71,11 +77,11 @@ local function unknown_lines(lines)
 end
 
 -- Decides what a promise that cannot have everything gets: the units of each line, or nil and the refusal.
-local function settle_for(lines, partial, accept_shortage)
+local function settle_for(lines, channel, partial, accept_shortage)
   local unknown = unknown_lines(lines)
   if unknown then return nil, refused('unknown_sku', '', unknown) end
   reap()
-  local granted, short = grant(lines)
+  local granted, short = grant(lines, channel)
   if not short then return granted end
   if more_due then return nil, {'again'} end
   if accept_shortage then
@@ -104,38 +110,52 @@ local function record_start(ttl_ms)
   return start
 end
 
--- Takes the units, all that was wanted or what was granted. Gives the lines of the record and the newest seq, packed.
-local function take_units(fields, first, last, granted, is_order)
+-- What the journal has to know of a line whose own figure is what is left for its channel; packed.
+local function behind_line(entry)
+  if not entry.record[ALLOTMENTS] then return pack(false) end
+  return pack({entry.available, entry.record[ALLOTMENTS]})
+end
+
+-- Takes the units, all that was wanted or what was granted. Gives the lines of the record and the newest seq, packed, and
+-- what the journal is to know beside them, or nil.
+local function take_units(fields, first, last, granted, is_order, channel)
   local packed_lines, bucket, newest = array_of(fields[first - 1]), is_order and COMMITTED or HELD, nil
+  local behind, is_told = packed_lines, false
   for at = first, last, 3 do
     local entry, location, wanted = fields[at], fields[at + 1], fields[at + 2]
     local sku, units = entry.sku, granted and granted[(at - first) / 3 + 1] or wanted
     if units > 0 then take_from(entry, bucket, units) end
+    local left = entry.available
+    if allotted then
+      allotments.follow(entry.record, channel, units, 0)
+      behind, left = behind .. behind_line(entry), allotments.left(entry, channel)
+      is_told = is_told or entry.record[ALLOTMENTS]
+    end
     local taken, seq = packed(units), pack(entry.record[SEQ])
     if units > 0 then newest = seq end
     local held, committed = taken, ZERO
     if is_order then held, committed = ZERO, taken end
     packed_lines = packed_lines .. LINE_OF_EIGHT .. string_of[#sku] .. sku .. string_of[#location] .. location .. taken
-      .. (units == wanted and taken or packed(wanted)) .. held .. committed .. pack(entry.available) .. seq
+      .. (units == wanted and taken or packed(wanted)) .. held .. committed .. pack(left) .. seq
   end
-  return packed_lines, newest
+  return packed_lines, newest, is_told and behind or nil
 end
 
--- Takes the units and gives the record, packed.
+-- Takes the units and gives the record, packed; and what the journal is to know beside it, or nil.
 local function new_record(fields, at, last, granted, ttl_ms)
   local fingerprint, actor, channel = fields[at + 1], fields[at + 2], fields[at + 4]
   local order_ref, customer_ref, flags = fields[at + 7], fields[at + 8], fields[at + 9]
-  local packed_lines, seq = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0)
+  local packed_lines, seq, behind = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0, channel)
   local array, rest = RECORD_OF_NINE, ''
   if order_ref ~= '' or customer_ref ~= '' or flags then
     array, rest = RECORD_OF_TWELVE, pack(order_ref, customer_ref, flags or NONE)
   end
   return array .. (record_starts[ttl_ms] or record_start(ttl_ms)) .. seq .. string_of[#channel] .. channel
-    .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint .. packed_lines .. rest
+    .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint .. packed_lines .. rest, behind
 end
 
 local function promise(fields, at, last, ttl_ms, accept_shortage)
-  local fingerprint, id = fields[at + 1], fields[at + 3]
+  local fingerprint, id, channel = fields[at + 1], fields[at + 3], fields[at + 4]
   local entry = fingerprint ~= '' and reservations[id]
   local earlier = entry and record_of(entry)
   if earlier then
@@ -144,12 +164,12 @@ local function promise(fields, at, last, ttl_ms, accept_shortage)
   end
   local granted, refusal = nil, nil
   local first = at + LINES_AT
-  if not all_there(fields, first, last) then
-    granted, refusal = settle_for(lines_of(fields, first, last), fields[at + 6], accept_shortage)
+  if not all_there(fields, first, last) or allotted and not all_allowed(fields, first, last, channel) then
+    granted, refusal = settle_for(lines_of(fields, first, last), channel, fields[at + 6], accept_shortage)
     if refusal then return pack(refusal) end
   end
-  local record = new_record(fields, at, last, granted, ttl_ms)
-  journal_promise(fields[at], id, record)
+  local record, behind = new_record(fields, at, last, granted, ttl_ms)
+  journal_promise(fields[at], id, record, behind)
   write_new(id, record, ttl_ms > 0 and NOW_MS + ttl_ms or 0)
   -- For the next one of this batch with the same id. Without a fingerprint the id is new, and nobody else can mean it.
   if entry then entry.packed = record end

@@ -16,6 +16,8 @@ from typing import Final
 
 import msgspec
 
+from server.domain.allotments import AllotmentKind
+
 _FINGERPRINT_BYTES: Final = 8
 """Only two different bodies under one key can collide, so 64 bits are plenty, and each live record holds one."""
 
@@ -232,6 +234,38 @@ class Move(Operation, tag="move", frozen=True):
     reason: str = ""
 
 
+class Allocate(Operation, tag="allocate", frozen=True):
+    """Give a channel units of its own, or a cap on what it may take; ``units`` in all, what it has promised included.
+
+    own and 0: it has nothing for itself any more. What a channel without an allotment has promised there must be
+    counted: it was ``used`` when the journal ended with ``seen_id`` (empty: not counted).
+    """
+
+    key: str
+    sku: str
+    location: str
+    channel: str
+    kind: AllotmentKind
+    units: int
+    reason: str = ""
+    seen_id: str = ""
+    used: int = 0
+
+
+class AllocateMove(Operation, tag="allocate_move", frozen=True):
+    """Give units that a channel has, and has not promised, to another. ``used`` and ``seen_id`` are the taker's."""
+
+    key: str
+    sku: str
+    location: str
+    channel: str
+    taker: str
+    units: int
+    reason: str = ""
+    seen_id: str = ""
+    used: int = 0
+
+
 class TransferItem(msgspec.Struct, array_like=True, frozen=True):
     """Units of one SKU that are sent."""
 
@@ -311,6 +345,7 @@ class ReceiveExpected(Operation, tag="receive_expected", frozen=True):
 
 ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Relocate
 StockOperation = Receive | ReceiveExpected | Adjust | Count | Move
+AllotmentOperation = Allocate | AllocateMove
 SupplyOperation = Expect | Forgo
 TransferOperation = Ship | Arrive
 

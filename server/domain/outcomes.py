@@ -9,6 +9,8 @@ from typing import Final
 
 import msgspec
 
+from server.domain.allotments import Allotment, left, set_aside
+
 
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
@@ -108,7 +110,7 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
 
 
 class StockLevel(msgspec.Struct, array_like=True, frozen=True):
-    """Every bucket of one (SKU, location), in units."""
+    """Every bucket of one (SKU, location), in units, and what channels have for themselves."""
 
     sku: str
     location: str
@@ -119,11 +121,32 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
     quality_control: int
     safety: int
     seq: int
+    allotments: list[Allotment] | bool = False
+    """False: none."""
+
+    @property
+    def free(self) -> int:
+        """What is promised to nobody, set aside or not; negative is a shortage."""
+        return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
+
+    @property
+    def allotted(self) -> list[Allotment]:
+        """What channels have for themselves."""
+        return self.allotments if isinstance(self.allotments, list) else []
+
+    @property
+    def set_aside(self) -> int:
+        """What is kept for channels; more than is free, where units went missing."""
+        return set_aside(self.allotted)
 
     @property
     def available(self) -> int:
-        """What may still be promised; negative is a shortage."""
-        return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
+        """What may still be promised to anybody; negative is a shortage."""
+        return left(self.free, self.allotted) if self.allotments else self.free
+
+    def left(self, channel: str) -> int:
+        """What may still be promised to a channel."""
+        return left(self.free, self.allotted, channel)
 
 
 class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_changed"):
@@ -200,7 +223,12 @@ class Again(msgspec.Struct, array_like=True, frozen=True, tag="again"):
     """Short of units, while more lapsed holds wait to be ended than one script may end: ask again. Nothing changed."""
 
 
+class Uncounted(msgspec.Struct, array_like=True, frozen=True, tag="uncounted"):
+    """How much a channel has promised there is not known any more: count, and ask again. Nothing changed."""
+
+
 ReservationAnswer = Changed | Refused
+AllotmentAnswer = StockChanged | Refused | Uncounted
 StockAnswer = StockChanged | Refused
 TransferAnswer = TransferChanged | Refused
 SupplyAnswer = SupplyChanged | Refused
@@ -237,6 +265,9 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "expired": Outcome(409, "The hold ended at its deadline"),
     "not_held": Outcome(409, "Nothing is held"),
     "not_committed": Outcome(409, "Nothing is committed"),
+    "unknown_allocation": Outcome(404, "The channel has nothing for itself there"),
+    "allocation_differs": Outcome(409, "One channel has units of its own there, the other a cap"),
+    "too_many_allocations": Outcome(422, "Too many channels have something for themselves there"),
     "transfer_closed": Outcome(409, "Nothing is on its way any more"),
     "not_fulfilled": Outcome(409, "Nothing was shipped"),
     "exceeds_remaining": Outcome(422, "More than what is left"),

@@ -124,7 +124,7 @@ class Book:
 
     def value(self, listing: Listing) -> Value:
         """Tell what the channel should show of a listing now."""
-        units = publishable(self.rules, self._levels.available(listing.sku), listed=listing.listed)
+        units = publishable(self.rules, self._levels.available(listing.sku, self.name), listed=listing.listed)
         if self._capabilities.quantity_max is not None:
             units = min(units, self._capabilities.quantity_max)
         if not self._capabilities.takes_price:

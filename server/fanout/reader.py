@@ -97,7 +97,7 @@ class Reader:
         changed: dict[str, int] = {}
         for change in changes:
             for line in change.lines:
-                self._levels.update(line.sku, line.location, line.available, line.seq)
+                self._levels.update(line.sku, line.location, line.available, line.seq, line.allotments)
                 changed.setdefault(line.sku, change.at_ms)
         behind = [channel for channel in self._channels.values() if channel.position < entry_id]
         for channel in behind:

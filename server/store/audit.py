@@ -15,7 +15,8 @@ be worked out from any later reading of a record:
   journal was trimmed under the audit: the report is inconclusive, and lists only what is wrong at any moment.
 
 **At S0**, for each (SKU, location): ``held`` and ``committed`` are the sums over the reservations, no bucket but
-``on_hand`` is negative, and ``shortage`` is the sum of what ``available`` lies below zero.
+``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, and what an allotment of a
+channel counts as used is the sum over that channel's reservations.
 
 **At any moment**: each reservation agrees with itself; ``deadlines`` holds exactly the holders with their deadlines;
 ``skus`` lists exactly the places of the stock. Those indexes have no seq, so what looks wrong is read again, both
@@ -33,6 +34,7 @@ overtook the reader, who then starts over behind it.
 
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
 (more than was shipped),
+``allotments`` (what a channel's own units or cap count as used, or what the journal tells of them),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
 ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
@@ -50,11 +52,12 @@ from server.domain.outcomes import Reservation, Supply, Transfer
 from server.store.audit_checks import AuditReport, Drift, Findings, check_record, check_transfer
 from server.store.audit_journal import History
 from server.store.audit_reader import CHUNK, Progress, Reader
-from server.store.audit_state import Moment, StateAtStart, StockRecord
+from server.store.audit_state import Moment, StateAtStart
 from server.store.calls import command
 from server.store.journal import DamagedEntryError, read
 from server.store.keys import Keyspace
 from server.store.replay import Places, Replay, split_field
+from server.store.stock_record import StockRecord
 
 __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
 
@@ -101,10 +104,10 @@ class _Audit:
         self._start = await self._reader.moment()
         self._state = StateAtStart(self._places, self._start.seq)
         history = History(self._reader, self._start, self._state, self._places, self._findings)
+        await self._scan_stock()  # before the reservations: see AllotmentsAtStart
         await self._scan_live()
         await self._scan_ended()
         await self._scan_deadlines()
-        await self._scan_stock()
         await self._scan_skus()
         await self._check_transfers()
         await self._check_supply()

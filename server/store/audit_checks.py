@@ -11,7 +11,7 @@ from server.store.replay import BUCKETS
 DRIFT_LINES_MAX: Final = 1000
 """More are counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
 LIVE_STATES: Final = frozenset({"held", "committed"})
-_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit"})
+_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit", "allotments"})
 _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 
 

@@ -2,25 +2,21 @@
 
 from array import array
 from collections.abc import Iterator
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
 from server.domain.outcomes import Reservation
+from server.store.audit_allotments import AllotmentsAtStart
 from server.store.audit_checks import LIVE_STATES, Drift
 from server.store.journal import Bounds, Change, ChangeLine
 from server.store.replay import BUCKETS, Places, Replay, split_field
+from server.store.stock_record import StockRecord
 
 _ON_HAND, _HELD, _COMMITTED = 0, 1, 2
 _KNOWN, _LISTED = 1, 2
 _MAKES: Final = frozenset({"reserve", "order"})
 """Operations that make a reservation."""
-
-
-Units = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-"""Lua's whole numbers are exact within these; anything beyond is damage."""
-StockRecord = tuple[Units, Units, Units, Units, Units, Units, Units]
-"""Six buckets and the seq."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -45,8 +41,9 @@ class StateAtStart:
         """Live ones that were read."""
         self.places_known = 0
         """Stock records that were read."""
-        self.missed: dict[bytes, list[tuple[int, int, int]]] = {}
-        """Reservations that changed since the start and were not read: (row, d_held, d_committed) of each line."""
+        self.missed: dict[bytes, list[tuple[int, str, int, int]]] = {}
+        """Reservations that changed since the start and were not read: (row, channel, d_held, d_committed) by line."""
+        self.allotments = AllotmentsAtStart()
         self._places = places
         self._start_seq = start_seq
         self._buckets = tuple(array("q") for _ in BUCKETS)
@@ -84,11 +81,13 @@ class StateAtStart:
             return
         self._flags[row] |= _KNOWN
         self.places_known += 1
-        for bucket, units in zip(self._buckets, record, strict=False):
+        for bucket, units in zip(self._buckets, record.buckets, strict=True):
             bucket[row] = units
-        self._seqs[row] = record[-1]
-        if record[-1] > self._start_seq:
+        self._seqs[row] = record.seq
+        if record.seq > self._start_seq:
             self._late_places.add(row)
+        if record.allotments:
+            self.allotments.saw(row, record.allotted)
 
     def list_place(self, field: bytes) -> bool:
         """Note that a place is listed; False: no stock record of it was read."""
@@ -111,14 +110,13 @@ class StateAtStart:
         is_missed = bool(raw_id) and raw_id not in self._seen and self._was_there(raw_id, change)
         for line in change.lines:
             row = self._row(f"{line.sku}\0{line.location}".encode())
-            self._roll_back_stock(row, line)
+            self._roll_back_stock(row, line, change.channel)
             if late_seq and line.seq <= late_seq:
-                self._promised_held[row] -= line.d_held
-                self._promised_committed[row] -= line.d_committed
+                self._take_out(row, change.channel, line.d_held, line.d_committed)
                 if line.seq == late_seq:
                     self._unconfirmed.discard(raw_id)
             elif is_missed:
-                self.missed.setdefault(raw_id, []).append((row, line.d_held, line.d_committed))
+                self.missed.setdefault(raw_id, []).append((row, change.channel, line.d_held, line.d_committed))
 
     def _was_there(self, raw_id: bytes, change: Change) -> bool:
         """Whether an unread reservation may have been live at the start: not if it was made since."""
@@ -133,9 +131,15 @@ class StateAtStart:
             return False
         return True
 
-    def _roll_back_stock(self, row: int, line: ChangeLine) -> None:
+    def _take_out(self, row: int, channel: str, d_held: int, d_committed: int) -> None:
+        self._promised_held[row] -= d_held
+        self._promised_committed[row] -= d_committed
+        self.allotments.promise(row, channel, -d_held - d_committed)
+
+    def _roll_back_stock(self, row: int, line: ChangeLine, channel: str) -> None:
         if line.seq > self._seqs[row]:
             return
+        self.allotments.roll_back(row, channel, line.d_held + line.d_committed)
         for bucket, delta in zip(self._buckets, line.deltas, strict=True):
             bucket[row] -= delta
         if line.seq == self._seqs[row]:
@@ -143,9 +147,8 @@ class StateAtStart:
 
     def recover(self, raw_id: bytes, record: Reservation | None, seq: int) -> None:
         """Take in a missed reservation, read anew when the partition's seq was ``seq``; None: it is forgotten."""
-        for row, d_held, d_committed in self.missed.pop(raw_id):
-            self._promised_held[row] -= d_held
-            self._promised_committed[row] -= d_committed
+        for row, channel, d_held, d_committed in self.missed.pop(raw_id):
+            self._take_out(row, channel, d_held, d_committed)
         if record is not None:
             self._promise(record)
         self._seen.add(raw_id)
@@ -177,6 +180,8 @@ class StateAtStart:
         for name, units in zip(BUCKETS[_ON_HAND + 1 :], counters[_ON_HAND + 1 :], strict=True):
             if units < 0:
                 yield Drift(*split_field(field), "negative", f"{name} of at least 0", units)
+        for expected, used in self.allotments.compare(row):
+            yield Drift(*split_field(field), "allotments", expected, used)
 
     def compare_journal(self, row: int, field: bytes, replay: Replay) -> Iterator[Drift]:
         """Hold the record of a place against the journal up to the start."""
@@ -190,6 +195,8 @@ class StateAtStart:
             yield Drift(*split_field(field), "available", replay.available(row), self.available(row))
         if seq > self._start_seq:
             return  # what its seq was at the start is not known; the lines since then were found
+        if last_seq == seq and seq and (told := replay.allotments.get(row, [])) != (read := self.allotments.read(row)):
+            yield Drift(*split_field(field), "allotments", str(told), str(read))
         if last_seq != seq and (last_seq or replay.from_zero or 0 < replay.first_seq <= seq):
             yield Drift(*split_field(field), "seq", last_seq, seq)
 
@@ -203,6 +210,7 @@ class StateAtStart:
                 row = self._row(f"{line.sku}\0{line.location}".encode())
                 self._promised_held[row] += line.held
                 self._promised_committed[row] += line.committed
+                self.allotments.promise(row, record.channel, line.held + line.committed)
 
     def _row(self, field: bytes) -> int:
         row = self._places.row(field)

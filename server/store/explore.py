@@ -167,6 +167,24 @@ async def holders(
     return list(found.values())[:limit], place is not None or len(found) > limit
 
 
+async def live_of(
+    client: Redis, keyspace: Keyspace, limits: bytes, *, sku: str, channel: str
+) -> AsyncIterator[tuple[str, Reservation]]:
+    """Go through the live reservations of a channel that name a SKU, as they are stored; some may come twice."""
+    cursor = "0"
+    while True:
+        request = [False, cursor, SCAN_MAX, "", channel, sku]
+        reply: list[Any] = await run_function(
+            client, library().function("list"), keyspace, limits, msgspec.msgpack.encode(request)
+        )
+        _, following, *flat = reply
+        for name, packed in zip(flat[::2], flat[1::2], strict=True):
+            yield name.decode(), _decode(packed)
+        cursor = following.decode()
+        if cursor == "0":
+            return
+
+
 def _holders_of(reservation_id: str, reservation: Reservation, sku: str) -> list[Holder]:
     return [
         Holder(

@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
+from server.domain.allotments import Allotment
 from server.domain.outcomes import Reservation
 from server.store.calls import command
 from server.store.errors import StoreError, StoreUnavailableError
@@ -46,7 +47,8 @@ Page = list[tuple[bytes, dict[bytes, bytes]]]
 class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     """What one change did to one (SKU, location): signed units for each bucket, and what was left.
 
-    ``line`` is the reservation's line, 0 outside of one. ``available`` may be negative: a shortage.
+    ``line`` is the reservation's line, 0 outside of one. ``available`` is what is promised to nobody, negative where
+    there is a shortage; ``allotments`` say what of it is set aside for channels.
     ``seq`` is partition-wide and without gaps: each line has the number after that of the line before.
     """
 
@@ -61,6 +63,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     d_safety: int
     available: int
     seq: int
+    allotments: list[Allotment] | None = None
 
     @property
     def deltas(self) -> tuple[int, int, int, int, int, int]:
@@ -91,23 +94,28 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
 
 
 class _Promise(msgspec.Struct, array_like=True, frozen=True):
-    """A reserve or order: its record is new, and tells all that a change tells."""
+    """A reserve or order: its record is new, and tells all that a change tells.
+
+    Where channels have something for themselves the record's lines tell what is left for this one. ``behind`` then has
+    for each line what is promised to nobody, and the allotments.
+    """
 
     operation: str
     reservation_id: str
     record: Reservation
+    behind: list[tuple[int, list[Allotment]] | bool] = []
 
 
 _split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_change = msgspec.msgpack.Decoder(Change).decode
 _decode_promise = msgspec.msgpack.Decoder(_Promise).decode
-_ARRAY_OF_THREE: Final = 0x93
-"""What a promise begins with in MessagePack; other changes are longer."""
+_ARRAY_OF_FOUR: Final = 0x94
+"""A promise is an array of three or four; other changes are longer."""
 
 
 def _decode(packed: bytes) -> list[Change]:
     return [
-        _change_of(_decode_promise(each)) if memoryview(each)[0] == _ARRAY_OF_THREE else _decode_change(each)
+        _change_of(_decode_promise(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
         for each in _split(packed)
     ]
 
@@ -121,6 +129,8 @@ def _change_of(promise: _Promise) -> Change:
         for number, line in enumerate(record.lines, 1)
         if line.quantity  # a line of a partial promise that got nothing changed nothing
     ]
+    if promise.behind:
+        lines = [_behind(line, promise.behind[line.line - 1]) for line in lines]
     notes = [("order_ref", record.order_ref)] if record.order_ref else []
     return Change(
         promise.operation,
@@ -132,6 +142,13 @@ def _change_of(promise: _Promise) -> Change:
         lines,
         notes,
     )
+
+
+def _behind(line: ChangeLine, told: tuple[int, list[Allotment]] | bool) -> ChangeLine:
+    if isinstance(told, bool):
+        return line
+    available, allotments = told
+    return msgspec.structs.replace(line, available=available, allotments=allotments)
 
 
 def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:

@@ -7,6 +7,8 @@ import msgspec
 
 from server.domain.operations import (
     Adjust,
+    Allocate,
+    AllocateMove,
     Arrive,
     Cancel,
     Commit,
@@ -27,6 +29,7 @@ from server.domain.operations import (
 )
 from server.domain.outcomes import (
     Again,
+    AllotmentAnswer,
     Changed,
     FoundAvailability,
     FoundReservation,
@@ -39,6 +42,7 @@ from server.domain.outcomes import (
     SupplyChanged,
     TransferAnswer,
     TransferChanged,
+    Uncounted,
 )
 from server.domain.sourcing import Sourced
 from server.store.batcher import Batcher
@@ -54,7 +58,7 @@ SETTLE_LINES: Final = 4
 PAIRS_PER_LINE: Final = 6
 """So many records that sourcing has to look at weigh as much as one line."""
 
-_decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
+_decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged | Uncounted).decode
 _decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | Again).decode
 _decode_supply = msgspec.msgpack.Decoder(SupplyChanged | StockChanged | Refused).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
@@ -163,18 +167,33 @@ class Ledger:
             if type(answer) is not Again:
                 return cast(TransferAnswer, answer)
 
-    async def availability(self, skus: list[str], location: str = "") -> FoundAvailability:
-        """Read what may still be promised of some SKUs (up to some 100), at one location or at each."""
-        question = ("availability", skus, location)
+    async def allocate(self, operation: Allocate | AllocateMove) -> AllotmentAnswer:
+        """Give a channel units of its own or a cap, or move them; see :mod:`server.store.allocations`.
+
+        Refused: unknown_sku, exceeds_available, unknown_allocation, allocation_differs, exceeds_remaining,
+        too_many_allocations.
+        """
+        while True:  # as in _promise
+            answer = await self._submit(self._take, operation, 1)
+            if type(answer) is not Again:
+                return cast(AllotmentAnswer, answer)
+
+    async def availability(self, skus: list[str], location: str = "", channel: str = "") -> FoundAvailability:
+        """Read what may still be promised of some SKUs (up to some 100), at one location or at each.
+
+        ``channel`` empty: to anybody; else to that channel, its own units and its caps considered.
+        """
+        question = ("availability", skus, location, channel)
         return cast(FoundAvailability, await self._submit(self._availability, question, len(skus)))
 
     async def stock(self, sku: str) -> SkuStock:
         """Read every bucket of a SKU at each location."""
-        return cast(SkuStock, await self._submit(self._stock, ("stock", sku, ""), 1))
+        return cast(SkuStock, await self._submit(self._stock, ("stock", sku, "", ""), 1))
 
     async def reservation(self, reservation_id: str) -> FoundReservation:
         """Read one reservation."""
-        return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id, ""), 1))
+        question = ("reservation", reservation_id, "", "")
+        return cast(FoundReservation, await self._submit(self._reservation, question, 1))
 
     async def _promise(
         self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate, lines: int

@@ -21,6 +21,7 @@ from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger import Ledger, Retention
 from server.store.replay import split_field
 from server.store.requirements import Durability
+from server.store.stock_record import StockRecord
 
 OPERATIONS_MAX: Final = 128
 """Of one batch: a command shares the store with the servers that sell from it, and must not hold it for long."""
@@ -34,7 +35,7 @@ _ANSWER_S: Final = 10.0
 _LOOK_S: Final = 0.05
 _SCAN_COUNT: Final = 500
 
-_decode_stock = msgspec.msgpack.Decoder(tuple[int, int, int, int, int, int, int]).decode
+_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 
 
 class OpenStore:
@@ -71,7 +72,8 @@ class OpenStore:
         async for field, packed in self.client.hscan_iter(Keyspace(partition).stock, count=_SCAN_COUNT):
             if field not in seen:
                 seen.add(field)
-                yield StockLevel(*split_field(field), *_decode_stock(packed))
+                record = _decode_stock(packed)
+                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allotments)
 
 
 @asynccontextmanager

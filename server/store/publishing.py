@@ -6,6 +6,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.allotments import Allotment
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
 from server.store.calls import command, run_on_keys
 from server.store.channels import ChannelStore, scan
@@ -13,6 +14,7 @@ from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.replay import split_field
 from server.store.scripts import library
+from server.store.stock_record import StockRecord
 
 CURSOR_LIFE_MS: Final = 3 * 86_400_000
 """Three days: longer than a weekend without a publisher."""
@@ -20,12 +22,16 @@ ARGUMENTS_MAX: Final = 4_000
 """Of one script: some two milliseconds of the store's time. Lua could unpack twice as many."""
 
 _decode_lease = msgspec.msgpack.Decoder(tuple[int, int, int, str]).decode
-_decode_stock = msgspec.msgpack.Decoder(tuple[int, int, int, int, int, int, int]).decode
+_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 _decode_places = msgspec.msgpack.Decoder(list[str]).decode
 _decode_listing = msgspec.msgpack.Decoder(Listing).decode
 _decode_shown = msgspec.msgpack.Decoder(Shown).decode
 _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _decode_ticket = msgspec.msgpack.Decoder(OpenTicket).decode
+
+
+Level = tuple[str, str, int, int, tuple[Allotment, ...]]
+"""SKU, location, what is promised to nobody, seq, and what channels have for themselves of it."""
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -111,13 +117,12 @@ class PublisherStore:
         async for _, packed in scan(self.client, self._keys(channel).tickets):
             yield _decode_ticket(packed)
 
-    async def levels(self) -> AsyncIterator[tuple[str, str, int, int]]:
-        """Go through the whole stock: (SKU, location, available, seq). Sales go on meanwhile."""
+    async def levels(self) -> AsyncIterator[Level]:
+        """Go through the whole stock. Sales go on meanwhile."""
         async for field, packed in scan(self.client, self.keyspace.stock):
-            sku, location = split_field(field)
-            yield sku, location, *_available(packed)
+            yield _level(*split_field(field), packed)
 
-    async def levels_of(self, skus: Sequence[str]) -> list[tuple[str, str, int, int]]:
+    async def levels_of(self, skus: Sequence[str]) -> list[Level]:
         """As :meth:`levels`, of these SKUs, some hundred at most."""
         if not skus:
             return []
@@ -132,7 +137,7 @@ class PublisherStore:
             return []
         fields = [f"{sku}\0{place}" for sku, place in wanted]
         found = await command(self.client, "HMGET", self.keyspace.stock, *fields)
-        return [(*where, *_available(packed)) for where, packed in zip(wanted, found, strict=True) if packed]
+        return [_level(*where, packed) for where, packed in zip(wanted, found, strict=True) if packed]
 
     async def cursors(self) -> dict[str, str]:
         """Read the cursors by channel."""
@@ -167,9 +172,9 @@ def _order(cursor: str) -> tuple[int, int]:
     return int(milliseconds), int(number)
 
 
-def _available(packed: bytes) -> tuple[int, int]:
-    on_hand, held, committed, damaged, quality_control, safety, seq = _decode_stock(packed)
-    return on_hand - held - committed - damaged - quality_control - safety, seq
+def _level(sku: str, location: str, packed: bytes) -> Level:
+    record = _decode_stock(packed)
+    return sku, location, record.free, record.seq, tuple(record.allotted)
 
 
 Argument = str | bytes | int

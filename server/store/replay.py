@@ -4,12 +4,14 @@ from array import array
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from server.domain.allotments import Allotment, followed
 from server.domain.outcomes import StockLevel
 from server.store.journal import Change, ChangeLine
 
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 """In the order of a stock record and of a journal line's deltas."""
 
+_ALLOCATIONS: Final = frozenset({"allocate", "allocate_move"})
 _TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive"})
 
 
@@ -42,12 +44,12 @@ def split_field(field: bytes) -> tuple[str, str]:
 
 
 class Fault(NamedTuple):
-    """Where the journal contradicts itself at ``line``; ``what`` is "sequence" or "available"."""
+    """Where the journal contradicts itself at ``line``; ``what`` is "sequence", "available" or "allotments"."""
 
     what: str
     line: ChangeLine
-    expected: int
-    found: int
+    expected: int | str
+    found: int | str
 
 
 class Replay:
@@ -80,6 +82,8 @@ class Replay:
         """Units that left one location and have neither reached another nor been written off."""
         self._available = array("q")
         self._seqs = array("q")
+        self.allotments: dict[int, list[Allotment]] = {}
+        """What channels have for themselves, by the number of the place; only where there is any."""
         self.promises: dict[tuple[str, int], tuple[int, int]] = {}
         """(reservation id, line) to units held and committed, for those that hold or have committed any."""
 
@@ -90,6 +94,7 @@ class Replay:
             self.in_transit += sum(int(value) for name, value in change.notes if name == "in_transit")
         for line in change.lines:
             self._check_sequence(line, faults)
+            self._apply_allotments(change, line, faults)
             self._apply_line(line, faults)
             if self._track and change.reservation_id:
                 self._promise(change.reservation_id, line)
@@ -121,8 +126,9 @@ class Replay:
                 sku, location = split_field(field)
                 on_hand, held, committed, damaged, quality_control, safety = self.counters(row)
                 yield StockLevel(
-                    sku, location, on_hand, held, committed, damaged, quality_control, safety, self.last_seq(row)
-                )
+                    sku, location, on_hand, held, committed, damaged, quality_control, safety, self.last_seq(row),
+                    self.allotments.get(row, False),
+                )  # fmt: skip
 
     def start_over(self) -> None:
         """Forget all that was applied, and take what comes as the middle of a journal."""
@@ -134,6 +140,20 @@ class Replay:
             self.from_zero = False  # the sums lack something from here on
         self.seq = line.seq
         self.first_seq = self.first_seq or line.seq
+
+    def _apply_allotments(self, change: Change, line: ChangeLine, faults: list[Fault]) -> None:
+        """Take in the allotments that a line tells, which follow from those before unless they were set by it."""
+        row, told = self.places.row_of(line.sku, line.location), list(line.allotments or ())
+        before = self.allotments.get(row, [])
+        if not told and not before:
+            return
+        if change.operation not in _ALLOCATIONS and (self.last_seq(row) or self.from_zero):
+            expected = followed(before, change.channel, line.d_held + line.d_committed, line.d_on_hand)
+            if expected != told:
+                faults.append(Fault("allotments", line, str(expected), str(told)))
+        self.allotments[row] = told
+        if not told:
+            del self.allotments[row]
 
     def _apply_line(self, line: ChangeLine, faults: list[Fault]) -> None:
         row = self.places.row_of(line.sku, line.location)

@@ -8,12 +8,12 @@ from redis.asyncio import Redis
 
 from server.domain.outcomes import Reservation
 from server.domain.shortages import Waiting, who_lacks
-from server.store.audit_state import StockRecord
 from server.store.calls import command, run_function
 from server.store.explore import as_of
 from server.store.keys import Keyspace
 from server.store.replay import split_field
 from server.store.scripts import library
+from server.store.stock_record import StockRecord
 
 WORK_MAX_S: Final = 0.5
 """How long a request may look through the stock, and again through the reservations."""
@@ -92,8 +92,7 @@ def _note(waiting: dict[bytes, dict[tuple[str, int], Waiting]], reservation_id: 
 
 
 def _short(packed: bytes) -> int:
-    on_hand, *taken, _ = _decode_stock(packed)
-    return int(sum(taken) - on_hand)
+    return -_decode_stock(packed).free
 
 
 async def _slice(
