@@ -17,6 +17,7 @@ import server
 from adapters.base import Adapter
 from server import config, metrics
 from server.api import (
+    allocations,
     atp,
     availability,
     barcodes,
@@ -67,6 +68,7 @@ ROUTES: list[Route] = [
     *availability.ROUTES,
     *changes.ROUTES,
     *stock.ROUTES,
+    *allocations.ROUTES,
     *transfers.ROUTES,
     *supply.ROUTES,
     *atp.ROUTES,

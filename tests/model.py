@@ -40,26 +40,22 @@ from server.domain.outcomes import (
     LineRefusal,
     Refused,
     Reservation,
-    ReservationAnswer,
     ReservationLine,
-    StockAnswer,
     StockChanged,
     StockLevel,
     Supply,
-    SupplyAnswer,
     SupplyChanged,
     Transfer,
-    TransferAnswer,
     TransferChanged,
     TransferLine,
 )
 from server.domain.sourcing import Candidate, Sourced, Wanted
 from tests.brute_force import brute_force
-from tests.operations import AnOperation
+from tests.operations import AnAnswer, AnOperation
 
 Place = tuple[str, str]
 """(SKU, location)."""
-Answer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
+Answer = AnAnswer
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -13,7 +13,8 @@ from server.domain.allotments import Allotment
 from server.domain.operations import Bucket, Order, Reserve
 from server.domain.outcomes import Changed, LineRefusal, Refused, StockChanged, StockLevel, left_available
 from server.domain.sourcing import Candidate, Plan, Sourced
-from server.store.allocations import Count, allocate as allocate_counted
+from server.store.allocations import Count
+from server.store.allocations import allocate as allocate_counted
 from server.store.audit import audit
 from server.store.batcher import Batcher
 from server.store.calls import run_function

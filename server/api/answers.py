@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from server.domain.allotments import AllotmentKind
 from server.domain.channels import ChannelRules, Circuit
 
 
@@ -132,7 +133,28 @@ class AvailabilityList(msgspec.Struct, frozen=True):
     unknown: list[str]
 
 
-class LevelView(msgspec.Struct, frozen=True):
+class AllocationView(msgspec.Struct, frozen=True):
+    """What a channel has for itself; ``used`` of the ``units`` it has promised. ``available`` is its own number."""
+
+    channel: str
+    kind: AllotmentKind
+    units: int
+    used: int
+    available: int
+
+
+class AllocatedView(msgspec.Struct, frozen=True):
+    """What channels have for themselves at one (SKU, location), and what that leaves to everybody."""
+
+    sku: str
+    location: str
+    available: int
+    set_aside: int
+    seq: int
+    allocations: list[AllocationView]
+
+
+class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every bucket of one (SKU, location), and how available follows from them."""
 
     location: str
@@ -145,6 +167,8 @@ class LevelView(msgspec.Struct, frozen=True):
     safety: int
     seq: int
     because: str
+    set_aside: int = 0
+    allocations: list[AllocationView] = []
 
 
 class HolderView(msgspec.Struct, frozen=True):
@@ -183,8 +207,8 @@ class StockView(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
-class MovedView(msgspec.Struct, frozen=True):
-    """The buckets of one (SKU, location) after a movement."""
+class MovedView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The buckets of one (SKU, location) after a movement, and what of it is ``set_aside`` for channels, if anything."""
 
     sku: str
     location: str
@@ -196,6 +220,7 @@ class MovedView(msgspec.Struct, frozen=True):
     quality_control: int
     safety: int
     seq: int
+    set_aside: int = 0
 
 
 class MovementResult(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -23,10 +23,7 @@ _SKUS_AT_A_TIME: Final = 100
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """At one location, at the open ones of a group, or at all.
-
-    ``channel`` is noted for the day when channels see different pools.
-    """
+    """At one location, at the open ones of a group, or at all; to a ``channel``, or without one to everybody."""
 
     channel: Channel | None = None
     location: Location | None = None
@@ -68,14 +65,14 @@ async def among(call: Call, group: str | None, location: str | None) -> frozense
 
 
 async def views(
-    ledger: Ledger, skus: list[str], location: str = "", among: frozenset[str] | None = None
+    ledger: Ledger, skus: list[str], location: str = "", among: frozenset[str] | None = None, channel: str = ""
 ) -> tuple[list[AvailabilityView], list[str]]:
     """Read many SKUs, some at a time so that others get their turn: what is known, and which are not."""
     known: list[AvailabilityView] = []
     unknown: list[str] = []
     for start in range(0, len(skus), _SKUS_AT_A_TIME):
         part = skus[start : start + _SKUS_AT_A_TIME]
-        found = await ledger.availability(part, location)
+        found = await ledger.availability(part, location, channel)
         for sku, locations in zip(part, found.skus, strict=True):
             if locations:
                 known.append(view(sku, locations, found.as_of_ms, among))
@@ -93,14 +90,14 @@ async def read(call: Call) -> web.StreamResponse:
     """Read what may still be promised of one SKU; 304 if nothing changed since the caller's ETag."""
     request = call.request
     sku = check_sku("sku", request.match_info["sku"])
-    location, names = "", None
+    location, channel, names = "", "", None
     if request.query_string:
         query: AvailabilityQuery = parse_query(request, AvailabilityQuery)
         location = check_location("location", query.location) if query.location is not None else ""
         if query.channel is not None:
-            check_text("channel", query.channel, limits.NAME_BYTES_MAX)
+            channel = check_text("channel", query.channel, limits.NAME_BYTES_MAX)
         names = await among(call, query.group, query.location)
-    found = await call.ledger.availability([sku], location)
+    found = await call.ledger.availability([sku], location, channel)
     if not found.skus[0]:
         return problems.respond(problems.problem("unknown_sku"))
     answer = view(sku, found.skus[0], found.as_of_ms, names)
@@ -117,10 +114,9 @@ async def read_many(call: Call) -> web.StreamResponse:
     body: AvailabilityQueryBody = call.body
     skus = [check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
     location = check_location("location", body.location) if body.location is not None else ""
-    if body.channel is not None:
-        check_text("channel", body.channel, limits.NAME_BYTES_MAX)
+    channel = check_text("channel", body.channel, limits.NAME_BYTES_MAX) if body.channel is not None else ""
     names = await among(call, body.group, body.location)
-    return respond(call.request, AvailabilityList(*await views(call.ledger, skus, location, names)))
+    return respond(call.request, AvailabilityList(*await views(call.ledger, skus, location, names, channel)))
 
 
 ROUTES = [

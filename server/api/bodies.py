@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import channels, limits, locations, sourcing
+from server.domain.allotments import AllotmentKind
 from server.domain.operations import Bucket
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -234,6 +235,29 @@ class CountBody(Body, frozen=True):
     reason: Reference | None = None
 
 
+class AllocationBody(Body, frozen=True):
+    """What a channel has for itself: ``units`` in all, what it has promised and not shipped included.
+
+    ``own``: units that nobody else may be promised; 0: none, and no cap either. ``cap``: so many from the common pool
+    and no more; 0: nothing.
+    """
+
+    units: Units
+    kind: AllotmentKind = "own"
+    reason: Reference | None = None
+
+
+class AllocationMoveBody(Body, frozen=True):
+    """Units that one channel has for itself, and has not promised, become another's."""
+
+    sku: Sku
+    from_channel: Channel
+    to_channel: Channel
+    units: Quantity
+    location: Location = limits.DEFAULT_LOCATION
+    reason: Reference | None = None
+
+
 class BarcodeBody(Body, frozen=True):
     """What one barcode stands for: ``factor`` units of a SKU, 12 for a carton of twelve."""
 
@@ -321,7 +345,7 @@ class MovementsBody(Body, frozen=True):
 
 
 class AvailabilityQueryBody(Body, frozen=True):
-    """Up to 1,000 SKUs at once. ``channel`` is noted for the day when channels see different pools."""
+    """Up to 1,000 SKUs at once; with ``channel``, what may be promised to that channel."""
 
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
     channel: Channel | None = None

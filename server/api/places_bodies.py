@@ -4,15 +4,16 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from server.api.bodies import Body, Group, LineNumber, Lines, Location, PositionBody, Quantity, SourcingBody
+from server.api.bodies import Body, Channel, Group, LineNumber, Lines, Location, PositionBody, Quantity, SourcingBody
 from server.domain import limits, locations
 
 
 class ExplainBody(Body, frozen=True):
-    """An order as it would be sent, of which only the choice of locations is wanted."""
+    """An order as it would be sent, of which only the choice of locations is wanted; for a ``channel`` or for anybody."""
 
     lines: Lines
     sourcing: SourcingBody
+    channel: Channel | None = None
 
 
 class LineMoveBody(Body, frozen=True):

@@ -145,7 +145,8 @@ async def explain(call: Call) -> web.StreamResponse:
     check_sourcing(body.sourcing, body.lines, partial=False)
     directory = await call.service.places(call.principal.partition).current()
     skus = sorted({line.sku for line in body.lines})
-    found = await call.ledger.availability(skus)
+    channel = check_text("channel", body.channel, limits.NAME_BYTES_MAX) if body.channel is not None else ""
+    found = await call.ledger.availability(skus, channel=channel)
     stock = {
         (sku, each.location): each.available for sku, levels in zip(skus, found.skus, strict=True) for each in levels
     }

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from server.api import problems
 from server.api.answers import (
+    AllocationView,
     HolderView,
     InTransitView,
     LevelView,
@@ -33,24 +34,38 @@ HOLDERS_MAX = 500
 
 
 def _because(level: StockLevel) -> str:
-    return (
-        f"available {level.available} = on_hand {level.on_hand} − damaged {level.damaged}"
+    buckets = (
+        f"on_hand {level.on_hand} − damaged {level.damaged}"
         f" − quality_control {level.quality_control} − safety {level.safety}"
         f" − held {level.held} − committed {level.committed}"
     )
+    if not level.set_aside:
+        return f"available {level.available} = {buckets}"
+    told = f"available {level.available} = {buckets} − set_aside {level.set_aside}"
+    if level.free >= level.set_aside:
+        return told
+    return f"{told}, of which {max(0, level.free)} are there"
+
+
+def allocation_views(level: StockLevel) -> list[AllocationView]:
+    """Show what channels have for themselves."""
+    return [
+        AllocationView(each.channel, each.kind, each.units, each.used, level.left(each.channel))
+        for each in level.allotted
+    ]
 
 
 def _level_view(level: StockLevel) -> LevelView:
     return LevelView(
         level.location, level.available, level.on_hand, level.held, level.committed, level.damaged,
-        level.quality_control, level.safety, level.seq, _because(level),
+        level.quality_control, level.safety, level.seq, _because(level), level.set_aside, allocation_views(level),
     )  # fmt: skip
 
 
 def _moved_view(level: StockLevel) -> MovedView:
     return MovedView(
         level.sku, level.location, level.available, level.on_hand, level.held, level.committed, level.damaged,
-        level.quality_control, level.safety, level.seq,
+        level.quality_control, level.safety, level.seq, level.set_aside,
     )  # fmt: skip
 
 

@@ -187,7 +187,7 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
     async for _, changes in journal.read(store.client, Keyspace(job.partition), after):
         for change in changes:
             if change.operation == "count" and ("reason", job.reason) in change.notes:
-                found += [Difference(line.sku, line.d_on_hand, line.available) for line in change.lines]
+                found += [Difference(line.sku, line.d_on_hand, line.available_to_all) for line in change.lines]
     return sorted(each for each in found if each.by)
 
 

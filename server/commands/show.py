@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 import click
+import msgspec
 from rich.table import Table
 
 from server import config
@@ -116,7 +117,7 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
                         "reservation_id": change.reservation_id,
                         "location": line.location,
                         "deltas": {name: by for name, by in zip(BUCKETS, line.deltas, strict=True) if by},
-                        "available": line.available,
+                        "available": line.available_to_all,
                         "seq": line.seq,
                         "notes": dict(change.notes),
                     }
@@ -124,7 +125,13 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
 
 def _level(level: StockLevel) -> dict[str, Any]:
     buckets = {bucket: getattr(level, bucket) for bucket in BUCKETS}
-    return {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
+    told = {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
+    if level.allotted:
+        told["set_aside"] = level.set_aside
+        told["allocations"] = [
+            {**msgspec.structs.asdict(each), "available": level.left(each.channel)} for each in level.allotted
+        ]
+    return told
 
 
 def _holder(holder: explore.Holder) -> dict[str, Any]:
@@ -195,6 +202,9 @@ def _print(told: dict[str, Any], *, with_history: bool) -> None:
     out.print(table)
     for level in told["levels"]:
         out.print(f"{level['location']}: {_because(level)}", markup=False, soft_wrap=True)
+    for level in told["levels"]:
+        for each in level.get("allocations", ()):
+            out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
     if told["holders"]:
         out.print(_holders_table(told))
     if not told["holders_complete"]:
@@ -214,7 +224,13 @@ def _print(told: dict[str, Any], *, with_history: bool) -> None:
 
 def _because(level: dict[str, Any]) -> str:
     taken = "".join(f" − {level[name]:,} {name}" for name in BUCKETS[1:] if level[name])
-    return f"available {level['available']:,} = {level['on_hand']:,} on_hand{taken}"
+    aside = f" − {level['set_aside']:,} set_aside" if level.get("set_aside") else ""
+    return f"available {level['available']:,} = {level['on_hand']:,} on_hand{taken}{aside}"
+
+
+def _allocation(each: dict[str, Any]) -> str:
+    what = f"{each['units']:,} of its own" if each["kind"] == "own" else f"a cap of {each['units']:,}"
+    return f"{each['channel']} has {what}, {each['used']:,} of them promised; available to it: {each['available']:,}"
 
 
 def _holders_table(told: dict[str, Any]) -> Table:

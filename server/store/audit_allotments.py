@@ -1,4 +1,4 @@
-"""The audit's part about channels: does each allotment say what its channel has promised?"""
+"""The audit's part about channels: each allotment says what its channel has promised."""
 
 from collections import Counter
 from collections.abc import Iterator
