@@ -19,8 +19,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
+from server.domain.allotments import AllotmentKind
 from server.domain.operations import (
     Adjust,
+    Allocate,
+    AllocateMove,
     Arrive,
     Bucket,
     Count,
@@ -37,8 +40,17 @@ from server.domain.operations import (
     Shelf,
     Ship,
 )
-from server.domain.outcomes import LocationAvailability, Refused, Reservation, Supply, Transfer
+from server.domain.outcomes import (
+    LocationAvailability,
+    Refused,
+    Reservation,
+    StockLevel,
+    Supply,
+    Transfer,
+    Uncounted,
+)
 from server.domain.sourcing import Candidate, Plan, Sourced
+from server.store.audit import audit
 from server.store.batcher import Batcher
 from server.store.calls import run_function
 from server.store.keys import Keyspace
@@ -63,13 +75,17 @@ _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
-_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count, Move, Return)
-_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate"))
+_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count, Move, Return, Allocate, AllocateMove)
+_TAKE_NAMES: Final = frozenset(
+    ("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate", "allocate", "allocate_move")
+)
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _SETTLEMENTS: Final = (
     *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
     *("relocate", "relocate"),
 )
+_ALLOCATIONS: Final = ("allocate", "allocate", "allocate", "allocate_move")
+_CHANNELS: Final = ("shop", "pazar", "kiosk")
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move")
 _WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled"}
 _DISPOSITIONS: Final = tuple(Disposition)
@@ -137,7 +153,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_SETTLEMENTS),
     some(*_SETTLEMENTS),
     some(*_MOVEMENTS),
-    some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS),
+    some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS, *_ALLOCATIONS),
+    some(*_ALLOCATIONS, *_PROMISES),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
     some(*_SUPPLIES),
     st.builds(Wait),
@@ -251,14 +268,21 @@ class LedgerMachine(RuleBasedStateMachine):
     async def _read(self, place: Place, which: int) -> None:
         sku, location = place
         reservation_id = self._recent(which)
-        everywhere, here, stock, found = await asyncio.gather(
+        channel = _CHANNELS[which % 3]
+        everywhere, here, mine, stock, found = await asyncio.gather(
             self.ledger.availability([sku]),
             self.ledger.availability([sku], location),
+            self.ledger.availability([sku], location, channel),
             self.ledger.stock(sku),
             self.ledger.reservation(reservation_id),
         )
         levels = [self.model.shown(each) for each in self.model.stock if each[0] == sku]
-        expected = [LocationAvailability(each.location, each.available, each.seq) for each in levels]
+        expected = [
+            LocationAvailability(each.location, self.model.left((sku, each.location)), each.seq) for each in levels
+        ]
+        assert [each.available for each in mine.skus[0]] == (
+            [self.model.left(place, channel)] if place in self.model.stock else []
+        )
         assert stock.levels == levels
         assert everywhere.skus == [expected]
         assert here.skus == [[each for each in expected if each.location == location]]
@@ -347,10 +371,17 @@ class LedgerMachine(RuleBasedStateMachine):
     async def _end(self) -> None:
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
+        report = await audit(self.client, self.keys)
         await self.client.delete(*self.keys.moving, *self.keys.supplying)
         if not self.agreed:
             return  # a step has failed, and its own failure tells more
+        assert (report.drift, report.conclusive) == ([], True)
         replayed = Replayed(entry for _, entry in entries)
+        assert {place: told for place, told in replayed.allotments.items() if told} == {
+            place: [msgspec.structs.astuple(each) for each in self.model.allotments(place)]
+            for place, stock in self.model.stock.items()
+            if stock.allotted
+        }
         for place in self.model.stock:
             shown = self.model.shown(place)
             assert (dict(replayed.stock[place]), replayed.seqs[place]) == (
@@ -399,6 +430,8 @@ class LedgerMachine(RuleBasedStateMachine):
             return self._promise(intent)
         if intent.kind == "source":
             return self._sourced(intent)
+        if intent.kind in _ALLOCATIONS:
+            return self._allocation(intent, key)
         if intent.kind in _MOVEMENTS:
             return self._movement(intent, key)
         if intent.kind in _TRANSFERS:
@@ -409,13 +442,18 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _promise(self, intent: Intent) -> Reserve | Order:
         reservation_id = f"r{next(self.numbers)}"
-        option = intent.option
+        option, channel = intent.option, _CHANNELS[intent.which % 3]
         places = [(_drawn(number), quantity) for number, quantity in intent.parts]
         lines = [(sku, quantity, location) for (sku, location), quantity in places]
         if intent.kind == "reserve":
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
-            return ops.reserve(reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0))
-        return ops.order(reservation_id, *lines, accept_shortage=option == 0, partial=option > 4)
+            return ops.reserve(
+                reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0),
+                channel=channel,
+            )  # fmt: skip
+        return ops.order(
+            reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, channel=channel
+        )  # fmt: skip
 
     def _sourced(self, intent: Intent) -> Sourced:
         """Plan all lines but, now and then, the first; the candidates in any order, some of them equals."""
@@ -498,6 +536,18 @@ class LedgerMachine(RuleBasedStateMachine):
         fitting = self.model.supplies[supply_id].sku if known and intent.which else sku
         return ops.receive_expected(supply_id, fitting, units, "" if option % 3 else location, key=key)
 
+    def _allocation(self, intent: Intent, key: str) -> Allocate | AllocateMove:
+        """Give a channel something for itself, mostly after counting what it has promised."""
+        (place, units), option, which = intent.parts[0], intent.option, intent.which
+        sku, location = _drawn(place)
+        channel, taker = _CHANNELS[which % 3], _CHANNELS[(which + 1 + option % 2) % 3]
+        told = taker if intent.kind == "allocate_move" else channel
+        counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
+        if intent.kind == "allocate_move":
+            return ops.allocate_move(sku, channel, taker, (units + 1) // 2, location, key=key, counted=counted)
+        kind: AllotmentKind = "cap" if option in (2, 5) else "own"
+        return ops.allocate(sku, channel, 2 * (units - 1), kind, location, key=key, counted=counted)
+
     def _movement(self, intent: Intent, key: str) -> AnOperation:
         (place, units), option = intent.parts[0], intent.option
         sku, location = _drawn(place)
@@ -563,6 +613,8 @@ def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry],
 
 
 def _outcome(answer: Answer) -> str:
+    if isinstance(answer, Uncounted):
+        return "uncounted"
     if isinstance(answer, Refused):
         return answer.outcome
     return "replayed" if answer.replayed else "changed"
@@ -578,12 +630,14 @@ def _place(name: bytes) -> Place:
     return sku, location
 
 
-def _counters(packed: bytes) -> list[int]:
-    return msgspec.msgpack.decode(packed, type=list[int])
+def _counters(packed: bytes) -> list[Any]:
+    counters: list[Any] = msgspec.msgpack.decode(packed)
+    return counters
 
 
-def _counters_of(shown: object) -> list[int]:
-    return [getattr(shown, name) for name in (*Bucket, "seq")]
+def _counters_of(shown: StockLevel) -> list[Any]:
+    allotments = [list(msgspec.structs.astuple(each)) for each in shown.allotted]
+    return [*(getattr(shown, name) for name in (*Bucket, "seq")), *([allotments] if allotments else [])]
 
 
 _reservation = msgspec.msgpack.Decoder(Reservation).decode

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from server.domain.allotments import Allotment, AllotmentKind
 from server.domain.operations import (
     Adjust,
+    Allocate,
+    AllocateMove,
     Arrive,
     Bucket,
     Cancel,
@@ -48,6 +51,7 @@ from server.domain.outcomes import (
     Transfer,
     TransferChanged,
     TransferLine,
+    Uncounted,
 )
 from server.domain.sourcing import Candidate, Sourced, Wanted
 from tests.brute_force import brute_force
@@ -59,8 +63,16 @@ Answer = AnAnswer
 
 
 @dataclass
+class Own:
+    """What a channel has for itself at a place; what it uses of it, its promises tell."""
+
+    kind: AllotmentKind
+    units: int
+
+
+@dataclass
 class Stock:
-    """The buckets of one place, and what on_hand was before each of its changes."""
+    """The buckets of one place, what channels have for themselves, and what on_hand was before each of its changes."""
 
     on_hand: int = 0
     held: int = 0
@@ -69,6 +81,7 @@ class Stock:
     quality_control: int = 0
     safety: int = 0
     seq: int = 0
+    allotted: dict[str, Own] = field(default_factory=dict)
     history: list[tuple[int, int]] = field(default_factory=list)
     forgotten_seq: int = 0
 
@@ -222,6 +235,8 @@ class Model:
             Expect: self._expect,
             Forgo: self._forgo,
             ReceiveExpected: self._receive_expected,
+            Allocate: self._allocate,
+            AllocateMove: self._allocate_move,
         }
 
     @property
@@ -257,10 +272,10 @@ class Model:
             fingerprint, first = self.remembered[key]
             if fingerprint != getattr(operation, "fingerprint", ""):
                 return Refused("id_reused", "", [])
-            assert not isinstance(first, Refused)
+            assert not isinstance(first, Refused | Uncounted)
             return msgspec.structs.replace(first, replayed=True)
         answer = self.handlers[type(operation)](operation)
-        if key and not isinstance(answer, Refused):
+        if key and not isinstance(answer, Refused | Uncounted):
             self.remembered[key] = (getattr(operation, "fingerprint", ""), answer)
         return answer
 
@@ -277,10 +292,10 @@ class Model:
         ]
         if unknown:
             return Refused("unknown_sku", "", unknown)
-        granted, short = self._grant(op.lines)
+        granted, short = self._grant(op.lines, op.channel)
         if short:
             self.expire(self.now_ms)
-            granted, short = self._grant(op.lines)
+            granted, short = self._grant(op.lines, op.channel)
         if short and isinstance(op, Order) and op.accept_shortage:
             granted = [line.quantity for line in op.lines]
         elif short and not (op.partial and any(granted)):
@@ -316,7 +331,7 @@ class Model:
 
     def _unclaimed(self, promise: Reserve | Order) -> dict[Place, int]:
         """What is available beyond what lines that name their location take."""
-        left = {place: stock.available for place, stock in self.stock.items()}
+        left = {place: self.left(place, promise.channel) for place in self.stock}
         for line in promise.lines:
             if (line.sku, line.location) in left:
                 left[line.sku, line.location] -= line.quantity
@@ -350,12 +365,12 @@ class Model:
 
         return [each.name for each in sorted(op.plan.candidates, key=key)]
 
-    def _grant(self, lines: Sequence[WantedLine]) -> tuple[list[int], list[LineRefusal]]:
+    def _grant(self, lines: Sequence[WantedLine], channel: str = "") -> tuple[list[int], list[LineRefusal]]:
         claimed: Counter[Place] = Counter()
         granted, short = [], []
         for number, line in enumerate(lines, 1):
             place = (line.sku, line.location)
-            left = self.stock[place].available - claimed[place]
+            left = self.left(place, channel) - claimed[place]
             units = min(line.quantity, max(0, left))
             if units < line.quantity:
                 short.append(LineRefusal(number, *place, line.quantity, units))
@@ -364,17 +379,18 @@ class Model:
         return granted, short
 
     def _promised(self, op: Reserve | Order, granted: list[int]) -> Answer:
-        lines = []
+        deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
+        promise = Promise(op, self.now_ms, deadline_ms, self.seq, [])
+        self.promises[op.reservation_id] = promise
         for wanted, units in zip(op.lines, granted, strict=True):
             place = (wanted.sku, wanted.location)
             held, committed = (units, 0) if isinstance(op, Reserve) else (0, units)
             if units:
                 self._move(place, held=held, committed=committed)
-            stock = self.stock[place]
-            lines.append(PromisedLine(place, units, wanted.quantity, held, committed, stock.available, stock.seq))
-        deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
-        promise = Promise(op, self.now_ms, deadline_ms, self.seq, lines)
-        self.promises[op.reservation_id] = promise
+            line = PromisedLine(place, units, wanted.quantity, held, committed, 0, self.stock[place].seq)
+            promise.lines.append(line)
+            line.first_available = self.left(place, op.channel)
+        promise.seq = self.seq
         # What is left is told by the lines themselves.
         answer = self._changed(promise, [])
         if op.fingerprint:
@@ -468,9 +484,11 @@ class Model:
     def _short_again(self, promise: Promise, parts: dict[int, int]) -> list[LineRefusal]:
         numbers = [number for number in sorted(parts) if parts[number]]
         wanted = [WantedLine(*promise.lines[number - 1].place, parts[number]) for number in numbers]
-        if self._grant(wanted)[1]:
+        channel = promise.asked.channel
+        if self._grant(wanted, channel)[1]:
             self.expire(self.now_ms)
-        return [msgspec.structs.replace(short, line=numbers[short.line - 1]) for short in self._grant(wanted)[1]]
+        shorts = self._grant(wanted, channel)[1]
+        return [msgspec.structs.replace(short, line=numbers[short.line - 1]) for short in shorts]
 
     def _commit_held(self, promise: Promise, parts: dict[int, int], *, keep: bool) -> Answer:
         touched = []
@@ -497,6 +515,9 @@ class Model:
             touched.append(line.place)
             deltas = {name: sign * units for name, sign in ((out_of, -1), (into, 1)) if name in ("held", "committed")}
             self._move(line.place, **deltas, on_hand=-units if into == "fulfilled" else 0)
+            own = self.stock[line.place].allotted.get(promise.asked.channel)
+            if own and into == "fulfilled":
+                own.units = max(0, own.units - units)
             setattr(line, out_of, getattr(line, out_of) - units)
             setattr(line, into, getattr(line, into) + units)
         self._settle(promise, ending)
@@ -512,9 +533,9 @@ class Model:
         if isinstance(moves, Refused):
             return moves
         wanted = [WantedLine(promise.lines[number - 1].place[0], to, units) for number, units, to in moves]
-        if self._grant(wanted)[1]:
+        if self._grant(wanted, promise.asked.channel)[1]:
             self.expire(self.now_ms)
-        short = self._grant(wanted)[1]
+        short = self._grant(wanted, promise.asked.channel)[1]
         if short:
             lines = [msgspec.structs.replace(each, line=moves[each.line - 1][0]) for each in short]
             return Refused("out_of_stock", promise.state, lines)
@@ -625,6 +646,87 @@ class Model:
             self._move(place, **deltas)
         return self._stock_changed(op)
 
+    def used(self, place: Place, channel: str) -> int:
+        """What a channel has promised at a place."""
+        mine = [promise for promise in self.promises.values() if promise.asked.channel == channel]
+        return sum(line.held + line.committed for promise in mine for line in promise.lines if line.place == place)
+
+    def left(self, place: Place, channel: str = "") -> int:
+        """What a channel may be promised: what others have for themselves is theirs for as long as there is enough."""
+        stock = self.stock[place]
+        rest = {each: max(0, own.units - self.used(place, each)) for each, own in stock.allotted.items()}
+        mine = stock.allotted.get(channel)
+        if stock.available <= 0:
+            return stock.available
+        others = sum(rest[each] for each, own in stock.allotted.items() if own.kind == "own" and each != channel)
+        left = max(0, stock.available - others)
+        if mine and mine.kind == "own":
+            left = max(left, min(stock.available, rest[channel]))
+        return min(left, rest[channel]) if mine and mine.kind == "cap" else left
+
+    def _allocate(self, op: Allocate) -> Answer:
+        place, wanted = (op.sku, op.location), Own(op.kind, op.units)
+        stock = self.stock.get(place)
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, op.units, 0)])
+        known = stock.allotted.get(op.channel)
+        if wanted == Own("own", 0):
+            if known:
+                del stock.allotted[op.channel]
+                self._move(place)
+            return self._stock_changed(op)
+        if known == wanted:
+            return self._stock_changed(op)
+        if not self._is_counted(op, op.channel):
+            return Uncounted()
+        if self._more(place, op) > max(0, self.left(place)):
+            self.expire(self.now_ms)
+        free, had = max(0, self.left(place)), self._set_aside(place, op.channel)
+        if self._more(place, op) > free:
+            most = self.used(place, op.channel) + had + free
+            return Refused("exceeds_available", "", [LineRefusal(1, *place, op.units, most)])
+        stock.allotted[op.channel] = wanted
+        self._move(place)
+        return self._stock_changed(op)
+
+    def _more(self, place: Place, op: Allocate) -> int:
+        """By how many units more would be set aside."""
+        wanted = max(0, op.units - self.used(place, op.channel)) if op.kind == "own" else 0
+        return wanted - self._set_aside(place, op.channel)
+
+    def _set_aside(self, place: Place, channel: str) -> int:
+        own = self.stock[place].allotted.get(channel)
+        return max(0, own.units - self.used(place, channel)) if own and own.kind == "own" else 0
+
+    def _is_counted(self, op: Allocate | AllocateMove, channel: str) -> bool:
+        stock = self.stock[op.sku, op.location]
+        return bool(op.seen_id) or channel in stock.allotted or not stock.held + stock.committed
+
+    def _allocate_move(self, op: AllocateMove) -> Answer:
+        place = (op.sku, op.location)
+        stock = self.stock.get(place)
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, op.units, 0)])
+        giving, taking = stock.allotted.get(op.channel), stock.allotted.get(op.taker)
+        if not giving:
+            return Refused("unknown_allocation", "", [])
+        if taking and taking.kind != giving.kind:
+            return Refused("allocation_differs", "", [])
+        if giving.units - self.used(place, op.channel) < op.units:
+            self.expire(self.now_ms)
+        rest = max(0, giving.units - self.used(place, op.channel))
+        if rest < op.units:
+            return Refused("exceeds_remaining", "", [LineRefusal(1, *place, op.units, rest)])
+        if not self._is_counted(op, op.taker):
+            return Uncounted()
+        giving.units -= op.units
+        if giving == Own("own", 0):
+            del stock.allotted[op.channel]
+        had = max(taking.units if taking else 0, self.used(place, op.taker))
+        stock.allotted[op.taker] = Own(giving.kind, had + op.units)
+        self._move(place)
+        return self._stock_changed(op)
+
     def _expect(self, op: Expect) -> Answer:
         known = self.supplies.get(op.supply_id)
         if known and known.sku != op.sku:
@@ -727,19 +829,26 @@ class Model:
         stock.seq = self.seq
 
     def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
-        return Changed(replayed=False, reservation=promise.shown(), availability=self._left(touched))
+        return Changed(
+            replayed=False, reservation=promise.shown(), availability=self._left(touched, promise.asked.channel)
+        )
 
-    def _left(self, touched: Iterable[Place]) -> list[Availability]:
+    def _left(self, touched: Iterable[Place], channel: str = "") -> list[Availability]:
         return [
-            Availability(*place, self.stock[place].available, self.stock[place].seq) for place in dict.fromkeys(touched)
+            Availability(*place, self.left(place, channel), self.stock[place].seq) for place in dict.fromkeys(touched)
         ]
 
-    def _stock_changed(self, op: Receive | Adjust | Count | Move) -> StockChanged:
+    def _stock_changed(self, op: Receive | Adjust | Count | Move | Allocate | AllocateMove) -> StockChanged:
         return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))
 
     def shown(self, place: Place) -> StockLevel:
         stock = self.stock[place]
-        return StockLevel(*place, **{bucket: getattr(stock, bucket) for bucket in Bucket}, seq=stock.seq)
+        buckets = {bucket: getattr(stock, bucket) for bucket in Bucket}
+        return StockLevel(*place, **buckets, seq=stock.seq, allotments=self.allotments(place) or False)
+
+    def allotments(self, place: Place) -> list[Allotment]:
+        allotted = self.stock[place].allotted
+        return [Allotment(each, own.kind, own.units, self.used(place, each)) for each, own in allotted.items()]
 
 
 def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "") -> dict[int, int] | Refused:

@@ -1,7 +1,7 @@
 """The journal read back: every counter rebuilt from nothing but what the entries say."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -26,6 +26,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     safety: int
     available: int
     seq: int
+    allotments: list[tuple[str, str, int, int]] = []
 
 
 class Change(msgspec.Struct, array_like=True, frozen=True):
@@ -48,17 +49,25 @@ def _decode(packed: bytes) -> Entry:
 
 
 def _change_of(fields: list[Any]) -> Change:
-    """Read a change; one of three fields is a reserve or order, told by its record."""
-    if len(fields) > 3:
+    """Read a change; one of three or four fields is a reserve or order, told by its record."""
+    if len(fields) > 4:
         return msgspec.convert(fields, Change)
-    operation, reservation_id, (state, created_ms, _, _, _, channel, actor, _, record_lines, *rest) = fields
+    operation, reservation_id, (state, created_ms, _, _, _, channel, actor, _, record_lines, *rest), *behind = fields
+    told = [each or () for each in behind[0]] if behind else [()] * len(record_lines)
     lines = [
-        ChangeLine(number, sku, location, 0, held, committed, 0, 0, 0, available, seq)
-        for number, (sku, location, quantity, _, held, committed, available, seq) in enumerate(record_lines, 1)
+        msgspec.convert([number, sku, location, 0, held, committed, 0, 0, 0, *(_told(free, seq, more))], ChangeLine)
+        for number, ((sku, location, quantity, _, held, committed, free, seq), more) in enumerate(
+            zip(record_lines, told, strict=True), 1
+        )
         if quantity
     ]
     notes = [("order_ref", rest[0])] if rest and rest[0] else []
     return Change(operation, created_ms, actor, channel, reservation_id, state, lines, notes)
+
+
+def _told(left: int, seq: int, more: Sequence[Any]) -> Sequence[Any]:
+    """Where channels have something for themselves, a line tells what is left for this one, and the journal the rest."""
+    return (more[0], seq, more[1]) if more else (left, seq)
 
 
 async def read_journal(client: Redis, key: str, after: str = "-") -> list[tuple[str, Entry]]:
@@ -74,6 +83,7 @@ class Replayed:
         self.stock: dict[tuple[str, str], Counter[str]] = {}
         self.promised: dict[tuple[str, int], Counter[str]] = {}
         self.seqs: dict[tuple[str, str], int] = {}
+        self.allotments: dict[tuple[str, str], list[tuple[str, str, int, int]]] = {}
         self.seq = 0
         for entry in entries:
             for change in entry:
@@ -84,6 +94,7 @@ class Replayed:
         place = (line.sku, line.location)
         assert line.seq == self.seq + 1, f"seq {line.seq} follows {self.seq}"
         self.seq = self.seqs[place] = line.seq
+        self.allotments[place] = line.allotments
         buckets = self.stock.setdefault(place, Counter())
         for bucket in _BUCKETS:
             buckets[bucket] += getattr(line, bucket)
