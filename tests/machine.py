@@ -424,7 +424,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return _renamed(other, earlier)
         return ops.sealed(msgspec.structs.replace(other, key=getattr(earlier, "key", "")))
 
-    def _new(self, intent: Intent) -> AnOperation:
+    def _new(self, intent: Intent) -> AnOperation:  # noqa: PLR0911  # one for each kind
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
         if intent.kind in ("reserve", "order"):
             return self._promise(intent)

@@ -66,7 +66,7 @@ def _change_of(fields: list[Any]) -> Change:
 
 
 def _told(left: int, seq: int, more: Sequence[Any]) -> Sequence[Any]:
-    """Where channels have something for themselves, a line tells what is left for this one, and the journal the rest."""
+    """Where channels have something for themselves, a line tells what is left for this one."""
     return (more[0], seq, more[1]) if more else (left, seq)
 
 

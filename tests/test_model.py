@@ -19,7 +19,7 @@ from tests.machine import LOG_MAX, LedgerMachine, World
 from tests.stores import StoreProcess
 
 STEPS_PER_EXAMPLE: Final = 50
-STEPS: Final = {"valkey": 1_500, "redis7": 300}
+STEPS: Final = {"valkey": 7_000, "redis7": 3_000}
 RARE: Final = {"already_released"}
 """Some runs do not meet it among so many operations; tests/test_settle.py asks for it outright."""
 OUTCOMES: Final = {

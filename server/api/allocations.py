@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from server.api import problems
+from server.api.allocation_bodies import AllocationBody, AllocationMoveBody
 from server.api.answers import AllocatedView
-from server.api.bodies import AllocationBody, AllocationMoveBody
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku, check_text
 from server.api.stock import allocation_views

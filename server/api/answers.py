@@ -208,7 +208,7 @@ class StockView(msgspec.Struct, frozen=True):
 
 
 class MovedView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The buckets of one (SKU, location) after a movement, and what of it is ``set_aside`` for channels, if anything."""
+    """The buckets of one (SKU, location) after a movement; what is ``set_aside`` for channels, if anything."""
 
     sku: str
     location: str

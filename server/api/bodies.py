@@ -8,7 +8,6 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import channels, limits, locations, sourcing
-from server.domain.allotments import AllotmentKind
 from server.domain.operations import Bucket
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
@@ -232,29 +231,6 @@ class CountBody(Body, frozen=True):
     on_hand: Units
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None
-    reason: Reference | None = None
-
-
-class AllocationBody(Body, frozen=True):
-    """What a channel has for itself: ``units`` in all, what it has promised and not shipped included.
-
-    ``own``: units that nobody else may be promised; 0: none, and no cap either. ``cap``: so many from the common pool
-    and no more; 0: nothing.
-    """
-
-    units: Units
-    kind: AllotmentKind = "own"
-    reason: Reference | None = None
-
-
-class AllocationMoveBody(Body, frozen=True):
-    """Units that one channel has for itself, and has not promised, become another's."""
-
-    sku: Sku
-    from_channel: Channel
-    to_channel: Channel
-    units: Quantity
-    location: Location = limits.DEFAULT_LOCATION
     reason: Reference | None = None
 
 

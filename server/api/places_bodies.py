@@ -9,7 +9,7 @@ from server.domain import limits, locations
 
 
 class ExplainBody(Body, frozen=True):
-    """An order as it would be sent, of which only the choice of locations is wanted; for a ``channel`` or for anybody."""
+    """An order as it would be sent, of which only the choice of locations is wanted; for a ``channel`` or anybody."""
 
     lines: Lines
     sourcing: SourcingBody

@@ -24,6 +24,7 @@ from server.commands.common import (
 from server.commands.counting import StoreStaysAwayError, Tally, count_rows
 from server.commands.csv_file import CsvError, Row, StockFile, read_stock_file
 from server.commands.csv_rows import BadRow
+from server.domain.allotments import left
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
 from server.store import journal
 from server.store.calls import command
@@ -187,7 +188,10 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
     async for _, changes in journal.read(store.client, Keyspace(job.partition), after):
         for change in changes:
             if change.operation == "count" and ("reason", job.reason) in change.notes:
-                found += [Difference(line.sku, line.d_on_hand, line.available_to_all) for line in change.lines]
+                found += [
+                    Difference(line.sku, line.d_on_hand, left(line.available, line.allotments or ()))
+                    for line in change.lines
+                ]
     return sorted(each for each in found if each.by)
 
 

@@ -20,6 +20,7 @@ from server.commands.common import (
     run,
     store_options,
 )
+from server.domain.allotments import left
 from server.domain.outcomes import StockLevel, Supply
 from server.store import explore, journal, transfers
 from server.store.keys import Keyspace
@@ -117,7 +118,7 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
                         "reservation_id": change.reservation_id,
                         "location": line.location,
                         "deltas": {name: by for name, by in zip(BUCKETS, line.deltas, strict=True) if by},
-                        "available": line.available_to_all,
+                        "available": left(line.available, line.allotments or ()),
                         "seq": line.seq,
                         "notes": dict(change.notes),
                     }
@@ -194,17 +195,7 @@ def _print_totals(totals: dict[str, Any]) -> None:
 
 def _print(told: dict[str, Any], *, with_history: bool) -> None:
     out = console()
-    table = Table("location", title=told["sku"], title_justify="left")
-    for bucket in (*BUCKETS, "available"):
-        table.add_column(bucket, justify="right")
-    for level in told["levels"]:
-        table.add_row(level["location"], *(f"{level[name]:,}" for name in (*BUCKETS, "available")))
-    out.print(table)
-    for level in told["levels"]:
-        out.print(f"{level['location']}: {_because(level)}", markup=False, soft_wrap=True)
-    for level in told["levels"]:
-        for each in level.get("allocations", ()):
-            out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
+    _print_levels(told)
     if told["holders"]:
         out.print(_holders_table(told))
     if not told["holders_complete"]:
@@ -220,6 +211,21 @@ def _print(told: dict[str, Any], *, with_history: bool) -> None:
         out.print(f"{line} (supply {each['supply_id']})", markup=False, soft_wrap=True)
     if with_history:
         out.print(_history_table(told["history"]))
+
+
+def _print_levels(told: dict[str, Any]) -> None:
+    out = console()
+    table = Table("location", title=told["sku"], title_justify="left")
+    for bucket in (*BUCKETS, "available"):
+        table.add_column(bucket, justify="right")
+    for level in told["levels"]:
+        table.add_row(level["location"], *(f"{level[name]:,}" for name in (*BUCKETS, "available")))
+    out.print(table)
+    for level in told["levels"]:
+        out.print(f"{level['location']}: {_because(level)}", markup=False, soft_wrap=True)
+    for level in told["levels"]:
+        for each in level.get("allocations", ()):
+            out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
 
 
 def _because(level: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
-from server.domain.allotments import Allotment, left
+from server.domain.allotments import Allotment
 from server.domain.outcomes import Reservation
 from server.store.calls import command
 from server.store.errors import StoreError, StoreUnavailableError
@@ -69,11 +69,6 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     def deltas(self) -> tuple[int, int, int, int, int, int]:
         """The six deltas in the order of a stock record."""
         return (self.d_on_hand, self.d_held, self.d_committed, self.d_damaged, self.d_quality_control, self.d_safety)
-
-    @property
-    def available_to_all(self) -> int:
-        """What may still be promised to anybody."""
-        return left(self.available, self.allotments) if self.allotments else self.available
 
     @property
     def d_available(self) -> int:
