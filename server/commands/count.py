@@ -46,6 +46,10 @@ class Difference(NamedTuple):
     available: int
 
 
+def _difference(line: journal.ChangeLine) -> Difference:
+    return Difference(line.sku, line.d_on_hand, left(line.available, line.allotments or ()))
+
+
 class Found(NamedTuple):
     """What came of a count of a location. ``uncounted``: SKUs that should lie there and that nobody counted."""
 
