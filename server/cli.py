@@ -8,6 +8,7 @@ import click
 import server
 
 COMMANDS: Final = (
+    "allocate",
     "barcodes",
     "channels",
     "count",

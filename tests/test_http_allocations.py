@@ -153,3 +153,20 @@ async def test_given_a_channel_when_sourcing_is_explained_then_it_goes_by_what_t
     for channel, chosen in (("shop", "main"), ("pazar", "depo")):
         told = (await api.post("/v1/sourcing/explain", {**body, "channel": channel})).ok()
         assert [line["location"] for line in told["lines"]] == [chosen]
+
+
+async def test_given_the_command_when_units_are_given_then_it_says_what_that_leaves_or_why_not(
+    api: Api, server: Server
+) -> None:
+    await api.count("A", 10)
+    words = ("--partition", api.partition, "--data-dir", server.data_dir)
+    (await sell(api, "shop", 1)).ok(201)
+    said = holdfast("allocate", "A", "shop", "4", "--reason", "a campaign", *words, cwd=server.data_dir)
+    assert said.stdout.splitlines() == [
+        "shop: 4 of its own, 1 promised, available to it 9",
+        "available to everybody: 6",
+    ]
+    capped = holdfast("allocate", "A", "kiosk", "2", "--cap", *words, cwd=server.data_dir)
+    assert "kiosk: a cap of 2, 0 promised, available to it 2" in capped.stdout
+    refused = holdfast("allocate", "A", "pazar", "7", *words, cwd=server.data_dir)
+    assert (refused.returncode, "it can have 6. Nothing changed." in refused.stderr) == (1, True)
