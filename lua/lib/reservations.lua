@@ -5,6 +5,7 @@
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned]
 -- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
+-- first_available: what was left for the reservation's channel.
 -- Lines that operations/relocate.lua added stand last; their first_available and first_seq are 0.
 -- At any time quantity = held + committed + fulfilled + released + expired, and returned <= fulfilled.
 

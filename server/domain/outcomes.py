@@ -18,8 +18,9 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     At any time ``quantity = held + committed + fulfilled + released + expired``, and
     ``returned`` is at most ``fulfilled``.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
-    ``first_available`` and ``first_seq`` are what the (SKU, location) was left with by the reserve or order itself,
-    kept so that a replay can answer as the first time; both are 0 in a line that a move to another location added.
+    ``first_available`` and ``first_seq`` are what the reserve or order itself left of the (SKU, location) for its
+    channel, kept so that a replay can answer as the first time; both are 0 in a line that a move to another location
+    added.
     """
 
     sku: str
@@ -72,8 +73,8 @@ class Availability(msgspec.Struct, array_like=True, frozen=True):
 class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):
     """An operation on a reservation took effect, now or (``replayed``) when the same request came first.
 
-    ``availability``: what the operation left of each (SKU, location) that it touched. A reserve or order sends none:
-    its lines tell, see :func:`left_available`.
+    ``availability``: what the operation left, for the reservation's channel, of each (SKU, location) that it touched. A
+    reserve or order sends none: its lines tell, see :func:`left_available`.
     """
 
     replayed: bool
