@@ -17,6 +17,7 @@
 -- @include lib/answers
 -- @include lib/parts
 -- @include lib/sourcing
+-- @include lib/splitting
 -- @include lib/write
 -- @include lib/run
 
@@ -41,15 +42,15 @@ do
 -- @include operations/relocate
 -- @include operations/move
 -- @include operations/return
--- @include take
-register('take', take, {})
-end
-do
+-- @include operations/exchange
+-- @include operations/bind
 -- @include operations/extend
 -- @include operations/commit
 -- @include operations/release
 -- @include operations/cancel
 -- @include operations/fulfil
+-- @include take
+register('take', take, {})
 -- @include settle
 register('settle', settle, {'allow-oom'})
 end

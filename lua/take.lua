@@ -6,7 +6,8 @@
 
 local TAKE = {
   reserve = reserve, order = order, receive = receive, adjust = adjust, count = count, move = move_between,
-  ['return'] = take_back, relocate = relocate,
+  ['return'] = take_back, relocate = relocate, exchange = exchange, bind = bind_lines,
+  commit = commit, fulfil = fulfil, -- those behind a bind: what they move may add lines
 }
 
 local function take(args)

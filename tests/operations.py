@@ -6,6 +6,8 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from server.domain.binding import Binding, Bound
+from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
 from server.domain.operations import (
     Adjust,
     Arrive,
@@ -49,7 +51,7 @@ from server.domain.outcomes import (
     TransferAnswer,
     TransferChanged,
 )
-from server.domain.sourcing import Sourced
+from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.ledger import Ledger
 
 HOUR_MS: Final = 3_600_000
@@ -76,6 +78,8 @@ AnOperation = (
     | Expect
     | Forgo
     | ReceiveExpected
+    | Bound
+    | Exchange
 )
 T = TypeVar("T", bound=Operation)
 
@@ -185,6 +189,47 @@ def take_back(
     return sealed(Return("", "tester", reservation_id, key, lines, reason))
 
 
+def sourced(
+    promise: Reserve | Order,
+    candidates: Iterable[Candidate | str],
+    splits_max: int = 0,
+    closed: Iterable[int] = (),
+    *,
+    split_lines: bool = False,
+    open_group: str | None = None,
+) -> Sourced:
+    """Plan a promise; candidates given as words come in that order. ``open_group``: they are bound later."""
+    return Sourced(promise, Plan(splits_max, _ranked(candidates), list(closed), split_lines, open_group))
+
+
+def _ranked(candidates: Iterable[Candidate | str]) -> list[Candidate]:
+    return [Candidate(each, place) if isinstance(each, str) else each for place, each in enumerate(candidates)]
+
+
+def bound(
+    operation: Commit | Fulfil,
+    *candidates: Candidate | str,
+    splits_max: int = 0,
+    split_lines: bool = False,
+    location: str = "",
+    closed: bool = False,
+) -> Bound:
+    """Bind what is open: to the best of the candidates, or to a location and nowhere else."""
+    names = [location] if location else candidates
+    binding = Binding(_ranked(names), splits_max, split_lines, location, closed)
+    return Bound(_sealed_with(operation, binding), binding)
+
+
+def exchange(returned: Return, promise: Reserve | Order | Sourced) -> Exchange:
+    """Exchange what comes back for a promise; the return's key and fingerprint stand for both."""
+    return Exchange(_sealed_with(returned, promise), promise)
+
+
+def _sealed_with(operation: T, other: object) -> T:
+    bare = msgspec.structs.replace(operation, fingerprint="")
+    return msgspec.structs.replace(bare, fingerprint=fingerprint(bare, other))
+
+
 def move(
     sku: str, source: str, target: str, quantity: int, location: str = "main", *, reason: str = "", key: str = ""
 ) -> Move:
@@ -246,7 +291,7 @@ def count(
     return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
 
 
-AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
+AnAnswer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer | ExchangeAnswer
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
@@ -254,6 +299,8 @@ async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
         Reserve: ledger.reserve,
         Order: ledger.order,
         Sourced: ledger.source,
+        Bound: ledger.bind,
+        Exchange: ledger.exchange,
         Relocate: ledger.relocate,
         Extend: ledger.extend,
         Commit: ledger.commit,
@@ -295,6 +342,20 @@ async def expected(ledger: Ledger, operation: Expect | Forgo) -> SupplyChanged:
     answer = await ask(ledger, operation)
     assert isinstance(answer, SupplyChanged), answer
     return answer
+
+
+async def exchanged(ledger: Ledger, operation: Exchange) -> Exchanged:
+    """Ask for what must take effect on both reservations."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, Exchanged), answer
+    return answer
+
+
+async def half_refused(ledger: Ledger, operation: Exchange) -> tuple[str, str]:
+    """Ask for an exchange that cannot be; gives the half that was refused, and as what."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, ExchangeRefused), answer
+    return answer.half, answer.refused.outcome
 
 
 async def refused(ledger: Ledger, operation: AnOperation) -> Refused:

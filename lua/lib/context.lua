@@ -27,6 +27,7 @@ local known_limits -- the limits of the call before, packed: they are nearly alw
 local stock, unread_stock, changed_stock, last_seq
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
+local record_extras -- what the next new record is to hold beyond the usual, see lib/reservations.lua; else nil
 local more_due, reaped, orphans
 local remembered, new_keys
 
@@ -69,7 +70,7 @@ local function begin(keys, args)
   NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq = {}, {}, {}, nil
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
-  change_parts, change_count, record_starts = {}, 0, {}
+  change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Made where they are needed, which is rare.
   more_due, reaped, orphans = false, false, NONE
   remembered, new_keys = NONE, NONE

@@ -1,15 +1,19 @@
 -- The reservation records that a call touches, and where their life stands.
 --
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
---          flags, notes]
+--          flags, notes, open]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned]
 -- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
 -- Lines that operations/relocate.lua added stand last; their first_available and first_seq are 0.
+-- open:   [group, numbers of the lines, whether they were bound]: held where they lie only for want of an address, see
+--         operations/bind.lua; left out where no line ever was open.
 -- At any time quantity = held + committed + fulfilled + released + expired, and returned <= fulfilled.
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
-local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES = 6, 7, 8, 9, 10, 11, 12, 13
+local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES, OPEN = 6, 7, 8, 9, 10, 11, 12, 13, 14
+local OPEN_AT = {group = 1, numbers = 2, bound = 3}
+local RECORD_LINES_MAX = 200 -- as server/domain/limits.py has it
 local LINE_SKU, LINE_LOCATION, LINE_QUANTITY, LINE_REQUESTED = 1, 2, 3, 4
 local LINE_HELD, LINE_COMMITTED, LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 5, 6, 7, 8
 local LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED, LINE_RETURNED = 9, 10, 11, 12
@@ -81,6 +85,13 @@ local function mark_reservation(entry)
   if entry.changed then return end
   entry.changed = true
   changed_reservations[#changed_reservations + 1] = entry
+end
+
+-- What a new record begins with and ends in, if it holds more than twelve fields. twelfth: its end up to there, packed.
+local function with_extras(twelfth)
+  local notes, open = record_extras.notes or NONE, record_extras.open
+  if open then return '\158', twelfth .. pack(notes, open) end
+  return '\157', twelfth .. pack(notes)
 end
 
 -- Sets the state that follows from the lines; ending: the state where nothing is promised any more.

@@ -7,6 +7,10 @@
 -- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · again
 --         · already_committed · already_released · not_held
 
+local commit
+
+do
+
 -- Takes units anew that were lost at the deadline.
 local function commit_late(entry, parts)
   local record, lines, numbers, entries = entry.record, {}, {}, {}
@@ -56,7 +60,7 @@ local function commit_held(entry, parts, keep_remainder)
   return journal_lines, nil, entries
 end
 
-local function commit(fields, at)
+function commit(fields, at)
   local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
   local keep_remainder, order_ref = fields[at + 6], fields[at + 7]
   local entry = reservations[id]
@@ -77,4 +81,6 @@ local function commit(fields, at)
   settle_state(entry, 'expired')
   journal('commit', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'order_ref', order_ref}}))
   return changed(record, entries)
+end
+
 end

@@ -7,6 +7,10 @@
 -- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is
 -- Answers changed · id_reused · unknown_sku · out_of_stock · again (more lapsed holds wait than may be ended here)
 
+local reserve, order
+
+do
+
 -- What an answer ["changed", false, record] begins with in MessagePack: an array of three, a string of seven bytes,
 -- false. The record follows as it is stored, so that it is packed only once.
 local FIRST_CHANGED = '\147\167changed\194'
@@ -26,6 +30,8 @@ local function first_answer(record)
   end
   local first = {}
   for i = STATE, FLAGS do first[i] = record[i] end
+  local open = record[OPEN]
+  if open then first[NOTES], first[OPEN] = NONE, {open[OPEN_AT.group], open[OPEN_AT.numbers], false} end
   first[STATE] = is_order and 'committed' or 'held'
   first[DEADLINE_MS] = is_order and 0 or record[CREATED_MS] + record[TTL_MS]
   first[RESERVATION_SEQ] = seq
@@ -127,8 +133,9 @@ local function new_record(fields, at, last, granted, ttl_ms)
   local order_ref, customer_ref, flags = fields[at + 7], fields[at + 8], fields[at + 9]
   local packed_lines, seq = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0)
   local array, rest = RECORD_OF_NINE, ''
-  if order_ref ~= '' or customer_ref ~= '' or flags then
+  if order_ref ~= '' or customer_ref ~= '' or flags or record_extras then
     array, rest = RECORD_OF_TWELVE, pack(order_ref, customer_ref, flags or NONE)
+    if record_extras then array, rest = with_extras(rest) end
   end
   return array .. (record_starts[ttl_ms] or record_start(ttl_ms)) .. seq .. string_of[#channel] .. channel
     .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint .. packed_lines .. rest
@@ -156,10 +163,12 @@ local function promise(fields, at, last, ttl_ms, accept_shortage)
   return FIRST_CHANGED .. record
 end
 
-local function reserve(fields, at, last)
+function reserve(fields, at, last)
   return promise(fields, at, last, fields[at + 5], false)
 end
 
-local function order(fields, at, last)
+function order(fields, at, last)
   return promise(fields, at, last, 0, fields[at + 5])
+end
+
 end

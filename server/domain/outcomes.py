@@ -34,13 +34,24 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     returned: int = 0
 
 
+class OpenLines(msgspec.Struct, array_like=True, frozen=True):
+    """Lines that are held where they lie only for want of an address, until they are ``bound``.
+
+    ``group`` is where they may be bound, empty: anywhere; ``lines`` are numbers, counted from 1.
+    """
+
+    group: str
+    lines: list[int]
+    bound: bool = False
+
+
 class Reservation(msgspec.Struct, array_like=True, frozen=True):
     """One promise, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
 
     ``state``: held, committed, fulfilled, released, expired, cancelled. ``deadline_ms`` is 0 where nothing is held.
     ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
     ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
-    return reason.
+    return reason, exchanged_for; exchange_of is there from the start. ``open``: None where no line ever was.
     """
 
     state: str
@@ -56,6 +67,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     customer_ref: str = ""
     flags: list[str] = []
     notes: list[tuple[str, str]] = []
+    open: OpenLines | None = None
 
 
 class Availability(msgspec.Struct, array_like=True, frozen=True):
@@ -239,6 +251,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "not_committed": Outcome(409, "Nothing is committed"),
     "transfer_closed": Outcome(409, "Nothing is on its way any more"),
     "not_fulfilled": Outcome(409, "Nothing was shipped"),
+    "not_open": Outcome(409, "The lines are bound to another location"),
     "exceeds_remaining": Outcome(422, "More than what is left"),
     "exceeds_bucket": Outcome(422, "More than there are in the bucket"),
     "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),

@@ -122,6 +122,7 @@ def _change_of(promise: _Promise) -> Change:
         if line.quantity  # a line of a partial promise that got nothing changed nothing
     ]
     notes = [("order_ref", record.order_ref)] if record.order_ref else []
+    notes += record.notes
     return Change(
         promise.operation,
         record.created_ms,

@@ -5,6 +5,8 @@ from typing import Final, cast
 
 import msgspec
 
+from server.domain.binding import Bound
+from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused, promise_of
 from server.domain.operations import (
     Adjust,
     Arrive,
@@ -54,7 +56,7 @@ SETTLE_LINES: Final = 4
 PAIRS_PER_LINE: Final = 6
 """So many records that sourcing has to look at weigh as much as one line."""
 
-_decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged).decode
+_decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged | Exchanged | ExchangeRefused).decode
 _decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | Again).decode
 _decode_supply = msgspec.msgpack.Decoder(SupplyChanged | StockChanged | Refused).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
@@ -110,10 +112,7 @@ class Ledger:
 
     async def source(self, operation: Sourced) -> ReservationAnswer:
         """Reserve or order, with locations chosen by the store; refusals also location_closed, too_many_splits."""
-        lines, candidates = len(operation.promise.lines), operation.plan.candidates
-        equals = sum(each.rank == candidates[0].rank for each in candidates)  # all of them are looked at
-        weight = lines + lines * equals // PAIRS_PER_LINE
-        return await self._promise(self._take, operation, weight)
+        return await self._promise(self._take, operation, _weight(operation))
 
     async def commit(self, operation: Commit) -> ReservationAnswer:
         """Turn held units into ordered ones."""
@@ -122,6 +121,23 @@ class Ledger:
     async def relocate(self, operation: Relocate) -> ReservationAnswer:
         """Take promised units from other locations."""
         return await self._promise(self._take, operation, SETTLE_LINES + len(operation.lines))
+
+    async def bind(self, operation: Bound) -> ReservationAnswer:
+        """Commit or fulfil, and take what is open from the location named, or from the best of the candidates.
+
+        Refused as they are, and with a location named: not_open, location_closed, unknown_sku, out_of_stock,
+        too_many_lines.
+        """
+        weight = SETTLE_LINES + SETTLE_LINES * len(operation.binding.candidates) // PAIRS_PER_LINE
+        return await self._promise(self._take, operation, weight)
+
+    async def exchange(self, operation: Exchange) -> ExchangeAnswer:
+        """Take shipped units back and promise others instead. Refused as either half is, and nothing changed."""
+        promise = operation.promise
+        weight = _weight(promise) if isinstance(promise, Sourced) else len(promise_of(operation).lines)
+        return cast(
+            ExchangeAnswer, await self._until_told(self._take, operation, weight + len(operation.returned.lines))
+        )
 
     async def extend(self, operation: Extend) -> ReservationAnswer:
         """Move a hold's deadline."""
@@ -177,10 +193,24 @@ class Ledger:
         return cast(FoundReservation, await self._submit(self._reservation, ("reservation", reservation_id, ""), 1))
 
     async def _promise(
-        self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate, lines: int
+        self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate | Bound, lines: int
     ) -> ReservationAnswer:
         """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
         while True:
             answer = await self._submit(lane, operation, lines)
             if type(answer) is not Again:
                 return cast(ReservationAnswer, answer)
+
+    async def _until_told(self, lane: Lane, operation: Exchange, lines: int) -> object:
+        """As :meth:`_promise`, for another shape of answer."""
+        while True:
+            answer: object = await self._submit(lane, operation, lines)
+            if type(answer) is not Again:
+                return answer
+
+
+def _weight(operation: Sourced) -> int:
+    """Weigh a promise that is planned: all candidates of the first rank are looked at."""
+    lines, candidates = len(operation.promise.lines), operation.plan.candidates
+    equals = sum(each.rank == candidates[0].rank for each in candidates)
+    return lines + lines * equals // PAIRS_PER_LINE
