@@ -183,11 +183,15 @@ local function several_parted(candidates, wants, all, size_max)
   for _, want in ipairs(wants) do
     if want.most < want.units then return nil end
   end
-  local looked, search = 0, sourcing.search(candidates, wants, SEARCH_MAX)
-  for size = 2, min(size_max, #candidates) do
+  local looked, search = 0, nil
+  size_max = min(size_max, #candidates)
+  for size = 2, size_max do
     local chosen, gave_up
     chosen, gave_up, looked = cover(candidates, all, size, looked)
-    if not chosen and not gave_up then chosen, gave_up, looked = search(size, looked) end
+    if not chosen and not gave_up then
+      search = search or sourcing.search(candidates, wants, size_max, SEARCH_MAX)
+      chosen, gave_up, looked = search(size, looked)
+    end
     if chosen then return chosen end
     if gave_up then
       chosen = sourcing.greedy(candidates, wants, size_max)

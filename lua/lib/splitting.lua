@@ -32,19 +32,62 @@ local function most_from(candidates, wants)
   return most
 end
 
--- Gives a function of a size and of how many were looked at before: the first `size` candidates, in their order, that
--- have everything together, or nil; whether it was given up; how many were looked at, each as often as there are wants.
-function sourcing.search(candidates, wants, looked_max)
+-- sums[k]: what the k candidates that have most have together. of: a candidate's units.
+local function top_sums(candidates, size_max, of)
+  local top, sums = {}, {[0] = 0}
+  for i = 1, #candidates do
+    local units, k = of(candidates[i]), size_max
+    if units > (top[k] or 0) then
+      while k > 1 and units > (top[k - 1] or 0) do
+        top[k] = top[k - 1]
+        k = k - 1
+      end
+      top[k] = units
+    end
+  end
+  for k = 1, size_max do sums[k] = sums[k - 1] + (top[k] or 0) end
+  return sums
+end
+
+-- What so many candidates can bring at most: sums of each want, and of all together.
+local function bounds_of(candidates, wants, size_max)
+  local bounds = {}
+  for w = 1, #wants do
+    bounds[w] = top_sums(candidates, size_max, function(candidate) return candidate.left[w] end)
+  end
+  local all = top_sums(candidates, size_max, function(candidate)
+    local sum = 0
+    for w = 1, #wants do sum = sum + candidate.left[w] end
+    return sum
+  end)
+  return bounds, all
+end
+
+-- Gives a function of a size and of what was spent on looking before: the first `size` candidates, in their order, that
+-- have everything together, or nil; whether it was given up; what was spent. A look costs as much as there are wants,
+-- and as much again for each candidate that it is held against.
+function sourcing.search(candidates, wants, size_max, looked_max)
   local n, count, most = #candidates, #wants, most_from(candidates, wants)
+  local bounds, bound_of_all = bounds_of(candidates, wants, size_max)
   local chosen, gave_up, looked
 
+  local function too_much(missing, left)
+    local sum = 0
+    for w = 1, count do
+      if missing[w] > bounds[w][left] then return true end
+      sum = sum + missing[w]
+    end
+    return sum > bound_of_all[left]
+  end
+
   local function try(first, missing, left)
+    if too_much(missing, left) then return false end
     local tried = {}
     for i = first, n - left + 1 do
       for w = 1, count do
         if missing[w] > left * most[w][i] then return false end
       end
-      looked = looked + count
+      looked = looked + count * (1 + #tried)
       if looked > looked_max then
         gave_up = true
         return false
@@ -79,20 +122,21 @@ end
 
 -- Few rather than fewest: always the one that brings most units of what is missing.
 function sourcing.greedy(candidates, wants, size_max)
-  local chosen, missing, lacking = {}, {}, 0
+  local chosen, used, missing, lacking = {}, {}, {}, 0
   for w = 1, #wants do
     missing[w] = wants[w].units
     lacking = lacking + missing[w]
   end
   while lacking > 0 do
-    local best, most = nil, 0
+    local best, most, place = nil, 0, nil
     for i = 1, #candidates do
       local left, units = candidates[i].left, 0
       for w = 1, #wants do units = units + min(left[w], missing[w]) end
-      if units > most then best, most = candidates[i], units end
+      if units > most and not used[i] then best, most, place = candidates[i], units, i end
     end
     if not best or #chosen == size_max then return nil end
     chosen[#chosen + 1] = best
+    used[place] = true
     lacking = lacking - most
     for w = 1, #wants do missing[w] = missing[w] - min(best.left[w], missing[w]) end
   end

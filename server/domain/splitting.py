@@ -6,6 +6,7 @@ first that has all of it; else from those that have most.
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 
 from server.domain.sourcing import (
     SEARCH_MAX,
@@ -42,9 +43,10 @@ def _several(seen: list[Seen], wanted: Sequence[Wanted], size_max: int) -> list[
     if any(sum(each.left[i] for each in seen) < want.units for i, want in enumerate(wanted)):
         return None
     everything = frozenset(range(len(wanted)))
-    whole_lines, parted = Search(seen), _PartedSearch(seen, [want.units for want in wanted])
+    size_max = min(size_max, len(seen))
+    whole_lines, parted = Search(seen), _PartedSearch(seen, [want.units for want in wanted], size_max)
     try:
-        for size in range(2, min(size_max, len(seen)) + 1):
+        for size in range(2, size_max + 1):
             chosen = whole_lines.cover(0, everything, size)
             if chosen is None:
                 parted.looked = whole_lines.looked
@@ -73,7 +75,7 @@ def _parts(chosen: list[Seen], i: int, units: int) -> Parts:
 class _PartedSearch:
     """The search for the first few candidates that have enough together, counted in units."""
 
-    def __init__(self, seen: list[Seen], wanted: list[int]) -> None:
+    def __init__(self, seen: list[Seen], wanted: list[int], size_max: int) -> None:
         self.looked = 0
         self.wanted = wanted
         self._seen = seen
@@ -81,14 +83,19 @@ class _PartedSearch:
         for each in reversed(seen):
             self._most.append([max(pair) for pair in zip(self._most[-1], each.left, strict=True)])
         self._most.reverse()  # the most that one of those from each on has
+        columns = list(zip(*(each.left for each in seen), strict=True))
+        self._bounds = [_top_sums(column, size_max) for column in columns]
+        self._bound_of_all = _top_sums([sum(each.left) for each in seen], size_max)
 
     def cover(self, first: int, missing: list[int], left: int) -> list[Seen] | None:
         """Find ``left`` candidates, from the place ``first`` on, that have all that is missing."""
         tried: list[list[int]] = []
+        if self._too_much(missing, left):
+            return None
         for i in range(first, len(self._seen) - left + 1):
             if any(units > left * most for units, most in zip(missing, self._most[i], strict=True)):
                 return None
-            self._look()
+            self._look(len(tried))
             gain = [min(pair) for pair in zip(self._seen[i].left, missing, strict=True)]
             rest = [units - gained for units, gained in zip(missing, gain, strict=True)]
             # One that brings no more than an earlier one did, which failed with all that come after, fails too.
@@ -100,10 +107,21 @@ class _PartedSearch:
                 return [self._seen[i], *others]
         return None
 
-    def _look(self) -> None:
-        self.looked += len(self.wanted)
+    def _too_much(self, missing: list[int], left: int) -> bool:
+        """Say whether no ``left`` candidates, wherever they stand, have so much."""
+        if sum(missing) > self._bound_of_all[left]:
+            return True
+        return any(units > bound[left] for units, bound in zip(missing, self._bounds, strict=True))
+
+    def _look(self, tried: int) -> None:
+        self.looked += len(self.wanted) * (1 + tried)
         if self.looked > SEARCH_MAX:
             raise GaveUpError
+
+
+def _top_sums(units: Sequence[int], size_max: int) -> list[int]:
+    """Sum up what the k candidates that have most have together, for each k."""
+    return [0, *accumulate(sorted(units, reverse=True)[:size_max])]
 
 
 def _at_most(gain: list[int], other: list[int]) -> bool:
@@ -114,7 +132,7 @@ def _greedy(seen: list[Seen], missing: list[int], size_max: int) -> list[Seen] |
     chosen: list[Seen] = []
 
     def brings(one: Seen) -> int:
-        return sum(min(pair) for pair in zip(one.left, missing, strict=True))
+        return 0 if one in chosen else sum(min(pair) for pair in zip(one.left, missing, strict=True))
 
     while any(missing):
         best = max(seen, key=brings)  # the first of those that are equal
