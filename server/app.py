@@ -29,6 +29,7 @@ from server.api import (
     replenishment,
     reports,
     reservations,
+    returns,
     shortages,
     sourcing,
     stock,
@@ -64,6 +65,7 @@ _GC_THRESHOLD = 20_000
 
 ROUTES: list[Route] = [
     *reservations.ROUTES,
+    *returns.ROUTES,
     *availability.ROUTES,
     *changes.ROUTES,
     *stock.ROUTES,

@@ -19,15 +19,20 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
+from server.domain.binding import Bound
+from server.domain.exchange import Exchange, ExchangeRefused, promise_of
 from server.domain.operations import (
     Adjust,
     Arrive,
     Bucket,
+    Commit,
     Count,
     Disposition,
     Expect,
     Forgo,
+    Fulfil,
     Move,
+    Operation,
     Order,
     Receive,
     ReceiveExpected,
@@ -46,11 +51,11 @@ from server.store.ledger import Ledger, Retention
 from server.store.scripts import Function
 from tests import operations as ops
 from tests.conftest import DAY_S, now_ms, wait_past
-from tests.model import Answer, Model, Place
+from tests.model import Answer, Model, Place, keyed_part
 from tests.operations import AnOperation
 from tests.replay import Entry, Replayed, read_journal
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Operation)
 
 LOG_MAX: Final = 2
 """How many changes of on_hand the scripts keep here; 200 would never be reached."""
@@ -63,15 +68,15 @@ _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
-_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count, Move, Return)
+_TAKE: Final = (Reserve, Order, Sourced, Bound, Exchange, Relocate, Receive, Adjust, Count, Move, Return)
 _TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate"))
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _SETTLEMENTS: Final = (
     *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
-    *("relocate", "relocate"),
+    *("relocate", "relocate", "bind", "bind", "bind", "exchange", "exchange"),
 )
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move")
-_WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled"}
+_WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled", "exchange": "fulfilled"}
 _DISPOSITIONS: Final = tuple(Disposition)
 _SHELVES: Final = tuple(Shelf)
 _SUPPLIES: Final = ("expect", "expect", "receive_expected", "receive_expected", "receive_expected", "forgo")
@@ -80,6 +85,8 @@ _LANES: Final = {
     **dict.fromkeys((Ship, Arrive), "transfer"),
     **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
 }
+_ANYWHERE: Final = frozenset(("expire", "commit", "fulfil"))
+"""Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
 _RECENT: Final = 6
@@ -275,7 +282,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return entries
 
     def _never_oversold(self, entries: Sequence[Entry]) -> None:
-        promises = [each.promise if isinstance(each, Sourced) else each for each in self.sent]
+        promises = [_bare(each) for each in self.sent]
         accepting = {each.reservation_id for each in promises if isinstance(each, Order) and each.accept_shortage}
         for entry in entries:
             for change in entry:
@@ -371,7 +378,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _fitting(self, intent: Intent) -> str:
         """Choose a reservation that has what the operation works on; now and then any."""
-        on_order = intent.kind == "relocate" and intent.option % 2
+        on_order = intent.kind in ("relocate", "bind") and intent.option % 2
         counter = "committed" if on_order else _WORKS_ON.get(intent.kind, "held")
         fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
         if intent.which > 4 or not fitting:
@@ -391,7 +398,7 @@ class LedgerMachine(RuleBasedStateMachine):
         other = self._new(intent)
         if isinstance(other, Reserve | Order | Sourced):
             return _renamed(other, earlier)
-        return ops.sealed(msgspec.structs.replace(other, key=getattr(earlier, "key", "")))
+        return _with_key(other, getattr(keyed_part(earlier), "key", ""))
 
     def _new(self, intent: Intent) -> AnOperation:
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
@@ -433,8 +440,35 @@ class LedgerMachine(RuleBasedStateMachine):
         candidates = [Candidate(name, place if option % 2 else 0) for place, name in enumerate(names)]
         named = [number for number, line in enumerate(lines, 1) if line.location]
         closed = named if intent.which == 7 else []
-        splits_max = max(0, intent.which - 5)
-        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), Plan(splits_max, candidates, closed))
+        splits_max = max(0, intent.which - 5) if option % 4 else 2
+        open_group = None if intent.again < 6 else ("", "stores")[option % 2]
+        plan = Plan(splits_max, candidates, closed, split_lines=option % 4 == 0, open_group=open_group)
+        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), plan)
+
+    def _bound(self, intent: Intent, key: str) -> Bound:
+        """Commit or ship what is open, if something is, and have it taken from elsewhere."""
+        option, first = intent.option, intent.parts[0][0]
+        kind = "fulfil" if option % 2 else "commit"
+        counter = "committed" if option % 2 else "held"
+        fitting = [each for each, one in self.model.promises.items() if one.open and one.total(counter)]
+        plain = self._settlement(replace(intent, kind=kind), key)
+        assert isinstance(plain, Commit | Fulfil)
+        if fitting and intent.which < 6:
+            plain = msgspec.structs.replace(plain, reservation_id=fitting[-1 - intent.which % len(fitting)])
+        location = _LOCATIONS[first % 3] if first > 6 else ""
+        names = [_LOCATIONS[(first + step) % 3] for step in range(1 + intent.which % 3)]
+        candidates = [Candidate(name, place if option > 3 else 0) for place, name in enumerate(names)]
+        return ops.bound(
+            plain, *candidates, splits_max=first % 3, split_lines=first % 2 == 0, location=location, closed=first == 9
+        )
+
+    def _exchanged(self, intent: Intent, key: str) -> Exchange:
+        """Send a part back, now and then one that cannot be, and want something else, planned or not."""
+        returned = self._settlement(replace(intent, kind="return"), key)
+        assert isinstance(returned, Return)
+        wish = replace(intent, kind=_PROMISES[intent.which % len(_PROMISES)], which=intent.option % 6, again=2)
+        promise = self._sourced(wish) if wish.kind == "source" else self._promise(wish)
+        return ops.exchange(returned, promise)
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: PLR0911  # one for each kind
         reservation_id, option = self._fitting(intent), intent.option
@@ -444,6 +478,10 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
         note = "" if option % 3 else f"n{option}"
         match intent.kind:
+            case "bind":
+                return self._bound(intent, key)
+            case "exchange":
+                return self._exchanged(intent, key)
             case "relocate":
                 return self._relocation(intent, reservation_id, lines, key)
             case "extend":
@@ -514,6 +552,28 @@ class LedgerMachine(RuleBasedStateMachine):
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
 
 
+def _bare(operation: AnOperation) -> AnOperation:
+    """Give the promise that an operation makes, or the operation that it is."""
+    if isinstance(operation, Sourced):
+        return operation.promise
+    return promise_of(operation) if isinstance(operation, Exchange) else operation
+
+
+def _with_key(operation: AnOperation, key: str) -> AnOperation:
+    match operation:
+        case Bound(inner):
+            return msgspec.structs.replace(operation, operation=_keyed(inner, key))
+        case Exchange(returned):
+            return msgspec.structs.replace(operation, returned=_keyed(returned, key))
+        case Sourced():
+            return operation
+    return _keyed(operation, key)
+
+
+def _keyed(operation: T, key: str) -> T:
+    return ops.sealed(msgspec.structs.replace(operation, key=key))
+
+
 def _renamed(promise: Reserve | Order | Sourced, earlier: AnOperation) -> Reserve | Order | Sourced:
     """Give a promise the id of an earlier operation."""
     if isinstance(promise, Sourced):
@@ -522,7 +582,7 @@ def _renamed(promise: Reserve | Order | Sourced, earlier: AnOperation) -> Reserv
 
 
 def _with_id(promise: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
-    about = earlier.promise if isinstance(earlier, Sourced) else earlier
+    about = _bare(earlier)
     earlier_id = getattr(about, "reservation_id", "") or promise.reservation_id
     return ops.sealed(msgspec.structs.replace(promise, reservation_id=earlier_id))
 
@@ -556,13 +616,15 @@ def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry],
         return [[started_ms] * len(calls)]
     # One of two calls wrote an entry. The other changed nothing, so nothing that it met had lapsed by then.
     at_ms = entries[0][0].at_ms
-    takes = {change.operation in _TAKE_NAMES for change in entries[0] if change.operation != "expire"}
+    takes = {change.operation in _TAKE_NAMES for change in entries[0] if change.operation not in _ANYWHERE}
     possible = [[at_ms, at_ms], [started_ms, at_ms]]
     is_take = [isinstance(operations[places[0]], _TAKE) for places in calls]
     return [possible[place] for place in range(2) if not takes or is_take[place] in takes]
 
 
 def _outcome(answer: Answer) -> str:
+    if isinstance(answer, ExchangeRefused):
+        return answer.refused.outcome
     if isinstance(answer, Refused):
         return answer.outcome
     return "replayed" if answer.replayed else "changed"

@@ -5,10 +5,13 @@ Times come in from outside: the model is told when the store decided, and never 
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import msgspec
 
+from server.domain.binding import Binding, Bound
+from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused, promise_of
 from server.domain.operations import (
     Adjust,
     Arrive,
@@ -38,6 +41,7 @@ from server.domain.outcomes import (
     Availability,
     Changed,
     LineRefusal,
+    OpenLines,
     Refused,
     Reservation,
     ReservationAnswer,
@@ -53,13 +57,14 @@ from server.domain.outcomes import (
     TransferChanged,
     TransferLine,
 )
-from server.domain.sourcing import Candidate, Sourced, Wanted
-from tests.brute_force import brute_force
+from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
+from server.domain.splitting import Parts
+from tests.brute_force import brute_force, brute_force_parts
 from tests.operations import AnOperation
 
 Place = tuple[str, str]
 """(SKU, location)."""
-Answer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
+Answer = ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer | ExchangeAnswer
 
 
 @dataclass
@@ -128,6 +133,7 @@ class Promise:
     lines: list[PromisedLine]
     ended_as: str = ""
     notes: list[tuple[str, str]] = field(default_factory=list)
+    open: OpenLines | None = None
 
     def total(self, counter: str) -> int:
         return sum(getattr(line, counter) for line in self.lines)
@@ -154,6 +160,7 @@ class Promise:
             flags=self.asked.flags,
             lines=[line.shown() for line in self.lines],
             notes=list(self.notes),
+            open=self.open,
         )
 
 
@@ -206,10 +213,14 @@ class Model:
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
+        self.next_notes: list[tuple[str, str]] = []
+        self.next_open: OpenLines | None = None
         self.handlers: dict[type, Callable[..., Answer]] = {
             Reserve: self._promise,
             Order: self._promise,
             Sourced: self._source,
+            Bound: self._bind,
+            Exchange: self._exchange,
             Relocate: self._relocate,
             Extend: self._extend,
             Commit: self._commit,
@@ -256,16 +267,17 @@ class Model:
         ]
 
     def _answer(self, operation: AnOperation) -> Answer:
-        key = getattr(operation, "key", "")
+        keyed = keyed_part(operation)
+        key = getattr(keyed, "key", "")
         if key in self.remembered:
             fingerprint, first = self.remembered[key]
-            if fingerprint != getattr(operation, "fingerprint", ""):
+            if fingerprint != getattr(keyed, "fingerprint", ""):
                 return Refused("id_reused", "", [])
-            assert not isinstance(first, Refused)
+            assert not isinstance(first, Refused | ExchangeRefused)
             return msgspec.structs.replace(first, replayed=True)
         answer = self.handlers[type(operation)](operation)
-        if key and not isinstance(answer, Refused):
-            self.remembered[key] = (getattr(operation, "fingerprint", ""), answer)
+        if key and not isinstance(answer, Refused | ExchangeRefused):
+            self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
         return answer
 
     def _promise(self, op: Reserve | Order) -> Answer:
@@ -310,13 +322,16 @@ class Model:
             refusal, chosen = self._unsourced(op)
             if refusal.outcome == "unknown_sku" or not (isinstance(promise, Order) and promise.accept_shortage):
                 return refusal
-        lines = [msgspec.structs.replace(line, location=line.location or chosen[line.sku]) for line in promise.lines]
-        return self._promise(msgspec.structs.replace(promise, lines=lines))
+        lines, further = _dealt(promise.lines, chosen)
+        if op.plan.open_group is not None:
+            numbers = [*planned, *range(len(lines) + 1, len(lines) + len(further) + 1)]
+            self.next_open = OpenLines(op.plan.open_group, numbers)
+        answer = self._promise(msgspec.structs.replace(promise, lines=lines + further))
+        self.next_open = None
+        return answer
 
-    def _choose(self, op: Sourced) -> dict[str, str] | None:
-        wanted = _wanted(op.promise)
-        places = brute_force(wanted, op.plan.candidates, self._unclaimed(op.promise), op.plan.splits_max)
-        return None if places is None else {want.sku: place for want, place in zip(wanted, places, strict=True)}
+    def _choose(self, op: Sourced) -> dict[str, Parts] | None:
+        return _chosen(_wanted(op.promise), op.plan, self._unclaimed(op.promise))
 
     def _unclaimed(self, promise: Reserve | Order) -> dict[Place, int]:
         """What is available beyond what lines that name their location take."""
@@ -326,17 +341,17 @@ class Model:
                 left[line.sku, line.location] -= line.quantity
         return left
 
-    def _unsourced(self, op: Sourced) -> tuple[Refused, dict[str, str]]:
+    def _unsourced(self, op: Sourced) -> tuple[Refused, dict[str, Parts]]:
         """Tell why there is no choice, and where each SKU goes if it must go somewhere."""
         left, names = self._unclaimed(op.promise), self._in_order(op)
         places = [(line.sku, line.location) for line in op.promise.lines]
         lines: list[tuple[bool, LineRefusal]] = []
-        known: dict[str, str] = {}
+        known: dict[str, Parts] = {}
         for want in _wanted(op.promise):
             number = places.index((want.sku, "")) + 1
             there = [name for name in names if (want.sku, name) in left]
-            known |= {want.sku: there[0]} if there else {}
-            most = max([0, *(left[want.sku, name] for name in there)])
+            known |= {want.sku: [(there[0], want.units)]} if there else {}
+            most = (sum if op.plan.split_lines else max)([0, *(max(0, left[want.sku, name]) for name in there)])
             lines.append((bool(there), LineRefusal(number, want.sku, "", want.units, most)))
         unknown = [line for is_known, line in lines if not is_known]
         short = [line for _, line in lines if line.available < line.requested]
@@ -377,7 +392,8 @@ class Model:
             stock = self.stock[place]
             lines.append(PromisedLine(place, units, wanted.quantity, held, committed, stock.available, stock.seq))
         deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
-        promise = Promise(op, self.now_ms, deadline_ms, self.seq, lines)
+        promise = Promise(op, self.now_ms, deadline_ms, self.seq, lines, notes=self.next_notes, open=self.next_open)
+        self.next_notes = []
         self.promises[op.reservation_id] = promise
         # What is left is told by the lines themselves.
         answer = self._changed(promise, [])
@@ -413,7 +429,7 @@ class Model:
         notes = [("tracking", op.tracking), ("carrier", op.carrier), ("invoice_ref", op.invoice_ref)]
         return self._ordered(op, "fulfilled", "fulfilled", notes)
 
-    def _return(self, op: Return) -> Answer:
+    def _return(self, op: Return, exchanged_for: str = "") -> Changed | Refused:
         promise = self._found(op.reservation_id)
         if not promise:
             return Refused("unknown_reservation", "", [])
@@ -429,6 +445,7 @@ class Model:
             self._take_in(touched[-1], part.quantity, part.disposition)
             line.returned += part.quantity
         promise.notes += [("return_reason", op.reason)] if op.reason else []
+        promise.notes += [("exchanged_for", exchanged_for)] if exchanged_for else []
         self._settle(promise, "fulfilled")
         return self._changed(promise, touched)
 
@@ -522,7 +539,7 @@ class Model:
         if short:
             lines = [msgspec.structs.replace(each, line=moves[each.line - 1][0]) for each in short]
             return Refused("out_of_stock", promise.state, lines)
-        touched = [place for number, units, to in moves for place in self._move_line(promise, number, units, to)]
+        touched = [place for number, units, to in moves for place in self._move_line(promise, number, units, to)[:2]]
         if moves:
             self._settle(promise, "")
         return self._changed(promise, touched)
@@ -548,10 +565,13 @@ class Model:
         told_first = next((outcome for outcome, lines in refusals.items() if lines), "")
         return Refused(told_first, promise.state, refusals[told_first]) if told_first else moves
 
-    def _move_line(self, promise: Promise, number: int, units: int, to: str) -> tuple[Place, Place]:
+    def _move_line(
+        self, promise: Promise, number: int, units: int, to: str, *, committed_only: bool = False
+    ) -> tuple[Place, Place, int]:
+        """Move units of a line; gives where from, where to, and the number of the line there."""
         line = promise.lines[number - 1]
         there = (line.place[0], to)
-        held = min(units, line.held)
+        held = 0 if committed_only else min(units, line.held)
         self._move(line.place, held=-held, committed=held - units)
         self._move(there, held=held, committed=units - held)
         line.held, line.committed = line.held - held, line.committed - units + held
@@ -562,7 +582,126 @@ class Model:
             promise.lines.append(moved)
         moved.quantity, moved.requested = moved.quantity + units, moved.requested + units
         moved.held, moved.committed = moved.held + held, moved.committed + units - held
-        return line.place, there
+        number = next(place for place, each in enumerate(promise.lines, 1) if each is moved)
+        return line.place, there, number
+
+    def _bind(self, op: Bound) -> Answer:
+        inner = op.operation
+        promise = self._found(inner.reservation_id)
+        units = _units_bound(promise, inner) if promise else None
+        if promise is None or units is None:
+            return self.handlers[type(inner)](inner)
+        open_lines = _open_lines(promise, inner, units)
+        refusal = _refused_there(promise, open_lines, op)
+        if refusal:
+            return refusal
+        moves = self._binding_moves(promise, open_lines, op) if open_lines else []
+        if isinstance(moves, Refused):
+            return moves
+        if isinstance(inner, Commit):
+            answer = self._commit(inner)
+            if isinstance(answer, Refused):
+                return answer
+            touched = [place for move in moves for place in self._move_line(promise, *move)[:2]]
+            if promise.open:
+                promise.open = msgspec.structs.replace(promise.open, bound=True)
+        else:
+            moved = [self._move_line(promise, *move, committed_only=True) for move in moves]
+            touched = [place for each in moved for place in each[:2]]
+            for (number, count, _), (_, _, line) in zip(moves, moved, strict=True):
+                units[number] -= count
+                units[line] = units.get(line, 0) + count
+            parts = [LineQuantity(number, count) for number, count in units.items() if count]
+            answer = self._fulfil(msgspec.structs.replace(inner, lines=parts) if moves else inner)
+        assert isinstance(answer, Changed)
+        if moves:
+            promise.seq = self.seq
+        places = [(each.sku, each.location) for each in answer.availability]
+        return self._changed(promise, [*places, *touched])
+
+    def _binding_moves(
+        self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound
+    ) -> list[tuple[int, int, str]] | Refused:
+        """Plan open lines anew (number: units that are there for it now, units that it needs)."""
+        found = self._bind_to(promise, open_lines, op)
+        if found is None:
+            self.expire(self.now_ms)
+            found = self._bind_to(promise, open_lines, op)
+        if found is None:
+            return self._bind_refusal(promise, open_lines, op) if op.binding.location else []
+        moves: list[tuple[int, int, str]] = []
+        left = {(sku, name): units for sku, parts in found.items() for name, units in parts}
+        missing = {}
+        for number, (_, units) in open_lines.items():
+            place = promise.lines[number - 1].place
+            stays = min(units, left.get(place, 0))
+            left[place] = left.get(place, 0) - stays
+            missing[number] = units - stays
+        for number, wanted in missing.items():
+            sku, still = promise.lines[number - 1].place[0], wanted
+            for name, _ in found[sku]:
+                taken = min(still, left[sku, name])
+                if taken:
+                    moves.append((number, taken, name))
+                    left[sku, name] -= taken
+                    still -= taken
+        return moves
+
+    def _bind_to(self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> dict[str, Parts] | None:
+        wanted, left = self._open_wants(promise, open_lines)
+        return _chosen(wanted, op.binding, left)
+
+    def _open_wants(
+        self, promise: Promise, open_lines: dict[int, tuple[int, int]]
+    ) -> tuple[list[Wanted], dict[Place, int]]:
+        wanted: Counter[str] = Counter()
+        left = {place: stock.available for place, stock in self.stock.items()}
+        for number, (now, units) in open_lines.items():
+            place = promise.lines[number - 1].place
+            wanted[place[0]] += units
+            left[place] += now
+        return [Wanted(*each) for each in wanted.items()], left
+
+    def _bind_refusal(self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused:
+        (wanted, left), location = self._open_wants(promise, open_lines), op.binding.location
+        firsts = {promise.lines[number - 1].place[0]: number for number in reversed(list(open_lines))}
+        unknown = [
+            LineRefusal(firsts[want.sku], want.sku, location, want.units, 0)
+            for want in wanted
+            if (want.sku, location) not in left
+        ]
+        if unknown:
+            return Refused("unknown_sku", promise.state, unknown)
+        there = [(want, max(0, left[want.sku, location])) for want in wanted]
+        short = [
+            LineRefusal(firsts[want.sku], want.sku, location, want.units, units)
+            for want, units in there
+            if units < want.units
+        ]
+        return Refused("out_of_stock", promise.state, short)
+
+    def _exchange(self, op: Exchange) -> Answer:
+        promise = promise_of(op)
+        old = self._found(op.returned.reservation_id)
+        if not old:
+            return ExchangeRefused("return", Refused("unknown_reservation", "", []))
+        self.expire(self.now_ms)
+        known = self.promises.get(promise.reservation_id)
+        if known:
+            return ExchangeRefused("promise", Refused("id_reused", known.state, []))
+        before = deepcopy({name: value for name, value in vars(self).items() if name != "handlers"})
+        returned = self._return(op.returned, exchanged_for=promise.reservation_id)
+        if isinstance(returned, Refused):
+            return ExchangeRefused("return", returned)
+        self.next_notes = [("exchange_of", op.returned.reservation_id)]
+        made = self.handlers[type(op.promise)](op.promise)
+        if isinstance(made, Refused):
+            vars(self).update(before)
+            return ExchangeRefused("promise", made)
+        assert isinstance(made, Changed)
+        left = self._left((each.sku, each.location) for each in returned.availability)
+        returned = msgspec.structs.replace(returned, availability=left)
+        return Exchanged(replayed=False, returned=returned, promised=made)
 
     def _found(self, reservation_id: str) -> Promise | None:
         promise = self.promises.get(reservation_id)
@@ -786,3 +925,79 @@ def _nothing_held(promise: Promise) -> Refused:
         return Refused("expired", state, [])
     outcome = {"committed": "already_committed", "fulfilled": "already_committed", "released": "already_released"}
     return Refused(outcome.get(state, "not_held"), state, [])
+
+
+def keyed_part(operation: AnOperation) -> AnOperation:
+    """Give the part of an operation that carries its key."""
+    if isinstance(operation, Bound):
+        return operation.operation
+    return operation.returned if isinstance(operation, Exchange) else operation
+
+
+def _chosen(wanted: list[Wanted], rules: Plan | Binding, left: dict[Place, int]) -> dict[str, Parts] | None:
+    """Choose where to take how much of each SKU."""
+    found: list[Parts] | None
+    if rules.split_lines:
+        found = brute_force_parts(wanted, rules.candidates, left, rules.splits_max)
+    else:
+        names = brute_force(wanted, rules.candidates, left, rules.splits_max)
+        found = None if names is None else [[(name, want.units)] for want, name in zip(wanted, names, strict=True)]
+    return None if found is None else {want.sku: parts for want, parts in zip(wanted, found, strict=True)}
+
+
+def _dealt(lines: list[WantedLine], chosen: dict[str, Parts]) -> tuple[list[WantedLine], list[WantedLine]]:
+    """Put the locations into the lines; what of one comes from elsewhere goes behind all of them."""
+    left = {sku: [name for name, units in parts for _ in range(units)] for sku, parts in chosen.items()}
+    first, further = [], []
+    for line in lines:
+        if line.location:
+            first.append(line)
+            continue
+        units = Counter(left[line.sku][: line.quantity])
+        left[line.sku] = left[line.sku][line.quantity :]
+        parts = [WantedLine(line.sku, name, count) for name, count in units.items()]
+        first.append(parts[0])
+        further += parts[1:]
+    return first, further
+
+
+def _units_bound(promise: Promise, op: Commit | Fulfil) -> dict[int, int] | None:
+    """Tell how many units of each line a commit leaves promised, or a fulfil ships; None: it will be refused."""
+    if isinstance(op, Fulfil):
+        parts = _parts(promise, op.lines, "committed") if promise.total("committed") else None
+        return dict(parts) if isinstance(parts, dict) else None
+    counter = "held" if promise.total("held") else "expired"
+    parts = _parts(promise, op.lines, counter) if promise.total(counter) else None
+    if not isinstance(parts, dict) or (counter == "expired" and promise.state == "cancelled"):
+        return None
+    return {
+        number: line.committed + (max(line.held, parts.get(number, 0)) if op.keep_remainder else parts.get(number, 0))
+        for number, line in enumerate(promise.lines, 1)
+    }
+
+
+def _open_lines(promise: Promise, op: Commit | Fulfil, units: dict[int, int]) -> dict[int, tuple[int, int]]:
+    """Give for each open line the units that are there for it now, and those that it needs."""
+    if promise.open is None or promise.open.bound:
+        return {}
+    lines = {number: promise.lines[number - 1] for number in promise.open.lines if units.get(number)}
+    return {
+        number: (line.held + line.committed if isinstance(op, Commit) else units[number], units[number])
+        for number, line in lines.items()
+    }
+
+
+def _refused_there(promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused | None:
+    location = op.binding.location
+    if open_lines and location and op.binding.closed:
+        lines = [
+            LineRefusal(number, promise.lines[number - 1].place[0], location, units, 0)
+            for number, (_, units) in open_lines.items()
+        ]
+        return Refused("location_closed", promise.state, lines)
+    lines = [
+        LineRefusal(number, *line.place, line.held + line.committed, 0)
+        for number, line in enumerate(promise.lines, 1)
+        if line.held + line.committed and line.place[1] != location
+    ]
+    return Refused("not_open", promise.state, lines) if location and not open_lines and lines else None

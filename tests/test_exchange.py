@@ -7,7 +7,9 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.exchange import Exchanged, ExchangeRefused
+from server.domain.operations import Order, Reserve, Return
 from server.domain.outcomes import Changed, LineRefusal, Refused
+from server.domain.sourcing import Sourced
 from server.store.audit import audit
 from server.store.journal import Change, read
 from server.store.ledger import Ledger
@@ -83,39 +85,39 @@ async def test_given_damaged_units_and_an_empty_shelf_when_exchanged_then_neithe
 
 
 @pytest.mark.parametrize(
-    ("returned", "promise", "half", "outcome"),
+    ("returned", "promise", "refusal"),
     [
-        (ops.take_back("old", (1, 3)), ops.reserve("new", ("A", 1)), "return", "exceeds_remaining"),
-        (ops.take_back("old", (2, 1)), ops.reserve("new", ("A", 1)), "return", "exceeds_remaining"),
-        (ops.take_back("nobody", (1, 1)), ops.reserve("new", ("A", 1)), "return", "unknown_reservation"),
-        (ops.take_back("held", (1, 1)), ops.reserve("new", ("A", 1)), "return", "not_fulfilled"),
-        (ops.take_back("old", (1, 1)), ops.reserve("new", ("A", 9)), "promise", "out_of_stock"),
-        (ops.take_back("old", (1, 1)), ops.order("new", ("B", 1)), "promise", "unknown_sku"),
-        (ops.take_back("old", (1, 1)), ops.order("held", ("A", 1)), "promise", "id_reused"),
-        (ops.take_back("old", (1, 1)), ops.order("old", ("A", 1)), "promise", "id_reused"),
+        (ops.take_back("old", (1, 3)), ops.reserve("new", ("A", 1)), "return: exceeds_remaining"),
+        (ops.take_back("old", (2, 1)), ops.reserve("new", ("A", 1)), "return: exceeds_remaining"),
+        (ops.take_back("nobody", (1, 1)), ops.reserve("new", ("A", 1)), "return: unknown_reservation"),
+        (ops.take_back("held", (1, 1)), ops.reserve("new", ("A", 1)), "return: not_fulfilled"),
+        (ops.take_back("old", (1, 1)), ops.reserve("new", ("A", 9)), "promise: out_of_stock"),
+        (ops.take_back("old", (1, 1)), ops.order("new", ("B", 1)), "promise: unknown_sku"),
+        (ops.take_back("old", (1, 1)), ops.order("held", ("A", 1)), "promise: id_reused"),
+        (ops.take_back("old", (1, 1)), ops.order("old", ("A", 1)), "promise: id_reused"),
         (
             ops.take_back("old", (1, 1)),
             ops.sourced(ops.order("new", ("A", 1, "main")), [], closed=[1]),
-            "promise",
-            "location_closed",
+            "promise: location_closed",
         ),
         (
             ops.take_back("old", (1, 1), (1, 1, "damaged", "shop")),
             ops.sourced(ops.order("new", ("A", 9, "")), ["main"]),
-            "promise",
-            "out_of_stock",
+            "promise: out_of_stock",
         ),
     ],
 )
 async def test_given_a_half_that_cannot_be_when_exchanged_then_it_is_named_and_nothing_changes(
-    ledger: Ledger, client: Redis, returned: ops.Return, promise: ops.Reserve, half: str, outcome: str
+    ledger: Ledger, client: Redis, returned: Return, promise: Reserve | Order | Sourced, refusal: str
 ) -> None:
     await ops.stocked(ledger, A=5)
     await shipped(ledger)
     await ops.changed(ledger, ops.reserve("held", ("A", 1)))
     before = await everything(client, ledger)
 
-    assert await ops.half_refused(ledger, ops.exchange(returned, promise)) == (half, outcome)
+    half, outcome = await ops.half_refused(ledger, ops.exchange(returned, promise))
+
+    assert f"{half}: {outcome}" == refusal
 
     assert await everything(client, ledger) == before
     assert (await audit(client, ledger.keyspace)).drift == []

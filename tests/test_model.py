@@ -25,7 +25,7 @@ RARE: Final = {"already_released"}
 OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
-    *("location_closed", "too_many_splits"),
+    *("location_closed", "too_many_splits", "not_open"),
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
 }

@@ -23,7 +23,7 @@ end
 -- What the commit will leave promised in each line, or nil where it will be refused.
 local function units_after_commit(record, wanted, keep_remainder)
   local counter = total(record, LINE_HELD) > 0 and LINE_HELD or LINE_EXPIRED
-  if total(record, counter) == 0 then return nil end
+  if total(record, counter) == 0 or (counter == LINE_EXPIRED and record[STATE] == 'cancelled') then return nil end
   local parts = select_parts(record, wanted, counter)
   if not parts then return nil end
   local units = {}

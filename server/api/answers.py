@@ -36,8 +36,15 @@ class AvailableView(msgspec.Struct, frozen=True):
 State = Literal["held", "committed", "fulfilled", "released", "expired", "cancelled"]
 
 
+class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The lines that commit or fulfil can still take from elsewhere, within the group; without one: from anywhere."""
+
+    lines: list[int]
+    group: str = ""
+
+
 class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A reservation. ``expires_at`` is there while something is held."""
+    """A reservation. ``expires_at`` is there while something is held, ``open`` while some line waits for an address."""
 
     reservation_id: str
     state: State
@@ -50,6 +57,14 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     flags: list[str] = []
     notes: dict[str, str] = {}
     availability: list[AvailableView] = []
+    open: OpenView | None = None
+
+
+class ExchangeView(msgspec.Struct, frozen=True):
+    """What came back, and what is promised instead. ``returned.availability`` is what both have left."""
+
+    returned: ReservationView
+    reservation: ReservationView
 
 
 class LineProblem(msgspec.Struct, frozen=True):
@@ -70,7 +85,10 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem. ``outcome`` is what programs should look at; ``retryable``: the same may succeed later."""
+    """An RFC 9457 problem. ``outcome`` is what programs should look at; ``retryable``: the same may succeed later.
+
+    ``half``: of an exchange, the field of the body that could not be.
+    """
 
     type: str
     title: str
@@ -82,6 +100,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: list[LineProblem] = []
     state: str = ""
     reservation_id: str = ""
+    half: Literal["", "return", "reservation", "order"] = ""
 
 
 class ReservationResult(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -39,6 +39,7 @@ DETAILS: Final = {
     "not_held": "Nothing is held any more; reserve anew.",
     "not_committed": "Nothing is committed that could be cancelled or shipped.",
     "transfer_closed": "All of it was received or written off. If units turn up after all, receive them as a movement.",
+    "not_open": "Those lines do not wait for an address any more: move them, or name where they lie.",
     "not_fulfilled": "Nothing was shipped, so nothing can come back: release or cancel what is promised.",
     "exceeds_remaining": "More than what is left was named; nothing changed. Read it and name less.",
     "exceeds_bucket": "There are not as many units where they should be taken from; nothing changed.",

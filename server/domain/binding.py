@@ -9,8 +9,8 @@ from server.domain.sourcing import Candidate
 class Binding(msgspec.Struct, frozen=True):
     """Where open lines are to be taken from: the best of the ``candidates``, or ``location`` and nowhere else.
 
-    ``closed``: that location takes no new promises. See ``lua/operations/bind.lua`` for what each of the two means where
-    it cannot be.
+    ``closed``: that location takes no new promises. What each of the two means where it cannot be is told in
+    ``lua/operations/bind.lua``.
     """
 
     candidates: list[Candidate]

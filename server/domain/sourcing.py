@@ -60,8 +60,8 @@ class Candidate(NamedTuple):
 class Plan(msgspec.Struct, frozen=True):
     """What goes along with a promise so that the store can choose. ``closed``: lines that name a closed location.
 
-    ``split_lines``: units of one SKU may come from several locations. ``open_group``: the planned lines stay open, to be
-    bound within this group (empty: anywhere) when there is an address.
+    ``split_lines``: units of one SKU may come from several locations. ``open_group``: the planned lines stay open, and
+    are bound within this group (empty: anywhere) when there is an address.
     """
 
     splits_max: int
@@ -188,6 +188,7 @@ def choose_among(seen: list[Seen], wants: int, splits_max: int) -> list[str] | N
 
 
 def in_order(seen: Iterable[Seen]) -> list[Seen]:
+    """Put candidates in their order: by rank, then by what they have, then as they were given."""
     return sorted(seen, key=lambda one: (one.rank, -one.units, one.place))
 
 

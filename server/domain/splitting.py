@@ -1,7 +1,7 @@
 """The part of sourcing that comes to bear where a SKU may be taken from several locations, because none has all of it.
 
-:func:`choose_parts` says in Python what ``lua/lib/splitting.lua`` does inside the store: of as few locations as can be, of
-as many first those that part no line, of those the ones that come first. Among those chosen, a SKU comes from the
+:func:`choose_parts` says in Python what ``lua/lib/splitting.lua`` does inside the store: as few locations as can be; of
+as many, first those that part no line; of those, the ones that come first. Among those chosen, a SKU comes from the
 first that has all of it; else from those that have most.
 """
 
@@ -70,6 +70,22 @@ def _parts(chosen: list[Seen], i: int, units: int) -> Parts:
             parts.append((each.name, taken))
         units -= taken
     return parts
+
+
+def deal(lines: Sequence[int], parts: Parts) -> list[Parts]:
+    """Deal the parts of a SKU out to the lines that want it, in order. ``lines``: units of each, all of them there."""
+    left, dealt = list(parts), []
+    for wanted in lines:
+        of_line: Parts = []
+        missing = wanted
+        while missing:
+            name, units = left[0]
+            taken = min(units, missing)
+            of_line.append((name, taken))
+            left[:1] = [(name, units - taken)] if units > taken else []
+            missing -= taken
+        dealt.append(of_line)
+    return dealt
 
 
 class _PartedSearch:

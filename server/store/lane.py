@@ -105,7 +105,9 @@ def _flat(values: list[object]) -> bytes:
 def _pack_plan(plan: Plan) -> bytes:
     """Pack what ``lua/lib/sourcing.lua`` expects before a promise: chunks of candidates, each packed on its own."""
     open_group = False if plan.open_group is None else plan.open_group
-    return _with_chunks(["source", plan.splits_max, plan.closed or False, plan.split_lines, open_group], plan.candidates)
+    return _with_chunks(
+        ["source", plan.splits_max, plan.closed or False, plan.split_lines, open_group], plan.candidates
+    )
 
 
 def _pack_binding(bound: Bound) -> bytes:
