@@ -51,7 +51,7 @@ from server.store.ledger import Ledger, Retention
 from server.store.scripts import Function
 from tests import operations as ops
 from tests.conftest import DAY_S, now_ms, wait_past
-from tests.model import Answer, Model, Place, keyed_part
+from tests.model import Answer, Model, Place, Promise, keyed_part
 from tests.operations import AnOperation
 from tests.replay import Entry, Replayed, read_journal
 
@@ -67,7 +67,7 @@ _PLACES: Final[tuple[Place, ...]] = (
 _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
-_PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
+_PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
 _TAKE: Final = (Reserve, Order, Sourced, Bound, Exchange, Relocate, Receive, Adjust, Count, Move, Return)
 _TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate"))
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
@@ -404,8 +404,8 @@ class LedgerMachine(RuleBasedStateMachine):
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
         if intent.kind in ("reserve", "order"):
             return self._promise(intent)
-        if intent.kind == "source":
-            return self._sourced(intent)
+        if intent.kind in ("source", "late"):
+            return self._sourced(intent) if intent.kind == "source" else self._late(intent)
         if intent.kind in _MOVEMENTS:
             return self._movement(intent, key)
         if intent.kind in _TRANSFERS:
@@ -445,29 +445,55 @@ class LedgerMachine(RuleBasedStateMachine):
         plan = Plan(splits_max, candidates, closed, split_lines=option % 4 == 0, open_group=open_group)
         return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), plan)
 
+    def _late(self, intent: Intent) -> Sourced:
+        """Promise a few units wherever they are, to be bound later."""
+        option, first = intent.option, intent.parts[0][0]
+        lines = [(_drawn(number)[0], 1 + units % 3, "") for number, units in intent.parts]
+        reservation_id = f"r{next(self.numbers)}"
+        promise: Reserve | Order = (
+            ops.order(reservation_id, *lines) if option % 2 else ops.reserve(reservation_id, *lines)
+        )
+        names = [_LOCATIONS[(first + step) % 3] for step in range(3)]
+        return ops.sourced(promise, names, 2, split_lines=option > 3, open_group=("", "stores")[option % 2])
+
     def _bound(self, intent: Intent, key: str) -> Bound:
         """Commit or ship what is open, if something is, and have it taken from elsewhere."""
         option, first = intent.option, intent.parts[0][0]
-        kind = "fulfil" if option % 2 else "commit"
-        counter = "committed" if option % 2 else "held"
-        fitting = [each for each, one in self.model.promises.items() if one.open and one.total(counter)]
-        plain = self._settlement(replace(intent, kind=kind), key)
-        assert isinstance(plain, Commit | Fulfil)
-        if fitting and intent.which < 6:
-            plain = msgspec.structs.replace(plain, reservation_id=fitting[-1 - intent.which % len(fitting)])
+        waiting = {each: _open_units(one) for each, one in self.model.promises.items()}
+        fitting = [each for each, units in waiting.items() if units]
+        reservation_id = fitting[-1 - intent.which % len(fitting)] if fitting else self._recent(intent.which)
+        units = waiting.get(reservation_id, {})
+        parts = [(line, 1 + first % most) for line, most in units.items() if (line + first) % 3] if option > 3 else []
+        promise = self.model.promises.get(reservation_id)
+        plain: Commit | Fulfil = ops.fulfil(reservation_id, *parts, key=key)
+        if promise and promise.total("committed") == 0:
+            plain = ops.commit(reservation_id, *parts, keep=intent.which > 3, key=key)
         location = _LOCATIONS[first % 3] if first > 6 else ""
         names = [_LOCATIONS[(first + step) % 3] for step in range(1 + intent.which % 3)]
-        candidates = [Candidate(name, place if option > 3 else 0) for place, name in enumerate(names)]
+        candidates = [Candidate(name, place if option % 4 else 0) for place, name in enumerate(names)]
         return ops.bound(
-            plain, *candidates, splits_max=first % 3, split_lines=first % 2 == 0, location=location, closed=first == 9
-        )
+            plain, *candidates, splits_max=intent.which % 3, split_lines=first % 2 == 0, location=location,
+            closed=intent.again == 9,
+        )  # fmt: skip
 
     def _exchanged(self, intent: Intent, key: str) -> Exchange:
         """Send a part back, now and then one that cannot be, and want something else, planned or not."""
+        left = [
+            (each, number)
+            for each, one in self.model.promises.items()
+            for number, line in enumerate(one.lines, 1)
+            if line.fulfilled > line.returned
+        ]
         returned = self._settlement(replace(intent, kind="return"), key)
+        if left and intent.option < 7:
+            reservation_id, number = left[-1 - intent.which % len(left)]
+            [(_, units, disposition, location)] = _returned([(number, 1)], intent.option)
+            returned = ops.take_back(reservation_id, (number, units, disposition, location), key=key)
         assert isinstance(returned, Return)
-        wish = replace(intent, kind=_PROMISES[intent.which % len(_PROMISES)], which=intent.option % 6, again=2)
-        promise = self._sourced(wish) if wish.kind == "source" else self._promise(wish)
+        wish = replace(intent, parts=intent.parts[:2], option=intent.option % 6)
+        kind = ("reserve", "order", "source", "late")[(intent.which + intent.option) % 4]
+        promise = self._new(replace(wish, kind=kind))
+        assert isinstance(promise, Reserve | Order | Sourced)
         return ops.exchange(returned, promise)
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: PLR0911  # one for each kind
@@ -550,6 +576,15 @@ class LedgerMachine(RuleBasedStateMachine):
         baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
         on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
+
+
+def _open_units(promise: Promise) -> dict[int, int]:
+    """Give for each open line what it has committed; where the whole has nothing committed, what it holds."""
+    if promise.open is None or promise.open.bound:
+        return {}
+    counter = "committed" if promise.total("committed") else "held"
+    units = {number: getattr(promise.lines[number - 1], counter) for number in promise.open.lines}
+    return {number: each for number, each in units.items() if each}
 
 
 def _bare(operation: AnOperation) -> AnOperation:
