@@ -293,3 +293,22 @@ async def test_given_late_bound_and_named_holds_when_they_race_for_the_last_unit
     assert min(each.available for each in levels) >= 0, SEED
     assert sum(sold) == 120 - sum(each.available for each in levels)
     assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_an_order_that_is_bound_and_shipped_in_the_call_that_makes_it_when_read_then_it_has_ended(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, a={"A": 2}, b={"A": 2})
+
+    made, moved, shipped, held_too, bound = await asyncio.gather(
+        ledger.source(ops.sourced(ops.order("o", ("A", 1, "")), "ab", open_group="")),
+        ledger.relocate(ops.relocate("o", (1, 0, "b"))),
+        ledger.bind(ops.bound(ops.fulfil("o"), "a")),
+        ledger.reserve(ops.reserve("r", ("A", 1, "a"))),
+        ledger.bind(ops.bound(ops.commit("r"), "b")),
+    )
+
+    assert all(isinstance(each, Changed) for each in (made, moved, shipped, held_too, bound))
+    assert ((await now(ledger, "o")).state, (await now(ledger, "r")).deadline_ms) == ("fulfilled", 0)
+    assert await client.zcard(ledger.keyspace.deadlines) == 0
+    assert (await audit(client, ledger.keyspace)).drift == []

@@ -52,9 +52,13 @@ local function new_reservation_entry(id, packed, live)
   return entry
 end
 
--- The record, or nil. That of a promise made in this call is unpacked here, for few operations ask for one.
+-- The record, or nil. That of a promise made in this call is unpacked here, for few operations ask for one. It will be
+-- live by the time that changes of it are written, with a deadline if it has one.
 local function record_of(entry)
-  if not entry.record and entry.packed then entry.record = unpack_record(entry.packed) end
+  if not entry.record and entry.packed then
+    entry.record = unpack_record(entry.packed)
+    entry.was_live, entry.had_deadline = true, entry.record[DEADLINE_MS] > 0
+  end
   return entry.record
 end
 

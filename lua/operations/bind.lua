@@ -207,8 +207,7 @@ end
 
 local function bound(handler, tag, fields, at, op)
   local entry = reservations[fields[op + 3]]
-  if entry.packed then return {'again'} end -- made in this very call, and not yet as the store has it
-  if not entry.record then return handler(fields, op) end
+  if not record_of(entry) then return handler(fields, op) end -- a promise of this very batch is there, too
   lapse(entry)
   local open, units = open_lines(entry.record, tag, fields, op)
   if not open then return handler(fields, op) end

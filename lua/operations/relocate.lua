@@ -114,7 +114,7 @@ end
 function relocate(fields, at)
   local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
   local entry = reservations[id]
-  local record = entry.record
+  local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   local state = record[STATE]
