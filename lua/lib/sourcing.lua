@@ -313,8 +313,7 @@ local function closed_lines(fields, first, last, numbers)
   return refused('location_closed', '', lines)
 end
 
--- The numbers of the lines to be planned; the further parts of split ones among them, when it is known how many lines
--- there are in the end.
+-- The numbers of the lines to be planned.
 local function planned_numbers(fields, first, last)
   local numbers = {}
   for at = first, last, 3 do
@@ -323,7 +322,8 @@ local function planned_numbers(fields, first, last)
   return numbers
 end
 
--- Puts the choice into the lines and has the new record say which of them are open; gives what assign gives.
+-- Puts the choice into the lines and has the new record say which of them are open, the further parts of split ones, too.
+-- Gives what assign gives, or nil and the refusal.
 local function settle_on(source, fields, at, first, last, by_sku)
   local numbers = source.open and planned_numbers(fields, first, last)
   local longer = assign(fields, at, first, last, by_sku)
