@@ -18,8 +18,8 @@ from server.store.ledger import Ledger
 from tests import operations as ops
 from tests.brute_force import brute_force, brute_force_parts
 
-DRAWN: Final = 1_500
-ORDERS: Final = 2_000
+DRAWN: Final = 1_000
+ORDERS: Final = 1_200
 Answer = list[Parts] | str
 
 
