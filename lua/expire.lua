@@ -1,6 +1,6 @@
 -- expire: ends holds whose deadline has passed, the longest overdue first. Called by the sweeper. Flag allow-oom.
 --
--- KEYS  the ten keys of one partition, see lib/context.lua
+-- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
 -- ARGV  [1] limits (MessagePack); reap_max bounds how many holds one call ends
 -- Reply MessagePack: [more, [lateness_ms, …]]
 --         more        whether holds remain that are due now

@@ -10,6 +10,7 @@ from server.domain.operations import (
     Adjust,
     Arrive,
     ArrivedLine,
+    BackorderMode,
     Bucket,
     Cancel,
     Commit,
@@ -32,6 +33,7 @@ from server.domain.operations import (
     Reserve,
     Return,
     ReturnedLine,
+    SetBackorder,
     Shelf,
     Ship,
     TransferItem,
@@ -76,6 +78,7 @@ AnOperation = (
     | Expect
     | Forgo
     | ReceiveExpected
+    | SetBackorder
 )
 T = TypeVar("T", bound=Operation)
 
@@ -106,6 +109,7 @@ def reserve(
     order_ref: str = "",
     customer_ref: str = "",
     flags: Iterable[str] = (),
+    backorder: bool = False,
 ) -> Reserve:
     return sealed(
         Reserve(
@@ -119,12 +123,19 @@ def reserve(
             order_ref=order_ref,
             customer_ref=customer_ref,
             flags=list(flags),
+            backorder=backorder,
         )
     )
 
 
 def order(
-    reservation_id: str, *lines: ALine, accept_shortage: bool = False, partial: bool = False, channel: str = "shop"
+    reservation_id: str,
+    *lines: ALine,
+    accept_shortage: bool = False,
+    partial: bool = False,
+    channel: str = "shop",
+    flags: Iterable[str] = (),
+    backorder: bool = False,
 ) -> Order:
     return sealed(
         Order(
@@ -135,6 +146,8 @@ def order(
             lines=_lines(lines),
             accept_shortage=accept_shortage,
             partial=partial,
+            flags=list(flags),
+            backorder=backorder,
         )
     )
 
@@ -189,6 +202,12 @@ def move(
     sku: str, source: str, target: str, quantity: int, location: str = "main", *, reason: str = "", key: str = ""
 ) -> Move:
     return sealed(Move("", "tester", key, sku, location, Shelf(source), Shelf(target), quantity, reason))
+
+
+def backorder(
+    sku: str, limit: int, location: str = "main", *, mode: str = "backorder", on: str = "", key: str = ""
+) -> SetBackorder:
+    return sealed(SetBackorder("", "tester", key, sku, location, BackorderMode(mode), limit, on))
 
 
 def ship(transfer_id: str, source: str, target: str, *items: tuple[str, int], reason: str = "", key: str = "") -> Ship:

@@ -217,7 +217,13 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
 def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
     counting = {keyspace.figures, keyspace.events, keyspace.day_figures(TODAY)}
-    return {*keyspace.moving, *keyspace.supplying, *keyspace.publishing, *counting, *ChannelKeys(keyspace, CHANNEL).all}
+    return {
+        *keyspace.transferring,
+        *keyspace.supplying,
+        *keyspace.publishing,
+        *counting,
+        *ChannelKeys(keyspace, CHANNEL).all,
+    }
 
 
 def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:

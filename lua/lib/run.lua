@@ -8,7 +8,7 @@
 -- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored. A source has
 -- no answer of its own: it belongs to the promise behind it, see lib/sourcing.lua.
 local FIELDS = {
-  extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10, move = 10,
+  extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10, move = 10, backorder = 9,
   ['return'] = 7, source = 0, relocate = 6,
 }
 -- Places of the fields, counted from the tag.

@@ -4,7 +4,6 @@ from collections.abc import Awaitable
 from datetime import UTC, datetime
 
 from aiohttp import web
-from msgspec import structs
 
 from server.api import problems
 from server.api.answers import AvailableView, LineView, ReservationView
@@ -12,6 +11,7 @@ from server.api.routing import Call
 from server.api.wire import respond
 from server.domain.outcomes import Changed, Refused, Reservation, ReservationAnswer, left_available
 from server.metrics import TALLY
+from server.store.explore import as_of
 
 _PROMISING = frozenset({"reserve", "order"})
 _REPLAYED = {"Idempotent-Replayed": "true"}
@@ -29,8 +29,7 @@ def reservation_view(
 
     ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
     """
-    if 0 < record.deadline_ms <= as_of_ms:
-        record = _as_lapsed(record)
+    record = as_of(record, as_of_ms)
     notes = dict(record.notes) if record.notes else {}
     return ReservationView(
         reservation_id,
@@ -40,7 +39,8 @@ def reservation_view(
         [
             LineView(
                 number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
-                line.fulfilled, line.released, line.expired, line.returned,
+                line.fulfilled, line.released, line.expired, line.returned, line.waiting + line.owed, line.mode,
+                line.promise_on,
             )
             for number, line in enumerate(record.lines, 1)
         ],
@@ -51,16 +51,6 @@ def reservation_view(
         notes,
         left or [],
     )  # fmt: skip
-
-
-def _as_lapsed(record: Reservation) -> Reservation:
-    """Show the record as the sweeper will leave it."""
-    lines = [structs.replace(line, held=0, expired=line.expired + line.held) for line in record.lines]
-    if any(line.committed for line in lines):
-        state = "committed"
-    else:
-        state = "fulfilled" if any(line.fulfilled for line in lines) else "expired"
-    return structs.replace(record, state=state, deadline_ms=0, lines=lines)
 
 
 def left_views(answer: Changed, operation: str) -> list[AvailableView]:

@@ -26,6 +26,10 @@ LowestCursor = Callable[[str], Awaitable[str | None]]
 
 SWEEPS_AT_ONCE: Final = 4
 """Partitions swept at one time: the store's one core is shared with the hot path."""
+FILL_INTERVAL_S: Final = 0.1
+"""Where more wait for a receipt than its script may fill, the rest is filled so much later."""
+FILL_PLACES: Final = 200
+"""Places at which somebody waits that one fill script looks at: a millisecond of the store's time."""
 FORGET_INTERVAL_S: Final = 10.0
 FORGET_COUNT: Final = 500
 """Members that one forget script looks at: some milliseconds of the store's time."""
@@ -37,6 +41,7 @@ LAG_INTERVAL_S: Final = 0.1
 RETRY_S: Final = 1.0
 """A chore that failed rests at least so long, so that a store that is away is not hammered."""
 
+_decode_filled = msgspec.msgpack.Decoder(tuple[str, int]).decode
 _decode_swept = msgspec.msgpack.Decoder(tuple[bool, list[int]]).decode
 
 
@@ -86,6 +91,7 @@ class Housekeeper:
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             ("sweep", sweep_interval_s, self.sweep),
+            ("fill", FILL_INTERVAL_S, self.fill),
             ("forget", forget_interval_s, self.forget),
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
@@ -102,6 +108,17 @@ class Housekeeper:
     async def sweep(self) -> None:
         """End every hold that is due now."""
         await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
+
+    async def fill(self) -> None:
+        """Give units to those who wait for them, where more wait than one script may fill."""
+        for keyspace in self._partitions():
+            place, function = "", library().function("fill")
+            while True:
+                reply = await run_on_keys(self._client, function, keyspace.promising, self._limits, place, FILL_PLACES)
+                place, _ = _decode_filled(reply)
+                if not place:
+                    break
+                await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def forget(self) -> None:
         """Forget ended reservations, closed transfers, supply that came whole, and keys whose time is over."""
