@@ -19,6 +19,7 @@ from server import config, metrics
 from server.api import (
     atp,
     availability,
+    backorders,
     barcodes,
     changes,
     channels,
@@ -72,6 +73,7 @@ ROUTES: list[Route] = [
     *atp.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
+    *backorders.ROUTES,
     *channels.ROUTES,
     *listings.ROUTES,
     *locations.ROUTES,

@@ -231,6 +231,8 @@ function backorders.write()
   for member in pairs(waits.gone) do gone[#gone + 1] = member end
   flush('ZREM', BACKORDERS, gone)
   flush('ZADD', BACKORDERS, added)
+  -- For housekeeping, see fill.lua; a greater number than any before.
+  if waits.backlog and last_seq then call('HSET', META, 'unfilled', last_seq) end
 end
 
 end

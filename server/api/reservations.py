@@ -94,7 +94,7 @@ def lines_of(lines: list[LineBody]) -> list[Line]:
 def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
     """Check channel, flags and sourcing; return order_ref, customer_ref and flags as the ledger wants them."""
     if body.sourcing is not msgspec.UNSET:
-        check_sourcing(body.sourcing, body.lines, partial=body.policy == "partial")
+        check_sourcing(body.sourcing, body.lines, policy=body.policy)
     check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     if body.flags:
         for i, flag in enumerate(body.flags):
@@ -111,17 +111,9 @@ def _reserve_operation(call: Call, body: ReserveBody, key: str) -> Reserve:
     ttl_s = call.service.ttl_default_s if body.ttl_s is None else body.ttl_s
     order_ref, customer_ref, flags = check_common(body)
     return Reserve(
-        digest,
-        call.principal.actor,
-        reservation_id,
-        body.channel,
-        lines_of(body.lines),
-        ttl_s * 1000,
-        body.policy == "partial",
-        order_ref,
-        customer_ref,
-        flags,
-    )
+        digest, call.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
+        body.policy == "partial", order_ref, customer_ref, flags, body.policy == "backorder",
+    )  # fmt: skip
 
 
 async def reserve(call: Call) -> web.StreamResponse:
@@ -167,17 +159,10 @@ async def order(call: Call) -> web.StreamResponse:
     reservation_id, digest = identity(call, "order", body, call.key)
     order_ref, customer_ref, flags = check_common(body)
     operation = Order(
-        digest,
-        call.principal.actor,
-        reservation_id,
-        body.channel,
-        lines_of(body.lines),
-        body.on_shortage == "accept",
-        body.policy == "partial",
-        order_ref,
-        customer_ref,
-        flags,
-    )
+        digest, call.principal.actor, reservation_id, body.channel, lines_of(body.lines),
+        body.on_shortage == "accept", body.policy == "partial", order_ref, customer_ref, flags,
+        body.policy == "backorder",
+    )  # fmt: skip
     answer = await settled("order", reservation_id, promised(call, body, operation))
     return answer_reservation(call, "order", reservation_id, answer, 201)
 

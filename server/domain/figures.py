@@ -13,8 +13,9 @@ _PROMISES: Final = frozenset({"order", "commit"})
 class Figures(msgspec.Struct, array_like=True):
     """Units of one day, all but ``other`` counted upwards. Kept in the store: new fields come at the end.
 
-    ``ordered`` were committed, or are owed until they come, whether or not they were shipped; ``other`` is the signed rest of what ``on_hand`` moved
-    by: counts, adjustments, transfers. So ``on_hand`` moved by ``received + returned - shipped + other``.
+    ``ordered`` were committed, or are owed until they come, whether or not they were shipped; ``other`` is the
+    signed rest of what ``on_hand`` moved by: counts, adjustments, transfers. So ``on_hand`` moved by
+    ``received + returned - shipped + other``.
     """
 
     ordered: int = 0

@@ -71,7 +71,7 @@ class Piece:
             if d_on_hand or d_ordered:  # a hold comes to nothing here until it is committed
                 self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_ordered)
 
-    def _watch(self, at_ms: int, line: ChangeLine, was: int, now: int, rules: Rules) -> None:  # noqa: PLR0913
+    def _watch(self, at_ms: int, line: ChangeLine, was: int, now: int, rules: Rules) -> None:
         rule = rule_for(rules, line.sku, line.location)
         point = rule.reorder_point if rule is not None else 0
         for alert in crossed(was, now, point):
