@@ -10,17 +10,19 @@ from redis.asyncio import Redis
 from server.domain.operations import Bucket
 from server.domain.outcomes import Backorder, Changed, Refused, ReservationLine
 from server.insight.filling import seen_as_one
+from server.store import housekeeping
 from server.store import ledger as ledger_module
 from server.store.audit import audit
 from server.store.backorders import find_waiters
 from server.store.batcher import Batcher
-from server.store.calls import run_function, run_on_keys
+from server.store.calls import run_function
+from server.store.housekeeping import Housekeeper
 from server.store.journal import read
 from server.store.ledger import Ledger
 from server.store.scripts import Library, assemble, library
 from server.store.supply import read_outlook
 from tests import operations as ops
-from tests.conftest import wait_past
+from tests.conftest import RETENTION, wait_past
 from tests.stores import StoreProcess
 
 CALLERS = 64
@@ -308,18 +310,19 @@ async def test_given_many_callers_at_once_when_all_want_to_wait_then_the_limit_i
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> Library:
+def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a call fill no more than a few lines."""
     old = "local FILL_MAX = 200"
     text = assemble()
     assert old in text
     few = Library(text.replace(old, f"local FILL_MAX = {FEW}"))
     monkeypatch.setattr(ledger_module, "library", lambda: few)
-    return few
+    monkeypatch.setattr(housekeeping, "library", lambda: few)
 
 
+@pytest.mark.usefixtures("_few")
 async def test_given_more_who_wait_than_one_call_may_fill_when_units_come_then_nobody_else_gets_them(
-    few: Library, make_ledger: Callable[..., Ledger], client: Redis, limits_with: Callable[..., bytes]
+    make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
     ledger = make_ledger()
     await preorder(ledger, "A", 10)
@@ -330,15 +333,10 @@ async def test_given_more_who_wait_than_one_call_may_fill_when_units_come_then_n
     refusal = await ops.refused(ledger, ops.order("late", ("A", 2)))
     assert (refusal.outcome, refusal.lines[0].available) == ("out_of_stock", 1)
 
-    place, filled = "", []
-    while True:
-        reply = await run_on_keys(client, few.function("fill"), ledger.keyspace.promising, limits_with(), place, 10)
-        place, lines = msgspec.msgpack.decode(reply)
-        filled.append(lines)
-        if not place:
-            break
+    keeper = Housekeeper(client, lambda: [ledger.keyspace.partition], RETENTION, journal_retention_s=3600)
+    await keeper.sweep()
 
-    assert filled == [FEW, 2]
     assert await waiting(client, ledger) == []
     assert await ops.available(ledger, "A") == 1
+    assert not await client.hexists(ledger.keyspace.meta, "unfilled")
     await ops.changed(ledger, ops.order("late", ("A", 1)))

@@ -26,8 +26,6 @@ LowestCursor = Callable[[str], Awaitable[str | None]]
 
 SWEEPS_AT_ONCE: Final = 4
 """Partitions swept at one time: the store's one core is shared with the hot path."""
-FILL_INTERVAL_S: Final = 0.1
-"""Where more wait for a receipt than its script may fill, the rest is filled so much later."""
 FILL_PLACES: Final = 200
 """Places at which somebody waits that one fill script looks at: a millisecond of the store's time."""
 FORGET_INTERVAL_S: Final = 10.0
@@ -42,7 +40,17 @@ RETRY_S: Final = 1.0
 """A chore that failed rests at least so long, so that a store that is away is not hammered."""
 
 _decode_filled = msgspec.msgpack.Decoder(tuple[str, int]).decode
-_decode_swept = msgspec.msgpack.Decoder(tuple[bool, list[int]]).decode
+
+
+class _Swept(msgspec.Struct, array_like=True, frozen=True):
+    """What ``lua/expire.lua`` answers."""
+
+    more: bool
+    lateness_ms: list[int]
+    unfilled: int | None = None
+
+
+_decode_swept = msgspec.msgpack.Decoder(_Swept).decode
 
 
 class Housekeeper:
@@ -91,7 +99,6 @@ class Housekeeper:
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             ("sweep", sweep_interval_s, self.sweep),
-            ("fill", FILL_INTERVAL_S, self.fill),
             ("forget", forget_interval_s, self.forget),
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
@@ -108,17 +115,6 @@ class Housekeeper:
     async def sweep(self) -> None:
         """End every hold that is due now."""
         await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
-
-    async def fill(self) -> None:
-        """Give units to those who wait for them, where more wait than one script may fill."""
-        for keyspace in self._partitions():
-            place, function = "", library().function("fill")
-            while True:
-                reply = await run_on_keys(self._client, function, keyspace.promising, self._limits, place, FILL_PLACES)
-                place, _ = _decode_filled(reply)
-                if not place:
-                    break
-                await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def forget(self) -> None:
         """Forget ended reservations, closed transfers, supply that came whole, and keys whose time is over."""
@@ -188,14 +184,27 @@ class Housekeeper:
         async with self._sweeping:
             more = True
             while more:
-                more, lateness_ms = _decode_swept(
+                swept = _decode_swept(
                     await run_function(self._client, library().function("expire"), keyspace, self._limits)
                 )
-                for each_ms in lateness_ms:
+                more = swept.more
+                for each_ms in swept.lateness_ms:
                     metrics.EXPIRY_LATENESS_SECONDS.observe(each_ms / 1000)
-                if more and not lateness_ms:
+                if swept.unfilled is not None:
+                    await self._fill(keyspace, swept.unfilled)
+                if more and not swept.lateness_ms:
                     log.error("sweep_blocked", partition=keyspace.partition, advice="run holdfast verify")
                     return
+
+    async def _fill(self, keyspace: Keyspace, unfilled: int) -> None:
+        """Give units to those who wait for them, where more waited than one script may fill."""
+        place, function = "", library().function("fill")
+        while True:
+            reply = await run_function(self._client, function, keyspace, self._limits, place, FILL_PLACES, unfilled)
+            place, _ = _decode_filled(reply)
+            if not place:
+                return
+            await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def _figures(self, keyspace: Keyspace) -> tuple[int, ...]:
         answers = await together(
