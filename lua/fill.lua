@@ -13,9 +13,10 @@ local function fill(args)
     name = sku and sku .. '\0' .. location or ''
     if not sku then break end
     lines = lines + backorders.fill_place(stock_entry(sku, location))
-    if waits and waits.backlog then break end
+    if waits and waits.left <= 0 then break end
     name = name .. '\1' -- behind all who wait there
   end
+  if waits then waits.backlog = false end -- who called goes on
   write()
   if name == '' and call('HGET', META, 'unfilled') == args[4] then call('HDEL', META, 'unfilled') end
   return pack({name, lines})

@@ -276,6 +276,7 @@ async def test_given_a_limit_of_zero_when_set_then_those_who_wait_stay_and_in_th
     assert (await ops.refused(ledger, ops.order("p", ("A", 1), backorder=True))).outcome == "out_of_stock"
     assert (await ops.moved(ledger, ops.receive("A", 3))).level.backorder is None
     packed = await client.hget(ledger.keyspace.stock, "A\0main")
+    assert isinstance(packed, bytes)
     assert len(msgspec.msgpack.decode(packed)) == 7, "a record of which nothing is set is as it ever was"
 
 
