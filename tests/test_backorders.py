@@ -7,8 +7,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.figures import Figures
 from server.domain.operations import Bucket
 from server.domain.outcomes import Backorder, Changed, Refused, ReservationLine
+from server.insight.counting import Piece
 from server.insight.filling import seen_as_one
 from server.store import housekeeping
 from server.store import ledger as ledger_module
@@ -289,6 +291,69 @@ async def test_given_who_waits_when_the_outlook_is_read_then_it_tells_how_many_u
     outlook = await read_outlook(client, ledger.keyspace, limits_with(), "A")
 
     assert [(level.available, level.waiting) for level in outlook.levels] == [(0, 4)]
+
+
+async def test_given_orders_that_wait_when_their_days_are_counted_then_each_sale_counts_once(
+    ledger: Ledger, client: Redis
+) -> None:
+    await ops.stocked(ledger, A=1)
+    await ops.moved(ledger, ops.backorder("A", 9))
+    await ops.changed(ledger, ops.order("o", ("A", 3), backorder=True))
+    await ops.changed(ledger, ops.reserve("r", ("A", 4), backorder=True))
+    await ops.changed(ledger, ops.commit("r"))
+    await ops.moved(ledger, ops.receive("A", 4))
+    await ops.changed(ledger, ops.cancel("r", (1, 3)))
+
+    piece = Piece()
+    async for _, changes in read(client, ledger.keyspace):
+        for change in changes:
+            piece.take(change, {}, 0)
+
+    total = Figures()
+    for places in (of_day["A"].values() for of_day in piece.days.values()):
+        for figures in places:
+            total.add(figures)
+    assert (total.ordered, total.cancelled, total.received) == (7, 3, 5)
+
+
+async def test_given_a_queue_that_lost_a_line_or_has_one_too_many_when_audited_then_both_are_found(
+    ledger: Ledger, client: Redis
+) -> None:
+    await preorder(ledger, "A", 9)
+    await ops.changed(ledger, ops.order("o", ("A", 2), backorder=True))
+    [member] = await client.zrange(ledger.keyspace.backorders, 0, -1)
+    assert isinstance(member, bytes)
+    stranger = member[:-1] + b"x"
+    await client.zrem(ledger.keyspace.backorders, member)
+    await client.zadd(ledger.keyspace.backorders, {stranger: 0})
+
+    report = await audit(client, ledger.keyspace)
+
+    assert sorted((each.what, each.expected, each.found, each.reservation_id) for each in report.drift) == [
+        ("queue", "does not wait", "waits", "x"),
+        ("queue", "waits", "does not wait", "o"),
+    ]
+    await client.zadd(ledger.keyspace.backorders, {member: 0})
+    await ops.moved(ledger, ops.receive("A", 5))
+    assert await ops.available(ledger, "A") == 3, "one that does not wait stands in nobody's way"
+    await client.zrem(ledger.keyspace.backorders, stranger)
+
+
+async def test_given_a_place_that_counts_too_many_who_wait_when_audited_then_it_is_found(
+    ledger: Ledger, client: Redis
+) -> None:
+    await preorder(ledger, "A", 9)
+    await ops.changed(ledger, ops.order("o", ("A", 2), backorder=True))
+    packed = await client.hget(ledger.keyspace.stock, "A\0main")
+    assert isinstance(packed, bytes)
+    record = msgspec.msgpack.decode(packed)
+    record[-1][-1] += 3
+    await client.hset(ledger.keyspace.stock, "A\0main", msgspec.msgpack.encode(record))
+
+    report = await audit(client, ledger.keyspace)
+
+    assert [(each.what, each.expected, each.found, each.units) for each in report.drift] == [("backordered", 2, 5, 3)]
+    await client.hset(ledger.keyspace.stock, "A\0main", packed)
 
 
 async def test_given_many_callers_at_once_when_all_want_to_wait_then_the_limit_is_never_passed(

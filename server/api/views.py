@@ -29,7 +29,8 @@ def reservation_view(
 
     ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
     """
-    record = as_of(record, as_of_ms)
+    if 0 < record.deadline_ms <= as_of_ms:
+        record = as_of(record, as_of_ms)
     notes = dict(record.notes) if record.notes else {}
     return ReservationView(
         reservation_id,
