@@ -30,7 +30,7 @@ from tests.stores import StoreProcess
 CALLERS = 64
 DAY = "2030-01-15"
 FEW = 3
-"""Lines that one call fills in a library of its own; 200 would take long to wait."""
+"""Lines that one call fills in a library of its own; 100 would take long to wait."""
 
 
 @pytest.fixture(autouse=True)
@@ -378,7 +378,7 @@ async def test_given_many_callers_at_once_when_all_want_to_wait_then_the_limit_i
 @pytest.fixture
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a call fill no more than a few lines."""
-    old = "local FILL_MAX = 200"
+    old = "local FILL_MAX = 100"
     text = assemble()
     assert old in text
     few = Library(text.replace(old, f"local FILL_MAX = {FEW}"))
