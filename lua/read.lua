@@ -5,7 +5,7 @@
 --         "availability", [sku, …], location or "" | "stock", sku, "" | "reservation", id, ""
 -- Reply for each question, in order, MessagePack:
 --   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown
---   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq], …]]
+--   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq, backorder or nil], …]]
 --   reservation   [now_ms, record or nil]
 
 local function all_locations(questions)
@@ -49,7 +49,7 @@ local function stock_levels(sku, names)
   local levels = {}
   for i, location in ipairs(names) do
     local r = stock_entry(sku, location).record
-    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7]}
+    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[BACKORDER]}
   end
   return levels
 end

@@ -19,6 +19,7 @@ from server import config, metrics
 from server.api import (
     atp,
     availability,
+    backorders,
     barcodes,
     changes,
     channels,
@@ -74,6 +75,7 @@ ROUTES: list[Route] = [
     *atp.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
+    *backorders.ROUTES,
     *channels.ROUTES,
     *listings.ROUTES,
     *locations.ROUTES,

@@ -39,11 +39,13 @@ from server.domain.operations import (
     Relocate,
     Reserve,
     Return,
+    SetBackorder,
     Shelf,
     Ship,
 )
-from server.domain.outcomes import LocationAvailability, Refused, Reservation, Supply, Transfer
+from server.domain.outcomes import LocationAvailability, Refused, Reservation, StockLevel, Supply, Transfer
 from server.domain.sourcing import Candidate, Plan, Sourced
+from server.store.audit_checks import LIVE_STATES
 from server.store.batcher import Batcher
 from server.store.calls import run_function
 from server.store.keys import Keyspace
@@ -68,14 +70,19 @@ _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
-_TAKE: Final = (Reserve, Order, Sourced, Bound, Exchange, Relocate, Receive, Adjust, Count, Move, Return)
-_TAKE_NAMES: Final = frozenset(("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate"))
+_TAKE: Final = (Reserve, Order, Sourced, Bound, Exchange, Relocate, Receive, Adjust, Count, Move, Return, SetBackorder)
+_TAKE_NAMES: Final = frozenset(
+    ("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate", "backorder")
+)
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _SETTLEMENTS: Final = (
     *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
     *("relocate", "relocate", "bind", "bind", "bind", "exchange", "exchange"),
 )
-_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move")
+_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "backorder")
+_WAITS: Final = ("await", "await", "await", "come")
+_AWAITED: Final[Place] = ("Ş", "main")
+"""Where nothing lies at first, and units are waited for."""
 _WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled", "exchange": "fulfilled"}
 _DISPOSITIONS: Final = tuple(Disposition)
 _SHELVES: Final = tuple(Shelf)
@@ -85,7 +92,7 @@ _LANES: Final = {
     **dict.fromkeys((Ship, Arrive), "transfer"),
     **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
 }
-_ANYWHERE: Final = frozenset(("expire", "commit", "fulfil"))
+_ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil"))
 """Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
@@ -145,6 +152,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_SETTLEMENTS),
     some(*_MOVEMENTS),
     some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS),
+    some(*_WAITS),
+    some(*_WAITS, *_SETTLEMENTS),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
     some(*_SUPPLIES),
     st.builds(Wait),
@@ -189,7 +198,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def stock_up(self, sweeping: bool) -> None:
         self.sweeping = sweeping
         units = zip(_PLACES[:-1], (9, 12, 6, 10, 5), strict=True)
-        self._step(self._perform([ops.receive(sku, quantity, location) for (sku, location), quantity in units]))
+        first = [ops.receive(sku, quantity, location) for (sku, location), quantity in units]
+        waits = [ops.backorder(sku, 9, location, on="2030-01-01") for sku, location in (*_PLACES[:3], _AWAITED)]
+        self._step(self._perform([*first, *waits]))
 
     # One rule only: Hypothesis leaves out some rules of an example altogether, and without promises there is
     # nothing to settle.
@@ -312,13 +323,15 @@ class LedgerMachine(RuleBasedStateMachine):
             pipe.hgetall(key)
         pipe.zrange(keys.deadlines, 0, -1, withscores=True)
         pipe.zrange(keys.all[6], 0, -1)
+        pipe.zrange(keys.backorders, 0, -1)
         found = await pipe.execute()
-        stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, deadlines, forget = found
+        stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, deadlines, forget, queue = found
         promises = self.model.promises
-        in_life = {each for each, promise in promises.items() if promise.state in ("held", "committed")}
-        assert {_place(name): _counters(packed) for name, packed in stock.items()} == {
-            place: _counters_of(self.model.shown(place)) for place in self.model.stock
+        in_life = {each for each, promise in promises.items() if promise.state in LIVE_STATES}
+        assert {_place(name): _stock(packed) for name, packed in stock.items()} == {
+            place: _stock_of(self.model.shown(place)) for place in self.model.stock
         }
+        assert queue == self.model.queue
         assert {each.decode() for each in live} == in_life
         assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
             each: promise.shown() for each, promise in promises.items()
@@ -347,14 +360,15 @@ class LedgerMachine(RuleBasedStateMachine):
         for promise in promises.values():
             for line in promise.lines:
                 parts = line.held + line.committed + line.fulfilled + line.released + line.expired
-                assert line.quantity == parts
-                assert min(line.held, line.committed, line.fulfilled, line.released, line.expired) >= 0
+                assert line.quantity == parts + line.waiting + line.owed
+                counters = (line.held, line.committed, line.fulfilled, line.released, line.expired)
+                assert min(*counters, line.waiting, line.owed) >= 0
                 assert 0 <= line.returned <= line.fulfilled
 
     async def _end(self) -> None:
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
-        await self.client.delete(*self.keys.moving, *self.keys.supplying)
+        await self.client.delete(*self.keys.transferring, *self.keys.supplying)
         if not self.agreed:
             return  # a step has failed, and its own failure tells more
         replayed = Replayed(entry for _, entry in entries)
@@ -365,7 +379,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 shown.seq,
             )
         assert {place: dict(units) for place, units in replayed.promised.items()} == {
-            (each, number): {"held": line.held, "committed": line.committed}
+            (each, number): {"held": line.held, "committed": line.committed, "waiting": line.waiting, "owed": line.owed}
             for each, promise in self.model.promises.items()
             for number, line in enumerate(promise.lines, 1)
             if line.quantity
@@ -380,6 +394,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Choose a reservation that has what the operation works on; now and then any."""
         on_order = intent.kind in ("relocate", "bind") and intent.option % 2
         counter = "committed" if on_order else _WORKS_ON.get(intent.kind, "held")
+        if intent.which == 4:
+            counter = {"held": "waiting", "committed": "owed"}.get(counter, counter)
         fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
         if intent.which > 4 or not fitting:
             return self._recent(intent.which)
@@ -402,10 +418,11 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _new(self, intent: Intent) -> AnOperation:
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
-        if intent.kind in ("reserve", "order"):
-            return self._promise(intent)
-        if intent.kind in ("source", "late"):
-            return self._sourced(intent) if intent.kind == "source" else self._late(intent)
+        promise = {"reserve": self._promise, "order": self._promise, "source": self._sourced, "late": self._late}
+        if intent.kind in promise:
+            return promise[intent.kind](intent)
+        if intent.kind in _WAITS:
+            return self._wait_or_come(intent, key)
         if intent.kind in _MOVEMENTS:
             return self._movement(intent, key)
         if intent.kind in _TRANSFERS:
@@ -419,10 +436,25 @@ class LedgerMachine(RuleBasedStateMachine):
         option = intent.option
         places = [(_drawn(number), quantity) for number, quantity in intent.parts]
         lines = [(sku, quantity, location) for (sku, location), quantity in places]
+        waits: dict[str, Any] = {"backorder": intent.which < 4 and option <= 4, "flags": ["vip"] * (intent.which == 3)}
         if intent.kind == "reserve":
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
-            return ops.reserve(reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0))
-        return ops.order(reservation_id, *lines, accept_shortage=option == 0, partial=option > 4)
+            return ops.reserve(
+                reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0), **waits
+            )
+        return ops.order(reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, **waits)
+
+    def _wait_or_come(self, intent: Intent, key: str) -> AnOperation:
+        """Promise units that are not there, to some before others; or let a few of them come."""
+        sku, location = _AWAITED
+        units, option = intent.parts[0][1], intent.option
+        if intent.kind == "come":
+            return ops.receive(sku, units, location, key=key)
+        reservation_id, flags = f"r{next(self.numbers)}", ["vip"] * (intent.which % 3 == 0)
+        lines = [(sku, quantity, location) for _, quantity in intent.parts[:2]]
+        if option < 4:
+            return ops.order(reservation_id, *lines, flags=flags, backorder=True)
+        return ops.reserve(reservation_id, *lines, ttl_ms=_TTLS_MS[option % 4], flags=flags, backorder=True)
 
     def _sourced(self, intent: Intent) -> Sourced:
         """Plan all lines but, now and then, the first; the candidates in any order, some of them equals."""
@@ -443,7 +475,7 @@ class LedgerMachine(RuleBasedStateMachine):
         splits_max = max(0, intent.which - 5) if option % 4 else 2
         open_group = None if intent.again < 6 else ("", "stores")[option % 2]
         plan = Plan(splits_max, candidates, closed, split_lines=option % 4 == 0, open_group=open_group)
-        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), plan)
+        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines, backorder=False)), plan)
 
     def _late(self, intent: Intent) -> Sourced:
         """Promise a few units wherever they are, to be bound later."""
@@ -570,6 +602,9 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "adjust":
             delta = units if option < 4 else -units
             return ops.adjust(sku, _BUCKETS[option % len(_BUCKETS)], delta, location, reason="why", key=key)
+        if intent.kind == "backorder":
+            mode, on = ("preorder", "") if intent.which % 2 else ("backorder", "2030-01-01")
+            return ops.backorder(sku, (0, 4, 9)[units % 3], location, mode=mode, on=on, key=key)
         if intent.kind == "move":
             source, target = _SHELVES[option % 3], _SHELVES[(option + 1 + intent.which % 2) % 3]
             return ops.move(sku, source, target, units, location, reason="why", key=key)
@@ -675,12 +710,16 @@ def _place(name: bytes) -> Place:
     return sku, location
 
 
-def _counters(packed: bytes) -> list[int]:
-    return msgspec.msgpack.decode(packed, type=list[int])
+def _stock(packed: bytes) -> list[object]:
+    """Read a record: seven values, or nine where something may be waited for."""
+    values: list[object] = msgspec.msgpack.decode(packed)
+    assert len(values) == 7 or (len(values) == 9 and values[7] is False)
+    return values
 
 
-def _counters_of(shown: object) -> list[int]:
-    return [getattr(shown, name) for name in (*Bucket, "seq")]
+def _stock_of(shown: StockLevel) -> list[object]:
+    counters = [getattr(shown, name) for name in (*Bucket, "seq")]
+    return [*counters, False, [*msgspec.structs.astuple(shown.backorder)]] if shown.backorder else counters
 
 
 _reservation = msgspec.msgpack.Decoder(Reservation).decode

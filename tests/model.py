@@ -33,12 +33,14 @@ from server.domain.operations import (
     Relocate,
     Reserve,
     Return,
+    SetBackorder,
     Shelf,
     Ship,
 )
 from server.domain.operations import Line as WantedLine
 from server.domain.outcomes import (
     Availability,
+    Backorder,
     Changed,
     LineRefusal,
     OpenLines,
@@ -59,6 +61,7 @@ from server.domain.outcomes import (
 )
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.splitting import Parts
+from server.store.backorders import Member
 from tests.brute_force import brute_force, brute_force_parts
 from tests.operations import AnOperation
 
@@ -78,12 +81,23 @@ class Stock:
     quality_control: int = 0
     safety: int = 0
     seq: int = 0
+    backorder: Backorder | None = None
     history: list[tuple[int, int]] = field(default_factory=list)
     forgotten_seq: int = 0
 
     @property
     def available(self) -> int:
         return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
+
+    @property
+    def waiting(self) -> int:
+        return self.backorder.waiting if self.backorder else 0
+
+    def wait(self, units: int) -> None:
+        """Let so many more units be waited for; nothing is left of a limit of zero for which nobody waits."""
+        assert self.backorder
+        now = msgspec.structs.replace(self.backorder, waiting=self.backorder.waiting + units)
+        self.backorder = now if now.limit or now.waiting else None
 
     def on_hand_at(self, seq: int) -> int:
         return next((before for changed_seq, before in self.history if changed_seq > seq), self.on_hand)
@@ -107,6 +121,11 @@ class PromisedLine:
     released: int = 0
     expired: int = 0
     returned: int = 0
+    waiting: int = 0
+    owed: int = 0
+    first_waiting: int = 0
+    mode: str = ""
+    promise_on: str = ""
 
     def shown(self) -> ReservationLine:
         return ReservationLine(
@@ -121,6 +140,11 @@ class PromisedLine:
             returned=self.returned,
             first_available=self.first_available,
             first_seq=self.first_seq,
+            waiting=self.waiting,
+            owed=self.owed,
+            first_waiting=self.first_waiting,
+            mode=self.mode,
+            promise_on=self.promise_on,
         )
 
 
@@ -140,10 +164,18 @@ class Promise:
 
     @property
     def state(self) -> str:
-        for counter, state in (("held", "held"), ("committed", "committed"), ("fulfilled", "fulfilled")):
+        states = {
+            "held": "held", "committed": "committed", "waiting": "backordered", "owed": "backordered",
+            "fulfilled": "fulfilled",
+        }  # fmt: skip
+        for counter, state in states.items():
             if self.total(counter):
                 return state
         return self.ended_as
+
+    @property
+    def is_hold(self) -> bool:
+        return self.total("held") + self.total("waiting") > 0
 
     def shown(self) -> Reservation:
         return Reservation(
@@ -215,6 +247,8 @@ class Model:
         self.now_ms = 0
         self.next_notes: list[tuple[str, str]] = []
         self.next_open: OpenLines | None = None
+        self.touched: list[Place] = []
+        self.filling = False
         self.handlers: dict[type, Callable[..., Answer]] = {
             Reserve: self._promise,
             Order: self._promise,
@@ -237,6 +271,7 @@ class Model:
             Expect: self._expect,
             Forgo: self._forgo,
             ReceiveExpected: self._receive_expected,
+            SetBackorder: self._set_backorder,
         }
 
     @property
@@ -263,7 +298,9 @@ class Model:
         self.now_ms = now_ms
         due = [(promise.deadline_ms, each.encode(), promise) for each, promise in self.promises.items()]
         return [
-            self._lapse(promise) for at_ms, _, promise in sorted(due, key=lambda one: one[:2]) if 0 < at_ms <= now_ms
+            self._lapse(promise)
+            for at_ms, _, promise in sorted(due, key=lambda one: one[:2])
+            if 0 < at_ms <= now_ms and promise.deadline_ms  # what one gave back may have ended another
         ]
 
     def _answer(self, operation: AnOperation) -> Answer:
@@ -297,6 +334,10 @@ class Model:
         if short:
             self.expire(self.now_ms)
             granted, short = self._grant(op.lines)
+        if short and op.backorder:
+            missing = [line.quantity - units for line, units in zip(op.lines, granted, strict=True)]
+            if self._may_wait(op.lines, missing):
+                return self._promised(op, granted, missing)
         if short and isinstance(op, Order) and op.accept_shortage:
             granted = [line.quantity for line in op.lines]
         elif short and not (op.partial and any(granted)):
@@ -335,7 +376,7 @@ class Model:
 
     def _unclaimed(self, promise: Reserve | Order) -> dict[Place, int]:
         """What is available beyond what lines that name their location take."""
-        left = {place: stock.available for place, stock in self.stock.items()}
+        left = {place: self._promisable(place) for place in self.stock}
         for line in promise.lines:
             if (line.sku, line.location) in left:
                 left[line.sku, line.location] -= line.quantity
@@ -374,7 +415,7 @@ class Model:
         granted, short = [], []
         for number, line in enumerate(lines, 1):
             place = (line.sku, line.location)
-            left = self.stock[place].available - claimed[place]
+            left = self._promisable(place) - claimed[place]
             units = min(line.quantity, max(0, left))
             if units < line.quantity:
                 short.append(LineRefusal(number, *place, line.quantity, units))
@@ -382,15 +423,34 @@ class Model:
             granted.append(units)
         return granted, short
 
-    def _promised(self, op: Reserve | Order, granted: list[int]) -> Answer:
+    def _promisable(self, place: Place) -> int:
+        """Tell what others may have: what is there and somebody waits for is kept for him."""
+        return self.stock[place].available - self.stock[place].waiting
+
+    def _may_wait(self, lines: Sequence[WantedLine], missing: list[int]) -> bool:
+        asked: Counter[Place] = Counter()
+        for line, units in zip(lines, missing, strict=True):
+            asked[line.sku, line.location] += units
+        places = {place: self.stock[place] for place in +asked}
+        return all(
+            stock.backorder is not None and stock.waiting + asked[place] <= stock.backorder.limit
+            for place, stock in places.items()
+        )
+
+    def _promised(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
         lines = []
-        for wanted, units in zip(op.lines, granted, strict=True):
+        for wanted, units, waits in zip(op.lines, granted, missing or [0] * len(granted), strict=True):
             place = (wanted.sku, wanted.location)
             held, committed = (units, 0) if isinstance(op, Reserve) else (0, units)
-            if units:
+            if units + waits:
                 self._move(place, held=held, committed=committed)
             stock = self.stock[place]
-            lines.append(PromisedLine(place, units, wanted.quantity, held, committed, stock.available, stock.seq))
+            line = PromisedLine(place, units + waits, wanted.quantity, held, committed, stock.available, stock.seq)
+            if waits and stock.backorder:
+                line.waiting, line.owed = (waits, 0) if isinstance(op, Reserve) else (0, waits)
+                line.first_waiting, line.mode, line.promise_on = waits, stock.backorder.mode, stock.backorder.promise_on
+                stock.wait(waits)
+            lines.append(line)
         deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
         promise = Promise(op, self.now_ms, deadline_ms, self.seq, lines, notes=self.next_notes, open=self.next_open)
         self.next_notes = []
@@ -405,7 +465,7 @@ class Model:
         promise = self._found(op.reservation_id)
         if not promise:
             return Refused("unknown_reservation", "", [])
-        if not promise.total("held"):
+        if not promise.is_hold:
             return _nothing_held(promise)
         latest_ms = promise.created_ms + self.life_max_ms
         promise.deadline_ms = max(promise.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
@@ -415,12 +475,12 @@ class Model:
         promise = self._found(op.reservation_id)
         if not promise:
             return Refused("unknown_reservation", "", [])
-        if not promise.total("held"):
+        if not promise.is_hold:
             return _nothing_held(promise)
-        parts = _parts(promise, op.lines, "held")
+        parts = _parts(promise, op.lines, "held", waiting="waiting")
         if isinstance(parts, Refused):
             return parts
-        return self._shift(promise, parts, "held", "released", ending="released")
+        return self._give_back(promise, parts, "held", "released", ending="released")
 
     def _cancel(self, op: Cancel) -> Answer:
         return self._ordered(op, "released", "cancelled", [("cancel_reason", op.reason)])
@@ -458,22 +518,25 @@ class Model:
         promise = self._found(op.reservation_id)
         if not promise:
             return Refused("unknown_reservation", "", [])
-        if not promise.total("committed"):
+        waiting = "owed" if isinstance(op, Cancel) else ""
+        if not promise.total("committed") + (promise.total("owed") if waiting else 0):
             return Refused("not_committed", promise.state, [])
-        parts = _parts(promise, op.lines, "committed")
+        parts = _parts(promise, op.lines, "committed", waiting=waiting)
         if isinstance(parts, Refused):
             return parts
         promise.notes += [note for note in notes if note[1]]
+        if waiting:
+            return self._give_back(promise, parts, "committed", into, ending=ending)
         return self._shift(promise, parts, "committed", into, ending=ending)
 
     def _commit(self, op: Commit) -> Answer:
         promise = self._found(op.reservation_id)
         if not promise:
             return Refused("unknown_reservation", "", [])
-        late = not promise.total("held")
+        late = not promise.is_hold
         if late and (not promise.total("expired") or promise.state == "cancelled"):
             return _nothing_held(promise)  # a cancelled order does not come back
-        parts = _parts(promise, op.lines, "expired" if late else "held")
+        parts = _parts(promise, op.lines, "expired" if late else "held", waiting="" if late else "waiting")
         if isinstance(parts, Refused):
             return parts
         if late:
@@ -496,15 +559,21 @@ class Model:
     def _commit_held(self, promise: Promise, parts: dict[int, int], *, keep: bool) -> Answer:
         touched = []
         for number, line in enumerate(promise.lines, 1):
-            units = parts.get(number, 0)
+            units = min(parts.get(number, 0), line.held)
+            owed = parts.get(number, 0) - units
             released = 0 if keep else line.held - units
-            if not units + released:
+            unmade = 0 if keep else line.waiting - owed
+            if not units + released + owed + unmade:
                 continue
             touched.append(line.place)
             self._move(line.place, held=-(units + released), committed=units)
             line.held -= units + released
             line.committed += units
-            line.released += released
+            line.released += released + unmade
+            line.waiting -= owed + unmade
+            line.owed += owed
+            if unmade:
+                self.stock[line.place].wait(-unmade)
         self._settle(promise, "")
         return self._changed(promise, touched)
 
@@ -522,6 +591,82 @@ class Model:
             setattr(line, into, getattr(line, into) + units)
         self._settle(promise, ending)
         return self._changed(promise, touched)
+
+    def _give_back(self, promise: Promise, parts: dict[int, int], out_of: str, into: str, *, ending: str) -> Changed:
+        """Give units back that are held or committed, of those first that are not there yet."""
+        waiting = "waiting" if out_of == "held" else "owed"
+        touched = []
+        for number, units in sorted(parts.items()):
+            if not units:
+                continue
+            line = promise.lines[number - 1]
+            unmade = min(units, getattr(line, waiting))
+            touched.append(line.place)
+            self._move(line.place, **{out_of: unmade - units})
+            setattr(line, out_of, getattr(line, out_of) + unmade - units)
+            setattr(line, waiting, getattr(line, waiting) - unmade)
+            setattr(line, into, getattr(line, into) + units)
+            if unmade:
+                self.stock[line.place].wait(-unmade)
+        self._settle(promise, ending)
+        return self._changed(promise, touched)
+
+    def _fill(self) -> None:
+        """Give what came free to those who wait for it; that can free more."""
+        if self.filling:
+            return
+        self.filling = True
+        while self.touched:
+            self._fill_place(self.touched.pop(0))
+        self.filling = False
+
+    def _fill_place(self, place: Place) -> None:
+        stock = self.stock[place]
+        while stock.available > 0 and stock.waiting:
+            promise, line = self._first_in_line(place)
+            if 0 < promise.deadline_ms <= self.now_ms:
+                self._lapse(promise)
+                continue
+            units = min(stock.available, line.waiting + line.owed)
+            committed = min(units, line.owed)
+            held = units - committed
+            self._move(place, held=held, committed=committed)
+            line.held, line.committed = line.held + held, line.committed + committed
+            line.waiting, line.owed = line.waiting - held, line.owed - committed
+            stock.wait(-units)
+            self._settle(promise, promise.ended_as)
+
+    def _first_in_line(self, place: Place) -> tuple[Promise, PromisedLine]:
+        waiting = [
+            ("vip" not in promise.asked.flags, line.first_seq, promise, line)
+            for promise in self.promises.values()
+            for line in promise.lines
+            if line.place == place and line.waiting + line.owed
+        ]
+        return min(waiting, key=lambda one: one[:2])[2:]
+
+    @property
+    def queue(self) -> list[bytes]:
+        """The members of the store's queue."""
+        return sorted(
+            Member(*line.place, "vip" in promise.asked.flags, line.first_seq, number, each).packed()
+            for each, promise in self.promises.items()
+            for number, line in enumerate(promise.lines, 1)
+            if line.waiting + line.owed
+        )
+
+    def _set_backorder(self, op: SetBackorder) -> Answer:
+        place = (op.sku, op.location)
+        if place not in self.stock and not op.limit:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, 0, 0)])
+        stock = self.stock.setdefault(place, Stock())
+        before = stock.backorder or Backorder("", 0, "", 0)
+        now = msgspec.structs.replace(before, mode=op.mode.value, limit=op.limit, promise_on=op.promise_on)
+        if now != before:
+            stock.backorder = now
+            stock.wait(0)
+            self._move(place)
+        return self._stock_changed(op)
 
     def _relocate(self, op: Relocate) -> Answer:
         promise = self._found(op.reservation_id)
@@ -655,7 +800,7 @@ class Model:
         self, promise: Promise, open_lines: dict[int, tuple[int, int]]
     ) -> tuple[list[Wanted], dict[Place, int]]:
         wanted: Counter[str] = Counter()
-        left = {place: stock.available for place, stock in self.stock.items()}
+        left = {place: self._promisable(place) for place in self.stock}
         for number, (now, units) in open_lines.items():
             place = promise.lines[number - 1].place
             wanted[place[0]] += units
@@ -690,8 +835,10 @@ class Model:
         if known:
             return ExchangeRefused("promise", Refused("id_reused", known.state, []))
         before = deepcopy({name: value for name, value in vars(self).items() if name != "handlers"})
+        self.filling = True  # what comes free is given when it is sure that both happen
         returned = self._return(op.returned, exchanged_for=promise.reservation_id)
         if isinstance(returned, Refused):
+            self.filling = False
             return ExchangeRefused("return", returned)
         self.next_notes = [("exchange_of", op.returned.reservation_id)]
         made = self.handlers[type(op.promise)](op.promise)
@@ -699,8 +846,10 @@ class Model:
             vars(self).update(before)
             return ExchangeRefused("promise", made)
         assert isinstance(made, Changed)
+        self.filling = False
+        self._fill()
         left = self._left((each.sku, each.location) for each in returned.availability)
-        returned = msgspec.structs.replace(returned, availability=left)
+        returned = msgspec.structs.replace(returned, reservation=old.shown(), availability=left)
         return Exchanged(replayed=False, returned=returned, promised=made)
 
     def _found(self, reservation_id: str) -> Promise | None:
@@ -711,14 +860,14 @@ class Model:
 
     def _lapse(self, promise: Promise) -> int:
         late_ms = self.now_ms - promise.deadline_ms
-        parts = {number: line.held for number, line in enumerate(promise.lines, 1)}
-        self._shift(promise, parts, "held", "expired", ending="expired")
+        parts = {number: line.held + line.waiting for number, line in enumerate(promise.lines, 1)}
+        self._give_back(promise, parts, "held", "expired", ending="expired")
         return late_ms
 
     def _settle(self, promise: Promise, ending: str) -> None:
         promise.ended_as = ending
         promise.seq = self.seq
-        if not promise.total("held"):
+        if not promise.is_hold:
             promise.deadline_ms = 0
 
     def _receive(self, op: Receive) -> Answer:
@@ -788,6 +937,7 @@ class Model:
         place = (op.sku, op.location or supply.location)
         self._take_in(place, op.quantity, Disposition.RESTOCK)
         self.supplies[op.supply_id] = msgspec.structs.replace(supply, received=supply.received + op.quantity)
+        self._fill()
         return StockChanged(replayed=False, level=self.shown(place))
 
     def supplies_of(self, sku: str) -> set[str]:
@@ -857,10 +1007,13 @@ class Model:
         return excess
 
     def _transfer_changed(self, sent: Sent, touched: Iterable[Place]) -> TransferChanged:
+        self._fill()
         return TransferChanged(replayed=False, transfer=sent.shown(), availability=self._left(touched))
 
     def _move(self, place: Place, on_hand: int = 0, **deltas: int) -> None:
         stock = self.stock[place]
+        if stock.waiting and place not in self.touched:
+            self.touched.append(place)
         self.seq += 1
         if on_hand:
             stock.history.append((self.seq, stock.on_hand))
@@ -870,6 +1023,7 @@ class Model:
         stock.seq = self.seq
 
     def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
+        self._fill()
         return Changed(replayed=False, reservation=promise.shown(), availability=self._left(touched))
 
     def _left(self, touched: Iterable[Place]) -> list[Availability]:
@@ -877,18 +1031,26 @@ class Model:
             Availability(*place, self.stock[place].available, self.stock[place].seq) for place in dict.fromkeys(touched)
         ]
 
-    def _stock_changed(self, op: Receive | Adjust | Count | Move) -> StockChanged:
+    def _stock_changed(self, op: Receive | Adjust | Count | Move | SetBackorder) -> StockChanged:
+        self._fill()
         return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))
 
     def shown(self, place: Place) -> StockLevel:
         stock = self.stock[place]
-        return StockLevel(*place, **{bucket: getattr(stock, bucket) for bucket in Bucket}, seq=stock.seq)
+        return StockLevel(
+            *place, **{bucket: getattr(stock, bucket) for bucket in Bucket}, seq=stock.seq, backorder=stock.backorder
+        )
 
 
-def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "") -> dict[int, int] | Refused:
-    """Which units of which lines are meant; all that ``counter`` holds where no line is named."""
+def _parts(
+    promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "", waiting: str = ""
+) -> dict[int, int] | Refused:
+    """Which units of which lines are meant; all that ``counter`` and ``waiting`` hold where no line is named."""
     if not wanted:
-        return {number: getattr(line, counter) for number, line in enumerate(promise.lines, 1)}
+        return {
+            number: getattr(line, counter) + (getattr(line, waiting) if waiting else 0)
+            for number, line in enumerate(promise.lines, 1)
+        }
     parts: Counter[int] = Counter()
     for part in wanted:
         parts[part.line] += part.quantity
@@ -899,6 +1061,7 @@ def _parts(promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent
             continue
         line = promise.lines[number - 1]
         left = getattr(line, counter) - (getattr(line, spent) if spent else 0)
+        left += getattr(line, waiting) if waiting else 0
         if units > left:
             excess.append(LineRefusal(number, *line.place, units, left))
     return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
@@ -923,7 +1086,8 @@ def _nothing_held(promise: Promise) -> Refused:
     state = promise.state
     if promise.total("expired") and state != "cancelled":
         return Refused("expired", state, [])
-    outcome = {"committed": "already_committed", "fulfilled": "already_committed", "released": "already_released"}
+    outcome = {"released": "already_released"}
+    outcome |= dict.fromkeys(("committed", "fulfilled", "backordered"), "already_committed")
     return Refused(outcome.get(state, "not_held"), state, [])
 
 

@@ -12,6 +12,7 @@ from server.domain.operations import (
     Adjust,
     Arrive,
     ArrivedLine,
+    BackorderMode,
     Bucket,
     Cancel,
     Commit,
@@ -34,6 +35,7 @@ from server.domain.operations import (
     Reserve,
     Return,
     ReturnedLine,
+    SetBackorder,
     Shelf,
     Ship,
     TransferItem,
@@ -80,6 +82,7 @@ AnOperation = (
     | ReceiveExpected
     | Bound
     | Exchange
+    | SetBackorder
 )
 T = TypeVar("T", bound=Operation)
 
@@ -110,6 +113,7 @@ def reserve(
     order_ref: str = "",
     customer_ref: str = "",
     flags: Iterable[str] = (),
+    backorder: bool = False,
 ) -> Reserve:
     return sealed(
         Reserve(
@@ -123,12 +127,19 @@ def reserve(
             order_ref=order_ref,
             customer_ref=customer_ref,
             flags=list(flags),
+            backorder=backorder,
         )
     )
 
 
 def order(
-    reservation_id: str, *lines: ALine, accept_shortage: bool = False, partial: bool = False, channel: str = "shop"
+    reservation_id: str,
+    *lines: ALine,
+    accept_shortage: bool = False,
+    partial: bool = False,
+    channel: str = "shop",
+    flags: Iterable[str] = (),
+    backorder: bool = False,
 ) -> Order:
     return sealed(
         Order(
@@ -139,6 +150,8 @@ def order(
             lines=_lines(lines),
             accept_shortage=accept_shortage,
             partial=partial,
+            flags=list(flags),
+            backorder=backorder,
         )
     )
 
@@ -234,6 +247,12 @@ def move(
     sku: str, source: str, target: str, quantity: int, location: str = "main", *, reason: str = "", key: str = ""
 ) -> Move:
     return sealed(Move("", "tester", key, sku, location, Shelf(source), Shelf(target), quantity, reason))
+
+
+def backorder(
+    sku: str, limit: int, location: str = "main", *, mode: str = "backorder", on: str = "", key: str = ""
+) -> SetBackorder:
+    return sealed(SetBackorder("", "tester", key, sku, location, BackorderMode(mode), limit, on))
 
 
 def ship(transfer_id: str, source: str, target: str, *items: tuple[str, int], reason: str = "", key: str = "") -> Ship:

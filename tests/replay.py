@@ -26,6 +26,8 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     safety: int
     available: int
     seq: int
+    d_waiting: int = 0
+    d_owed: int = 0
 
 
 class Change(msgspec.Struct, array_like=True, frozen=True):
@@ -53,8 +55,8 @@ def _change_of(fields: list[Any]) -> Change:
         return msgspec.convert(fields, Change)
     operation, reservation_id, (state, created_ms, _, _, _, channel, actor, _, record_lines, *rest) = fields
     lines = [
-        ChangeLine(number, sku, location, 0, held, committed, 0, 0, 0, available, seq)
-        for number, (sku, location, quantity, _, held, committed, available, seq) in enumerate(record_lines, 1)
+        ChangeLine(number, sku, location, 0, held, committed, 0, 0, 0, available, seq, *waits[4:6])
+        for number, (sku, location, quantity, _, held, committed, available, seq, *waits) in enumerate(record_lines, 1)
         if quantity
     ]
     notes = [("order_ref", rest[0])] if rest and rest[0] else []
@@ -93,3 +95,5 @@ class Replayed:
             promised = self.promised.setdefault((change.reservation_id, line.line), Counter())
             promised["held"] += line.held
             promised["committed"] += line.committed
+            promised["waiting"] += line.d_waiting
+            promised["owed"] += line.d_owed

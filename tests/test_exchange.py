@@ -203,3 +203,47 @@ async def test_given_many_exchanges_at_once_when_units_are_few_then_returns_and_
     assert sum(isinstance(each, Exchanged) for each in answers) == 7
     assert [await ops.available(ledger, sku) for sku in "AB"] == [7, 0]
     assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def waiting_for_a(ledger: Ledger) -> None:
+    """Let somebody wait for a unit of A, of which none is there."""
+    await ops.moved(ledger, ops.backorder("A", 5))
+    await ops.changed(ledger, ops.order("waiting", ("A", 1), backorder=True))
+
+
+async def owed(ledger: Ledger, reservation_id: str) -> int:
+    found = await ledger.reservation(reservation_id)
+    assert found.reservation
+    return sum(line.backordered for line in found.reservation.lines)
+
+
+async def test_given_somebody_who_waits_when_units_come_back_in_an_exchange_then_they_are_his_and_not_the_customer_s(
+    ledger: Ledger, client: Redis
+) -> None:
+    await ops.stocked(ledger, A=1, B=1)
+    await shipped(ledger, units=1)
+    await waiting_for_a(ledger)
+
+    refused = await ledger.exchange(ops.exchange(ops.take_back("old", (1, 1)), ops.reserve("new", ("A", 1))))
+    assert isinstance(refused, ExchangeRefused)
+    assert await owed(ledger, "waiting") == 1
+
+    await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 1)), ops.reserve("new", ("B", 1))))
+    assert await owed(ledger, "waiting") == 0
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_an_exchange_for_what_is_not_there_yet_when_made_then_the_new_promise_waits_and_names_the_old_one(
+    ledger: Ledger, client: Redis
+) -> None:
+    await ops.stocked(ledger, A=1, B=0)
+    await shipped(ledger, units=1)
+    await ops.moved(ledger, ops.backorder("B", 5))
+
+    told = await ops.exchanged(
+        ledger, ops.exchange(ops.take_back("old", (1, 1)), ops.order("new", ("B", 1), backorder=True))
+    )
+
+    assert told.promised.reservation.state == "backordered"
+    assert dict(told.promised.reservation.notes) == {"exchange_of": "old"}
+    assert (await audit(client, ledger.keyspace)).drift == []

@@ -1,12 +1,20 @@
 -- The check before a promise: are the units there?
 
+-- What may be promised of an entry. As long as somebody waits there, what he will get is not for others: where more wait
+-- than one call may fill, it stands in available until the next.
+local function promisable(entry)
+  local left, record = entry.available - entry.claimed, entry.record
+  local backorder = record and record[BACKORDER]
+  return backorder and left - backorder[WAITING] or left
+end
+
 -- How many units each line can have. lines: [[sku, location, units, stock entry], …].
 -- Returns {units, …} and the lines that run short, or nil where none does.
 local function grant(lines)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
     local entry, units = line[4], line[3]
-    local left = entry.available - entry.claimed
+    local left = promisable(entry)
     if left < units then
       left = max(left, 0)
       short = short or {}

@@ -2,7 +2,7 @@
 --
 -- change: [operation, at_ms, actor, channel, reservation id or "", state or "", lines, notes]
 -- line:   [line or 0, sku, location, d_on_hand, d_held, d_committed, d_damaged, d_quality_control, d_safety,
---          available after, seq]
+--          available after, seq, and of lines that wait for units: d_waiting, d_owed, see lib/backorders.lua]
 -- notes:  [[name, value], …]
 --
 -- A reserve or order is [operation, reservation id, record]: its record, see lib/reservations.lua, is new and tells all
@@ -16,6 +16,7 @@ local PROMISED = {reserve = '\147\167reserve', order = '\147\165order'}
 local function journal(operation, actor, channel, id, state, lines, notes)
   change_count = change_count + 1
   change_parts[#change_parts + 1] = pack({operation, NOW_MS, actor, channel, id, state, lines, notes})
+  if waits then backorders.fill() end
 end
 
 local function journal_promise(operation, id, packed_record)

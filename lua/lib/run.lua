@@ -10,11 +10,18 @@
 -- lib/sourcing.lua), a bind to a commit or fulfil, an exchange to a promise, which may have a source before it.
 local FIELDS = {
   extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10, move = 10,
+  backorder = 9,
   ['return'] = 7, source = 0, relocate = 6, bind = 0, exchange = 0,
 }
 local HEADS = {bind = 6, exchange = 7} -- fields of a bind before its chunks, of an exchange before its promise
 -- Places of the fields, counted from the tag.
-local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5
+local FINGERPRINT_AT = 1
+
+local answer, sourced, run
+
+do
+
+local TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 3, 4, 4, 5
 local ON_RESERVATION = {
   extend = true, commit = true, release = true, cancel = true, fulfil = true, ['return'] = true,
   relocate = true, exchange = true,
@@ -64,7 +71,7 @@ end
 
 -- Runs one operation that may have a key; gives its answer, packed. Packed at once, because a later operation of the
 -- batch may change the record that this answer shows.
-local function answer(handler, fields, at, tag)
+function answer(handler, fields, at, tag)
   local key = key_of(fields, at, tag)
   local first = key and remembered[key]
   if first then
@@ -79,7 +86,7 @@ local function answer(handler, fields, at, tag)
 end
 
 -- Plans a promise and runs it, unless there is no plan; gives its answer, packed, and where the next operation begins.
-local function sourced(handlers, fields, at)
+function sourced(handlers, fields, at)
   local promise = sourcing.promise_at(fields, at)
   local last, extras = last_line(fields, promise), record_extras
   local longer, refusal = sourcing.plan(fields, at)
@@ -91,7 +98,7 @@ local function sourced(handlers, fields, at)
   return result, last + 3
 end
 
-local function run(handlers, args)
+function run(handlers, args)
   local fields = {unpack_msg(args[2])}
   prefetch(fields)
   local answers, count, at, n = {}, 0, 1, #fields
@@ -112,4 +119,6 @@ local function run(handlers, args)
   end
   write()
   return answers
+end
+
 end

@@ -71,7 +71,7 @@ local function look(candidate, wants, parted)
     local want, entry = wants[i], candidate.entries[i]
     if entry.record then
       want.known = true
-      local left = entry.available - entry.claimed
+      local left = promisable(entry)
       if left > 0 then
         sum = sum + left
         if parted then want.most = want.most + left elseif left > want.most then want.most = left end

@@ -6,6 +6,10 @@
 -- the entry is to be written. is_new, on_hand_changes (see lib/on_hand_log.lua): where there is reason to, else nil.
 
 local ON_HAND, HELD, COMMITTED, DAMAGED, QUALITY_CONTROL, SAFETY, SEQ = 1, 2, 3, 4, 5, 6, 7
+-- Left out of a record as long as nobody set it; the place before it is false then.
+local BACKORDER = 9
+-- In what stands there, see lib/backorders.lua.
+local MODE, LIMIT, PROMISE_ON, WAITING = 1, 2, 3, 4
 
 -- Names a record that will be needed: gives its entry, which has no record before load_stock.
 local function want_stock(sku, location)
@@ -24,8 +28,9 @@ end
 
 -- The array is made here, from single values: cmsgpack fills one value by value, for three times the price.
 local function stock_record(packed)
-  local _, on_hand, held, committed, damaged, quality_control, safety, seq = unpack_some(packed, 7, 1)
-  return {on_hand, held, committed, damaged, quality_control, safety, seq}
+  local _, on_hand, held, committed, damaged, quality_control, safety, seq, eighth, backorder = unpack_some(packed, 9, 1)
+  if eighth == nil then return {on_hand, held, committed, damaged, quality_control, safety, seq} end
+  return {on_hand, held, committed, damaged, quality_control, safety, seq, eighth, backorder}
 end
 
 local function available(r)
@@ -45,6 +50,7 @@ local function load_stock()
       local entry = entries[i]
       entry.record = stock_record(packed[i])
       entry.available = available(entry.record)
+      if entry.record[BACKORDER] then backorders.look(entry) end
     end
   end
   unread_stock = {}
@@ -108,6 +114,7 @@ end
 local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand)
   mark_changed(entry)
   local record = entry.record
+  if record[BACKORDER] then backorders.touch(entry) end
   local seq = next_seq(record)
   if d_on_hand ~= 0 then note_on_hand_change(entry, seq) end
   record[HELD] = record[HELD] + d_held
@@ -123,6 +130,7 @@ end
 local function change_buckets(entry, journal_lines, deltas, line)
   mark_changed(entry)
   local record = entry.record
+  if record[BACKORDER] then backorders.touch(entry) end
   local seq = next_seq(record)
   if deltas[ON_HAND] ~= 0 then note_on_hand_change(entry, seq) end
   for bucket = ON_HAND, SAFETY do record[bucket] = record[bucket] + deltas[bucket] end

@@ -12,6 +12,10 @@ local function push(args, a, b)
   args[#args + 1] = b
 end
 
+local write
+
+do
+
 local function write_stock()
   local records, new_skus, shortage_delta = {}, {}, 0
   for i = 1, #changed_stock do
@@ -41,7 +45,7 @@ local function write_changed(live, deadlines)
     local entry = changed_reservations[i]
     local id, record = entry.id, entry.record
     local state = record[STATE]
-    if state == 'held' or state == 'committed' then
+    if state == 'held' or state == 'committed' or state == 'backordered' then
       push(live, id, pack(record))
       if entry.was_ended then revived[#revived + 1] = id end
     else
@@ -85,9 +89,12 @@ local function write_keys()
   flush('ZADD', FORGET, forget)
 end
 
-local function write()
+function write()
   if change_count > 0 then call('XADD', JOURNAL, '*', 'e', array_of(change_count) .. concat(change_parts)) end
   write_stock()
   write_reservations()
+  if waits then backorders.write() end
   if #new_keys > 0 then write_keys() end
+end
+
 end

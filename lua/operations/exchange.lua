@@ -107,11 +107,16 @@ local function both(handlers, fields, at)
     return {'exchange_refused', 'promise', refused('id_reused', known.record[STATE])}
   end
   local before = as_it_is(entry, fields[at + 5])
+  backorders.pause()
   local returned = take_back(fields, at, new_id)
-  if returned[1] == 'refused' then return {'exchange_refused', 'return', returned} end
+  if returned[1] == 'refused' then
+    backorders.go_on()
+    return {'exchange_refused', 'return', returned}
+  end
   local made = promised(handlers, fields, at, id)
+  if made[1] ~= 'changed' then put_back(before) end
+  backorders.go_on()
   if made[1] ~= 'changed' then
-    put_back(before)
     return made[1] == 'again' and made or {'exchange_refused', 'promise', made}
   end
   told_anew(returned[4])

@@ -8,8 +8,12 @@ import msgspec
 from server.domain.channels import ChannelRules, Circuit
 
 
-class LineView(msgspec.Struct, frozen=True):
-    """One line of a reservation. quantity = held + committed + fulfilled + released + expired."""
+class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
+
+    The last three are there where the line had to wait for units: how many of them are not there yet, and what was
+    told when it was promised (``promise_on``: the day, if one was).
+    """
 
     line: int
     sku: str
@@ -22,6 +26,9 @@ class LineView(msgspec.Struct, frozen=True):
     released: int
     expired: int
     returned: int
+    backordered: int = 0
+    mode: str = ""
+    promise_on: str = ""
 
 
 class AvailableView(msgspec.Struct, frozen=True):
@@ -33,7 +40,7 @@ class AvailableView(msgspec.Struct, frozen=True):
     seq: int
 
 
-State = Literal["held", "committed", "fulfilled", "released", "expired", "cancelled"]
+State = Literal["held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"]
 
 
 class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,7 +51,10 @@ class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A reservation. ``expires_at`` is there while something is held, ``open`` while some line waits for an address."""
+    """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
+
+    ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
+    """
 
     reservation_id: str
     state: State
@@ -151,7 +161,16 @@ class AvailabilityList(msgspec.Struct, frozen=True):
     unknown: list[str]
 
 
-class LevelView(msgspec.Struct, frozen=True):
+class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many units may be waited for at a time, and how many are now. ``promise_on``: the day that is told."""
+
+    mode: Literal["preorder", "backorder"]
+    limit: int
+    waiting: int
+    promise_on: str = ""
+
+
+class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every bucket of one (SKU, location), and how available follows from them."""
 
     location: str
@@ -164,6 +183,7 @@ class LevelView(msgspec.Struct, frozen=True):
     safety: int
     seq: int
     because: str
+    backorder: BackorderView | None = None
 
 
 class HolderView(msgspec.Struct, frozen=True):

@@ -27,7 +27,7 @@ def check_binding(body: CommitBody | FulfilBody) -> None:
         if body.sourcing is not msgspec.UNSET:
             raise InvalidError("location", "may not stand beside sourcing")
     elif body.sourcing is not msgspec.UNSET:
-        check_sourcing(body.sourcing, [], partial=False)
+        check_sourcing(body.sourcing, [], policy="all_or_nothing")
         if body.sourcing.binding is not msgspec.UNSET:
             raise InvalidError("sourcing.binding", "is decided where the promise is made")
 

@@ -107,7 +107,7 @@ class ReserveBody(Body, frozen=True):
     lines: Lines
     reservation_id: ReservationId | None = None
     ttl_s: TtlS | None = None
-    policy: Literal["all_or_nothing", "partial"] = "all_or_nothing"
+    policy: Literal["all_or_nothing", "partial", "backorder"] = "all_or_nothing"
     order_ref: Reference | None = None
     customer_ref: Reference | None = None
     flags: Flags = []
@@ -127,7 +127,7 @@ class OrderBody(Body, frozen=True):
     lines: Lines
     reservation_id: ReservationId | None = None
     on_shortage: Literal["reject", "accept"] = "reject"
-    policy: Literal["all_or_nothing", "partial"] = "all_or_nothing"
+    policy: Literal["all_or_nothing", "partial", "backorder"] = "all_or_nothing"
     order_ref: Reference | None = None
     customer_ref: Reference | None = None
     flags: Flags = []

@@ -89,7 +89,7 @@ def lines_of(lines: list[LineBody]) -> list[Line]:
 def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
     """Check channel, flags and sourcing; return order_ref, customer_ref and flags as the ledger wants them."""
     if body.sourcing is not msgspec.UNSET:
-        check_sourcing(body.sourcing, body.lines, partial=body.policy == "partial")
+        check_sourcing(body.sourcing, body.lines, policy=body.policy)
     check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     if body.flags:
         for i, flag in enumerate(body.flags):
@@ -107,17 +107,9 @@ def reserve_operation(call: Call, body: ReserveBody, key: str) -> Reserve:
     ttl_s = call.service.ttl_default_s if body.ttl_s is None else body.ttl_s
     order_ref, customer_ref, flags = check_common(body)
     return Reserve(
-        digest,
-        call.principal.actor,
-        reservation_id,
-        body.channel,
-        lines_of(body.lines),
-        ttl_s * 1000,
-        body.policy == "partial",
-        order_ref,
-        customer_ref,
-        flags,
-    )
+        digest, call.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
+        body.policy == "partial", order_ref, customer_ref, flags, body.policy == "backorder",
+    )  # fmt: skip
 
 
 async def reserve(call: Call) -> web.StreamResponse:
@@ -172,6 +164,7 @@ def order_operation(call: Call, body: OrderBody, key: str) -> Order:
         order_ref,
         customer_ref,
         flags,
+        body.policy == "backorder",
     )
 
 

@@ -51,7 +51,7 @@ def planned_lines(lines: list[LineBody]) -> list[int]:
     return [number for number, line in enumerate(lines, 1) if line.location is UNNAMED]
 
 
-def check_sourcing(body: SourcingBody, lines: list[LineBody], *, partial: bool) -> None:
+def check_sourcing(body: SourcingBody, lines: list[LineBody], *, policy: str) -> None:
     """Let pass what can be planned.
 
     Raises
@@ -68,8 +68,8 @@ def check_sourcing(body: SourcingBody, lines: list[LineBody], *, partial: bool) 
     if body.group is not None:
         check_text("sourcing.group", body.group, limits.NAME_BYTES_MAX)
     planned = planned_lines(lines)
-    if partial and planned:
-        raise InvalidError("policy", "may not be partial where lines are planned: name their locations")
+    if policy != "all_or_nothing" and planned:
+        raise InvalidError("policy", f"may not be {policy} where lines are planned: name their locations")
     if len({lines[number - 1].sku for number in planned}) > SKUS_MAX:
         raise InvalidError("lines", f"may have {SKUS_MAX} different SKUs to plan; name the locations of the others")
 
@@ -157,7 +157,7 @@ async def explain(call: Call) -> web.StreamResponse:
     for i, line in enumerate(body.lines):
         check_sku(f"lines[{i}].sku", line.sku)
         check_location(f"lines[{i}].location", line.location)
-    check_sourcing(body.sourcing, body.lines, partial=False)
+    check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
     directory = await call.service.places(call.principal.partition).current()
     skus = sorted({line.sku for line in body.lines})
     found = await call.ledger.availability(skus)

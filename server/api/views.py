@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from aiohttp import web
-from msgspec import structs
 
 from server.api import problems
 from server.api.answers import AvailableView, LineView, OpenView, ReservationView
@@ -21,6 +20,7 @@ from server.domain.outcomes import (
     left_available,
 )
 from server.metrics import TALLY
+from server.store.explore import as_of
 
 Answer = TypeVar("Answer")
 _PROMISING = frozenset({"reserve", "order"})
@@ -40,7 +40,7 @@ def reservation_view(
     ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
     """
     if 0 < record.deadline_ms <= as_of_ms:
-        record = _as_lapsed(record)
+        record = as_of(record, as_of_ms)
     notes = dict(record.notes) if record.notes else {}
     return ReservationView(
         reservation_id,
@@ -50,7 +50,8 @@ def reservation_view(
         [
             LineView(
                 number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
-                line.fulfilled, line.released, line.expired, line.returned,
+                line.fulfilled, line.released, line.expired, line.returned, line.waiting + line.owed, line.mode,
+                line.promise_on,
             )
             for number, line in enumerate(record.lines, 1)
         ],
@@ -72,16 +73,6 @@ def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
 
 def _is_promised(line: ReservationLine) -> bool:
     return line.held + line.committed > 0
-
-
-def _as_lapsed(record: Reservation) -> Reservation:
-    """Show the record as the sweeper will leave it."""
-    lines = [structs.replace(line, held=0, expired=line.expired + line.held) for line in record.lines]
-    if any(line.committed for line in lines):
-        state = "committed"
-    else:
-        state = "fulfilled" if any(line.fulfilled for line in lines) else "expired"
-    return structs.replace(record, state=state, deadline_ms=0, lines=lines)
 
 
 def left_views(answer: Changed, operation: str) -> list[AvailableView]:

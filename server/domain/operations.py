@@ -47,6 +47,13 @@ class Shelf(StrEnum):
     QUALITY_CONTROL = "quality_control"
 
 
+class BackorderMode(StrEnum):
+    """Why units may be promised that are not there: none was yet, or they are sold out and more is to come."""
+
+    PREORDER = "preorder"
+    BACKORDER = "backorder"
+
+
 class Line(msgspec.Struct, array_like=True, frozen=True):
     """Units of one SKU at one location that a caller wants."""
 
@@ -79,7 +86,10 @@ class Operation(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Reserve(Operation, tag="reserve", frozen=True):
-    """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``)."""
+    """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``).
+
+    ``backorder``: what is missing waits, where the (SKU, location) allows it.
+    """
 
     reservation_id: str
     channel: str
@@ -89,10 +99,14 @@ class Reserve(Operation, tag="reserve", frozen=True):
     order_ref: str = ""
     customer_ref: str = ""
     flags: list[str] = []
+    backorder: bool = False
 
 
 class Order(Operation, tag="order", frozen=True):
-    """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing."""
+    """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing.
+
+    ``backorder`` comes first: what may not wait is a shortage.
+    """
 
     reservation_id: str
     channel: str
@@ -102,6 +116,7 @@ class Order(Operation, tag="order", frozen=True):
     order_ref: str = ""
     customer_ref: str = ""
     flags: list[str] = []
+    backorder: bool = False
 
 
 class Extend(Operation, tag="extend", frozen=True):
@@ -232,6 +247,20 @@ class Move(Operation, tag="move", frozen=True):
     reason: str = ""
 
 
+class SetBackorder(Operation, tag="backorder", frozen=True):
+    """Say how many units of a (SKU, location) may be waited for at a time; makes the SKU known there.
+
+    ``limit`` 0: none from now on, those who wait stay. ``promise_on``: the day that new ones are told, or "".
+    """
+
+    key: str
+    sku: str
+    location: str
+    mode: BackorderMode
+    limit: int
+    promise_on: str = ""
+
+
 class TransferItem(msgspec.Struct, array_like=True, frozen=True):
     """Units of one SKU that are sent."""
 
@@ -310,7 +339,7 @@ class ReceiveExpected(Operation, tag="receive_expected", frozen=True):
 
 
 ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Relocate
-StockOperation = Receive | ReceiveExpected | Adjust | Count | Move
+StockOperation = Receive | ReceiveExpected | Adjust | Count | Move | SetBackorder
 SupplyOperation = Expect | Forgo
 TransferOperation = Ship | Arrive
 

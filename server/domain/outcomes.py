@@ -13,8 +13,10 @@ import msgspec
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
 
-    At any time ``quantity = held + committed + fulfilled + released + expired``, and
-    ``returned`` is at most ``fulfilled``.
+    At any time ``quantity = held + committed + fulfilled + released + expired + backordered``, and
+    ``returned`` is at most ``fulfilled``. Of those that are backordered, ``waiting`` will be held and ``owed``
+    committed when they come; ``first_waiting`` is how many they were at first, ``mode`` and ``promise_on`` what was
+    told then.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
     ``first_available`` and ``first_seq`` are what the (SKU, location) was left with by the reserve or order itself,
     kept so that a replay can answer as the first time; both are 0 in a line that a move to another location added.
@@ -32,6 +34,16 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     released: int = 0
     expired: int = 0
     returned: int = 0
+    waiting: int = 0
+    owed: int = 0
+    first_waiting: int = 0
+    mode: str = ""
+    promise_on: str = ""
+
+    @property
+    def backordered(self) -> int:
+        """Units that are not there yet."""
+        return self.waiting + self.owed
 
 
 class OpenLines(msgspec.Struct, array_like=True, frozen=True):
@@ -48,7 +60,8 @@ class OpenLines(msgspec.Struct, array_like=True, frozen=True):
 class Reservation(msgspec.Struct, array_like=True, frozen=True):
     """One promise, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
 
-    ``state``: held, committed, fulfilled, released, expired, cancelled. ``deadline_ms`` is 0 where nothing is held.
+    ``state``: held, committed, backordered (nothing but units that are not there yet), fulfilled, released, expired,
+    cancelled. ``deadline_ms`` is 0 where nothing is held, or waited for to be held.
     ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
     ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
     return reason, exchanged_for; exchange_of is there from the start. ``open``: None where no line ever was.
@@ -119,6 +132,18 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
     lines: list[LineRefusal]
 
 
+class Backorder(msgspec.Struct, array_like=True, frozen=True):
+    """How many units of a (SKU, location) may be waited for at a time, and how many are now.
+
+    ``mode``: preorder or backorder. ``promise_on``: the day that new ones are told, or "".
+    """
+
+    mode: str
+    limit: int
+    promise_on: str
+    waiting: int
+
+
 class StockLevel(msgspec.Struct, array_like=True, frozen=True):
     """Every bucket of one (SKU, location), in units."""
 
@@ -131,6 +156,7 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
     quality_control: int
     safety: int
     seq: int
+    backorder: Backorder | None = None
 
     @property
     def available(self) -> int:
@@ -274,6 +300,8 @@ class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
     location: str
     available: int
     seq: int
+    waiting: int = 0
+    """Units that are waited for; only an outlook tells."""
 
 
 class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):

@@ -2,7 +2,7 @@
 
 from array import array
 from collections.abc import Iterator
-from typing import Annotated, Final
+from typing import Final
 
 import msgspec
 
@@ -10,17 +10,12 @@ from server.domain.outcomes import Reservation
 from server.store.audit_checks import LIVE_STATES, Drift
 from server.store.journal import Bounds, Change, ChangeLine
 from server.store.replay import BUCKETS, Places, Replay, split_field
+from server.store.stock_record import StockRecord
 
 _ON_HAND, _HELD, _COMMITTED = 0, 1, 2
 _KNOWN, _LISTED = 1, 2
 _MAKES: Final = frozenset({"reserve", "order"})
 """Operations that make a reservation."""
-
-
-Units = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-"""Lua's whole numbers are exact within these; anything beyond is damage."""
-StockRecord = tuple[Units, Units, Units, Units, Units, Units, Units]
-"""Six buckets and the seq."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -45,12 +40,15 @@ class StateAtStart:
         """Live ones that were read."""
         self.places_known = 0
         """Stock records that were read."""
-        self.missed: dict[bytes, list[tuple[int, int, int]]] = {}
-        """Reservations that changed since the start and were not read: (row, d_held, d_committed) of each line."""
+        self.missed: dict[bytes, list[tuple[int, int, int, int]]] = {}
+        """Reservations that changed since the start and were not read: by how much each line moved
+        (row, held, committed, backordered)."""
         self._places = places
         self._start_seq = start_seq
         self._buckets = tuple(array("q") for _ in BUCKETS)
+        self._waiting = array("q")
         self._seqs = array("q")
+        self._promised_waiting = array("q")
         self._promised_held = array("q")
         self._promised_committed = array("q")
         self._flags = bytearray()
@@ -84,10 +82,11 @@ class StateAtStart:
             return
         self._flags[row] |= _KNOWN
         self.places_known += 1
-        for bucket, units in zip(self._buckets, record, strict=False):
+        for bucket, units in zip(self._buckets, record.buckets, strict=True):
             bucket[row] = units
-        self._seqs[row] = record[-1]
-        if record[-1] > self._start_seq:
+        self._waiting[row] = record.waiting
+        self._seqs[row] = record.seq
+        if record.seq > self._start_seq:
             self._late_places.add(row)
 
     def list_place(self, field: bytes) -> bool:
@@ -113,12 +112,13 @@ class StateAtStart:
             row = self._row(f"{line.sku}\0{line.location}".encode())
             self._roll_back_stock(row, line)
             if late_seq and line.seq <= late_seq:
-                self._promised_held[row] -= line.d_held
-                self._promised_committed[row] -= line.d_committed
+                self._take_out(row, line.d_held, line.d_committed, line.d_waiting + line.d_owed)
                 if line.seq == late_seq:
                     self._unconfirmed.discard(raw_id)
             elif is_missed:
-                self.missed.setdefault(raw_id, []).append((row, line.d_held, line.d_committed))
+                self.missed.setdefault(raw_id, []).append(
+                    (row, line.d_held, line.d_committed, line.d_waiting + line.d_owed)
+                )
 
     def _was_there(self, raw_id: bytes, change: Change) -> bool:
         """Whether an unread reservation may have been live at the start: not if it was made since."""
@@ -138,14 +138,14 @@ class StateAtStart:
             return
         for bucket, delta in zip(self._buckets, line.deltas, strict=True):
             bucket[row] -= delta
+        self._waiting[row] -= line.d_waiting + line.d_owed
         if line.seq == self._seqs[row]:
             self._late_places.discard(row)
 
     def recover(self, raw_id: bytes, record: Reservation | None, seq: int) -> None:
         """Take in a missed reservation, read anew when the partition's seq was ``seq``; None: it is forgotten."""
-        for row, d_held, d_committed in self.missed.pop(raw_id):
-            self._promised_held[row] -= d_held
-            self._promised_committed[row] -= d_committed
+        for deltas in self.missed.pop(raw_id):
+            self._take_out(*deltas)
         if record is not None:
             self._promise(record)
         self._seen.add(raw_id)
@@ -174,6 +174,8 @@ class StateAtStart:
         for bucket, expected in zip((_HELD, _COMMITTED), promised, strict=True):
             if counters[bucket] != expected:
                 yield Drift(*split_field(field), BUCKETS[bucket], expected, counters[bucket])
+        if self._waiting[row] != self._promised_waiting[row]:
+            yield Drift(*split_field(field), "backordered", self._promised_waiting[row], self._waiting[row])
         for name, units in zip(BUCKETS[_ON_HAND + 1 :], counters[_ON_HAND + 1 :], strict=True):
             if units < 0:
                 yield Drift(*split_field(field), "negative", f"{name} of at least 0", units)
@@ -186,6 +188,8 @@ class StateAtStart:
             for name, expected, found in zip(BUCKETS, replay.counters(row), counters, strict=True):
                 if expected != found:
                     yield Drift(*split_field(field), name, expected, found)
+            if replay.waiting(row) != self._waiting[row]:
+                yield Drift(*split_field(field), "backordered", replay.waiting(row), self._waiting[row])
         elif last_seq and replay.available(row) != self.available(row):
             yield Drift(*split_field(field), "available", replay.available(row), self.available(row))
         if seq > self._start_seq:
@@ -199,10 +203,16 @@ class StateAtStart:
 
     def _promise(self, record: Reservation) -> None:
         for line in record.lines:
-            if line.held or line.committed:
+            if line.held or line.committed or line.backordered:
                 row = self._row(f"{line.sku}\0{line.location}".encode())
                 self._promised_held[row] += line.held
                 self._promised_committed[row] += line.committed
+                self._promised_waiting[row] += line.backordered
+
+    def _take_out(self, row: int, d_held: int, d_committed: int, d_backordered: int) -> None:
+        self._promised_held[row] -= d_held
+        self._promised_committed[row] -= d_committed
+        self._promised_waiting[row] -= d_backordered
 
     def _row(self, field: bytes) -> int:
         row = self._places.row(field)
@@ -212,6 +222,7 @@ class StateAtStart:
     def _make_room(self, row: int) -> None:
         missing = row + 1 - len(self._seqs)
         if missing > 0:
-            for column in (*self._buckets, self._seqs, self._promised_held, self._promised_committed):
+            promised = (self._promised_held, self._promised_committed, self._promised_waiting)
+            for column in (*self._buckets, self._waiting, self._seqs, *promised):
                 column.frombytes(bytes(8 * missing))
             self._flags.extend(bytes(missing))

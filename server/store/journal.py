@@ -16,7 +16,7 @@ from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
-from server.domain.outcomes import Reservation
+from server.domain.outcomes import Reservation, ReservationLine
 from server.store.calls import command
 from server.store.errors import StoreError, StoreUnavailableError
 from server.store.keys import Keyspace
@@ -61,6 +61,10 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     d_safety: int
     available: int
     seq: int
+    d_waiting: int = 0
+    """Units that are waited for, to be held when they come; in no bucket."""
+    d_owed: int = 0
+    """The same, to be committed."""
 
     @property
     def deltas(self) -> tuple[int, int, int, int, int, int]:
@@ -115,9 +119,7 @@ def _decode(packed: bytes) -> list[Change]:
 def _change_of(promise: _Promise) -> Change:
     record = promise.record
     lines = [
-        ChangeLine(
-            number, line.sku, line.location, 0, line.held, line.committed, 0, 0, 0, line.first_available, line.first_seq
-        )
+        _line_of(number, line)
         for number, line in enumerate(record.lines, 1)
         if line.quantity  # a line of a partial promise that got nothing changed nothing
     ]
@@ -133,6 +135,13 @@ def _change_of(promise: _Promise) -> Change:
         lines,
         notes,
     )
+
+
+def _line_of(number: int, line: ReservationLine) -> ChangeLine:
+    return ChangeLine(
+        number, line.sku, line.location, 0, line.held, line.committed, 0, 0, 0, line.first_available, line.first_seq,
+        line.waiting, line.owed,
+    )  # fmt: skip
 
 
 def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:

@@ -86,7 +86,7 @@ def _pack_promise(tag: str, promise: Reserve | Order, its_own: int | bool) -> by
         promise.reservation_id,
         promise.channel,
         its_own,
-        promise.partial,
+        "backorder" if promise.backorder else promise.partial,
         promise.order_ref,
         promise.customer_ref,
         promise.flags or False,

@@ -25,6 +25,7 @@ from server.domain.operations import (
     Relocate,
     Reserve,
     Return,
+    SetBackorder,
     Ship,
 )
 from server.domain.outcomes import (
@@ -91,12 +92,14 @@ class Ledger:
         limits, functions = retention.packed(), library().function
         self.keyspace = keyspace
         self._submit = batcher.submit
-        self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True)
-        self._settle = Lane(functions("settle"), keyspace, limits, _decode_changed, writes=True)
-        self._transfer = Lane(
-            functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.moving
+        self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising)
+        self._settle = Lane(
+            functions("settle"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising
         )
-        self._supply = Lane(functions("supply"), keyspace, limits, _decode_supply, writes=True, keys=keyspace.supplying)
+        self._transfer = Lane(
+            functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.transferring
+        )
+        self._supply = Lane(functions("supply"), keyspace, limits, _decode_supply, writes=True, keys=keyspace.receiving)
         # One script, but a lane for each shape of answer.
         self._availability = Lane(functions("read"), keyspace, limits, _decode_availability, writes=False)
         self._stock = Lane(functions("read"), keyspace, limits, _decode_stock, writes=False)
@@ -159,8 +162,10 @@ class Ledger:
         """Take shipped units back. Refused: unknown_reservation, not_fulfilled, exceeds_remaining."""
         return cast(ReservationAnswer, await self._submit(self._take, operation, len(operation.lines)))
 
-    async def move_stock(self, operation: Receive | ReceiveExpected | Adjust | Count | Move) -> StockAnswer:
-        """Receive, adjust, count, or move between buckets."""
+    async def move_stock(
+        self, operation: Receive | ReceiveExpected | Adjust | Count | Move | SetBackorder
+    ) -> StockAnswer:
+        """Receive, adjust, count, move between buckets, or say what may be waited for."""
         if isinstance(operation, ReceiveExpected):
             return cast(StockAnswer, await self._submit(self._supply, operation, 1))
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
