@@ -51,7 +51,9 @@ def keyspace() -> Keyspace:
 
 def lane() -> Lane:
     """Make what packs calls of the function that reserves and counts, exactly as the server packs them."""
-    return Lane(library().function("take"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True)
+    return Lane(
+        library().function("take"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keyspace().promising
+    )
 
 
 def commands(operations: Sequence[object], batch: int) -> list[bytes]:

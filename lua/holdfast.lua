@@ -18,14 +18,17 @@
 -- @include lib/answers
 -- @include lib/parts
 -- @include lib/sourcing
+-- @include lib/splitting
 -- @include lib/write
+-- @include lib/backorders
 -- @include lib/run
 
-local function register(name, callback, flags)
+-- knows_backorders: the last of its keys is the queue of those who wait for units.
+local function register(name, callback, flags, knows_backorders)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
-      begin(keys, args)
+      begin(keys, args, knows_backorders)
       return callback(args, keys)
     end,
     flags = flags,
@@ -40,27 +43,28 @@ do
 -- @include operations/adjust
 -- @include operations/count
 -- @include operations/relocate
+-- @include operations/backorder
 -- @include operations/move
 -- @include operations/return
 -- @include operations/allocate
--- @include take
-register('take', take, {})
-end
-do
+-- @include operations/exchange
+-- @include operations/bind
 -- @include operations/extend
 -- @include operations/commit
 -- @include operations/release
 -- @include operations/cancel
 -- @include operations/fulfil
+-- @include take
+register('take', take, {}, true)
 -- @include settle
-register('settle', settle, {'allow-oom'})
+register('settle', settle, {'allow-oom'}, true)
 end
 do
 -- @include lib/transfers
 -- @include operations/ship
 -- @include operations/arrive
 -- @include transfer
-register('transfer', transfer, {})
+register('transfer', transfer, {}, true)
 end
 do
 -- @include lib/supplies
@@ -68,7 +72,7 @@ do
 -- @include operations/forgo
 -- @include operations/receive_expected
 -- @include supply
-register('supply', supply, {})
+register('supply', supply, {}, true)
 end
 do
 -- @include outlook
@@ -76,7 +80,11 @@ register('outlook', outlook, {'no-writes'})
 end
 do
 -- @include expire
-register('expire', expire, {'allow-oom'})
+register('expire', expire, {'allow-oom'}, true)
+end
+do
+-- @include fill
+register('fill', fill, {'allow-oom'}, true)
 end
 do
 -- @include forget

@@ -3,15 +3,15 @@
 --
 -- KEYS  the twelve keys of supply.lua
 -- ARGV  [1] limits, [2] MessagePack [sku, location or "": all]
--- Reply MessagePack [now_ms, [[location, available, seq], …], [[supply id, record], …]]
+-- Reply MessagePack [now_ms, [[location, available, seq, how many units are waited for], …], [[supply id, record], …]]
 
 local function available_at(sku, wanted)
   local packed_names, levels = call('HGET', SKUS, sku), {}
   for _, location in ipairs(packed_names and unpack_msg(packed_names) or NONE) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left = allotted and allotments.left(entry, nil) or entry.available
-      levels[#levels + 1] = {location, left, entry.record[SEQ]}
+      local left, backorder = allotted and allotments.left(entry, nil) or entry.available, entry.record[BACKORDER]
+      levels[#levels + 1] = {location, left, entry.record[SEQ], backorder and backorder[WAITING] or 0}
     end
   end
   return levels

@@ -3,6 +3,7 @@
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] supply       hash  id -> record, see lib/supplies.lua
 --       [12] supply_skus  hash  sku -> [id, …]: those from which units are still to come
+--       [13] backorders   zset  see lib/context.lua
 -- ARGV  [1] limits, [2] operations, their fields as MessagePack values one after the other
 -- Reply for each operation, in order, its answer in MessagePack:
 --         ["supply_changed", false, record] or as in lib/answers.lua

@@ -3,6 +3,7 @@
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] transfers         hash  id -> record: those with units on their way
 --       [12] transfers_closed  hash  id -> record: the others, until they are forgotten
+--       [13] backorders        zset  see lib/context.lua
 -- ARGV  [1] limits, [2] operations, their fields as MessagePack values one after the other
 -- Reply for each operation, in order, its answer in MessagePack:
 --         ["transfer_changed", replayed, record, [[sku, location, available, seq], …]] or as in lib/answers.lua

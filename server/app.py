@@ -20,6 +20,7 @@ from server.api import (
     allocations,
     atp,
     availability,
+    backorders,
     barcodes,
     changes,
     channels,
@@ -30,6 +31,7 @@ from server.api import (
     replenishment,
     reports,
     reservations,
+    returns,
     shortages,
     sourcing,
     stock,
@@ -65,6 +67,7 @@ _GC_THRESHOLD = 20_000
 
 ROUTES: list[Route] = [
     *reservations.ROUTES,
+    *returns.ROUTES,
     *availability.ROUTES,
     *changes.ROUTES,
     *stock.ROUTES,
@@ -74,6 +77,7 @@ ROUTES: list[Route] = [
     *atp.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
+    *backorders.ROUTES,
     *channels.ROUTES,
     *listings.ROUTES,
     *locations.ROUTES,

@@ -147,7 +147,7 @@ async def stray_keys(client: Redis) -> list[str]:
         channel = name.removeprefix(f"hf:{{{tag}}}:channel:").rpartition(":")[0]
         declared = name in {
             *_KNOWN_OUTSIDE,
-            *keyspace.moving,
+            *keyspace.transferring,
             *keyspace.supplying,
             keyspace.barcodes,
             keyspace.locations,

@@ -210,7 +210,7 @@ class Server:
         """Read all that a partition holds, the journal and the idempotency keys included."""
         with self.store() as client:
             keys = Keyspace(partition)
-            return {key: _value(client, key) for key in (*keys.moving, *keys.supplying, keys.barcodes)}
+            return {key: _value(client, key) for key in (*keys.transferring, *keys.supplying, keys.barcodes)}
 
     def __enter__(self) -> Self:
         return self.start()

@@ -20,23 +20,29 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
 from server.domain.allotments import AllotmentKind
+from server.domain.binding import Bound
+from server.domain.exchange import Exchange, ExchangeRefused, promise_of
 from server.domain.operations import (
     Adjust,
     Allocate,
     AllocateMove,
     Arrive,
     Bucket,
+    Commit,
     Count,
     Disposition,
     Expect,
     Forgo,
+    Fulfil,
     Move,
+    Operation,
     Order,
     Receive,
     ReceiveExpected,
     Relocate,
     Reserve,
     Return,
+    SetBackorder,
     Shelf,
     Ship,
 )
@@ -51,6 +57,7 @@ from server.domain.outcomes import (
 )
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.audit import audit
+from server.store.audit_checks import LIVE_STATES
 from server.store.batcher import Batcher
 from server.store.calls import run_function
 from server.store.keys import Keyspace
@@ -58,11 +65,11 @@ from server.store.ledger import Ledger, Retention
 from server.store.scripts import Function
 from tests import operations as ops
 from tests.conftest import DAY_S, now_ms, wait_past
-from tests.model import Answer, Model, Place
+from tests.model import Answer, Model, Place, Promise, keyed_part
 from tests.operations import AnOperation
 from tests.replay import Entry, Replayed, read_journal
 
-T = TypeVar("T")
+T = TypeVar("T", bound=Operation)
 
 LOG_MAX: Final = 2
 """How many changes of on_hand the scripts keep here; 200 would never be reached."""
@@ -74,20 +81,38 @@ _PLACES: Final[tuple[Place, ...]] = (
 _LOCATIONS: Final = ("main", "mağaza", "depo")
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
-_PROMISES: Final = ("reserve", "reserve", "order", "source", "source")
-_TAKE: Final = (Reserve, Order, Sourced, Relocate, Receive, Adjust, Count, Move, Return, Allocate, AllocateMove)
+_PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
+_TAKE: Final = (
+    *(Reserve, Order, Sourced, Bound, Exchange, Relocate, Receive, Adjust, Count, Move, Return, SetBackorder),
+    *(Allocate, AllocateMove),
+)
 _TAKE_NAMES: Final = frozenset(
-    ("reserve", "order", "receive", "adjust", "count", "move", "return", "relocate", "allocate", "allocate_move")
+    (
+        "reserve",
+        "order",
+        "receive",
+        "adjust",
+        "count",
+        "move",
+        "return",
+        "relocate",
+        "backorder",
+        "allocate",
+        "allocate_move",
+    )
 )
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _SETTLEMENTS: Final = (
     *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
-    *("relocate", "relocate"),
+    *("relocate", "relocate", "bind", "bind", "bind", "exchange", "exchange"),
 )
 _ALLOCATIONS: Final = ("allocate", "allocate", "allocate", "allocate_move")
 _CHANNELS: Final = ("shop", "pazar", "kiosk")
-_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move")
-_WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled"}
+_MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "backorder")
+_WAITS: Final = ("await", "await", "await", "come")
+_AWAITED: Final[Place] = ("Ş", "main")
+"""Where nothing lies at first, and units are waited for."""
+_WORKS_ON: Final = {"cancel": "committed", "fulfil": "committed", "return": "fulfilled", "exchange": "fulfilled"}
 _DISPOSITIONS: Final = tuple(Disposition)
 _SHELVES: Final = tuple(Shelf)
 _SUPPLIES: Final = ("expect", "expect", "receive_expected", "receive_expected", "receive_expected", "forgo")
@@ -96,6 +121,8 @@ _LANES: Final = {
     **dict.fromkeys((Ship, Arrive), "transfer"),
     **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
 }
+_ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil"))
+"""Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
 _RECENT: Final = 6
@@ -155,6 +182,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_MOVEMENTS),
     some(*_PROMISES, *_SETTLEMENTS, *_MOVEMENTS, *_ALLOCATIONS),
     some(*_ALLOCATIONS, *_PROMISES),
+    some(*_WAITS),
+    some(*_WAITS, *_SETTLEMENTS),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
     some(*_SUPPLIES),
     st.builds(Wait),
@@ -199,7 +228,9 @@ class LedgerMachine(RuleBasedStateMachine):
     def stock_up(self, sweeping: bool) -> None:
         self.sweeping = sweeping
         units = zip(_PLACES[:-1], (9, 12, 6, 10, 5), strict=True)
-        self._step(self._perform([ops.receive(sku, quantity, location) for (sku, location), quantity in units]))
+        first = [ops.receive(sku, quantity, location) for (sku, location), quantity in units]
+        waits = [ops.backorder(sku, 9, location, on="2030-01-01") for sku, location in (*_PLACES[:3], _AWAITED)]
+        self._step(self._perform([*first, *waits]))
 
     # One rule only: Hypothesis leaves out some rules of an example altogether, and without promises there is
     # nothing to settle.
@@ -299,7 +330,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return entries
 
     def _never_oversold(self, entries: Sequence[Entry]) -> None:
-        promises = [each.promise if isinstance(each, Sourced) else each for each in self.sent]
+        promises = [_bare(each) for each in self.sent]
         accepting = {each.reservation_id for each in promises if isinstance(each, Order) and each.accept_shortage}
         for entry in entries:
             for change in entry:
@@ -329,13 +360,15 @@ class LedgerMachine(RuleBasedStateMachine):
             pipe.hgetall(key)
         pipe.zrange(keys.deadlines, 0, -1, withscores=True)
         pipe.zrange(keys.all[6], 0, -1)
+        pipe.zrange(keys.backorders, 0, -1)
         found = await pipe.execute()
-        stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, deadlines, forget = found
+        stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, deadlines, forget, queue = found
         promises = self.model.promises
-        in_life = {each for each, promise in promises.items() if promise.state in ("held", "committed")}
-        assert {_place(name): _counters(packed) for name, packed in stock.items()} == {
-            place: _counters_of(self.model.shown(place)) for place in self.model.stock
+        in_life = {each for each, promise in promises.items() if promise.state in LIVE_STATES}
+        assert {_place(name): _stock(packed) for name, packed in stock.items()} == {
+            place: _stock_of(self.model.shown(place)) for place in self.model.stock
         }
+        assert queue == self.model.queue
         assert {each.decode() for each in live} == in_life
         assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
             each: promise.shown() for each, promise in promises.items()
@@ -364,15 +397,16 @@ class LedgerMachine(RuleBasedStateMachine):
         for promise in promises.values():
             for line in promise.lines:
                 parts = line.held + line.committed + line.fulfilled + line.released + line.expired
-                assert line.quantity == parts
-                assert min(line.held, line.committed, line.fulfilled, line.released, line.expired) >= 0
+                assert line.quantity == parts + line.waiting + line.owed
+                counters = (line.held, line.committed, line.fulfilled, line.released, line.expired)
+                assert min(*counters, line.waiting, line.owed) >= 0
                 assert 0 <= line.returned <= line.fulfilled
 
     async def _end(self) -> None:
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
         report = await audit(self.client, self.keys)
-        await self.client.delete(*self.keys.moving, *self.keys.supplying)
+        await self.client.delete(*self.keys.transferring, *self.keys.supplying)
         if not self.agreed:
             return  # a step has failed, and its own failure tells more
         assert (report.drift, report.conclusive) == ([], True)
@@ -389,7 +423,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 shown.seq,
             )
         assert {place: dict(units) for place, units in replayed.promised.items()} == {
-            (each, number): {"held": line.held, "committed": line.committed}
+            (each, number): {"held": line.held, "committed": line.committed, "waiting": line.waiting, "owed": line.owed}
             for each, promise in self.model.promises.items()
             for number, line in enumerate(promise.lines, 1)
             if line.quantity
@@ -402,8 +436,10 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _fitting(self, intent: Intent) -> str:
         """Choose a reservation that has what the operation works on; now and then any."""
-        on_order = intent.kind == "relocate" and intent.option % 2
+        on_order = intent.kind in ("relocate", "bind") and intent.option % 2
         counter = "committed" if on_order else _WORKS_ON.get(intent.kind, "held")
+        if intent.which == 4:
+            counter = {"held": "waiting", "committed": "owed"}.get(counter, counter)
         fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
         if intent.which > 4 or not fitting:
             return self._recent(intent.which)
@@ -422,14 +458,15 @@ class LedgerMachine(RuleBasedStateMachine):
         other = self._new(intent)
         if isinstance(other, Reserve | Order | Sourced):
             return _renamed(other, earlier)
-        return ops.sealed(msgspec.structs.replace(other, key=getattr(earlier, "key", "")))
+        return _with_key(other, getattr(keyed_part(earlier), "key", ""))
 
     def _new(self, intent: Intent) -> AnOperation:  # noqa: PLR0911  # one for each kind
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
-        if intent.kind in ("reserve", "order"):
-            return self._promise(intent)
-        if intent.kind == "source":
-            return self._sourced(intent)
+        promise = {"reserve": self._promise, "order": self._promise, "source": self._sourced, "late": self._late}
+        if intent.kind in promise:
+            return promise[intent.kind](intent)
+        if intent.kind in _WAITS:
+            return self._wait_or_come(intent, key)
         if intent.kind in _ALLOCATIONS:
             return self._allocation(intent, key)
         if intent.kind in _MOVEMENTS:
@@ -445,15 +482,29 @@ class LedgerMachine(RuleBasedStateMachine):
         option, channel = intent.option, _CHANNELS[intent.which % 3]
         places = [(_drawn(number), quantity) for number, quantity in intent.parts]
         lines = [(sku, quantity, location) for (sku, location), quantity in places]
+        waits: dict[str, Any] = {"backorder": intent.which < 4 and option <= 4, "flags": ["vip"] * (intent.which == 3)}
         if intent.kind == "reserve":
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
             return ops.reserve(
                 reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0),
-                channel=channel,
+                channel=channel, **waits,
             )  # fmt: skip
         return ops.order(
-            reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, channel=channel
-        )  # fmt: skip
+            reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, channel=channel, **waits
+        )
+
+    def _wait_or_come(self, intent: Intent, key: str) -> AnOperation:
+        """Promise units that are not there, to some before others; or let a few of them come."""
+        sku, location = _AWAITED
+        units, option = intent.parts[0][1], intent.option
+        if intent.kind == "come":
+            return ops.receive(sku, units, location, key=key)
+        reservation_id, channel = f"r{next(self.numbers)}", _CHANNELS[intent.which // 3 % 3]
+        more: dict[str, Any] = {"flags": ["vip"] * (intent.which % 3 == 0), "backorder": True, "channel": channel}
+        lines = [(sku, quantity, location) for _, quantity in intent.parts[:2]]
+        if option < 4:
+            return ops.order(reservation_id, *lines, **more)
+        return ops.reserve(reservation_id, *lines, ttl_ms=_TTLS_MS[option % 4], **more)
 
     def _sourced(self, intent: Intent) -> Sourced:
         """Plan all lines but, now and then, the first; the candidates in any order, some of them equals."""
@@ -471,8 +522,61 @@ class LedgerMachine(RuleBasedStateMachine):
         candidates = [Candidate(name, place if option % 2 else 0) for place, name in enumerate(names)]
         named = [number for number, line in enumerate(lines, 1) if line.location]
         closed = named if intent.which == 7 else []
-        splits_max = max(0, intent.which - 5)
-        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines)), Plan(splits_max, candidates, closed))
+        splits_max = max(0, intent.which - 5) if option % 4 else 2
+        open_group = None if intent.again < 6 else ("", "stores")[option % 2]
+        plan = Plan(splits_max, candidates, closed, split_lines=option % 4 == 0, open_group=open_group)
+        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines, backorder=False)), plan)
+
+    def _late(self, intent: Intent) -> Sourced:
+        """Promise a few units wherever they are, to be bound later."""
+        option, first = intent.option, intent.parts[0][0]
+        lines = [(_drawn(number)[0], 1 + units % 3, "") for number, units in intent.parts]
+        reservation_id = f"r{next(self.numbers)}"
+        promise: Reserve | Order = (
+            ops.order(reservation_id, *lines) if option % 2 else ops.reserve(reservation_id, *lines)
+        )
+        names = [_LOCATIONS[(first + step) % 3] for step in range(3)]
+        return ops.sourced(promise, names, 2, split_lines=option > 3, open_group=("", "stores")[option % 2])
+
+    def _bound(self, intent: Intent, key: str) -> Bound:
+        """Commit or ship what is open, if something is, and have it taken from elsewhere."""
+        option, first = intent.option, intent.parts[0][0]
+        waiting = {each: _open_units(one) for each, one in self.model.promises.items()}
+        fitting = [each for each, units in waiting.items() if units]
+        reservation_id = fitting[-1 - intent.which % len(fitting)] if fitting else self._recent(intent.which)
+        units = waiting.get(reservation_id, {})
+        parts = [(line, 1 + first % most) for line, most in units.items() if (line + first) % 3] if option > 3 else []
+        promise = self.model.promises.get(reservation_id)
+        plain: Commit | Fulfil = ops.fulfil(reservation_id, *parts, key=key)
+        if promise and promise.total("committed") == 0:
+            plain = ops.commit(reservation_id, *parts, keep=intent.which > 3, key=key)
+        location = _LOCATIONS[first % 3] if first > 6 else ""
+        names = [_LOCATIONS[(first + step) % 3] for step in range(1 + intent.which % 3)]
+        candidates = [Candidate(name, place if option % 4 else 0) for place, name in enumerate(names)]
+        return ops.bound(
+            plain, *candidates, splits_max=intent.which % 3, split_lines=first % 2 == 0, location=location,
+            closed=intent.again == 9,
+        )  # fmt: skip
+
+    def _exchanged(self, intent: Intent, key: str) -> Exchange:
+        """Send a part back, now and then one that cannot be, and want something else, planned or not."""
+        left = [
+            (each, number)
+            for each, one in self.model.promises.items()
+            for number, line in enumerate(one.lines, 1)
+            if line.fulfilled > line.returned
+        ]
+        returned = self._settlement(replace(intent, kind="return"), key)
+        if left and intent.option < 7:
+            reservation_id, number = left[-1 - intent.which % len(left)]
+            [(_, units, disposition, location)] = _returned([(number, 1)], intent.option)
+            returned = ops.take_back(reservation_id, (number, units, disposition, location), key=key)
+        assert isinstance(returned, Return)
+        wish = replace(intent, parts=intent.parts[:2], option=intent.option % 6)
+        kind = ("reserve", "order", "source", "late")[(intent.which + intent.option) % 4]
+        promise = self._new(replace(wish, kind=kind))
+        assert isinstance(promise, Reserve | Order | Sourced)
+        return ops.exchange(returned, promise)
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: PLR0911  # one for each kind
         reservation_id, option = self._fitting(intent), intent.option
@@ -482,6 +586,10 @@ class LedgerMachine(RuleBasedStateMachine):
         parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
         note = "" if option % 3 else f"n{option}"
         match intent.kind:
+            case "bind":
+                return self._bound(intent, key)
+            case "exchange":
+                return self._exchanged(intent, key)
             case "relocate":
                 return self._relocation(intent, reservation_id, lines, key)
             case "extend":
@@ -539,7 +647,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _allocation(self, intent: Intent, key: str) -> Allocate | AllocateMove:
         """Give a channel something for itself, mostly after counting what it has promised."""
         (place, units), option, which = intent.parts[0], intent.option, intent.which
-        sku, location = _drawn(place)
+        sku, location = _AWAITED if which % 4 == 3 else _drawn(place)
         channel, taker = _CHANNELS[which % 3], _CHANNELS[(which + 1 + option % 2) % 3]
         told = taker if intent.kind == "allocate_move" else channel
         counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
@@ -556,12 +664,46 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "adjust":
             delta = units if option < 4 else -units
             return ops.adjust(sku, _BUCKETS[option % len(_BUCKETS)], delta, location, reason="why", key=key)
+        if intent.kind == "backorder":
+            mode, on = ("preorder", "") if intent.which % 2 else ("backorder", "2030-01-01")
+            return ops.backorder(sku, (0, 4, 9)[units % 3], location, mode=mode, on=on, key=key)
         if intent.kind == "move":
             source, target = _SHELVES[option % 3], _SHELVES[(option + 1 + intent.which % 2) % 3]
             return ops.move(sku, source, target, units, location, reason="why", key=key)
         baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
         on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
+
+
+def _open_units(promise: Promise) -> dict[int, int]:
+    """Give for each open line what it has committed; where the whole has nothing committed, what it holds."""
+    if promise.open is None or promise.open.bound:
+        return {}
+    counter = "committed" if promise.total("committed") else "held"
+    units = {number: getattr(promise.lines[number - 1], counter) for number in promise.open.lines}
+    return {number: each for number, each in units.items() if each}
+
+
+def _bare(operation: AnOperation) -> AnOperation:
+    """Give the promise that an operation makes, or the operation that it is."""
+    if isinstance(operation, Sourced):
+        return operation.promise
+    return promise_of(operation) if isinstance(operation, Exchange) else operation
+
+
+def _with_key(operation: AnOperation, key: str) -> AnOperation:
+    match operation:
+        case Bound(inner):
+            return msgspec.structs.replace(operation, operation=_keyed(inner, key))
+        case Exchange(returned):
+            return msgspec.structs.replace(operation, returned=_keyed(returned, key))
+        case Sourced():
+            return operation
+    return _keyed(operation, key)
+
+
+def _keyed(operation: T, key: str) -> T:
+    return ops.sealed(msgspec.structs.replace(operation, key=key))
 
 
 def _renamed(promise: Reserve | Order | Sourced, earlier: AnOperation) -> Reserve | Order | Sourced:
@@ -572,7 +714,7 @@ def _renamed(promise: Reserve | Order | Sourced, earlier: AnOperation) -> Reserv
 
 
 def _with_id(promise: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
-    about = earlier.promise if isinstance(earlier, Sourced) else earlier
+    about = _bare(earlier)
     earlier_id = getattr(about, "reservation_id", "") or promise.reservation_id
     return ops.sealed(msgspec.structs.replace(promise, reservation_id=earlier_id))
 
@@ -606,7 +748,7 @@ def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry],
         return [[started_ms] * len(calls)]
     # One of two calls wrote an entry. The other changed nothing, so nothing that it met had lapsed by then.
     at_ms = entries[0][0].at_ms
-    takes = {change.operation in _TAKE_NAMES for change in entries[0] if change.operation != "expire"}
+    takes = {change.operation in _TAKE_NAMES for change in entries[0] if change.operation not in _ANYWHERE}
     possible = [[at_ms, at_ms], [started_ms, at_ms]]
     is_take = [isinstance(operations[places[0]], _TAKE) for places in calls]
     return [possible[place] for place in range(2) if not takes or is_take[place] in takes]
@@ -615,6 +757,8 @@ def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry],
 def _outcome(answer: Answer) -> str:
     if isinstance(answer, Uncounted):
         return "uncounted"
+    if isinstance(answer, ExchangeRefused):
+        return answer.refused.outcome
     if isinstance(answer, Refused):
         return answer.outcome
     return "replayed" if answer.replayed else "changed"
@@ -630,14 +774,19 @@ def _place(name: bytes) -> Place:
     return sku, location
 
 
-def _counters(packed: bytes) -> list[Any]:
-    counters: list[Any] = msgspec.msgpack.decode(packed)
-    return counters
+def _stock(packed: bytes) -> list[object]:
+    """Read a record: seven values, and more where channels have something or something may be waited for."""
+    values: list[object] = msgspec.msgpack.decode(packed)
+    assert len(values) == 7 or (len(values) == 8 and values[7]) or len(values) == 9
+    return values
 
 
-def _counters_of(shown: StockLevel) -> list[Any]:
-    allotments = [list(msgspec.structs.astuple(each)) for each in shown.allotted]
-    return [*(getattr(shown, name) for name in (*Bucket, "seq")), *([allotments] if allotments else [])]
+def _stock_of(shown: StockLevel) -> list[object]:
+    counters = [getattr(shown, name) for name in (*Bucket, "seq")]
+    allotments = [list(msgspec.structs.astuple(each)) for each in shown.allotted] or False
+    if shown.backorder:
+        return [*counters, allotments, [*msgspec.structs.astuple(shown.backorder)]]
+    return [*counters, allotments] if allotments else counters
 
 
 _reservation = msgspec.msgpack.Decoder(Reservation).decode

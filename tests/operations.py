@@ -7,12 +7,15 @@ from typing import Final, TypeVar
 import msgspec
 
 from server.domain.allotments import AllotmentKind
+from server.domain.binding import Binding, Bound
+from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
 from server.domain.operations import (
     Adjust,
     Allocate,
     AllocateMove,
     Arrive,
     ArrivedLine,
+    BackorderMode,
     Bucket,
     Cancel,
     Commit,
@@ -35,6 +38,7 @@ from server.domain.operations import (
     Reserve,
     Return,
     ReturnedLine,
+    SetBackorder,
     Shelf,
     Ship,
     TransferItem,
@@ -53,7 +57,7 @@ from server.domain.outcomes import (
     TransferAnswer,
     TransferChanged,
 )
-from server.domain.sourcing import Sourced
+from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.ledger import Ledger
 
 HOUR_MS: Final = 3_600_000
@@ -82,6 +86,9 @@ AnOperation = (
     | ReceiveExpected
     | Allocate
     | AllocateMove
+    | Bound
+    | Exchange
+    | SetBackorder
 )
 T = TypeVar("T", bound=Operation)
 
@@ -112,6 +119,7 @@ def reserve(
     order_ref: str = "",
     customer_ref: str = "",
     flags: Iterable[str] = (),
+    backorder: bool = False,
 ) -> Reserve:
     return sealed(
         Reserve(
@@ -125,12 +133,19 @@ def reserve(
             order_ref=order_ref,
             customer_ref=customer_ref,
             flags=list(flags),
+            backorder=backorder,
         )
     )
 
 
 def order(
-    reservation_id: str, *lines: ALine, accept_shortage: bool = False, partial: bool = False, channel: str = "shop"
+    reservation_id: str,
+    *lines: ALine,
+    accept_shortage: bool = False,
+    partial: bool = False,
+    channel: str = "shop",
+    flags: Iterable[str] = (),
+    backorder: bool = False,
 ) -> Order:
     return sealed(
         Order(
@@ -141,6 +156,8 @@ def order(
             lines=_lines(lines),
             accept_shortage=accept_shortage,
             partial=partial,
+            flags=list(flags),
+            backorder=backorder,
         )
     )
 
@@ -191,10 +208,57 @@ def take_back(
     return sealed(Return("", "tester", reservation_id, key, lines, reason))
 
 
+def sourced(
+    promise: Reserve | Order,
+    candidates: Iterable[Candidate | str],
+    splits_max: int = 0,
+    closed: Iterable[int] = (),
+    *,
+    split_lines: bool = False,
+    open_group: str | None = None,
+) -> Sourced:
+    """Plan a promise; candidates given as words come in that order. ``open_group``: they are bound later."""
+    return Sourced(promise, Plan(splits_max, _ranked(candidates), list(closed), split_lines, open_group))
+
+
+def _ranked(candidates: Iterable[Candidate | str]) -> list[Candidate]:
+    return [Candidate(each, place) if isinstance(each, str) else each for place, each in enumerate(candidates)]
+
+
+def bound(
+    operation: Commit | Fulfil,
+    *candidates: Candidate | str,
+    splits_max: int = 0,
+    split_lines: bool = False,
+    location: str = "",
+    closed: bool = False,
+) -> Bound:
+    """Bind what is open: to the best of the candidates, or to a location and nowhere else."""
+    names = [location] if location else candidates
+    binding = Binding(_ranked(names), splits_max, split_lines, location, closed)
+    return Bound(_sealed_with(operation, binding), binding)
+
+
+def exchange(returned: Return, promise: Reserve | Order | Sourced) -> Exchange:
+    """Exchange what comes back for a promise; the return's key and fingerprint stand for both."""
+    return Exchange(_sealed_with(returned, promise), promise)
+
+
+def _sealed_with(operation: T, other: object) -> T:
+    bare = msgspec.structs.replace(operation, fingerprint="")
+    return msgspec.structs.replace(bare, fingerprint=fingerprint(bare, other))
+
+
 def move(
     sku: str, source: str, target: str, quantity: int, location: str = "main", *, reason: str = "", key: str = ""
 ) -> Move:
     return sealed(Move("", "tester", key, sku, location, Shelf(source), Shelf(target), quantity, reason))
+
+
+def backorder(
+    sku: str, limit: int, location: str = "main", *, mode: str = "backorder", on: str = "", key: str = ""
+) -> SetBackorder:
+    return sealed(SetBackorder("", "tester", key, sku, location, BackorderMode(mode), limit, on))
 
 
 def ship(transfer_id: str, source: str, target: str, *items: tuple[str, int], reason: str = "", key: str = "") -> Ship:
@@ -283,7 +347,7 @@ def allocate_move(
     return msgspec.structs.replace(sealed(operation), seen_id=counted[0], used=counted[1])
 
 
-AnAnswer = AllotmentAnswer | ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer
+AnAnswer = AllotmentAnswer | ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer | ExchangeAnswer
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
@@ -291,6 +355,8 @@ async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
         Reserve: ledger.reserve,
         Order: ledger.order,
         Sourced: ledger.source,
+        Bound: ledger.bind,
+        Exchange: ledger.exchange,
         Relocate: ledger.relocate,
         Extend: ledger.extend,
         Commit: ledger.commit,
@@ -334,6 +400,20 @@ async def expected(ledger: Ledger, operation: Expect | Forgo) -> SupplyChanged:
     answer = await ask(ledger, operation)
     assert isinstance(answer, SupplyChanged), answer
     return answer
+
+
+async def exchanged(ledger: Ledger, operation: Exchange) -> Exchanged:
+    """Ask for what must take effect on both reservations."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, Exchanged), answer
+    return answer
+
+
+async def half_refused(ledger: Ledger, operation: Exchange) -> tuple[str, str]:
+    """Ask for an exchange that cannot be; gives the half that was refused, and as what."""
+    answer = await ask(ledger, operation)
+    assert isinstance(answer, ExchangeRefused), answer
+    return answer.half, answer.refused.outcome
 
 
 async def refused(ledger: Ledger, operation: AnOperation) -> Refused:

@@ -26,6 +26,8 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     safety: int
     available: int
     seq: int
+    d_waiting: int = 0
+    d_owed: int = 0
     allotments: list[tuple[str, str, int, int]] = []
 
 
@@ -55,8 +57,11 @@ def _change_of(fields: list[Any]) -> Change:
     operation, reservation_id, (state, created_ms, _, _, _, channel, actor, _, record_lines, *rest), *behind = fields
     told = [each or () for each in behind[0]] if behind else [()] * len(record_lines)
     lines = [
-        msgspec.convert([number, sku, location, 0, held, committed, 0, 0, 0, *(_told(free, seq, more))], ChangeLine)
-        for number, ((sku, location, quantity, _, held, committed, free, seq), more) in enumerate(
+        msgspec.convert(
+            [number, sku, location, 0, held, committed, 0, 0, 0, *(_told(free, seq, waits[4:6], more))],
+            ChangeLine,
+        )
+        for number, ((sku, location, quantity, _, held, committed, free, seq, *waits), more) in enumerate(
             zip(record_lines, told, strict=True), 1
         )
         if quantity
@@ -65,9 +70,9 @@ def _change_of(fields: list[Any]) -> Change:
     return Change(operation, created_ms, actor, channel, reservation_id, state, lines, notes)
 
 
-def _told(left: int, seq: int, more: Sequence[Any]) -> Sequence[Any]:
+def _told(left: int, seq: int, waits: Sequence[int], more: Sequence[Any]) -> Sequence[Any]:
     """Where channels have something for themselves, a line tells what is left for this one."""
-    return (more[0], seq, more[1]) if more else (left, seq)
+    return (more[0], seq, *(waits or (0, 0)), more[1]) if more else (left, seq, *waits)
 
 
 async def read_journal(client: Redis, key: str, after: str = "-") -> list[tuple[str, Entry]]:
@@ -104,3 +109,5 @@ class Replayed:
             promised = self.promised.setdefault((change.reservation_id, line.line), Counter())
             promised["held"] += line.held
             promised["committed"] += line.committed
+            promised["waiting"] += line.d_waiting
+            promised["owed"] += line.d_owed

@@ -29,6 +29,7 @@ from tests.operations import (
     adjust,
     arrive,
     ask,
+    backorder,
     cancel,
     changed,
     commit,
@@ -53,7 +54,7 @@ _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
 FUNCTIONS: Final = (
-    *("take", "settle", "transfer", "supply", "outlook", "read", "expire", "list", "shortages", "forget"),
+    *("take", "settle", "transfer", "supply", "outlook", "read", "expire", "list", "shortages", "forget", "fill"),
     *("lease", "record", "tally"),
 )
 CHANNEL: Final = "trendyol"
@@ -153,6 +154,12 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         expect("s", "A", 6),
         expect("s", "A", 5),
         forgo("none", key="k16"),
+        backorder("W", 9, key="k17"),
+        order("w", ("W", 3), backorder=True),
+        reserve("v", ("W", 2), flags=["vip"], backorder=True),
+        receive("W", 1),
+        cancel("w", (1, 1)),
+        release("v"),
     ):
         await ask(ledger, operation)
     await wait_past(client, lapsing.reservation.deadline_ms + SHORT_MS)
@@ -163,6 +170,7 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await ledger.reservation("p")
     functions, keyspace = library().function, ledger.keyspace
     await run_function(client, functions("expire"), keyspace, limits)
+    await run_function(client, functions("fill"), keyspace, limits, "", 10, 0)
     for ended in (False, True):
         page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
         await run_function(client, functions("list"), keyspace, limits, page)
@@ -217,7 +225,13 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
 def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
     counting = {keyspace.figures, keyspace.events, keyspace.day_figures(TODAY)}
-    return {*keyspace.moving, *keyspace.supplying, *keyspace.publishing, *counting, *ChannelKeys(keyspace, CHANNEL).all}
+    return {
+        *keyspace.transferring,
+        *keyspace.supplying,
+        *keyspace.publishing,
+        *counting,
+        *ChannelKeys(keyspace, CHANNEL).all,
+    }
 
 
 def test_given_a_partition_when_its_keys_are_named_then_all_lie_in_one_slot() -> None:

@@ -15,9 +15,13 @@
 -- one look at a variable. server/domain/allotments.py says the same in Python.
 
 local ALLOTMENTS = 8 -- its place in a stock record; nil or false: none
-local ALLOTTED_TO, ALLOTMENT_KIND, ALLOTMENT_UNITS, ALLOTMENT_USED = 1, 2, 3, 4
 
-local allotments = {}
+local allotments = {ALLOTTED_TO = 1, KIND = 2, UNITS = 3, USED = 4} -- places in one of them
+
+do
+
+local ALLOTTED_TO, ALLOTMENT_KIND = allotments.ALLOTTED_TO, allotments.KIND
+local ALLOTMENT_UNITS, ALLOTMENT_USED = allotments.UNITS, allotments.USED
 
 -- What a channel may still be promised of an allotment.
 function allotments.rest(allotment)
@@ -32,10 +36,11 @@ function allotments.find(record, channel)
   return nil
 end
 
--- What a channel may be promised of an entry; nil: what everybody may.
-function allotments.left(entry, channel)
+-- What a channel may be promised of an entry (nil: what everybody may), and its cap without regard to which that is.
+-- waiting: units of the common pool that are for others, who wait for them.
+local function reach(entry, channel, waiting)
   local free, list = entry.available, entry.record and entry.record[ALLOTMENTS]
-  if not list or free <= 0 then return free end
+  if not list or free <= 0 then return free - waiting end
   local own, others, cap = 0, 0, nil
   for i = 1, #list do
     local allotment = list[i]
@@ -48,8 +53,35 @@ function allotments.left(entry, channel)
       others = others + rest
     end
   end
-  local left = max(free - others, min(own, free), 0)
+  return max(free - others - waiting, min(own, free), 0), cap
+end
+
+-- What a channel may be promised of an entry; nil: what everybody may. waiting: as above, or nil.
+function allotments.left(entry, channel, waiting)
+  local left, cap = reach(entry, channel, waiting or 0)
   return cap and min(cap, left) or left
+end
+
+-- What one who waits is given of an entry. That goes by what is in the common pool: without anything there, he waits on.
+-- His channel's own units are his as well then, for promises use those first. No cap: it was asked when he began to wait.
+function allotments.common(entry)
+  return (reach(entry, nil, 0))
+end
+
+function allotments.for_waiting(entry, channel)
+  return (reach(entry, channel, 0))
+end
+
+-- Whether lines, see lib/grant.lua, ask for more than a cap leaves their channel.
+function allotments.is_capped(lines, channel)
+  local asked = {}
+  for _, line in ipairs(lines) do
+    local entry = line[4]
+    local allotment = allotments.find(entry.record, channel)
+    asked[entry] = (asked[entry] or 0) + line[3]
+    if allotment and allotment[ALLOTMENT_KIND] == 'cap' and asked[entry] > allotments.rest(allotment) then return true end
+  end
+  return false
 end
 
 -- Keeps the allotment of a channel in step with its promises. promised: by how many units those grow; on_hand: by how
@@ -71,4 +103,13 @@ function allotments.copy(record)
     copied[i] = {allotment[1], allotment[2], allotment[3], allotment[4]}
   end
   return copied
+end
+
+-- Puts them into the last of the journal lines, where there are any.
+function allotments.tell(record, journal_lines)
+  local told = journal_lines[#journal_lines]
+  local copied = allotments.copy(record)
+  if copied then told[12], told[13], told[14] = 0, 0, copied end
+end
+
 end

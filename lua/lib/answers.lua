@@ -26,5 +26,8 @@ end
 
 local function stock_changed(entry)
   local r = entry.record
-  return {'stock_changed', false, {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[8]}}
+  return {
+    'stock_changed', false,
+    {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOTMENTS], r[BACKORDER]},
+  }
 end

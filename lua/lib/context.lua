@@ -1,8 +1,9 @@
 -- The names of a partition's keys, the clock, and the limits.
 --
 -- KEYS, all in one hash slot:
---   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq],
---                           and an eighth where channels have something for themselves, see lib/allotments.lua
+--   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq], then
+--                           what somebody has set there: the allotments of channels or false, see lib/allotments.lua,
+--                           and [mode, limit, promise_on, waiting], see lib/backorders.lua
 --   [2] skus          hash    sku -> [location, …]: where it lies
 --   [3] reservations  hash    id -> record: those that hold or have committed units
 --   [4] ended         hash    id -> record: the others, until they are forgotten
@@ -11,8 +12,12 @@
 --   [7] forget        zset    "r" id | "k" key | "t" transfer | "s" supply, by when it may be forgotten (ms)
 --   [8] journal       stream  field e: MessagePack list of the changes that one script made
 --   [9] meta          hash    seq: the last one given; shortage: units promised beyond what there is;
---                           in_transit: units between two locations, see transfer.lua
+--                           in_transit: units between two locations, see transfer.lua;
+--                           unfilled: the seq at which units were left that somebody waits for, see fill.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
+--
+-- and, as the last one, for functions that are registered with it:
+--       backorders    zset    who waits for units, in order, all with score 0; see lib/backorders.lua
 --
 -- ARGV[1]: MessagePack [reap_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]
 --
@@ -20,6 +25,7 @@
 
 local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES
 local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG
+local BACKORDERS -- nil where the function does not declare it
 local REAP_MAX, LIFE_MAX_MS, IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS
 local NOW_MS
 local known_limits -- the limits of the call before, packed: they are nearly always the same
@@ -28,8 +34,14 @@ local known_limits -- the limits of the call before, packed: they are nearly alw
 local stock, unread_stock, changed_stock, last_seq, allotted
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
+local record_extras -- what the next new record is to hold beyond the usual, see lib/reservations.lua; else nil
 local more_due, reaped, orphans
 local remembered, new_keys
+-- waits: nil as long as the call meets nobody who waits for units.
+local waits
+
+-- Filled by lib/backorders.lua; named here because stock and journal call it.
+local backorders = {}
 
 -- Shared and never changed: most operations have no notes.
 local NONE = {}
@@ -57,10 +69,11 @@ local function clock_ms()
 end
 
 -- Begins a call: forgets the one before.
-local function begin(keys, args)
+local function begin(keys, args, knows_backorders)
   if not pack then bind() end
   STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = keys[1], keys[2], keys[3], keys[4], keys[5]
   IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = keys[6], keys[7], keys[8], keys[9], keys[10]
+  BACKORDERS = knows_backorders and keys[#keys] or nil
   if args[1] ~= known_limits then
     local limits = unpack_msg(args[1])
     REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
@@ -70,8 +83,9 @@ local function begin(keys, args)
   NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq, allotted = {}, {}, {}, nil, false
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
-  change_parts, change_count, record_starts = {}, 0, {}
+  change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Made where they are needed, which is rare.
   more_due, reaped, orphans = false, false, NONE
   remembered, new_keys = NONE, NONE
+  waits = nil
 end

@@ -1,13 +1,22 @@
 -- The check before a promise: are the units there?
 
--- How many units each line can have. lines: [[sku, location, units, stock entry], …]. channel: who wants them; nil: nobody
--- who has anything for himself.
+-- What may be promised of an entry to a channel (nil: to whoever has nothing for himself). As long as somebody waits there,
+-- what he will get is not for others: where more wait than one call may fill, it stands in available until the next.
+local function promisable(entry, channel)
+  local left, record = entry.available - entry.claimed, entry.record
+  local backorder = record and record[BACKORDER]
+  local waiting = backorder and backorder[WAITING] or 0
+  if allotted then return allotments.left(entry, channel, waiting) - entry.claimed end
+  return left - waiting
+end
+
+-- How many units each line can have. lines: [[sku, location, units, stock entry], …]. channel: as above.
 -- Returns {units, …} and the lines that run short, or nil where none does.
 local function grant(lines, channel)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
     local entry, units = line[4], line[3]
-    local left = (allotted and allotments.left(entry, channel) or entry.available) - entry.claimed
+    local left = promisable(entry, channel)
     if left < units then
       left = max(left, 0)
       short = short or {}

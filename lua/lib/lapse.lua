@@ -11,11 +11,13 @@ local function lapse(entry)
   if deadline_ms == 0 or deadline_ms > NOW_MS then return nil end
   local journal_lines = {}
   for number, line in ipairs(record[LINES]) do
-    local held = line[LINE_HELD]
-    if held > 0 then
-      move(stock_entry(line[LINE_SKU], line[LINE_LOCATION]), journal_lines, number, -held, 0, 0, record[CHANNEL])
+    local held, waiting = line[LINE_HELD], line[LINE_WAITING] or 0
+    if held + waiting > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      move(stock_of_line, journal_lines, number, -held, 0, 0, record[CHANNEL])
       line[LINE_HELD] = 0
-      line[LINE_EXPIRED] = line[LINE_EXPIRED] + held
+      line[LINE_EXPIRED] = line[LINE_EXPIRED] + held + waiting
+      if waiting > 0 then backorders.change(stock_of_line, journal_lines, entry, number, -waiting, 0) end
     end
   end
   settle_state(entry, 'expired')

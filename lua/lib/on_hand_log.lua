@@ -3,6 +3,10 @@
 -- Flat: [floor, seq, on_hand before, seq, on_hand before, …], oldest first; floor is the seq of the last one dropped.
 -- A person counts for minutes: a place where more changes than these happen meanwhile has to be counted again.
 
+local on_hand_at, write_on_hand_log
+
+do
+
 local ON_HAND_LOG_MAX = 200 -- changes
 
 local function read_on_hand_log(entry)
@@ -13,7 +17,7 @@ local function read_on_hand_log(entry)
 end
 
 -- What on_hand was when seq was the newest, or nil if that is too long ago.
-local function on_hand_at(entry, seq)
+function on_hand_at(entry, seq)
   local record = entry.record
   if seq >= record[SEQ] then return record[ON_HAND] end
   local log = read_on_hand_log(entry)
@@ -24,7 +28,7 @@ local function on_hand_at(entry, seq)
   return record[ON_HAND]
 end
 
-local function write_on_hand_log(entry)
+function write_on_hand_log(entry)
   local log = read_on_hand_log(entry)
   local drop = (#log - 1) / 2 - ON_HAND_LOG_MAX
   if drop > 0 then
@@ -33,4 +37,6 @@ local function write_on_hand_log(entry)
     log = kept
   end
   call('HSET', ON_HAND_LOG, entry.field, pack(log))
+end
+
 end

@@ -24,10 +24,14 @@ local function array_of(n)
 end
 
 -- Values that return from operation to operation, packed: quantities, times to live, names of states.
+local packed
+
+do
+
 local PACKED_MAX = 1000
 local packed_values, packed_count = {}, 0
 
-local function packed(value)
+function packed(value)
   local known = packed_values[value]
   if not known then
     if packed_count == PACKED_MAX then packed_values, packed_count = {}, 0 end
@@ -36,4 +40,6 @@ local function packed(value)
     packed_count = packed_count + 1
   end
   return known
+end
+
 end

@@ -1,19 +1,20 @@
 -- Operations on a part of a reservation: which units of which lines are meant.
 
 -- wanted: [[line, quantity], …] or empty for all that counter holds. counter: LINE_HELD, LINE_COMMITTED, …
--- spent: the counter of those of them that cannot be meant any more, or nil.
+-- spent: the counter of those of them that cannot be meant any more, or nil. waiting: the counter of those that are meant,
+-- too, though they are not there yet (LINE_WAITING, LINE_OWED), or nil.
 -- Returns {line number -> units}, or nil and the lines that ask for more than is left or do not exist.
-local function select_parts(record, wanted, counter, spent)
+local function select_parts(record, wanted, counter, spent, waiting)
   local parts = {}
   if #wanted == 0 then
-    for number, line in ipairs(record[LINES]) do parts[number] = line[counter] end
+    for number, line in ipairs(record[LINES]) do parts[number] = line[counter] + (waiting and line[waiting] or 0) end
     return parts
   end
   local excess = {}
   for _, want in ipairs(wanted) do parts[want[1]] = (parts[want[1]] or 0) + want[2] end
   for number, units in pairs(parts) do
     local line = record[LINES][number]
-    local left = line and line[counter] - (spent and line[spent] or 0)
+    local left = line and line[counter] - (spent and line[spent] or 0) + (waiting and line[waiting] or 0)
     if not line then
       excess[#excess + 1] = {number, '', '', units, 0}
     elseif units > left then
@@ -46,7 +47,7 @@ end
 local function nothing_held(record)
   local state = record[STATE]
   if total(record, LINE_EXPIRED) > 0 and state ~= 'cancelled' then return refused('expired', state) end
-  if state == 'committed' or state == 'fulfilled' then return refused('already_committed', state) end
+  if state == 'committed' or state == 'fulfilled' or state == 'backordered' then return refused('already_committed', state) end
   if state == 'released' then return refused('already_released', state) end
   return refused('not_held', state)
 end
@@ -65,6 +66,29 @@ local function move_parts(record, parts, from, to, held_sign, committed_sign, on
       )
       line[from] = line[from] - units
       line[to] = line[to] + units
+    end
+  end
+  return journal_lines, entries
+end
+
+-- Gives the chosen units of each line back, those that it waits for first: nobody has them yet. counter, waiting:
+-- LINE_HELD, LINE_WAITING or LINE_COMMITTED, LINE_OWED. Returns what move_parts does.
+local function give_back(entry, parts, counter, waiting)
+  local journal_lines, entries, is_hold = {}, {}, counter == LINE_HELD
+  local channel = entry.record[CHANNEL]
+  for number, line in ipairs(entry.record[LINES]) do
+    local units = parts[number] or 0
+    if units > 0 then
+      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      local unmade = min(units, line[waiting] or 0)
+      local back = units - unmade
+      entries[#entries + 1] = stock_of_line
+      move(stock_of_line, journal_lines, number, is_hold and -back or 0, is_hold and 0 or -back, 0, channel)
+      line[counter] = line[counter] - back
+      line[LINE_RELEASED] = line[LINE_RELEASED] + units
+      if unmade > 0 then
+        backorders.change(stock_of_line, journal_lines, entry, number, is_hold and -unmade or 0, is_hold and 0 or -unmade)
+      end
     end
   end
   return journal_lines, entries

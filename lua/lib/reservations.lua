@@ -1,19 +1,25 @@
 -- The reservation records that a call touches, and where their life stands.
 --
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
---          flags, notes]
+--          flags, notes, open]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
---          expired, returned]
+--          expired, returned, and of those that had to wait for units: waiting, owed, first_waiting, mode, promise_on]
 -- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
 -- first_available: what was left for the reservation's channel.
 -- Lines that operations/relocate.lua added stand last; their first_available and first_seq are 0.
--- At any time quantity = held + committed + fulfilled + released + expired, and returned <= fulfilled.
+-- open:   [group, numbers of the lines, whether they were bound]: held where they lie only for want of an address, see
+--         operations/bind.lua; left out where no line ever was open.
+-- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.
+-- waiting: units that are not there yet and will be held; owed: that will be committed; see lib/backorders.lua.
 
 local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
-local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES = 6, 7, 8, 9, 10, 11, 12, 13
+local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES, OPEN = 6, 7, 8, 9, 10, 11, 12, 13, 14
+local OPEN_AT = {group = 1, numbers = 2, bound = 3}
+local RECORD_LINES_MAX = 200 -- as server/domain/limits.py has it
 local LINE_SKU, LINE_LOCATION, LINE_QUANTITY, LINE_REQUESTED = 1, 2, 3, 4
 local LINE_HELD, LINE_COMMITTED, LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 5, 6, 7, 8
 local LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED, LINE_RETURNED = 9, 10, 11, 12
+local LINE_WAITING, LINE_OWED, LINE_FIRST_WAITING, LINE_MODE, LINE_PROMISE_ON = 13, 14, 15, 16, 17
 
 -- In an operation reserve or order the lines stand last, each three fields: SKU, location, quantity.
 local LINES_AT = 11
@@ -49,9 +55,13 @@ local function new_reservation_entry(id, packed, live)
   return entry
 end
 
--- The record, or nil. That of a promise made in this call is unpacked here, for few operations ask for one.
+-- The record, or nil. That of a promise made in this call is unpacked here, for few operations ask for one. It will be
+-- live by the time that changes of it are written, with a deadline if it has one.
 local function record_of(entry)
-  if not entry.record and entry.packed then entry.record = unpack_record(entry.packed) end
+  if not entry.record and entry.packed then
+    entry.record = unpack_record(entry.packed)
+    entry.was_live, entry.had_deadline = true, entry.record[DEADLINE_MS] > 0
+  end
   return entry.record
 end
 
@@ -84,18 +94,27 @@ local function mark_reservation(entry)
   changed_reservations[#changed_reservations + 1] = entry
 end
 
+-- What a new record begins with and ends in, if it holds more than twelve fields. twelfth: its end up to there, packed.
+local function with_extras(twelfth)
+  local notes, open = record_extras.notes or NONE, record_extras.open
+  if open then return '\158', twelfth .. pack(notes, open) end
+  return '\157', twelfth .. pack(notes)
+end
+
 -- Sets the state that follows from the lines; ending: the state where nothing is promised any more.
 local function settle_state(entry, ending)
-  local held, committed, fulfilled = 0, 0, 0
+  local held, committed, fulfilled, waiting, owed = 0, 0, 0, 0, 0
   local record = entry.record
   for _, line in ipairs(record[LINES]) do
     held = held + line[LINE_HELD]
     committed = committed + line[LINE_COMMITTED]
     fulfilled = fulfilled + line[LINE_FULFILLED]
+    if line[LINE_WAITING] then waiting, owed = waiting + line[LINE_WAITING], owed + line[LINE_OWED] end
   end
-  if held == 0 then record[DEADLINE_MS] = 0 end
+  if held + waiting == 0 then record[DEADLINE_MS] = 0 end
   if held > 0 then record[STATE] = 'held'
   elseif committed > 0 then record[STATE] = 'committed'
+  elseif waiting + owed > 0 then record[STATE] = 'backordered'
   elseif fulfilled > 0 then record[STATE] = 'fulfilled'
   else record[STATE] = ending end
   record[RESERVATION_SEQ] = last_seq or record[RESERVATION_SEQ]
@@ -105,6 +124,6 @@ end
 local function total(record, counter)
   local units = 0
   local lines = record[LINES]
-  for i = 1, #lines do units = units + lines[i][counter] end
+  for i = 1, #lines do units = units + (lines[i][counter] or 0) end
   return units
 end

@@ -5,17 +5,26 @@
 -- unpacked at once into one table, where an operation begins at its tag and FIELDS tells how many it has.
 
 -- A handler is given these fields and where its operation begins: fields[at] is the tag. A promise (reserve, order) has
--- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored. A source has
--- no answer of its own: it belongs to the promise behind it, see lib/sourcing.lua.
+-- its lines behind its fields, and gives its answer packed, for most of that is the record as it is stored. Those of 0
+-- fields belong to what stands behind them, and are told how to go on themselves: a source to a promise (see
+-- lib/sourcing.lua), a bind to a commit or fulfil, an exchange to a promise, which may have a source before it.
 local FIELDS = {
   extend = 6, commit = 8, release = 6, cancel = 7, fulfil = 9, receive = 8, adjust = 9, count = 10, move = 10,
-  ['return'] = 7, source = 0, relocate = 6, allocate = 12, allocate_move = 12,
+  backorder = 9, allocate = 12, allocate_move = 12,
+  ['return'] = 7, source = 0, relocate = 6, bind = 0, exchange = 0,
 }
+local HEADS = {bind = 6, exchange = 7} -- fields of a bind before its chunks, of an exchange before its promise
 -- Places of the fields, counted from the tag.
-local FINGERPRINT_AT, TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 1, 3, 4, 4, 5
+local FINGERPRINT_AT = 1
+
+local answer, sourced, run
+
+do
+
+local TARGET_AT, KEY_AT, SKU_AT, LOCATION_AT = 3, 4, 4, 5
 local ON_RESERVATION = {
   extend = true, commit = true, release = true, cancel = true, fulfil = true, ['return'] = true,
-  relocate = true,
+  relocate = true, exchange = true,
 }
 
 local function want_lines_of(ids)
@@ -46,11 +55,13 @@ local function prefetch(fields)
       at = last + 3
     elseif tag == 'source' then
       at = sourcing.prefetch(fields, at)
+    elseif tag == 'bind' then
+      at = at + HEADS.bind + fields[at + HEADS.bind - 1]
     else
       if ON_RESERVATION[tag] then ids[#ids + 1] = fields[at + TARGET_AT]
       else want_stock(fields[at + SKU_AT], fields[at + LOCATION_AT]) end
       keys[#keys + 1] = key_of(fields, at, tag)
-      at = at + FIELDS[tag]
+      at = at + (tag == 'exchange' and HEADS.exchange or FIELDS[tag])
     end
   end
   if #ids > 0 then want_lines_of(ids) end
@@ -60,7 +71,7 @@ end
 
 -- Runs one operation that may have a key; gives its answer, packed. Packed at once, because a later operation of the
 -- batch may change the record that this answer shows.
-local function answer(handler, fields, at, tag)
+function answer(handler, fields, at, tag)
   local key = key_of(fields, at, tag)
   local first = key and remembered[key]
   if first then
@@ -75,14 +86,19 @@ local function answer(handler, fields, at, tag)
 end
 
 -- Plans a promise and runs it, unless there is no plan; gives its answer, packed, and where the next operation begins.
-local function sourced(handlers, fields, at)
-  local promise, refusal = sourcing.plan(fields, at)
-  local last = last_line(fields, promise)
-  if refusal then return pack(refusal), last + 3 end
-  return handlers[fields[promise]](fields, promise, last), last + 3
+function sourced(handlers, fields, at)
+  local promise = sourcing.promise_at(fields, at)
+  local last, extras = last_line(fields, promise), record_extras
+  local longer, refusal = sourcing.plan(fields, at)
+  local result
+  if refusal then result = pack(refusal)
+  elseif longer then result = handlers[longer[1]](longer, 1, last_line(longer, 1))
+  else result = handlers[fields[promise]](fields, promise, last) end
+  record_extras = extras
+  return result, last + 3
 end
 
-local function run(handlers, args)
+function run(handlers, args)
   local fields = {unpack_msg(args[2])}
   prefetch(fields)
   local answers, count, at, n = {}, 0, 1, #fields
@@ -94,7 +110,7 @@ local function run(handlers, args)
       answers[count] = answer(handler, fields, at, tag)
       at = at + length
     elseif length then
-      answers[count], at = sourced(handlers, fields, at)
+      answers[count], at = (handlers[tag] or sourced)(handlers, fields, at)
     else
       local last = last_line(fields, at)
       answers[count] = handler(fields, at, last)
@@ -103,4 +119,6 @@ local function run(handlers, args)
   end
   write()
   return answers
+end
+
 end

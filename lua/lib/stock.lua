@@ -6,6 +6,10 @@
 -- the entry is to be written. is_new, on_hand_changes (see lib/on_hand_log.lua): where there is reason to, else nil.
 
 local ON_HAND, HELD, COMMITTED, DAMAGED, QUALITY_CONTROL, SAFETY, SEQ = 1, 2, 3, 4, 5, 6, 7
+-- Left out of a record as long as nobody set it; the place before it is false then.
+local BACKORDER = 9
+-- In what stands there, see lib/backorders.lua.
+local MODE, LIMIT, PROMISE_ON, WAITING = 1, 2, 3, 4
 
 -- Names a record that will be needed: gives its entry, which has no record before load_stock.
 local function want_stock(sku, location)
@@ -24,14 +28,11 @@ end
 
 -- The array is made here, from single values: cmsgpack fills one value by value, for three times the price.
 local function stock_record(packed)
-  local _, on_hand, held, committed, damaged, quality_control, safety, seq, list, rest = unpack_some(packed, 9, 1)
-  local record = {on_hand, held, committed, damaged, quality_control, safety, seq}
+  local _, on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder = unpack_some(packed, 9, 1)
   -- Few have more than seven values.
-  if list ~= nil then
-    record[8], record[9] = list, rest
-    if list then allotted = true end
-  end
-  return record
+  if list == nil then return {on_hand, held, committed, damaged, quality_control, safety, seq} end
+  if list then allotted = true end
+  return {on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder}
 end
 
 local function available(r)
@@ -51,6 +52,7 @@ local function load_stock()
       local entry = entries[i]
       entry.record = stock_record(packed[i])
       entry.available = available(entry.record)
+      if entry.record[BACKORDER] then backorders.look(entry) end
     end
   end
   unread_stock = {}
@@ -114,6 +116,7 @@ end
 local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
   mark_changed(entry)
   local record = entry.record
+  if record[BACKORDER] then backorders.touch(entry) end
   local seq = next_seq(record)
   if d_on_hand ~= 0 then note_on_hand_change(entry, seq) end
   record[HELD] = record[HELD] + d_held
@@ -123,8 +126,8 @@ local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, 
   if allotted then allotments.follow(record, channel, d_held + d_committed, d_on_hand) end
   journal_lines[#journal_lines + 1] = {
     line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq,
-    allotted and allotments.copy(record) or nil,
   }
+  if allotted then allotments.tell(record, journal_lines) end
 end
 
 -- Changes buckets without a promise. deltas: six signed units, in the order of the record. line: the reservation's line
@@ -132,12 +135,14 @@ end
 local function change_buckets(entry, journal_lines, deltas, line)
   mark_changed(entry)
   local record = entry.record
+  if record[BACKORDER] then backorders.touch(entry) end
   local seq = next_seq(record)
   if deltas[ON_HAND] ~= 0 then note_on_hand_change(entry, seq) end
   for bucket = ON_HAND, SAFETY do record[bucket] = record[bucket] + deltas[bucket] end
   entry.available = available(record)
   journal_lines[#journal_lines + 1] = {
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
-    entry.available, seq, allotted and allotments.copy(record) or nil,
+    entry.available, seq,
   }
+  if allotted then allotments.tell(record, journal_lines) end
 end

@@ -12,6 +12,10 @@ local function push(args, a, b)
   args[#args + 1] = b
 end
 
+local write
+
+do
+
 local function write_stock()
   local records, new_skus, shortage_delta = {}, {}, 0
   for i = 1, #changed_stock do
@@ -33,14 +37,15 @@ local function write_stock()
   if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
 end
 
--- Records that were there before. Those that stay live, and deadlines, join those of new promises.
+-- Records that were there before, or are new and were changed in this very call. Those that stay live, and deadlines, join
+-- those of new promises; what ends is taken away after those were written, for it may be one of them.
 local function write_changed(live, deadlines)
   local ended, revived, gone, done, forget = {}, {}, {}, {}, {}
   for i = 1, #changed_reservations do
     local entry = changed_reservations[i]
     local id, record = entry.id, entry.record
     local state = record[STATE]
-    if state == 'held' or state == 'committed' then
+    if state == 'held' or state == 'committed' or state == 'backordered' then
       push(live, id, pack(record))
       if entry.was_ended then revived[#revived + 1] = id end
     else
@@ -51,6 +56,8 @@ local function write_changed(live, deadlines)
     if record[DEADLINE_MS] > 0 then push(deadlines, record[DEADLINE_MS], id)
     elseif entry.had_deadline then done[#done + 1] = id end
   end
+  flush('ZADD', DEADLINES, deadlines)
+  flush('HSET', RESERVATIONS, live)
   flush('ZREM', DEADLINES, done)
   flush('HSET', ENDED, ended)
   flush('HDEL', RESERVATIONS, gone)
@@ -64,7 +71,10 @@ end
 local function write_reservations()
   -- First, for the id of an orphan may have been taken anew by this call.
   flush('ZREM', DEADLINES, orphans)
-  if #changed_reservations > 0 then write_changed(live_records, live_deadlines) end
+  if #changed_reservations > 0 then
+    write_changed(live_records, live_deadlines)
+    return
+  end
   flush('ZADD', DEADLINES, live_deadlines)
   flush('HSET', RESERVATIONS, live_records)
 end
@@ -79,9 +89,12 @@ local function write_keys()
   flush('ZADD', FORGET, forget)
 end
 
-local function write()
+function write()
   if change_count > 0 then call('XADD', JOURNAL, '*', 'e', array_of(change_count) .. concat(change_parts)) end
   write_stock()
   write_reservations()
+  if waits then backorders.write() end
   if #new_keys > 0 then write_keys() end
+end
+
 end

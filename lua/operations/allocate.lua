@@ -13,6 +13,11 @@
 -- reserve. So whoever asks has counted it, as of when seen_id was the journal's last entry; what happened since is added
 -- here. If nothing was counted ("") or too much happened, the answer is uncounted; see server/store/allocations.py.
 
+local allocate, allocate_move
+
+do
+
+local ALLOTMENT_KIND, ALLOTMENT_UNITS, ALLOTMENT_USED = allotments.KIND, allotments.UNITS, allotments.USED
 local ALLOTMENTS_MAX = 32 -- channels at one (SKU, location): the record is read and written with each sale
 
 local ENTRIES_MAX = 64 -- of the journal that are looked through for what happened since; an entry holds a batch at most
@@ -59,7 +64,7 @@ local function set_allotment(record, channel, kind, units, used)
     table.remove(list, place)
   end
   record[ALLOTMENTS] = #list > 0 and list or nil
-  if #list == 0 and record[9] ~= nil then record[ALLOTMENTS] = false end -- no hole before what follows
+  if #list == 0 and record[BACKORDER] ~= nil then record[ALLOTMENTS] = false end -- no hole before what follows
 end
 
 -- Writes the change down: nothing moves, but what is left for whom does.
@@ -80,10 +85,10 @@ local function set_aside_by(entry, channel, kind, units, seen_id, used)
   local known = allotments.find(entry.record, channel)
   local before = known and known[ALLOTMENT_KIND] == 'own' and allotments.rest(known) or 0
   local after = kind == 'own' and max(0, units - promised) or 0
-  return after - before, max(0, allotments.left(entry, nil)), promised + before
+  return after - before, max(0, promisable(entry, nil)), promised + before
 end
 
-local function allocate(fields, at)
+function allocate(fields, at)
   local actor, sku, location, channel = fields[at + 2], fields[at + 4], fields[at + 5], fields[at + 6]
   local kind, units, reason, seen_id, used = fields[at + 7], fields[at + 8], fields[at + 9], fields[at + 10], fields[at + 11]
   local entry = stock_entry(sku, location)
@@ -115,7 +120,7 @@ local function allocate(fields, at)
   return stock_changed(entry)
 end
 
-local function allocate_move(fields, at)
+function allocate_move(fields, at)
   local actor, sku, location, from, to = fields[at + 2], fields[at + 4], fields[at + 5], fields[at + 6], fields[at + 7]
   local units, reason, seen_id, used = fields[at + 8], fields[at + 9], fields[at + 10], fields[at + 11]
   local entry = stock_entry(sku, location)
@@ -142,4 +147,6 @@ local function allocate_move(fields, at)
     {'to', to}, {'units', string.format('%.0f', units)}, {'reason', reason},
   })
   return stock_changed(entry)
+end
+
 end

@@ -2,7 +2,7 @@
 --
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
 --          7 reason]
--- Effect  committed -
+-- Effect  committed -, of units that are waited for first
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
 local function cancel(fields, at)
@@ -12,10 +12,10 @@ local function cancel(fields, at)
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   lapse(entry)
-  if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
-  local parts, excess = select_parts(record, wanted, LINE_COMMITTED)
+  if total(record, LINE_COMMITTED) + total(record, LINE_OWED) == 0 then return refused('not_committed', record[STATE]) end
+  local parts, excess = select_parts(record, wanted, LINE_COMMITTED, nil, LINE_OWED)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end
-  local journal_lines, entries = move_parts(record, parts, LINE_COMMITTED, LINE_RELEASED, 0, -1, 0)
+  local journal_lines, entries = give_back(entry, parts, LINE_COMMITTED, LINE_OWED)
   note(record, 'cancel_reason', reason)
   settle_state(entry, 'cancelled')
   journal('cancel', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', reason}}))

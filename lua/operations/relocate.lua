@@ -7,11 +7,9 @@
 -- Answers changed · unknown_reservation · expired · not_held · exceeds_remaining · location_closed · unknown_sku
 --         · too_many_lines · out_of_stock · again
 
-local relocate
+local relocate, relocation = nil, {}
 
 do
-
-local RECORD_LINES_MAX = 200 -- as server/domain/limits.py has it
 
 -- What is to be moved: [[line number, units, stock entry there], …], or nil and the refusal.
 local function read_moves(record, wanted)
@@ -78,12 +76,14 @@ local function shortage_there(record, moves)
   return refused('out_of_stock', record[STATE], short)
 end
 
+-- moves: [[line number, units, stock entry there, whether only ordered units are meant], …]; else held ones go first.
+-- Returns the journal lines, the stock entries that were touched, and the number of each move's new line.
 local function move_units(record, moves)
-  local lines, journal_lines, entries = record[LINES], {}, {}
+  local lines, journal_lines, entries, numbers = record[LINES], {}, {}, {}
   for _, move_of in ipairs(moves) do
     local number, units, there = move_of[1], move_of[2], move_of[3]
     local line, here = lines[number], stock_entry(lines[number][LINE_SKU], lines[number][LINE_LOCATION])
-    local held = min(units, line[LINE_HELD])
+    local held = move_of[4] and 0 or min(units, line[LINE_HELD])
     local committed = units - held
     move(here, journal_lines, number, -held, -committed, 0, record[CHANNEL])
     line[LINE_HELD], line[LINE_COMMITTED] = line[LINE_HELD] - held, line[LINE_COMMITTED] - committed
@@ -99,14 +99,22 @@ local function move_units(record, moves)
     new[LINE_HELD], new[LINE_COMMITTED] = new[LINE_HELD] + held, new[LINE_COMMITTED] + committed
     entries[#entries + 1] = here
     entries[#entries + 1] = there
+    numbers[#numbers + 1] = new_number
   end
-  return journal_lines, entries
+  return journal_lines, entries, numbers
+end
+
+relocation.move_units = move_units
+
+-- Whether the record has room for the lines that moves add.
+function relocation.fits(record, moves)
+  return lines_after(record[LINES], moves) <= RECORD_LINES_MAX
 end
 
 function relocate(fields, at)
   local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
   local entry = reservations[id]
-  local record = entry.record
+  local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
   lapse(entry)
   local state = record[STATE]
@@ -115,7 +123,7 @@ function relocate(fields, at)
   end
   local moves, refusal = read_moves(record, wanted)
   if refusal then return refusal end
-  if lines_after(record[LINES], moves) > RECORD_LINES_MAX then return refused('too_many_lines', state) end
+  if not relocation.fits(record, moves) then return refused('too_many_lines', state) end
   refusal = shortage_there(record, moves)
   if refusal then return refusal end
   if #moves == 0 then return changed(record, NONE) end

@@ -1,11 +1,17 @@
 -- reserve: hold units until a deadline. order: reserve and commit in one step.
 --
--- reserve [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 channel, 6 ttl_ms, 7 partial, 8 order_ref, 9 customer_ref,
+-- reserve [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 channel, 6 ttl_ms, 7 partial (false, true,
+--          or "backorder": what is missing waits), 8 order_ref, 9 customer_ref,
 --          10 flags (false: none), 11 how many lines, then for each line: sku, location, quantity]
 --         lib/run.lua has put the stock entry in the place of each SKU
 -- order   the same, but 6 accept_shortage (it is sold already: promise what is missing, too)
--- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is
+-- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is; backorder: the
+--         same, and the line waits for what is missing, where that may be promised
 -- Answers changed · id_reused · unknown_sku · out_of_stock · again (more lapsed holds wait than may be ended here)
+
+local reserve, order
+
+do
 
 -- What an answer ["changed", false, record] begins with in MessagePack: an array of three, a string of seven bytes,
 -- false. The record follows as it is stored, so that it is packed only once.
@@ -14,19 +20,23 @@ local FIRST_CHANGED = '\147\167changed\194'
 -- The answer of the first time, rebuilt from what never changes in a record.
 local function first_answer(record)
   local is_order = record[TTL_MS] == 0
-  local lines, seq = {}, 0
+  local lines, seq, there = {}, 0, 0
   for i, line in ipairs(record[LINES]) do
     if line[LINE_FIRST_SEQ] == 0 then break end -- a move added it, and those behind it
-    local quantity = line[LINE_QUANTITY]
+    local quantity, waited = line[LINE_QUANTITY], line[LINE_FIRST_WAITING] or 0
+    local units = quantity - waited
     lines[i] = {
-      line[LINE_SKU], line[LINE_LOCATION], quantity, line[LINE_REQUESTED], is_order and 0 or quantity,
-      is_order and quantity or 0, line[LINE_FIRST_AVAILABLE], line[LINE_FIRST_SEQ],
+      line[LINE_SKU], line[LINE_LOCATION], quantity, line[LINE_REQUESTED], is_order and 0 or units,
+      is_order and units or 0, line[LINE_FIRST_AVAILABLE], line[LINE_FIRST_SEQ],
     }
-    seq = max(seq, line[LINE_FIRST_SEQ])
+    if waited > 0 then backorders.wait(lines[i], is_order, waited, line[LINE_MODE], line[LINE_PROMISE_ON]) end
+    seq, there = max(seq, line[LINE_FIRST_SEQ]), there + units
   end
   local first = {}
   for i = STATE, FLAGS do first[i] = record[i] end
-  first[STATE] = is_order and 'committed' or 'held'
+  local open = record[OPEN]
+  if open then first[NOTES], first[OPEN] = NONE, {open[OPEN_AT.group], open[OPEN_AT.numbers], false} end
+  first[STATE] = there == 0 and 'backordered' or is_order and 'committed' or 'held'
   first[DEADLINE_MS] = is_order and 0 or record[CREATED_MS] + record[TTL_MS]
   first[RESERVATION_SEQ] = seq
   first[LINES] = lines
@@ -76,7 +86,8 @@ local function unknown_lines(lines)
   return unknown
 end
 
--- Decides what a promise that cannot have everything gets: the units of each line, or nil and the refusal.
+-- Decides what a promise that cannot have everything gets: the units of each line, or nil and the refusal; and how many
+-- units each line waits for, or nil where none does.
 local function settle_for(lines, channel, partial, accept_shortage)
   local unknown = unknown_lines(lines)
   if unknown then return nil, refused('unknown_sku', '', unknown) end
@@ -84,6 +95,11 @@ local function settle_for(lines, channel, partial, accept_shortage)
   local granted, short = grant(lines, channel)
   if not short then return granted end
   if more_due then return nil, {'again'} end
+  if partial == 'backorder' then
+    local missing = backorders.missing(lines, granted, channel)
+    if missing then return granted, nil, missing end
+    partial = false
+  end
   if accept_shortage then
     for i, line in ipairs(lines) do granted[i] = line[3] end
     return granted
@@ -147,11 +163,40 @@ local function new_record(fields, at, last, granted, ttl_ms)
   local order_ref, customer_ref, flags = fields[at + 7], fields[at + 8], fields[at + 9]
   local packed_lines, seq, behind = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0, channel)
   local array, rest = RECORD_OF_NINE, ''
-  if order_ref ~= '' or customer_ref ~= '' or flags then
+  if order_ref ~= '' or customer_ref ~= '' or flags or record_extras then
     array, rest = RECORD_OF_TWELVE, pack(order_ref, customer_ref, flags or NONE)
+    if record_extras then array, rest = with_extras(rest) end
   end
   return array .. (record_starts[ttl_ms] or record_start(ttl_ms)) .. seq .. string_of[#channel] .. channel
     .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint .. packed_lines .. rest, behind
+end
+
+-- As new_record, for a promise of which something has to wait; rare enough to be made from tables.
+local function waiting_record(fields, at, last, granted, missing, ttl_ms)
+  local id, channel, flags, is_order = fields[at + 3], fields[at + 4], fields[at + 9] or NONE, ttl_ms == 0
+  local lines, there, behind, is_told = {}, 0, array_of(#granted), false
+  for number = 1, #granted do
+    local place = at + LINES_AT + 3 * (number - 1)
+    local entry, units, waited = fields[place], granted[number], missing[number]
+    take_from(entry, is_order and COMMITTED or HELD, units)
+    local left = entry.available
+    if allotted then
+      allotments.follow(entry.record, channel, units, 0)
+      behind, left = behind .. behind_line(entry), allotments.left(entry, channel)
+      is_told = is_told or entry.record[ALLOTMENTS]
+    end
+    local line = {
+      entry.sku, entry.location, units + waited, fields[place + 2], is_order and 0 or units, is_order and units or 0,
+      left, entry.record[SEQ],
+    }
+    if waited > 0 then backorders.join(entry, line, id, number, flags, waited, is_order) end
+    lines[number], there = line, there + units
+  end
+  local state = there == 0 and 'backordered' or is_order and 'committed' or 'held'
+  return pack({
+    state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, last_seq, channel, fields[at + 2], fields[at + 1], lines,
+    fields[at + 7], fields[at + 8], flags, record_extras and record_extras.notes,
+  }), is_told and behind or nil
 end
 
 local function promise(fields, at, last, ttl_ms, accept_shortage)
@@ -162,24 +207,31 @@ local function promise(fields, at, last, ttl_ms, accept_shortage)
     if earlier[FINGERPRINT] ~= fingerprint then return pack(refused('id_reused', earlier[STATE])) end
     return pack(first_answer(earlier))
   end
-  local granted, refusal = nil, nil
+  local granted, refusal, missing = nil, nil, nil
   local first = at + LINES_AT
-  if not all_there(fields, first, last) or allotted and not all_allowed(fields, first, last, channel) then
-    granted, refusal = settle_for(lines_of(fields, first, last), channel, fields[at + 6], accept_shortage)
+  if (waits and waits.backlog) or not all_there(fields, first, last)
+    or allotted and not all_allowed(fields, first, last, channel) then
+    granted, refusal, missing = settle_for(lines_of(fields, first, last), channel, fields[at + 6], accept_shortage)
     if refusal then return pack(refusal) end
   end
-  local record, behind = new_record(fields, at, last, granted, ttl_ms)
+  local record, behind
+  if missing then record, behind = waiting_record(fields, at, last, granted, missing, ttl_ms)
+  else record, behind = new_record(fields, at, last, granted, ttl_ms) end
   journal_promise(fields[at], id, record, behind)
   write_new(id, record, ttl_ms > 0 and NOW_MS + ttl_ms or 0)
   -- For the next one of this batch with the same id. Without a fingerprint the id is new, and nobody else can mean it.
+  -- Unless it waits: then a receipt of this batch can.
+  entry = entry or missing and new_reservation_entry(id, nil, false)
   if entry then entry.packed = record end
   return FIRST_CHANGED .. record
 end
 
-local function reserve(fields, at, last)
+function reserve(fields, at, last)
   return promise(fields, at, last, fields[at + 5], false)
 end
 
-local function order(fields, at, last)
+function order(fields, at, last)
   return promise(fields, at, last, 0, fields[at + 5])
+end
+
 end

@@ -6,7 +6,8 @@
 --         location. The state of the reservation stays: its lines tell what came back.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and is not back yet)
 
-local function take_back(fields, at)
+-- exchanged_for: the id of the promise that the customer gets instead, or nil.
+local function take_back(fields, at, exchanged_for)
   local actor, id, wanted, reason = fields[at + 2], fields[at + 3], fields[at + 5], fields[at + 6]
   local entry = reservations[id]
   local record = record_of(entry) -- a promise of this very batch is there, too
@@ -25,7 +26,9 @@ local function take_back(fields, at)
     entries[#entries + 1] = place
   end
   note(record, 'return_reason', reason)
+  note(record, 'exchanged_for', exchanged_for or '')
   settle_state(entry, 'fulfilled')
-  journal('return', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes_of({{'reason', reason}}))
+  local notes = notes_of({{'reason', reason}, {'exchanged_for', exchanged_for or ''}})
+  journal('return', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
   return changed(record, entries)
 end

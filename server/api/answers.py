@@ -9,8 +9,12 @@ from server.domain.allotments import AllotmentKind
 from server.domain.channels import ChannelRules, Circuit
 
 
-class LineView(msgspec.Struct, frozen=True):
-    """One line of a reservation. quantity = held + committed + fulfilled + released + expired."""
+class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
+
+    The last three are there where the line had to wait for units: how many of them are not there yet, and what was
+    told when it was promised (``promise_on``: the day, if one was).
+    """
 
     line: int
     sku: str
@@ -23,6 +27,9 @@ class LineView(msgspec.Struct, frozen=True):
     released: int
     expired: int
     returned: int
+    backordered: int = 0
+    mode: str = ""
+    promise_on: str = ""
 
 
 class AvailableView(msgspec.Struct, frozen=True):
@@ -34,11 +41,21 @@ class AvailableView(msgspec.Struct, frozen=True):
     seq: int
 
 
-State = Literal["held", "committed", "fulfilled", "released", "expired", "cancelled"]
+State = Literal["held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"]
+
+
+class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The lines that commit or fulfil can still take from elsewhere, within the group; without one: from anywhere."""
+
+    lines: list[int]
+    group: str = ""
 
 
 class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A reservation. ``expires_at`` is there while something is held."""
+    """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
+
+    ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
+    """
 
     reservation_id: str
     state: State
@@ -51,6 +68,14 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     flags: list[str] = []
     notes: dict[str, str] = {}
     availability: list[AvailableView] = []
+    open: OpenView | None = None
+
+
+class ExchangeView(msgspec.Struct, frozen=True):
+    """What came back, and what is promised instead. ``returned.availability`` is what both have left."""
+
+    returned: ReservationView
+    reservation: ReservationView
 
 
 class LineProblem(msgspec.Struct, frozen=True):
@@ -71,7 +96,10 @@ class FieldProblem(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
-    """An RFC 9457 problem. ``outcome`` is what programs should look at; ``retryable``: the same may succeed later."""
+    """An RFC 9457 problem. ``outcome`` is what programs should look at; ``retryable``: the same may succeed later.
+
+    ``half``: of an exchange, the field of the body that could not be.
+    """
 
     type: str
     title: str
@@ -83,6 +111,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
     lines: list[LineProblem] = []
     state: str = ""
     reservation_id: str = ""
+    half: Literal["", "return", "reservation", "order"] = ""
 
 
 class ReservationResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -154,6 +183,15 @@ class AllocatedView(msgspec.Struct, frozen=True):
     allocations: list[AllocationView]
 
 
+class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many units may be waited for at a time, and how many are now. ``promise_on``: the day that is told."""
+
+    mode: Literal["preorder", "backorder"]
+    limit: int
+    waiting: int
+    promise_on: str = ""
+
+
 class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Every bucket of one (SKU, location), and how available follows from them."""
 
@@ -169,6 +207,7 @@ class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
     because: str
     set_aside: int = 0
     allocations: list[AllocationView] = []
+    backorder: BackorderView | None = None
 
 
 class HolderView(msgspec.Struct, frozen=True):

@@ -103,14 +103,18 @@ class AtpDayView(msgspec.Struct, frozen=True):
     promisable: int
 
 
-class AtpView(msgspec.Struct, frozen=True):
-    """What can be promised by day. ``late`` units were expected before today and count for nothing."""
+class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What can be promised by day. ``late`` units were expected before today and count for nothing.
+
+    ``backordered`` units are waited for: what comes goes to those who wait before it can be promised.
+    """
 
     sku: str
     available: int
     late: int
     days: list[AtpDayView]
     as_of: datetime
+    backordered: int = 0
 
 
 class BarcodesPut(msgspec.Struct, frozen=True):

@@ -53,10 +53,11 @@ async def read(call: Call) -> web.StreamResponse:
         return problems.respond(problems.problem("unknown_sku"))
     available = sum(level.available for level in found.levels)
     supply = [Dated(each.expected_on, each.expected) for _, each in found.supply]
-    # What is promised has left what is available; promises for a later day do not exist yet.
-    days = available_to_promise(available, supply, [], today=today, start=start, end=end)
+    # What is held or committed has left what is available. What is waited for has not, and takes what comes first.
+    waiting = sum(level.waiting for level in found.levels)
+    days = available_to_promise(available, supply, [Dated(today, waiting)], today=today, start=start, end=end)
     views = [AtpDayView(each.on, each.projected, each.promisable) for each in days]
-    return respond(call.request, AtpView(sku, available, late(supply, today), views, time_of(found.as_of_ms)))
+    return respond(call.request, AtpView(sku, available, late(supply, today), views, time_of(found.as_of_ms), waiting))
 
 
 ROUTES = [

@@ -82,6 +82,8 @@ class SourcingBody(Body, frozen=True):
     """Choose where to take the lines that name no location; each strategy breaks the ties of those before it.
 
     ``position``: where it is to be delivered, which ``nearest`` needs. ``splits_max``: locations beyond the first.
+    ``split_lines``: units of one line may come from several of them, where no location has all. ``binding`` late: those
+    lines stay open, and commit or fulfil can say where they are to be taken from.
     """
 
     strategy: (
@@ -90,6 +92,8 @@ class SourcingBody(Body, frozen=True):
     group: Group | None = None
     position: PositionBody | None = None
     splits_max: Annotated[int, Meta(ge=0, le=sourcing.SPLITS_MAX)] = sourcing.SPLITS_DEFAULT
+    split_lines: bool | msgspec.UnsetType = msgspec.UNSET
+    binding: Literal["early", "late"] | msgspec.UnsetType = msgspec.UNSET
 
 
 Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
@@ -103,7 +107,7 @@ class ReserveBody(Body, frozen=True):
     lines: Lines
     reservation_id: ReservationId | None = None
     ttl_s: TtlS | None = None
-    policy: Literal["all_or_nothing", "partial"] = "all_or_nothing"
+    policy: Literal["all_or_nothing", "partial", "backorder"] = "all_or_nothing"
     order_ref: Reference | None = None
     customer_ref: Reference | None = None
     flags: Flags = []
@@ -123,7 +127,7 @@ class OrderBody(Body, frozen=True):
     lines: Lines
     reservation_id: ReservationId | None = None
     on_shortage: Literal["reject", "accept"] = "reject"
-    policy: Literal["all_or_nothing", "partial"] = "all_or_nothing"
+    policy: Literal["all_or_nothing", "partial", "backorder"] = "all_or_nothing"
     order_ref: Reference | None = None
     customer_ref: Reference | None = None
     flags: Flags = []
@@ -146,14 +150,6 @@ class ExtendBody(Body, frozen=True):
     ttl_s: TtlS
 
 
-class CommitBody(Body, frozen=True):
-    """Commit the named parts, or all. What is not named is released, or kept until its deadline."""
-
-    lines: Parts | None = None
-    remainder: Literal["release", "keep"] = "release"
-    order_ref: Reference | None = None
-
-
 class ReleaseBody(Body, frozen=True):
     """Release the named parts, or all."""
 
@@ -165,15 +161,6 @@ class CancelBody(Body, frozen=True):
 
     lines: Parts | None = None
     reason: Reference | None = None
-
-
-class FulfilBody(Body, frozen=True):
-    """Ship the named parts of what is committed, or all."""
-
-    lines: Parts | None = None
-    tracking: Reference | None = None
-    carrier: Reference | None = None
-    invoice_ref: Reference | None = None
 
 
 class ReturnPartBody(Body, frozen=True):

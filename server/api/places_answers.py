@@ -51,13 +51,24 @@ class NearbyView(msgspec.Struct, frozen=True):
     as_of: datetime
 
 
-class ExplainedLine(msgspec.Struct, frozen=True):
-    """Where a line would be taken from: the location that it names, or the chosen one; empty: there is none."""
+class ExplainedPart(msgspec.Struct, frozen=True):
+    """So many units of a line from one location."""
+
+    location: str
+    quantity: int
+
+
+class ExplainedLine(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a line would be taken from: the location that it names, or the chosen one; empty: there is none.
+
+    ``parts`` are there where it would be split; ``location`` is the first one's.
+    """
 
     line: int
     sku: str
     quantity: int
     location: str
+    parts: list[ExplainedPart] = []
 
 
 class Lack(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ DETAILS: Final = {
     "allocation_differs": "Give the other channel the same kind first, or take back what it has; nothing changed.",
     "too_many_allocations": "Take back what a channel has there and does not need; nothing changed.",
     "transfer_closed": "All of it was received or written off. If units turn up after all, receive them as a movement.",
+    "not_open": "Those lines do not wait for an address any more: move them, or name where they lie.",
     "not_fulfilled": "Nothing was shipped, so nothing can come back: release or cancel what is promised.",
     "exceeds_remaining": "More than what is left was named; nothing changed. Read it and name less.",
     "exceeds_bucket": "There are not as many units where they should be taken from; nothing changed.",

@@ -1,4 +1,4 @@
-"""Reservations: hold, extend, commit, release, cancel, fulfil, return, and reading them back."""
+"""Reservations: hold, extend, commit, release, cancel, fulfil, and reading them back."""
 
 import asyncio
 from hashlib import blake2b
@@ -10,22 +10,20 @@ from msgspec import Meta
 
 from server.api import problems
 from server.api.answers import ReservationPage, ReservationResult, ReservationResults, ReservationView, State
+from server.api.binding import check_binding, settle
 from server.api.bodies import (
     CancelBody,
     Channel,
-    CommitBody,
     ExtendBody,
-    FulfilBody,
     LineBody,
     OrderBody,
     PartBody,
     ReleaseBody,
     ReserveBody,
     ReserveManyBody,
-    ReturnBody,
-    ReturnPartBody,
     Sku,
 )
+from server.api.later_bodies import CommitBody, FulfilBody
 from server.api.routing import Call, Route
 from server.api.rules import (
     InvalidError,
@@ -44,7 +42,6 @@ from server.domain import limits
 from server.domain.operations import (
     Cancel,
     Commit,
-    Disposition,
     Extend,
     Fulfil,
     Line,
@@ -52,8 +49,6 @@ from server.domain.operations import (
     Order,
     Release,
     Reserve,
-    Return,
-    ReturnedLine,
     fingerprint,
 )
 from server.domain.outcomes import Changed
@@ -70,14 +65,14 @@ def identity(call: Call, operation: str, body: ReserveBody | OrderBody, key: str
     """
     if body.reservation_id is not None:
         return check_reservation_id("reservation_id", body.reservation_id), fingerprint(
-            operation, body, *_planned(body)
+            operation, body, *planned_of(body)
         )
     if key:
-        return "k" + blake2b(key.encode(), digest_size=16).hexdigest(), fingerprint(operation, body, *_planned(body))
+        return "k" + blake2b(key.encode(), digest_size=16).hexdigest(), fingerprint(operation, body, *planned_of(body))
     return call.service.new_id(), ""
 
 
-def _planned(body: ReserveBody | OrderBody) -> list[list[int]]:
+def planned_of(body: ReserveBody | OrderBody) -> list[list[int]]:
     """Tell which lines are to be planned, for the body itself does not; nothing where none is."""
     return [] if body.sourcing is msgspec.UNSET else [planned_lines(body.lines)]
 
@@ -94,7 +89,7 @@ def lines_of(lines: list[LineBody]) -> list[Line]:
 def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
     """Check channel, flags and sourcing; return order_ref, customer_ref and flags as the ledger wants them."""
     if body.sourcing is not msgspec.UNSET:
-        check_sourcing(body.sourcing, body.lines, partial=body.policy == "partial")
+        check_sourcing(body.sourcing, body.lines, policy=body.policy)
     check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     if body.flags:
         for i, flag in enumerate(body.flags):
@@ -106,27 +101,20 @@ def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
     )
 
 
-def _reserve_operation(call: Call, body: ReserveBody, key: str) -> Reserve:
+def reserve_operation(call: Call, body: ReserveBody, key: str) -> Reserve:
+    """Turn a body into the ledger's operation."""
     reservation_id, digest = identity(call, "reserve", body, key)
     ttl_s = call.service.ttl_default_s if body.ttl_s is None else body.ttl_s
     order_ref, customer_ref, flags = check_common(body)
     return Reserve(
-        digest,
-        call.principal.actor,
-        reservation_id,
-        body.channel,
-        lines_of(body.lines),
-        ttl_s * 1000,
-        body.policy == "partial",
-        order_ref,
-        customer_ref,
-        flags,
-    )
+        digest, call.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
+        body.policy == "partial", order_ref, customer_ref, flags, body.policy == "backorder",
+    )  # fmt: skip
 
 
 async def reserve(call: Call) -> web.StreamResponse:
     """Hold units."""
-    operation = _reserve_operation(call, call.body, call.key)
+    operation = reserve_operation(call, call.body, call.key)
     reservation_id = operation.reservation_id
     answer = await settled("reserve", reservation_id, promised(call, call.body, operation))
     return answer_reservation(call, "reserve", reservation_id, answer, 201)
@@ -138,7 +126,7 @@ async def reserve_many(call: Call) -> web.StreamResponse:
     operations = []
     for i, each in enumerate(body.reservations):
         try:
-            operations.append((each, _reserve_operation(call, each, f"{call.key}/{i}" if call.key else "")))
+            operations.append((each, reserve_operation(call, each, f"{call.key}/{i}" if call.key else "")))
         except InvalidError as error:
             raise InvalidError(f"reservations[{i}].{error.field}", error.rule) from None
     results = await asyncio.gather(*(_one_result(call, each, operation) for each, operation in operations))
@@ -161,12 +149,11 @@ async def _one_result(call: Call, body: ReserveBody, operation: Reserve) -> Rese
     return ReservationResult(told.status, told.outcome, reservation_id, problem=told)
 
 
-async def order(call: Call) -> web.StreamResponse:
-    """Reserve and commit at once."""
-    body: OrderBody = call.body
-    reservation_id, digest = identity(call, "order", body, call.key)
+def order_operation(call: Call, body: OrderBody, key: str) -> Order:
+    """Turn a body into the ledger's operation."""
+    reservation_id, digest = identity(call, "order", body, key)
     order_ref, customer_ref, flags = check_common(body)
-    operation = Order(
+    return Order(
         digest,
         call.principal.actor,
         reservation_id,
@@ -177,8 +164,15 @@ async def order(call: Call) -> web.StreamResponse:
         order_ref,
         customer_ref,
         flags,
+        body.policy == "backorder",
     )
-    answer = await settled("order", reservation_id, promised(call, body, operation))
+
+
+async def order(call: Call) -> web.StreamResponse:
+    """Reserve and commit at once."""
+    operation = order_operation(call, call.body, call.key)
+    reservation_id = operation.reservation_id
+    answer = await settled("order", reservation_id, promised(call, call.body, operation))
     return answer_reservation(call, "order", reservation_id, answer, 201)
 
 
@@ -206,6 +200,7 @@ async def commit(call: Call) -> web.StreamResponse:
     """Turn held units into ordered ones."""
     body: CommitBody = call.body
     target = _target(call)
+    check_binding(body)
     operation = Commit(
         _digest(call, "commit", target),
         call.principal.actor,
@@ -215,7 +210,7 @@ async def commit(call: Call) -> web.StreamResponse:
         body.remainder == "keep",
         check_reference("order_ref", body.order_ref),
     )
-    return answer_reservation(call, "commit", target, await settled("commit", target, call.ledger.commit(operation)))
+    return answer_reservation(call, "commit", target, await settled("commit", target, settle(call, body, operation)))
 
 
 async def release(call: Call) -> web.StreamResponse:
@@ -245,6 +240,7 @@ async def fulfil(call: Call) -> web.StreamResponse:
     """Ship ordered units."""
     body: FulfilBody = call.body
     target = _target(call)
+    check_binding(body)
     operation = Fulfil(
         _digest(call, "fulfil", target),
         call.principal.actor,
@@ -255,27 +251,7 @@ async def fulfil(call: Call) -> web.StreamResponse:
         check_reference("carrier", body.carrier),
         check_reference("invoice_ref", body.invoice_ref),
     )
-    return answer_reservation(call, "fulfil", target, await settled("fulfil", target, call.ledger.fulfil(operation)))
-
-
-def _returned(number: int, part: ReturnPartBody) -> ReturnedLine:
-    location = "" if part.location is None else check_location(f"lines[{number}].location", part.location)
-    return ReturnedLine(part.line, part.quantity, Disposition(part.disposition), location)
-
-
-async def take_back(call: Call) -> web.StreamResponse:
-    """Take shipped units back."""
-    body: ReturnBody = call.body
-    target = _target(call)
-    operation = Return(
-        _digest(call, "return", target),
-        call.principal.actor,
-        target,
-        call.key,
-        [_returned(number, part) for number, part in enumerate(body.lines)],
-        check_reference("reason", body.reason),
-    )
-    return answer_reservation(call, "return", target, await settled("return", target, call.ledger.take_back(operation)))
+    return answer_reservation(call, "fulfil", target, await settled("fulfil", target, settle(call, body, operation)))
 
 
 async def read(call: Call) -> web.StreamResponse:
@@ -342,12 +318,13 @@ _PROMISE = (
     "unknown_sku",
     "location_closed",
     "too_many_splits",
+    "too_many_lines",
     "out_of_stock",
 )
 _SETTLE = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_reservation")
 _HELD = (*_SETTLE, "exceeds_remaining", "expired", "already_committed", "already_released", "not_held")
 _COMMITTED = (*_SETTLE, "exceeds_remaining", "not_committed")
-_FULFILLED = (*_SETTLE, "exceeds_remaining", "not_fulfilled")
+_BOUND = ("not_open", "location_closed", "unknown_sku", "too_many_lines", "out_of_stock")
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
 
@@ -379,7 +356,7 @@ ROUTES = [
     ),
     Route(
         "POST", _ONE + "/commit", commit, Scope.RESERVE, "Turn held units into ordered ones",
-        {200: ReservationView}, CommitBody, outcomes=_HELD, headers=_KEY,
+        {200: ReservationView}, CommitBody, outcomes=(*_HELD, *_BOUND), headers=_KEY,
     ),
     Route(
         "POST", _ONE + "/release", release, Scope.RESERVE, "Give held units back",
@@ -391,10 +368,6 @@ ROUTES = [
     ),
     Route(
         "POST", _ONE + "/fulfil", fulfil, Scope.RESERVE, "Ship ordered units",
-        {200: ReservationView}, FulfilBody, outcomes=_COMMITTED, headers=_KEY,
-    ),
-    Route(
-        "POST", _ONE + "/return", take_back, Scope.RESERVE, "Take shipped units back, at any location",
-        {200: ReservationView}, ReturnBody, outcomes=_FULFILLED, headers=_KEY,
+        {200: ReservationView}, FulfilBody, outcomes=(*_COMMITTED, *_BOUND), headers=_KEY,
     ),
 ]  # fmt: skip

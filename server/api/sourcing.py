@@ -11,6 +11,7 @@ from server.api.places_answers import (
     ExplainedCandidate,
     ExplainedLine,
     ExplainedOutcome,
+    ExplainedPart,
     ExplainView,
     Lack,
     PassedOver,
@@ -39,6 +40,7 @@ from server.domain.sourcing import (
     look_at,
     ranked,
 )
+from server.domain.splitting import Parts, deal, parts_among
 
 _DECIMALS = 3
 """Of a distance in kilometres: metres."""
@@ -49,7 +51,7 @@ def planned_lines(lines: list[LineBody]) -> list[int]:
     return [number for number, line in enumerate(lines, 1) if line.location is UNNAMED]
 
 
-def check_sourcing(body: SourcingBody, lines: list[LineBody], *, partial: bool) -> None:
+def check_sourcing(body: SourcingBody, lines: list[LineBody], *, policy: str) -> None:
     """Let pass what can be planned.
 
     Raises
@@ -66,8 +68,8 @@ def check_sourcing(body: SourcingBody, lines: list[LineBody], *, partial: bool) 
     if body.group is not None:
         check_text("sourcing.group", body.group, limits.NAME_BYTES_MAX)
     planned = planned_lines(lines)
-    if partial and planned:
-        raise InvalidError("policy", "may not be partial where lines are planned: name their locations")
+    if policy != "all_or_nothing" and planned:
+        raise InvalidError("policy", f"may not be {policy} where lines are planned: name their locations")
     if len({lines[number - 1].sku for number in planned}) > SKUS_MAX:
         raise InvalidError("lines", f"may have {SKUS_MAX} different SKUs to plan; name the locations of the others")
 
@@ -79,7 +81,14 @@ def _strategies(body: SourcingBody) -> tuple[Strategy, ...]:
 def rules_of(body: SourcingBody) -> Rules:
     """Read what was asked for."""
     position = None if body.position is None else Position(body.position.lat, body.position.lon)
-    return Rules(_strategies(body), body.group or "", position, body.splits_max)
+    return Rules(
+        _strategies(body),
+        body.group or "",
+        position,
+        body.splits_max,
+        split_lines=body.split_lines is True,
+        late=body.binding == "late",
+    )
 
 
 def promised(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
@@ -87,7 +96,7 @@ def promised(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Ord
     directory = call.service.places(call.principal.partition).known()
     if body.sourcing is msgspec.UNSET and directory is not None and not _names_closed(directory, operation):
         return _ask(call, operation)
-    return _looked_after(call, body.sourcing, body.lines, operation)
+    return _looked_after(call, body, operation)
 
 
 def _ask(call: Call, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
@@ -99,23 +108,29 @@ def _names_closed(directory: Directory, operation: Reserve | Order) -> bool:
     return bool(closed) and any(line.location in closed for line in operation.lines)
 
 
-async def _looked_after(
-    call: Call, sourcing: SourcingBody | msgspec.UnsetType, bodies: list[LineBody], operation: Reserve | Order
-) -> ReservationAnswer:
+async def _looked_after(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
+    made = await planned(call, body, operation)
+    return await (call.ledger.source(made) if isinstance(made, Sourced) else _ask(call, made))
+
+
+async def planned(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Reserve | Order | Sourced:
+    """Add to a promise what is needed to choose or refuse locations, where that may be so."""
+    sourcing, bodies = body.sourcing, body.lines
     directory = await call.service.places(call.principal.partition).current()
-    planned = planned_lines(bodies) if isinstance(sourcing, SourcingBody) else []
-    closed = [] if _is_sold_already(operation) else _closed_lines(directory, operation, planned)
-    if not planned and not closed:
-        return await _ask(call, operation)
+    numbers = planned_lines(bodies) if isinstance(sourcing, SourcingBody) else []
+    closed = [] if _is_sold_already(operation) else _closed_lines(directory, operation, numbers)
+    if not numbers and not closed:
+        return operation
     lines = [
-        msgspec.structs.replace(line, location="") if number in planned else line
+        msgspec.structs.replace(line, location="") if number in numbers else line
         for number, line in enumerate(operation.lines, 1)
     ]
     plan = Plan(0, [], closed)
-    if planned and isinstance(sourcing, SourcingBody):
-        rules, skus = rules_of(sourcing), len({lines[number - 1].sku for number in planned})
-        plan = Plan(rules.splits_max, ranked(directory, rules, skus), closed)
-    return await call.ledger.source(Sourced(msgspec.structs.replace(operation, lines=lines), plan))
+    if numbers and isinstance(sourcing, SourcingBody):
+        rules, skus = rules_of(sourcing), len({lines[number - 1].sku for number in numbers})
+        open_group = rules.group if rules.late else None
+        plan = Plan(rules.splits_max, ranked(directory, rules, skus), closed, rules.split_lines, open_group)
+    return Sourced(msgspec.structs.replace(operation, lines=lines), plan)
 
 
 def _is_sold_already(operation: Reserve | Order) -> bool:
@@ -142,7 +157,7 @@ async def explain(call: Call) -> web.StreamResponse:
     for i, line in enumerate(body.lines):
         check_sku(f"lines[{i}].sku", line.sku)
         check_location(f"lines[{i}].location", line.location)
-    check_sourcing(body.sourcing, body.lines, partial=False)
+    check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
     directory = await call.service.places(call.principal.partition).current()
     skus = sorted({line.sku for line in body.lines})
     channel = check_text("channel", body.channel, limits.NAME_BYTES_MAX) if body.channel is not None else ""
@@ -176,20 +191,35 @@ class _Explanation:
         # Where every line names its location there is nothing to choose, and nobody to be a candidate.
         candidates = ranked(directory, rules, len(units)) if planned else []
         self._seen = look_at(self._wanted, candidates, stock)
-        self._chosen = choose_among(self._seen, len(self._wanted), rules.splits_max) if candidates else None
+        self._chosen = self._choose() if candidates else None
+
+    def _choose(self) -> list[Parts] | None:
+        if self._rules.split_lines:
+            return parts_among(self._seen, self._wanted, self._rules.splits_max)
+        names = choose_among(self._seen, len(self._wanted), self._rules.splits_max)
+        if names is None:
+            return None
+        return [[(name, want.units)] for name, want in zip(names, self._wanted, strict=True)]
 
     def view(self, as_of: object) -> ExplainView:
         """Show it."""
-        chosen = dict(zip((want.sku for want in self._wanted), self._chosen or [], strict=False))
-        names = list(dict.fromkeys(self._chosen or []))
-        lines = [
-            ExplainedLine(number, line.sku, line.quantity, chosen.get(line.sku, ""))
-            if number in self._planned
-            else ExplainedLine(number, line.sku, line.quantity, line.location)
-            for number, line in enumerate(self._lines, 1)
-        ]
+        taken = {name for parts in self._chosen or [] for name, _ in parts}
+        names = [seen.name for seen in self._seen if seen.name in taken]
         candidates = [self._candidate(seen, names) for seen in self._seen]
-        return ExplainView(self._outcome(), lines, candidates, self._passed_over(), as_of)  # type: ignore[arg-type]
+        return ExplainView(self._outcome(), self._told(), candidates, self._passed_over(), as_of)  # type: ignore[arg-type]
+
+    def _told(self) -> list[ExplainedLine]:
+        of_line: dict[int, Parts] = {}
+        for want, parts in zip(self._wanted, self._chosen or [], strict=False):
+            numbers = [number for number in self._planned if self._lines[number - 1].sku == want.sku]
+            dealt = deal([self._lines[number - 1].quantity for number in numbers], parts)
+            of_line |= dict(zip(numbers, dealt, strict=True))
+        lines = []
+        for number, line in enumerate(self._lines, 1):
+            parts = of_line.get(number, [("" if number in self._planned else line.location, line.quantity)])
+            split = [ExplainedPart(*part) for part in parts] if len(parts) > 1 else []
+            lines.append(ExplainedLine(number, line.sku, line.quantity, parts[0][0], split))
+        return lines
 
     def _outcome(self) -> ExplainedOutcome:
         if self._chosen is not None or not self._wanted:
@@ -200,7 +230,11 @@ class _Explanation:
         most = [[self._stock.get((want.sku, name)) for name in names] for want in self._wanted]
         if any(all(each is None for each in row) for row in most):
             return "unknown_sku"
-        enough = [any((each or 0) >= want.units for each in row) for want, row in zip(self._wanted, most, strict=True)]
+        together = sum if self._rules.split_lines else max
+        enough = [
+            together(max(0, each or 0) for each in row) >= want.units
+            for want, row in zip(self._wanted, most, strict=True)
+        ]
         return "too_many_splits" if all(enough) else "out_of_stock"
 
     def _candidate(self, seen: Seen, chosen: list[str]) -> ExplainedCandidate:
@@ -234,8 +268,8 @@ class _Explanation:
             )
         if whole:
             return f"has everything, but comes after {chosen[0]}"
-        if not seen.has:
-            return "has none of it in the quantity that is wanted"
+        if not (any(seen.left) if self._rules.split_lines else seen.has):
+            return "has none of it" if self._rules.split_lines else "has none of it in the quantity that is wanted"
         if not chosen:
             return "lacks a part, and no allowed number of locations has everything together"
         return f"lacks a part that {chosen[0]} has" if len(chosen) == 1 else "not needed beside those chosen"

@@ -7,6 +7,7 @@ from aiohttp import web
 from server.api import problems
 from server.api.answers import (
     AllocationView,
+    BackorderView,
     HolderView,
     InTransitView,
     LevelView,
@@ -23,7 +24,7 @@ from server.api.service import in_time
 from server.api.views import time_of
 from server.api.wire import respond
 from server.domain import limits
-from server.domain.operations import fingerprint
+from server.domain.operations import BackorderMode, fingerprint
 from server.domain.outcomes import StockAnswer, StockChanged, StockLevel
 from server.domain.principal import Scope
 from server.metrics import TALLY
@@ -59,7 +60,15 @@ def _level_view(level: StockLevel) -> LevelView:
     return LevelView(
         level.location, level.available, level.on_hand, level.held, level.committed, level.damaged,
         level.quality_control, level.safety, level.seq, _because(level), level.set_aside, allocation_views(level),
+        _backorder_view(level),
     )  # fmt: skip
+
+
+def _backorder_view(level: StockLevel) -> BackorderView | None:
+    backorder = level.backorder
+    if backorder is None:
+        return None
+    return BackorderView(BackorderMode(backorder.mode).value, backorder.limit, backorder.waiting, backorder.promise_on)
 
 
 def _moved_view(level: StockLevel) -> MovedView:

@@ -2,19 +2,29 @@
 
 from collections.abc import Awaitable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from aiohttp import web
-from msgspec import structs
 
 from server.api import problems
-from server.api.answers import AvailableView, LineView, ReservationView
+from server.api.answers import AvailableView, LineView, OpenView, ReservationView
 from server.api.routing import Call
 from server.api.wire import respond
-from server.domain.outcomes import Changed, Refused, Reservation, ReservationAnswer, left_available
+from server.domain.outcomes import (
+    Changed,
+    OpenLines,
+    Refused,
+    Reservation,
+    ReservationAnswer,
+    ReservationLine,
+    left_available,
+)
 from server.metrics import TALLY
+from server.store.explore import as_of
 
+Answer = TypeVar("Answer")
 _PROMISING = frozenset({"reserve", "order"})
-_REPLAYED = {"Idempotent-Replayed": "true"}
+REPLAYED = {"Idempotent-Replayed": "true"}
 
 
 def time_of(time_ms: int) -> datetime:
@@ -30,7 +40,7 @@ def reservation_view(
     ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
     """
     if 0 < record.deadline_ms <= as_of_ms:
-        record = _as_lapsed(record)
+        record = as_of(record, as_of_ms)
     notes = dict(record.notes) if record.notes else {}
     return ReservationView(
         reservation_id,
@@ -40,7 +50,8 @@ def reservation_view(
         [
             LineView(
                 number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
-                line.fulfilled, line.released, line.expired, line.returned,
+                line.fulfilled, line.released, line.expired, line.returned, line.waiting + line.owed, line.mode,
+                line.promise_on,
             )
             for number, line in enumerate(record.lines, 1)
         ],
@@ -50,17 +61,18 @@ def reservation_view(
         record.flags,
         notes,
         left or [],
+        None if record.open is None else _open_view(record, record.open),
     )  # fmt: skip
 
 
-def _as_lapsed(record: Reservation) -> Reservation:
-    """Show the record as the sweeper will leave it."""
-    lines = [structs.replace(line, held=0, expired=line.expired + line.held) for line in record.lines]
-    if any(line.committed for line in lines):
-        state = "committed"
-    else:
-        state = "fulfilled" if any(line.fulfilled for line in lines) else "expired"
-    return structs.replace(record, state=state, deadline_ms=0, lines=lines)
+def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
+    """Show the open lines of which something is promised; None: there is none."""
+    numbers = [] if lines.bound else [each for each in lines.lines if _is_promised(record.lines[each - 1])]
+    return OpenView(numbers, lines.group) if numbers else None
+
+
+def _is_promised(line: ReservationLine) -> bool:
+    return line.held + line.committed > 0
 
 
 def left_views(answer: Changed, operation: str) -> list[AvailableView]:
@@ -80,13 +92,13 @@ def answer_reservation(
     if type(answer) is Changed:
         TALLY.outcome(operation, "replayed" if answer.replayed else answer.reservation.state)
         view = reservation_view(reservation_id, answer.reservation, left_views(answer, operation))
-        return respond(call.request, view, status, _REPLAYED if answer.replayed else None)
+        return respond(call.request, view, status, REPLAYED if answer.replayed else None)
     assert isinstance(answer, Refused)  # noqa: S101  # a programmer error otherwise
     TALLY.outcome(operation, answer.outcome)
     return problems.respond(problems.refusal(answer, reservation_id))
 
 
-async def settled(operation: str, reservation_id: str, promise: Awaitable[ReservationAnswer]) -> ReservationAnswer:
+async def settled(operation: str, reservation_id: str, promise: Awaitable[Answer]) -> Answer:
     """Await the ledger; an operating error is counted and told with the id to ask again for."""
     try:
         return await promise

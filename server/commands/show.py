@@ -1,6 +1,6 @@
 """``holdfast show``: why the number is what it is, and how it came about."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -23,6 +23,7 @@ from server.commands.common import (
 from server.domain.allotments import left
 from server.domain.outcomes import StockLevel, Supply
 from server.store import explore, journal, transfers
+from server.store.backorders import Waiter, find_waiters
 from server.store.keys import Keyspace
 from server.store.opened import OpenStore
 from server.store.shortages import Shortage, short_at
@@ -87,6 +88,7 @@ async def _explain(settings: config.Settings, partition: str, sku: str, *, with_
         )
         moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
         outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
+        waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX)
         short = {f"{sku}\0{each.location}".encode(): -each.available for each in found.levels if each.available < 0}
         lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
         story = [each async for each in _history(store, partition, sku)] if with_history else []
@@ -97,6 +99,8 @@ async def _explain(settings: config.Settings, partition: str, sku: str, *, with_
         "levels": [_level(level) for level in found.levels],
         "holders": [_holder(holder) for holder in sorted(holders, key=lambda each: each.expires_at_ms)],
         "holders_complete": not truncated,
+        "backorders": [_waiter(waiter) for waiter in waiting.waiters],
+        "backorders_complete": not waiting.next,
         "shortages": [_shortage(each) for each in lacking],
         "in_transit": [_in_transit(each) for each in moving],
         "expected": [_expected(*each) for each in outlook.supply],
@@ -117,11 +121,16 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
                         "channel": change.channel,
                         "reservation_id": change.reservation_id,
                         "location": line.location,
-                        "deltas": {name: by for name, by in zip(BUCKETS, line.deltas, strict=True) if by},
+                        "deltas": _deltas(line),
                         "available": left(line.available, line.allotments or ()),
                         "seq": line.seq,
                         "notes": dict(change.notes),
                     }
+
+
+def _deltas(line: journal.ChangeLine) -> dict[str, int]:
+    moved = dict(zip(BUCKETS, line.deltas, strict=True)) | {"backordered": line.d_waiting + line.d_owed}
+    return {name: by for name, by in moved.items() if by}
 
 
 def _level(level: StockLevel) -> dict[str, Any]:
@@ -132,7 +141,19 @@ def _level(level: StockLevel) -> dict[str, Any]:
         told["allocations"] = [
             {**msgspec.structs.asdict(each), "available": level.left(each.channel)} for each in level.allotted
         ]
-    return told
+    return told | ({"backorder": msgspec.structs.asdict(level.backorder)} if level.backorder else {})
+
+
+def _waiter(waiter: Waiter) -> dict[str, Any]:
+    member, line = waiter.member, waiter.reservation.lines[waiter.member.line - 1]
+    return {
+        "reservation_id": member.reservation_id,
+        "line": member.line,
+        "location": member.location,
+        "vip": member.is_vip,
+        "backordered": line.backordered,
+        "promise_on": line.promise_on,
+    }
 
 
 def _holder(holder: explore.Holder) -> dict[str, Any]:
@@ -200,9 +221,8 @@ def _print(told: dict[str, Any], *, with_history: bool) -> None:
         out.print(_holders_table(told))
     if not told["holders_complete"]:
         out.print("There are more holders than these; GET /v1/reservations?sku= shows all.", markup=False)
-    for each in told["shortages"]:
-        lacking = ", ".join(f"{line['reservation_id']} lacks {line['lacks']:,}" for line in each["lines"]) or "no order"
-        out.print(f"Short of {each['short']:,} at {each['location']}: {lacking}", markup=False, soft_wrap=True)
+    for line in (*_waiting_lines(told), *_short_lines(told)):
+        out.print(line, markup=False, soft_wrap=True)
     for each in told["in_transit"]:
         line = f"{each['quantity']:,} on their way from {each['from']} to {each['to']} since {each['shipped_at']}"
         out.print(f"{line} (transfer {each['transfer_id']})", markup=False, soft_wrap=True)
@@ -226,6 +246,21 @@ def _print_levels(told: dict[str, Any]) -> None:
     for level in told["levels"]:
         for each in level.get("allocations", ()):
             out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
+
+
+def _waiting_lines(told: dict[str, Any]) -> Iterator[str]:
+    for each in told["backorders"]:
+        when = f", promised for {each['promise_on']}" if each["promise_on"] else ""
+        line = f"{each['reservation_id']} waits for {each['backordered']:,} at {each['location']}{when}"
+        yield line + (" (vip)" if each["vip"] else "")
+    if not told["backorders_complete"]:
+        yield "More wait than these; GET /v1/backorders?sku= shows all."
+
+
+def _short_lines(told: dict[str, Any]) -> Iterator[str]:
+    for each in told["shortages"]:
+        lacking = ", ".join(f"{line['reservation_id']} lacks {line['lacks']:,}" for line in each["lines"]) or "no order"
+        yield f"Short of {each['short']:,} at {each['location']}: {lacking}"
 
 
 def _because(level: dict[str, Any]) -> str:

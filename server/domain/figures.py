@@ -13,8 +13,9 @@ _PROMISES: Final = frozenset({"order", "commit"})
 class Figures(msgspec.Struct, array_like=True):
     """Units of one day, all but ``other`` counted upwards. Kept in the store: new fields come at the end.
 
-    ``ordered`` were committed, whether or not they were shipped; ``other`` is the signed rest of what ``on_hand`` moved
-    by: counts, adjustments, transfers. So ``on_hand`` moved by ``received + returned - shipped + other``.
+    ``ordered`` were committed, or are owed until they come, whether or not they were shipped; ``other`` is the
+    signed rest of what ``on_hand`` moved by: counts, adjustments, transfers. So ``on_hand`` moved by
+    ``received + returned - shipped + other``.
     """
 
     ordered: int = 0
@@ -43,16 +44,16 @@ class Figures(msgspec.Struct, array_like=True):
         self.received += more.received
         self.other += more.other
 
-    def take(self, operation: str, d_on_hand: int, d_committed: int) -> None:
+    def take(self, operation: str, d_on_hand: int, d_ordered: int) -> None:
         """Take in one line of a change of the journal.
 
         What is ordered or cancelled goes by the operation, not by the sign alone: an order that is moved to another
         location is neither.
         """
         if operation in _PROMISES:
-            self.ordered += max(0, d_committed)
+            self.ordered += max(0, d_ordered)
         elif operation == "cancel":
-            self.cancelled += max(0, -d_committed)
+            self.cancelled += max(0, -d_ordered)
         if d_on_hand:
             self._move(operation, d_on_hand)
 

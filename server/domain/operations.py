@@ -49,6 +49,13 @@ class Shelf(StrEnum):
     QUALITY_CONTROL = "quality_control"
 
 
+class BackorderMode(StrEnum):
+    """Why units may be promised that are not there: none was yet, or they are sold out and more is to come."""
+
+    PREORDER = "preorder"
+    BACKORDER = "backorder"
+
+
 class Line(msgspec.Struct, array_like=True, frozen=True):
     """Units of one SKU at one location that a caller wants."""
 
@@ -81,7 +88,10 @@ class Operation(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Reserve(Operation, tag="reserve", frozen=True):
-    """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``)."""
+    """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``).
+
+    ``backorder``: what is missing waits, where the (SKU, location) allows it.
+    """
 
     reservation_id: str
     channel: str
@@ -91,10 +101,14 @@ class Reserve(Operation, tag="reserve", frozen=True):
     order_ref: str = ""
     customer_ref: str = ""
     flags: list[str] = []
+    backorder: bool = False
 
 
 class Order(Operation, tag="order", frozen=True):
-    """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing."""
+    """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing.
+
+    ``backorder`` comes first: what may not wait is a shortage.
+    """
 
     reservation_id: str
     channel: str
@@ -104,6 +118,7 @@ class Order(Operation, tag="order", frozen=True):
     order_ref: str = ""
     customer_ref: str = ""
     flags: list[str] = []
+    backorder: bool = False
 
 
 class Extend(Operation, tag="extend", frozen=True):
@@ -234,6 +249,20 @@ class Move(Operation, tag="move", frozen=True):
     reason: str = ""
 
 
+class SetBackorder(Operation, tag="backorder", frozen=True):
+    """Say how many units of a (SKU, location) may be waited for at a time; makes the SKU known there.
+
+    ``limit`` 0: none from now on, those who wait stay. ``promise_on``: the day that new ones are told, or "".
+    """
+
+    key: str
+    sku: str
+    location: str
+    mode: BackorderMode
+    limit: int
+    promise_on: str = ""
+
+
 class Allocate(Operation, tag="allocate", frozen=True):
     """Give a channel units of its own, or a cap on what it may take; ``units`` in all, what it has promised included.
 
@@ -344,7 +373,7 @@ class ReceiveExpected(Operation, tag="receive_expected", frozen=True):
 
 
 ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Relocate
-StockOperation = Receive | ReceiveExpected | Adjust | Count | Move
+StockOperation = Receive | ReceiveExpected | Adjust | Count | Move | SetBackorder
 AllotmentOperation = Allocate | AllocateMove
 SupplyOperation = Expect | Forgo
 TransferOperation = Ship | Arrive

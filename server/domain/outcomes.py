@@ -15,8 +15,10 @@ from server.domain.allotments import Allotment, left, set_aside
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
 
-    At any time ``quantity = held + committed + fulfilled + released + expired``, and
-    ``returned`` is at most ``fulfilled``.
+    At any time ``quantity = held + committed + fulfilled + released + expired + backordered``, and
+    ``returned`` is at most ``fulfilled``. Of those that are backordered, ``waiting`` will be held and ``owed``
+    committed when they come; ``first_waiting`` is how many they were at first, ``mode`` and ``promise_on`` what was
+    told then.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
     ``first_available`` and ``first_seq`` are what the reserve or order itself left of the (SKU, location) for its
     channel, kept so that a replay can answer as the first time; both are 0 in a line that a move to another location
@@ -35,15 +37,37 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     released: int = 0
     expired: int = 0
     returned: int = 0
+    waiting: int = 0
+    owed: int = 0
+    first_waiting: int = 0
+    mode: str = ""
+    promise_on: str = ""
+
+    @property
+    def backordered(self) -> int:
+        """Units that are not there yet."""
+        return self.waiting + self.owed
+
+
+class OpenLines(msgspec.Struct, array_like=True, frozen=True):
+    """Lines that are held where they lie only for want of an address, until they are ``bound``.
+
+    ``group`` is where they may be bound, empty: anywhere; ``lines`` are numbers, counted from 1.
+    """
+
+    group: str
+    lines: list[int]
+    bound: bool = False
 
 
 class Reservation(msgspec.Struct, array_like=True, frozen=True):
     """One promise, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
 
-    ``state``: held, committed, fulfilled, released, expired, cancelled. ``deadline_ms`` is 0 where nothing is held.
+    ``state``: held, committed, backordered (nothing but units that are not there yet), fulfilled, released, expired,
+    cancelled. ``deadline_ms`` is 0 where nothing is held, or waited for to be held.
     ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
     ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
-    return reason.
+    return reason, exchanged_for; exchange_of is there from the start. ``open``: None where no line ever was.
     """
 
     state: str
@@ -59,6 +83,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     customer_ref: str = ""
     flags: list[str] = []
     notes: list[tuple[str, str]] = []
+    open: OpenLines | None = None
 
 
 class Availability(msgspec.Struct, array_like=True, frozen=True):
@@ -110,6 +135,18 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
     lines: list[LineRefusal]
 
 
+class Backorder(msgspec.Struct, array_like=True, frozen=True):
+    """How many units of a (SKU, location) may be waited for at a time, and how many are now.
+
+    ``mode``: preorder or backorder. ``promise_on``: the day that new ones are told, or "".
+    """
+
+    mode: str
+    limit: int
+    promise_on: str
+    waiting: int
+
+
 class StockLevel(msgspec.Struct, array_like=True, frozen=True):
     """Every bucket of one (SKU, location), in units, and what channels have for themselves."""
 
@@ -124,6 +161,7 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
     seq: int
     allotments: list[Allotment] | bool = False
     """False: none."""
+    backorder: Backorder | None = None
 
     @property
     def free(self) -> int:
@@ -271,6 +309,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "too_many_allocations": Outcome(422, "Too many channels have something for themselves there"),
     "transfer_closed": Outcome(409, "Nothing is on its way any more"),
     "not_fulfilled": Outcome(409, "Nothing was shipped"),
+    "not_open": Outcome(409, "The lines are bound to another location"),
     "exceeds_remaining": Outcome(422, "More than what is left"),
     "exceeds_bucket": Outcome(422, "More than there are in the bucket"),
     "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
@@ -293,6 +332,8 @@ class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
     location: str
     available: int
     seq: int
+    waiting: int = 0
+    """Units that are waited for; only an outlook tells."""
 
 
 class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):

@@ -39,12 +39,15 @@ class Rules(msgspec.Struct, frozen=True):
     """How an order is to be sourced: by ``strategies``, each breaking the ties of those before it.
 
     ``group`` empty: any described location. ``splits_max``: locations beyond the first. ``position`` is where it goes.
+    ``split_lines``: where no location has all units of a SKU, they may come from several; ``late``: see :class:`Plan`.
     """
 
     strategies: tuple[Strategy, ...]
     group: str = ""
     position: Position | None = None
     splits_max: int = SPLITS_DEFAULT
+    split_lines: bool = False
+    late: bool = False
 
 
 class Candidate(NamedTuple):
@@ -55,11 +58,17 @@ class Candidate(NamedTuple):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What goes along with a promise so that the store can choose. ``closed``: lines that name a closed location."""
+    """What goes along with a promise so that the store can choose. ``closed``: lines that name a closed location.
+
+    ``split_lines``: units of one SKU may come from several locations. ``open_group``: the planned lines stay open, and
+    are bound within this group (empty: anywhere) when there is an address.
+    """
 
     splits_max: int
     candidates: list[Candidate]
     closed: list[int]
+    split_lines: bool = False
+    open_group: str | None = None
 
 
 class Sourced(msgspec.Struct, frozen=True):
@@ -70,7 +79,7 @@ class Sourced(msgspec.Struct, frozen=True):
 
 
 class Wanted(NamedTuple):
-    """Units of one SKU; all of them come from one location."""
+    """Units of one SKU; all of them come from one location, unless lines may be split."""
 
     sku: str
     units: int
@@ -140,13 +149,17 @@ def chunks(candidates: Sequence[Candidate]) -> list[Sequence[Candidate]]:
 
 
 class Seen(NamedTuple):
-    """A candidate and what it has: ``has`` are the places of the wants that it can fill."""
+    """A candidate and what it has: ``has`` are the places of the wants that it can fill.
+
+    ``left``: units of each want, at most as many as are wanted.
+    """
 
     name: str
     rank: int
     place: int
     has: frozenset[int]
     units: int
+    left: tuple[int, ...]
 
 
 def choose(
@@ -161,7 +174,7 @@ def choose(
 
 def look_at(wanted: Sequence[Wanted], candidates: Sequence[Candidate], stock: Stock) -> list[Seen]:
     """See what each candidate has, and put them in order: by rank, then by what they have, then as they were given."""
-    return _in_order(_look(wanted, candidate, place, stock) for place, candidate in enumerate(candidates))
+    return in_order(_look(wanted, candidate, place, stock) for place, candidate in enumerate(candidates))
 
 
 def choose_among(seen: list[Seen], wants: int, splits_max: int) -> list[str] | None:
@@ -174,38 +187,40 @@ def choose_among(seen: list[Seen], wants: int, splits_max: int) -> list[str] | N
     return [next(each.name for each in chosen if i in each.has) for i in range(wants)]
 
 
-def _in_order(seen: Iterable[Seen]) -> list[Seen]:
+def in_order(seen: Iterable[Seen]) -> list[Seen]:
+    """Put candidates in their order: by rank, then by what they have, then as they were given."""
     return sorted(seen, key=lambda one: (one.rank, -one.units, one.place))
 
 
 def _look(wanted: Sequence[Wanted], candidate: Candidate, place: int, stock: Stock) -> Seen:
     left = [max(0, stock.get((want.sku, candidate.name), 0)) for want in wanted]
     has = frozenset(i for i, want in enumerate(wanted) if left[i] >= want.units)
-    return Seen(candidate.name, candidate.rank, place, has, sum(left))
+    capped = tuple(min(units, want.units) for want, units in zip(wanted, left, strict=True))
+    return Seen(candidate.name, candidate.rank, place, has, sum(left), capped)
 
 
-class _GaveUpError(Exception):
+class GaveUpError(Exception):
     """The search has looked at as many candidates as it may."""
 
 
 def _several(seen: list[Seen], everything: frozenset[int], size_max: int) -> list[Seen] | None:
-    search = _Search(seen)
+    search = Search(seen)
     try:
         for size in range(2, min(size_max, len(seen)) + 1):
             chosen = search.cover(0, everything, size)
             if chosen is not None:
                 return chosen
-    except _GaveUpError:
+    except GaveUpError:
         return _greedy(seen, everything, size_max)
     return None
 
 
-class _Search:
+class Search:
     """The search for the first few candidates that have everything together."""
 
     def __init__(self, seen: list[Seen]) -> None:
         self._seen = seen
-        self._looked = 0
+        self.looked = 0
         self._rest: list[frozenset[int]] = [frozenset()]
         for each in reversed(seen):
             self._rest.append(self._rest[-1] | each.has)
@@ -229,9 +244,9 @@ class _Search:
         return None
 
     def _look(self) -> None:
-        self._looked += 1
-        if self._looked > SEARCH_MAX:
-            raise _GaveUpError
+        self.looked += 1
+        if self.looked > SEARCH_MAX:
+            raise GaveUpError
 
 
 def _greedy(seen: list[Seen], everything: frozenset[int], size_max: int) -> list[Seen] | None:
@@ -243,4 +258,4 @@ def _greedy(seen: list[Seen], everything: frozenset[int], size_max: int) -> list
             return None
         chosen.append(best)
         missing -= best.has
-    return None if missing else _in_order(chosen)
+    return None if missing else in_order(chosen)

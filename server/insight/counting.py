@@ -15,6 +15,7 @@ from server import metrics
 from server.domain.alerts import crossed
 from server.domain.figures import DAY_MS, Figures
 from server.domain.replenishment import Rules, rule_for
+from server.insight.filling import NOBODY_WAITED, Filled, seen_as_one
 from server.store import journal
 from server.store.calls import command
 from server.store.connect import StoreClient
@@ -50,27 +51,33 @@ class Piece:
         """How much there is to write."""
         return self._rows + len(self.events)
 
-    def take(self, change: Change, rules: Rules, highest_point: int) -> None:
-        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``."""
+    def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
+        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``.
+
+        ``filled``: lines whose units went on to those who waited for them.
+        """
         self.changes += 1
         operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
         for line in change.lines:
             now = line.available
             was = now - line.d_available
+            if filled and line.seq in filled:
+                was, now = filled[line.seq]
             # Most changes happen far above any line, and this runs for each of them.
             if was <= highest_point or now <= highest_point:
-                self._watch(change.at_ms, line, was, rules)
-            d_on_hand, d_committed = line.d_on_hand, line.d_committed
-            if d_on_hand or d_committed:  # a hold comes to nothing here until it is committed
-                self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_committed)
+                self._watch(change.at_ms, line, was, now, rules)
+            # What is owed is ordered, too: it counts once, when it is ordered, and not again when the units come.
+            d_on_hand, d_ordered = line.d_on_hand, line.d_committed + line.d_owed
+            if d_on_hand or d_ordered:  # a hold comes to nothing here until it is committed
+                self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_ordered)
 
-    def _watch(self, at_ms: int, line: ChangeLine, was: int, rules: Rules) -> None:
+    def _watch(self, at_ms: int, line: ChangeLine, was: int, now: int, rules: Rules) -> None:
         rule = rule_for(rules, line.sku, line.location)
         point = rule.reorder_point if rule is not None else 0
-        for alert in crossed(was, line.available, point):
+        for alert in crossed(was, now, point):
             self.events.append(
                 event_of(
-                    alert, at_ms=at_ms, sku=line.sku, location=line.location, available=line.available,
+                    alert, at_ms=at_ms, sku=line.sku, location=line.location, available=now,
                     reorder_point=point, seq=line.seq,
                 )
             )  # fmt: skip
@@ -163,10 +170,11 @@ class Counting:
         return upto != counted.cursor
 
     async def _take(self, piece: Piece, changes: list[Change]) -> None:
+        filled = seen_as_one(changes) if len(changes) > 1 else NOBODY_WAITED
         for change in changes:
             if change.operation == RULES_CHANGED:
                 await self._read_rules()
-            piece.take(change, self._rules, self._highest_point)
+            piece.take(change, self._rules, self._highest_point, filled)
             if piece.changes % CHANGES_AT_A_TIME == 0:
                 await asyncio.sleep(0)
 

@@ -22,6 +22,9 @@ channel counts as used is the sum over that channel's reservations.
 ``skus`` lists exactly the places of the stock. Those indexes have no seq, so what looks wrong is read again, both
 sides in one MULTI, before it is reported.
 
+**Those who wait for units** (backorders): a place waits for what its lines wait for, and the queue has exactly those
+lines, each in its place; see :mod:`server.store.audit_backorders`.
+
 **Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of what the
 journal tells of them, if nothing was ever removed from it.
 
@@ -33,7 +36,7 @@ agrees with the record at S0. Trimming takes from the front only, so a gap in th
 overtook the reader, who then starts over behind it.
 
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
-(more than was shipped),
+(more than was shipped), ``backordered``, ``queue``,
 ``allotments`` (what a channel's own units or cap count as used, or what the journal tells of them),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
 ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
@@ -49,7 +52,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.outcomes import Reservation, Supply, Transfer
-from server.store.audit_checks import AuditReport, Drift, Findings, check_record, check_transfer
+from server.store.audit_backorders import QueueCheck
+from server.store.audit_checks import AuditReport, Drift, Findings, check_record, check_transfer, is_hold
 from server.store.audit_journal import History
 from server.store.audit_reader import CHUNK, Progress, Reader
 from server.store.audit_state import Moment, StateAtStart
@@ -57,7 +61,7 @@ from server.store.calls import command
 from server.store.journal import DamagedEntryError, read
 from server.store.keys import Keyspace
 from server.store.replay import Places, Replay, split_field
-from server.store.stock_record import StockRecord
+from server.store.stock_record import decode_stock
 
 __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
 
@@ -65,7 +69,6 @@ MEMORY_BYTES: Final = {"place": 300, "live reservation": 150}
 """What an audit needs for each, about: 0.45 GB for a million of both."""
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
-_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 _decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
 _decode_supply = msgspec.msgpack.Decoder(Supply).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
@@ -108,6 +111,7 @@ class _Audit:
         await self._scan_live()
         await self._scan_ended()
         await self._scan_deadlines()
+        await QueueCheck(self._reader, self._findings).check_members()
         await self._scan_skus()
         await self._check_transfers()
         await self._check_supply()
@@ -133,6 +137,7 @@ class _Audit:
     async def _scan_live(self) -> None:
         async for chunk in self._reader.scan("reservations", "HSCAN", self._keys.reservations, self._start.live):
             deadlines: dict[bytes, int] = {}
+            queue = QueueCheck(self._reader, self._findings)
             for raw_id, packed in chunk:
                 await self._reader.breathe()
                 if self._state.has_seen(raw_id):
@@ -141,9 +146,11 @@ class _Audit:
                 self._state.saw_reservation(raw_id, record)
                 if record is not None:
                     self._findings.add_all(check_record(_text(raw_id), record, live=True))
-                    if _holds(record):
+                    queue.saw(raw_id, record)
+                    if is_hold(record):
                         deadlines[raw_id] = record.deadline_ms
             await self._check_deadlines(deadlines)
+            await queue.check_records()
 
     async def _scan_ended(self) -> None:
         async for chunk in self._reader.scan("ended reservations", "HSCAN", self._keys.ended, self._start.ended):
@@ -203,7 +210,7 @@ class _Audit:
             for field, packed in chunk:
                 await self._reader.breathe()
                 try:
-                    self._state.saw_stock(field, _decode_stock(packed))
+                    self._state.saw_stock(field, decode_stock(packed))
                 except msgspec.DecodeError:
                     self._unreadable(self._keys.stock, field)
 
@@ -368,13 +375,9 @@ def _is_open(packed: bytes | None, sku: bytes) -> bool:
     return supply is not None and supply.expected > 0 and supply.sku.encode() == sku
 
 
-def _holds(record: Reservation) -> bool:
-    return any(line.held for line in record.lines)
-
-
 def _deadline(packed: bytes | None) -> int | str:
     record = _readable(packed)
-    return record.deadline_ms if record is not None and _holds(record) else "none"
+    return record.deadline_ms if record is not None and is_hold(record) else "none"
 
 
 def _text(value: bytes) -> str:

@@ -10,8 +10,10 @@ from server.store.replay import BUCKETS
 
 DRIFT_LINES_MAX: Final = 1000
 """More are counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
-LIVE_STATES: Final = frozenset({"held", "committed"})
-_UNIT_KINDS: Final = frozenset({*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit", "allotments"})
+LIVE_STATES: Final = frozenset({"held", "committed", "backordered"})
+_UNIT_KINDS: Final = frozenset(
+    {*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit", "backordered", "allotments"}
+)
 _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 
 
@@ -97,10 +99,11 @@ def check_transfer(transfer_id: str, transfer: Transfer) -> Iterator[Drift]:
 def check_record(reservation_id: str, record: Reservation, *, live: bool) -> Iterator[Drift]:
     """Find what contradicts itself within one record. ``live``: it lies among those that promise units."""
     for line in record.lines:
-        total = line.held + line.committed + line.fulfilled + line.released + line.expired
+        total = line.held + line.committed + line.fulfilled + line.released + line.expired + line.backordered
         if total != line.quantity:
             yield Drift(line.sku, line.location, "quantity", line.quantity, total, reservation_id)
-        lowest = min(line.held, line.committed, line.fulfilled, line.released, line.expired, line.returned)
+        waiting = min(line.waiting, line.owed)
+        lowest = min(line.held, line.committed, line.fulfilled, line.released, line.expired, line.returned, waiting)
         if lowest < 0:
             yield Drift(line.sku, line.location, "negative", 0, lowest, reservation_id)
         if line.returned > line.fulfilled:
@@ -115,9 +118,14 @@ def _check_state(reservation_id: str, record: Reservation, *, live: bool) -> Ite
     if live != (expected in LIVE_STATES):
         found = "live" if live else "ended"
         yield Drift("", "", "place", "ended" if live else "live", found, reservation_id)
-    if (expected == "held") != (record.deadline_ms > 0):
-        wanted = "a deadline" if expected == "held" else "none"
+    if is_hold(record) != (record.deadline_ms > 0):
+        wanted = "a deadline" if is_hold(record) else "none"
         yield Drift("", "", "deadline", wanted, record.deadline_ms, reservation_id)
+
+
+def is_hold(record: Reservation) -> bool:
+    """Whether it holds units, or waits for units to hold, and so has a deadline."""
+    return any(line.held or line.waiting for line in record.lines)
 
 
 def expected_state(record: Reservation) -> str:
@@ -126,6 +134,8 @@ def expected_state(record: Reservation) -> str:
         return "held"
     if any(line.committed for line in record.lines):
         return "committed"
+    if any(line.backordered for line in record.lines):
+        return "backordered"
     if any(line.fulfilled for line in record.lines):
         return "fulfilled"
     return record.state if record.state in _SPENT_STATES else "expired"

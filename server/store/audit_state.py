@@ -41,13 +41,16 @@ class StateAtStart:
         """Live ones that were read."""
         self.places_known = 0
         """Stock records that were read."""
-        self.missed: dict[bytes, list[tuple[int, str, int, int]]] = {}
-        """Reservations that changed since the start and were not read: (row, channel, d_held, d_committed) by line."""
+        self.missed: dict[bytes, list[tuple[int, str, int, int, int]]] = {}
+        """Reservations that changed since the start and were not read: by how much each line moved
+        (row, channel, held, committed, backordered)."""
         self.allotments = AllotmentsAtStart()
         self._places = places
         self._start_seq = start_seq
         self._buckets = tuple(array("q") for _ in BUCKETS)
+        self._waiting = array("q")
         self._seqs = array("q")
+        self._promised_waiting = array("q")
         self._promised_held = array("q")
         self._promised_committed = array("q")
         self._flags = bytearray()
@@ -83,6 +86,7 @@ class StateAtStart:
         self.places_known += 1
         for bucket, units in zip(self._buckets, record.buckets, strict=True):
             bucket[row] = units
+        self._waiting[row] = record.waiting
         self._seqs[row] = record.seq
         if record.seq > self._start_seq:
             self._late_places.add(row)
@@ -112,11 +116,13 @@ class StateAtStart:
             row = self._row(f"{line.sku}\0{line.location}".encode())
             self._roll_back_stock(row, line, change.channel)
             if late_seq and line.seq <= late_seq:
-                self._take_out(row, change.channel, line.d_held, line.d_committed)
+                self._take_out(row, change.channel, line.d_held, line.d_committed, line.d_waiting + line.d_owed)
                 if line.seq == late_seq:
                     self._unconfirmed.discard(raw_id)
             elif is_missed:
-                self.missed.setdefault(raw_id, []).append((row, change.channel, line.d_held, line.d_committed))
+                self.missed.setdefault(raw_id, []).append(
+                    (row, change.channel, line.d_held, line.d_committed, line.d_waiting + line.d_owed)
+                )
 
     def _was_there(self, raw_id: bytes, change: Change) -> bool:
         """Whether an unread reservation may have been live at the start: not if it was made since."""
@@ -131,9 +137,10 @@ class StateAtStart:
             return False
         return True
 
-    def _take_out(self, row: int, channel: str, d_held: int, d_committed: int) -> None:
+    def _take_out(self, row: int, channel: str, d_held: int, d_committed: int, d_backordered: int) -> None:
         self._promised_held[row] -= d_held
         self._promised_committed[row] -= d_committed
+        self._promised_waiting[row] -= d_backordered
         self.allotments.promise(row, channel, -d_held - d_committed)
 
     def _roll_back_stock(self, row: int, line: ChangeLine, channel: str) -> None:
@@ -142,13 +149,14 @@ class StateAtStart:
         self.allotments.roll_back(row, channel, line.d_held + line.d_committed)
         for bucket, delta in zip(self._buckets, line.deltas, strict=True):
             bucket[row] -= delta
+        self._waiting[row] -= line.d_waiting + line.d_owed
         if line.seq == self._seqs[row]:
             self._late_places.discard(row)
 
     def recover(self, raw_id: bytes, record: Reservation | None, seq: int) -> None:
         """Take in a missed reservation, read anew when the partition's seq was ``seq``; None: it is forgotten."""
-        for row, channel, d_held, d_committed in self.missed.pop(raw_id):
-            self._take_out(row, channel, d_held, d_committed)
+        for deltas in self.missed.pop(raw_id):
+            self._take_out(*deltas)
         if record is not None:
             self._promise(record)
         self._seen.add(raw_id)
@@ -177,6 +185,8 @@ class StateAtStart:
         for bucket, expected in zip((_HELD, _COMMITTED), promised, strict=True):
             if counters[bucket] != expected:
                 yield Drift(*split_field(field), BUCKETS[bucket], expected, counters[bucket])
+        if self._waiting[row] != self._promised_waiting[row]:
+            yield Drift(*split_field(field), "backordered", self._promised_waiting[row], self._waiting[row])
         for name, units in zip(BUCKETS[_ON_HAND + 1 :], counters[_ON_HAND + 1 :], strict=True):
             if units < 0:
                 yield Drift(*split_field(field), "negative", f"{name} of at least 0", units)
@@ -191,6 +201,8 @@ class StateAtStart:
             for name, expected, found in zip(BUCKETS, replay.counters(row), counters, strict=True):
                 if expected != found:
                     yield Drift(*split_field(field), name, expected, found)
+            if replay.waiting(row) != self._waiting[row]:
+                yield Drift(*split_field(field), "backordered", replay.waiting(row), self._waiting[row])
         elif last_seq and replay.available(row) != self.available(row):
             yield Drift(*split_field(field), "available", replay.available(row), self.available(row))
         if seq > self._start_seq:
@@ -206,11 +218,12 @@ class StateAtStart:
 
     def _promise(self, record: Reservation) -> None:
         for line in record.lines:
-            if line.held or line.committed:
+            if line.held or line.committed or line.backordered:
                 row = self._row(f"{line.sku}\0{line.location}".encode())
                 self._promised_held[row] += line.held
                 self._promised_committed[row] += line.committed
                 self.allotments.promise(row, record.channel, line.held + line.committed)
+                self._promised_waiting[row] += line.backordered
 
     def _row(self, field: bytes) -> int:
         row = self._places.row(field)
@@ -220,6 +233,7 @@ class StateAtStart:
     def _make_room(self, row: int) -> None:
         missing = row + 1 - len(self._seqs)
         if missing > 0:
-            for column in (*self._buckets, self._seqs, self._promised_held, self._promised_committed):
+            promised = (self._promised_held, self._promised_committed, self._promised_waiting)
+            for column in (*self._buckets, self._waiting, self._seqs, *promised):
                 column.frombytes(bytes(8 * missing))
             self._flags.extend(bytes(missing))

@@ -38,11 +38,11 @@ async def together(client: Redis, commands: Sequence[Words]) -> list[Any]:
 
 async def run_function(client: Redis, function: Function, keyspace: Keyspace, *arguments: str | bytes | int) -> Any:
     """Run a function on one partition; where the store does not know it, nothing ran, so load it and repeat."""
-    return await run_on_keys(client, function, keyspace.all, *arguments)
+    return await run_on_keys(client, function, keyspace.promising, *arguments)
 
 
 async def run_on_keys(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
-    """As :func:`run_function`, for a function that works on other keys than a partition's ten."""
+    """As :func:`run_function`, for a function that works on other keys than a partition's stock and its queue."""
     words = ("FCALL", function.call_name, len(keys), *keys, *arguments)
     try:
         return await client.execute_command(*words)  # type: ignore[no-untyped-call]

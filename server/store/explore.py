@@ -28,7 +28,7 @@ WORK_MAX_S: Final = 0.05
 HOLDERS_WORK_MAX_S: Final = 0.25
 SCAN_MAX: Final = 500
 """Reservations that one call of the script looks at, at most: about a millisecond of the store's time."""
-STATES: Final = frozenset({"held", "committed", "fulfilled", "released", "expired", "cancelled"})
+STATES: Final = frozenset({"held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"})
 
 _CURSOR: Final = re.compile(
     r"(live|ended|lapsed|revived):([0-9]{1,20}(?:-[0-9]{1,20})?)@([0-9]{1,20}-[0-9]{1,20})", re.ASCII
@@ -96,7 +96,9 @@ def as_of(reservation: Reservation, now_ms: int) -> Reservation:
     if not 0 < reservation.deadline_ms <= now_ms:
         return reservation
     lines = [
-        msgspec.structs.replace(line, held=0, expired=line.expired + line.held) if line.held else line
+        msgspec.structs.replace(line, held=0, waiting=0, expired=line.expired + line.held + line.waiting)
+        if line.held or line.waiting
+        else line
         for line in reservation.lines
     ]
     return msgspec.structs.replace(reservation, state=_state_without_holds(lines), deadline_ms=0, lines=lines)
@@ -105,6 +107,8 @@ def as_of(reservation: Reservation, now_ms: int) -> Reservation:
 def _state_without_holds(lines: list[ReservationLine]) -> str:
     if any(line.committed for line in lines):
         return "committed"
+    if any(line.owed for line in lines):
+        return "backordered"
     return "fulfilled" if any(line.fulfilled for line in lines) else "expired"
 
 
@@ -209,7 +213,7 @@ def _phases(state: str) -> tuple[str, ...]:
     """Say where reservations of a state can lie, in the order in which they can move on."""
     if state == "held":
         return ("live",)
-    if state == "committed":
+    if state in ("committed", "backordered"):
         return ("lapsed", "live")  # a lapsed hold may leave committed units
     if state in ("expired", "fulfilled"):
         return ("lapsed", "ended")

@@ -14,14 +14,13 @@ from server.store.keys import Keyspace
 from server.store.publishing import CURSOR_LIFE_MS, lowest_cursor
 from server.store.replay import split_field
 from server.store.scripts import library
-from server.store.stock_record import StockRecord
+from server.store.stock_record import decode_stock
 
 DaysFigures = Mapping[int, Mapping[str, Mapping[tuple[str, str], Figures]]]
 """Day -> SKU -> (channel, location) -> what to add."""
 EVENTS_KEPT_MS: Final = 30 * DAY_MS
 
 _decode_rows = msgspec.msgpack.Decoder(list[list[str | int]]).decode
-_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 _decode_places = msgspec.msgpack.Decoder(list[str]).decode
 _pack = msgspec.msgpack.Encoder().encode
 _KNOWN: Final = len(Figures.__struct_fields__)
@@ -143,5 +142,5 @@ def _rows(packed: bytes) -> list[Row]:
 
 
 def _shelf(sku: str, location: str, packed: bytes) -> Shelf:
-    record = _decode_stock(packed)
+    record = decode_stock(packed)
     return Shelf(sku, location, record.on_hand, record.free)

@@ -26,6 +26,8 @@ LowestCursor = Callable[[str], Awaitable[str | None]]
 
 SWEEPS_AT_ONCE: Final = 4
 """Partitions swept at one time: the store's one core is shared with the hot path."""
+FILL_PLACES: Final = 200
+"""Places at which somebody waits that one fill script looks at: a millisecond of the store's time."""
 FORGET_INTERVAL_S: Final = 10.0
 FORGET_COUNT: Final = 500
 """Members that one forget script looks at: some milliseconds of the store's time."""
@@ -37,7 +39,18 @@ LAG_INTERVAL_S: Final = 0.1
 RETRY_S: Final = 1.0
 """A chore that failed rests at least so long, so that a store that is away is not hammered."""
 
-_decode_swept = msgspec.msgpack.Decoder(tuple[bool, list[int]]).decode
+_decode_filled = msgspec.msgpack.Decoder(tuple[str, int]).decode
+
+
+class _Swept(msgspec.Struct, array_like=True, frozen=True):
+    """What ``lua/expire.lua`` answers."""
+
+    more: bool
+    lateness_ms: list[int]
+    unfilled: int | None = None
+
+
+_decode_swept = msgspec.msgpack.Decoder(_Swept).decode
 
 
 class Housekeeper:
@@ -171,14 +184,27 @@ class Housekeeper:
         async with self._sweeping:
             more = True
             while more:
-                more, lateness_ms = _decode_swept(
+                swept = _decode_swept(
                     await run_function(self._client, library().function("expire"), keyspace, self._limits)
                 )
-                for each_ms in lateness_ms:
+                more = swept.more
+                for each_ms in swept.lateness_ms:
                     metrics.EXPIRY_LATENESS_SECONDS.observe(each_ms / 1000)
-                if more and not lateness_ms:
+                if swept.unfilled is not None:
+                    await self._fill(keyspace, swept.unfilled)
+                if more and not swept.lateness_ms:
                     log.error("sweep_blocked", partition=keyspace.partition, advice="run holdfast verify")
                     return
+
+    async def _fill(self, keyspace: Keyspace, unfilled: int) -> None:
+        """Give units to those who wait for them, where more waited than one script may fill."""
+        place, function = "", library().function("fill")
+        while True:
+            reply = await run_function(self._client, function, keyspace, self._limits, place, FILL_PLACES, unfilled)
+            place, _ = _decode_filled(reply)
+            if not place:
+                return
+            await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def _figures(self, keyspace: Keyspace) -> tuple[int, ...]:
         answers = await together(

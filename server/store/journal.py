@@ -17,7 +17,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
 from server.domain.allotments import Allotment
-from server.domain.outcomes import Reservation
+from server.domain.outcomes import Reservation, ReservationLine
 from server.store.calls import command
 from server.store.errors import StoreError, StoreUnavailableError
 from server.store.keys import Keyspace
@@ -63,6 +63,10 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     d_safety: int
     available: int
     seq: int
+    d_waiting: int = 0
+    """Units that are waited for, to be held when they come; in no bucket."""
+    d_owed: int = 0
+    """The same, to be committed."""
     allotments: list[Allotment] | None = None
 
     @property
@@ -123,15 +127,14 @@ def _decode(packed: bytes) -> list[Change]:
 def _change_of(promise: _Promise) -> Change:
     record = promise.record
     lines = [
-        ChangeLine(
-            number, line.sku, line.location, 0, line.held, line.committed, 0, 0, 0, line.first_available, line.first_seq
-        )
+        _line_of(number, line)
         for number, line in enumerate(record.lines, 1)
         if line.quantity  # a line of a partial promise that got nothing changed nothing
     ]
     if promise.behind:
         lines = [_behind(line, promise.behind[line.line - 1]) for line in lines]
     notes = [("order_ref", record.order_ref)] if record.order_ref else []
+    notes += record.notes
     return Change(
         promise.operation,
         record.created_ms,
@@ -149,6 +152,13 @@ def _behind(line: ChangeLine, told: tuple[int, list[Allotment]] | bool) -> Chang
         return line
     available, allotments = told
     return msgspec.structs.replace(line, available=available, allotments=allotments)
+
+
+def _line_of(number: int, line: ReservationLine) -> ChangeLine:
+    return ChangeLine(
+        number, line.sku, line.location, 0, line.held, line.committed, 0, 0, 0, line.first_available, line.first_seq,
+        line.waiting, line.owed,
+    )  # fmt: skip
 
 
 def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:

@@ -40,6 +40,8 @@ class Keyspace:
         # Only functions off the hot path declare these: see ``lua/supply.lua``.
         self.supply = f"hf:{{{partition}}}:supply"
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
+        self.backorders = f"hf:{{{partition}}}:backorders"
+        """Sorted set: who waits for units, in order; see ``lua/lib/backorders.lua``."""
         self.barcodes = f"hf:{{{partition}}}:barcodes"
         """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
@@ -69,6 +71,21 @@ class Keyspace:
     def insight(self) -> tuple[str, ...]:
         """The keys of who counts and tells, but those of the days."""
         return (self.figures, self.events, self.replenishment)
+
+    @property
+    def promising(self) -> tuple[str, ...]:
+        """What the functions that make, settle or end promises declare as their KEYS."""
+        return (*self.all, self.backorders)
+
+    @property
+    def transferring(self) -> tuple[str, ...]:
+        """What ``lua/transfer.lua`` declares as its KEYS."""
+        return (*self.moving, self.backorders)
+
+    @property
+    def receiving(self) -> tuple[str, ...]:
+        """What ``lua/supply.lua`` declares as its KEYS."""
+        return (*self.supplying, self.backorders)
 
     @property
     def moving(self) -> tuple[str, ...]:

@@ -7,8 +7,10 @@ import msgspec
 import structlog
 from redis.exceptions import ResponseError
 
-from server.domain.operations import Order, Reserve
-from server.domain.sourcing import Plan, Sourced, chunks
+from server.domain.binding import Bound
+from server.domain.exchange import Exchange
+from server.domain.operations import Order, Reserve, Return
+from server.domain.sourcing import Candidate, Plan, Sourced, chunks
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.scripts import Function
@@ -67,6 +69,10 @@ def pack(operation: object) -> bytes:
         return _pack_promise("order", operation, operation.accept_shortage)
     if isinstance(operation, Sourced):
         return _pack_plan(operation.plan) + pack(operation.promise)
+    if isinstance(operation, Bound):
+        return _pack_binding(operation) + pack(operation.operation)
+    if isinstance(operation, Exchange):
+        return _pack_return("exchange", operation.returned) + pack(operation.promise)
     # An array of up to 15 begins with one byte that holds its length.
     return _encode(operation)[1:]
 
@@ -80,7 +86,7 @@ def _pack_promise(tag: str, promise: Reserve | Order, its_own: int | bool) -> by
         promise.reservation_id,
         promise.channel,
         its_own,
-        promise.partial,
+        "backorder" if promise.backorder else promise.partial,
         promise.order_ref,
         promise.customer_ref,
         promise.flags or False,
@@ -98,10 +104,28 @@ def _flat(values: list[object]) -> bytes:
 
 def _pack_plan(plan: Plan) -> bytes:
     """Pack what ``lua/lib/sourcing.lua`` expects before a promise: chunks of candidates, each packed on its own."""
-    cut = [_flat([value for candidate in chunk for value in candidate]) for chunk in chunks(plan.candidates)]
-    head = _encode(["source", plan.splits_max, plan.closed or False, len(cut)])[1:]
+    open_group = False if plan.open_group is None else plan.open_group
+    return _with_chunks(
+        ["source", plan.splits_max, plan.closed or False, plan.split_lines, open_group], plan.candidates
+    )
+
+
+def _pack_binding(bound: Bound) -> bytes:
+    """Pack what ``lua/operations/bind.lua`` expects before a commit or fulfil."""
+    binding = bound.binding
+    head = ["bind", binding.splits_max, binding.split_lines, binding.location, binding.closed]
+    return _with_chunks(head, binding.candidates)
+
+
+def _with_chunks(head: list[object], candidates: list[Candidate]) -> bytes:
+    cut = [_flat([value for candidate in chunk for value in candidate]) for chunk in chunks(candidates)]
     # Framed by hand as text, whatever its bytes: the store's MessagePack knows no binary.
-    return head + b"".join(b"\xdb" + len(each).to_bytes(4) + each for each in cut)
+    return _flat([*head, len(cut)]) + b"".join(b"\xdb" + len(each).to_bytes(4) + each for each in cut)
+
+
+def _pack_return(tag: str, operation: Return) -> bytes:
+    each = operation
+    return _flat([tag, each.fingerprint, each.actor, each.reservation_id, each.key, each.lines, each.reason])
 
 
 def unreadable(lane: Lane, reason: str) -> Exception:

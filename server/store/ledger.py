@@ -5,6 +5,8 @@ from typing import Final, cast
 
 import msgspec
 
+from server.domain.binding import Bound
+from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused, promise_of
 from server.domain.operations import (
     Adjust,
     Allocate,
@@ -25,6 +27,7 @@ from server.domain.operations import (
     Relocate,
     Reserve,
     Return,
+    SetBackorder,
     Ship,
 )
 from server.domain.outcomes import (
@@ -58,7 +61,9 @@ SETTLE_LINES: Final = 4
 PAIRS_PER_LINE: Final = 6
 """So many records that sourcing has to look at weigh as much as one line."""
 
-_decode_changed = msgspec.msgpack.Decoder(Changed | Refused | Again | StockChanged | Uncounted).decode
+_decode_changed = msgspec.msgpack.Decoder(
+    Changed | Refused | Again | StockChanged | Uncounted | Exchanged | ExchangeRefused
+).decode
 _decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | Again).decode
 _decode_supply = msgspec.msgpack.Decoder(SupplyChanged | StockChanged | Refused).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
@@ -93,12 +98,14 @@ class Ledger:
         limits, functions = retention.packed(), library().function
         self.keyspace = keyspace
         self._submit = batcher.submit
-        self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True)
-        self._settle = Lane(functions("settle"), keyspace, limits, _decode_changed, writes=True)
-        self._transfer = Lane(
-            functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.moving
+        self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising)
+        self._settle = Lane(
+            functions("settle"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising
         )
-        self._supply = Lane(functions("supply"), keyspace, limits, _decode_supply, writes=True, keys=keyspace.supplying)
+        self._transfer = Lane(
+            functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.transferring
+        )
+        self._supply = Lane(functions("supply"), keyspace, limits, _decode_supply, writes=True, keys=keyspace.receiving)
         # One script, but a lane for each shape of answer.
         self._availability = Lane(functions("read"), keyspace, limits, _decode_availability, writes=False)
         self._stock = Lane(functions("read"), keyspace, limits, _decode_stock, writes=False)
@@ -114,10 +121,7 @@ class Ledger:
 
     async def source(self, operation: Sourced) -> ReservationAnswer:
         """Reserve or order, with locations chosen by the store; refusals also location_closed, too_many_splits."""
-        lines, candidates = len(operation.promise.lines), operation.plan.candidates
-        equals = sum(each.rank == candidates[0].rank for each in candidates)  # all of them are looked at
-        weight = lines + lines * equals // PAIRS_PER_LINE
-        return await self._promise(self._take, operation, weight)
+        return await self._promise(self._take, operation, _weight(operation))
 
     async def commit(self, operation: Commit) -> ReservationAnswer:
         """Turn held units into ordered ones."""
@@ -126,6 +130,23 @@ class Ledger:
     async def relocate(self, operation: Relocate) -> ReservationAnswer:
         """Take promised units from other locations."""
         return await self._promise(self._take, operation, SETTLE_LINES + len(operation.lines))
+
+    async def bind(self, operation: Bound) -> ReservationAnswer:
+        """Commit or fulfil, and take what is open from the location named, or from the best of the candidates.
+
+        Refused as they are, and with a location named: not_open, location_closed, unknown_sku, out_of_stock,
+        too_many_lines.
+        """
+        weight = SETTLE_LINES + SETTLE_LINES * len(operation.binding.candidates) // PAIRS_PER_LINE
+        return await self._promise(self._take, operation, weight)
+
+    async def exchange(self, operation: Exchange) -> ExchangeAnswer:
+        """Take shipped units back and promise others instead. Refused as either half is, and nothing changed."""
+        promise = operation.promise
+        weight = _weight(promise) if isinstance(promise, Sourced) else len(promise_of(operation).lines)
+        return cast(
+            ExchangeAnswer, await self._until_told(self._take, operation, weight + len(operation.returned.lines))
+        )
 
     async def extend(self, operation: Extend) -> ReservationAnswer:
         """Move a hold's deadline."""
@@ -147,8 +168,10 @@ class Ledger:
         """Take shipped units back. Refused: unknown_reservation, not_fulfilled, exceeds_remaining."""
         return cast(ReservationAnswer, await self._submit(self._take, operation, len(operation.lines)))
 
-    async def move_stock(self, operation: Receive | ReceiveExpected | Adjust | Count | Move) -> StockAnswer:
-        """Receive, adjust, count, or move between buckets."""
+    async def move_stock(
+        self, operation: Receive | ReceiveExpected | Adjust | Count | Move | SetBackorder
+    ) -> StockAnswer:
+        """Receive, adjust, count, move between buckets, or say what may be waited for."""
         if isinstance(operation, ReceiveExpected):
             return cast(StockAnswer, await self._submit(self._supply, operation, 1))
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
@@ -196,10 +219,24 @@ class Ledger:
         return cast(FoundReservation, await self._submit(self._reservation, question, 1))
 
     async def _promise(
-        self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate, lines: int
+        self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate | Bound, lines: int
     ) -> ReservationAnswer:
         """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
         while True:
             answer = await self._submit(lane, operation, lines)
             if type(answer) is not Again:
                 return cast(ReservationAnswer, answer)
+
+    async def _until_told(self, lane: Lane, operation: Exchange, lines: int) -> object:
+        """As :meth:`_promise`, for another shape of answer."""
+        while True:
+            answer: object = await self._submit(lane, operation, lines)
+            if type(answer) is not Again:
+                return answer
+
+
+def _weight(operation: Sourced) -> int:
+    """Weigh a promise that is planned: all candidates of the first rank are looked at."""
+    lines, candidates = len(operation.promise.lines), operation.plan.candidates
+    equals = sum(each.rank == candidates[0].rank for each in candidates)
+    return lines + lines * equals // PAIRS_PER_LINE

@@ -7,7 +7,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
@@ -21,7 +20,7 @@ from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger import Ledger, Retention
 from server.store.replay import split_field
 from server.store.requirements import Durability
-from server.store.stock_record import StockRecord
+from server.store.stock_record import decode_stock
 
 OPERATIONS_MAX: Final = 128
 """Of one batch: a command shares the store with the servers that sell from it, and must not hold it for long."""
@@ -34,8 +33,6 @@ _ANSWER_S: Final = 10.0
 """How long a store that somebody is just starting may take to answer."""
 _LOOK_S: Final = 0.05
 _SCAN_COUNT: Final = 500
-
-_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 
 
 class OpenStore:
@@ -72,8 +69,8 @@ class OpenStore:
         async for field, packed in self.client.hscan_iter(Keyspace(partition).stock, count=_SCAN_COUNT):
             if field not in seen:
                 seen.add(field)
-                record = _decode_stock(packed)
-                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allotments)
+                record = decode_stock(packed)
+                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allotments, record.backorder)
 
 
 @asynccontextmanager

@@ -14,7 +14,7 @@ from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.replay import split_field
 from server.store.scripts import library
-from server.store.stock_record import StockRecord
+from server.store.stock_record import decode_stock
 
 CURSOR_LIFE_MS: Final = 3 * 86_400_000
 """Three days: longer than a weekend without a publisher."""
@@ -22,7 +22,6 @@ ARGUMENTS_MAX: Final = 4_000
 """Of one script: some two milliseconds of the store's time. Lua could unpack twice as many."""
 
 _decode_lease = msgspec.msgpack.Decoder(tuple[int, int, int, str]).decode
-_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 _decode_places = msgspec.msgpack.Decoder(list[str]).decode
 _decode_listing = msgspec.msgpack.Decoder(Listing).decode
 _decode_shown = msgspec.msgpack.Decoder(Shown).decode
@@ -173,7 +172,7 @@ def _order(cursor: str) -> tuple[int, int]:
 
 
 def _level(sku: str, location: str, packed: bytes) -> Level:
-    record = _decode_stock(packed)
+    record = decode_stock(packed)
     return sku, location, record.free, record.seq, tuple(record.allotted)
 
 

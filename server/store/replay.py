@@ -80,6 +80,7 @@ class Replay:
         self._buckets = tuple(array("q") for _ in BUCKETS)
         self.in_transit = 0
         """Units that left one location and have neither reached another nor been written off."""
+        self._waiting = array("q")
         self._available = array("q")
         self._seqs = array("q")
         self.allotments: dict[int, list[Allotment]] = {}
@@ -108,6 +109,11 @@ class Replay:
         """Give the six buckets of a place."""
         self._make_room(row)
         return tuple(bucket[row] for bucket in self._buckets)
+
+    def waiting(self, row: int) -> int:
+        """Give how many units of a place are waited for."""
+        self._make_room(row)
+        return self._waiting[row]
 
     def available(self, row: int) -> int:
         """Give what was available after the last change of a place; 0 where there was none."""
@@ -165,6 +171,7 @@ class Replay:
         for bucket, delta in zip(self._buckets, line.deltas, strict=True):
             if delta:
                 bucket[row] += delta
+        self._waiting[row] += line.d_waiting + line.d_owed
         self._available[row] = line.available
         self._seqs[row] = line.seq
 
@@ -179,5 +186,5 @@ class Replay:
         missing = row + 1 - len(self._seqs)
         if missing > 0:
             missing = max(missing, len(self.places) - len(self._seqs))
-            for column in (*self._buckets, self._available, self._seqs):
+            for column in (*self._buckets, self._waiting, self._available, self._seqs):
                 column.frombytes(bytes(8 * missing))

@@ -13,14 +13,13 @@ from server.store.explore import as_of
 from server.store.keys import Keyspace
 from server.store.replay import split_field
 from server.store.scripts import library
-from server.store.stock_record import StockRecord
+from server.store.stock_record import decode_stock
 
 WORK_MAX_S: Final = 0.5
 """How long a request may look through the stock, and again through the reservations."""
 SCAN_COUNT: Final = 500
 """Records that one call looks at, about: a millisecond of the store's time."""
 
-_decode_stock = msgspec.msgpack.Decoder(StockRecord).decode
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 
 
@@ -92,7 +91,7 @@ def _note(waiting: dict[bytes, dict[tuple[str, int], Waiting]], reservation_id: 
 
 
 def _short(packed: bytes) -> int:
-    return -_decode_stock(packed).free
+    return -decode_stock(packed).free
 
 
 async def _slice(

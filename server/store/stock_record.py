@@ -1,17 +1,18 @@
-"""A record of the stock hash, as lua/lib/stock.lua packs it: six buckets, the seq, and more where there is any."""
+"""The record of a (SKU, location) as the scripts keep it (``lua/lib/stock.lua``), for those who read it directly."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from server.domain.allotments import Allotment, left
+from server.domain.outcomes import Backorder
 
 Units = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
 """Lua's whole numbers are exact within these; anything beyond is damage."""
 
 
 class StockRecord(msgspec.Struct, array_like=True, frozen=True):
-    """One (SKU, location). Values that this release does not know may stand behind these."""
+    """Six buckets and the seq. What stands behind them is left out where nobody set it."""
 
     on_hand: Units
     held: Units
@@ -21,11 +22,12 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
     safety: Units
     seq: Units
     allotments: list[Allotment] | bool = False
-    """False: none, and something stands behind them."""
+    """False: none."""
+    backorder: Backorder | None = None
 
     @property
     def buckets(self) -> tuple[int, int, int, int, int, int]:
-        """The six, in their order."""
+        """The six buckets, in the order of :data:`server.store.replay.BUCKETS`."""
         return (self.on_hand, self.held, self.committed, self.damaged, self.quality_control, self.safety)
 
     @property
@@ -41,3 +43,12 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
     def left(self, channel: str = "") -> int:
         """What may still be promised to a channel; empty: to anybody."""
         return left(self.free, self.allotted, channel)
+
+    @property
+    def waiting(self) -> int:
+        """Units that are waited for; in no bucket."""
+        return self.backorder.waiting if self.backorder is not None else 0
+
+
+decode_stock: Final = msgspec.msgpack.Decoder(StockRecord).decode
+"""Read one record; raises ``msgspec.DecodeError`` for a damaged one."""

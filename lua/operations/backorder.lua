@@ -1,0 +1,26 @@
+-- backorder: says how many units of a SKU at a location may be promised although they are not there.
+--
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 mode (preorder, backorder),
+--          8 limit (units that may be waited for at a time; 0: none from now on), 9 promise_on (a day, or "")]
+-- Effect  this holds for new promises; those who wait go on waiting, for what they were told. The SKU becomes known at
+--         the location, so that it can be ordered before any of it was there.
+-- Answers stock_changed · unknown_sku (nothing is known there that could be ended)
+
+local function set_backorder(fields, at)
+  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
+  local mode, limit, promise_on = fields[at + 6], fields[at + 7], fields[at + 8]
+  local entry = stock_entry(sku, location)
+  if not entry.record then
+    if limit == 0 then return refused('unknown_sku', '', {{1, sku, location, 0, 0}}) end
+    create_stock(entry)
+  end
+  local now = entry.record[BACKORDER] or {'', 0, '', 0}
+  if now[MODE] ~= mode or now[LIMIT] ~= limit or now[PROMISE_ON] ~= promise_on then
+    local journal_lines = {}
+    backorders.set(entry, mode, limit, promise_on, now[WAITING])
+    change_buckets(entry, journal_lines, {0, 0, 0, 0, 0, 0})
+    local notes = notes_of({{'mode', mode}, {'limit', string.format('%.0f', limit)}, {'promise_on', promise_on}})
+    journal('backorder', actor, '', '', '', journal_lines, notes)
+  end
+  return stock_changed(entry)
+end

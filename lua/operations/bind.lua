@@ -1,0 +1,228 @@
+-- bind: open lines are planned anew by what the commit or fulfil that stands right behind it says, and moved there.
+--
+-- op      [1 tag, 2 splits_max, 3 split_lines, 4 location ("": the best of the candidates), 5 whether that is closed,
+--          6 how many chunks, then the chunks, as in a source: without the location, all that may be; else only it],
+--         then the commit or fulfil
+-- Effect  of commit: it takes place, then all that it leaves promised in open lines moves, and they are open no more. Of
+--         fulfil: what is to be shipped of open lines moves first, and is shipped from there; the rest stays open.
+--         Without a location, what cannot be had elsewhere stays where it is; with one, that is refused.
+-- Answers those of commit or fulfil · not_open · location_closed · unknown_sku · out_of_stock · too_many_lines · again
+--
+-- A move is what operations/relocate.lua makes of it, in the journal, too.
+--
+-- open line: {number, line, entry (its place), now (units that can be planned elsewhere), units (to be planned)}
+
+local bind_lines
+
+do
+
+local function is_open(record)
+  return record[OPEN] and not record[OPEN][OPEN_AT.bound]
+end
+
+-- What the commit will leave promised in each line, or nil where it will be refused.
+local function units_after_commit(record, wanted, keep_remainder)
+  local counter = total(record, LINE_HELD) > 0 and LINE_HELD or LINE_EXPIRED
+  if total(record, counter) == 0 or (counter == LINE_EXPIRED and record[STATE] == 'cancelled') then return nil end
+  local parts = select_parts(record, wanted, counter)
+  if not parts then return nil end
+  local units = {}
+  for number, line in ipairs(record[LINES]) do
+    local taken, held = parts[number] or 0, line[LINE_HELD]
+    units[number] = line[LINE_COMMITTED] + (keep_remainder and max(held, taken) or taken)
+  end
+  return units
+end
+
+-- The open lines that are to be planned anew, and the units that the operation is about, by line; nil: it will be refused.
+local function open_lines(record, tag, fields, op)
+  local wanted, units = fields[op + 5], nil
+  if tag == 'commit' then units = units_after_commit(record, wanted, fields[op + 6])
+  elseif total(record, LINE_COMMITTED) > 0 then units = select_parts(record, wanted, LINE_COMMITTED) end
+  if not units then return nil end
+  local open = {}
+  for _, number in ipairs(is_open(record) and record[OPEN][OPEN_AT.numbers] or NONE) do
+    local line, planned = record[LINES][number], units[number] or 0
+    if planned > 0 then
+      local now = tag == 'commit' and line[LINE_HELD] + line[LINE_COMMITTED] or planned
+      local entry = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      open[#open + 1] = {number = number, line = line, entry = entry, now = now, units = planned}
+    end
+  end
+  return open, units
+end
+
+local function wants_of_open(open)
+  local wants, by_sku = {}, {}
+  for _, each in ipairs(open) do
+    local sku = each.entry.sku
+    local want = by_sku[sku]
+    if not want then
+      want = {sku = sku, units = 0, first = each.number, known = false, most = 0}
+      by_sku[sku] = want
+      wants[#wants + 1] = want
+    end
+    want.units = want.units + each.units
+  end
+  return wants
+end
+
+-- Where the open lines go: SKU -> [[stock entry, units], …], or nil. What they hold themselves is there for them.
+local function destinations(source, open)
+  for _, each in ipairs(open) do each.entry.claimed = each.entry.claimed - each.now end
+  local found = sourcing.seek(source)
+  for _, each in ipairs(open) do each.entry.claimed = 0 end
+  return found
+end
+
+local function refusal_there(source, record, location)
+  local unknown, short = {}, {}
+  for _, want in ipairs(source.wants) do
+    local line = {want.first, want.sku, location, want.units, want.most}
+    if not want.known then unknown[#unknown + 1] = line
+    elseif want.most < want.units then short[#short + 1] = line end
+  end
+  if #unknown > 0 then return refused('unknown_sku', record[STATE], unknown) end
+  if more_due then return {'again'} end
+  return refused('out_of_stock', record[STATE], short)
+end
+
+-- What is to move, as relocate takes it: as little as can be. kept: of each open line, what stays where it is.
+local function moves_to(found, open, committed_only)
+  local moves, kept = {}, {}
+  for _, each in ipairs(open) do
+    local stays = 0
+    for _, part in ipairs(found[each.entry.sku]) do
+      if part[1] == each.entry then
+        stays = min(part[2], each.units)
+        part[2] = part[2] - stays
+      end
+    end
+    kept[each.number] = stays
+  end
+  for _, each in ipairs(open) do
+    local left = each.units - kept[each.number]
+    for _, part in ipairs(found[each.entry.sku]) do
+      local units = min(left, part[2])
+      if units > 0 then
+        moves[#moves + 1] = {each.number, units, part[1], committed_only}
+        part[2], left = part[2] - units, left - units
+      end
+    end
+  end
+  return moves
+end
+
+-- Why a named location cannot be, before anything is looked up there; or nil.
+local function refusal_of_name(record, open, location, closed)
+  if location == '' then return nil end
+  local lines = {}
+  if #open == 0 then
+    for number, line in ipairs(record[LINES]) do
+      local units = line[LINE_HELD] + line[LINE_COMMITTED]
+      if units > 0 and line[LINE_LOCATION] ~= location then
+        lines[#lines + 1] = {number, line[LINE_SKU], line[LINE_LOCATION], units, 0}
+      end
+    end
+    return #lines > 0 and refused('not_open', record[STATE], lines) or nil
+  end
+  if not closed then return nil end
+  for i, each in ipairs(open) do lines[i] = {each.number, each.entry.sku, location, each.units, 0} end
+  return refused('location_closed', record[STATE], lines)
+end
+
+local function source_of(fields, at, open, channel)
+  local source = {
+    splits_max = fields[at + 1], split_lines = fields[at + 2], places = 0, chunks = {}, channel = channel,
+    wants = wants_of_open(open),
+  }
+  for i = 1, fields[at + HEADS.bind - 1] do source.chunks[i] = fields[at + HEADS.bind + i - 1] end
+  return source
+end
+
+-- What is to move, or nil and the refusal.
+local function plan_anew(record, open, fields, at, committed_only)
+  local location = fields[at + 3]
+  local refusal = refusal_of_name(record, open, location, fields[at + 4])
+  if refusal then return nil, refusal end
+  if #open == 0 then return {} end
+  local source = source_of(fields, at, open, record[CHANNEL])
+  local found = destinations(source, open)
+  if not found then
+    if location ~= '' then return nil, refusal_there(source, record, location) end
+    return {}
+  end
+  local moves = moves_to(found, open, committed_only)
+  if relocation.fits(record, moves) then return moves end
+  if location ~= '' then return nil, refused('too_many_lines', record[STATE]) end
+  return {}
+end
+
+-- Moves, and says so in the journal. Returns the stock entries that were touched and the new lines' numbers.
+local function carry_out(entry, moves, actor, bound_by)
+  if #moves == 0 then return NONE, NONE end
+  local record = entry.record
+  local journal_lines, entries, numbers = relocation.move_units(record, moves)
+  settle_state(entry, record[STATE])
+  local notes = {{'bound_by', bound_by}}
+  journal('relocate', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
+  return entries, numbers
+end
+
+-- The answer of an operation, with what the moves touched.
+local function with_touched(result, record, touched)
+  local entries = {}
+  for _, each in ipairs(result[4]) do entries[#entries + 1] = stock_entry(each[1], each[2]) end
+  for _, each in ipairs(touched) do entries[#entries + 1] = each end
+  return changed(record, entries)
+end
+
+-- Which units to ship from which lines, once the moves are made: [[line, quantity], …].
+local function parts_after(units, moves, numbers)
+  local parts, wanted = {}, {}
+  for number, each in pairs(units) do parts[number] = each end
+  for i, move_of in ipairs(moves) do
+    parts[move_of[1]] = parts[move_of[1]] - move_of[2]
+    parts[numbers[i]] = (parts[numbers[i]] or 0) + move_of[2]
+  end
+  for number, each in pairs(parts) do
+    if each > 0 then wanted[#wanted + 1] = {number, each} end
+  end
+  return wanted
+end
+
+local function commit_bound(handler, fields, op, entry, moves)
+  local record = entry.record
+  local result = handler(fields, op)
+  if result[1] ~= 'changed' then return result end
+  local touched = carry_out(entry, moves, fields[op + 2], 'commit')
+  if is_open(record) then record[OPEN][OPEN_AT.bound] = true end
+  return with_touched(result, record, touched)
+end
+
+local function fulfil_bound(handler, fields, op, entry, moves, units)
+  local touched, numbers = carry_out(entry, moves, fields[op + 2], 'fulfil')
+  if #moves > 0 then fields[op + 5] = parts_after(units, moves, numbers) end
+  return with_touched(handler(fields, op), entry.record, touched)
+end
+
+local function bound(handler, tag, fields, at, op)
+  local entry = reservations[fields[op + 3]]
+  if not record_of(entry) then return handler(fields, op) end -- a promise of this very batch is there, too
+  lapse(entry)
+  local open, units = open_lines(entry.record, tag, fields, op)
+  if not open then return handler(fields, op) end
+  local moves, refusal = plan_anew(entry.record, open, fields, at, tag == 'fulfil')
+  if refusal then return refusal end
+  if tag == 'commit' then return commit_bound(handler, fields, op, entry, moves) end
+  return fulfil_bound(handler, fields, op, entry, moves, units)
+end
+
+function bind_lines(handlers, fields, at)
+  local op = at + HEADS.bind + fields[at + HEADS.bind - 1]
+  local tag = fields[op]
+  local function handler() return bound(handlers[tag], tag, fields, at, op) end
+  return answer(handler, fields, op, tag), op + FIELDS[tag]
+end
+
+end

@@ -1,0 +1,32 @@
+"""Late binding: what is held only for want of an address is planned anew when it is committed or shipped."""
+
+import msgspec
+
+from server.domain.operations import Commit, Fulfil
+from server.domain.sourcing import Candidate
+
+
+class Binding(msgspec.Struct, frozen=True):
+    """Where open lines are to be taken from: the best of the ``candidates``, or ``location`` and nowhere else.
+
+    ``closed``: that location takes no new promises. What each of the two means where it cannot be is told in
+    ``lua/operations/bind.lua``.
+    """
+
+    candidates: list[Candidate]
+    splits_max: int = 0
+    split_lines: bool = False
+    location: str = ""
+    closed: bool = False
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """A commit or fulfil that binds what is open, in the same step."""
+
+    operation: Commit | Fulfil
+    binding: Binding
+
+
+def at_location(location: str, *, closed: bool) -> Binding:
+    """Bind to a named location."""
+    return Binding([Candidate(location, 0)], location=location, closed=closed)
