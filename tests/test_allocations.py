@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from server.domain.allotments import Allotment
 from server.domain.operations import Bucket, Order, Reserve
-from server.domain.outcomes import Changed, LineRefusal, Refused, StockChanged, StockLevel, left_available
+from server.domain.outcomes import Backorder, Changed, LineRefusal, Refused, StockChanged, left_available
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.store.allocations import Count
 from server.store.allocations import allocate as allocate_counted
@@ -31,12 +31,17 @@ from tests.operations import (
     allocate_move,
     arrive,
     ask,
+    backorder,
+    bound,
     cancel,
     changed,
     commit,
     count,
+    exchange,
+    exchanged,
     extend,
     fulfil,
+    half_refused,
     level,
     moved,
     order,
@@ -46,6 +51,7 @@ from tests.operations import (
     relocate,
     reserve,
     ship,
+    sourced,
     stocked,
     take_back,
     transferred,
@@ -81,7 +87,8 @@ async def assert_clean(ledger: Ledger, client: Redis) -> None:
         for change in changes:
             assert replay.apply(change) == []
     for rebuilt in replay.levels():
-        assert rebuilt == await level(ledger, rebuilt.sku, rebuilt.location)
+        found = await level(ledger, rebuilt.sku, rebuilt.location)
+        assert rebuilt == msgspec.structs.replace(found, backorder=None)  # which the journal does not tell
 
 
 @pytest.fixture
@@ -475,14 +482,147 @@ async def test_given_an_allotment_that_was_tampered_with_when_audited_then_it_is
     assert {each.what for each in report.drift} == {"allotments"}
 
 
-async def test_given_a_value_behind_the_allotments_when_read_and_written_then_it_stays(
+async def test_given_what_may_be_waited_for_when_allotments_come_and_go_then_both_keep_their_places(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
-    record = await stored(ledger, client)
-    await client.hset(ledger.keyspace.stock, "A\0main", msgspec.msgpack.encode([*record, False, [1, 2]]))
-    await moved(ledger, allocate("A", "shop", 2))
+    await moved(ledger, backorder("A", 3))
+    allotted = (await moved(ledger, allocate("A", "shop", 2))).level
+    assert (await stored(ledger, client))[7:] == [[["shop", "own", 2, 0]], ["backorder", 3, "", 0]]
+    assert (allotted.allotted, allotted.backorder) == (
+        [Allotment("shop", "own", 2, 0)],
+        Backorder("backorder", 3, "", 0),
+    )
     await moved(ledger, allocate("A", "shop", 0))
-    kept: StockLevel = (await moved(ledger, receive("A", 1))).level
-    assert (await stored(ledger, client))[7:] == [False, [1, 2]]
-    assert (kept.available, kept.allotted) == (6, [])
+    assert (await stored(ledger, client))[7:] == [False, ["backorder", 3, "", 0]]
+    await moved(ledger, backorder("A", 0))
+    assert len(await stored(ledger, client)) == 7
+    await assert_clean(ledger, client)
+
+
+@pytest.fixture
+async def awaited(ledger: Ledger) -> Ledger:
+    """Four units, all of them the shop's own, and somebody else who waits for two."""
+    await stocked(ledger, A=4)
+    await moved(ledger, backorder("A", 9))
+    await moved(ledger, allocate("A", "shop", 4))
+    waits = await changed(ledger, order("w", ("A", 2), channel="pazar", backorder=True))
+    assert (waits.reservation.state, waits.reservation.lines[0].owed) == ("backordered", 2)
+    return ledger
+
+
+async def owed(ledger: Ledger, reservation_id: str = "w") -> int:
+    found = (await ledger.reservation(reservation_id)).reservation
+    assert found
+    return found.lines[0].owed
+
+
+async def test_given_somebody_who_waits_when_units_lie_there_for_a_channel_then_only_that_may_have_them(
+    awaited: Ledger, client: Redis
+) -> None:
+    assert await left(awaited, "shop") == 4
+    await refused(awaited, reserve("r", ("A", 1), channel="kiosk"))
+    await changed(awaited, reserve("r", ("A", 4), channel="shop"))
+    assert await owed(awaited) == 2
+    await changed(awaited, release("r"))
+    assert await owed(awaited) == 2, "what came free is the shop's own"
+    await assert_clean(awaited, client)
+
+
+async def test_given_somebody_who_waits_when_a_channel_gives_its_own_back_then_they_are_his(
+    awaited: Ledger, client: Redis
+) -> None:
+    told = (await moved(awaited, allocate("A", "shop", 3))).level
+    assert (told.committed, told.backorder) == (1, Backorder("backorder", 9, "", 1))
+    await moved(awaited, allocate("A", "shop", 0))
+    assert (await owed(awaited), await left(awaited)) == (0, 2)
+    await assert_clean(awaited, client)
+
+
+async def test_given_a_channel_that_waits_when_a_common_unit_comes_then_its_own_count_for_it_too(
+    awaited: Ledger, client: Redis
+) -> None:
+    await moved(awaited, allocate_move("A", "shop", "pazar", 1))
+    assert (await owed(awaited), await allotment(awaited, "pazar")) == (2, ("own", 1, 0))
+    await moved(awaited, receive("A", 1))
+    assert (await owed(awaited), await allotment(awaited, "pazar")) == (0, ("own", 1, 2))
+    assert await left(awaited, "shop") == 3
+    await assert_clean(awaited, client)
+
+
+async def test_given_a_part_that_is_there_when_the_rest_waits_then_each_counts_as_used_when_it_is_there(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=3)
+    await moved(ledger, backorder("A", 9))
+    await moved(ledger, allocate("A", "shop", 2))
+    part = await changed(ledger, reserve("r", ("A", 5), channel="shop", backorder=True))
+    line = part.reservation.lines[0]
+    assert (line.held, line.waiting, line.first_available) == (3, 2, 0)
+    assert await allotment(ledger, "shop") == ("own", 2, 3)
+    await moved(ledger, receive("A", 1))
+    assert await allotment(ledger, "shop") == ("own", 2, 4)
+    await changed(ledger, release("r"))
+    assert await allotment(ledger, "shop") == ("own", 2, 0)
+    await assert_clean(ledger, client)
+
+
+async def test_given_a_cap_when_more_than_that_is_to_be_waited_for_then_it_is_refused(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=1)
+    await moved(ledger, backorder("A", 9))
+    await moved(ledger, allocate("A", "kiosk", 2, "cap"))
+    refusal = await refused(ledger, order("o", ("A", 3), channel="kiosk", backorder=True))
+    assert refusal.lines == [LineRefusal(1, "A", "main", 3, 1)]
+    await changed(ledger, order("o", ("A", 2), channel="kiosk", backorder=True))
+    assert await allotment(ledger, "kiosk") == ("cap", 2, 1)
+    await moved(ledger, receive("A", 5))
+    assert await allotment(ledger, "kiosk") == ("cap", 2, 2)
+    await assert_clean(ledger, client)
+
+
+async def test_given_a_promise_that_cannot_be_when_exchanged_then_the_allotments_are_as_before(
+    shared: Ledger, client: Redis
+) -> None:
+    await changed(shared, order("old", ("A", 2), channel="shop"))
+    await changed(shared, fulfil("old"))
+    before = await stored(shared, client)
+    swap = exchange(take_back("old", (1, 1)), order("new", ("A", 8), channel="pazar"))
+    assert await half_refused(shared, swap) == ("promise", "out_of_stock")
+    assert await stored(shared, client) == before
+    swap = exchange(take_back("old", (1, 1)), order("new", ("A", 2), channel="shop"))
+    told = await exchanged(shared, swap)
+    assert [each.available for each in told.returned.availability] == [7]
+    assert await allotment(shared, "shop") == ("own", 2, 2)
+    await assert_clean(shared, client)
+
+
+async def test_given_own_units_elsewhere_when_open_lines_are_bound_then_only_their_channel_gets_them(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=4)
+    await moved(ledger, receive("A", 2, "depo"))
+    await moved(ledger, allocate("A", "shop", 2, location="depo"))
+    for each in ("pazar", "shop"):
+        hold = reserve(each, ("A", 2, ""), channel=each)
+        await changed(ledger, sourced(hold, ["main"], open_group="stores"))
+        bound_to = await changed(ledger, bound(commit(each), "depo", "main"))
+        where = [line.location for line in bound_to.reservation.lines if line.committed]
+        assert where == (["depo"] if each == "shop" else ["main"])
+    assert await allotment(ledger, "shop", "depo") == ("own", 2, 2)
+    await assert_clean(ledger, client)
+
+
+async def test_given_own_units_when_a_line_is_split_then_they_count_for_their_channel_only(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=2)
+    await moved(ledger, receive("A", 2, "depo"))
+    await moved(ledger, allocate("A", "shop", 2, location="depo"))
+    for_others = sourced(order("o", ("A", 3, ""), channel="pazar"), ["main", "depo"], 1, split_lines=True)
+    assert (await refused(ledger, for_others)).outcome == "out_of_stock"
+    own = sourced(order("s", ("A", 3, ""), channel="shop"), ["main", "depo"], 1, split_lines=True)
+    parts = (await changed(ledger, own)).reservation.lines
+    assert sorted((line.location, line.committed) for line in parts) == [("depo", 1), ("main", 2)]
+    await assert_clean(ledger, client)
