@@ -18,7 +18,7 @@ async def _count(rows: int) -> None:
 
 
 async def test_given_orders_that_run_when_a_store_is_counted_then_promises_are_kept_and_all_is_told() -> None:
-    await _count(500)
+    await _count(300)
 
 
 @pytest.mark.soak

@@ -51,6 +51,8 @@ class Keyspace:
         """Hash: channel -> how it stands, as JSON."""
         self.channel_rules = f"hf:{{{partition}}}:channel_rules"
         """Hash: channel -> the rules that were set at run time, as JSON."""
+        self.webhook_cursors = f"hf:{{{partition}}}:webhook_cursors"
+        """Hash: endpoint -> id of the last event that it was told, and how many there were up to it."""
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
         # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
@@ -88,7 +90,13 @@ class Keyspace:
     @property
     def publishing(self) -> tuple[str, ...]:
         """The publisher's keys that are not a channel's."""
-        return (self.publisher, self.channel_cursors, self.channel_status, self.channel_rules)
+        return (
+            self.publisher,
+            self.channel_cursors,
+            self.channel_status,
+            self.channel_rules,
+            self.webhook_cursors,
+        )
 
 
 class ChannelKeys:
