@@ -42,11 +42,15 @@ def rule_for(rules: Rules, sku: str, location: str) -> Rule | None:
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """What to order for a (SKU, location). ``reorder_point`` and ``target`` are those that hold at this velocity."""
+    """What to order for a (SKU, location). ``reorder_point`` and ``target`` are those that hold at this velocity.
+
+    ``incoming`` units are on their way already: expected, and not late, or in transit from another location.
+    """
 
     sku: str
     location: str
     available: int
+    incoming: int
     per_day: float
     reorder_point: int
     target: int
@@ -65,7 +69,7 @@ def propose(
     there = available + incoming
     if there > point or there >= target:
         return None
-    return Proposal(sku, location, available, round(per_day, 3), point, target, target - there)
+    return Proposal(sku, location, available, incoming, round(per_day, 3), point, target, target - there)
 
 
 def most_urgent(proposals: Iterable[Proposal]) -> list[Proposal]:
