@@ -69,6 +69,10 @@ do
 register('supply', supply, {})
 end
 do
+-- @include safeguard
+register('safeguard', safeguard, {})
+end
+do
 -- @include outlook
 register('outlook', outlook, {'no-writes'})
 end

@@ -29,6 +29,7 @@ from server.api import (
     replenishment,
     reports,
     reservations,
+    safety,
     shortages,
     sourcing,
     stock,
@@ -82,6 +83,7 @@ ROUTES: list[Route] = [
     *move.ROUTES,
     *reports.ROUTES,
     *replenishment.ROUTES,
+    *safety.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 
@@ -242,6 +244,7 @@ class Holdfast:
                 self.service.authenticator.partitions,
                 interval_s=settings.figures_interval_s,
                 retention_s=settings.figures_retention_s,
+                limits=self.service.retention.packed(),
             )
             _run_until_exit(started, insight.run(), "insight")
 

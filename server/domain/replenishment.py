@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -32,7 +32,10 @@ Rules = Mapping[tuple[str, str], Rule]
 """By (SKU, location), either of which may be :data:`ANY`."""
 
 
-def rule_for(rules: Rules, sku: str, location: str) -> Rule | None:
+R = TypeVar("R")
+
+
+def rule_for(rules: Mapping[tuple[str, str], R], sku: str, location: str) -> R | None:
     """Find the rule that holds: for both, for the SKU, for the location, for everything; the first that there is."""
     for where in ((sku, location), (sku, ANY), (ANY, location), (ANY, ANY)):
         rule = rules.get(where)

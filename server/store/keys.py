@@ -40,6 +40,12 @@ class Keyspace:
         # Only functions off the hot path declare these: see ``lua/supply.lua``.
         self.supply = f"hf:{{{partition}}}:supply"
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
+        # Only one function off the hot path declares this one: see ``lua/safeguard.lua``.
+        self.safety_applied = f"hf:{{{partition}}}:safety_applied"
+        self.safety_rules = f"hf:{{{partition}}}:safety_rules"
+        """Hash: category NUL location, either may be empty -> how much safety stock, as JSON."""
+        self.categories = f"hf:{{{partition}}}:categories"
+        """Hash: SKU -> its category; no script knows it."""
         self.barcodes = f"hf:{{{partition}}}:barcodes"
         """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
@@ -70,7 +76,7 @@ class Keyspace:
     @property
     def insight(self) -> tuple[str, ...]:
         """The keys of who counts and tells, but those of the days."""
-        return (self.figures, self.events, self.replenishment)
+        return (self.figures, self.events, self.replenishment, self.safety_rules, self.categories)
 
     @property
     def moving(self) -> tuple[str, ...]:
@@ -81,6 +87,11 @@ class Keyspace:
     def supplying(self) -> tuple[str, ...]:
         """What the functions that know expected receipts declare as their KEYS."""
         return (*self.all, self.supply, self.supply_skus)
+
+    @property
+    def safeguarding(self) -> tuple[str, ...]:
+        """What ``lua/safeguard.lua`` declares as its KEYS."""
+        return (*self.all, self.safety_applied)
 
     @property
     def forgetting(self) -> tuple[str, ...]:
