@@ -12,6 +12,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from server.store import ledger as ledger_module
+from server.store import safety as safety_module
 from server.store.batcher import Batcher, close_quietly
 from server.store.scripts import Library, assemble
 from tests.conftest import StoreClient, make_batcher
@@ -41,6 +42,7 @@ def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[st
         text = text.replace(old, new)
     library = Library(text)
     monkeypatch.setattr(ledger_module, "library", lambda: library)
+    monkeypatch.setattr(safety_module, "library", lambda: library)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         batcher = make_batcher(store)
         connection = StoreClient(store)
@@ -91,6 +93,7 @@ PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
     "what came is still expected": ("record[SUPPLY_RECEIVED] = record[SUPPLY_RECEIVED] + quantity", ""),
+    "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
     "a key is not held against the body": ("if first[1] ~= fields[at + FINGERPRINT_AT] then", "if false then"),
 }
 
