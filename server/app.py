@@ -302,7 +302,7 @@ def _webhooks(path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check
             plan = WebhookPlan(webhook.settings, partial(_notifier, webhook), webhook.credentials.mask)
             plans.setdefault(webhook.settings.partition, []).append(plan)
     except ChannelConfigError as error:
-        raise StartError(f"{path}: {error}") from None
+        raise config.ConfigError(f"{path}: {error}") from None
     return plans
 
 

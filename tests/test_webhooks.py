@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from server import config
-from server.app import StartError, _webhooks
+from server.app import _webhooks
 from server.config import ConfigError
 from server.config_webhooks import FIELDS
 from server.domain.alerts import ALERTS, Alert
@@ -123,7 +123,7 @@ def test_given_a_url_or_a_secret_of_another_form_when_it_starts_then_it_says_so_
     path.write_text(TABLE.replace("https://erp.example/hooks", url), "utf-8")
     webhooks = config.load_file(path, {"ERP_SECRET": secret}).webhooks
 
-    with pytest.raises(StartError) as refused:
+    with pytest.raises(ConfigError) as refused:
         _webhooks(path, webhooks, check=True)
 
     assert str(refused.value).startswith(f"{path}: [webhooks.erp]: ")

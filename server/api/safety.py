@@ -10,17 +10,16 @@ from server.api.bodies import Body, Location, Sku
 from server.api.channels import written
 from server.api.reports import in_report_time
 from server.api.routing import Call, Route
-from server.api.rules import check_location, check_sku, check_text
+from server.api.rules import check_category, check_location, check_sku
 from server.api.service import in_time
 from server.api.wire import respond
 from server.domain import limits
 from server.domain.principal import Scope
 from server.domain.replenishment import ANY, Units
-from server.domain.safety import CATEGORY_BYTES_MAX, Percent, SafetyRule, SafetyRules
+from server.domain.safety import CATEGORY_BYTES_MAX, SKUS_PER_CALL_MAX, Percent, SafetyRule, SafetyRules
 from server.store.safety import SafetyStore
 
 RULES_PER_CALL_MAX: Final = 1_000
-SKUS_PER_CALL_MAX: Final = 1_000
 
 Category = Annotated[str, Meta(min_length=1, max_length=CATEGORY_BYTES_MAX)]
 
@@ -90,11 +89,6 @@ class SkuList(msgspec.Struct, frozen=True):
 
 def _store(call: Call) -> SafetyStore:
     return SafetyStore(call.service.client, call.ledger.keyspace)
-
-
-def check_category(field: str, category: str | None) -> str:
-    """Return a category if it can be one, empty for None."""
-    return ANY if category is None else check_text(field, category, CATEGORY_BYTES_MAX)
 
 
 def _checked(at: int, body: SafetyRuleBody) -> tuple[tuple[str, str], SafetyRule | None]:

@@ -2,8 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from server.api.rules import InvalidError, check_sku
-from server.api.safety import check_category
+from server.api.rules import InvalidError, check_category, check_sku
 from server.commands.csv_rows import BadCellError, BadRow, Cells, Columns, Sheet, shown
 
 COLUMNS: Final = Columns(("sku", "category"), ())

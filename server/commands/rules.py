@@ -10,8 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server import config
-from server.api.rules import InvalidError, check_location, check_sku
-from server.api.safety import SKUS_PER_CALL_MAX, check_category
+from server.api.rules import InvalidError, check_category, check_location, check_sku
 from server.commands.bad_rows import tell_bad_rows
 from server.commands.categories_file import CategoriesFile, read_categories_file
 from server.commands.common import (
@@ -30,7 +29,7 @@ from server.commands.csv_rows import CsvError
 from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
-from server.domain.safety import SafetyRule
+from server.domain.safety import SKUS_PER_CALL_MAX, SafetyRule
 from server.store.keys import Keyspace
 from server.store.replenishment import ReplenishmentStore
 from server.store.safety import SafetyStore

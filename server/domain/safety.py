@@ -1,7 +1,7 @@
 """How much safety stock places are to keep: rules for categories of SKUs and for locations."""
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
@@ -9,8 +9,10 @@ from msgspec import Meta
 from server.domain.limits import NAME_BYTES_MAX
 from server.domain.replenishment import Units
 
-CATEGORY_BYTES_MAX = 2 * NAME_BYTES_MAX
+CATEGORY_BYTES_MAX: Final = 2 * NAME_BYTES_MAX
 """In UTF-8."""
+SKUS_PER_CALL_MAX: Final = 1_000
+"""That are put into categories at once."""
 
 Percent = Annotated[int, Meta(ge=0, le=100)]
 
