@@ -18,6 +18,7 @@ COMMANDS: Final = (
     "move",
     "repair",
     "report",
+    "rules",
     "serve",
     "show",
     "verify",
