@@ -773,6 +773,7 @@ class Model:
                 promise.open = msgspec.structs.replace(promise.open, bound=True)
         else:
             moved = [self._move_line(promise, *move, committed_only=True) for move in moves]
+            self._fill()  # the move is a change of its own, before what is shipped
             touched = [place for each in moved for place in each[:2]]
             for (number, count, _), (_, _, line) in zip(moves, moved, strict=True):
                 units[number] -= count
