@@ -55,6 +55,16 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     attributes: dict[str, str] = {}
 
 
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
+    """One event that is told in its turn and never replaced. ``id`` is the same each time that it is tried."""
+
+    id: str
+    type: str
+    subject: str
+    at_ms: int
+    data: dict[str, Any]
+
+
 class Request(msgspec.Struct, frozen=True):
     """One HTTP request. ``group`` and ``cost`` say which budget it uses and how much of it."""
 
@@ -277,6 +287,10 @@ class Adapter(ABC):
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:  # noqa: ARG002
         """Read what the channel shows, ``read_items_max`` keys at most; keys that it does not know are left out."""
         raise TypeError(f"{type(self).__name__} says that it can be read back, and has no way to")
+
+    def notify(self, notice: Notice, now_s: float) -> Exchange[Outcome]:  # noqa: ARG002
+        """Send an event; only few kinds can. Raises :class:`ChannelError` as :meth:`push` does."""
+        raise TypeError(f"{type(self).__name__} carries values only")
 
     def cost_left(self, answer: Answer) -> CostLeft | None:  # noqa: ARG002
         """Read from an answer what is left of the cost points."""

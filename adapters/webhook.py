@@ -14,7 +14,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -29,6 +29,7 @@ from adapters.base import (
     Exchange,
     Item,
     Kind,
+    Notice,
     Outcome,
     Outcomes,
     Rejected,
@@ -104,7 +105,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
     type: str
     subject: str
     datacontenttype: str
-    data: Data
+    data: Data | dict[str, Any]
     time: str | None = None
 
 
@@ -114,6 +115,7 @@ class Message(msgspec.Struct, frozen=True):
     id: str
     body: bytes
     items: list[Item]
+    content_type: str = SINGLE
 
 
 class Webhook(Adapter):
@@ -151,6 +153,20 @@ class Webhook(Adapter):
                 return outcomes | {key: _cut_short(error, is_carried=key in carried) for key in rest}
             outcomes |= {item.key: outcome for item in message.items}
         return outcomes
+
+    def notify(self, notice: Notice, now_s: float) -> Exchange[Outcome]:
+        """Send an event that is no value, alone and under its own id."""
+        event = Event(
+            specversion="1.0",
+            id=notice.id,
+            source=self._options.source,
+            type=self._options.type_prefix + notice.type,
+            subject=notice.subject,
+            datacontenttype="application/json",
+            data=notice.data,
+            time=_rfc3339(notice.at_ms),
+        )
+        return (yield from self._deliver(Message(event.id, msgspec.json.encode(event), []), now_s))
 
     def _deliver(self, message: Message, now_s: float) -> Exchange[Outcome]:
         """Send one message and read the verdict: only 2xx is a yes, as both specifications say."""
@@ -206,7 +222,7 @@ class Webhook(Adapter):
         timestamp_s = int(now_s)
         signed = f"{message.id}.{timestamp_s}.".encode() + message.body
         headers = {
-            "Content-Type": SINGLE if self._options.batch_max == 1 else BATCH,
+            "Content-Type": message.content_type,
             "webhook-id": message.id,
             "webhook-timestamp": str(timestamp_s),
             "webhook-signature": " ".join(_signature(key, signed) for key in self._signing_keys),
@@ -222,7 +238,8 @@ def _message(packed: Sequence[tuple[Item, Event, bytes]], *, is_batch: bool) -> 
         [(_, event, encoded)] = packed
         return Message(event.id, encoded, items)
     ids = " ".join(event.id for _, event, _ in packed)
-    return Message(_digest("msg", ids.encode()), b"[" + b",".join(encoded for _, _, encoded in packed) + b"]", items)
+    body = b"[" + b",".join(encoded for _, _, encoded in packed) + b"]"
+    return Message(_digest("msg", ids.encode()), body, items, BATCH)
 
 
 def _event_id(item: Item) -> str:

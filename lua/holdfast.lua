@@ -75,6 +75,10 @@ do
 register('supply', supply, {}, true)
 end
 do
+-- @include safeguard
+register('safeguard', safeguard, {}, true)
+end
+do
 -- @include outlook
 register('outlook', outlook, {'no-writes'})
 end

@@ -32,6 +32,7 @@ from server.api import (
     reports,
     reservations,
     returns,
+    safety,
     shortages,
     sourcing,
     stock,
@@ -43,9 +44,11 @@ from server.api.routing import Route, add_fallback, add_routes
 from server.api.service import Service
 from server.api.system import add_system_routes
 from server.config_channels import ConfiguredChannel
+from server.config_webhooks import ConfiguredWebhook
 from server.domain.principal import ApiKey, Scope
-from server.domain.tables import ChannelConfigError
+from server.domain.tables import ChannelConfigError, table_of
 from server.fanout import kinds
+from server.fanout.endpoint import WebhookPlan
 from server.fanout.publisher import ChannelPlan, Publisher
 from server.insight.counting import Insight
 from server.store import calls
@@ -86,6 +89,7 @@ ROUTES: list[Route] = [
     *move.ROUTES,
     *reports.ROUTES,
     *replenishment.ROUTES,
+    *safety.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 
@@ -109,6 +113,7 @@ class Holdfast:
             # First of all: what cannot be built as it is configured is said before anything has started.
             self._file = config.load_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
+            self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
             self.store_url = await self._start_store(started)
             self.service = await self._start_service(started)
             await self._start_http(started)
@@ -245,6 +250,7 @@ class Holdfast:
                 self.service.authenticator.partitions,
                 interval_s=settings.figures_interval_s,
                 retention_s=settings.figures_retention_s,
+                limits=self.service.retention.packed(),
             )
             _run_until_exit(started, insight.run(), "insight")
 
@@ -254,15 +260,16 @@ class Holdfast:
         return self.settings.role == "publisher" or (self.settings.role == "all" and self._worker is None)
 
     def _start_publishers(self, started: AsyncExitStack) -> None:
-        """Follow the journal of each partition that has channels; whoever holds its lease tells them what changes."""
+        """Have each partition that has channels or endpoints be followed; whoever holds its lease tells them."""
         if not self._publishes:
             return
-        for partition, plans in self._plans.items():
+        for partition in self._plans | self._webhooks:
             publisher = Publisher(
                 self.service.client,
                 Keyspace(partition),
                 self.service.tail(partition),
-                plans,
+                self._plans.get(partition, []),
+                webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,
             )
             self.publishers.append(publisher)
@@ -289,6 +296,26 @@ def _plans(
 
 def _adapter(channel: ConfiguredChannel) -> Adapter:
     return kinds.build(channel.settings, channel.credentials.read())
+
+
+def _webhooks(path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check: bool) -> dict[str, list[WebhookPlan]]:
+    """Say how each endpoint that is told of events is built; by partition."""
+    plans: dict[str, list[WebhookPlan]] = {}
+    try:
+        for webhook in webhooks:
+            if check:
+                _notifier(webhook)
+            plan = WebhookPlan(webhook.settings, partial(_notifier, webhook), webhook.credentials.mask)
+            plans.setdefault(webhook.settings.partition, []).append(plan)
+    except ChannelConfigError as error:
+        raise config.ConfigError(f"{path}: {error}") from None
+    return plans
+
+
+def _notifier(webhook: ConfiguredWebhook) -> Adapter:
+    settings = webhook.settings
+    options = {"url": settings.url, "source": settings.source}
+    return kinds.notifier(table_of(settings.name, among="webhooks"), options, webhook.credentials.read())
 
 
 def build(service: Service, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:

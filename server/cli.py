@@ -19,6 +19,7 @@ COMMANDS: Final = (
     "move",
     "repair",
     "report",
+    "rules",
     "serve",
     "show",
     "verify",

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from server.config_channels import ConfiguredChannel, read_channels
+from server.config_webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.limits import LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
 from server.domain.tables import ChannelConfigError, closest, convert, refuse_unknown
 
@@ -46,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     durability: Durability = "durable"
     """durable: fsync before the answer. fast: fsync each second. replicated: durable, and one replica has it."""
     config: Path | None = None
-    """A TOML file: API keys and channels."""
+    """A TOML file: API keys, channels and webhooks."""
 
     batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
     """Operations in one script call."""
@@ -191,6 +192,7 @@ class ConfigFile(msgspec.Struct, frozen=True):
 
     keys: list[ConfiguredKey] = []
     channels: list[ConfiguredChannel] = []
+    webhooks: list[ConfiguredWebhook] = []
 
 
 class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,17 +216,15 @@ def load_file(path: Path | None, environ: Mapping[str, str] | None = None, *, cr
         tables = tomllib.loads(path.read_text("utf-8"))
         refuse_unknown("the file", tables, ConfigFile.__struct_fields__, "table")
         keys = convert("[[keys]]", {"keys": tables.get("keys", [])}, _Keys).keys
-        channels = read_channels(
-            tables.get("channels", {}),
-            os.environ if environ is None else environ,
-            path.absolute().parent,
-            reserved_prefix=PREFIX,
-        )
-        for channel in channels if credentials else ():
-            channel.credentials.read()
+        around = os.environ if environ is None else environ, path.absolute().parent
+        channels = read_channels(tables.get("channels", {}), *around, reserved_prefix=PREFIX)
+        webhooks = read_webhooks(tables.get("webhooks", {}), *around, reserved_prefix=PREFIX)
+        told = [each.credentials for each in channels] + [each.credentials for each in webhooks]
+        for each in told if credentials else ():
+            each.read()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ChannelConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
-    return ConfigFile(keys, channels)
+    return ConfigFile(keys, channels, webhooks)
 
 
 def worker_environment(metrics_dir: Path) -> dict[str, str]:

@@ -5,7 +5,7 @@ A credential never stands in the file, only a reference to it: the name of a var
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, NamedTuple
 
@@ -166,7 +166,7 @@ def _channel(
     own = convert(where, {field: value for field, value in table.items() if field not in RULES}, _Table)
     _check(where, own)
     references = {
-        credential: _reference(credentials_table, credential, given, reserved_prefix)
+        credential: reference_of(credentials_table, credential, given, reserved_prefix)
         for credential, given in own.credentials.items()
     }
     settings = ChannelSettings(
@@ -187,7 +187,19 @@ def _check(where: str, table: _Table) -> None:
         check_partition(table.partition)
     except ValueError as error:
         raise ChannelConfigError(f"{where}: {error}.") from None
-    for position, host in enumerate(table.allow_private):
+    check_hosts(where, table.allow_private)
+
+
+def check_hosts(where: str, hosts: Sequence[str]) -> None:
+    """Make sure that ``allow_private`` names hosts and nothing more.
+
+    Raises
+    ------
+    ChannelConfigError
+        One is no name or address of a host.
+
+    """
+    for position, host in enumerate(hosts):
         if not _is_host(host):
             raise ChannelConfigError(
                 f"{where}: allow_private[{position}] must be the name or the address of a host,"
@@ -203,8 +215,15 @@ def _is_host(text: str) -> bool:
     return True
 
 
-def _reference(where: str, name: str, given: object, reserved_prefix: str) -> Reference:
-    """Read where a credential is; whatever else stands there may be the secret itself, so nothing of it is shown."""
+def reference_of(where: str, name: str, given: object, reserved_prefix: str) -> Reference:
+    """Read where a credential is; whatever else stands there may be the secret itself, so nothing of it is shown.
+
+    Raises
+    ------
+    ChannelConfigError
+        It does not say where.
+
+    """
     if not isinstance(given, dict):
         raise ChannelConfigError(f"{where}: {name} must say where the credential is, not what it is: {name} = {_HOW}.")
     refuse_unknown(f"{where}: {name}", given, ("env", "file"))

@@ -126,6 +126,27 @@ CHANNEL_CIRCUIT_OPEN: Final = _channel_gauge(
     "holdfast_channel_circuit_open", "0: the channel is well, 1: it fails and is tried now and then, 2: it is halted."
 )
 
+WEBHOOK_DELIVERIES: Final = Counter(
+    "holdfast_webhook_deliveries_total", "Events sent to an endpoint, by what came of each try.", ("webhook", "result")
+)
+WEBHOOK_DROPPED: Final = Counter(
+    "holdfast_webhook_dropped_events_total",
+    "Events that an endpoint was not told before they were too old to be kept.",
+    ("webhook",),
+)
+WEBHOOK_WAITING: Final = Gauge(
+    "holdfast_webhook_waiting_events",
+    "Events that an endpoint has not been told yet, those of kinds that it does not want included.",
+    ("webhook",),
+    multiprocess_mode="livemostrecent",
+)
+WEBHOOK_OLDEST_UNSENT_SECONDS: Final = Gauge(
+    "holdfast_webhook_oldest_unsent_seconds",
+    "How long the event has waited that an endpoint is to be told next.",
+    ("webhook",),
+    multiprocess_mode="livemostrecent",
+)
+
 CIRCUITS: Final[dict[Circuit, int]] = {"closed": 0, "open": 1, "halted": 2}
 PUSH_RESULTS: Final = ("applied", "accepted", "rejected", "retried", "conflict", "unknown", "failed")
 """What may come of a value that was sent; ``accepted`` is taken for later, and told again when it is settled."""
@@ -181,18 +202,39 @@ class ChannelMetrics:
         self.cursor_age.set(max(0, journal_end_ms - cursor_ms) / 1000)
 
 
+class WebhookMetrics:
+    """The metrics of one endpoint, with their children at hand."""
+
+    def __init__(self, webhook: str) -> None:
+        self.delivered = WEBHOOK_DELIVERIES.labels(webhook, "delivered")
+        self.failed = WEBHOOK_DELIVERIES.labels(webhook, "failed")
+        self.dropped = WEBHOOK_DROPPED.labels(webhook)
+        self.waiting = WEBHOOK_WAITING.labels(webhook)
+        self.oldest_unsent = WEBHOOK_OLDEST_UNSENT_SECONDS.labels(webhook)
+
+
 def forget_channel(channel: str) -> None:
     """Take a channel's gauges away: this process publishes to it no more, and must not go on telling how it stands.
 
     What it has counted stays: that did happen, here. A :class:`ChannelMetrics` made before tells nothing any more.
     """
-    for gauge in (
+    _forget(
+        channel,
         CHANNEL_DIRTY_SKUS,
         CHANNEL_OLDEST_UNSENT_SECONDS,
         CHANNEL_CURSOR_AGE_SECONDS,
         CHANNEL_DEAD_LETTERS,
         CHANNEL_CIRCUIT_OPEN,
-    ):
+    )
+
+
+def forget_webhook(webhook: str) -> None:
+    """Take an endpoint's gauges away, as :func:`forget_channel` does."""
+    _forget(webhook, WEBHOOK_WAITING, WEBHOOK_OLDEST_UNSENT_SECONDS)
+
+
+def _forget(channel: str, *gauges: Gauge) -> None:
+    for gauge in gauges:
         if values.ValueClass._multiprocess:  # noqa: SLF001  # the library says so nowhere else
             # Nothing can be taken out of a process's file. But of the "most recent" ones the library leaves out those
             # that were never set, which are the ones with no time.

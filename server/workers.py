@@ -182,5 +182,8 @@ class Workers:
 
 
 def _has_channels(settings: config.Settings) -> bool:
-    """Whether these processes are to tell channels anything."""
-    return settings.role == "all" and bool(config.load_file(settings.config, credentials=False).channels)
+    """Whether these processes are to tell channels or other endpoints anything."""
+    if settings.role != "all":
+        return False
+    file = config.load_file(settings.config, credentials=False)
+    return bool(file.channels or file.webhooks)

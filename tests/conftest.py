@@ -149,6 +149,7 @@ async def stray_keys(client: Redis) -> list[str]:
             *_KNOWN_OUTSIDE,
             *keyspace.transferring,
             *keyspace.supplying,
+            *keyspace.safeguarding,
             keyspace.barcodes,
             keyspace.locations,
             *keyspace.publishing,

@@ -62,6 +62,7 @@ from server.store.batcher import Batcher
 from server.store.calls import run_function
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
+from server.store.safety import Applied, SafetyStore, Wanted
 from server.store.scripts import Function
 from tests import operations as ops
 from tests.conftest import DAY_S, now_ms, wait_past
@@ -167,6 +168,14 @@ class Sweep:
 
 
 @dataclass(frozen=True)
+class Safeguard:
+    """Apply a rule of safety stock to every place, units below zero: none."""
+
+    units: int
+    percent: int
+
+
+@dataclass(frozen=True)
 class Look:
     """Read a SKU and a reservation."""
 
@@ -174,7 +183,7 @@ class Look:
     which: int
 
 
-Action = list[Intent] | Wait | Sweep | Look
+Action = list[Intent] | Wait | Sweep | Safeguard | Look
 actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_PROMISES),
     some(*_SETTLEMENTS),
@@ -188,6 +197,7 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_SUPPLIES),
     st.builds(Wait),
     st.builds(Sweep),
+    st.builds(Safeguard, st.integers(-1, 4), st.sampled_from((0, 0, 10, 25, 100))),
     st.builds(Look, st.sampled_from(_PLACES), st.integers(0, 7)),
 )
 
@@ -241,6 +251,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._step(self._wait())
             case Sweep():
                 self._step(self._sweep())
+            case Safeguard(units, percent):
+                self._step(self._safeguard(units, percent))
             case Look(place, which):
                 self._step(self._read(place, which))
             case intents:
@@ -290,6 +302,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert len(entries) <= 1
         expected = self.model.expire(entries[0][0].at_ms if entries else before_ms)
         assert msgspec.msgpack.decode(reply) == [False, expected]
+
+    async def _safeguard(self, units: int, percent: int) -> None:
+        wanted = [Wanted(*place, units, percent) for place in _PLACES]
+        found = await SafetyStore(self.client, self.keys).apply(wanted, _RETENTION.packed())
+        entries = await self._new_entries()
+        if entries:
+            self.model.now_ms = entries[0][0].at_ms
+        changed, capped = self.model.safeguard(_PLACES, units, percent)
+        assert found == Applied(changed, [wanted[_PLACES.index(place)] for place in capped])
 
     async def _wait(self) -> None:
         deadline_ms = self.model.next_deadline_ms()
@@ -355,6 +376,7 @@ class LedgerMachine(RuleBasedStateMachine):
             keys.transfers_closed,
             keys.supply,
             keys.supply_skus,
+            keys.safety_applied,
         )
         for key in hashes:
             pipe.hgetall(key)
@@ -362,7 +384,10 @@ class LedgerMachine(RuleBasedStateMachine):
         pipe.zrange(keys.all[6], 0, -1)
         pipe.zrange(keys.backorders, 0, -1)
         found = await pipe.execute()
-        stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, deadlines, forget, queue = found
+        (
+            stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, applied,
+            deadlines, forget, queue,
+        ) = found  # fmt: skip
         promises = self.model.promises
         in_life = {each for each, promise in promises.items() if promise.state in LIVE_STATES}
         assert {_place(name): _stock(packed) for name, packed in stock.items()} == {
@@ -383,6 +408,7 @@ class LedgerMachine(RuleBasedStateMachine):
             *(f"s{each}" for each, one in self.model.supplies.items() if not one.expected),
             *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state == "closed"),
         }
+        assert {_place(name): int(units) for name, units in applied.items()} == self.model.safeguarded
         assert int(meta[b"seq"]) == self.model.seq
         assert int(meta.get(b"shortage", 0)) == self.model.shortage
         assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
@@ -406,7 +432,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
         report = await audit(self.client, self.keys)
-        await self.client.delete(*self.keys.transferring, *self.keys.supplying)
+        await self.client.delete(*self.keys.transferring, *self.keys.supplying, self.keys.safety_applied)
         if not self.agreed:
             return  # a step has failed, and its own failure tells more
         assert (report.drift, report.conclusive) == ([], True)

@@ -3,6 +3,7 @@
 Times come in from outside: the model is told when the store decided, and never looks at a clock.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from copy import deepcopy
@@ -251,6 +252,7 @@ class Model:
         self.promises: dict[str, Promise] = {}
         self.transfers: dict[str, Sent] = {}
         self.supplies: dict[str, Supply] = {}
+        self.safeguarded: dict[Place, int] = {}
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
@@ -313,6 +315,25 @@ class Model:
             for at_ms, _, promise in sorted(due, key=lambda one: one[:2])
             if 0 < at_ms <= now_ms and promise.deadline_ms  # what one gave back may have ended another
         ]
+
+    def safeguard(self, places: Iterable[Place], units: int, percent: int) -> tuple[int, list[Place]]:
+        """Apply one rule of safety stock to places, ``units`` -1: none; how many changed, and where more is wanted."""
+        changed, capped = 0, []
+        for place in places:
+            stock, was = self.stock.get(place), self.safeguarded.pop(place, 0)
+            if stock is None or stock.safety not in {0, was}:
+                continue
+            wanted = 0 if units < 0 else max(units, math.ceil(stock.on_hand * percent / 100))
+            kept = max(0, min(wanted, stock.available + stock.safety))
+            if kept != stock.safety:
+                changed += 1
+                self._move(place, safety=kept - stock.safety)
+                self._fill()
+            if kept < wanted:
+                capped.append(place)
+            if kept:
+                self.safeguarded[place] = kept
+        return changed, capped
 
     def _answer(self, operation: AnOperation) -> Answer:
         keyed = keyed_part(operation)
@@ -775,6 +796,7 @@ class Model:
                 promise.open = msgspec.structs.replace(promise.open, bound=True)
         else:
             moved = [self._move_line(promise, *move, committed_only=True) for move in moves]
+            self._fill()  # the move is a change of its own, before what is shipped
             touched = [place for each in moved for place in each[:2]]
             for (number, count, _), (_, _, line) in zip(moves, moved, strict=True):
                 units[number] -= count

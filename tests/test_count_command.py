@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from server.commands.count import Found, Job, _tell
+from server.commands.csv_file import StockFile
+from server.store.shortages import Shortage
 from tests.processes import Server, holdfast, stop_store
 
 
@@ -78,3 +81,15 @@ def test_given_rows_of_another_location_when_counted_then_they_are_bad(shop: Pat
     assert "line 2: is at main, but counted was store-b" in told.stderr
     assert on_hand(shop, "A") == {"store-b": 10, "main": 7}
     assert on_hand(shop, "B") == {"store-b": 4}
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_given_more_orders_than_there_was_time_for_when_told_who_is_short_then_that_is_said(
+    complete: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = Found([], [], [Shortage("A", "store-b", 3, [], complete)])
+    job = Job(StockFile("", [], [], 0, []), "default", "store-b", -1, missing_is_none=False, reason="")
+
+    _tell(found, job)
+
+    assert ("no time to look at every order" in capsys.readouterr().out) is not complete

@@ -23,7 +23,7 @@ from server.store.keys import Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import CURSOR_LIFE_MS
 from server.store.replenishment import ReplenishmentStore
-from tests.conftest import StoreClient, now_ms, wait_until
+from tests.conftest import RETENTION, StoreClient, now_ms, wait_until
 from tests.figures import DAY_S, RETENTION_S, counted, crossings, raised, told_by_journal
 from tests.http import ROOT
 from tests.operations import adjust, arrive, cancel, commit, fulfil, order, receive, release, reserve, ship, take_back
@@ -342,7 +342,8 @@ async def test_given_a_partition_that_cannot_be_counted_then_the_others_are(
     await ledger.move_stock(receive("A", 10))
     names = [broken.partition, ledger.keyspace.partition]
 
-    insight = Insight(client, lambda: names, interval_s=1, retention_s=RETENTION_S)
+    limits = RETENTION.packed()
+    insight = Insight(client, lambda: names, interval_s=1, retention_s=RETENTION_S, limits=limits)
 
     assert await insight.count() is False
     assert await counted(figures) == await told_by_journal(figures)

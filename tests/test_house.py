@@ -19,8 +19,9 @@ LEAVES = frozenset({"server.logs", "server.metrics"})
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "server": frozenset(),
     "server.domain": frozenset(),
-    "server.config": frozenset({"server.domain", "server.config_channels"}),
+    "server.config": frozenset({"server.domain", "server.config_channels", "server.config_webhooks"}),
     "server.config_channels": frozenset({"server.domain"}),
+    "server.config_webhooks": frozenset({"server.domain", "server.config_channels"}),
     "server.logs": frozenset({"server.domain"}),
     "server.metrics": frozenset({"server.domain"}),
     "server.store": LEAVES | {"server.domain"},
@@ -28,8 +29,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.api": LEAVES | {"server.domain", "server.store", "server.insight"},
     "server.fanout": LEAVES | {"server.domain", "server.store", "adapters.base"},
     "server.app": LEAVES
-    | {f"server.{part}" for part in ("domain", "store", "insight", "api", "fanout", "config", "config_channels")}
-    | {"adapters.base"},
+    | {f"server.{part}" for part in ("domain", "store", "insight", "api", "fanout", "config")}
+    | {"server.config_channels", "server.config_webhooks", "adapters.base"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.commands": LEAVES
     | {f"server.{part}" for part in ("domain", "store", "insight", "api", "fanout", "config", "app", "workers")},

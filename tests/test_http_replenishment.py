@@ -1,6 +1,7 @@
 """Rules, proposals and events over HTTP, from what a real process has counted."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -116,6 +117,35 @@ async def test_given_rules_when_asked_what_to_order_then_the_most_urgent_comes_f
     assert answer["proposals_total"] == 2
     [only] = (await api.get("/v1/replenishment?sku=A&location=main")).ok()["proposals"]
     assert only["available"] == 4
+
+
+async def test_given_units_on_their_way_when_asked_what_to_order_then_they_are_taken_off_unless_they_are_late(
+    api: Api,
+) -> None:
+    await set_rules(api, {"reorder_point": 5, "target": 20})
+    await api.count("A", 2)
+    await api.count("A", 30, location="warehouse")
+    await api.count("B", 1)
+    today = datetime.now(UTC).date()
+    for supply_id, sku, units, on in (
+        ("po-1", "A", 6, today + timedelta(days=9)),
+        ("po-2", "A", 50, today - timedelta(days=2)),
+        ("po-3", "B", 5, today + timedelta(days=1)),
+    ):
+        body = {"sku": sku, "location": "main", "quantity": units, "expected_on": str(on)}
+        (await api.put(f"/v1/supply/{supply_id}", body)).ok()
+    sent = {"from": "warehouse", "to": "main", "lines": [{"sku": "A", "quantity": 7}]}
+    (await api.post("/v1/transfers", sent)).ok(201)
+
+    found = (await api.get("/v1/replenishment")).ok()["proposals"]
+
+    assert found == [], "what comes is enough to wait with the next order"
+    await set_rules(api, {"reorder_point": 15, "target": 20})
+    found = (await api.get("/v1/replenishment?location=main")).ok()["proposals"]
+    assert [(each["sku"], each["available"], each["incoming"], each["quantity"]) for each in found] == [
+        ("B", 1, 5, 14),
+        ("A", 2, 13, 5),
+    ]
 
 
 async def test_given_no_rule_then_nothing_is_proposed(api: Api) -> None:

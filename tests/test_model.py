@@ -12,6 +12,7 @@ from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from server.store import ledger as ledger_module
+from server.store import safety as safety_module
 from server.store.batcher import Batcher, close_quietly
 from server.store.scripts import Library, assemble
 from tests.conftest import StoreClient, make_batcher
@@ -44,6 +45,7 @@ def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[st
         text = text.replace(old, new)
     library = Library(text)
     monkeypatch.setattr(ledger_module, "library", lambda: library)
+    monkeypatch.setattr(safety_module, "library", lambda: library)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         batcher = make_batcher(store)
         connection = StoreClient(store)
@@ -66,7 +68,6 @@ def run_machine(here: World, **options: Any) -> None:
         stateful_step_count=STEPS_PER_EXAMPLE,
         deadline=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate],
         **options,
     )
     try:
@@ -108,6 +109,7 @@ PLANTED: Final = {
         "  table.sort(queue, function(a, b) return a > b end)\n  local names, rest_at = {}, #prefix + 1",
     ),
     "more is waited for than may be": ("backorder[WAITING] + asked[entry] > backorder[LIMIT]", "false"),
+    "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
     "a key is not held against the body": ("if first[1] ~= fields[at + FINGERPRINT_AT] then", "if false then"),
 }
 

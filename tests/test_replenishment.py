@@ -96,10 +96,10 @@ def test_the_nearest_rule_holds() -> None:
 
 def test_what_is_gone_soonest_comes_first() -> None:
     proposals = [
-        Proposal("still", "m", 5, 0.0, 5, 9, 4),
-        Proposal("slow", "m", 5, 1.0, 5, 9, 4),
-        Proposal("out", "m", 0, 0.5, 5, 9, 9),
-        Proposal("fast", "m", 5, 5.0, 5, 9, 4),
+        Proposal("still", "m", 5, 0, 0.0, 5, 9, 4),
+        Proposal("slow", "m", 5, 0, 1.0, 5, 9, 4),
+        Proposal("out", "m", 0, 0, 0.5, 5, 9, 9),
+        Proposal("fast", "m", 5, 0, 5.0, 5, 9, 4),
     ]
 
     assert [each.sku for each in most_urgent(proposals)] == ["out", "fast", "slow", "still"]

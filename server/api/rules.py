@@ -5,6 +5,7 @@ from typing import Final
 
 from server.api.bodies import RESERVATION_ID, UNPRINTABLE
 from server.domain import limits
+from server.domain.safety import CATEGORY_BYTES_MAX
 
 _CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CURSOR_MAX: Final = 2**64 - 1
@@ -64,6 +65,11 @@ def check_barcode(field: str, value: str) -> str:
 def check_location(field: str, value: str) -> str:
     """Return the location's name if it can be one."""
     return check_text(field, value, limits.LOCATION_BYTES_MAX)
+
+
+def check_category(field: str, value: str | None) -> str:
+    """Return a category if it can be one, empty for None."""
+    return "" if value is None else check_text(field, value, CATEGORY_BYTES_MAX)
 
 
 def check_reference(field: str, value: str | None) -> str:

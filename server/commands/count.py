@@ -228,3 +228,5 @@ def _tell(found: Found, job: Job) -> None:
     for shortage in found.shortages:
         lacking = ", ".join(f"{line.reservation_id} lacks {line.lacks:,}" for line in shortage.lines) or "no order"
         click.echo(f"Short of {shortage.short:,} {shortage.sku}: {lacking}")
+    if not all(shortage.complete for shortage in found.shortages):
+        click.echo("There was no time to look at every order, so others may be short; GET /v1/shortages tells.")

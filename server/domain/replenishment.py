@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -32,7 +32,10 @@ Rules = Mapping[tuple[str, str], Rule]
 """By (SKU, location), either of which may be :data:`ANY`."""
 
 
-def rule_for(rules: Rules, sku: str, location: str) -> Rule | None:
+R = TypeVar("R")
+
+
+def rule_for(rules: Mapping[tuple[str, str], R], sku: str, location: str) -> R | None:
     """Find the rule that holds: for both, for the SKU, for the location, for everything; the first that there is."""
     for where in ((sku, location), (sku, ANY), (ANY, location), (ANY, ANY)):
         rule = rules.get(where)
@@ -42,11 +45,15 @@ def rule_for(rules: Rules, sku: str, location: str) -> Rule | None:
 
 
 class Proposal(msgspec.Struct, frozen=True):
-    """What to order for a (SKU, location). ``reorder_point`` and ``target`` are those that hold at this velocity."""
+    """What to order for a (SKU, location). ``reorder_point`` and ``target`` are those that hold at this velocity.
+
+    ``incoming`` units are on their way already: expected, and not late, or in transit from another location.
+    """
 
     sku: str
     location: str
     available: int
+    incoming: int
     per_day: float
     reorder_point: int
     target: int
@@ -65,7 +72,7 @@ def propose(
     there = available + incoming
     if there > point or there >= target:
         return None
-    return Proposal(sku, location, available, round(per_day, 3), point, target, target - there)
+    return Proposal(sku, location, available, incoming, round(per_day, 3), point, target, target - there)
 
 
 def most_urgent(proposals: Iterable[Proposal]) -> list[Proposal]:

@@ -34,10 +34,10 @@ class ChannelConfigError(Exception):
     """What is configured for a channel is wrong; the message names it, says what is allowed, and shows no value."""
 
 
-def table_of(channel: str, *below: str) -> str:
-    """Name a channel's table, or one below it, as it stands in the file."""
+def table_of(channel: str, *below: str, among: str = "channels") -> str:
+    """Name a channel's table, or one below it, as it stands in the file; ``among`` others of that kind."""
     name = f'"{channel}"' if "." in channel else channel
-    return f"[{'.'.join(('channels', name, *below))}]"
+    return f"[{'.'.join((among, name, *below))}]"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

@@ -6,6 +6,8 @@ from adapters.base import Adapter, Kind, kinds
 from server.domain.channels import ChannelRules, ChannelSettings
 from server.domain.tables import ChannelConfigError, convert, listed, nearest, refuse_unknown, table_of
 
+NOTIFIES = "webhook"
+"""The kind that carries events as well as values."""
 _STARS = "***"
 _OF_THE_CHANNEL = (*ChannelSettings.__struct_fields__, *ChannelRules.__struct_fields__, "credentials")
 
@@ -40,13 +42,30 @@ def build(
     kind = _kind(settings, known)
     options = _options(settings, kind)
     _check_credentials(settings, kind, set(credentials))
+    return _built(table_of(settings.name), kind, options, credentials)
+
+
+def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str, str]) -> Adapter:
+    """Build what sends events to a receiver of webhooks. ``where`` names its table, for messages.
+
+    Raises
+    ------
+    ChannelConfigError
+        An option or a credential breaks its rule; the message shows no value.
+
+    """
+    kind = kinds()[NOTIFIES]
+    return _built(where, kind, convert(where, options, kind.options), credentials)
+
+
+def _built(where: str, kind: Kind, options: object, credentials: Mapping[str, str]) -> Adapter:
     try:
         return kind.build(options, credentials)
     except ValueError as error:
         said = str(error)
         for value in sorted(credentials.values(), key=len, reverse=True):
             said = said.replace(value, _STARS)
-        raise ChannelConfigError(f"{table_of(settings.name)}: {said}") from None
+        raise ChannelConfigError(f"{where}: {said}") from None
 
 
 def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:

@@ -20,6 +20,8 @@ from server.domain.tables import ChannelConfigError
 from server.fanout.book import Book
 from server.fanout.channel import Channel
 from server.fanout.clock import Clock
+from server.fanout.endpoint import WebhookPlan
+from server.fanout.endpoints import Endpoints
 from server.fanout.health import Health
 from server.fanout.lease import Lease
 from server.fanout.levels import Levels
@@ -73,6 +75,8 @@ class Publisher:
         The partition's journal tail, started.
     channels
         All channels of the partition.
+    webhooks
+        All endpoints of the partition that are told of events.
     lease_s
         How long a publisher that died keeps others from taking over.
     open_transport
@@ -89,6 +93,7 @@ class Publisher:
         tail: Tail,
         channels: Sequence[ChannelPlan],
         *,
+        webhooks: Sequence[WebhookPlan] = (),
         lease_s: float,
         clock: Clock | None = None,
         open_transport: Callable[[ChannelSettings], Transport] = _open_transport,
@@ -106,6 +111,7 @@ class Publisher:
         self._flush_s = flush_s
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
+        self._endpoints = Endpoints(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
         self._records: Records | None = None
         self._transports: list[Transport] = []
 
@@ -131,7 +137,7 @@ class Publisher:
         """Let what is on its way be answered, write all down, and give the lease back. Then cancel :meth:`run`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_S):
-                await asyncio.gather(*(channel.finish() for channel in self.channels))
+                await asyncio.gather(self._endpoints.finish(), *(channel.finish() for channel in self.channels))
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_FINISH_S):
                 if self._records is not None:
@@ -147,6 +153,7 @@ class Publisher:
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lease.keep())
             reader, records = await self._load()
+            await self._endpoints.open(records, self._lease.token)
             gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
@@ -155,6 +162,7 @@ class Publisher:
             group.create_task(self._tell_status())
             for channel in self.channels:
                 group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
+            self._endpoints.start(group)
 
     async def _load(self) -> tuple[Reader, Records]:
         end = await journal.bounds(self._client, self._keyspace)
@@ -297,6 +305,7 @@ class Publisher:
         for transport in self._transports:
             await transport.close()
         self._transports.clear()
+        await self._endpoints.close()
         self.channels = []
         self._records = None
 

@@ -16,6 +16,7 @@ from server.domain.alerts import crossed
 from server.domain.figures import DAY_MS, Figures
 from server.domain.replenishment import Rules, rule_for
 from server.insight.filling import NOBODY_WAITED, Filled, seen_as_one
+from server.insight.safeguarding import Safeguarding
 from server.store import journal
 from server.store.calls import command
 from server.store.connect import StoreClient
@@ -180,8 +181,9 @@ class Counting:
 
 
 class Insight:
-    """Counts all partitions, one after the other, every ``interval_s``.
+    """Counts all partitions and sees to their safety stock, one after the other, every ``interval_s``.
 
+    ``limits`` is the first argument of the scripts that change stock.
     ``partitions`` gives those that this process serves; those that the store's registry names are added.
     """
 
@@ -192,12 +194,15 @@ class Insight:
         *,
         interval_s: float,
         retention_s: float,
+        limits: bytes,
     ) -> None:
         self._client = client
         self._served = partitions
         self._interval_s = interval_s
         self._retention_s = retention_s
+        self._limits = limits
         self._countings: dict[str, Counting] = {}
+        self._safeguardings: dict[str, Safeguarding] = {}
         self._failing: set[str] = set()
 
     async def run(self) -> None:
@@ -216,6 +221,7 @@ class Insight:
         for name in sorted(self._countings):
             try:
                 await self._countings[name].catch_up()
+                await self._safeguardings[name].catch_up()
                 self._failing.discard(name)
             except StoreError as error:
                 self._fails(name, str(error))
@@ -234,6 +240,7 @@ class Insight:
         for name in registered.union(self._served()).difference(self._countings):
             keyspace = Keyspace(name)
             self._countings[name] = Counting(self._client, keyspace, retention_s=self._retention_s)
+            self._safeguardings[name] = Safeguarding(self._client, keyspace, self._limits)
 
     def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
         if name not in self._failing:

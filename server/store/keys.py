@@ -42,6 +42,12 @@ class Keyspace:
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
         self.backorders = f"hf:{{{partition}}}:backorders"
         """Sorted set: who waits for units, in order; see ``lua/lib/backorders.lua``."""
+        # Only one function off the hot path declares this one: see ``lua/safeguard.lua``.
+        self.safety_applied = f"hf:{{{partition}}}:safety_applied"
+        self.safety_rules = f"hf:{{{partition}}}:safety_rules"
+        """Hash: category NUL location, either may be empty -> how much safety stock, as JSON."""
+        self.categories = f"hf:{{{partition}}}:categories"
+        """Hash: SKU -> its category; no script knows it."""
         self.barcodes = f"hf:{{{partition}}}:barcodes"
         """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
@@ -53,6 +59,8 @@ class Keyspace:
         """Hash: channel -> how it stands, as JSON."""
         self.channel_rules = f"hf:{{{partition}}}:channel_rules"
         """Hash: channel -> the rules that were set at run time, as JSON."""
+        self.webhook_cursors = f"hf:{{{partition}}}:webhook_cursors"
+        """Hash: endpoint -> id of the last event that it was told, and how many there were up to it."""
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
         # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
@@ -70,7 +78,7 @@ class Keyspace:
     @property
     def insight(self) -> tuple[str, ...]:
         """The keys of who counts and tells, but those of the days."""
-        return (self.figures, self.events, self.replenishment)
+        return (self.figures, self.events, self.replenishment, self.safety_rules, self.categories)
 
     @property
     def promising(self) -> tuple[str, ...]:
@@ -98,6 +106,11 @@ class Keyspace:
         return (*self.all, self.supply, self.supply_skus)
 
     @property
+    def safeguarding(self) -> tuple[str, ...]:
+        """What ``lua/safeguard.lua`` declares as its KEYS."""
+        return (*self.all, self.safety_applied, self.backorders)
+
+    @property
     def forgetting(self) -> tuple[str, ...]:
         """What ``lua/forget.lua`` declares as its KEYS."""
         return (*self.moving, self.supply)
@@ -105,7 +118,13 @@ class Keyspace:
     @property
     def publishing(self) -> tuple[str, ...]:
         """The publisher's keys that are not a channel's."""
-        return (self.publisher, self.channel_cursors, self.channel_status, self.channel_rules)
+        return (
+            self.publisher,
+            self.channel_cursors,
+            self.channel_status,
+            self.channel_rules,
+            self.webhook_cursors,
+        )
 
 
 class ChannelKeys:

@@ -1,10 +1,13 @@
 """Reads what is expected to come: one receipt, or all of a SKU together with what is available now."""
 
+from collections.abc import AsyncIterator
+
 import msgspec
 from redis.asyncio import Redis
 
 from server.domain.outcomes import Outlook, Supply
 from server.store.calls import command, run_on_keys
+from server.store.channels import scan
 from server.store.keys import Keyspace
 from server.store.scripts import library
 
@@ -27,6 +30,12 @@ async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: st
     reply = await run_on_keys(client, library().function("outlook"), keyspace.supplying, limits, question)
     found = _decode_outlook(reply)
     return msgspec.structs.replace(found, supply=sorted(found.supply, key=_by_day))
+
+
+async def all_supply(client: Redis, keyspace: Keyspace) -> AsyncIterator[Supply]:
+    """Go through every expected receipt, also those that came whole, in no order."""
+    async for _, packed in scan(client, keyspace.supply):
+        yield _decode(packed)
 
 
 def _by_day(each: tuple[str, Supply]) -> tuple[str, str]:

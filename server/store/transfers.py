@@ -1,5 +1,6 @@
 """Reads transfers: one of them, those that are on their way, and what of a SKU is between two locations."""
 
+from collections.abc import AsyncIterator
 from typing import Final
 
 import msgspec
@@ -7,6 +8,7 @@ from redis.asyncio import Redis
 
 from server.domain.outcomes import Transfer
 from server.store.calls import command, together
+from server.store.channels import scan
 from server.store.keys import Keyspace
 
 SCAN_COUNT: Final = 250
@@ -48,6 +50,12 @@ async def open_transfers(client: Redis, keyspace: Keyspace, after: str, limit: i
     cursor, found = await command(client, "HSCAN", keyspace.transfers, after or "0", "COUNT", limit)
     transfers = [(raw_id.decode(), _decode(packed)) for raw_id, packed in found.items()]
     return TransferPage(transfers, "" if int(cursor) == 0 else str(int(cursor)))
+
+
+async def all_open_transfers(client: Redis, keyspace: Keyspace) -> AsyncIterator[Transfer]:
+    """Go through every transfer that is on its way, in no order."""
+    async for _, packed in scan(client, keyspace.transfers):
+        yield _decode(packed)
 
 
 async def in_transit(client: Redis, keyspace: Keyspace, sku: str) -> list[InTransit]:

@@ -12,6 +12,7 @@ from adapters.base import Adapter
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
 from server.fanout.channel import Channel
 from server.fanout.clock import Clock
+from server.fanout.endpoint import WebhookPlan
 from server.fanout.publisher import ChannelPlan, Publisher
 from server.store import connect
 from server.store.channels import ChannelStore
@@ -78,6 +79,7 @@ async def publishing(
     partition: str,
     plans: Sequence[ChannelPlan],
     *,
+    webhooks: Sequence[WebhookPlan] = (),
     lease_s: float = LEASE_S,
     clock: Clock | None = None,
     finish: bool = True,
@@ -88,7 +90,7 @@ async def publishing(
     client, keyspace = connect.client(pool), Keyspace(partition)
     tail = Tail(pool.make_connection, keyspace)
     tail.start()
-    publisher = Publisher(client, keyspace, tail, plans, lease_s=lease_s, clock=clock)
+    publisher = Publisher(client, keyspace, tail, plans, webhooks=webhooks, lease_s=lease_s, clock=clock)
     task = asyncio.create_task(publisher.run())
     try:
         if not stands_by:
