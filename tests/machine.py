@@ -673,7 +673,7 @@ class LedgerMachine(RuleBasedStateMachine):
     def _allocation(self, intent: Intent, key: str) -> Allocate | AllocateMove:
         """Give a channel something for itself, mostly after counting what it has promised."""
         (place, units), option, which = intent.parts[0], intent.option, intent.which
-        sku, location = _AWAITED if which % 4 == 3 else _drawn(place)
+        sku, location = _AWAITED if which % 4 == 3 else _drawn(place if place > 8 else place % 2)
         channel, taker = _CHANNELS[which % 3], _CHANNELS[(which + 1 + option % 2) % 3]
         told = taker if intent.kind == "allocate_move" else channel
         counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
