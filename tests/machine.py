@@ -107,7 +107,7 @@ _SETTLEMENTS: Final = (
     *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
     *("relocate", "relocate", "bind", "bind", "bind", "exchange", "exchange"),
 )
-_ALLOCATIONS: Final = ("allocate", "allocate", "allocate", "allocate_move")
+_ALLOCATIONS: Final = ("allocate", "allocate", "allocate_move")
 _CHANNELS: Final = ("shop", "pazar", "kiosk")
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "backorder")
 _WAITS: Final = ("await", "await", "await", "come")
@@ -679,7 +679,7 @@ class LedgerMachine(RuleBasedStateMachine):
         counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
         if intent.kind == "allocate_move":
             return ops.allocate_move(sku, channel, taker, (units + 1) // 2, location, key=key, counted=counted)
-        kind: AllotmentKind = "cap" if option in (2, 5) else "own"
+        kind: AllotmentKind = "cap" if option in (2, 5) or (channel == "kiosk" and option % 2) else "own"
         return ops.allocate(sku, channel, 2 * (units - 1), kind, location, key=key, counted=counted)
 
     def _movement(self, intent: Intent, key: str) -> AnOperation:

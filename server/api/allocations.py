@@ -4,7 +4,7 @@ from aiohttp import web
 
 from server.api import problems
 from server.api.allocation_bodies import AllocationBody, AllocationMoveBody
-from server.api.answers import AllocatedView
+from server.api.allocation_views import AllocatedView
 from server.api.routing import Call, Route
 from server.api.rules import InvalidError, check_location, check_reference, check_sku, check_text
 from server.api.stock import allocation_views

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from server.domain.allotments import AllotmentKind
+from server.api.allocation_views import AllocationView
 from server.domain.channels import ChannelRules, Circuit
 
 
@@ -160,27 +160,6 @@ class AvailabilityList(msgspec.Struct, frozen=True):
 
     availability: list[AvailabilityView]
     unknown: list[str]
-
-
-class AllocationView(msgspec.Struct, frozen=True):
-    """What a channel has for itself; ``used`` of the ``units`` it has promised. ``available`` is its own number."""
-
-    channel: str
-    kind: AllotmentKind
-    units: int
-    used: int
-    available: int
-
-
-class AllocatedView(msgspec.Struct, frozen=True):
-    """What channels have for themselves at one (SKU, location), and what that leaves to everybody."""
-
-    sku: str
-    location: str
-    available: int
-    set_aside: int
-    seq: int
-    allocations: list[AllocationView]
 
 
 class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -5,8 +5,8 @@ import asyncio
 from aiohttp import web
 
 from server.api import problems
+from server.api.allocation_views import AllocationView
 from server.api.answers import (
-    AllocationView,
     BackorderView,
     HolderView,
     InTransitView,

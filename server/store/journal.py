@@ -40,7 +40,6 @@ _BLOCK_GRACE_S: Final = 3.0
 _TAIL_ENTRIES: Final = 512
 _RECONNECT_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
-
 Page = list[tuple[bytes, dict[bytes, bytes]]]
 
 
@@ -136,22 +135,13 @@ def _change_of(promise: _Promise) -> Change:
     notes = [("order_ref", record.order_ref)] if record.order_ref else []
     notes += record.notes
     return Change(
-        promise.operation,
-        record.created_ms,
-        record.actor,
-        record.channel,
-        promise.reservation_id,
-        record.state,
-        lines,
+        promise.operation, record.created_ms, record.actor, record.channel, promise.reservation_id, record.state, lines,
         notes,
-    )
+    )  # fmt: skip
 
 
 def _behind(line: ChangeLine, told: tuple[int, list[Allotment]] | bool) -> ChangeLine:
-    if isinstance(told, bool):
-        return line
-    available, allotments = told
-    return msgspec.structs.replace(line, available=available, allotments=allotments)
+    return line if isinstance(told, bool) else msgspec.structs.replace(line, available=told[0], allotments=told[1])
 
 
 def _line_of(number: int, line: ReservationLine) -> ChangeLine:
