@@ -675,6 +675,10 @@ class LedgerMachine(RuleBasedStateMachine):
         (place, units), option, which = intent.parts[0], intent.option, intent.which
         sku, location = _AWAITED if which % 4 == 3 else _drawn(place if place > 8 else place % 2)
         channel, taker = _CHANNELS[which % 3], _CHANNELS[(which + 1 + option % 2) % 3]
+        several = [(at, stock) for at, stock in self.model.stock.items() if len(stock.allotted) > 1]
+        if intent.kind == "allocate_move" and several and which < 6:
+            (sku, location), stock = several[which % len(several)]
+            channel, taker = list(stock.allotted)[:2]
         told = taker if intent.kind == "allocate_move" else channel
         counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
         if intent.kind == "allocate_move":
