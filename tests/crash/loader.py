@@ -17,6 +17,8 @@ UNDECIDED: Final = {NO_ANSWER, "outcome_unknown"}
 """It may or may not have happened."""
 NOT_DONE: Final = {"overloaded", "store_unavailable"}
 QUANTITY_MAX: Final = 3
+PAUSE_S: Final = 0.03
+"""After a request that was not done: all that is asked of nobody has to be asked again afterwards."""
 
 
 class Request(msgspec.Struct):
@@ -40,11 +42,12 @@ class Request(msgspec.Struct):
 class Loader:
     """Reserves, orders, commits, releases and ships, one request at a time.
 
-    ``requests`` holds all that it ever asked, in order.
+    ``requests`` holds all that it ever asked, in order; ``mixed_up`` names the answers that were about something else.
     """
 
     def __init__(self, name: str, api: Api, skus: list[str], seed: str) -> None:
         self.requests: list[Request] = []
+        self.mixed_up: list[str] = []
         self.running = True
         self._name = name
         self._api = api
@@ -63,7 +66,7 @@ class Loader:
             if request.done:
                 self._learn(request)
             elif request.outcome in UNDECIDED | NOT_DONE:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(PAUSE_S)
 
     async def resolve(self) -> list[Request]:
         """Ask again for all that is undecided, until it is decided; returns those."""
@@ -110,6 +113,8 @@ class Loader:
             request.outcome = NO_ANSWER
             return
         request.outcome = answer.body["state"] if answer.status < 300 else answer.body["outcome"]
+        if answer.body.get("reservation_id", request.reservation_id) != request.reservation_id:
+            self.mixed_up.append(f"{request.reservation_id} was told of {answer.body['reservation_id']}")
         request.replayed = "Idempotent-Replayed" in answer.headers
 
     def _learn(self, request: Request) -> None:

@@ -1,0 +1,7 @@
+"""."""
+
+from typing import Final
+
+from tests.faults.registry import Fault
+
+FAULTS: Final[tuple[Fault, ...]] = ()
