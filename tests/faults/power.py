@@ -7,11 +7,12 @@ import select
 import signal
 import tempfile
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Final
 
 from server.store.requirements import Durability
+from tests.conftest import wait_until
 from tests.faults import shim
 from tests.faults.ground import READY_S, Ground, opened_ground
 from tests.faults.kinds import environment
@@ -64,11 +65,12 @@ class PowerCut(Fault):
         return Server(environment=environment(setting.store) | disk, durability=self._durability)
 
     async def _round(self, ground: Ground, number: int, chance: random.Random, notes: Path) -> Round:
-        server = ground.server
+        server, files = ground.server, ground.server.data_dir / "appendonlydir"
+        await wait_until(_all_synced(files, notes), "what was set up is on the disk")
         async with ground.load(number, chance) as loaders:
             await asyncio.sleep(chance.uniform(*LOAD_S))
             stop_everything(server)
-            cut_bytes, kept_bytes = cut(server.data_dir / "appendonlydir", notes, chance if self._torn else None)
+            cut_bytes, kept_bytes = cut(files, notes, chance if self._torn else None)
             began_s = time.monotonic()
             await asyncio.to_thread(server.start)
             await ground.writable()
@@ -76,9 +78,7 @@ class PowerCut(Fault):
             await asyncio.sleep(chance.uniform(*LAST_S))
         done = await ground.settle(loaders)
         done.recover_s = recover_s
-        done.note = f"the last cut took {cut_bytes} unsynced bytes" + (
-            f" and left a torn tail of {kept_bytes}" if self._torn else ""
-        )
+        done.note = f"{cut_bytes} unsynced bytes cut" + (f", {kept_bytes} left" if self._torn else "")
         return done
 
 
@@ -100,17 +100,32 @@ def _wait_gone(pid: int) -> None:
         os.close(descriptor)
 
 
+def _all_synced(append_only: Path, notes: Path) -> Callable[[], bool]:
+    """Give a function that says whether all that is there now was synced."""
+    states = [file.stat() for file in append_only.iterdir()]
+
+    def synced() -> bool:
+        return all(_synced(notes, state.st_ino) >= state.st_size for state in states)
+
+    return synced
+
+
+def _synced(notes: Path, inode: int) -> int:
+    try:
+        return int((notes / str(inode)).read_text())
+    except (OSError, ValueError):
+        return 0
+
+
 def cut(append_only: Path, notes: Path, chance: random.Random | None) -> tuple[int, int]:
     """Cut each file where its last fsync left it; with dice, somewhere after that. Gives bytes lost and bytes kept."""
     lost = kept = 0
     for file in append_only.iterdir():
         state = file.stat()
-        note = notes / str(state.st_ino)
-        assert note.exists(), f"nobody noted an fsync of {file.name}: the shim is not in the store"
-        synced = min(int(note.read_text()), state.st_size)
+        synced = min(_synced(notes, state.st_ino), state.st_size)
         size = chance.randint(synced, state.st_size) if chance is not None else synced
         os.truncate(file, size)
-        note.write_text(f"{size:020d}")  # what survived the cut is on the disk
+        (notes / str(state.st_ino)).write_text(f"{size:020d}")  # what survived the cut is on the disk
         lost += state.st_size - size
         kept += size - synced
     return lost, kept

@@ -71,10 +71,10 @@ class Round(msgspec.Struct):
     """Figures that belong to this fault only."""
 
     def add(self, found: Account) -> None:
-        """Add what an account found."""
-        self.lost += found.lost
-        self.double += found.double
-        self.wrong += found.wrong
+        """Add what an account found and none before it."""
+        self.lost += [each for each in found.lost if each not in self.lost]
+        self.double += [each for each in found.double if each not in self.double]
+        self.wrong += [each for each in found.wrong if each not in self.wrong]
 
     @property
     def faults(self) -> list[str]:

@@ -23,9 +23,9 @@ class Row(msgspec.Struct):
     took_s: float = 0.0
 
     @property
-    def notes(self) -> list[str]:
-        """The figures that only this fault has, of the last round that had any."""
-        return [each.note for each in self.rounds if each.note][-1:]
+    def notes(self) -> str:
+        """The figures that only this fault has, of each round that had any."""
+        return "; ".join(each.note for each in self.rounds if each.note)
 
 
 async def run(fault: Fault, setting: Setting, say: Callable[[str], None]) -> Row:

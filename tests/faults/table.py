@@ -6,7 +6,6 @@ from tests.faults.registry import Round
 from tests.faults.run import Row
 
 HEAD = ("fault", "store", "rounds", "acknowledged", "lost", "double", "verify", "channels", "recover (s)", "took (s)")
-_SHORTEN = 150
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -15,12 +14,12 @@ def table(rows: Sequence[Row]) -> str:
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in cells]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
-    notes = [f"{row.fault}, {row.store}: {note}" for row in rows for note in (*_skipped(row), *row.notes)]
+    notes = [f"{row.fault}, {row.store}: {note}" for row in rows if (note := _skipped(row) or row.notes)]
     return "\n".join(lines + ([""] if notes else []) + notes)
 
 
-def _skipped(row: Row) -> list[str]:
-    return [f"skipped: {row.skipped}"] if row.skipped else []
+def _skipped(row: Row) -> str:
+    return f"skipped: {row.skipped}" if row.skipped else ""
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -36,9 +35,14 @@ def _cells(row: Row) -> tuple[str, ...]:
         str(sum(len(each.double) for each in row.rounds)),
         _verify(row.rounds),
         _channels(row.rounds),
-        f"{max((each.recover_s for each in row.rounds), default=0):.2f}",
+        _recover(row.rounds),
         f"{row.took_s:.0f}",
     )
+
+
+def _recover(rounds: Sequence[Round]) -> str:
+    longest_s = max((each.recover_s for each in rounds), default=0.0)
+    return f"{longest_s:.2f}" if longest_s else "–"
 
 
 def _verify(rounds: Sequence[Round]) -> str:
@@ -52,9 +56,3 @@ def _channels(rounds: Sequence[Round]) -> str:
         return "–"
     wrong = sum(map(len, asked))
     return f"{wrong} differ" if wrong else "equal"
-
-
-def first(lines: Sequence[str], most: int = 20) -> list[str]:
-    """Pick the first lines, each cut, and say how many more there are."""
-    shown = [line[:_SHORTEN] for line in lines[:most]]
-    return [*shown, f"… and {len(lines) - most} more"] if len(lines) > most else shown
