@@ -9,11 +9,9 @@ import msgspec
 from server.domain.outcomes import Reservation
 from server.store.journal import decode_entry
 from server.store.keys import Keyspace
-from tests.crash.loader import NOT_DONE, UNDECIDED, Request
+from tests.crash.loader import NOT_DONE, REACHED, UNDECIDED, Request
 from tests.http import Server
 
-REACHED: Final = {"reserve": "held", "order": "committed", "commit": "committed", "release": "released",
-                  "fulfil": "fulfilled"}  # fmt: skip
 _AFTER: Final = {"reserve": 1, "order": 2, "commit": 2, "release": 3, "fulfil": 3}
 _decode = msgspec.msgpack.Decoder(Reservation).decode
 

@@ -1,4 +1,4 @@
-"""The fault table from the command line:  python -m tests.faults --seed 7 --only power-cut --rounds 5 --store valkey."""
+"""The fault table from the command line:  python -m tests.faults --seed 7 --only power-cut --store valkey."""
 
 import argparse
 import secrets

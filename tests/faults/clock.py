@@ -2,10 +2,10 @@
 
 import asyncio
 import random
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Final
+from typing import Final
 
 from server.store.journal import decode_entry
 from server.store.keys import Keyspace
@@ -31,7 +31,8 @@ class WrongClock(Fault):
 
     def __init__(self, name: str, wrong_by_s: int) -> None:
         self.name = name
-        self.does = f"the application's clock is an hour {'fast' if wrong_by_s > 0 else 'slow'}; holds end on the store's"
+        way = "fast" if wrong_by_s > 0 else "slow"
+        self.does = f"the application's clock is an hour {way}; holds end on the store's, and dates are the store's"
         self._wrong_by_s = wrong_by_s
 
     def missing(self) -> str:
@@ -71,19 +72,18 @@ class WrongClock(Fault):
         return [] if abs(off_s - self._wrong_by_s) < MINUTE_S else [f"the server's clock is off by {off_s} s only"]
 
 
-async def _all_ended(ground: Ground, names: Any) -> dict[str, int]:
+async def _all_ended(ground: Ground, names: Iterable[str]) -> dict[str, int]:
     """Wait until holds have ended; gives when, on the store's clock, as the journal has it."""
 
     def ended() -> dict[str, int]:
         with ground.store() as store:
-            changes = [
-                each for _, fields in store.xrange(Keyspace(PARTITION).journal) for each in decode_entry(fields)
-            ]
+            journal = store.xrange(Keyspace(PARTITION).journal)
+            changes = [each for _, fields in journal for each in decode_entry(fields)]
         return {each.reservation_id: each.at_ms for each in changes if each.operation == "expire"}
 
     async def all_there() -> bool:
         await asyncio.sleep(0.1)  # the whole journal each time is no light reading
-        return names <= ended().keys()
+        return set(names) <= ended().keys()
 
     await wait_until(all_there, "all holds have ended", 60.0)
     return ended()

@@ -42,15 +42,12 @@ class Damage(Fault):
             await asyncio.sleep(chance.uniform(*LOAD_S))
             stop_everything(ground.server)
         file = newest(ground.server.data_dir / "appendonlydir")
-        whole = blocks(file.read_bytes())
         with file.open("r+b") as opened:
-            opened.truncate(whole[-1][-1].end)  # half of what follows a whole block was never acknowledged
-        return await self._harm(ground, loaders, file, whole, chance)
+            opened.truncate(blocks(file.read_bytes())[-1][-1].end)  # half a script was never acknowledged
+        return await self._harm(ground, loaders, file, chance)
 
     @abstractmethod
-    async def _harm(
-        self, ground: Ground, loaders: list[Loader], file: Path, whole: list[list[Span]], chance: random.Random
-    ) -> Round:
+    async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
         """Do the damage, bring everything back, and account."""
 
 
@@ -60,10 +57,9 @@ class TornTail(Damage):
     name = "aof-torn"
     does = "the file ends in the middle of a script that was not yet synced; it must come back by itself"
 
-    async def _harm(
-        self, ground: Ground, loaders: list[Loader], file: Path, whole: list[list[Span]], chance: random.Random
-    ) -> Round:
-        script = file.read_bytes()[whole[-1][0].begin :]
+    async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
+        data = file.read_bytes()
+        script = data[blocks(data)[-1][0].begin :]
         torn = script[: chance.randint(1, len(script) - 1)]
         with file.open("ab") as opened:
             opened.write(torn)
@@ -87,9 +83,7 @@ class Zeros(Damage):
     name = "aof-zeros"
     does = "zeros after the last sync; it must refuse to start and name the command that mends it, which loses nothing"
 
-    async def _harm(
-        self, ground: Ground, loaders: list[Loader], file: Path, whole: list[list[Span]], chance: random.Random
-    ) -> Round:
+    async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
         size, zeros = file.stat().st_size, chance.randint(1, ZEROS_MAX)
         with file.open("ab") as opened:
             opened.write(bytes(zeros))
@@ -114,9 +108,8 @@ class BrokenFrame(Damage):
         proof = [] if done.lost else ["nothing was lost, so nothing was damaged"]
         return proof + [fault for fault in done.faults if not fault.startswith("lost")]
 
-    async def _harm(
-        self, ground: Ground, loaders: list[Loader], file: Path, whole: list[list[Span]], chance: random.Random
-    ) -> Round:
+    async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
+        whole = blocks(file.read_bytes())
         number = chance.randrange(len(whole) // 3, 2 * len(whole) // 3)
         span = chance.choice(whole[number])
         _flip(file, span.begin, chance)
@@ -140,10 +133,8 @@ class ChangedValue(Damage):
         proof = [] if done.verify else ["verify did not find it"]
         return proof + [fault for fault in done.faults if not fault.startswith("verify")]
 
-    async def _harm(
-        self, ground: Ground, loaders: list[Loader], file: Path, whole: list[list[Span]], chance: random.Random
-    ) -> Round:
-        places = repairing.last_counters(whole)
+    async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
+        places = repairing.last_counters(blocks(file.read_bytes()))
         sku = chance.choice(sorted(places))
         _flip(file, places[sku], chance)
         began_s = time.monotonic()

@@ -1,9 +1,9 @@
 """The ground on which a fault happens: a real server under load, and the account of it afterwards.
 
-    async with opened_ground(server, stores) as ground:
-        async with ground.load(number, chance) as loaders:
-            ...  # the fault
-        done = await ground.settle(loaders)
+async with opened_ground(server, stores) as ground:
+    async with ground.load(number, chance) as loaders:
+        ...  # the fault
+    done = await ground.settle(loaders)
 """
 
 import asyncio

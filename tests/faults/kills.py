@@ -39,7 +39,7 @@ class Kill(Fault):
 
     async def run(self, setting: Setting) -> AsyncGenerator[Round]:
         shops = [shop for shop in all_shops() if shop.name in SHOPS]
-        async with opened_shops(shops, SKUS), opened_ground(_server(setting, shops), shops=shops) as ground:
+        async with opened_shops(shops, SKUS), opened_ground(serving(setting, shops), shops=shops) as ground:
             for number in range(1, setting.rounds + 1):
                 yield await self._round(ground, number, setting.chance(number))
 
@@ -67,30 +67,31 @@ class Kill(Fault):
         await asyncio.to_thread(server.start)
 
 
-def _server(setting: Setting, shops: list[Shop]) -> Server:
+def serving(setting: Setting, shops: list[Shop]) -> Server:
+    """Make a Holdfast of several workers, a publisher and an embedded store, not yet started."""
     toml = "".join(shop.toml() for shop in shops)
     given = {**ENVIRONMENT, **environment(setting.store)}
     return Server(toml=toml, environment=given, workers=WORKERS, publisher_lease_s=1, durability="durable")
 
 
 def _victims(server: Server, victim: str, chance: random.Random) -> list[int]:
-    workers, parent, store = _workers(server), server.process.pid, server.store_pid
+    ours, parent, store = workers(server), server.process.pid, server.store_pid
     match victim:
         case "worker":
-            return [workers[chance.randrange(WORKERS)]]
+            return [ours[chance.randrange(WORKERS)]]
         case "publisher":
-            return [workers[WORKERS]]
+            return [ours[WORKERS]]
         case "store":
             return [store]
         case "parent":
             return [parent]
         case _:
-            everyone = [*workers.values(), parent, store]
+            everyone = [*ours.values(), parent, store]
             chance.shuffle(everyone)
             return everyone
 
 
-def _workers(server: Server) -> dict[int, int]:
+def workers(server: Server) -> dict[int, int]:
     """Give the process ids of the parent's children by their numbers; the last one publishes."""
     return {_number(pid): pid for pid in processes.children(server.process.pid)}
 
@@ -103,7 +104,7 @@ def _number(pid: int) -> int:
 def _complete(server: Server, gone: list[int]) -> bool:
     """Whether everybody is there again, and none of those who were killed."""
     try:
-        present = [*_workers(server).values(), server.store_pid]
+        present = [*workers(server).values(), server.store_pid]
     except (OSError, ValueError):
         return False
     return len(present) == PROCESSES + 1 and not set(present) & set(gone)

@@ -30,8 +30,8 @@ class MemoryFull(Fault):
 
     name = "memory-full"
     does = (
-        "the store's `maxmemory` is reached: reserve and order are refused, release, commit, extend, cancel, fulfil and "
-        "expire go on; then there is more again"
+        "the store's `maxmemory` is reached: reserve and order are refused; release, commit, extend, cancel, fulfil "
+        "and expire go on; then there is more again"
     )
     rounds = 2
 

@@ -1,4 +1,4 @@
-"""Replies of the store that are lost, late, doubled or cut off: every caller is told the truth, or that nobody knows."""
+"""Replies of the store that are lost, late, doubled or cut off: callers are told the truth, or that nobody knows."""
 
 import asyncio
 import random

@@ -23,8 +23,8 @@ def missing() -> str:
 def build(name: str) -> Path:
     """Compile one of them; gives the library for ``LD_PRELOAD``."""
     library = Path(_BUILT.name) / f"{name}.so"
-    words = ["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, _SOURCES / f"{name}.c", "-ldl"]
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    words = ["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, _SOURCES / f"{name}.c"]
+    done = subprocess.run([*map(str, words), "-ldl"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"gcc refuses {name}.c:\n{done.stderr}"
     return library
 
