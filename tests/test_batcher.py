@@ -489,8 +489,10 @@ async def test_given_too_few_replicas_when_asked_to_write_then_it_is_unavailable
 def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.decode) -> Lane:
     """Make a lane to a function with the given body, in a library that is not ours; it gives the call's number back."""
     text = (
-        f"local function body(keys, args) {body} end redis.register_function('faulty_@DIGEST@', function(keys, args) "
-        "local reply = body(keys, args) if type(reply) == 'table' and not reply.err then reply[#reply + 1] = args[3] end "
+        f"local function body(keys, args) {body} end\n"
+        "redis.register_function('faulty_@DIGEST@', function(keys, args)\n"
+        "local reply = body(keys, args)\n"
+        "if type(reply) == 'table' and not reply.err then reply[#reply + 1] = args[3] end\n"
         "return reply end)"
     )
     return Lane(Library(text).function("faulty"), Keyspace("batched"), b"", decode, writes=True)

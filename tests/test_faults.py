@@ -1,7 +1,4 @@
-"""The fault table: its short form, and what it is made of. The long form runs in the soak, and by itself:
-
-python -m tests.faults --seed 7
-"""
+"""The fault table: its short form, and what it is made of. The long form is ``python -m tests.faults``."""
 
 import secrets
 from collections.abc import AsyncGenerator
@@ -12,7 +9,7 @@ import pytest
 
 from tests.faults.aof import blocks, commands
 from tests.faults.flat import Sample, growth, slope_per_s
-from tests.faults.kinds import KINDS, Kind
+from tests.faults.kinds import Kind
 from tests.faults.registry import Fault, Round, Setting, all_faults
 from tests.faults.run import Row, run
 from tests.faults.table import table
@@ -24,11 +21,10 @@ SHORT: Final[tuple[tuple[str, Kind], ...]] = (
     ("connection-cut", "valkey"),
 )
 """A few seconds of each kind of fault that no other test brings about."""
-SOAK_MINUTES: Final = 2.0
 
 
 async def _holds(name: str, store: Kind, rounds: int) -> None:
-    setting = Setting(name, store, secrets.randbelow(2**31), rounds, SOAK_MINUTES if name == "soak" else 0.0)
+    setting = Setting(name, store, secrets.randbelow(2**31), rounds)
     said: list[str] = []
     row = await run(FAULTS[name], setting, said.append)
     if row.skipped:
@@ -42,16 +38,6 @@ async def test_given_a_server_under_load_when_a_fault_strikes_then_nothing_ackno
     name: str, store: Kind
 ) -> None:
     await _holds(name, store, rounds=1)
-
-
-@pytest.mark.soak
-@pytest.mark.timeout(600)
-@pytest.mark.parametrize("store", KINDS)
-@pytest.mark.parametrize("name", FAULTS)
-async def test_given_a_server_under_load_when_each_fault_strikes_for_rounds_then_what_it_promises_holds(
-    name: str, store: Kind
-) -> None:
-    await _holds(name, store, FAULTS[name].rounds)
 
 
 def test_given_the_page_on_faults_when_read_then_it_tells_of_each() -> None:
