@@ -20,8 +20,8 @@ REACHED: Final = {"reserve": "held", "order": "committed", "commit": "committed"
                   "fulfil": "fulfilled"}  # fmt: skip
 """The state that each operation leads to."""
 QUANTITY_MAX: Final = 3
-PAUSE_S: Final = 0.03
-"""After a request that was not done: all that is asked of nobody has to be asked again afterwards."""
+PAUSE_S: Final = (0.02, 0.32)
+"""After a request that was not done, and at most after many of them in a row: all of it has to be asked again."""
 
 
 class Request(msgspec.Struct):
@@ -64,14 +64,18 @@ class Loader:
 
     async def run(self) -> None:
         """Ask until told to stop; while nobody answers, ask more slowly."""
+        pause_s, longest_s = PAUSE_S
         while self.running:
             request = self._next()
             self.requests.append(request)
             await self._ask(request)
+            if request.outcome in UNDECIDED | NOT_DONE:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, longest_s)
+                continue
+            pause_s = PAUSE_S[0]
             if request.done:
                 self._learn(request)
-            elif request.outcome in UNDECIDED | NOT_DONE:
-                await asyncio.sleep(PAUSE_S)
             if self.pause_s:
                 await asyncio.sleep(self.pause_s)
 

@@ -19,8 +19,11 @@ def main() -> None:
     given = _arguments([each.name for each in faults])
     chosen = [each for each in faults if each.name in (given.only or [each.name])]
     _say(f"seed {given.seed}")
-    rows = uvloop.run(_run(chosen, given))
-    _say("", table(rows))
+    rows: list[Row] = []
+    try:
+        uvloop.run(_run(chosen, given, rows))
+    finally:  # also of a run that was broken off, what there is
+        _say("", table(rows))
     failed = [failure for row in rows for failure in row.failures]
     _say("", f"{len(failed)} failures" if failed else "all held")
     sys.exit(1 if failed else 0)
@@ -36,15 +39,13 @@ def _arguments(names: list[str]) -> argparse.Namespace:
     return parser.parse_args()
 
 
-async def _run(faults: list[Fault], given: argparse.Namespace) -> list[Row]:
-    rows = []
+async def _run(faults: list[Fault], given: argparse.Namespace, rows: list[Row]) -> None:
     for fault in faults:
         for store in fault.stores:
             if given.store in (None, store):
                 setting = Setting(fault.name, store, given.seed, given.rounds or fault.rounds, given.minutes)
                 rows.append(await run(fault, setting, _say))
                 _say(f"{time.strftime('%H:%M:%S')} {fault.name} on {rows[-1].store}: {_came_to(rows[-1])}")
-    return rows
 
 
 def _came_to(row: Row) -> str:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Final
 
 from tests import processes
-from tests.conftest import wait_until
 from tests.fanout_crash.shops import ENVIRONMENT, Shop, all_shops, opened_shops
 from tests.faults.ground import SKUS, Ground, opened_ground
 from tests.faults.kinds import environment
@@ -23,6 +22,8 @@ PROCESSES: Final = WORKERS + 1
 LOAD_S: Final = (0.15, 0.6)
 """How long a round runs before the kill; drawn anew each time, so that the kill falls anywhere."""
 LAST_S: Final = (0.05, 0.2)
+LOOK_S: Final = 0.1
+"""Looking through all processes is no light work."""
 SHOPS: Final = ("calm", "hook")
 """A shop that is polled by REST, and a receiver of webhooks."""
 
@@ -63,7 +64,8 @@ class Kill(Fault):
     async def _start_again(self, server: Server) -> None:
         """Start it on the same port, which the workers give back when they have noticed that their parent is gone."""
         server.process.wait()
-        await wait_until(lambda: not _orphans(server), "the workers are gone")
+        while _orphans(server):  # nobody tells when they have gone
+            await asyncio.sleep(LOOK_S)
         await asyncio.to_thread(server.start)
 
 
