@@ -110,7 +110,9 @@ class BrokenFrame(Damage):
 
     async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
         whole = blocks(file.read_bytes())
-        number = chance.randrange(len(whole) // 3, 2 * len(whole) // 3)
+        # Not in what was set up before: without its stock there is nothing to account.
+        first = next(number for number, script in enumerate(whole) if any(repairing.reservations([script])))
+        number = chance.randint(first + (len(whole) - first) // 3, first + 2 * (len(whole) - first) // 3)
         span = chance.choice(whole[number])
         _flip(file, span.begin, chance)
         wrong, recover_s = await _mended(ground, file, whole[number][0].begin, whole[:number])
