@@ -21,7 +21,7 @@ RUN_STAMP   := $(VENV)/.installed-run
 TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help run test lint bench soak clean redis-server wrk
+.PHONY: help run test lint bench soak faults clean redis-server wrk
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,12 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 test: $(TEST_STAMP) redis-server ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
 
-soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs
+soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs, the fault table
 	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
+	@$(BIN)/python -m tests.faults
+
+faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-cut --rounds 20" chooses
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(TEST_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check .

@@ -13,6 +13,7 @@ three ways to fail, and each says the truth:
 """
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,7 +22,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import structlog
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
 
 from server import metrics
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
@@ -86,6 +87,7 @@ class Batcher:
         self._sent_s: dict[AbstractConnection, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._last_problem = "no connection yet"
+        self._numbers = itertools.count(1)
 
     def start(self) -> None:
         """Open the slots; they connect when there is something to send."""
@@ -209,13 +211,20 @@ class Batcher:
     async def _exchange(self, connection: AbstractConnection, batch: dict[Lane, list[_Waiting]]) -> None:
         """Send a batch and hand out its answers. Raises nothing but cancellation."""
         started_s = self._loop.time()
-        commands = [lane.command([each.operation for each in calls]) for lane, calls in batch.items()]
+        numbers = [b"%d" % next(self._numbers) for _ in batch]
+        commands = [
+            lane.command([each.operation for each in calls], number)
+            for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+        ]
         if self._replicas:
             commands.append(self._wait_command())
         self._sent_s[connection] = started_s
         try:
             await connection.send_packed_command(commands, check_health=False)
-            replies = [await self._reply(connection, lane, calls) for lane, calls in batch.items()]
+            replies = [
+                await self._reply(connection, lane, calls, number)
+                for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+            ]
             if self._replicas:
                 await self._require_replicas(connection)
         except (RedisError, OSError) as error:
@@ -232,12 +241,16 @@ class Batcher:
             self._sent_s.pop(connection, None)
         metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
 
-    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[_Waiting]) -> Any:
+    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[_Waiting], number: bytes) -> Any:
         """Read one reply: a list of answers, or the error that the store gave in its place."""
         try:
-            return await connection.read_response(disable_decoding=True)
+            reply = await connection.read_response(disable_decoding=True)
         except ResponseError as error:
             return await self._load_and_repeat(lane, calls) if NOT_LOADED in str(error) else error
+        if not isinstance(reply, list) or not reply or reply.pop() != number:
+            # Replies and calls are out of step: whatever else comes on this connection cannot be believed either.
+            raise InvalidResponse("The store's reply belongs to another call.")
+        return reply
 
     async def _load_and_repeat(self, lane: Lane, calls: list[_Waiting]) -> Any:
         """Load the library, which the store had lost (so nothing ran), and send the same once more.
@@ -250,6 +263,7 @@ class Batcher:
             await other.connect()  # type: ignore[no-untyped-call]
             await other.send_command("FUNCTION", "LOAD", "REPLACE", lane.function.library.source)
             await other.read_response()
+            # No other call was ever made on this connection, so the number is all the same, and dropped.
             command = lane.command([each.operation for each in calls])
             await other.send_packed_command(command, check_health=False)
             reply = await other.read_response(disable_decoding=True)
@@ -260,7 +274,7 @@ class Batcher:
         except ResponseError as error:
             return error
         else:
-            return reply
+            return reply[:-1] if isinstance(reply, list) else reply
         finally:
             self._sent_s.pop(other, None)
             await other.disconnect(nowait=True)

@@ -49,11 +49,11 @@ class Lane:
         keys = keys or keyspace.all
         fixed = ["FCALL", function.call_name, str(len(keys)), *keys]
         # Packed once: only the operations differ from call to call.
-        self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
+        self._head = b"*%d\r\n" % (len(fixed) + 3) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
 
-    def command(self, operations: list[bytes]) -> bytes:
-        """Pack the call as it goes over the wire."""
-        return self._head + bulk(b"".join(operations))
+    def command(self, operations: list[bytes], number: bytes = b"0") -> bytes:
+        """Pack the call as it goes over the wire; ``number`` comes back as the last of the answers."""
+        return self._head + bulk(b"".join(operations)) + bulk(number)
 
 
 def bulk(value: bytes) -> bytes:
