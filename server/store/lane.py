@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from redis.exceptions import ResponseError
+from redis.crc import key_slot
+from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
 
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange
@@ -20,6 +21,7 @@ log = structlog.get_logger("holdfast.store")
 _encode = msgspec.msgpack.Encoder().encode
 _LONG_ARRAY: Final = 16
 
+
 # Errors that the store raises before it runs a script, by their first word.
 _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
     "MOVED", "ASK", "TRYAGAIN", "BUSY", "NOAUTH", "NOPERM", "LOADING"
@@ -30,7 +32,8 @@ class Lane:
     """One function of the library on one partition: operations of the same lane can share a call.
 
     ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
-    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten.
+    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten. ``slot`` is theirs in a
+    cluster.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class Lane:
         self.decode = decode
         self.writes = writes
         keys = keys or keyspace.all
+        self.slot = key_slot(keys[0].encode())
         fixed = ["FCALL", function.call_name, str(len(keys)), *keys]
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
@@ -134,6 +138,11 @@ def unreadable(lane: Lane, reason: str) -> Exception:
     if lane.writes:
         return OutcomeUnknownError("The store gave an answer that cannot be read.")
     return StoreUnavailableError("The store gave an answer that cannot be read.")
+
+
+def may_be_elsewhere(error: Exception) -> bool:
+    """Whether a store answered so because it is not, or no longer, the one to write to: time to look for it anew."""
+    return isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith("NOREPLICAS")
 
 
 def meaning(error: Exception, lane: Lane) -> Exception:

@@ -1,0 +1,109 @@
+"""A store in whatever form it runs: one server, a primary that sentinels watch over, or a cluster."""
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.crc import key_slot
+
+from server.store.batcher import Batcher
+from server.store.cluster import Cluster
+from server.store.cluster_batcher import ClusterBatcher
+from server.store.connect import StoreClient, address, check_settings, client, connection_pool
+from server.store.keys import Keyspace
+from server.store.requirements import Durability
+from server.store.sentinels import Sentinels
+from server.store.several import is_several, take_apart
+from server.store.submitter import Submitter
+
+REPLICAS: Final = 1
+"""How many replicas must have what is acknowledged in ``replicated`` mode."""
+
+
+class Deployment(Protocol):
+    """What the rest of the server needs of a store. ``name`` says where it is, without user and password."""
+
+    client: StoreClient
+    name: str
+
+    def batcher(self, durability: Durability, **bounds: Any) -> Submitter:
+        """Make what sends operations in batches; ``bounds`` as of :class:`Batcher`. It is not started."""
+        ...
+
+    def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
+        """Give what makes connections to where a partition is, for who keeps one of his own."""
+        ...
+
+    async def check(self, durability: Durability) -> None:
+        """Refuse settings that cannot keep the promises; raises as :func:`check_settings`."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+def deployment(url: str) -> Deployment:
+    """Open the store at a URL; nothing connects yet.
+
+    Raises
+    ------
+    StoreUrlError
+        The URL cannot be used as it is written.
+
+    """
+    if is_several(url) and (given := take_apart(url)).kind == "cluster":
+        return _Clustered(Cluster(given))
+    return _Single(connection_pool(url))
+
+
+class _Single:
+    """One store to write to, whoever it is at the moment."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        self._pool = pool
+        self.client = client(pool)
+        self.name = address(pool)
+
+    def batcher(self, durability: Durability, **bounds: Any) -> Batcher:
+        return Batcher(self._pool.make_connection, replicas=_replicas(durability), **bounds)
+
+    def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:  # noqa: ARG002  # all are in one place
+        return self._pool.make_connection
+
+    async def check(self, durability: Durability) -> None:
+        await check_settings(self.client, durability)
+
+    async def close(self) -> None:
+        finder = self._pool.connection_kwargs.get("finder")
+        if isinstance(finder, Sentinels):
+            await finder.close()
+        await self._pool.aclose()
+
+
+class _Clustered:
+    """A cluster: each partition is on one of its primaries."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self.client = cluster.client
+        self.name = cluster.name
+
+    def batcher(self, durability: Durability, **bounds: Any) -> ClusterBatcher:
+        return ClusterBatcher(self._cluster, replicas=_replicas(durability), **bounds)
+
+    def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
+        slot = key_slot(keyspace.journal.encode())
+        # Looked up anew for each connection: who keeps one comes back when it was cut.
+        return lambda: self._cluster.connection_to(self._cluster.owner(slot))
+
+    async def check(self, durability: Durability) -> None:
+        for node in await self._cluster.primaries():
+            await check_settings(node, durability, clustered=True)
+
+    async def close(self) -> None:
+        await self._cluster.close()
+
+
+def _replicas(durability: Durability) -> int:
+    return REPLICAS if durability == "replicated" else 0
