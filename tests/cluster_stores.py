@@ -245,8 +245,7 @@ class Shards:
 
     def _agree(self, stores: Sequence[StoreProcess]) -> bool:
         return all(
-            ask(store.port, "CLUSTER INFO")["cluster_state"] == "ok"
-            and len(self._nodes(store)) == len(self.stores)
+            ask(store.port, "CLUSTER INFO")["cluster_state"] == "ok" and len(self._nodes(store)) == len(self.stores)
             for store in stores
         )
 

@@ -242,6 +242,8 @@ class _Pipeline:
                     pipeline.execute_command(*words)
                 return await pipeline.execute()
 
+        if not self._commands:
+            return []
         answers: list[Any] = await self._on_node(slot_of(self._commands[0]), send)
         return answers
 

@@ -31,18 +31,21 @@ class Account(msgspec.Struct):
 
 
 def account(server: Server, partition: str, on_hand: dict[str, int], requests: Iterable[Request]) -> Account:
-    """Hold the store against the requests; what is undecided may have happened or not, but once at most."""
-    keyspace = Keyspace(partition)
+    """Hold the embedded store of a server against the requests, as :func:`account_of` does."""
     with server.store() as store:
-        records = {
-            name.decode(): _decode(packed)
-            for key in (keyspace.reservations, keyspace.ended)
-            for name, packed in store.hgetall(key).items()
-        }
-        levels = {
-            field.decode(): msgspec.msgpack.decode(value) for field, value in store.hgetall(keyspace.stock).items()
-        }
-        changes = [change for _, fields in store.xrange(keyspace.journal) for change in decode_entry(fields)]
+        return account_of(store, partition, on_hand, requests)
+
+
+def account_of(store: Any, partition: str, on_hand: dict[str, int], requests: Iterable[Request]) -> Account:
+    """Hold a store, by a blocking client, against the requests; what is undecided may have happened once at most."""
+    keyspace = Keyspace(partition)
+    records = {
+        name.decode(): _decode(packed)
+        for key in (keyspace.reservations, keyspace.ended)
+        for name, packed in store.hgetall(key).items()
+    }
+    levels = {field.decode(): msgspec.msgpack.decode(value) for field, value in store.hgetall(keyspace.stock).items()}
+    changes = [change for _, fields in store.xrange(keyspace.journal) for change in decode_entry(fields)]
     result = Account()
     _acknowledged(result, records, list(requests))
     _journal(result, changes)
