@@ -132,15 +132,14 @@ class Holdfast:
 
     async def _start_service(self, started: AsyncExitStack) -> Service:
         settings = self.settings
-        where = deployment(self.store_url)
+        where = deployment(self.store_url, settings.durability)
         started.push_async_callback(where.close)
         store = where.client
         if settings.store_check:
-            await where.check(settings.durability)
+            await where.check()
         await calls.load(store, library())
         authenticator = await self._start_authenticator(store, started)
         batcher = where.batcher(
-            settings.durability,
             operations_max=settings.batch_operations_max,
             lines_max=settings.batch_lines_max,
             queue_max=settings.queue_operations_max,

@@ -124,7 +124,7 @@ class Watched:
             for port in self.sentinel_ports:
                 with contextlib.closing(client(port)) as sentinel:
                     facts = sentinel.sentinel_master(SERVICE)
-                    if facts["num-slaves"] < self._replicas or facts["num-other-sentinels"] < 2:  # noqa: PLR2004
+                    if facts["num-slaves"] < self._replicas or facts["num-other-sentinels"] < 2:
                         return False
                     if not facts["is_master"] or facts["is_sdown"]:
                         return False
@@ -232,14 +232,14 @@ class Shards:
         }
         while True:
             store = StoreProcess(self.binary, tcp=True, settings=settings)
-            if store.port < 55_000:  # its bus listens 10,000 higher  # noqa: PLR2004
+            if store.port < 55_000:  # its bus listens 10,000 higher
                 return store.start()
             store.close()
 
     def _meet(self, stores: Sequence[StoreProcess]) -> None:
         for other in stores[1:]:
             ask(stores[0].port, "CLUSTER", "MEET", "127.0.0.1", other.port)
-        for number, store in enumerate(stores, 1 + len(self.stores) if len(stores) == 2 else 1):  # noqa: PLR2004
+        for number, store in enumerate(stores, 1 + len(self.stores) if len(stores) == 2 else 1):
             with contextlib.suppress(redis.ResponseError):  # it has one already
                 ask(store.port, "CLUSTER", "SET-CONFIG-EPOCH", number)
 

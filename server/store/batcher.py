@@ -24,8 +24,9 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import BusyLoadingError, RedisError, ResponseError
 
 from server import metrics
+from server.store.confirming import Confirming
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
-from server.store.lane import Lane, bulk, may_be_elsewhere, meaning, pack, unreadable
+from server.store.lane import Lane, may_be_elsewhere, meaning, pack, unreadable
 from server.store.scripts import NOT_LOADED
 from server.store.submitter import Submitter
 
@@ -89,7 +90,7 @@ class Batcher:
         self._queue_max = queue_max
         self._queue_timeout_s = queue_timeout_s
         self._reply_timeout_s = reply_timeout_s
-        self._replicas = replicas
+        self._confirming = Confirming(replicas, reply_timeout_s)
         self._redirect = redirect
         self._queue: deque[Waiting] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -235,14 +236,14 @@ class Batcher:
         """Send a batch and hand out its answers. Raises nothing but cancellation."""
         started_s = self._loop.time()
         commands = [lane.command([each.operation for each in calls]) for lane, calls in batch.items()]
-        if self._replicas:
-            commands.append(self._wait_command())
+        confirmations = self._confirming.after(batch)
+        commands += confirmations
         self._sent_s[connection] = started_s
         try:
             await connection.send_packed_command(commands, check_health=False)
             replies = [await self._reply(connection, lane, calls) for lane, calls in batch.items()]
-            if self._replicas:
-                await self._require_replicas(connection)
+            if confirmations:
+                await self._confirming.read(connection, confirmations, replies)
         except (RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
             self._last_problem = str(error) or type(error).__name__
@@ -290,10 +291,10 @@ class Batcher:
             command = lane.command([each.operation for each in calls])
             await other.send_packed_command(command, check_health=False)
             reply = await other.read_response(disable_decoding=True)
-            if self._replicas:
-                # WAIT speaks for the writes of its own connection only.
-                await other.send_packed_command(self._wait_command(), check_health=False)
-                await self._require_replicas(other)
+            if confirmations := self._confirming.after({lane: calls}):
+                # Where a WAIT speaks for its own connection only, the one of the batch would not speak for this.
+                await other.send_packed_command(confirmations, check_health=False)
+                await self._confirming.read(other, confirmations, [reply])
         except ResponseError as error:
             return error
         else:
@@ -301,16 +302,6 @@ class Batcher:
         finally:
             self._sent_s.pop(other, None)
             await other.disconnect(nowait=True)
-
-    def _wait_command(self) -> bytes:
-        timeout_ms = int(self._reply_timeout_s * 1000)
-        words = (b"WAIT", b"%d" % self._replicas, b"%d" % timeout_ms)
-        return b"*3\r\n" + b"".join(bulk(word) for word in words)
-
-    async def _require_replicas(self, connection: AbstractConnection) -> None:
-        reached = await connection.read_response()
-        if int(reached) < self._replicas:
-            raise TimeoutError(f"only {reached} of {self._replicas} replicas confirmed")
 
     def _fail_batch(self, batch: dict[Lane, list[Waiting]], error: BaseException) -> None:
         log.warning("store_reply_lost", reason=str(error) or type(error).__name__)

@@ -26,7 +26,7 @@ from redis.exceptions import (
 )
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from server.store.connect import StoreClient, client, following_options
+from server.store.connect import ConfirmingClient, client, following_options
 from server.store.following import WATCH_S, Address
 from server.store.several import SeveralHosts
 
@@ -55,7 +55,7 @@ class Cluster:
 
     def __init__(self, given: SeveralHosts) -> None:
         self.name = given.name
-        self.client: StoreClient = _Client(self)
+        self.client = _Client(self)
         self.changed: list[Callable[[], None]] = []
         """Called, each of them, when slots have changed hands."""
         self._options = following_options(given)
@@ -176,7 +176,7 @@ def _ranges(nodes: dict[str, dict[str, Any]], asked: Address) -> tuple[tuple[int
     return tuple(sorted(found))
 
 
-class _Client(Redis):
+class _Client(ConfirmingClient):
     """A client of the whole cluster with the few methods that the rest of the server uses."""
 
     def __init__(self, cluster: Cluster) -> None:

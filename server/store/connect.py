@@ -20,6 +20,7 @@ from server.store.several import SeveralHosts, is_several, take_apart
 __all__ = [
     "CLIENT_NAME",
     "SCHEMES",
+    "ConfirmingClient",
     "StoreClient",
     "address",
     "check_settings",
@@ -28,8 +29,17 @@ __all__ = [
     "unavailable",
 ]
 
+
 StoreClient = Redis
 """A client for everything off the hot path; the name by which the rest of the server knows it."""
+
+
+class ConfirmingClient(Redis):
+    """A client that knows how many replicas must confirm, and within what time; see :func:`calls.run_confirmed`."""
+
+    replicas = 0
+    confirm_s = 0.0
+
 
 SCHEMES: Final = ("redis", "rediss", "unix")
 SCHEMES_OF_SEVERAL: Final = ("redis+sentinel", "redis+cluster")
@@ -142,12 +152,12 @@ def _options(*, keepalive: bool) -> dict[str, Any]:
     return options
 
 
-def client(pool: ConnectionPool) -> Redis:
+def client(pool: ConnectionPool) -> ConfirmingClient:
     """Make the client for everything off the hot path; callers queue for a connection instead of failing.
 
     The pool stays the caller's: close it with ``await pool.aclose()``.
     """
-    return Redis(connection_pool=pool, single_connection_client=False)
+    return ConfirmingClient(connection_pool=pool, single_connection_client=False)
 
 
 def _checked_scheme(url: str) -> str:

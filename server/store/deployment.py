@@ -9,7 +9,7 @@ from redis.crc import key_slot
 from server.store.batcher import Batcher
 from server.store.cluster import Cluster
 from server.store.cluster_batcher import ClusterBatcher
-from server.store.connect import StoreClient, address, check_settings, client, connection_pool
+from server.store.connect import ConfirmingClient, address, check_settings, client, connection_pool
 from server.store.keys import Keyspace
 from server.store.requirements import Durability
 from server.store.sentinels import Sentinels
@@ -18,15 +18,17 @@ from server.store.submitter import Submitter
 
 REPLICAS: Final = 1
 """How many replicas must have what is acknowledged in ``replicated`` mode."""
+CONFIRM_S: Final = 1.0
+"""Well below the life of a lease, which must be renewed in time."""
 
 
 class Deployment(Protocol):
     """What the rest of the server needs of a store. ``name`` says where it is, without user and password."""
 
-    client: StoreClient
+    client: ConfirmingClient
     name: str
 
-    def batcher(self, durability: Durability, **bounds: Any) -> Submitter:
+    def batcher(self, **bounds: Any) -> Submitter:
         """Make what sends operations in batches; ``bounds`` as of :class:`Batcher`. It is not started."""
         ...
 
@@ -34,8 +36,8 @@ class Deployment(Protocol):
         """Give what makes connections to where a partition is, for who keeps one of his own."""
         ...
 
-    async def check(self, durability: Durability) -> None:
-        """Refuse settings that cannot keep the promises; raises as :func:`check_settings`."""
+    async def check(self) -> None:
+        """Refuse settings that cannot keep what the durability promises; raises as :func:`check_settings`."""
         ...
 
     async def close(self) -> None:
@@ -43,8 +45,10 @@ class Deployment(Protocol):
         ...
 
 
-def deployment(url: str) -> Deployment:
+def deployment(url: str, durability: Durability = "durable", *, confirm_s: float = CONFIRM_S) -> Deployment:
     """Open the store at a URL; nothing connects yet.
+
+    ``confirm_s`` is how long replicas have in ``replicated`` mode to confirm what is written off the hot path.
 
     Raises
     ------
@@ -53,26 +57,31 @@ def deployment(url: str) -> Deployment:
 
     """
     if is_several(url) and (given := take_apart(url)).kind == "cluster":
-        return _Clustered(Cluster(given))
-    return _Single(connection_pool(url))
+        opened: Deployment = _Clustered(Cluster(given), durability)
+    else:
+        opened = _Single(connection_pool(url), durability)
+    if durability == "replicated":
+        opened.client.replicas, opened.client.confirm_s = REPLICAS, confirm_s
+    return opened
 
 
 class _Single:
     """One store to write to, whoever it is at the moment."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
+    def __init__(self, pool: ConnectionPool, durability: Durability) -> None:
         self._pool = pool
+        self._durability = durability
         self.client = client(pool)
         self.name = address(pool)
 
-    def batcher(self, durability: Durability, **bounds: Any) -> Batcher:
-        return Batcher(self._pool.make_connection, replicas=_replicas(durability), **bounds)
+    def batcher(self, **bounds: Any) -> Batcher:
+        return Batcher(self._pool.make_connection, replicas=_replicas(self._durability), **bounds)
 
     def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:  # noqa: ARG002  # all are in one place
         return self._pool.make_connection
 
-    async def check(self, durability: Durability) -> None:
-        await check_settings(self.client, durability)
+    async def check(self) -> None:
+        await check_settings(self.client, self._durability)
 
     async def close(self) -> None:
         finder = self._pool.connection_kwargs.get("finder")
@@ -84,22 +93,23 @@ class _Single:
 class _Clustered:
     """A cluster: each partition is on one of its primaries."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, durability: Durability) -> None:
         self._cluster = cluster
-        self.client = cluster.client
+        self._durability = durability
+        self.client: ConfirmingClient = cluster.client
         self.name = cluster.name
 
-    def batcher(self, durability: Durability, **bounds: Any) -> ClusterBatcher:
-        return ClusterBatcher(self._cluster, replicas=_replicas(durability), **bounds)
+    def batcher(self, **bounds: Any) -> ClusterBatcher:
+        return ClusterBatcher(self._cluster, replicas=_replicas(self._durability), **bounds)
 
     def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
         slot = key_slot(keyspace.journal.encode())
         # Looked up anew for each connection: who keeps one comes back when it was cut.
         return lambda: self._cluster.connection_to(self._cluster.owner(slot))
 
-    async def check(self, durability: Durability) -> None:
+    async def check(self) -> None:
         for node in await self._cluster.primaries():
-            await check_settings(node, durability, clustered=True)
+            await check_settings(node, self._durability, clustered=True)
 
     async def close(self) -> None:
         await self._cluster.close()

@@ -14,7 +14,7 @@ from server.domain.operations import Order, Reserve, Return
 from server.domain.sourcing import Candidate, Plan, Sourced, chunks
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.scripts import Function
+from server.store.scripts import Function, library
 
 log = structlog.get_logger("holdfast.store")
 
@@ -33,7 +33,7 @@ class Lane:
 
     ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
     leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten. ``slot`` is theirs in a
-    cluster.
+    cluster; ``confirmation`` is the call after which a WAIT speaks for all that was written before it.
     """
 
     def __init__(
@@ -51,13 +51,18 @@ class Lane:
         self.writes = writes
         keys = keys or keyspace.all
         self.slot = key_slot(keys[0].encode())
-        fixed = ["FCALL", function.call_name, str(len(keys)), *keys]
+        self.confirmation = _packed("FCALL", library().function("confirm").call_name, "1", keyspace.meta)
+        fixed = ("FCALL", function.call_name, str(len(keys)), *keys)
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
 
     def command(self, operations: list[bytes]) -> bytes:
         """Pack the call as it goes over the wire."""
         return self._head + bulk(b"".join(operations))
+
+
+def _packed(*words: str) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(bulk(word.encode()) for word in words)
 
 
 def bulk(value: bytes) -> bytes:

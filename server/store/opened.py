@@ -100,12 +100,11 @@ async def open_store(
     """
     async with AsyncExitStack() as opened:
         url = store_url or await _embedded(data_dir, durability, opened, create=create)
-        store = deployment(url)
+        store = deployment(url, durability)
         opened.push_async_callback(store.close)
         if check and store_url:
-            await store.check(durability)
+            await store.check()
         batcher = store.batcher(
-            durability,
             operations_max=OPERATIONS_MAX,
             lines_max=LINES_MAX,
             queue_max=QUEUE_MAX,

@@ -24,7 +24,7 @@ async def primary_killed(store: str, seed: int, rounds: int = 1) -> Counts:
 
 
 async def link_cut_then_killed(store: str, seed: int, rounds: int = 1) -> Counts:
-    """Cut the replicas off first, and let nothing but WAIT stand between a write and its loss; then kill the primary."""
+    """Cut the replicas off first, with nothing but WAIT between a write and its loss; then kill the primary."""
     return await _run("failover-link-cut", store, seed, rounds, _cut_and_kill)
 
 

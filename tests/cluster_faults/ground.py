@@ -48,7 +48,7 @@ class Ground:
 
     @contextlib.asynccontextmanager
     async def load(self, counts: Counts, chance: random.Random) -> AsyncIterator[None]:
-        """Have callers ask until the block ends; then account, ask again for what is in doubt, and account once more."""
+        """Have callers ask until the block ends; then account, ask again for what is in doubt, account again."""
         self._number += 1
         loaders = [
             (api, Loader(f"c{self._number}.{each}", api, self._skus, f"{chance.random()}"))
@@ -102,7 +102,7 @@ class Ground:
             while True:
                 with contextlib.suppress(aiohttp.ClientError, OSError):
                     [result] = (await api.post("/v1/stock/movements", body)).ok()["results"]
-                    if result["status"] == 200:  # noqa: PLR2004
+                    if result["status"] == 200:
                         return
                 await asyncio.sleep(0.01)
 

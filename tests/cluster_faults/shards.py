@@ -57,17 +57,17 @@ async def shard_killed(store: str, seed: int, rounds: int = 1) -> Counts:
         chance = random.Random(f"{seed}/shard-kill/{store}/{number}")
         with Shards(store, replicas=1).start() as shards:
             settings = {"durability": "replicated", "reply_timeout_s": 1.0}
-            async with opened_ground(shards.url, shards.owner, PARTITIONS, **settings) as ground:
-                async with ground.load(counts, chance):
-                    await asyncio.sleep(chance.uniform(*LOAD_S))
-                    victim = shards.owner(HOT)
-                    victim.kill()
-                    began_s = time.monotonic()
-                    await _promoted(shards)
-                    # Alone now, the new primary may not write; whoever runs a cluster brings the old one back.
-                    await asyncio.to_thread(victim.start)
-                    await ground.recovered(counts, began_s)
-                    await asyncio.sleep(chance.uniform(*LOAD_S))
+            server = opened_ground(shards.url, shards.owner, PARTITIONS, **settings)
+            async with server as ground, ground.load(counts, chance):
+                await asyncio.sleep(chance.uniform(*LOAD_S))
+                victim = shards.owner(HOT)
+                victim.kill()
+                began_s = time.monotonic()
+                await _promoted(shards)
+                # Alone now, the new primary may not write; whoever runs a cluster brings the old one back.
+                await asyncio.to_thread(victim.start)
+                await ground.recovered(counts, began_s)
+                await asyncio.sleep(chance.uniform(*LOAD_S))
     return counts
 
 
