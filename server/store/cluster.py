@@ -27,7 +27,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from server.store.connect import ConfirmingClient, client, following_options
-from server.store.following import WATCH_S, Address
+from server.store.following import WATCH_S, Address, FollowingConnection, FollowingSSLConnection
 from server.store.several import SeveralHosts
 
 log = structlog.get_logger("holdfast.store")
@@ -91,10 +91,20 @@ class Cluster:
         await self.known()
         return [self.store(address) for address in sorted(set(self._owners.values()))]
 
-    async def known(self) -> None:
-        """Wait until the topology is known, and follow it from then on."""
+    def connection_to_slot(self, slot: int) -> AbstractConnection:
+        """Make a connection that goes to whoever has a slot when it connects."""
+        options = {name: value for name, value in self._options.items() if name not in ("max_connections", "timeout")}
+        connection_class = FollowingSSLConnection if self._tls else FollowingConnection
+        return connection_class(finder=_SlotFinder(self, slot), **options)
+
+    def follow(self) -> None:
+        """Follow the topology from now on; needs a running event loop."""
         if self._watcher is None:
             self._watcher = asyncio.create_task(self._watch(), name="cluster-watch")
+
+    async def known(self) -> None:
+        """Wait until the topology is known, and follow it from then on."""
+        self.follow()
         if not self._owners:
             await self.refresh()
 
@@ -131,16 +141,16 @@ class Cluster:
 
     async def _watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_S)
             with suppress(RedisError, OSError):
                 await self.refresh()
+            await asyncio.sleep(WATCH_S)
 
     async def _ask_all(self) -> None:
         addresses = dict.fromkeys([*self._owners.values(), *self._seeds])
         answers = await asyncio.gather(*map(self._ask, addresses))
         views = [answer for answer in answers if isinstance(answer, _View)]
         if not views:
-            raise next(answer for answer in answers if isinstance(answer, Exception))
+            raise _explained(next(answer for answer in answers if isinstance(answer, Exception)))
         view = max(views)
         owners = {slot: address for first, last, address in view.ranges for slot in range(first, last + 1)}
         if not owners:
@@ -164,6 +174,27 @@ class Cluster:
         except (RedisError, OSError) as error:  # TimeoutError is an OSError
             return error if str(error) else TimeoutError("No node answered in time.")
         return _View(info["cluster_state"] == "ok", int(info["cluster_current_epoch"]), _ranges(nodes, address))
+
+
+class _SlotFinder:
+    """Finds the node that has a slot."""
+
+    asks_role = False
+
+    def __init__(self, cluster: Cluster, slot: int) -> None:
+        self.name = cluster.name
+        self._cluster = cluster
+        self._slot = slot
+
+    async def find(self) -> Address:
+        await self._cluster.known()
+        return self._cluster.owner(self._slot)
+
+
+def _explained(error: Exception) -> Exception:
+    if "cluster support disabled" in str(error):
+        return RedisConnectionError("It does not run in cluster mode; write the URL as redis://host:port/0")
+    return error
 
 
 def _ranges(nodes: dict[str, dict[str, Any]], asked: Address) -> tuple[tuple[int, int, Address], ...]:

@@ -31,6 +31,7 @@ class ClusterBatcher:
         """Begin to follow where the slots are."""
         self._loop = asyncio.get_running_loop()
         self._cluster.changed.append(self._sort_out)
+        self._cluster.follow()
 
     async def close(self) -> None:
         """Answer all that is waiting, then close. Bound it with a timeout of your own."""

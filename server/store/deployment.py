@@ -1,15 +1,17 @@
 """A store in whatever form it runs: one server, a primary that sentinels watch over, or a cluster."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
 
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.crc import key_slot
+from redis.exceptions import RedisError
 
 from server.store.batcher import Batcher
 from server.store.cluster import Cluster
 from server.store.cluster_batcher import ClusterBatcher
-from server.store.connect import ConfirmingClient, address, check_settings, client, connection_pool
+from server.store.connect import ConfirmingClient, address, check_settings, client, connection_pool, unavailable
 from server.store.keys import Keyspace
 from server.store.requirements import Durability
 from server.store.sentinels import Sentinels
@@ -103,12 +105,14 @@ class _Clustered:
         return ClusterBatcher(self._cluster, replicas=_replicas(self._durability), **bounds)
 
     def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
-        slot = key_slot(keyspace.journal.encode())
-        # Looked up anew for each connection: who keeps one comes back when it was cut.
-        return lambda: self._cluster.connection_to(self._cluster.owner(slot))
+        return partial(self._cluster.connection_to_slot, key_slot(keyspace.journal.encode()))
 
     async def check(self) -> None:
-        for node in await self._cluster.primaries():
+        try:
+            nodes = await self._cluster.primaries()
+        except (RedisError, OSError) as error:
+            raise unavailable(error, self.name) from error
+        for node in nodes:
             await check_settings(node, self._durability, clustered=True)
 
     async def close(self) -> None:

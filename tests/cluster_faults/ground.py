@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import aiohttp
 
+from server.domain.channels import publishable
 from server.store.audit import audit
 from server.store.deployment import deployment
 from server.store.keys import Keyspace
@@ -16,6 +17,7 @@ from tests.cluster_faults.counts import Counts
 from tests.cluster_stores import client
 from tests.crash.account import account_of
 from tests.crash.loader import UNDECIDED, Loader, Request
+from tests.fanout_crash.shops import ENVIRONMENT, Shop, all_shops, opened_shops
 from tests.http import Api, Key, Server, opened
 from tests.stores import StoreProcess
 
@@ -24,27 +26,32 @@ LOADERS: Final = 4
 SKUS: Final = 5
 UNITS: Final = 10_000_000
 READY_S: Final = 60.0
+EQUAL_S: Final = 60.0
+"""So long the shop may take until it shows the publishable value."""
+
+Home = Callable[[str], StoreProcess]
 
 
 class Ground:
     """A server, and one client for each partition; ``home`` gives the store that a partition is on now."""
 
-    def __init__(
-        self, server: Server, apis: Sequence[Api], store_url: str, home: Callable[[str], StoreProcess]
-    ) -> None:
+    def __init__(self, server: Server, apis: Sequence[Api], store_url: str, home: Home, shop: Shop) -> None:
         self.server = server
         self._apis = apis
         self._url = store_url
         self._home = home
+        self._shop = shop
         self._skus = [f"hot-{number}" for number in range(SKUS)]
         self._asked: dict[str, list[Request]] = {api.partition: [] for api in apis}
         self._number = 0
 
     async def set_up(self) -> None:
-        """Put units on the shelves."""
+        """Put units on the shelves, and list them in the shop, which is that of the first partition."""
+        listings = [{"sku": sku, "key": self._shop.key(number)} for number, sku in enumerate(self._skus)]
         for api in self._apis:
             for sku in self._skus:
                 await api.count(sku, UNITS)
+        (await self._apis[0].put(f"/v1/channels/{self._shop.name}/listings", {"listings": listings})).ok()
 
     @contextlib.asynccontextmanager
     async def load(self, counts: Counts, chance: random.Random) -> AsyncIterator[None]:
@@ -72,6 +79,20 @@ class Ground:
         await asyncio.gather(*(loader.resolve() for _, loader in loaders))
         self._account(counts)
         await self._verify(counts)
+        counts.channels += await self._unequal()
+
+    async def _unequal(self) -> list[str]:
+        """Wait until the shop shows what is publishable; list what still differs when the time is over."""
+        asked = (await self._apis[0].post("/v1/availability/query", {"skus": self._skus})).ok()
+        wanted = [publishable(self._shop.rules, {"main": each["available"]}) for each in asked["availability"]]
+        until_s = time.monotonic() + EQUAL_S
+        while True:
+            shown = [self._shop.simulator.shown[self._shop.key(number)] for number in range(SKUS)]
+            if shown == wanted:
+                return []
+            if time.monotonic() > until_s:
+                return [f"shows {shown}, not {wanted}"]
+            await asyncio.sleep(0.02)
 
     def _account(self, counts: Counts) -> None:
         for partition, requests in self._asked.items():
@@ -109,13 +130,16 @@ class Ground:
 
 @contextlib.asynccontextmanager
 async def opened_ground(
-    store_url: str, home: Callable[[str], StoreProcess], partitions: Sequence[str], **settings: Any
+    store_url: str, home: Home, partitions: Sequence[str], **settings: Any
 ) -> AsyncIterator[Ground]:
-    """Start a server on a store, with a key for each partition."""
+    """Start a server on a store, with a key for each partition, the first of which has to be the default one."""
+    [shop] = [shop for shop in all_shops() if shop.calm]
     keys = [Key(f"key-{number}", partition) for number, partition in enumerate(partitions)]
-    with Server(keys=keys, store_url=store_url, **settings) as server:
-        async with contextlib.AsyncExitStack() as clients:
-            apis = [await clients.enter_async_context(opened(server, key)) for key in keys]
-            ground = Ground(server, apis, store_url, home)
-            await ground.set_up()
-            yield ground
+    async with opened_shops([shop], SKUS), contextlib.AsyncExitStack() as started:
+        server = Server(keys=keys, toml=shop.toml(), environment=ENVIRONMENT, store_url=store_url, **settings)
+        started.push_async_callback(asyncio.to_thread, server.close)
+        await asyncio.to_thread(server.start)
+        apis = [await started.enter_async_context(opened(server, key)) for key in keys]
+        ground = Ground(server, apis, store_url, home, shop)
+        await ground.set_up()
+        yield ground

@@ -8,6 +8,7 @@ from typing import Final
 from tests.cluster_faults.counts import Counts
 from tests.cluster_faults.ground import opened_ground
 from tests.cluster_stores import Shards
+from tests.stores import StoreProcess
 
 PARTITIONS: Final = ("default", "merchant-b", "merchant-c", "merchant-d")
 HOT: Final = PARTITIONS[0]
@@ -17,7 +18,7 @@ LOAD_S: Final = (0.2, 0.5)
 
 async def resharding(store: str, seed: int, rounds: int = 1) -> Counts:
     """Move the slot of a hot partition from shard to shard while orders run."""
-    counts = Counts("reshard", store)
+    counts, away_s = Counts("reshard", store), 0.0
     with Shards(store).start() as shards:
         async with opened_ground(shards.url, shards.owner, PARTITIONS) as ground:
             for number in range(1, rounds + 1):
@@ -27,26 +28,33 @@ async def resharding(store: str, seed: int, rounds: int = 1) -> Counts:
                         await asyncio.sleep(chance.uniform(*LOAD_S))
                         source = shards.owner(HOT)
                         target = chance.choice([each for each in shards.stores if each is not source])
-                        began_s = time.monotonic()
-                        await asyncio.to_thread(shards.move, HOT, target)
-                        await ground.recovered(counts, began_s)
+                        away_s = max(away_s, await _move(shards, target))
+                        await ground.recovered(counts, time.monotonic())
                     await asyncio.sleep(chance.uniform(*LOAD_S))
+    counts.note = f"slot on its way up to {away_s:.2f} s"
     return counts
+
+
+async def _move(shards: Shards, target: StoreProcess) -> float:
+    """Move the hot partition; tells how long its slot was on the way, in which it answers store_unavailable."""
+    began_s = time.monotonic()
+    await asyncio.to_thread(shards.move, HOT, target)
+    return time.monotonic() - began_s
 
 
 async def joining(store: str, seed: int, rounds: int = 1) -> Counts:
     """Let a node join that has never seen the library, and move the slot of a hot partition to it."""
-    counts = Counts("join", store)
+    counts, away_s = Counts("join", store), 0.0
     with Shards(store).start() as shards:
         async with opened_ground(shards.url, shards.owner, PARTITIONS) as ground:
             for number in range(1, rounds + 1):
                 chance = random.Random(f"{seed}/join/{store}/{number}")
                 async with ground.load(counts, chance):
                     newcomer = await asyncio.to_thread(shards.join)
-                    began_s = time.monotonic()
-                    await asyncio.to_thread(shards.move, HOT, newcomer)
-                    await ground.recovered(counts, began_s)
+                    away_s = max(away_s, await _move(shards, newcomer))
+                    await ground.recovered(counts, time.monotonic())
                     await asyncio.sleep(chance.uniform(*LOAD_S))
+    counts.note = f"slot on its way up to {away_s:.2f} s"
     return counts
 
 
