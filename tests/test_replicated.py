@@ -8,7 +8,7 @@ import pytest
 
 from server.store.batcher import Batcher
 from server.store.deployment import deployment
-from server.store.errors import OutcomeUnknownError, StoreUnavailableError
+from server.store.errors import FencedError, OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import PublisherStore, Writes
@@ -59,6 +59,29 @@ async def test_given_an_outcome_unknown_for_want_of_a_replica_when_asked_again_t
     assert (await moved(ledger_over(patient), wanted)).replayed
 
 
+async def test_given_a_primary_with_too_few_replicas_when_asked_to_write_then_it_is_unavailable_at_once_not_unknown(
+    pair: Pair, open_batcher: OpenBatcher
+) -> None:
+    ledger = ledger_over(open_batcher(pair.primary, replicas=1))
+    await moved(ledger, receive("A", 1))
+    pair.primary.command("CONFIG", "SET", "min-replicas-to-write", 2)
+    with pytest.raises(StoreUnavailableError, match="NOREPLICAS"):
+        await ask(ledger, receive("A", 1))
+    pair.primary.command("CONFIG", "SET", "min-replicas-to-write", 1)
+    assert (await moved(ledger, receive("A", 1))).level.on_hand == 2
+
+
+async def test_given_a_replica_that_stands_still_when_only_reading_then_it_is_answered(
+    pair: Pair, open_batcher: OpenBatcher
+) -> None:
+    ledger = ledger_over(open_batcher(pair.primary, replicas=1))
+    await moved(ledger, receive("A", 1))
+    with frozen(pair.replica):
+        assert (await ledger.availability(["A"])).skus
+    pair.replica.kill()
+    assert (await ledger.stock("A")).levels
+
+
 async def publisher_of(url: str, **options: Any) -> tuple[PublisherStore, Any]:
     store = deployment(url, **options)
     return PublisherStore(store.client, Keyspace(PARTITION)), store
@@ -78,7 +101,6 @@ async def test_given_a_lease_that_a_failover_forgot_when_another_takes_it_then_t
     """The replica never heard of the first holder's token, and counts on from what it knows."""
     first, first_store = await publisher_of(pair.primary.url)
     second, second_store = await publisher_of(pair.replica.url)
-    key = Keyspace(PARTITION).channel_cursors
     try:
         await first.take("zero", 1)
         wait_until(lambda: bool(pair.replica.command("HGET", Keyspace(PARTITION).publisher, "token")), "replicated")
@@ -88,7 +110,9 @@ async def test_given_a_lease_that_a_failover_forgot_when_another_takes_it_then_t
         newest = await second.take("two", 60_000)
         assert forgotten.token != newest.token
         writes = Writes()
-        writes.set(key, "shop", "1-1")
+        writes.set(Keyspace(PARTITION).channel_cursors, "shop", "1-1")
+        with pytest.raises(FencedError):
+            await second.record(forgotten.token, writes)
         await second.record(newest.token, writes)
     finally:
         await first_store.close()

@@ -8,13 +8,14 @@ from typing import Final
 import uvloop
 
 from tests.cluster_faults.counts import Counts, table
-from tests.cluster_faults.failovers import link_cut_then_killed, primary_frozen, primary_killed
+from tests.cluster_faults.failovers import link_cut_then_killed, one_replica_behind, primary_frozen, primary_killed
 from tests.cluster_faults.shards import joining, resharding, shard_killed
 
 STORES: Final = ("valkey", "redis7")
 FAULTS: Final = {
     "failover-kill": primary_killed,
     "failover-link-cut": link_cut_then_killed,
+    "failover-one-behind": one_replica_behind,
     "failover-frozen": primary_frozen,
     "reshard": resharding,
     "join": joining,
