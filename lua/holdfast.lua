@@ -119,6 +119,10 @@ do
 register_apart('record', record)
 end
 do
+-- @include confirm
+register_apart('confirm', confirm)
+end
+do
 -- @include tally
 register_apart('tally', tally)
 end

@@ -48,8 +48,9 @@ from server.fanout.publisher import ChannelPlan, Publisher
 from server.insight.counting import Insight
 from server.store import calls
 from server.store.apikeys import ApiKeyStore
-from server.store.batcher import Batcher, close_quietly
-from server.store.connect import StoreClient, check_settings, client, connection_pool
+from server.store.batcher import close_quietly
+from server.store.connect import StoreClient
+from server.store.deployment import deployment
 from server.store.embedded import EmbeddedStore
 from server.store.figures import lowest_follower
 from server.store.housekeeping import Housekeeper, watch_event_loop
@@ -131,21 +132,19 @@ class Holdfast:
 
     async def _start_service(self, started: AsyncExitStack) -> Service:
         settings = self.settings
-        pool = connection_pool(self.store_url)
-        started.push_async_callback(pool.aclose)
-        store = client(pool)
+        where = deployment(self.store_url, settings.durability)
+        started.push_async_callback(where.close)
+        store = where.client
         if settings.store_check:
-            await check_settings(store, settings.durability)
+            await where.check()
         await calls.load(store, library())
         authenticator = await self._start_authenticator(store, started)
-        batcher = Batcher(
-            pool.make_connection,
+        batcher = where.batcher(
             operations_max=settings.batch_operations_max,
             lines_max=settings.batch_lines_max,
             queue_max=settings.queue_operations_max,
             queue_timeout_s=settings.queue_timeout_s,
             reply_timeout_s=settings.reply_timeout_s,
-            replicas=1 if settings.durability == "replicated" else 0,
         )
         batcher.start()
         started.push_async_callback(close_quietly, batcher, settings.drain_timeout_s)
@@ -155,7 +154,7 @@ class Holdfast:
             client=store,
             retention=Retention(**settings.lives_s),
             new_id=_new_ids().__next__,
-            new_tail=lambda keyspace: Tail(pool.make_connection, keyspace),
+            new_tail=lambda keyspace: Tail(where.connections(keyspace), keyspace),
             ttl_default_s=settings.ttl_default_s,
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,

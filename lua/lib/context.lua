@@ -10,7 +10,7 @@
 --   [7] forget        zset    "r" id | "k" key | "t" transfer | "s" supply, by when it may be forgotten (ms)
 --   [8] journal       stream  field e: MessagePack list of the changes that one script made
 --   [9] meta          hash    seq: the last one given; shortage: units promised beyond what there is;
---                           in_transit: units between two locations, see transfer.lua
+--                           in_transit: units between two locations, see transfer.lua; confirmed: see confirm.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
 --
 -- ARGV[1]: MessagePack [reap_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]

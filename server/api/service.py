@@ -7,7 +7,6 @@ from typing import Final, TypeVar
 
 from server.api.auth import Authenticator
 from server.domain.channels import ChannelSettings
-from server.store.batcher import Batcher
 from server.store.channels import ChannelStore
 from server.store.connect import StoreClient
 from server.store.errors import StoreUnavailableError
@@ -15,6 +14,7 @@ from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
 from server.store.locations import LocationStore, Places
+from server.store.submitter import Submitter
 
 Answer = TypeVar("Answer")
 READ_TIMEOUT_S: Final = 2.0
@@ -46,7 +46,7 @@ class Service:
     """
 
     authenticator: Authenticator
-    batcher: Batcher
+    batcher: Submitter
     client: StoreClient
     retention: Retention
     new_id: Callable[[], str]

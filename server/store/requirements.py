@@ -27,8 +27,8 @@ _OVERRIDE: Final = (
 )
 
 
-async def check_settings(client: Redis, durability: Durability) -> None:
-    """Refuse a store whose settings cannot keep what ``durability`` promises.
+async def check_settings(client: Redis, durability: Durability, *, clustered: bool = False) -> None:
+    """Refuse a store whose settings cannot keep what ``durability`` promises; ``clustered``: it is to be a cluster's.
 
     Raises
     ------
@@ -49,7 +49,9 @@ async def check_settings(client: Redis, durability: Durability) -> None:
         raise unavailable(error, where) from error
     if int(info.get("loading", 0)):
         raise StoreUnavailableError(f"The store at {where} is still loading its data. Wait, then start again.")
-    problems = _server_problems(info) + (_replica_problems(info) if durability == "replicated" else [])
+    problems = _server_problems(info, clustered=clustered) + (
+        _replica_problems(info) if durability == "replicated" else []
+    )
     problems += await _config_problems(client, durability, where)
     if problems:
         raise StoreMisconfiguredError(where, problems)
@@ -60,7 +62,7 @@ def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
 
 
-def _server_problems(info: Mapping[str, Any]) -> list[str]:
+def _server_problems(info: Mapping[str, Any], *, clustered: bool) -> list[str]:
     problems = []
     if _version(info) < VERSION_MIN:
         problems.append(
@@ -71,8 +73,13 @@ def _server_problems(info: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"It is a replica: writes are refused. Connect to its primary, {primary}, or run: REPLICAOF NO ONE"
         )
-    if int(info.get("cluster_enabled", 0)):
-        problems.append("It runs in cluster mode, which this URL does not speak. Use a server with: cluster-enabled no")
+    if int(info.get("cluster_enabled", 0)) and not clustered:
+        problems.append(
+            "It runs in cluster mode, which this URL does not speak. Write the URL as redis+cluster://host:port, "
+            "or use a server with: cluster-enabled no"
+        )
+    if clustered and not int(info.get("cluster_enabled", 0)):
+        problems.append("It does not run in cluster mode. Write the URL as redis://host:port/0")
     if info.get("aof_last_write_status", "ok") != "ok":
         problems.append("Its last write to the AOF failed. Look into its log and free space on its disk.")
     return problems

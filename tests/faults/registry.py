@@ -23,6 +23,7 @@ MODULES: Final = (
     "tests.faults.clock",
     "tests.faults.memory",
     "tests.faults.overload",
+    "tests.faults.clusters",
     "tests.faults.soak",
 )
 """In the order in which they run."""
