@@ -57,6 +57,7 @@ from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Retention
 from server.store.scripts import library
+from server.store.watch import StoreWatch
 
 log = structlog.get_logger("holdfast")
 
@@ -222,6 +223,7 @@ class Holdfast:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
         _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
+        self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
         store = self.service.client
@@ -243,6 +245,18 @@ class Holdfast:
                 retention_s=settings.figures_retention_s,
             )
             _run_until_exit(started, insight.run(), "insight")
+
+    def _watch_store(self, started: AsyncExitStack) -> None:
+        """Tell how the store is; of several workers on one port the first one does."""
+        if self._worker in (None, 0):
+            watch = StoreWatch(
+                self.service.client,
+                self.settings.durability,
+                hides_settings=not self.settings.store_check,
+                is_here=self.store_url.startswith("unix:"),
+                with_channels=sorted(self._plans),
+            )
+            _run_until_exit(started, watch.run(), "store-watch")
 
     @property
     def _publishes(self) -> bool:

@@ -64,7 +64,7 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
     """Make the aiohttp handler of a route."""
     loop_time = asyncio.get_running_loop().time
     decoder = BodyDecoder(route.body) if route.body is not None else None
-    handler, scope, path = route.handler, route.scope, route.path
+    handler, scope, name = route.handler, route.scope, (route.method, route.path)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
@@ -81,7 +81,7 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
         elapsed_s = loop_time() - started_s
         status = response.status
         if not route.streams:
-            TALLY.request(path, status, elapsed_s)
+            TALLY.request(name, status, elapsed_s)
             if 0 < service.slow_request_s < elapsed_s:
                 log.warning("slow_request", route=route.path, status=status, seconds=round(elapsed_s, 3))
         return response

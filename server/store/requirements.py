@@ -1,6 +1,6 @@
-"""The settings that a store must have to keep the promises, checked before the first request is served."""
+"""The settings that a store must have to keep the promises, checked before the first request and watched afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
@@ -38,9 +38,29 @@ async def check_settings(client: Redis, durability: Durability) -> None:
         The store cannot be reached, refuses the password, or is still loading: asking again later may help.
 
     """
+    _, problems = await examine(client, durability)
+    if problems:
+        raise StoreMisconfiguredError(address(client.connection_pool), problems)
+
+
+async def examine(
+    client: Redis, durability: Durability, *, sections: Sequence[str] = (), hidden_is_fine: bool = False
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Tell what INFO says, and what keeps the store from keeping what ``durability`` promises: a sentence for each.
+
+    ``sections`` of INFO; none: all. ``hidden_is_fine``: a store that does not show its settings is no problem.
+
+    Raises
+    ------
+    StoreMisconfiguredError
+        INFO is refused, so nothing can be said.
+    StoreUnavailableError
+        The store cannot be reached, refuses the password, or is still loading: asking again later may help.
+
+    """
     where = address(client.connection_pool)
     try:
-        info: Mapping[str, Any] = await client.info()
+        info: Mapping[str, Any] = await client.info(*sections)
     except NoPermissionError as error:
         raise StoreMisconfiguredError(
             where, [f"INFO is refused ({error}), so nothing can be checked. {_OVERRIDE}"]
@@ -50,9 +70,7 @@ async def check_settings(client: Redis, durability: Durability) -> None:
     if int(info.get("loading", 0)):
         raise StoreUnavailableError(f"The store at {where} is still loading its data. Wait, then start again.")
     problems = _server_problems(info) + (_replica_problems(info) if durability == "replicated" else [])
-    problems += await _config_problems(client, durability, where)
-    if problems:
-        raise StoreMisconfiguredError(where, problems)
+    return info, problems + await _config_problems(client, durability, where, hidden_is_fine=hidden_is_fine)
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
@@ -84,10 +102,12 @@ def _replica_problems(info: Mapping[str, Any]) -> list[str]:
     return ["No replica is connected; 'replicated' needs one. On another server run: REPLICAOF <this host> <this port>"]
 
 
-async def _config_problems(client: Redis, durability: Durability, where: str) -> list[str]:
+async def _config_problems(client: Redis, durability: Durability, where: str, *, hidden_is_fine: bool) -> list[str]:
     try:
         answer: Mapping[Any, Any] = await client.config_get(*_READ)
     except (NoPermissionError, ResponseError) as error:
+        if hidden_is_fine:
+            return []
         return [
             f"Its settings cannot be read: CONFIG is refused ({error}). Permit CONFIG GET to this user. {_OVERRIDE}"
         ]
