@@ -21,7 +21,7 @@ RUN_STAMP   := $(VENV)/.installed-run
 TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 
-.PHONY: help run test lint bench soak clean redis-server wrk
+.PHONY: help run test lint bench soak clean redis-server prometheus wrk
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,10 +30,10 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 	@# exec, so that Ctrl-C and SIGTERM reach the server itself and make waits while it drains.
 	@exec $(BIN)/holdfast serve --sample $(ARGS)
 
-test: $(TEST_STAMP) redis-server ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
+test: $(TEST_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
 
-soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs
+soak: $(TEST_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs
 	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
 
 lint: $(TEST_STAMP) ## ruff and mypy
@@ -70,15 +70,19 @@ $(RUN_STAMP) $(TEST_STAMP) $(BENCH_STAMP): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@ $(COVERS)
 
-# What pip cannot install. Both targets do what they can and never fail: the tests and the bench name what is
+# What pip cannot install. These targets do what they can and never fail: the tests and the bench name what is
 # missing and the command that installs it.
 redis-server:
 	@$(call apt,redis-server)
 
+# promtool comes with it, and a test lets it scrape a real server.
+prometheus:
+	@$(call apt,prometheus)
+
 wrk:
 	@$(call apt,wrk)
 
-# Debian starts the service of what it installs: a redis-server on port 6379 is not for a test run to leave behind.
+# Debian starts the service of what it installs: a redis-server on port 6379 or a prometheus on 9090 is not for a test run to leave behind.
 # It is stopped only here, where this file has just installed it.
 define apt
 command -v $(1) >/dev/null 2>&1 || { \
