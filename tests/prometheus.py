@@ -1,4 +1,4 @@
-"""A real Prometheus for tests: with the rules as they are shipped, but for how long an alert has to hold and how often one looks."""
+"""A real Prometheus for tests, with the rules as they are shipped; it only looks more often, and waits less."""
 
 import json
 import os
@@ -26,7 +26,7 @@ READY_S: Final = 30.0
 
 
 def binary(name: str) -> str:
-    """Path of ``prometheus`` or ``promtool``, or skip the test, saying how to get it; where CI runs it must not be skipped."""
+    """Path of ``prometheus`` or ``promtool``, or skip the test, saying how to get it; in CI, fail."""
     found = shutil.which(name)
     if found is None:
         missing = f"{name} is not installed: apt-get install prometheus"
@@ -38,7 +38,9 @@ def binary(name: str) -> str:
 
 def shipped_rules() -> list[dict[str, Any]]:
     """Every rule that is shipped, alerts and recorded ones."""
-    return [rule for path in RULES for group in yaml.safe_load(path.read_text("utf-8"))["groups"] for rule in group["rules"]]
+    return [
+        rule for path in RULES for group in yaml.safe_load(path.read_text("utf-8"))["groups"] for rule in group["rules"]
+    ]
 
 
 def shipped_alerts() -> dict[str, dict[str, Any]]:
@@ -90,7 +92,12 @@ class Prometheus:
     def unhealthy_rules(self) -> list[str]:
         """The rules whose last evaluation failed."""
         groups = self._get("/api/v1/rules")["groups"]
-        return [f"{rule['name']}: {rule['lastError']}" for group in groups for rule in group["rules"] if rule.get("lastError")]
+        return [
+            f"{rule['name']}: {rule['lastError']}"
+            for group in groups
+            for rule in group["rules"]
+            if rule.get("lastError")
+        ]
 
     def value(self, expression: str) -> float | None:
         """What an expression gives now; None: nothing."""
@@ -113,7 +120,7 @@ class Prometheus:
             return False
 
     def _get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=READY_S) as response:  # noqa: S310
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=READY_S) as response:
             return json.load(response)["data"]
 
     def __enter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Names that a scrape of Holdfast gives, and names that its rules record: what rules, dashboards and pages may rest on."""
+"""Names that a scrape gives, and names that the rules record: what rules, dashboards and pages may rest on."""
 
 import re
 from typing import Final
@@ -16,11 +16,10 @@ def _names(metric: MetricWrapperBase) -> set[str]:
     return {f"{metric._name}_total" if isinstance(metric, Counter) else metric._name}
 
 
+METRICS: Final = {metric._name for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase)}
+"""As people call them: a histogram without its parts."""
 SCRAPED: Final = {
-    name
-    for metric in vars(metrics).values()
-    if isinstance(metric, MetricWrapperBase)
-    for name in _names(metric)
+    name for metric in vars(metrics).values() if isinstance(metric, MetricWrapperBase) for name in _names(metric)
 }
 RECORDED: Final = {rule["record"] for rule in shipped_rules() if "record" in rule}
 

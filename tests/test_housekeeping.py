@@ -17,7 +17,7 @@ from server.store.housekeeping import Housekeeper, watch_event_loop
 from server.store.journal import START, bounds, read
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger import Ledger, Retention
-from tests.conftest import RETENTION, StoreClient, now_ms, wait_past, wait_until
+from tests.conftest import RETENTION, now_ms, wait_past, wait_until
 from tests.operations import (
     SHORT_MS,
     available,
