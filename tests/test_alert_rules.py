@@ -36,7 +36,8 @@ def test_every_alert_fires_when_it_should_and_is_silent_when_it_should_not(path:
 
 
 def test_every_alert_is_tested_both_ways() -> None:
-    fires, silent = set(), set()
+    fires: set[str] = set()
+    silent: set[str] = set()
     for path in TESTS:
         for each in yaml.safe_load(path.read_text("utf-8"))["tests"]:
             for check in each["alert_rule_test"]:
