@@ -72,6 +72,16 @@ def test_every_alert_has_its_page_and_every_page_its_alert() -> None:
     assert {path.stem for path in RUNBOOKS.glob("*.md")} - {"README"} == set(shipped_alerts())
 
 
+def test_the_list_of_alerts_names_each_with_its_severity() -> None:
+    rows = re.findall(
+        r"^\| \[(\w+)\]\(runbooks/\1\.md\) \| (page|ticket) \|",
+        (ROOT / "docs" / "operations.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+
+    assert dict(rows) == {name: alert["labels"]["severity"] for name, alert in shipped_alerts().items()}
+
+
 @pytest.mark.parametrize("alert", shipped_alerts().values(), ids=shipped_alerts())
 def test_a_page_says_what_it_means_what_to_look_at_and_what_to_do(alert: dict[str, Any]) -> None:
     text = (RUNBOOKS / f"{alert['alert']}.md").read_text("utf-8")
