@@ -45,6 +45,7 @@ from server.domain.principal import ApiKey, Scope
 from server.domain.tables import ChannelConfigError
 from server.fanout import kinds
 from server.fanout.publisher import ChannelPlan, Publisher
+from server.fanout.traces import Follower
 from server.insight.counting import Insight
 from server.store import calls
 from server.store.apikeys import ApiKeyStore
@@ -58,6 +59,7 @@ from server.store.keys import Keyspace
 from server.store.ledger import Retention
 from server.store.scripts import library
 from server.store.watch import StoreWatch
+from server.tracing import Tracing, TracingMissingError
 
 log = structlog.get_logger("holdfast")
 
@@ -106,6 +108,7 @@ class Holdfast:
             # First of all: what cannot be built as it is configured is said before anything has started.
             self._file = config.load_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
+            self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
             self.service = await self._start_service(started)
             await self._start_http(started)
@@ -120,6 +123,16 @@ class Holdfast:
     async def drain(self) -> None:
         """Stop: not ready, no new connections, answer what is in flight, close; nothing acknowledged is lost."""
         await self._exit.aclose()
+
+    def _start_tracing(self, started: AsyncExitStack) -> Tracing | None:
+        if not self.settings.tracing:
+            return None
+        try:
+            tracing = Tracing()
+        except TracingMissingError as error:
+            raise StartError(str(error)) from None
+        started.push_async_callback(asyncio.to_thread, tracing.close)
+        return tracing
 
     async def _start_store(self, started: AsyncExitStack) -> str:
         settings = self.settings
@@ -161,6 +174,7 @@ class Holdfast:
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
             changes_streams_max=settings.changes_streams_max,
+            tracing=self._tracing,
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}
                 for partition, plans in self._plans.items()
@@ -267,6 +281,10 @@ class Holdfast:
         """Follow the journal of each partition that has channels; whoever holds its lease tells them what changes."""
         if not self._publishes:
             return
+        if self._tracing is not None:
+            partitions = {plan.settings.name: name for name, plans in self._plans.items() for plan in plans}
+            follower = Follower(self.service.client, self._tracing, partitions)
+            _run_until_exit(started, follower.run(), "traces")
         for partition, plans in self._plans.items():
             publisher = Publisher(
                 self.service.client,

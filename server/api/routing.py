@@ -14,6 +14,7 @@ from aiohttp import web
 from server.api import problems
 from server.api.rules import check_idempotency_key
 from server.api.service import Service
+from server.api.tracing import traced
 from server.api.wire import BodyDecoder, read_body
 from server.domain import limits
 from server.domain.principal import Principal, Scope
@@ -110,7 +111,10 @@ def _answer_error(error: Exception, route: Route) -> web.Response:
 def add_routes(app: web.Application, service: Service, routes: list[Route]) -> None:
     """Register routes, and what answers where no route matches."""
     for route in routes:
-        app.router.add_route(route.method, route.path, endpoint(service, route), expect_handler=_expect)
+        handle = endpoint(service, route)
+        if service.tracing is not None and not route.streams:
+            handle = traced(handle, route.method, route.path, service, service.tracing)
+        app.router.add_route(route.method, route.path, handle, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
