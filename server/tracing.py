@@ -1,7 +1,7 @@
 """Traces for OpenTelemetry, where they are asked for: made here, sent wherever the OTEL_… variables say.
 
-Nothing of OpenTelemetry is imported here before a :class:`Tracing` is made, and without one nobody asks for anything here
-but whether :data:`confirmed` is None.
+Nothing of OpenTelemetry is imported here before a :class:`Tracing` is made, and without one nobody asks for anything
+here but whether :data:`confirmed` is None.
 """
 
 from collections.abc import Callable, Iterator, Mapping
