@@ -130,7 +130,7 @@ class Holdfast:
         try:
             tracing = Tracing()
         except TracingMissingError as error:
-            raise StartError(str(error)) from None
+            raise config.ConfigError(str(error)) from None
         started.push_async_callback(asyncio.to_thread, tracing.close)
         return tracing
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import yaml
-from click import Command, Group
+from click import Command, Context, Group
 
 from server.cli import cli
 from tests.prometheus import ROOT, RULES, binary, shipped_alerts, shipped_rules
@@ -118,11 +118,11 @@ def commands_in(text: str) -> Iterator[str]:
 
 def exists(words: list[str]) -> bool:
     """Whether the command line knows a command, with these options."""
-    command: Command = cli
+    command: Command | None = cli
     rest = words[1:]
     while isinstance(command, Group):
-        if not rest or rest[0] not in command.commands:
-            return False
-        command, rest = command.commands[rest[0]], rest[1:]
+        command, rest = command.get_command(Context(command), rest[0]) if rest else None, rest[1:]
+    if command is None:
+        return False
     options = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
     return {word for word in rest if word.startswith("--")} <= options
