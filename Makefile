@@ -20,8 +20,9 @@ JOBS    ?= 2
 RUN_STAMP   := $(VENV)/.installed-run
 TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
+OTEL_STAMP  := $(VENV)/otel/.installed
 
-.PHONY: help run test lint bench soak faults clean redis-server wrk
+.PHONY: help run test lint bench soak faults clean redis-server prometheus wrk
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,10 +31,10 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 	@# exec, so that Ctrl-C and SIGTERM reach the server itself and make waits while it drains.
 	@exec $(BIN)/holdfast serve --sample $(ARGS)
 
-test: $(TEST_STAMP) redis-server ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
+test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
 
-soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs, the fault table
+soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table
 	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
 	@$(BIN)/python -m tests.faults
 
@@ -74,15 +75,28 @@ $(RUN_STAMP) $(TEST_STAMP) $(BENCH_STAMP): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@ $(COVERS)
 
-# What pip cannot install. Both targets do what they can and never fail: the tests and the bench name what is
+# OpenTelemetry for the test of traces, in a folder of its own: redis-py imports it wherever it is installed, and every
+# process of every other test would start more slowly.
+$(OTEL_STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing the extra otel into $(VENV)/otel"
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['otel'], sep='\n')" \
+	  > $(VENV)/otel.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/otel --requirement $(VENV)/otel.txt
+	@touch $@
+
+# What pip cannot install. These targets do what they can and never fail: the tests and the bench name what is
 # missing and the command that installs it.
 redis-server:
 	@$(call apt,redis-server)
 
+# promtool comes with it, and a test lets it scrape a real server.
+prometheus:
+	@$(call apt,prometheus)
+
 wrk:
 	@$(call apt,wrk)
 
-# Debian starts the service of what it installs: a redis-server on port 6379 is not for a test run to leave behind.
+# Debian starts the service of what it installs: a redis-server on port 6379 or a prometheus on 9090 is not for a test run to leave behind.
 # It is stopped only here, where this file has just installed it.
 define apt
 command -v $(1) >/dev/null 2>&1 || { \

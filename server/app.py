@@ -45,6 +45,7 @@ from server.domain.principal import ApiKey, Scope
 from server.domain.tables import ChannelConfigError
 from server.fanout import kinds
 from server.fanout.publisher import ChannelPlan, Publisher
+from server.fanout.traces import Follower
 from server.insight.counting import Insight
 from server.store import calls
 from server.store.apikeys import ApiKeyStore
@@ -58,6 +59,8 @@ from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Retention
 from server.store.scripts import library
+from server.store.watch import StoreWatch
+from server.tracing import Tracing, TracingMissingError
 
 log = structlog.get_logger("holdfast")
 
@@ -106,6 +109,7 @@ class Holdfast:
             # First of all: what cannot be built as it is configured is said before anything has started.
             self._file = config.load_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
+            self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
             self.service = await self._start_service(started)
             await self._start_http(started)
@@ -121,6 +125,16 @@ class Holdfast:
         """Stop: not ready, no new connections, answer what is in flight, close; nothing acknowledged is lost."""
         await self._exit.aclose()
 
+    def _start_tracing(self, started: AsyncExitStack) -> Tracing | None:
+        if not self.settings.tracing:
+            return None
+        try:
+            tracing = Tracing()
+        except TracingMissingError as error:
+            raise config.ConfigError(str(error)) from None
+        started.push_async_callback(asyncio.to_thread, tracing.close)
+        return tracing
+
     async def _start_store(self, started: AsyncExitStack) -> str:
         settings = self.settings
         if settings.store_url:
@@ -134,7 +148,7 @@ class Holdfast:
         settings = self.settings
         where = deployment(self.store_url, settings.durability)
         started.push_async_callback(where.close)
-        store = where.client
+        store, self._nodes = where.client, where.nodes
         if settings.store_check:
             await where.check()
         await calls.load(store, library())
@@ -159,6 +173,7 @@ class Holdfast:
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
             changes_streams_max=settings.changes_streams_max,
+            tracing=self._tracing,
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}
                 for partition, plans in self._plans.items()
@@ -221,6 +236,7 @@ class Holdfast:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
         _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
+        self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
         store = self.service.client
@@ -243,6 +259,19 @@ class Holdfast:
             )
             _run_until_exit(started, insight.run(), "insight")
 
+    def _watch_store(self, started: AsyncExitStack) -> None:
+        """Tell how the store is; of several workers on one port the first one does."""
+        if self._worker in (None, 0):
+            watch = StoreWatch(
+                self.service.client,
+                self.settings.durability,
+                hides_settings=not self.settings.store_check,
+                is_here=self.store_url.startswith("unix:"),
+                nodes=self._nodes,
+                with_channels=sorted(self._plans),
+            )
+            _run_until_exit(started, watch.run(), "store-watch")
+
     @property
     def _publishes(self) -> bool:
         """Whether this process tells the channels; several workers have another one for it."""
@@ -252,6 +281,10 @@ class Holdfast:
         """Follow the journal of each partition that has channels; whoever holds its lease tells them what changes."""
         if not self._publishes:
             return
+        if self._tracing is not None:
+            partitions = {plan.settings.name: name for name, plans in self._plans.items() for plan in plans}
+            follower = Follower(self.service.client, self._tracing, partitions)
+            _run_until_exit(started, follower.run(), "traces")
         for partition, plans in self._plans.items():
             publisher = Publisher(
                 self.service.client,

@@ -101,6 +101,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """auto: text on a terminal, JSON lines elsewhere."""
     slow_request_ms: Annotated[int, Meta(ge=0)] = 1_000
     """Requests slower than this are logged; 0: none."""
+    tracing: bool = False
+    """Make traces, and send them as the OTEL_… variables say; needs the packages of ``holdfast[otel]``."""
 
     @property
     def lives_s(self) -> dict[str, int]:

@@ -6,6 +6,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from server import config
 from server.domain.principal import Scope
@@ -22,6 +24,7 @@ from server.store.keys import Keyspace
 from server.store.opened import open_store
 from server.store.requirements import Durability
 from server.store.several import take_apart
+from server.store.watch import StoreWatch
 from tests.cluster_stores import SERVICE, Shards, Watched, ask
 from tests.conftest import RETENTION, wait_until
 from tests.operations import changed, commit, moved, receive, reserve
@@ -248,3 +251,26 @@ async def test_given_sentinels_when_asked_for_another_name_then_the_error_says_w
         async with opened(watched.url.replace(SERVICE, "other")) as store:
             with pytest.raises(StoreUnavailableError, match="SENTINEL MASTERS"):
                 await store.check()
+
+
+async def test_given_a_cluster_when_watched_then_the_worst_of_its_nodes_counts(shards: Shards) -> None:
+    """One has little room left; another one's fsync is switched off while it serves, and is named."""
+    first, second = shards.stores[:2]
+    async with opened(shards.url) as store:
+        watching = StoreWatch(store.client, "durable", nodes=store.nodes, with_channels=PARTITIONS)
+        first.command("CONFIG", "SET", "maxmemory", "50mb")
+        try:
+            await watching.look()
+            well = [REGISTRY.get_sample_value(f"holdfast_store_{name}") for name in ("up", "durable")]
+            second.command("CONFIG", "SET", "appendfsync", "everysec")
+            with capture_logs() as logs:
+                await watching.look()
+        finally:
+            first.command("CONFIG", "SET", "maxmemory", "0")
+            second.command("CONFIG", "SET", "appendfsync", "always")
+
+    assert well == [1, 1]
+    assert REGISTRY.get_sample_value("holdfast_store_memory_limit_bytes") == 50 * 2**20
+    assert REGISTRY.get_sample_value("holdfast_store_durable") == 0
+    assert REGISTRY.get_sample_value("holdfast_publisher_missing_partitions") == len(PARTITIONS)
+    assert [problem.partition(": ")[0] for problem in logs[0]["problems"]] == [f"127.0.0.1:{second.port}"]

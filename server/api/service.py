@@ -15,6 +15,7 @@ from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
 from server.store.locations import LocationStore, Places
 from server.store.submitter import Submitter
+from server.tracing import Tracing
 
 Answer = TypeVar("Answer")
 READ_TIMEOUT_S: Final = 2.0
@@ -42,7 +43,7 @@ class Service:
     """One worker's parts, as the handlers see them.
 
     ``new_id`` makes reservation ids; times are seconds. ``draining`` is set when the server stops taking work.
-    ``channels`` are the configured ones, by partition and name.
+    ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are asked for.
     """
 
     authenticator: Authenticator
@@ -56,6 +57,7 @@ class Service:
     slow_request_s: float
     changes_streams_max: int
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
+    tracing: Tracing | None = None
     draining: bool = False
     open_streams: int = 0
     ledgers: dict[str, Ledger] = field(default_factory=dict)

@@ -1,9 +1,10 @@
 """A store in whatever form it runs: one server, a primary that sentinels watch over, or a cluster."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
+from redis.asyncio import Redis
 from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.crc import key_slot
 from redis.exceptions import RedisError
@@ -20,6 +21,8 @@ from server.store.submitter import Submitter
 
 REPLICAS: Final = 1
 """How many replicas must have what is acknowledged in ``replicated`` mode."""
+Nodes = Callable[[], Awaitable[list[Redis]]]
+"""Gives a client of each server that keeps a part; raises StoreUnavailableError where none tells who they are."""
 CONFIRM_S: Final = 1.0
 """Well below the life of a lease, which must be renewed in time."""
 
@@ -29,6 +32,8 @@ class Deployment(Protocol):
 
     client: ConfirmingClient
     name: str
+    nodes: Nodes | None
+    """Where a store has several servers that each keep a part; None: what ``client`` reaches is all of it."""
 
     def batcher(self, **bounds: Any) -> Submitter:
         """Make what sends operations in batches; ``bounds`` as of :class:`Batcher`. It is not started."""
@@ -75,6 +80,7 @@ class _Single:
         self._durability = durability
         self.client = client(pool)
         self.name = address(pool)
+        self.nodes: Nodes | None = None
 
     def batcher(self, **bounds: Any) -> Batcher:
         return Batcher(self._pool.make_connection, replicas=_replicas(self._durability), **bounds)
@@ -100,6 +106,7 @@ class _Clustered:
         self._durability = durability
         self.client: ConfirmingClient = cluster.client
         self.name = cluster.name
+        self.nodes: Nodes | None = self._primaries
 
     def batcher(self, **bounds: Any) -> ClusterBatcher:
         return ClusterBatcher(self._cluster, replicas=_replicas(self._durability), **bounds)
@@ -108,15 +115,17 @@ class _Clustered:
         return partial(self._cluster.connection_to_slot, key_slot(keyspace.journal.encode()))
 
     async def check(self) -> None:
-        try:
-            nodes = await self._cluster.primaries()
-        except (RedisError, OSError) as error:
-            raise unavailable(error, self.name) from error
-        for node in nodes:
+        for node in await self._primaries():
             await check_settings(node, self._durability, clustered=True)
 
     async def close(self) -> None:
         await self._cluster.close()
+
+    async def _primaries(self) -> list[Redis]:
+        try:
+            return await self._cluster.primaries()
+        except (RedisError, OSError) as error:
+            raise unavailable(error, self.name) from error
 
 
 def _replicas(durability: Durability) -> int:

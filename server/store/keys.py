@@ -51,6 +51,7 @@ class Keyspace:
         """Hash: channel -> how it stands, as JSON."""
         self.channel_rules = f"hf:{{{partition}}}:channel_rules"
         """Hash: channel -> the rules that were set at run time, as JSON."""
+        self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
         # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
@@ -64,6 +65,10 @@ class Keyspace:
     def day_figures(self, day: int) -> str:
         """Name the hash of one day, numbered from 1970 on: SKU -> what was sold where."""
         return f"{self.figures}:{day}"
+
+    def trace(self, sku: str) -> str:
+        """List: the traced changes of a SKU, for some minutes; see ``server/store/traces.py``."""
+        return self._trace + sku
 
     @property
     def insight(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
-"""The settings that a store must have to keep the promises, checked before the first request is served."""
+"""The settings that a store must have to keep the promises, checked before the first request and watched afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
@@ -38,9 +38,35 @@ async def check_settings(client: Redis, durability: Durability, *, clustered: bo
         The store cannot be reached, refuses the password, or is still loading: asking again later may help.
 
     """
+    _, problems = await examine(client, durability, clustered=clustered)
+    if problems:
+        raise StoreMisconfiguredError(address(client.connection_pool), problems)
+
+
+async def examine(
+    client: Redis,
+    durability: Durability,
+    *,
+    sections: Sequence[str] = (),
+    hidden_is_fine: bool = False,
+    clustered: bool = False,
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Tell what INFO says, and what keeps the store from keeping what ``durability`` promises: a sentence for each.
+
+    ``sections`` of INFO; none: all. ``hidden_is_fine``: a store that does not show its settings is no problem.
+    ``clustered``: it is to be a cluster's.
+
+    Raises
+    ------
+    StoreMisconfiguredError
+        INFO is refused, so nothing can be said.
+    StoreUnavailableError
+        The store cannot be reached, refuses the password, or is still loading: asking again later may help.
+
+    """
     where = address(client.connection_pool)
     try:
-        info: Mapping[str, Any] = await client.info()
+        info: Mapping[str, Any] = await client.info(*sections)
     except NoPermissionError as error:
         raise StoreMisconfiguredError(
             where, [f"INFO is refused ({error}), so nothing can be checked. {_OVERRIDE}"]
@@ -52,9 +78,7 @@ async def check_settings(client: Redis, durability: Durability, *, clustered: bo
     problems = _server_problems(info, clustered=clustered) + (
         _replica_problems(info) if durability == "replicated" else []
     )
-    problems += await _config_problems(client, durability, where)
-    if problems:
-        raise StoreMisconfiguredError(where, problems)
+    return info, problems + await _config_problems(client, durability, where, hidden_is_fine=hidden_is_fine)
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
@@ -91,10 +115,12 @@ def _replica_problems(info: Mapping[str, Any]) -> list[str]:
     return ["No replica is connected; 'replicated' needs one. On another server run: REPLICAOF <this host> <this port>"]
 
 
-async def _config_problems(client: Redis, durability: Durability, where: str) -> list[str]:
+async def _config_problems(client: Redis, durability: Durability, where: str, *, hidden_is_fine: bool) -> list[str]:
     try:
         answer: Mapping[Any, Any] = await client.config_get(*_READ)
     except (NoPermissionError, ResponseError) as error:
+        if hidden_is_fine:
+            return []
         return [
             f"Its settings cannot be read: CONFIG is refused ({error}). Permit CONFIG GET to this user. {_OVERRIDE}"
         ]
