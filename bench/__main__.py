@@ -1,5 +1,7 @@
 """``python -m bench``: takes every figure in one run, prints the tables, and holds them against the bars."""
 
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,10 +22,12 @@ from bench.machine import describe
 from bench.neighbours import Neighbours
 from bench.processes import ServerFailedError
 from bench.report import Table, bars_table
+from bench.side_by_side import table as side_by_side
 from server.store.embedded.binary import StoreBinary, find_binary, inspect
 from server.store.errors import StoreError
 
-PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
+USUAL_PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
+PARTS: Final = (*USUAL_PARTS, "peers")
 REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: written by python -m bench --save -->", "<!-- end of results -->"
 _REDIS7: Final = Path("/usr/bin/redis-server")
@@ -93,6 +97,12 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
         chosen = sourcing_table.measure(stores[0], plan.rounds, tell)
         found.tables.append(sourcing_table.table(chosen, _title(stores[0])))
         found.bars.extend(sourcing_table.bars(chosen))
+    if "peers" in plan.parts:
+        rivals = side_by_side.measure(plan.connections, plan.seconds, plan.rounds, tell)
+        found.tables.extend(side_by_side.tables(rivals))
+        found.notes.extend(rivals.skipped)
+        if loader() == "wrk":
+            found.bars.extend(side_by_side.bars(rivals))
     return found
 
 
@@ -106,6 +116,7 @@ def steps(plan: Plan, stores: list[StoreBinary]) -> int:
             "latency": lateness.STEPS,
             "propagation": propagation.steps(plan.rounds),
             "sourcing": sourcing_table.steps(plan.rounds),
+            "peers": side_by_side.steps(plan.connections, plan.rounds),
         }[part]
         for part in plan.parts
     )
@@ -153,10 +164,12 @@ def main(
         raise click.BadParameter(
             "must be numbers with commas between them, such as 1,32", param_hint="--connections"
         ) from None
-    plan = Plan(numbers, seconds or (1 if quick else 2), rounds or (1 if quick else 3), quick, parts or PARTS)
+    plan = Plan(numbers, seconds or (1 if quick else 2), rounds or (1 if quick else 3), quick, parts or USUAL_PARTS)
     console = Console()
     if console.width < WIDTH_MIN and not console.is_terminal:
         console = Console(width=WIDTH_MIN)
+    # Ended gently by whoever bounds its time, it must still end every server that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     neighbours = Neighbours()
     try:
         stores = _stores()

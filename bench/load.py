@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiohttp
 import msgspec
@@ -42,13 +42,27 @@ class Result(msgspec.Struct, frozen=True):
         return self.requests * 1e6 / self.duration_us
 
 
+class Target(NamedTuple):
+    """How ``wrk`` asks: what, with which script, which words behind the run's own, how long it waits for an answer."""
+
+    path: str
+    script: Path
+    words: tuple[str, ...] = ()
+    patience_s: int = 2
+
+
+RESERVE: Final = Target(PATH, _SCRIPT)
+
+
 def loader() -> str:
     """Name the loader that this machine has."""
     return "wrk" if shutil.which("wrk") else "aiohttp client"
 
 
-def load(url: str, connections: int, seconds: float, skus: int) -> Result:
+def load(url: str, connections: int, seconds: float, skus: int, target: Target = RESERVE) -> Result:
     """Post reservations for so long over so many connections, each sending the next when its answer has come.
+
+    Without wrk, any ``target`` but the usual one is an error.
 
     Raises
     ------
@@ -59,8 +73,17 @@ def load(url: str, connections: int, seconds: float, skus: int) -> Result:
     run = secrets.token_hex(4)
     if loader() == "wrk":
         # wrk counts whole seconds.
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT), url + PATH]
-        command += ["--", run, str(skus)]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            f"{target.patience_s}s",
+        ]
+        command += ["-s", str(target.script), url + target.path, "--", run, str(skus), *target.words]
+    elif target != RESERVE:
+        raise LoadError("wrk is missing: apt-get install wrk")
     else:
         command = [sys.executable, "-m", "bench.load", url + PATH, str(connections), str(seconds), run, str(skus)]
     result = parse(_output(command, seconds + _GRACE_S))
