@@ -22,7 +22,7 @@ _CONNECTIONS_MAX: Final = 100
 
 
 class Cluster:
-    """One Postgres server, with its default settings (``fsync`` and ``synchronous_commit`` on) but for where it listens.
+    """One Postgres server, with its defaults (``fsync`` and ``synchronous_commit`` on) but for where it listens.
 
     Root may not run Postgres, so root runs it as the user ``postgres``, whom the package brings.
     """

@@ -77,14 +77,14 @@ def measure(
     """Take the figures. In each round every peer begins anew and empty, but for Medusa, which starts too slowly."""
     found = Found({}, {}, [], {})
     with contextlib.ExitStack() as stack:
-        prepared = _starters(stack, found, tell, leave_out)
-        starters = {name: prepared[name] for name in PEERS if name in prepared}
-        found.cells = {(number, rival): [] for number in connections for rival in rivals(starters)}
+        prepared = starters(stack, found, tell, leave_out)
+        present = {name: prepared[name] for name in PEERS if name in prepared}
+        found.cells = {(number, rival): [] for number in connections for rival in rivals(present)}
         for turn in range(1, rounds + 1):
             tell(f"round {turn}: starting the servers")
             with contextlib.ExitStack() as one_round:
                 folder = Path(one_round.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
-                peers = {name: one_round.enter_context(start(folder)) for name, start in starters.items()}
+                peers = {name: one_round.enter_context(start(folder)) for name, start in present.items()}
                 _one_round(found, peers, connections, seconds, partial(_tell_round, tell, turn))
                 if turn == rounds:
                     for name, peer in peers.items():
@@ -100,7 +100,7 @@ def _tell_round(tell: Callable[[str], None], turn: int, doing: str) -> None:
 Start = Callable[[Path], contextlib.AbstractContextManager[Peer]]
 
 
-def _starters(
+def starters(
     stack: contextlib.ExitStack, found: Found, tell: Callable[[str], None], leave_out: Collection[str]
 ) -> dict[str, Start]:
     """Prepare what every round needs; who cannot be had is noted, with what to do about it."""
