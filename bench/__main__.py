@@ -22,12 +22,13 @@ from bench.machine import describe
 from bench.neighbours import Neighbours
 from bench.processes import ServerFailedError
 from bench.report import Table, bars_table
+from bench.scaling import whole as scaling
 from bench.side_by_side import table as side_by_side
 from server.store.embedded.binary import StoreBinary, find_binary, inspect
 from server.store.errors import StoreError
 
 USUAL_PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
-PARTS: Final = (*USUAL_PARTS, "peers")
+PARTS: Final = (*USUAL_PARTS, "peers", "scaling")
 REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 BEGIN, END = "<!-- results: written by python -m bench --save -->", "<!-- end of results -->"
 _REDIS7: Final = Path("/usr/bin/redis-server")
@@ -103,6 +104,10 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
         found.notes.extend(rivals.skipped)
         if loader() == "wrk":
             found.bars.extend(side_by_side.bars(rivals))
+    if "scaling" in plan.parts:
+        grown = scaling.measure(stores[0], plan.rounds, plan.seconds, tell, quick=plan.quick)
+        found.tables.extend(scaling.tables(grown))
+        found.bars.extend(scaling.bars(grown))
     return found
 
 
@@ -116,6 +121,7 @@ def steps(plan: Plan, stores: list[StoreBinary]) -> int:
             "latency": lateness.STEPS,
             "propagation": propagation.steps(plan.rounds),
             "sourcing": sourcing_table.steps(plan.rounds),
+            "scaling": scaling.steps(plan.rounds, quick=plan.quick),
             "peers": side_by_side.steps(plan.connections, plan.rounds),
         }[part]
         for part in plan.parts
