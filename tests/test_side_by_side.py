@@ -10,7 +10,7 @@ from bench.bars import Bar
 from bench.contestants import MiscountError
 from bench.load import LoadError, Result, Target, load
 from bench.side_by_side import checks, line_up, table
-from bench.side_by_side.base import LAPSE_SKU, RACE_SKU, Books, MissingError, Peer
+from bench.side_by_side.base import LAPSE_SKU, RACE_SKU, Ask, Books, MissingError, Peer
 from bench.side_by_side.checks import Right, Sizes
 from bench.side_by_side.cluster import Cluster
 from bench.side_by_side.medusa import Medusa
@@ -92,7 +92,7 @@ def test_the_postgres_peer_takes_all_lines_or_none(postgres: Peer) -> None:
     path, body, headers = postgres.ask(3, 3600)
     body["lines"].append(postgres.ask(4, 3600).body["lines"][0])
 
-    granted = ask_at_once(postgres.url, lambda: line_up.Ask(path, body, headers), requests=1, connections=1)
+    granted = ask_at_once(postgres.url, lambda: Ask(path, body, headers), requests=1, connections=1)
 
     assert (granted, postgres.available(3), postgres.available(4)) == (0, 10, 0)
 

@@ -6,7 +6,9 @@ from functools import partial
 
 import msgspec
 
+from bench import pictures
 from bench.bars import Bar
+from bench.figures import figure
 from bench.load import loader
 from bench.report import Table
 from bench.scaling import fanout, inside, series
@@ -54,6 +56,20 @@ def steps(rounds: int, *, quick: bool) -> int:
     http = rounds * OverHttp.steps() if loader() == "wrk" else 0
     channels = fanout.steps(fanout.QUICK if quick else fanout.USUAL, rounds)
     return len(sizes.states) + rounds * Inside(sizes).steps() + http + channels
+
+
+def picture(found: Found, taken: str) -> pictures.Growth:
+    """Give what is drawn: the medians of what should stay flat, and of the channels' delays."""
+    flat = {
+        each.title: [(int(size.replace(",", "")), each.ratio(size).median) for size in each.sizes]
+        for each in found.series
+        if each.flat
+    }
+    p50, p99 = (
+        [figure(getattr(one, name) for one in rounds).median for rounds in found.channels.values()]
+        for name in ("p50_ms", "p99_ms")
+    )
+    return pictures.Growth(taken, flat, series.FLAT, list(found.channels), p50, p99)
 
 
 def tables(found: Found) -> Iterator[Table]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from bench import pictures
 from bench.bars import Bar
 from bench.figures import Figure, figure
 from bench.load import Result, load
@@ -31,7 +32,7 @@ HOT_BAR, SPREAD_BAR = 15.0, 4.0
 JUDGED_AT: Final = 32
 """Connections at which the bars are set."""
 WARM_UP_S: Final = 1
-_SLOW_S_MIN: Final = 5
+_SLOW_S: Final = 8
 """Medusa answers some tens of requests a second, so a shorter stretch of load would count a handful."""
 
 
@@ -111,7 +112,7 @@ def starters(
     except MissingError as missing:
         found.skipped.append(f"Left out: Postgres, and Medusa, which needs it. {missing}")
         return starters
-    found.versions[POSTGRES] = cluster.version
+    found.versions |= {POSTGRES: cluster.version, STATEMENT: f"{cluster.version}, one statement"}
     starters[POSTGRES] = lambda folder: line_up.postgres(folder, cluster, "transaction")
     starters[STATEMENT] = lambda folder: line_up.postgres(folder, cluster, "statement")
     if MEDUSA in leave_out:
@@ -144,11 +145,11 @@ def _one_round(
 
     before = {name: peer.books() for name, peer in peers.items()}
     for name in peers:
-        one_load(name, 8, WARM_UP_S, SPREAD_SKUS)
+        one_load(name, 8, _SLOW_S if name == MEDUSA else WARM_UP_S, SPREAD_SKUS)
     for number in connections:
         for rival in rivals(peers):
             tell(f"{rival.title}, {number} connections")
-            stretch_s = max(seconds, _SLOW_S_MIN) if rival.peer == MEDUSA else seconds
+            stretch_s = max(seconds, _SLOW_S) if rival.peer == MEDUSA else seconds
             found.cells[number, rival].append(one_load(rival.peer, number, stretch_s, rival.skus))
     for name, peer in peers.items():
         checks.hold_against_books(name, before[name], peer.books(), acknowledged[name], unread[name])
@@ -210,6 +211,20 @@ def right_table(found: Found) -> Table:
         figures = (f"{right.units:,}", f"{right.asked:,}", f"{right.granted:,}", f"{right.oversold:,}")
         made.add(found.versions.get(name, name), *figures, *lapsed)
     return made
+
+
+def picture(found: Found, taken: str) -> pictures.Peers:
+    """Give what is drawn: the medians."""
+    connections = sorted({number for number, _ in found.cells})
+
+    def medians(skus: int) -> dict[str, list[float]]:
+        present = dict.fromkeys(rival.peer for _, rival in found.cells)
+        return {
+            found.versions.get(peer, peer): [rate(found, number, Rival(peer, skus)).median for number in connections]
+            for peer in present
+        }
+
+    return pictures.Peers(taken, connections, medians(1), medians(SPREAD_SKUS))
 
 
 def tables(found: Found) -> Iterator[Table]:
