@@ -56,7 +56,7 @@ class Findings:
     tables: list[Table] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    pictures: dict[str, pictures.Peers | pictures.Growth] = field(default_factory=dict)
+    drawings: dict[str, pictures.Peers | pictures.Growth] = field(default_factory=dict)
 
 
 def _stores() -> list[StoreBinary]:
@@ -109,13 +109,13 @@ def _take_others(plan: Plan, stores: list[StoreBinary], tell: Tell, found: Findi
         rivals = side_by_side.measure(plan.connections, plan.seconds, plan.rounds, tell)
         found.tables.extend(side_by_side.tables(rivals))
         found.notes.extend(rivals.skipped)
-        found.pictures["peers"] = side_by_side.picture(rivals, _today())
+        found.drawings["peers"] = side_by_side.picture(rivals, _today())
         if loader() == "wrk":
             found.bars.extend(side_by_side.bars(rivals))
     if "scaling" in plan.parts:
         grown = scaling.measure(stores[0], plan.rounds, plan.seconds, tell, quick=plan.quick)
         found.tables.extend(scaling.tables(grown))
-        found.pictures["scaling"] = scaling.picture(grown, _today())
+        found.drawings["scaling"] = scaling.picture(grown, _today())
         found.bars.extend(scaling.bars(grown))
 
 
@@ -164,7 +164,7 @@ def save(group: str, machine: list[tuple[str, str]], found: Findings, tables: li
     parts = [when, "".join(f"- {name}: {value}\n" for name, value in machine)]
     parts += [table.markdown() for table in tables] + [f"{note}\n" for note in found.notes]
     REPORT.write_text(f"{head}{mark}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
-    for name, results in found.pictures.items():
+    for name, results in found.drawings.items():
         pictures.save(name, results)
 
 

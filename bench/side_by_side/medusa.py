@@ -23,8 +23,8 @@ from bench.stock import SPREAD_SKUS
 
 PATH: Final = "/admin/reservations"
 _DATABASE: Final = "medusa"
-_MIGRATE_S: Final = 240.0
-_READY_S: Final = 120.0
+_MIGRATE_S: Final = 600.0
+_READY_S: Final = 300.0
 _STOP_S: Final = 20.0
 _SETTLE_S: Final = 30.0
 _LOOK_S: Final = 0.25
