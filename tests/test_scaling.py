@@ -8,9 +8,9 @@ import pytest
 
 from bench import pictures
 from bench.contestants import MiscountError
-from bench.load import RESERVE, Result, loader
+from bench.load import Result, loader
 from bench.scaling import fanout, inside, over_http, series
-from bench.scaling.over_http import OverHttp, serving
+from bench.scaling.over_http import OverHttp, Served, serving
 from bench.scaling.series import Series
 from bench.store_table import State, filled
 from bench.stores import Store
@@ -68,8 +68,8 @@ def test_reservations_of_several_lines_and_in_batches_are_all_made(
     monkeypatch.setattr(over_http, "BATCH", 20)
     http = OverHttp(inside.QUICK, seconds=1)
 
-    with serving(store, 1) as url:
-        http._shapes(url, store)  # which holds what was acknowledged against what the store has
+    with serving(store, 1) as served:
+        http.shapes(served)  # which holds what was acknowledged against what the store has
 
     found = {(each.title, each.unit): each for each in http.series if each.points}
     assert found["lines of a reservation, 32 connections", "lines"].sizes == ["5"]
@@ -81,7 +81,7 @@ def test_a_rate_without_its_reservations_gives_no_figure(store: Store, monkeypat
     monkeypatch.setattr(over_http, "load", lambda *_: Result(10, 1_000_000, 1, 1, 0, 0))
 
     with pytest.raises(MiscountError, match="10 reservations were acknowledged"):
-        OverHttp(inside.QUICK, seconds=1)._load("http://127.0.0.1:1", store, 4, 1, RESERVE)
+        Served("http://127.0.0.1:1", store).rate(4, 1, 1)
 
 
 # -- pictures

@@ -55,36 +55,27 @@ class OverHttp:
             (self._live, live[-1], full),
         ):
             tell(f"over HTTP: {state.title}")
-            with serving(stores[state], 1) as url:
+            with serving(stores[state], 1) as served:
                 # The same spread over the fewest, so that only what lies beside it differs.
-                series.add(f"{size:,}", self._load(url, stores[state], CONNECTIONS, skus[0]))
+                series.add(f"{size:,}", served.rate(CONNECTIONS, self._seconds, skus[0]))
         for workers in WORKERS:
             tell(f"over HTTP: {workers} worker processes")
-            with serving(stores[base], workers) as url:
-                self._workers.add(str(workers), self._load(url, stores[base], CONNECTIONS, SOME))
-                self._more.add(str(workers), self._load(url, stores[base], MANY_CONNECTIONS, SOME))
+            with serving(stores[base], workers) as served:
+                self._workers.add(str(workers), served.rate(CONNECTIONS, self._seconds, SOME))
+                self._more.add(str(workers), served.rate(MANY_CONNECTIONS, self._seconds, SOME))
                 if workers == 1:
-                    self._shapes(url, stores[base])
+                    self.shapes(served)
 
-    def _shapes(self, url: str, store: Store) -> None:
+    def shapes(self, served: "Served") -> None:
+        """Take what depends on the shape of the requests: lines, and reservations in one call."""
         for lines in LINES:
-            rate = self._load(url, store, CONNECTIONS, SOME, RESERVE._replace(words=(str(lines),)))
+            target = RESERVE._replace(words=(str(lines),))
+            rate = served.rate(CONNECTIONS, self._seconds, SOME, target)
             self._orders.add(str(lines), rate)
             self._lines.add(str(lines), rate * lines)
-        self._batches.add("1", self._load(url, store, CONNECTIONS, SOME))
+        self._batches.add("1", served.rate(CONNECTIONS, self._seconds, SOME))
         calls = RESERVE._replace(path=f"{PATH}/batch", words=("1", str(BATCH)))
-        self._batches.add(str(BATCH), BATCH * self._load(url, store, BATCH_CONNECTIONS, SOME, calls, each=BATCH))
-
-    def _load(
-        self, url: str, store: Store, connections: int, skus: int, target: Target = RESERVE, *, each: int = 1
-    ) -> float:
-        """Load a server; what it acknowledged must be in the store afterwards. ``each``: reservations in one call."""
-        before = _reservations(store)
-        result = load(url, connections, self._seconds, skus, target)
-        made, least = _reservations(store) - before, result.requests * each
-        if not least <= made <= least + connections * each:
-            raise MiscountError(f"{least} reservations were acknowledged over {connections} connections, {made} made")
-        return result.rate
+        self._batches.add(str(BATCH), served.rate(BATCH_CONNECTIONS, self._seconds, SOME, calls, each=BATCH))
 
     @staticmethod
     def steps() -> int:
@@ -92,17 +83,48 @@ class OverHttp:
         return 4 + len(WORKERS)
 
 
-def _reservations(store: Store) -> int:
-    found: Any = store.client.hlen(stock.keyspace().reservations)
-    return int(found)
+class Served:
+    """A server on a store that was there before it, and what it has acknowledged since."""
+
+    def __init__(self, url: str, store: Store) -> None:
+        self._url = url
+        self._store = store
+        self._before = self._reservations()
+        self._acknowledged = 0
+        self._unread = 0
+
+    def rate(self, connections: int, seconds: float, skus: int, target: Target = RESERVE, *, each: int = 1) -> float:
+        """Load it and give the reservations a second; ``each`` of them come in one call.
+
+        Raises
+        ------
+        MiscountError
+            The store holds fewer than were acknowledged, or more than were asked for.
+
+        """
+        result = load(self._url, connections, seconds, skus, target)
+        self._acknowledged += result.requests * each
+        self._unread += connections * each  # at its end the loader hangs up on a call of each connection at most
+        made = self._reservations() - self._before
+        if not self._acknowledged <= made <= self._acknowledged + self._unread:
+            raise MiscountError(
+                f"{self._acknowledged} reservations were acknowledged, at most {self._unread} more were on their way, "
+                f"and the store has {made} more than before"
+            )
+        return result.rate * each
+
+    def _reservations(self) -> int:
+        found: Any = self._store.client.hlen(stock.keyspace().reservations)
+        return int(found)
 
 
 @contextlib.contextmanager
-def serving(store: Store, workers: int) -> Iterator[str]:
-    """Serve a store that is there already; gives the address, after a moment of load to warm up."""
+def serving(store: Store, workers: int) -> Iterator[Served]:
+    """Serve a store that is there already, after a moment of load to warm up."""
     options = ("--host", "127.0.0.1", "--port", "0", "--workers", str(workers), "--store-url", f"unix://{store.socket}")
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         log = Path(folder) / "server.log"
         with ServerProcess("server", "serve", "--data-dir", folder, *options, log=log) as process:
-            load(process.url, 8, _WARM_UP_S, 1)
-            yield process.url
+            served = Served(process.url, store)
+            served.rate(8, _WARM_UP_S, 1)
+            yield served
