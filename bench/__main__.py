@@ -29,7 +29,8 @@ from server.store.errors import StoreError
 
 USUAL_PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
 PARTS: Final = (*USUAL_PARTS, "peers", "scaling")
-REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+README: Final = Path(__file__).parent.parent / "README.md"
+REPORT: Final = README.parent / "docs" / "benchmarks.md"
 END: Final = "<!-- end of results -->"
 _REDIS7: Final = Path("/usr/bin/redis-server")
 USUAL, QUICK = "1,8,32,128", "1,32"
@@ -51,11 +52,12 @@ class Plan:
 
 @dataclass
 class Findings:
-    """What came out."""
+    """What came out; ``summary`` is for the README."""
 
     tables: list[Table] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    summary: Table | None = None
     drawings: dict[str, pictures.Peers | pictures.Growth] = field(default_factory=dict)
 
 
@@ -109,6 +111,7 @@ def _take_others(plan: Plan, stores: list[StoreBinary], tell: Tell, found: Findi
         rivals = side_by_side.measure(plan.connections, plan.seconds, plan.rounds, tell)
         found.tables.extend(side_by_side.tables(rivals))
         found.notes.extend(rivals.skipped)
+        found.summary = side_by_side.summary(rivals)
         found.drawings["peers"] = side_by_side.picture(rivals, _today())
         if loader() == "wrk":
             found.bars.extend(side_by_side.bars(rivals))
@@ -157,15 +160,21 @@ def begin(group: str) -> str:
 
 def save(group: str, machine: list[tuple[str, str]], found: Findings, tables: list[Table]) -> None:
     """Put the results between their marks in the report, in the place of the ones before; draw what has a picture."""
-    text = REPORT.read_text("utf-8")
-    head, mark, rest = text.partition(begin(group))
-    tail = rest.partition(END)[2]
     when = f"Taken on {_today()} (UTC).\n"
     parts = [when, "".join(f"- {name}: {value}\n" for name, value in machine)]
     parts += [table.markdown() for table in tables] + [f"{note}\n" for note in found.notes]
-    REPORT.write_text(f"{head}{mark}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
+    _put(REPORT, group, parts)
+    if found.summary is not None:
+        _put(README, group, [when, found.summary.markdown()])
     for name, results in found.drawings.items():
         pictures.save(name, results)
+
+
+def _put(page: Path, group: str, parts: list[str]) -> None:
+    text = page.read_text("utf-8")
+    head, mark, rest = text.partition(begin(group))
+    tail = rest.partition(END)[2]
+    page.write_text(f"{head}{mark}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
 
 
 def _today() -> str:

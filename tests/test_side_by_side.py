@@ -203,6 +203,14 @@ def test_every_peer_has_its_row_at_each_load() -> None:
     assert Rival(POSTGRES, SPREAD_SKUS).title == "Postgres, spread"
 
 
+def test_the_readme_is_told_how_far_ahead_and_what_leaks() -> None:
+    summary = table.summary(found_where(lambda peer, _: 300 if peer == HOLDFAST else 100))
+
+    assert summary is not None
+    assert summary.rows[0] == (HOLDFAST, "300", "", "300", "", "0", "0 of 500")
+    assert summary.rows[1] == (REDIS, "100", "3.0 ×", "100", "3.0 ×", "0", "500 of 500")
+
+
 @pytest.mark.parametrize(
     "now",
     [Books(reserved=9, gone=9), Books(reserved=13, gone=13), Books(reserved=10, gone=11)],

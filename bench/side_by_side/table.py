@@ -213,6 +213,24 @@ def right_table(found: Found) -> Table:
     return made
 
 
+def summary(found: Found) -> Table | None:
+    """Lay out what matters most, at the connections at which the bars are set; None if those were not taken."""
+    if not any(number == JUDGED_AT for number, _ in found.cells):
+        return None
+    made = Table(
+        f"{JUDGED_AT} connections, requests/s",
+        ["server", "one SKU", "Holdfast is ahead", "10,000 SKUs", "Holdfast is ahead", "oversold", "units never back"],
+    )
+    for peer in found.right:
+        right, row = found.right[peer], [found.versions.get(peer, peer)]
+        for rival in (Rival(peer, 1), Rival(peer, SPREAD_SKUS)):
+            ahead = "" if peer == HOLDFAST else f"{_ahead(found, JUDGED_AT, rival).median:.1f} ×"
+            row += [f"{rate(found, JUDGED_AT, rival).median:,.0f}", ahead]
+        back = "holds never lapse" if right.never_back is None else f"{right.never_back:,} of {right.holds:,}"
+        made.add(*row, f"{right.oversold:,}", back)
+    return made
+
+
 def picture(found: Found, taken: str) -> pictures.Peers:
     """Give what is drawn: the medians."""
     connections = sorted({number for number, _ in found.cells})
