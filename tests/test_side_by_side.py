@@ -221,6 +221,16 @@ def test_books_that_do_not_agree_give_no_figure(now: Books) -> None:
         checks.hold_against_books("a peer", Books(0, 0), now, acknowledged=10, unread=2)
 
 
+def test_answers_that_failed_are_told_and_not_in_the_rate() -> None:
+    # given a peer that gave up on a quarter of its requests
+    found = found_where(lambda *_: 100)
+    found.cells[32, Rival(MEDUSA, 1)] = [Result(100, 1_000_000, 100, 200, 25, 0)]
+
+    [row] = [row for row in table.table(found).rows if row[:3] == ("32", "hot", MEDUSA)]
+
+    assert (row[3], row[-1]) == ("75", "25%")
+
+
 def test_a_missed_bar_is_a_bar_nevertheless() -> None:
     bars = list(table.bars(found_where(lambda *_: 1)))
 

@@ -48,7 +48,8 @@ def check(peer: Peer, sizes: Sizes) -> Right:
 def race(peer: Peer, sizes: Sizes) -> int:
     """Ask for more than there is, all at once; returns how many requests were granted."""
     peer.put(RACE_SKU, sizes.units)
-    return ask_at_once(peer.url, lambda: peer.ask(RACE_SKU, _LONG_S), sizes.requests, _CONNECTIONS)
+    may_fail = peer.target.may_fail
+    return ask_at_once(peer.url, lambda: peer.ask(RACE_SKU, _LONG_S), sizes.requests, _CONNECTIONS, may_fail=may_fail)
 
 
 def lapse(peer: Peer, sizes: Sizes) -> int | None:

@@ -101,9 +101,9 @@ class Medusa:
 
     @property
     def target(self) -> Target:
-        """How it is put under load."""
+        """How it is put under load. It gives up on a request that has waited for five seconds for an item's lock."""
         script = Path(__file__).with_name("medusa.lua")
-        return Target(PATH, script, (self._location, self._token), _PATIENCE_S)
+        return Target(PATH, script, (self._location, self._token), _PATIENCE_S, may_fail=True)
 
     def ask(self, number: int, ttl_s: int) -> Ask:  # noqa: ARG002  # its reservations have no deadline
         """Make a request for one unit."""

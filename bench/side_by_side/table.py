@@ -138,7 +138,7 @@ def _one_round(
     def one_load(name: str, number: int, seconds: int, skus: int) -> Result:
         peer = peers[name]
         result = load(peer.url, number, seconds, skus, peer.target)
-        acknowledged[name] += result.requests
+        acknowledged[name] += result.succeeded
         unread[name] += number  # at the end of a load the loader hangs up on at most one request of each connection
         peer.settle()
         return result
@@ -159,7 +159,7 @@ def _one_round(
 
 
 def rate(found: Found, number: int, rival: Rival) -> Figure:
-    """Requests a second."""
+    """Requests a second that were a success."""
     return figure(result.rate for result in found.cells[number, rival])
 
 
@@ -172,7 +172,7 @@ def table(found: Found) -> Table:
     """Lay the figures out; the rounds' extremes stand behind the median."""
     made = Table(
         "One unit reserved durably over HTTP, one server process each",
-        ["connections", "load", "server", "requests/s", "Holdfast is ahead", "p50 ms", "p99 ms"],
+        ["connections", "load", "server", "requests/s", "Holdfast is ahead", "p50 ms", "p99 ms", "failed"],
     )
     cells = found.cells.items()
     for number, skus in dict.fromkeys((number, rival.skus) for (number, rival), _ in sorted(cells, key=_place)):
@@ -189,6 +189,7 @@ def table(found: Found) -> Table:
                 "" if rival.peer == HOLDFAST else f"{_ahead(found, number, rival).median:.1f} ×",
                 f"{halves.median:,.2f}",
                 f"{slowest.median:,.2f}",
+                _failed(found.cells[number, rival]),
             )
         made.end_section()
     return made
@@ -197,6 +198,12 @@ def table(found: Found) -> Table:
 def _place(cell: tuple[tuple[int, Rival], object]) -> tuple[int, int]:
     (number, rival), _ = cell
     return number, rival.skus
+
+
+def _failed(rounds: list[Result]) -> str:
+    """Share of the answers that were no success, over all rounds; nothing where there was none."""
+    failed = sum(result.failed for result in rounds)
+    return f"{failed / sum(result.requests for result in rounds):.0%}" if failed else ""
 
 
 def right_table(found: Found) -> Table:

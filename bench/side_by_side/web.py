@@ -26,19 +26,19 @@ def call(url: str, body: object = None, token: str = "") -> bytes:
     return answer
 
 
-def ask_at_once(url: str, ask: Callable[[], Ask], requests: int, connections: int) -> int:
+def ask_at_once(url: str, ask: Callable[[], Ask], requests: int, connections: int, *, may_fail: bool = False) -> int:
     """Make so many requests over so many connections; returns how many were granted.
 
     Raises
     ------
     LoadError
-        An answer was neither a success nor a refusal.
+        An answer was neither a success nor a refusal, and not ``may_fail``.
 
     """
-    return asyncio.run(_ask_at_once(url, ask, requests, connections))
+    return asyncio.run(_ask_at_once(url, ask, requests, connections, may_fail=may_fail))
 
 
-async def _ask_at_once(url: str, ask: Callable[[], Ask], requests: int, connections: int) -> int:
+async def _ask_at_once(url: str, ask: Callable[[], Ask], requests: int, connections: int, *, may_fail: bool) -> int:
     granted, left = 0, requests
 
     async def caller(session: aiohttp.ClientSession) -> None:
@@ -48,7 +48,7 @@ async def _ask_at_once(url: str, ask: Callable[[], Ask], requests: int, connecti
             path, body, headers = ask()
             async with session.post(url + path, json=body, headers=headers) as response:
                 said = await response.text()
-            if response.status >= 300 and response.status not in _REFUSED:
+            if response.status >= 300 and response.status not in _REFUSED and not may_fail:
                 raise LoadError(f"{url}{path}: {response.status} {said[:300]}")
             granted += response.status < 300
 
