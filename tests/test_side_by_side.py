@@ -118,6 +118,7 @@ def test_units_that_the_naive_redis_peer_never_gives_back_are_counted(naive_redi
 # -- Holdfast and Medusa, as the bench sees them
 
 
+@pytest.mark.soak
 def test_holdfast_passes_the_checks_that_its_peers_must_pass(tmp_path: Path) -> None:
     with line_up.holdfast(tmp_path) as peer:
         assert_one_unit_is_taken(peer)

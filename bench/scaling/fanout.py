@@ -15,7 +15,7 @@ SALES_PER_S: Final = 200
 """So that a hundred channels are told as many values a second as twenty are at a thousand."""
 USUAL: Final = (1, 20, 100)
 QUICK: Final = (1, 20)
-SECONDS, SECONDS_QUICK = 5, 2
+SECONDS, SECONDS_QUICK = 5, 4
 Found = dict[int, list[Spread]]
 
 
