@@ -149,7 +149,7 @@ def _one_round(
     for number in connections:
         for rival in rivals(peers):
             tell(f"{rival.title}, {number} connections")
-            stretch_s = max(seconds, _SLOW_S) if rival.peer == MEDUSA else seconds
+            stretch_s = max(seconds, _SLOW_S, number // 8) if rival.peer == MEDUSA else seconds
             found.cells[number, rival].append(one_load(rival.peer, number, stretch_s, rival.skus))
     for name, peer in peers.items():
         checks.hold_against_books(name, before[name], peer.books(), acknowledged[name], unread[name])
