@@ -163,11 +163,13 @@ def save(group: str, machine: list[tuple[str, str]], found: Findings, tables: li
     when = f"Taken on {_today()} (UTC).\n"
     parts = [when, "".join(f"- {name}: {value}\n" for name, value in machine)]
     parts += [table.markdown() for table in tables] + [f"{note}\n" for note in found.notes]
-    _put(REPORT, group, parts)
-    if found.summary is not None:
-        _put(README, group, [when, found.summary.markdown()])
     for name, results in found.drawings.items():
         pictures.save(name, results)
+        parts.insert(0, f"![{results.caption}](img/{name}.svg)\n")
+    _put(REPORT, group, parts)
+    if found.summary is not None:
+        shown = [f"![{results.caption}](docs/img/{name}.svg)\n" for name, results in found.drawings.items()]
+        _put(README, group, [when, *shown, found.summary.markdown()])
 
 
 def _put(page: Path, group: str, parts: list[str]) -> None:

@@ -25,6 +25,11 @@ class Peers(msgspec.Struct, frozen=True):
     hot: dict[str, list[float]]
     spread: dict[str, list[float]]
 
+    @property
+    def caption(self) -> str:
+        """What the picture shows, for who cannot see it."""
+        return "Requests a second of each server by connections"
+
 
 class Growth(msgspec.Struct, frozen=True):
     """What should stay flat: by title, the sizes and the rate at each, of the smallest's; and the channels' delays."""
@@ -35,6 +40,11 @@ class Growth(msgspec.Struct, frozen=True):
     channels: list[int]
     p50_ms: list[float]
     p99_ms: list[float]
+
+    @property
+    def caption(self) -> str:
+        """What the picture shows, for who cannot see it."""
+        return "Rate by size, and delay by channels"
 
 
 def save(name: str, results: Peers | Growth, folder: Path = IMAGES) -> None:
