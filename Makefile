@@ -22,10 +22,10 @@ TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 OTEL_STAMP  := $(VENV)/otel/.installed
 
-.PHONY: help run test lint bench soak faults clean redis-server prometheus wrk
+.PHONY: help run test lint bench bench-peers soak faults clean redis-server prometheus postgres wrk
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARGS="--port 9000" passes options on
 	@# exec, so that Ctrl-C and SIGTERM reach the server itself and make waits while it drains.
@@ -48,6 +48,9 @@ lint: $(TEST_STAMP) ## ruff and mypy
 
 bench: $(BENCH_STAMP) wrk ## the tables of figures in the README
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(BENCH_STAMP) wrk postgres ## side by side with Postgres, naive Redis and Medusa; ARGS="--quick" for a rough look
+	@$(BIN)/python -m bench --only peers $(ARGS)
 
 clean: ## remove what was built; the data of `make run` (.holdfast) stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis dist build
@@ -95,6 +98,11 @@ prometheus:
 
 wrk:
 	@$(call apt,wrk)
+
+# Debian keeps initdb out of PATH, so its presence is asked of the folder; the cluster that the package makes is stopped
+# by the rule below.
+postgres:
+	@test -n "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb || true)" || { $(call apt,postgresql); }
 
 # Debian starts the service of what it installs: a redis-server on port 6379 or a prometheus on 9090 is not for a test run to leave behind.
 # It is stopped only here, where this file has just installed it.
