@@ -19,7 +19,7 @@ SHORT: Final[tuple[tuple[str, Kind], ...]] = (
     ("power-cut-torn", "redis"),
     ("connection-cut", "valkey"),
 )
-"""A few seconds of each kind of fault that no other test brings about; that the shim bites is shown in the long form."""
+"""A few seconds of each kind of fault that no other test brings about; that the shim bites, the long form shows."""
 
 
 async def _holds(name: str, store: Kind, rounds: int) -> None:
