@@ -22,14 +22,15 @@
 -- @include lib/run
 
 -- A third argument is the call's number, and comes back behind the answers: a reply that belongs to another call, as a
--- faulty proxy may deliver, is then not taken for this one's.
+-- faulty proxy may deliver, is then not taken for this one's. What answers with one value is not called in batches: its
+-- third argument, if it has one, is its own.
 local function register(name, callback, flags)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
       begin(keys, args)
       local reply, number = callback(args, keys), args[3]
-      if number then reply[#reply + 1] = number end
+      if number and type(reply) == 'table' then reply[#reply + 1] = number end
       return reply
     end,
     flags = flags,
