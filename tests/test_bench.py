@@ -312,10 +312,28 @@ def test_a_short_run_prints_the_table_and_the_bars() -> None:
     assert "One round only" in done.stdout
 
 
-def test_the_report_has_a_place_for_the_results() -> None:
+@pytest.mark.parametrize("group", ["results", "peers", "scaling"])
+def test_the_report_has_a_place_for_the_results(group: str) -> None:
     text = bench.REPORT.read_text("utf-8")
 
-    assert text.index(bench.BEGIN) < text.index(bench.END)
+    assert text.index(bench.begin(group)) < text.index(bench.END, text.index(bench.begin(group)))
+
+
+def test_results_are_saved_in_the_place_of_their_group_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a report that holds the results of another group, too
+    report = tmp_path / "report.md"
+    other = f"{bench.begin('peers')}\nof peers\n{bench.END}\n"
+    report.write_text(f"{other}{bench.begin('results')}\nold\n{bench.END}\nrest\n")
+    monkeypatch.setattr(bench, "REPORT", report)
+    table = Table("Speed", ["server", "per s"])
+
+    bench.save("results", [("machine", "this one")], bench.Findings(), [table])
+
+    text = report.read_text()
+    assert text.startswith(other)
+    assert "**Speed**" in text
+    assert "old" not in text
+    assert text.endswith(f"{bench.END}\nrest\n")
 
 
 # -- the real mix
