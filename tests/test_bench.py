@@ -276,6 +276,7 @@ def test_messages_are_cut_out_however_they_are_split() -> None:
         assert found == [b'{"n":1}', b"{}"]
 
 
+@pytest.mark.soak  # twenty channels and a loader, to see one figure
 def test_sales_at_a_pace_reach_every_channel(tmp_path: Path) -> None:
     # given the server and the channels of the bench
     with propagation_setup.running(tmp_path) as (server, channels):
@@ -301,6 +302,7 @@ def test_orders_that_are_sourced_hold_as_many_units_as_they_name(
 # -- the whole run
 
 
+@pytest.mark.soak
 def test_a_short_run_prints_the_table_and_the_bars() -> None:
     command = [sys.executable, "-m", "bench", "--only", "http", "--connections", "1", "--rounds", "1", "--seconds", "1"]
 
