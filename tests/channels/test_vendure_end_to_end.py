@@ -72,7 +72,7 @@ async def test_what_holdfast_holds_available_is_what_vendure_reports_for_a_thous
     # A reservation takes units from what Vendure shows.
     (await api.reserve(SKUS[500], 3)).ok(201)
     wanted[SKUS[500]] -= 3
-    await wait_until(lambda: shown() == wanted, "Vendure shows what the reservation left", within_s=DONE_S, every_s=LOOK_S)
+    await wait_until(lambda: shown() == wanted, "Vendure shows what is left", within_s=DONE_S, every_s=LOOK_S)
 
     # Somebody changes a value behind our back; comparing finds and mends it.
     await settled(api)
