@@ -20,21 +20,26 @@ JOBS    ?= 2
 RUN_STAMP   := $(VENV)/.installed-run
 TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
+OTEL_STAMP  := $(VENV)/otel/.installed
 
-.PHONY: help run test lint bench soak clean redis-server wrk
+.PHONY: help run test lint bench bench-peers soak faults clean redis-server prometheus postgres wrk
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARGS="--port 9000" passes options on
 	@# exec, so that Ctrl-C and SIGTERM reach the server itself and make waits while it drains.
 	@exec $(BIN)/holdfast serve --sample $(ARGS)
 
-test: $(TEST_STAMP) redis-server ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
+test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
 
-soak: $(TEST_STAMP) redis-server ## the tests that take minutes: kill -9 under load, long random runs
+soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table
 	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
+	@$(BIN)/python -m tests.faults
+
+faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-cut --rounds 20" chooses
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: $(TEST_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check .
@@ -43,6 +48,9 @@ lint: $(TEST_STAMP) ## ruff and mypy
 
 bench: $(BENCH_STAMP) wrk ## the tables of figures in the README
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-peers: $(BENCH_STAMP) wrk postgres ## side by side with Postgres, naive Redis and Medusa; ARGS="--quick" for a rough look
+	@$(BIN)/python -m bench --only peers $(ARGS)
 
 clean: ## remove what was built; the data of `make run` (.holdfast) stays
 	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis dist build
@@ -70,15 +78,33 @@ $(RUN_STAMP) $(TEST_STAMP) $(BENCH_STAMP): pyproject.toml | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
 	@touch $@ $(COVERS)
 
-# What pip cannot install. Both targets do what they can and never fail: the tests and the bench name what is
+# OpenTelemetry for the test of traces, in a folder of its own: redis-py imports it wherever it is installed, and every
+# process of every other test would start more slowly.
+$(OTEL_STAMP): pyproject.toml | $(BIN)/python
+	@echo "Installing the extra otel into $(VENV)/otel"
+	@$(BIN)/python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['optional-dependencies']['otel'], sep='\n')" \
+	  > $(VENV)/otel.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade --target $(VENV)/otel --requirement $(VENV)/otel.txt
+	@touch $@
+
+# What pip cannot install. These targets do what they can and never fail: the tests and the bench name what is
 # missing and the command that installs it.
 redis-server:
 	@$(call apt,redis-server)
 
+# promtool comes with it, and a test lets it scrape a real server.
+prometheus:
+	@$(call apt,prometheus)
+
 wrk:
 	@$(call apt,wrk)
 
-# Debian starts the service of what it installs: a redis-server on port 6379 is not for a test run to leave behind.
+# Debian keeps initdb out of PATH, so its presence is asked of the folder; the cluster that the package makes is stopped
+# by the rule below.
+postgres:
+	@test -n "$$(ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || command -v initdb || true)" || { $(call apt,postgresql); }
+
+# Debian starts the service of what it installs: a redis-server on port 6379 or a prometheus on 9090 is not for a test run to leave behind.
 # It is stopped only here, where this file has just installed it.
 define apt
 command -v $(1) >/dev/null 2>&1 || { \

@@ -1,8 +1,10 @@
 """``python -m bench``: takes every figure in one run, prints the tables, and holds them against the bars."""
 
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -11,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import http_table, lateness, memory, propagation, sourcing_table, store_table
+from bench import http_table, lateness, memory, pictures, propagation, sourcing_table, store_table
 from bench.bars import Bar
 from bench.contestants import MiscountError
 from bench.driver import WrongAnswerError
@@ -20,12 +22,16 @@ from bench.machine import describe
 from bench.neighbours import Neighbours
 from bench.processes import ServerFailedError
 from bench.report import Table, bars_table
+from bench.scaling import whole as scaling
+from bench.side_by_side import table as side_by_side
 from server.store.embedded.binary import StoreBinary, find_binary, inspect
 from server.store.errors import StoreError
 
-PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
-REPORT: Final = Path(__file__).parent.parent / "docs" / "benchmarks.md"
-BEGIN, END = "<!-- results: written by python -m bench --save -->", "<!-- end of results -->"
+USUAL_PARTS: Final = ("http", "store", "memory", "latency", "propagation", "sourcing")
+PARTS: Final = (*USUAL_PARTS, "peers", "scaling")
+README: Final = Path(__file__).parent.parent / "README.md"
+REPORT: Final = README.parent / "docs" / "benchmarks.md"
+END: Final = "<!-- end of results -->"
 _REDIS7: Final = Path("/usr/bin/redis-server")
 USUAL, QUICK = "1,8,32,128", "1,32"
 WIDTH_MIN: Final = 110
@@ -46,11 +52,13 @@ class Plan:
 
 @dataclass
 class Findings:
-    """What came out."""
+    """What came out; ``summary`` is for the README."""
 
     tables: list[Table] = field(default_factory=list)
     bars: list[Bar] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    summary: Table | None = None
+    drawings: dict[str, pictures.Peers | pictures.Growth] = field(default_factory=dict)
 
 
 def _stores() -> list[StoreBinary]:
@@ -93,7 +101,25 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
         chosen = sourcing_table.measure(stores[0], plan.rounds, tell)
         found.tables.append(sourcing_table.table(chosen, _title(stores[0])))
         found.bars.extend(sourcing_table.bars(chosen))
+    _take_others(plan, stores, tell, found)
     return found
+
+
+def _take_others(plan: Plan, stores: list[StoreBinary], tell: Tell, found: Findings) -> None:
+    """Take what is only taken when it is asked for, and has a picture."""
+    if "peers" in plan.parts:
+        rivals = side_by_side.measure(plan.connections, plan.seconds, plan.rounds, tell)
+        found.tables.extend(side_by_side.tables(rivals))
+        found.notes.extend(rivals.skipped)
+        found.summary = side_by_side.summary(rivals)
+        found.drawings["peers"] = side_by_side.picture(rivals, _today())
+        if loader() == "wrk":
+            found.bars.extend(side_by_side.bars(rivals))
+    if "scaling" in plan.parts:
+        grown = scaling.measure(stores[0], plan.rounds, plan.seconds, tell, quick=plan.quick)
+        found.tables.extend(scaling.tables(grown))
+        found.drawings["scaling"] = scaling.picture(grown, _today())
+        found.bars.extend(scaling.bars(grown))
 
 
 def steps(plan: Plan, stores: list[StoreBinary]) -> int:
@@ -106,6 +132,8 @@ def steps(plan: Plan, stores: list[StoreBinary]) -> int:
             "latency": lateness.STEPS,
             "propagation": propagation.steps(plan.rounds),
             "sourcing": sourcing_table.steps(plan.rounds),
+            "scaling": scaling.steps(plan.rounds, quick=plan.quick),
+            "peers": side_by_side.steps(plan.connections, plan.rounds),
         }[part]
         for part in plan.parts
     )
@@ -125,15 +153,43 @@ def _title(binary: StoreBinary) -> str:
     return f"{binary.family.capitalize()} {'.'.join(map(str, binary.version))}"
 
 
-def save(machine: list[tuple[str, str]], found: Findings, tables: list[Table]) -> None:
-    """Put the results between their marks in the report, in the place of the ones before."""
-    text = REPORT.read_text("utf-8")
-    head, _, rest = text.partition(BEGIN)
-    tail = rest.partition(END)[2]
-    when = f"Taken on {datetime.now(UTC):%Y-%m-%d} (UTC).\n"
+def begin(group: str) -> str:
+    """Name the mark behind which the results of a group of parts stand in the report."""
+    return f"<!-- {group}: written by python -m bench --save -->"
+
+
+def save(group: str, machine: list[tuple[str, str]], found: Findings, tables: list[Table]) -> None:
+    """Put the results between their marks in the report, in the place of the ones before; draw what has a picture."""
+    when = f"Taken on {_today()} (UTC).\n"
     parts = [when, "".join(f"- {name}: {value}\n" for name, value in machine)]
     parts += [table.markdown() for table in tables] + [f"{note}\n" for note in found.notes]
-    REPORT.write_text(f"{head}{BEGIN}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
+    for name, results in found.drawings.items():
+        pictures.save(name, results)
+        parts.insert(0, f"![{results.caption}](img/{name}.svg)\n")
+    _put(REPORT, group, parts)
+    if found.summary is not None:
+        shown = [f"![{results.caption}](docs/img/{name}.svg)\n" for name, results in found.drawings.items()]
+        _put(README, group, [when, *shown, found.summary.markdown()])
+
+
+def _put(page: Path, group: str, parts: list[str]) -> None:
+    text = page.read_text("utf-8")
+    head, mark, rest = text.partition(begin(group))
+    tail = rest.partition(END)[2]
+    page.write_text(f"{head}{mark}\n\n" + "\n".join(parts) + f"\n{END}{tail}", "utf-8")
+
+
+def _today() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d}"
+
+
+def _groups(parts: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """Sort parts by where their results stand: the usual ones together, each other one in a place of its own."""
+    groups: dict[str, tuple[str, ...]] = {}
+    for part in parts:
+        group = "results" if part in USUAL_PARTS else part
+        groups[group] = (*groups.get(group, ()), part)
+    return groups
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -153,19 +209,28 @@ def main(
         raise click.BadParameter(
             "must be numbers with commas between them, such as 1,32", param_hint="--connections"
         ) from None
-    plan = Plan(numbers, seconds or (1 if quick else 2), rounds or (1 if quick else 3), quick, parts or PARTS)
+    plan = Plan(numbers, seconds or (1 if quick else 2), rounds or (1 if quick else 3), quick, parts or USUAL_PARTS)
     console = Console()
     if console.width < WIDTH_MIN and not console.is_terminal:
         console = Console(width=WIDTH_MIN)
-    neighbours = Neighbours()
+    # Ended gently by whoever bounds its time, it must still end every server that it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         stores = _stores()
         machine = list(describe(stores, Path(tempfile.gettempdir())))
         for name, value in machine:
             console.print(f"[bold]{name}[/bold]: {value}", highlight=False)
-        found = _take_with_progress(plan, stores)
+        for group, chosen in _groups(plan.parts).items():
+            _take_group(group, replace(plan, parts=chosen), stores, console, machine, keep=keep)
     except (ServerFailedError, LoadError, MiscountError, WrongAnswerError, StoreError) as error:
         raise click.ClickException(str(error)) from None
+
+
+def _take_group(
+    group: str, plan: Plan, stores: list[StoreBinary], console: Console, machine: list[tuple[str, str]], *, keep: bool
+) -> None:
+    neighbours = Neighbours()
+    found = _take_with_progress(plan, stores)
     tables = [*found.tables, bars_table(found.bars)] if found.bars else found.tables
     if (cores := neighbours.cores()) is not None:
         found.notes.append(f"While this ran, other processes kept {cores:.2f} of the machine's cores busy.")
@@ -175,7 +240,7 @@ def main(
     for note in found.notes:
         console.print(note, highlight=False)
     if keep:
-        save(machine, found, tables)
+        save(group, machine, found, tables)
         console.print(f"Written to {REPORT.name}.")
 
 

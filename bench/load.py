@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import aiohttp
 import msgspec
@@ -38,8 +38,29 @@ class Result(msgspec.Struct, frozen=True):
 
     @property
     def rate(self) -> float:
-        """Requests a second."""
-        return self.requests * 1e6 / self.duration_us
+        """Requests a second that were a success."""
+        return self.succeeded * 1e6 / self.duration_us
+
+    @property
+    def succeeded(self) -> int:
+        """Requests that were a success."""
+        return self.requests - self.failed
+
+
+class Target(NamedTuple):
+    """How ``wrk`` asks: what, with which script, which words behind the run's own, how long it waits for an answer.
+
+    ``may_fail``: answers that are no success are counted; else one of them ends the run.
+    """
+
+    path: str
+    script: Path
+    words: tuple[str, ...] = ()
+    patience_s: int = 2
+    may_fail: bool = False
+
+
+RESERVE: Final = Target(PATH, _SCRIPT)
 
 
 def loader() -> str:
@@ -47,8 +68,10 @@ def loader() -> str:
     return "wrk" if shutil.which("wrk") else "aiohttp client"
 
 
-def load(url: str, connections: int, seconds: float, skus: int) -> Result:
+def load(url: str, connections: int, seconds: float, skus: int, target: Target = RESERVE) -> Result:
     """Post reservations for so long over so many connections, each sending the next when its answer has come.
+
+    Without wrk, any ``target`` but the usual one is an error.
 
     Raises
     ------
@@ -59,12 +82,21 @@ def load(url: str, connections: int, seconds: float, skus: int) -> Result:
     run = secrets.token_hex(4)
     if loader() == "wrk":
         # wrk counts whole seconds.
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "-s", str(_SCRIPT), url + PATH]
-        command += ["--", run, str(skus)]
+        command = [
+            "wrk",
+            "-t1",
+            f"-c{connections}",
+            f"-d{max(1, round(seconds))}s",
+            "--timeout",
+            f"{target.patience_s}s",
+        ]
+        command += ["-s", str(target.script), url + target.path, "--", run, str(skus), *target.words]
+    elif target != RESERVE:
+        raise LoadError("wrk is missing: apt-get install wrk")
     else:
         command = [sys.executable, "-m", "bench.load", url + PATH, str(connections), str(seconds), run, str(skus)]
     result = parse(_output(command, seconds + _GRACE_S))
-    if result.failed or result.socket_errors or not result.requests:
+    if (result.failed and not target.may_fail) or result.socket_errors or not result.succeeded:
         raise LoadError(
             f"{url} at {connections} connections: {result.failed} of {result.requests} answers were not a success, "
             f"{result.socket_errors} connections broke"

@@ -33,7 +33,7 @@ from server.store.scripts import library
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 _JSON: Final = {"Content-Type": "application/json"}
-_CONNECTIONS_MAX: Final = 1024
+CONNECTIONS_MAX: Final = 1024
 """The pool's default of 100 answers the 101st caller with MaxConnectionsError; this is its only setting we change."""
 
 _decode_body = msgspec.json.Decoder(ReserveBody).decode
@@ -91,7 +91,8 @@ def pool(client: Redis) -> Handler:
     return handle
 
 
-async def _serve(handler: Handler) -> None:
+async def serve(handler: Handler) -> None:
+    """Serve until SIGTERM, with the settings of Holdfast's own server; the address goes to standard error."""
     app = web.Application()
     app.router.add_post("/v1/reservations", handler)
     # As in server/app.py.
@@ -117,10 +118,10 @@ async def _serve(handler: Handler) -> None:
 async def _serve_pool(data_dir: Path) -> None:
     store = EmbeddedStore(data_dir, durability="fast")
     await store.start()
-    client = Redis.from_url(store.url, max_connections=_CONNECTIONS_MAX)
+    client = Redis.from_url(store.url, max_connections=CONNECTIONS_MAX)
     try:
         await client.function_load(library().source, replace=True)
-        await _serve(pool(client))
+        await serve(pool(client))
     finally:
         await client.aclose()
         await store.stop()
@@ -128,7 +129,7 @@ async def _serve_pool(data_dir: Path) -> None:
 
 def main() -> None:
     """Serve what the first word says."""
-    work = _serve(noop()) if sys.argv[1] == "noop" else _serve_pool(Path(sys.argv[2]))
+    work = serve(noop()) if sys.argv[1] == "noop" else _serve_pool(Path(sys.argv[2]))
     uvloop.run(work)
 
 

@@ -174,6 +174,8 @@ def summary(
         delays = [delay_ms for sale, delay_ms in delayed if began_ms <= sale.at_ms < ended_ms]
         every += delays
         others += delays if name != HANGING else []
+    if not every or not others:
+        raise LoadError("no sale fell into the time that is measured: the loader started too late, so others are busy")
     every.sort()
     others.sort()
     each_request = [

@@ -5,7 +5,7 @@ import contextlib
 import os
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,11 +103,11 @@ class Holdfast:
         self.socket = DataDirectory(data_dir).socket
         self.client: Any = connect(self.socket)
 
-    def fill(self) -> None:
+    def fill(self, names: Iterable[str]) -> None:
         """Put the catalogue into the store, and list it on every channel. Its keys there are the SKUs' numbers."""
         stock.fill_skus(self.socket, SKUS)
         listings = [{"sku": stock.sku(number), "key": str(number + 1)} for number in range(SKUS)]
-        for name in CHANNELS:
+        for name in names:
             for first in range(0, SKUS, _LISTINGS_PER_CALL):
                 part = listings[first : first + _LISTINGS_PER_CALL]
                 _call(f"{self.url}/v1/channels/{name}/listings", {"listings": part}, "PUT")
@@ -144,20 +144,22 @@ def number_of(sku: str) -> int:
 
 
 @contextlib.contextmanager
-def running(folder: Path, *, apart: bool = False) -> Iterator[tuple[Holdfast, Channels]]:
+def running(
+    folder: Path, *, apart: bool = False, kinds: Mapping[str, Kind] = CHANNELS
+) -> Iterator[tuple[Holdfast, Channels]]:
     """Start the channels and the server, fill it, and wait until the channels know the whole catalogue.
 
     ``apart``: the publisher is a process of its own; else, as by default, it shares one with the HTTP API.
     """
     with contextlib.ExitStack() as stack:
-        words = [f"{name}={kind}" for name, kind in CHANNELS.items()]
+        words = [f"{name}={kind}" for name, kind in kinds.items()]
         process = ServerProcess("bench.propagation_channels", *words, log=folder / "channels.log")
         channels = Channels(stack.enter_context(process))
-        config = configuration(folder, channels.ports)
+        config = configuration(folder, channels.ports, kinds)
         holdfast = _start(folder, config, stack, apart=apart)
         stack.callback(holdfast.client.close)
-        holdfast.fill()
-        wait_until_right(channels, dict.fromkeys(range(1, SKUS + 1), stock.ON_HAND), *CHANNELS)
+        holdfast.fill(kinds)
+        wait_until_right(channels, dict.fromkeys(range(1, SKUS + 1), stock.ON_HAND), *kinds)
         yield holdfast, channels
 
 
@@ -172,13 +174,13 @@ def _start(folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: bo
     return Holdfast(server, data_dir, stack.enter_context(process))
 
 
-def configuration(folder: Path, ports: dict[str, int]) -> Path:
+def configuration(folder: Path, ports: dict[str, int], kinds: Mapping[str, Kind]) -> Path:
     """Write the configuration file and the made-up credentials that it points to."""
     (folder / "signing-secret").write_text("whsec_" + base64.b64encode(os.urandom(32)).decode())
     (folder / "made-up").write_text("made-up-for-the-bench")
     forms: dict[Kind, str] = {"webhook": _WEBHOOK, "woocommerce": _SHOP}
     path = folder / "holdfast.toml"
-    path.write_text("".join(forms[kind].format(name=name, port=ports[name]) for name, kind in CHANNELS.items()))
+    path.write_text("".join(forms[kind].format(name=name, port=ports[name]) for name, kind in kinds.items()))
     return path
 
 

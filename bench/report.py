@@ -44,7 +44,7 @@ class Table:
         return f"**{self.title}**\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
     def _is_text(self, column: int) -> bool:
-        return any(row[column][:1].isalpha() or row[column][:1] in "≥≤" for row in self.rows)
+        return any(row[column][:1].isalpha() or row[column][:1] in ("≥", "≤") for row in self.rows)
 
 
 def interval(figure: Figure, digits: str) -> str:

@@ -75,7 +75,8 @@ def reserves(skus: Sequence[int], ttls_ms: Iterator[int] | None = None) -> list[
 
 def took_effect(reply: Any) -> bool:
     """Whether every answer of a batch says that the operation was done."""
-    return type(reply) is list and all(answer.startswith(_ANSWER_HEADS) for answer in reply)
+    # The last one is no answer: it is the number of the call.
+    return type(reply) is list and all(answer.startswith(_ANSWER_HEADS) for answer in reply[:-1])
 
 
 def fill_skus(socket: Path, skus: int) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -25,9 +26,9 @@ _REWRITE_TIMEOUT_S: Final = 120.0
 _LOOK_S: Final = 0.02
 
 
-def connect(socket: Path) -> redis.Redis:
+def connect(path: Path) -> redis.Redis:
     """Open a client that never sends twice."""
-    return redis.Redis(unix_socket_path=str(socket), retry=Retry(NoBackoff(), 0), socket_timeout=120.0)
+    return redis.Redis(unix_socket_path=str(path), retry=Retry(NoBackoff(), 0), socket_timeout=120.0)
 
 
 class Store:
@@ -74,6 +75,17 @@ class Store:
         """Read one figure of INFO."""
         found: dict[str, Any] = self.client.info("everything")
         return float(found[name])
+
+    def lead(self, replica: "Store") -> None:
+        """Have another store follow this one, and wait until it is in step. They meet over TCP, on loopback."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+        self.client.config_set("bind", "127.0.0.1")
+        self.client.config_set("port", port)
+        self.client.config_set("repl-diskless-sync-delay", 0)
+        replica.client.replicaof("127.0.0.1", port)
+        self._wait(lambda: dict(self.client.info("replication")).get("slave0", {}).get("state") == "online", 20.0)
 
     def stop_logging(self) -> None:
         """Turn the append-only file off, to fill the store quickly."""

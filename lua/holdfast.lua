@@ -24,12 +24,18 @@
 -- @include lib/run
 
 -- knows_backorders: the last of its keys is the queue of those who wait for units.
+--
+-- A third argument is the call's number, and comes back behind the answers: a reply that belongs to another call, as a
+-- faulty proxy may deliver, is then not taken for this one's. What answers with one value is not called in batches: its
+-- third argument, if it has one, is its own.
 local function register(name, callback, flags, knows_backorders)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
       begin(keys, args, knows_backorders)
-      return callback(args, keys)
+      local reply, number = callback(args, keys), args[3]
+      if number and type(reply) == 'table' then reply[#reply + 1] = number end
+      return reply
     end,
     flags = flags,
   })
@@ -126,6 +132,10 @@ end
 do
 -- @include record
 register_apart('record', record)
+end
+do
+-- @include confirm
+register_apart('confirm', confirm)
 end
 do
 -- @include tally

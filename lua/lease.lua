@@ -23,9 +23,11 @@ local function lease(keys, args)
     if holder == owner then call('HSET', publisher, 'until_ms', 0) end
     return pack({0, 0, now_ms, owner})
   end
-  if lapsed or holder ~= owner then token = token + 1 end
+  -- From the clock: a replica that takes over may not know the newest token, and would give it out a second time.
+  if lapsed or holder ~= owner then token = now_ms > token and now_ms or token + 1 end
   until_ms = now_ms + ttl_ms
   -- Whole milliseconds as text: a number of this size would be written as 1.7e+12.
-  call('HSET', publisher, 'owner', owner, 'token', token, 'until_ms', string.format('%.0f', until_ms))
+  call('HSET', publisher, 'owner', owner, 'token', string.format('%.0f', token),
+    'until_ms', string.format('%.0f', until_ms))
   return pack({token, until_ms, now_ms, owner})
 end

@@ -50,11 +50,13 @@ from server.domain.tables import ChannelConfigError, table_of
 from server.fanout import kinds
 from server.fanout.endpoint import WebhookPlan
 from server.fanout.publisher import ChannelPlan, Publisher
+from server.fanout.traces import Follower
 from server.insight.counting import Insight
 from server.store import calls
 from server.store.apikeys import ApiKeyStore
-from server.store.batcher import Batcher, close_quietly
-from server.store.connect import StoreClient, check_settings, client, connection_pool
+from server.store.batcher import close_quietly
+from server.store.connect import StoreClient
+from server.store.deployment import deployment
 from server.store.embedded import EmbeddedStore
 from server.store.figures import lowest_follower
 from server.store.housekeeping import Housekeeper, watch_event_loop
@@ -62,6 +64,8 @@ from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Retention
 from server.store.scripts import library
+from server.store.watch import StoreWatch
+from server.tracing import Tracing, TracingMissingError
 
 log = structlog.get_logger("holdfast")
 
@@ -114,6 +118,7 @@ class Holdfast:
             self._file = config.load_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
             self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
+            self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
             self.service = await self._start_service(started)
             await self._start_http(started)
@@ -129,6 +134,16 @@ class Holdfast:
         """Stop: not ready, no new connections, answer what is in flight, close; nothing acknowledged is lost."""
         await self._exit.aclose()
 
+    def _start_tracing(self, started: AsyncExitStack) -> Tracing | None:
+        if not self.settings.tracing:
+            return None
+        try:
+            tracing = Tracing()
+        except TracingMissingError as error:
+            raise config.ConfigError(str(error)) from None
+        started.push_async_callback(asyncio.to_thread, tracing.close)
+        return tracing
+
     async def _start_store(self, started: AsyncExitStack) -> str:
         settings = self.settings
         if settings.store_url:
@@ -140,21 +155,19 @@ class Holdfast:
 
     async def _start_service(self, started: AsyncExitStack) -> Service:
         settings = self.settings
-        pool = connection_pool(self.store_url)
-        started.push_async_callback(pool.aclose)
-        store = client(pool)
+        where = deployment(self.store_url, settings.durability)
+        started.push_async_callback(where.close)
+        store, self._nodes = where.client, where.nodes
         if settings.store_check:
-            await check_settings(store, settings.durability)
+            await where.check()
         await calls.load(store, library())
         authenticator = await self._start_authenticator(store, started)
-        batcher = Batcher(
-            pool.make_connection,
+        batcher = where.batcher(
             operations_max=settings.batch_operations_max,
             lines_max=settings.batch_lines_max,
             queue_max=settings.queue_operations_max,
             queue_timeout_s=settings.queue_timeout_s,
             reply_timeout_s=settings.reply_timeout_s,
-            replicas=1 if settings.durability == "replicated" else 0,
         )
         batcher.start()
         started.push_async_callback(close_quietly, batcher, settings.drain_timeout_s)
@@ -164,11 +177,12 @@ class Holdfast:
             client=store,
             retention=Retention(**settings.lives_s),
             new_id=_new_ids().__next__,
-            new_tail=lambda keyspace: Tail(pool.make_connection, keyspace),
+            new_tail=lambda keyspace: Tail(where.connections(keyspace), keyspace),
             ttl_default_s=settings.ttl_default_s,
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
             changes_streams_max=settings.changes_streams_max,
+            tracing=self._tracing,
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}
                 for partition, plans in self._plans.items()
@@ -231,6 +245,7 @@ class Holdfast:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
         _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
+        self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
         store = self.service.client
@@ -254,6 +269,19 @@ class Holdfast:
             )
             _run_until_exit(started, insight.run(), "insight")
 
+    def _watch_store(self, started: AsyncExitStack) -> None:
+        """Tell how the store is; of several workers on one port the first one does."""
+        if self._worker in (None, 0):
+            watch = StoreWatch(
+                self.service.client,
+                self.settings.durability,
+                hides_settings=not self.settings.store_check,
+                is_here=self.store_url.startswith("unix:"),
+                nodes=self._nodes,
+                with_channels=sorted(self._plans),
+            )
+            _run_until_exit(started, watch.run(), "store-watch")
+
     @property
     def _publishes(self) -> bool:
         """Whether this process tells the channels; several workers have another one for it."""
@@ -263,6 +291,10 @@ class Holdfast:
         """Have each partition that has channels or endpoints be followed; whoever holds its lease tells them."""
         if not self._publishes:
             return
+        if self._tracing is not None:
+            partitions = {plan.settings.name: name for name, plans in self._plans.items() for plan in plans}
+            follower = Follower(self.service.client, self._tracing, partitions)
+            _run_until_exit(started, follower.run(), "traces")
         for partition in self._plans | self._webhooks:
             publisher = Publisher(
                 self.service.client,

@@ -5,6 +5,7 @@ A setting comes from, in this order: the command line, the environment (``HOLDFA
 
 import ipaddress
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -27,6 +28,9 @@ Positive = Annotated[int, Meta(ge=1)]
 Seconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
 
 
+_SENTINEL_LOGIN = re.compile(r"(sentinel_(?:username|password))=[^&#]*")
+
+
 class ConfigError(Exception):
     """A setting is wrong; the message names it and says what to write instead."""
 
@@ -35,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Every setting of a Holdfast process. ``docs/configuration.md`` says what each one is for."""
 
     store_url: str = ""
-    """Empty: the embedded store. Else redis://, rediss://, unix:// (credentials in the URL)."""
+    """Empty: the embedded store. Else redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://."""
     data_dir: Path = Path(".holdfast")
     """Where the embedded store keeps its files."""
     host: str = "127.0.0.1"
@@ -98,6 +102,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """auto: text on a terminal, JSON lines elsewhere."""
     slow_request_ms: Annotated[int, Meta(ge=0)] = 1_000
     """Requests slower than this are logged; 0: none."""
+    tracing: bool = False
+    """Make traces, and send them as the OTEL_… variables say; needs the packages of ``holdfast[otel]``."""
 
     @property
     def lives_s(self) -> dict[str, int]:
@@ -126,7 +132,8 @@ def _shown(value: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Show a URL with its user and password replaced by ``***``."""
+    """Show a URL with its user and password, and those for its sentinels, replaced by ``***``."""
+    url = _SENTINEL_LOGIN.sub(r"\1=***", url)
     parts = urlsplit(url)
     if "@" not in parts.netloc:
         return url

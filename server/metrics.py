@@ -37,7 +37,7 @@ PROPAGATION_SECONDS: Final = tuple(
 HTTP_REQUEST_SECONDS: Final = Histogram(
     "holdfast_http_request_seconds",
     "Time from the request's head to the answer's last byte handed over.",
-    ("route", "status"),
+    ("method", "route", "status"),
     buckets=SECONDS,
 )
 OPERATIONS: Final = Counter(
@@ -77,7 +77,38 @@ EVENT_LOOP_LAG_SECONDS: Final = Histogram(
 JOURNAL_ENTRIES: Final = Gauge(
     "holdfast_journal_entries", "Entries in the journal.", multiprocess_mode="livemostrecent"
 )
-STORE_UP: Final = Gauge("holdfast_store_up", "1 while the store answers, else 0.", multiprocess_mode="livemin")
+JOURNAL_OLDEST_SECONDS: Final = Gauge(
+    "holdfast_journal_oldest_seconds",
+    "Age of the oldest entry that the last trimming could have dropped; 0 where there is none.",
+    multiprocess_mode="livemostrecent",
+)
+JOURNAL_RETENTION_SECONDS: Final = Gauge(
+    "holdfast_journal_retention_seconds", "How long the journal is kept.", multiprocess_mode="livemostrecent"
+)
+STORE_UP: Final = Gauge("holdfast_store_up", "1 while the store answers, else 0.", multiprocess_mode="livemostrecent")
+STORE_DURABLE: Final = Gauge(
+    "holdfast_store_durable",
+    "1 while the store's settings and its last write keep what HOLDFAST_DURABILITY promises, else 0.",
+    multiprocess_mode="livemostrecent",
+)
+STORE_MEMORY_USED_BYTES: Final = Gauge(
+    "holdfast_store_memory_used_bytes", "Memory that the store uses.", multiprocess_mode="livemostrecent"
+)
+STORE_MEMORY_LIMIT_BYTES: Final = Gauge(
+    "holdfast_store_memory_limit_bytes",
+    "Memory that the store may use: its maxmemory, or without one what its machine has.",
+    multiprocess_mode="livemostrecent",
+)
+STORE_DISK_FREE_BYTES: Final = Gauge(
+    "holdfast_store_disk_free_bytes",
+    "Room left on the disk of a store on this machine; 0 where it is elsewhere.",
+    multiprocess_mode="livemostrecent",
+)
+STORE_DISK_SIZE_BYTES: Final = Gauge(
+    "holdfast_store_disk_size_bytes",
+    "Size of the disk of a store on this machine; 0 where it is elsewhere.",
+    multiprocess_mode="livemostrecent",
+)
 FIGURES_CHANGES: Final = Counter("holdfast_figures_changes_total", "Changes of the journal that the figures count.")
 ALERTS_RAISED: Final = Counter("holdfast_alerts_raised_total", "Lines that stock crossed, by what it told.", ("type",))
 FIGURES_AGE_SECONDS: Final = Gauge(
@@ -90,6 +121,11 @@ PUBLISHER_ACTIVE: Final = Gauge(
     "holdfast_publisher_active",
     "Processes that hold the lease of at least one partition: 1 or 0 of each.",
     multiprocess_mode="livesum",
+)
+PUBLISHER_MISSING_PARTITIONS: Final = Gauge(
+    "holdfast_publisher_missing_partitions",
+    "Partitions with channels whose lease nobody holds.",
+    multiprocess_mode="livemostrecent",
 )
 CHANNEL_PROPAGATION_SECONDS: Final = Histogram(
     "holdfast_channel_propagation_seconds",
@@ -124,6 +160,9 @@ CHANNEL_CURSOR_AGE_SECONDS: Final = _channel_gauge(
 CHANNEL_DEAD_LETTERS: Final = _channel_gauge("holdfast_channel_dead_letters", "Values that a channel will not take.")
 CHANNEL_CIRCUIT_OPEN: Final = _channel_gauge(
     "holdfast_channel_circuit_open", "0: the channel is well, 1: it fails and is tried now and then, 2: it is halted."
+)
+CHANNEL_CADENCE_SECONDS: Final = _channel_gauge(
+    "holdfast_channel_cadence_seconds", "How often a channel is told by its rules; 0: at once."
 )
 
 WEBHOOK_DELIVERIES: Final = Counter(
@@ -163,6 +202,7 @@ class ChannelMetrics:
         self.cursor_age = CHANNEL_CURSOR_AGE_SECONDS.labels(channel)
         self.dead_letters = CHANNEL_DEAD_LETTERS.labels(channel)
         self.circuit_open = CHANNEL_CIRCUIT_OPEN.labels(channel)
+        self.cadence = CHANNEL_CADENCE_SECONDS.labels(channel)
         # All of them from the start: the first rejection is to be seen as a rise from zero.
         self._pushes = {result: CHANNEL_PUSHES.labels(channel, result) for result in PUSH_RESULTS}
         self._edges = list(self.propagation._upper_bounds)  # noqa: SLF001
@@ -187,7 +227,7 @@ class ChannelMetrics:
         """Count values that were sent, by one of :data:`PUSH_RESULTS`."""
         self._pushes[result].inc(items)
 
-    def show(self, status: ChannelStatus, *, journal_end_ms: int | None = None) -> None:
+    def show(self, status: ChannelStatus, *, journal_end_ms: int | None = None, cadence_s: float = 0.0) -> None:
         """Bring the gauges up to date. ``journal_end_ms``: the time of the journal's last entry.
 
         Where that is not known, a channel with nothing under way counts as being at the end.
@@ -196,6 +236,7 @@ class ChannelMetrics:
         self.oldest_unsent.set(status.oldest_unsent_s)
         self.dead_letters.set(status.dead_letters)
         self.circuit_open.set(CIRCUITS[status.circuit])
+        self.cadence.set(cadence_s)
         if journal_end_ms is None:
             journal_end_ms = status.written_ms if status.dirty or status.in_flight or status.tickets else 0
         cursor_ms = int(status.cursor.partition("-")[0] or 0)
@@ -225,6 +266,7 @@ def forget_channel(channel: str) -> None:
         CHANNEL_CURSOR_AGE_SECONDS,
         CHANNEL_DEAD_LETTERS,
         CHANNEL_CIRCUIT_OPEN,
+        CHANNEL_CADENCE_SECONDS,
     )
 
 
@@ -251,15 +293,15 @@ class RequestTally:
 
     def __init__(self) -> None:
         self._outcomes: dict[tuple[str, str], int] = {}
-        self._requests: dict[tuple[str, int], list[float]] = {}
+        self._requests: dict[tuple[tuple[str, str], int], list[float]] = {}
 
     def outcome(self, operation: str, outcome: str) -> None:
         """Count an operation by what came of it."""
         key = (operation, outcome)
         self._outcomes[key] = self._outcomes.get(key, 0) + 1
 
-    def request(self, route: str, status: int, seconds: float) -> None:
-        """Count a request and the time that it took."""
+    def request(self, route: tuple[str, str], status: int, seconds: float) -> None:
+        """Count a request and the time that it took; ``route`` is its method and its path's pattern."""
         tally = self._requests.get((route, status))
         if tally is None:
             # One place for each edge, one for what lies beyond, and the sum of all.
@@ -274,7 +316,7 @@ class RequestTally:
             OPERATIONS.labels(*labels).inc(number)
         requests, self._requests = self._requests, {}
         for (route, status), (*counts, sum_s) in requests.items():
-            child = HTTP_REQUEST_SECONDS.labels(route, str(status))
+            child = HTTP_REQUEST_SECONDS.labels(*route, str(status))
             for bucket, count in zip(child._buckets, counts, strict=True):  # noqa: SLF001  # it has no way to add many
                 bucket.inc(count)
             child._sum.inc(sum_s)  # noqa: SLF001

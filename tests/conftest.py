@@ -46,9 +46,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 async def wait_until(
-    condition: Callable[[], bool | Awaitable[bool]], what: str = "the condition", within_s: float = DEADLINE_S
+    condition: Callable[[], bool | Awaitable[bool]],
+    what: str = "the condition",
+    within_s: float = DEADLINE_S,
+    every_s: float = 0.001,
 ) -> None:
-    """Wait for a condition, plain or awaitable, and fail if it does not come true."""
+    """Wait for a condition, plain or awaitable, and fail if it does not come true. ``every_s``: how often to look."""
     deadline = asyncio.timeout(within_s)
     try:
         async with deadline:
@@ -56,7 +59,7 @@ async def wait_until(
                 holds = condition()
                 if await holds if isawaitable(holds) else holds:
                     return
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(every_s)
     except TimeoutError:
         if not deadline.expired():
             raise

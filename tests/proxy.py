@@ -21,6 +21,8 @@ class Fate(Enum):
     """The store runs the call; the connection breaks instead of its reply."""
     LOSE_REPLY = auto()
     """The store runs the call; its reply never comes, and the connection stays open."""
+    REPEAT_LATER = auto()
+    """The reply comes, and comes again when the next call has gone out on the connection, before its own reply."""
 
 
 class Proxy:
@@ -103,6 +105,7 @@ class _Link:
         self._reader, self._writer = reader, writer
         self._store_reader, self._store_writer = store_reader, store_writer
         self._fate = Fate.FORWARD
+        self._copy = b""
 
     async def run(self) -> None:
         pumps = [asyncio.create_task(self._pump_requests()), asyncio.create_task(self._pump_replies())]
@@ -115,6 +118,9 @@ class _Link:
 
     async def _pump_requests(self) -> None:
         while request := await self._reader.read(_CHUNK_BYTES):
+            if self._copy:
+                self._writer.write(self._copy)
+                self._copy = b""
             self._fate = self._proxy.take_fate(request)
             if self._fate is Fate.CUT_BEFORE:
                 return
@@ -125,5 +131,7 @@ class _Link:
             await self._proxy.may_reply()
             if self._fate is Fate.CUT_AFTER:
                 return
+            if self._fate is Fate.REPEAT_LATER:
+                self._copy = reply
             if self._fate is not Fate.LOSE_REPLY:
                 self._writer.write(reply)

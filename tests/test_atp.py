@@ -47,7 +47,7 @@ def told(
 
 
 @given(available=starts, supply=amounts, demand=amounts)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_given_any_supply_and_demand_when_told_then_each_day_is_as_the_brute_force_finds_it(
     available: int, supply: list[Dated], demand: list[Dated]
 ) -> None:
@@ -59,7 +59,7 @@ def test_given_any_supply_and_demand_when_told_then_each_day_is_as_the_brute_for
 
 
 @given(available=starts, supply=amounts, demand=amounts, first=st.integers(0, FAR), days=st.integers(0, FAR))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_given_any_part_of_the_days_when_told_then_it_says_of_each_what_the_whole_says(
     available: int, supply: list[Dated], demand: list[Dated], first: int, days: int
 ) -> None:
@@ -72,7 +72,7 @@ def test_given_any_part_of_the_days_when_told_then_it_says_of_each_what_the_whol
     supply=amounts,
     wishes=st.lists(st.tuples(st.integers(0, FAR), st.integers(1, 40)), max_size=20),
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_given_promises_for_any_days_when_made_one_after_the_other_then_none_makes_an_earlier_one_impossible(
     available: int, supply: list[Dated], wishes: list[tuple[int, int]]
 ) -> None:

@@ -299,6 +299,28 @@ async def test_given_a_lost_reply_when_asked_again_then_the_first_effect_was_the
     assert (await level(ledger, "A")).seq == seq == 2
 
 
+async def test_given_a_reply_that_comes_again_when_the_next_call_is_out_then_nobody_takes_it_for_his_own(
+    proxy: Proxy, open_batcher: OpenBatcher
+) -> None:
+    ledger = ledger_over(open_batcher(proxy.url))
+    await connected(ledger, proxy)
+    proxy.next_fate = Fate.REPEAT_LATER
+    assert (await moved(ledger, receive("first", 1))).level.sku == "first"
+    # As many as there are connections: one of them goes over the one with the copy.
+    told = [await _told_of(ledger, f"next-{number}") for number in range(SLOTS)]
+    assert told.count("unknown") == 1
+    assert all(sku == f"next-{number}" for number, sku in enumerate(told) if sku != "unknown")
+    assert [(await level(ledger, f"next-{number}")).on_hand for number in range(SLOTS)] == [1] * SLOTS
+
+
+async def _told_of(ledger: Ledger, sku: str) -> str:
+    """Receive a unit of a SKU; gives the SKU that the answer is about."""
+    try:
+        return (await moved(ledger, receive(sku, 1))).level.sku
+    except OutcomeUnknownError:
+        return "unknown"
+
+
 async def test_given_a_call_that_never_arrived_when_asked_again_then_it_takes_effect_for_the_first_time(
     proxy: Proxy, open_batcher: OpenBatcher
 ) -> None:
@@ -465,8 +487,14 @@ async def test_given_too_few_replicas_when_asked_to_write_then_it_is_unavailable
 
 
 def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.decode) -> Lane:
-    """Make a lane to a function with the given body, in a library that is not ours."""
-    text = f"redis.register_function('faulty_@DIGEST@', function(keys, args) {body} end)"
+    """Make a lane to a function with the given body, in a library that is not ours; it gives the call's number back."""
+    text = (
+        f"local function body(keys, args) {body} end\n"
+        "redis.register_function('faulty_@DIGEST@', function(keys, args)\n"
+        "local reply = body(keys, args)\n"
+        "if type(reply) == 'table' and not reply.err then reply[#reply + 1] = args[3] end\n"
+        "return reply end)"
+    )
     return Lane(Library(text).function("faulty"), Keyspace("batched"), b"", decode, writes=True)
 
 

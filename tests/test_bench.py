@@ -276,6 +276,7 @@ def test_messages_are_cut_out_however_they_are_split() -> None:
         assert found == [b'{"n":1}', b"{}"]
 
 
+@pytest.mark.soak  # twenty channels and a loader, to see one figure
 def test_sales_at_a_pace_reach_every_channel(tmp_path: Path) -> None:
     # given the server and the channels of the bench
     with propagation_setup.running(tmp_path) as (server, channels):
@@ -301,6 +302,7 @@ def test_orders_that_are_sourced_hold_as_many_units_as_they_name(
 # -- the whole run
 
 
+@pytest.mark.soak
 def test_a_short_run_prints_the_table_and_the_bars() -> None:
     command = [sys.executable, "-m", "bench", "--only", "http", "--connections", "1", "--rounds", "1", "--seconds", "1"]
 
@@ -312,10 +314,28 @@ def test_a_short_run_prints_the_table_and_the_bars() -> None:
     assert "One round only" in done.stdout
 
 
-def test_the_report_has_a_place_for_the_results() -> None:
+@pytest.mark.parametrize("group", ["results", "peers", "scaling"])
+def test_the_report_has_a_place_for_the_results(group: str) -> None:
     text = bench.REPORT.read_text("utf-8")
 
-    assert text.index(bench.BEGIN) < text.index(bench.END)
+    assert text.index(bench.begin(group)) < text.index(bench.END, text.index(bench.begin(group)))
+
+
+def test_results_are_saved_in_the_place_of_their_group_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # given a report that holds the results of another group, too
+    report = tmp_path / "report.md"
+    other = f"{bench.begin('peers')}\nof peers\n{bench.END}\n"
+    report.write_text(f"{other}{bench.begin('results')}\nold\n{bench.END}\nrest\n")
+    monkeypatch.setattr(bench, "REPORT", report)
+    table = Table("Speed", ["server", "per s"])
+
+    bench.save("results", [("machine", "this one")], bench.Findings(), [table])
+
+    text = report.read_text()
+    assert text.startswith(other)
+    assert "**Speed**" in text
+    assert "old" not in text
+    assert text.endswith(f"{bench.END}\nrest\n")
 
 
 # -- the real mix

@@ -22,6 +22,7 @@ GAUGES = (
     "holdfast_channel_cursor_age_seconds",
     "holdfast_channel_dead_letters",
     "holdfast_channel_circuit_open",
+    "holdfast_channel_cadence_seconds",
 )
 STATUS = ChannelStatus(
     publisher="one",
@@ -45,9 +46,9 @@ def sample(name: str, **labels: str) -> float | None:
 
 
 def test_the_gauges_tell_how_a_channel_stands() -> None:
-    ChannelMetrics(CHANNEL).show(STATUS)
+    ChannelMetrics(CHANNEL).show(STATUS, cadence_s=300)
 
-    assert [sample(name) for name in GAUGES] == [7, 61.5, 60, 3, 2]
+    assert [sample(name) for name in GAUGES] == [7, 61.5, 60, 3, 2, 300]
 
 
 @pytest.mark.parametrize(

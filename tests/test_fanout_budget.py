@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.base import READ, WRITE, CostLeft, CostPoints, Limit, PerItem, TokenBucket, Window
@@ -61,6 +61,7 @@ def fullest(window: Window, sent: Sent) -> list[int]:
 # -- strict
 
 
+@settings(max_examples=40)
 @given(st.lists(a_window, min_size=1, max_size=3), some_traffic)
 def test_no_window_ever_holds_more_than_it_allows(windows: list[Window], traffic: list[tuple[float, int]]) -> None:
     sent = drive(windows, traffic)
@@ -70,6 +71,7 @@ def test_no_window_ever_holds_more_than_it_allows(windows: list[Window], traffic
         assert larger_than_all or max(fullest(window, sent)) <= window.count
 
 
+@settings(max_examples=40)
 @given(a_bucket, some_traffic)
 def test_no_stretch_of_time_sees_more_than_the_burst_and_what_was_restored(
     bucket: TokenBucket, traffic: list[tuple[float, int]]
@@ -81,6 +83,7 @@ def test_no_stretch_of_time_sees_more_than_the_burst_and_what_was_restored(
         assert last - first + 1 <= allowed + 1e-6
 
 
+@settings(max_examples=40)
 @given(st.integers(1, 200), some_traffic)
 def test_a_window_whose_entries_are_gathered_is_as_strict(spare: int, traffic: list[tuple[float, int]]) -> None:
     window = Window(ENTRIES_MAX + spare, 60.0, of="items")
@@ -93,6 +96,7 @@ def test_a_window_whose_entries_are_gathered_is_as_strict(spare: int, traffic: l
 # -- nothing is wasted
 
 
+@settings(max_examples=40)
 @given(st.lists(a_window, min_size=1, max_size=3), some_traffic)
 def test_what_waited_could_not_have_gone_any_earlier(windows: list[Window], traffic: list[tuple[float, int]]) -> None:
     """A request that waited goes at the very moment at which some window lets go of what was in its way."""
@@ -265,6 +269,7 @@ def test_a_throttled_group_waits_as_long_as_the_channel_said_and_the_others_do_n
 # -- per item
 
 
+@settings(max_examples=40)
 @given(
     st.integers(1, 5),
     st.floats(0.1, 20.0),

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LINES_MAX = 400
 
-LEAVES = frozenset({"server.logs", "server.metrics"})
+LEAVES = frozenset({"server.logs", "server.metrics", "server.tracing"})
 """Known to everybody above the domain. ``server.config`` is not among them: what it reads is handed on as values."""
 
 MAY_IMPORT: dict[str, frozenset[str]] = {
@@ -24,6 +24,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.config_webhooks": frozenset({"server.domain", "server.config_channels"}),
     "server.logs": frozenset({"server.domain"}),
     "server.metrics": frozenset({"server.domain"}),
+    "server.tracing": frozenset(),
     "server.store": LEAVES | {"server.domain"},
     "server.insight": LEAVES | {"server.domain", "server.store"},
     "server.api": LEAVES | {"server.domain", "server.store", "server.insight"},

@@ -20,9 +20,10 @@ from tests.machine import LOG_MAX, LedgerMachine, World
 from tests.stores import StoreProcess
 
 STEPS_PER_EXAMPLE: Final = 50
-STEPS: Final = {"valkey": 7_000, "redis7": 3_000}
-RARE: Final = {"already_released", "allocation_differs", "not_open", "too_many_splits"}
-"""Some runs do not meet them among so many operations; test_settle.py and test_sourcing.py ask for them outright."""
+STEPS: Final = 2_000
+SOAK_STEPS: Final = 10_000
+RARE: Final = {"already_released", "too_many_splits", "allocation_differs", "not_open"}
+"""Some runs do not meet them among so many operations; tests of each operation ask for them outright."""
 OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
@@ -78,21 +79,24 @@ def run_machine(here: World, **options: Any) -> None:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "steps", [STEPS, pytest.param(SOAK_STEPS, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])]
+)
 def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_the_model(
     store: StoreProcess,
     monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
     record_property: Callable[[str, object], None],
+    steps: int,
 ) -> None:
-    kind = request.node.callspec.params["store"]
     with world(store, monkeypatch) as here:
         try:
-            while here.steps < STEPS[kind]:
-                missing = STEPS[kind] - here.steps
+            while here.steps < steps:
+                missing = steps - here.steps
                 run_machine(here, max_examples=missing // STEPS_PER_EXAMPLE + 5, print_blob=True)
         finally:
             record_property("model_run", [here.steps, here.operations, len(here.mismatches)])
-    assert set(here.outcomes) - RARE == OUTCOMES - RARE, "every outcome that the ledger can give must have come up"
+    if steps == SOAK_STEPS:
+        assert set(here.outcomes) - RARE == OUTCOMES - RARE, "every outcome that the ledger can give must have come up"
 
 
 PLANTED: Final = {

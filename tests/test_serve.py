@@ -236,7 +236,8 @@ def test_the_metrics_of_two_workers_add_up_at_one_scrape(tmp_path: Path) -> None
 
         def counted() -> float:
             found = re.search(
-                r'^holdfast_http_request_seconds_count\{route="/v1/availability/\{sku\}",status="200"\} ([\d.]+)$',
+                r'^holdfast_http_request_seconds_count\{method="GET",route="/v1/availability/\{sku\}",status="200"\}'
+                r" ([\d.]+)$",
                 server.read("/metrics").decode(),
                 re.MULTILINE,
             )

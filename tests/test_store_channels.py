@@ -223,7 +223,7 @@ async def test_given_nobody_when_the_lease_is_taken_then_it_is_one_s_own_for_its
 ) -> None:
     lease = await publisher.take("one", MINUTE_MS)
 
-    assert (lease.token, lease.owner) == (1, "one")
+    assert (lease.token > 0, lease.owner) == (True, "one")
     assert lease.until_ms == lease.now_ms + MINUTE_MS
     assert abs(lease.now_ms - await now_ms(client)) < MINUTE_MS
 
@@ -255,17 +255,17 @@ async def test_given_a_lease_that_ran_out_when_it_is_taken_then_the_token_is_gre
     lease = await publisher.take("one", SHORT_MS)
     await wait_past(client, lease.until_ms)
 
-    assert (await publisher.take(next_owner, MINUTE_MS)).token == lease.token + 1
+    assert (await publisher.take(next_owner, MINUTE_MS)).token > lease.token
 
 
 @pytest.mark.parametrize("next_owner", ["one", "two"])
 async def test_given_a_lease_that_was_given_back_when_another_comes_then_they_need_not_wait(
     publisher: PublisherStore, next_owner: str
 ) -> None:
-    await publisher.take("one", HOUR_MS)
+    first = await publisher.take("one", HOUR_MS)
     await publisher.give("one")
 
-    assert (await publisher.take(next_owner, HOUR_MS)).token == 2
+    assert (await publisher.take(next_owner, HOUR_MS)).token > first.token
 
 
 async def test_given_a_lease_when_somebody_else_gives_it_back_then_it_stays_whose_it_is(
@@ -285,7 +285,6 @@ async def test_given_100_who_want_the_lease_when_they_come_at_once_then_exactly_
     leases = await asyncio.gather(*(publisher.take(f"owner-{number}", HOUR_MS) for number in range(100)))
 
     [winner] = [lease for lease in leases if lease.token]
-    assert winner.token == 1
     assert {lease.owner for lease in leases} == {winner.owner}
 
 
@@ -298,7 +297,7 @@ async def test_given_a_store_that_is_killed_when_it_is_back_then_tokens_go_on_gr
     own_store.kill()
     own_store.start()
     async with StoreClient(own_store) as client:
-        assert (await PublisherStore(client, keyspace).take("two", HOUR_MS)).token == lease.token + 1
+        assert (await PublisherStore(client, keyspace).take("two", HOUR_MS)).token > lease.token
 
 
 # -- fenced writes

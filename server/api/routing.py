@@ -14,6 +14,7 @@ from aiohttp import web
 from server.api import problems
 from server.api.rules import check_idempotency_key
 from server.api.service import Service
+from server.api.tracing import traced
 from server.api.wire import BodyDecoder, read_body
 from server.domain import limits
 from server.domain.principal import Principal, Scope
@@ -64,7 +65,7 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
     """Make the aiohttp handler of a route."""
     loop_time = asyncio.get_running_loop().time
     decoder = BodyDecoder(route.body) if route.body is not None else None
-    handler, scope, path = route.handler, route.scope, route.path
+    handler, scope, name = route.handler, route.scope, (route.method, route.path)
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
@@ -81,7 +82,7 @@ def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitabl
         elapsed_s = loop_time() - started_s
         status = response.status
         if not route.streams:
-            TALLY.request(path, status, elapsed_s)
+            TALLY.request(name, status, elapsed_s)
             if 0 < service.slow_request_s < elapsed_s:
                 log.warning("slow_request", route=route.path, status=status, seconds=round(elapsed_s, 3))
         return response
@@ -110,7 +111,10 @@ def _answer_error(error: Exception, route: Route) -> web.Response:
 def add_routes(app: web.Application, service: Service, routes: list[Route]) -> None:
     """Register routes, and what answers where no route matches."""
     for route in routes:
-        app.router.add_route(route.method, route.path, endpoint(service, route), expect_handler=_expect)
+        handle = endpoint(service, route)
+        if service.tracing is not None and not route.streams:
+            handle = traced(handle, route.method, route.path, service, service.tracing)
+        app.router.add_route(route.method, route.path, handle, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:

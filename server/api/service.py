@@ -7,7 +7,6 @@ from typing import Final, TypeVar
 
 from server.api.auth import Authenticator
 from server.domain.channels import ChannelSettings
-from server.store.batcher import Batcher
 from server.store.channels import ChannelStore
 from server.store.connect import StoreClient
 from server.store.errors import StoreUnavailableError
@@ -15,6 +14,8 @@ from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
 from server.store.locations import LocationStore, Places
+from server.store.submitter import Submitter
+from server.tracing import Tracing
 
 Answer = TypeVar("Answer")
 READ_TIMEOUT_S: Final = 2.0
@@ -42,11 +43,11 @@ class Service:
     """One worker's parts, as the handlers see them.
 
     ``new_id`` makes reservation ids; times are seconds. ``draining`` is set when the server stops taking work.
-    ``channels`` are the configured ones, by partition and name.
+    ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are asked for.
     """
 
     authenticator: Authenticator
-    batcher: Batcher
+    batcher: Submitter
     client: StoreClient
     retention: Retention
     new_id: Callable[[], str]
@@ -56,6 +57,7 @@ class Service:
     slow_request_s: float
     changes_streams_max: int
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
+    tracing: Tracing | None = None
     draining: bool = False
     open_streams: int = 0
     ledgers: dict[str, Ledger] = field(default_factory=dict)

@@ -37,7 +37,8 @@ data_dir_option: Final = setting(
     "data_dir", "Where the embedded store keeps its files [.holdfast].", type=click.Path(path_type=Path)
 )
 store_url_option: Final = setting(
-    "store_url", "A store elsewhere: redis://, rediss:// or unix:// [the embedded store]."
+    "store_url",
+    "A store elsewhere: redis://, unix://, redis+sentinel:// or redis+cluster:// [the embedded store].",
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 

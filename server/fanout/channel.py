@@ -143,7 +143,7 @@ class Channel:
             reconcile=self.last_reconcile,
         )
         self._records.status(status)
-        self._metrics.show(status, journal_end_ms=journal_end_ms)
+        self._metrics.show(status, journal_end_ms=journal_end_ms, cadence_s=self.book.rules.cadence_s)
 
     # -- sending
 

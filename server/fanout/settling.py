@@ -7,6 +7,7 @@ from typing import Final
 import structlog
 
 from adapters.base import Applied, Conflict, Outcome, Outcomes, Rejected, Retry, Unknown
+from server import tracing
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
 from server.fanout.book import Book
 from server.fanout.clock import Clock
@@ -111,6 +112,8 @@ class Settler:
             lag_s = max(0.0, (now_ms - mark.changed_ms) / 1000)
             self._book.lags_s.append(lag_s)
             self._metrics.propagated(lag_s)
+        if tracing.confirmed is not None:
+            tracing.confirmed(self.channel, sku, flight.seq, now_ms)
         self._book.marks.land(sku)
         if mark.doubtful:
             self._book.doubts.add(sku, mark.entry_id, self._clock.now_s() + SECOND_THOUGHT_S)

@@ -13,6 +13,7 @@ three ways to fail, and each says the truth:
 """
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -21,12 +22,14 @@ from typing import Any, Final, NamedTuple
 import msgspec
 import structlog
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import BusyLoadingError, RedisError, ResponseError
+from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
 
 from server import metrics
+from server.store.confirming import Confirming
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
-from server.store.lane import Lane, bulk, meaning, pack, unreadable
+from server.store.lane import Lane, may_be_elsewhere, meaning, pack, unreadable
 from server.store.scripts import NOT_LOADED
+from server.store.submitter import Submitter
 
 log = structlog.get_logger("holdfast.store")
 
@@ -36,12 +39,18 @@ _RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 _WATCH_S: Final = 0.05
 
 
-class _Waiting(NamedTuple):
+class Waiting(NamedTuple):
+    """An operation that was not answered yet."""
+
     lane: Lane
     operation: bytes
     lines: int
     since_s: float
     answer: "asyncio.Future[Any]"
+
+
+Redirect = Callable[[Lane, list[Waiting], Exception], bool]
+"""Asked with each error that the store gave in place of a reply; True: it will see to those calls, somewhere else."""
 
 
 class Batcher:
@@ -59,6 +68,8 @@ class Batcher:
         How long to wait for a reply.
     replicas
         How many replicas must have a batch before its answers count; 0 outside of ``replicated`` mode.
+    redirect
+        In a cluster: takes calls that another node has to answer.
 
     """
 
@@ -72,6 +83,7 @@ class Batcher:
         queue_timeout_s: float,
         reply_timeout_s: float,
         replicas: int = 0,
+        redirect: Redirect | None = None,
     ) -> None:
         self._connect = connect
         self._operations_max = operations_max
@@ -79,13 +91,15 @@ class Batcher:
         self._queue_max = queue_max
         self._queue_timeout_s = queue_timeout_s
         self._reply_timeout_s = reply_timeout_s
-        self._replicas = replicas
-        self._queue: deque[_Waiting] = deque()
+        self._confirming = Confirming(replicas, reply_timeout_s)
+        self._redirect = redirect
+        self._queue: deque[Waiting] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._in_flight = 0
         self._sent_s: dict[AbstractConnection, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
         self._last_problem = "no connection yet"
+        self._numbers = itertools.count(1)
 
     def start(self) -> None:
         """Open the slots; they connect when there is something to send."""
@@ -119,7 +133,7 @@ class Batcher:
         # Packed here, so that one that cannot be packed fails its own caller and not a whole batch.
         packed = pack(operation)
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append(_Waiting(lane, packed, lines, self._loop.time(), answer))
+        self._queue.append(Waiting(lane, packed, lines, self._loop.time(), answer))
         # One wake is enough: that slot takes all that has gathered by the time it runs.
         if len(self._queue) == 1:
             self._wake_slot()
@@ -129,6 +143,20 @@ class Batcher:
     def waiting(self) -> int:
         """How many operations wait to be sent."""
         return len(self._queue)
+
+    def take_out(self, wanted: Callable[[Lane], bool]) -> list[Waiting]:
+        """Take out of the queue what waits on such lanes; it was not sent."""
+        taken = [waiting for waiting in self._queue if wanted(waiting.lane)]
+        if taken:
+            kept = [waiting for waiting in self._queue if not wanted(waiting.lane)]
+            self._queue.clear()
+            self._queue.extend(kept)
+        return taken
+
+    def take_over(self, waiting: list[Waiting]) -> None:
+        """Queue what another batcher did not send, or what was refused unrun, before all that came later."""
+        self._queue.extendleft(reversed(waiting))
+        self._wake_slot()
 
     def _wake_slot(self) -> None:
         while self._idle:
@@ -186,9 +214,9 @@ class Batcher:
                 return True
         return False
 
-    def _gather(self) -> dict[Lane, list[_Waiting]]:
+    def _gather(self) -> dict[Lane, list[Waiting]]:
         """Take from the queue, oldest first, what fits into one batch; wake another slot if something is left."""
-        batch: dict[Lane, list[_Waiting]] = {}
+        batch: dict[Lane, list[Waiting]] = {}
         queue, operations, lines = self._queue, 0, 0
         while queue and operations < self._operations_max:
             lines += queue[0].lines
@@ -206,18 +234,25 @@ class Batcher:
         metrics.STORE_BATCH_OPERATIONS.observe(operations)
         return batch
 
-    async def _exchange(self, connection: AbstractConnection, batch: dict[Lane, list[_Waiting]]) -> None:
+    async def _exchange(self, connection: AbstractConnection, batch: dict[Lane, list[Waiting]]) -> None:
         """Send a batch and hand out its answers. Raises nothing but cancellation."""
         started_s = self._loop.time()
-        commands = [lane.command([each.operation for each in calls]) for lane, calls in batch.items()]
-        if self._replicas:
-            commands.append(self._wait_command())
+        numbers = [b"%d" % next(self._numbers) for _ in batch]
+        commands = [
+            lane.command([each.operation for each in calls], number)
+            for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+        ]
+        confirmations = self._confirming.after(batch)
+        commands += confirmations
         self._sent_s[connection] = started_s
         try:
             await connection.send_packed_command(commands, check_health=False)
-            replies = [await self._reply(connection, lane, calls) for lane, calls in batch.items()]
-            if self._replicas:
-                await self._require_replicas(connection)
+            replies = [
+                await self._reply(connection, lane, calls, number)
+                for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+            ]
+            if confirmations:
+                await self._confirming.read(connection, confirmations, replies)
         except (RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
             self._last_problem = str(error) or type(error).__name__
@@ -227,19 +262,35 @@ class Batcher:
             raise
         else:
             for (lane, calls), reply in zip(batch.items(), replies, strict=True):
-                _hand_out(lane, calls, reply)
+                if isinstance(reply, Exception):
+                    await self._refused(connection, lane, calls, reply)
+                else:
+                    _hand_out(lane, calls, reply)
         finally:
             self._sent_s.pop(connection, None)
         metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
 
-    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[_Waiting]) -> Any:
+    async def _refused(
+        self, connection: AbstractConnection, lane: Lane, calls: list[Waiting], error: Exception
+    ) -> None:
+        if may_be_elsewhere(error):
+            # Not used again: who connects anew is told where to write by now.
+            await connection.disconnect(nowait=True)
+        if self._redirect is None or not self._redirect(lane, calls, error):
+            _fail(calls, meaning(error, lane))
+
+    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[Waiting], number: bytes) -> Any:
         """Read one reply: a list of answers, or the error that the store gave in its place."""
         try:
-            return await connection.read_response(disable_decoding=True)
+            reply = await connection.read_response(disable_decoding=True)
         except ResponseError as error:
             return await self._load_and_repeat(lane, calls) if NOT_LOADED in str(error) else error
+        if not isinstance(reply, list) or not reply or reply.pop() != number:
+            # Replies and calls are out of step: whatever else comes on this connection cannot be believed either.
+            raise InvalidResponse("The store's reply belongs to another call.")
+        return reply
 
-    async def _load_and_repeat(self, lane: Lane, calls: list[_Waiting]) -> Any:
+    async def _load_and_repeat(self, lane: Lane, calls: list[Waiting]) -> Any:
         """Load the library, which the store had lost (so nothing ran), and send the same once more.
 
         Replies of later calls may be on their way on this connection, so it cannot be used for it here.
@@ -250,32 +301,23 @@ class Batcher:
             await other.connect()  # type: ignore[no-untyped-call]
             await other.send_command("FUNCTION", "LOAD", "REPLACE", lane.function.library.source)
             await other.read_response()
+            # No other call was ever made on this connection, so the number is all the same, and dropped.
             command = lane.command([each.operation for each in calls])
             await other.send_packed_command(command, check_health=False)
             reply = await other.read_response(disable_decoding=True)
-            if self._replicas:
-                # WAIT speaks for the writes of its own connection only.
-                await other.send_packed_command(self._wait_command(), check_health=False)
-                await self._require_replicas(other)
+            if confirmations := self._confirming.after({lane: calls}):
+                # Where a WAIT speaks for its own connection only, the one of the batch would not speak for this.
+                await other.send_packed_command(confirmations, check_health=False)
+                await self._confirming.read(other, confirmations, [reply])
         except ResponseError as error:
             return error
         else:
-            return reply
+            return reply[:-1] if isinstance(reply, list) else reply
         finally:
             self._sent_s.pop(other, None)
             await other.disconnect(nowait=True)
 
-    def _wait_command(self) -> bytes:
-        timeout_ms = int(self._reply_timeout_s * 1000)
-        words = (b"WAIT", b"%d" % self._replicas, b"%d" % timeout_ms)
-        return b"*3\r\n" + b"".join(bulk(word) for word in words)
-
-    async def _require_replicas(self, connection: AbstractConnection) -> None:
-        reached = await connection.read_response()
-        if int(reached) < self._replicas:
-            raise TimeoutError(f"only {reached} of {self._replicas} replicas confirmed")
-
-    def _fail_batch(self, batch: dict[Lane, list[_Waiting]], error: BaseException) -> None:
+    def _fail_batch(self, batch: dict[Lane, list[Waiting]], error: BaseException) -> None:
         log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
         for lane, calls in batch.items():
             failure: Exception
@@ -319,10 +361,7 @@ async def _usable(connection: AbstractConnection) -> bool:
     return not closed
 
 
-def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
-    if isinstance(reply, Exception):
-        _fail(calls, meaning(reply, lane))
-        return
+def _hand_out(lane: Lane, calls: list[Waiting], reply: Any) -> None:
     if not isinstance(reply, list) or len(reply) != len(calls):
         _fail(calls, unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
         return
@@ -336,13 +375,13 @@ def _hand_out(lane: Lane, calls: list[_Waiting], reply: Any) -> None:
             _fail([waiting], unreadable(lane, str(error)))
 
 
-def _fail(calls: list[_Waiting], error: Exception) -> None:
+def _fail(calls: list[Waiting], error: Exception) -> None:
     for waiting in calls:
         if not waiting.answer.done():
             waiting.answer.set_exception(error)
 
 
-async def close_quietly(batcher: Batcher, timeout_s: float) -> None:
+async def close_quietly(batcher: Submitter, timeout_s: float) -> None:
     """Close, giving what is in flight so long to be answered."""
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):

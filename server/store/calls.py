@@ -9,7 +9,7 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from server.store.connect import address, unavailable
+from server.store.connect import ConfirmingClient, address, unavailable
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.scripts import NOT_LOADED, Function, Library
@@ -53,6 +53,35 @@ async def run_on_keys(client: Redis, function: Function, keys: Sequence[str], *a
         return await command(client, *words)
     except (RedisError, OSError) as error:
         raise _unavailable(client, error) from error
+
+
+async def run_confirmed(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
+    """As :func:`run_on_keys`, for what must outlive a failover: in ``replicated`` mode it fails if no replica has it.
+
+    It must write whenever it answers yes: a WAIT speaks for the writes of its own connection.
+    """
+    if not isinstance(client, ConfirmingClient) or not client.replicas:
+        return await run_on_keys(client, function, keys, *arguments)
+    try:
+        return await _with_wait(client, ("FCALL", function.call_name, len(keys), *keys, *arguments))
+    except StoreUnavailableError as error:
+        if NOT_LOADED not in str(error.__cause__):
+            raise
+        await load(client, function.library)
+        return await _with_wait(client, ("FCALL", function.call_name, len(keys), *keys, *arguments))
+
+
+async def _with_wait(client: ConfirmingClient, words: Words) -> Any:
+    try:
+        async with client.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*words)
+            pipeline.execute_command("WAIT", client.replicas, int(1000 * client.confirm_s))
+            answer, reached = await pipeline.execute()
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+    if int(reached) < client.replicas:
+        raise StoreUnavailableError(f"Only {reached} of {client.replicas} replicas confirmed in time.")
+    return answer
 
 
 async def load(client: Redis, library: Library) -> None:

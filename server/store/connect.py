@@ -1,21 +1,26 @@
 """Connections to any store by its URL: exactly-once on the hot path, patient off it."""
 
+from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
 from redis.asyncio import BlockingConnectionPool, Redis
-from redis.asyncio.connection import ConnectionPool
+from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from server.store.errors import StoreUrlError
+from server.store.following import FollowingPool
 from server.store.reasons import CONNECT_TIMEOUT_S, address, unavailable
 from server.store.requirements import check_settings
+from server.store.sentinels import Sentinels
+from server.store.several import SeveralHosts, is_several, take_apart
 
 __all__ = [
     "CLIENT_NAME",
     "SCHEMES",
+    "ConfirmingClient",
     "StoreClient",
     "address",
     "check_settings",
@@ -24,10 +29,21 @@ __all__ = [
     "unavailable",
 ]
 
+
 StoreClient = Redis
 """A client for everything off the hot path; the name by which the rest of the server knows it."""
 
+
+class ConfirmingClient(Redis):
+    """A client that knows how many replicas must confirm, and within what time; see :func:`calls.run_confirmed`."""
+
+    replicas = 0
+    confirm_s = 0.0
+
+
 SCHEMES: Final = ("redis", "rediss", "unix")
+SCHEMES_OF_SEVERAL: Final = ("redis+sentinel", "redis+cluster")
+"""Of several servers, see ``server/store/several.py``; with TLS they begin with rediss."""
 CONNECTIONS_MAX: Final = 32
 """Off the hot path only. One store core is busy long before 32 callers wait for it; more would only queue there."""
 CONNECTION_WAIT_S: Final = 5.0
@@ -40,7 +56,7 @@ bring back a retry or a timeout in mid-write, and with it two effects of one req
 
 
 def connection_pool(url: str) -> ConnectionPool:
-    """Make the pool for a store at ``redis://``, ``rediss://`` (TLS) or ``unix://``; nothing connects yet.
+    """Make the pool for a store at any URL but a cluster's; nothing connects yet.
 
     ``pool.make_connection()`` gives a connection outside the pool's count for the hot path: it sends each
     command exactly once and never times out by itself, so a write once sent is never silently sent again.
@@ -51,7 +67,66 @@ def connection_pool(url: str) -> ConnectionPool:
         The URL has another scheme, no host or path, or an option that would break exactly-once sending.
 
     """
+    if is_several(url):
+        return sentinel_pool(take_apart(url))
     scheme = _checked_scheme(url)
+    try:
+        return BlockingConnectionPool.from_url(url, **_options(keepalive=scheme != "unix"))
+    except (ValueError, TypeError):
+        # The library's own text may quote a piece of the password.
+        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read.") from None
+
+
+def sentinel_pool(given: SeveralHosts) -> FollowingPool:
+    """Make the pool for the primary that some sentinels know; its ``finder`` is to be closed with it.
+
+    Raises
+    ------
+    StoreUrlError
+        As for :func:`connection_pool`.
+
+    """
+    if given.kind != "sentinel":
+        raise StoreUrlError("A command that works on one store cannot use a cluster's URL.")
+    options = following_options(given)
+    # The sentinels speak TLS where the store does; they have users of their own.
+    shared = {name: value for name, value in options.items() if name not in ("username", "password", "db")}
+    connection_class = SSLConnection if given.tls else Connection
+    connect = [
+        partial(connection_class, **{**_unpooled(shared), **given.sentinel_login, "host": host, "port": port})
+        for host, port in given.hosts
+    ]
+    finder = Sentinels(connect, given.service, given.name)
+    pool = FollowingPool(finder, tls=given.tls, **options)
+    finder.watch_for(pool)
+    return pool
+
+
+def following_options(given: SeveralHosts) -> dict[str, Any]:
+    """Read the options of a pool whose connections find their address themselves.
+
+    Raises
+    ------
+    StoreUrlError
+        One cannot be read, or would break exactly-once sending.
+
+    """
+    _checked_scheme(given.store_url)
+    try:
+        options = {**_options(keepalive=True), **parse_url(given.store_url)}
+    except (ValueError, TypeError):
+        raise StoreUrlError("The store URL has a part that cannot be read.") from None
+    return {name: value for name, value in options.items() if name not in ("host", "port", "connection_class")}
+
+
+def _unpooled(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _OF_THE_POOL}
+
+
+_OF_THE_POOL: Final = frozenset({"max_connections", "timeout"})
+
+
+def _options(*, keepalive: bool) -> dict[str, Any]:
     options: dict[str, Any] = {
         # Answers come late rather than never; each caller has its own deadline. A timeout here would cost a
         # wait_for per send and drop connections whose write is on its way.
@@ -71,27 +146,23 @@ def connection_pool(url: str) -> ConnectionPool:
         "max_connections": CONNECTIONS_MAX,
         "timeout": CONNECTION_WAIT_S,
     }
-    if scheme != "unix":
+    if keepalive:
         # A primary that lost power sends no FIN: without keepalive we would wait for it for ever.
         options["socket_keepalive"] = True
-    try:
-        return BlockingConnectionPool.from_url(url, **options)
-    except (ValueError, TypeError):
-        # The library's own text may quote a piece of the password.
-        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read.") from None
+    return options
 
 
-def client(pool: ConnectionPool) -> Redis:
+def client(pool: ConnectionPool) -> ConfirmingClient:
     """Make the client for everything off the hot path; callers queue for a connection instead of failing.
 
     The pool stays the caller's: close it with ``await pool.aclose()``.
     """
-    return Redis(connection_pool=pool, single_connection_client=False)
+    return ConfirmingClient(connection_pool=pool, single_connection_client=False)
 
 
 def _checked_scheme(url: str) -> str:
     """Refuse what redis-py would silently ignore or misread. No message repeats the URL: it may hold a password."""
-    known = ", ".join(f"{scheme}://" for scheme in SCHEMES)
+    known = ", ".join(f"{scheme}://" for scheme in (*SCHEMES, *SCHEMES_OF_SEVERAL))
     try:
         parts = urlsplit(url)
         _ = parts.port

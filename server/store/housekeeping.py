@@ -32,6 +32,8 @@ FORGET_INTERVAL_S: Final = 10.0
 FORGET_COUNT: Final = 500
 """Members that one forget script looks at: some milliseconds of the store's time."""
 TRIM_INTERVAL_S: Final = 60.0
+NODE_ENTRIES: Final = 100
+"""Of a stream's node, by the store's default: trimming by whole nodes leaves up to so many entries that are too old."""
 GAUGE_INTERVAL_S: Final = 5.0
 AUDIT_PAUSE_S: Final = 0.01
 """Between the audit's chunks: a million records take some minutes, and nobody notices."""
@@ -129,7 +131,8 @@ class Housekeeper:
     async def trim(self) -> None:
         """Trim the journal by age, never by length and never past what a follower has not confirmed."""
         seconds, _ = await command(self._client, "TIME")
-        oldest_ms = int(seconds) * 1000 - self._journal_retention_ms
+        now_ms, oldest_age_ms = int(seconds) * 1000, 0
+        oldest_ms = now_ms - self._journal_retention_ms
         for keyspace in self._partitions():
             cursor = await self._lowest_cursor(keyspace.partition) if self._lowest_cursor is not None else None
             oldest = min(max(oldest_ms, 0), int(cursor.partition("-")[0])) if cursor else max(oldest_ms, 0)
@@ -138,6 +141,14 @@ class Housekeeper:
             while dropped:
                 dropped = await command(self._client, "XTRIM", keyspace.journal, "MINID", "~", oldest)
                 await asyncio.sleep(0.001)
+            oldest_age_ms = max(oldest_age_ms, now_ms - await self._first_ms(keyspace, now_ms))
+        metrics.JOURNAL_OLDEST_SECONDS.set(oldest_age_ms / 1000)
+        metrics.JOURNAL_RETENTION_SECONDS.set(self._journal_retention_ms / 1000)
+
+    async def _first_ms(self, keyspace: Keyspace, now_ms: int) -> int:
+        """Tell when the oldest entry was made that is not in the journal's first node, which may be kept in part."""
+        entries = await command(self._client, "XRANGE", keyspace.journal, "-", "+", "COUNT", NODE_ENTRIES + 1)
+        return int(entries[-1][0].partition(b"-")[0]) if len(entries) > NODE_ENTRIES else now_ms
 
     async def _register(self) -> None:
         """Learn which partitions others served, and note ours: a key may go, its partition's holds still end."""
@@ -148,16 +159,11 @@ class Housekeeper:
 
     async def measure(self) -> None:
         """Set the gauges, summed over the partitions."""
-        try:
-            await self._register()
-            sums = [0, 0, 0, 0, 0]
-            for keyspace in self._partitions():
-                for place, figure in enumerate(await self._figures(keyspace)):
-                    sums[place] += figure
-        except BaseException:
-            metrics.STORE_UP.set(0)
-            raise
-        metrics.STORE_UP.set(1)
+        await self._register()
+        sums = [0, 0, 0, 0, 0]
+        for keyspace in self._partitions():
+            for place, figure in enumerate(await self._figures(keyspace)):
+                sums[place] += figure
         live, held, ended, shortage, entries = sums
         _HELD.set(held)
         _COMMITTED.set(max(0, live - held))

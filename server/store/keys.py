@@ -61,6 +61,7 @@ class Keyspace:
         """Hash: channel -> the rules that were set at run time, as JSON."""
         self.webhook_cursors = f"hf:{{{partition}}}:webhook_cursors"
         """Hash: endpoint -> id of the last event that it was told, and how many there were up to it."""
+        self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
         # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
@@ -74,6 +75,10 @@ class Keyspace:
     def day_figures(self, day: int) -> str:
         """Name the hash of one day, numbered from 1970 on: SKU -> what was sold where."""
         return f"{self.figures}:{day}"
+
+    def trace(self, sku: str) -> str:
+        """List: the traced changes of a SKU, for some minutes; see ``server/store/traces.py``."""
+        return self._trace + sku
 
     @property
     def insight(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from redis.exceptions import ResponseError
+from redis.crc import key_slot
+from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
 
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange
@@ -13,12 +14,13 @@ from server.domain.operations import Order, Reserve, Return
 from server.domain.sourcing import Candidate, Plan, Sourced, chunks
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.scripts import Function
+from server.store.scripts import Function, library
 
 log = structlog.get_logger("holdfast.store")
 
 _encode = msgspec.msgpack.Encoder().encode
 _LONG_ARRAY: Final = 16
+
 
 # Errors that the store raises before it runs a script, by their first word.
 _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
@@ -30,7 +32,8 @@ class Lane:
     """One function of the library on one partition: operations of the same lane can share a call.
 
     ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
-    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten.
+    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten. ``slot`` is theirs in a
+    cluster; ``confirmation`` is the call after which a WAIT speaks for all that was written before it.
     """
 
     def __init__(
@@ -47,13 +50,19 @@ class Lane:
         self.decode = decode
         self.writes = writes
         keys = keys or keyspace.all
-        fixed = ["FCALL", function.call_name, str(len(keys)), *keys]
+        self.slot = key_slot(keys[0].encode())
+        self.confirmation = _packed("FCALL", library().function("confirm").call_name, "1", keyspace.meta)
+        fixed = ("FCALL", function.call_name, str(len(keys)), *keys)
         # Packed once: only the operations differ from call to call.
-        self._head = b"*%d\r\n" % (len(fixed) + 2) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
+        self._head = b"*%d\r\n" % (len(fixed) + 3) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
 
-    def command(self, operations: list[bytes]) -> bytes:
-        """Pack the call as it goes over the wire."""
-        return self._head + bulk(b"".join(operations))
+    def command(self, operations: list[bytes], number: bytes = b"0") -> bytes:
+        """Pack the call as it goes over the wire; ``number`` comes back as the last of the answers."""
+        return self._head + bulk(b"".join(operations)) + bulk(number)
+
+
+def _packed(*words: str) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(bulk(word.encode()) for word in words)
 
 
 def bulk(value: bytes) -> bytes:
@@ -134,6 +143,11 @@ def unreadable(lane: Lane, reason: str) -> Exception:
     if lane.writes:
         return OutcomeUnknownError("The store gave an answer that cannot be read.")
     return StoreUnavailableError("The store gave an answer that cannot be read.")
+
+
+def may_be_elsewhere(error: Exception) -> bool:
+    """Whether a store answered so because it is not, or no longer, the one to write to: time to look for it anew."""
+    return isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith("NOREPLICAS")
 
 
 def meaning(error: Exception, lane: Lane) -> Exception:

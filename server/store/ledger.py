@@ -48,10 +48,10 @@ from server.domain.outcomes import (
     Uncounted,
 )
 from server.domain.sourcing import Sourced
-from server.store.batcher import Batcher
 from server.store.keys import Keyspace
 from server.store.lane import Lane
 from server.store.scripts import library
+from server.store.submitter import Submitter
 
 REAP_MAX: Final = 400
 """Lapsed holds that one script ends; some 4 ms of the store's time."""
@@ -94,7 +94,7 @@ class Ledger:
     :class:`~server.store.batcher.OutcomeUnknownError`. Refusals are values.
     """
 
-    def __init__(self, batcher: Batcher, keyspace: Keyspace, retention: Retention) -> None:
+    def __init__(self, batcher: Submitter, keyspace: Keyspace, retention: Retention) -> None:
         limits, functions = retention.packed(), library().function
         self.keyspace = keyspace
         self._submit = batcher.submit

@@ -11,8 +11,9 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from server.domain.outcomes import StockLevel
-from server.store.batcher import Batcher, close_quietly
-from server.store.connect import address, check_settings, client, connection_pool, unavailable
+from server.store.batcher import close_quietly
+from server.store.connect import unavailable
+from server.store.deployment import deployment
 from server.store.embedded import EmbeddedStore
 from server.store.embedded.probe import Presence, look
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError
@@ -21,6 +22,7 @@ from server.store.ledger import Ledger, Retention
 from server.store.replay import split_field
 from server.store.requirements import Durability
 from server.store.stock_record import decode_stock
+from server.store.submitter import Submitter
 
 OPERATIONS_MAX: Final = 128
 """Of one batch: a command shares the store with the servers that sell from it, and must not hold it for long."""
@@ -38,7 +40,7 @@ _SCAN_COUNT: Final = 500
 class OpenStore:
     """A store that can be used: ``client`` for reading at leisure, :meth:`ledger` for operations."""
 
-    def __init__(self, url: str, client: Redis, batcher: Batcher, retention: Retention) -> None:
+    def __init__(self, url: str, client: Redis, batcher: Submitter, retention: Retention) -> None:
         self.url = url
         self.client = client
         self.batcher = batcher
@@ -97,26 +99,23 @@ async def open_store(
     """
     async with AsyncExitStack() as opened:
         url = store_url or await _embedded(data_dir, durability, opened, create=create)
-        pool = connection_pool(url)
-        opened.push_async_callback(pool.aclose)
-        store = client(pool)
+        store = deployment(url, durability)
+        opened.push_async_callback(store.close)
         if check and store_url:
-            await check_settings(store, durability)
-        batcher = Batcher(
-            pool.make_connection,
+            await store.check()
+        batcher = store.batcher(
             operations_max=OPERATIONS_MAX,
             lines_max=LINES_MAX,
             queue_max=QUEUE_MAX,
             queue_timeout_s=_QUEUE_TIMEOUT_S,
             reply_timeout_s=_REPLY_TIMEOUT_S,
-            replicas=1 if durability == "replicated" else 0,
         )
         batcher.start()
         opened.push_async_callback(close_quietly, batcher, _CLOSE_S)
         try:
-            yield OpenStore(url, store, batcher, retention)
+            yield OpenStore(url, store.client, batcher, retention)
         except RedisError as error:
-            raise unavailable(error, address(pool)) from error
+            raise unavailable(error, store.name) from error
 
 
 async def _embedded(data_dir: Path, durability: Durability, opened: AsyncExitStack, *, create: bool) -> str:

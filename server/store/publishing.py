@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from server.domain.allotments import Allotment
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
-from server.store.calls import command, run_on_keys
+from server.store.calls import command, run_confirmed, run_on_keys
 from server.store.channels import ChannelStore, scan
 from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace
@@ -144,7 +144,7 @@ class PublisherStore:
         return {channel.decode(): cursor.decode() for channel, cursor in stored.items()}
 
     async def _lease(self, wish: str, owner: str, ttl_ms: int) -> Lease:
-        answer = await run_on_keys(
+        answer = await run_confirmed(
             self.client, library().function("lease"), (self.keyspace.publisher,), wish, owner, ttl_ms
         )
         return Lease(*_decode_lease(answer))

@@ -17,6 +17,8 @@ CONNECT_TIMEOUT_S: Final = 2.0
 def address(pool: ConnectionPool) -> str:
     """Say where a pool connects to, without user and password."""
     options = pool.connection_kwargs
+    if "finder" in options:
+        return str(options["finder"].name)
     if "path" in options:
         return str(options["path"])
     return f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"

@@ -1,6 +1,6 @@
-"""The settings that a store must have to keep the promises, checked before the first request is served."""
+"""The settings that a store must have to keep the promises, checked before the first request and watched afterwards."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from redis.asyncio import Redis
@@ -27,8 +27,8 @@ _OVERRIDE: Final = (
 )
 
 
-async def check_settings(client: Redis, durability: Durability) -> None:
-    """Refuse a store whose settings cannot keep what ``durability`` promises.
+async def check_settings(client: Redis, durability: Durability, *, clustered: bool = False) -> None:
+    """Refuse a store whose settings cannot keep what ``durability`` promises; ``clustered``: it is to be a cluster's.
 
     Raises
     ------
@@ -38,9 +38,35 @@ async def check_settings(client: Redis, durability: Durability) -> None:
         The store cannot be reached, refuses the password, or is still loading: asking again later may help.
 
     """
+    _, problems = await examine(client, durability, clustered=clustered)
+    if problems:
+        raise StoreMisconfiguredError(address(client.connection_pool), problems)
+
+
+async def examine(
+    client: Redis,
+    durability: Durability,
+    *,
+    sections: Sequence[str] = (),
+    hidden_is_fine: bool = False,
+    clustered: bool = False,
+) -> tuple[Mapping[str, Any], list[str]]:
+    """Tell what INFO says, and what keeps the store from keeping what ``durability`` promises: a sentence for each.
+
+    ``sections`` of INFO; none: all. ``hidden_is_fine``: a store that does not show its settings is no problem.
+    ``clustered``: it is to be a cluster's.
+
+    Raises
+    ------
+    StoreMisconfiguredError
+        INFO is refused, so nothing can be said.
+    StoreUnavailableError
+        The store cannot be reached, refuses the password, or is still loading: asking again later may help.
+
+    """
     where = address(client.connection_pool)
     try:
-        info: Mapping[str, Any] = await client.info()
+        info: Mapping[str, Any] = await client.info(*sections)
     except NoPermissionError as error:
         raise StoreMisconfiguredError(
             where, [f"INFO is refused ({error}), so nothing can be checked. {_OVERRIDE}"]
@@ -49,10 +75,10 @@ async def check_settings(client: Redis, durability: Durability) -> None:
         raise unavailable(error, where) from error
     if int(info.get("loading", 0)):
         raise StoreUnavailableError(f"The store at {where} is still loading its data. Wait, then start again.")
-    problems = _server_problems(info) + (_replica_problems(info) if durability == "replicated" else [])
-    problems += await _config_problems(client, durability, where)
-    if problems:
-        raise StoreMisconfiguredError(where, problems)
+    problems = _server_problems(info, clustered=clustered) + (
+        _replica_problems(info) if durability == "replicated" else []
+    )
+    return info, problems + await _config_problems(client, durability, where, hidden_is_fine=hidden_is_fine)
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
@@ -60,7 +86,7 @@ def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
     return tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
 
 
-def _server_problems(info: Mapping[str, Any]) -> list[str]:
+def _server_problems(info: Mapping[str, Any], *, clustered: bool) -> list[str]:
     problems = []
     if _version(info) < VERSION_MIN:
         problems.append(
@@ -71,8 +97,13 @@ def _server_problems(info: Mapping[str, Any]) -> list[str]:
         problems.append(
             f"It is a replica: writes are refused. Connect to its primary, {primary}, or run: REPLICAOF NO ONE"
         )
-    if int(info.get("cluster_enabled", 0)):
-        problems.append("It runs in cluster mode, which this URL does not speak. Use a server with: cluster-enabled no")
+    if int(info.get("cluster_enabled", 0)) and not clustered:
+        problems.append(
+            "It runs in cluster mode, which this URL does not speak. Write the URL as redis+cluster://host:port, "
+            "or use a server with: cluster-enabled no"
+        )
+    if clustered and not int(info.get("cluster_enabled", 0)):
+        problems.append("It does not run in cluster mode. Write the URL as redis://host:port/0")
     if info.get("aof_last_write_status", "ok") != "ok":
         problems.append("Its last write to the AOF failed. Look into its log and free space on its disk.")
     return problems
@@ -84,10 +115,12 @@ def _replica_problems(info: Mapping[str, Any]) -> list[str]:
     return ["No replica is connected; 'replicated' needs one. On another server run: REPLICAOF <this host> <this port>"]
 
 
-async def _config_problems(client: Redis, durability: Durability, where: str) -> list[str]:
+async def _config_problems(client: Redis, durability: Durability, where: str, *, hidden_is_fine: bool) -> list[str]:
     try:
         answer: Mapping[Any, Any] = await client.config_get(*_READ)
     except (NoPermissionError, ResponseError) as error:
+        if hidden_is_fine:
+            return []
         return [
             f"Its settings cannot be read: CONFIG is refused ({error}). Permit CONFIG GET to this user. {_OVERRIDE}"
         ]

@@ -9,11 +9,9 @@ import msgspec
 from server.domain.outcomes import Reservation
 from server.store.journal import decode_entry
 from server.store.keys import Keyspace
-from tests.crash.loader import NOT_DONE, UNDECIDED, Request
+from tests.crash.loader import NOT_DONE, REACHED, UNDECIDED, Request
 from tests.http import Server
 
-REACHED: Final = {"reserve": "held", "order": "committed", "commit": "committed", "release": "released",
-                  "fulfil": "fulfilled"}  # fmt: skip
 _AFTER: Final = {"reserve": 1, "order": 2, "commit": 2, "release": 3, "fulfil": 3}
 _decode = msgspec.msgpack.Decoder(Reservation).decode
 
@@ -31,18 +29,21 @@ class Account(msgspec.Struct):
 
 
 def account(server: Server, partition: str, on_hand: dict[str, int], requests: Iterable[Request]) -> Account:
-    """Hold the store against the requests; what is undecided may have happened or not, but once at most."""
-    keyspace = Keyspace(partition)
+    """Hold the embedded store of a server against the requests, as :func:`account_of` does."""
     with server.store() as store:
-        records = {
-            name.decode(): _decode(packed)
-            for key in (keyspace.reservations, keyspace.ended)
-            for name, packed in store.hgetall(key).items()
-        }
-        levels = {
-            field.decode(): msgspec.msgpack.decode(value) for field, value in store.hgetall(keyspace.stock).items()
-        }
-        changes = [change for _, fields in store.xrange(keyspace.journal) for change in decode_entry(fields)]
+        return account_of(store, partition, on_hand, requests)
+
+
+def account_of(store: Any, partition: str, on_hand: dict[str, int], requests: Iterable[Request]) -> Account:
+    """Hold a store, by a blocking client, against the requests; what is undecided may have happened once at most."""
+    keyspace = Keyspace(partition)
+    records = {
+        name.decode(): _decode(packed)
+        for key in (keyspace.reservations, keyspace.ended)
+        for name, packed in store.hgetall(key).items()
+    }
+    levels = {field.decode(): msgspec.msgpack.decode(value) for field, value in store.hgetall(keyspace.stock).items()}
+    changes = [change for _, fields in store.xrange(keyspace.journal) for change in decode_entry(fields)]
     result = Account()
     _acknowledged(result, records, list(requests))
     _journal(result, changes)

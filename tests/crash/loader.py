@@ -10,13 +10,18 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 
-from tests.http import Api
+from tests.http import Answer, Api
 
 NO_ANSWER: Final = "no answer"
 UNDECIDED: Final = {NO_ANSWER, "outcome_unknown"}
 """It may or may not have happened."""
 NOT_DONE: Final = {"overloaded", "store_unavailable"}
+REACHED: Final = {"reserve": "held", "order": "committed", "commit": "committed", "release": "released",
+                  "fulfil": "fulfilled"}  # fmt: skip
+"""The state that each operation leads to."""
 QUANTITY_MAX: Final = 3
+PAUSE_S: Final = (0.02, 0.32)
+"""After a request that was not done, and at most after many of them in a row: all of it has to be asked again."""
 
 
 class Request(msgspec.Struct):
@@ -40,12 +45,15 @@ class Request(msgspec.Struct):
 class Loader:
     """Reserves, orders, commits, releases and ships, one request at a time.
 
-    ``requests`` holds all that it ever asked, in order.
+    ``requests`` holds all that it ever asked, in order; ``mixed_up`` names the answers that were about something else.
     """
 
     def __init__(self, name: str, api: Api, skus: list[str], seed: str) -> None:
         self.requests: list[Request] = []
+        self.mixed_up: list[str] = []
         self.running = True
+        self.pause_s = 0.0
+        """How long it rests after each answer."""
         self._name = name
         self._api = api
         self._skus = skus
@@ -56,14 +64,20 @@ class Loader:
 
     async def run(self) -> None:
         """Ask until told to stop; while nobody answers, ask more slowly."""
+        pause_s, longest_s = PAUSE_S
         while self.running:
             request = self._next()
             self.requests.append(request)
             await self._ask(request)
+            if request.outcome in UNDECIDED | NOT_DONE:
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, longest_s)
+                continue
+            pause_s = PAUSE_S[0]
             if request.done:
                 self._learn(request)
-            elif request.outcome in UNDECIDED | NOT_DONE:
-                await asyncio.sleep(0.01)
+            if self.pause_s:
+                await asyncio.sleep(self.pause_s)
 
     async def resolve(self) -> list[Request]:
         """Ask again for all that is undecided, until it is decided; returns those."""
@@ -110,7 +124,20 @@ class Loader:
             request.outcome = NO_ANSWER
             return
         request.outcome = answer.body["state"] if answer.status < 300 else answer.body["outcome"]
+        self._compare(request, answer)
         request.replayed = "Idempotent-Replayed" in answer.headers
+
+    def _compare(self, request: Request, answer: Answer) -> None:
+        """Note an answer that is about something else than what was asked."""
+        told = answer.body
+        if told.get("reservation_id", request.reservation_id) != request.reservation_id:
+            self.mixed_up.append(f"{request.reservation_id} was told of {told['reservation_id']}")
+        if answer.status < 300 and told["state"] != REACHED[request.operation]:
+            self.mixed_up.append(f"{request.reservation_id}: {request.operation} was told {told['state']}")
+        if answer.status < 300 and request.operation in ("reserve", "order"):
+            lines = [(line["sku"], line["quantity"]) for line in told["lines"]]
+            if lines != [(line["sku"], line["quantity"]) for line in request.body["lines"]]:
+                self.mixed_up.append(f"{request.reservation_id} was told of the lines {lines}")
 
     def _learn(self, request: Request) -> None:
         if request.operation == "reserve":

@@ -1,0 +1,1 @@
+"""Holdfast side by side with what people would use in its place: Postgres, Redis as in most examples, and Medusa."""

@@ -1,0 +1,26 @@
+"""Faults of stores on several servers: one short round of each kind. All that counts is in the table."""
+
+import secrets
+
+import pytest
+
+from tests.cluster_faults.__main__ import FAULTS
+from tests.cluster_faults.counts import table
+
+SHORT = (("failover-kill", "valkey"), ("reshard", "redis7"))
+"""One of sentinels and one of a cluster; the fault table of ``make soak`` has all of them."""
+
+
+@pytest.mark.parametrize(("fault", "store"), SHORT)
+async def test_given_load_when_a_store_of_several_servers_fails_then_nothing_is_lost_or_done_twice(
+    fault: str, store: str
+) -> None:
+    seed = secrets.randbelow(2**31)
+
+    counts = await FAULTS[fault](store, seed, 1)
+
+    told = (
+        f"seed {seed}: python -m tests.cluster_faults --seed {seed} --only {fault} --store {store}\n{table([counts])}"
+    )
+    assert counts.acknowledged, told
+    assert counts.failures == [], told
