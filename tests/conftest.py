@@ -98,6 +98,12 @@ def store(request: pytest.FixtureRequest) -> Iterator[StoreProcess]:
         yield process
 
 
+ON_ONE_STORE: Final = pytest.mark.parametrize(
+    "store", ["valkey", pytest.param("redis7", marks=pytest.mark.soak)], indirect=True
+)
+"""For what takes long and hardly depends on the kind of store: both in the soak."""
+
+
 @pytest.fixture(params=START)
 def own_store(request: pytest.FixtureRequest) -> Iterator[StoreProcess]:
     """Start a store that the test may stop, fill or restart; it keeps what it acknowledged."""

@@ -106,6 +106,8 @@ class _Link:
         self._store_reader, self._store_writer = store_reader, store_writer
         self._fate = Fate.FORWARD
         self._copy = b""
+        # Of a connection that is being made nothing is held: who holds replies means those of script calls.
+        self._is_call = False
 
     async def run(self) -> None:
         pumps = [asyncio.create_task(self._pump_requests()), asyncio.create_task(self._pump_replies())]
@@ -121,6 +123,7 @@ class _Link:
             if self._copy:
                 self._writer.write(self._copy)
                 self._copy = b""
+            self._is_call = _SCRIPT_CALL in request
             self._fate = self._proxy.take_fate(request)
             if self._fate is Fate.CUT_BEFORE:
                 return
@@ -128,7 +131,8 @@ class _Link:
 
     async def _pump_replies(self) -> None:
         while reply := await self._store_reader.read(_CHUNK_BYTES):
-            await self._proxy.may_reply()
+            if self._is_call:
+                await self._proxy.may_reply()
             if self._fate is Fate.CUT_AFTER:
                 return
             if self._fate is Fate.REPEAT_LATER:

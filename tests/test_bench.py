@@ -357,6 +357,7 @@ def mix(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.soak
 def test_the_real_mix_runs_without_a_failure(holdfast: Server) -> None:
     done = mix(holdfast)
 
@@ -365,6 +366,7 @@ def test_the_real_mix_runs_without_a_failure(holdfast: Server) -> None:
         assert name in done.stderr + done.stdout
 
 
+@pytest.mark.soak
 def test_the_real_mix_takes_out_of_stock_for_an_answer(holdfast: Server) -> None:
     done = mix(holdfast, "--on-hand", "5")
 

@@ -23,7 +23,7 @@ from server.store.keys import Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import CURSOR_LIFE_MS
 from server.store.replenishment import ReplenishmentStore
-from tests.conftest import RETENTION, StoreClient, now_ms, wait_until
+from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
 from tests.figures import DAY_S, RETENTION_S, counted, crossings, raised, told_by_journal
 from tests.http import ROOT
 from tests.operations import adjust, arrive, cancel, commit, fulfil, order, receive, release, reserve, ship, take_back
@@ -233,6 +233,7 @@ def counter(own_store: StoreProcess) -> Iterator[Callable[[], "subprocess.Popen[
         process.communicate()
 
 
+@ON_ONE_STORE
 async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_each_change_is_counted_once(
     own_store: StoreProcess,
     open_batcher: Callable[..., Batcher],

@@ -15,7 +15,7 @@ from server.store import ledger as ledger_module
 from server.store import safety as safety_module
 from server.store.batcher import Batcher, close_quietly
 from server.store.scripts import Library, assemble
-from tests.conftest import StoreClient, make_batcher
+from tests.conftest import ON_ONE_STORE, StoreClient, make_batcher
 from tests.machine import LOG_MAX, LedgerMachine, World
 from tests.stores import StoreProcess
 
@@ -118,6 +118,7 @@ PLANTED: Final = {
 }
 
 
+@ON_ONE_STORE
 @pytest.mark.parametrize("fault", PLANTED)
 def test_given_a_fault_in_a_script_when_the_machine_runs_then_it_is_found(
     store: StoreProcess, monkeypatch: pytest.MonkeyPatch, fault: str

@@ -18,7 +18,7 @@ from server.store.audit import audit
 from server.store.ledger import Ledger
 from tests import operations as ops
 from tests.brute_force import brute_force
-from tests.conftest import wait_past
+from tests.conftest import ON_ONE_STORE, wait_past
 
 ORDERS: Final = 10_000
 
@@ -121,6 +121,7 @@ class Merchant:
         return "out_of_stock" if short else "too_many_splits"
 
 
+@ON_ONE_STORE
 @pytest.mark.timeout(120)
 async def test_given_10_000_random_orders_when_the_store_chooses_then_the_choice_is_that_of_brute_force(
     ledger: Ledger,

@@ -32,7 +32,7 @@ from server.store.webhooks import Extent, Place, WebhookStore
 from tests.channels.alert_receiver import AlertReceiver
 from tests.channels.engine import publishing
 from tests.channels.webhook_receiver import SECRET
-from tests.conftest import RETENTION, StoreClient, now_ms, wait_until
+from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
 from tests.fanout_crash import publishers
 from tests.figures import RETENTION_S
 from tests.operations import order, receive
@@ -196,6 +196,7 @@ async def test_given_what_happened_before_an_endpoint_was_there_then_it_is_told_
     assert {sku for _, sku in erp.told} == {"while away"}
 
 
+@ON_ONE_STORE
 async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again_under_its_id_until_it_is_taken(
     store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, partition: str
 ) -> None:
@@ -215,6 +216,7 @@ async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again
     assert bodies[4].at_s - throttled >= 1.0, "Retry-After is kept"
 
 
+@ON_ONE_STORE
 async def test_given_an_endpoint_that_hangs_when_another_is_well_then_that_one_waits_for_nobody(
     store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, page: AlertReceiver
 ) -> None:
