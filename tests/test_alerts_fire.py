@@ -51,6 +51,7 @@ async def ends(prometheus: Prometheus, *alerts: str) -> None:
     await wait_until(lambda: not set(alerts) & set(prometheus.firing()), f"{alerts} end", FIRES_S)
 
 
+@pytest.mark.soak
 async def test_given_fsync_switched_off_under_a_server_when_scraped_then_the_alert_fires_and_ends_with_the_fault(
     start_server: Callable[..., Server],
 ) -> None:

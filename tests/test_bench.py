@@ -138,6 +138,7 @@ def test_a_loader_without_a_result_is_an_error() -> None:
 
 
 @pytest.mark.parametrize("with_wrk", [True, False], ids=["wrk", "aiohttp"])
+@pytest.mark.soak
 def test_every_reservation_of_the_load_is_held_afterwards(
     holdfast: Server, with_wrk: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +154,7 @@ def test_every_reservation_of_the_load_is_held_afterwards(
     holdfast.check()
 
 
+@pytest.mark.soak
 def test_a_server_that_refuses_gives_no_figure(tmp_path: Path) -> None:
     # given a server without any stock
     with contextlib.ExitStack() as stack:
@@ -162,6 +164,7 @@ def test_a_server_that_refuses_gives_no_figure(tmp_path: Path) -> None:
             load.load(server.url, connections=1, seconds=1, skus=1)
 
 
+@pytest.mark.soak
 def test_an_acknowledged_reservation_that_is_not_held_is_found(holdfast: Server) -> None:
     holdfast.count(acknowledged=1, connections=0)
 
@@ -373,6 +376,7 @@ def test_the_real_mix_takes_out_of_stock_for_an_answer(holdfast: Server) -> None
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+@pytest.mark.soak
 def test_the_real_mix_finds_units_that_somebody_else_took(holdfast: Server, tmp_path: Path) -> None:
     # given somebody else who sells one unit as soon as the mix has sold its first
     socket = DataDirectory(tmp_path / "fast").socket

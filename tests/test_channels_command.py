@@ -169,6 +169,7 @@ def test_status_ends_with_2_where_the_store_cannot_be_reached(tmp_path: Path) ->
     assert ended.returncode == 2
 
 
+@pytest.mark.soak
 async def test_status_can_be_watched_until_it_is_interrupted(kept: Kept, tmp_path: Path) -> None:
     await kept.status()
     watching = start("channels", "status", "--watch", cwd=tmp_path, PYTHONUNBUFFERED="1")
@@ -259,6 +260,7 @@ async def test_a_key_that_another_sku_has_already_is_refused(kept: Kept, tmp_pat
     assert set(await kept.listings()) == {"TEE", "MUG"}
 
 
+@pytest.mark.soak
 async def test_two_skus_may_swap_their_keys(kept: Kept, tmp_path: Path) -> None:
     import_listings(tmp_path, "sku,key\nTEE,1\nMUG,2\n")
 
@@ -267,6 +269,7 @@ async def test_two_skus_may_swap_their_keys(kept: Kept, tmp_path: Path) -> None:
     assert {sku: listing.key for sku, listing in (await kept.listings()).items()} == {"TEE": "2", "MUG": "1"}
 
 
+@pytest.mark.soak
 async def test_more_listings_than_one_write_takes_are_written_in_pieces(kept: Kept, tmp_path: Path) -> None:
     code, out, _ = import_listings(tmp_path, "sku,key\n" + "".join(f"S{n},k{n}\n" for n in range(2_500)))
 
@@ -284,6 +287,7 @@ async def test_a_channel_of_which_nothing_is_known_is_remarked_with_the_nearest(
     assert err == ["Nothing is known about channel 'my-shop' yet; did you mean my-shops? Its listings are kept for it."]
 
 
+@pytest.mark.soak
 def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_again(tmp_path: Path) -> None:
     (tmp_path / "many.csv").write_text("sku,key\n" + "".join(f"S{n},k{n}\n" for n in range(ROWS)), "utf-8")
     listings = ChannelKeys(KEYSPACE, SHOP).listings

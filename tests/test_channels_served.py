@@ -86,6 +86,7 @@ async def test_given_a_listing_when_units_are_sold_then_the_shop_shows_what_is_l
     assert status["last_confirmed_at"] is not None
 
 
+@pytest.mark.soak
 async def test_given_a_listing_of_an_unknown_sku_when_put_then_0_is_shown_until_stock_arrives(
     api: Api, receiver: WebhookReceiver
 ) -> None:
@@ -97,6 +98,7 @@ async def test_given_a_listing_of_an_unknown_sku_when_put_then_0_is_shown_until_
     await shows(receiver, a=4)
 
 
+@pytest.mark.soak
 async def test_given_rules_at_run_time_when_they_are_put_and_taken_back_then_the_shop_follows(
     api: Api, receiver: WebhookReceiver
 ) -> None:
@@ -112,6 +114,7 @@ async def test_given_rules_at_run_time_when_they_are_put_and_taken_back_then_the
     await shows(receiver, a=10, b=4)
 
 
+@pytest.mark.soak
 async def test_given_a_listing_when_it_is_listed_no_more_then_0_is_shown(api: Api, receiver: WebhookReceiver) -> None:
     await api.count("A", 10)
     await put(api, {"sku": "A", "key": "a"})
@@ -172,6 +175,7 @@ async def test_given_a_shop_that_repeats_our_credential_when_its_reason_is_told_
     assert [answer.raw for answer in told if SECRET.removeprefix("whsec_").encode() in answer.raw] == []
 
 
+@pytest.mark.soak
 async def test_given_a_comparison_when_asked_for_then_all_is_told_anew_and_the_status_has_the_result(
     api: Api, receiver: WebhookReceiver
 ) -> None:

@@ -272,6 +272,7 @@ def test_revoking_a_key_that_does_not_exist_is_an_error(stocked: Path) -> None:
 # -- repair
 
 
+@pytest.mark.soak
 def test_repair_mends_what_keeps_the_store_from_starting(stocked: Path) -> None:
     [newest] = (stocked / ".holdfast" / "appendonlydir").glob("*.incr.aof")
     with newest.open("ab") as file:

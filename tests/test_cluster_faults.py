@@ -7,8 +7,8 @@ import pytest
 from tests.cluster_faults.__main__ import FAULTS
 from tests.cluster_faults.counts import table
 
-SHORT = (("failover-kill", "valkey"), ("reshard", "redis7"))
-"""One of sentinels and one of a cluster; the fault table of ``make soak`` has all of them."""
+SHORT = (("failover-kill", "valkey"), pytest.param("reshard", "redis7", marks=pytest.mark.soak))
+"""One of sentinels, and in the soak one of a cluster; the fault table of ``make soak`` has all of them."""
 
 
 @pytest.mark.parametrize(("fault", "store"), SHORT)

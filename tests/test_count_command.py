@@ -50,6 +50,7 @@ def test_given_a_count_when_it_differs_then_the_differences_are_told_and_written
     assert on_hand(shop, "C") == {"store-b": 2}
 
 
+@pytest.mark.soak
 def test_given_what_nobody_counted_when_missing_is_none_then_it_is_gone(shop: Path) -> None:
     told = counted(shop, "A,10\nB,5\n", "--missing-is-none")
     assert "C: -2, available 0" in told.stdout
@@ -74,6 +75,7 @@ def test_given_promises_when_fewer_are_found_then_the_orders_that_are_short_are_
     assert "Short of 3 A: o-1 lacks 3" in told.stdout
 
 
+@pytest.mark.soak
 def test_given_rows_of_another_location_when_counted_then_they_are_bad(shop: Path) -> None:
     (shop / "counted.csv").write_text("sku,on_hand,location\nA,1,main\nB,4,store-b\n", encoding="utf-8")
     told = holdfast("count", "counted.csv", "--location", "store-b", cwd=shop)

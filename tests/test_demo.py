@@ -63,6 +63,7 @@ def test_the_demo_shows_one_sale_on_every_channel_with_the_milliseconds(
     ]
 
 
+@pytest.mark.soak
 def test_a_channel_that_does_not_show_what_is_left_makes_the_demo_fail(tmp_path: Path) -> None:
     ended = subprocess.run(
         [sys.executable, "-c", STUCK, "demo", "--seconds", "0.5", "--buyers", "5"],
@@ -84,6 +85,7 @@ def test_a_channel_that_does_not_show_what_is_left_makes_the_demo_fail(tmp_path:
     assert "Oversold: 0" in ended.stdout
 
 
+@pytest.mark.soak
 def test_the_demo_s_own_server_does_not_heed_the_environment(tmp_path: Path) -> None:
     url = f"unix://{tmp_path}/none.sock"
 

@@ -195,6 +195,7 @@ async def test_given_open_streams_when_the_server_drains_then_they_end_by_themse
         assert await asyncio.to_thread(server.process.wait, 30) == 0
 
 
+@pytest.mark.soak
 async def test_given_a_reader_that_does_not_read_when_much_changes_then_others_get_it_all(
     start_server: Callable[..., Server],
 ) -> None:
@@ -216,6 +217,7 @@ async def test_given_a_reader_that_does_not_read_when_much_changes_then_others_g
         slow.close()
 
 
+@pytest.mark.soak
 async def test_given_the_limit_of_streams_when_one_more_is_asked_for_then_503_until_one_ends(
     start_server: Callable[..., Server],
 ) -> None:

@@ -80,6 +80,7 @@ async def test_given_a_store_that_hangs_when_a_batch_is_sent_then_each_result_is
     "path",
     ["/v1/availability/A", "/v1/stock/A", "/v1/reservations/x", "/v1/reservations", "/v1/changes", "/readyz"],
 )
+@pytest.mark.soak
 async def test_given_a_store_that_hangs_when_something_is_read_then_it_is_unavailable(
     narrow: Server, path: str
 ) -> None:

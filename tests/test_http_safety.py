@@ -82,6 +82,7 @@ async def test_given_rules_and_a_category_when_stock_changes_then_the_server_kee
     await until(live, "A", {"main": 0, "shop": 0})
 
 
+@pytest.mark.soak
 async def test_given_rules_of_replenishment_when_set_by_command_then_the_api_tells_them(
     live: Api, own: Server, tmp_path: Path
 ) -> None:

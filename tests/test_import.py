@@ -244,6 +244,7 @@ def test_the_same_file_again_changes_nothing_even_after_sales(tmp_path: Path) ->
     assert on_hand(tmp_path, "TEE") == 3
 
 
+@pytest.mark.soak
 def test_again_counts_anew(tmp_path: Path) -> None:
     (tmp_path / "stock.csv").write_text("sku,on_hand\nTEE,5\n")
     (tmp_path / "other.csv").write_text("sku,on_hand\nTEE,9\n")
@@ -287,6 +288,7 @@ def everything(url: str) -> dict[str, int]:
     return {field.decode().partition("\0")[0]: msgspec.msgpack.decode(record)[0] for field, record in packed.items()}
 
 
+@pytest.mark.soak
 def test_an_import_that_was_killed_is_finished_by_running_it_again(
     big_file: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:
@@ -308,6 +310,7 @@ def test_an_import_that_was_killed_is_finished_by_running_it_again(
         assert holdfast("verify", "--store-url", store.url, cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.soak
 def test_an_import_that_was_interrupted_says_how_to_go_on(
     big_file: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:
@@ -325,6 +328,7 @@ def test_an_import_that_was_interrupted_says_how_to_go_on(
         assert set(everything(store.url).items()) <= set(figures.items())
 
 
+@pytest.mark.soak
 def test_an_import_outlives_a_store_that_crashes_and_comes_back(
     big_file: tuple[Path, dict[str, int]], tmp_path: Path
 ) -> None:

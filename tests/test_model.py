@@ -78,6 +78,7 @@ def run_machine(here: World, **options: Any) -> None:
         raise here.mismatches[0] from flaky
 
 
+@ON_ONE_STORE
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "steps", [STEPS, pytest.param(SOAK_STEPS, marks=[pytest.mark.soak, pytest.mark.timeout(1_200)])]

@@ -197,6 +197,7 @@ async def test_given_what_happened_before_an_endpoint_was_there_then_it_is_told_
 
 
 @ON_ONE_STORE
+@pytest.mark.soak
 async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again_under_its_id_until_it_is_taken(
     store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, partition: str
 ) -> None:

@@ -76,7 +76,7 @@ async def push_all(driven: Driven, items: Sequence[Item]) -> Outcomes:
     return outcomes
 
 
-@pytest.mark.soak  # a thousand from end to end run in every test, see test_vendure_end_to_end.py
+@pytest.mark.soak  # it takes Vendure half a minute
 async def test_what_was_pushed_for_a_thousand_variants_is_what_vendure_reports(meeting: Meeting) -> None:
     driven = meeting.adapter()
     wanted = {meeting.ids[sku]: number % 97 for number, sku in enumerate(SKUS, 1)}
