@@ -57,6 +57,7 @@ def test_given_what_nobody_counted_when_missing_is_none_then_it_is_gone(shop: Pa
     assert on_hand(shop, "C") == {"store-b": 0}
 
 
+@pytest.mark.soak
 def test_given_a_baseline_when_units_arrive_while_people_count_then_they_are_kept(shop: Path) -> None:
     baseline = holdfast("count", "--begin", cwd=shop).stdout.strip()
     assert moved(shop, "receive,A,4,store-b\n").returncode == 0

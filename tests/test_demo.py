@@ -94,6 +94,7 @@ def test_the_demo_s_own_server_does_not_heed_the_environment(tmp_path: Path) -> 
     assert ended.returncode == 0, ended.stderr
 
 
+@pytest.mark.soak
 def test_the_demo_can_use_a_running_server_and_twice(tmp_path: Path) -> None:
     with Server("--sample", cwd=tmp_path) as server:
         words = ("demo", "--seconds", "1", "--buyers", "20", "--seed", "7", "--url", server.address)

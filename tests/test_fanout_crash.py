@@ -215,6 +215,7 @@ async def test_given_a_value_that_took_effect_when_killed_before_the_answer_and_
     assert stage.shop.simulator.complaints == []
 
 
+@pytest.mark.soak
 async def test_given_a_push_that_was_taken_when_killed_before_its_ticket_came_then_it_is_sent_anew(
     begin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

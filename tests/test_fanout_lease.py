@@ -208,6 +208,7 @@ async def test_given_a_stand_by_when_the_one_that_acts_is_killed_then_the_stand_
     assert shop.applied[-1] == ("101", 9)
 
 
+@pytest.mark.soak
 async def test_given_a_long_lease_when_the_one_that_acts_is_stopped_in_order_then_the_stand_by_need_not_wait_it_out(
     make_publisher: Callable[..., Server], shop: Shop, ledger: Ledger
 ) -> None:
@@ -262,6 +263,7 @@ async def test_given_one_that_was_paused_and_replaced_when_it_goes_on_then_it_wr
     assert (shop.callers.count("one"), one.faults) == (sent, [])
 
 
+@pytest.mark.soak
 async def test_given_one_that_was_replaced_with_something_left_to_write_when_it_goes_on_then_the_store_refuses_it(
     make_publisher: Callable[..., Server], shop: Shop, ledger: Ledger, store: StoreProcess
 ) -> None:
@@ -312,6 +314,7 @@ async def test_given_one_that_was_replaced_with_a_push_on_its_way_when_it_goes_o
     await only_acts(two, one)
 
 
+@pytest.mark.soak
 async def test_given_a_fenced_publisher_when_the_new_one_is_killed_then_the_old_one_acts_again(
     one_and_two: tuple[Server, Server], shop: Shop, ledger: Ledger
 ) -> None:

@@ -53,6 +53,7 @@ def test_given_movements_of_each_kind_when_run_then_each_has_its_effect_in_order
     assert holdfast("verify", cwd=shop).returncode == 0
 
 
+@pytest.mark.soak
 def test_given_the_same_file_when_run_again_then_nothing_changes_unless_asked(shop: Path) -> None:
     text = "kind,sku,quantity\nreceive,A,5\n"
     assert moved(shop, text).returncode == 0

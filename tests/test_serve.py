@@ -79,6 +79,7 @@ def run_line(line: str) -> str:
     return ended.stdout.decode()
 
 
+@pytest.mark.soak
 def test_a_second_start_prints_the_same_lines_and_has_the_same_stock(tmp_path: Path) -> None:
     with Server("--sample", cwd=tmp_path) as first:
         line = {"sku": "BAL-ÇAM-850G", "quantity": 4}
@@ -96,6 +97,7 @@ def lines_of(server: Server) -> list[str]:
     return CURL.findall(server.output())
 
 
+@pytest.mark.soak
 def test_a_store_that_has_stock_is_left_as_it_is_by_sample(tmp_path: Path) -> None:
     (tmp_path / "stock.csv").write_text("sku,on_hand\nOURS,7\n")
     holdfast("import", "stock.csv", cwd=tmp_path)
@@ -141,6 +143,7 @@ def shows(server: Server) -> dict[str, tuple[int, int]]:
     return {line["channel"]: (line["before"], line["shows"]) for line in lines}
 
 
+@pytest.mark.soak
 def test_after_a_new_start_the_simulated_channels_show_what_they_showed(tmp_path: Path) -> None:
     with Server("--sample", cwd=tmp_path) as first:
         sell(first, 4)
@@ -296,6 +299,7 @@ def test_after_the_parent_was_killed_the_next_start_takes_the_store_over(tmp_pat
             assert "store_adopted" in server.errors()
 
 
+@pytest.mark.soak
 def test_two_holdfasts_with_workers_do_not_share_a_port(tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     with Server("--workers", "2", cwd=tmp_path) as server:

@@ -72,6 +72,7 @@ def assert_one_unit_is_taken(peer: Peer) -> None:
 # -- Postgres
 
 
+@pytest.mark.soak
 def test_the_postgres_peer_takes_a_unit_and_keeps_the_reservation(postgres: Peer) -> None:
     assert_one_unit_is_taken(postgres)
 
