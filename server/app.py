@@ -60,10 +60,10 @@ from server.store.deployment import deployment
 from server.store.embedded import EmbeddedStore
 from server.store.figures import lowest_follower
 from server.store.housekeeping import Housekeeper, watch_event_loop
-from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Retention
 from server.store.scripts import library
+from server.store.tail import Tail
 from server.store.watch import StoreWatch
 from server.tracing import Tracing, TracingMissingError
 

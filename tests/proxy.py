@@ -5,10 +5,9 @@ import contextlib
 import tempfile
 from enum import Enum, auto
 from pathlib import Path
-from typing import Final, Self
+from typing import Self
 
-_CHUNK_BYTES: Final = 1 << 20
-_SCRIPT_CALL: Final = b"FCALL"
+from tests.links import CHUNK_BYTES, SCRIPT_CALL, Link, Streams
 
 
 class Fate(Enum):
@@ -72,12 +71,12 @@ class Proxy:
         with contextlib.closing(writer), contextlib.suppress(ConnectionError, asyncio.CancelledError):
             if self.silent:
                 await asyncio.Event().wait()
-            store_reader, store_writer = await asyncio.open_unix_connection(self._target)
-            with contextlib.closing(store_writer):
-                await _Link(self, reader, writer, store_reader, store_writer).run()
+            store = await asyncio.open_unix_connection(self._target)
+            with contextlib.closing(store[1]):
+                await _Link(self, (reader, writer), store).run()
 
     def take_fate(self, request: bytes) -> Fate:
-        if _SCRIPT_CALL not in request:
+        if SCRIPT_CALL not in request:
             return Fate.FORWARD
         self.calls += 1
         fate, self.next_fate = self.next_fate, Fate.FORWARD
@@ -90,47 +89,30 @@ class Proxy:
         await self._replies.wait()
 
 
-class _Link:
-    """One connection, with a pump for each direction; when one ends, both do."""
+class _Link(Link):
+    """One connection; each script call on it meets its fate."""
 
-    def __init__(
-        self,
-        proxy: Proxy,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        store_reader: asyncio.StreamReader,
-        store_writer: asyncio.StreamWriter,
-    ) -> None:
+    def __init__(self, proxy: Proxy, client: Streams, store: Streams) -> None:
+        super().__init__(client, store)
         self._proxy = proxy
-        self._reader, self._writer = reader, writer
-        self._store_reader, self._store_writer = store_reader, store_writer
         self._fate = Fate.FORWARD
         self._copy = b""
         # Of a connection that is being made nothing is held: who holds replies means those of script calls.
         self._is_call = False
 
-    async def run(self) -> None:
-        pumps = [asyncio.create_task(self._pump_requests()), asyncio.create_task(self._pump_replies())]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-
-    async def _pump_requests(self) -> None:
-        while request := await self._reader.read(_CHUNK_BYTES):
+    async def pump_requests(self) -> None:
+        while request := await self.reader.read(CHUNK_BYTES):
             if self._copy:
-                self._writer.write(self._copy)
+                self.writer.write(self._copy)
                 self._copy = b""
-            self._is_call = _SCRIPT_CALL in request
+            self._is_call = SCRIPT_CALL in request
             self._fate = self._proxy.take_fate(request)
             if self._fate is Fate.CUT_BEFORE:
                 return
-            self._store_writer.write(request)
+            self.store_writer.write(request)
 
-    async def _pump_replies(self) -> None:
-        while reply := await self._store_reader.read(_CHUNK_BYTES):
+    async def pump_replies(self) -> None:
+        while reply := await self.store_reader.read(CHUNK_BYTES):
             if self._is_call:
                 await self._proxy.may_reply()
             if self._fate is Fate.CUT_AFTER:
@@ -138,4 +120,4 @@ class _Link:
             if self._fate is Fate.REPEAT_LATER:
                 self._copy = reply
             if self._fate is not Fate.LOSE_REPLY:
-                self._writer.write(reply)
+                self.writer.write(reply)

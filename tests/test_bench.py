@@ -13,6 +13,7 @@ import pytest
 
 from bench import __main__ as bench
 from bench import (
+    before_after,
     contestants,
     http_table,
     lateness,
@@ -25,6 +26,7 @@ from bench import (
     store_table,
 )
 from bench.bars import Bar
+from bench.before_after import Checkout, OtherCheckoutError
 from bench.contestants import Contestant, MiscountError, Server
 from bench.driver import WrongAnswerError, drive
 from bench.figures import Figure, figure
@@ -393,3 +395,24 @@ def test_the_real_mix_finds_units_that_somebody_else_took(holdfast: Server, tmp_
 
     assert done.returncode == 1
     assert "units were promised" in done.stdout + done.stderr
+
+
+def test_given_two_checkouts_when_taken_in_turn_then_each_round_is_its_own_and_the_ratio_is_the_median() -> None:
+    program = "import os, json; print(json.dumps({'rate': float(os.environ['RATE'])}))"
+    slow, fast = Checkout(ROOT, {"RATE": "100"}), Checkout(ROOT, {"RATE": "150"})
+    told: list[str] = []
+
+    before, after = before_after.in_turn((slow, fast), program, 2, told.append)
+
+    assert (before, after) == ([{"rate": 100.0}] * 2, [{"rate": 150.0}] * 2)
+    assert told == ["round 1: before", "round 1: after", "round 2: after", "round 2: before"]
+    assert before_after.table("http", before, after).rows == [
+        ("rate", "100 (100 – 100)", "150 (150 – 150)", "1.50 (1.50 – 1.50)")
+    ]
+
+
+def test_given_a_checkout_whose_bench_fails_when_taken_then_what_it_said_is_told(tmp_path: Path) -> None:
+    with pytest.raises(OtherCheckoutError, match="no such luck"):
+        before_after.take(Checkout(ROOT, {}), "raise SystemExit('no such luck')")
+    with pytest.raises(OtherCheckoutError, match="make -C"):
+        before_after.take(Checkout(tmp_path, {}), "")

@@ -19,11 +19,11 @@ from server.store.cluster import slot_of
 from server.store.deployment import Deployment, deployment
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError, StoreUrlError
 from server.store.housekeeping import Housekeeper
-from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.opened import open_store
 from server.store.requirements import Durability
 from server.store.several import take_apart
+from server.store.tail import Tail
 from server.store.watch import StoreWatch
 from tests.cluster_stores import SERVICE, Shards, Watched, ask
 from tests.conftest import RETENTION, wait_until

@@ -54,7 +54,7 @@ def test_every_route_names_its_scope_its_limit_and_its_refusals() -> None:
         assert told is not None, route.path
         assert scope == route.scope
         assert limits == ([] if route.body is None else ["1 MiB" if route.body_bytes_max > 2**16 else "64 KiB"])
-        assert set(re.findall(r"`(\w+)`", told[1])) - EVERYWHERE == set(route.outcomes) - EVERYWHERE, route.path
+        assert set(re.findall(r"`(\w+)`", told[1])) - EVERYWHERE == set(route.refusals) - EVERYWHERE, route.path
 
 
 def test_every_outcome_is_documented_with_its_status_and_every_documented_one_exists() -> None:

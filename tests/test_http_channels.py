@@ -26,9 +26,10 @@ from server.domain.principal import ApiKey, Scope
 from server.store import connect
 from server.store.batcher import Batcher
 from server.store.channels import wished_skus
-from server.store.journal import START, Change, Tail, read
+from server.store.journal import START, Change, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.publishing import PublisherStore, Writes
+from server.store.tail import Tail
 from tests.conftest import RETENTION, now_ms
 from tests.http import Answer, Api, Key, Server, opened
 

@@ -13,7 +13,6 @@ from server.store.journal import (
     Bounds,
     ChangeLine,
     DamagedEntryError,
-    Tail,
     bounds,
     format_entry_id,
     parse_entry_id,
@@ -21,6 +20,7 @@ from server.store.journal import (
 )
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger
+from server.store.tail import Tail
 from tests.conftest import StoreClient, wait_until
 from tests.operations import changed, commit, extend, moved, receive, reserve, stocked
 from tests.stores import StoreProcess

@@ -19,33 +19,17 @@ from server.store.ledger import Ledger
 from tests import operations as ops
 from tests.brute_force import brute_force
 from tests.conftest import ON_ONE_STORE, wait_past
+from tests.random_orders import Bounds, drawn
 
 ORDERS: Final = 10_000
-
-
-def drawn(choice: random.Random) -> tuple[list[Wanted], list[Candidate], dict[tuple[str, str], int], int]:
-    """Draw an order, candidates, and what they have."""
-    skus, names = choice.randint(1, 5), choice.randint(1, 9)
-    rank, candidates = 0, []
-    for number in range(names):
-        rank += choice.random() < 0.5
-        candidates.append(Candidate(f"L{number}", rank))
-    wanted = [Wanted(f"S{number}", choice.randint(1, 4)) for number in range(skus)]
-    rarity = choice.random()
-    stock = {
-        (want.sku, each.name): choice.randint(-2, 9)
-        for want in wanted
-        for each in candidates
-        if choice.random() > rarity
-    }
-    return wanted, candidates, stock, choice.randint(0, 4)
+MOST: Final = Bounds(skus=5, locations=9, wanted=4, available=9, splits=4)
 
 
 def test_given_10_000_random_orders_when_chosen_then_the_choice_is_that_of_brute_force() -> None:
     choice = random.Random(1)
     found = 0
     for _ in range(ORDERS):
-        order = drawn(choice)
+        order = drawn(choice, MOST)
         expected = brute_force(*order)
         assert choose(*order) == expected, order
         found += expected is not None

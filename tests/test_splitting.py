@@ -17,34 +17,19 @@ from server.store.audit import audit
 from server.store.ledger import Ledger
 from tests import operations as ops
 from tests.brute_force import brute_force, brute_force_parts
+from tests.random_orders import Bounds, drawn
 
 DRAWN: Final = 1_000
 ORDERS: Final = 1_200
+MOST: Final = Bounds(skus=4, locations=8, wanted=9, available=6, splits=5)
+"""So little of each that lines must be split."""
 Answer = list[Parts] | str
-
-
-def drawn(choice: random.Random) -> tuple[list[Wanted], list[Candidate], dict[tuple[str, str], int], int]:
-    """Draw an order, candidates that have too little of it each, and how many it may be split over."""
-    skus, names = choice.randint(1, 4), choice.randint(1, 8)
-    rank, candidates = 0, []
-    for number in range(names):
-        rank += choice.random() < 0.5
-        candidates.append(Candidate(f"L{number}", rank))
-    wanted = [Wanted(f"S{number}", choice.randint(1, 9)) for number in range(skus)]
-    rarity = choice.random()
-    stock = {
-        (want.sku, each.name): choice.randint(-2, 6)
-        for want in wanted
-        for each in candidates
-        if choice.random() > rarity
-    }
-    return wanted, candidates, stock, choice.randint(0, 5)
 
 
 def test_given_thousands_of_random_orders_when_lines_may_be_split_then_the_choice_is_that_of_brute_force() -> None:
     choice, found = random.Random(11), Counter[str]()
     for _ in range(DRAWN):
-        order = drawn(choice)
+        order = drawn(choice, MOST)
         expected = brute_force_parts(*order)
         assert choose_parts(*order) == expected, order
         found["none" if expected is None else "split" if any(len(parts) > 1 for parts in expected) else "whole"] += 1

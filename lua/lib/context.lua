@@ -13,7 +13,8 @@
 --   [8] journal       stream  field e: MessagePack list of the changes that one script made
 --   [9] meta          hash    seq: the last one given; shortage: units promised beyond what there is;
 --                           in_transit: units between two locations, see transfer.lua;
---                           unfilled: the seq at which units were left that somebody waits for, see fill.lua; confirmed: see confirm.lua
+--                           unfilled: the seq at which units were left that somebody waits for, see fill.lua;
+--                           confirmed: see confirm.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
 --
 -- and, as the last one, for functions that are registered with it:

@@ -2,8 +2,8 @@
 --
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
 --          7 keep_remainder, 8 order_ref]
--- Effect  held - and committed +, and what is waited for is waited for as an order; what is not named is released, or kept until its deadline (keep_remainder).
---         After the deadline the units are taken anew if they are there.
+-- Effect  held - and committed +, and what is waited for is waited for as an order; what is not named is released, or
+--         kept until its deadline (keep_remainder). After the deadline the units are taken anew if they are there.
 -- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · again
 --         · already_committed · already_released · not_held
 

@@ -84,14 +84,13 @@ async def _settled(call: Call, name: str, operation: Allocate | AllocateMove) ->
     return respond(call.request, view, headers={"Idempotent-Replayed": "true"} if answer.replayed else None)
 
 
-_BODY = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
 _BOTH = ("id_reused", "unknown_sku", "too_many_allocations")
 _ONE = "/v1/stock/{sku}/{location}/allocations/{channel}"
 
 ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Give a channel units of its own, or a cap on what it may take",
-        {200: AllocatedView}, AllocationBody, outcomes=(*_BODY, *_BOTH, "exceeds_available"),
+        {200: AllocatedView}, AllocationBody, outcomes=(*_BOTH, "exceeds_available"),
         headers=("Idempotency-Key",),
     ),
     Route(
@@ -101,7 +100,7 @@ ROUTES = [
     Route(
         "POST", "/v1/allocations/move", move, Scope.STOCK, "Give to one channel what another has for itself",
         {200: AllocatedView}, AllocationMoveBody,
-        outcomes=(*_BODY, *_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining"),
+        outcomes=(*_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining"),
         headers=("Idempotency-Key",),
     ),
 ]  # fmt: skip

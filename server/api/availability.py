@@ -128,6 +128,5 @@ ROUTES = [
     Route(
         "POST", "/v1/availability/query", read_many, Scope.READ, "The same for up to 1,000 SKUs",
         {200: AvailabilityList}, AvailabilityQueryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"),
     ),
 ]  # fmt: skip

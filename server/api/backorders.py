@@ -81,7 +81,7 @@ ROUTES = [
         "PUT", "/v1/stock/{sku}/{location}/backorder", put, Scope.STOCK,
         "Say how many units may be promised before they are there",
         {200: BackorderSetView}, BackorderBody,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_sku"),
+        outcomes=("id_reused", "unknown_sku"),
         headers=("Idempotency-Key",),
     ),
     Route(

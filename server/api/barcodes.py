@@ -47,7 +47,6 @@ ROUTES = [
     Route(
         "PUT", "/v1/barcodes", put, Scope.STOCK, "Say what up to 1,000 barcodes stand for",
         {200: BarcodesPut}, BarcodesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"),
     ),
     Route(
         "GET", "/v1/barcodes/{barcode}", read, Scope.READ, "Read what a barcode stands for",

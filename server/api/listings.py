@@ -133,7 +133,7 @@ ROUTES = [
     Route(
         "PUT", _PATH, put, Scope.ADMIN, "Add or replace up to 1,000 listings",
         {200: ListingsPut}, ListingsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout", "unknown_channel"),
+        outcomes=("unknown_channel",),
     ),
     Route(
         "GET", _PATH, read, Scope.READ, "Read listings, page by page",

@@ -85,6 +85,5 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Describe a location: what it is, where, and whether it is open",
         {200: LocationView}, LocationBody,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"),
     ),
 ]  # fmt: skip

@@ -30,7 +30,7 @@ ROUTES = [
         "POST", "/v1/reservations/{reservation_id}/move", move, Scope.RESERVE, "Take promised units from elsewhere",
         {200: ReservationView}, MoveBody, headers=("Idempotency-Key",),
         outcomes=(
-            "invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_reservation",
+            "id_reused", "unknown_reservation",
             "unknown_sku", "expired", "not_held", "exceeds_remaining", "too_many_lines", "location_closed",
             "out_of_stock",
         ),

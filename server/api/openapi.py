@@ -62,7 +62,7 @@ def _health(summary: str, by_type: dict[Any, Any]) -> dict[str, Any]:
 def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
     responses = {str(status): _answer(route, kind, by_type) for status, kind in route.answers.items()}
     by_status: dict[int, list[str]] = {}
-    for outcome in dict.fromkeys((*route.outcomes, *_EVERYWHERE)):
+    for outcome in dict.fromkeys((*route.refusals, *_EVERYWHERE)):
         by_status.setdefault(OUTCOMES[outcome].status, []).append(outcome)
     for status, outcomes in sorted(by_status.items()):
         responses[str(status)] = _problems(outcomes, by_type)
@@ -162,7 +162,7 @@ def docs_page(routes: list[Route], version: str) -> bytes:
     rows = "".join(
         f"<tr><td><code>{route.method}</code></td><td><code>{escape(route.path)}</code></td><td>{escape(route.summary)}</td>"
         f"<td>{route.scope}</td><td>{_body_names(route)}</td>"
-        f"<td>{' '.join(f'<a href=#{name}>{name}</a>' for name in route.outcomes)}</td></tr>"
+        f"<td>{' '.join(f'<a href=#{name}>{name}</a>' for name in route.refusals)}</td></tr>"
         for route in routes
     )
     outcomes = "".join(

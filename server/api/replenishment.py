@@ -182,7 +182,6 @@ ROUTES = [
     Route(
         "PUT", "/v1/replenishment/rules", set_rules, Scope.STOCK, "Set when and how much to order",
         {200: RuleList}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"),
     ),
     Route(
         "GET", "/v1/replenishment/rules", read_rules, Scope.READ, "Every rule by which to order",

@@ -310,10 +310,6 @@ def parse_query(request: web.Request, query_type: Any) -> Any:
 
 
 _PROMISE = (
-    "invalid",
-    "too_large",
-    "unsupported_media_type",
-    "request_timeout",
     "id_reused",
     "unknown_sku",
     "location_closed",
@@ -321,7 +317,7 @@ _PROMISE = (
     "too_many_lines",
     "out_of_stock",
 )
-_SETTLE = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_reservation")
+_SETTLE = ("id_reused", "unknown_reservation")
 _HELD = (*_SETTLE, "exceeds_remaining", "expired", "already_committed", "already_released", "not_held")
 _COMMITTED = (*_SETTLE, "exceeds_remaining", "not_committed")
 _BOUND = ("not_open", "location_closed", "unknown_sku", "too_many_lines", "out_of_stock")
@@ -336,7 +332,7 @@ ROUTES = [
     Route(
         "POST", "/v1/reservations/batch", reserve_many, Scope.RESERVE, "Hold units many times over, each on its own",
         {200: ReservationResults}, ReserveManyBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"), headers=_KEY,
+        headers=_KEY,
     ),
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",

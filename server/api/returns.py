@@ -114,8 +114,7 @@ def _of_half(told: Problem, half: BodyHalf) -> Problem:
     return structs.replace(told, half=half, detail=f"Nothing was exchanged, because of the {half}: {detail}")
 
 
-_BODY = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused", "unknown_reservation")
-_RETURN = (*_BODY, "exceeds_remaining", "not_fulfilled")
+_RETURN = ("id_reused", "unknown_reservation", "exceeds_remaining", "not_fulfilled")
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
 

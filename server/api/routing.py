@@ -6,7 +6,7 @@ There is no middleware: on the hot path each would be one more coroutine for eve
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiohttp import web
@@ -20,6 +20,9 @@ from server.domain import limits
 from server.domain.principal import Principal, Scope
 from server.metrics import TALLY
 from server.store.ledger import Ledger
+
+BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
+"""What every route that takes a body can refuse."""
 
 log = structlog.get_logger("holdfast.http")
 
@@ -44,7 +47,7 @@ class Route:
     """One route: how it is reached, and what the documentation says of it.
 
     ``answers`` maps a status to the type of its body; ``outcomes`` are the refusals that the route can give beside
-    those that every route can. ``query`` is the type of the query string.
+    those that every route can, and every one with a body. ``query`` is the type of the query string.
     """
 
     method: str
@@ -59,6 +62,11 @@ class Route:
     outcomes: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     streams: bool = False
+
+    @property
+    def refusals(self) -> tuple[str, ...]:
+        """Name what it can refuse, but what every route can."""
+        return self.outcomes if self.body is None else (*BAD_BODY, *self.outcomes)
 
 
 def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:

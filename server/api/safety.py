@@ -147,23 +147,21 @@ async def read_sku(call: Call) -> web.StreamResponse:
     return respond(call.request, SkuView(sku, category or None))
 
 
-_BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
-
 ROUTES = [
     Route(
         "PUT", "/v1/safety/rules", set_rules, Scope.STOCK, "Set how much safety stock to keep",
-        {200: SafetyRuleList}, SafetyRulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=_BAD_BODY,
+        {200: SafetyRuleList}, SafetyRulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
     ),
     Route(
         "GET", "/v1/safety/rules", read_rules, Scope.READ, "Every rule of safety stock", {200: SafetyRuleList},
     ),
     Route(
         "PUT", "/v1/skus", put_skus, Scope.STOCK, "Put SKUs into categories",
-        {200: SkuList}, SkusBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=_BAD_BODY,
+        {200: SkuList}, SkusBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
     ),
     Route(
         "PUT", "/v1/skus/{sku}", put_sku, Scope.STOCK, "Put a SKU into a category",
-        {200: SkuView}, SkuBody, outcomes=_BAD_BODY,
+        {200: SkuView}, SkuBody,
     ),
     Route(
         "GET", "/v1/skus/{sku}", read_sku, Scope.READ, "Read what category a SKU is of", {200: SkuView},

@@ -10,11 +10,11 @@ from server.domain.channels import ChannelSettings
 from server.store.channels import ChannelStore
 from server.store.connect import StoreClient
 from server.store.errors import StoreUnavailableError
-from server.store.journal import Tail
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger, Retention
 from server.store.locations import LocationStore, Places
 from server.store.submitter import Submitter
+from server.store.tail import Tail
 from server.tracing import Tracing
 
 Answer = TypeVar("Answer")

@@ -294,6 +294,5 @@ ROUTES = [
     Route(
         "POST", "/v1/sourcing/explain", explain, Scope.READ, "Why an order would be taken from where, without holding",
         {200: ExplainView}, ExplainBody,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout"),
     ),
 ]  # fmt: skip

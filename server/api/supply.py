@@ -106,7 +106,7 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Say what is to come, and when",
         {200: SupplyView}, SupplyBody,
-        outcomes=("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused"),
+        outcomes=("id_reused",),
         headers=("Idempotency-Key",),
     ),
     Route(

@@ -142,13 +142,12 @@ async def read_many(call: Call) -> web.StreamResponse:
     return respond(call.request, TransferPageView([_view(*each) for each in page.transfers], page.next))
 
 
-_BODY = ("invalid", "too_large", "unsupported_media_type", "request_timeout", "id_reused")
 _ONE = "/v1/transfers/{transfer_id}"
 
 ROUTES = [
     Route(
         "POST", "/v1/transfers", ship, Scope.STOCK, "Send units from one location to another",
-        {201: TransferView}, ShipBody, outcomes=(*_BODY, "unknown_sku", "exceeds_available"),
+        {201: TransferView}, ShipBody, outcomes=("id_reused", "unknown_sku", "exceeds_available"),
         headers=("Idempotency-Key",),
     ),
     Route(
@@ -162,6 +161,7 @@ ROUTES = [
     Route(
         "POST", _ONE + "/receive", receive, Scope.STOCK, "Receive units of a transfer, all or some",
         {200: TransferView}, ArriveBody,
-        outcomes=(*_BODY, "unknown_transfer", "transfer_closed", "exceeds_remaining"), headers=("Idempotency-Key",),
+        outcomes=("id_reused", "unknown_transfer", "transfer_closed", "exceeds_remaining"),
+        headers=("Idempotency-Key",),
     ),
 ]  # fmt: skip

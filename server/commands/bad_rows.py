@@ -1,14 +1,17 @@
-"""Tells of the rows of a CSV file that could not be taken: the first on the terminal, all in a report."""
+"""Reads a CSV file, and tells of its rows that could not be taken: the first on the terminal, all in a report."""
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import click
 from rich.console import Console
 
 from server.commands.common import failure
-from server.commands.csv_rows import BadRow
+from server.commands.csv_rows import BadRow, CsvError
+
+T = TypeVar("T")
 
 SHOWN_MAX: Final = 25
 """Bad rows on the terminal: about a screenful."""
@@ -16,6 +19,16 @@ SHOWN_MAX: Final = 25
 report_option: Final = click.option(
     "--report", type=click.Path(dir_okay=False, path_type=Path), help="Write all bad rows to this CSV file."
 )
+
+
+def read_csv(file: Path, take_apart: Callable[[bytes], T]) -> T:
+    """Take a CSV file apart, or end with the reason why that cannot be."""
+    try:
+        return take_apart(file.read_bytes())
+    except OSError as error:
+        raise failure(f"{file}: {error.strerror}") from None
+    except CsvError as error:
+        raise failure(f"{file}: {error}") from None
 
 
 def tell_bad_rows(bad: list[BadRow], report: Path | None, console: Console) -> None:

@@ -11,10 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from server import config
-from server.commands.bad_rows import report_option, tell_bad_rows, write_report
+from server.commands.bad_rows import read_csv, report_option, tell_bad_rows, write_report
 from server.commands.barcodes_file import BarcodesFile, Row, read_barcodes_file
 from server.commands.common import (
-    failure,
     opened_store,
     partition_option,
     progress_console,
@@ -22,7 +21,6 @@ from server.commands.common import (
     run,
     store_options,
 )
-from server.commands.csv_rows import CsvError
 from server.domain.limits import BARCODES_PER_CALL_MAX
 from server.store.barcodes import all_barcodes, put_barcodes
 from server.store.keys import Keyspace
@@ -57,7 +55,7 @@ def import_(file: Path, partition: str, report: Path | None, **overrides: object
     The exit code is 1 if any row was bad; the good ones are taken all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    parsed = _read(file)
+    parsed = read_csv(file, read_barcodes_file)
     console = progress_console()
     if parsed.ignored_columns:
         console.print(f"Ignored columns: {', '.join(parsed.ignored_columns)}", markup=False)
@@ -70,15 +68,6 @@ def import_(file: Path, partition: str, report: Path | None, **overrides: object
         parts.append(f"{parsed.repeated:,} said twice")
     click.echo(f"{parsed.rows_total:,} rows: {', '.join([*parts, f'{len(parsed.bad):,} bad'])}")
     sys.exit(1 if parsed.bad else 0)
-
-
-def _read(file: Path) -> BarcodesFile:
-    try:
-        return read_barcodes_file(file.read_bytes())
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
 
 
 async def _import(settings: config.Settings, partition: str, file: BarcodesFile, console: Console) -> int:

@@ -13,10 +13,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from server import config
-from server.commands.bad_rows import report_option, tell_bad_rows, write_report
+from server.commands.bad_rows import read_csv, report_option, tell_bad_rows, write_report
 from server.commands.channels_common import channel_argument
 from server.commands.common import (
-    failure,
     opened_store,
     partition_option,
     progress_console,
@@ -24,7 +23,7 @@ from server.commands.common import (
     run,
     store_options,
 )
-from server.commands.csv_rows import BadRow, CsvError, shown
+from server.commands.csv_rows import BadRow, shown
 from server.commands.listings_file import ListingsFile, Row, read_listings_file
 from server.domain.channels import LISTINGS_PER_CALL_MAX, Listing
 from server.domain.principal import LOCAL
@@ -83,7 +82,7 @@ def listings(channel: str, file: Path, partition: str, report: Path | None, **ov
     The exit code is 1 if any row was bad; the good ones are taken all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    parsed = _read(file)
+    parsed = read_csv(file, read_listings_file)
     console = progress_console()
     _tell_attributes(parsed, console)
     if report is not None:
@@ -95,15 +94,6 @@ def listings(channel: str, file: Path, partition: str, report: Path | None, **ov
         write_report(report, bad)
     tell_bad_rows(bad, report, console)
     _conclude(parsed, tally, bad)
-
-
-def _read(file: Path) -> ListingsFile:
-    try:
-        return read_listings_file(file.read_bytes())
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
 
 
 def _tell_attributes(file: ListingsFile, console: Console) -> None:

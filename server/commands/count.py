@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from server import config
-from server.commands.bad_rows import tell_bad_rows
+from server.commands.bad_rows import read_csv, tell_bad_rows
 from server.commands.common import (
     failure,
     opened_store,
@@ -22,7 +22,7 @@ from server.commands.common import (
     store_options,
 )
 from server.commands.counting import StoreStaysAwayError, Tally, count_rows
-from server.commands.csv_file import CsvError, Row, StockFile, read_stock_file
+from server.commands.csv_file import Row, StockFile, read_stock_file
 from server.commands.csv_rows import BadRow
 from server.domain.allotments import left
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
@@ -136,12 +136,7 @@ async def _begin(settings: config.Settings, partition: str) -> int:
 
 def _read(file: Path, location: str) -> tuple[StockFile, list[BadRow]]:
     """Read the file; gives apart the rows that are of another location."""
-    try:
-        parsed = read_stock_file(file.read_bytes(), location)
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
+    parsed = read_csv(file, lambda content: read_stock_file(content, location))
     elsewhere = [
         BadRow(row.line, f"is at {row.location}, but counted was {location}", row.sku)
         for row in parsed.rows

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from server import config
-from server.commands.bad_rows import report_option, tell_bad_rows, write_report
+from server.commands.bad_rows import read_csv, report_option, tell_bad_rows, write_report
 from server.commands.common import (
     failure,
     opened_store,
@@ -22,7 +22,7 @@ from server.commands.common import (
     store_options,
 )
 from server.commands.counting import StoreStaysAwayError, Tally, count_rows
-from server.commands.csv_file import BadRow, CsvError, StockFile, read_stock_file
+from server.commands.csv_file import BadRow, StockFile, read_stock_file
 from server.domain.limits import REFERENCE_BYTES_MAX
 
 _PROGRESS_ROWS: Final = 250
@@ -65,7 +65,7 @@ def import_(file: Path, partition: str, again: bool, report: Path | None, **over
     The exit code is 1 if any row was bad; the good ones are imported all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    parsed = _read(file)
+    parsed = read_csv(file, read_stock_file)
     console = progress_console()
     if parsed.ignored_columns:
         console.print(f"Ignored columns: {', '.join(parsed.ignored_columns)}", markup=False)
@@ -82,15 +82,6 @@ def import_(file: Path, partition: str, again: bool, report: Path | None, **over
     if report is not None and tally.refused:
         write_report(report, bad)
     _conclude(parsed, tally, bad, report, console)
-
-
-def _read(file: Path) -> StockFile:
-    try:
-        return read_stock_file(file.read_bytes())
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
 
 
 async def _import(settings: config.Settings, job: Job, tally: Tally, console: Console) -> None:

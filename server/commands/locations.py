@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from server import config
-from server.commands.bad_rows import report_option, tell_bad_rows, write_report
+from server.commands.bad_rows import read_csv, report_option, tell_bad_rows, write_report
 from server.commands.common import (
     failure,
     opened_store,
@@ -16,7 +16,7 @@ from server.commands.common import (
     run,
     store_options,
 )
-from server.commands.csv_rows import CsvError, shown
+from server.commands.csv_rows import shown
 from server.commands.locations_file import LocationsFile, read_locations_file
 from server.domain.locations import LOCATIONS_MAX
 from server.domain.principal import LOCAL
@@ -54,7 +54,7 @@ def import_(file: Path, partition: str, report: Path | None, **overrides: object
     The exit code is 1 if any row was bad; the good ones are taken all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    parsed = _read(file)
+    parsed = read_csv(file, read_locations_file)
     console = progress_console()
     if report is not None:
         write_report(report, parsed.bad)
@@ -68,15 +68,6 @@ def import_(file: Path, partition: str, report: Path | None, **overrides: object
         f"{parsed.rows_total:,} rows: {described:,} set, {unchanged:,} unchanged{repeated}, {len(parsed.bad):,} bad"
     )
     sys.exit(1 if parsed.bad else 0)
-
-
-def _read(file: Path) -> LocationsFile:
-    try:
-        return read_locations_file(file.read_bytes())
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
 
 
 async def _describe(settings: config.Settings, file: LocationsFile, partition: str) -> int:

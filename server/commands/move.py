@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from server import config
 from server.api.movements import Movement, operation_of
 from server.api.rules import InvalidError
-from server.commands.bad_rows import report_option, tell_bad_rows, write_report
+from server.commands.bad_rows import read_csv, report_option, tell_bad_rows, write_report
 from server.commands.common import (
     failure,
     opened_store,
@@ -24,7 +24,7 @@ from server.commands.common import (
     store_options,
 )
 from server.commands.counting import StoreStaysAwayError, Tally, move_rows
-from server.commands.csv_rows import BadRow, CsvError
+from server.commands.csv_rows import BadRow
 from server.commands.moves_file import MovesFile, Row, read_moves_file
 from server.domain.limits import BARCODES_PER_CALL_MAX, REFERENCE_BYTES_MAX
 from server.domain.principal import LOCAL
@@ -72,7 +72,7 @@ def move(file: Path, partition: str, again: bool, report: Path | None, **overrid
     The exit code is 1 if any row was bad or refused; the good ones are done all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    parsed = _read(file)
+    parsed = read_csv(file, lambda content: read_moves_file(content, f"move {file.name}"[: REFERENCE_BYTES_MAX // 4]))
     console = progress_console()
     if parsed.ignored_columns:
         console.print(f"Ignored columns: {', '.join(parsed.ignored_columns)}", markup=False)
@@ -93,15 +93,6 @@ def move(file: Path, partition: str, again: bool, report: Path | None, **overrid
         f" {len(bad):,} bad"
     )
     sys.exit(1 if bad else 0)
-
-
-def _read(file: Path) -> MovesFile:
-    try:
-        return read_moves_file(file.read_bytes(), f"move {file.name}"[: REFERENCE_BYTES_MAX // 4])
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
 
 
 async def _move(settings: config.Settings, job: Job, tally: Tally, console: Console) -> None:

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from server import config
 from server.api.rules import InvalidError, check_category, check_location, check_sku
-from server.commands.bad_rows import tell_bad_rows
+from server.commands.bad_rows import read_csv, tell_bad_rows
 from server.commands.categories_file import CategoriesFile, read_categories_file
 from server.commands.common import (
     console,
-    failure,
     json_option,
     opened_store,
     partition_option,
@@ -25,7 +24,6 @@ from server.commands.common import (
     run,
     store_options,
 )
-from server.commands.csv_rows import CsvError
 from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
@@ -181,12 +179,7 @@ def categories(file: Path, partition: str, **overrides: object) -> None:
     SKUs that the file does not name stay as they are. The exit code is 1 if any row was bad.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    try:
-        parsed = read_categories_file(file.read_bytes())
-    except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
-    except CsvError as error:
-        raise failure(f"{file}: {error}") from None
+    parsed = read_csv(file, read_categories_file)
     run(_categorize(settings, partition, parsed))
     tell_bad_rows(parsed.bad, None, progress_console())
     click.echo(f"{len(parsed.rows):,} SKUs put into categories, {len(parsed.bad):,} bad rows")

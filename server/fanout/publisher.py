@@ -33,9 +33,10 @@ from server.store import journal
 from server.store.channels import ChannelStore
 from server.store.connect import StoreClient
 from server.store.errors import FencedError, StoreError, StoreUnavailableError
-from server.store.journal import EntryId, Tail, parse_entry_id
+from server.store.journal import EntryId, parse_entry_id
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.publishing import PublisherStore, Writes
+from server.store.tail import Tail
 
 log = structlog.get_logger("holdfast.publisher")
 

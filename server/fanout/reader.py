@@ -12,8 +12,9 @@ from server.fanout.levels import Levels
 from server.store import journal
 from server.store.channels import ChannelStore, wished_skus
 from server.store.errors import StoreUnavailableError
-from server.store.journal import Change, DamagedEntryError, EntryId, Tail, format_entry_id, parse_entry_id
+from server.store.journal import Change, DamagedEntryError, EntryId, format_entry_id, parse_entry_id
 from server.store.publishing import PublisherStore
+from server.store.tail import Tail
 
 log = structlog.get_logger("holdfast.publisher")
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Iterable
 from typing import Final
 
+import msgspec
 import structlog
 
 from server import metrics
@@ -16,23 +17,25 @@ from server.domain.alerts import crossed
 from server.domain.figures import DAY_MS, Figures
 from server.domain.replenishment import Rules, rule_for
 from server.insight.filling import NOBODY_WAITED, Filled, seen_as_one
+from server.insight.glance import worth_counting
 from server.insight.safeguarding import Safeguarding
 from server.store import journal
 from server.store.calls import command
 from server.store.connect import StoreClient
 from server.store.errors import StoreError
 from server.store.figures import Counted, FigureStore
-from server.store.journal import START, Change, ChangeLine, DamagedEntryError, parse_entry_id
+from server.store.journal import START, Change, ChangeLine, parse_entry_id
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.replenishment import RULES_CHANGED, ReplenishmentStore, event_of
 
 log = structlog.get_logger("holdfast.insight")
 
 ROWS_MAX: Final = 400
-"""Of one script, about: some milliseconds of the store's time. One more entry of the journal may come on top."""
-PAGE_ENTRIES: Final = 64
-CHANGES_AT_A_TIME: Final = 500
-"""After so many the event loop, which may be serving orders, gets its turn."""
+"""Of one script, about: some milliseconds of the store's time. One more page of the journal may come on top."""
+PAGE_CHANGES: Final = 400
+"""About so many are asked for at a time; the event loop, which may be serving orders, gets its turn after each page."""
+PAGE_ENTRIES: Final = (16, 512)
+"""At least, at most. How many changes an entry holds depends on how many orders come at once."""
 REST_S: Final = 5.0
 """After a failure."""
 
@@ -51,6 +54,10 @@ class Piece:
     def size(self) -> int:
         """How much there is to write."""
         return self._rows + len(self.events)
+
+    def pass_over(self, changes: int) -> None:
+        """Take in changes that come to nothing."""
+        self.changes += changes
 
     def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
         """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``.
@@ -106,6 +113,7 @@ class Counting:
         self._replenishment = ReplenishmentStore(client, keyspace)
         self._rules: Rules = {}
         self._highest_point = 0
+        self._page_entries = PAGE_ENTRIES[0]
 
     async def catch_up(self) -> None:
         """Count up to the journal's end, as far as it is when that is reached.
@@ -143,18 +151,13 @@ class Counting:
 
     async def _count_piece(self, counted: Counted) -> bool:
         """Count some of what is new; False: there is nothing more."""
-        piece, upto = Piece(), counted.cursor
-        try:
-            async for entry_id, changes in journal.read(
-                self._client, self._keyspace, counted.cursor, count=PAGE_ENTRIES
-            ):
-                upto = entry_id
-                await self._take(piece, changes)
-                if piece.size >= ROWS_MAX:
-                    break
-        except DamagedEntryError as damaged:
-            log.error("counting_skips_entry", entry=damaged.entry_id, reason=str(damaged))  # noqa: TRY400
-            upto = damaged.entry_id
+        piece, upto, more = Piece(), counted.cursor, True
+        while more and piece.size < ROWS_MAX:
+            page = await journal.read_page(self._client, self._keyspace, upto, self._page_entries)
+            more = len(page) == self._page_entries
+            if page:
+                upto = journal.text_of(page[-1][0])
+                await self._take_page(piece, page)
         if upto == self._cursor:
             return False
         next_counted = Counted(upto, counted.since_ms)
@@ -170,14 +173,28 @@ class Counting:
         self._counted, self._cursor = next_counted, upto
         return upto != counted.cursor
 
+    async def _take_page(self, piece: Piece, page: journal.Page) -> None:
+        before, idle = piece.changes, 0
+        for raw_id, fields in page:
+            try:
+                changes, others = worth_counting(fields, self._highest_point)
+            except msgspec.DecodeError as error:
+                log.error("counting_skips_entry", entry=journal.text_of(raw_id), reason=str(error))  # noqa: TRY400
+                continue
+            idle += others
+            if changes:
+                await self._take(piece, changes)
+        piece.pass_over(idle)
+        least, most = PAGE_ENTRIES
+        wanted = PAGE_CHANGES * len(page) // max(1, piece.changes - before)
+        self._page_entries = min(most, max(least, wanted))
+
     async def _take(self, piece: Piece, changes: list[Change]) -> None:
         filled = seen_as_one(changes) if len(changes) > 1 else NOBODY_WAITED
         for change in changes:
             if change.operation == RULES_CHANGED:
                 await self._read_rules()
             piece.take(change, self._rules, self._highest_point, filled)
-            if piece.changes % CHANGES_AT_A_TIME == 0:
-                await asyncio.sleep(0)
 
 
 class Insight:

@@ -4,17 +4,13 @@ Its shape is the contract with ``lua/lib/journal.lua``: one stream entry for eac
 holding the changes in the order in which they were made.
 """
 
-import asyncio
 import re
-from collections.abc import AsyncIterator, Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, Final
 
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import RedisError, ResponseError
 
 from server.domain.allotments import Allotment
 from server.domain.outcomes import Reservation, ReservationLine
@@ -34,13 +30,9 @@ PAGE_ENTRIES: Final = 64
 
 _ID: Final = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 _ID_PART_MAX: Final = 2**64 - 1
-_BLOCK_S: Final = 5.0
-_BLOCK_GRACE_S: Final = 3.0
-"""So much later than asked an empty answer may come before the connection counts as dead."""
-_TAIL_ENTRIES: Final = 512
-_RECONNECT_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 
 Page = list[tuple[bytes, dict[bytes, bytes]]]
+"""Entries with their ids, nothing decoded."""
 
 
 class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
@@ -109,18 +101,14 @@ class _Promise(msgspec.Struct, array_like=True, frozen=True):
     behind: list[tuple[int, list[Allotment]] | bool] = []
 
 
-_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
+Packed = msgspec.Raw
+"""One change, as it stands in an entry."""
+
+_split = msgspec.msgpack.Decoder(list[Packed]).decode
 _decode_change = msgspec.msgpack.Decoder(Change).decode
 _decode_promise = msgspec.msgpack.Decoder(_Promise).decode
 _ARRAY_OF_FOUR: Final = 0x94
 """A promise is an array of three or four; other changes are longer."""
-
-
-def _decode(packed: bytes) -> list[Change]:
-    return [
-        _change_of(_decode_promise(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
-        for each in _split(packed)
-    ]
 
 
 def _change_of(promise: _Promise) -> Change:
@@ -160,7 +148,20 @@ def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:
         Somebody else wrote it, or it is damaged.
 
     """
-    return _decode(fields.get(b"e", b""))
+    return decode_changes(split_entry(fields))
+
+
+def split_entry(fields: dict[bytes, bytes]) -> list[Packed]:
+    """Take the fields of one stream entry apart into its changes; raises as :func:`decode_entry`."""
+    return _split(fields.get(b"e", b""))
+
+
+def decode_changes(packed: Iterable[Packed]) -> list[Change]:
+    """Decode changes of an entry; raises as :func:`decode_entry`."""
+    return [
+        _change_of(_decode_promise(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
+        for each in packed
+    ]
 
 
 def parse_entry_id(text: str) -> EntryId:
@@ -260,9 +261,9 @@ def is_missing(error: StoreUnavailableError) -> bool:
 def parse_bounds(info: dict[str, Any]) -> Bounds:
     """Read the store's answer to XINFO STREAM."""
     return Bounds(
-        first_id=_text(info["recorded-first-entry-id"]),
-        last_id=_text(info["last-generated-id"]),
-        max_deleted_id=_text(info["max-deleted-entry-id"]),
+        first_id=text_of(info["recorded-first-entry-id"]),
+        last_id=text_of(info["last-generated-id"]),
+        max_deleted_id=text_of(info["max-deleted-entry-id"]),
         entries=int(info["length"]),
         entries_added=int(info["entries-added"]),
     )
@@ -286,10 +287,9 @@ async def read(
     end = parse_entry_id(until) if until is not None else (_ID_PART_MAX, _ID_PART_MAX)
     position = parse_entry_id(after)
     while position < end:
-        first, last = f"({format_entry_id(position)}", format_entry_id(end)
-        page: Page = await command(client, "XRANGE", keyspace.journal, first, last, "COUNT", count)
+        page = await read_page(client, keyspace, format_entry_id(position), count, format_entry_id(end))
         for raw_id, fields in page:
-            entry_id = _text(raw_id)
+            entry_id = text_of(raw_id)
             try:
                 changes = decode_entry(fields)
             except msgspec.DecodeError as error:
@@ -297,103 +297,22 @@ async def read(
             yield entry_id, changes
         if len(page) < count:
             return
-        position = parse_entry_id(_text(page[-1][0]))
+        position = parse_entry_id(text_of(page[-1][0]))
 
 
-class Tail:
-    """Knows the end of one partition's journal, and wakes whoever waits for it to grow: one per process.
+async def read_page(client: Redis, keyspace: Keyspace, after: str, count: int, until: str = "+") -> Page:
+    """Read at most ``count`` entries after an id, as they stand there; fewer: these were the last.
 
-    Parameters
-    ----------
-    connect
-        Makes an unconnected connection of redis-py's; the tail keeps one of its own, blocked most of the time.
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
 
     """
-
-    def __init__(self, connect: Callable[[], AbstractConnection], keyspace: Keyspace) -> None:
-        self._connect = connect
-        self._journal = keyspace.journal
-        self._last: EntryId = (0, 0)
-        self._moved = asyncio.Event()
-        self._task: asyncio.Task[None] | None = None
-        self.connections = 0
-        """How often it has connected: after each but the first, the store may have lost its newest entries."""
-
-    @property
-    def last_id(self) -> str:
-        """The newest entry that the tail knows of; ``0-0`` until it first reached the store."""
-        return format_entry_id(self._last)
-
-    def start(self) -> None:
-        """Begin to follow."""
-        self._task = asyncio.create_task(self._run(), name=f"journal-tail {self._journal}")
-
-    async def close(self) -> None:
-        """Stop following; those who wait run into their timeout."""
-        if self._task is not None:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-
-    async def grown(self, after_id: str, timeout_s: float) -> bool:
-        """Wait until there is an entry after ``after_id``; False: none came in time."""
-        after = parse_entry_id(after_id)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(timeout_s):
-                while self._last <= after:
-                    # Looked up each time: whoever moves the end leaves a new event for those who come later.
-                    await self._moved.wait()
-        return self._last > after
-
-    async def _run(self) -> None:
-        attempt = 0
-        while True:
-            connection = self._connect()
-            try:
-                await connection.connect()  # type: ignore[no-untyped-call]
-                # Asked anew at each connection: a store that lost its newest entries in a crash is behind us.
-                self._move_to(await self._newest(connection))
-                self.connections += 1
-                attempt = 0
-                while True:
-                    await self._follow(connection)
-            except (RedisError, OSError, ValueError) as error:  # TimeoutError is an OSError
-                if attempt == 0:
-                    log.warning("journal_tail_interrupted", reason=str(error) or type(error).__name__)
-            finally:
-                await connection.disconnect(nowait=True)
-            await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
-            attempt += 1
-
-    async def _newest(self, connection: AbstractConnection) -> EntryId:
-        await connection.send_command("XINFO", "STREAM", self._journal)
-        try:
-            async with asyncio.timeout(_BLOCK_GRACE_S):
-                answer = await connection.read_response(disable_decoding=True)
-        except ResponseError as error:
-            if "no such key" in str(error):
-                return (0, 0)
-            raise
-        info = dict(zip(answer[::2], answer[1::2], strict=True))
-        return parse_entry_id(_text(info[b"last-generated-id"]))
-
-    async def _follow(self, connection: AbstractConnection) -> None:
-        """Wait once for entries after the newest known."""
-        block_ms = int(1000 * _BLOCK_S)
-        await connection.send_command(
-            "XREAD", "COUNT", _TAIL_ENTRIES, "BLOCK", block_ms, "STREAMS", self._journal, self.last_id
-        )
-        async with asyncio.timeout(_BLOCK_S + _BLOCK_GRACE_S):
-            answer = await connection.read_response(disable_decoding=True)
-        if answer:
-            self._move_to(parse_entry_id(_text(answer[0][1][-1][0])))
-
-    def _move_to(self, last: EntryId) -> None:
-        if last != self._last:
-            self._last = last
-            self._moved.set()
-            self._moved = asyncio.Event()
+    page: Page = await command(client, "XRANGE", keyspace.journal, f"({after}", until, "COUNT", count)
+    return page
 
 
-def _text(value: bytes | str) -> str:
+def text_of(value: bytes | str) -> str:
+    """Give an id as text, however the store sent it."""
     return value if isinstance(value, str) else value.decode("ascii")

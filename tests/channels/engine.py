@@ -16,8 +16,8 @@ from server.fanout.endpoint import WebhookPlan
 from server.fanout.publisher import ChannelPlan, Publisher
 from server.store import connect
 from server.store.channels import ChannelStore
-from server.store.journal import Tail
 from server.store.keys import Keyspace
+from server.store.tail import Tail
 from tests.channels.plain import Plain
 from tests.channels.simulator import Simulator
 from tests.conftest import wait_until

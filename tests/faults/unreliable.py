@@ -6,14 +6,13 @@ import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Literal, Self
+
+from tests.links import CHUNK_BYTES, SCRIPT_CALL, Link, Streams
 
 Mishap = Literal["lost", "late", "twice", "twice_later", "cut_before", "cut_request", "cut_reply", "cut_after"]
 """``late``: held back, some for longer than anybody waits. ``twice_later``: the copy comes after the next request went
 out. ``cut_request``, ``cut_reply``: half of it still arrives."""
-
-_CHUNK_BYTES: Final = 1 << 20
-_CALL: Final = b"FCALL"
 
 
 class Unreliable:
@@ -48,7 +47,7 @@ class Unreliable:
 
     def mishap(self, request: bytes) -> Mishap | None:
         """Throw the dice for one request."""
-        if not self.mishaps or _CALL not in request or self.chance.random() >= self._probability:
+        if not self.mishaps or SCRIPT_CALL not in request or self.chance.random() >= self._probability:
             return None
         drawn = self.chance.choice(self.mishaps)
         self.met[drawn] += 1
@@ -59,69 +58,52 @@ class Unreliable:
         assert task is not None
         self._links.add(task)
         with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.CancelledError):
-            store_reader, store_writer = await asyncio.open_unix_connection(self._target)
-            with contextlib.closing(store_writer):
-                await _Link(self, reader, writer, store_reader, store_writer).run()
+            store = await asyncio.open_unix_connection(self._target)
+            with contextlib.closing(store[1]):
+                await _Link(self, (reader, writer), store).run()
         self._links.discard(task)
 
 
-class _Link:
-    """One connection, with a pump for each direction; when one ends, both do."""
+class _Link(Link):
+    """One connection; each script call on it meets its fate."""
 
-    def __init__(
-        self,
-        proxy: Unreliable,
-        reader: asyncio.StreamReader,
-        writer: asyncio.StreamWriter,
-        store_reader: asyncio.StreamReader,
-        store_writer: asyncio.StreamWriter,
-    ) -> None:
+    def __init__(self, proxy: Unreliable, client: Streams, store: Streams) -> None:
+        super().__init__(client, store)
         self._proxy = proxy
-        self._reader, self._writer = reader, writer
-        self._store_reader, self._store_writer = store_reader, store_writer
         self._mishap: Mishap | None = None
         self._copy = b""
 
-    async def run(self) -> None:
-        pumps = [asyncio.create_task(self._pump_requests()), asyncio.create_task(self._pump_replies())]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-
-    async def _pump_requests(self) -> None:
-        while request := await self._reader.read(_CHUNK_BYTES):
+    async def pump_requests(self) -> None:
+        while request := await self.reader.read(CHUNK_BYTES):
             if self._copy:
-                self._writer.write(self._copy)
+                self.writer.write(self._copy)
                 self._copy = b""
             self._mishap = self._proxy.mishap(request)
             if self._mishap == "cut_before":
                 return
             if self._mishap == "cut_request":
-                self._store_writer.write(request[: self._proxy.chance.randrange(1, len(request))])
-                await self._store_writer.drain()
+                self.store_writer.write(request[: self._proxy.chance.randrange(1, len(request))])
+                await self.store_writer.drain()
                 return
-            self._store_writer.write(request)
+            self.store_writer.write(request)
 
-    async def _pump_replies(self) -> None:
-        while reply := await self._store_reader.read(_CHUNK_BYTES):
+    async def pump_replies(self) -> None:
+        while reply := await self.store_reader.read(CHUNK_BYTES):
             match self._mishap:
                 case "lost":
                     continue
                 case "late":
                     await asyncio.sleep(self._proxy.chance.uniform(0, self._proxy.late_s))
                 case "twice":
-                    self._writer.write(reply)
+                    self.writer.write(reply)
                 case "twice_later":
                     self._copy = reply
                 case "cut_reply":
-                    self._writer.write(reply[: self._proxy.chance.randrange(1, len(reply))])
-                    await self._writer.drain()
+                    self.writer.write(reply[: self._proxy.chance.randrange(1, len(reply))])
+                    await self.writer.drain()
                     return
                 case "cut_after":
                     return
                 case _:
                     pass
-            self._writer.write(reply)
+            self.writer.write(reply)

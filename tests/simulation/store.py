@@ -13,8 +13,9 @@ from typing import Any, Final, Self
 import msgspec
 from redis.exceptions import ConnectionError as StoreAwayError
 
-from server.store.journal import Change, ChangeLine, EntryId, Tail, format_entry_id, parse_entry_id
+from server.store.journal import Change, ChangeLine, EntryId, format_entry_id, parse_entry_id
 from server.store.keys import Keyspace
+from server.store.tail import Tail
 from tests.simulation.loop import SimulatedLoop
 
 EPOCH_S: Final = 1_790_000_000.0
