@@ -14,11 +14,13 @@ from redis.asyncio import Redis
 from server.domain.operations import Bucket
 from server.domain.replenishment import Rule
 from server.insight.counting import Counting, Insight
+from server.insight.glance import worth_counting
 from server.store.audit import audit
 from server.store.batcher import Batcher
 from server.store.calls import command
 from server.store.errors import StoreUnavailableError
 from server.store.figures import Counted, FigureStore, lowest_follower
+from server.store.journal import START, decode_entry, read_page
 from server.store.keys import Keyspace
 from server.store.ledger import Ledger
 from server.store.publishing import CURSOR_LIFE_MS
@@ -79,6 +81,28 @@ async def test_given_a_hold_that_is_given_back_then_nothing_is_counted(
     await counting.catch_up()
 
     assert set(by_place(await counted(figures))) == {("A", "", "main")}
+
+
+async def test_given_holds_when_glanced_at_then_only_those_that_leave_no_more_than_a_reorder_point_are_read(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ledger.move_stock(receive("A", 10))
+    await ledger.reserve(reserve("far", ("A", 10 - LOW - 1)))
+    await ledger.reserve(reserve("near", ("A", 1)))
+    await ledger.order(order("sold", ("A", 1)))
+
+    page = await read_page(client, ledger.keyspace, START, 10)
+    read = [worth_counting(fields, LOW) for _, fields in page]
+
+    assert [([change.reservation_id for change in changes], idle) for changes, idle in read] == [
+        ([""], 0),
+        ([], 1),
+        (["near"], 0),
+        (["sold"], 0),
+    ]
+    assert [changes for changes, _ in read if changes] == [
+        decode_entry(fields) for (_, fields), (changes, _) in zip(page, read, strict=True) if changes
+    ]
 
 
 async def test_given_a_count_and_an_adjustment_then_what_moved_on_hand_is_counted_as_other(

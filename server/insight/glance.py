@@ -9,8 +9,7 @@ from typing import Final
 
 import msgspec
 
-from server.insight.filling import FILL
-from server.store.journal import Change, Packed, decode_changes, split_entry
+from server.store.journal import Change, decode_entry
 
 
 class _Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -40,23 +39,20 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class _Promise(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A promise, as it stands in the journal."""
+    """A promise, as it stands in the journal. ``behind`` is there where channels have units of their own."""
 
     operation: str
     reservation_id: msgspec.Raw
     record: _Record
+    behind: list[msgspec.Raw] | None = None
 
 
 _HOLD: Final = "reserve"
-_ARRAY_OF_THREE: Final = 0x93
-"""What a promise is where no channel has units of its own; see :mod:`server.store.journal`."""
-_FILL: Final = FILL.encode()
-
-_glance = msgspec.msgpack.Decoder(_Promise).decode
+_glance = msgspec.msgpack.Decoder(list[_Promise]).decode
 
 
 def worth_counting(fields: dict[bytes, bytes], highest_point: int) -> tuple[list[Change], int]:
-    """Decode the changes of an entry that may be worth counting, and say how many others there are.
+    """Decode the changes of an entry, unless nothing comes of any of them; then say only how many they are.
 
     ``highest_point``: no reorder point is above it.
 
@@ -66,18 +62,14 @@ def worth_counting(fields: dict[bytes, bytes], highest_point: int) -> tuple[list
         Somebody else wrote it, or it is damaged.
 
     """
-    changes = split_entry(fields)
-    if _FILL in fields[b"e"]:  # units that went on are seen together with what brought them
-        return decode_changes(changes), 0
-    kept = [each for each in changes if not _is_idle(each, highest_point)]
-    return decode_changes(kept) if kept else [], len(changes) - len(kept)
-
-
-def _is_idle(packed: Packed, highest_point: int) -> bool:
-    if memoryview(packed)[0] != _ARRAY_OF_THREE:
-        return False
-    promise = _glance(packed)
-    for line in promise.record.lines:
-        if line.first_available <= highest_point or line.committed:
-            return False
-    return promise.operation == _HOLD
+    try:
+        promises = _glance(fields.get(b"e", b""))
+    except msgspec.ValidationError:  # there are others than promises
+        return decode_entry(fields), 0
+    for promise in promises:
+        if promise.operation != _HOLD or promise.behind is not None:
+            return decode_entry(fields), 0
+        for line in promise.record.lines:
+            if line.first_available <= highest_point or line.committed:
+                return decode_entry(fields), 0
+    return [], len(promises)

@@ -5,7 +5,7 @@ holding the changes in the order in which they were made.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import msgspec
@@ -101,10 +101,7 @@ class _Promise(msgspec.Struct, array_like=True, frozen=True):
     behind: list[tuple[int, list[Allotment]] | bool] = []
 
 
-Packed = msgspec.Raw
-"""One change, as it stands in an entry."""
-
-_split = msgspec.msgpack.Decoder(list[Packed]).decode
+_split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_change = msgspec.msgpack.Decoder(Change).decode
 _decode_promise = msgspec.msgpack.Decoder(_Promise).decode
 _ARRAY_OF_FOUR: Final = 0x94
@@ -148,19 +145,9 @@ def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:
         Somebody else wrote it, or it is damaged.
 
     """
-    return decode_changes(split_entry(fields))
-
-
-def split_entry(fields: dict[bytes, bytes]) -> list[Packed]:
-    """Take the fields of one stream entry apart into its changes; raises as :func:`decode_entry`."""
-    return _split(fields.get(b"e", b""))
-
-
-def decode_changes(packed: Iterable[Packed]) -> list[Change]:
-    """Decode changes of an entry; raises as :func:`decode_entry`."""
     return [
         _change_of(_decode_promise(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
-        for each in packed
+        for each in _split(fields.get(b"e", b""))
     ]
 
 
