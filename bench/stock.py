@@ -105,6 +105,13 @@ def forget_reservations(client: Any, operations: Sequence[Reserve]) -> None:
         pipeline.execute()
 
 
+def is_counted(client: Any) -> bool:
+    """Whether all that the journal has is in the figures of days."""
+    keys = keyspace()
+    newest = client.xinfo_stream(keys.journal)["last-generated-id"]
+    return bool(client.hget(keys.figures, "cursor") == newest)
+
+
 def held_units(client: Any) -> int:
     """Sum up what the store says is held, over every SKU and location."""
     return sum(_decode(packed)[_HELD] for packed in client.hvals(keyspace().stock))

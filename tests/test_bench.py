@@ -402,7 +402,7 @@ def test_given_two_checkouts_when_taken_in_turn_then_each_round_is_its_own_and_t
     slow, fast = Checkout(ROOT, {"RATE": "100"}), Checkout(ROOT, {"RATE": "150"})
     told: list[str] = []
 
-    before, after = before_after.in_turn((slow, fast), program, 2, told.append)
+    before, after = before_after.in_turn((slow, fast), (), 2, told.append, program)
 
     assert (before, after) == ([{"rate": 100.0}] * 2, [{"rate": 150.0}] * 2)
     assert told == ["round 1: before", "round 1: after", "round 2: after", "round 2: before"]
@@ -413,6 +413,6 @@ def test_given_two_checkouts_when_taken_in_turn_then_each_round_is_its_own_and_t
 
 def test_given_a_checkout_whose_bench_fails_when_taken_then_what_it_said_is_told(tmp_path: Path) -> None:
     with pytest.raises(OtherCheckoutError, match="no such luck"):
-        before_after.take(Checkout(ROOT, {}), "raise SystemExit('no such luck')")
+        before_after.take(Checkout(ROOT, {}), (), "raise SystemExit('no such luck')")
     with pytest.raises(OtherCheckoutError, match="make -C"):
-        before_after.take(Checkout(tmp_path, {}), "")
+        before_after.take(Checkout(tmp_path, {}), ())

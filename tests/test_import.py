@@ -14,7 +14,7 @@ from server.commands.sample import sample_file
 from tests.processes import Server, holdfast, start, stop_store
 from tests.stores import start_valkey, wait_until
 
-ROWS = 100_000
+ROWS = 30_000
 
 
 def rows_of(text: str) -> list[tuple[str, str, int, int | None]]:
@@ -271,7 +271,7 @@ def test_the_same_file_is_counted_in_each_partition(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def big_file(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, int]]:
-    """Write 100,000 rows, each SKU once."""
+    """Write 30,000 rows, each SKU once."""
     chance = random.Random(20)
     figures = {f"ÜRÜN-{number:06}/M": chance.randint(0, 999) for number in range(ROWS)}
     path = tmp_path_factory.mktemp("big") / "stock.csv"

@@ -111,7 +111,7 @@ def test_a_store_that_has_stock_is_left_as_it_is_by_sample(tmp_path: Path) -> No
 SIMULATED = {"sim-marketplace": "trendyol", "sim-shop": "woocommerce", "sim-webhook": "webhook"}
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.soak)])
 def test_a_sale_of_the_sample_arrives_on_its_simulated_channels(tmp_path: Path, workers: str) -> None:
     with Server("--sample", "--workers", workers, cwd=tmp_path) as server:
         listed = server.get("/v1/channels")["channels"]
@@ -252,7 +252,7 @@ def test_the_metrics_of_two_workers_add_up_at_one_scrape(tmp_path: Path) -> None
         assert len(children(server.process.pid)) == 3  # one of them for the channels
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGTERM])
 def test_workers_stop_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
     with Server("--workers", "2", cwd=tmp_path) as server:
         pids = children(server.process.pid)

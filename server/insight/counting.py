@@ -150,7 +150,10 @@ class Counting:
         self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
 
     async def _count_piece(self, counted: Counted) -> bool:
-        """Count some of what is new; False: there is nothing more."""
+        """Count some of what is new; False: that was all, but for what came while it was counted.
+
+        Who went on for that would never be done while orders come, and write a cursor for every few of them.
+        """
         piece, upto, more = Piece(), counted.cursor, True
         while more and piece.size < ROWS_MAX:
             page = await journal.read_page(self._client, self._keyspace, upto, self._page_entries)
@@ -171,7 +174,7 @@ class Counting:
         for event in piece.events:
             metrics.ALERTS_RAISED.labels(event.operation).inc()
         self._counted, self._cursor = next_counted, upto
-        return upto != counted.cursor
+        return more
 
     async def _take_page(self, piece: Piece, page: journal.Page) -> None:
         before, idle = piece.changes, 0

@@ -56,7 +56,7 @@ async def settled(api: Api) -> None:
     await wait_until(is_settled, "the shop has confirmed all", within_s=DONE_S)
 
 
-@pytest.mark.parametrize("variants", [250, pytest.param(1_000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("variants", [50, pytest.param(1_000, marks=pytest.mark.soak)])
 async def test_what_holdfast_holds_available_is_what_vendure_reports_for_each_variant(
     api: Api, vendure: VendureServer, variants: int
 ) -> None:
@@ -72,8 +72,8 @@ async def test_what_holdfast_holds_available_is_what_vendure_reports_for_each_va
     await wait_until(lambda: shown() == wanted, "Vendure reports every count", within_s=DONE_S, every_s=LOOK_S)
 
     # A reservation takes units from what Vendure shows.
-    (await api.reserve(skus[100], 3)).ok(201)
-    wanted[skus[100]] -= 3
+    (await api.reserve(skus[40], 3)).ok(201)
+    wanted[skus[40]] -= 3
     await wait_until(lambda: shown() == wanted, "Vendure shows what is left", within_s=DONE_S, every_s=LOOK_S)
 
     # Somebody changes a value behind our back; comparing finds and mends it.
