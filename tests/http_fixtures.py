@@ -10,7 +10,10 @@ from tests.http import READER, RESERVER, STOCKER, Api, Key, Server, opened
 
 PARTITIONS: Final = 450
 """More than there are tests that ask for one."""
+COUNTED_PARTITIONS: Final = 24
+"""More than a module has tests that ask for one."""
 _next_partition = count(1)
+_next_counted = count(1)
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +39,23 @@ def key() -> Key:
 async def api(server: Server, key: Key) -> AsyncIterator[Api]:
     """Open a client of a partition that no other test uses."""
     async with opened(server, key) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def counting_server() -> Iterator[Server]:
+    """Share a server that counts figures all the time; for few partitions, or it would do nothing else."""
+    keys = [Key(f"c{number}", f"c{number}") for number in range(COUNTED_PARTITIONS)]
+    with Server(keys=keys, figures_interval_s=0.05) as started:
+        yield started
+        assert started.faults == []
+
+
+@pytest.fixture
+async def counted_api(counting_server: Server) -> AsyncIterator[Api]:
+    """Open a client of one of its partitions that no other test of the module uses."""
+    number = next(_next_counted) % COUNTED_PARTITIONS
+    async with opened(counting_server, Key(f"c{number}", f"c{number}")) as client:
         yield client
 
 

@@ -1,6 +1,6 @@
 """Rules, proposals and events over HTTP, from what a real process has counted."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -18,15 +18,8 @@ RULES = "/v1/replenishment/rules"
 
 
 @pytest.fixture
-def server(start_server: Callable[..., Server]) -> Server:
-    return start_server(figures_interval_s=0.02)
-
-
-@pytest.fixture
-async def api(server: Server) -> AsyncIterator[Api]:
-    async with opened(server) as api:
-        yield api
-    assert server.faults == []
+def api(counted_api: Api) -> Api:
+    return counted_api
 
 
 async def set_rules(api: Api, *rules: dict[str, object]) -> Any:
@@ -52,7 +45,9 @@ async def events_until(api: Api, *expected: tuple[str, int]) -> Any:
     return answer
 
 
-async def test_given_a_rule_when_stock_falls_step_by_step_then_each_line_is_told_once(api: Api, server: Server) -> None:
+async def test_given_a_rule_when_stock_falls_step_by_step_then_each_line_is_told_once(
+    api: Api, counting_server: Server
+) -> None:
     await set_rules(api, {"sku": "A", "reorder_point": 5, "target": 20})
     await api.count("A", 10)
     for units in (5, 1, 4):
@@ -66,8 +61,8 @@ async def test_given_a_rule_when_stock_falls_step_by_step_then_each_line_is_told
 
     assert {(each["sku"], each["location"]) for each in answer["events"]} == {("A", "main")}
     assert [each["reorder_point"] for each in answer["events"]] == [5] * 5
-    pool = connection_pool(f"unix://{server.data_dir}/store.sock")
-    report = await audit(client(pool), Keyspace("default"))
+    pool = connection_pool(f"unix://{counting_server.data_dir}/store.sock")
+    report = await audit(client(pool), Keyspace(api.partition))
     await pool.aclose()
     assert (report.drift_count, report.conclusive) == (0, True)
 
@@ -84,7 +79,10 @@ async def test_given_events_that_were_read_when_reading_on_then_only_newer_ones_
     assert [each["type"] for each in newer["events"]] == ["stock.out"]
 
 
-async def test_given_a_killed_server_when_it_is_back_then_no_event_is_missing_or_told_twice(server: Server) -> None:
+async def test_given_a_killed_server_when_it_is_back_then_no_event_is_missing_or_told_twice(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(figures_interval_s=0.02)
     async with opened(server) as api:
         await api.count("A", 3)
         for _ in range(3):

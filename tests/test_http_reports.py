@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,15 +15,8 @@ pytest_plugins = ("tests.http_fixtures",)
 
 
 @pytest.fixture
-def server(start_server: Callable[..., Server]) -> Server:
-    return start_server(figures_interval_s=0.02)
-
-
-@pytest.fixture
-async def api(server: Server) -> AsyncIterator[Api]:
-    async with opened(server) as api:
-        yield api
-    assert server.faults == []
+def api(counted_api: Api) -> Api:
+    return counted_api
 
 
 async def order(api: Api, sku: str, quantity: int, channel: str = "web") -> None:
@@ -109,8 +102,9 @@ async def test_given_a_sku_that_nobody_knows_then_its_velocity_is_refused(api: A
 
 
 async def test_given_a_server_that_is_killed_when_it_is_back_then_nothing_is_missing_or_counted_twice(
-    server: Server,
+    start_server: Callable[..., Server],
 ) -> None:
+    server = start_server(figures_interval_s=0.02)
     async with opened(server) as api:
         await api.count("A", 100)
         for _ in range(5):
@@ -128,39 +122,46 @@ async def test_given_a_server_that_is_killed_when_it_is_back_then_nothing_is_mis
 # -- the command line
 
 
-def printed(server: Server, *words: str) -> str:
-    ended = holdfast("report", *words, "--data-dir", server.data_dir, cwd=server.directory)
+def printed(server: Server, api: Api, *words: str) -> str:
+    ended = holdfast(
+        "report", *words, "--partition", api.partition, "--data-dir", server.data_dir, cwd=server.directory
+    )
     assert ended.returncode == 0, ended.stderr
     return ended.stdout
 
 
-async def test_given_sales_when_reported_as_csv_then_a_program_can_read_them(api: Api, server: Server) -> None:
+async def test_given_sales_when_reported_as_csv_then_a_program_can_read_them(api: Api, counting_server: Server) -> None:
     await api.count("A, [b]", 50)
     await order(api, "A, [b]", 3)
     await report_of(api, "/v1/reports/sales", 3)
 
-    [row] = csv.DictReader(io.StringIO(printed(server, "sales", "--csv")))
+    [row] = csv.DictReader(io.StringIO(printed(counting_server, api, "sales", "--csv")))
 
     assert (row["sku"], row["ordered"], row["net"], row["other"]) == ("A, [b]", "3", "3", "50")
 
 
-async def test_given_sales_when_reported_as_tables_then_people_can_read_them(api: Api, server: Server) -> None:
+async def test_given_sales_when_reported_as_tables_then_people_can_read_them(api: Api, counting_server: Server) -> None:
     await api.count("A [b]", 50)
     await api.count("DEAD", 7)
     await order(api, "A [b]", 10)
     await report_of(api, "/v1/reports/sales", 10)
 
-    assert "web" in printed(server, "sales", "--by", "channel")
-    assert "4.0" in printed(server, "cover")
-    slowest = printed(server, "velocity", "--order", "slowest")
+    assert "web" in printed(counting_server, api, "sales", "--by", "channel")
+    assert "4.0" in printed(counting_server, api, "cover")
+    slowest = printed(counting_server, api, "velocity", "--order", "slowest")
     assert slowest.index("DEAD") < slowest.index("A [b]")
-    assert "DEAD" not in printed(server, "velocity", "A [b]")
+    assert "DEAD" not in printed(counting_server, api, "velocity", "A [b]")
 
 
-async def test_given_a_sku_that_nobody_knows_when_reported_then_the_command_fails(api: Api, server: Server) -> None:
+async def test_given_a_sku_that_nobody_knows_when_reported_then_the_command_fails(
+    api: Api, counting_server: Server
+) -> None:
     await api.count("A", 1)
 
-    ended = holdfast("report", "velocity", "NONE", "--data-dir", server.data_dir, cwd=server.directory)
+    ended = holdfast(
+        "report", "velocity", "NONE", "--partition", api.partition, "--data-dir", counting_server.data_dir,
+        cwd=counting_server.directory,
+    )  # fmt: skip
 
     assert ended.returncode == 1
     assert "None of these SKUs is known" in ended.stderr
