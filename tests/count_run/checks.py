@@ -14,10 +14,14 @@ COUNTER: Final = {"held": "held", "committed": "committed", "fulfilled": "fulfil
 
 
 class Zeros(msgspec.Struct):
-    """How long after the change a channel was told zero, in milliseconds; ``superseded``: more had come by then."""
+    """How long after the change a channel was told zero, in milliseconds.
+
+    ``superseded``: more had come by then. ``shown``: it showed zero already, for what rose before was not told yet.
+    """
 
     delays_ms: list[float] = []
     superseded: int = 0
+    shown: int = 0
 
 
 def broken_promises(promises: Iterable[Promise], records: Mapping[str, Reservation]) -> list[str]:
@@ -94,7 +98,10 @@ def zeros(changes: Iterable[Change], arrived: Values, key_of: Mapping[str, int])
         rose_ms = next((at_ms for at_ms in risen.get(line.sku, []) if at_ms >= change.at_ms), None)
         if told_us is not None and (rose_ms is None or told_us <= 1000 * rose_ms):
             found.delays_ms.append(told_us / 1000 - change.at_ms)
-        else:
-            assert rose_ms is not None, f"{line.sku}: never told zero"
+        elif rose_ms is not None:
             found.superseded += 1
+        else:
+            shown = [units for _, units in arrived[key_of[line.sku]]][-1:]
+            assert shown == [0], f"{line.sku}: never told zero"
+            found.shown += 1
     return found

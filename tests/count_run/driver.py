@@ -69,6 +69,7 @@ class Told(msgspec.Struct, frozen=True):
     channel: str
     zeros: int
     superseded: int
+    shown: int
     p50_ms: float
     p99_ms: float
     max_ms: float
@@ -265,7 +266,8 @@ async def _account(
 def _told(name: str, zeros: checks.Zeros) -> Told:
     delays = sorted(zeros.delays_ms)
     assert delays, f"{name} was told of no fall to zero"
-    return Told(name, len(delays), zeros.superseded, percentile(delays, 50), percentile(delays, 99), delays[-1])
+    p50_ms, p99_ms = percentile(delays, 50), percentile(delays, 99)
+    return Told(name, len(delays), zeros.superseded, zeros.shown, p50_ms, p99_ms, delays[-1])
 
 
 async def _drift(server: Server) -> list[str]:
@@ -292,11 +294,11 @@ def table(done: Run) -> list[str]:
             f"{done.promises:,} promises acknowledged, {done.during:,} of them meanwhile, {done.refused:,} refused;"
             f" short of {done.short_units:,} units of {done.short_skus:,} SKUs"
         ),
-        f"{'channel':<8} {'zeros':>6} {'superseded':>10} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}",
+        f"{'channel':<8} {'zeros':>6} {'superseded':>10} {'shown':>6} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}",
     ]
     lines += [
-        f"{each.channel:<8} {each.zeros:>6,} {each.superseded:>10,} {each.p50_ms:>8.0f} {each.p99_ms:>8.0f}"
-        f" {each.max_ms:>8.0f}"
+        f"{each.channel:<8} {each.zeros:>6,} {each.superseded:>10,} {each.shown:>6,}"
+        f" {each.p50_ms:>8.0f} {each.p99_ms:>8.0f} {each.max_ms:>8.0f}"
         for each in done.told
     ]
     return [*lines, f"wrong: {len(done.wrong)}", *done.wrong]
