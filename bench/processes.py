@@ -1,10 +1,12 @@
 """Starting a server as a process of its own, learning its address, and stopping it gently."""
 
+import os
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,15 +22,21 @@ class ServerFailedError(Exception):
 
 
 class ServerProcess:
-    """One server: ``python -m MODULE …``, which says `` at http://host:port`` on standard error once it serves."""
+    """One server: ``python -m MODULE …``, which says `` at http://host:port`` on standard error once it serves.
 
-    def __init__(self, module: str, *arguments: str, log: Path) -> None:
+    ``settings`` are for its environment.
+    """
+
+    def __init__(self, module: str, *arguments: str, log: Path, settings: Mapping[str, str] | None = None) -> None:
         self._log = log
+        self._environment = os.environ | (settings or {})
         self._arguments = [sys.executable, "-m", module, *arguments]
 
     def __enter__(self) -> Self:
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(self._arguments, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                self._arguments, env=self._environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
         try:
             self.url = self._address()
         except BaseException:
