@@ -115,7 +115,7 @@ class Holdfast:
         """Start all parts, each after those it rests on; what was started is stopped again if a later one fails."""
         async with AsyncExitStack() as started:
             # First of all: what cannot be built as it is configured is said before anything has started.
-            self._file = config.load_file(self.settings.config, credentials=self._publishes)
+            self._file = config.load_config_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
             self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
             self._tracing = self._start_tracing(started)

@@ -140,7 +140,7 @@ def redact_url(url: str) -> str:
     return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
 
 
-def load(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """Read the settings; ``overrides`` (from the command line) win where they are not None.
 
     Raises
@@ -206,7 +206,9 @@ class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keys: list[ConfiguredKey] = []
 
 
-def load_file(path: Path | None, environ: Mapping[str, str] | None = None, *, credentials: bool = True) -> ConfigFile:
+def load_config_file(
+    path: Path | None, environ: Mapping[str, str] | None = None, *, credentials: bool = True
+) -> ConfigFile:
     """Read the TOML file; no path gives the empty configuration.
 
     ``credentials``: make sure that those of the channels are there. A process that talks to no channel needs none.

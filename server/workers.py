@@ -185,5 +185,5 @@ def _has_channels(settings: config.Settings) -> bool:
     """Whether these processes are to tell channels or other endpoints anything."""
     if settings.role != "all":
         return False
-    file = config.load_file(settings.config, credentials=False)
+    file = config.load_config_file(settings.config, credentials=False)
     return bool(file.channels or file.webhooks)

@@ -32,7 +32,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def load(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> list[ConfiguredChannel]:
-    return config.load_file(written(folder, text), environ or {}).channels
+    return config.load_config_file(written(folder, text), environ or {}).channels
 
 
 def refusal(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
@@ -101,7 +101,7 @@ def test_what_is_left_out_has_the_defaults_of_the_domain(tmp_path: Path) -> None
 def test_keys_and_channels_stand_in_one_file(tmp_path: Path) -> None:
     text = f'[[keys]]\nid = "checkout"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\n{MINIMAL}'
 
-    file = config.load_file(written(tmp_path, text))
+    file = config.load_config_file(written(tmp_path, text))
 
     assert [key.id for key in file.keys] == ["checkout"]
     assert [channel.settings.name for channel in file.channels] == ["my-shop"]
@@ -138,7 +138,7 @@ def test_neither_channel_nor_credentials_show_a_value(tmp_path: Path) -> None:
 def test_a_process_that_calls_no_channel_needs_no_credentials(tmp_path: Path) -> None:
     path = written(tmp_path, MINIMAL + '[channels.my-shop.credentials]\nkey = { env = "NONE" }')
 
-    [channel] = config.load_file(path, {}, credentials=False).channels
+    [channel] = config.load_config_file(path, {}, credentials=False).channels
 
     assert channel.credentials.names == ("key",)
 
@@ -207,7 +207,7 @@ def test_a_credential_that_is_not_a_reference_to_one_is_refused(given: str, told
 
 def test_a_variable_that_looks_like_a_setting_is_refused_with_the_way_out() -> None:
     with pytest.raises(ConfigError, match=r"HOLDFAST_SHOP_KEY is not a setting.* a credential .* needs another name"):
-        config.load({"HOLDFAST_SHOP_KEY": SECRET})
+        config.load_settings({"HOLDFAST_SHOP_KEY": SECRET})
 
 
 def test_a_broken_key_is_still_told_by_its_place(tmp_path: Path) -> None:
@@ -391,7 +391,7 @@ def test_no_kind_is_documented_that_does_not_exist() -> None:
 
 def test_every_example_of_a_channel_is_one_that_would_start(tmp_path: Path) -> None:
     for example in re.findall(r"```toml\n(.*?)```", read(CONFIGURATION), re.DOTALL):
-        for channel in config.load_file(written(tmp_path, example), credentials=False).channels:
+        for channel in config.load_config_file(written(tmp_path, example), credentials=False).channels:
             kinds.check(channel.settings, channel.credentials.names)
 
 
@@ -401,14 +401,16 @@ def test_every_example_of_a_channel_is_one_that_would_start(tmp_path: Path) -> N
 def test_worker_processes_get_the_file_and_the_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SHOP_KEY", SECRET)
     path = written(tmp_path, MINIMAL + '[channels.my-shop.credentials]\nkey = { env = "MY_SHOP_KEY" }')
-    workers = Workers(config.load({}, config=path, publisher_lease_s=7, role="publisher"))
+    workers = Workers(config.load_settings({}, config=path, publisher_lease_s=7, role="publisher"))
     try:
         handed_on = workers._environment(0)
     finally:
         asyncio.run(workers.drain())
 
-    settings = config.load({name: value for name, value in handed_on.items() if name.startswith(config.PREFIX)})
+    settings = config.load_settings(
+        {name: value for name, value in handed_on.items() if name.startswith(config.PREFIX)}
+    )
     assert (settings.config, settings.publisher_lease_s, settings.role) == (path, 7.0, "publisher")
-    [channel] = config.load_file(settings.config, handed_on).channels
+    [channel] = config.load_config_file(settings.config, handed_on).channels
     assert channel.credentials.read() == {"key": SECRET}
     assert os.environ["MY_SHOP_KEY"] == SECRET

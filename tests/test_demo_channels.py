@@ -33,7 +33,7 @@ def channel(stage: Stage, name: str) -> SimulatedChannel:
 
 
 def test_a_server_reads_the_channels_from_the_file_and_no_secret_stands_in_it(stage: Stage) -> None:
-    read = config.load_file(stage.config).channels
+    read = config.load_config_file(stage.config).channels
 
     assert {each.settings.name: each.credentials.read() for each in read} == {
         each.name: each.credentials for each in stage.channels

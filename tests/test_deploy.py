@@ -169,7 +169,7 @@ OURS: Final = WORKLOADS[:2]
 
 
 def default(setting: str) -> float:
-    return float(getattr(config.load({}), setting))
+    return float(getattr(config.load_settings({}), setting))
 
 
 def test_kustomize_puts_together_what_the_kustomization_names() -> None:
@@ -229,7 +229,7 @@ def test_a_pod_is_asked_the_right_questions_and_has_time_to_drain(kind: str, nam
 def test_the_settings_of_the_pods_are_ones_that_would_start() -> None:
     for kind, name in OURS:
         given = {each["name"]: each["value"] for each in container(kind, name)["env"] if "value" in each}
-        config.load({key: value for key, value in given.items() if key in SETTINGS})
+        config.load_settings({key: value for key, value in given.items() if key in SETTINGS})
 
 
 def test_every_secret_that_is_asked_for_is_there() -> None:
@@ -276,7 +276,7 @@ def test_the_configuration_file_would_be_read(tmp_path: Path) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(re.sub(r"^# ", "", text, flags=re.MULTILINE), "utf-8")
 
-    [channel] = config.load_file(path, credentials=False).channels
+    [channel] = config.load_config_file(path, credentials=False).channels
 
     assert channel.settings.name == "my-shop"
     assert msgspec.to_builtins(channel.settings)["kind"] == "webhook"

@@ -41,7 +41,7 @@ def differences(known: Iterable[str], documented: Iterable[str]) -> dict[str, li
 NO_DIFFERENCE: dict[str, list[str]] = {"not documented": [], "does not exist": []}
 
 
-def settings() -> dict[str, msgspec.structs.FieldInfo]:
+def settings_by_variable() -> dict[str, msgspec.structs.FieldInfo]:
     return {config.PREFIX + field.name.upper(): field for field in msgspec.structs.fields(config.Settings)}
 
 
@@ -50,14 +50,14 @@ def documented_settings() -> dict[str, str]:
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
-    assert differences(settings(), documented_settings()) == NO_DIFFERENCE
+    assert differences(settings_by_variable(), documented_settings()) == NO_DIFFERENCE
 
 
-@pytest.mark.parametrize("variable", settings())
+@pytest.mark.parametrize("variable", settings_by_variable())
 def test_the_documented_default_of_a_setting_is_its_default(variable: str) -> None:
-    field = settings()[variable]
+    field = settings_by_variable()[variable]
 
-    read_back = getattr(config.load({variable: documented_settings()[variable]}), field.name)
+    read_back = getattr(config.load_settings({variable: documented_settings()[variable]}), field.name)
 
     assert read_back == field.default
 
@@ -67,7 +67,7 @@ def test_no_document_names_a_setting_that_does_not_exist() -> None:
 
     named = {name for path in documents for name in re.findall(r"HOLDFAST_[A-Z_]+\b", path.read_text("utf-8"))}
 
-    assert named - set(settings()) == set()
+    assert named - set(settings_by_variable()) == set()
 
 
 def test_the_example_of_the_configuration_file_is_a_configuration_file(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_example_of_the_configuration_file_is_a_configuration_file(tmp_path:
     path = tmp_path / "holdfast.toml"
     path.write_text(example, "utf-8")
 
-    [key] = config.load_file(path).keys
+    [key] = config.load_config_file(path).keys
 
     assert (key.id, key.scopes) == ("checkout", ["read", "reserve"])
 
@@ -154,7 +154,7 @@ def test_every_kind_has_an_example_in_the_guide_that_would_start(kind: str, tmp_
     path = tmp_path / "holdfast.toml"
     path.write_text(example, "utf-8")
 
-    [channel] = config.load_file(path, credentials=False).channels
+    [channel] = config.load_config_file(path, credentials=False).channels
 
     assert channel.settings.kind == kind
     check(channel.settings, channel.credentials.names)

@@ -83,7 +83,7 @@ def refused(folder: Path, text: str) -> str:
     path = folder / "holdfast.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as error:
-        config.load_file(path, {"ERP_SECRET": SECRET})
+        config.load_config_file(path, {"ERP_SECRET": SECRET})
     assert SECRET not in str(error.value)
     return str(error.value).removeprefix(f"{path}: ")
 
@@ -91,7 +91,7 @@ def refused(folder: Path, text: str) -> str:
 def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(TABLE + 'events = ["shortage.opened", "stock.out"]\n[webhooks.all]\n' + TABLE.split("\n", 1)[1])
-    some, every = config.load_file(path, {"ERP_SECRET": SECRET}).webhooks
+    some, every = config.load_config_file(path, {"ERP_SECRET": SECRET}).webhooks
     assert some.settings.events == ("stock.out", "shortage.opened")
     assert (every.settings.events, every.settings.name) == (ALERTS, "all")
     assert some.credentials.read() == {"secret": SECRET}
@@ -121,7 +121,7 @@ def test_given_a_url_or_a_secret_of_another_form_when_it_starts_then_it_says_so_
 ) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(TABLE.replace("https://erp.example/hooks", url), "utf-8")
-    webhooks = config.load_file(path, {"ERP_SECRET": secret}).webhooks
+    webhooks = config.load_config_file(path, {"ERP_SECRET": secret}).webhooks
 
     with pytest.raises(ConfigError) as refused:
         _webhooks(path, webhooks, check=True)
@@ -139,7 +139,7 @@ def test_given_the_page_about_webhooks_then_it_knows_every_field_and_its_example
     path.write_text(example, "utf-8")
 
     assert differences(FIELDS, documented) == NO_DIFFERENCE
-    assert config.load_file(path, {"ERP_SECRET": SECRET}).webhooks[0].settings.events == (
+    assert config.load_config_file(path, {"ERP_SECRET": SECRET}).webhooks[0].settings.events == (
         "stock.out",
         "shortage.opened",
     )

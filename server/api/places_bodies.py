@@ -38,4 +38,4 @@ class LocationBody(Body, frozen=True):
     priority: Annotated[int, Meta(ge=-locations.PRIORITY_MAX, le=locations.PRIORITY_MAX)] = 0
     footfall: Annotated[int, Meta(ge=0, le=locations.FOOTFALL_MAX)] = 0
     open: bool = True
-    groups: Annotated[list[Group], Meta(max_length=locations.GROUPS_MAX)] = []  # noqa: RUF012  # a struct copies it
+    groups: Annotated[list[Group], Meta(max_length=locations.GROUPS_MAX)] = []  # a struct copies it

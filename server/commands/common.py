@@ -64,7 +64,7 @@ partition_option: Final = click.option(
 def load_settings(**overrides: object) -> config.Settings:
     """Read the settings, or end with what is wrong."""
     try:
-        return config.load(None, **overrides)
+        return config.load_settings(None, **overrides)
     except config.ConfigError as error:
         raise click.ClickException(str(error)) from None
 
