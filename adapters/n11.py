@@ -7,34 +7,22 @@ from typing import Annotated, Any, Final, NoReturn
 import msgspec
 from msgspec import Meta
 
-from adapters.base import (
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.errors import SpoiledError, TicketLostError, UnavailableError, UnknownResultError
+from adapters.contract.http import (
     READ,
     REASON_CHARACTERS_MAX,
     WRITE,
-    Adapter,
     Answer,
-    Applied,
-    Capabilities,
     Exchange,
-    Item,
-    Kind,
-    Outcome,
-    Outcomes,
-    Rejected,
     Request,
-    Retry,
-    SpoiledError,
-    StillPending,
-    Ticket,
-    TicketLostError,
-    TokenBucket,
-    UnavailableError,
-    UnknownResultError,
     check_status,
     excerpt,
     json_as,
     json_of,
 )
+from adapters.contract.limits import TokenBucket
+from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, StillPending, Ticket
 
 ITEMS_MAX: Final = 1_000
 """In one task; documented by the channel."""

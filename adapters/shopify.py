@@ -13,34 +13,19 @@ from uuid import UUID, uuid5
 import msgspec
 from msgspec import Meta
 
-from adapters.base import (
-    Adapter,
-    Answer,
-    Applied,
-    Capabilities,
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.errors import (
     ChannelError,
     ClosedError,
-    Conflict,
-    CostLeft,
-    CostPoints,
     CredentialsError,
-    Exchange,
-    Item,
-    Kind,
-    Outcome,
-    Outcomes,
-    Rejected,
-    Request,
-    Retry,
     SpoiledError,
     ThrottledError,
     UnavailableError,
-    Unknown,
     UnknownResultError,
-    check_status,
-    excerpt,
-    json_of,
 )
+from adapters.contract.http import Answer, Exchange, Request, check_status, excerpt, json_of
+from adapters.contract.limits import CostLeft, CostPoints
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, Rejected, Retry, Unknown
 
 SET_QUANTITIES: Final = """\
 mutation HoldfastSetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {

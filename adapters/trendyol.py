@@ -9,38 +9,22 @@ from urllib.parse import quote, urlencode
 import msgspec
 from msgspec import Meta
 
-from adapters.base import (
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.errors import ClosedError, SpoiledError, TicketLostError, UnavailableError, UnknownResultError
+from adapters.contract.http import (
     READ,
     REASON_CHARACTERS_MAX,
     WRITE,
-    Adapter,
     Answer,
-    Applied,
-    Capabilities,
-    ClosedError,
     Exchange,
-    Item,
-    Kind,
-    Limit,
-    Outcome,
-    Outcomes,
-    PerItem,
-    Rejected,
     Request,
-    Retry,
-    SpoiledError,
-    StillPending,
-    Ticket,
-    TicketLostError,
-    UnavailableError,
-    Unknown,
-    UnknownResultError,
-    Window,
     check_status,
     excerpt,
     json_as,
     json_of,
 )
+from adapters.contract.limits import Limit, PerItem, Window
+from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, StillPending, Ticket, Unknown
 
 HOSTS: Final = {"prod": "https://apigw.trendyol.com", "stage": "https://stageapigw.trendyol.com"}
 """The stage answers 503 to addresses that Trendyol has not let in."""

@@ -20,32 +20,20 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from adapters.base import (
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.errors import ChannelError, ClosedError, CredentialsError, SpoiledError, UnavailableError
+from adapters.contract.http import (
     READ,
     REASON_CHARACTERS_MAX,
     WRITE,
-    Adapter,
     Answer,
-    Applied,
-    Capabilities,
-    ChannelError,
-    ClosedError,
-    Conflict,
-    CredentialsError,
     Exchange,
-    Item,
-    Kind,
-    Outcome,
-    Outcomes,
-    Rejected,
     Request,
-    Retry,
-    SpoiledError,
-    UnavailableError,
     check_status,
     excerpt,
     json_of,
 )
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, Rejected, Retry
 
 T = TypeVar("T")
 

@@ -20,29 +20,10 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta
 
-from adapters.base import (
-    Adapter,
-    Answer,
-    Applied,
-    Capabilities,
-    ChannelError,
-    Exchange,
-    Item,
-    Kind,
-    Notice,
-    Outcome,
-    Outcomes,
-    Rejected,
-    Request,
-    Retry,
-    SpoiledError,
-    UnavailableError,
-    Unknown,
-    UnknownResultError,
-    check_status,
-    excerpt,
-    retry_after_s,
-)
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
+from adapters.contract.http import Answer, Exchange, Request, check_status, excerpt, retry_after_s
+from adapters.contract.stock import Applied, Item, Notice, Outcome, Outcomes, Rejected, Retry, Unknown
 
 EVENT_TYPE: Final = "stock.changed"
 SINGLE: Final = "application/cloudevents+json"

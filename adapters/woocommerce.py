@@ -12,31 +12,11 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Meta
 
-from adapters.base import (
-    READ,
-    WRITE,
-    Adapter,
-    Answer,
-    Applied,
-    Capabilities,
-    ChannelError,
-    Exchange,
-    Item,
-    Kind,
-    Outcome,
-    Outcomes,
-    Rejected,
-    Request,
-    Retry,
-    SpoiledError,
-    TokenBucket,
-    UnavailableError,
-    Unknown,
-    UnknownResultError,
-    check_status,
-    excerpt,
-    json_of,
-)
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
+from adapters.contract.http import READ, WRITE, Answer, Exchange, Request, check_status, excerpt, json_of
+from adapters.contract.limits import TokenBucket
+from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, Unknown
 
 ITEMS_MAX: Final = 100
 """Of one batch, and rows of one page: documented by the channel. A shop can lower the first, never raise the second."""

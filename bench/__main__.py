@@ -13,17 +13,20 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import http_table, lateness, memory, pictures, propagation, sourcing_table, store_table
-from bench.bars import Bar
-from bench.contestants import MiscountError
-from bench.driver import WrongAnswerError
-from bench.load import LoadError, loader
-from bench.machine import describe
-from bench.neighbours import Neighbours
-from bench.processes import ServerFailedError
-from bench.report import Table, bars_table
+from bench.harness import pictures
+from bench.harness.bars import Bar
+from bench.harness.driver import WrongAnswerError
+from bench.harness.load import LoadError, loader
+from bench.harness.machine import describe
+from bench.harness.neighbours import Neighbours
+from bench.harness.processes import ServerFailedError
+from bench.harness.report import Table, bars_table
+from bench.http import http_table, lateness
+from bench.http.contestants import MiscountError
+from bench.peers import table as side_by_side
+from bench.propagation import propagation
 from bench.scaling import whole as scaling
-from bench.side_by_side import table as side_by_side
+from bench.store import memory, sourcing_table, store_table
 from server.store.embedded.binary import StoreBinary, find_binary, inspect
 from server.store.errors import StoreError
 

@@ -1,1 +1,1 @@
-"""The Lua scripts that run inside the store; see ``server/store/scripts.py``."""
+"""The Lua scripts that run inside the store; see ``server/store/lua_library.py``."""

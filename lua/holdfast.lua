@@ -1,27 +1,27 @@
 -- The library that the store runs: one function for each kind of call, named NAME_DIGEST after the text of all this,
--- so that two releases can run side by side on one store. server/store/scripts.py puts in the includes and the digest.
+-- so that two releases can run side by side on one store. server/store/lua_library.py puts in the includes and the digest.
 --
 -- A library is read once, when it is loaded; a script of EVALSHA is run from its first line each time, which here
 -- would cost more than a reserve itself (see docs/architecture.md).
 --
--- @include lib/packing
+-- @include lib/msgpack
 -- @include lib/context
--- @include lib/allotments
+-- @include lib/allocations
 -- @include lib/stock
 -- @include lib/reservations
 -- @include lib/journal
 -- @include lib/on_hand_log
--- @include lib/lapse
--- @include lib/grant
+-- @include lib/expiry
+-- @include lib/availability_check
 -- @include lib/arrivals
 -- @include lib/idempotency
 -- @include lib/answers
--- @include lib/parts
+-- @include lib/line_parts
 -- @include lib/sourcing
 -- @include lib/splitting
--- @include lib/write
+-- @include lib/flush
 -- @include lib/backorders
--- @include lib/run
+-- @include lib/batch
 
 -- knows_backorders: the last of its keys is the queue of those who wait for units.
 --
@@ -60,56 +60,56 @@ do
 -- @include operations/release
 -- @include operations/cancel
 -- @include operations/fulfil
--- @include take
+-- @include functions/mutate
 register('take', take, {}, true)
--- @include settle
+-- @include functions/mutate_when_full
 register('settle', settle, {'allow-oom'}, true)
 end
 do
 -- @include lib/transfers
 -- @include operations/ship
 -- @include operations/arrive
--- @include transfer
+-- @include functions/mutate_transfers
 register('transfer', transfer, {}, true)
 end
 do
--- @include lib/supplies
+-- @include lib/expected_receipts
 -- @include operations/expect
 -- @include operations/forgo
 -- @include operations/receive_expected
--- @include supply
+-- @include functions/mutate_expected_receipts
 register('supply', supply, {}, true)
 end
 do
--- @include safeguard
+-- @include functions/apply_safety_rules
 register('safeguard', safeguard, {}, true)
 end
 do
--- @include outlook
+-- @include functions/read_outlook
 register('outlook', outlook, {'no-writes'})
 end
 do
--- @include expire
+-- @include functions/expire_holds
 register('expire', expire, {'allow-oom'}, true)
 end
 do
--- @include fill
+-- @include functions/fill_backorders
 register('fill', fill, {'allow-oom'}, true)
 end
 do
--- @include forget
+-- @include functions/purge_ended
 register('forget', forget, {'allow-oom'})
 end
 do
--- @include read
+-- @include functions/read
 register('read', read, {'no-writes'})
 end
 do
--- @include shortages
+-- @include functions/list_shortages
 register('shortages', shortages, {'no-writes'})
 end
 do
--- @include list
+-- @include functions/list_reservations
 register('list', list, {'no-writes'})
 end
 
@@ -126,18 +126,18 @@ local function register_apart(name, callback)
 end
 
 do
--- @include lease
+-- @include functions/publisher_lease
 register_apart('lease', lease)
 end
 do
--- @include record
+-- @include functions/publisher_write
 register_apart('record', record)
 end
 do
--- @include confirm
+-- @include functions/replication_barrier
 register_apart('confirm', confirm)
 end
 do
--- @include tally
+-- @include functions/add_daily_figures
 register_apart('tally', tally)
 end

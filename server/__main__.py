@@ -1,5 +1,5 @@
 """``python -m server`` is ``holdfast``."""
 
-from server.cli import main
+from server.cli.main import main
 
 main()

@@ -14,58 +14,59 @@ import structlog
 from aiohttp import http_parser, web
 
 import server
-from adapters.base import Adapter
-from server import config, metrics
-from server.api import (
+from adapters.contract.adapter import Adapter
+from server.api.http.app_state import Service
+from server.api.http.auth import Authenticator
+from server.api.http.routing import Route, add_fallback, add_routes
+from server.api.http.system_routes import add_system_routes
+from server.api.routes import (
     allocations,
-    atp,
     availability,
+    available_to_promise,
     backorders,
     barcodes,
     changes,
     channels,
+    expected_receipts,
     listings,
     locations,
-    move,
     nearby,
+    relocate,
     replenishment,
     reports,
     reservations,
-    returns,
-    safety,
+    returns_and_exchanges,
+    safety_stock,
     shortages,
     sourcing,
     stock,
-    supply,
     transfers,
 )
-from server.api.auth import Authenticator
-from server.api.routing import Route, add_fallback, add_routes
-from server.api.service import Service
-from server.api.system import add_system_routes
-from server.config_channels import ConfiguredChannel
-from server.config_webhooks import ConfiguredWebhook
+from server.channels.connection import adapter_registry
+from server.channels.outbound.traces import Follower
+from server.channels.publisher import ChannelPlan, Publisher
+from server.channels.webhooks.delivery import WebhookPlan
+from server.config.channels import ConfiguredChannel
+from server.config.settings import ConfigError, Settings, load_config_file
+from server.config.toml_tables import ChannelConfigError, table_of
+from server.config.webhooks import ConfiguredWebhook
 from server.domain.principal import ApiKey, Scope
-from server.domain.tables import ChannelConfigError, table_of
-from server.fanout import kinds
-from server.fanout.endpoint import WebhookPlan
-from server.fanout.publisher import ChannelPlan, Publisher
-from server.fanout.traces import Follower
-from server.insight.counting import Insight
-from server.store import calls
-from server.store.apikeys import ApiKeyStore
-from server.store.batcher import close_quietly
-from server.store.connect import StoreClient
-from server.store.deployment import deployment
+from server.insight.daily_figures import Insight
+from server.store.connection import commands
+from server.store.connection.connect import StoreClient
 from server.store.embedded import EmbeddedStore
-from server.store.figures import lowest_follower
-from server.store.housekeeping import Housekeeper, watch_event_loop
+from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
-from server.store.ledger import Retention
-from server.store.scripts import library
-from server.store.tail import Tail
-from server.store.watch import StoreWatch
-from server.tracing import Tracing, TracingMissingError
+from server.store.ledger.batcher import close_quietly
+from server.store.ledger.ledger import Retention
+from server.store.lua_library import library
+from server.store.maintenance.health_watch import StoreWatch
+from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
+from server.store.repositories.api_keys import ApiKeyStore
+from server.store.repositories.daily_figures import lowest_follower
+from server.store.topology import deployment
+from server.telemetry.request_tally import hand_over_regularly
+from server.telemetry.tracing import Tracing, TracingMissingError
 
 log = structlog.get_logger("holdfast")
 
@@ -74,14 +75,14 @@ _GC_THRESHOLD = 20_000
 
 ROUTES: list[Route] = [
     *reservations.ROUTES,
-    *returns.ROUTES,
+    *returns_and_exchanges.ROUTES,
     *availability.ROUTES,
     *changes.ROUTES,
     *stock.ROUTES,
     *allocations.ROUTES,
     *transfers.ROUTES,
-    *supply.ROUTES,
-    *atp.ROUTES,
+    *expected_receipts.ROUTES,
+    *available_to_promise.ROUTES,
     *barcodes.ROUTES,
     *shortages.ROUTES,
     *backorders.ROUTES,
@@ -90,10 +91,10 @@ ROUTES: list[Route] = [
     *locations.ROUTES,
     *nearby.ROUTES,
     *sourcing.ROUTES,
-    *move.ROUTES,
+    *relocate.ROUTES,
     *reports.ROUTES,
     *replenishment.ROUTES,
-    *safety.ROUTES,
+    *safety_stock.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""
 
@@ -104,7 +105,7 @@ class Holdfast:
     ``worker`` is the number of this process among several, None where it is alone; only the first one keeps house.
     """
 
-    def __init__(self, settings: config.Settings, *, worker: int | None = None) -> None:
+    def __init__(self, settings: Settings, *, worker: int | None = None) -> None:
         self.settings = settings
         self._worker = worker
         self._exit = AsyncExitStack()
@@ -115,7 +116,7 @@ class Holdfast:
         """Start all parts, each after those it rests on; what was started is stopped again if a later one fails."""
         async with AsyncExitStack() as started:
             # First of all: what cannot be built as it is configured is said before anything has started.
-            self._file = config.load_config_file(self.settings.config, credentials=self._publishes)
+            self._file = load_config_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
             self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
             self._tracing = self._start_tracing(started)
@@ -140,7 +141,7 @@ class Holdfast:
         try:
             tracing = Tracing()
         except TracingMissingError as error:
-            raise config.ConfigError(str(error)) from None
+            raise ConfigError(str(error)) from None
         started.push_async_callback(asyncio.to_thread, tracing.close)
         return tracing
 
@@ -160,7 +161,7 @@ class Holdfast:
         store, self._nodes = where.client, where.nodes
         if settings.store_check:
             await where.check()
-        await calls.load(store, library())
+        await commands.load(store, library())
         authenticator = await self._start_authenticator(store, started)
         batcher = where.batcher(
             operations_max=settings.batch_operations_max,
@@ -209,7 +210,7 @@ class Holdfast:
         )
         await authenticator.refresh()
         if not settings.loopback_only and not authenticator.any_key:
-            raise config.ConfigError(
+            raise ConfigError(
                 f"There is no API key yet, so Holdfast serves this machine only, not {settings.host}. Make a key with"
                 " `holdfast keys new --scope admin` (it works while the server is stopped), then start again."
             )
@@ -236,7 +237,7 @@ class Holdfast:
         try:
             await site.start()
         except OSError as error:
-            raise config.ConfigError(
+            raise ConfigError(
                 f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port."
             ) from None
         self.port = runner.addresses[0][1]
@@ -244,7 +245,7 @@ class Holdfast:
     async def _start_housekeeping(self, started: AsyncExitStack) -> None:
         settings = self.settings
         _run_until_exit(started, watch_event_loop(), "event-loop-lag")
-        _run_until_exit(started, metrics.hand_over_regularly(), "metrics")
+        _run_until_exit(started, hand_over_regularly(), "metrics")
         self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
@@ -316,18 +317,18 @@ def _plans(
     plans: dict[str, list[ChannelPlan]] = {}
     try:
         for channel in channels:
-            kinds.check(channel.settings, channel.credentials.names)
+            adapter_registry.check(channel.settings, channel.credentials.names)
             if check_credentials:
                 _adapter(channel)
             plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
             plans.setdefault(channel.settings.partition, []).append(plan)
     except ChannelConfigError as error:
-        raise config.ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
     return plans
 
 
 def _adapter(channel: ConfiguredChannel) -> Adapter:
-    return kinds.build(channel.settings, channel.credentials.read())
+    return adapter_registry.build(channel.settings, channel.credentials.read())
 
 
 def _webhooks(path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check: bool) -> dict[str, list[WebhookPlan]]:
@@ -340,22 +341,20 @@ def _webhooks(path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check
             plan = WebhookPlan(webhook.settings, partial(_notifier, webhook), webhook.credentials.mask)
             plans.setdefault(webhook.settings.partition, []).append(plan)
     except ChannelConfigError as error:
-        raise config.ConfigError(f"{path}: {error}") from None
+        raise ConfigError(f"{path}: {error}") from None
     return plans
 
 
 def _notifier(webhook: ConfiguredWebhook) -> Adapter:
     settings = webhook.settings
     options = {"url": settings.url, "source": settings.source}
-    return kinds.notifier(table_of(settings.name, among="webhooks"), options, webhook.credentials.read())
+    return adapter_registry.notifier(table_of(settings.name, among="webhooks"), options, webhook.credentials.read())
 
 
 def build(service: Service, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:
     """Build the HTTP application. Needs a running event loop."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
-        raise config.ConfigError(
-            "aiohttp was installed without its C extensions, whose absence has led to request smuggling."
-        )
+        raise ConfigError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
     app = web.Application()
     add_routes(app, service, routes)
     add_system_routes(app, service, routes, multiprocess=multiprocess, version=server.__version__)

@@ -21,7 +21,7 @@ import msgspec
 import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
-from server import config
+from server.config.settings import PREFIX, Settings, load_config_file, worker_environment
 from server.store.embedded import EmbeddedStore
 
 log = structlog.get_logger("holdfast.workers")
@@ -43,7 +43,7 @@ class WorkersError(Exception):
 class Workers:
     """The parent of the workers: owns the embedded store, the port and the metrics directory."""
 
-    def __init__(self, settings: config.Settings) -> None:
+    def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._store: EmbeddedStore | None = None
         self._metrics_dir = Path(tempfile.mkdtemp(prefix="holdfast-metrics-"))
@@ -164,8 +164,8 @@ class Workers:
             # It takes no part in the port: what came to it would find no route.
             mine = msgspec.structs.replace(mine, role="publisher", host="127.0.0.1", port=0)
         given = {name: getattr(mine, name) for name in mine.__struct_fields__}
-        return config.worker_environment(self._metrics_dir) | {
-            config.PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
+        return worker_environment(self._metrics_dir) | {
+            PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)
             for name, value in given.items()
             if value is not None
         }
@@ -181,9 +181,9 @@ class Workers:
             await process.wait()
 
 
-def _has_channels(settings: config.Settings) -> bool:
+def _has_channels(settings: Settings) -> bool:
     """Whether these processes are to tell channels or other endpoints anything."""
     if settings.role != "all":
         return False
-    file = config.load_config_file(settings.config, credentials=False)
+    file = load_config_file(settings.config, credentials=False)
     return bool(file.channels or file.webhooks)

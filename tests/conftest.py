@@ -16,10 +16,10 @@ import pytest
 import uvloop
 from redis.asyncio import Redis
 
-from server.store import connect
-from server.store.batcher import Batcher, close_quietly
+from server.store.connection import connect
 from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
-from server.store.ledger import REAP_MAX, Ledger, Retention
+from server.store.ledger.batcher import Batcher, close_quietly
+from server.store.ledger.ledger import REAP_MAX, Ledger, Retention
 from tests.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
 DAY_S: Final = 86_400

@@ -8,7 +8,7 @@ import jsonschema_rs
 import msgspec
 
 import server
-from server.api import openapi
+from server.api.http import openapi
 from server.app import ROUTES
 
 

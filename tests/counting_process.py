@@ -3,8 +3,8 @@
 import asyncio
 import sys
 
-from server.insight.counting import Counting
-from server.store.connect import client, connection_pool
+from server.insight.daily_figures import Counting
+from server.store.connection.connect import client, connection_pool
 from server.store.keys import Keyspace
 from tests.figures import RETENTION_S
 

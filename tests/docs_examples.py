@@ -16,8 +16,8 @@ import aiohttp
 import msgspec
 
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
-from server.insight.counting import Counting
-from server.store.connect import client, connection_pool
+from server.insight.daily_figures import Counting
+from server.store.connection.connect import client, connection_pool
 from server.store.keys import ChannelKeys, Keyspace
 from tests.http import ROOT, Api, Server, opened
 

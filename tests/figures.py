@@ -3,9 +3,9 @@
 from collections import defaultdict
 from typing import Final
 
-from server.store import journal
-from server.store.figures import FigureStore
-from server.store.replenishment import ReplenishmentStore
+from server.store.journal import journal
+from server.store.repositories.daily_figures import FigureStore
+from server.store.repositories.replenishment import ReplenishmentStore
 
 DAY_S: Final = 86_400
 RETENTION_S: Final = 90 * DAY_S

@@ -75,7 +75,7 @@ STOCKER: Final = Key("stocker", "scopes", ("stock",))
 class Server:
     """One ``python -m server serve`` on a free port, with a data directory of its own that outlives a restart.
 
-    ``settings`` are those of ``server.config``, by name. Without ``keys`` everybody on this machine is let in.
+    ``settings`` are those of ``server.config.settings``, by name. Without ``keys`` everybody on this machine is let in.
     ``toml`` is the rest of the configuration file, such as channels; ``environment`` holds their credentials.
     """
 

@@ -19,51 +19,29 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
-from server.domain.allotments import AllotmentKind
+from server.domain.allocations import AllotmentKind
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange, ExchangeRefused, promise_of
-from server.domain.operations import (
-    Adjust,
-    Allocate,
-    AllocateMove,
-    Arrive,
-    Bucket,
-    Commit,
-    Count,
-    Disposition,
-    Expect,
-    Forgo,
-    Fulfil,
-    Move,
-    Operation,
-    Order,
-    Receive,
-    ReceiveExpected,
-    Relocate,
-    Reserve,
-    Return,
-    SetBackorder,
-    Shelf,
-    Ship,
-)
-from server.domain.outcomes import (
-    LocationAvailability,
-    Refused,
-    Reservation,
-    StockLevel,
-    Supply,
-    Transfer,
-    Uncounted,
-)
+from server.domain.expected_receipt import Supply
+from server.domain.operations.allocations import Allocate, AllocateMove
+from server.domain.operations.base import Operation
+from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.reservations import Commit, Fulfil, Order, Relocate, Reserve, Return
+from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
+from server.domain.operations.transfers import Arrive, Ship
+from server.domain.outcomes import Refused, Uncounted
+from server.domain.reservation import Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
-from server.store.audit import audit
-from server.store.audit_checks import LIVE_STATES
-from server.store.batcher import Batcher
-from server.store.calls import run_function
+from server.domain.stock import LocationAvailability, StockLevel
+from server.domain.transfer import Transfer
+from server.store.audit.audit import audit
+from server.store.audit.checks import LIVE_STATES
+from server.store.connection.commands import run_function
 from server.store.keys import Keyspace
-from server.store.ledger import Ledger, Retention
-from server.store.safety import Applied, SafetyStore, Wanted
-from server.store.scripts import Function
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger, Retention
+from server.store.lua_library import Function
+from server.store.repositories.safety_stock import Applied, SafetyStore, Wanted
 from tests import operations as ops
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.model import Answer, Model, Place, Promise, keyed_part

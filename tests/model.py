@@ -11,58 +11,34 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from server.domain.allotments import Allotment, AllotmentKind
+from server.domain.allocations import Allotment, AllotmentKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused, promise_of
-from server.domain.operations import (
-    Adjust,
-    Allocate,
-    AllocateMove,
-    Arrive,
-    Bucket,
+from server.domain.expected_receipt import Supply, SupplyChanged
+from server.domain.operations.allocations import Allocate, AllocateMove
+from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.reservations import (
     Cancel,
     Commit,
-    Count,
-    Disposition,
-    Expect,
     Extend,
-    Forgo,
     Fulfil,
     LineQuantity,
-    Move,
     Order,
-    Receive,
-    ReceiveExpected,
     Release,
     Relocate,
     Reserve,
     Return,
-    SetBackorder,
-    Shelf,
-    Ship,
 )
-from server.domain.operations import Line as WantedLine
-from server.domain.outcomes import (
-    Availability,
-    Backorder,
-    Changed,
-    LineRefusal,
-    OpenLines,
-    Refused,
-    Reservation,
-    ReservationLine,
-    StockChanged,
-    StockLevel,
-    Supply,
-    SupplyChanged,
-    Transfer,
-    TransferChanged,
-    TransferLine,
-    Uncounted,
-)
+from server.domain.operations.reservations import Line as WantedLine
+from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
+from server.domain.operations.transfers import Arrive, Ship
+from server.domain.outcomes import LineRefusal, Refused, Uncounted
+from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.splitting import Parts
-from server.store.backorders import Member
+from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
+from server.domain.transfer import Transfer, TransferChanged, TransferLine
+from server.store.repositories.backorders import Member
 from tests.brute_force import brute_force, brute_force_parts
 from tests.operations import AnAnswer, AnOperation
 

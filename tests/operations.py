@@ -6,59 +6,53 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from server.domain.allotments import AllotmentKind
+from server.domain.allocations import AllotmentKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
-from server.domain.operations import (
-    Adjust,
-    Allocate,
-    AllocateMove,
-    Arrive,
-    ArrivedLine,
-    BackorderMode,
-    Bucket,
+from server.domain.expected_receipt import SupplyChanged
+from server.domain.operations.allocations import Allocate, AllocateMove
+from server.domain.operations.base import Operation, fingerprint
+from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.reservations import (
     Cancel,
     Commit,
-    Count,
-    Disposition,
-    Expect,
     Extend,
-    Forgo,
     Fulfil,
     Line,
     LineMove,
     LineQuantity,
-    Move,
-    Operation,
     Order,
-    Receive,
-    ReceiveExpected,
     Release,
     Relocate,
     Reserve,
     Return,
     ReturnedLine,
+)
+from server.domain.operations.stock import (
+    Adjust,
+    BackorderMode,
+    Bucket,
+    Count,
+    Disposition,
+    Move,
+    Receive,
     SetBackorder,
     Shelf,
-    Ship,
-    TransferItem,
-    fingerprint,
 )
+from server.domain.operations.transfers import Arrive, ArrivedLine, Ship, TransferItem
 from server.domain.outcomes import (
     AllotmentAnswer,
-    Changed,
     Refused,
     ReservationAnswer,
     StockAnswer,
-    StockChanged,
-    StockLevel,
     SupplyAnswer,
-    SupplyChanged,
     TransferAnswer,
-    TransferChanged,
 )
+from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Plan, Sourced
-from server.store.ledger import Ledger
+from server.domain.stock import StockChanged, StockLevel
+from server.domain.transfer import TransferChanged
+from server.store.ledger.ledger import Ledger
 
 HOUR_MS: Final = 3_600_000
 SHORT_MS: Final = 30

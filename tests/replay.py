@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
+from server.domain.operations.stock import Bucket
 
 _BUCKETS: Final = tuple(Bucket)
 

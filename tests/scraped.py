@@ -6,7 +6,7 @@ from typing import Final
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from server import metrics
+from server.telemetry import metrics
 from tests.prometheus import shipped_rules
 
 

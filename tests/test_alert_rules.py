@@ -10,7 +10,7 @@ import pytest
 import yaml
 from click import Command, Context, Group
 
-from server.cli import cli
+from server.cli.main import cli
 from tests.prometheus import ROOT, RULES, binary, shipped_alerts, shipped_rules
 from tests.scraped import METRICS, RECORDED, SCRAPED, names_in
 

@@ -9,19 +9,22 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.allotments import Allotment
-from server.domain.operations import Bucket, Order, Reserve
-from server.domain.outcomes import Backorder, Changed, LineRefusal, Refused, StockChanged, left_available
+from server.domain.allocations import Allotment
+from server.domain.operations.reservations import Order, Reserve
+from server.domain.operations.stock import Bucket
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed, left_available
 from server.domain.sourcing import Candidate, Plan, Sourced
-from server.store.allocations import Count
-from server.store.allocations import allocate as allocate_counted
-from server.store.audit import audit
-from server.store.batcher import Batcher
-from server.store.calls import run_function
-from server.store.journal import bounds, read
-from server.store.ledger import Ledger
-from server.store.replay import Replay
-from server.store.scripts import library
+from server.domain.stock import Backorder, StockChanged
+from server.store.audit.audit import audit
+from server.store.connection.commands import run_function
+from server.store.journal.journal import bounds, read
+from server.store.journal.replay import Replay
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
+from server.store.repositories.allocations import Count
+from server.store.repositories.allocations import allocate as allocate_counted
 from tests.conftest import wait_past
 from tests.operations import (
     SHORT_MS,

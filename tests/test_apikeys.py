@@ -13,11 +13,12 @@ import pytest
 import structlog
 from redis.asyncio import Redis
 
-from server.api.auth import Authenticator
+from server.api.http.auth import Authenticator
 from server.domain.principal import LOCAL, ApiKey, Principal, Scope
-from server.store import apikeys, connect
-from server.store.apikeys import KEYS_HASH, ApiKeyStore, DamagedKeyError
+from server.store.connection import connect
 from server.store.errors import StoreUnavailableError
+from server.store.repositories import api_keys
+from server.store.repositories.api_keys import KEYS_HASH, ApiKeyStore, DamagedKeyError
 from tests.stores import StoreProcess, start_valkey
 
 SECRET = "made-up-secret"
@@ -99,7 +100,7 @@ async def test_two_keys_share_neither_id_nor_secret(keys: ApiKeyStore) -> None:
 async def test_an_id_that_is_taken_is_not_overwritten(keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch) -> None:
     _, first = await keys.create([Scope.READ])
     texts = iter([first.id, "secretone", "bbbbbbbbbbbb", "secrettwo"])
-    monkeypatch.setattr(apikeys, "_random_text", lambda _bytes: next(texts))
+    monkeypatch.setattr(api_keys, "_random_text", lambda _bytes: next(texts))
 
     token, _ = await keys.create(iter([Scope.STOCK]))
 
@@ -128,7 +129,7 @@ async def test_revoking_again_keeps_the_first_time(
 ) -> None:
     _, key = await keys.create([Scope.READ])
     first = await keys.revoke(key.id)
-    monkeypatch.setattr(apikeys, "_now", lambda: datetime(2099, 1, 1, tzinfo=UTC))
+    monkeypatch.setattr(api_keys, "_now", lambda: datetime(2099, 1, 1, tzinfo=UTC))
 
     assert await keys.revoke(key.id) == first
     assert await client.hlen(KEYS_HASH) == 1
@@ -162,7 +163,7 @@ async def test_a_store_that_is_away_is_an_error_with_the_next_step(store: StoreP
 async def test_a_store_that_hangs_does_not_hang_its_callers(
     store: StoreProcess, keys: ApiKeyStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(apikeys, "REPLY_TIMEOUT_S", 0.05)
+    monkeypatch.setattr(api_keys, "REPLY_TIMEOUT_S", 0.05)
     os.kill(store.pid, signal.SIGSTOP)
 
     with pytest.raises(StoreUnavailableError, match=r"did not answer within 0\.05 s"):
@@ -258,7 +259,7 @@ def test_an_unknown_id_costs_a_comparison_too(monkeypatch: pytest.MonkeyPatch) -
         compared.append((given, kept))
         return given == kept
 
-    monkeypatch.setattr("server.api.auth.compare_digest", compare)
+    monkeypatch.setattr("server.api.http.auth.compare_digest", compare)
     who = authenticator([KEY])
 
     who.authenticate(f"Bearer hf_nobody_{SECRET}")
@@ -268,7 +269,7 @@ def test_an_unknown_id_costs_a_comparison_too(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_digest_of_zeros_opens_nothing_for_an_unknown_id(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("server.api.auth.compare_digest", lambda _given, _kept: True)
+    monkeypatch.setattr("server.api.http.auth.compare_digest", lambda _given, _kept: True)
 
     assert authenticator([KEY]).authenticate("Bearer hf_nobody_x") is None
 

@@ -7,7 +7,7 @@ from typing import Final
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.domain.atp import AtpDay, Dated, available_to_promise, late
+from server.domain.available_to_promise import AtpDay, Dated, available_to_promise, late
 
 TODAY: Final = date(2026, 11, 27)
 FAR: Final = 40

@@ -9,14 +9,14 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
-from server.store import audit_reader
-from server.store.audit import AuditReport, Drift, Replay, audit
-from server.store.calls import command, run_function
-from server.store.journal import read
+from server.domain.operations.stock import Bucket
+from server.store.audit import reader
+from server.store.audit.audit import AuditReport, Drift, Replay, audit
+from server.store.connection.commands import command, run_function
+from server.store.journal.journal import read
 from server.store.keys import Keyspace
-from server.store.ledger import Ledger
-from server.store.scripts import library
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
 from tests.conftest import wait_past
 from tests.operations import (
     adjust,
@@ -100,7 +100,7 @@ def seed() -> int:
 @pytest.fixture
 def small_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make the audit look at a few records at a time, so that much happens under it."""
-    monkeypatch.setattr(audit_reader, "CHUNK", 5)
+    monkeypatch.setattr(reader, "CHUNK", 5)
 
 
 @pytest.mark.usefixtures("small_chunks")
@@ -211,7 +211,7 @@ async def test_given_trimming_that_overtakes_the_reader_when_audited_then_it_sta
     def one_by_one(client: Redis, keyspace: Keyspace, after: str, until: str) -> Any:
         return read(client, keyspace, after, until, count=1)
 
-    monkeypatch.setattr("server.store.audit_journal.read", one_by_one)
+    monkeypatch.setattr("server.store.audit.journal_check.read", one_by_one)
     meddling = _before(client, "XRANGE", lambda: _drop_oldest(client, ledger, 6), skip=1)
 
     # When / Then

@@ -7,22 +7,24 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.figures import Figures
-from server.domain.operations import Bucket
-from server.domain.outcomes import Backorder, Changed, Refused, ReservationLine
-from server.insight.counting import Piece
-from server.insight.filling import seen_as_one
-from server.store import housekeeping
-from server.store import ledger as ledger_module
-from server.store.audit import audit
-from server.store.backorders import find_waiters
-from server.store.batcher import Batcher
-from server.store.calls import run_function
-from server.store.housekeeping import Housekeeper
-from server.store.journal import read
-from server.store.ledger import Ledger
-from server.store.scripts import Library, assemble, library
-from server.store.supply import read_outlook
+from server.domain.daily_figures import Figures
+from server.domain.operations.stock import Bucket
+from server.domain.outcomes import Refused
+from server.domain.reservation import Changed, ReservationLine
+from server.domain.stock import Backorder
+from server.insight.backorder_fills import seen_as_one
+from server.insight.daily_figures import Piece
+from server.store.audit.audit import audit
+from server.store.connection.commands import run_function
+from server.store.journal.journal import read
+from server.store.ledger import ledger as ledger_module
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import Library, assemble, library
+from server.store.maintenance import housekeeping
+from server.store.maintenance.housekeeping import Housekeeper
+from server.store.repositories.backorders import find_waiters
+from server.store.repositories.expected_receipts import read_outlook
 from tests import operations as ops
 from tests.conftest import RETENTION, wait_past
 from tests.stores import StoreProcess

@@ -12,15 +12,16 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Receive
-from server.domain.outcomes import Changed, StockChanged
-from server.store.batcher import SLOTS, Batcher
-from server.store.connect import CLIENT_NAME
+from server.domain.operations.stock import Receive
+from server.domain.reservation import Changed
+from server.domain.stock import StockChanged
+from server.store.connection.connect import CLIENT_NAME
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.lane import Lane
-from server.store.ledger import Ledger
-from server.store.scripts import Library
+from server.store.ledger.batcher import SLOTS, Batcher
+from server.store.ledger.function_call import Lane
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import Library
 from tests.conftest import RETENTION, START, StoreClient, wait_until
 from tests.operations import AnOperation, ask, changed, commit, level, moved, receive, release, reserve, stocked
 from tests.proxy import Fate, Proxy

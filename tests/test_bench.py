@@ -12,31 +12,22 @@ from pathlib import Path
 import pytest
 
 from bench import __main__ as bench
-from bench import (
-    before_after,
-    contestants,
-    http_table,
-    lateness,
-    load,
-    propagation,
-    propagation_figures,
-    propagation_setup,
-    sourcing_table,
-    stock,
-    store_table,
-)
-from bench.bars import Bar
-from bench.before_after import Checkout, OtherCheckoutError
-from bench.contestants import Contestant, MiscountError, Server
-from bench.driver import WrongAnswerError, drive
-from bench.figures import Figure, figure
-from bench.http1 import Messages, message
-from bench.load import LoadError, Result
-from bench.neighbours import _ours_s
-from bench.propagation_channels import Arrival
-from bench.propagation_figures import NeverToldError, Sale
-from bench.report import Table, bars_table
-from bench.stores import Store, connect
+from bench.harness import load, stock
+from bench.harness.bars import Bar
+from bench.harness.driver import WrongAnswerError, drive
+from bench.harness.figures import Figure, figure
+from bench.harness.http1 import Messages, message
+from bench.harness.load import LoadError, Result
+from bench.harness.neighbours import _ours_s
+from bench.harness.report import Table, bars_table
+from bench.harness.stores import Store, connect
+from bench.http import before_after, contestants, http_table, lateness
+from bench.http.before_after import Checkout, OtherCheckoutError
+from bench.http.contestants import Contestant, MiscountError, Server
+from bench.propagation import figures, propagation, setup
+from bench.propagation.channels import Arrival
+from bench.propagation.figures import NeverToldError, Sale
+from bench.store import sourcing_table, store_table
 from server.store.embedded.binary import find_binary
 from server.store.embedded.files import DataDirectory
 from tests.stores import wait_until
@@ -234,15 +225,15 @@ def test_a_hold_that_never_ended_is_found() -> None:
 # -- from a sale to the channels
 
 
-def arrived(*told: tuple[int, int, int]) -> propagation_figures.Values:
-    return propagation_figures.values([Arrival(at_us, [(key, quantity)]) for at_us, key, quantity in told])
+def arrived(*told: tuple[int, int, int]) -> figures.Values:
+    return figures.values([Arrival(at_us, [(key, quantity)]) for at_us, key, quantity in told])
 
 
 def test_a_change_counts_as_told_by_its_own_value_or_a_newer_one() -> None:
     # given two sales of one SKU, of which the channel was only told the second's value
     sales = [Sale(1, 9, at_ms=1_000), Sale(1, 8, at_ms=1_005)]
 
-    delays_ms = list(propagation_figures.delays_ms(sales, arrived((1_010_500, 1, 8))))
+    delays_ms = list(figures.delays_ms(sales, arrived((1_010_500, 1, 8))))
 
     assert delays_ms == [10.5, 5.5]
 
@@ -250,25 +241,25 @@ def test_a_change_counts_as_told_by_its_own_value_or_a_newer_one() -> None:
 def test_an_older_value_does_not_tell_a_change() -> None:
     sales = [Sale(1, 8, at_ms=1_000)]
 
-    delays_ms = list(propagation_figures.delays_ms(sales, arrived((1_001_000, 1, 9), (1_007_000, 1, 8))))
+    delays_ms = list(figures.delays_ms(sales, arrived((1_001_000, 1, 9), (1_007_000, 1, 8))))
 
     assert delays_ms == [7.0]
 
 
 def test_a_change_that_was_never_told_gives_no_figure() -> None:
     with pytest.raises(NeverToldError):
-        list(propagation_figures.delays_ms([Sale(1, 8, at_ms=1_000)], arrived((1_001_000, 1, 9))))
+        list(figures.delays_ms([Sale(1, 8, at_ms=1_000)], arrived((1_001_000, 1, 9))))
 
 
 def test_a_value_that_arrives_after_a_newer_one_is_counted() -> None:
-    assert propagation_figures.backwards(arrived((1, 7, 5), (2, 7, 4), (3, 7, 5), (4, 8, 9))) == 1
+    assert figures.backwards(arrived((1, 7, 5), (2, 7, 4), (3, 7, 5), (4, 8, 9))) == 1
 
 
 def test_a_channel_is_right_when_the_last_value_it_was_told_is_the_newest() -> None:
-    wanted = propagation_figures.last_values([Sale(1, 9, 0), Sale(1, 8, 0)])
+    wanted = figures.last_values([Sale(1, 9, 0), Sale(1, 8, 0)])
 
-    assert propagation_figures.is_right(arrived((1, 1, 9), (2, 1, 8)), wanted)
-    assert not propagation_figures.is_right(arrived((1, 1, 8), (2, 1, 9)), wanted)
+    assert figures.is_right(arrived((1, 1, 9), (2, 1, 8)), wanted)
+    assert not figures.is_right(arrived((1, 1, 8), (2, 1, 9)), wanted)
 
 
 def test_messages_are_cut_out_however_they_are_split() -> None:
@@ -284,8 +275,8 @@ def test_messages_are_cut_out_however_they_are_split() -> None:
 @pytest.mark.soak  # twenty channels and a loader, to see one figure
 def test_sales_at_a_pace_reach_every_channel(tmp_path: Path) -> None:
     # given the server and the channels of the bench
-    with propagation_setup.running(tmp_path) as (server, channels):
-        found = propagation.stretch(server, channels, 1, list(propagation_setup.CHANNELS), sales_per_s=20)
+    with setup.running(tmp_path) as (server, channels):
+        found = propagation.stretch(server, channels, 1, list(setup.CHANNELS), sales_per_s=20)
 
     assert found.sold.failed == 0
     assert 0 < found.p50_ms <= found.p99_ms <= found.max_ms
@@ -349,7 +340,7 @@ def test_results_are_saved_in_the_place_of_their_group_alone(tmp_path: Path, mon
 def mix(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
     if importlib.util.find_spec("locust") is None:
         pytest.skip("locust is not installed: pip install 'holdfast[bench]'")
-    command = [sys.executable, "-m", "locust", "-f", "bench/locustfile.py", "--headless", "--only-summary"]
+    command = [sys.executable, "-m", "locust", "-f", "bench/http/locustfile.py", "--headless", "--only-summary"]
     load_options = ["--host", server.url, "--users", "10", "--spawn-rate", "10", "--run-time", "3s"]
     return subprocess.run(
         [*command, *load_options, *options],

@@ -8,12 +8,13 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Commit, Fulfil
-from server.domain.outcomes import Changed, LineRefusal, OpenLines, Refused, Reservation
+from server.domain.operations.reservations import Commit, Fulfil
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed, OpenLines, Reservation
 from server.domain.sourcing import Candidate
-from server.store.audit import audit
-from server.store.journal import read
-from server.store.ledger import Ledger
+from server.store.audit.audit import audit
+from server.store.journal.journal import read
+from server.store.ledger.ledger import Ledger
 from tests import operations as ops
 from tests.conftest import wait_past
 

@@ -10,9 +10,9 @@ import pytest
 from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from server import metrics
 from server.domain.channels import ChannelStatus
-from server.metrics import PUSH_RESULTS, ChannelMetrics, forget_channel
+from server.telemetry import metrics
+from server.telemetry.channel_metrics import PUSH_RESULTS, ChannelMetrics, forget_channel
 
 ROOT = Path(__file__).parent.parent
 CHANNEL = "metrics-test"
@@ -120,7 +120,7 @@ def test_a_channel_that_was_never_told_of_can_be_forgotten() -> None:
 
 PREAMBLE = """
 from server.domain.channels import ChannelStatus
-from server.metrics import PUBLISHER_ACTIVE, ChannelMetrics, forget_channel
+from server.telemetry.metrics import PUBLISHER_ACTIVE, ChannelMetrics, forget_channel
 
 children = ChannelMetrics("shop")
 

@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.commands.csv_rows import CsvError
-from server.commands.listings_file import read_listings_file
+from server.cli.csv.listings import read_listings_file
+from server.cli.csv.reader import CsvError
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Listing
-from server.store import journal
-from server.store.channels import ChannelStore, wished_skus
+from server.store.command_session import OpenStore, open_store
+from server.store.journal import journal
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.opened import OpenStore, open_store
-from server.store.publishing import PublisherStore, Writes
+from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.processes import holdfast, start
 from tests.stores import start_valkey, wait_until

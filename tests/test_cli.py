@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
-from server.cli import cli
+from server.cli.main import cli
 from server.store.keys import Keyspace
 from tests.processes import Server, holdfast
 from tests.stores import StoreProcess, start_valkey

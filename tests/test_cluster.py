@@ -9,22 +9,22 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from server import config
+from server.config.settings import redact_url
 from server.domain.principal import Scope
-from server.store import journal
-from server.store.apikeys import ApiKeyStore
-from server.store.audit import audit
-from server.store.channels import ChannelStore
-from server.store.cluster import slot_of
-from server.store.deployment import Deployment, deployment
+from server.store.audit.audit import audit
+from server.store.command_session import open_store
+from server.store.connection.cluster import slot_of
+from server.store.connection.multi_host_url import take_apart
+from server.store.connection.required_settings import Durability
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError, StoreUrlError
-from server.store.housekeeping import Housekeeper
+from server.store.journal import journal
+from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
-from server.store.opened import open_store
-from server.store.requirements import Durability
-from server.store.several import take_apart
-from server.store.tail import Tail
-from server.store.watch import StoreWatch
+from server.store.maintenance.health_watch import StoreWatch
+from server.store.maintenance.housekeeping import Housekeeper
+from server.store.repositories.api_keys import ApiKeyStore
+from server.store.repositories.channels import ChannelStore
+from server.store.topology import Deployment, deployment
 from tests.cluster_stores import SERVICE, Shards, Watched, ask
 from tests.conftest import RETENTION, wait_until
 from tests.operations import changed, commit, moved, receive, reserve
@@ -83,7 +83,7 @@ def test_given_an_unusable_url_of_several_when_opened_then_the_error_says_what_a
 def test_given_a_login_for_sentinels_when_the_url_is_shown_then_neither_login_is() -> None:
     url = "redis+sentinel://app:one@a,b/shop?sentinel_username=s&sentinel_password=two&db=1"
 
-    shown = config.redact_url(url)
+    shown = redact_url(url)
 
     assert shown == "redis+sentinel://***@a,b/shop?sentinel_username=***&sentinel_password=***&db=1"
 

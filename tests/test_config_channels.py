@@ -10,14 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters import base
-from adapters.base import Adapter, Capabilities, Exchange, Kind, Outcomes, Ticket
-from server import config
-from server.config import ConfigError
-from server.config_channels import FIELDS, RULES, ConfiguredChannel
+from adapters.contract.adapter import Adapter, Capabilities, Kind, kinds
+from adapters.contract.http import Exchange
+from adapters.contract.stock import Outcomes, Ticket
+from server.channels.connection import adapter_registry
+from server.config.channels import FIELDS, RULES, ConfiguredChannel
+from server.config.settings import PREFIX, ConfigError, load_config_file, load_settings
+from server.config.toml_tables import ChannelConfigError
 from server.domain.channels import ChannelRules, ChannelSettings
-from server.domain.tables import ChannelConfigError
-from server.fanout import kinds
 from server.workers import Workers
 from tests.test_docs import CONFIGURATION, NO_DIFFERENCE, differences, read, rows
 
@@ -32,7 +32,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def load(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> list[ConfiguredChannel]:
-    return config.load_config_file(written(folder, text), environ or {}).channels
+    return load_config_file(written(folder, text), environ or {}).channels
 
 
 def refusal(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
@@ -101,7 +101,7 @@ def test_what_is_left_out_has_the_defaults_of_the_domain(tmp_path: Path) -> None
 def test_keys_and_channels_stand_in_one_file(tmp_path: Path) -> None:
     text = f'[[keys]]\nid = "checkout"\nsha256 = "{"0" * 64}"\nscopes = ["read"]\n{MINIMAL}'
 
-    file = config.load_config_file(written(tmp_path, text))
+    file = load_config_file(written(tmp_path, text))
 
     assert [key.id for key in file.keys] == ["checkout"]
     assert [channel.settings.name for channel in file.channels] == ["my-shop"]
@@ -138,7 +138,7 @@ def test_neither_channel_nor_credentials_show_a_value(tmp_path: Path) -> None:
 def test_a_process_that_calls_no_channel_needs_no_credentials(tmp_path: Path) -> None:
     path = written(tmp_path, MINIMAL + '[channels.my-shop.credentials]\nkey = { env = "NONE" }')
 
-    [channel] = config.load_config_file(path, {}, credentials=False).channels
+    [channel] = load_config_file(path, {}, credentials=False).channels
 
     assert channel.credentials.names == ("key",)
 
@@ -207,7 +207,7 @@ def test_a_credential_that_is_not_a_reference_to_one_is_refused(given: str, told
 
 def test_a_variable_that_looks_like_a_setting_is_refused_with_the_way_out() -> None:
     with pytest.raises(ConfigError, match=r"HOLDFAST_SHOP_KEY is not a setting.* a credential .* needs another name"):
-        config.load_settings({"HOLDFAST_SHOP_KEY": SECRET})
+        load_settings({"HOLDFAST_SHOP_KEY": SECRET})
 
 
 def test_a_broken_key_is_still_told_by_its_place(tmp_path: Path) -> None:
@@ -262,7 +262,9 @@ def quiet(**changed: Any) -> ChannelSettings:
 
 
 def test_a_channel_is_built_from_its_options_and_credentials() -> None:
-    adapter = kinds.build(quiet(options={"base_url": "https://x", "places": [{"url": "u"}]}), {"key": "k"}, KNOWN)
+    adapter = adapter_registry.build(
+        quiet(options={"base_url": "https://x", "places": [{"url": "u"}]}), {"key": "k"}, KNOWN
+    )
 
     assert isinstance(adapter, Quiet)
     assert (adapter.options, adapter.key) == (Options(base_url="https://x", places=[Place(url="u")]), "k")
@@ -270,7 +272,7 @@ def test_a_channel_is_built_from_its_options_and_credentials() -> None:
 
 @pytest.mark.parametrize("names", [["key"], ["key", "second"]])
 def test_the_credentials_that_must_be_there_and_those_that_may_are_enough(names: list[str]) -> None:
-    kinds.check(quiet(), names, KNOWN)
+    adapter_registry.check(quiet(), names, KNOWN)
 
 
 @pytest.mark.parametrize(
@@ -324,22 +326,22 @@ def test_the_credentials_that_must_be_there_and_those_that_may_are_enough(names:
 )
 def test_what_a_kind_does_not_know_is_refused(changed: dict[str, Any], names: list[str], told: str) -> None:
     with pytest.raises(ChannelConfigError) as checked:
-        kinds.check(quiet(**changed), names, KNOWN)
+        adapter_registry.check(quiet(**changed), names, KNOWN)
     with pytest.raises(ChannelConfigError) as built:
-        kinds.build(quiet(**changed), dict.fromkeys(names, "value"), KNOWN)
+        adapter_registry.build(quiet(**changed), dict.fromkeys(names, "value"), KNOWN)
 
     assert str(checked.value) == told == str(built.value)
 
 
 def test_a_credential_that_the_adapter_refuses_is_not_shown() -> None:
     with pytest.raises(ChannelConfigError) as refused:
-        kinds.build(quiet(), {"key": f"damaged-{SECRET}"}, KNOWN)
+        adapter_registry.build(quiet(), {"key": f"damaged-{SECRET}"}, KNOWN)
 
     assert str(refused.value) == "[channels.my-shop]: the key *** is damaged"
 
 
 def test_the_options_of_every_kind_forbid_what_they_do_not_know() -> None:
-    tolerant = [kind.name for kind in base.kinds().values() if not kind.options.__struct_config__.forbid_unknown_fields]
+    tolerant = [kind.name for kind in kinds().values() if not kind.options.__struct_config__.forbid_unknown_fields]
 
     assert tolerant == []
 
@@ -365,7 +367,7 @@ def test_every_field_of_a_channel_is_documented_with_its_default() -> None:
 
 
 def test_every_kind_is_documented_with_all_its_options_and_credentials() -> None:
-    for kind in base.kinds().values():
+    for kind in kinds().values():
         known = {*kind.options.__struct_encode_fields__, *kind.credentials, *kind.optional_credentials}
 
         documented = re.findall(r"^\| `([a-z0-9_]+)` \|", chapter(f"### `{kind.name}`"), re.MULTILINE)
@@ -373,7 +375,7 @@ def test_every_kind_is_documented_with_all_its_options_and_credentials() -> None
 
 
 def test_the_documented_default_of_an_option_is_its_default() -> None:
-    for kind in base.kinds().values():
+    for kind in kinds().values():
         documented = rows(chapter(f"### `{kind.name}`"))
         for option in msgspec.structs.fields(kind.options):
             told = documented.get(option.encode_name)
@@ -386,13 +388,13 @@ def test_the_documented_default_of_an_option_is_its_default() -> None:
 def test_no_kind_is_documented_that_does_not_exist() -> None:
     _, _, after = read(CONFIGURATION).partition("\n## Kinds of channels\n")
 
-    assert differences(base.kinds(), re.findall(r"^### `([^`]+)`$", after, re.MULTILINE)) == NO_DIFFERENCE
+    assert differences(kinds(), re.findall(r"^### `([^`]+)`$", after, re.MULTILINE)) == NO_DIFFERENCE
 
 
 def test_every_example_of_a_channel_is_one_that_would_start(tmp_path: Path) -> None:
     for example in re.findall(r"```toml\n(.*?)```", read(CONFIGURATION), re.DOTALL):
-        for channel in config.load_config_file(written(tmp_path, example), credentials=False).channels:
-            kinds.check(channel.settings, channel.credentials.names)
+        for channel in load_config_file(written(tmp_path, example), credentials=False).channels:
+            adapter_registry.check(channel.settings, channel.credentials.names)
 
 
 # -- the worker processes
@@ -401,16 +403,14 @@ def test_every_example_of_a_channel_is_one_that_would_start(tmp_path: Path) -> N
 def test_worker_processes_get_the_file_and_the_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_SHOP_KEY", SECRET)
     path = written(tmp_path, MINIMAL + '[channels.my-shop.credentials]\nkey = { env = "MY_SHOP_KEY" }')
-    workers = Workers(config.load_settings({}, config=path, publisher_lease_s=7, role="publisher"))
+    workers = Workers(load_settings({}, config=path, publisher_lease_s=7, role="publisher"))
     try:
         handed_on = workers._environment(0)
     finally:
         asyncio.run(workers.drain())
 
-    settings = config.load_settings(
-        {name: value for name, value in handed_on.items() if name.startswith(config.PREFIX)}
-    )
+    settings = load_settings({name: value for name, value in handed_on.items() if name.startswith(PREFIX)})
     assert (settings.config, settings.publisher_lease_s, settings.role) == (path, 7.0, "publisher")
-    [channel] = config.load_config_file(settings.config, handed_on).channels
+    [channel] = load_config_file(settings.config, handed_on).channels
     assert channel.credentials.read() == {"key": SECRET}
     assert os.environ["MY_SHOP_KEY"] == SECRET

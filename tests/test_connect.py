@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from server.store import connect
+from server.store.connection import connect
+from server.store.connection.required_settings import Durability
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError, StoreUrlError
-from server.store.requirements import Durability
 from tests.stores import StoreProcess, free_port, make_certificates, start_redis7, start_valkey, wait_until
 
 Start = Callable[..., StoreProcess]

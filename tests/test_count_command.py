@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from server.commands.count import Found, Job, _tell
-from server.commands.csv_file import StockFile
-from server.store.shortages import Shortage
+from server.cli.count import Found, Job, _tell
+from server.cli.csv.stock import StockFile
+from server.store.repositories.shortages import Shortage
 from tests.processes import Server, holdfast, stop_store
 
 

@@ -11,20 +11,20 @@ from typing import Any, Final
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
+from server.domain.operations.stock import Bucket
 from server.domain.replenishment import Rule
-from server.insight.counting import Counting, Insight
-from server.insight.glance import worth_counting
-from server.store.audit import audit
-from server.store.batcher import Batcher
-from server.store.calls import command
+from server.insight.daily_figures import Counting, Insight
+from server.insight.skip_holds import worth_counting
+from server.store.audit.audit import audit
+from server.store.connection.commands import command
 from server.store.errors import StoreUnavailableError
-from server.store.figures import Counted, FigureStore, lowest_follower
-from server.store.journal import START, decode_entry, read_page
+from server.store.journal.journal import START, decode_entry, read_page
 from server.store.keys import Keyspace
-from server.store.ledger import Ledger
-from server.store.publishing import CURSOR_LIFE_MS
-from server.store.replenishment import ReplenishmentStore
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.daily_figures import Counted, FigureStore, lowest_follower
+from server.store.repositories.publisher import CURSOR_LIFE_MS
+from server.store.repositories.replenishment import ReplenishmentStore
 from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
 from tests.figures import DAY_S, RETENTION_S, counted, crossings, raised, told_by_journal
 from tests.http import ROOT

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from server.commands.demo import Units, _conclude
-from server.commands.demo_buyers import UNITS, Figures, Shop
+from server.cli.demo.buyers import UNITS, Figures, Shop
+from server.cli.demo.demo import Units, _conclude
 from tests.processes import END_S, Server, environment, holdfast
 
 STUCK = """
-from server.cli import main
-from server.commands import demo_channels, demo_sale
+from server.cli.main import main
+from server.cli import demo_channels, demo_sale
 
 demo_sale.SHOW_S = 4.0
 honest = demo_channels.SimulatedChannel.show

@@ -9,9 +9,9 @@ import aiohttp
 import pytest
 from standardwebhooks import Webhook
 
-from server import config
-from server.commands.demo_channels import Receiver, SimulatedChannel
-from server.commands.demo_stage import Stage, open_stage
+from server.cli.demo.simulated_channels import Receiver, SimulatedChannel
+from server.cli.demo.stage import Stage, open_stage
+from server.config.settings import load_config_file
 
 STOCK = "/integration/inventory/sellers/1/products/price-and-inventory"
 
@@ -33,7 +33,7 @@ def channel(stage: Stage, name: str) -> SimulatedChannel:
 
 
 def test_a_server_reads_the_channels_from_the_file_and_no_secret_stands_in_it(stage: Stage) -> None:
-    read = config.load_config_file(stage.config).channels
+    read = load_config_file(stage.config).channels
 
     assert {each.settings.name: each.credentials.read() for each in read} == {
         each.name: each.credentials for each in stage.channels

@@ -13,8 +13,8 @@ import msgspec
 import pytest
 import yaml
 
-from server import config
-from server.store.requirements import check_settings
+from server.config.settings import PREFIX, Settings, load_config_file, load_settings
+from server.store.connection.required_settings import check_settings
 from tests.conftest import START, StoreClient
 from tests.prometheus import ROOT
 from tests.test_alert_rules import exists, promtool
@@ -23,7 +23,7 @@ DEPLOY: Final = ROOT / "deploy"
 KUBERNETES: Final = DEPLOY / "kubernetes"
 COMPOSE: Final = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 UNITS: Final = sorted((DEPLOY / "systemd").glob("*.service"))
-SETTINGS: Final = {config.PREFIX + name.upper() for name in config.Settings.__struct_fields__}
+SETTINGS: Final = {PREFIX + name.upper() for name in Settings.__struct_fields__}
 
 
 def test_no_file_names_a_setting_that_does_not_exist() -> None:
@@ -169,7 +169,7 @@ OURS: Final = WORKLOADS[:2]
 
 
 def default(setting: str) -> float:
-    return float(getattr(config.load_settings({}), setting))
+    return float(getattr(load_settings({}), setting))
 
 
 def test_kustomize_puts_together_what_the_kustomization_names() -> None:
@@ -229,7 +229,7 @@ def test_a_pod_is_asked_the_right_questions_and_has_time_to_drain(kind: str, nam
 def test_the_settings_of_the_pods_are_ones_that_would_start() -> None:
     for kind, name in OURS:
         given = {each["name"]: each["value"] for each in container(kind, name)["env"] if "value" in each}
-        config.load_settings({key: value for key, value in given.items() if key in SETTINGS})
+        load_settings({key: value for key, value in given.items() if key in SETTINGS})
 
 
 def test_every_secret_that_is_asked_for_is_there() -> None:
@@ -276,7 +276,7 @@ def test_the_configuration_file_would_be_read(tmp_path: Path) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(re.sub(r"^# ", "", text, flags=re.MULTILINE), "utf-8")
 
-    [channel] = config.load_config_file(path, credentials=False).channels
+    [channel] = load_config_file(path, credentials=False).channels
 
     assert channel.settings.name == "my-shop"
     assert msgspec.to_builtins(channel.settings)["kind"] == "webhook"

@@ -10,9 +10,11 @@ import msgspec
 import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
-from adapters.base import Answer, Applied, Item, Kind, Rejected, Request, kinds
-from server import config
-from server.fanout.kinds import check
+from adapters.contract.adapter import Kind, kinds
+from adapters.contract.http import Answer, Request
+from adapters.contract.stock import Applied, Item, Rejected
+from server.channels.connection.adapter_registry import check
+from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = "docs/configuration.md"
@@ -42,11 +44,11 @@ NO_DIFFERENCE: dict[str, list[str]] = {"not documented": [], "does not exist": [
 
 
 def settings_by_variable() -> dict[str, msgspec.structs.FieldInfo]:
-    return {config.PREFIX + field.name.upper(): field for field in msgspec.structs.fields(config.Settings)}
+    return {PREFIX + field.name.upper(): field for field in msgspec.structs.fields(Settings)}
 
 
 def documented_settings() -> dict[str, str]:
-    return {name: default for name, default in rows(read(CONFIGURATION)).items() if name.startswith(config.PREFIX)}
+    return {name: default for name, default in rows(read(CONFIGURATION)).items() if name.startswith(PREFIX)}
 
 
 def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
@@ -57,7 +59,7 @@ def test_every_setting_is_documented_and_every_documented_setting_exists() -> No
 def test_the_documented_default_of_a_setting_is_its_default(variable: str) -> None:
     field = settings_by_variable()[variable]
 
-    read_back = getattr(config.load_settings({variable: documented_settings()[variable]}), field.name)
+    read_back = getattr(load_settings({variable: documented_settings()[variable]}), field.name)
 
     assert read_back == field.default
 
@@ -75,7 +77,7 @@ def test_the_example_of_the_configuration_file_is_a_configuration_file(tmp_path:
     path = tmp_path / "holdfast.toml"
     path.write_text(example, "utf-8")
 
-    [key] = config.load_config_file(path).keys
+    [key] = load_config_file(path).keys
 
     assert (key.id, key.scopes) == ("checkout", ["read", "reserve"])
 
@@ -84,7 +86,7 @@ def test_every_field_of_a_configured_key_is_documented() -> None:
     _, _, section = read(CONFIGURATION).partition("## The configuration file")
     documented = re.findall(r"^\| `([a-z0-9_]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
 
-    assert differences(config.ConfiguredKey.__struct_fields__, documented) == NO_DIFFERENCE
+    assert differences(ConfiguredKey.__struct_fields__, documented) == NO_DIFFERENCE
 
 
 def test_a_forgotten_setting_and_an_invented_one_are_both_found() -> None:
@@ -154,7 +156,7 @@ def test_every_kind_has_an_example_in_the_guide_that_would_start(kind: str, tmp_
     path = tmp_path / "holdfast.toml"
     path.write_text(example, "utf-8")
 
-    [channel] = config.load_config_file(path, credentials=False).channels
+    [channel] = load_config_file(path, credentials=False).channels
 
     assert channel.settings.kind == kind
     check(channel.settings, channel.credentials.names)

@@ -7,10 +7,10 @@ from aiohttp import web
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from server import metrics
-from server.api.service import Service
+from server.api.http.app_state import Service
 from server.app import ROUTES, build
 from server.domain.outcomes import OUTCOMES
+from server.telemetry import metrics
 from tests.docs_examples import API, NOT_SHOWN, comparable, examples, run
 from tests.http import ROOT
 

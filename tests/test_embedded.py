@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from server.store import connect
+from server.store.connection import connect
 from server.store.embedded import EmbeddedStore, repair
 from server.store.embedded.binary import find_binary
 from server.store.embedded.probe import Presence, look

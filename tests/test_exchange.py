@@ -7,12 +7,13 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.exchange import Exchanged, ExchangeRefused
-from server.domain.operations import Order, Reserve, Return
-from server.domain.outcomes import Changed, LineRefusal, Refused
+from server.domain.operations.reservations import Order, Reserve, Return
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed
 from server.domain.sourcing import Sourced
-from server.store.audit import audit
-from server.store.journal import Change, read
-from server.store.ledger import Ledger
+from server.store.audit.audit import audit
+from server.store.journal.journal import Change, read
+from server.store.ledger.ledger import Ledger
 from tests import operations as ops
 from tests.conftest import wait_past
 

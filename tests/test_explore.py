@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Reservation
-from server.store import explore
-from server.store.calls import run_function
-from server.store.explore import Holder, holders, list_reservations
-from server.store.ledger import Ledger
-from server.store.scripts import library
+from server.domain.reservation import Reservation
+from server.store.connection.commands import run_function
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
+from server.store.repositories import reservations
+from server.store.repositories.reservations import Holder, holders, list_reservations
 from tests.conftest import wait_past
 from tests.operations import cancel, changed, commit, fulfil, order, release, reserve, stocked
 
@@ -26,7 +26,7 @@ class Explorer:
         self.ledger = ledger
         self.limits = limits
 
-    async def page(self, **query: Any) -> explore.Page:
+    async def page(self, **query: Any) -> reservations.Page:
         return await list_reservations(self.client, self.ledger.keyspace, self.limits, **query)
 
     async def all(self, **query: Any) -> list[tuple[str, Reservation]]:
@@ -191,7 +191,7 @@ async def test_given_a_search_that_takes_long_when_asked_then_it_hands_over_with
 ) -> None:
     await stocked(ledger, cap=MANY)
     await asyncio.gather(*(changed(ledger, reserve(f"r{number}", ("cap", 1))) for number in range(MANY)))
-    monkeypatch.setattr(explore, "WORK_MAX_S", 0.0)
+    monkeypatch.setattr(reservations, "WORK_MAX_S", 0.0)
     page = await explorer.page(channel="nobody", limit=10)
     assert page.reservations == []
     assert page.next

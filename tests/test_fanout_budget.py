@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.base import READ, WRITE, CostLeft, CostPoints, Limit, PerItem, TokenBucket, Window
-from server.fanout.budget import ENTRIES_MAX, TICK_S, Budget
+from adapters.contract.http import READ, WRITE
+from adapters.contract.limits import CostLeft, CostPoints, Limit, PerItem, TokenBucket, Window
+from server.channels.connection.rate_limits import ENTRIES_MAX, TICK_S, Budget
 
 START_S = 123_456.789
 """A clock that has run for a while, so that its sums are rounded."""

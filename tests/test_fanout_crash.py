@@ -11,11 +11,11 @@ import msgspec
 import pytest
 
 from server.domain.channels import Listing
-from server.store import connect
-from server.store.batcher import Batcher
-from server.store.channels import ChannelStore
+from server.store.connection import connect
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.ledger import Ledger
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.channels import ChannelStore
 from tests.channels.trendyol_simulator import TicketState
 from tests.conftest import wait_until
 from tests.fanout_crash import publishers

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.base import (
+from adapters.contract.errors import (
     ChannelError,
     ClosedError,
     CredentialsError,
@@ -18,7 +18,7 @@ from adapters.base import (
     UnavailableError,
     UnknownResultError,
 )
-from server.fanout.health import AFTER_S_MAX, Health, Transition, honoured_s
+from server.channels.connection.circuit_breaker import AFTER_S_MAX, Health, Transition, honoured_s
 
 NOW_S = 123_456.0
 LONGEST = 1.0 - 2**-53

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 from aiohttp import web
 
-from server.store.batcher import Batcher
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.ledger import Ledger
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
 from tests.channels import woocommerce_simulator
 from tests.channels.woocommerce_simulator import WooCommerceSimulator
 from tests.conftest import wait_until

@@ -10,13 +10,13 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from server.store import housekeeping
-from server.store.calls import command
+from server.store.connection.commands import command
 from server.store.errors import StoreUnavailableError
-from server.store.housekeeping import Housekeeper, watch_event_loop
-from server.store.journal import START, bounds, read
+from server.store.journal.journal import START, bounds, read
 from server.store.keys import PARTITIONS, Keyspace
-from server.store.ledger import Ledger, Retention
+from server.store.ledger.ledger import Ledger, Retention
+from server.store.maintenance import housekeeping
+from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from tests.conftest import RETENTION, now_ms, wait_past, wait_until
 from tests.operations import (
     SHORT_MS,

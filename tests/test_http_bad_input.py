@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.store.apikeys import ApiKeyStore
-from server.store.connect import client, connection_pool
+from server.store.connection.connect import client, connection_pool
+from server.store.repositories.api_keys import ApiKeyStore
 from tests.conftest import wait_until
 from tests.http import READER, RESERVER, STOCKER, Answer, Api, Key, Server, opened
 

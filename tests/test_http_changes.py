@@ -12,9 +12,9 @@ import aiohttp
 import msgspec
 import pytest
 
-from server.api import changes
+from server.api.routes import changes
 from server.app import Holdfast
-from server.config import Settings
+from server.config.settings import Settings
 from server.store.keys import Keyspace
 from tests.conftest import wait_until
 from tests.http import Api, Key, Server, opened

@@ -10,9 +10,8 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from server.api.auth import Authenticator
-from server.api.bodies import ChannelRulesBody
-from server.api.service import Service
+from server.api.http.app_state import Service
+from server.api.http.auth import Authenticator
 from server.app import build
 from server.domain.channels import (
     PUBLISHER_MISSING_MS,
@@ -23,13 +22,14 @@ from server.domain.channels import (
     LastReconcile,
 )
 from server.domain.principal import ApiKey, Scope
-from server.store import connect
-from server.store.batcher import Batcher
-from server.store.channels import wished_skus
-from server.store.journal import START, Change, read
+from server.schemas.channels import ChannelRulesBody
+from server.store.connection import connect
+from server.store.journal.journal import START, Change, read
+from server.store.journal.tail import Tail
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.publishing import PublisherStore, Writes
-from server.store.tail import Tail
+from server.store.ledger.batcher import Batcher
+from server.store.repositories.channels import wished_skus
+from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.http import Answer, Api, Key, Server, opened
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from server.store.audit import audit
-from server.store.connect import client, connection_pool
+from server.store.audit.audit import audit
+from server.store.connection.connect import client, connection_pool
 from server.store.keys import Keyspace
 from tests.conftest import wait_until
 from tests.http import Api, Server, opened

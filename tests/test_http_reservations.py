@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 import server as package
-from server.api import openapi
+from server.api.http import openapi
 from server.app import ROUTES
 from tests.http import JSON, MSGPACK, Answer, Api, Key, Server, opened
 

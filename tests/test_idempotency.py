@@ -8,11 +8,13 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
-from server.domain.outcomes import Changed, Refused, StockChanged
-from server.store.calls import run_function
-from server.store.ledger import Ledger
-from server.store.scripts import library
+from server.domain.operations.stock import Bucket
+from server.domain.outcomes import Refused
+from server.domain.reservation import Changed
+from server.domain.stock import StockChanged
+from server.store.connection.commands import run_function
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
 from tests.conftest import DAY_S, wait_past
 from tests.operations import (
     HOUR_MS,

@@ -9,8 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.commands.csv_file import CsvError, Row, read_stock_file
-from server.commands.sample import sample_file
+from server.cli.csv.stock import CsvError, Row, read_stock_file
+from server.cli.demo.sample import sample_file
 from tests.processes import Server, holdfast, start, stop_store
 from tests.stores import start_valkey, wait_until
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from server.store import connect
-from server.store.calls import command
-from server.store.journal import (
+from server.store.connection import connect
+from server.store.connection.commands import command
+from server.store.journal.journal import (
     START,
     Bounds,
     ChangeLine,
@@ -18,9 +18,9 @@ from server.store.journal import (
     parse_entry_id,
     read,
 )
+from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
-from server.store.ledger import Ledger
-from server.store.tail import Tail
+from server.store.ledger.ledger import Ledger
 from tests.conftest import StoreClient, wait_until
 from tests.operations import changed, commit, extend, moved, receive, reserve, stocked
 from tests.stores import StoreProcess

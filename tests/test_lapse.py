@@ -9,10 +9,10 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.outcomes import Again, LineRefusal
-from server.store import ledger as ledger_module
-from server.store.calls import run_function
-from server.store.ledger import Ledger
-from server.store.scripts import library
+from server.store.connection.commands import run_function
+from server.store.ledger import ledger as ledger_module
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
 from tests.conftest import now_ms, wait_past
 from tests.operations import (
     HOUR_MS,

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from server.commands.csv_rows import CsvError
-from server.commands.locations_file import read_locations_file
+from server.cli.csv.locations import read_locations_file
+from server.cli.csv.reader import CsvError
 from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
-from server.store import journal
+from server.store.journal import journal
 from server.store.keys import Keyspace
-from server.store.ledger import Ledger
-from server.store.locations import REFRESH_S, LocationStore, Places, TooManyLocationsError
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.locations import REFRESH_S, LocationStore, Places, TooManyLocationsError
 from tests.conftest import wait_until
 from tests.processes import holdfast
 
@@ -50,7 +50,7 @@ async def test_given_locations_when_put_then_the_journal_tells_who_did_it(
 async def test_given_too_many_locations_when_put_then_none_is_kept(
     kept: LocationStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.store.locations.LOCATIONS_MAX", 2)
+    monkeypatch.setattr("server.store.repositories.locations.LOCATIONS_MAX", 2)
     await kept.put([Location("a"), Location("b")], "tester")
 
     with pytest.raises(TooManyLocationsError):

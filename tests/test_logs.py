@@ -11,7 +11,7 @@ import pytest
 import structlog
 from aiohttp import web
 
-from server import logs
+from server.telemetry import logs
 
 SECRET = "kq7xw3mzpt5v2ahd"
 TOKEN = f"hf_abcdefgh2345_{SECRET}"

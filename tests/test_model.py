@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis.errors import Flaky
 from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
-from server.store import ledger as ledger_module
-from server.store import safety as safety_module
-from server.store.batcher import Batcher, close_quietly
-from server.store.scripts import Library, assemble
+from server.store.ledger import ledger as ledger_module
+from server.store.ledger.batcher import Batcher, close_quietly
+from server.store.lua_library import Library, assemble
+from server.store.repositories import safety_stock as safety_module
 from tests.conftest import ON_ONE_STORE, StoreClient, make_batcher
 from tests.machine import LOG_MAX, LedgerMachine, World
 from tests.stores import StoreProcess

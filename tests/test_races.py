@@ -9,11 +9,12 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Changed, Refused
-from server.store.batcher import Batcher
-from server.store.calls import run_function
-from server.store.ledger import Ledger
-from server.store.scripts import library
+from server.domain.outcomes import Refused
+from server.domain.reservation import Changed
+from server.store.connection.commands import run_function
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
 from tests.operations import (
     AnAnswer,
     AnOperation,

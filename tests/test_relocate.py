@@ -6,9 +6,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Changed, LineRefusal, Refused
-from server.store.audit import audit
-from server.store.ledger import Ledger
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed
+from server.store.audit.audit import audit
+from server.store.ledger.ledger import Ledger
 from tests import operations as ops
 from tests.conftest import wait_past
 

@@ -10,15 +10,15 @@ import pytest
 from redis.asyncio.connection import Connection
 from redis.exceptions import InvalidResponse
 
-from server.store.batcher import Batcher
-from server.store.confirming import Confirming
-from server.store.deployment import deployment
 from server.store.errors import FencedError, OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.lane import Lane
-from server.store.ledger import Ledger
-from server.store.publishing import PublisherStore, Writes
-from server.store.scripts import library
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.function_call import Lane
+from server.store.ledger.ledger import Ledger
+from server.store.ledger.replica_ack import Confirming
+from server.store.lua_library import library
+from server.store.repositories.publisher import PublisherStore, Writes
+from server.store.topology import deployment
 from tests.cluster_stores import frozen
 from tests.conftest import RETENTION, START
 from tests.operations import ask, moved, receive

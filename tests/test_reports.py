@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from server.domain.figures import DAY_MS, Figures, date_of, day_of_date
+from server.domain.daily_figures import DAY_MS, Figures, date_of, day_of_date
 from server.domain.reports import By, Pace, Sales, Span, Velocity, ranked, velocity
 from server.insight import reports
-from server.insight.counting import Counting
-from server.store.figures import FigureStore
-from server.store.ledger import Ledger
+from server.insight.daily_figures import Counting
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.daily_figures import FigureStore
 from tests.figures import RETENTION_S
 from tests.operations import order, receive
 

@@ -7,10 +7,11 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.limits import LINES_MAX
-from server.domain.operations import Bucket
-from server.domain.outcomes import Changed, LineRefusal, Refused
-from server.store.journal import ChangeLine, read
-from server.store.ledger import Ledger
+from server.domain.operations.stock import Bucket
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed
+from server.store.journal.journal import ChangeLine, read
+from server.store.ledger.ledger import Ledger
 from tests.conftest import now_ms
 from tests.operations import (
     adjust,

@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
+from server.domain.operations.stock import Bucket
 from server.domain.outcomes import LineRefusal, Refused
-from server.store.audit import audit
-from server.store.calls import run_function
-from server.store.journal import Change, read
-from server.store.ledger import Ledger
-from server.store.scripts import library
+from server.store.audit.audit import audit
+from server.store.connection.commands import run_function
+from server.store.journal.journal import Change, read
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
 from tests.conftest import now_ms, wait_past
 from tests.operations import (
     SHORT_MS,

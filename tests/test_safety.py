@@ -5,12 +5,12 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
-from server.domain.safety import SafetyRule
-from server.insight.safeguarding import Safeguarding
-from server.store.audit import audit
-from server.store.ledger import Ledger
-from server.store.safety import SafetyStore
+from server.domain.operations.stock import Bucket
+from server.domain.safety_stock import SafetyRule
+from server.insight.safety_stock import Safeguarding
+from server.store.audit.audit import audit
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.safety_stock import SafetyStore
 from tests.conftest import RETENTION
 from tests.operations import adjust, count, fulfil, order, receive, release, reserve
 

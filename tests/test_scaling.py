@@ -6,14 +6,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from bench import pictures
-from bench.contestants import MiscountError
-from bench.load import Result, loader
+from bench.harness import pictures
+from bench.harness.load import Result, loader
+from bench.harness.stores import Store
+from bench.http.contestants import MiscountError
 from bench.scaling import fanout, inside, over_http, series
 from bench.scaling.over_http import OverHttp, Served, serving
 from bench.scaling.series import Series
-from bench.store_table import State, filled
-from bench.stores import Store
+from bench.store.store_table import State, filled
 from server.store.embedded.binary import find_binary
 
 

@@ -11,17 +11,17 @@ import msgspec
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
-from server.domain.figures import DAY_MS, Figures
-from server.domain.operations import Bucket
-from server.store.calls import command, run_function, run_on_keys
-from server.store.figures import Counted, FigureStore
-from server.store.journal import Change
+from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.operations.stock import Bucket
+from server.store.connection.commands import command, run_function, run_on_keys
+from server.store.journal.journal import Change
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.ledger import Ledger
-from server.store.publishing import ARGUMENTS_MAX, PublisherStore, Writes
-from server.store.scripts import library
-from server.store.shortages import find_shortages
-from server.store.supply import read_outlook
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
+from server.store.repositories.daily_figures import Counted, FigureStore
+from server.store.repositories.expected_receipts import read_outlook
+from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
+from server.store.repositories.shortages import find_shortages
 from tests.conftest import StoreClient, wait_past
 from tests.operations import (
     HOUR_MS,

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from server.commands.sample import lines_to_try
+from server.cli.demo.sample import lines_to_try
 from tests.processes import Server, alive, children, holdfast
 from tests.stores import start_valkey, wait_until
 

@@ -5,8 +5,9 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import LineRefusal, Refused, Reservation
-from server.store.ledger import Ledger
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Reservation
+from server.store.ledger.ledger import Ledger
 from tests.conftest import wait_past
 from tests.operations import (
     HOUR_MS,

@@ -7,10 +7,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
+from server.domain.operations.stock import Bucket
 from server.domain.shortages import Waiting, who_lacks
-from server.store.ledger import Ledger
-from server.store.shortages import ShortagePage, find_shortages
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.shortages import ShortagePage, find_shortages
 from tests.conftest import RETENTION, now_ms, wait_past
 from tests.http import Api, Server
 from tests.operations import adjust, changed, count, fulfil, moved, order, reserve, sealed, stocked

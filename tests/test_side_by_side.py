@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from bench.bars import Bar
-from bench.contestants import MiscountError
-from bench.load import LoadError, Result, Target, load
-from bench.side_by_side import checks, line_up, table
-from bench.side_by_side.base import LAPSE_SKU, RACE_SKU, Ask, Books, MissingError, Peer
-from bench.side_by_side.checks import Right, Sizes
-from bench.side_by_side.cluster import Cluster
-from bench.side_by_side.medusa import Medusa
-from bench.side_by_side.table import HOLDFAST, MEDUSA, POSTGRES, REDIS, STATEMENT, Found, Rival
-from bench.side_by_side.web import ask_at_once
-from bench.stock import SPREAD_SKUS
+from bench.harness.bars import Bar
+from bench.harness.load import LoadError, Result, Target, load
+from bench.harness.stock import SPREAD_SKUS
+from bench.http.contestants import MiscountError
+from bench.peers import checks, line_up, table
+from bench.peers.base import LAPSE_SKU, RACE_SKU, Ask, Books, MissingError, Peer
+from bench.peers.checks import Right, Sizes
+from bench.peers.cluster import Cluster
+from bench.peers.medusa import Medusa
+from bench.peers.table import HOLDFAST, MEDUSA, POSTGRES, REDIS, STATEMENT, Found, Rival
+from bench.peers.web import ask_at_once
 
 SMALL = Sizes(units=5, requests=40, holds=20, grace_s=60.0)
 
@@ -158,7 +158,7 @@ def test_a_peer_that_is_missing_is_left_out_with_the_command_that_brings_it(monk
 
 
 def test_a_load_of_another_kind_needs_wrk(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.load.loader", lambda: "aiohttp client")
+    monkeypatch.setattr("bench.harness.load.loader", lambda: "aiohttp client")
 
     with pytest.raises(LoadError, match="apt-get install wrk"):
         load("http://127.0.0.1:1", 1, 1, 1, Target("/elsewhere", Path("other.lua")))

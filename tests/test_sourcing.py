@@ -11,11 +11,13 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.locations import Directory, Location, Position, distance_km
-from server.domain.operations import Order, Receive, Reserve
-from server.domain.outcomes import Changed, LineRefusal, Refused
+from server.domain.operations.reservations import Order, Reserve
+from server.domain.operations.stock import Receive
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Plan, Rules, Sourced, Strategy, Wanted, choose, chunks, ranked
-from server.store.audit import audit
-from server.store.ledger import Ledger
+from server.store.audit.audit import audit
+from server.store.ledger.ledger import Ledger
 from tests import operations as ops
 from tests.brute_force import brute_force
 from tests.conftest import ON_ONE_STORE, wait_past

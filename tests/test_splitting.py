@@ -9,12 +9,13 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Receive
-from server.domain.outcomes import Changed, LineRefusal, Refused
+from server.domain.operations.stock import Receive
+from server.domain.outcomes import LineRefusal, Refused
+from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Sourced, Wanted
 from server.domain.splitting import Parts, choose_parts
-from server.store.audit import audit
-from server.store.ledger import Ledger
+from server.store.audit.audit import audit
+from server.store.ledger.ledger import Ledger
 from tests import operations as ops
 from tests.brute_force import brute_force, brute_force_parts
 from tests.random_orders import Bounds, drawn

@@ -3,9 +3,9 @@
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.operations import Bucket
+from server.domain.operations.stock import Bucket
 from server.domain.outcomes import LineRefusal, Refused
-from server.store.ledger import Ledger
+from server.store.ledger.ledger import Ledger
 from tests.conftest import now_ms, wait_past
 from tests.operations import (
     SHORT_MS,

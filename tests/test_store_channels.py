@@ -20,15 +20,15 @@ from server.domain.channels import (
     rules_in_force,
     understood,
 )
-from server.store import connect
-from server.store.audit import audit
-from server.store.calls import command
-from server.store.channels import ChannelStore, wished_skus
+from server.store.audit.audit import audit
+from server.store.connection import connect
+from server.store.connection.commands import command
 from server.store.errors import FencedError, StoreUnavailableError
-from server.store.journal import START, Change, read
+from server.store.journal.journal import START, Change, read
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.ledger import Ledger
-from server.store.publishing import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.publisher import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
 from tests.conftest import StoreClient, now_ms, wait_past, wait_until
 from tests.operations import HOUR_MS, SHORT_MS, ask, count, receive, reserve, stocked
 from tests.stores import StoreProcess

@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.outcomes import Refused
-from server.store.audit import audit
-from server.store.calls import run_on_keys
-from server.store.ledger import Ledger
-from server.store.scripts import library
-from server.store.supply import read_outlook, read_supply
+from server.store.audit.audit import audit
+from server.store.connection.commands import run_on_keys
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
+from server.store.repositories.expected_receipts import read_outlook, read_supply
 from tests.operations import available, expect, expected, forgo, level, moved, receive_expected, refused, stocked
 from tests.replay import read_journal
 

@@ -12,7 +12,7 @@ import pytest
 
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.traces import LIFE_S, PER_SKU_MAX, Traced, recall, remember
+from server.store.repositories.traces import LIFE_S, PER_SKU_MAX, Traced, recall, remember
 from tests.channels.webhook_receiver import PATH, SECRET, WebhookReceiver
 from tests.conftest import StoreClient, wait_until
 from tests.http import ROOT, Server, opened
@@ -156,7 +156,7 @@ async def test_given_a_store_that_is_away_when_a_trace_is_noted_then_it_is_said(
 def test_given_no_wish_for_traces_when_all_is_imported_then_nothing_that_makes_or_sends_them_is() -> None:
     # redis-py imports the metrics of OpenTelemetry by itself, wherever they are installed.
     code = (
-        "import sys, server.app, server.commands.serve\n"
+        "import sys, server.app, server.cli.serve\n"
         "made_or_sent = ('opentelemetry.sdk.trace', 'opentelemetry.exporter')\n"
         "print([name for name in sys.modules if name.startswith(made_or_sent)])"
     )
@@ -170,7 +170,7 @@ def test_given_no_wish_for_traces_when_all_is_imported_then_nothing_that_makes_o
 def test_given_a_wish_for_traces_when_the_packages_are_missing_then_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
-        "from server.tracing import Tracing, TracingMissingError\n"
+        "from server.telemetry.tracing import Tracing, TracingMissingError\n"
         "try: Tracing()\n"
         "except TracingMissingError as error: print(error)"
     )

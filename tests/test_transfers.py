@@ -8,11 +8,11 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.outcomes import LineRefusal, Refused
-from server.store.audit import audit
-from server.store.calls import run_on_keys
-from server.store.ledger import Ledger
-from server.store.scripts import library
-from server.store.transfers import in_transit, open_transfers, read_transfer
+from server.store.audit.audit import audit
+from server.store.connection.commands import run_on_keys
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
+from server.store.repositories.transfers import in_transit, open_transfers, read_transfer
 from tests.conftest import wait_past
 from tests.operations import (
     SHORT_MS,

@@ -10,11 +10,11 @@ from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from server.store import watch
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.publishing import PublisherStore
-from server.store.watch import StoreWatch
+from server.store.maintenance import health_watch
+from server.store.maintenance.health_watch import StoreWatch
+from server.store.repositories.publisher import PublisherStore
 from tests.conftest import StoreClient, now_ms, wait_past
 from tests.stores import StoreProcess
 
@@ -116,7 +116,7 @@ async def test_given_a_store_that_is_away_when_looked_at_then_it_counts_as_down(
 async def test_given_a_store_that_hangs_when_looked_at_then_nobody_waits_for_it(
     own_store: StoreProcess, own_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "ANSWER_S", 0.05)
+    monkeypatch.setattr(health_watch, "ANSWER_S", 0.05)
     watching = StoreWatch(own_client, "durable")
     process: Any = own_store._child
     process.send_signal(signal.SIGSTOP)

@@ -13,22 +13,21 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from server import config
 from server.app import _webhooks
-from server.config import ConfigError
-from server.config_webhooks import FIELDS
+from server.channels.connection import adapter_registry
+from server.channels.webhooks.delivery import WebhookPlan
+from server.config.settings import ConfigError, load_config_file
+from server.config.webhooks import FIELDS
 from server.domain.alerts import ALERTS, Alert
-from server.domain.figures import DAY_MS
+from server.domain.daily_figures import DAY_MS
 from server.domain.webhooks import WebhookSettings
-from server.fanout import kinds
-from server.fanout.endpoint import WebhookPlan
-from server.insight.counting import Counting
-from server.store.batcher import Batcher
-from server.store.calls import command
+from server.insight.daily_figures import Counting
+from server.store.connection.commands import command
 from server.store.keys import Keyspace
-from server.store.ledger import Ledger
-from server.store.replenishment import ReplenishmentStore, event_of
-from server.store.webhooks import Extent, Place, WebhookStore
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.replenishment import ReplenishmentStore, event_of
+from server.store.repositories.webhooks import Extent, Place, WebhookStore
 from tests.channels.alert_receiver import AlertReceiver
 from tests.channels.engine import publishing
 from tests.channels.webhook_receiver import SECRET
@@ -49,7 +48,9 @@ def plan(name: str, receiver: AlertReceiver, events: tuple[Alert, ...] = ALERTS,
     settings = WebhookSettings(
         name=name, url=receiver.hook, events=events, allow_private=["127.0.0.1"], timeout_s=timeout_s
     )
-    return WebhookPlan(settings, lambda: kinds.notifier("[webhooks.x]", {"url": receiver.hook}, {"secret": SECRET}))
+    return WebhookPlan(
+        settings, lambda: adapter_registry.notifier("[webhooks.x]", {"url": receiver.hook}, {"secret": SECRET})
+    )
 
 
 @pytest.fixture
@@ -83,7 +84,7 @@ def refused(folder: Path, text: str) -> str:
     path = folder / "holdfast.toml"
     path.write_text(text, "utf-8")
     with pytest.raises(ConfigError) as error:
-        config.load_config_file(path, {"ERP_SECRET": SECRET})
+        load_config_file(path, {"ERP_SECRET": SECRET})
     assert SECRET not in str(error.value)
     return str(error.value).removeprefix(f"{path}: ")
 
@@ -91,7 +92,7 @@ def refused(folder: Path, text: str) -> str:
 def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_told(tmp_path: Path) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(TABLE + 'events = ["shortage.opened", "stock.out"]\n[webhooks.all]\n' + TABLE.split("\n", 1)[1])
-    some, every = config.load_config_file(path, {"ERP_SECRET": SECRET}).webhooks
+    some, every = load_config_file(path, {"ERP_SECRET": SECRET}).webhooks
     assert some.settings.events == ("stock.out", "shortage.opened")
     assert (every.settings.events, every.settings.name) == (ALERTS, "all")
     assert some.credentials.read() == {"secret": SECRET}
@@ -121,7 +122,7 @@ def test_given_a_url_or_a_secret_of_another_form_when_it_starts_then_it_says_so_
 ) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(TABLE.replace("https://erp.example/hooks", url), "utf-8")
-    webhooks = config.load_config_file(path, {"ERP_SECRET": secret}).webhooks
+    webhooks = load_config_file(path, {"ERP_SECRET": secret}).webhooks
 
     with pytest.raises(ConfigError) as refused:
         _webhooks(path, webhooks, check=True)
@@ -139,7 +140,7 @@ def test_given_the_page_about_webhooks_then_it_knows_every_field_and_its_example
     path.write_text(example, "utf-8")
 
     assert differences(FIELDS, documented) == NO_DIFFERENCE
-    assert config.load_config_file(path, {"ERP_SECRET": SECRET}).webhooks[0].settings.events == (
+    assert load_config_file(path, {"ERP_SECRET": SECRET}).webhooks[0].settings.events == (
         "stock.out",
         "shortage.opened",
     )

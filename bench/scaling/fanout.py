@@ -5,11 +5,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from bench.figures import figure
-from bench.propagation import Spread, stretch
-from bench.propagation_channels import Kind
-from bench.propagation_setup import running
-from bench.report import Table, interval
+from bench.harness.figures import figure
+from bench.harness.report import Table, interval
+from bench.propagation.channels import Kind
+from bench.propagation.propagation import Spread, stretch
+from bench.propagation.setup import running
 
 SALES_PER_S: Final = 200
 """So that a hundred channels are told as many values a second as twenty are at a thousand."""

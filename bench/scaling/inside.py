@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
+from bench.harness.stores import Store
 from bench.scaling.series import Series
-from bench.store_table import Case, State, rate
-from bench.stores import Store
+from bench.store.store_table import Case, State, rate
 
 BATCH: Final = 64
 FEW, SOME, MANY, MOST = 1_000, 10_000, 100_000, 1_000_000

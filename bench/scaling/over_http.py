@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from bench import stock
-from bench.contestants import MiscountError
-from bench.load import PATH, RESERVE, Target, load
-from bench.processes import ServerProcess
+from bench.harness import stock
+from bench.harness.load import PATH, RESERVE, Target, load
+from bench.harness.processes import ServerProcess
+from bench.harness.stores import Store
+from bench.http.contestants import MiscountError
 from bench.scaling.inside import SOME, Sizes
 from bench.scaling.series import Series
-from bench.store_table import State
-from bench.stores import Store
+from bench.store.store_table import State
 
 CONNECTIONS: Final = 32
 MANY_CONNECTIONS: Final = 128

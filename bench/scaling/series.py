@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from bench.bars import Bar
-from bench.figures import Figure, figure
-from bench.report import Table, interval
+from bench.harness.bars import Bar
+from bench.harness.figures import Figure, figure
+from bench.harness.report import Table, interval
 
 FLAT: Final = 0.85
 """Of the rate at the smallest size: where cost should not depend on the size at all."""

@@ -6,16 +6,16 @@ from functools import partial
 
 import msgspec
 
-from bench import pictures
-from bench.bars import Bar
-from bench.figures import figure
-from bench.load import loader
-from bench.report import Table
+from bench.harness import pictures
+from bench.harness.bars import Bar
+from bench.harness.figures import figure
+from bench.harness.load import loader
+from bench.harness.report import Table
 from bench.scaling import fanout, inside, series
 from bench.scaling.inside import Inside
 from bench.scaling.over_http import OverHttp
 from bench.scaling.series import Series
-from bench.store_table import filled
+from bench.store.store_table import filled
 from server.store.embedded.binary import StoreBinary
 
 

@@ -82,7 +82,7 @@ local function member_of(line, id, number, flags)
     .. string.format('\0%016.0f\0%03d\0', line[LINE_FIRST_SEQ], number) .. id
 end
 
--- The units that lines lack, or nil where one of them may not wait. lines, granted, channel: see lib/grant.lua. A cap
+-- The units that lines lack, or nil where one of them may not wait. lines, granted, channel: see lib/availability_check.lua. A cap
 -- bounds what is asked for in all, so that waiting is no way around it.
 function backorders.missing(lines, granted, channel)
   local missing, asked = {}, {}

@@ -2,7 +2,7 @@
 --
 -- KEYS, all in one hash slot:
 --   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq], then
---                           what somebody has set there: the allotments of channels or false, see lib/allotments.lua,
+--                           what somebody has set there: the allotments of channels or false, see lib/allocations.lua,
 --                           and [mode, limit, promise_on, waiting], see lib/backorders.lua
 --   [2] skus          hash    sku -> [location, …]: where it lies
 --   [3] reservations  hash    id -> record: those that hold or have committed units
@@ -22,7 +22,7 @@
 --
 -- ARGV[1]: MessagePack [reap_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]
 --
--- Every value is MessagePack. Nothing is written before lib/write.lua: an error earlier leaves no trace.
+-- Every value is MessagePack. Nothing is written before lib/flush.lua: an error earlier leaves no trace.
 
 local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES
 local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG

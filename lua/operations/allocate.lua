@@ -11,7 +11,7 @@
 --
 -- How much a channel without an allotment has promised here stands nowhere, and an index would be paid for by every
 -- reserve. So whoever asks has counted it, as of when seen_id was the journal's last entry; what happened since is added
--- here. If nothing was counted ("") or too much happened, the answer is uncounted; see server/store/allocations.py.
+-- here. If nothing was counted ("") or too much happened, the answer is uncounted; see server/store/repositories/allocations.py.
 
 local allocate, allocate_move
 

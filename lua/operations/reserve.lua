@@ -3,7 +3,7 @@
 -- reserve [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 channel, 6 ttl_ms, 7 partial (false, true,
 --          or "backorder": what is missing waits), 8 order_ref, 9 customer_ref,
 --          10 flags (false: none), 11 how many lines, then for each line: sku, location, quantity]
---         lib/run.lua has put the stock entry in the place of each SKU
+--         lib/batch.lua has put the stock entry in the place of each SKU
 -- order   the same, but 6 accept_shortage (it is sold already: promise what is missing, too)
 -- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is; backorder: the
 --         same, and the line waits for what is missing, where that may be promised

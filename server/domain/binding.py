@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.domain.operations import Commit, Fulfil
+from server.domain.operations.reservations import Commit, Fulfil
 from server.domain.sourcing import Candidate
 
 

@@ -4,8 +4,9 @@ from typing import Literal
 
 import msgspec
 
-from server.domain.operations import Order, Reserve, Return
-from server.domain.outcomes import Changed, Refused
+from server.domain.operations.reservations import Order, Reserve, Return
+from server.domain.outcomes import Refused
+from server.domain.reservation import Changed
 from server.domain.sourcing import Sourced
 
 Half = Literal["return", "promise"]

@@ -5,7 +5,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from server.domain.figures import DAY_MS, Figures, date_of, day_of
+from server.domain.daily_figures import DAY_MS, Figures, date_of, day_of
 
 By = Literal["sku", "channel", "location", "day"]
 SalesOrder = Literal["best", "slowest"]

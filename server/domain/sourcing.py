@@ -12,7 +12,7 @@ import msgspec
 
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.locations import Directory, OpenLocations, Position, vector
-from server.domain.operations import Order, Reserve
+from server.domain.operations.reservations import Order, Reserve
 
 Strategy = Literal["nearest", "most_stock", "lowest_footfall", "priority"]
 """``nearest``: to a position; those without one come last. ``most_stock``: most units available of all that is wanted.

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final, NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
-from server.store.figures import Counted, FigureStore, Row, Shelf
+from server.store.repositories.daily_figures import Counted, FigureStore, Row, Shelf
 
 _ROWS_AT_A_TIME: Final = 500
 

@@ -34,15 +34,15 @@ class Keyspace:
         self.deadlines = named["deadlines"]
         self.journal = named["journal"]
         self.meta = named["meta"]
-        # Only functions off the hot path declare these two as well: see ``lua/transfer.lua``.
+        # Only functions off the hot path declare these two as well: see ``lua/functions/mutate_transfers.lua``.
         self.transfers = f"hf:{{{partition}}}:transfers"
         self.transfers_closed = f"hf:{{{partition}}}:transfers_closed"
-        # Only functions off the hot path declare these: see ``lua/supply.lua``.
+        # Only functions off the hot path declare these: see ``lua/functions/mutate_expected_receipts.lua``.
         self.supply = f"hf:{{{partition}}}:supply"
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
         self.backorders = f"hf:{{{partition}}}:backorders"
         """Sorted set: who waits for units, in order; see ``lua/lib/backorders.lua``."""
-        # Only one function off the hot path declares this one: see ``lua/safeguard.lua``.
+        # Only one function off the hot path declares this one: see ``lua/functions/apply_safety_rules.lua``.
         self.safety_applied = f"hf:{{{partition}}}:safety_applied"
         self.safety_rules = f"hf:{{{partition}}}:safety_rules"
         """Hash: category NUL location, either may be empty -> how much safety stock, as JSON."""
@@ -52,7 +52,7 @@ class Keyspace:
         """Hash: barcode -> what it stands for; no script knows it."""
         # The publisher's: no script of the hot path knows them.
         self.publisher = f"hf:{{{partition}}}:publisher"
-        """Hash: who publishes, see ``lua/lease.lua``."""
+        """Hash: who publishes, see ``lua/functions/publisher_lease.lua``."""
         self.channel_cursors = f"hf:{{{partition}}}:channel_cursors"
         """Hash: channel -> journal id up to which it has confirmed everything."""
         self.channel_status = f"hf:{{{partition}}}:channel_status"
@@ -63,10 +63,10 @@ class Keyspace:
         """Hash: endpoint -> id of the last event that it was told, and how many there were up to it."""
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
-        """Hash: location -> what is known of it, as JSON; see ``server/store/locations.py``. No script reads it."""
+        """Hash: location -> what is known of it, as JSON; see ``repositories/locations.py``. No script reads it."""
         # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
         self.figures = f"hf:{{{partition}}}:figures"
-        """Hash: up to where the journal is counted, see ``lua/tally.lua``."""
+        """Hash: up to where the journal is counted, see ``lua/functions/add_daily_figures.lua``."""
         self.events = f"hf:{{{partition}}}:events"
         """Stream: what crossed a line, as it stands in the journal, too."""
         self.replenishment = f"hf:{{{partition}}}:replenishment"
@@ -77,7 +77,7 @@ class Keyspace:
         return f"{self.figures}:{day}"
 
     def trace(self, sku: str) -> str:
-        """List: the traced changes of a SKU, for some minutes; see ``server/store/traces.py``."""
+        """List: the traced changes of a SKU, for some minutes; see ``server/store/repositories/traces.py``."""
         return self._trace + sku
 
     @property
@@ -92,12 +92,12 @@ class Keyspace:
 
     @property
     def transferring(self) -> tuple[str, ...]:
-        """What ``lua/transfer.lua`` declares as its KEYS."""
+        """What ``lua/functions/mutate_transfers.lua`` declares as its KEYS."""
         return (*self.moving, self.backorders)
 
     @property
     def receiving(self) -> tuple[str, ...]:
-        """What ``lua/supply.lua`` declares as its KEYS."""
+        """What ``lua/functions/mutate_expected_receipts.lua`` declares as its KEYS."""
         return (*self.supplying, self.backorders)
 
     @property
@@ -112,12 +112,12 @@ class Keyspace:
 
     @property
     def safeguarding(self) -> tuple[str, ...]:
-        """What ``lua/safeguard.lua`` declares as its KEYS."""
+        """What ``lua/functions/apply_safety_rules.lua`` declares as its KEYS."""
         return (*self.all, self.safety_applied, self.backorders)
 
     @property
     def forgetting(self) -> tuple[str, ...]:
-        """What ``lua/forget.lua`` declares as its KEYS."""
+        """What ``lua/functions/purge_ended.lua`` declares as its KEYS."""
         return (*self.moving, self.supply)
 
     @property

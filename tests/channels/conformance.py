@@ -20,21 +20,17 @@ from typing import Final
 import msgspec
 import pytest
 
-from adapters.base import (
-    Applied,
+from adapters.contract.adapter import kinds
+from adapters.contract.errors import (
     ChannelError,
     CredentialsError,
-    Item,
-    Rejected,
-    Retry,
     SpoiledError,
     ThrottledError,
-    Ticket,
     UnavailableError,
     UnknownResultError,
-    kinds,
 )
-from server.fanout.transport import Transport
+from adapters.contract.stock import Applied, Item, Rejected, Retry, Ticket
+from server.channels.connection.http_transport import Transport
 from tests.channels.driving import NOW_S, Driven, Driving, S
 from tests.channels.simulator import Fault
 from tests.conftest import wait_until

@@ -8,8 +8,10 @@ from typing import Any, ClassVar, Final, Generic, TypeVar
 import msgspec
 import pytest
 
-from adapters.base import Adapter, Answer, Capabilities, Item, Kind, Outcomes, Request, StillPending, Ticket
-from server.fanout.transport import Transport, converse
+from adapters.contract.adapter import Adapter, Capabilities, Kind
+from adapters.contract.http import Answer, Request
+from adapters.contract.stock import Item, Outcomes, StillPending, Ticket
+from server.channels.connection.http_transport import Transport, converse
 from tests.channels.simulator import Simulator
 from tests.conftest import DEADLINE_S
 

@@ -8,16 +8,16 @@ from typing import Any
 import msgspec
 from redis.asyncio import Redis
 
-from adapters.base import Adapter
+from adapters.contract.adapter import Adapter
+from server.channels.connection.clock import Clock
+from server.channels.outbound.sender import Channel
+from server.channels.publisher import ChannelPlan, Publisher
+from server.channels.webhooks.delivery import WebhookPlan
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
-from server.fanout.channel import Channel
-from server.fanout.clock import Clock
-from server.fanout.endpoint import WebhookPlan
-from server.fanout.publisher import ChannelPlan, Publisher
-from server.store import connect
-from server.store.channels import ChannelStore
+from server.store.connection import connect
+from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
-from server.store.tail import Tail
+from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
 from tests.channels.simulator import Simulator
 from tests.conftest import wait_until

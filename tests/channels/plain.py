@@ -11,24 +11,10 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.base import (
-    READ,
-    Adapter,
-    Applied,
-    Capabilities,
-    Exchange,
-    Item,
-    Outcome,
-    Outcomes,
-    Rejected,
-    Request,
-    SpoiledError,
-    StillPending,
-    Ticket,
-    TicketLostError,
-    check_status,
-    json_of,
-)
+from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.errors import SpoiledError, TicketLostError
+from adapters.contract.http import READ, Exchange, Request, check_status, json_of
+from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, StillPending, Ticket
 from tests.channels.simulator import Simulator
 
 OK = "ok"

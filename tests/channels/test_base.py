@@ -8,28 +8,26 @@ import msgspec
 import pytest
 
 import adapters
-from adapters.base import (
-    REASON_CHARACTERS_MAX,
-    Adapter,
-    Answer,
-    Capabilities,
+from adapters.contract.adapter import Adapter, Capabilities, Kind, kinds
+from adapters.contract.errors import (
     ChannelError,
     ClosedError,
     CredentialsError,
-    Exchange,
-    Item,
-    Kind,
-    Outcomes,
-    Request,
     SpoiledError,
     ThrottledError,
     UnavailableError,
+)
+from adapters.contract.http import (
+    REASON_CHARACTERS_MAX,
+    Answer,
+    Exchange,
+    Request,
     check_status,
     excerpt,
     json_of,
-    kinds,
     retry_after_s,
 )
+from adapters.contract.stock import Item, Outcomes
 
 DATE = "Sat, 21 Nov 2026 12:00:00 GMT"
 
@@ -209,7 +207,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 ONE_FILE = """
-from adapters.base import Kind
+from adapters.contract.adapter import Kind
 import msgspec
 
 class Options(msgspec.Struct, forbid_unknown_fields=True):

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.fanout.doubts import Doubts
+from server.channels.outbound.resend_later import Doubts
 
 
 @given(st.lists(st.one_of(st.integers(1, 9), st.none())))

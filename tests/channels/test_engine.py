@@ -7,11 +7,13 @@ from itertools import count
 
 import pytest
 
-from adapters.base import Exchange, Item, Outcomes, PerItem, Ticket, Window
+from adapters.contract.http import Exchange
+from adapters.contract.limits import PerItem, Window
+from adapters.contract.stock import Item, Outcomes, Ticket
 from server.domain.channels import DeadLetter, Listing
-from server.domain.operations import Bucket
+from server.domain.operations.stock import Bucket
 from server.store.keys import ChannelKeys
-from server.store.ledger import Ledger
+from server.store.ledger.ledger import Ledger
 from tests.channels.engine import Engine, plan, publishing
 from tests.channels.plain import Plain, PlainChannel
 from tests.conftest import wait_until

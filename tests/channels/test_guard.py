@@ -6,10 +6,11 @@ from typing import Final
 
 import pytest
 
-from adapters.base import NotSentError, Request
-from server.fanout.guard import canonical_host, is_public
-from server.fanout.names import SystemNames
-from server.fanout.transport import Transport
+from adapters.contract.errors import NotSentError
+from adapters.contract.http import Request
+from server.channels.connection.address_guard import canonical_host, is_public
+from server.channels.connection.dns import SystemNames
+from server.channels.connection.http_transport import Transport
 from tests.channels.raw_server import Names, RawServer
 from tests.conftest import DEADLINE_S
 

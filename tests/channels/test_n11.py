@@ -6,24 +6,10 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from adapters.base import (
-    READ,
-    WRITE,
-    Answer,
-    Applied,
-    ClosedError,
-    Item,
-    Rejected,
-    Request,
-    Retry,
-    SpoiledError,
-    StillPending,
-    Ticket,
-    TicketLostError,
-    TokenBucket,
-    UnavailableError,
-    UnknownResultError,
-)
+from adapters.contract.errors import ClosedError, SpoiledError, TicketLostError, UnavailableError, UnknownResultError
+from adapters.contract.http import READ, WRITE, Answer, Request
+from adapters.contract.limits import TokenBucket
+from adapters.contract.stock import Applied, Item, Rejected, Retry, StillPending, Ticket
 from adapters.n11 import ADAPTER, N11, Options
 from tests.channels.driving import NOW_S, Driven
 from tests.channels.n11_simulator import UNKNOWN, N11Simulator

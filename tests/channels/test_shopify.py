@@ -5,27 +5,20 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from adapters.base import (
-    Answer,
-    Applied,
+from adapters.contract.errors import (
     ChannelError,
     ClosedError,
-    Conflict,
-    CostLeft,
     CredentialsError,
-    Item,
-    Outcome,
-    Rejected,
-    Request,
-    Retry,
     SpoiledError,
     ThrottledError,
     UnavailableError,
-    Unknown,
     UnknownResultError,
 )
+from adapters.contract.http import Answer, Request
+from adapters.contract.limits import CostLeft
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, Rejected, Retry, Unknown
 from adapters.shopify import ADAPTER, Options
-from server.fanout.transport import Transport
+from server.channels.connection.http_transport import Transport
 from tests.channels.conformance import Conformance
 from tests.channels.driving import Driven
 from tests.channels.shopify_simulator import ITEM, LOCATION, NO_ITEM, NOT_STOCKED, SHOP, TOKEN, ShopifySimulator

@@ -15,16 +15,9 @@ from typing import Any, Final
 import pytest
 from aiohttp.abc import ResolveResult
 
-from adapters.base import (
-    Answer,
-    ChannelError,
-    NotSentError,
-    Request,
-    UnavailableError,
-    UnknownResultError,
-    check_status,
-)
-from server.fanout.transport import Transport, converse
+from adapters.contract.errors import ChannelError, NotSentError, UnavailableError, UnknownResultError
+from adapters.contract.http import Answer, Request, check_status
+from server.channels.connection.http_transport import Transport, converse
 from tests.channels.raw_server import OK, Act, Names, RawServer
 from tests.conftest import DEADLINE_S, wait_until
 

@@ -6,18 +6,8 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from adapters.base import (
-    Applied,
-    ClosedError,
-    CredentialsError,
-    Rejected,
-    Retry,
-    StillPending,
-    ThrottledError,
-    Ticket,
-    TicketLostError,
-    Unknown,
-)
+from adapters.contract.errors import ClosedError, CredentialsError, ThrottledError, TicketLostError
+from adapters.contract.stock import Applied, Rejected, Retry, StillPending, Ticket, Unknown
 from adapters.trendyol import ADAPTER, Options, Trendyol
 from tests.channels.driving import NOW_S, Driven
 from tests.channels.ticket_conformance import TicketConformance

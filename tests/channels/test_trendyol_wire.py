@@ -5,23 +5,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.base import (
-    READ,
-    WRITE,
-    Answer,
-    Applied,
-    ClosedError,
-    Item,
-    PerItem,
-    Rejected,
-    Request,
-    SpoiledError,
-    StillPending,
-    UnavailableError,
-    Unknown,
-    UnknownResultError,
-    Window,
-)
+from adapters.contract.errors import ClosedError, SpoiledError, UnavailableError, UnknownResultError
+from adapters.contract.http import READ, WRITE, Answer, Request
+from adapters.contract.limits import PerItem, Window
+from adapters.contract.stock import Applied, Item, Rejected, StillPending, Unknown
 from adapters.trendyol import Options, Trendyol
 from tests.channels.driving import NOW_S
 from tests.channels.trendyol_simulator import REFUSED_COPY

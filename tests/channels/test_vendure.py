@@ -6,22 +6,12 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from adapters.base import (
-    Adapter,
-    Answer,
-    Applied,
-    ClosedError,
-    Conflict,
-    CredentialsError,
-    Item,
-    Rejected,
-    Request,
-    Retry,
-    SpoiledError,
-    UnavailableError,
-)
+from adapters.contract.adapter import Adapter
+from adapters.contract.errors import ClosedError, CredentialsError, SpoiledError, UnavailableError
+from adapters.contract.http import Answer, Request
+from adapters.contract.stock import Applied, Conflict, Item, Rejected, Retry
 from adapters.vendure import ADAPTER, Vendure, VendureOptions
-from server.fanout.transport import Transport
+from server.channels.connection.http_transport import Transport
 from tests.channels.conformance import Conformance
 from tests.channels.driving import NOW_S, Driven
 from tests.channels.vendure_simulator import VendureSimulator

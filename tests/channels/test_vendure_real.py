@@ -6,20 +6,11 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from adapters.base import (
-    Answer,
-    Applied,
-    Conflict,
-    CredentialsError,
-    Item,
-    Outcomes,
-    Rejected,
-    Request,
-    Retry,
-    SpoiledError,
-)
+from adapters.contract.errors import CredentialsError, SpoiledError
+from adapters.contract.http import Answer, Request
+from adapters.contract.stock import Applied, Conflict, Item, Outcomes, Rejected, Retry
 from adapters.vendure import ADAPTER
-from server.fanout.transport import Transport
+from server.channels.connection.http_transport import Transport
 from tests.channels.driving import Driven
 from tests.channels.vendure.shop import Shop
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from adapters import vendure as asked
-from adapters.base import Answer, Request
-from server.fanout.transport import Transport
+from adapters.contract.http import Answer, Request
+from server.channels.connection.http_transport import Transport
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
 from tests.channels.vendure_simulator import VendureSimulator
 

@@ -10,24 +10,20 @@ from typing import Any, ClassVar, Final
 import msgspec
 import pytest
 
-from adapters.base import (
-    Applied,
+from adapters.contract.errors import (
     ChannelError,
     ClosedError,
     CredentialsError,
-    Item,
     NotSentError,
-    Rejected,
-    Request,
-    Retry,
     SpoiledError,
     ThrottledError,
     UnavailableError,
-    Unknown,
     UnknownResultError,
 )
+from adapters.contract.http import Request
+from adapters.contract.stock import Applied, Item, Rejected, Retry, Unknown
 from adapters.webhook import ADAPTER, Options
-from server.fanout.transport import Transport
+from server.channels.connection.http_transport import Transport
 from tests.channels import driving
 from tests.channels.conformance import Conformance
 from tests.channels.driving import Driven

@@ -5,7 +5,8 @@ from typing import Any, ClassVar, Final
 import msgspec
 import pytest
 
-from adapters.base import Applied, Item, Rejected, Retry, SpoiledError, UnavailableError, Unknown
+from adapters.contract.errors import SpoiledError, UnavailableError
+from adapters.contract.stock import Applied, Item, Rejected, Retry, Unknown
 from adapters.woocommerce import ADAPTER, Options
 from tests.channels.conformance import Conformance
 from tests.channels.driving import Driven

@@ -6,14 +6,8 @@ from typing import ClassVar
 
 import pytest
 
-from adapters.base import (
-    Applied,
-    ChannelError,
-    StillPending,
-    Ticket,
-    TicketLostError,
-    UnknownResultError,
-)
+from adapters.contract.errors import ChannelError, TicketLostError, UnknownResultError
+from adapters.contract.stock import Applied, StillPending, Ticket
 from tests.channels.conformance import AFTER_S, REFUSALS, Conformance
 from tests.channels.driving import Driven, S
 from tests.channels.simulator import Fault

@@ -10,9 +10,9 @@ from typing import Any, Final
 import aiohttp
 
 from server.domain.channels import publishable
-from server.store.audit import audit
-from server.store.deployment import deployment
+from server.store.audit.audit import audit
 from server.store.keys import Keyspace
+from server.store.topology import deployment
 from tests.cluster_faults.counts import Counts
 from tests.cluster_stores import client
 from tests.crash.account import account_of

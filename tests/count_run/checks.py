@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
-from bench.propagation_figures import Values
-from server.domain.outcomes import Reservation
-from server.store.journal import Change
+from bench.propagation.figures import Values
+from server.domain.reservation import Reservation
+from server.store.journal.journal import Change
 from tests.count_run.traffic import LOCATION, Promise, Shelf
 
 COUNTER: Final = {"held": "held", "committed": "committed", "fulfilled": "fulfilled", "released": "released"}

@@ -13,15 +13,15 @@ from typing import Any, Final
 
 import msgspec
 
-from bench.processes import ServerProcess
-from bench.propagation_channels import Kind
-from bench.propagation_figures import Values, is_right, percentile
-from bench.propagation_setup import Channels
+from bench.harness.processes import ServerProcess
+from bench.propagation.channels import Kind
+from bench.propagation.figures import Values, is_right, percentile
+from bench.propagation.setup import Channels
 from server.domain.channels import ChannelRules, publishable
-from server.domain.outcomes import Reservation
-from server.store import connect
-from server.store.audit import audit
-from server.store.journal import Change, decode_entry
+from server.domain.reservation import Reservation
+from server.store.audit.audit import audit
+from server.store.connection import connect
+from server.store.journal.journal import Change, decode_entry
 from server.store.keys import Keyspace
 from tests.channels import webhook_receiver
 from tests.count_run import checks
@@ -186,7 +186,7 @@ async def _staged(stock: list[Shelf]) -> AsyncIterator[Stage]:
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="hf-count-"))
         words = [f"{name}={kind}" for name, kind in KINDS.items()]
-        process = ServerProcess("bench.propagation_channels", *words, log=Path(folder) / "channels.log")
+        process = ServerProcess("bench.propagation.channels", *words, log=Path(folder) / "channels.log")
         channels = Channels(stack.enter_context(process))
         server = Server(toml=_TOML.format(**channels.ports), environment=_ENVIRONMENT)
         stack.enter_context(server)

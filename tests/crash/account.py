@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from server.domain.outcomes import Reservation
-from server.store.journal import decode_entry
+from server.domain.reservation import Reservation
+from server.store.journal.journal import decode_entry
 from server.store.keys import Keyspace
 from tests.crash.loader import NOT_DONE, REACHED, UNDECIDED, Request
 from tests.http import Server

@@ -1,7 +1,7 @@
 """The audit of ``holdfast verify`` on a running server's store."""
 
-from server.store.audit import audit
-from server.store.connect import client, connection_pool
+from server.store.audit.audit import audit
+from server.store.connection.connect import client, connection_pool
 from server.store.keys import Keyspace
 from tests.http import Server
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from redis.asyncio import Redis
 
 from server.domain.channels import ChannelRules, publishable
-from server.store import journal
+from server.store.journal import journal
 from server.store.keys import Keyspace
 
 

@@ -14,8 +14,8 @@ from typing import Any, Final
 import msgspec
 
 from server.domain.channels import publishable
-from server.store import connect
-from server.store.audit import audit
+from server.store.audit.audit import audit
+from server.store.connection import connect
 from server.store.keys import Keyspace
 from tests.fanout_crash import publishers
 from tests.fanout_crash.checks import disorder, read_history

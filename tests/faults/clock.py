@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
 
-from server.store.journal import decode_entry
+from server.store.journal.journal import decode_entry
 from server.store.keys import Keyspace
 from tests.conftest import wait_until
 from tests.faults import shim

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from server.store.journal import decode_entry
+from server.store.journal.journal import decode_entry
 from server.store.keys import Keyspace
 from tests.faults.aof import Span
 from tests.faults.ground import PARTITION

@@ -5,10 +5,10 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from server.fanout.channel import Channel
-from server.fanout.doubts import Doubts
-from server.fanout.marks import Mark, Marks, Queue
-from server.store.journal import EntryId
+from server.channels.outbound.pending import Mark, Marks, Queue
+from server.channels.outbound.resend_later import Doubts
+from server.channels.outbound.sender import Channel
+from server.store.journal.journal import EntryId
 
 
 @contextmanager

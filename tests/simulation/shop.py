@@ -9,8 +9,9 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.base import Answer, NotSentError, Request, UnknownResultError
-from server.fanout.transport import Transport
+from adapters.contract.errors import NotSentError, UnknownResultError
+from adapters.contract.http import Answer, Request
+from server.channels.connection.http_transport import Transport
 from tests.channels.plain import OK
 
 URL: Final = "http://shop.simulated"

@@ -13,9 +13,9 @@ from typing import Any, Final, Self
 import msgspec
 from redis.exceptions import ConnectionError as StoreAwayError
 
-from server.store.journal import Change, ChangeLine, EntryId, format_entry_id, parse_entry_id
+from server.store.journal.journal import Change, ChangeLine, EntryId, format_entry_id, parse_entry_id
+from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
-from server.store.tail import Tail
 from tests.simulation.loop import SimulatedLoop
 
 EPOCH_S: Final = 1_790_000_000.0
@@ -111,7 +111,7 @@ class SimulatedStore:
         return [(format_entry_id(entry_id).encode(), fields) for entry_id, fields in found[:count]]
 
     def _lease(self, keys: Sequence[str], args: Sequence[bytes]) -> bytes:
-        """As ``lua/lease.lua``."""
+        """As ``lua/functions/publisher_lease.lua``."""
         lease, (wish, owner, ttl_ms), now_ms = self._hash(keys[0]), args, self.now_ms()
         holder, token, until_ms = lease.get(b"owner", b""), int(lease.get(b"token", 0)), int(lease.get(b"until_ms", 0))
         lapsed = until_ms <= now_ms
@@ -127,7 +127,7 @@ class SimulatedStore:
         return _pack([token, until_ms, now_ms, owner.decode()])
 
     def _record(self, keys: Sequence[str], args: Sequence[bytes]) -> int:
-        """As ``lua/record.lua``."""
+        """As ``lua/functions/publisher_write.lua``."""
         if self._hash(keys[0]).get(b"token") != args[0]:
             return 0
         at = 1

@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from server.channels.connection.clock import Clock
+from server.channels.publisher import ChannelPlan, Publisher
 from server.domain.channels import ChannelRules, ChannelSettings, publishable
-from server.fanout.clock import Clock
-from server.fanout.publisher import ChannelPlan, Publisher
-from server.store.channels import ChannelStore
+from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
 from tests.simulation.loop import SimulatedLoop, run
 from tests.simulation.scenario import LEASE_S, TROUBLE_S, Event, Scenario

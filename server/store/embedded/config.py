@@ -3,8 +3,8 @@
 import os
 from typing import Final
 
+from server.store.connection.required_settings import Durability
 from server.store.embedded.files import DataDirectory
-from server.store.requirements import Durability
 
 _FSYNC: Final[dict[Durability, str]] = {"durable": "always", "replicated": "always", "fast": "everysec"}
 

@@ -3,12 +3,12 @@
 import subprocess
 from typing import Final
 
+from server.store.connection.required_settings import Durability
 from server.store.embedded import config
 from server.store.embedded.binary import StoreBinary
 from server.store.embedded.files import DataDirectory, FileLock
 from server.store.embedded.process import StoreProcess
 from server.store.errors import StoreStartError
-from server.store.requirements import Durability
 
 _TRUNCATED: Final = "!!! Truncating the AOF"
 _UMASK: Final = 0o077

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import msgspec
 from redis.exceptions import RedisError
 
-from server.store.connect import client, connection_pool
+from server.store.connection.connect import client, connection_pool
 
 _ANSWER_S: Final = 1.0
 

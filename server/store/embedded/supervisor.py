@@ -10,6 +10,7 @@ from typing import Any, Final
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from server.store.connection.required_settings import Durability
 from server.store.embedded import config, failures
 from server.store.embedded.binary import find_binary
 from server.store.embedded.files import DataDirectory, FileLock
@@ -17,7 +18,6 @@ from server.store.embedded.launch import launch, truncated_tail
 from server.store.embedded.probe import Found, Presence, configure, look, socket_url
 from server.store.embedded.process import StoreProcess
 from server.store.errors import StoreError, StoreStartError
-from server.store.requirements import Durability
 
 _LOOK_S: Final = 0.005
 """A store is ready in about 50 ms; looking costs it one INFO."""

@@ -1,0 +1,101 @@
+"""The contract of a channel adapter: what it is given, what it may answer, and how it says what the channel allows.
+
+An adapter turns values into requests and answers into outcomes. It holds no queue, no clock and no socket: those are
+the engine's (``server/fanout``), one for all channels. A conversation with the channel is a generator that yields a
+:class:`Request`, is sent the :class:`Answer`, and returns what came of it::
+
+    def push(self, items, now_s):
+        answer = yield Request("POST", self._url, body=...)
+        return {item.key: Applied() for item in items}
+
+A new adapter is one file in this folder, with ``ADAPTER = Kind(...)`` in it, and its test.
+"""
+
+import importlib
+import pkgutil
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from adapters.contract.http import Answer, Exchange
+from adapters.contract.limits import CostLeft, Limit
+from adapters.contract.stock import Item, Notice, Outcome, Outcomes, StillPending, Ticket
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a channel can do and how much of it; the engine keeps to it.
+
+    ``result``: "per_item", or "whole" where one bad item refuses all. ``requests_in_flight_max`` pushes may be on their
+    way at once, never two with one item. ``jobs_pending_max`` tickets may be open. A body identical to one sent within
+    ``identical_body_window_s`` is refused by the channel. ``read_items_max`` 0: the channel cannot be read back.
+    ``quantity_max``: what lies above is shown as this.
+    """
+
+    items_max: int
+    result: Literal["per_item", "whole"] = "per_item"
+    requests_in_flight_max: int = 1
+    jobs_pending_max: int | None = None
+    poll_every_s: float = 3.0
+    ticket_life_s: float = 4 * 3600.0
+    identical_body_window_s: float = 0.0
+    read_items_max: int = 0
+    quantity_max: int | None = None
+    takes_price: bool = False
+    limits: tuple[Limit, ...] = ()
+
+
+class Adapter(ABC):
+    """One channel's wire contract. Built from its options and credentials; keeps nothing but what speeds it up."""
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What the channel can do; constant for the life of the adapter."""
+
+    @abstractmethod
+    def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes | Ticket]:
+        """Send values, ``items_max`` at most. ``now_s``: seconds since 1970, for what is signed with a time.
+
+        Raises :class:`ChannelError` where the call as a whole did not do what it was asked.
+        """
+
+    def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:  # noqa: ARG002
+        """Ask what came of a ticket that carried these keys. Raises :class:`TicketLostError` among others."""
+        raise TypeError(f"{type(self).__name__} gives tickets and cannot be asked about them")
+
+    def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:  # noqa: ARG002
+        """Read what the channel shows, ``read_items_max`` keys at most; keys that it does not know are left out."""
+        raise TypeError(f"{type(self).__name__} says that it can be read back, and has no way to")
+
+    def notify(self, notice: Notice, now_s: float) -> Exchange[Outcome]:  # noqa: ARG002
+        """Send an event; only few kinds can. Raises :class:`ChannelError` as :meth:`push` does."""
+        raise TypeError(f"{type(self).__name__} carries values only")
+
+    def cost_left(self, answer: Answer) -> CostLeft | None:  # noqa: ARG002
+        """Read from an answer what is left of the cost points."""
+        return None
+
+
+class Kind(msgspec.Struct, frozen=True):
+    """One kind of adapter: its name, the type of its options, its credentials, how it is built.
+
+    ``options`` is a msgspec type that forbids unknown fields. ``credentials`` are the names of those that must be
+    there, ``optional_credentials`` of those that may. ``build(options, credentials)`` makes the adapter.
+    """
+
+    name: str
+    summary: str
+    options: type[msgspec.Struct]
+    credentials: tuple[str, ...]
+    build: Callable[[Any, Mapping[str, str]], Adapter]
+    optional_credentials: tuple[str, ...] = ()
+
+
+def kinds() -> dict[str, Kind]:
+    """Find every kind of adapter: each module of ``adapters`` but this contract has an ``ADAPTER``."""
+    package = importlib.import_module("adapters")
+    modules = [name for _, name, _ in pkgutil.iter_modules(package.__path__) if name != "contract"]
+    found: list[Kind] = [importlib.import_module(f"adapters.{name}").ADAPTER for name in sorted(modules)]
+    return {kind.name: kind for kind in found}

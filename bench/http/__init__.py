@@ -1,0 +1,1 @@
+"""Reserves over HTTP: throughput, latency, and the way of one request."""

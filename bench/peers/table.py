@@ -1,0 +1,275 @@
+"""The side-by-side table: every peer at every number of connections, in turn, several rounds; and who is right."""
+
+import contextlib
+import tempfile
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from bench.harness import pictures
+from bench.harness.bars import Bar
+from bench.harness.figures import Figure, figure
+from bench.harness.load import Result, load
+from bench.harness.report import Table, interval
+from bench.harness.stock import SPREAD_SKUS
+from bench.peers import checks, line_up
+from bench.peers.base import MissingError, Peer, needed
+from bench.peers.cluster import Cluster
+from bench.peers.medusa import Medusa
+
+HOLDFAST, POSTGRES, STATEMENT, REDIS, MEDUSA = (
+    "Holdfast",
+    "Postgres",
+    "Postgres, one statement",
+    "naive Redis",
+    "Medusa",
+)
+PEERS: Final = (HOLDFAST, POSTGRES, STATEMENT, REDIS, MEDUSA)
+HOT_BAR, SPREAD_BAR = 15.0, 4.0
+JUDGED_AT: Final = 32
+"""Connections at which the bars are set."""
+WARM_UP_S: Final = 1
+_SLOW_S: Final = 8
+"""Medusa answers some tens of requests a second, so a shorter stretch of load would count a handful."""
+
+
+class Rival(NamedTuple):
+    """One row of the table at each number of connections; ``skus`` is 1 where all want the same."""
+
+    peer: str
+    skus: int
+
+    @property
+    def title(self) -> str:
+        """The peer and how its load is spread."""
+        return f"{self.peer}, {self.pattern}"
+
+    @property
+    def pattern(self) -> str:
+        """How the load is spread, in a word."""
+        return "hot" if self.skus == 1 else "spread"
+
+
+class Found(msgspec.Struct):
+    """What came out; ``skipped`` has a line for each peer that could not be had."""
+
+    cells: dict[tuple[int, Rival], list[Result]]
+    right: dict[str, checks.Right]
+    skipped: list[str]
+    versions: dict[str, str]
+
+
+def rivals(peers: Iterable[str]) -> list[Rival]:
+    """List the rows; the slowest come last, as they need a moment to come to rest."""
+    return [Rival(peer, skus) for peer in peers for skus in (1, SPREAD_SKUS)]
+
+
+def steps(connections: list[int], rounds: int) -> int:
+    """Say how often ``measure`` tells what it does, if no peer is missing."""
+    return 2 + rounds * (2 + len(connections) * len(rivals(PEERS))) + len(PEERS)
+
+
+def measure(
+    connections: list[int], seconds: int, rounds: int, tell: Callable[[str], None], *, leave_out: Collection[str] = ()
+) -> Found:
+    """Take the figures. In each round every peer begins anew and empty, but for Medusa, which starts too slowly."""
+    found = Found({}, {}, [], {})
+    with contextlib.ExitStack() as stack:
+        prepared = starters(stack, found, tell, leave_out)
+        present = {name: prepared[name] for name in PEERS if name in prepared}
+        found.cells = {(number, rival): [] for number in connections for rival in rivals(present)}
+        for turn in range(1, rounds + 1):
+            tell(f"round {turn}: starting the servers")
+            with contextlib.ExitStack() as one_round:
+                folder = Path(one_round.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
+                peers = {name: one_round.enter_context(start(folder)) for name, start in present.items()}
+                _one_round(found, peers, connections, seconds, partial(_tell_round, tell, turn))
+                if turn == rounds:
+                    for name, peer in peers.items():
+                        tell(f"{name}: a race for few units, and holds that lapse")
+                        found.right[name] = checks.check(peer, checks.USUAL)
+    return found
+
+
+def _tell_round(tell: Callable[[str], None], turn: int, doing: str) -> None:
+    tell(f"round {turn}: {doing}")
+
+
+Start = Callable[[Path], contextlib.AbstractContextManager[Peer]]
+
+
+def starters(
+    stack: contextlib.ExitStack, found: Found, tell: Callable[[str], None], leave_out: Collection[str]
+) -> dict[str, Start]:
+    """Prepare what every round needs; who cannot be had is noted, with what to do about it."""
+    starters: dict[str, Start] = {HOLDFAST: line_up.holdfast, REDIS: line_up.naive_redis}
+    try:
+        tell("starting Postgres")
+        cluster = stack.enter_context(Cluster())
+    except MissingError as missing:
+        found.skipped.append(f"Left out: Postgres, and Medusa, which needs it. {missing}")
+        return starters
+    found.versions |= {POSTGRES: cluster.version, STATEMENT: f"{cluster.version}, one statement"}
+    starters[POSTGRES] = lambda folder: line_up.postgres(folder, cluster, "transaction")
+    starters[STATEMENT] = lambda folder: line_up.postgres(folder, cluster, "statement")
+    if MEDUSA in leave_out:
+        return starters
+    try:
+        needed("wrk", "apt-get install wrk")
+        tell("starting Medusa; the first time npm installs it, which takes minutes")
+        medusa = stack.enter_context(Medusa(cluster))
+    except MissingError as missing:
+        found.skipped.append(f"Left out: Medusa. {missing}")
+    else:
+        found.versions[MEDUSA] = medusa.title
+        starters[MEDUSA] = lambda _: contextlib.nullcontext(medusa)
+    return starters
+
+
+def _one_round(
+    found: Found, peers: Mapping[str, Peer], connections: Iterable[int], seconds: int, tell: Callable[[str], None]
+) -> None:
+    tell("warming up")
+    acknowledged, unread = dict.fromkeys(peers, 0), dict.fromkeys(peers, 0)
+
+    def one_load(name: str, number: int, seconds: int, skus: int) -> Result:
+        peer = peers[name]
+        result = load(peer.url, number, seconds, skus, peer.target)
+        acknowledged[name] += result.succeeded
+        unread[name] += number  # at the end of a load the loader hangs up on at most one request of each connection
+        peer.settle()
+        return result
+
+    before = {name: peer.books() for name, peer in peers.items()}
+    for name in peers:
+        one_load(name, 8, _SLOW_S if name == MEDUSA else WARM_UP_S, SPREAD_SKUS)
+    for number in connections:
+        for rival in rivals(peers):
+            tell(f"{rival.title}, {number} connections")
+            stretch_s = max(seconds, _SLOW_S, number // 8) if rival.peer == MEDUSA else seconds
+            found.cells[number, rival].append(one_load(rival.peer, number, stretch_s, rival.skus))
+    for name, peer in peers.items():
+        checks.hold_against_books(name, before[name], peer.books(), acknowledged[name], unread[name])
+
+
+# -- the report
+
+
+def rate(found: Found, number: int, rival: Rival) -> Figure:
+    """Requests a second that were a success."""
+    return figure(result.rate for result in found.cells[number, rival])
+
+
+def _ahead(found: Found, number: int, rival: Rival) -> Figure:
+    """How many times as many requests Holdfast answered under the same load."""
+    return rate(found, number, Rival(HOLDFAST, rival.skus)).over(rate(found, number, rival))
+
+
+def table(found: Found) -> Table:
+    """Lay the figures out; the rounds' extremes stand behind the median."""
+    made = Table(
+        "One unit reserved durably over HTTP, one server process each",
+        ["connections", "load", "server", "requests/s", "Holdfast is ahead", "p50 ms", "p99 ms", "failed"],
+    )
+    cells = found.cells.items()
+    for number, skus in dict.fromkeys((number, rival.skus) for (number, rival), _ in sorted(cells, key=_place)):
+        for rival in (rival for each, rival in found.cells if (each, rival.skus) == (number, skus)):
+            halves, slowest = (
+                figure(getattr(result, name) / 1000 for result in found.cells[number, rival])
+                for name in ("p50_us", "p99_us")
+            )
+            made.add(
+                str(number),
+                rival.pattern,
+                found.versions.get(rival.peer, rival.peer),
+                interval(rate(found, number, rival), ",.0f"),
+                "" if rival.peer == HOLDFAST else f"{_ahead(found, number, rival).median:.1f} ×",
+                f"{halves.median:,.2f}",
+                f"{slowest.median:,.2f}",
+                _failed(found.cells[number, rival]),
+            )
+        made.end_section()
+    return made
+
+
+def _place(cell: tuple[tuple[int, Rival], object]) -> tuple[int, int]:
+    (number, rival), _ = cell
+    return number, rival.skus
+
+
+def _failed(rounds: list[Result]) -> str:
+    """Share of the answers that were no success, over all rounds; nothing where there was none."""
+    failed = sum(result.failed for result in rounds)
+    return f"{failed / sum(result.requests for result in rounds):.0%}" if failed else ""
+
+
+def right_table(found: Found) -> Table:
+    """Lay out whether each is right."""
+    made = Table(
+        "Is it right? A race for few units, and holds that nobody pays for",
+        ["server", "units", "asked for", "granted", "oversold", "holds that lapsed", "units that never came back"],
+    )
+    for name in (name for name in PEERS if name in found.right):
+        right = found.right[name]
+        lapsed = (f"{right.holds:,}", f"{right.never_back:,}") if right.never_back is not None else ("none can", "–")
+        figures = (f"{right.units:,}", f"{right.asked:,}", f"{right.granted:,}", f"{right.oversold:,}")
+        made.add(found.versions.get(name, name), *figures, *lapsed)
+    return made
+
+
+def summary(found: Found) -> Table | None:
+    """Lay out what matters most, at the connections at which the bars are set; None if those were not taken."""
+    if not any(number == JUDGED_AT for number, _ in found.cells):
+        return None
+    made = Table(
+        f"{JUDGED_AT} connections, requests/s",
+        ["server", "one SKU", "Holdfast is ahead", "10,000 SKUs", "Holdfast is ahead", "oversold", "units never back"],
+    )
+    for peer in found.right:
+        right, row = found.right[peer], [found.versions.get(peer, peer)]
+        for rival in (Rival(peer, 1), Rival(peer, SPREAD_SKUS)):
+            ahead = "" if peer == HOLDFAST else f"{_ahead(found, JUDGED_AT, rival).median:.1f} ×"
+            row += [f"{rate(found, JUDGED_AT, rival).median:,.0f}", ahead]
+        back = "holds never lapse" if right.never_back is None else f"{right.never_back:,} of {right.holds:,}"
+        made.add(*row, f"{right.oversold:,}", back)
+    return made
+
+
+def picture(found: Found, taken: str) -> pictures.Peers:
+    """Give what is drawn: the medians."""
+    connections = sorted({number for number, _ in found.cells})
+
+    def medians(skus: int) -> dict[str, list[float]]:
+        present = dict.fromkeys(rival.peer for _, rival in found.cells)
+        return {
+            found.versions.get(peer, peer): [rate(found, number, Rival(peer, skus)).median for number in connections]
+            for peer in present
+        }
+
+    return pictures.Peers(taken, connections, medians(1), medians(SPREAD_SKUS))
+
+
+def tables(found: Found) -> Iterator[Table]:
+    """Lay all figures out."""
+    yield table(found)
+    yield right_table(found)
+
+
+def bars(found: Found) -> Iterator[Bar]:
+    """Hold the figures against the bars, as far as they were taken."""
+    for skus, limit in ((1, HOT_BAR), (SPREAD_SKUS, SPREAD_BAR)):
+        for peer in (POSTGRES, STATEMENT):
+            if (JUDGED_AT, rival := Rival(peer, skus)) in found.cells:
+                title = f"Holdfast durable against {peer}, {rival.pattern}, {JUDGED_AT} connections: requests/s"
+                yield Bar(title, "≥", limit, _ahead(found, JUDGED_AT, rival))
+    for name, right in found.right.items():
+        if name == HOLDFAST:
+            yield Bar("Holdfast: units oversold in the race", "≤", 0, Figure([right.oversold]), "units")
+            yield Bar("Holdfast: units of lapsed holds that never came back", "≤", 0, _never_back(right), "units")
+
+
+def _never_back(right: checks.Right) -> Figure:
+    return Figure([float(right.never_back or 0)])

@@ -1,0 +1,1 @@
+"""From a sale to what the channels show."""

@@ -1,0 +1,1 @@
+"""What the store itself does: reserves, sourcing, memory, replication."""

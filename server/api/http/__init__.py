@@ -1,0 +1,1 @@
+"""HTTP itself: routing, authentication, bodies in and out, problems, OpenAPI."""

@@ -1,0 +1,138 @@
+"""Bytes in, bytes out: reading a bounded body within a deadline, and JSON or MessagePack by its headers."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from server.api.http.problems import ProblemError, invalid, problem
+from server.service.checks import InvalidError
+
+JSON: Final = "application/json"
+MSGPACK: Final = "application/msgpack"
+
+
+_MEDIA_TYPES: Final = {
+    JSON: JSON,
+    "application/json; charset=utf-8": JSON,
+    "application/json;charset=utf-8": JSON,
+    MSGPACK: MSGPACK,
+    "application/x-msgpack": MSGPACK,
+    "application/vnd.msgpack": MSGPACK,
+}
+
+
+json_encode: Final = msgspec.json.Encoder().encode
+msgpack_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class BodyDecoder:
+    """Decodes one type of body from either media type."""
+
+    def __init__(self, body_type: Any) -> None:
+        self._decoders: dict[str, Callable[[bytes], Any]] = {
+            JSON: msgspec.json.Decoder(body_type).decode,
+            MSGPACK: msgspec.msgpack.Decoder(body_type).decode,
+        }
+
+    def decode(self, request: web.Request, raw: bytes) -> Any:
+        """Decode by the request's Content-Type.
+
+        Raises
+        ------
+        ProblemError
+            The media type is not understood, or the body is not what the media type says.
+        msgspec.ValidationError
+            A field breaks a rule.
+
+        """
+        media_type = _media_type(request.headers.get("Content-Type"))
+        if media_type is None:
+            raise ProblemError(problem("unsupported_media_type"))
+        try:
+            return self._decoders[media_type](raw)
+        except msgspec.ValidationError:
+            raise
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            if request.headers.get("Content-Encoding", "identity") != "identity":
+                raise ProblemError(problem("unsupported_media_type")) from None
+            rule = f"is not valid {media_type.rpartition('/')[2]}: {str(error) or 'nested too deeply'}"
+            raise ProblemError(invalid("body", rule)) from None
+
+
+def _media_type(header: str | None) -> str | None:
+    if header is None:
+        return None
+    known = _MEDIA_TYPES.get(header)
+    if known is not None:
+        return known
+    name, _, parameters = header.partition(";")
+    if "charset" in parameters.lower() and "utf-8" not in parameters.lower():
+        return None
+    return _MEDIA_TYPES.get(name.strip().lower())
+
+
+async def read_body(request: web.Request, bytes_max: int, timeout_s: float) -> bytes:
+    """Read the whole body.
+
+    Raises
+    ------
+    ProblemError
+        It is longer than ``bytes_max``, or does not arrive within ``timeout_s``.
+
+    """
+    content = request.content
+    # Small bodies arrive with the head: nothing to wait for, so no timer.
+    if content.is_eof():
+        raw = content.read_nowait()
+        if len(raw) > bytes_max:
+            raise ProblemError(_too_large(bytes_max))
+        return raw
+    if (request.content_length or 0) > bytes_max:
+        raise ProblemError(_too_large(bytes_max))
+    parts = bytearray()
+    try:
+        async with asyncio.timeout(timeout_s):
+            while chunk := await content.readany():
+                parts += chunk
+                if len(parts) > bytes_max:
+                    raise ProblemError(_too_large(bytes_max))
+    except TimeoutError:
+        raise ProblemError(problem("request_timeout"), {"Connection": "close"}) from None
+    return bytes(parts)
+
+
+def _too_large(bytes_max: int) -> Any:
+    return problem("too_large", f"The body may have at most {bytes_max:,} bytes here. Send less at once.")
+
+
+def respond(
+    request: web.Request, answer: object, status: int = 200, headers: dict[str, str] | None = None
+) -> web.Response:
+    """Send an answer in the media type that the caller accepts; JSON unless MessagePack is asked for or was sent."""
+    if _wants_msgpack(request):
+        media_type, body = MSGPACK, msgpack_encode(answer)
+    else:
+        media_type, body = JSON, json_encode(answer)
+    all_headers = {"Content-Type": media_type}
+    if headers:
+        all_headers.update(headers)
+    return web.Response(status=status, body=body, headers=all_headers)
+
+
+def _wants_msgpack(request: web.Request) -> bool:
+    accepted = request.headers.get("Accept")
+    if accepted is None or accepted == "*/*":
+        return "msgpack" in request.headers.get("Content-Type", "")
+    return "msgpack" in accepted
+
+
+def parse_query(request: web.Request, query_type: Any) -> Any:
+    """Check the query string against its type; a repeated name is refused."""
+    query = request.query
+    if len(query) != len(set(query)):
+        repeated = next(name for name in query if len(query.getall(name)) > 1)
+        raise InvalidError(repeated, "may stand once in the query")
+    return msgspec.convert(dict(query), query_type, strict=False)

@@ -1,0 +1,1 @@
+"""How a channel is reached, in both directions: client, limits, circuit breaker, addresses."""

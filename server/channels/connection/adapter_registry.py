@@ -1,0 +1,100 @@
+"""Holds a configured channel against its kind of adapter, and builds the adapter."""
+
+from collections.abc import Iterable, Mapping
+
+from adapters.contract.adapter import Adapter, Kind, kinds
+from server.config.toml_tables import ChannelConfigError, convert, listed, nearest, refuse_unknown, table_of
+from server.domain.channels import ChannelRules, ChannelSettings
+
+NOTIFIES = "webhook"
+"""The kind that carries events as well as values."""
+_STARS = "***"
+_OF_THE_CHANNEL = (*ChannelSettings.__struct_fields__, *ChannelRules.__struct_fields__, "credentials")
+
+
+def check(settings: ChannelSettings, credentials: Iterable[str], known: Mapping[str, Kind] | None = None) -> None:
+    """Make sure that a channel can be built: its kind, its options, the names of its credentials.
+
+    ``known`` are the kinds there are, by default those in the folder of adapters.
+
+    Raises
+    ------
+    ChannelConfigError
+        Something is unknown, missing, or breaks its rule; the message shows no value.
+
+    """
+    kind = _kind(settings, known)
+    _options(settings, kind)
+    _check_credentials(settings, kind, set(credentials))
+
+
+def build(
+    settings: ChannelSettings, credentials: Mapping[str, str], known: Mapping[str, Kind] | None = None
+) -> Adapter:
+    """Build a channel's adapter. An adapter that refuses a value with ValueError is told of without the value.
+
+    Raises
+    ------
+    ChannelConfigError
+        As :func:`check`, or the adapter itself refuses what it was given.
+
+    """
+    kind = _kind(settings, known)
+    options = _options(settings, kind)
+    _check_credentials(settings, kind, set(credentials))
+    return _built(table_of(settings.name), kind, options, credentials)
+
+
+def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str, str]) -> Adapter:
+    """Build what sends events to a receiver of webhooks. ``where`` names its table, for messages.
+
+    Raises
+    ------
+    ChannelConfigError
+        An option or a credential breaks its rule; the message shows no value.
+
+    """
+    kind = kinds()[NOTIFIES]
+    return _built(where, kind, convert(where, options, kind.options), credentials)
+
+
+def _built(where: str, kind: Kind, options: object, credentials: Mapping[str, str]) -> Adapter:
+    try:
+        return kind.build(options, credentials)
+    except ValueError as error:
+        said = str(error)
+        for value in sorted(credentials.values(), key=len, reverse=True):
+            said = said.replace(value, _STARS)
+        raise ChannelConfigError(f"{where}: {said}") from None
+
+
+def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:
+    known = kinds() if known is None else known
+    if settings.kind not in known:
+        question = nearest(settings.kind, known)
+        raise ChannelConfigError(
+            f"{table_of(settings.name)}: there is no kind {settings.kind!r}{question or '.'} Allowed: {listed(known)}."
+        )
+    return known[settings.kind]
+
+
+def _options(settings: ChannelSettings, kind: Kind) -> object:
+    where, fields = table_of(settings.name, "options"), kind.options.__struct_encode_fields__
+    for name in settings.options:
+        # TOML gives what follows a table's header to that table, so a rule at the end of the file ends up here.
+        if name in _OF_THE_CHANNEL and name not in fields:
+            raise ChannelConfigError(
+                f"{where}: {name} belongs to {table_of(settings.name)}; write it above this table."
+            )
+    refuse_unknown(where, settings.options, fields, f"option of {kind.name}")
+    return convert(where, settings.options, kind.options)
+
+
+def _check_credentials(settings: ChannelSettings, kind: Kind, names: set[str]) -> None:
+    where, known = table_of(settings.name, "credentials"), (*kind.credentials, *kind.optional_credentials)
+    refuse_unknown(where, sorted(names), known, f"credential of {kind.name}")
+    for name in kind.credentials:
+        if name not in names:
+            raise ChannelConfigError(
+                f'{where}: {kind.name} needs {name}: {name} = {{ env = "…" }} or {{ file = "…" }}.'
+            )

@@ -1,0 +1,240 @@
+"""The line to one channel: every conversation goes over it, within the budget and while the channel is well.
+
+It knows nothing of stock. What it keeps is about the channel as a whole: limits, health, the bodies it was sent lately.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+import structlog
+from msgspec.structs import replace
+
+from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.errors import ChannelError, CredentialsError, NotSentError, ThrottledError, UnavailableError
+from adapters.contract.http import WRITE, Answer, Exchange, Request
+from adapters.contract.stock import Item, Outcomes, Rejected, Retry, Ticket
+from server.channels.connection.circuit_breaker import Health, honoured_s
+from server.channels.connection.clock import Clock
+from server.channels.connection.http_transport import Transport, converse
+from server.channels.connection.rate_limits import Budget
+
+T = TypeVar("T")
+log = structlog.get_logger("holdfast.channel")
+
+_DIGEST_BYTES: Final = 16
+TOO_MANY: Final = 429
+THROTTLED_S: Final = 5.0
+"""How long a group of requests rests whose limit the channel names no time for."""
+
+
+class Line:
+    """Conversations with one channel.
+
+    Parameters
+    ----------
+    build
+        Makes the adapter, with the credentials as they are now: called again once the channel has refused them.
+    transport
+        Sends one request.
+    mask
+        Takes credentials out of a text: a channel may quote them back.
+    held
+        Returns while the lease is ours, or raises; nothing is sent before it has.
+
+    """
+
+    def __init__(
+        self,
+        channel: str,
+        build: Callable[[], Adapter],
+        transport: Transport,
+        *,
+        clock: Clock,
+        health: Health,
+        mask: Callable[[str], str],
+        held: Callable[[], Awaitable[None]],
+    ) -> None:
+        self.health = health
+        self.adapter = build()
+        self.capabilities: Capabilities = self.adapter.capabilities
+        self._channel = channel
+        self._build = build
+        self._transport = transport
+        self._clock = clock
+        self._held = held
+        self._mask = mask
+        self._last_error: ChannelError | None = None
+        self._budget = Budget(self.capabilities.limits, clock.now_s())
+        self._bodies: dict[bytes, float] = {}
+
+    # -- what may be said now
+
+    def wait_s(self, group: str = WRITE) -> float:
+        """Tell after how many seconds a request of a group may go; infinity: not before somebody acts."""
+        now_s = self._clock.now_s()
+        return max(self.health.wait_s(now_s), self._budget.wait_s(group, now_s, items=1))
+
+    def items_max(self) -> int:
+        """Tell how many items the next push may carry: one while the channel is only being tried."""
+        if self.health.probing:
+            return 1
+        left = self._budget.items_left(WRITE, self._clock.now_s())
+        return self.capabilities.items_max if left is None else min(self.capabilities.items_max, max(1, left))
+
+    def item_wait_s(self, key: str, priced: bool) -> float:
+        """Tell after how many seconds an item may be sent again for a limit of its own."""
+        if not self._budget.limits_items:
+            return 0.0
+        return self._budget.item_wait_s(key, self._clock.now_s(), priced=priced)
+
+    # -- conversations
+
+    async def push(self, items: Sequence[Item]) -> Outcomes | Ticket:
+        """Hold the conversation of a push; what it returns and raises is the adapter's."""
+        now_s = self._clock.now_s()
+        if self._budget.limits_items:
+            for item in items:
+                self._budget.spend_item(item.key, now_s, priced=item.price is not None)
+        result = await self.talk(lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items))
+        return result if isinstance(result, Ticket) else self.masked(result)
+
+    def masked(self, outcomes: Outcomes) -> Outcomes:
+        """Take credentials out of the channel's words."""
+        return {
+            key: replace(outcome, reason=self._mask(outcome.reason))
+            if isinstance(outcome, Rejected | Retry) and self._mask(outcome.reason) != outcome.reason
+            else outcome
+            for key, outcome in outcomes.items()
+        }
+
+    async def talk(self, begin: Callable[[Adapter], Exchange[T]], *, items: int = 0) -> T:
+        """Hold a conversation to its end, and learn from it how the channel is.
+
+        Raises
+        ------
+        ChannelError
+            It failed as a whole. A fault of the adapter's own is told as UnavailableError, and logged.
+
+        """
+        if isinstance(self._last_error, CredentialsError):
+            self._rebuild()
+        carried = [items]  # the first request that writes is charged with the items
+        group = WRITE
+
+        async def send(request: Request) -> Answer:
+            nonlocal group
+            group = request.group
+            return await self._send(request, carried.pop() if request.group == WRITE and carried else 0)
+
+        try:
+            result = await converse(begin(self.adapter), send)
+        except ChannelError as error:
+            error.reason = self._mask(error.reason)
+            self._failed(error, group)
+            raise
+        except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # An answer that the adapter's author did not think of. No other channel has to suffer for it.
+            log.exception("channel_answer_not_understood", channel=self._channel)
+            told = UnavailableError(f"an answer that the adapter cannot read ({type(error).__name__})")
+            self._failed(told, group)
+            raise told from error
+        self._succeeded()
+        return result
+
+    def revive(self) -> None:
+        """Forget that the channel was not well: somebody asks for another try."""
+        self.health.revive()
+
+    def fail(self, reason: str) -> None:
+        """Note that the channel could not be served, for a reason that is not the channel's."""
+        self._failed(UnavailableError(reason), WRITE)
+
+    # -- identical bodies
+
+    def repeats(self, items: Sequence[Item]) -> bool:
+        """Whether a push of these items would be, byte for byte, one that the channel was sent lately and refuses."""
+        window_s = self.capabilities.identical_body_window_s
+        if not window_s:
+            return False
+        exchange = self.adapter.push(items, self._clock.wall_s())
+        body = next(exchange).body
+        exchange.close()
+        return self._bodies.get(_digest(body), 0.0) > self._clock.now_s()
+
+    # -- the details
+
+    async def _send(self, request: Request, items: int) -> Answer:
+        wait_s = self._wait_s(request, items)
+        while wait_s > 0:
+            await asyncio.sleep(wait_s)
+            wait_s = self._wait_s(request, items)
+        now_s = self._clock.now_s()
+        self._budget.spend(request.group, now_s, cost=request.cost, items=items)
+        self._remember(request, now_s)
+        await self._held()
+        try:
+            answer = await self._transport.send(request)
+        except NotSentError:
+            self._bodies.pop(_digest(request.body), None)
+            raise
+        except ChannelError:
+            await self._held()
+            raise
+        # What is answered when the lease is over is not ours to settle: this ends here, and the flight is reported.
+        await self._held()
+        if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004  # the channel took nothing
+            self._bodies.pop(_digest(request.body), None)
+        left = self.adapter.cost_left(answer)
+        if left is not None:
+            self._budget.learn(left, self._clock.now_s(), request.group)
+        return answer
+
+    def _wait_s(self, request: Request, items: int) -> float:
+        return self._budget.wait_s(request.group, self._clock.now_s(), cost=request.cost, items=items)
+
+    def _remember(self, request: Request, now_s: float) -> None:
+        window_s = self.capabilities.identical_body_window_s
+        if window_s and request.group == WRITE:
+            # In the order in which they are forgotten, so the old ones are in front.
+            while self._bodies and next(iter(self._bodies.values())) <= now_s:
+                del self._bodies[next(iter(self._bodies))]
+            digest = _digest(request.body)
+            self._bodies.pop(digest, None)
+            self._bodies[digest] = now_s + window_s
+
+    def _rebuild(self) -> None:
+        self._last_error = None
+        try:
+            self.adapter = self._build()
+        except Exception as error:  # noqa: BLE001  # the old one says again what is wrong, and no secret is shown
+            log.warning("channel_credentials_unreadable", channel=self._channel, reason=type(error).__name__)
+
+    def _failed(self, error: ChannelError, group: str) -> None:
+        self._last_error = error
+        now_s = self._clock.now_s()
+        if isinstance(error, ThrottledError) and group != WRITE:
+            # Asking too often must not keep the channel from being told.
+            self._budget.throttled(group, now_s, honoured_s(error.after_s) or THROTTLED_S)
+            return
+        transition = self.health.failed(error, now_s)
+        told = {"channel": self._channel, "reason": error.reason, "error": type(error).__name__}
+        match transition:
+            case "channel_circuit_opened":
+                log.error(transition, **told)
+            case "channel_halted":
+                log.error(transition, advice="mend what it says, then: holdfast channels reconcile", **told)
+            case "channel_circuit_closed":
+                log.warning(transition, channel=self._channel)
+            case _:
+                log.info("channel_call_failed", after_s=error.after_s, **told)
+
+    def _succeeded(self) -> None:
+        self._last_error = None
+        if self.health.succeeded(self._clock.now_s()):
+            log.warning("channel_circuit_closed", channel=self._channel)
+
+
+def _digest(body: bytes) -> bytes:
+    return blake2b(body, digest_size=_DIGEST_BYTES).digest()

@@ -1,0 +1,88 @@
+"""The right to publish a partition's changes: one process has it, keeps it alive, and checks it before each request."""
+
+import asyncio
+from typing import Final
+
+import structlog
+
+from server.channels.connection.clock import Clock
+from server.store.errors import FencedError, StoreUnavailableError
+from server.store.repositories.publisher import PublisherStore
+
+log = structlog.get_logger("holdfast.publisher")
+
+RENEWALS: Final = 5
+"""In the life of a lease, so that some may fail."""
+_RETRY_S: Final = 0.2
+_LOOK_S_MAX: Final = 1.0
+"""A stand-by looks so often, in case the lease is given back before its time."""
+
+
+class Lease:
+    """One process's lease on one partition. ``ttl_s``: how long it lasts without being renewed."""
+
+    def __init__(self, store: PublisherStore, owner: str, ttl_s: float, clock: Clock) -> None:
+        self.owner = owner
+        self.token = 0
+        self._store = store
+        self._ttl_s = ttl_s
+        self._clock = clock
+        self._good_until_s = 0.0
+        self._renewed = asyncio.Event()
+
+    async def acquire(self) -> None:
+        """Wait until nobody else holds it, and take it."""
+        told = ""
+        while True:
+            wait_s = _RETRY_S
+            try:
+                holder, wait_s = await self._take()
+            except StoreUnavailableError:
+                holder = ""
+            if self.token:
+                return
+            if holder and holder != told:
+                log.info("publisher_stands_by", partition=self._store.keyspace.partition, holder=holder)
+                told = holder
+            await asyncio.sleep(min(wait_s, _LOOK_S_MAX))
+
+    async def keep(self) -> None:
+        """Renew the lease for ever.
+
+        Raises
+        ------
+        FencedError
+            It is another's by now, or was out of our hands for a time.
+
+        """
+        token = self.token
+        while True:
+            await asyncio.sleep(self._ttl_s / RENEWALS)
+            try:
+                await self._take()
+            except StoreUnavailableError:
+                continue
+            if self.token != token:
+                raise FencedError("The lease ran out before it was renewed; this publisher stops and starts afresh.")
+
+    async def held(self) -> None:
+        """Return while the lease is surely ours; else wait for :meth:`keep` to renew it, or to end everything."""
+        while self._clock.now_s() >= self._good_until_s:
+            self._renewed.clear()
+            await self._renewed.wait()
+
+    async def give(self) -> None:
+        """Give it back, so that a stand-by need not wait for its end."""
+        self._good_until_s = 0.0
+        await self._store.give(self.owner)
+
+    async def _take(self) -> tuple[str, float]:
+        asked_s = self._clock.now_s()
+        answer = await self._store.take(self.owner, int(1000 * self._ttl_s))
+        self._clock.learn(answer.now_ms, asked_s)
+        self.token = answer.token
+        if answer.token:
+            # From when we asked: in the store it lasts a little longer.
+            self._good_until_s = asked_s + self._ttl_s
+            self._renewed.set()
+        return answer.owner, (answer.until_ms - answer.now_ms) / 1000

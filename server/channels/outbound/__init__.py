@@ -1,0 +1,1 @@
+"""From the journal to what each channel shows."""

@@ -1,0 +1,67 @@
+"""What is on its way to a channel: the value, the mark that it answers for, and how an adapter is given it."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from adapters.contract.stock import Item
+from server.channels.outbound.pending import Mark
+from server.domain.channels import ChannelRules, Listing, Shown, TicketItem
+
+CanSend = Callable[[str, bool], float]
+"""For a key, and whether it carries a price: how many seconds it must wait for a limit of its own."""
+
+
+class Value(NamedTuple):
+    """What a channel should show of a SKU; prices are empty where they are not told."""
+
+    quantity: int
+    price: str
+    list_price: str
+
+
+class Flight(msgspec.Struct, frozen=True, gc=False):
+    """One SKU on its way: the value that it carries, and the mark that it answers for.
+
+    ``rules`` are those by which the value was made. There are thousands a second, none in a cycle: no collector.
+    """
+
+    sku: str
+    key: str
+    value: Value
+    seq: int
+    mark: Mark
+    with_price: bool
+    shown: Shown | None
+    listing: Listing
+    rules: ChannelRules
+
+    @property
+    def result(self) -> Value:
+        """What the channel shows once it has applied this: the prices of before where none are sent."""
+        if self.with_price:
+            return self.value
+        return Value(self.value.quantity, *((self.shown.price, self.shown.list_price) if self.shown else ("", "")))
+
+    def item(self) -> Item:
+        """Write it as the adapter takes it."""
+        known = self.shown is not None and not self.mark.forced and self.shown.key == self.key
+        return Item(
+            key=self.key,
+            sku=self.sku,
+            quantity=self.value.quantity,
+            version=self.seq,
+            changed_ms=self.mark.since_ms,
+            attempt=self.mark.attempt,
+            previous=self.shown.quantity if self.shown is not None and known else None,
+            price=self.value.price if self.with_price else None,
+            list_price=(self.value.list_price or None) if self.with_price else None,
+            currency=(self.listing.currency or None) if self.with_price else None,
+            attributes=self.listing.attributes,
+        )
+
+    def ticket_item(self) -> TicketItem:
+        """Write it as a ticket remembers it."""
+        quantity, price, list_price = self.result
+        return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, self.mark.changed_ms)

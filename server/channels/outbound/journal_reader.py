@@ -1,0 +1,163 @@
+"""Reads the journal once for all channels of a partition: notes levels, marks what changed, passes on what is asked."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from typing import Final
+
+import structlog
+
+from server.channels.outbound.sender import Channel
+from server.channels.outbound.stock_levels import Levels
+from server.domain.channels import ChannelRules, rules_in_force, understood
+from server.store.errors import StoreUnavailableError
+from server.store.journal import journal
+from server.store.journal.journal import Change, DamagedEntryError, EntryId, format_entry_id, parse_entry_id
+from server.store.journal.tail import Tail
+from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.publisher import PublisherStore
+
+log = structlog.get_logger("holdfast.publisher")
+
+QUIET_S: Final = 5.0
+PAGE_ENTRIES: Final = 512
+CALLS_AT_A_TIME: Final = 2_000
+"""Some milliseconds of the event loop, which may be serving orders, too."""
+_SKUS_AT_A_TIME: Final = 100
+_WISH: Final = "channel_"
+
+
+class Reader:
+    """Follows one partition's journal from the lowest of the channels' positions.
+
+    ``taken_over_at`` is the journal's end when this publisher took over. What a channel has not confirmed up to there
+    somebody else may have sent, so it is sent whatever the channel is believed to show.
+    """
+
+    def __init__(
+        self,
+        store: PublisherStore,
+        tail: Tail,
+        levels: Levels,
+        *,
+        channels: Mapping[str, Channel],
+        configured: Mapping[str, ChannelRules],
+        taken_over_at: EntryId,
+    ) -> None:
+        self._tail = tail
+        self._store = store
+        self._wishes = ChannelStore(store.client, store.keyspace)
+        self._levels = levels
+        self._channels = channels
+        self._configured = configured
+        self._taken_over_at = taken_over_at
+        self._position = min((channel.position for channel in channels.values()), default=taken_over_at)
+
+    async def run(self) -> None:
+        """Follow the journal for ever.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store is away.
+
+        """
+        connections = self._tail.connections
+        while True:
+            try:
+                await self._catch_up()
+            except DamagedEntryError as error:
+                await self._skip(error)
+                continue
+            await self._tail.grown(self.position, QUIET_S)
+            if self._tail.connections > max(1, connections):
+                # With fsync once a second a store can come back with less than we have seen, and count on from there:
+                # what we hold newer than that would then never be replaced.
+                raise StoreUnavailableError("The connection to the store was lost; reading all anew.")
+
+    def _entries(self) -> AsyncIterator[tuple[str, list[Change]]]:
+        store = self._store
+        return journal.read(store.client, store.keyspace, self.position, count=PAGE_ENTRIES)
+
+    async def _catch_up(self) -> None:
+        """Read to the end, letting others have their turn on the way."""
+        calls = 0
+        async for entry_id, changes in self._entries():
+            calls += await self._take(parse_entry_id(entry_id), changes)
+            if calls > CALLS_AT_A_TIME:
+                calls = 0
+                await asyncio.sleep(0)
+
+    @property
+    def position(self) -> str:
+        """The journal id up to which everything is marked."""
+        return format_entry_id(self._position)
+
+    async def _take(self, entry_id: EntryId, changes: list[Change]) -> int:
+        """Take one entry in; returns how many times a channel had to look at a SKU."""
+        before = self._is_of_before(entry_id)
+        changed: dict[str, int] = {}
+        for change in changes:
+            for line in change.lines:
+                self._levels.update(line.sku, line.location, line.available, line.seq, line.allotments)
+                changed.setdefault(line.sku, change.at_ms)
+        behind = [channel for channel in self._channels.values() if channel.position < entry_id]
+        for channel in behind:
+            for sku, at_ms in changed.items():
+                channel.book.changed(sku, entry_id, at_ms, forced=before, doubtful=before)
+        for change in changes:
+            if change.operation.startswith(_WISH) and (asked := self._channels.get(change.channel)) in behind:
+                await self._grant(asked, change, entry_id)
+        # Moved after the marks are made, and nothing waits in between: a cursor taken now is held back by them.
+        for channel in behind:
+            channel.position = entry_id
+        self._position = entry_id
+        return len(behind) * len(changed)
+
+    async def _grant(self, channel: Channel, change: Change, entry_id: EntryId) -> None:
+        """Do what was asked of a channel. Asked twice, as after a restart, it does no harm."""
+        skus, book = wished_skus(change), channel.book
+        match change.operation:
+            case "channel_rules":
+                given = (await self._wishes.given_rules()).get(channel.name, {})
+                rules = rules_in_force(self._configured[channel.name], understood(given))
+                await book.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
+            case "channel_listings":
+                await self._relist(channel, skus, entry_id)
+            case "channel_reconcile":
+                channel.ask_reconcile(entry_id)
+            case "channel_retry":
+                channel.revive()
+                again = [sku for sku in skus or book.dead_letters if sku in book.dead_letters]
+                book.try_again(again, entry_id)
+                await self._relist(channel, again, entry_id)
+            case "channel_resend":
+                for sku in skus:
+                    book.changed(sku, entry_id, 0, forced=True, doubtful=True)
+            case _:
+                log.warning("channel_wish_unknown", channel=channel.name, wish=change.operation)
+
+    async def _relist(self, channel: Channel, skus: list[str], entry_id: EntryId) -> None:
+        for start in range(0, len(skus), _SKUS_AT_A_TIME):
+            part = skus[start : start + _SKUS_AT_A_TIME]
+            for listing in await self._wishes.listings_of(channel.name, part):
+                if listing is not None:
+                    channel.book.take_in(listing)
+            before = self._is_of_before(entry_id)
+            for sku in part:
+                channel.book.changed(sku, entry_id, 0, forced=before, doubtful=before)
+
+    def _is_of_before(self, entry_id: EntryId) -> bool:
+        """Whether an earlier publisher may have acted on an entry, and not written down what came of it."""
+        return entry_id <= self._taken_over_at
+
+    async def _skip(self, damaged: DamagedEntryError) -> None:
+        """Go on after an entry that cannot be read: what it changed is seen in the stock itself."""
+        log.error("publisher_skips_entry", entry=damaged.entry_id, reason=str(damaged))
+        async for level in self._store.levels():
+            self._levels.update(*level)
+        entry_id = parse_entry_id(damaged.entry_id)
+        for channel in self._channels.values():
+            if channel.position < entry_id:
+                await channel.book.changed_all(entry_id, forced=True)
+                channel.position = entry_id
+        self._position = entry_id

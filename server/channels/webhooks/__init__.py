@@ -1,0 +1,1 @@
+"""Events to endpoints that merchants name."""

@@ -1,0 +1,68 @@
+"""``holdfast allocate``: give a channel units of its own, or a cap on what it may take."""
+
+import click
+
+from server.cli.common import failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.config.settings import Settings
+from server.domain import limits
+from server.domain.allocations import AllotmentKind
+from server.domain.operations.allocations import Allocate
+from server.domain.outcomes import OUTCOMES, Refused
+from server.domain.principal import LOCAL
+from server.domain.stock import StockLevel
+from server.service.checks import InvalidError, check_location, check_reference, check_sku, check_text
+from server.store.repositories.allocations import allocate as run_allocate
+
+
+@click.command()
+@click.argument("sku")
+@click.argument("channel")
+@click.argument("units", type=click.IntRange(0, limits.QUANTITY_MAX))
+@click.option("--location", default=limits.DEFAULT_LOCATION, show_default=True, help="Where the units lie.")
+@click.option("--cap", is_flag=True, help="So many from the common pool and no more, instead of units of its own.")
+@click.option("--reason", help="Why, for the journal.")
+@partition_option
+@store_options
+def allocate(
+    sku: str,
+    channel: str,
+    units: int,
+    *,
+    location: str,
+    cap: bool,
+    reason: str | None,
+    partition: str,
+    **overrides: object,
+) -> None:
+    """Give a channel units of its own, which nobody else may be promised, or (--cap) a cap on what it may take.
+
+    UNITS is what it has in all, and counts what it has promised there and not yet shipped. 0 takes back what it has;
+    with --cap, 0 lets it sell nothing.
+
+    \b
+      holdfast allocate TS-1001 trendyol 40
+      holdfast allocate TS-1001 outlet 5 --cap --location mağaza-1
+    """  # noqa: D301  # click needs the character, not the two
+    kind: AllotmentKind = "cap" if cap else "own"
+    try:
+        operation = Allocate(
+            "", LOCAL.actor, "", check_sku("sku", sku), check_location("location", location),
+            check_text("channel", channel, limits.NAME_BYTES_MAX), kind, units, check_reference("reason", reason),
+        )  # fmt: skip
+    except InvalidError as error:
+        raise failure(f"{error.field} {error.rule}") from None
+    level = run(_allocate(quiet_settings(**overrides), partition, operation))
+    for each in level.allotted:
+        what = f"{each.units:,} of its own" if each.kind == "own" else f"a cap of {each.units:,}"
+        click.echo(f"{each.channel}: {what}, {each.used:,} promised, available to it {level.left(each.channel):,}")
+    click.echo(f"available to everybody: {level.available:,}")
+
+
+async def _allocate(settings: Settings, partition: str, operation: Allocate) -> StockLevel:
+    async with opened_store(settings) as store:
+        ledger = store.ledger(partition)
+        answer = await run_allocate(store.client, ledger, store.retention.packed(), operation)
+    if isinstance(answer, Refused):
+        most = f"; it can have {answer.lines[0].available:,}" if answer.outcome == "exceeds_available" else ""
+        raise failure(f"{OUTCOMES[answer.outcome].title}{most}. Nothing changed.")
+    return answer.level

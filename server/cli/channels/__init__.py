@@ -1,0 +1,1 @@
+"""``holdfast channels``: what each channel is told, and what becomes of it."""

@@ -1,0 +1,205 @@
+"""``holdfast channels``: how the sales channels stand, and what can be done about them."""
+
+import asyncio
+import sys
+from contextlib import nullcontext
+from typing import Any, Final, NamedTuple
+
+import click
+import msgspec
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from server.cli.channels.common import Standing, standing, time_text
+from server.cli.channels.listings import listings
+from server.cli.channels.maintenance import dead_letters, reconcile, remove
+from server.cli.common import (
+    console,
+    json_option,
+    opened_store,
+    partition_option,
+    print_json,
+    quiet_settings,
+    run,
+    store_options,
+)
+from server.config.settings import Settings
+from server.domain.channels import ChannelStatus
+from server.store.keys import Keyspace
+from server.store.repositories.channels import ChannelStore
+
+FINE: Final = 0
+TROUBLE: Final = 1
+UNDECIDED: Final = 2
+WATCH_S: Final = 1.0
+"""A publisher writes how it stands each second."""
+
+
+class _Row(NamedTuple):
+    """One line of the table, and whether it is one to worry about."""
+
+    cells: tuple[str, ...]
+    trouble: bool
+
+
+@click.group()
+def channels() -> None:
+    """Look after the sales channels: how they stand, what they list, what they refuse.
+
+    Channels themselves are set up in the configuration file; see docs/configuration.md.
+    """
+
+
+@channels.command()
+@click.option("--watch", is_flag=True, help="Show it anew each second, until Ctrl-C.")
+@partition_option
+@json_option
+@store_options
+def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> None:
+    """Show how each channel stands: what waits, what was confirmed, what was refused.
+
+    \b
+      holdfast channels status
+      holdfast channels status --watch
+      holdfast channels status --json     for a monitor
+
+    \b
+    dirty       SKUs whose newest value the channel has not yet confirmed
+    unsent      how long the oldest of them has waited
+    circuit     closed: all is well. open: the channel fails, it is tried now and then.
+                halted: it will not be asked again before somebody acts
+    dead        values that the channel refuses: holdfast channels dead-letters CHANNEL
+    lag         from the change of the stock to the channel's own confirmation
+
+    The exit code is 0 when all is well, 1 when a channel's circuit is not closed or it has dead letters, 2 when that
+    could not be decided, because nobody publishes or the store did not answer.
+    """  # noqa: D301  # click needs the character, not the two
+    if watch and as_json:
+        raise click.UsageError("--watch shows a table; for a program, run it again with --json")
+    settings = quiet_settings(**overrides)
+    if watch:
+        run(_watch(settings, partition), failure_code=UNDECIDED)
+    found = run(_look(settings, partition), failure_code=UNDECIDED)
+    if as_json:
+        print_json(_as_json(partition, found))
+    else:
+        console().print(_shown(partition, found))
+    sys.exit(exit_code(found))
+
+
+async def _look(settings: Settings, partition: str) -> Standing:
+    async with opened_store(settings) as store:
+        return await standing(ChannelStore(store.client, Keyspace(partition)))
+
+
+async def _watch(settings: Settings, partition: str) -> None:
+    async with opened_store(settings) as store:
+        kept = ChannelStore(store.client, Keyspace(partition))
+        out = console()
+        with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
+            while True:
+                shown = _shown(partition, await standing(kept))
+                # Without a terminal there is nothing to draw over: one table after the other, as for a log.
+                live.update(shown, refresh=True) if live is not None else out.print(shown)
+                await asyncio.sleep(WATCH_S)
+
+
+def exit_code(found: Standing) -> int:
+    """Say how to end: trouble that is known weighs more than doubt."""
+    if any(_in_trouble(status) for status in found.statuses.values()):
+        return TROUBLE
+    return FINE if all(found.published(channel) for channel in found.channels) else UNDECIDED
+
+
+def _in_trouble(status: ChannelStatus) -> bool:
+    return status.circuit != "closed" or status.dead_letters > 0
+
+
+# -- for people
+
+
+def _shown(partition: str, found: Standing) -> Group | Text:
+    if not found.channels:
+        return Text(
+            f"There is no channel in partition {partition} yet. Channels are set up in the configuration file;"
+            " they appear here once a server that publishes has started with it.",
+            overflow="fold",
+        )
+    reasons = [
+        Text(f"{channel}: {status.reason}", style="red")
+        for channel, status in found.statuses.items()
+        if status.circuit != "closed" and status.reason
+    ]
+    remarks = [Text(remark, style="yellow") for remark in found.remarks()]
+    return Group(_table(found), *reasons, *remarks)
+
+
+def _table(found: Standing) -> Table:
+    table = Table("channel", "circuit")
+    for name in ("listings", "dirty", "unsent", "last confirmed", "dead", "lag p50", "lag p99"):
+        table.add_column(name, justify="right")
+    for channel in found.channels:
+        row = _row(channel, found)
+        table.add_row(*(Text(cell) for cell in row.cells), style="red" if row.trouble else None)
+    return table
+
+
+def _row(channel: str, found: Standing) -> _Row:
+    status = found.statuses.get(channel)
+    if status is None:
+        return _Row((channel, "not yet published"), trouble=False)
+    ago_ms = None if status.last_confirmed_ms is None else found.now_ms - status.last_confirmed_ms
+    cells = (
+        channel,
+        status.circuit if found.published(channel) else f"{status.circuit} (as of {_ago(found.age_s(channel))})",
+        f"{status.listings:,}",
+        f"{status.dirty:,}",
+        _seconds(status.oldest_unsent_s) if status.dirty else "",
+        "never" if ago_ms is None else _ago(ago_ms / 1000),
+        f"{status.dead_letters:,}",
+        _seconds(status.lag_p50_s),
+        _seconds(status.lag_p99_s),
+    )
+    return _Row(cells, _in_trouble(status))
+
+
+def _seconds(seconds: float | None) -> str:
+    """Show a time with about three digits: 4 ms, 1.2 s, 5 min, 3 h."""
+    if seconds is None:
+        return ""
+    for unit, size, digits in (("h", 3600.0, 1), ("min", 60.0, 1), ("s", 1.0, 1)):
+        if seconds >= size:
+            return f"{seconds / size:.{digits}f} {unit}"
+    return f"{seconds * 1000:.0f} ms"
+
+
+def _ago(seconds: float) -> str:
+    return "now" if seconds < 1 else f"{_seconds(seconds)} ago"
+
+
+# -- for programs
+
+
+def _as_json(partition: str, found: Standing) -> dict[str, Any]:
+    return {
+        "partition": partition,
+        "as_of": time_text(found.now_ms),
+        "publisher_missing": not all(found.published(channel) for channel in found.channels),
+        "channels": [_channel_as_json(channel, found) for channel in found.channels],
+    }
+
+
+def _channel_as_json(channel: str, found: Standing) -> dict[str, Any]:
+    status = found.statuses.get(channel, ChannelStatus(publisher="", written_ms=0))
+    fields: dict[str, Any] = msgspec.to_builtins(status)
+    fields["written_at"] = time_text(fields.pop("written_ms") or None)
+    fields["last_confirmed_at"] = time_text(fields.pop("last_confirmed_ms"))
+    if status.reconcile is not None:
+        fields["reconcile"]["finished_at"] = time_text(fields["reconcile"].pop("finished_ms"))
+    return {"channel": channel, "publisher_missing": not found.published(channel), **fields}
+
+
+for _command in (listings, dead_letters, reconcile, remove):
+    channels.add_command(_command)

@@ -1,0 +1,142 @@
+"""What the commands share: their options, the settings, the store they work on, and how they end."""
+
+import asyncio
+import json
+import signal
+import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+import uvloop
+from rich.console import Console
+
+from server.config.settings import ConfigError, Settings, load_settings
+from server.domain.limits import DEFAULT_PARTITION
+from server.domain.principal import check_partition
+from server.store.command_session import OpenStore, open_store
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
+from server.store.ledger.ledger import Retention
+from server.telemetry import logs
+from server.workers import WorkersError
+
+INTERRUPTED: Final = 130
+"""Exit code of what Ctrl-C ended, as shells have it."""
+
+T = TypeVar("T")
+Decorator = Callable[[Any], Any]
+
+
+def setting(name: str, help_text: str, **options: Any) -> Decorator:
+    """Make the command-line option of a setting; left out, the environment or the default decides."""
+    return click.option(f"--{name.replace('_', '-')}", name, default=None, help=help_text, **options)
+
+
+data_dir_option: Final = setting(
+    "data_dir", "Where the embedded store keeps its files [.holdfast].", type=click.Path(path_type=Path)
+)
+store_url_option: Final = setting(
+    "store_url",
+    "A store elsewhere: redis://, unix://, redis+sentinel:// or redis+cluster:// [the embedded store].",
+)
+json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+
+
+def store_options(command: Any) -> Any:
+    """Give a command the options that say which store it works on."""
+    return data_dir_option(store_url_option(command))
+
+
+def _partition(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    try:
+        check_partition(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    return value
+
+
+partition_option: Final = click.option(
+    "--partition", default=DEFAULT_PARTITION, show_default=True, callback=_partition, help="Whose stock it is."
+)
+
+
+def settings_or_exit(**overrides: object) -> Settings:
+    """Read the settings, or end with what is wrong."""
+    try:
+        return load_settings(None, **overrides)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def quiet_settings(**overrides: object) -> Settings:
+    """Read the settings for a command that speaks for itself: of the logs, only warnings are shown."""
+    settings = settings_or_exit(**overrides)
+    logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
+    return settings
+
+
+def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncContextManager[OpenStore]:
+    """Open the store that the settings name, for the length of a command; see :func:`open_store`."""
+    return open_store(
+        store_url=settings.store_url,
+        data_dir=settings.data_dir,
+        durability=settings.durability,
+        retention=Retention(**settings.lives_s),
+        check=settings.store_check,
+        create=create,
+    )
+
+
+def run(work: Coroutine[Any, Any, T], *, failure_code: int = 1) -> T:
+    """Run on uvloop. An operating error ends the process with its message and ``failure_code``, without a traceback.
+
+    SIGINT and SIGTERM cancel the work, which may clean up; the exit code is then 130.
+    """
+    try:
+        return uvloop.run(_cancelled_by_signals(work))
+    except (WorkersError, StoreError, ConfigError) as error:
+        raise failure(str(error), failure_code) from None
+    except (OverloadedError, OutcomeUnknownError) as error:
+        text = str(error) or "The store has too much to do. Nothing happened; try again."
+        raise failure(text, failure_code) from None
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        sys.exit(INTERRUPTED)
+
+
+def failure(message: str, code: int = 1) -> click.ClickException:
+    """Make the error that ends a command with a message and an exit code."""
+    return _FailureError(message, code)
+
+
+class _FailureError(click.ClickException):
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # click reads the instance's
+
+
+async def _cancelled_by_signals(work: Coroutine[Any, Any, T]) -> T:
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, task.cancel)
+    return await task
+
+
+def console() -> Console:
+    """Make the console for results: standard output. Without a terminal, lines are as long as they need to be."""
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = 200
+    return console
+
+
+def progress_console() -> Console:
+    """Make the console for progress and remarks: standard error."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, for programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

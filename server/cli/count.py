@@ -1,0 +1,227 @@
+"""``holdfast count``: a whole location was counted; what differs from the books is told, and who is short by it."""
+
+import csv
+import secrets
+import sys
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+from server.cli.common import (
+    failure,
+    opened_store,
+    partition_option,
+    progress_console,
+    quiet_settings,
+    run,
+    store_options,
+)
+from server.cli.csv.bad_rows import read_csv, tell_bad_rows
+from server.cli.csv.reader import BadRow
+from server.cli.csv.send_rows import StoreStaysAwayError, Tally, count_rows
+from server.cli.csv.stock import Row, StockFile, read_stock_file
+from server.config.settings import Settings
+from server.domain.allocations import left
+from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
+from server.store.command_session import OpenStore
+from server.store.connection.commands import command
+from server.store.journal import journal
+from server.store.keys import Keyspace
+from server.store.repositories.shortages import Shortage, short_at
+
+SHOWN_MAX: Final = 25
+"""Differences on the terminal: about a screenful."""
+_PATIENCE_S: Final = 30.0
+_PROGRESS_ROWS: Final = 250
+
+
+class Difference(NamedTuple):
+    """What a count changed of one SKU: by how many units ``on_hand``, and what is available since."""
+
+    sku: str
+    by: int
+    available: int
+
+
+def _difference(line: journal.ChangeLine) -> Difference:
+    return Difference(line.sku, line.d_on_hand, left(line.available, line.allotments or ()))
+
+
+class Found(NamedTuple):
+    """What came of a count of a location. ``uncounted``: SKUs that should lie there and that nobody counted."""
+
+    differences: list[Difference]
+    uncounted: list[str]
+    shortages: list[Shortage]
+
+
+class Job(NamedTuple):
+    """What was counted where. ``baseline_seq`` -1: the figures hold as of now. ``missing_is_none``: see the option."""
+
+    file: StockFile
+    partition: str
+    location: str
+    baseline_seq: int
+    missing_is_none: bool
+    reason: str
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--begin", is_flag=True, help="Print the baseline for a count that begins now, and do nothing else.")
+@click.option("--location", default=DEFAULT_LOCATION, show_default=True, help="Where it was counted.")
+@click.option("--baseline", "baseline_seq", type=click.IntRange(0), default=None, help="What --begin printed.")
+@click.option("--missing-is-none", is_flag=True, help="Of what the file does not name, there is nothing.")
+@click.option("--differences", type=click.Path(dir_okay=False, path_type=Path), help="Write them to this CSV file.")
+@partition_option
+@store_options
+def count(
+    file: Path | None,
+    *,
+    begin: bool,
+    location: str,
+    baseline_seq: int | None,
+    missing_is_none: bool,
+    differences: Path | None,
+    partition: str,
+    **overrides: object,
+) -> None:
+    """Set a location's stock to what was counted there, and tell the differences.
+
+    The first line of the file names the columns: sku and on_hand. What is sold, shipped or received while people
+    count is not lost: ask for a baseline before they begin, and give it with the figures.
+
+    \b
+      holdfast count --begin
+      holdfast count store.csv --location store-b --baseline 48211 --differences differences.csv
+
+    Told are the differences to the books, what nobody counted, and, where less was found than is promised, which
+    orders are short. Running it again with the same file and baseline within a day changes nothing.
+
+    The exit code is 1 if any row was bad; the good ones are counted all the same.
+    """  # noqa: D301  # click needs the character, not the two
+    settings = quiet_settings(**overrides)
+    if begin or file is None:
+        if not begin:
+            raise click.UsageError("name the file, or --begin")
+        click.echo(run(_begin(settings, partition)))
+        return
+    parsed, elsewhere = _read(file, location)
+    reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
+    job = Job(parsed, partition, location, -1 if baseline_seq is None else baseline_seq, missing_is_none, reason)
+    tally, console = Tally(), progress_console()
+    try:
+        found = run(_count(settings, job, tally, console))
+    except StoreStaysAwayError as error:
+        raise failure(f"{error}\nWhat is counted stays so. Run the same command again: it goes on.") from None
+    if differences is not None:
+        _write(differences, found.differences)
+    bad = sorted([*parsed.bad, *elsewhere, *tally.refused])
+    tell_bad_rows(bad, None, console)
+    _tell(found, job)
+    click.echo(
+        f"{parsed.rows_total:,} rows: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
+        f" {len(bad):,} bad; {len(found.differences):,} differ"
+    )
+    sys.exit(1 if bad else 0)
+
+
+async def _begin(settings: Settings, partition: str) -> int:
+    async with opened_store(settings) as store:
+        return int(await command(store.client, "HGET", Keyspace(partition).meta, "seq") or 0)
+
+
+def _read(file: Path, location: str) -> tuple[StockFile, list[BadRow]]:
+    """Read the file; gives apart the rows that are of another location."""
+    parsed = read_csv(file, lambda content: read_stock_file(content, location))
+    elsewhere = [
+        BadRow(row.line, f"is at {row.location}, but counted was {location}", row.sku)
+        for row in parsed.rows
+        if row.location != location
+    ]
+    return parsed._replace(rows=[row for row in parsed.rows if row.location == location]), elsewhere
+
+
+async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -> Found:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    async with opened_store(settings, create=True) as store:
+        await store.register(job.partition)
+        began = (await journal.bounds(store.client, Keyspace(job.partition))).last_id
+        uncounted = await _uncounted(store, job)
+        rows = [*job.file.rows]
+        if job.missing_is_none:
+            rows += [Row(-number, sku, job.location, 0, None) for number, sku in enumerate(uncounted, 1)]
+        with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
+            bar = progress.add_task("rows", total=len(rows))
+
+            def show(done: int) -> None:
+                if done % _PROGRESS_ROWS == 0 or done == len(rows):
+                    progress.update(bar, completed=done)
+
+            prefix = f"count:{job.file.digest}:{job.location}:{job.baseline_seq}"
+            await count_rows(
+                store.ledger(job.partition), rows, prefix, job.reason, tally,
+                baseline_seq=job.baseline_seq, on_progress=show,
+            )  # fmt: skip
+        differences = await _differences(store, job, began)
+        return Found(differences, uncounted, await _shortages(store, job, differences))
+
+
+async def _uncounted(store: OpenStore, job: Job) -> list[str]:
+    counted = {row.sku for row in job.file.rows}
+    return sorted(
+        [
+            level.sku
+            async for level in store.levels(job.partition)
+            if level.location == job.location and level.on_hand and level.sku not in counted
+        ]
+    )
+
+
+async def _differences(store: OpenStore, job: Job, after: str) -> list[Difference]:
+    """Read from the journal what this very count changed: exact, whatever was sold meanwhile."""
+    found = []
+    async for _, changes in journal.read(store.client, Keyspace(job.partition), after):
+        for change in changes:
+            if change.operation == "count" and ("reason", job.reason) in change.notes:
+                found += [
+                    Difference(line.sku, line.d_on_hand, left(line.available, line.allotments or ()))
+                    for line in change.lines
+                ]
+    return sorted(each for each in found if each.by)
+
+
+async def _shortages(store: OpenStore, job: Job, differences: list[Difference]) -> list[Shortage]:
+    short = {f"{each.sku}\0{job.location}".encode(): -each.available for each in differences if each.available < 0}
+    limits = store.retention.packed()
+    return await short_at(store.client, Keyspace(job.partition), limits, short, _PATIENCE_S)
+
+
+def _write(path: Path, differences: list[Difference]) -> None:
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file)
+            writer.writerow(("sku", "difference", "available"))
+            writer.writerows(differences)
+    except OSError as error:
+        raise failure(f"The differences cannot be written to {path}: {error.strerror}. They are counted.") from None
+
+
+def _tell(found: Found, job: Job) -> None:
+    for each in found.differences[:SHOWN_MAX]:
+        click.echo(f"{each.sku}: {each.by:+,}, available {each.available:,}")
+    if len(found.differences) > SHOWN_MAX:
+        click.echo(f"… and {len(found.differences) - SHOWN_MAX:,} more; --differences FILE writes all of them")
+    if found.uncounted:
+        word = "set to 0" if job.missing_is_none else "left as they are; --missing-is-none sets them to 0"
+        rest = " …" if len(found.uncounted) > SHOWN_MAX else ""
+        shown = ", ".join(found.uncounted[:SHOWN_MAX]) + rest
+        click.echo(f"Not counted, {word}: {len(found.uncounted):,} SKUs ({shown})")
+    for shortage in found.shortages:
+        lacking = ", ".join(f"{line.reservation_id} lacks {line.lacks:,}" for line in shortage.lines) or "no order"
+        click.echo(f"Short of {shortage.short:,} {shortage.sku}: {lacking}")
+    if not all(shortage.complete for shortage in found.shortages):
+        click.echo("There was no time to look at every order, so others may be short; GET /v1/shortages tells.")

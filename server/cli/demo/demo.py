@@ -1,0 +1,251 @@
+"""``holdfast demo``: a sale that all channels show at once, then buyers who fight over few units, before your eyes."""
+
+import asyncio
+import contextlib
+import secrets
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import click
+from rich.console import Group
+from rich.live import Live
+from rich.table import Table
+
+from server.app import Holdfast
+from server.cli.common import console, failure, opened_store, progress_console, quiet_settings, run
+from server.cli.demo.buyers import CHANNELS, DemoError, Shop, open_shop
+from server.cli.demo.one_sale import (
+    SKU,
+    UNITS,
+    Channels,
+    count_and_wait,
+    disagreements,
+    drop_line,
+    sale_faults,
+    sell_one,
+)
+from server.cli.demo.simulated_channels import SimulatedChannel
+from server.cli.demo.stage import open_stage
+from server.cli.verify import audited, exit_code, tell
+from server.config.settings import Settings
+from server.domain.limits import DEFAULT_PARTITION
+
+REFRESH_S: Final = 0.25
+PLAIN_S: Final = 1.0
+"""Between two lines where there is no terminal."""
+TICKETS: Final = (
+    "sim-marketplace lags by its tickets: until one is answered for, 3 s later, its SKUs are told nothing newer."
+)
+
+
+class Fight(NamedTuple):
+    """How long how many buyers buy; ``seed`` makes them decide as in an earlier run."""
+
+    seconds: float
+    buyers: int
+    seed: int
+
+
+class Units(NamedTuple):
+    """What the server's stock API says of all demo SKUs together."""
+
+    on_hand: int
+    held: int
+    sold: int
+    left: int
+    oversold: int
+
+
+@click.command()
+@click.option("--seconds", type=click.FloatRange(min=0.5), default=15.0, show_default=True, help="How long they buy.")
+@click.option("--buyers", type=click.IntRange(1, 1000), default=40, show_default=True, help="How many there are.")
+@click.option("--seed", type=int, default=None, help="Makes the buyers decide as in an earlier run.")
+@click.option("--url", default="", help="A server that is running; without it, one on a temporary store.")
+@click.option("--key", "api_key", default="", help="An API key for --url, with the scopes reserve, read and stock.")
+def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) -> None:
+    """Watch one sale reach every channel, then buyers fight over few units; all over real HTTP.
+
+    Two simulated marketplaces and a webhook receiver are told what is left, and show it.
+
+    The buyers hold baskets, pay, walk away, or forget about them; some send a request twice. Sold never exceeds what
+    there was, and in the end every channel shows what is left: the exit code is 1 if not.
+
+    \b
+      holdfast demo
+      holdfast demo --seconds 30 --buyers 200 --seed 7
+      holdfast demo --url http://127.0.0.1:8080
+    """  # noqa: D301  # click needs the character, not the two
+    quiet_settings()
+    seed = secrets.randbelow(1_000_000) if seed is None else seed
+    try:
+        sys.exit(run(_demo(Fight(seconds, buyers, seed), url.rstrip("/"), api_key)))
+    except DemoError as error:
+        raise failure(str(error)) from None
+
+
+async def _demo(fight: Fight, url: str, api_key: str) -> int:
+    if url:
+        click.echo("Without --url there are simulated channels as well, which show what is left.")
+        healthy = await _run(url, api_key, [], fight)
+        click.echo("To audit that server's store as well: holdfast verify, with its --data-dir or --store-url")
+        return 0 if healthy else 1
+    with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as folder:
+        data_dir = Path(folder, "data")
+        async with open_stage(Path(folder)) as stage, _own_server(data_dir, stage.config) as own_url:
+            healthy = await _run(own_url, "", stage.channels, fight)
+            async with opened_store(Settings(data_dir=data_dir)) as store:
+                report = await audited(store, DEFAULT_PARTITION)
+    tell("verify", report)
+    return max(0 if healthy else 1, exit_code({DEFAULT_PARTITION: report}))
+
+
+@asynccontextmanager
+async def _own_server(data_dir: Path, channels: Path) -> AsyncIterator[str]:
+    """Run a server of our own on a free port. Its settings are the defaults, whatever the environment says."""
+    holdfast = Holdfast(Settings(port=0, data_dir=data_dir, config=channels))
+    await holdfast.start()
+    try:
+        yield f"http://{holdfast.settings.host}:{holdfast.port}"
+    finally:
+        await holdfast.drain()
+
+
+async def _run(url: str, api_key: str, channels: Channels, fight: Fight) -> bool:
+    """Make one sale, then let the buyers fight; False: something that must not be was seen."""
+    async with open_shop(url, api_key, secrets.token_hex(3), fight.buyers) as shop:
+        await shop.stock_up()
+        faults = await _one_sale(shop, channels) if channels else []
+        told = f"{fight.buyers} buyers on {len(CHANNELS)} channels at {url} for {fight.seconds:g} s, seed {fight.seed}"
+        click.echo(told)
+        if channels:
+            click.echo(TICKETS)
+        await _fight(shop, channels, fight)
+        healthy = _conclude(shop, await _units(shop))
+        if channels:
+            faults += await _compare(shop, channels)
+        _complain(faults)
+        return healthy and not faults
+
+
+async def _one_sale(shop: Shop, channels: Channels) -> list[str]:
+    """Show one sale reaching every channel; returns what was not as it should be."""
+    click.echo(f"{UNITS} units of {SKU} are counted; waiting until {_names(channels)} have confirmed them.")
+    await count_and_wait(shop, channels)
+    drops = await sell_one(shop, channels)
+    click.echo(f"One sale: {SKU} {UNITS} → {UNITS - 1}")
+    click.echo("\n".join(map(drop_line, drops)))
+    return sale_faults(drops)
+
+
+async def _compare(shop: Shop, channels: Channels) -> list[str]:
+    faults = await disagreements(shop, channels)
+    click.echo(f"Channels: {'not all' if faults else 'all three'} show what is left")
+    return faults
+
+
+def _names(channels: Channels) -> str:
+    *others, last = (channel.name for channel in channels)
+    return f"{', '.join(others)} and {last}"
+
+
+async def _fight(shop: Shop, channels: Channels, fight: Fight) -> None:
+    """Run the buyers and show how it goes."""
+    stop = asyncio.Event()
+    try:
+        async with asyncio.TaskGroup() as group:
+            for number in range(fight.buyers):
+                group.create_task(shop.buy_until(stop, number, fight.seed))
+            group.create_task(_show(shop, channels, fight.seconds, stop))
+    except* DemoError as errors:
+        raise errors.exceptions[0] from None
+
+
+async def _units(shop: Shop) -> Units:
+    levels = list((await shop.stock()).values())
+    on_hand, held, sold = (sum(int(level[name]) for level in levels) for name in ("on_hand", "held", "committed"))
+    left = sum(max(0, int(level["available"])) for level in levels)
+    oversold = sum(max(0, int(level["committed"]) + int(level["held"]) - int(level["on_hand"])) for level in levels)
+    return Units(on_hand, held, sold, left, oversold)
+
+
+async def _show(shop: Shop, channels: Channels, seconds: float, stop: asyncio.Event) -> None:
+    """Show the state of things until the time is over, then tell the buyers to stop."""
+    loop = asyncio.get_running_loop()
+    out = console()
+    began_s = loop.time()
+    try:
+        with Live(console=out, auto_refresh=False) if out.is_terminal else contextlib.nullcontext() as live:
+            while (elapsed_s := loop.time() - began_s) < seconds:
+                units = await _units(shop)
+                if live is not None:
+                    live.update(_table(shop, channels, units, elapsed_s), refresh=True)
+                else:
+                    click.echo(_line(shop, channels, units, elapsed_s))
+                await asyncio.sleep(min(REFRESH_S if live is not None else PLAIN_S, max(0.0, seconds - elapsed_s)))
+            if live is not None:
+                live.update(_table(shop, channels, await _units(shop), seconds), refresh=True)
+    finally:
+        stop.set()
+
+
+def _table(shop: Shop, channels: Channels, units: Units, elapsed_s: float) -> Group:
+    figures = shop.figures
+    sold = Table("channel", title="Sold", title_justify="left")
+    sold.add_column("units", justify="right")
+    sold.add_column("", min_width=40)
+    for name in CHANNELS:
+        sold.add_row(name, str(figures.sold[name]), "█" * figures.sold[name])
+    totals = Table.grid(padding=(0, 2))
+    totals.add_row("units in all", str(units.on_hand), "requests/s", f"{figures.requests / max(elapsed_s, 0.1):,.0f}")
+    totals.add_row("sold", str(units.sold), "p99", f"{figures.p99_ms():.1f} ms")
+    totals.add_row("held", str(units.held), "refused", f"{figures.refused:,}")
+    totals.add_row("left", str(units.left), "given back", f"{figures.released:,}")
+    color = "green" if units.oversold == 0 else "bold red"
+    retries = f"{figures.replays:,} of {figures.retries:,}"
+    totals.add_row(f"[{color}]oversold", f"[{color}]{units.oversold}", "retries answered as replays", retries)
+    for channel in channels:
+        totals.add_row(f"{channel.name} shows", str(_shown(shop, channel)))
+    return Group(sold, totals)
+
+
+def _shown(shop: Shop, channel: SimulatedChannel) -> int:
+    """Tell how many units a channel shows of what is fought over."""
+    return sum(channel.shown.get(sku, 0) for sku in shop.skus)
+
+
+def _line(shop: Shop, channels: Channels, units: Units, elapsed_s: float) -> str:
+    figures = shop.figures
+    shown = f"  channels show {' '.join(str(_shown(shop, channel)) for channel in channels)}" if channels else ""
+    return (
+        f"{elapsed_s:5.1f} s  sold {units.sold}  held {units.held}  left {units.left}{shown}  refused {figures.refused}"
+        f"  replays {figures.replays}  oversold {units.oversold}"
+        f"  {figures.requests / max(elapsed_s, 0.1):.0f} requests/s  p99 {figures.p99_ms():.1f} ms"
+    )
+
+
+def _conclude(shop: Shop, units: Units) -> bool:
+    figures = shop.figures
+    sold = ", ".join(f"{channel} {figures.sold[channel]}" for channel in CHANNELS)
+    told = sum(figures.sold.values())
+    click.echo(
+        f"Sold {units.sold} of {units.on_hand} units ({sold}); {units.left} left, {units.held} held.\n"
+        f"{figures.baskets:,} baskets, {figures.refused:,} refused, {figures.released:,} given back,"
+        f" {figures.forgotten:,} forgotten until their deadline.\n"
+        f"{figures.retries:,} requests sent twice, {figures.replays:,} answered as replays.\n"
+        f"{figures.requests:,} requests, p99 {figures.p99_ms():.1f} ms.\n"
+        f"Oversold: {units.oversold}"
+    )
+    faults = list(figures.faults)
+    if told != units.sold:
+        faults.append(f"the buyers were told of {told} units, the stock says {units.sold}")
+    _complain(faults)
+    return units.oversold == 0 and not faults
+
+
+def _complain(faults: Sequence[str]) -> None:
+    for fault in faults[:10]:
+        progress_console().print(f"Not as it should be: {fault}", markup=False, soft_wrap=True)

@@ -1,0 +1,103 @@
+"""The sample: the catalogue and simulated channels of ``holdfast serve --sample``, and the lines to try on them."""
+
+import tempfile
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from server.cli.csv.send_rows import Tally, count_rows
+from server.cli.csv.stock import StockFile, read_stock_file
+from server.cli.demo.simulated_channels import SimulatedChannel
+from server.cli.demo.stage import Stage, open_stage
+from server.domain.limits import DEFAULT_PARTITION
+from server.store.command_session import OpenStore
+from server.store.keys import Keyspace
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.publisher import PublisherStore
+
+log = structlog.get_logger("holdfast.sample")
+
+SKU: Final = "TS-1001-SİYAH-M"
+SKU_IN_URL: Final = "TS-1001-S%C4%B0YAH-M"
+RESERVATION_ID: Final = "basket-1"
+PARTITION: Final = DEFAULT_PARTITION
+
+
+def sample_file() -> StockFile:
+    """Read the sample catalogue that comes with the package."""
+    return read_stock_file(files("server.cli.demo").joinpath("sample.csv").read_bytes())
+
+
+async def fill_if_empty(store: OpenStore) -> None:
+    """Put the sample into a store that has no stock."""
+    if await store.is_empty(PARTITION):
+        await store.register(PARTITION)
+        await fill(store.ledger(PARTITION))
+
+
+async def fill(ledger: Ledger) -> int:
+    """Put the sample into a ledger; returns how many places were counted."""
+    sample, tally = sample_file(), Tally()
+    await count_rows(ledger, sample.rows, f"import:{sample.digest}", "sample catalogue", tally)
+    return tally.set
+
+
+@asynccontextmanager
+async def open_channels() -> AsyncIterator[Stage]:
+    """Open simulated channels that log each new number they show; their configuration is gone with them."""
+    with tempfile.TemporaryDirectory(prefix="holdfast-sample-") as folder:
+        async with open_stage(Path(folder), _log) as stage:
+            yield stage
+
+
+def _log(channel: SimulatedChannel, key: str, before: int | None, shows: int) -> None:
+    # The first number of each SKU is no news, and a catalogue has many.
+    if before is not None:
+        log.info("simulated_channel_shows", channel=channel.name, sku=key, shows=shows, before=before)
+
+
+async def recall(store: OpenStore, channels: Sequence[SimulatedChannel]) -> None:
+    """Let channels show again what they had confirmed when the server last ran, as a real one would all along."""
+    kept = PublisherStore(store.client, Keyspace(PARTITION))
+    for channel in channels:
+        async for _, shown in kept.shown(channel.name):
+            channel.recall(shown.key, shown.quantity)
+
+
+def channels_to_see(address: str, channels: Sequence[SimulatedChannel], *, needs_key: bool, options: str) -> str:
+    """Say which simulated channels there are, and how to see them; ``options`` lead a command to this store."""
+    names = "".join(f"  {channel.name:<16} by the adapter {channel.kind}\n" for channel in channels)
+    return f"""\
+Simulated channels, which show what is left; their log lines here say when:
+{names}\
+How they stand:
+  curl{_key(needs_key=needs_key)} {address}/v1/channels
+  holdfast channels status{options}"""
+
+
+def _key(*, needs_key: bool) -> str:
+    return " -H 'Authorization: Bearer hf_…'" if needs_key else ""
+
+
+def lines_to_try(address: str, *, needs_key: bool) -> str:
+    """Write the curl lines: availability, reserve, commit, and why the number is what it is."""
+    key = _key(needs_key=needs_key)
+    json = "-H 'Content-Type: application/json'"
+    body = (
+        f'{{"reservation_id":"{RESERVATION_ID}","channel":"woocommerce","ttl_s":900,'
+        f'"lines":[{{"sku":"{SKU}","quantity":2}}]}}'
+    )
+    return f"""\
+What may still be sold of a black T-shirt, size M:
+  curl{key} {address}/v1/availability/{SKU_IN_URL}
+Hold two of them while a customer pays:
+  curl{key} {address}/v1/reservations {json} \\
+    -d '{body}'
+The customer paid:
+  curl{key} {address}/v1/reservations/{RESERVATION_ID}/commit {json} -d '{{}}'
+Why the number is what it is:
+  curl{key} {address}/v1/stock/{SKU_IN_URL}"""

@@ -1,0 +1,53 @@
+"""Opens the simulated channels and writes the configuration file by which a Holdfast speaks with them."""
+
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from server.cli.demo.simulated_channels import HOST, Marketplace, Receiver, Shop, SimulatedChannel, Told
+
+CONFIG: Final = "channels.toml"
+
+
+class Stage(NamedTuple):
+    """Channels that listen, and the file that tells a Holdfast of them."""
+
+    channels: Sequence[SimulatedChannel]
+    config: Path
+
+
+@asynccontextmanager
+async def open_stage(folder: Path, told: Told | None = None) -> AsyncIterator[Stage]:
+    """Open one channel of each kind; ``folder`` gets the configuration file and the made-up secrets.
+
+    Parameters
+    ----------
+    folder
+        It exists, and nobody else can read it.
+    told
+        Is told of each number that a channel shows.
+
+    """
+    channels = (Marketplace(told), Shop(told), Receiver(told))
+    async with AsyncExitStack() as opened:
+        for channel in channels:
+            await channel.start()
+            opened.push_async_callback(channel.stop)
+        config = folder / CONFIG
+        config.write_text("\n".join(_table(channel, folder) for channel in channels), "utf-8")
+        yield Stage(channels, config)
+
+
+def _table(channel: SimulatedChannel, folder: Path) -> str:
+    """Write a channel's part of the file, and its secrets into files beside it: they never stand in the file."""
+    for name, secret in channel.credentials.items():
+        (folder / f"{channel.name}.{name}").write_text(secret, "utf-8")
+    options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in channel.options().items())
+    credentials = "\n".join(f'{name} = {{ file = "{channel.name}.{name}" }}' for name in channel.credentials)
+    return (
+        f'[channels.{channel.name}]\nkind = "{channel.kind}"\nlistings = "all"\nallow_private = ["{HOST}"]\n'
+        f"[channels.{channel.name}.options]\n{options}\n"
+        f"[channels.{channel.name}.credentials]\n{credentials}\n"
+    )

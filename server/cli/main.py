@@ -1,0 +1,62 @@
+"""The command line: ``holdfast serve`` and its friends, each in a module of ``server/cli``."""
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+import server
+
+COMMANDS: Final = {
+    "allocate": "server.cli.allocate",
+    "barcodes": "server.cli.barcodes",
+    "channels": "server.cli.channels.channels",
+    "count": "server.cli.count",
+    "demo": "server.cli.demo.demo",
+    "import": "server.cli.import_",
+    "keys": "server.cli.keys",
+    "locations": "server.cli.locations",
+    "move": "server.cli.move",
+    "repair": "server.cli.repair",
+    "report": "server.cli.report",
+    "rules": "server.cli.rules",
+    "serve": "server.cli.serve",
+    "show": "server.cli.show",
+    "verify": "server.cli.verify",
+}
+"""The module of each command; the function in it has the module's last name."""
+
+
+class _Commands(click.Group):
+    """Loads a command where it is called: ``holdfast show`` does not wait for the HTTP server's modules."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in COMMANDS:
+            return None
+        module = COMMANDS[cmd_name]
+        command: click.Command = getattr(import_module(module), module.rpartition(".")[2])
+        return command
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(server.__version__, prog_name="holdfast")
+def cli() -> None:
+    """One stock count for every sales channel, never oversold.
+
+    \b
+    Start here:
+      holdfast serve --sample     a server with a small catalogue at http://127.0.0.1:8080
+      holdfast demo               buyers on several channels fighting over few units
+      holdfast import stock.csv   your own stock
+
+    Every setting can also come from the environment: HOLDFAST_PORT=9000 is --port 9000. Where a command takes
+    --data-dir, a server that runs there may go on running.
+    """  # noqa: D301  # click needs the character, not the two
+
+
+def main() -> None:
+    """Enter here."""
+    cli(prog_name="holdfast")

@@ -1,0 +1,202 @@
+"""``holdfast report``: what was sold, how fast things go, and how long they last, as tables or CSV."""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime
+from typing import Any, Final
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from server.cli.common import (
+    console,
+    failure,
+    opened_store,
+    partition_option,
+    progress_console,
+    quiet_settings,
+    run,
+    store_options,
+)
+from server.config.settings import Settings
+from server.domain.daily_figures import Figures, date_of, day_of, day_of_date
+from server.domain.reports import MONTH_DAYS, By, Sales, SalesOrder, Velocity, VelocityOrder, ranked
+from server.insight import reports
+from server.store.keys import Keyspace
+from server.store.repositories.daily_figures import FigureStore
+
+FIGURES: Final = ("ordered", "shipped", "cancelled", "net", "returned", "received", "other")
+VELOCITY: Final = ("per_day_7", "per_day_28", "on_hand", "available", "days_of_cover", "turnover_year")
+
+_csv_option: Final = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table, every row.")
+_limit_option: Final = click.option(
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="Rows of a table at most."
+)
+_location_option: Final = click.option("--location", default="", help="At this location only.")
+_day: Final = click.DateTime(["%Y-%m-%d"])
+
+
+def _options(command: Any) -> Any:
+    return _csv_option(_limit_option(_location_option(partition_option(store_options(command)))))
+
+
+@click.group()
+def report() -> None:
+    """Tell what was sold, how fast things go, and how long they last.
+
+    \b
+      holdfast report sales --by channel --from 2026-11-01
+      holdfast report velocity --order slowest
+      holdfast report cover --csv > cover.csv
+
+    The server counts while it runs, about a second late; days are those of UTC.
+    """  # noqa: D301  # click needs the character, not the two
+
+
+@report.command()
+@click.option("--from", "first", type=_day, help="The first day [28 days with the last one].")
+@click.option("--to", "last", type=_day, help="The last day [today].")
+@click.option("--by", type=click.Choice(["sku", "channel", "location", "day"]), default="sku", show_default=True)
+@click.option("--sku", default="", help="Of this SKU only.")
+@click.option("--channel", default="", help="On this channel only.")
+@click.option("--order", type=click.Choice(["best", "slowest"]), default="best", show_default=True)
+@_options
+def sales(
+    *, first: datetime | None, last: datetime | None, by: By, sku: str, channel: str, location: str, order: SalesOrder,
+    limit: int, as_csv: bool, partition: str, **overrides: object,
+) -> None:  # fmt: skip
+    """Units ordered, shipped, cancelled, returned and received.
+
+    \b
+      holdfast report sales --by day --channel trendyol
+    """  # noqa: D301  # click needs the character, not the two
+    only = reports.Only(sku, channel, location)
+    days = (first.date() if first else None, last.date() if last else None)
+    summed, told = run(_sales(quiet_settings(**overrides), partition, by, days, only))
+    rows = [(key, *_figures(each)) for key, each in summed.ranked(order)]
+    if as_csv:
+        _print_csv((by, *FIGURES), rows)
+        return
+    _print_table(f"Units by {by}, {told}", (by, *FIGURES), rows[:limit], ("all", *_figures(summed.total)))
+    _tell_left_out(len(rows), limit)
+
+
+@report.command()
+@click.argument("skus", nargs=-1)
+@click.option("--order", type=click.Choice(["best", "slowest", "cover"]), default="best", show_default=True)
+@_options
+def velocity(
+    *, skus: tuple[str, ...], order: VelocityOrder, location: str, limit: int, as_csv: bool, partition: str,
+    **overrides: object,
+) -> None:  # fmt: skip
+    """Units per day over 7 and 28 days, days of cover and turnover, of these SKUs or of all.
+
+    \b
+      holdfast report velocity TS-1001-M
+    """  # noqa: D301  # click needs the character, not the two
+    settings = quiet_settings(**overrides)
+    found, told = run(_velocities(settings, partition, skus, location))
+    if skus and not found:
+        raise failure(f"None of these SKUs is known in partition {partition}.")
+    _print_velocities(f"Velocity, {told}", ranked(found, order) if not skus else found, limit, as_csv=as_csv)
+
+
+@report.command()
+@_options
+def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: object) -> None:
+    """What is gone soonest at its pace of 28 days, first.
+
+    \b
+      holdfast report cover --location main
+    """  # noqa: D301  # click needs the character, not the two
+    found, told = run(_velocities(quiet_settings(**overrides), partition, (), location))
+    _print_velocities(f"Days of cover, {told}", ranked(found, "cover"), limit, as_csv=as_csv)
+
+
+async def _sales(
+    settings: Settings, partition: str, by: By, days: tuple[date | None, date | None], only: reports.Only
+) -> tuple[Sales, str]:
+    async with opened_store(settings) as store:
+        figures = FigureStore(store.client, Keyspace(partition))
+        first, last = days
+        until = day_of_date(last) if last is not None else day_of(await figures.now_ms())
+        begin = day_of_date(first) if first is not None else until - MONTH_DAYS + 1
+        if begin > until:
+            raise failure("--from is after --to.")
+        await _tell_since(figures)
+        told = f"{date_of(begin)} to {date_of(until)}"
+        return await reports.sales(figures, by, range(begin, until + 1), only), told
+
+
+async def _velocities(
+    settings: Settings, partition: str, skus: Sequence[str], location: str
+) -> tuple[list[Velocity], str]:
+    async with opened_store(settings) as store:
+        figures = FigureStore(store.client, Keyspace(partition))
+        await _tell_since(figures)
+        span = await reports.span_of(figures, await figures.counted())
+        found: list[Velocity] = []
+        for sku in skus or [""]:
+            found += await reports.velocities(figures, span, reports.Only(sku, "", location))
+        return found, f"{date_of(span.first_day)} to {date_of(span.today)}"
+
+
+async def _tell_since(figures: FigureStore) -> None:
+    """Say when there is less to tell than the reader may think."""
+    counted = await figures.counted()
+    if counted is None:
+        told = "Nothing is counted yet: a server does that while it runs."
+        progress_console().print(told, markup=False, soft_wrap=True)
+    elif day_of(counted.since_ms) > day_of(await figures.now_ms()) - MONTH_DAYS + 1:
+        told = f"Counted since {date_of(day_of(counted.since_ms))}; what came before is not in it."
+        progress_console().print(told, markup=False, soft_wrap=True)
+
+
+def _figures(figures: Figures) -> tuple[int, ...]:
+    return tuple(getattr(figures, name) for name in FIGURES)
+
+
+def _print_velocities(title: str, found: list[Velocity], limit: int, *, as_csv: bool) -> None:
+    rows = [(each.sku, *(getattr(each, name) for name in VELOCITY)) for each in found]
+    if as_csv:
+        _print_csv(("sku", *VELOCITY), rows)
+        return
+    _print_table(title, ("sku", *VELOCITY), rows[:limit])
+    _tell_left_out(len(rows), limit)
+
+
+def _print_csv(names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows for a spreadsheet. What has no figure is empty; text that one would run is marked as text."""
+    out = csv.writer(sys.stdout, lineterminator="\n")
+    out.writerow(names)
+    out.writerows([_harmless(row[0]), *row[1:]] for row in rows)
+
+
+def _harmless(key: object) -> object:
+    return f"'{key}" if isinstance(key, str) and key.startswith(("=", "+", "-", "@")) else key
+
+
+def _print_table(
+    title: str, names: Sequence[str], rows: Iterable[Sequence[object]], total: Sequence[object] = ()
+) -> None:
+    table = Table(title=title, title_justify="left", show_footer=bool(total))
+    for at, name in enumerate(names):
+        footer = _shown(total[at]) if total else ""
+        table.add_column(name, justify="left" if at == 0 else "right", footer=footer)
+    for row in rows:
+        table.add_row(*map(_shown, row))
+    console().print(table)
+
+
+def _shown(value: object) -> Text:
+    """Show a cell as it is: what looks like markup in a SKU's name is none."""
+    if isinstance(value, int | float):
+        return Text(f"{value:,}")
+    return Text("" if value is None else str(value))
+
+
+def _tell_left_out(rows: int, limit: int) -> None:
+    if rows > limit:
+        click.echo(f"{rows - limit:,} more: --limit {rows}, or --csv for all.")

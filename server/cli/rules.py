@@ -1,0 +1,241 @@
+"""``holdfast rules``: when and how much to order, how much safety stock to keep, and which category SKUs are of."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.table import Table
+from rich.text import Text
+
+from server.cli.common import (
+    console,
+    json_option,
+    opened_store,
+    partition_option,
+    print_json,
+    progress_console,
+    quiet_settings,
+    run,
+    store_options,
+)
+from server.cli.csv.bad_rows import read_csv, tell_bad_rows
+from server.cli.csv.categories import CategoriesFile, read_categories_file
+from server.config.settings import Settings
+from server.domain.limits import QUANTITY_MAX
+from server.domain.principal import LOCAL
+from server.domain.replenishment import ANY, Rule
+from server.domain.safety_stock import SKUS_PER_CALL_MAX, SafetyRule
+from server.service.checks import InvalidError, check_category, check_location, check_sku
+from server.store.keys import Keyspace
+from server.store.repositories.replenishment import ReplenishmentStore
+from server.store.repositories.safety_stock import SafetyStore
+
+_UNITS: Final = click.IntRange(0, QUANTITY_MAX)
+_DAYS: Final = click.FloatRange(0, 366)
+_ALL: Final = "all"
+
+_remove_option: Final = click.option("--remove", is_flag=True, help="Take the rule away.")
+_location_option: Final = click.option("--location", default=None, help="For this location only [all].")
+
+
+@click.group()
+def rules() -> None:
+    """Say when and how much to order, and how much safety stock to keep.
+
+    \b
+      holdfast rules safety --percent 10                       everywhere a tenth of what lies there
+      holdfast rules safety --location store-b --units 2       but two of each in this store
+      holdfast rules categories categories.csv                 which SKU is of which category
+      holdfast rules safety --category shoes --units 0         and none of these
+      holdfast rules replenishment --reorder-point 5 --target 20 --lead-time-days 3
+
+    Without a figure, `safety` and `replenishment` list the rules. The server follows within seconds.
+    """  # noqa: D301  # click needs the character, not the two
+
+
+@rules.command()
+@click.option("--category", default=None, help="For SKUs of this category only [all].")
+@_location_option
+@click.option("--units", type=_UNITS, default=None, help="Keep back so many.")
+@click.option("--percent", type=click.IntRange(0, 100), default=None, help="Keep back so much of on_hand, rounded up.")
+@_remove_option
+@json_option
+@partition_option
+@store_options
+def safety(
+    category: str | None,
+    location: str | None,
+    units: int | None,
+    percent: int | None,
+    *,
+    remove: bool,
+    as_json: bool,
+    partition: str,
+    **overrides: object,
+) -> None:
+    """Keep units back that are never promised, by rule; without a figure, list the rules.
+
+    Of --units and --percent the greater counts. Of several rules that fit a SKU at a location, the one for both its
+    category and the location holds, else the one for the category, else for the location, else for all.
+
+    \b
+      holdfast rules safety
+      holdfast rules safety --category shoes --location store-b --units 2
+      holdfast rules safety --category shoes --location store-b --remove
+
+    A rule takes back no promise: it keeps what is free, and gives way to promises where units go missing. A value that
+    somebody has set by hand (holdfast import, a count) stays, until it is set to 0.
+    """  # noqa: D301  # click needs the character, not the two
+    settings = quiet_settings(**overrides)
+    where = _where(category, location, check_category)
+    if remove or units is not None or percent is not None:
+        rule = None if remove else SafetyRule(units=units or 0, percent=percent or 0)
+        run(_set_safety(settings, partition, where, rule))
+        return
+    if where != (ANY, ANY):
+        raise click.UsageError("say how much with --units or --percent, or --remove; without anything, all are listed")
+    found = run(_safety(settings, partition))
+    _tell(found, ("category", "location", "units", "percent"), as_json=as_json)
+
+
+@rules.command()
+@click.option("--sku", default=None, help="For this SKU only [all].")
+@_location_option
+@click.option("--reorder-point", type=_UNITS, default=None, help="Order when no more than this are there.")
+@click.option("--target", type=_UNITS, default=None, help="Order up to so many.")
+@click.option("--lead-time-days", type=_DAYS, default=None, help="How long a delivery takes.")
+@click.option("--cover-days", type=_DAYS, default=None, help="How long it is to last.")
+@_remove_option
+@json_option
+@partition_option
+@store_options
+def replenishment(
+    sku: str | None,
+    location: str | None,
+    *,
+    remove: bool,
+    as_json: bool,
+    partition: str,
+    reorder_point: int | None,
+    target: int | None,
+    lead_time_days: float | None,
+    cover_days: float | None,
+    **overrides: object,
+) -> None:
+    """Say when and how much to order; without a figure, list the rules.
+
+    What sells in the days counts where it is more than the units given. No more than --reorder-point raises
+    stock.low, too. Of several rules that fit, the one for both holds, else for the SKU, the location, for all.
+
+    \b
+      holdfast rules replenishment
+      holdfast rules replenishment --reorder-point 5 --target 20
+      holdfast rules replenishment --sku TS-1001 --lead-time-days 3 --cover-days 14
+
+    A rule is set whole: what is not given is 0. What to order then is told by GET /v1/replenishment.
+    """  # noqa: D301  # click needs the character, not the two
+    settings = quiet_settings(**overrides)
+    where = _where(sku, location, lambda field, name: ANY if name is None else check_sku(field, name))
+    given = {
+        name: figure
+        for name, figure in (
+            ("reorder_point", reorder_point),
+            ("target", target),
+            ("lead_time_days", lead_time_days),
+            ("cover_days", cover_days),
+        )
+        if figure is not None
+    }
+    if remove or given:
+        figures: dict[str, Any] = given
+        run(_set_replenishment(settings, partition, where, None if remove else Rule(**figures)))
+        return
+    if where != (ANY, ANY):
+        raise click.UsageError("say when to order with --reorder-point and the like, or --remove")
+    found = run(_replenishment(settings, partition))
+    names = ("sku", "location", "reorder_point", "target", "lead_time_days", "cover_days")
+    _tell(found, names, as_json=as_json)
+
+
+@rules.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@partition_option
+@store_options
+def categories(file: Path, partition: str, **overrides: object) -> None:
+    """Say from a CSV file which SKU is of which category, for the rules of safety stock.
+
+    The first line names the columns: sku and category; an empty category takes the SKU out of its. Others are ignored.
+    UTF-8; comma, semicolon or tab.
+
+    \b
+      sku,category
+      TS-1001/SİYAH-M,shirts
+
+    \b
+      holdfast rules categories categories.csv
+
+    SKUs that the file does not name stay as they are. The exit code is 1 if any row was bad.
+    """  # noqa: D301  # click needs the character, not the two
+    settings = quiet_settings(**overrides)
+    parsed = read_csv(file, read_categories_file)
+    run(_categorize(settings, partition, parsed))
+    tell_bad_rows(parsed.bad, None, progress_console())
+    click.echo(f"{len(parsed.rows):,} SKUs put into categories, {len(parsed.bad):,} bad rows")
+    sys.exit(1 if parsed.bad else 0)
+
+
+def _where(first: str | None, location: str | None, check: Any) -> tuple[str, str]:
+    try:
+        return check("the name", first), ANY if location is None else check_location("--location", location)
+    except InvalidError as error:
+        raise click.UsageError(f"{error.field} {error.rule}") from None
+
+
+def _tell(found: Mapping[tuple[str, str], Any], names: tuple[str, ...], *, as_json: bool) -> None:
+    rows = [(*where, *(getattr(rule, name) for name in names[2:])) for where, rule in sorted(found.items())]
+    if as_json:
+        print_json(
+            [{name: None if cell == ANY else cell for name, cell in zip(names, row, strict=True)} for row in rows]
+        )
+    elif not rows:
+        click.echo("There is no rule yet; --help shows how to set one.")
+    else:
+        table = Table(box=None, pad_edge=False)
+        for at, name in enumerate(names):
+            table.add_column(name, justify="left" if at < 2 else "right")  # noqa: PLR2004  # two names, then figures
+        for row in rows:
+            table.add_row(*(Text(str(cell) if cell != ANY else _ALL) for cell in row))
+        console().print(table)
+
+
+async def _safety(settings: Settings, partition: str) -> Mapping[tuple[str, str], SafetyRule]:
+    async with opened_store(settings) as store:
+        return await SafetyStore(store.client, Keyspace(partition)).rules()
+
+
+async def _set_safety(settings: Settings, partition: str, where: tuple[str, str], rule: SafetyRule | None) -> None:
+    async with opened_store(settings, create=True) as store:
+        await store.register(partition)
+        await SafetyStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
+
+
+async def _replenishment(settings: Settings, partition: str) -> Mapping[tuple[str, str], Rule]:
+    async with opened_store(settings) as store:
+        return await ReplenishmentStore(store.client, Keyspace(partition)).rules()
+
+
+async def _set_replenishment(settings: Settings, partition: str, where: tuple[str, str], rule: Rule | None) -> None:
+    async with opened_store(settings, create=True) as store:
+        await store.register(partition)
+        await ReplenishmentStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
+
+
+async def _categorize(settings: Settings, partition: str, file: CategoriesFile) -> None:
+    async with opened_store(settings, create=True) as store:
+        await store.register(partition)
+        kept = SafetyStore(store.client, Keyspace(partition))
+        for at in range(0, len(file.rows), SKUS_PER_CALL_MAX):
+            piece = file.rows[at : at + SKUS_PER_CALL_MAX]
+            await kept.set_categories({row.sku: row.category for row in piece}, LOCAL.actor)

@@ -1,0 +1,220 @@
+"""``holdfast serve``: the HTTP API, in one process or several, until it is asked to stop."""
+
+import asyncio
+import os
+import shlex
+import signal
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+import server
+from server.app import Holdfast
+from server.cli.common import (
+    INTERRUPTED,
+    data_dir_option,
+    opened_store,
+    run,
+    setting,
+    settings_or_exit,
+    store_url_option,
+)
+from server.cli.demo import sample
+from server.cli.demo.simulated_channels import NAMES, SimulatedChannel
+from server.config.settings import Settings, redact_url
+from server.store.keys import Keyspace
+from server.store.repositories.channels import ChannelStore
+from server.telemetry import logs
+from server.workers import READY, Workers
+
+_STANDARD_INPUT: Final = 0
+_READ_BYTES: Final = 4096
+DURABILITY: Final = {
+    "durable": "an answer leaves after the fsync",
+    "fast": "fsync each second; power loss may take the last one",
+    "replicated": "an answer leaves after the fsync, and one replica has it too",
+}
+OPEN: Final = "open"
+CLOSED: Final = "keys"
+
+
+@click.command()
+@setting("host", "Address to listen on; anything but loopback needs an API key [127.0.0.1].")
+@setting("port", "Port to listen on; 0 chooses a free one [8080].")
+@setting("workers", "Serving processes on that port; with 2 or more, the channels have one of their own [1].")
+@setting("role", "all: serve, keep house, tell the channels; api: only serve; publisher: only tell the channels [all].")
+@setting("durability", "durable, fast or replicated; see docs/configuration.md [durable].")
+@setting("config", "A TOML file with channels and API keys.", type=click.Path(path_type=Path))
+@store_url_option
+@data_dir_option
+@click.option(
+    "--sample",
+    "with_sample",
+    is_flag=True,
+    help="Fill an empty store with a small catalogue to try, and simulate channels unless there is a --config.",
+)
+@click.option("--worker", type=int, default=None, hidden=True)
+def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
+    """Serve the HTTP API until Ctrl-C or SIGTERM; then answer what is in flight and stop.
+
+    \b
+      holdfast serve --sample
+      holdfast serve --port 9000 --data-dir /var/lib/holdfast --workers 2
+      HOLDFAST_STORE_URL=rediss://user:password@host:6379/0 holdfast serve --host 0.0.0.0
+    """  # noqa: D301  # click needs the character, not the two
+    settings = settings_or_exit(**overrides)
+    logs.configure(settings.log_level, settings.log_format)
+    if worker is not None:
+        run(_serve_as_worker(settings, worker))
+    elif settings.workers > 1:
+        run(_serve_workers(settings, with_sample=with_sample))
+    else:
+        run(_serve(settings, with_sample=with_sample))
+
+
+async def _serve(settings: Settings, *, with_sample: bool) -> None:
+    async with _sampled(settings, with_sample=with_sample) as sampled:
+        holdfast = Holdfast(sampled.settings)
+        await holdfast.start()
+        try:
+            await sampled.prepare(holdfast.store_url)
+            sampled.tell(holdfast.port, needs_key=not holdfast.service.authenticator.open)
+            await asked_to_stop()
+            click.echo("Stopping.")
+        finally:
+            await holdfast.drain()
+
+
+async def _serve_as_worker(settings: Settings, number: int) -> None:
+    holdfast = Holdfast(settings, worker=number)
+    await holdfast.start()
+    try:
+        click.echo(f"{READY} {OPEN if holdfast.service.authenticator.open else CLOSED}")
+        # Our standard input ends when the parent is gone, however it died.
+        await asked_to_stop(leashed=True)
+    finally:
+        await holdfast.drain()
+
+
+async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
+    async with _sampled(settings, with_sample=with_sample) as sampled:
+        workers = Workers(sampled.settings)
+        try:
+            await workers.start_store()
+            await sampled.prepare(workers.store_url)
+            access = await workers.start()
+            sampled.tell(workers.port, needs_key=access != OPEN)
+            await asked_to_stop()
+            click.echo("Stopping.")
+        finally:
+            await workers.drain()
+
+
+@dataclass(frozen=True)
+class _Sampled:
+    """What is served, and whether with the sample: its catalogue, and its channels unless there are others."""
+
+    settings: Settings
+    with_sample: bool
+    channels: Sequence[SimulatedChannel]
+    remark: str = ""
+
+    async def prepare(self, store_url: str) -> None:
+        """Fill an empty store, and let the channels show what they showed before."""
+        if self.with_sample:
+            async with opened_store(msgspec.structs.replace(self.settings, store_url=store_url)) as store:
+                await sample.fill_if_empty(store)
+                await sample.recall(store, self.channels)
+
+    def tell(self, port: int, *, needs_key: bool) -> None:
+        """Print where it serves and on what terms; with the sample, the lines to try."""
+        settings = self.settings
+        click.echo(_banner(settings, port, needs_key=needs_key))
+        if not self.with_sample:
+            return
+        here = _url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host), port)
+        click.echo("\n" + sample.lines_to_try(here, needs_key=needs_key))
+        if self.channels:
+            click.echo(
+                sample.channels_to_see(here, self.channels, needs_key=needs_key, options=_options_of_store(settings))
+            )
+        if self.remark:
+            click.echo(self.remark)
+
+
+@asynccontextmanager
+async def _sampled(settings: Settings, *, with_sample: bool) -> AsyncIterator[_Sampled]:
+    """Open the simulated channels that go with the sample, unless this server has or must leave alone other ones."""
+    if not with_sample or settings.config is not None or settings.role == "api":
+        yield _Sampled(settings, with_sample, ())
+        return
+    others = await _other_channels(settings)
+    if others:
+        remark = f"No simulated channels: the store keeps others, published from elsewhere ({', '.join(others)})."
+        yield _Sampled(settings, with_sample, (), remark)
+        return
+    async with sample.open_channels() as stage:
+        yield _Sampled(msgspec.structs.replace(settings, config=stage.config), with_sample, stage.channels)
+
+
+async def _other_channels(settings: Settings) -> list[str]:
+    """Name real channels of a store that several servers may share: a publisher without them would forget them."""
+    if not settings.store_url:
+        return []
+    async with opened_store(settings) as store:
+        kept = await ChannelStore(store.client, Keyspace(sample.PARTITION)).channels()
+    return [name for name in kept if name not in NAMES]
+
+
+def _banner(settings: Settings, port: int, *, needs_key: bool) -> str:
+    store = redact_url(settings.store_url) if settings.store_url else f"embedded, in {settings.data_dir.resolve()}"
+    if needs_key:
+        access = "callers with an API key: holdfast keys new --scope reserve"
+    else:
+        access = "this machine only, without a key, until `holdfast keys new` makes the first"
+    return (
+        f"Holdfast {server.__version__} at {_url(settings.host, port)}\n"
+        f"  store       {store}\n"
+        f"  durability  {settings.durability}: {DURABILITY[settings.durability]}\n"
+        f"  open to     {access}\n"
+        "Ctrl-C stops it."
+    )
+
+
+def _options_of_store(settings: Settings) -> str:
+    """Write the options that lead another command to the same store."""
+    if settings.store_url:
+        return f" --store-url {redact_url(settings.store_url)}"
+    return "" if settings.data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(settings.data_dir))}"
+
+
+def _url(host: str, port: int) -> str:
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+async def asked_to_stop(*, leashed: bool = False) -> None:
+    """Wait for SIGINT or SIGTERM, or if ``leashed`` for the end of standard input; a second signal ends at once."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+
+    def on_signal() -> None:
+        if stop.is_set():
+            sys.exit(INTERRUPTED)
+        stop.set()
+
+    def on_input() -> None:
+        if not os.read(_STANDARD_INPUT, _READ_BYTES):
+            loop.remove_reader(_STANDARD_INPUT)
+            stop.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    if leashed:
+        loop.add_reader(_STANDARD_INPUT, on_input)
+    await stop.wait()

@@ -1,0 +1,300 @@
+"""``holdfast show``: why the number is what it is, and how it came about."""
+
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+import msgspec
+from rich.table import Table
+
+from server.cli.common import (
+    console,
+    failure,
+    json_option,
+    opened_store,
+    partition_option,
+    print_json,
+    quiet_settings,
+    run,
+    store_options,
+)
+from server.config.settings import Settings
+from server.domain.allocations import left
+from server.domain.expected_receipt import Supply
+from server.domain.stock import StockLevel
+from server.store.command_session import OpenStore
+from server.store.journal import journal
+from server.store.keys import Keyspace
+from server.store.repositories import reservations, transfers
+from server.store.repositories.backorders import Waiter, find_waiters
+from server.store.repositories.expected_receipts import read_outlook
+from server.store.repositories.shortages import Shortage, short_at
+
+HOLDERS_MAX: Final = 500
+PATIENCE_S: Final = 30.0
+"""How long to look for who is short: a person waits, and the answer should be whole."""
+BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
+
+Story = list[dict[str, Any]]
+
+
+@click.command()
+@click.argument("sku", required=False)
+@click.option("--history", is_flag=True, help="Tell every change that the journal still knows, oldest first.")
+@partition_option
+@json_option
+@store_options
+def show(sku: str | None, history: bool, partition: str, as_json: bool, **overrides: object) -> None:
+    """Explain the stock of a SKU: its buckets at each location, and who holds how much until when.
+
+    Without a SKU: the totals of the partition.
+
+    \b
+      holdfast show TS-1001-M
+      holdfast show "ÇANTA-SİYAH/38" --history
+      holdfast show --json
+    """  # noqa: D301  # click needs the character, not the two
+    settings = quiet_settings(**overrides)
+    if sku is None:
+        if history:
+            raise click.UsageError("--history needs a SKU")
+        totals = run(_totals(settings, partition))
+        print_json(totals) if as_json else _print_totals(totals)
+        return
+    told = run(_explain(settings, partition, sku, with_history=history))
+    if not told["levels"]:
+        raise failure(f"{sku!r} is not known in partition {partition}: nothing was ever counted or received there.")
+    print_json(told) if as_json else _print(told, with_history=history)
+
+
+async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
+    async with opened_store(settings) as store:
+        totals = dict.fromkeys((*BUCKETS, "available", "shortage"), 0)
+        skus, places = set(), 0
+        async for level in store.levels(partition):
+            places += 1
+            skus.add(level.sku)
+            for bucket in BUCKETS:
+                totals[bucket] += getattr(level, bucket)
+            totals["available"] += max(0, level.available)
+            totals["shortage"] += max(0, -level.available)
+        return {"partition": partition, "skus": len(skus), "places": places, **totals}
+
+
+async def _explain(settings: Settings, partition: str, sku: str, *, with_history: bool) -> dict[str, Any]:
+    async with opened_store(settings) as store:
+        found = await store.ledger(partition).stock(sku)
+        holders, truncated = await reservations.holders(
+            store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX
+        )
+        moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
+        outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
+        waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX)
+        short = {f"{sku}\0{each.location}".encode(): -each.available for each in found.levels if each.available < 0}
+        lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
+        story = [each async for each in _history(store, partition, sku)] if with_history else []
+    return {
+        "sku": sku,
+        "partition": partition,
+        "available": sum(level.available for level in found.levels),
+        "levels": [_level(level) for level in found.levels],
+        "holders": [_holder(holder) for holder in sorted(holders, key=lambda each: each.expires_at_ms)],
+        "holders_complete": not truncated,
+        "backorders": [_waiter(waiter) for waiter in waiting.waiters],
+        "backorders_complete": not waiting.next,
+        "shortages": [_shortage(each) for each in lacking],
+        "in_transit": [_in_transit(each) for each in moving],
+        "expected": [_expected(*each) for each in outlook.supply],
+        "as_of": _time(found.as_of_ms),
+        **({"history": story} if with_history else {}),
+    }
+
+
+async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[dict[str, Any]]:
+    async for _, changes in journal.read(store.client, Keyspace(partition)):
+        for change in changes:
+            for line in change.lines:
+                if line.sku == sku:
+                    yield {
+                        "at": _time(change.at_ms),
+                        "operation": change.operation,
+                        "actor": change.actor,
+                        "channel": change.channel,
+                        "reservation_id": change.reservation_id,
+                        "location": line.location,
+                        "deltas": _deltas(line),
+                        "available": left(line.available, line.allotments or ()),
+                        "seq": line.seq,
+                        "notes": dict(change.notes),
+                    }
+
+
+def _deltas(line: journal.ChangeLine) -> dict[str, int]:
+    moved = dict(zip(BUCKETS, line.deltas, strict=True)) | {"backordered": line.d_waiting + line.d_owed}
+    return {name: by for name, by in moved.items() if by}
+
+
+def _level(level: StockLevel) -> dict[str, Any]:
+    buckets = {bucket: getattr(level, bucket) for bucket in BUCKETS}
+    told = {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
+    if level.allotted:
+        told["set_aside"] = level.set_aside
+        told["allocations"] = [
+            {**msgspec.structs.asdict(each), "available": level.left(each.channel)} for each in level.allotted
+        ]
+    return told | ({"backorder": msgspec.structs.asdict(level.backorder)} if level.backorder else {})
+
+
+def _waiter(waiter: Waiter) -> dict[str, Any]:
+    member, line = waiter.member, waiter.reservation.lines[waiter.member.line - 1]
+    return {
+        "reservation_id": member.reservation_id,
+        "line": member.line,
+        "location": member.location,
+        "vip": member.is_vip,
+        "backordered": line.backordered,
+        "promise_on": line.promise_on,
+    }
+
+
+def _holder(holder: reservations.Holder) -> dict[str, Any]:
+    return {
+        "reservation_id": holder.reservation_id,
+        "channel": holder.channel,
+        "line": holder.line,
+        "location": holder.location,
+        "state": holder.state,
+        "held": holder.held,
+        "committed": holder.committed,
+        "expires_at": _time(holder.expires_at_ms) if holder.expires_at_ms else None,
+    }
+
+
+def _shortage(shortage: Shortage) -> dict[str, Any]:
+    lines = [{"reservation_id": each.reservation_id, "line": each.line, "lacks": each.lacks} for each in shortage.lines]
+    return {
+        "location": shortage.location,
+        "short": shortage.short,
+        "lines": lines,
+        "lines_complete": shortage.complete,
+    }
+
+
+def _in_transit(moving: transfers.InTransit) -> dict[str, Any]:
+    return {
+        "transfer_id": moving.transfer_id,
+        "from": moving.source,
+        "to": moving.destination,
+        "quantity": moving.quantity,
+        "shipped_at": _time(moving.shipped_ms),
+    }
+
+
+def _expected(supply_id: str, supply: Supply) -> dict[str, Any]:
+    return {
+        "supply_id": supply_id,
+        "location": supply.location,
+        "expected": supply.expected,
+        "expected_on": supply.expected_on.isoformat(),
+        "reference": supply.reference,
+    }
+
+
+def _time(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+# -- tables for people
+
+
+def _print_totals(totals: dict[str, Any]) -> None:
+    table = Table("", "units", title=f"{totals['skus']:,} SKUs at {totals['places']:,} places", title_justify="left")
+    table.columns[1].justify = "right"
+    for name in (*BUCKETS, "available", "shortage"):
+        table.add_row(name, f"{totals[name]:,}")
+    console().print(table)
+
+
+def _print(told: dict[str, Any], *, with_history: bool) -> None:
+    out = console()
+    _print_levels(told)
+    if told["holders"]:
+        out.print(_holders_table(told))
+    if not told["holders_complete"]:
+        out.print("There are more holders than these; GET /v1/reservations?sku= shows all.", markup=False)
+    for line in (*_waiting_lines(told), *_short_lines(told)):
+        out.print(line, markup=False, soft_wrap=True)
+    for each in told["in_transit"]:
+        line = f"{each['quantity']:,} on their way from {each['from']} to {each['to']} since {each['shipped_at']}"
+        out.print(f"{line} (transfer {each['transfer_id']})", markup=False, soft_wrap=True)
+    for each in told["expected"]:
+        line = f"{each['expected']:,} expected at {each['location']} on {each['expected_on']}"
+        out.print(f"{line} (supply {each['supply_id']})", markup=False, soft_wrap=True)
+    if with_history:
+        out.print(_history_table(told["history"]))
+
+
+def _print_levels(told: dict[str, Any]) -> None:
+    out = console()
+    table = Table("location", title=told["sku"], title_justify="left")
+    for bucket in (*BUCKETS, "available"):
+        table.add_column(bucket, justify="right")
+    for level in told["levels"]:
+        table.add_row(level["location"], *(f"{level[name]:,}" for name in (*BUCKETS, "available")))
+    out.print(table)
+    for level in told["levels"]:
+        out.print(f"{level['location']}: {_because(level)}", markup=False, soft_wrap=True)
+    for level in told["levels"]:
+        for each in level.get("allocations", ()):
+            out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
+
+
+def _waiting_lines(told: dict[str, Any]) -> Iterator[str]:
+    for each in told["backorders"]:
+        when = f", promised for {each['promise_on']}" if each["promise_on"] else ""
+        line = f"{each['reservation_id']} waits for {each['backordered']:,} at {each['location']}{when}"
+        yield line + (" (vip)" if each["vip"] else "")
+    if not told["backorders_complete"]:
+        yield "More wait than these; GET /v1/backorders?sku= shows all."
+
+
+def _short_lines(told: dict[str, Any]) -> Iterator[str]:
+    for each in told["shortages"]:
+        lacking = ", ".join(f"{line['reservation_id']} lacks {line['lacks']:,}" for line in each["lines"]) or "no order"
+        yield f"Short of {each['short']:,} at {each['location']}: {lacking}"
+
+
+def _because(level: dict[str, Any]) -> str:
+    taken = "".join(f" − {level[name]:,} {name}" for name in BUCKETS[1:] if level[name])
+    aside = f" − {level['set_aside']:,} set_aside" if level.get("set_aside") else ""
+    return f"available {level['available']:,} = {level['on_hand']:,} on_hand{taken}{aside}"
+
+
+def _allocation(each: dict[str, Any]) -> str:
+    what = f"{each['units']:,} of its own" if each["kind"] == "own" else f"a cap of {each['units']:,}"
+    return f"{each['channel']} has {what}, {each['used']:,} of them promised; available to it: {each['available']:,}"
+
+
+def _holders_table(told: dict[str, Any]) -> Table:
+    table = Table("reservation", "channel", "location", "state", title="Who has the units", title_justify="left")
+    for name in ("held", "committed", "until"):
+        table.add_column(name, justify="right")
+    for each in told["holders"]:
+        row = (each["reservation_id"], each["channel"], each["location"], each["state"])
+        table.add_row(*row, str(each["held"] or ""), str(each["committed"] or ""), each["expires_at"] or "")
+    return table
+
+
+def _history_table(story: Story) -> Table:
+    names = ("time", "who", "operation", "reservation", "location", "change")
+    table = Table(*names, title="What happened", title_justify="left")
+    for name in ("available", "seq"):
+        table.add_column(name, justify="right")
+    for each in story:
+        deltas = ", ".join(f"{name} {by:+,}" for name, by in each["deltas"].items())
+        notes = "".join(f" ({name}: {value})" for name, value in each["notes"].items())
+        who = " for ".join(filter(None, (each["actor"], each["channel"])))
+        row = (each["at"], who, each["operation"], each["reservation_id"], each["location"], deltas + notes)
+        table.add_row(*row, f"{each['available']:,}", str(each["seq"]))
+    return table

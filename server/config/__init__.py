@@ -1,0 +1,1 @@
+"""Settings and the configuration file; nothing else reads the environment."""

@@ -1,0 +1,241 @@
+"""Settings: the only reader of the environment. Everything else is handed plain values.
+
+A setting comes from, in this order: the command line, the environment (``HOLDFAST_…``), the default here.
+"""
+
+import ipaddress
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit, urlunsplit
+
+import msgspec
+from msgspec import Meta
+
+from server.config.channels import ConfiguredChannel, read_channels
+from server.config.toml_tables import ChannelConfigError, closest, convert, refuse_unknown
+from server.config.webhooks import ConfiguredWebhook, read_webhooks
+from server.domain.limits import LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
+
+PREFIX = "HOLDFAST_"
+
+Durability = Literal["durable", "fast", "replicated"]
+Role = Literal["all", "api", "publisher"]
+Positive = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0, le=86_400 * 366)]
+
+
+_SENTINEL_LOGIN = re.compile(r"(sentinel_(?:username|password))=[^&#]*")
+
+
+class ConfigError(Exception):
+    """A setting is wrong; the message names it and says what to write instead."""
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Every setting of a Holdfast process. ``docs/configuration.md`` says what each one is for."""
+
+    store_url: str = ""
+    """Empty: the embedded store. Else redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://."""
+    data_dir: Path = Path(".holdfast")
+    """Where the embedded store keeps its files."""
+    host: str = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
+    workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    role: Role = "all"
+    """all: serve, keep house and publish. api: serve only; another process does the rest.
+    publisher: keep house and publish; serves only /livez, /readyz and /metrics."""
+    durability: Durability = "durable"
+    """durable: fsync before the answer. fast: fsync each second. replicated: durable, and one replica has it."""
+    config: Path | None = None
+    """A TOML file: API keys, channels and webhooks."""
+
+    batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
+    """Operations in one script call."""
+    batch_lines_max: Annotated[int, Meta(ge=100, le=1_000)] = 512
+    """Lines in one script call; bounds how long the script runs. With both at their largest Lua can still unpack it."""
+    queue_operations_max: Positive = 2_048
+    """Operations that may wait for the store; past that the answer is 503 overloaded."""
+    queue_timeout_s: Seconds = 1.0
+    """How long an operation may wait unsent before it is answered 503; nothing has happened then."""
+    reply_timeout_s: Seconds = 5.0
+    """How long to wait for the store's reply; past that the answer is 503 outcome_unknown."""
+    body_timeout_s: Seconds = 10.0
+    """How long a caller may take to send a body."""
+    keepalive_timeout_s: Seconds = 75.0
+    """How long an idle connection is kept."""
+    drain_timeout_s: Seconds = 10.0
+    """How long a stop waits for requests in flight."""
+    changes_streams_max: Positive = 256
+    """Open GET /v1/changes streams of one worker."""
+
+    ttl_default_s: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] = TTL_S_DEFAULT
+    """How long a hold lasts that names no ttl_s."""
+    life_max_s: Annotated[int, Meta(ge=TTL_S_MAX)] = LIFE_S_MAX
+    """How long a hold can last at most, however often it is extended."""
+    idempotency_retention_s: Annotated[int, Meta(ge=86_400)] = 86_400
+    """How long an idempotency key is remembered at least."""
+    ended_retention_s: Annotated[int, Meta(ge=86_400)] = 7 * 86_400
+    """How long a released, expired or cancelled reservation can be read and replayed."""
+    fulfilled_retention_s: Annotated[int, Meta(ge=86_400)] = 90 * 86_400
+    """How long a shipped reservation can be read; returns refer to it."""
+    journal_retention_s: Annotated[int, Meta(ge=3_600)] = 86_400
+    """How long the journal is kept at least; GET /v1/changes can resume that far back."""
+    sweep_interval_s: Annotated[float, Meta(gt=0, le=60)] = 0.05
+    """How often lapsed holds are looked for."""
+    audit_interval_s: Annotated[float, Meta(ge=0)] = 3_600.0
+    """How often counters are audited for holdfast_drift_units; 0: never."""
+    figures_interval_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
+    """How often what happened is counted into the figures of reports, and alerts are raised; 0: never."""
+    figures_retention_s: Annotated[int, Meta(ge=86_400 * 29, le=86_400 * 3_660)] = 90 * 86_400
+    """How long the figures of a day are kept after it."""
+    publisher_lease_s: Annotated[float, Meta(ge=1, le=60)] = 5.0
+    """How long a publisher's lease lasts, and so how late a stand-by takes over from one that died."""
+
+    store_check: bool = True
+    """Refuse a store whose settings cannot keep the promises. Turn off only for a store that hides its settings."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["auto", "text", "json"] = "auto"
+    """auto: text on a terminal, JSON lines elsewhere."""
+    slow_request_ms: Annotated[int, Meta(ge=0)] = 1_000
+    """Requests slower than this are logged; 0: none."""
+    tracing: bool = False
+    """Make traces, and send them as the OTEL_… variables say; needs the packages of ``holdfast[otel]``."""
+
+    @property
+    def lives_s(self) -> dict[str, int]:
+        """How long reservations and answers live, by the names that the store's ``Retention`` has for it."""
+        return {
+            "life_max_s": self.life_max_s,
+            "idempotency_s": self.idempotency_retention_s,
+            "ended_s": self.ended_retention_s,
+            "fulfilled_s": self.fulfilled_retention_s,
+        }
+
+    @property
+    def loopback_only(self) -> bool:
+        """Whether only this machine can reach the server."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def _shown(value: str) -> str:
+    """Show a value in a message without any password that it may hold."""
+    return redact_url(value) if "://" in value else value
+
+
+def redact_url(url: str) -> str:
+    """Show a URL with its user and password, and those for its sentinels, replaced by ``***``."""
+    url = _SENTINEL_LOGIN.sub(r"\1=***", url)
+    parts = urlsplit(url)
+    if "@" not in parts.netloc:
+        return url
+    return urlunsplit(parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2]))
+
+
+def load_settings(environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
+    """Read the settings; ``overrides`` (from the command line) win where they are not None.
+
+    Raises
+    ------
+    ConfigError
+        A value breaks its rule, or a ``HOLDFAST_`` variable is not a setting's name (the nearest one is told).
+
+    """
+    environ = os.environ if environ is None else environ
+    fields = {field.name: field for field in msgspec.structs.fields(Settings)}
+    values: dict[str, object] = {}
+    for variable, text in environ.items():
+        if not variable.startswith(PREFIX):
+            continue
+        name = variable[len(PREFIX) :].lower()
+        if name not in fields:
+            close = closest(name, fields)
+            question = f"; did you mean {PREFIX}{close.upper()}?" if close else "."
+            raise ConfigError(
+                f"{variable} is not a setting{question} Names that begin with {PREFIX} are kept for settings;"
+                " a credential of a channel needs another name."
+            )
+        if text != "":
+            values[name] = _convert(variable, text, fields[name].type)
+    for name, value in overrides.items():
+        if value is not None:
+            values[name] = _convert("--" + name.replace("_", "-"), str(value), fields[name].type)
+    return msgspec.convert(values, Settings, dec_hook=_from_text)
+
+
+def _convert(source: str, text: str, wanted: object) -> object:
+    try:
+        return msgspec.convert(text, wanted, strict=False, dec_hook=_from_text)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{source}={_shown(text)}: {error}.") from None
+
+
+def _from_text(wanted: type, text: object) -> object:
+    if wanted is Path:
+        return Path(str(text)).expanduser()
+    raise NotImplementedError(f"no setting is a {wanted}")
+
+
+class ConfiguredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An API key of the TOML file: the SHA-256 of its secret, never the secret."""
+
+    id: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    scopes: list[Literal["read", "reserve", "stock", "admin"]]
+    partition: str = "default"
+    name: str = ""
+
+
+class ConfigFile(msgspec.Struct, frozen=True):
+    """The TOML file that ``HOLDFAST_CONFIG`` names."""
+
+    keys: list[ConfiguredKey] = []
+    channels: list[ConfiguredChannel] = []
+    webhooks: list[ConfiguredWebhook] = []
+
+
+class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keys: list[ConfiguredKey] = []
+
+
+def load_config_file(
+    path: Path | None, environ: Mapping[str, str] | None = None, *, credentials: bool = True
+) -> ConfigFile:
+    """Read the TOML file; no path gives the empty configuration.
+
+    ``credentials``: make sure that those of the channels are there. A process that talks to no channel needs none.
+
+    Raises
+    ------
+    ConfigError
+        The file cannot be read, is not TOML, holds something unknown, or a credential is not where it says.
+
+    """
+    if path is None:
+        return ConfigFile()
+    try:
+        tables = tomllib.loads(path.read_text("utf-8"))
+        refuse_unknown("the file", tables, ConfigFile.__struct_fields__, "table")
+        keys = convert("[[keys]]", {"keys": tables.get("keys", [])}, _Keys).keys
+        around = os.environ if environ is None else environ, path.absolute().parent
+        channels = read_channels(tables.get("channels", {}), *around, reserved_prefix=PREFIX)
+        webhooks = read_webhooks(tables.get("webhooks", {}), *around, reserved_prefix=PREFIX)
+        told = [each.credentials for each in channels] + [each.credentials for each in webhooks]
+        for each in told if credentials else ():
+            each.read()
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ChannelConfigError) as error:
+        raise ConfigError(f"{path}: {error}") from None
+    return ConfigFile(keys, channels, webhooks)
+
+
+def worker_environment(metrics_dir: Path) -> dict[str, str]:
+    """Make the environment of a worker process: ours, and where it leaves its metrics for the others."""
+    return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}

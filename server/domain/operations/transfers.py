@@ -1,0 +1,50 @@
+"""Operations on transfers between locations."""
+
+import msgspec
+
+from server.domain.operations.base import Operation
+from server.domain.operations.stock import Disposition
+
+
+class TransferItem(msgspec.Struct, array_like=True, frozen=True):
+    """Units of one SKU that are sent."""
+
+    sku: str
+    quantity: int
+
+
+class ArrivedLine(msgspec.Struct, array_like=True, frozen=True):
+    """Units of one line of a transfer that arrived; ``line`` counts from 1."""
+
+    line: int
+    quantity: int
+    disposition: Disposition
+
+
+class Ship(Operation, tag="ship", frozen=True):
+    """Send units from one location to another; only what may still be promised there.
+
+    A ``transfer_id`` that is there already is a retry, if the fingerprint is the same.
+    """
+
+    key: str
+    transfer_id: str
+    source: str
+    destination: str
+    lines: list[TransferItem]
+    reason: str = ""
+
+
+class Arrive(Operation, tag="arrive", frozen=True):
+    """Receive units of a transfer at its destination.
+
+    ``everything``: all that is on its way arrived, to be sold again; ``lines`` is empty then.
+    ``close``: what has not arrived by now never will, for this ``reason``.
+    """
+
+    key: str
+    transfer_id: str
+    lines: list[ArrivedLine]
+    everything: bool = False
+    close: bool = False
+    reason: str = ""

@@ -1,0 +1,129 @@
+"""A reservation, its lines and their counters, as the store keeps them."""
+
+import msgspec
+
+from server.domain.stock import Availability
+
+
+class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
+    """One line of a reservation. All counters are units; ``line`` is its place, counted from 1.
+
+    At any time ``quantity = held + committed + fulfilled + released + expired + backordered``, and
+    ``returned`` is at most ``fulfilled``. Of those that are backordered, ``waiting`` will be held and ``owed``
+    committed when they come; ``first_waiting`` is how many they were at first, ``mode`` and ``promise_on`` what was
+    told then.
+    ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
+    ``first_available`` and ``first_seq`` are what the reserve or order itself left of the (SKU, location) for its
+    channel, kept so that a replay can answer as the first time; both are 0 in a line that a move to another location
+    added.
+    """
+
+    sku: str
+    location: str
+    quantity: int
+    requested: int
+    held: int
+    committed: int
+    first_available: int
+    first_seq: int
+    fulfilled: int = 0
+    released: int = 0
+    expired: int = 0
+    returned: int = 0
+    waiting: int = 0
+    owed: int = 0
+    first_waiting: int = 0
+    mode: str = ""
+    promise_on: str = ""
+
+    @property
+    def backordered(self) -> int:
+        """Units that are not there yet."""
+        return self.waiting + self.owed
+
+
+class OpenLines(msgspec.Struct, array_like=True, frozen=True):
+    """Lines that are held where they lie only for want of an address, until they are ``bound``.
+
+    ``group`` is where they may be bound, empty: anywhere; ``lines`` are numbers, counted from 1.
+    """
+
+    group: str
+    lines: list[int]
+    bound: bool = False
+
+
+class Reservation(msgspec.Struct, array_like=True, frozen=True):
+    """One promise, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
+
+    ``state``: held, committed, backordered (nothing but units that are not there yet), fulfilled, released, expired,
+    cancelled. ``deadline_ms`` is 0 where nothing is held, or waited for to be held.
+    ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
+    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
+    return reason, exchanged_for; exchange_of is there from the start. ``open``: None where no line ever was.
+    """
+
+    state: str
+    created_ms: int
+    deadline_ms: int
+    ttl_ms: int
+    seq: int
+    channel: str
+    actor: str
+    fingerprint: str
+    lines: list[ReservationLine]
+    order_ref: str = ""
+    customer_ref: str = ""
+    flags: list[str] = []
+    notes: list[tuple[str, str]] = []
+    open: OpenLines | None = None
+
+
+class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):
+    """An operation on a reservation took effect, now or (``replayed``) when the same request came first.
+
+    ``availability``: what the operation left, for the reservation's channel, of each (SKU, location) that it touched. A
+    reserve or order sends none: its lines tell, see :func:`left_available`.
+    """
+
+    replayed: bool
+    reservation: Reservation
+    availability: list[Availability] = []
+
+
+def left_available(changed: Changed) -> list[Availability]:
+    """Tell what an operation left of each (SKU, location) that it touched, in the order of the lines."""
+    if changed.availability:
+        return changed.availability
+    lines = changed.reservation.lines
+    # Where several lines name one place, the last one tells what is left there.
+    last = {(line.sku, line.location): line for line in lines}
+    return [Availability(sku, place, line.first_available, line.first_seq) for (sku, place), line in last.items()]
+
+
+class FoundReservation(msgspec.Struct, array_like=True, frozen=True):
+    """A reservation as it stands at a moment on the store's clock, or None."""
+
+    as_of_ms: int
+    reservation: Reservation | None = None
+
+
+def as_of(reservation: Reservation, now_ms: int) -> Reservation:
+    """Show a reservation as it is at a moment: a hold past its deadline has ended, swept or not."""
+    if not 0 < reservation.deadline_ms <= now_ms:
+        return reservation
+    lines = [
+        msgspec.structs.replace(line, held=0, waiting=0, expired=line.expired + line.held + line.waiting)
+        if line.held or line.waiting
+        else line
+        for line in reservation.lines
+    ]
+    return msgspec.structs.replace(reservation, state=_state_without_holds(lines), deadline_ms=0, lines=lines)
+
+
+def _state_without_holds(lines: list[ReservationLine]) -> str:
+    if any(line.committed for line in lines):
+        return "committed"
+    if any(line.owed for line in lines):
+        return "backordered"
+    return "fulfilled" if any(line.fulfilled for line in lines) else "expired"

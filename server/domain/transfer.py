@@ -1,0 +1,45 @@
+"""Units on their way from one location to another, as the ledger answers them."""
+
+import msgspec
+
+from server.domain.stock import Availability
+
+
+class TransferLine(msgspec.Struct, array_like=True, frozen=True):
+    """One SKU of a transfer, in units. What was neither received nor lost is on its way."""
+
+    sku: str
+    quantity: int
+    received: int
+    lost: int
+
+    @property
+    def in_transit(self) -> int:
+        """Units on their way: they belong to no location."""
+        return self.quantity - self.received - self.lost
+
+
+class Transfer(msgspec.Struct, array_like=True, frozen=True):
+    """Units sent from one location to another, as the store keeps it. ``state``: in_transit, closed.
+
+    Times are milliseconds since 1970 on the store's clock; ``closed_ms`` is 0 while it is on its way.
+    """
+
+    state: str
+    shipped_ms: int
+    closed_ms: int
+    actor: str
+    fingerprint: str
+    source: str
+    destination: str
+    lines: list[TransferLine]
+    reason: str = ""
+    lost_reason: str = ""
+
+
+class TransferChanged(msgspec.Struct, array_like=True, frozen=True, tag="transfer_changed"):
+    """A step of a transfer took effect, now or (``replayed``) when the same request came first."""
+
+    replayed: bool
+    transfer: Transfer
+    availability: list[Availability] = []

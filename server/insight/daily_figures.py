@@ -1,0 +1,268 @@
+"""Follows the journal of every partition and counts what each day brought, each change exactly once.
+
+It reads from the cursor that the store keeps, adds up, and hands figures and new cursor to one script, which does
+nothing if the cursor stands elsewhere by then. So a process that is killed at any moment, or a second one that counts
+at the same time, neither loses a unit nor counts one twice, and no lease is needed.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+import structlog
+
+from server.domain.alerts import crossed
+from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.replenishment import Rules, rule_for
+from server.insight.backorder_fills import NOBODY_WAITED, Filled, seen_as_one
+from server.insight.safety_stock import Safeguarding
+from server.insight.skip_holds import worth_counting
+from server.store.connection.commands import command
+from server.store.connection.connect import StoreClient
+from server.store.errors import StoreError
+from server.store.journal import journal
+from server.store.journal.journal import START, Change, ChangeLine, parse_entry_id
+from server.store.keys import PARTITIONS, Keyspace
+from server.store.repositories.daily_figures import Counted, FigureStore
+from server.store.repositories.replenishment import RULES_CHANGED, ReplenishmentStore, event_of
+from server.telemetry import metrics
+
+log = structlog.get_logger("holdfast.insight")
+
+ROWS_MAX: Final = 400
+"""Of one script, about: some milliseconds of the store's time. One more page of the journal may come on top."""
+PAGE_CHANGES: Final = 400
+"""About so many are asked for at a time; the event loop, which may be serving orders, gets its turn after each page."""
+PAGE_ENTRIES: Final = (16, 512)
+"""At least, at most. How many changes an entry holds depends on how many orders come at once."""
+REST_S: Final = 5.0
+"""After a failure."""
+
+
+class Piece:
+    """What a piece of the journal adds up to, and which lines were crossed in it."""
+
+    def __init__(self) -> None:
+        self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
+        self.events: list[Change] = []
+        self._rows = 0
+        self._known: dict[tuple[int, str, str, str], Figures] = {}
+        self.changes = 0
+
+    @property
+    def size(self) -> int:
+        """How much there is to write."""
+        return self._rows + len(self.events)
+
+    def pass_over(self, changes: int) -> None:
+        """Take in changes that come to nothing."""
+        self.changes += changes
+
+    def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
+        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``.
+
+        ``filled``: lines whose units went on to those who waited for them.
+        """
+        self.changes += 1
+        operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
+        for line in change.lines:
+            now = line.available
+            was = now - line.d_available
+            if filled and line.seq in filled:
+                was, now = filled[line.seq]
+            # Most changes happen far above any line, and this runs for each of them.
+            if was <= highest_point or now <= highest_point:
+                self._watch(change.at_ms, line, was, now, rules)
+            # What is owed is ordered, too: it counts once, when it is ordered, and not again when the units come.
+            d_on_hand, d_ordered = line.d_on_hand, line.d_committed + line.d_owed
+            if d_on_hand or d_ordered:  # a hold comes to nothing here until it is committed
+                self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_ordered)
+
+    def _watch(self, at_ms: int, line: ChangeLine, was: int, now: int, rules: Rules) -> None:
+        rule = rule_for(rules, line.sku, line.location)
+        point = rule.reorder_point if rule is not None else 0
+        for alert in crossed(was, now, point):
+            self.events.append(
+                event_of(
+                    alert, at_ms=at_ms, sku=line.sku, location=line.location, available=now,
+                    reorder_point=point, seq=line.seq,
+                )
+            )  # fmt: skip
+
+    def _row(self, day: int, sku: str, channel: str, location: str) -> Figures:
+        where = day, sku, channel, location
+        figures = self._known.get(where)
+        if figures is None:
+            self._rows += 1
+            figures = self._known[where] = Figures()
+            self.days.setdefault(day, {}).setdefault(sku, {})[channel, location] = figures
+        return figures
+
+
+class Counting:
+    """Counts one partition. ``retention_s``: how long the figures of a day are kept after it."""
+
+    def __init__(self, client: StoreClient, keyspace: Keyspace, *, retention_s: float) -> None:
+        self._client = client
+        self._keyspace = keyspace
+        self._store = FigureStore(client, keyspace)
+        self._retention_s = retention_s
+        self._counted: Counted | None = None
+        self._cursor = ""
+        self._replenishment = ReplenishmentStore(client, keyspace)
+        self._rules: Rules = {}
+        self._highest_point = 0
+        self._page_entries = PAGE_ENTRIES[0]
+
+    async def catch_up(self) -> None:
+        """Count up to the journal's end, as far as it is when that is reached.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store is away; what was not counted is counted next time.
+
+        """
+        if self._counted is None:
+            self._counted = await self._begin()
+        try:
+            while await self._count_piece(self._counted):
+                pass
+        except BaseException:
+            self._counted = None  # what came of the last script is for the store to say
+            raise
+
+    async def _begin(self) -> Counted:
+        """Find out how far it is counted; what is missing of the journal from there on is said and passed over."""
+        await self._read_rules()
+        found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
+        self._cursor = found.cursor if found is not None else ""
+        if found is not None and not end.is_lost(found.cursor):
+            return found
+        since_ms = parse_entry_id(end.first_id)[0] if end.entries else await self._store.now_ms()
+        if found is not None:
+            log.error("figures_have_a_gap", partition=self._keyspace.partition, after=found.cursor, since_ms=since_ms)
+        return Counted(START if end.entries else end.last_id, since_ms)
+
+    async def _read_rules(self) -> None:
+        self._rules = await self._replenishment.rules()
+        self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
+
+    async def _count_piece(self, counted: Counted) -> bool:
+        """Count some of what is new; False: that was all, but for what came while it was counted.
+
+        Who went on for that would never be done while orders come, and write a cursor for every few of them.
+        """
+        piece, upto, more = Piece(), counted.cursor, True
+        while more and piece.size < ROWS_MAX:
+            page = await journal.read_page(self._client, self._keyspace, upto, self._page_entries)
+            more = len(page) == self._page_entries
+            if page:
+                upto = journal.text_of(page[-1][0])
+                await self._take_page(piece, page)
+        if upto == self._cursor:
+            return False
+        next_counted = Counted(upto, counted.since_ms)
+        if not await self._store.add(
+            self._cursor, next_counted, piece.days, piece.events, retention_s=self._retention_s
+        ):
+            log.info("counted_by_another", partition=self._keyspace.partition)
+            self._counted = await self._begin()
+            return False
+        metrics.FIGURES_CHANGES.inc(piece.changes)
+        for event in piece.events:
+            metrics.ALERTS_RAISED.labels(event.operation).inc()
+        self._counted, self._cursor = next_counted, upto
+        return more
+
+    async def _take_page(self, piece: Piece, page: journal.Page) -> None:
+        before, idle = piece.changes, 0
+        for raw_id, fields in page:
+            try:
+                changes, others = worth_counting(fields, self._highest_point)
+            except msgspec.DecodeError as error:
+                log.error("counting_skips_entry", entry=journal.text_of(raw_id), reason=str(error))  # noqa: TRY400
+                continue
+            idle += others
+            if changes:
+                await self._take(piece, changes)
+        piece.pass_over(idle)
+        least, most = PAGE_ENTRIES
+        wanted = PAGE_CHANGES * len(page) // max(1, piece.changes - before)
+        self._page_entries = min(most, max(least, wanted))
+
+    async def _take(self, piece: Piece, changes: list[Change]) -> None:
+        filled = seen_as_one(changes) if len(changes) > 1 else NOBODY_WAITED
+        for change in changes:
+            if change.operation == RULES_CHANGED:
+                await self._read_rules()
+            piece.take(change, self._rules, self._highest_point, filled)
+
+
+class Insight:
+    """Counts all partitions and sees to their safety stock, one after the other, every ``interval_s``.
+
+    ``limits`` is the first argument of the scripts that change stock.
+    ``partitions`` gives those that this process serves; those that the store's registry names are added.
+    """
+
+    def __init__(
+        self,
+        client: StoreClient,
+        partitions: Callable[[], Iterable[str]],
+        *,
+        interval_s: float,
+        retention_s: float,
+        limits: bytes,
+    ) -> None:
+        self._client = client
+        self._served = partitions
+        self._interval_s = interval_s
+        self._retention_s = retention_s
+        self._limits = limits
+        self._countings: dict[str, Counting] = {}
+        self._safeguardings: dict[str, Safeguarding] = {}
+        self._failing: set[str] = set()
+
+    async def run(self) -> None:
+        """Count until cancelled."""
+        loop = asyncio.get_running_loop()
+        done_s = loop.time()
+        while True:
+            if await self.count():
+                done_s = loop.time()
+            metrics.FIGURES_AGE_SECONDS.set(loop.time() - done_s)
+            await asyncio.sleep(REST_S if self._failing else self._interval_s)
+
+    async def count(self) -> bool:
+        """Count every partition up to its end; False: not all could be. A fault in one disturbs no other."""
+        await self._learn_partitions()
+        for name in sorted(self._countings):
+            try:
+                await self._countings[name].catch_up()
+                await self._safeguardings[name].catch_up()
+                self._failing.discard(name)
+            except StoreError as error:
+                self._fails(name, str(error))
+            except Exception:  # noqa: BLE001  # the others are to be counted all the same
+                self._fails(name, "", exc_info=True)
+        return not self._failing
+
+    async def _learn_partitions(self) -> None:
+        try:
+            registered = {name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS)}
+        except StoreError as error:
+            self._fails("", str(error))
+            registered = set()
+        else:
+            self._failing.discard("")
+        for name in registered.union(self._served()).difference(self._countings):
+            keyspace = Keyspace(name)
+            self._countings[name] = Counting(self._client, keyspace, retention_s=self._retention_s)
+            self._safeguardings[name] = Safeguarding(self._client, keyspace, self._limits)
+
+    def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
+        if name not in self._failing:
+            log.warning("counting_waits", partition=name, reason=reason, exc_info=exc_info)
+        self._failing.add(name)

@@ -1,0 +1,140 @@
+"""Keeps the safety stock of one partition at what its rules say, as rules, categories and stock change.
+
+Where there are no rules, nothing is done but to look for one. Else it follows the journal from where it began, and
+looks again at each place whose units changed; when it begins, when rules change, and once an hour, at every place.
+So it keeps nothing over a restart, and two that do it at the same time do no harm: the script changes what differs.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+
+from server.domain.replenishment import rule_for
+from server.domain.safety_stock import SafetyRules
+from server.store.connection.connect import StoreClient
+from server.store.journal import journal
+from server.store.journal.journal import Change, ChangeLine, DamagedEntryError
+from server.store.keys import Keyspace
+from server.store.repositories.daily_figures import FigureStore
+from server.store.repositories.safety_stock import (
+    APPLIED,
+    CATEGORIES_CHANGED,
+    PLACES_MAX,
+    RULES_CHANGED,
+    SafetyStore,
+    Wanted,
+)
+
+LOOK_AGAIN_S: Final = 3_600.0
+"""What another process was to see to and did not, because it died, is seen to by then."""
+PAGE_ENTRIES: Final = 64
+
+Place = tuple[str, str]
+
+
+class Safeguarding:
+    """The safety stock of one partition. ``limits`` is the first argument of the scripts."""
+
+    def __init__(self, client: StoreClient, keyspace: Keyspace, limits: bytes) -> None:
+        self._client = client
+        self._keyspace = keyspace
+        self._limits = limits
+        self._store = SafetyStore(client, keyspace)
+        self._figures = FigureStore(client, keyspace)
+        self._cursor = ""
+        self._looked_s = 0.0
+        self._rules: SafetyRules = {}
+        self._capped: set[Place] = set()
+
+    async def catch_up(self) -> None:
+        """Bring every place to what its rule says now.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store is away; all is looked at anew when it is back.
+
+        """
+        try:
+            await self._catch_up()
+        except BaseException:
+            self._cursor = ""
+            raise
+
+    async def _catch_up(self) -> None:
+        if not await self._store.in_use():
+            self._cursor = ""
+            return
+        now_s = asyncio.get_running_loop().time()
+        end = await journal.bounds(self._client, self._keyspace)
+        if not self._cursor or end.is_lost(self._cursor) or now_s - self._looked_s > LOOK_AGAIN_S:
+            await self._look_at_all(end.last_id)
+            self._looked_s = now_s
+            return
+        try:
+            await self._follow()
+        except DamagedEntryError:
+            await self._look_at_all(end.last_id)
+
+    async def _look_at_all(self, end: str) -> None:
+        """Look at every place; ``end`` is where the journal was before the rules were read."""
+        self._rules = await self._store.rules()
+        self._capped.clear()
+        places = await self._store.applied()
+        async for shelf in self._figures.shelves():
+            # Most rules are for all of a location or category; which SKUs have one is looked up with the place.
+            if self._rules:
+                places.add((shelf.sku, shelf.location))
+            if len(places) >= PLACES_MAX:
+                await self._apply(places)
+                places.clear()
+        await self._apply(places)
+        self._cursor = end
+
+    async def _follow(self) -> None:
+        places: set[Place] = set()
+        async for entry_id, changes in journal.read(self._client, self._keyspace, self._cursor, count=PAGE_ENTRIES):
+            for change in changes:
+                if change.operation == RULES_CHANGED:
+                    await self._look_at_all(entry_id)
+                    places.clear()
+                elif change.operation == CATEGORIES_CHANGED:
+                    places |= await self._places_of(sku for name, sku in change.notes if name == "sku")
+                else:
+                    self._note(places, change)
+            self._cursor = entry_id
+            if len(places) >= PLACES_MAX:
+                await self._apply(places)
+                places.clear()
+        await self._apply(places)
+
+    def _note(self, places: set[Place], change: Change) -> None:
+        if change.operation == APPLIED:
+            return
+        for line in change.lines:
+            place = line.sku, line.location
+            if _matters(line) or place in self._capped:
+                places.add(place)
+
+    async def _places_of(self, skus: Iterable[str]) -> set[Place]:
+        return {(shelf.sku, shelf.location) for sku in skus for shelf in await self._figures.shelves_of(sku)}
+
+    async def _apply(self, places: Iterable[Place]) -> None:
+        waiting = iter(sorted(places))
+        while piece := list(islice(waiting, PLACES_MAX)):
+            categories = await self._store.categories([sku for sku, _ in piece])
+            wanted = [self._wanted(place, category) for place, category in zip(piece, categories, strict=True)]
+            found = await self._store.apply(wanted, self._limits)
+            self._capped.difference_update(piece)
+            self._capped.update((each.sku, each.location) for each in found.capped)
+
+    def _wanted(self, place: Place, category: str) -> Wanted:
+        sku, location = place
+        rule = rule_for(self._rules, category, location)
+        return Wanted(sku, location, -1, 0) if rule is None else Wanted(sku, location, rule.units, rule.percent)
+
+
+def _matters(line: ChangeLine) -> bool:
+    """Whether a change may move what a rule comes to. A promise of what is free does not."""
+    return bool(line.available < 0 or line.d_on_hand or line.d_damaged or line.d_quality_control or line.d_safety)

@@ -1,0 +1,217 @@
+"""Channels over the wire: rules, status, listings and dead letters."""
+
+import re
+from datetime import datetime
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from server.domain import channels, limits
+from server.domain.channels import ChannelRules, Circuit
+from server.schemas.common import Body, Location, Reference, Sku, _text
+
+
+class ChannelSummary(msgspec.Struct, frozen=True):
+    """How a channel stands, in short. ``publisher_missing``: nobody has written of it for five seconds or more."""
+
+    channel: str
+    kind: str
+    publisher_missing: bool
+    circuit: Circuit
+    reason: str
+    dirty: int
+    oldest_unsent_s: float
+    last_confirmed_at: datetime | None
+    dead_letters: int
+    lag_p50_s: float | None
+    lag_p99_s: float | None
+
+
+class ChannelList(msgspec.Struct, frozen=True):
+    """Every channel that is configured, by name."""
+
+    channels: list[ChannelSummary]
+
+
+class ChannelView(msgspec.Struct, frozen=True):
+    """One channel: the rules in force, and the names of those that were set at run time.
+
+    ``listings``: "listed" tells it the SKUs that have a listing; "all" tells it every SKU.
+    """
+
+    channel: str
+    kind: str
+    listings: Literal["listed", "all"]
+    rules: ChannelRules
+    set_at_run_time: list[str]
+
+
+class ReconcileView(msgspec.Struct, frozen=True):
+    """What the last comparison found. ``read_back`` false: the channel cannot be read, all was sent again."""
+
+    finished_at: datetime
+    checked: int
+    differed: int
+    read_back: bool
+
+
+class ChannelStatusView(msgspec.Struct, frozen=True):
+    """How a channel stands, as its publisher last wrote it at ``written_at``; null: it never did.
+
+    ``oldest_unsent_s``: how long the longest waiting change has waited, in seconds. ``lag_p50_s`` and ``lag_p99_s``:
+    from change to the channel's own confirmation, over the last thousand. ``cursor``: the id in the journal up to which
+    all is confirmed.
+    """
+
+    channel: str
+    publisher: str
+    publisher_missing: bool
+    written_at: datetime | None
+    circuit: Circuit
+    reason: str
+    listings: int
+    dirty: int
+    in_flight: int
+    tickets: int
+    oldest_unsent_s: float
+    last_confirmed_at: datetime | None
+    dead_letters: int
+    lag_p50_s: float | None
+    lag_p99_s: float | None
+    cursor: str
+    reconcile: ReconcileView | None
+
+
+class ListingsPut(msgspec.Struct, frozen=True):
+    """How many listings were put; ``unknown_skus``: those that stock does not know, shown as 0 until it does."""
+
+    listings: int
+    unknown_skus: list[str]
+
+
+class ListingView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A SKU as the channel knows it."""
+
+    sku: str
+    key: str
+    listed: bool
+    price: str = ""
+    list_price: str = ""
+    currency: str = ""
+    attributes: dict[str, str] = {}
+
+
+class ListingPage(msgspec.Struct, frozen=True):
+    """Some listings, in no order; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    listings: list[ListingView]
+    next: str
+
+
+class DeadLetterView(msgspec.Struct, frozen=True):
+    """A value that the channel will not take. ``reason`` is in the channel's own words."""
+
+    sku: str
+    key: str
+    quantity: int
+    code: str
+    reason: str
+    attempts: int
+    first_at: datetime
+    last_at: datetime
+    seq: int
+
+
+class DeadLetterList(msgspec.Struct, frozen=True):
+    """The newest first; ``complete`` says whether those are all."""
+
+    dead_letters: list[DeadLetterView]
+    complete: bool
+
+
+class Asked(msgspec.Struct, frozen=True):
+    """What the channel's publisher was asked. It stands until it is done; ``publisher_missing``: nobody does it now."""
+
+    channel: str
+    asked: Literal["reconcile", "retry"]
+    publisher_missing: bool
+
+
+ChannelName = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=limits.NAME_BYTES_MAX,
+        extra_json_schema={"pattern": f"^{channels.CHANNEL_PATTERN}$"},
+        description="A channel of the configuration file.",
+    ),
+]
+
+
+ListingKey = Annotated[
+    str, _text(channels.KEY_BYTES_MAX, "The SKU's name on the channel: 1–256 bytes of printable UTF-8.")
+]
+
+
+_PRICE_PATTERN = r"^(0|[1-9][0-9]{0,11})(\.[0-9]{1,4})?$"
+PRICE: Final = re.compile(_PRICE_PATTERN.replace("$", r"\Z"))
+
+
+Price = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=17,
+        extra_json_schema={"pattern": _PRICE_PATTERN},
+        description="Decimal text with at most 4 decimals, such as 129.90; more than 0.",
+    ),
+]
+
+
+CURRENCY: Final = re.compile(r"[A-Z]{3}\Z")
+
+
+Currency = Annotated[
+    str,
+    Meta(min_length=3, max_length=3, extra_json_schema={"pattern": "^[A-Z]{3}$"}, description="ISO 4217, such as TRY."),
+]
+
+
+AttributeName = Annotated[str, _text(limits.NAME_BYTES_MAX, "1–64 bytes of printable UTF-8.")]
+
+
+class ChannelRulesBody(Body, frozen=True):
+    """Rules to hold from now on. A field that is left out goes back to the configuration; ``cap`` null: no cap."""
+
+    locations: list[Location] | msgspec.UnsetType = msgspec.UNSET
+    buffer: channels.NonNegative | msgspec.UnsetType = msgspec.UNSET
+    percent: channels.Percent | msgspec.UnsetType = msgspec.UNSET
+    min_publish: channels.NonNegative | msgspec.UnsetType = msgspec.UNSET
+    cap: channels.NonNegative | msgspec.UnsetType | None = msgspec.UNSET
+    cadence_s: channels.CadenceS | msgspec.UnsetType = msgspec.UNSET
+    reconcile_every_s: channels.ReconcileEveryS | msgspec.UnsetType = msgspec.UNSET
+
+
+class ListingBody(Body, frozen=True):
+    """A SKU as the channel knows it. ``listed`` false: the channel is told 0. Prices left out are not told."""
+
+    sku: Sku
+    key: ListingKey
+    listed: bool = True
+    price: Price | None = None
+    list_price: Price | None = None
+    currency: Currency | None = None
+    attributes: Annotated[dict[AttributeName, Reference], Meta(max_length=channels.ATTRIBUTES_MAX)] = {}
+
+
+class ListingsBody(Body, frozen=True):
+    """Up to 1,000 listings, to be added or to replace those of the same SKUs."""
+
+    listings: Annotated[list[ListingBody], Meta(min_length=1, max_length=channels.LISTINGS_PER_CALL_MAX)]
+
+
+class RetryBody(Body, frozen=True):
+    """Try the dead letters of these SKUs again, or all."""
+
+    skus: Annotated[list[Sku], Meta(min_length=1, max_length=channels.DEAD_LETTERS_PER_PAGE_MAX)] | None = None

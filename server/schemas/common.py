@@ -1,0 +1,92 @@
+"""What callers send: the types that validate it, and from which OpenAPI is generated."""
+
+import re
+from datetime import date
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from server.domain import limits, locations
+
+_CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
+UNPRINTABLE: Final = re.compile(f"[{_CONTROL}]")
+_PRINTABLE_SCHEMA = {"pattern": r"^[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+$"}
+_ID_PATTERN = r"^[A-Za-z0-9_.:\-]+$"
+
+
+def _text(bytes_max: int, description: str) -> Meta:
+    """Rule of a free text; that it is printable and how many bytes it has is checked by ``service/checks.py``."""
+    return Meta(min_length=1, max_length=bytes_max, description=description, extra_json_schema=_PRINTABLE_SCHEMA)
+
+
+Sku = Annotated[str, _text(limits.SKU_BYTES_MAX, "What is sold: 1–128 bytes of printable UTF-8.")]
+Location = Annotated[str, _text(limits.LOCATION_BYTES_MAX, "A warehouse or store: 1–64 bytes of printable UTF-8.")]
+Group = Annotated[str, _text(limits.NAME_BYTES_MAX, "Locations that belong together: 1–64 bytes of printable UTF-8.")]
+Barcode = Annotated[str, _text(limits.BARCODE_BYTES_MAX, "What a scanner reads: 1–64 bytes of printable UTF-8.")]
+Channel = Annotated[str, _text(limits.NAME_BYTES_MAX, "Where it is sold: 1–64 bytes of printable UTF-8.")]
+Reference = Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "1–256 bytes of printable UTF-8, kept as it is.")]
+Flag = Annotated[str, _text(limits.NAME_BYTES_MAX, "A word such as vip or gift.")]
+
+
+ReservationId = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=limits.RESERVATION_ID_BYTES_MAX,
+        extra_json_schema={"pattern": _ID_PATTERN},
+        description="1–64 of A–Z a–z 0–9 _ . : -; also the key that makes a retry safe.",
+    ),
+]
+
+
+RESERVATION_ID: Final = re.compile(r"[A-Za-z0-9_.:\-]+\Z")
+Quantity = Annotated[int, Meta(ge=1, le=limits.QUANTITY_MAX, description="Units.")]
+Units = Annotated[int, Meta(ge=0, le=limits.QUANTITY_MAX, description="Units.")]
+
+
+SignedUnits = Annotated[
+    int, Meta(ge=-limits.QUANTITY_MAX, le=limits.QUANTITY_MAX, description="Units; negative: fewer.")
+]
+
+
+TtlS = Annotated[int, Meta(ge=1, le=limits.TTL_S_MAX, description="Seconds; at most 24 hours.")]
+LineNumber = Annotated[int, Meta(ge=1, le=limits.RECORD_LINES_MAX, description="The line's place, counted from 1.")]
+
+
+class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A request's body: what is not known is refused."""
+
+
+UNNAMED: Final = "".join(limits.DEFAULT_LOCATION)
+"""The default location where nobody named it: an object of its own, which is what tells it from the same name given."""
+
+
+class LineBody(Body, frozen=True):
+    """Units of one SKU at one location. With ``sourcing`` beside the lines, those that name no location are planned."""
+
+    sku: Sku
+    quantity: Quantity
+    location: Location = UNNAMED
+
+
+Latitude = Annotated[
+    float, Meta(ge=-locations.LATITUDE_MAX, le=locations.LATITUDE_MAX, description="Degrees north of the equator.")
+]
+
+
+Longitude = Annotated[
+    float, Meta(ge=-locations.LONGITUDE_MAX, le=locations.LONGITUDE_MAX, description="Degrees east of Greenwich.")
+]
+
+
+class PositionBody(Body, frozen=True):
+    """A place on the earth, in degrees."""
+
+    lat: Latitude
+    lon: Longitude
+
+
+Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+Flags = Annotated[list[Flag], Meta(max_length=limits.FLAGS_MAX)]
+Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in UTC.")]

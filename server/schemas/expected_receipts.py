@@ -1,0 +1,60 @@
+"""Expected receipts and what can be promised by day, over the wire."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from server.domain import limits
+from server.schemas.common import Body, Day, Location, Quantity, Reference, Sku
+
+
+class SupplyView(msgspec.Struct, frozen=True):
+    """An expected receipt. ``expected`` units are still to come; more may be ``received`` than ``quantity``."""
+
+    supply_id: str
+    sku: str
+    location: str
+    quantity: int
+    received: int
+    expected: int
+    expected_on: date
+    reference: str
+
+
+class SupplyList(msgspec.Struct, frozen=True):
+    """What is still to come of a SKU, the earliest first."""
+
+    supply: list[SupplyView]
+    as_of: datetime
+
+
+class AtpDayView(msgspec.Struct, frozen=True):
+    """One day: what is ``projected`` to be available at its end, and what is ``promisable`` for it."""
+
+    on: date
+    projected: int
+    promisable: int
+
+
+class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What can be promised by day. ``late`` units were expected before today and count for nothing.
+
+    ``backordered`` units are waited for: what comes goes to those who wait before it can be promised.
+    """
+
+    sku: str
+    available: int
+    late: int
+    days: list[AtpDayView]
+    as_of: datetime
+    backordered: int = 0
+
+
+class SupplyBody(Body, frozen=True):
+    """So many units in all are to come, on that day; what was received of them stays received."""
+
+    sku: Sku
+    quantity: Quantity
+    expected_on: Day
+    location: Location = limits.DEFAULT_LOCATION
+    reference: Reference | None = None

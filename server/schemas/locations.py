@@ -1,0 +1,65 @@
+"""Locations over the wire: what callers send, and what they get."""
+
+from datetime import datetime
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from server.domain import locations
+from server.domain.locations import Kind
+from server.schemas.common import Body, Group, PositionBody
+
+
+class LocationBody(Body, frozen=True):
+    """What is known of a location; all of it anew, so what is left out goes back to its default."""
+
+    kind: locations.Kind = "warehouse"
+    position: PositionBody | None = None
+    priority: Annotated[int, Meta(ge=-locations.PRIORITY_MAX, le=locations.PRIORITY_MAX)] = 0
+    footfall: Annotated[int, Meta(ge=0, le=locations.FOOTFALL_MAX)] = 0
+    open: bool = True
+    groups: Annotated[list[Group], Meta(max_length=locations.GROUPS_MAX)] = []  # a struct copies it
+
+
+class PositionView(msgspec.Struct, frozen=True):
+    """A place on the earth, in degrees."""
+
+    lat: float
+    lon: float
+
+
+class LocationView(msgspec.Struct, frozen=True):
+    """What is known of a location. ``open`` false: it takes no new promises."""
+
+    location: str
+    kind: Kind
+    position: PositionView | None
+    priority: int
+    footfall: int
+    open: bool
+    groups: list[str]
+
+
+class LocationList(msgspec.Struct, frozen=True):
+    """Every location that was described, by name."""
+
+    locations: list[LocationView]
+
+
+class NearbyLocation(msgspec.Struct, frozen=True):
+    """An open location that has units, and how far away it is along the great circle."""
+
+    location: str
+    kind: Kind
+    position: PositionView
+    distance_km: float
+    available: int
+
+
+class NearbyView(msgspec.Struct, frozen=True):
+    """Which locations have a SKU, the nearest first."""
+
+    sku: str
+    locations: list[NearbyLocation]
+    as_of: datetime

@@ -1,0 +1,41 @@
+"""Problems over the wire, as RFC 9457 wants them."""
+
+from typing import Literal
+
+import msgspec
+
+
+class LineProblem(msgspec.Struct, frozen=True):
+    """What was asked of one line, and what there was."""
+
+    line: int
+    sku: str
+    location: str
+    requested: int
+    available: int
+
+
+class FieldProblem(msgspec.Struct, frozen=True):
+    """A field that breaks a rule."""
+
+    field: str
+    rule: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An RFC 9457 problem. ``outcome`` is what programs should look at; ``retryable``: the same may succeed later.
+
+    ``half``: of an exchange, the field of the body that could not be.
+    """
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    outcome: str
+    retryable: bool
+    errors: list[FieldProblem] = []
+    lines: list[LineProblem] = []
+    state: str = ""
+    reservation_id: str = ""
+    half: Literal["", "return", "reservation", "order"] = ""

@@ -1,0 +1,239 @@
+"""Reservations over the wire: what callers send, and what they get."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from server.domain import limits
+from server.schemas.common import (
+    Body,
+    Channel,
+    Flags,
+    LineNumber,
+    Lines,
+    Location,
+    Quantity,
+    Reference,
+    ReservationId,
+    TtlS,
+)
+from server.schemas.problems import Problem
+from server.schemas.sourcing import SourcingBody
+from server.schemas.stock import AvailableView
+
+
+class ReserveBody(Body, frozen=True):
+    """Hold units while a customer pays. Without ttl_s the server's default holds."""
+
+    channel: Channel
+    lines: Lines
+    reservation_id: ReservationId | None = None
+    ttl_s: TtlS | None = None
+    policy: Literal["all_or_nothing", "partial", "backorder"] = "all_or_nothing"
+    order_ref: Reference | None = None
+    customer_ref: Reference | None = None
+    flags: Flags = []
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
+
+
+class ReserveManyBody(Body, frozen=True):
+    """Up to 500 reservations, each on its own."""
+
+    reservations: Annotated[list[ReserveBody], Meta(min_length=1, max_length=limits.RESERVATIONS_PER_BATCH_MAX)]
+
+
+class OrderBody(Body, frozen=True):
+    """Reserve and commit at once. ``on_shortage: accept``: it is sold already, so record what is missing."""
+
+    channel: Channel
+    lines: Lines
+    reservation_id: ReservationId | None = None
+    on_shortage: Literal["reject", "accept"] = "reject"
+    policy: Literal["all_or_nothing", "partial", "backorder"] = "all_or_nothing"
+    order_ref: Reference | None = None
+    customer_ref: Reference | None = None
+    flags: Flags = []
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
+
+
+class PartBody(Body, frozen=True):
+    """A part of one line of a reservation."""
+
+    line: LineNumber
+    quantity: Quantity
+
+
+Parts = Annotated[list[PartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+
+
+class ExtendBody(Body, frozen=True):
+    """Hold for so long from now; never shortens."""
+
+    ttl_s: TtlS
+
+
+class ReleaseBody(Body, frozen=True):
+    """Release the named parts, or all."""
+
+    lines: Parts | None = None
+
+
+class CancelBody(Body, frozen=True):
+    """Cancel the named parts of what is committed, or all."""
+
+    lines: Parts | None = None
+    reason: Reference | None = None
+
+
+class ReturnPartBody(Body, frozen=True):
+    """Shipped units of one line that came back. Without a location: to where they were shipped from."""
+
+    line: LineNumber
+    quantity: Quantity
+    disposition: Literal["restock", "damaged", "quality_control"]
+    location: Location | None = None
+
+
+class ReturnBody(Body, frozen=True):
+    """What came back, and what becomes of it."""
+
+    lines: Annotated[list[ReturnPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    reason: Reference | None = None
+
+
+class CommitBody(Body, frozen=True):
+    """Commit the named parts, or all. What is not named is released, or kept until its deadline.
+
+    Open lines are taken from where ``sourcing`` says, if units are there, or from ``location`` and nowhere else.
+    """
+
+    lines: Parts | None = None
+    remainder: Literal["release", "keep"] = "release"
+    order_ref: Reference | None = None
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
+    location: Location | msgspec.UnsetType = msgspec.UNSET
+
+
+class FulfilBody(Body, frozen=True):
+    """Ship the named parts of what is committed, or all; open lines from where ``sourcing`` or ``location`` says."""
+
+    lines: Parts | None = None
+    tracking: Reference | None = None
+    carrier: Reference | None = None
+    invoice_ref: Reference | None = None
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
+    location: Location | msgspec.UnsetType = msgspec.UNSET
+
+
+class ExchangeBody(Body, frozen=True):
+    """What comes back, and what is promised instead: either a ``reservation`` or an ``order``."""
+
+    return_: ReturnBody = msgspec.field(name="return")
+    reservation: ReserveBody | msgspec.UnsetType = msgspec.UNSET
+    order: OrderBody | msgspec.UnsetType = msgspec.UNSET
+
+
+class LineMoveBody(Body, frozen=True):
+    """Take what a line has promised, or ``quantity`` of it, from the location ``to``."""
+
+    line: LineNumber
+    to: Location
+    quantity: Quantity | None = None
+
+
+class MoveBody(Body, frozen=True):
+    """Take promised units from other locations: all that is named, or nothing."""
+
+    lines: Annotated[list[LineMoveBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+
+
+class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
+
+    The last three are there where the line had to wait for units: how many of them are not there yet, and what was
+    told when it was promised (``promise_on``: the day, if one was).
+    """
+
+    line: int
+    sku: str
+    location: str
+    quantity: int
+    requested: int
+    held: int
+    committed: int
+    fulfilled: int
+    released: int
+    expired: int
+    returned: int
+    backordered: int = 0
+    mode: str = ""
+    promise_on: str = ""
+
+
+State = Literal["held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"]
+
+
+class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The lines that commit or fulfil can still take from elsewhere, within the group; without one: from anywhere."""
+
+    lines: list[int]
+    group: str = ""
+
+
+class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
+
+    ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
+    """
+
+    reservation_id: str
+    state: State
+    channel: str
+    created_at: datetime
+    lines: list[LineView]
+    expires_at: datetime | None = None
+    order_ref: str = ""
+    customer_ref: str = ""
+    flags: list[str] = []
+    notes: dict[str, str] = {}
+    availability: list[AvailableView] = []
+    open: OpenView | None = None
+
+
+class ExchangeView(msgspec.Struct, frozen=True):
+    """What came back, and what is promised instead. ``returned.availability`` is what both have left."""
+
+    returned: ReservationView
+    reservation: ReservationView
+
+
+class ReservationResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One result of a batch: the status and outcome that it would have had alone."""
+
+    status: int
+    outcome: str
+    reservation_id: str
+    replayed: bool = False
+    reservation: ReservationView | None = None
+    problem: Problem | None = None
+
+
+class ReservationResults(msgspec.Struct, frozen=True):
+    """In the order of the request."""
+
+    results: list[ReservationResult]
+
+
+class ReservationPage(msgspec.Struct, frozen=True):
+    """Reservations that match; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    reservations: list[ReservationView]
+    next: str
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The server is well."""
+
+    status: Literal["ok"]

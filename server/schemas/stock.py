@@ -1,0 +1,292 @@
+"""Stock over the wire: counts, movements, barcodes, availability and shortages."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from server.domain import limits
+from server.domain.operations.stock import Bucket
+from server.schemas.allocations import AllocationView
+from server.schemas.common import (
+    Barcode,
+    Body,
+    Channel,
+    Group,
+    Location,
+    Quantity,
+    Reference,
+    ReservationId,
+    SignedUnits,
+    Sku,
+    Units,
+)
+from server.schemas.problems import Problem
+
+
+class AvailableView(msgspec.Struct, frozen=True):
+    """What may still be promised of a SKU at a location; negative is a shortage. Newer seq wins."""
+
+    sku: str
+    location: str
+    available: int
+    seq: int
+
+
+class LocationAvailable(msgspec.Struct, frozen=True):
+    """What may still be promised at one location."""
+
+    location: str
+    available: int
+
+
+class AvailabilityView(msgspec.Struct, frozen=True):
+    """What may still be promised of a SKU: the sum over its locations. Newer seq wins."""
+
+    sku: str
+    available: int
+    seq: int
+    locations: list[LocationAvailable]
+    as_of: datetime
+
+
+class AvailabilityList(msgspec.Struct, frozen=True):
+    """In the order of the request; ``unknown`` lists those that the store does not know."""
+
+    availability: list[AvailabilityView]
+    unknown: list[str]
+
+
+class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How many units may be waited for at a time, and how many are now. ``promise_on``: the day that is told."""
+
+    mode: Literal["preorder", "backorder"]
+    limit: int
+    waiting: int
+    promise_on: str = ""
+
+
+class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Every bucket of one (SKU, location), and how available follows from them."""
+
+    location: str
+    available: int
+    on_hand: int
+    held: int
+    committed: int
+    damaged: int
+    quality_control: int
+    safety: int
+    seq: int
+    because: str
+    set_aside: int = 0
+    allocations: list[AllocationView] = []
+    backorder: BackorderView | None = None
+
+
+class HolderView(msgspec.Struct, frozen=True):
+    """A promise that keeps units from being sold."""
+
+    reservation_id: str
+    channel: str
+    line: int
+    location: str
+    state: str
+    held: int
+    committed: int
+    expires_at: datetime | None
+
+
+class InTransitView(msgspec.Struct, frozen=True):
+    """Units that left one location and have not reached the other; no location counts them."""
+
+    transfer_id: str
+    from_: str = msgspec.field(name="from")
+    to: str
+    quantity: int
+    shipped_at: datetime
+
+
+class StockView(msgspec.Struct, frozen=True):
+    """Why the number is what it is: buckets by location, and who holds how much until when."""
+
+    sku: str
+    available: int
+    seq: int
+    levels: list[LevelView]
+    holders: list[HolderView]
+    holders_complete: bool
+    in_transit: list[InTransitView]
+    as_of: datetime
+
+
+class MovedView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The buckets of one (SKU, location) after a movement; what is ``set_aside`` for channels, if anything."""
+
+    sku: str
+    location: str
+    available: int
+    on_hand: int
+    held: int
+    committed: int
+    damaged: int
+    quality_control: int
+    safety: int
+    seq: int
+    set_aside: int = 0
+
+
+class MovementResult(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One result of a list of movements."""
+
+    status: int
+    outcome: str
+    replayed: bool = False
+    stock: MovedView | None = None
+    problem: Problem | None = None
+
+
+class MovementResults(msgspec.Struct, frozen=True):
+    """In the order of the request."""
+
+    results: list[MovementResult]
+
+
+class ShortLineView(msgspec.Struct, frozen=True):
+    """A promised line that will not get all of its ``quantity``: it ``lacks`` so many units."""
+
+    reservation_id: str
+    line: int
+    channel: str
+    state: str
+    order_ref: str
+    flags: list[str]
+    created_at: datetime
+    quantity: int
+    lacks: int
+
+
+class ShortageView(msgspec.Struct, frozen=True):
+    """A place that is short by so many units, and whose they are: the newest first, those flagged vip last.
+
+    ``lines_complete`` false: there were too many reservations to look at all, so the lines are a guess.
+    """
+
+    sku: str
+    location: str
+    short: int
+    lines: list[ShortLineView]
+    lines_complete: bool
+
+
+class ShortageList(msgspec.Struct, frozen=True):
+    """What is short; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    shortages: list[ShortageView]
+    next: str
+
+
+class BarcodesPut(msgspec.Struct, frozen=True):
+    """How many barcodes were put."""
+
+    barcodes: int
+
+
+class BarcodeView(msgspec.Struct, frozen=True):
+    """What a barcode stands for: so many units of a SKU."""
+
+    barcode: str
+    sku: str
+    factor: int
+
+
+class CountBody(Body, frozen=True):
+    """Set on_hand as counted. ``baseline_seq``: the seq seen when the count began; what moved since is kept."""
+
+    on_hand: Units
+    baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    safety: Units | None = None
+    reason: Reference | None = None
+
+
+class BarcodeBody(Body, frozen=True):
+    """What one barcode stands for: ``factor`` units of a SKU, 12 for a carton of twelve."""
+
+    barcode: Barcode
+    sku: Sku
+    factor: Annotated[int, Meta(ge=1, le=limits.PACK_UNITS_MAX, description="Units of one pack.")] = 1
+
+
+class BarcodesBody(Body, frozen=True):
+    """Up to 1,000 barcodes; what was said of them before is replaced."""
+
+    barcodes: Annotated[list[BarcodeBody], Meta(min_length=1, max_length=limits.BARCODES_PER_CALL_MAX)]
+
+
+class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
+    """Units arrived. With a barcode instead of a SKU, ``quantity`` counts packs.
+
+    ``supply_id``: they were expected; without a location they arrived where they were expected, else at main.
+    """
+
+    quantity: Quantity
+    sku: Sku | None = None
+    barcode: Barcode | None = None
+    location: Location | None = None
+    supply_id: ReservationId | None = None
+    reason: Reference | None = None
+
+
+class AdjustMovement(Body, frozen=True, tag_field="kind", tag="adjust"):
+    """A bucket is off by so many units, for a reason."""
+
+    sku: Sku
+    quantity: SignedUnits
+    reason: Reference
+    location: Location = limits.DEFAULT_LOCATION
+    bucket: Literal["on_hand", "damaged", "quality_control", "safety"] = Bucket.ON_HAND.value
+
+
+class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
+    """Somebody counted. With a barcode instead of a SKU, ``on_hand`` counts packs."""
+
+    on_hand: Units
+    sku: Sku | None = None
+    barcode: Barcode | None = None
+    location: Location = limits.DEFAULT_LOCATION
+    baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
+    safety: Units | None = None
+    reason: Reference | None = None
+
+
+ShelfName = Literal["available", "damaged", "quality_control"]
+
+
+class MoveMovement(Body, frozen=True, tag_field="kind", tag="move"):
+    """Units are put from one bucket into another."""
+
+    sku: Sku
+    quantity: Quantity
+    from_: ShelfName = msgspec.field(name="from")
+    to: ShelfName
+    reason: Reference
+    location: Location = limits.DEFAULT_LOCATION
+
+
+class MovementsBody(Body, frozen=True):
+    """Up to 1,000 movements, each on its own, in order."""
+
+    movements: Annotated[
+        list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement],
+        Meta(min_length=1, max_length=limits.MOVEMENTS_PER_CALL_MAX),
+    ]
+
+
+class AvailabilityQueryBody(Body, frozen=True):
+    """Up to 1,000 SKUs at once; with ``channel``, what may be promised to that channel."""
+
+    skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
+    channel: Channel | None = None
+    location: Location | None = None
+    group: Group | None = None

@@ -1,0 +1,77 @@
+"""Transfers over the wire: what callers send, and what they get."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from server.domain import limits
+from server.schemas.common import Body, LineNumber, Location, Quantity, Reference, ReservationId, Sku
+from server.schemas.stock import AvailableView
+
+
+class TransferLineBody(Body, frozen=True):
+    """Units of one SKU that are sent."""
+
+    sku: Sku
+    quantity: Quantity
+
+
+class ShipBody(Body, frozen=True):
+    """Send units from one location to another. ``transfer_id`` is yours, and makes a retry safe."""
+
+    from_: Location = msgspec.field(name="from")
+    to: Location
+    lines: Annotated[list[TransferLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    transfer_id: ReservationId | None = None
+    reason: Reference | None = None
+
+
+class ArrivedBody(Body, frozen=True):
+    """Units of one line of a transfer that arrived, and what becomes of them."""
+
+    line: LineNumber
+    quantity: Quantity
+    disposition: Literal["restock", "damaged", "quality_control"] = "restock"
+
+
+class ArriveBody(Body, frozen=True):
+    """What arrived; without lines: everything. ``close``: the rest never will, for this reason."""
+
+    lines: Annotated[list[ArrivedBody], Meta(max_length=limits.LINES_MAX)] | None = None
+    close: bool = False
+    reason: Reference | None = None
+
+
+class TransferLineView(msgspec.Struct, frozen=True):
+    """One SKU of a transfer. quantity = received + lost + in_transit."""
+
+    line: int
+    sku: str
+    quantity: int
+    received: int
+    lost: int
+    in_transit: int
+
+
+class TransferView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Units sent from one location to another. ``closed_at`` is there when nothing is on its way any more."""
+
+    transfer_id: str
+    state: Literal["in_transit", "closed"]
+    from_: str = msgspec.field(name="from")
+    to: str
+    shipped_at: datetime
+    lines: list[TransferLineView]
+    closed_at: datetime | None = None
+    reason: str = ""
+    lost_reason: str = ""
+    availability: list[AvailableView] = []
+
+
+class TransferPageView(msgspec.Struct, frozen=True):
+    """Transfers that are on their way; ``next`` is the ``after`` of the next page, empty on the last."""
+
+    transfers: list[TransferView]
+    next: str

@@ -1,0 +1,1 @@
+"""Where every request enters: it is checked here and becomes an operation. Knows no HTTP."""

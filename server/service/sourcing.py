@@ -1,0 +1,115 @@
+"""Which location each line of an order is taken from."""
+
+from collections.abc import Awaitable
+
+import msgspec
+
+from server.api.http.routing import Call
+from server.domain import limits
+from server.domain.locations import Directory, Position
+from server.domain.operations.reservations import Order, Reserve
+from server.domain.outcomes import ReservationAnswer
+from server.domain.sourcing import SKUS_MAX, Plan, Rules, Sourced, Strategy, ranked
+from server.schemas.common import UNNAMED, LineBody
+from server.schemas.reservations import OrderBody, ReserveBody
+from server.schemas.sourcing import SourcingBody
+from server.service.checks import InvalidError, check_text
+
+
+def planned_lines(lines: list[LineBody]) -> list[int]:
+    """Give the numbers, from 1, of the lines that name no location."""
+    return [number for number, line in enumerate(lines, 1) if line.location is UNNAMED]
+
+
+def check_sourcing(body: SourcingBody, lines: list[LineBody], *, policy: str) -> None:
+    """Let pass what can be planned.
+
+    Raises
+    ------
+    InvalidError
+        It cannot.
+
+    """
+    strategies = _strategies(body)
+    if len(set(strategies)) < len(strategies):
+        raise InvalidError("sourcing.strategy", "names one of them twice")
+    if "nearest" in strategies and body.position is None:
+        raise InvalidError("sourcing.position", "is needed for nearest")
+    if body.group is not None:
+        check_text("sourcing.group", body.group, limits.NAME_BYTES_MAX)
+    planned = planned_lines(lines)
+    if policy != "all_or_nothing" and planned:
+        raise InvalidError("policy", f"may not be {policy} where lines are planned: name their locations")
+    if len({lines[number - 1].sku for number in planned}) > SKUS_MAX:
+        raise InvalidError("lines", f"may have {SKUS_MAX} different SKUs to plan; name the locations of the others")
+
+
+def _strategies(body: SourcingBody) -> tuple[Strategy, ...]:
+    return (body.strategy,) if isinstance(body.strategy, str) else tuple(body.strategy)
+
+
+def rules_of(body: SourcingBody) -> Rules:
+    """Read what was asked for."""
+    position = None if body.position is None else Position(body.position.lat, body.position.lon)
+    return Rules(
+        _strategies(body),
+        body.group or "",
+        position,
+        body.splits_max,
+        split_lines=body.split_lines is True,
+        late=body.binding == "late",
+    )
+
+
+def promised(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
+    """Make a promise: as it stands, or with what is needed to choose or refuse locations where that may be so."""
+    directory = call.service.places(call.principal.partition).known()
+    if body.sourcing is msgspec.UNSET and directory is not None and not _names_closed(directory, operation):
+        return _ask(call, operation)
+    return _looked_after(call, body, operation)
+
+
+def _ask(call: Call, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
+    return call.ledger.reserve(operation) if isinstance(operation, Reserve) else call.ledger.order(operation)
+
+
+def _names_closed(directory: Directory, operation: Reserve | Order) -> bool:
+    closed = directory.closed
+    return bool(closed) and any(line.location in closed for line in operation.lines)
+
+
+async def _looked_after(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
+    made = await planned(call, body, operation)
+    return await (call.ledger.source(made) if isinstance(made, Sourced) else _ask(call, made))
+
+
+async def planned(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Reserve | Order | Sourced:
+    """Add to a promise what is needed to choose or refuse locations, where that may be so."""
+    sourcing, bodies = body.sourcing, body.lines
+    directory = await call.service.places(call.principal.partition).current()
+    numbers = planned_lines(bodies) if isinstance(sourcing, SourcingBody) else []
+    closed = [] if _is_sold_already(operation) else _closed_lines(directory, operation, numbers)
+    if not numbers and not closed:
+        return operation
+    lines = [
+        msgspec.structs.replace(line, location="") if number in numbers else line
+        for number, line in enumerate(operation.lines, 1)
+    ]
+    plan = Plan(0, [], closed)
+    if numbers and isinstance(sourcing, SourcingBody):
+        rules, skus = rules_of(sourcing), len({lines[number - 1].sku for number in numbers})
+        open_group = rules.group if rules.late else None
+        plan = Plan(rules.splits_max, ranked(directory, rules, skus), closed, rules.split_lines, open_group)
+    return Sourced(msgspec.structs.replace(operation, lines=lines), plan)
+
+
+def _is_sold_already(operation: Reserve | Order) -> bool:
+    return isinstance(operation, Order) and operation.accept_shortage
+
+
+def _closed_lines(directory: Directory, operation: Reserve | Order, planned: list[int]) -> list[int]:
+    return [
+        number
+        for number, line in enumerate(operation.lines, 1)
+        if line.location in directory.closed and number not in planned
+    ]

@@ -1,0 +1,1 @@
+"""Holds counters, reservations and journal against each other."""

@@ -1,0 +1,386 @@
+"""The audit: do counters, reservations and journal agree? Exact on a live system, without stopping it.
+
+**One moment.** ``S0`` is the partition's ``seq`` at the start, read together with the journal's last id (one MULTI).
+Each line of the journal has the next seq and is written by the script that changes the record, so the state at S0 can
+be worked out from any later reading of a record:
+
+- *stock*: the record's own seq says which lines are in it. A reading with ``seq <= S0`` is the state at S0; from a
+  later one the deltas of its lines in ``(S0, seq]`` are subtracted. Records are never deleted, so HSCAN, which
+  returns everything that is there from its start to its end, misses none; one made later rolls back to zero.
+- *reservations*: the same, for the seq of a record is that of its last line (an extend has none and moves no units).
+  One that was live at S0 and that the scan did not return must have left the hash meanwhile, so a line after S0
+  names it: it is read anew, live or ended, with its seq, and rolled back likewise. One that a change after S0 makes
+  was not there at S0. One that HSCAN returns twice counts once: the first reading and its seq belong together.
+- the *window* of the journal after S0 is complete if its seqs follow each other without a gap. If they do not, the
+  journal was trimmed under the audit: the report is inconclusive, and lists only what is wrong at any moment.
+
+**At S0**, for each (SKU, location): ``held`` and ``committed`` are the sums over the reservations, no bucket but
+``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, and what an allotment of a
+channel counts as used is the sum over that channel's reservations.
+
+**At any moment**: each reservation agrees with itself; ``deadlines`` holds exactly the holders with their deadlines;
+``skus`` lists exactly the places of the stock. Those indexes have no seq, so what looks wrong is read again, both
+sides in one MULTI, before it is reported.
+
+**Those who wait for units** (backorders): a place waits for what its lines wait for, and the queue has exactly those
+lines, each in its place; see :mod:`server.store.audit.backorder_check`.
+
+**Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of what the
+journal tells of them, if nothing was ever removed from it.
+
+**Expected receipts**: the index by SKU names exactly those from which units are still to come.
+
+**Against the journal**: if nothing was ever removed from it, the sums of all deltas are the counters, and the last
+seqs are equal. If it was trimmed, ``available`` moves from line to line of a place by the deltas, and the last line
+agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift, unless trimming
+overtook the reader, who then starts over behind it.
+
+Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
+(more than was shipped), ``backordered``, ``queue``,
+``allotments`` (what a channel's own units or cap count as used, or what the journal tells of them),
+``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
+``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
+
+Memory: see ``MEMORY_BYTES``. The event loop gets its turn every few milliseconds; ``pause_s`` makes it gentler still.
+"""
+
+import time
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.expected_receipt import Supply
+from server.domain.reservation import Reservation
+from server.domain.transfer import Transfer
+from server.store.audit.backorder_check import QueueCheck
+from server.store.audit.checks import AuditReport, Drift, Findings, check_record, check_transfer, is_hold
+from server.store.audit.journal_check import History
+from server.store.audit.reader import CHUNK, Progress, Reader
+from server.store.audit.state_at_start import Moment, StateAtStart
+from server.store.connection.commands import command
+from server.store.journal.journal import DamagedEntryError, read
+from server.store.journal.replay import Places, Replay, split_field
+from server.store.keys import Keyspace
+from server.store.repositories.stock import decode_stock
+
+__all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
+
+MEMORY_BYTES: Final = {"place": 300, "live reservation": 150}
+"""What an audit needs for each, about: 0.45 GB for a million of both."""
+
+_decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
+_decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
+_decode_supply = msgspec.msgpack.Decoder(Supply).decode
+_decode_locations = msgspec.msgpack.Decoder(list[str]).decode
+
+
+async def audit(
+    client: Redis,
+    keyspace: Keyspace,
+    *,
+    progress: Progress | None = None,
+    journal: bool = True,
+    pause_s: float = 0,
+) -> AuditReport:
+    """Audit one partition. ``journal`` False: leave out the comparison with the journal's history.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    return await _Audit(Reader(client, keyspace, progress, pause_s)).run(journal=journal)
+
+
+class _Audit:
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._keys = reader.keys
+        self._skus = reader.keys.all[1]
+        self._findings = Findings()
+        self._places = Places()
+        self._entries = 0
+
+    async def run(self, *, journal: bool) -> AuditReport:
+        began_s = time.monotonic()
+        self._start = await self._reader.moment()
+        self._state = StateAtStart(self._places, self._start.seq)
+        history = History(self._reader, self._start, self._state, self._places, self._findings)
+        await self._scan_stock()  # before the reservations: see AllotmentsAtStart
+        await self._scan_live()
+        await self._scan_ended()
+        await self._scan_deadlines()
+        await QueueCheck(self._reader, self._findings).check_members()
+        await self._scan_skus()
+        await self._check_transfers()
+        await self._check_supply()
+        conclusive = await self._roll_back()
+        if conclusive:
+            await self._compare()
+            if journal:
+                await history.compare()
+        return AuditReport(
+            drift=self._findings.listed,
+            drift_count=self._findings.count,
+            drift_units=self._findings.units,
+            conclusive=conclusive,
+            reservations=self._state.reservations,
+            places=self._state.places_known,
+            journal_entries=self._entries + history.entries,
+            journal_complete=history.complete,
+            seconds=time.monotonic() - began_s,
+        )
+
+    # -- reservations
+
+    async def _scan_live(self) -> None:
+        async for chunk in self._reader.scan("reservations", "HSCAN", self._keys.reservations, self._start.live):
+            deadlines: dict[bytes, int] = {}
+            queue = QueueCheck(self._reader, self._findings)
+            for raw_id, packed in chunk:
+                await self._reader.breathe()
+                if self._state.has_seen(raw_id):
+                    continue
+                record = self._record(self._keys.reservations, raw_id, packed)
+                self._state.saw_reservation(raw_id, record)
+                if record is not None:
+                    self._findings.add_all(check_record(_text(raw_id), record, live=True))
+                    queue.saw(raw_id, record)
+                    if is_hold(record):
+                        deadlines[raw_id] = record.deadline_ms
+            await self._check_deadlines(deadlines)
+            await queue.check_records()
+
+    async def _scan_ended(self) -> None:
+        async for chunk in self._reader.scan("ended reservations", "HSCAN", self._keys.ended, self._start.ended):
+            for raw_id, packed in chunk:
+                await self._reader.breathe()
+                record = self._record(self._keys.ended, raw_id, packed)
+                if record is not None:
+                    self._findings.add_all(check_record(_text(raw_id), record, live=False))
+            await self._check_not_both([raw_id for raw_id, _ in chunk if self._state.has_seen(raw_id)])
+
+    def _record(self, key: str, raw_id: bytes, packed: bytes) -> Reservation | None:
+        record = _readable(packed)
+        if record is None:
+            self._unreadable(key, raw_id)
+        return record
+
+    def _unreadable(self, key: str, name: bytes) -> None:
+        self._findings.add(Drift("", "", "unreadable", "a record", f"{key} {_text(name)!r}"))
+
+    async def _check_not_both(self, ids: Sequence[bytes]) -> None:
+        """Check those that were seen live and ended: each ended, or was revived, or lies in both."""
+        keys = (self._keys.reservations, self._keys.ended)
+        found = await self._reader.together(*(("HEXISTS", key, raw_id) for raw_id in ids for key in keys))
+        for raw_id, live, ended in zip(ids, found[::2], found[1::2], strict=True):
+            if live and ended:
+                self._findings.add(Drift("", "", "place", "live or ended", "both", _text(raw_id)))
+
+    async def _check_deadlines(self, expected: dict[bytes, int]) -> None:
+        if not expected:
+            return
+        scores = await command(self._reader.client, "ZMSCORE", self._keys.deadlines, *expected)
+        for (raw_id, deadline_ms), score in zip(expected.items(), scores, strict=True):
+            if score is None or int(score) != deadline_ms:
+                await self._check_deadline_again(raw_id)
+
+    async def _scan_deadlines(self) -> None:
+        async for chunk in self._reader.scan("deadlines", "ZSCAN", self._keys.deadlines, self._start.deadlines):
+            members = [member for member, _ in chunk]
+            records = await command(self._reader.client, "HMGET", self._keys.reservations, *members)
+            for (member, score), packed in zip(chunk, records, strict=True):
+                await self._reader.breathe()
+                if _deadline(packed) != int(score):
+                    await self._check_deadline_again(member)
+
+    async def _check_deadline_again(self, raw_id: bytes) -> None:
+        packed, score = await self._reader.together(
+            ("HGET", self._keys.reservations, raw_id), ("ZSCORE", self._keys.deadlines, raw_id)
+        )
+        expected, found = _deadline(packed), "none" if score is None else int(score)
+        if expected != found:
+            self._findings.add(Drift("", "", "deadline", expected, found, _text(raw_id)))
+
+    # -- stock
+
+    async def _scan_stock(self) -> None:
+        async for chunk in self._reader.scan("stock", "HSCAN", self._keys.stock, self._start.stock):
+            for field, packed in chunk:
+                await self._reader.breathe()
+                try:
+                    self._state.saw_stock(field, decode_stock(packed))
+                except msgspec.DecodeError:
+                    self._unreadable(self._keys.stock, field)
+
+    async def _scan_skus(self) -> None:
+        async for chunk in self._reader.scan("skus", "HSCAN", self._skus, self._start.stock):
+            for sku, packed in chunk:
+                await self._reader.breathe()
+                try:
+                    locations = _decode_locations(packed)
+                except msgspec.DecodeError:
+                    self._unreadable(self._skus, sku)
+                else:
+                    await self._check_places(sku, locations)
+        for field in self._state.unlisted():
+            await self._check_place_again(field)
+
+    async def _check_places(self, sku: bytes, locations: list[str]) -> None:
+        if len(set(locations)) != len(locations):
+            self._findings.add(Drift(_text(sku), "", "skus", len(set(locations)), len(locations)))
+        for location in locations:
+            field = sku + b"\0" + location.encode()
+            if not self._state.list_place(field):
+                await self._check_place_again(field)
+
+    async def _check_place_again(self, field: bytes) -> None:
+        sku, _, location = field.partition(b"\0")
+        packed, known = await self._reader.together(("HGET", self._skus, sku), ("HEXISTS", self._keys.stock, field))
+        try:
+            listed = packed is not None and _text(location) in _decode_locations(packed)
+        except msgspec.DecodeError:
+            return  # reported where it was scanned
+        if listed != bool(known):
+            words = ("unlisted", "listed")
+            self._findings.add(Drift(*split_field(field), "skus", words[bool(known)], words[listed]))
+
+    # -- transfers
+
+    async def _check_transfers(self) -> None:
+        """Hold the units on their way against the sum that is kept of them. They are few enough to be read together."""
+        documents, kept = await self._reader.together(
+            ("HGETALL", self._keys.transfers), ("HGET", self._keys.meta, "in_transit")
+        )
+        units = 0
+        for raw_id, packed in documents.items():
+            await self._reader.breathe()
+            try:
+                transfer = _decode_transfer(packed)
+            except msgspec.DecodeError:
+                self._unreadable(self._keys.transfers, raw_id)
+                continue
+            self._findings.add_all(check_transfer(_text(raw_id), transfer))
+            units += sum(line.in_transit for line in transfer.lines)
+        if units != int(kept or 0):
+            self._findings.add(Drift("", "", "in_transit", units, int(kept or 0)))
+
+    # -- expected receipts
+
+    async def _check_supply(self) -> None:
+        """Hold the index by SKU against the records; what looks wrong is read again."""
+        expected: dict[bytes, set[bytes]] = {}
+        async for chunk in self._reader.scan("supply", "HSCAN", self._keys.supply, 0):
+            for raw_id, packed in chunk:
+                await self._reader.breathe()
+                try:
+                    supply = _decode_supply(packed)
+                except msgspec.DecodeError:
+                    self._unreadable(self._keys.supply, raw_id)
+                    continue
+                if supply.expected:
+                    expected.setdefault(supply.sku.encode(), set()).add(raw_id)
+        indexed: dict[bytes, set[bytes]] = {}
+        async for chunk in self._reader.scan("supply by SKU", "HSCAN", self._keys.supply_skus, 0):
+            indexed |= {sku: _names(packed) for sku, packed in chunk}
+        for sku in expected.keys() | indexed.keys():
+            await self._reader.breathe()
+            wanted, found = expected.get(sku, set()), indexed.get(sku, set())
+            if wanted != found:
+                await self._check_supply_again(sku, sorted(wanted | found))
+
+    async def _check_supply_again(self, sku: bytes, ids: list[bytes]) -> None:
+        questions = [("HGET", self._keys.supply, raw_id) for raw_id in ids]
+        packed_names, *records = await self._reader.together(("HGET", self._keys.supply_skus, sku), *questions)
+        wanted = [raw_id for raw_id, packed in zip(ids, records, strict=True) if _is_open(packed, sku)]
+        names = _names(packed_names)
+        found = [raw_id for raw_id in ids if raw_id in names]
+        if wanted != found:
+            told = (_text(b", ".join(each)) or "none" for each in (wanted, found))
+            self._findings.add(Drift(_text(sku), "", "supply", *told))
+
+    # -- back to the start
+
+    async def _roll_back(self) -> bool:
+        """Bring what was read to the moment of the start; False: the journal lacks what it takes."""
+        end = await self._reader.moment()
+        if not await self._roll_back_through(self._start, end):
+            return False
+        missed = list(self._state.missed)
+        for first in range(0, len(missed), CHUNK):
+            await self._recover(missed[first : first + CHUNK])
+        if missed and not await self._roll_back_through(end, await self._reader.moment()):
+            return False
+        self._findings.add_all(self._state.unconfirmed())
+        return True
+
+    async def _roll_back_through(self, after: Moment, until: Moment) -> bool:
+        seq, done, total = after.seq, 0, until.journal.entries_added - after.journal.entries_added
+        entries = read(self._reader.client, self._keys, after.journal.last_id, until.journal.last_id)
+        try:
+            async for _, changes in entries:
+                for change in changes:
+                    await self._reader.breathe()
+                    for line in change.lines:
+                        seq += 1
+                        if line.seq != seq:
+                            return False
+                    self._state.roll_back(change)
+                done += 1
+                self._reader.tell("changes since", done, total)
+        except DamagedEntryError:
+            return False
+        self._entries += done
+        return seq == until.seq
+
+    async def _recover(self, ids: list[bytes]) -> None:
+        live, ended, seq = await self._reader.together(
+            ("HMGET", self._keys.reservations, *ids),
+            ("HMGET", self._keys.ended, *ids),
+            ("HGET", self._keys.meta, "seq"),
+        )
+        for raw_id, live_packed, ended_packed in zip(ids, live, ended, strict=True):
+            self._state.recover(raw_id, _readable(live_packed or ended_packed), int(seq or 0))
+
+    async def _compare(self) -> None:
+        shortage = 0
+        for row, field in enumerate(list(self._places.fields())):
+            await self._reader.breathe()
+            shortage += max(0, -self._state.available(row))
+            self._findings.add_all(self._state.compare(row, field))
+        if shortage != self._start.shortage:
+            self._findings.add(Drift("", "", "shortage", shortage, self._start.shortage))
+
+
+def _readable(packed: bytes | None) -> Reservation | None:
+    try:
+        return None if packed is None else _decode_reservation(packed)
+    except msgspec.DecodeError:
+        return None
+
+
+def _names(packed: bytes | None) -> set[bytes]:
+    try:
+        return set() if packed is None else {name.encode() for name in _decode_locations(packed)}
+    except msgspec.DecodeError:
+        return {b"unreadable"}
+
+
+def _is_open(packed: bytes | None, sku: bytes) -> bool:
+    try:
+        supply = None if packed is None else _decode_supply(packed)
+    except msgspec.DecodeError:
+        return False  # reported where it was scanned
+    return supply is not None and supply.expected > 0 and supply.sku.encode() == sku
+
+
+def _deadline(packed: bytes | None) -> int | str:
+    record = _readable(packed)
+    return record.deadline_ms if record is not None and is_hold(record) else "none"
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,89 @@
+"""Reads one partition for the audit: in chunks, with turns for the event loop in between."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from redis.asyncio import Redis
+
+from server.store.audit.state_at_start import Moment
+from server.store.connection.commands import command, together
+from server.store.journal.journal import Bounds, parse_bounds
+from server.store.keys import Keyspace
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is looked at, how many were, and how many there are, about."""
+
+CHUNK: Final = 250
+"""Elements of one HSCAN: some 0.2 ms of the store's time."""
+_TURN_S: Final = 0.002
+"""After so long the event loop gets its turn."""
+
+
+class Reader:
+    """One partition's keys, read gently: ``pause_s`` lies between chunks."""
+
+    def __init__(self, client: Redis, keyspace: Keyspace, progress: Progress | None, pause_s: float) -> None:
+        self.client = client
+        self.keys = keyspace
+        self._progress = progress
+        self._pause_s = pause_s
+        self._turn_ends_s = 0.0
+
+    async def moment(self) -> Moment:
+        """Read the partition's seq and the journal's end, as they are together."""
+        journal = self.keys.journal
+        # XINFO has no answer where there is no journal yet, and it may begin at any moment.
+        exists, *figures = await together(self.client, [("EXISTS", journal), *self._questions()])
+        if not exists:
+            return _moment(Bounds(), figures)
+        info, *figures = await together(self.client, [("XINFO STREAM", journal), *self._questions()])
+        return _moment(parse_bounds(info), figures)
+
+    def _questions(self) -> list[tuple[str, ...]]:
+        keys = self.keys
+        return [
+            ("HGET", keys.meta, "seq"),
+            ("HGET", keys.meta, "shortage"),
+            ("HLEN", keys.stock),
+            ("HLEN", keys.reservations),
+            ("HLEN", keys.ended),
+            ("ZCARD", keys.deadlines),
+            ("HGET", keys.meta, "in_transit"),
+        ]
+
+    async def together(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
+        """Ask several things of one moment."""
+        return await together(self.client, commands)
+
+    async def scan(self, what: str, verb: str, key: str, total: int) -> AsyncIterator[list[tuple[bytes, Any]]]:
+        """Go through a hash (HSCAN) or a sorted set (ZSCAN) in chunks; an element may come twice."""
+        cursor, done = 0, 0
+        while True:
+            cursor, found = await command(self.client, verb, key, cursor, "COUNT", CHUNK)
+            items = list(found.items()) if isinstance(found, dict) else list(found)
+            for first in range(0, len(items), CHUNK):
+                yield items[first : first + CHUNK]
+            done += len(items)
+            self.tell(what, done, max(total, done))
+            if int(cursor) == 0:
+                return
+            await asyncio.sleep(self._pause_s)
+            self._turn_ends_s = time.monotonic() + _TURN_S
+
+    async def breathe(self) -> None:
+        """Give the event loop its turn, if this one has lasted long enough."""
+        if time.monotonic() >= self._turn_ends_s:
+            await asyncio.sleep(0)
+            self._turn_ends_s = time.monotonic() + _TURN_S
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Report progress to whoever asked for it."""
+        if self._progress is not None:
+            self._progress(what, done, total)
+
+
+def _moment(journal: Bounds, figures: list[Any]) -> Moment:
+    seq, shortage, stock, live, ended, deadlines, in_transit = (int(figure or 0) for figure in figures)
+    return Moment(seq, shortage, stock, live, ended, deadlines, journal, in_transit)

@@ -1,0 +1,239 @@
+"""What an audit has read, and how it is rolled back to the moment at which the audit began."""
+
+from array import array
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from server.domain.reservation import Reservation
+from server.store.audit.allocation_check import AllotmentsAtStart
+from server.store.audit.checks import LIVE_STATES, Drift
+from server.store.journal.journal import Bounds, Change, ChangeLine
+from server.store.journal.replay import BUCKETS, Places, Replay, split_field
+from server.store.repositories.stock import StockRecord
+
+_ON_HAND, _HELD, _COMMITTED = 0, 1, 2
+_KNOWN, _LISTED = 1, 2
+_MAKES: Final = frozenset({"reserve", "order"})
+"""Operations that make a reservation."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What was read together: the last seq and the journal's end belong to the same state. The rest are sizes."""
+
+    seq: int
+    shortage: int
+    stock: int
+    live: int
+    ended: int
+    deadlines: int
+    journal: Bounds
+    in_transit: int = 0
+    """Units between two locations; belongs to the same state as the seq."""
+
+
+class StateAtStart:
+    """Figures of every place, first as they were read, in the end as they were at ``start_seq``."""
+
+    def __init__(self, places: Places, start_seq: int) -> None:
+        self.reservations = 0
+        """Live ones that were read."""
+        self.places_known = 0
+        """Stock records that were read."""
+        self.missed: dict[bytes, list[tuple[int, str, int, int, int]]] = {}
+        """Reservations that changed since the start and were not read: by how much each line moved
+        (row, channel, held, committed, backordered)."""
+        self.allotments = AllotmentsAtStart()
+        self._places = places
+        self._start_seq = start_seq
+        self._buckets = tuple(array("q") for _ in BUCKETS)
+        self._waiting = array("q")
+        self._seqs = array("q")
+        self._promised_waiting = array("q")
+        self._promised_held = array("q")
+        self._promised_committed = array("q")
+        self._flags = bytearray()
+        self._late_places: set[int] = set()
+        self._seen: set[bytes] = set()
+        self._late: dict[bytes, int] = {}  # reservations read after they changed, with the seq of the reading
+        self._unconfirmed: set[bytes] = set()
+        self._born: set[bytes] = set()
+
+    # -- what was read
+
+    def has_seen(self, raw_id: bytes) -> bool:
+        """Whether this live reservation was read before."""
+        return raw_id in self._seen
+
+    def saw_reservation(self, raw_id: bytes, record: Reservation | None) -> None:
+        """Take in a live reservation; None: it cannot be read, and promises nothing that could be counted."""
+        self._seen.add(raw_id)
+        self.reservations += 1
+        if record is None:
+            return
+        self._promise(record)
+        if record.seq > self._start_seq:
+            self._late[raw_id] = record.seq
+            self._unconfirmed.add(raw_id)
+
+    def saw_stock(self, field: bytes, record: StockRecord) -> None:
+        """Take in a stock record; one that was read before keeps its first reading."""
+        row = self._row(field)
+        if self._flags[row] & _KNOWN:
+            return
+        self._flags[row] |= _KNOWN
+        self.places_known += 1
+        for bucket, units in zip(self._buckets, record.buckets, strict=True):
+            bucket[row] = units
+        self._waiting[row] = record.waiting
+        self._seqs[row] = record.seq
+        if record.seq > self._start_seq:
+            self._late_places.add(row)
+        if record.allotments:
+            self.allotments.saw(row, record.allotted)
+
+    def list_place(self, field: bytes) -> bool:
+        """Note that a place is listed; False: no stock record of it was read."""
+        row = self._row(field)
+        self._flags[row] |= _LISTED
+        return bool(self._flags[row] & _KNOWN)
+
+    def unlisted(self) -> Iterator[bytes]:
+        """Give places with a stock record that were not listed."""
+        for field, flags in zip(list(self._places.fields()), bytes(self._flags), strict=False):
+            if flags & _KNOWN and not flags & _LISTED:
+                yield field
+
+    # -- back to the start
+
+    def roll_back(self, change: Change) -> None:
+        """Take a change since the start out of every reading that holds it. To be called in the journal's order."""
+        raw_id = change.reservation_id.encode()
+        late_seq = self._late.get(raw_id, 0)
+        is_missed = bool(raw_id) and raw_id not in self._seen and self._was_there(raw_id, change)
+        for line in change.lines:
+            row = self._row(f"{line.sku}\0{line.location}".encode())
+            self._roll_back_stock(row, line, change.channel)
+            if late_seq and line.seq <= late_seq:
+                self._take_out(row, change.channel, line.d_held, line.d_committed, line.d_waiting + line.d_owed)
+                if line.seq == late_seq:
+                    self._unconfirmed.discard(raw_id)
+            elif is_missed:
+                self.missed.setdefault(raw_id, []).append(
+                    (row, change.channel, line.d_held, line.d_committed, line.d_waiting + line.d_owed)
+                )
+
+    def _was_there(self, raw_id: bytes, change: Change) -> bool:
+        """Whether an unread reservation may have been live at the start: not if it was made since."""
+        if raw_id in self.missed:
+            return True
+        if change.operation in _MAKES:
+            self._born.add(raw_id)
+            return False
+        if raw_id in self._born:
+            if change.state not in LIVE_STATES:
+                self._born.discard(raw_id)  # its lines so far come to nothing, so it may be forgotten here
+            return False
+        return True
+
+    def _take_out(self, row: int, channel: str, d_held: int, d_committed: int, d_backordered: int) -> None:
+        self._promised_held[row] -= d_held
+        self._promised_committed[row] -= d_committed
+        self._promised_waiting[row] -= d_backordered
+        self.allotments.promise(row, channel, -d_held - d_committed)
+
+    def _roll_back_stock(self, row: int, line: ChangeLine, channel: str) -> None:
+        if line.seq > self._seqs[row]:
+            return
+        self.allotments.roll_back(row, channel, line.d_held + line.d_committed)
+        for bucket, delta in zip(self._buckets, line.deltas, strict=True):
+            bucket[row] -= delta
+        self._waiting[row] -= line.d_waiting + line.d_owed
+        if line.seq == self._seqs[row]:
+            self._late_places.discard(row)
+
+    def recover(self, raw_id: bytes, record: Reservation | None, seq: int) -> None:
+        """Take in a missed reservation, read anew when the partition's seq was ``seq``; None: it is forgotten."""
+        for deltas in self.missed.pop(raw_id):
+            self._take_out(*deltas)
+        if record is not None:
+            self._promise(record)
+        self._seen.add(raw_id)
+        self._late[raw_id] = seq if record is None else record.seq
+
+    def unconfirmed(self) -> Iterator[Drift]:
+        """Tell of readings whose seq no line of the journal explains."""
+        fields = list(self._places.fields()) if self._late_places else []
+        for row in sorted(self._late_places):
+            yield Drift(*split_field(fields[row]), "seq", "a line of the journal", self._seqs[row])
+        for raw_id in sorted(self._unconfirmed):
+            name = raw_id.decode("utf-8", "backslashreplace")
+            yield Drift("", "", "seq", "a line of the journal", self._late[raw_id], name)
+
+    # -- at the start
+
+    def available(self, row: int) -> int:
+        """Give what was available at a place."""
+        on_hand, *taken = self._counters(row)
+        return on_hand - sum(taken)
+
+    def compare(self, row: int, field: bytes) -> Iterator[Drift]:
+        """Hold the counters of a place against the reservations, and against what is possible."""
+        counters = self._counters(row)
+        promised = (self._promised_held[row], self._promised_committed[row])
+        for bucket, expected in zip((_HELD, _COMMITTED), promised, strict=True):
+            if counters[bucket] != expected:
+                yield Drift(*split_field(field), BUCKETS[bucket], expected, counters[bucket])
+        if self._waiting[row] != self._promised_waiting[row]:
+            yield Drift(*split_field(field), "backordered", self._promised_waiting[row], self._waiting[row])
+        for name, units in zip(BUCKETS[_ON_HAND + 1 :], counters[_ON_HAND + 1 :], strict=True):
+            if units < 0:
+                yield Drift(*split_field(field), "negative", f"{name} of at least 0", units)
+        for expected, used in self.allotments.compare(row):
+            yield Drift(*split_field(field), "allotments", expected, used)
+
+    def compare_journal(self, row: int, field: bytes, replay: Replay) -> Iterator[Drift]:
+        """Hold the record of a place against the journal up to the start."""
+        counters, seq = self._counters(row), self._seqs[row]
+        last_seq = replay.last_seq(row)
+        if replay.from_zero:
+            for name, expected, found in zip(BUCKETS, replay.counters(row), counters, strict=True):
+                if expected != found:
+                    yield Drift(*split_field(field), name, expected, found)
+            if replay.waiting(row) != self._waiting[row]:
+                yield Drift(*split_field(field), "backordered", replay.waiting(row), self._waiting[row])
+        elif last_seq and replay.available(row) != self.available(row):
+            yield Drift(*split_field(field), "available", replay.available(row), self.available(row))
+        if seq > self._start_seq:
+            return  # what its seq was at the start is not known; the lines since then were found
+        if last_seq == seq and seq and (told := replay.allotments.get(row, [])) != (read := self.allotments.read(row)):
+            yield Drift(*split_field(field), "allotments", str(told), str(read))
+        if last_seq != seq and (last_seq or replay.from_zero or 0 < replay.first_seq <= seq):
+            yield Drift(*split_field(field), "seq", last_seq, seq)
+
+    def _counters(self, row: int) -> tuple[int, ...]:
+        self._make_room(row)
+        return tuple(bucket[row] for bucket in self._buckets)
+
+    def _promise(self, record: Reservation) -> None:
+        for line in record.lines:
+            if line.held or line.committed or line.backordered:
+                row = self._row(f"{line.sku}\0{line.location}".encode())
+                self._promised_held[row] += line.held
+                self._promised_committed[row] += line.committed
+                self.allotments.promise(row, record.channel, line.held + line.committed)
+                self._promised_waiting[row] += line.backordered
+
+    def _row(self, field: bytes) -> int:
+        row = self._places.row(field)
+        self._make_room(row)
+        return row
+
+    def _make_room(self, row: int) -> None:
+        missing = row + 1 - len(self._seqs)
+        if missing > 0:
+            promised = (self._promised_held, self._promised_committed, self._promised_waiting)
+            for column in (*self._buckets, self._waiting, self._seqs, *promised):
+                column.frombytes(bytes(8 * missing))
+            self._flags.extend(bytes(missing))

@@ -1,0 +1,142 @@
+"""A store for the length of one command: at a URL, of a Holdfast that is running, or an embedded one started for it."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from server.domain.stock import StockLevel
+from server.store.connection.connect import unavailable
+from server.store.connection.required_settings import Durability
+from server.store.embedded import EmbeddedStore
+from server.store.embedded.probe import Presence, look
+from server.store.errors import DataDirectoryError, DataDirectoryInUseError
+from server.store.journal.replay import split_field
+from server.store.keys import PARTITIONS, Keyspace
+from server.store.ledger.batcher import close_quietly
+from server.store.ledger.function_call import Submitter
+from server.store.ledger.ledger import Ledger, Retention
+from server.store.repositories.stock import decode_stock
+from server.store.topology import deployment
+
+OPERATIONS_MAX: Final = 128
+"""Of one batch: a command shares the store with the servers that sell from it, and must not hold it for long."""
+LINES_MAX: Final = 512
+QUEUE_MAX: Final = 8_192
+_QUEUE_TIMEOUT_S: Final = 10.0
+_REPLY_TIMEOUT_S: Final = 10.0
+_CLOSE_S: Final = 5.0
+_ANSWER_S: Final = 10.0
+"""How long a store that somebody is just starting may take to answer."""
+_LOOK_S: Final = 0.05
+_SCAN_COUNT: Final = 500
+
+
+class OpenStore:
+    """A store that can be used: ``client`` for reading at leisure, :meth:`ledger` for operations."""
+
+    def __init__(self, url: str, client: Redis, batcher: Submitter, retention: Retention) -> None:
+        self.url = url
+        self.client = client
+        self.batcher = batcher
+        self.retention = retention
+
+    def ledger(self, partition: str) -> Ledger:
+        """Open the ledger of a partition."""
+        return Ledger(self.batcher, Keyspace(partition), self.retention)
+
+    async def register(self, partition: str) -> None:
+        """Make a partition known to housekeeping, whether or not there is a key for it."""
+        await self.client.sadd(PARTITIONS, partition)
+
+    async def partitions(self) -> list[str]:
+        """Every partition that has stock, in the order of the alphabet."""
+        found = set()
+        async for key in self.client.scan_iter(match="hf:{*}:stock", count=_SCAN_COUNT):
+            found.add(key.decode().removeprefix("hf:{").removesuffix("}:stock"))
+        return sorted(found)
+
+    async def is_empty(self, partition: str) -> bool:
+        """Whether nothing was ever counted or received in a partition."""
+        return not await self.client.exists(Keyspace(partition).stock)
+
+    async def levels(self, partition: str) -> AsyncIterator[StockLevel]:
+        """Go through every (SKU, location) of a partition, in no order; sales go on meanwhile."""
+        seen: set[bytes] = set()  # a hash that is being resized can show a field twice
+        async for field, packed in self.client.hscan_iter(Keyspace(partition).stock, count=_SCAN_COUNT):
+            if field not in seen:
+                seen.add(field)
+                record = decode_stock(packed)
+                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allotments, record.backorder)
+
+
+@asynccontextmanager
+async def open_store(
+    *,
+    store_url: str,
+    data_dir: Path,
+    durability: Durability,
+    retention: Retention,
+    check: bool = True,
+    create: bool = False,
+) -> AsyncIterator[OpenStore]:
+    """Open the store at ``store_url``, or where that is empty the embedded store of ``data_dir``.
+
+    If a Holdfast is running on ``data_dir``, its store is used and left alone. If none is, the store is started,
+    and stopped at the end. ``check``: refuse a store at a URL whose settings cannot keep the promises.
+    ``create``: a data directory that holds nothing yet is fine.
+
+    Raises
+    ------
+    StoreError
+        It cannot be reached, started or used, now or later inside the block; the message says what to do.
+
+    """
+    async with AsyncExitStack() as opened:
+        url = store_url or await _embedded(data_dir, durability, opened, create=create)
+        store = deployment(url, durability)
+        opened.push_async_callback(store.close)
+        if check and store_url:
+            await store.check()
+        batcher = store.batcher(
+            operations_max=OPERATIONS_MAX,
+            lines_max=LINES_MAX,
+            queue_max=QUEUE_MAX,
+            queue_timeout_s=_QUEUE_TIMEOUT_S,
+            reply_timeout_s=_REPLY_TIMEOUT_S,
+        )
+        batcher.start()
+        opened.push_async_callback(close_quietly, batcher, _CLOSE_S)
+        try:
+            yield OpenStore(url, store.client, batcher, retention)
+        except RedisError as error:
+            raise unavailable(error, store.name) from error
+
+
+async def _embedded(data_dir: Path, durability: Durability, opened: AsyncExitStack, *, create: bool) -> str:
+    store = EmbeddedStore(data_dir, durability=durability)
+    if not create and not store.directory.manifest.exists():
+        raise DataDirectoryError(
+            f"There is no stock in {store.directory.path} yet. Name the place with --data-dir or --store-url,"
+            " or put stock there first: holdfast import FILE.csv"
+        )
+    opened.push_async_callback(store.stop)
+    try:
+        await store.start()
+    except DataDirectoryInUseError as in_use:
+        await _until_it_answers(store.directory.socket, in_use)
+    return store.url
+
+
+async def _until_it_answers(socket: Path, in_use: DataDirectoryInUseError) -> None:
+    """Wait for the store of the Holdfast that has the directory; it may have been started a moment ago."""
+    until_s = time.monotonic() + _ANSWER_S
+    while (await look(socket)).presence is not Presence.READY:
+        if time.monotonic() > until_s:
+            raise in_use
+        await asyncio.sleep(_LOOK_S)

@@ -1,0 +1,1 @@
+"""How the store is reached: one server, sentinels or a cluster."""

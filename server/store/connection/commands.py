@@ -1,0 +1,93 @@
+"""Calls off the hot path, through the patient client: one command, several at one moment, or a function of ours.
+
+They raise :class:`~server.store.errors.StoreUnavailableError` where the store did not answer or refused.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from server.store.connection.connect import ConfirmingClient, address, unavailable
+from server.store.errors import StoreUnavailableError
+from server.store.keys import Keyspace
+from server.store.lua_library import NOT_LOADED, Function, Library
+
+Words = Sequence[str | bytes | int]
+
+
+async def command(client: Redis, *words: str | bytes | int) -> Any:
+    """Send one command and give its answer as redis-py reads it."""
+    try:
+        return await client.execute_command(*words)  # type: ignore[no-untyped-call]
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def together(client: Redis, commands: Sequence[Words]) -> list[Any]:
+    """Send several commands in one MULTI: nothing else runs between them."""
+    try:
+        async with client.pipeline(transaction=True) as pipeline:
+            for words in commands:
+                pipeline.execute_command(*words)
+            return await pipeline.execute()
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def run_function(client: Redis, function: Function, keyspace: Keyspace, *arguments: str | bytes | int) -> Any:
+    """Run a function on one partition; where the store does not know it, nothing ran, so load it and repeat."""
+    return await run_on_keys(client, function, keyspace.promising, *arguments)
+
+
+async def run_on_keys(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
+    """As :func:`run_function`, for a function that works on other keys than a partition's stock and its queue."""
+    words = ("FCALL", function.call_name, len(keys), *keys, *arguments)
+    try:
+        return await client.execute_command(*words)  # type: ignore[no-untyped-call]
+    except ResponseError as error:
+        if NOT_LOADED not in str(error):
+            raise _unavailable(client, error) from error
+        await load(client, function.library)
+        return await command(client, *words)
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def run_confirmed(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
+    """As :func:`run_on_keys`, for what must outlive a failover: in ``replicated`` mode it fails if no replica has it.
+
+    It must write whenever it answers yes: a WAIT speaks for the writes of its own connection.
+    """
+    if not isinstance(client, ConfirmingClient) or not client.replicas:
+        return await run_on_keys(client, function, keys, *arguments)
+    try:
+        return await _with_wait(client, ("FCALL", function.call_name, len(keys), *keys, *arguments))
+    except StoreUnavailableError as error:
+        if NOT_LOADED not in str(error.__cause__):
+            raise
+        await load(client, function.library)
+        return await _with_wait(client, ("FCALL", function.call_name, len(keys), *keys, *arguments))
+
+
+async def _with_wait(client: ConfirmingClient, words: Words) -> Any:
+    try:
+        async with client.pipeline(transaction=False) as pipeline:
+            pipeline.execute_command(*words)
+            pipeline.execute_command("WAIT", client.replicas, int(1000 * client.confirm_s))
+            answer, reached = await pipeline.execute()
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+    if int(reached) < client.replicas:
+        raise StoreUnavailableError(f"Only {reached} of {client.replicas} replicas confirmed in time.")
+    return answer
+
+
+async def load(client: Redis, library: Library) -> None:
+    """Make the library known to the store; harmless where it is."""
+    await command(client, "FUNCTION LOAD", "REPLACE", library.source)
+
+
+def _unavailable(client: Redis, error: Exception) -> StoreUnavailableError:
+    return unavailable(error, address(client.connection_pool))

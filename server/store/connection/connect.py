@@ -1,0 +1,207 @@
+"""Connections to any store by its URL: exactly-once on the hot path, patient off it."""
+
+from functools import partial
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, parse_url
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.maint_notifications import MaintNotificationsConfig
+
+from server.store.connection.address_discovery import FollowingPool
+from server.store.connection.connect_errors import CONNECT_TIMEOUT_S, address, unavailable
+from server.store.connection.multi_host_url import SeveralHosts, is_several, take_apart
+from server.store.connection.required_settings import check_settings
+from server.store.connection.sentinels import Sentinels
+from server.store.errors import StoreUrlError
+
+__all__ = [
+    "CLIENT_NAME",
+    "SCHEMES",
+    "ConfirmingClient",
+    "StoreClient",
+    "address",
+    "check_settings",
+    "client",
+    "connection_pool",
+    "unavailable",
+]
+
+
+StoreClient = Redis
+"""A client for everything off the hot path; the name by which the rest of the server knows it."""
+
+
+class ConfirmingClient(Redis):
+    """A client that knows how many replicas must confirm, and within what time; see :func:`calls.run_confirmed`."""
+
+    replicas = 0
+    confirm_s = 0.0
+
+
+SCHEMES: Final = ("redis", "rediss", "unix")
+SCHEMES_OF_SEVERAL: Final = ("redis+sentinel", "redis+cluster")
+"""Of several servers, see ``server/store/connection/multi_host_url.py``; with TLS they begin with rediss."""
+CONNECTIONS_MAX: Final = 32
+"""Off the hot path only. One store core is busy long before 32 callers wait for it; more would only queue there."""
+CONNECTION_WAIT_S: Final = 5.0
+"""How long a call off the hot path queues for a free connection before it fails as unavailable."""
+CLIENT_NAME: Final = "holdfast"
+
+_URL_OPTIONS: Final = frozenset({"db", "client_name", "socket_connect_timeout", "socket_keepalive"})
+"""What a URL may set beside ``ssl_…``. In redis-py the URL wins over arguments, so anything else could
+bring back a retry or a timeout in mid-write, and with it two effects of one request."""
+
+
+def connection_pool(url: str) -> ConnectionPool:
+    """Make the pool for a store at any URL but a cluster's; nothing connects yet.
+
+    ``pool.make_connection()`` gives a connection outside the pool's count for the hot path: it sends each
+    command exactly once and never times out by itself, so a write once sent is never silently sent again.
+
+    Raises
+    ------
+    StoreUrlError
+        The URL has another scheme, no host or path, or an option that would break exactly-once sending.
+
+    """
+    if is_several(url):
+        return sentinel_pool(take_apart(url))
+    scheme = _checked_scheme(url)
+    try:
+        return BlockingConnectionPool.from_url(url, **_options(keepalive=scheme != "unix"))
+    except (ValueError, TypeError):
+        # The library's own text may quote a piece of the password.
+        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read.") from None
+
+
+def sentinel_pool(given: SeveralHosts) -> FollowingPool:
+    """Make the pool for the primary that some sentinels know; its ``finder`` is to be closed with it.
+
+    Raises
+    ------
+    StoreUrlError
+        As for :func:`connection_pool`.
+
+    """
+    if given.kind != "sentinel":
+        raise StoreUrlError("A command that works on one store cannot use a cluster's URL.")
+    options = following_options(given)
+    # The sentinels speak TLS where the store does; they have users of their own.
+    shared = {name: value for name, value in options.items() if name not in ("username", "password", "db")}
+    connection_class = SSLConnection if given.tls else Connection
+    connect = [
+        partial(connection_class, **{**_unpooled(shared), **given.sentinel_login, "host": host, "port": port})
+        for host, port in given.hosts
+    ]
+    finder = Sentinels(connect, given.service, given.name)
+    pool = FollowingPool(finder, tls=given.tls, **options)
+    finder.watch_for(pool)
+    return pool
+
+
+def following_options(given: SeveralHosts) -> dict[str, Any]:
+    """Read the options of a pool whose connections find their address themselves.
+
+    Raises
+    ------
+    StoreUrlError
+        One cannot be read, or would break exactly-once sending.
+
+    """
+    _checked_scheme(given.store_url)
+    try:
+        options = {**_options(keepalive=True), **parse_url(given.store_url)}
+    except (ValueError, TypeError):
+        raise StoreUrlError("The store URL has a part that cannot be read.") from None
+    return {name: value for name, value in options.items() if name not in ("host", "port", "connection_class")}
+
+
+def _unpooled(options: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if name not in _OF_THE_POOL}
+
+
+_OF_THE_POOL: Final = frozenset({"max_connections", "timeout"})
+
+
+def _options(*, keepalive: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        # Answers come late rather than never; each caller has its own deadline. A timeout here would cost a
+        # wait_for per send and drop connections whose write is on its way.
+        "socket_timeout": None,
+        "socket_connect_timeout": CONNECT_TIMEOUT_S,
+        # redis-py 8 retries ten times unless told otherwise, also commands that had run.
+        "retry": Retry(NoBackoff(), 0),
+        "retry_on_error": [],
+        "health_check_interval": 0,
+        "maint_notifications_config": MaintNotificationsConfig(enabled=False),
+        # Both protocols carry our answers as the same bytes; RESP2 needs no HELLO and no push handling.
+        "protocol": 2,
+        "decode_responses": False,
+        "client_name": CLIENT_NAME,
+        # Saves two round trips per connection, and managed stores with narrow ACLs refuse CLIENT SETINFO.
+        "driver_info": None,
+        "max_connections": CONNECTIONS_MAX,
+        "timeout": CONNECTION_WAIT_S,
+    }
+    if keepalive:
+        # A primary that lost power sends no FIN: without keepalive we would wait for it for ever.
+        options["socket_keepalive"] = True
+    return options
+
+
+def client(pool: ConnectionPool) -> ConfirmingClient:
+    """Make the client for everything off the hot path; callers queue for a connection instead of failing.
+
+    The pool stays the caller's: close it with ``await pool.aclose()``.
+    """
+    made = ConfirmingClient(connection_pool=pool, single_connection_client=False)
+    made.set_response_callback("XRANGE", _entries)  # type: ignore[arg-type]  # it wants an async one, too
+    return made
+
+
+def _entries(reply: list[list[Any]], **_: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
+    """Read entries of a stream, to the shape that redis-py gives them; its own way takes longer than decoding them."""
+    return [(entry_id, dict(zip(fields[::2], fields[1::2], strict=True))) for entry_id, fields in reply]
+
+
+def _checked_scheme(url: str) -> str:
+    """Refuse what redis-py would silently ignore or misread. No message repeats the URL: it may hold a password."""
+    known = ", ".join(f"{scheme}://" for scheme in (*SCHEMES, *SCHEMES_OF_SEVERAL))
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        raise StoreUrlError(
+            "The store URL cannot be read. Percent-encode special characters of the password (/ is %2F, # is %23, "
+            "@ is %40), and check the port."
+        ) from None
+    if parts.scheme not in SCHEMES:
+        given = f"{parts.scheme}://" if parts.scheme and "://" in url else "no scheme"
+        raise StoreUrlError(f"The store URL has {given}; Holdfast takes {known}.")
+    if parts.fragment:
+        raise StoreUrlError("The store URL holds a bare #. Write it as %23.")
+    if parts.scheme == "unix" and not parts.path:
+        raise StoreUrlError("The store URL names no socket. Write it as unix:///path/to/store.sock.")
+    if parts.scheme != "unix" and not parts.hostname:
+        raise StoreUrlError(f"The store URL names no host. Write it as {_sample(parts.scheme)}.")
+    if parts.scheme != "unix" and not (parts.path in ("", "/") or parts.path.removeprefix("/").isdigit()):
+        raise StoreUrlError("The path of the store URL is the number of a database, as in redis://host:6379/0.")
+    _check_options(parts.query)
+    return parts.scheme
+
+
+def _check_options(query: str) -> None:
+    for name in parse_qs(query, keep_blank_values=True):
+        if name not in _URL_OPTIONS and not name.startswith("ssl_"):
+            allowed = ", ".join(sorted(_URL_OPTIONS))
+            raise StoreUrlError(
+                f"The store URL sets {name!r}, which Holdfast decides itself (a retry could sell twice). "
+                f"Remove it; allowed are {allowed}, and ssl_ca_certs and the other ssl_ options."
+            )
+
+
+def _sample(scheme: str) -> str:
+    return f"{scheme}:///path/to/store.sock" if scheme == "unix" else f"{scheme}://user:password@host:6379/0"

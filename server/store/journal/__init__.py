@@ -1,0 +1,1 @@
+"""The stream of every change: reading, following and replaying it."""

@@ -1,0 +1,1 @@
+"""Operations on one partition: packed, sent in batches, and answered."""

@@ -1,0 +1,389 @@
+"""Group commit: operations that arrive while the store is busy go to it together, in one script call.
+
+There is no wait window. Each of a few *slots* owns one connection and has at most one batch in flight; while all slots
+are busy, arriving operations gather in a queue, and the next free slot takes them. At low load a batch is one
+operation and nobody waits; under load one round trip and one fsync serve many.
+
+An operation that was sent is never sent again and never cancelled, also when its caller has gone. So there are
+three ways to fail, and each says the truth:
+
+- :class:`OverloadedError` – too many are waiting; it was not sent.
+- :class:`StoreUnavailableError` – it was not sent, or the store refused it before running anything.
+- :class:`OutcomeUnknownError` – it was sent, and no answer came.
+"""
+
+import asyncio
+import itertools
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, Final, NamedTuple
+
+import msgspec
+import structlog
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
+
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
+from server.store.ledger.codec import pack
+from server.store.ledger.function_call import Lane, Submitter
+from server.store.ledger.replica_ack import Confirming
+from server.store.ledger.replies import may_be_elsewhere, meaning, unreadable
+from server.store.lua_library import NOT_LOADED
+from server.telemetry import metrics
+
+log = structlog.get_logger("holdfast.store")
+
+SLOTS: Final = 2
+"""One batch in the store while the next one's replies are handed out and its operations gather."""
+_RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
+_WATCH_S: Final = 0.05
+
+
+class Waiting(NamedTuple):
+    """An operation that was not answered yet."""
+
+    lane: Lane
+    operation: bytes
+    lines: int
+    since_s: float
+    answer: "asyncio.Future[Any]"
+
+
+Redirect = Callable[[Lane, list[Waiting], Exception], bool]
+"""Asked with each error that the store gave in place of a reply; True: it will see to those calls, somewhere else."""
+
+
+class Batcher:
+    """Sends operations to one store in batches.
+
+    Parameters
+    ----------
+    connect
+        Makes an unconnected connection of redis-py's, so that TLS, users and Unix sockets come from the library.
+    operations_max, lines_max
+        Bounds of one batch, and with it of how long a script runs.
+    queue_max, queue_timeout_s
+        How many operations may wait, and for how long.
+    reply_timeout_s
+        How long to wait for a reply.
+    replicas
+        How many replicas must have a batch before its answers count; 0 outside of ``replicated`` mode.
+    redirect
+        In a cluster: takes calls that another node has to answer.
+
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], AbstractConnection],
+        *,
+        operations_max: int,
+        lines_max: int,
+        queue_max: int,
+        queue_timeout_s: float,
+        reply_timeout_s: float,
+        replicas: int = 0,
+        redirect: Redirect | None = None,
+    ) -> None:
+        self._connect = connect
+        self._operations_max = operations_max
+        self._lines_max = lines_max
+        self._queue_max = queue_max
+        self._queue_timeout_s = queue_timeout_s
+        self._reply_timeout_s = reply_timeout_s
+        self._confirming = Confirming(replicas, reply_timeout_s)
+        self._redirect = redirect
+        self._queue: deque[Waiting] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._in_flight = 0
+        self._sent_s: dict[AbstractConnection, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+        self._last_problem = "no connection yet"
+        self._numbers = itertools.count(1)
+
+    def start(self) -> None:
+        """Open the slots; they connect when there is something to send."""
+        self._loop = asyncio.get_running_loop()
+        self._tasks = [asyncio.create_task(self._run_slot(), name=f"batcher-slot-{n}") for n in range(SLOTS)]
+        self._tasks.append(asyncio.create_task(self._watch(), name="batcher-watch"))
+
+    async def close(self) -> None:
+        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        try:
+            while self._queue or self._in_flight:  # noqa: ASYNC110  # only at a stop; an event would cost every batch
+                await asyncio.sleep(0.005)
+        finally:
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._fail_queue(StoreUnavailableError("The server is stopping."))
+
+    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+        """Queue one operation; the future gives its answer. ``lines``: its weight, at least 1.
+
+        Raises
+        ------
+        OverloadedError
+            The queue is full. Nothing happened.
+
+        """
+        if len(self._queue) >= self._queue_max:
+            metrics.OVERLOAD_REJECTIONS.inc()
+            raise OverloadedError
+        # Packed here, so that one that cannot be packed fails its own caller and not a whole batch.
+        packed = pack(operation)
+        answer: asyncio.Future[Any] = self._loop.create_future()
+        self._queue.append(Waiting(lane, packed, lines, self._loop.time(), answer))
+        # One wake is enough: that slot takes all that has gathered by the time it runs.
+        if len(self._queue) == 1:
+            self._wake_slot()
+        return answer
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait to be sent."""
+        return len(self._queue)
+
+    def take_out(self, wanted: Callable[[Lane], bool]) -> list[Waiting]:
+        """Take out of the queue what waits on such lanes; it was not sent."""
+        taken = [waiting for waiting in self._queue if wanted(waiting.lane)]
+        if taken:
+            kept = [waiting for waiting in self._queue if not wanted(waiting.lane)]
+            self._queue.clear()
+            self._queue.extend(kept)
+        return taken
+
+    def take_over(self, waiting: list[Waiting]) -> None:
+        """Queue what another batcher did not send, or what was refused unrun, before all that came later."""
+        self._queue.extendleft(reversed(waiting))
+        self._wake_slot()
+
+    def _wake_slot(self) -> None:
+        while self._idle:
+            slot = self._idle.popleft()
+            if not slot.done():
+                slot.set_result(None)
+                return
+
+    async def _run_slot(self) -> None:
+        connection = self._connect()
+        try:
+            while True:
+                while not self._queue:
+                    idle: asyncio.Future[None] = self._loop.create_future()
+                    self._idle.append(idle)
+                    await idle
+                try:
+                    await self._serve(connection)
+                except Exception as error:  # a slot outlives any fault: without it everything would wait for ever
+                    self._last_problem = f"{type(error).__name__}: {error}"
+                    log.exception("slot_failed")
+                    await connection.disconnect(nowait=True)
+                    await asyncio.sleep(_RECONNECT_S[-1])
+        finally:
+            await connection.disconnect(nowait=True)
+
+    async def _serve(self, connection: AbstractConnection) -> None:
+        """Send what is waiting as one batch, connecting first where need be."""
+        if not (await _usable(connection) or await self._open(connection)):
+            return
+        batch = self._gather()
+        if not batch:
+            return  # the other slot was faster
+        self._in_flight += 1
+        try:
+            await self._exchange(connection, batch)
+        finally:
+            self._in_flight -= 1
+
+    async def _open(self, connection: AbstractConnection) -> bool:
+        """Connect, trying while there is something to send. False: the queue emptied meanwhile."""
+        attempt = 0
+        while self._queue:
+            try:
+                # The library bounds the socket's connecting, not the store's greeting.
+                async with asyncio.timeout(self._reply_timeout_s):
+                    await connection.connect()  # type: ignore[no-untyped-call]
+            except (RedisError, OSError) as error:
+                self._last_problem = str(error) or type(error).__name__
+                await connection.disconnect(nowait=True)
+                self._wake_slot()  # it may be connected, or have more luck
+                await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
+                attempt += 1
+            else:
+                return True
+        return False
+
+    def _gather(self) -> dict[Lane, list[Waiting]]:
+        """Take from the queue, oldest first, what fits into one batch; wake another slot if something is left."""
+        batch: dict[Lane, list[Waiting]] = {}
+        queue, operations, lines = self._queue, 0, 0
+        while queue and operations < self._operations_max:
+            lines += queue[0].lines
+            if lines > self._lines_max and operations:
+                break
+            waiting = queue.popleft()
+            operations += 1
+            calls = batch.get(waiting.lane)
+            if calls is None:
+                batch[waiting.lane] = [waiting]
+            else:
+                calls.append(waiting)
+        if queue:
+            self._wake_slot()
+        metrics.STORE_BATCH_OPERATIONS.observe(operations)
+        return batch
+
+    async def _exchange(self, connection: AbstractConnection, batch: dict[Lane, list[Waiting]]) -> None:
+        """Send a batch and hand out its answers. Raises nothing but cancellation."""
+        started_s = self._loop.time()
+        numbers = [b"%d" % next(self._numbers) for _ in batch]
+        commands = [
+            lane.command([each.operation for each in calls], number)
+            for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+        ]
+        confirmations = self._confirming.after(batch)
+        commands += confirmations
+        self._sent_s[connection] = started_s
+        try:
+            await connection.send_packed_command(commands, check_health=False)
+            replies = [
+                await self._reply(connection, lane, calls, number)
+                for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+            ]
+            if confirmations:
+                await self._confirming.read(connection, confirmations, replies)
+        except (RedisError, OSError) as error:
+            await connection.disconnect(nowait=True)
+            self._last_problem = str(error) or type(error).__name__
+            self._fail_batch(batch, error)
+        except BaseException:
+            self._fail_batch(batch, OutcomeUnknownError("The server stopped before the store's reply came."))
+            raise
+        else:
+            for (lane, calls), reply in zip(batch.items(), replies, strict=True):
+                if isinstance(reply, Exception):
+                    await self._refused(connection, lane, calls, reply)
+                else:
+                    _hand_out(lane, calls, reply)
+        finally:
+            self._sent_s.pop(connection, None)
+        metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
+
+    async def _refused(
+        self, connection: AbstractConnection, lane: Lane, calls: list[Waiting], error: Exception
+    ) -> None:
+        if may_be_elsewhere(error):
+            # Not used again: who connects anew is told where to write by now.
+            await connection.disconnect(nowait=True)
+        if self._redirect is None or not self._redirect(lane, calls, error):
+            _fail(calls, meaning(error, lane))
+
+    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[Waiting], number: bytes) -> Any:
+        """Read one reply: a list of answers, or the error that the store gave in its place."""
+        try:
+            reply = await connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            return await self._load_and_repeat(lane, calls) if NOT_LOADED in str(error) else error
+        if not isinstance(reply, list) or not reply or reply.pop() != number:
+            # Replies and calls are out of step: whatever else comes on this connection cannot be believed either.
+            raise InvalidResponse("The store's reply belongs to another call.")
+        return reply
+
+    async def _load_and_repeat(self, lane: Lane, calls: list[Waiting]) -> Any:
+        """Load the library, which the store had lost (so nothing ran), and send the same once more.
+
+        Replies of later calls may be on their way on this connection, so it cannot be used for it here.
+        """
+        other = self._connect()
+        self._sent_s[other] = self._loop.time()
+        try:
+            await other.connect()  # type: ignore[no-untyped-call]
+            await other.send_command("FUNCTION", "LOAD", "REPLACE", lane.function.library.source)
+            await other.read_response()
+            # No other call was ever made on this connection, so the number is all the same, and dropped.
+            command = lane.command([each.operation for each in calls])
+            await other.send_packed_command(command, check_health=False)
+            reply = await other.read_response(disable_decoding=True)
+            if confirmations := self._confirming.after({lane: calls}):
+                # Where a WAIT speaks for its own connection only, the one of the batch would not speak for this.
+                await other.send_packed_command(confirmations, check_health=False)
+                await self._confirming.read(other, confirmations, [reply])
+        except ResponseError as error:
+            return error
+        else:
+            return reply[:-1] if isinstance(reply, list) else reply
+        finally:
+            self._sent_s.pop(other, None)
+            await other.disconnect(nowait=True)
+
+    def _fail_batch(self, batch: dict[Lane, list[Waiting]], error: BaseException) -> None:
+        log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
+        for lane, calls in batch.items():
+            failure: Exception
+            if not lane.writes or isinstance(error, BusyLoadingError):
+                failure = StoreUnavailableError(f"The store gave no answer ({error}); try again.")
+            else:
+                failure = OutcomeUnknownError("The request was sent to the store and no reply came.")
+            _fail(calls, failure)
+
+    async def _watch(self) -> None:
+        """Keep both deadlines, so that no operation and no batch needs a timer of its own."""
+        while True:
+            await asyncio.sleep(_WATCH_S)
+            now_s = self._loop.time()
+            metrics.STORE_QUEUE_OPERATIONS.set(len(self._queue))
+            while self._queue and self._queue[0].since_s < now_s - self._queue_timeout_s:
+                _fail([self._queue.popleft()], StoreUnavailableError(f"The store is away: {self._last_problem}"))
+            for connection, sent_s in list(self._sent_s.items()):
+                if sent_s < now_s - self._reply_timeout_s:
+                    # Whoever reads from it gets an error, and answers its batch.
+                    await connection.disconnect(nowait=True)
+
+    def _fail_queue(self, error: Exception) -> None:
+        _fail(list(self._queue), error)
+        self._queue.clear()
+
+
+async def _usable(connection: AbstractConnection) -> bool:
+    """Say whether a connection can be sent on: the other side may have closed it while it was idle.
+
+    Found out now, nothing was sent; found out after sending, the outcome would be unknown.
+    """
+    if not connection.is_connected:
+        return False
+    try:
+        closed = await connection.can_read()
+    except (RedisError, OSError):
+        closed = True
+    if closed:
+        await connection.disconnect(nowait=True)
+    return not closed
+
+
+def _hand_out(lane: Lane, calls: list[Waiting], reply: Any) -> None:
+    if not isinstance(reply, list) or len(reply) != len(calls):
+        _fail(calls, unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
+        return
+    decode = lane.decode
+    for waiting, answer in zip(calls, reply, strict=True):
+        if waiting.answer.done():
+            continue
+        try:
+            waiting.answer.set_result(decode(answer))
+        except (msgspec.DecodeError, TypeError) as error:
+            _fail([waiting], unreadable(lane, str(error)))
+
+
+def _fail(calls: list[Waiting], error: Exception) -> None:
+    for waiting in calls:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)
+
+
+async def close_quietly(batcher: Submitter, timeout_s: float) -> None:
+    """Close, giving what is in flight so long to be answered."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_s):
+            await batcher.close()

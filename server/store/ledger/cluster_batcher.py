@@ -1,0 +1,96 @@
+"""Group commit on a cluster: a batcher for each node, and what a node refuses because a slot moved goes to the next.
+
+A refused call has not run, so sending it to the right node is not sending it twice. One whose reply was lost is never
+sent again, here as anywhere.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any, Final
+
+from redis.exceptions import MovedError
+
+from server.store.connection.address_discovery import Address
+from server.store.connection.cluster import PAUSE_S, REDIRECTED, Cluster
+from server.store.ledger.batcher import Batcher, Waiting
+from server.store.ledger.function_call import Lane
+from server.store.ledger.replies import meaning
+
+_CLOSE_S: Final = 0.005
+
+
+class ClusterBatcher:
+    """Sends operations to the nodes of a cluster in batches. ``bounds`` are those of each node's :class:`Batcher`."""
+
+    def __init__(self, cluster: Cluster, **bounds: Any) -> None:
+        self._cluster = cluster
+        self._bounds = bounds
+        self._batchers: dict[Address, Batcher] = {}
+        self._resting = 0
+
+    def start(self) -> None:
+        """Begin to follow where the slots are."""
+        self._loop = asyncio.get_running_loop()
+        self._cluster.changed.append(self._sort_out)
+        self._cluster.follow()
+
+    async def close(self) -> None:
+        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        try:
+            while self._resting:  # noqa: ASYNC110  # only at a stop
+                await asyncio.sleep(_CLOSE_S)
+        finally:
+            self._cluster.changed.remove(self._sort_out)
+            await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
+
+    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+        """Queue one operation on the node that has its partition; as :meth:`Batcher.submit`."""
+        return self._batcher(self._cluster.owner(lane.slot)).submit(lane, operation, lines)
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait to be sent."""
+        return self._resting + sum(batcher.waiting for batcher in self._batchers.values())
+
+    def _batcher(self, address: Address) -> Batcher:
+        known = self._batchers.get(address)
+        if known is None:
+
+            def redirect(lane: Lane, calls: list[Waiting], error: Exception) -> bool:
+                return self._redirect(address, lane, calls, error)
+
+            known = self._batchers[address] = Batcher(
+                lambda: self._cluster.connection_to(address), redirect=redirect, **self._bounds
+            )
+            known.start()
+        return known
+
+    def _redirect(self, asked: Address, lane: Lane, calls: list[Waiting], error: Exception) -> bool:
+        """Send on what a node has refused unrun: where it moved to, or after a moment, for as long as it may wait."""
+        if not isinstance(error, REDIRECTED):
+            return False
+        self._cluster.learn(error, asked)
+        owner = self._cluster.owner(lane.slot)
+        if isinstance(error, MovedError) and owner != asked:
+            self._batcher(owner).take_over(calls)
+        else:
+            self._resting += len(calls)
+            self._loop.call_later(PAUSE_S, self._again, lane, calls, error)
+        return True
+
+    def _again(self, lane: Lane, calls: list[Waiting], error: Exception) -> None:
+        self._resting -= len(calls)
+        oldest_s = self._loop.time() - float(self._bounds["queue_timeout_s"])
+        for waiting in calls:
+            if waiting.since_s < oldest_s and not waiting.answer.done():
+                waiting.answer.set_exception(meaning(error, lane))
+        self._batcher(self._cluster.owner(lane.slot)).take_over([each for each in calls if not each.answer.done()])
+
+    def _sort_out(self) -> None:
+        """Give what waits for a node that no longer has its slot to the one that does."""
+        for address, batcher in list(self._batchers.items()):
+            for waiting in batcher.take_out(partial(self._is_misplaced, address)):
+                self._batcher(self._cluster.owner(waiting.lane.slot)).take_over([waiting])
+
+    def _is_misplaced(self, here: Address, lane: Lane) -> bool:
+        return self._cluster.owner(lane.slot) != here

@@ -1,0 +1,76 @@
+"""One function of the library on one partition: how its calls are packed, and what its errors mean."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import structlog
+from redis.crc import key_slot
+
+from server.store.keys import Keyspace
+from server.store.lua_library import Function, library
+
+log = structlog.get_logger("holdfast.store")
+
+
+class Lane:
+    """One function of the library on one partition: operations of the same lane can share a call.
+
+    ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
+    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten. ``slot`` is theirs in a
+    cluster; ``confirmation`` is the call after which a WAIT speaks for all that was written before it.
+    """
+
+    def __init__(
+        self,
+        function: Function,
+        keyspace: Keyspace,
+        limits: bytes,
+        decode: Callable[[bytes], Any],
+        *,
+        writes: bool,
+        keys: tuple[str, ...] = (),
+    ) -> None:
+        self.function = function
+        self.decode = decode
+        self.writes = writes
+        keys = keys or keyspace.all
+        self.slot = key_slot(keys[0].encode())
+        self.confirmation = _packed("FCALL", library().function("confirm").call_name, "1", keyspace.meta)
+        fixed = ("FCALL", function.call_name, str(len(keys)), *keys)
+        # Packed once: only the operations differ from call to call.
+        self._head = b"*%d\r\n" % (len(fixed) + 3) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
+
+    def command(self, operations: list[bytes], number: bytes = b"0") -> bytes:
+        """Pack the call as it goes over the wire; ``number`` comes back as the last of the answers."""
+        return self._head + bulk(b"".join(operations)) + bulk(number)
+
+
+def _packed(*words: str) -> bytes:
+    return b"*%d\r\n" % len(words) + b"".join(bulk(word.encode()) for word in words)
+
+
+def bulk(value: bytes) -> bytes:
+    """Frame one word of a command."""
+    return b"$%d\r\n%b\r\n" % (len(value), value)
+
+
+class Submitter(Protocol):
+    """What takes operations and sends them in batches, to one store or to many."""
+
+    def start(self) -> None:
+        """Begin; needs a running event loop."""
+        ...
+
+    async def close(self) -> None:
+        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        ...
+
+    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+        """Queue one operation; the future gives its answer. Raises OverloadedError."""
+        ...
+
+    @property
+    def waiting(self) -> int:
+        """How many operations wait to be sent."""
+        ...

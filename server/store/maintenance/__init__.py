@@ -1,0 +1,1 @@
+"""What has to be done regularly, and whether the store is well."""

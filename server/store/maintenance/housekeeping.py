@@ -1,0 +1,274 @@
+"""Housekeeping: ends lapsed holds, forgets what is over, trims the journal, measures and audits.
+
+Each chore runs in a loop of its own. A chore that fails is logged once, tried again more slowly, and disturbs no other.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Final
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+
+from server.store.audit.audit import AuditReport, audit
+from server.store.connection.commands import command, run_function, run_on_keys, together
+from server.store.errors import StoreError
+from server.store.keys import PARTITIONS, Keyspace
+from server.store.ledger.ledger import Retention
+from server.store.lua_library import library
+from server.telemetry import metrics
+
+log = structlog.get_logger("holdfast.housekeeping")
+
+LowestCursor = Callable[[str], Awaitable[str | None]]
+"""For a partition: the journal id up to which every follower has confirmed; None: nobody follows."""
+
+SWEEPS_AT_ONCE: Final = 4
+"""Partitions swept at one time: the store's one core is shared with the hot path."""
+FILL_PLACES: Final = 200
+"""Places at which somebody waits that one fill script looks at: a millisecond of the store's time."""
+FORGET_INTERVAL_S: Final = 10.0
+FORGET_COUNT: Final = 500
+"""Members that one forget script looks at: some milliseconds of the store's time."""
+TRIM_INTERVAL_S: Final = 60.0
+NODE_ENTRIES: Final = 100
+"""Of a stream's node, by the store's default: trimming by whole nodes leaves up to so many entries that are too old."""
+GAUGE_INTERVAL_S: Final = 5.0
+AUDIT_PAUSE_S: Final = 0.01
+"""Between the audit's chunks: a million records take some minutes, and nobody notices."""
+LAG_INTERVAL_S: Final = 0.1
+RETRY_S: Final = 1.0
+"""A chore that failed rests at least so long, so that a store that is away is not hammered."""
+
+_decode_filled = msgspec.msgpack.Decoder(tuple[str, int]).decode
+
+
+class _Swept(msgspec.Struct, array_like=True, frozen=True):
+    """What ``lua/functions/expire_holds.lua`` answers."""
+
+    more: bool
+    lateness_ms: list[int]
+    unfilled: int | None = None
+
+
+_decode_swept = msgspec.msgpack.Decoder(_Swept).decode
+
+
+class Housekeeper:
+    """The chores of one deployment. One process runs it; a second one would do no harm, only the work twice.
+
+    Parameters
+    ----------
+    client
+        The patient client, off the hot path.
+    partitions
+        Gives the partitions that this process serves; those that the store's registry names are added.
+    retention, journal_retention_s
+        How long ended reservations, idempotency keys and journal entries are kept.
+    sweep_interval_s
+        How often lapsed holds are looked for: how late a hold ends is this much at most, and the time it takes.
+    audit_interval_s
+        How often counters, reservations and journal are audited; 0: never.
+    lowest_cursor
+        What followers of the journal have not confirmed is not trimmed.
+
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        partitions: Callable[[], Iterable[str]],
+        retention: Retention,
+        *,
+        journal_retention_s: float,
+        sweep_interval_s: float = 0.05,
+        audit_interval_s: float = 3600.0,
+        audit_pause_s: float = AUDIT_PAUSE_S,
+        forget_interval_s: float = FORGET_INTERVAL_S,
+        trim_interval_s: float = TRIM_INTERVAL_S,
+        gauge_interval_s: float = GAUGE_INTERVAL_S,
+        lowest_cursor: LowestCursor | None = None,
+    ) -> None:
+        self._client = client
+        self._served = partitions
+        self._limits = retention.packed()
+        self._journal_retention_ms = int(1000 * journal_retention_s)
+        self._audit_pause_s = audit_pause_s
+        self._lowest_cursor = lowest_cursor
+        self._registered: frozenset[str] = frozenset()
+        self._keyspaces: dict[str, Keyspace] = {}
+        self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
+        self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
+            ("sweep", sweep_interval_s, self.sweep),
+            ("forget", forget_interval_s, self.forget),
+            ("trim", trim_interval_s, self.trim),
+            ("gauges", gauge_interval_s, self.measure),
+        ]
+        if audit_interval_s > 0:
+            self._chores.append(("audit", audit_interval_s, self.audit))
+
+    async def run(self) -> None:
+        """Do the chores until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for name, interval_s, chore in self._chores:
+                group.create_task(_repeat(name, interval_s, chore), name=f"housekeeping-{name}")
+
+    async def sweep(self) -> None:
+        """End every hold that is due now."""
+        await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
+
+    async def forget(self) -> None:
+        """Forget ended reservations, closed transfers, supply that came whole, and keys whose time is over."""
+        for keyspace in self._partitions():
+            looked_at = FORGET_COUNT
+            while looked_at == FORGET_COUNT:
+                looked_at = await run_on_keys(
+                    self._client, library().function("forget"), keyspace.forgetting, self._limits, FORGET_COUNT
+                )
+                await asyncio.sleep(0.001)  # let the hot path through between two scripts
+
+    async def trim(self) -> None:
+        """Trim the journal by age, never by length and never past what a follower has not confirmed."""
+        seconds, _ = await command(self._client, "TIME")
+        now_ms, oldest_age_ms = int(seconds) * 1000, 0
+        oldest_ms = now_ms - self._journal_retention_ms
+        for keyspace in self._partitions():
+            cursor = await self._lowest_cursor(keyspace.partition) if self._lowest_cursor is not None else None
+            oldest = min(max(oldest_ms, 0), int(cursor.partition("-")[0])) if cursor else max(oldest_ms, 0)
+            # Approximate: the store drops whole nodes, and at most some 10,000 entries a call.
+            dropped = 1
+            while dropped:
+                dropped = await command(self._client, "XTRIM", keyspace.journal, "MINID", "~", oldest)
+                await asyncio.sleep(0.001)
+            oldest_age_ms = max(oldest_age_ms, now_ms - await self._first_ms(keyspace, now_ms))
+        metrics.JOURNAL_OLDEST_SECONDS.set(oldest_age_ms / 1000)
+        metrics.JOURNAL_RETENTION_SECONDS.set(self._journal_retention_ms / 1000)
+
+    async def _first_ms(self, keyspace: Keyspace, now_ms: int) -> int:
+        """Tell when the oldest entry was made that is not in the journal's first node, which may be kept in part."""
+        entries = await command(self._client, "XRANGE", keyspace.journal, "-", "+", "COUNT", NODE_ENTRIES + 1)
+        return int(entries[-1][0].partition(b"-")[0]) if len(entries) > NODE_ENTRIES else now_ms
+
+    async def _register(self) -> None:
+        """Learn which partitions others served, and note ours: a key may go, its partition's holds still end."""
+        self._registered = frozenset(name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS))
+        unknown = {keyspace.partition for keyspace in self._partitions()} - self._registered
+        if unknown:
+            await command(self._client, "SADD", PARTITIONS, *sorted(unknown))
+
+    async def measure(self) -> None:
+        """Set the gauges, summed over the partitions."""
+        await self._register()
+        sums = [0, 0, 0, 0, 0]
+        for keyspace in self._partitions():
+            for place, figure in enumerate(await self._figures(keyspace)):
+                sums[place] += figure
+        live, held, ended, shortage, entries = sums
+        _HELD.set(held)
+        _COMMITTED.set(max(0, live - held))
+        _ENDED.set(ended)
+        metrics.SHORTAGE_UNITS.set(shortage)
+        metrics.JOURNAL_ENTRIES.set(entries)
+
+    async def audit(self) -> None:
+        """Audit every partition, one after the other; what disagrees is logged and counted in the gauge."""
+        drift_units = 0
+        for keyspace in self._partitions():
+            report = await audit(self._client, keyspace, pause_s=self._audit_pause_s)
+            _log_report(keyspace.partition, report)
+            drift_units += report.drift_units
+        metrics.DRIFT_UNITS.set(drift_units)
+
+    def _partitions(self) -> list[Keyspace]:
+        names = self._registered.union(self._served())
+        for name in names.difference(self._keyspaces):
+            self._keyspaces[name] = Keyspace(name)
+        return [self._keyspaces[name] for name in sorted(names)]
+
+    async def _sweep(self, keyspace: Keyspace) -> None:
+        async with self._sweeping:
+            more = True
+            while more:
+                swept = _decode_swept(
+                    await run_function(self._client, library().function("expire"), keyspace, self._limits)
+                )
+                more = swept.more
+                for each_ms in swept.lateness_ms:
+                    metrics.EXPIRY_LATENESS_SECONDS.observe(each_ms / 1000)
+                if swept.unfilled is not None:
+                    await self._fill(keyspace, swept.unfilled)
+                if more and not swept.lateness_ms:
+                    log.error("sweep_blocked", partition=keyspace.partition, advice="run holdfast verify")
+                    return
+
+    async def _fill(self, keyspace: Keyspace, unfilled: int) -> None:
+        """Give units to those who wait for them, where more waited than one script may fill."""
+        place, function = "", library().function("fill")
+        while True:
+            reply = await run_function(self._client, function, keyspace, self._limits, place, FILL_PLACES, unfilled)
+            place, _ = _decode_filled(reply)
+            if not place:
+                return
+            await asyncio.sleep(0.001)  # let the hot path through between two scripts
+
+    async def _figures(self, keyspace: Keyspace) -> tuple[int, ...]:
+        answers = await together(
+            self._client,
+            [
+                ("HLEN", keyspace.reservations),
+                ("ZCARD", keyspace.deadlines),
+                ("HLEN", keyspace.ended),
+                ("HGET", keyspace.meta, "shortage"),
+                ("XLEN", keyspace.journal),
+            ],
+        )
+        return tuple(int(answer or 0) for answer in answers)
+
+
+async def watch_event_loop(interval_s: float = LAG_INTERVAL_S) -> None:
+    """Measure until cancelled how much later than asked the event loop runs a timer. Every worker runs it."""
+    loop = asyncio.get_running_loop()
+    while True:
+        due_s = loop.time() + interval_s
+        await asyncio.sleep(interval_s)
+        metrics.EVENT_LOOP_LAG_SECONDS.observe(max(0.0, loop.time() - due_s))
+
+
+async def _repeat(name: str, interval_s: float, chore: Callable[[], Awaitable[None]]) -> None:
+    """Do a chore again and again, whatever becomes of it."""
+    failing = False
+    while True:
+        try:
+            await chore()
+        except StoreError as error:
+            if not failing:
+                log.warning("housekeeping_waits", chore=name, reason=str(error))
+            failing = True
+            await asyncio.sleep(RETRY_S)
+        except Exception:
+            if not failing:
+                log.exception("housekeeping_failed", chore=name)
+            failing = True
+            await asyncio.sleep(RETRY_S)
+        else:
+            if failing:
+                log.warning("housekeeping_recovered", chore=name)
+            failing = False
+        await asyncio.sleep(interval_s)
+
+
+def _log_report(partition: str, report: AuditReport) -> None:
+    for drift in report.drift:
+        log.error("drift", partition=partition, units=drift.units, **msgspec.structs.asdict(drift))
+    if report.drift_count > len(report.drift):
+        log.error("drift_not_listed", partition=partition, lines=report.drift_count - len(report.drift))
+    if not report.conclusive:
+        log.warning(
+            "audit_inconclusive", partition=partition, advice="the journal was trimmed meanwhile; it runs again"
+        )
+
+
+_HELD = metrics.RESERVATIONS.labels("held")
+_COMMITTED = metrics.RESERVATIONS.labels("committed")
+_ENDED = metrics.RESERVATIONS.labels("ended")

@@ -1,0 +1,1 @@
+"""What is kept in the store beside the counters, a file for each subject."""

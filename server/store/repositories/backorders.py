@@ -1,0 +1,127 @@
+"""Who waits for units that are not there yet, in the order in which they will get them. Off the hot path."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.reservation import Reservation, as_of
+from server.store.connection.commands import command, together
+from server.store.keys import Keyspace
+
+VIP: Final = "vip"
+"""The flag of reservations that come first."""
+
+_FIELDS: Final = 6
+_decode = msgspec.msgpack.Decoder(Reservation).decode
+
+
+class Member(NamedTuple):
+    """One line in the queue, as its member there tells; see ``lua/lib/backorders.lua``."""
+
+    sku: str
+    location: str
+    is_vip: bool
+    seq: int
+    line: int
+    reservation_id: str
+
+    def packed(self) -> bytes:
+        """Give the member as it stands in the store."""
+        order = f"{'0' if self.is_vip else '1'}\0{self.seq:016d}\0{self.line:03d}"
+        return f"{self.sku}\0{self.location}\0{order}\0{self.reservation_id}".encode()
+
+
+class Waiter(msgspec.Struct, frozen=True):
+    """A line that waits, and its reservation as it stands."""
+
+    member: Member
+    reservation: Reservation
+
+
+class WaiterPage(msgspec.Struct, frozen=True):
+    """Some of those who wait, in order. ``next`` is where to go on; empty: that was all."""
+
+    waiters: list[Waiter]
+    next: str
+
+
+def parse_member(packed: bytes) -> Member:
+    """Read a member of the queue.
+
+    Raises
+    ------
+    ValueError
+        It is none.
+
+    """
+    parts = packed.decode().split("\0")
+    if len(parts) != _FIELDS or parts[2] not in ("0", "1"):
+        raise ValueError(f"{packed!r} is not a member of the queue")
+    sku, location, order, seq, line, reservation_id = parts
+    return Member(sku, location, order == "0", int(seq), int(line), reservation_id)
+
+
+def members_of(reservation_id: str, record: Reservation) -> list[Member]:
+    """Tell which members of the queue a reservation has to have: one for each line that waits."""
+    is_vip = VIP in record.flags
+    return [
+        Member(line.sku, line.location, is_vip, line.first_seq, number, reservation_id)
+        for number, line in enumerate(record.lines, 1)
+        if line.backordered
+    ]
+
+
+async def find_waiters(
+    client: Redis, keyspace: Keyspace, *, sku: str = "", location: str = "", after: str = "", limit: int = 100
+) -> WaiterPage:
+    """Give the next of those who wait: of one SKU or of all, by SKU and location, there as they will get their units.
+
+    A location alone is looked for among the next ``limit`` members, so a page can hold fewer and still have a next one.
+
+    Raises
+    ------
+    ValueError
+        ``after`` is not what a page gave as ``next``.
+
+    """
+    first, last = b"-", b"+"
+    if sku:
+        prefix = f"{sku}\0{location}" if location else sku
+        first, last = f"[{prefix}\0".encode(), f"({prefix}\1".encode()
+    if after:
+        first = b"(" + _position(after)
+    found: list[bytes] = await command(client, "ZRANGEBYLEX", keyspace.backorders, first, last, "LIMIT", 0, limit + 1)
+    page = found[:limit]
+    members = [parse_member(each) for each in page]
+    wanted = [each for each in members if location in ("", each.location)]
+    waiters = await _with_records(client, keyspace, wanted)
+    following = base64.urlsafe_b64encode(page[-1]).decode() if len(found) > limit else ""
+    return WaiterPage(waiters, following)
+
+
+def _position(after: str) -> bytes:
+    try:
+        packed = base64.urlsafe_b64decode(after.encode("ascii"))
+        parse_member(packed)
+    except (ValueError, binascii.Error):
+        raise ValueError("after is not what a page gave as next") from None
+    return packed
+
+
+async def _with_records(client: Redis, keyspace: Keyspace, members: Sequence[Member]) -> list[Waiter]:
+    """Read the reservations; who stopped waiting since the queue was read is left out."""
+    if not members:
+        return []
+    ids = dict.fromkeys(each.reservation_id for each in members)
+    packed, (seconds, microseconds) = await together(client, [("HMGET", keyspace.reservations, *ids), ("TIME",)])
+    now_ms = int(seconds) * 1000 + int(microseconds) // 1000
+    records = {name: as_of(_decode(each), now_ms) for name, each in zip(ids, packed, strict=True) if each is not None}
+    return [
+        Waiter(each, records[each.reservation_id])
+        for each in members
+        if each.reservation_id in records and records[each.reservation_id].lines[each.line - 1].backordered
+    ]

@@ -1,0 +1,42 @@
+"""What a scanned barcode stands for: a SKU, and how many units of it one scan is."""
+
+from collections.abc import AsyncIterator, Sequence
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.store.connection.commands import command
+from server.store.keys import Keyspace
+from server.store.repositories.channels import scan
+
+
+class Pack(msgspec.Struct, array_like=True, frozen=True):
+    """What one barcode is on: ``factor`` units of a SKU. 1: a single piece; 12: a carton of twelve."""
+
+    sku: str
+    factor: int = 1
+
+
+_decode = msgspec.msgpack.Decoder(Pack).decode
+
+
+async def put_barcodes(client: Redis, keyspace: Keyspace, packs: Sequence[tuple[str, Pack]]) -> None:
+    """Say what barcodes stand for, some thousand at most; what was said of them before is replaced."""
+    pairs: list[str | bytes] = []
+    for barcode, pack in packs:
+        pairs += (barcode, msgspec.msgpack.encode(pack))
+    await command(client, "HSET", keyspace.barcodes, *pairs)
+
+
+async def find_barcodes(client: Redis, keyspace: Keyspace, barcodes: Sequence[str]) -> dict[str, Pack]:
+    """Look up some thousand barcodes at most; those that nobody named are left out."""
+    if not barcodes:
+        return {}
+    found = await command(client, "HMGET", keyspace.barcodes, *barcodes)
+    return {barcode: _decode(packed) for barcode, packed in zip(barcodes, found, strict=True) if packed is not None}
+
+
+async def all_barcodes(client: Redis, keyspace: Keyspace) -> AsyncIterator[tuple[str, Pack]]:
+    """Go through all barcodes, in no order."""
+    async for raw, packed in scan(client, keyspace.barcodes):
+        yield raw.decode(), _decode(packed)

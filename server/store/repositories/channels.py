@@ -1,0 +1,182 @@
+"""What is kept about channels, as the API and the commands see it: rules, listings, status, dead letters.
+
+What is asked of the publisher (new rules, new listings, a comparison, a second try) stands in the journal beside the
+changes of stock, written together with what it is about. So it is neither lost nor overtaken, whoever publishes.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from typing import Any, Final, Literal
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.channels import ChannelStatus, DeadLetter, Listing
+from server.store.connection.commands import command, together
+from server.store.journal.journal import Change
+from server.store.keys import ChannelKeys, Keyspace
+
+Wish = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
+"""What is asked of a channel, as the journal's operation. Rules and listings have changed and are to be looked at;
+compare with the channel; try dead letters again; send these SKUs whatever the channel is believed to show."""
+
+_PAGE: Final = 500
+_SKU: Final = "sku"
+
+_decode_listing = msgspec.msgpack.Decoder(Listing).decode
+_decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
+_decode_status = msgspec.json.Decoder(ChannelStatus).decode
+
+
+class ChannelStore:
+    """The channels of one partition. Every method raises StoreUnavailableError where the store does not answer."""
+
+    def __init__(self, client: Redis, keyspace: Keyspace) -> None:
+        self._client = client
+        self._keyspace = keyspace
+
+    # -- rules
+
+    async def given_rules(self) -> dict[str, dict[str, Any]]:
+        """Read what was set at run time, by channel: only the fields that were given."""
+        stored = await command(self._client, "HGETALL", self._keyspace.channel_rules)
+        return {_text(channel): msgspec.json.decode(packed) for channel, packed in stored.items()}
+
+    async def set_rules(self, channel: str, given: dict[str, Any], actor: str) -> None:
+        """Replace what was set at run time; empty goes back to the configuration. The publisher learns of it."""
+        where = self._keyspace.channel_rules
+        change = ("HSET", where, channel, msgspec.json.encode(given)) if given else ("HDEL", where, channel)
+        await self._together([change], channel, "channel_rules", (), actor)
+
+    # -- listings
+
+    async def put_listings(self, channel: str, listings: Sequence[Listing], actor: str) -> None:
+        """Add or replace listings, some thousand at most; the publisher learns of them."""
+        pairs: list[str | bytes] = []
+        for listing in listings:
+            pairs += (listing.sku, msgspec.msgpack.encode(listing))
+        change = ("HSET", self._keys(channel).listings, *pairs)
+        await self._together([change], channel, "channel_listings", [listing.sku for listing in listings], actor)
+
+    async def listings_of(self, channel: str, skus: Sequence[str]) -> list[Listing | None]:
+        """Read the listings of these SKUs, in order; None where there is none."""
+        if not skus:
+            return []
+        packed = await command(self._client, "HMGET", self._keys(channel).listings, *skus)
+        return [None if each is None else _decode_listing(each) for each in packed]
+
+    async def listing_count(self, channel: str) -> int:
+        """Count the listings."""
+        return int(await command(self._client, "HLEN", self._keys(channel).listings))
+
+    async def listings(self, channel: str) -> AsyncIterator[Listing]:
+        """Go through all listings, in no order."""
+        async for _, packed in scan(self._client, self._keys(channel).listings):
+            yield _decode_listing(packed)
+
+    async def page_of_listings(self, channel: str, position: int, count: int) -> tuple[int, list[Listing]]:
+        """Read some listings and the position to go on from, 0 at the end and at the beginning."""
+        next_position, found = await command(
+            self._client, "HSCAN", self._keys(channel).listings, position, "COUNT", count
+        )
+        return int(next_position), [_decode_listing(packed) for packed in found.values()]
+
+    async def unknown_skus(self, skus: Sequence[str]) -> list[str]:
+        """Pick those SKUs, of some thousand at most, that the stock has never heard of."""
+        if not skus:
+            return []
+        known = await command(self._client, "HMGET", self._keyspace.skus, *skus)
+        return [sku for sku, places in zip(skus, known, strict=True) if places is None]
+
+    # -- how it stands
+
+    async def channels(self) -> list[str]:
+        """Name every channel of which something is kept, in the order of the alphabet."""
+        kept = await together(
+            self._client,
+            [
+                ("HKEYS", self._keyspace.channel_cursors),
+                ("HKEYS", self._keyspace.channel_status),
+                ("HKEYS", self._keyspace.channel_rules),
+            ],
+        )
+        found = {_text(channel) for channels in kept for channel in channels}
+        prefix = ChannelKeys(self._keyspace, "*").listings.partition("*")[0]
+        position = 0
+        while True:
+            position, keys = await command(self._client, "SCAN", position, "MATCH", prefix + "*", "COUNT", _PAGE)
+            found |= {_text(key).removeprefix(prefix).rpartition(":")[0] for key in keys}
+            if not int(position):
+                return sorted(found)
+
+    async def kept(self, channel: str) -> dict[str, int]:
+        """Count what is kept about a channel: listings, shown values, dead letters and tickets."""
+        keys = self._keys(channel)
+        counts = await together(self._client, [("HLEN", key) for key in keys.all])
+        return dict(zip(("listings", "shown", "dead_letters", "tickets"), map(int, counts), strict=True))
+
+    async def forget(self, channel: str) -> None:
+        """Remove everything that is kept about a channel; nobody may be publishing it.
+
+        Without its cursor the journal can be trimmed again past the place where the channel stopped.
+        """
+        keyspace = self._keyspace
+        fields = (keyspace.channel_cursors, keyspace.channel_status, keyspace.channel_rules)
+        removals = [("HDEL", key, channel) for key in fields]
+        await together(self._client, [("UNLINK", *self._keys(channel).all), *removals])
+
+    async def now_ms(self) -> int:
+        """Read the store's clock, which all times here are of; milliseconds since 1970."""
+        seconds, microseconds = await command(self._client, "TIME")
+        return int(seconds) * 1000 + int(microseconds) // 1000
+
+    async def statuses(self) -> dict[str, ChannelStatus]:
+        """Read how each channel stood when its publisher last wrote, a second ago where one is running."""
+        stored = await command(self._client, "HGETALL", self._keyspace.channel_status)
+        return {_text(channel): _decode_status(packed) for channel, packed in stored.items()}
+
+    async def dead_letters(self, channel: str) -> AsyncIterator[DeadLetter]:
+        """Go through the dead letters, in no order."""
+        async for _, packed in scan(self._client, self._keys(channel).dead_letters):
+            yield _decode_dead_letter(packed)
+
+    async def cursors(self) -> dict[str, str]:
+        """Read up to which journal id each channel has confirmed everything."""
+        stored = await command(self._client, "HGETALL", self._keyspace.channel_cursors)
+        return {_text(channel): _text(cursor) for channel, cursor in stored.items()}
+
+    async def ask(self, channel: str, wish: Wish, skus: Iterable[str], actor: str) -> None:
+        """Ask something of a channel's publisher, for these SKUs or for all; it stands until it was done."""
+        await self._together([], channel, wish, list(skus), actor)
+
+    async def _together(
+        self, changes: list[tuple[str | bytes | int, ...]], channel: str, wish: Wish, skus: Sequence[str], actor: str
+    ) -> None:
+        notes = [(_SKU, sku) for sku in skus]
+        told = msgspec.msgpack.encode([Change(wish, await self.now_ms(), actor, channel, "", "", [], notes)])
+        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", told)])
+
+    def _keys(self, channel: str) -> ChannelKeys:
+        return ChannelKeys(self._keyspace, channel)
+
+
+def wished_skus(change: Change) -> list[str]:
+    """Tell which SKUs a change of :meth:`ChannelStore.ask` and its friends is about; empty: all."""
+    return [value for name, value in change.notes if name == _SKU]
+
+
+async def scan(client: Redis, key: str) -> AsyncIterator[tuple[bytes, bytes]]:
+    """Go through a hash, each field once; what is set meanwhile may be missed."""
+    seen: set[bytes] = set()  # a hash that is being resized can show a field twice
+    position = 0
+    while True:
+        position, found = await command(client, "HSCAN", key, position, "COUNT", _PAGE)
+        for field, value in found.items():
+            if field not in seen:
+                seen.add(field)
+                yield field, value
+        if not int(position):
+            return
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "backslashreplace")

@@ -1,0 +1,97 @@
+"""The rules by which to order anew, and the events of stock that crossed a line."""
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.alerts import ALERTS, Alert
+from server.domain.replenishment import Rule
+from server.store.connection.commands import command, together
+from server.store.journal.journal import Change, decode_entry, parse_entry_id
+from server.store.journal.replay import split_field
+from server.store.keys import Keyspace
+from server.store.repositories.channels import scan
+
+RULES_CHANGED: Final = "replenishment_rules"
+"""The journal's operation by which whoever raises alerts learns that rules have changed."""
+
+_decode_rule = msgspec.json.Decoder(Rule).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class StockEvent(NamedTuple):
+    """One line that was crossed at a (SKU, location). ``at_ms`` is when it happened, ``seq`` that of the change."""
+
+    id: str
+    alert: Alert
+    at_ms: int
+    sku: str
+    location: str
+    available: int
+    reorder_point: int
+    seq: int
+
+
+class ReplenishmentStore:
+    """Rules and events of one partition. Every method raises StoreUnavailableError where the store does not answer."""
+
+    def __init__(self, client: Redis, keyspace: Keyspace) -> None:
+        self._client = client
+        self._keyspace = keyspace
+
+    async def rules(self) -> dict[tuple[str, str], Rule]:
+        """Read every rule, by (SKU, location)."""
+        return {split_field(field): _decode_rule(packed) async for field, packed in scan(self._client, self._key)}
+
+    async def set_rules(self, rules: Mapping[tuple[str, str], Rule | None], actor: str) -> None:
+        """Set rules, or take them away (None), and have alerts go by them from then on."""
+        seconds, _ = await command(self._client, "TIME")
+        told = msgspec.msgpack.encode([Change(RULES_CHANGED, int(seconds) * 1000, actor, "", "", "", [], [])])
+        changes: list[tuple[str | bytes, ...]] = []
+        for (sku, location), rule in rules.items():
+            field = f"{sku}\0{location}"
+            gone, kept = ("HDEL", self._key, field), ("HSET", self._key, field, _encode(rule))
+            changes.append(gone if rule is None else kept)
+        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", told)])
+
+    async def events(self, after: str, limit: int) -> list[StockEvent]:
+        """Read events after one of them (``0-0``: from the oldest that is kept), oldest first.
+
+        Raises
+        ------
+        ValueError
+            ``after`` is not an event's id.
+
+        """
+        parse_entry_id(after)
+        found = await command(self._client, "XRANGE", self._keyspace.events, f"({after}", "+", "COUNT", limit)
+        return [_event(event_id.decode(), decode_entry(fields)[0]) for event_id, fields in found]
+
+    @property
+    def _key(self) -> str:
+        return self._keyspace.replenishment
+
+
+def event_of(
+    alert: Alert, *, at_ms: int, sku: str, location: str, available: int, reorder_point: int, seq: int
+) -> Change:
+    """Make the journal's change that tells of a crossing: it has no lines, for it moves no units."""
+    notes = [
+        ("sku", sku),
+        ("location", location),
+        ("available", str(available)),
+        ("reorder_point", str(reorder_point)),
+        ("seq", str(seq)),
+    ]
+    return Change(alert, at_ms, "system", "", "", "", [], notes)
+
+
+def _event(event_id: str, change: Change) -> StockEvent:
+    notes = dict(change.notes)
+    [alert] = [each for each in ALERTS if each == change.operation]
+    return StockEvent(
+        event_id, alert, change.at_ms, notes["sku"], notes["location"], int(notes["available"]),
+        int(notes["reorder_point"]), int(notes["seq"]),
+    )  # fmt: skip

@@ -1,0 +1,330 @@
+"""Looks through reservations: pages of them for people and tools, and who holds a SKU. Off the hot path.
+
+Reservations lie in two hashes, the live and the ended, and a page goes on where the last one stopped (HSCAN). What
+is there for as long as the paging lasts is returned at least once, also when it moves between the hashes
+meanwhile: the live ones are looked through before the ended, so who ends is met in one of them or in both; and who
+comes back from the ended (a late commit) is found at last through the journal. What can come back twice is told apart
+by its id.
+
+A hold whose deadline has passed is shown as ended, whether or not the sweeper has met it yet.
+"""
+
+import re
+import time
+from collections.abc import AsyncIterator
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.reservation import Reservation, as_of
+from server.store.connection.commands import command, run_function, together
+from server.store.journal.journal import Bounds, Change, bounds, parse_entry_id, read
+from server.store.keys import Keyspace
+from server.store.lua_library import library
+
+WORK_MAX_S: Final = 0.05
+"""After so long a page is handed over as it is, with the place to go on from."""
+
+
+HOLDERS_WORK_MAX_S: Final = 0.25
+
+
+SCAN_MAX: Final = 500
+"""Reservations that one call of the script looks at, at most: about a millisecond of the store's time."""
+
+
+STATES: Final = frozenset({"held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"})
+
+
+_CURSOR: Final = re.compile(
+    r"(live|ended|lapsed|revived):([0-9]{1,20}(?:-[0-9]{1,20})?)@([0-9]{1,20}-[0-9]{1,20})", re.ASCII
+)
+
+
+_SCAN_CURSOR_MAX: Final = 2**64 - 1
+_SPENT: Final = frozenset({"fulfilled", "released", "expired", "cancelled"})
+_decode = msgspec.msgpack.Decoder(Reservation).decode
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Some reservations as (id, reservation), none twice. ``next`` is where to go on; empty: that was all.
+
+    They are shown as of ``as_of_ms`` or a little later, on the store's clock.
+    A page may hold fewer than asked, or none, and still have a ``next``. It may hold a few more than asked.
+    """
+
+    reservations: list[tuple[str, Reservation]]
+    next: str
+    as_of_ms: int
+
+
+class Holder(msgspec.Struct, frozen=True):
+    """Who holds units of a SKU; ``expires_at_ms`` is 0 where nothing is held."""
+
+    reservation_id: str
+    channel: str
+    line: int
+    location: str
+    held: int
+    committed: int
+    expires_at_ms: int
+    state: str
+
+
+class _Query(NamedTuple):
+    client: Redis
+    keyspace: Keyspace
+    limits: bytes
+    state: str
+    channel: str
+    sku: str
+
+
+class _Place(NamedTuple):
+    """Where a paging stands. ``since`` is the journal's end when it began; ``position`` means what the phase says."""
+
+    phase: str
+    position: str
+    since: str
+
+    def __str__(self) -> str:
+        return f"{self.phase}:{self.position}@{self.since}"
+
+
+class _Slice(NamedTuple):
+    """What one step found, and the position after it; None: the phase is over."""
+
+    found: list[tuple[str, Reservation]]
+    position: str | None
+    now_ms: int
+
+
+async def list_reservations(
+    client: Redis,
+    keyspace: Keyspace,
+    limits: bytes,
+    *,
+    state: str = "",
+    channel: str = "",
+    sku: str = "",
+    after: str = "",
+    limit: int = 100,
+) -> Page:
+    """Give the next reservations that match; an empty ``state``, ``channel`` or ``sku`` matches all.
+
+    Raises
+    ------
+    ValueError
+        ``after`` is not what a page gave as ``next``, or belongs to another state; or there is no such state.
+
+    """
+    if state and state not in STATES:
+        raise ValueError(f"state {state!r} is none of {', '.join(sorted(STATES))}")
+    query = _Query(client, keyspace, limits, state, channel, sku)
+    place: _Place | None = _parse(after, state) if after else await _first_place(query)
+    found: dict[str, Reservation] = {}
+    as_of_ms = 0
+    stop_s = time.monotonic() + WORK_MAX_S
+    count = limit
+    while place is not None:
+        part = await _STEPS[place.phase](query, place, count)
+        found.update(part.found)
+        as_of_ms = as_of_ms or part.now_ms
+        place = _next_place(place, part.position, state)
+        if len(found) >= limit or time.monotonic() >= stop_s:
+            break
+        # Few match: look at more. As soon as many do, at no more than the page still takes.
+        is_sparse = 2 * len(part.found) < count
+        count = min(2 * count, SCAN_MAX) if is_sparse else max(1, min(limit - len(found), SCAN_MAX))
+    return Page(list(found.items()), "" if place is None else str(place), as_of_ms)
+
+
+async def holders(
+    client: Redis, keyspace: Keyspace, limits: bytes, sku: str, limit: int = 100
+) -> tuple[list[Holder], bool]:
+    """Give the lines that hold or have committed units of a SKU; True: there may be more than these."""
+    query = _Query(client, keyspace, limits, "", "", sku)
+    found: dict[tuple[str, int], Holder] = {}
+    stop_s = time.monotonic() + HOLDERS_WORK_MAX_S
+    place: _Place | None = _Place("live", "0", "0-0")
+    while place is not None:
+        part = await _scan(query, place, SCAN_MAX)
+        for reservation_id, reservation in part.found:
+            for holder in _holders_of(reservation_id, reservation, sku):
+                found[reservation_id, holder.line] = holder
+        place = place._replace(position=part.position) if part.position is not None else None
+        if len(found) > limit or time.monotonic() >= stop_s:
+            break
+    return list(found.values())[:limit], place is not None or len(found) > limit
+
+
+async def live_of(
+    client: Redis, keyspace: Keyspace, limits: bytes, *, sku: str, channel: str
+) -> AsyncIterator[tuple[str, Reservation]]:
+    """Go through the live reservations of a channel that name a SKU, as they are stored; some may come twice."""
+    cursor = "0"
+    while True:
+        request = [False, cursor, SCAN_MAX, "", channel, sku]
+        reply: list[Any] = await run_function(
+            client, library().function("list"), keyspace, limits, msgspec.msgpack.encode(request)
+        )
+        _, following, *flat = reply
+        for name, packed in zip(flat[::2], flat[1::2], strict=True):
+            yield name.decode(), _decode(packed)
+        cursor = following.decode()
+        if cursor == "0":
+            return
+
+
+def _holders_of(reservation_id: str, reservation: Reservation, sku: str) -> list[Holder]:
+    return [
+        Holder(
+            reservation_id=reservation_id,
+            channel=reservation.channel,
+            line=number,
+            location=line.location,
+            held=line.held,
+            committed=line.committed,
+            expires_at_ms=reservation.deadline_ms if line.held else 0,
+            state=reservation.state,
+        )
+        for number, line in enumerate(reservation.lines, start=1)
+        if line.sku == sku and (line.held or line.committed)
+    ]
+
+
+def _phases(state: str) -> tuple[str, ...]:
+    """Say where reservations of a state can lie, in the order in which they can move on."""
+    if state == "held":
+        return ("live",)
+    if state in ("committed", "backordered"):
+        return ("lapsed", "live")  # a lapsed hold may leave committed units
+    if state in ("expired", "fulfilled"):
+        return ("lapsed", "ended")
+    if state:
+        return ("ended",)
+    return ("live", "ended", "revived")
+
+
+_BEGINNINGS: Final = {"live": "0", "ended": "0", "lapsed": "0", "revived": "0-0"}
+
+
+async def _first_place(query: _Query) -> _Place:
+    phase = _phases(query.state)[0]
+    journal = await bounds(query.client, query.keyspace) if not query.state else Bounds()
+    return _Place(phase, _BEGINNINGS[phase], journal.last_id)
+
+
+def _next_place(place: _Place, position: str | None, state: str) -> _Place | None:
+    if position is not None:
+        return place._replace(position=position)
+    phases = _phases(state)
+    following = phases[phases.index(place.phase) + 1 :]
+    if not following:
+        return None
+    beginning = place.since if following[0] == "revived" else _BEGINNINGS[following[0]]
+    return _Place(following[0], beginning, place.since)
+
+
+def _parse(after: str, state: str) -> _Place:
+    """Read a cursor. Nothing of it reaches the store that the store could refuse."""
+    match = _CURSOR.fullmatch(after)
+    if match is None:
+        raise ValueError("after is not what a page gave as next")
+    place = _Place(*match.groups())
+    if place.phase not in _phases(state):
+        raise ValueError("after belongs to a listing of another state")
+    parse_entry_id(place.since)
+    if place.phase == "revived":
+        parse_entry_id(place.position)
+    elif not (place.position.isdigit() and int(place.position) <= _SCAN_CURSOR_MAX):
+        raise ValueError("after is not what a page gave as next")
+    return place
+
+
+async def _scan(query: _Query, place: _Place, count: int) -> _Slice:
+    """Look through a slice of the live or of the ended reservations."""
+    request = [place.phase == "ended", place.position, count, query.state, query.channel, query.sku]
+    reply: list[Any] = await run_function(
+        query.client, library().function("list"), query.keyspace, query.limits, msgspec.msgpack.encode(request)
+    )
+    now_ms, cursor, *flat = reply
+    found = _matching(query, list(zip(flat[::2], flat[1::2], strict=True)), int(now_ms))
+    return _Slice(found, None if cursor == b"0" else cursor.decode(), int(now_ms))
+
+
+async def _lapsed(query: _Query, place: _Place, count: int) -> _Slice:
+    """Look at holds whose deadline has passed and that nobody has ended yet: rarely any. From the oldest on."""
+    now_ms = await _now_ms(query.client)
+    due = await _due(query, int(place.position), now_ms, "LIMIT", 0, count)
+    is_last = len(due) < count
+    if not due:
+        return _Slice([], None, now_ms)
+    last_ms = max(due.values())
+    due |= await _due(query, last_ms, last_ms)  # all of one millisecond, so that the next page begins behind it
+    records = await command(query.client, "HMGET", query.keyspace.reservations, *due)
+    pairs = [(member, record) for member, record in zip(due, records, strict=True) if record is not None]
+    return _Slice(_matching(query, pairs, now_ms), None if is_last else str(last_ms + 1), now_ms)
+
+
+async def _due(query: _Query, from_ms: int, to_ms: int, *limit: str | int) -> dict[bytes, int]:
+    words = (query.keyspace.deadlines, from_ms, to_ms, "BYSCORE", *limit, "WITHSCORES")
+    flat: list[bytes] = await command(query.client, "ZRANGE", *words)
+    return {member: int(deadline_ms) for member, deadline_ms in zip(flat[::2], flat[1::2], strict=True)}
+
+
+async def _revived(query: _Query, place: _Place, count: int) -> _Slice:
+    """Look at what was committed after its hold had ended since the paging began: it came back among the live."""
+    now_ms = await _now_ms(query.client)
+    last_id: str | None = None
+    ids: dict[str, None] = {}
+    async for entry_id, changes in _some_entries(query, place.position):
+        last_id = entry_id
+        ids |= {change.reservation_id: None for change in changes if _is_late(change)}
+        if len(ids) >= count:
+            break
+    if not ids:
+        return _Slice([], last_id, now_ms)
+    keys = (query.keyspace.reservations, query.keyspace.ended)
+    live, ended = await together(query.client, [("HMGET", key, *ids) for key in keys])
+    records = [mine or other for mine, other in zip(live, ended, strict=True)]
+    pairs = [(name.encode(), record) for name, record in zip(ids, records, strict=True) if record is not None]
+    return _Slice(_matching(query, pairs, now_ms), last_id, now_ms)
+
+
+def _is_late(change: Change) -> bool:
+    """Whether it committed units whose hold had ended: such units are no longer held."""
+    return change.operation == "commit" and any(line.d_committed and not line.d_held for line in change.lines)
+
+
+async def _some_entries(query: _Query, after: str) -> AsyncIterator[tuple[str, list[Change]]]:
+    """Read one page's worth of the journal."""
+    left = SCAN_MAX
+    async for entry in read(query.client, query.keyspace, after):
+        yield entry
+        left -= 1
+        if left == 0:
+            return
+
+
+def _matching(query: _Query, pairs: list[tuple[bytes, bytes]], now_ms: int) -> list[tuple[str, Reservation]]:
+    """Decode, show as of now, and keep what is asked for."""
+    found = []
+    for raw_id, packed in pairs:
+        reservation = as_of(_decode(packed), now_ms)
+        if (
+            query.state in ("", reservation.state)
+            and query.channel in ("", reservation.channel)
+            and (not query.sku or any(line.sku == query.sku for line in reservation.lines))
+        ):
+            found.append((raw_id.decode(), reservation))
+    return found
+
+
+async def _now_ms(client: Redis) -> int:
+    seconds, microseconds = await command(client, "TIME")
+    return int(seconds) * 1000 + int(microseconds) // 1000
+
+
+_STEPS: Final = {"live": _scan, "ended": _scan, "lapsed": _lapsed, "revived": _revived}

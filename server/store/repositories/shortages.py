@@ -1,0 +1,102 @@
+"""Finds where more is promised than there is, and whose orders are short, by looking through everything in slices."""
+
+import time
+from typing import Any, Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.reservation import Reservation, as_of
+from server.domain.shortages import Waiting, who_lacks
+from server.store.connection.commands import command, run_function
+from server.store.journal.replay import split_field
+from server.store.keys import Keyspace
+from server.store.lua_library import library
+from server.store.repositories.stock import decode_stock
+
+WORK_MAX_S: Final = 0.5
+"""How long a request may look through the stock, and again through the reservations."""
+SCAN_COUNT: Final = 500
+"""Records that one call looks at, about: a millisecond of the store's time."""
+
+_decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
+
+
+class Shortage(msgspec.Struct, frozen=True):
+    """A place that is short by ``short`` units, and the lines that lack them; see :func:`who_lacks`.
+
+    ``complete`` False: there was no time to look at all reservations, so the lines are a guess.
+    """
+
+    sku: str
+    location: str
+    short: int
+    lines: list[Waiting]
+    complete: bool
+
+
+class ShortagePage(msgspec.Struct, frozen=True):
+    """Some of the places that are short. ``next`` is where to go on; empty: that was all."""
+
+    shortages: list[Shortage]
+    next: str
+
+
+async def find_shortages(client: Redis, keyspace: Keyspace, limits: bytes, after: str, limit: int) -> ShortagePage:
+    """Look for places that are short, from where a page said to go on (``""``: from the start).
+
+    A page may hold a few more than ``limit``, or fewer and still have a next one.
+    """
+    if not int(await command(client, "HGET", keyspace.meta, "shortage") or 0):
+        return ShortagePage([], "")
+    found: dict[bytes, int] = {}
+    stop_s, cursor = time.monotonic() + WORK_MAX_S, after or "0"
+    while True:
+        cursor, _, pairs = await _slice(client, keyspace, limits, cursor, [])
+        found |= {field: _short(packed) for field, packed in pairs}
+        if cursor == "0" or len(found) >= limit or time.monotonic() >= stop_s:
+            break
+    shortages = await short_at(client, keyspace, limits, found)
+    return ShortagePage(shortages, "" if cursor == "0" else cursor)
+
+
+async def short_at(
+    client: Redis, keyspace: Keyspace, limits: bytes, places: dict[bytes, int], work_max_s: float = WORK_MAX_S
+) -> list[Shortage]:
+    """Say whose orders are short at places (fields of the stock hash) that are short by so many units."""
+    waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in places}
+    stop_s, cursor = time.monotonic() + work_max_s, "0"
+    while places:
+        cursor, now_ms, pairs = await _slice(client, keyspace, limits, cursor, list(places))
+        for raw_id, packed in pairs:
+            _note(waiting, raw_id.decode(), as_of(_decode_reservation(packed), now_ms))
+        if cursor == "0" or time.monotonic() >= stop_s:
+            break
+    return [
+        Shortage(*split_field(field), short, who_lacks(short, waiting[field].values()), cursor == "0")
+        for field, short in sorted(places.items())
+    ]
+
+
+def _note(waiting: dict[bytes, dict[tuple[str, int], Waiting]], reservation_id: str, record: Reservation) -> None:
+    order_ref = dict(record.notes).get("order_ref", record.order_ref)
+    for number, line in enumerate(record.lines, 1):
+        here = waiting.get(f"{line.sku}\0{line.location}".encode())
+        if here is not None and line.held + line.committed:
+            here[reservation_id, number] = Waiting(
+                reservation_id, number, record.channel, record.state, order_ref, record.flags, record.created_ms,
+                line.held + line.committed,
+            )  # fmt: skip
+
+
+def _short(packed: bytes) -> int:
+    return -decode_stock(packed).free
+
+
+async def _slice(
+    client: Redis, keyspace: Keyspace, limits: bytes, cursor: str, fields: list[bytes]
+) -> tuple[str, int, list[tuple[bytes, bytes]]]:
+    request = msgspec.msgpack.encode([cursor, SCAN_COUNT, [field.decode() for field in fields]])
+    reply: list[Any] = await run_function(client, library().function("shortages"), keyspace, limits, request)
+    now_ms, following, *flat = reply
+    return following.decode(), int(now_ms), list(zip(flat[::2], flat[1::2], strict=True))

@@ -1,0 +1,75 @@
+"""Reads transfers: one of them, those that are on their way, and what of a SKU is between two locations."""
+
+from collections.abc import AsyncIterator
+from typing import Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.transfer import Transfer
+from server.store.connection.commands import command, together
+from server.store.keys import Keyspace
+from server.store.repositories.channels import scan
+
+SCAN_COUNT: Final = 250
+"""Transfers that one HSCAN looks at, about."""
+
+_decode = msgspec.msgpack.Decoder(Transfer).decode
+
+
+class TransferPage(msgspec.Struct, frozen=True):
+    """Some transfers that are on their way; ``next`` is where to go on, empty: that was all.
+
+    A page may hold a few more or fewer than asked, and one that changes meanwhile may come twice.
+    """
+
+    transfers: list[tuple[str, Transfer]]
+    next: str
+
+
+class InTransit(msgspec.Struct, frozen=True):
+    """Units of a SKU that left one location and have not reached the other."""
+
+    transfer_id: str
+    source: str
+    destination: str
+    quantity: int
+    shipped_ms: int
+
+
+async def read_transfer(client: Redis, keyspace: Keyspace, transfer_id: str) -> Transfer | None:
+    """Read one, on its way or closed."""
+    asked = [("HGET", key, transfer_id) for key in (keyspace.transfers, keyspace.transfers_closed)]
+    found = await together(client, asked)
+    packed = found[0] or found[1]
+    return None if packed is None else _decode(packed)
+
+
+async def open_transfers(client: Redis, keyspace: Keyspace, after: str, limit: int) -> TransferPage:
+    """Read some that are on their way, from where a page said to go on (``""``: from the start)."""
+    cursor, found = await command(client, "HSCAN", keyspace.transfers, after or "0", "COUNT", limit)
+    transfers = [(raw_id.decode(), _decode(packed)) for raw_id, packed in found.items()]
+    return TransferPage(transfers, "" if int(cursor) == 0 else str(int(cursor)))
+
+
+async def all_open_transfers(client: Redis, keyspace: Keyspace) -> AsyncIterator[Transfer]:
+    """Go through every transfer that is on its way, in no order."""
+    async for _, packed in scan(client, keyspace.transfers):
+        yield _decode(packed)
+
+
+async def in_transit(client: Redis, keyspace: Keyspace, sku: str) -> list[InTransit]:
+    """Tell where units of a SKU are on their way, the oldest first."""
+    if not int(await command(client, "HGET", keyspace.meta, "in_transit") or 0):
+        return []
+    found: dict[str, InTransit] = {}
+    after = "0"
+    while after:
+        page = await open_transfers(client, keyspace, after, SCAN_COUNT)
+        for transfer_id, transfer in page.transfers:
+            units = sum(line.in_transit for line in transfer.lines if line.sku == sku)
+            if units:
+                places = transfer.source, transfer.destination
+                found[transfer_id] = InTransit(transfer_id, *places, units, transfer.shipped_ms)
+        after = page.next
+    return sorted(found.values(), key=lambda each: (each.shipped_ms, each.transfer_id))

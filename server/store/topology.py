@@ -1,0 +1,139 @@
+"""A store in whatever form it runs: one server, a primary that sentinels watch over, or a cluster."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, Final, Protocol
+
+from redis.asyncio import Redis
+from redis.asyncio.connection import AbstractConnection, ConnectionPool
+from redis.crc import key_slot
+from redis.exceptions import RedisError
+
+from server.store.connection.cluster import Cluster
+from server.store.connection.connect import (
+    ConfirmingClient,
+    address,
+    check_settings,
+    client,
+    connection_pool,
+    unavailable,
+)
+from server.store.connection.multi_host_url import is_several, take_apart
+from server.store.connection.required_settings import Durability
+from server.store.connection.sentinels import Sentinels
+from server.store.keys import Keyspace
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.cluster_batcher import ClusterBatcher
+from server.store.ledger.function_call import Submitter
+
+REPLICAS: Final = 1
+"""How many replicas must have what is acknowledged in ``replicated`` mode."""
+Nodes = Callable[[], Awaitable[list[Redis]]]
+"""Gives a client of each server that keeps a part; raises StoreUnavailableError where none tells who they are."""
+CONFIRM_S: Final = 1.0
+"""Well below the life of a lease, which must be renewed in time."""
+
+
+class Deployment(Protocol):
+    """What the rest of the server needs of a store. ``name`` says where it is, without user and password."""
+
+    client: ConfirmingClient
+    name: str
+    nodes: Nodes | None
+    """Where a store has several servers that each keep a part; None: what ``client`` reaches is all of it."""
+
+    def batcher(self, **bounds: Any) -> Submitter:
+        """Make what sends operations in batches; ``bounds`` as of :class:`Batcher`. It is not started."""
+        ...
+
+    def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
+        """Give what makes connections to where a partition is, for who keeps one of his own."""
+        ...
+
+    async def check(self) -> None:
+        """Refuse settings that cannot keep what the durability promises; raises as :func:`check_settings`."""
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...
+
+
+def deployment(url: str, durability: Durability = "durable", *, confirm_s: float = CONFIRM_S) -> Deployment:
+    """Open the store at a URL; nothing connects yet.
+
+    ``confirm_s`` is how long replicas have in ``replicated`` mode to confirm what is written off the hot path.
+
+    Raises
+    ------
+    StoreUrlError
+        The URL cannot be used as it is written.
+
+    """
+    if is_several(url) and (given := take_apart(url)).kind == "cluster":
+        opened: Deployment = _Clustered(Cluster(given), durability)
+    else:
+        opened = _Single(connection_pool(url), durability)
+    if durability == "replicated":
+        opened.client.replicas, opened.client.confirm_s = REPLICAS, confirm_s
+    return opened
+
+
+class _Single:
+    """One store to write to, whoever it is at the moment."""
+
+    def __init__(self, pool: ConnectionPool, durability: Durability) -> None:
+        self._pool = pool
+        self._durability = durability
+        self.client = client(pool)
+        self.name = address(pool)
+        self.nodes: Nodes | None = None
+
+    def batcher(self, **bounds: Any) -> Batcher:
+        return Batcher(self._pool.make_connection, replicas=_replicas(self._durability), **bounds)
+
+    def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:  # noqa: ARG002  # all are in one place
+        return self._pool.make_connection
+
+    async def check(self) -> None:
+        await check_settings(self.client, self._durability)
+
+    async def close(self) -> None:
+        finder = self._pool.connection_kwargs.get("finder")
+        if isinstance(finder, Sentinels):
+            await finder.close()
+        await self._pool.aclose()
+
+
+class _Clustered:
+    """A cluster: each partition is on one of its primaries."""
+
+    def __init__(self, cluster: Cluster, durability: Durability) -> None:
+        self._cluster = cluster
+        self._durability = durability
+        self.client: ConfirmingClient = cluster.client
+        self.name = cluster.name
+        self.nodes: Nodes | None = self._primaries
+
+    def batcher(self, **bounds: Any) -> ClusterBatcher:
+        return ClusterBatcher(self._cluster, replicas=_replicas(self._durability), **bounds)
+
+    def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
+        return partial(self._cluster.connection_to_slot, key_slot(keyspace.journal.encode()))
+
+    async def check(self) -> None:
+        for node in await self._primaries():
+            await check_settings(node, self._durability, clustered=True)
+
+    async def close(self) -> None:
+        await self._cluster.close()
+
+    async def _primaries(self) -> list[Redis]:
+        try:
+            return await self._cluster.primaries()
+        except (RedisError, OSError) as error:
+            raise unavailable(error, self.name) from error
+
+
+def _replicas(durability: Durability) -> int:
+    return REPLICAS if durability == "replicated" else 0

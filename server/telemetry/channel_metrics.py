@@ -1,0 +1,123 @@
+"""The metrics of channels and webhooks, one set of children for each."""
+
+from bisect import bisect_left
+from typing import Final
+
+from prometheus_client import Gauge, values
+
+from server.domain.channels import ChannelStatus, Circuit
+from server.telemetry.metrics import (
+    CHANNEL_CADENCE_SECONDS,
+    CHANNEL_CIRCUIT_OPEN,
+    CHANNEL_CURSOR_AGE_SECONDS,
+    CHANNEL_DEAD_LETTERS,
+    CHANNEL_DIRTY_SKUS,
+    CHANNEL_OLDEST_UNSENT_SECONDS,
+    CHANNEL_PROPAGATION_SECONDS,
+    CHANNEL_PUSHES,
+    CHANNEL_RECONCILE_DIFFERENCES,
+    WEBHOOK_DELIVERIES,
+    WEBHOOK_DROPPED,
+    WEBHOOK_OLDEST_UNSENT_SECONDS,
+    WEBHOOK_WAITING,
+)
+
+CIRCUITS: Final[dict[Circuit, int]] = {"closed": 0, "open": 1, "halted": 2}
+
+
+PUSH_RESULTS: Final = ("applied", "accepted", "rejected", "retried", "conflict", "unknown", "failed")
+"""What may come of a value that was sent; ``accepted`` is taken for later, and told again when it is settled."""
+
+
+class ChannelMetrics:
+    """The metrics of one channel, with their children at hand. Made by whoever holds the lease, each time anew."""
+
+    def __init__(self, channel: str) -> None:
+        self.propagation = CHANNEL_PROPAGATION_SECONDS.labels(channel)
+        self.reconcile_differences = CHANNEL_RECONCILE_DIFFERENCES.labels(channel)
+        self.dirty_skus = CHANNEL_DIRTY_SKUS.labels(channel)
+        self.oldest_unsent = CHANNEL_OLDEST_UNSENT_SECONDS.labels(channel)
+        self.cursor_age = CHANNEL_CURSOR_AGE_SECONDS.labels(channel)
+        self.dead_letters = CHANNEL_DEAD_LETTERS.labels(channel)
+        self.circuit_open = CHANNEL_CIRCUIT_OPEN.labels(channel)
+        self.cadence = CHANNEL_CADENCE_SECONDS.labels(channel)
+        # All of them from the start: the first rejection is to be seen as a rise from zero.
+        self._pushes = {result: CHANNEL_PUSHES.labels(channel, result) for result in PUSH_RESULTS}
+        self._edges = list(self.propagation._upper_bounds)  # noqa: SLF001
+        self._lags = [0] * len(self._edges)
+        self._lags_sum_s = 0.0
+
+    def propagated(self, lag_s: float) -> None:
+        """Note how long a change took to be confirmed, until :meth:`hand_over`."""
+        self._lags[bisect_left(self._edges, lag_s)] += 1
+        self._lags_sum_s += lag_s
+
+    def hand_over(self) -> None:
+        """Bring the histogram up to date, once for a whole push; see :class:`RequestTally`."""
+        self.propagation._sum.inc(self._lags_sum_s)  # noqa: SLF001  # it has no way to add many
+        self._lags_sum_s = 0.0
+        for place, number in enumerate(self._lags):
+            if number:
+                self.propagation._buckets[place].inc(number)  # noqa: SLF001
+                self._lags[place] = 0
+
+    def pushed(self, result: str, items: int = 1) -> None:
+        """Count values that were sent, by one of :data:`PUSH_RESULTS`."""
+        self._pushes[result].inc(items)
+
+    def show(self, status: ChannelStatus, *, journal_end_ms: int | None = None, cadence_s: float = 0.0) -> None:
+        """Bring the gauges up to date. ``journal_end_ms``: the time of the journal's last entry.
+
+        Where that is not known, a channel with nothing under way counts as being at the end.
+        """
+        self.dirty_skus.set(status.dirty)
+        self.oldest_unsent.set(status.oldest_unsent_s)
+        self.dead_letters.set(status.dead_letters)
+        self.circuit_open.set(CIRCUITS[status.circuit])
+        self.cadence.set(cadence_s)
+        if journal_end_ms is None:
+            journal_end_ms = status.written_ms if status.dirty or status.in_flight or status.tickets else 0
+        cursor_ms = int(status.cursor.partition("-")[0] or 0)
+        self.cursor_age.set(max(0, journal_end_ms - cursor_ms) / 1000)
+
+
+class WebhookMetrics:
+    """The metrics of one endpoint, with their children at hand."""
+
+    def __init__(self, webhook: str) -> None:
+        self.delivered = WEBHOOK_DELIVERIES.labels(webhook, "delivered")
+        self.failed = WEBHOOK_DELIVERIES.labels(webhook, "failed")
+        self.dropped = WEBHOOK_DROPPED.labels(webhook)
+        self.waiting = WEBHOOK_WAITING.labels(webhook)
+        self.oldest_unsent = WEBHOOK_OLDEST_UNSENT_SECONDS.labels(webhook)
+
+
+def forget_channel(channel: str) -> None:
+    """Take a channel's gauges away: this process publishes to it no more, and must not go on telling how it stands.
+
+    What it has counted stays: that did happen, here. A :class:`ChannelMetrics` made before tells nothing any more.
+    """
+    _forget(
+        channel,
+        CHANNEL_DIRTY_SKUS,
+        CHANNEL_OLDEST_UNSENT_SECONDS,
+        CHANNEL_CURSOR_AGE_SECONDS,
+        CHANNEL_DEAD_LETTERS,
+        CHANNEL_CIRCUIT_OPEN,
+        CHANNEL_CADENCE_SECONDS,
+    )
+
+
+def forget_webhook(webhook: str) -> None:
+    """Take an endpoint's gauges away, as :func:`forget_channel` does."""
+    _forget(webhook, WEBHOOK_WAITING, WEBHOOK_OLDEST_UNSENT_SECONDS)
+
+
+def _forget(channel: str, *gauges: Gauge) -> None:
+    for gauge in gauges:
+        if values.ValueClass._multiprocess:  # noqa: SLF001  # the library says so nowhere else
+            # Nothing can be taken out of a process's file. But of the "most recent" ones the library leaves out those
+            # that were never set, which are the ones with no time.
+            gauge.labels(channel)._value.set(0.0, timestamp=0.0)  # noqa: SLF001
+        else:
+            gauge.remove(channel)

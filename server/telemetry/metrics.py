@@ -1,0 +1,254 @@
+"""Every metric of Holdfast. Children are looked up once and kept: ``labels()`` on the hot path doubles its cost.
+
+With several workers, prometheus-client's multiprocess mode adds the figures up over their files; the directory must be
+in the environment before this module is imported, which ``server/app.py`` sees to when it starts workers.
+"""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+SECONDS: Final = (
+    0.00025,
+    0.0005,
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+)
+"""Edges of every latency histogram, on the thresholds that objectives are set at."""
+
+
+PROPAGATION_SECONDS: Final = tuple(
+    sorted(
+        (*SECONDS, 0.02, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0)
+    )  # 20 ms is an objective of this one alone
+)
+"""Further up than the others: a channel may have a cadence, be slow with its tickets, or be down for an hour."""
+
+
+HTTP_REQUEST_SECONDS: Final = Histogram(
+    "holdfast_http_request_seconds",
+    "Time from the request's head to the answer's last byte handed over.",
+    ("method", "route", "status"),
+    buckets=SECONDS,
+)
+
+
+OPERATIONS: Final = Counter(
+    "holdfast_operations_total", "Operations on the ledger, by what came of them.", ("operation", "outcome")
+)
+
+
+STORE_BATCH_OPERATIONS: Final = Histogram(
+    "holdfast_store_batch_operations",
+    "Operations that went to the store together.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+)
+
+
+STORE_ROUNDTRIP_SECONDS: Final = Histogram(
+    "holdfast_store_roundtrip_seconds", "Time from sending a batch to its last reply.", buckets=SECONDS
+)
+
+
+STORE_QUEUE_OPERATIONS: Final = Gauge(
+    "holdfast_store_queue_operations", "Operations that wait to be sent.", multiprocess_mode="livesum"
+)
+
+
+OVERLOAD_REJECTIONS: Final = Counter(
+    "holdfast_overload_rejections_total", "Operations refused because too many were waiting."
+)
+
+
+RESERVATIONS: Final = Gauge(
+    "holdfast_reservations", "Reservations in the store.", ("state",), multiprocess_mode="livemostrecent"
+)
+
+
+EXPIRY_LATENESS_SECONDS: Final = Histogram(
+    "holdfast_expiry_lateness_seconds", "How long after its deadline a hold was ended by the sweeper.", buckets=SECONDS
+)
+
+
+SHORTAGE_UNITS: Final = Gauge(
+    "holdfast_shortage_units", "Units promised beyond what there is.", multiprocess_mode="livemostrecent"
+)
+
+
+DRIFT_UNITS: Final = Gauge(
+    "holdfast_drift_units",
+    "Units by which counters and live reservations disagreed at the last audit.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+EVENT_LOOP_LAG_SECONDS: Final = Histogram(
+    "holdfast_event_loop_lag_seconds", "How much later than asked the event loop ran a timer.", buckets=SECONDS
+)
+
+
+JOURNAL_ENTRIES: Final = Gauge(
+    "holdfast_journal_entries", "Entries in the journal.", multiprocess_mode="livemostrecent"
+)
+
+
+JOURNAL_OLDEST_SECONDS: Final = Gauge(
+    "holdfast_journal_oldest_seconds",
+    "Age of the oldest entry that the last trimming could have dropped; 0 where there is none.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+JOURNAL_RETENTION_SECONDS: Final = Gauge(
+    "holdfast_journal_retention_seconds", "How long the journal is kept.", multiprocess_mode="livemostrecent"
+)
+
+
+STORE_UP: Final = Gauge("holdfast_store_up", "1 while the store answers, else 0.", multiprocess_mode="livemostrecent")
+
+
+STORE_DURABLE: Final = Gauge(
+    "holdfast_store_durable",
+    "1 while the store's settings and its last write keep what HOLDFAST_DURABILITY promises, else 0.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+STORE_MEMORY_USED_BYTES: Final = Gauge(
+    "holdfast_store_memory_used_bytes", "Memory that the store uses.", multiprocess_mode="livemostrecent"
+)
+
+
+STORE_MEMORY_LIMIT_BYTES: Final = Gauge(
+    "holdfast_store_memory_limit_bytes",
+    "Memory that the store may use: its maxmemory, or without one what its machine has.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+STORE_DISK_FREE_BYTES: Final = Gauge(
+    "holdfast_store_disk_free_bytes",
+    "Room left on the disk of a store on this machine; 0 where it is elsewhere.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+STORE_DISK_SIZE_BYTES: Final = Gauge(
+    "holdfast_store_disk_size_bytes",
+    "Size of the disk of a store on this machine; 0 where it is elsewhere.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+FIGURES_CHANGES: Final = Counter("holdfast_figures_changes_total", "Changes of the journal that the figures count.")
+ALERTS_RAISED: Final = Counter("holdfast_alerts_raised_total", "Lines that stock crossed, by what it told.", ("type",))
+
+
+FIGURES_AGE_SECONDS: Final = Gauge(
+    "holdfast_figures_age_seconds",
+    "How long ago the figures of every partition were last counted up to the journal's end.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+PUBLISHER_ACTIVE: Final = Gauge(
+    "holdfast_publisher_active",
+    "Processes that hold the lease of at least one partition: 1 or 0 of each.",
+    multiprocess_mode="livesum",
+)
+
+
+PUBLISHER_MISSING_PARTITIONS: Final = Gauge(
+    "holdfast_publisher_missing_partitions",
+    "Partitions with channels whose lease nobody holds.",
+    multiprocess_mode="livemostrecent",
+)
+
+
+CHANNEL_PROPAGATION_SECONDS: Final = Histogram(
+    "holdfast_channel_propagation_seconds",
+    "Time from a change to the channel's own confirmation of it.",
+    ("channel",),
+    buckets=PROPAGATION_SECONDS,
+)
+
+
+CHANNEL_PUSHES: Final = Counter(
+    "holdfast_channel_pushes_total", "Values sent to a channel, by what came of them.", ("channel", "result")
+)
+
+
+CHANNEL_RECONCILE_DIFFERENCES: Final = Counter(
+    "holdfast_channel_reconcile_differences_total",
+    "Listings that showed something else than they should when the channel was read back.",
+    ("channel",),
+)
+
+
+def _channel_gauge(name: str, documentation: str) -> Gauge:
+    """Make a gauge that the acting publisher sets: of several processes the last one to do so is right."""
+    return Gauge(name, documentation, ("channel",), multiprocess_mode="livemostrecent")
+
+
+CHANNEL_DIRTY_SKUS: Final = _channel_gauge(
+    "holdfast_channel_dirty_skus", "SKUs whose newest value a channel has not confirmed."
+)
+
+
+CHANNEL_OLDEST_UNSENT_SECONDS: Final = _channel_gauge(
+    "holdfast_channel_oldest_unsent_seconds", "How long the longest waiting change of a channel has waited."
+)
+
+
+CHANNEL_CURSOR_AGE_SECONDS: Final = _channel_gauge(
+    "holdfast_channel_cursor_age_seconds", "How far a channel's cursor is behind the journal's end, in time."
+)
+
+
+CHANNEL_DEAD_LETTERS: Final = _channel_gauge("holdfast_channel_dead_letters", "Values that a channel will not take.")
+
+
+CHANNEL_CIRCUIT_OPEN: Final = _channel_gauge(
+    "holdfast_channel_circuit_open", "0: the channel is well, 1: it fails and is tried now and then, 2: it is halted."
+)
+
+
+CHANNEL_CADENCE_SECONDS: Final = _channel_gauge(
+    "holdfast_channel_cadence_seconds", "How often a channel is told by its rules; 0: at once."
+)
+
+
+WEBHOOK_DELIVERIES: Final = Counter(
+    "holdfast_webhook_deliveries_total", "Events sent to an endpoint, by what came of each try.", ("webhook", "result")
+)
+
+
+WEBHOOK_DROPPED: Final = Counter(
+    "holdfast_webhook_dropped_events_total",
+    "Events that an endpoint was not told before they were too old to be kept.",
+    ("webhook",),
+)
+
+
+WEBHOOK_WAITING: Final = Gauge(
+    "holdfast_webhook_waiting_events",
+    "Events that an endpoint has not been told yet, those of kinds that it does not want included.",
+    ("webhook",),
+    multiprocess_mode="livemostrecent",
+)
+
+
+WEBHOOK_OLDEST_UNSENT_SECONDS: Final = Gauge(
+    "holdfast_webhook_oldest_unsent_seconds",
+    "How long the event has waited that an endpoint is to be told next.",
+    ("webhook",),
+    multiprocess_mode="livemostrecent",
+)
