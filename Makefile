@@ -31,15 +31,15 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 	@# exec, so that Ctrl-C and SIGTERM reach the server itself and make waits while it drains.
 	@exec $(BIN)/holdfast serve --sample $(ARGS)
 
-test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/test_logs.py runs some, JOBS=4 sets how many at once
+test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/telemetry/test_logs.py runs some, JOBS=4 sets how many at once
 	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
 
 soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table
 	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
-	@$(BIN)/python -m tests.faults
+	@$(BIN)/python -m tests.rigs.faults
 
 faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-cut --rounds 20" chooses
-	@$(BIN)/python -m tests.faults $(ARGS)
+	@$(BIN)/python -m tests.rigs.faults $(ARGS)
 
 lint: $(TEST_STAMP) ## ruff and mypy
 	@$(BIN)/ruff check .

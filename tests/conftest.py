@@ -20,7 +20,7 @@ from server.store.connection import connect
 from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.ledger.ledger import REAP_MAX, Ledger, Retention
-from tests.stores import REDIS7, StoreProcess, start_redis7, start_valkey
+from tests.support.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
 DAY_S: Final = 86_400
 RETENTION: Final = Retention(life_max_s=7 * DAY_S, idempotency_s=DAY_S, ended_s=7 * DAY_S, fulfilled_s=90 * DAY_S)

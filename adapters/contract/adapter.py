@@ -1,14 +1,14 @@
 """The contract of a channel adapter: what it is given, what it may answer, and how it says what the channel allows.
 
 An adapter turns values into requests and answers into outcomes. It holds no queue, no clock and no socket: those are
-the engine's (``server/fanout``), one for all channels. A conversation with the channel is a generator that yields a
+the engine's (``server/channels``), one for all channels. A conversation with the channel is a generator that yields a
 :class:`Request`, is sent the :class:`Answer`, and returns what came of it::
 
     def push(self, items, now_s):
         answer = yield Request("POST", self._url, body=...)
         return {item.key: Applied() for item in items}
 
-A new adapter is one file in this folder, with ``ADAPTER = Kind(...)`` in it, and its test.
+A new adapter is one file in ``adapters/``, with ``ADAPTER = Kind(...)`` in it, and its test.
 """
 
 import importlib

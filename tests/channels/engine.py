@@ -21,7 +21,7 @@ from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
 from tests.channels.simulator import Simulator
 from tests.conftest import wait_until
-from tests.stores import StoreProcess
+from tests.support.stores import StoreProcess
 
 LOOPBACK = ["127.0.0.1"]
 LEASE_S = 1.0

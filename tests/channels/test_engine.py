@@ -17,8 +17,8 @@ from server.store.ledger.ledger import Ledger
 from tests.channels.engine import Engine, plan, publishing
 from tests.channels.plain import Plain, PlainChannel
 from tests.conftest import wait_until
-from tests.operations import adjust, order, receive
-from tests.stores import StoreProcess
+from tests.support.operations import adjust, order, receive
+from tests.support.stores import StoreProcess
 
 _ids = count(1)
 

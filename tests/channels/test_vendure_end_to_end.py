@@ -7,9 +7,9 @@ import pytest
 
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
 from tests.conftest import wait_until
-from tests.http import Api, Server, opened
+from tests.support.http import Api, Server, opened
 
-pytest_plugins = ("tests.channels.vendure.fixtures", "tests.http_fixtures")
+pytest_plugins = ("tests.channels.vendure.fixtures", "tests.support.http_fixtures")
 pytestmark = pytest.mark.timeout(VENDURE_TIMEOUT_S)
 
 CHANNEL: Final = "/v1/channels/shop"

@@ -16,7 +16,7 @@ from typing import Final, Self
 
 from tests.channels.vendure import install, shop
 from tests.channels.vendure.shop import Shop
-from tests.stores import free_port, wait_until
+from tests.support.stores import free_port, wait_until
 
 VENDURE_TIMEOUT_S: Final = 600
 READY_S: Final = 90.0

@@ -1,0 +1,239 @@
+"""GET /v1/changes: newest values, resumed over disconnects and restarts, reset, heartbeat, drain, slow readers."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+import pytest
+
+from server.api.routes import changes
+from server.app import Holdfast
+from server.config.settings import Settings
+from server.store.keys import Keyspace
+from tests.conftest import wait_until
+from tests.support.http import Api, Key, Server, opened
+
+pytest_plugins = ("tests.support.http_fixtures",)
+
+CHANGES = "/v1/changes"
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One server-sent event; ``id`` is empty where it carries none."""
+
+    name: str
+    id: str
+    data: Any
+
+
+class Stream:
+    """An open stream of changes."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.last_id = ""
+
+    async def block(self) -> str:
+        """Read up to the next empty line: an event or a comment."""
+        lines = []
+        while (line := (await self.response.content.readline()).decode()) not in ("\n", ""):
+            lines.append(line)
+        if not lines:
+            raise EOFError
+        return "".join(lines)
+
+    async def event(self) -> Event:
+        """Read the next event; comments are passed over."""
+        while True:
+            fields = dict(line.split(": ", 1) for line in (await self.block()).splitlines() if line[0] != ":")
+            if "event" in fields:
+                self.last_id = fields.get("id", self.last_id)
+                return Event(fields["event"], fields.get("id", ""), msgspec.json.decode(fields["data"]))
+
+    async def until(self, wanted: dict[str, int]) -> dict[str, int]:
+        """Read until the newest values are these, and an event with an id has come."""
+        seen: dict[str, int] = {}
+        async with asyncio.timeout(20):
+            while True:
+                event = await self.event()
+                seen[event.data["sku"]] = event.data["available"]
+                if event.id and {sku: seen.get(sku) for sku in wanted} == wanted:
+                    return seen
+
+
+@contextlib.asynccontextmanager
+async def stream(api: Api, query: str = "", last_event_id: str = "") -> AsyncIterator[Stream]:
+    headers = dict(api._credentials)
+    if last_event_id:
+        headers["Last-Event-ID"] = last_event_id
+    async with api._session.get(api._url + CHANGES + query, headers=headers) as response:
+        assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
+        opened_stream = Stream(response)
+        assert await opened_stream.block() == "retry: 1000\n"
+        yield opened_stream
+
+
+async def test_given_an_open_stream_when_units_are_sold_then_the_new_value_comes(api: Api) -> None:
+    await api.count("A", 10)
+    async with stream(api) as open_stream:
+        (await api.reserve("A", 3)).ok(201)
+        event = await open_stream.event()
+    assert (event.name, event.data["sku"], event.data["available"]) == ("availability", "A", 7)
+    assert event.id
+    assert event.data == {**(await api.get("/v1/availability/A")).ok(), "as_of": event.data["as_of"]}
+
+
+async def test_given_many_changes_of_a_sku_when_read_from_the_start_then_its_newest_value_comes_once(api: Api) -> None:
+    await api.count("A", 100)
+    for _ in range(50):
+        (await api.reserve("A", 1)).ok(201)
+    await api.count("last", 1)
+    async with stream(api, "?after=0") as open_stream:
+        events = [await open_stream.event(), await open_stream.event()]
+    assert [(event.data["sku"], event.data["available"], bool(event.id)) for event in events] == [
+        ("A", 50, False),
+        ("last", 1, True),
+    ]
+
+
+async def test_given_a_disconnect_when_resumed_then_nothing_was_missed(api: Api) -> None:
+    expected = {}
+    last_id = "0"
+    for number in range(20):
+        sku = f"S{number}"
+        async with stream(api, last_event_id=last_id) as open_stream:
+            await api.count(sku, number)
+            expected[sku] = number
+            assert (await open_stream.until({sku: number}))[sku] == number
+            last_id = open_stream.last_id
+        await api.count(f"away{number}", 1)
+        expected[f"away{number}"] = 1
+    async with stream(api, "?after=0", last_event_id=last_id) as open_stream:
+        assert await open_stream.until({"away19": 1}) == {"away19": 1}
+
+
+async def test_given_a_crash_of_server_and_store_when_resumed_then_nothing_was_missed(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server()
+    async with opened(server) as api:
+        await api.count("A", 10)
+        async with stream(api, "?after=0") as open_stream:
+            await open_stream.until({"A": 10})
+            last_id = open_stream.last_id
+            (await api.reserve("A", 1)).ok(201)
+            (await api.put("/v1/stock/B/main", {"on_hand": 5})).ok()
+            server.kill()
+            server.signal_store(signal.SIGKILL)
+    server.start()
+    async with opened(server) as api:
+        await api.count("C", 7)
+        async with stream(api, last_event_id=last_id) as open_stream:
+            assert await open_stream.until({"A": 9, "B": 5, "C": 7}) == {"A": 9, "B": 5, "C": 7}
+
+
+async def test_given_a_trimmed_journal_when_resumed_before_its_start_then_a_reset_comes_and_it_goes_on(
+    api: Api, server: Server
+) -> None:
+    await api.count("A", 1)
+    async with stream(api, "?after=0") as open_stream:
+        await open_stream.until({"A": 1})
+        last_id = open_stream.last_id
+    for number in range(5):
+        await api.count("A", 10 + number)
+    with server.store() as store:
+        store.xtrim(Keyspace(api.partition).journal, maxlen=1, approximate=False)
+    async with stream(api, last_event_id=last_id) as open_stream:
+        reset = await open_stream.event()
+        assert (reset.name, bool(reset.id)) == ("reset", True)
+        assert "journal" in reset.data["reason"]
+        await api.count("A", 20)
+        assert (await open_stream.event()).data["available"] == 20
+
+
+async def test_given_another_merchant_s_changes_when_streamed_then_they_are_not_seen(api: Api, server: Server) -> None:
+    async with stream(api) as open_stream, opened(server, Key("p0", "p0")) as other:
+        await other.count("theirs", 1)
+        await api.count("mine", 1)
+        assert (await open_stream.event()).data["sku"] == "mine"
+
+
+async def test_given_a_quiet_stream_when_time_passes_then_a_heartbeat_comes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(changes, "_HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(changes, "_LOOK_S", 0.05)
+    holdfast = Holdfast(Settings(data_dir=tmp_path / "data", port=0))
+    await holdfast.start()
+    try:
+        async with (
+            aiohttp.ClientSession() as session,
+            asyncio.timeout(20),
+            stream(Api(session, f"http://127.0.0.1:{holdfast.port}")) as open_stream,
+        ):
+            assert (await open_stream.block()).startswith(":")
+    finally:
+        await holdfast.drain()
+
+
+async def test_given_open_streams_when_the_server_drains_then_they_end_by_themselves(
+    start_server: Callable[..., Server],
+) -> None:
+    # A stream that waited for the drain's own deadline would outlive the wait for the process.
+    server = start_server(drain_timeout_s=3600)
+    async with opened(server) as api, stream(api) as first, stream(api) as second:
+        server.process.terminate()
+        for open_stream in (first, second):
+            with pytest.raises(EOFError):
+                await open_stream.event()
+        assert await asyncio.to_thread(server.process.wait, 30) == 0
+
+
+@pytest.mark.soak
+async def test_given_a_reader_that_does_not_read_when_much_changes_then_others_get_it_all(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(durability="fast")
+    skus = [f"{number:04}" + "x" * 120 for number in range(1000)]
+    slow = socket.socket()
+    slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    slow.connect((server.host, server.port))
+    try:
+        slow.sendall(b"GET /v1/changes?after=0 HTTP/1.1\r\nHost: x\r\n\r\n")
+        async with opened(server) as api, stream(api, "?after=0") as fast:
+            for round_ in range(8):
+                movements = [{"kind": "count", "sku": sku, "on_hand": round_ + 1} for sku in skus]
+                (await api.post("/v1/stock/movements", {"movements": movements})).ok()
+                await fast.until(dict.fromkeys(skus, round_ + 1))
+            (await api.reserve(skus[0], 1)).ok(201)
+            await fast.until({skus[0]: 7})
+    finally:
+        slow.close()
+
+
+@pytest.mark.soak
+async def test_given_the_limit_of_streams_when_one_more_is_asked_for_then_503_until_one_ends(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(changes_streams_max=2)
+    async with opened(server) as api:
+        async with stream(api), stream(api):
+            refused = await api.get(CHANGES)
+            refused.problem(503, "overloaded")
+            assert refused.headers["Retry-After"] == "1"
+            (await api.get("/v1/reservations")).ok()
+
+        async def one_ended() -> bool:
+            try:
+                async with stream(api):
+                    return True
+            except AssertionError:
+                return False
+
+        await wait_until(one_ended, "a stream that ended makes room")

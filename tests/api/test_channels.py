@@ -1,0 +1,571 @@
+"""Channels over HTTP: rules, listings, status, dead letters, and what is asked of the publisher."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import aiohttp
+import msgspec
+import pytest
+from aiohttp import web
+from redis.asyncio import Redis
+
+from server.api.http.app_state import Service
+from server.api.http.auth import Authenticator
+from server.app import build
+from server.domain.channels import (
+    PUBLISHER_MISSING_MS,
+    ChannelRules,
+    ChannelSettings,
+    ChannelStatus,
+    DeadLetter,
+    LastReconcile,
+)
+from server.domain.principal import ApiKey, Scope
+from server.schemas.channels import ChannelRulesBody
+from server.store.connection import connect
+from server.store.journal.journal import START, Change, read
+from server.store.journal.tail import Tail
+from server.store.keys import ChannelKeys, Keyspace
+from server.store.ledger.batcher import Batcher
+from server.store.repositories.channels import wished_skus
+from server.store.repositories.publisher import PublisherStore, Writes
+from tests.conftest import RETENTION, now_ms
+from tests.support.http import Answer, Api, Key, Server, opened
+
+pytest_plugins = ("tests.support.http_fixtures",)
+
+ONE: Final = "/v1/channels/trendyol"
+SECRETS: Final = ("made-up-api-secret", "made-up-supplier-id", "hidden.example")
+"""Stand in the options of the channels; an adapter's options can hold anything."""
+
+
+class Shop:
+    """An API in this process on the shared store, with two channels of one partition and one of another."""
+
+    def __init__(self, service: Service, client: Redis, partition: str, session: aiohttp.ClientSession) -> None:
+        self.service = service
+        self.client = client
+        self.keyspace = Keyspace(partition)
+        self.partition = partition
+        self._session = session
+        self.answers: list[Answer] = []
+        self.url = ""
+
+    def api(self, scope: str = "admin", partition: str = "") -> Api:
+        """Open a client with a key of one scope."""
+        return Recorded(self, Key(f"{scope}-key", partition or self.partition))
+
+    async def changes(self) -> list[Change]:
+        """Read what stands in the journal."""
+        return [change async for _, entry in read(self.client, self.keyspace, START) for change in entry]
+
+    async def publish(self, writes: Writes) -> None:
+        """Write as the publisher does."""
+        publisher = PublisherStore(self.client, self.keyspace)
+        lease = await publisher.take("somebody", 60_000)
+        await publisher.record(lease.token, writes)
+
+    async def stand(self, channel: str, status: ChannelStatus) -> None:
+        writes = Writes()
+        writes.set(self.keyspace.channel_status, channel, msgspec.json.encode(status))
+        await self.publish(writes)
+
+    async def bury(self, channel: str, letters: Sequence[DeadLetter]) -> None:
+        writes = Writes()
+        for each in letters:
+            writes.set(ChannelKeys(self.keyspace, channel).dead_letters, each.sku, msgspec.msgpack.encode(each))
+        await self.publish(writes)
+
+
+class Recorded(Api):
+    """A client whose answers are kept, so that a test can look through all of them."""
+
+    def __init__(self, shop: Shop, key: Key) -> None:
+        super().__init__(shop._session, shop.url, key)
+        self._shop = shop
+
+    async def send(self, method: str, path: str, *body: object, **options: Any) -> Answer:
+        answer = await super().send(method, path, *body, **options)
+        self._shop.answers.append(answer)
+        return answer
+
+
+def settings(name: str, partition: str) -> ChannelSettings:
+    return ChannelSettings(
+        name=name,
+        kind="webhook",
+        partition=partition,
+        rules=ChannelRules(buffer=2, cap=20),
+        options={"secret": SECRETS[0], "supplier": SECRETS[1], "urls": [f"https://{SECRETS[2]}/hook"]},
+        allow_private=[SECRETS[2]],
+    )
+
+
+def api_key(scope: Scope, partition: str) -> ApiKey:
+    key = Key(f"{scope}-key", partition)
+    digest = key.toml().split('sha256 = "')[1].split('"')[0]
+    return ApiKey(id=key.id, sha256=digest, scopes=frozenset({scope}), partition=partition)
+
+
+@pytest.fixture
+async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator[Shop]:
+    """Serve this test's partition."""
+    names = ("trendyol", "shop")
+    service = Service(
+        authenticator=Authenticator([api_key(scope, partition) for scope in Scope], None, open_to_loopback=False),
+        batcher=batcher,
+        client=client,
+        retention=RETENTION,
+        new_id=lambda: "unused",
+        new_tail=lambda keyspace: Tail(client.connection_pool.make_connection, keyspace),
+        ttl_default_s=900,
+        body_timeout_s=10,
+        slow_request_s=0,
+        changes_streams_max=1,
+        channels={
+            partition: {name: settings(name, partition) for name in names},
+            "another": {"theirs": settings("theirs", "another")},
+        },
+    )
+    runner = web.AppRunner(build(service, multiprocess=False), access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        async with aiohttp.ClientSession() as session:
+            shop = Shop(service, client, partition, session)
+            shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield shop
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+def api(shop: Shop) -> Api:
+    return shop.api()
+
+
+def listing(sku: str, key: str = "", **fields: object) -> dict[str, object]:
+    return {"sku": sku, "key": key or f"key-of-{sku}", **fields}
+
+
+async def put(api: Api, *listings: dict[str, object]) -> Any:
+    return (await api.put(f"{ONE}/listings", {"listings": list(listings)})).ok()
+
+
+# -- rules
+
+
+async def test_given_a_configured_channel_when_read_then_its_rules_come_from_the_configuration(api: Api) -> None:
+    told = (await api.get(ONE)).ok()
+
+    assert (told["channel"], told["kind"], told["listings"], told["set_at_run_time"]) == (
+        "trendyol", "webhook", "listed", [],
+    )  # fmt: skip
+    assert told["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20))
+
+
+async def test_given_rules_when_put_then_they_hold_and_the_others_stay_configured(api: Api, shop: Shop) -> None:
+    given = {"percent": 50, "cap": None, "locations": ["main", "Depo / Şişli"], "cadence_s": 300}
+
+    put = (await api.put(ONE, given)).ok()
+
+    assert put == (await api.get(ONE)).ok()
+    assert put["rules"] == msgspec.to_builtins(ChannelRules(buffer=2)) | given
+    assert put["set_at_run_time"] == ["cadence_s", "cap", "locations", "percent"]
+    assert [(change.operation, change.channel, change.actor) for change in await shop.changes()] == [
+        ("channel_rules", "trendyol", "admin-key")
+    ]
+    assert (await api.get("/v1/channels/shop")).ok()["set_at_run_time"] == []
+
+
+async def test_given_rules_at_run_time_when_others_are_put_then_those_left_out_go_back(api: Api) -> None:
+    (await api.put(ONE, {"percent": 50})).ok()
+
+    again = (await api.put(ONE, {"buffer": 0}, msgpack=True)).ok()
+
+    assert (again["rules"]["percent"], again["rules"]["buffer"], again["set_at_run_time"]) == (100, 0, ["buffer"])
+    assert (await api.put(ONE, {})).ok()["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20))
+
+
+@pytest.mark.parametrize(
+    ("rules", "field"),
+    [
+        ({"percent": 101}, "percent"),
+        ({"buffer": -1}, "buffer"),
+        ({"min_publish": 1.5}, "min_publish"),
+        ({"buffer": None}, "buffer"),
+        ({"cap": -1}, "cap"),
+        ({"cadence_s": 86_401}, "cadence_s"),
+        ({"reconcile_every_s": -0.5}, "reconcile_every_s"),
+        ({"locations": ["main", "main"]}, "locations"),
+        ({"locations": ["a", "b\n"]}, "locations[1]"),
+        ({"locations": ["ş" * 33]}, "locations[0]"),
+        ({"percnt": 5}, "percnt"),
+    ],
+)
+async def test_given_a_rule_that_cannot_be_when_put_then_its_field_is_named_and_nothing_changes(
+    api: Api, shop: Shop, rules: object, field: str
+) -> None:
+    told = (await api.put(ONE, rules)).problem(400, "invalid")
+
+    assert [each["field"] for each in told["errors"]] == [field]
+    assert await shop.changes() == []
+
+
+async def test_given_rules_of_a_newer_release_when_read_then_what_is_understood_holds(api: Api, shop: Shop) -> None:
+    stored = {"percent": 50, "by_weekday": {"sun": 0}, "cap": "none", "buffer": {"main": 1}}
+    await shop.service.channel_store(shop.keyspace).set_rules("trendyol", stored, "newer")
+
+    told = (await api.get(ONE)).ok()
+
+    assert told["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20, percent=50))
+    assert told["set_at_run_time"] == ["percent"]
+
+
+def test_the_rules_that_can_be_put_are_those_that_there_are() -> None:
+    assert ChannelRulesBody.__struct_fields__ == ChannelRules.__struct_fields__
+
+
+# -- how it stands
+
+
+async def test_given_no_publisher_when_asked_how_a_channel_stands_then_it_says_so(api: Api) -> None:
+    status = (await api.get(f"{ONE}/status")).ok()
+
+    assert (status["publisher_missing"], status["publisher"], status["written_at"]) == (True, "", None)
+    assert (status["circuit"], status["dirty"], status["last_confirmed_at"], status["reconcile"]) == (
+        "closed", 0, None, None,
+    )  # fmt: skip
+
+
+async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_is_told(api: Api, shop: Shop) -> None:
+    at_ms = await now_ms(shop.client)
+    await shop.stand(
+        "trendyol",
+        ChannelStatus(
+            publisher="host:1", written_ms=at_ms, listings=9, dirty=3, in_flight=2, tickets=1, oldest_unsent_s=1.5,
+            last_confirmed_ms=1_700_000_000_123, circuit="open", reason="503 everywhere", dead_letters=4,
+            lag_p50_s=0.02, lag_p99_s=0.3, cursor="17-0", reconcile=LastReconcile(1_700_000_000_000, 9, 1),
+        ),
+    )  # fmt: skip
+
+    status = (await api.get(f"{ONE}/status")).ok()
+
+    assert status.pop("written_at").endswith("Z")
+    assert status == {
+        "channel": "trendyol", "publisher": "host:1", "publisher_missing": False, "circuit": "open",
+        "reason": "503 everywhere", "listings": 9, "dirty": 3, "in_flight": 2, "tickets": 1, "oldest_unsent_s": 1.5,
+        "last_confirmed_at": "2023-11-14T22:13:20.123000Z", "dead_letters": 4, "lag_p50_s": 0.02, "lag_p99_s": 0.3,
+        "cursor": "17-0", "reconcile": {
+            "finished_at": "2023-11-14T22:13:20Z", "checked": 9, "differed": 1, "read_back": True,
+        },
+    }  # fmt: skip
+
+
+async def test_given_a_publisher_that_fell_silent_when_asked_then_it_is_missing_but_its_word_stands(
+    api: Api, shop: Shop
+) -> None:
+    long_ago_ms = await now_ms(shop.client) - PUBLISHER_MISSING_MS - 1
+    await shop.stand("trendyol", ChannelStatus(publisher="host:1", written_ms=long_ago_ms, dirty=7))
+
+    status = (await api.get(f"{ONE}/status")).ok()
+
+    assert (status["publisher_missing"], status["dirty"], status["publisher"]) == (True, 7, "host:1")
+
+
+async def test_given_two_channels_when_listed_then_each_says_how_it_stands_and_no_other_merchant_s_is_there(
+    api: Api, shop: Shop
+) -> None:
+    at_ms = await now_ms(shop.client)
+    await shop.stand("trendyol", ChannelStatus(publisher="host:1", written_ms=at_ms, dirty=7, dead_letters=1))
+    await shop.stand("removed-since", ChannelStatus(publisher="host:1", written_ms=at_ms))
+
+    listed = (await api.get("/v1/channels")).ok()["channels"]
+
+    assert [(each["channel"], each["kind"], each["dirty"], each["publisher_missing"]) for each in listed] == [
+        ("shop", "webhook", 0, True),
+        ("trendyol", "webhook", 7, False),
+    ]
+
+
+# -- listings
+
+
+async def test_given_listings_when_put_then_they_are_read_back_and_unknown_skus_are_told(api: Api, shop: Shop) -> None:
+    await api.count("A", 5)
+    full = listing("A", "869", listed=False, price="129.90", list_price="150", currency="TRY", attributes={"id": "7"})
+
+    told = await put(api, full, listing("B / ş"))
+
+    assert told == {"listings": 2, "unknown_skus": ["B / ş"]}
+    page = (await api.get(f"{ONE}/listings")).ok()
+    assert sorted(page["listings"], key=lambda each: str(each["sku"])) == [full, listing("B / ş", listed=True)]
+    assert page["next"] == ""
+    [*_, change] = await shop.changes()
+    assert (change.operation, change.channel, wished_skus(change)) == ("channel_listings", "trendyol", ["A", "B / ş"])
+
+
+async def test_given_a_listing_when_put_again_then_it_is_replaced_whole(api: Api) -> None:
+    await put(api, listing("A", "old", price="1"))
+    await put(api, listing("A", "new"))
+
+    [found] = (await api.get(f"{ONE}/listings?sku=A")).ok()["listings"]
+
+    assert found == listing("A", "new", listed=True)
+
+
+async def test_given_2_000_listings_when_paged_then_each_comes(api: Api) -> None:
+    skus = [f"S{number:04}" for number in range(2_000)]
+    await put(api, *map(listing, skus[:1000]))
+    await put(api, *map(listing, skus[1000:]))
+
+    found, after, pages = [], "", 0
+    while pages == 0 or after:
+        page = (await api.get(f"{ONE}/listings?limit=300&after={after}")).ok()
+        found += [each["sku"] for each in page["listings"]]
+        after, pages = page["next"], pages + 1
+
+    assert sorted(set(found)) == skus
+    assert pages > 3
+
+
+async def test_given_a_sku_when_asked_for_then_its_listing_alone_comes(api: Api) -> None:
+    await put(api, listing("A"), listing("B"))
+
+    assert (await api.get(f"{ONE}/listings?sku=B")).ok() == {"listings": [listing("B", listed=True)], "next": ""}
+    assert (await api.get(f"{ONE}/listings?sku=C")).ok() == {"listings": [], "next": ""}
+
+
+@pytest.mark.parametrize("query", ["after=x", "after=-1", "after=0", f"after={2**64}", "limit=0", "limit=1001", "x=1"])
+async def test_given_a_query_that_cannot_be_when_listings_are_read_then_its_field_is_named(
+    api: Api, query: str
+) -> None:
+    told = (await api.get(f"{ONE}/listings?{query}")).problem(400, "invalid")
+    assert told["errors"][0]["field"] == query.partition("=")[0]
+
+
+@pytest.mark.parametrize(
+    ("second", "field"),
+    [
+        (listing("A", "other"), "listings[1].sku"),
+        (listing("B", "key-of-A"), "listings[1].key"),
+        (listing("B", "x" * 257), "listings[1].key"),
+        (listing("B", "ş" * 129), "listings[1].key"),
+        (listing("B", "a\tb"), "listings[1].key"),
+        (listing(""), "listings[1].sku"),
+        (listing("B", price="1.23456"), "listings[1].price"),
+        (listing("B", price="1,20"), "listings[1].price"),
+        (listing("B", price="0.00"), "listings[1].price"),
+        (listing("B", price="-1"), "listings[1].price"),
+        (listing("B", price="1e3"), "listings[1].price"),
+        (listing("B", price="01"), "listings[1].price"),
+        (listing("B", price="٣"), "listings[1].price"),
+        (listing("B", price="1\n"), "listings[1].price"),
+        (listing("B", price=1.5), "listings[1].price"),
+        (listing("B", price="9.99", list_price="9.98"), "listings[1].list_price"),
+        (listing("B", price="9.99", list_price="10.00001"), "listings[1].list_price"),
+        (listing("B", list_price="10"), "listings[1].list_price"),
+        (listing("B", currency="try"), "listings[1].currency"),
+        (listing("B", attributes={"id": "a\x00"}), "listings[1].attributes.id"),
+        (listing("B", attributes={"": "a"}), "listings[1].attributes"),
+        (listing("B", attributes={f"n{n}": "v" for n in range(33)}), "listings[1].attributes"),
+        (listing("B", colour="red"), "listings[1].colour"),
+    ],
+)
+async def test_given_a_listing_that_cannot_be_when_put_then_its_field_is_named_and_none_is_put(
+    api: Api, second: dict[str, object], field: str
+) -> None:
+    told = (await api.put(f"{ONE}/listings", {"listings": [listing("A"), second]})).problem(400, "invalid")
+
+    assert [each["field"] for each in told["errors"]] == [field]
+    assert (await api.get(f"{ONE}/listings")).ok()["listings"] == []
+
+
+async def test_given_list_prices_at_the_edge_when_put_then_they_are_taken_as_they_are_written(api: Api) -> None:
+    await put(api, listing("A", price="9.9", list_price="9.9000"), listing("B", price="0.0001"))
+
+    [found] = (await api.get(f"{ONE}/listings?sku=A")).ok()["listings"]
+
+    assert (found["price"], found["list_price"]) == ("9.9", "9.9000")
+
+
+async def test_given_1_000_long_listings_when_put_then_all_are_taken_and_1_001_are_not(api: Api) -> None:
+    many = [listing(f"{number:04}" + "s" * 120, f"{number:04}" + "k" * 250) for number in range(1_001)]
+
+    (await api.put(f"{ONE}/listings", {"listings": many})).problem(400, "invalid")
+
+    assert (await put(api, *many[:1_000]))["listings"] == 1_000
+
+
+# -- dead letters and wishes
+
+
+def letter(sku: str, last_ms: int) -> DeadLetter:
+    return DeadLetter(sku, f"key-of-{sku}", 3, "PRICE_MISSING", "Fiyat boş olamaz", 4, 1_000, last_ms, 12)
+
+
+async def test_given_dead_letters_when_listed_then_the_newest_come_first_with_the_channel_s_own_reason(
+    api: Api, shop: Shop
+) -> None:
+    await shop.bury("trendyol", [letter("old", 1_000), letter("new", 3_000), letter("mid", 2_000)])
+
+    told = (await api.get(f"{ONE}/dead-letters")).ok()
+
+    assert [each["sku"] for each in told["dead_letters"]] == ["new", "mid", "old"]
+    assert told["complete"] is True
+    assert told["dead_letters"][0] == {
+        "sku": "new", "key": "key-of-new", "quantity": 3, "code": "PRICE_MISSING", "reason": "Fiyat boş olamaz",
+        "attempts": 4, "first_at": "1970-01-01T00:00:01Z", "last_at": "1970-01-01T00:00:03Z", "seq": 12,
+    }  # fmt: skip
+
+
+async def test_given_more_dead_letters_than_asked_for_when_listed_then_the_newest_come_and_it_says_so(
+    api: Api, shop: Shop
+) -> None:
+    await shop.bury("trendyol", [letter(f"S{number}", number) for number in range(1, 1_201)])
+
+    told = (await api.get(f"{ONE}/dead-letters?limit=2")).ok()
+
+    assert [each["sku"] for each in told["dead_letters"]] == ["S1200", "S1199"]
+    assert told["complete"] is False
+    assert len((await api.get(f"{ONE}/dead-letters?limit=1000")).ok()["dead_letters"]) == 1_000
+    (await api.get(f"{ONE}/dead-letters?limit=1001")).problem(400, "invalid")
+
+
+async def test_given_a_wish_when_sent_then_it_stands_in_the_journal_and_a_missing_publisher_is_told(
+    api: Api, shop: Shop
+) -> None:
+    asked = [
+        await api.send("POST", f"{ONE}/reconcile"),
+        await api.post(f"{ONE}/dead-letters/retry", {}),
+        await api.post(f"{ONE}/dead-letters/retry", {"skus": ["A", "B", "A"]}),
+    ]
+
+    assert [each.ok(202)["asked"] for each in asked] == ["reconcile", "retry", "retry"]
+    assert [each.ok(202)["publisher_missing"] for each in asked] == [True, True, True]
+    assert [(change.operation, wished_skus(change)) for change in await shop.changes()] == [
+        ("channel_reconcile", []),
+        ("channel_retry", []),
+        ("channel_retry", ["A", "B"]),
+    ]
+
+
+@pytest.mark.parametrize("body", [{"skus": []}, {"skus": [""]}, {"skus": ["a\n"]}, {"sku": "A"}])
+async def test_given_a_retry_of_nothing_or_of_no_sku_when_sent_then_it_is_not_a_retry_of_all(
+    api: Api, shop: Shop, body: object
+) -> None:
+    (await api.post(f"{ONE}/dead-letters/retry", body)).problem(400, "invalid")
+    assert await shop.changes() == []
+
+
+# -- who may, and what is never told
+
+
+Request = Callable[[Api], Awaitable[Answer]]
+READS: Final[dict[str, Request]] = {
+    "read": lambda api: api.get(ONE),
+    "status": lambda api: api.get(f"{ONE}/status"),
+    "listings": lambda api: api.get(f"{ONE}/listings"),
+    "dead_letters": lambda api: api.get(f"{ONE}/dead-letters"),
+}
+CHANGES: Final[dict[str, Request]] = {
+    "rules": lambda api: api.put(ONE, {"buffer": 1}),
+    "put_listings": lambda api: api.put(f"{ONE}/listings", {"listings": [listing("A")]}),
+    "reconcile": lambda api: api.send("POST", f"{ONE}/reconcile"),
+    "retry": lambda api: api.post(f"{ONE}/dead-letters/retry", {}),
+}
+
+
+@pytest.mark.parametrize("request_", [*READS.values(), *CHANGES.values()], ids=[*READS, *CHANGES])
+async def test_given_a_channel_that_is_not_configured_here_when_named_then_it_is_unknown(
+    shop: Shop, api: Api, request_: Request
+) -> None:
+    shop.service.channels = {shop.partition: {}, "another": {"trendyol": settings("trendyol", "another")}}
+
+    told = (await request_(api)).problem(404, "unknown_channel")
+
+    assert "configuration file" in told["detail"]
+    assert await shop.changes() == []
+
+
+@pytest.mark.parametrize("scope", ["read", "reserve", "stock"])
+async def test_given_a_key_without_admin_when_it_changes_a_channel_then_it_may_not(shop: Shop, scope: str) -> None:
+    for name, request_ in CHANGES.items():
+        told = (await request_(shop.api(scope))).problem(403, "forbidden")
+        assert "admin" in told["detail"], name
+    assert await shop.changes() == []
+
+
+async def test_given_a_key_that_reads_when_it_reads_channels_then_it_may(shop: Shop) -> None:
+    for request_ in (lambda api: api.get("/v1/channels"), *READS.values()):
+        (await request_(shop.api("read"))).ok()
+        (await request_(shop.api("reserve"))).problem(403, "forbidden")
+
+
+async def test_given_secrets_in_the_options_when_every_route_has_answered_then_none_of_them_was_told(
+    shop: Shop, api: Api
+) -> None:
+    await shop.stand("trendyol", ChannelStatus(publisher="host:1", written_ms=await now_ms(shop.client)))
+    await shop.bury("trendyol", [letter("A", 1_000)])
+    for request_ in (lambda api: api.get("/v1/channels"), *READS.values(), *CHANGES.values(), *READS.values()):
+        for scope in ("admin", "stock"):
+            await request_(shop.api(scope))
+    (await api.put(ONE, {"percent": 101})).problem(400, "invalid")
+    (await api.get("/openapi.json")).ok()
+
+    told = b"\n".join(answer.raw + str(dict(answer.headers)).encode() for answer in shop.answers)
+
+    assert [secret for secret in SECRETS if secret.encode() in told] == []
+
+
+CONFIGURED: Final = """
+[channels.trendyol]
+kind = "trendyol"
+[channels.trendyol.options]
+seller_id = 9988776655
+[channels.trendyol.credentials]
+api_key = { env = "SHOP_KEY" }
+api_secret = { file = "%s" }
+"""
+
+
+async def test_given_credentials_in_the_environment_and_in_a_file_when_all_is_asked_then_nothing_tells_them(
+    start_server: Callable[..., Server], tmp_path: Path
+) -> None:
+    secrets = ("made-up-key-4711", "made-up-secret-0815", "9988776655")
+    (tmp_path / "secret").write_text(secrets[1])
+    server = start_server(toml=CONFIGURED % (tmp_path / "secret"), environment={"SHOP_KEY": secrets[0]}, role="api")
+    told = []
+    async with opened(server) as api:
+        for request_ in (lambda api: api.get("/v1/channels"), *READS.values(), *CHANGES.values(), *READS.values()):
+            answer = await request_(api)
+            answer.ok(answer.status if answer.status == 202 else 200)
+            told.append(answer)
+        told += [await api.get(path) for path in ("/metrics", "/docs", "/openapi.json")]
+    assert server.stop() == 0
+
+    everything = server.stderr + "".join(answer.raw.decode() + str(dict(answer.headers)) for answer in told)
+
+    assert "trendyol" in everything
+    assert [secret for secret in secrets if secret in everything] == []
+
+
+# -- the store is away
+
+
+@pytest.mark.parametrize("name", [*READS, *CHANGES])
+async def test_given_a_store_that_is_away_when_asked_then_the_answer_does_not_lie(
+    shop: Shop, api: Api, name: str
+) -> None:
+    pool = connect.connection_pool("unix:///nonexistent/store.sock")
+    shop.service.client = connect.client(pool)
+    try:
+        answer = await (READS | CHANGES)[name](api)
+    finally:
+        await pool.aclose()
+    # The others read before they write.
+    is_sent = name in {"rules", "put_listings"}
+    told = answer.problem(503, "outcome_unknown" if is_sent else "store_unavailable")
+    assert told["retryable"] is True
+    assert told["detail"].endswith("needs no key." if is_sent else "Nothing happened.")

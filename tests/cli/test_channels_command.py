@@ -1,0 +1,506 @@
+"""``holdfast channels``: real commands on a real embedded store, with what a publisher would have written."""
+
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from server.cli.csv.listings import read_listings_file
+from server.cli.csv.reader import CsvError
+from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Listing
+from server.store.command_session import OpenStore, open_store
+from server.store.journal import journal
+from server.store.keys import ChannelKeys, Keyspace
+from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.publisher import PublisherStore, Writes
+from tests.conftest import RETENTION, now_ms
+from tests.support.processes import holdfast, start
+from tests.support.stores import start_valkey, wait_until
+
+SHOP = "my-shop"
+KEYSPACE = Keyspace("default")
+ROWS = 100_000
+"""Some seconds of work: long enough to be interrupted in."""
+
+
+class Kept:
+    """The store as the publisher of a channel leaves it."""
+
+    def __init__(self, opened: OpenStore) -> None:
+        self.opened = opened
+        self.channels = ChannelStore(opened.client, KEYSPACE)
+
+    async def status(self, channel: str = SHOP, *, age_ms: int = 0, **fields: Any) -> None:
+        written_ms = await now_ms(self.opened.client) - age_ms
+        status = ChannelStatus(**{"publisher": "here", "written_ms": written_ms, **fields})
+        await self.write(KEYSPACE.channel_status, channel, msgspec.json.encode(status))
+
+    async def dead_letter(self, sku: str, reason: str, channel: str = SHOP) -> None:
+        letter = DeadLetter(sku, f"key of {sku}", 3, "not_found", reason, 2, 1_000, 2_000)
+        await self.write(ChannelKeys(KEYSPACE, channel).dead_letters, sku, msgspec.msgpack.encode(letter))
+
+    async def write(self, key: str, field: str, value: bytes | str) -> None:
+        writes = Writes()
+        writes.set(key, field, value)
+        publisher = PublisherStore(self.opened.client, KEYSPACE)
+        lease = await publisher.take("test", 60_000)
+        await publisher.record(lease.token, writes)
+
+    async def listings(self, channel: str = SHOP) -> dict[str, Listing]:
+        return {listing.sku: listing async for listing in self.channels.listings(channel)}
+
+    async def wishes(self) -> list[tuple[str, str, list[str]]]:
+        """What stands in the journal for the publisher: the wish, the channel, the SKUs."""
+        return [
+            (change.operation, change.channel, wished_skus(change))
+            async for _, changes in journal.read(self.opened.client, KEYSPACE)
+            for change in changes
+            if change.operation.startswith("channel_")
+        ]
+
+
+@pytest.fixture
+async def kept(tmp_path: Path) -> AsyncIterator[Kept]:
+    """Run the embedded store of ``tmp_path``, as a server that works there would."""
+    async with open_store(
+        store_url="", data_dir=tmp_path / ".holdfast", durability="fast", retention=RETENTION, create=True
+    ) as opened:
+        yield Kept(opened)
+
+
+def shown(cwd: Path, *words: str) -> tuple[int, Any]:
+    ended = holdfast("channels", "status", "--json", *words, cwd=cwd)
+    return ended.returncode, msgspec.json.decode(ended.stdout)
+
+
+# -- status
+
+
+async def test_status_shows_how_a_channel_stands(kept: Kept, tmp_path: Path) -> None:
+    await kept.status(dirty=12, oldest_unsent_s=3.25, listings=4_000, lag_p50_s=0.004, lag_p99_s=75.0)
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    [row] = [line for line in ended.stdout.splitlines() if SHOP in line]
+    cells = [cell.strip() for cell in row.strip("│ ").split("│")]
+    assert cells == [SHOP, "closed", "4,000", "12", "3.2 s", "never", "0", "4 ms", "1.2 min"]
+
+
+async def test_status_for_programs_tells_all_that_is_known(kept: Kept, tmp_path: Path) -> None:
+    last = LastReconcile(finished_ms=86_400_000, checked=10, differed=1)
+    await kept.status(last_confirmed_ms=1_000, cursor="5-0", reconcile=last)
+
+    code, told = shown(tmp_path)
+
+    [channel] = told["channels"]
+    assert (code, told["partition"], told["publisher_missing"]) == (0, "default", False)
+    assert channel["last_confirmed_at"] == "1970-01-01T00:00:01.000Z"
+    assert (channel["channel"], channel["circuit"], channel["cursor"]) == (SHOP, "closed", "5-0")
+    assert channel["reconcile"] == {
+        "finished_at": "1970-01-02T00:00:00.000Z",
+        "checked": 10,
+        "differed": 1,
+        "read_back": True,
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"circuit": "open", "reason": "HTTP 500: [oops]"}, "\nmy-shop: HTTP 500: [oops]\n"),
+        ({"circuit": "halted", "reason": "HTTP 410"}, "halted"),
+        ({"dead_letters": 7}, "7"),
+    ],
+)
+async def test_status_ends_with_1_where_a_channel_needs_somebody(
+    fields: dict[str, Any], told: str, kept: Kept, tmp_path: Path
+) -> None:
+    await kept.status("fine")
+    await kept.status(**fields)
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert told in ended.stdout
+
+
+async def test_status_ends_with_2_and_says_so_where_nobody_publishes(kept: Kept, tmp_path: Path) -> None:
+    await kept.status(age_ms=60_000)
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert "No publisher is running: the last one wrote at 2" in ended.stdout
+    assert "closed (as of 1.0 min ago)" in ended.stdout
+
+
+async def test_a_channel_that_nobody_publishes_any_more_is_named_beside_one_that_is(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+    await kept.status("old-shop", age_ms=60_000)
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert "Nobody publishes old-shop." in ended.stdout
+    assert "holdfast channels remove" in ended.stdout
+
+
+async def test_trouble_that_is_known_weighs_more_than_a_missing_publisher(kept: Kept, tmp_path: Path) -> None:
+    await kept.status(age_ms=60_000, dead_letters=1)
+
+    assert shown(tmp_path)[0] == 1
+
+
+async def test_without_a_channel_status_is_fine_and_says_how_there_comes_to_be_one(kept: Kept, tmp_path: Path) -> None:
+    ended = holdfast("channels", "status", "--partition", "other", cwd=tmp_path)
+
+    assert ended.returncode == 0
+    assert "There is no channel in partition other yet." in ended.stdout
+    assert await kept.channels.channels() == []
+
+
+def test_status_ends_with_2_where_the_store_cannot_be_reached(tmp_path: Path) -> None:
+    ended = holdfast("channels", "status", "--store-url", f"unix://{tmp_path}/none.sock", cwd=tmp_path)
+
+    assert ended.returncode == 2
+
+
+@pytest.mark.soak
+async def test_status_can_be_watched_until_it_is_interrupted(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+    watching = start("channels", "status", "--watch", cwd=tmp_path, PYTHONUNBUFFERED="1")
+    try:
+        wait_until(lambda: (tmp_path / "out").read_text("utf-8").count(SHOP) >= 2, "it was shown twice")
+    finally:
+        watching.send_signal(signal.SIGINT)
+
+    assert watching.wait() == 130
+    assert "Traceback" not in (tmp_path / "err").read_text("utf-8")
+
+
+def test_watching_is_for_people(tmp_path: Path) -> None:
+    assert holdfast("channels", "status", "--watch", "--json", cwd=tmp_path).returncode == 2
+
+
+# -- listings
+
+
+def import_listings(cwd: Path, text: str, *words: str) -> "tuple[int, list[str], list[str]]":
+    (cwd / "listings.csv").write_text(text, "utf-8")
+    ended = holdfast("channels", "listings", SHOP, "listings.csv", *words, cwd=cwd)
+    return ended.returncode, ended.stdout.splitlines(), ended.stderr.splitlines()
+
+
+async def test_listings_are_taken_with_everything_that_a_row_says(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+    text = (
+        "sku;key;Listed;price;List Price;currency;inventoryItem\n"
+        "ÇANTA/38;868;yes;129.90;159.90;TRY;gid://1\n"
+        'TEE;"869;1";no;;;;\n'
+    )
+
+    code, out, err = import_listings(tmp_path, text)
+
+    assert code == 0
+    assert out[0] == "2 rows: 2 set, 0 unchanged, 0 bad"
+    assert err == ["Attributes: inventoryItem"]
+    assert await kept.listings() == {
+        "ÇANTA/38": Listing("ÇANTA/38", "868", True, "129.90", "159.90", "TRY", {"inventoryItem": "gid://1"}),
+        "TEE": Listing("TEE", "869;1", listed=False),
+    }
+    assert await kept.wishes() == [("channel_listings", SHOP, ["ÇANTA/38", "TEE"])]
+
+
+async def test_the_same_listings_again_change_nothing_and_ask_for_nothing(kept: Kept, tmp_path: Path) -> None:
+    text = "sku,key\nTEE,1\nMUG,2\n"
+    import_listings(tmp_path, text)
+
+    code, out, _ = import_listings(tmp_path, text + "CAP,3\n")
+
+    assert (code, out[0]) == (0, "3 rows: 1 set, 2 unchanged, 0 bad")
+    assert [skus for _, _, skus in await kept.wishes()] == [["TEE", "MUG"], ["CAP"]]
+
+
+async def test_listings_of_skus_that_the_stock_does_not_know_are_taken_and_counted(kept: Kept, tmp_path: Path) -> None:
+    (tmp_path / "stock.csv").write_text("sku,on_hand\nTEE,5\n")
+    holdfast("import", "stock.csv", cwd=tmp_path)
+
+    code, out, _ = import_listings(tmp_path, "sku,key\nTEE,1\nNEW,2\n")
+
+    assert code == 0
+    assert out[1] == "SKUs that the stock does not know: 1; they are shown as 0 until it does."
+    assert set(await kept.listings()) == {"TEE", "NEW"}
+
+
+async def test_of_a_bad_row_nothing_is_written_and_its_line_is_told(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+
+    code, out, err = import_listings(tmp_path, "sku,key,price\nTEE,1,9.90\nMUG,,\nCAP,3,9 TL\n", "--report", "bad.csv")
+
+    assert (code, out[0]) == (1, "3 rows: 1 set, 0 unchanged, 2 bad")
+    assert err == [
+        "line 3: key is empty",
+        "line 4: price must be decimal text above 0 with at most 4 decimals, such as 129.90",
+    ]
+    assert set(await kept.listings()) == {"TEE"}
+    assert "CAP,3,9 TL" in (tmp_path / "bad.csv").read_text("utf-8")
+
+
+async def test_a_key_that_another_sku_has_already_is_refused(kept: Kept, tmp_path: Path) -> None:
+    import_listings(tmp_path, "sku,key\nTEE,1\nMUG,2\n")
+
+    code, out, err = import_listings(tmp_path, "sku,key\nCAP,1\n")
+
+    assert (code, out[0]) == (1, "1 rows: 0 set, 0 unchanged, 1 bad")
+    assert err == ["line 2: the key '1' is that of 'TEE' already"]
+    assert set(await kept.listings()) == {"TEE", "MUG"}
+
+
+@pytest.mark.soak
+async def test_two_skus_may_swap_their_keys(kept: Kept, tmp_path: Path) -> None:
+    import_listings(tmp_path, "sku,key\nTEE,1\nMUG,2\n")
+
+    import_listings(tmp_path, "sku,key\nTEE,2\nMUG,1\n")
+
+    assert {sku: listing.key for sku, listing in (await kept.listings()).items()} == {"TEE": "2", "MUG": "1"}
+
+
+@pytest.mark.soak
+async def test_more_listings_than_one_write_takes_are_written_in_pieces(kept: Kept, tmp_path: Path) -> None:
+    code, out, _ = import_listings(tmp_path, "sku,key\n" + "".join(f"S{n},k{n}\n" for n in range(2_500)))
+
+    assert (code, out[0]) == (0, "2,500 rows: 2,500 set, 0 unchanged, 0 bad")
+    assert len(await kept.listings()) == 2_500
+    assert [len(skus) for _, _, skus in await kept.wishes()] == [1_000, 1_000, 500]
+
+
+async def test_a_channel_of_which_nothing_is_known_is_remarked_with_the_nearest(kept: Kept, tmp_path: Path) -> None:
+    await kept.status("my-shops")
+
+    code, _, err = import_listings(tmp_path, "sku,key\nTEE,1\n")
+
+    assert code == 0
+    assert err == ["Nothing is known about channel 'my-shop' yet; did you mean my-shops? Its listings are kept for it."]
+
+
+@pytest.mark.soak
+def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_again(tmp_path: Path) -> None:
+    (tmp_path / "many.csv").write_text("sku,key\n" + "".join(f"S{n},k{n}\n" for n in range(ROWS)), "utf-8")
+    listings = ChannelKeys(KEYSPACE, SHOP).listings
+    with start_valkey() as store:
+        words = ("channels", "listings", SHOP, "many.csv", "--store-url", store.url)
+        interrupted = start(*words, cwd=tmp_path)
+        wait_until(lambda: int(store.command("HLEN", listings)) > 0, "a part is taken")
+        interrupted.send_signal(signal.SIGINT)
+        code = interrupted.wait()
+        said = (tmp_path / "err").read_text("utf-8")
+        done = int(store.command("HLEN", listings))
+
+        again = holdfast(*words, cwd=tmp_path)
+
+        assert code == 130
+        assert "Interrupted. " in said
+        assert "Run the same command again" in said
+        assert again.stdout.startswith(f"{ROWS:,} rows: {ROWS - done:,} set, {done:,} unchanged, 0 bad")
+        assert int(store.command("HLEN", listings)) == ROWS
+
+
+def test_listings_can_be_taken_before_there_is_any_stock(tmp_path: Path) -> None:
+    assert import_listings(tmp_path, "sku,key\nTEE,1\n")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (",1", "sku is empty"),
+        ("TEE,", "key is empty"),
+        (f"TEE,{'k' * 257}", "key must have 1 to 256 bytes in UTF-8"),
+        ("T\aEE,1", "sku must not hold control characters or line breaks"),
+        ("TEE,1,maybe", "listed is 'maybe', not yes or no"),
+        ("TEE,1,,0", "price must be decimal text above 0"),
+        ("TEE,1,,1.23456", "price must be decimal text above 0"),
+        ("TEE,1,,,5", "list_price needs a price beside it"),
+        ("TEE,1,,9,5", "list_price must not be below the price"),
+        ("TEE,1,,9,,tl", "currency must be three capital letters"),
+        (f"TEE,1,,,,,{'x' * 257}", "attributes.color must have 1 to 256 bytes in UTF-8"),
+    ],
+)
+def test_a_listing_that_breaks_a_rule_is_bad_with_the_reason(row: str, reason: str) -> None:
+    found = read_listings_file(f"sku,key,listed,price,list_price,currency,color\n{row}\n".encode())
+
+    [(line, told, _)] = found.bad
+    assert line == 2
+    assert told.startswith(reason)
+
+
+def test_listings_that_contradict_each_other_are_all_bad() -> None:
+    found = read_listings_file(b"sku,key\nTEE,1\nMUG,2\nTEE,3\nCAP,2\nHAT,4\nHAT,4\n")
+
+    assert [row.listing.sku for row in found.rows] == ["HAT"]
+    assert found.repeated == 1
+    assert [(row.line, row.reason) for row in found.bad] == [
+        (2, "'TEE' stands on line 4 too, with another key or price"),
+        (3, "the key '2' stands on line 5 too, for another SKU"),
+        (4, "'TEE' stands on line 2 too, with another key or price"),
+        (5, "the key '2' stands on line 3 too, for another SKU"),
+    ]
+
+
+def test_a_column_that_resembles_a_known_one_is_remarked() -> None:
+    assert read_listings_file(b"sku,key,lsited,size\n").attributes == {"lsited": "listed", "size": ""}
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        ("sku,price", "must name the columns sku and key"),
+        ("sku,key,size,size", "names the column 'size' twice"),
+        ("sku,key," + ",".join(f"a{n}" for n in range(33)), "names 33 columns beside sku, key"),
+    ],
+)
+def test_a_file_of_listings_that_cannot_be_read_says_what_to_change(header: str, told: str) -> None:
+    with pytest.raises(CsvError, match=told):
+        read_listings_file(header.encode() + b"\n")
+
+
+# -- dead letters and reconcile
+
+
+async def test_dead_letters_are_shown_with_the_channels_own_reason(kept: Kept, tmp_path: Path) -> None:
+    await kept.status(dead_letters=1)
+    await kept.dead_letter("TEE", "barkod bulunamadı [4711]")
+
+    ended = holdfast("channels", "dead-letters", SHOP, cwd=tmp_path)
+
+    assert ended.returncode == 0
+    [row] = [line for line in ended.stdout.splitlines() if "TEE" in line]
+    assert "barkod bulunamadı [4711]" in row
+    assert "1970-01-01T00:00:02.000Z" in row
+    assert await kept.wishes() == []
+
+
+async def test_dead_letters_for_programs(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+    await kept.dead_letter("TEE", "no")
+
+    ended = holdfast("channels", "dead-letters", SHOP, "--json", cwd=tmp_path)
+
+    [letter] = msgspec.json.decode(ended.stdout)
+    assert (letter["sku"], letter["reason"], letter["attempts"]) == ("TEE", "no", 2)
+    assert letter["first_at"] == "1970-01-01T00:00:01.000Z"
+
+
+async def test_another_try_of_all_dead_letters_is_asked_for_once(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+    await kept.dead_letter("TEE", "no")
+    await kept.dead_letter("MUG", "no")
+
+    ended = holdfast("channels", "dead-letters", SHOP, "--retry", cwd=tmp_path)
+
+    assert (ended.returncode, ended.stderr) == (0, "Asked for another try of 2.\n")
+    assert await kept.wishes() == [("channel_retry", SHOP, [])]
+
+
+async def test_another_try_of_some_names_those_that_are_there_and_tells_of_those_that_are_not(
+    kept: Kept, tmp_path: Path
+) -> None:
+    await kept.status()
+    await kept.dead_letter("TEE", "no")
+    await kept.dead_letter("MUG", "no")
+
+    ended = holdfast("channels", "dead-letters", SHOP, "--retry", "--sku", "MUG", "--sku", "CAP", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "No dead letter of CAP" in ended.stderr
+    assert await kept.wishes() == [("channel_retry", SHOP, ["MUG"])]
+
+
+async def test_where_nothing_is_dead_nothing_is_asked_for(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+
+    ended = holdfast("channels", "dead-letters", SHOP, "--retry", cwd=tmp_path)
+
+    assert (ended.returncode, ended.stdout) == (0, f"{SHOP} has no dead letters.\n")
+    assert await kept.wishes() == []
+
+
+async def test_reconcile_asks_and_says_when_nobody_is_there_to_do_it(kept: Kept, tmp_path: Path) -> None:
+    await kept.status(age_ms=60_000)
+
+    ended = holdfast("channels", "reconcile", SHOP, cwd=tmp_path)
+
+    assert ended.returncode == 0
+    assert ended.stdout == f"Asked for a comparison of everything with {SHOP}.\n"
+    assert f"Nobody publishes {SHOP} now" in ended.stderr
+    assert await kept.wishes() == [("channel_reconcile", SHOP, [])]
+
+
+@pytest.mark.parametrize("words", [["reconcile"], ["dead-letters", "--retry"], ["remove", "--yes"]], ids="-".join)
+async def test_a_channel_that_does_not_exist_is_refused_with_the_nearest(
+    words: list[str], kept: Kept, tmp_path: Path
+) -> None:
+    await kept.status()
+
+    ended = holdfast("channels", *words, "myshop", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "'myshop' in partition default; did you mean my-shop? Known: my-shop." in ended.stderr
+    assert await kept.wishes() == []
+
+
+def test_a_channel_with_an_impossible_name_is_refused(tmp_path: Path) -> None:
+    ended = holdfast("channels", "reconcile", "My Shop", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert "channel 'My Shop' must be 1-64 of a-z" in ended.stderr
+
+
+# -- remove
+
+
+async def everything(kept: Kept, channel: str) -> None:
+    await kept.status(channel, age_ms=60_000)
+    await kept.dead_letter("TEE", "no", channel)
+    await kept.write(KEYSPACE.channel_cursors, channel, "5-0")
+    await kept.write(KEYSPACE.channel_rules, channel, "{}")
+    for key in ChannelKeys(KEYSPACE, channel).all:
+        await kept.write(key, "more", msgspec.msgpack.encode(None))
+
+
+async def test_remove_forgets_everything_about_one_channel_only(kept: Kept, tmp_path: Path) -> None:
+    await everything(kept, "old-shop")
+    await everything(kept, SHOP)
+
+    ended = holdfast("channels", "remove", "old-shop", "--yes", cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stdout == "Forgotten: old-shop (1 listings, 1 shown, 2 dead letters, 1 tickets).\n"
+    assert await kept.channels.channels() == [SHOP]
+    assert set(await kept.channels.cursors()) == set(await kept.channels.statuses()) == {SHOP}
+    assert [key async for key in kept.opened.client.scan_iter("*old-shop*")] == []
+    assert sum((await kept.channels.kept(SHOP)).values()) == 5
+
+
+async def test_remove_asks_before_and_takes_no_answer_for_a_no(kept: Kept, tmp_path: Path) -> None:
+    await everything(kept, "old-shop")
+
+    ended = holdfast("channels", "remove", "old-shop", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "Forget all about old-shop in partition default (1 listings" in ended.stdout
+    assert await kept.channels.channels() == ["old-shop"]
+
+
+async def test_a_channel_that_is_still_published_is_not_removed(kept: Kept, tmp_path: Path) -> None:
+    await kept.status()
+
+    ended = holdfast("channels", "remove", SHOP, "--yes", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "my-shop is still being published, by here" in ended.stderr
+    assert "[channels.my-shop]" in ended.stderr
+    assert await kept.channels.channels() == [SHOP]

@@ -1,0 +1,298 @@
+"""The commands that look, check, mend and make keys, run as processes on real stores."""
+
+import re
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+import pytest
+from click.testing import CliRunner
+
+from server.cli.main import cli
+from server.store.keys import Keyspace
+from tests.support.processes import Server, holdfast
+from tests.support.stores import StoreProcess, start_valkey
+
+TOKEN = re.compile(r"hf_[a-z2-7]{12}_[a-z2-7]{40,}")
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+        else:
+            yield (*path, name)
+
+
+@pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
+def test_every_help_teaches_with_an_example(words: tuple[str, ...]) -> None:
+    told = CliRunner().invoke(cli, [*words, "--help"], prog_name="holdfast")
+
+    assert told.exit_code == 0
+    example = "holdfast " + " ".join(words)
+    assert any(line.strip().startswith(example) for line in told.output.splitlines()[1:]), told.output
+
+
+def test_the_help_names_every_command() -> None:
+    told = CliRunner().invoke(cli, ["--help"])
+
+    assert {"serve", "demo", "import", "show", "report", "verify", "keys", "repair"} <= set(told.output.split())
+
+
+@pytest.fixture
+def stocked(tmp_path: Path) -> Path:
+    """Make a directory whose embedded store, not running, holds three SKUs."""
+    (tmp_path / "stock.csv").write_text("sku,on_hand,location,safety\nTEE,5,,2\nTEE,3,izmir,\nÇANTA/38,7,,\n", "utf-8")
+    assert holdfast("import", "stock.csv", cwd=tmp_path).returncode == 0
+    return tmp_path
+
+
+def show(cwd: Path, *words: str) -> Any:
+    ended = holdfast("show", *words, "--json", cwd=cwd)
+    assert ended.returncode == 0, ended.stderr
+    return msgspec.json.decode(ended.stdout)
+
+
+# -- how commands reach the stock
+
+
+def test_a_command_starts_the_embedded_store_and_stops_it_again(stocked: Path) -> None:
+    ended = holdfast("show", "TEE", cwd=stocked)
+
+    assert ended.returncode == 0
+    assert not (stocked / ".holdfast" / "store.pid").exists()
+
+
+def test_a_command_uses_the_store_of_a_running_server_and_leaves_it_running(stocked: Path) -> None:
+    with Server(cwd=stocked) as server:
+        told = show(stocked, "TEE")
+
+        assert told["available"] == 6
+        assert server.get("/v1/availability/TEE")["available"] == 6
+
+
+def test_where_there_is_nothing_a_look_makes_nothing(tmp_path: Path) -> None:
+    ended = holdfast("show", "TEE", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "--data-dir" in ended.stderr
+    assert "holdfast import" in ended.stderr
+    assert not (tmp_path / ".holdfast").exists()
+
+
+def test_a_store_that_cannot_be_reached_is_told_in_plain_words(tmp_path: Path) -> None:
+    ended = holdfast("show", "TEE", "--store-url", f"unix://{tmp_path}/none.sock", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "no such socket" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_partition_with_an_impossible_name_is_refused(tmp_path: Path) -> None:
+    ended = holdfast("show", "--partition", "{other}", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert "partition '{other}' must be" in ended.stderr
+
+
+# -- show
+
+
+def test_show_explains_the_number_and_names_the_holders(stocked: Path) -> None:
+    with Server(cwd=stocked) as server:
+        line = {"sku": "TEE", "quantity": 2}
+        server.post("/v1/reservations", {"reservation_id": "b-1", "channel": "emag", "ttl_s": 600, "lines": [line]})
+
+        told = show(stocked, "TEE")
+        table = holdfast("show", "TEE", cwd=stocked).stdout
+
+    main, izmir = told["levels"]
+    assert (main["on_hand"], main["held"], main["safety"], main["available"]) == (5, 2, 2, 1)
+    assert (izmir["location"], izmir["available"]) == ("izmir", 3)
+    [holder] = told["holders"]
+    assert (holder["reservation_id"], holder["channel"], holder["held"]) == ("b-1", "emag", 2)
+    assert "available 1 = 5 on_hand − 2 held − 2 safety" in table
+    assert holder["expires_at"] in table
+
+
+def test_the_history_tells_every_change_with_its_deltas(stocked: Path) -> None:
+    with Server(cwd=stocked) as server:
+        line = {"sku": "TEE", "quantity": 1}
+        server.post("/v1/reservations", {"reservation_id": "b-1", "channel": "emag", "lines": [line]})
+        server.post("/v1/reservations/b-1/commit", {})
+
+    story = show(stocked, "TEE", "--history")["history"]
+
+    assert [(each["operation"], each["deltas"]) for each in story if each["location"] == "main"] == [
+        ("count", {"on_hand": 5, "safety": 2}),
+        ("reserve", {"held": 1}),
+        ("commit", {"held": -1, "committed": 1}),
+    ]
+    assert [each["seq"] for each in story] == sorted(each["seq"] for each in story)
+    assert story[0]["notes"] == {"reason": "import stock.csv"}
+
+
+def test_without_a_sku_the_totals_of_the_partition_are_shown(stocked: Path) -> None:
+    told = show(stocked)
+
+    assert (told["skus"], told["places"], told["on_hand"], told["safety"], told["available"]) == (2, 3, 15, 2, 13)
+
+
+def test_an_unknown_sku_is_an_error(stocked: Path) -> None:
+    ended = holdfast("show", "NONE", cwd=stocked)
+
+    assert ended.returncode == 1
+    assert "'NONE' is not known in partition default" in ended.stderr
+
+
+# -- verify
+
+
+@pytest.fixture
+def store() -> Iterator[StoreProcess]:
+    with start_valkey() as running:
+        yield running
+
+
+@pytest.fixture
+def stocked_url(store: StoreProcess, tmp_path: Path) -> str:
+    """Fill a store of our own, in two partitions."""
+    (tmp_path / "stock.csv").write_text("sku,on_hand\nTEE,5\nMUG,9\n")
+    for partition in ("default", "other"):
+        ended = holdfast("import", "stock.csv", "--partition", partition, "--store-url", store.url, cwd=tmp_path)
+        assert ended.returncode == 0, ended.stderr
+    return store.url
+
+
+def test_verify_of_sound_stock_ends_with_0(stocked_url: str, tmp_path: Path) -> None:
+    ended = holdfast("verify", "--store-url", stocked_url, cwd=tmp_path)
+
+    assert ended.returncode == 0
+    assert "default: clean. 2 counted places" in ended.stdout
+
+
+def plant_drift(store: StoreProcess, partition: str) -> None:
+    """Hold three units for nobody."""
+    record = msgspec.msgpack.encode([5, 3, 0, 0, 0, 0, 1]).decode("latin-1")
+    with store.admin() as client:
+        client.hset(Keyspace(partition).stock, "TEE\0main", record.encode("latin-1"))
+
+
+def test_verify_of_a_planted_drift_ends_with_1_and_says_where(
+    store: StoreProcess, stocked_url: str, tmp_path: Path
+) -> None:
+    plant_drift(store, "default")
+
+    ended = holdfast("verify", "--store-url", stocked_url, cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert re.search(r"TEE +│ main +│ +│ held +│ 0 +│ 3", ended.stdout)
+
+
+def test_verify_all_goes_through_every_partition(store: StoreProcess, stocked_url: str, tmp_path: Path) -> None:
+    plant_drift(store, "other")
+
+    ended = holdfast("verify", "--all", "--json", "--store-url", stocked_url, cwd=tmp_path)
+
+    assert ended.returncode == 1
+    reports = msgspec.json.decode(ended.stdout)
+    assert (reports["default"]["drift"], reports["default"]["conclusive"]) == ([], True)
+    assert {(each["sku"], each["what"]) for each in reports["other"]["drift"]} >= {("TEE", "held")}
+
+
+def test_verify_of_a_store_that_is_away_ends_with_2(tmp_path: Path) -> None:
+    ended = holdfast("verify", "--store-url", f"unix://{tmp_path}/none.sock", cwd=tmp_path)
+
+    assert ended.returncode == 2
+    assert "no such socket" in ended.stderr
+
+
+# -- keys
+
+
+def test_a_new_key_s_token_stands_alone_on_standard_output(tmp_path: Path) -> None:
+    ended = holdfast("keys", "new", "--scope", "reserve", "--scope", "read", "--name", "trendyol", cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stderr
+    assert TOKEN.fullmatch(ended.stdout.removesuffix("\n"))
+    assert "may: read, reserve" in ended.stderr
+    assert ended.stdout.strip() not in ended.stderr
+
+
+def test_a_key_opens_the_server_until_it_is_revoked(tmp_path: Path) -> None:
+    token = holdfast("keys", "new", "--scope", "read", cwd=tmp_path).stdout.strip()
+    key_id = token.split("_")[1]
+
+    with Server(cwd=tmp_path) as server:
+        assert status(server, token) == 422  # let in: unknown SKU
+
+    assert holdfast("keys", "revoke", key_id, cwd=tmp_path).returncode == 0
+    with Server(cwd=tmp_path) as server:
+        assert status(server, token) == 401
+
+
+def status(server: Server, token: str) -> int:
+    request = urllib.request.Request(  # noqa: S310  # our own http://
+        server.address + "/v1/availability/NONE", headers={"Authorization": f"Bearer {token}"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)  # noqa: S310
+    with refused.value as answer:
+        return answer.code
+
+
+def test_the_list_shows_keys_and_no_secrets(tmp_path: Path) -> None:
+    token = holdfast("keys", "new", "--scope", "stock", "--name", "depo", cwd=tmp_path).stdout.strip()
+    _, key_id, secret = token.split("_")
+    holdfast("keys", "revoke", key_id, cwd=tmp_path)
+
+    table = holdfast("keys", "list", cwd=tmp_path).stdout
+    [listed] = msgspec.json.decode(holdfast("keys", "list", "--json", cwd=tmp_path).stdout)
+
+    assert key_id in table
+    assert "depo" in table
+    assert secret not in table
+    assert (listed["id"], listed["scopes"], bool(listed["revoked_at"])) == (key_id, ["stock"], True)
+
+
+def test_revoking_a_key_that_does_not_exist_is_an_error(stocked: Path) -> None:
+    ended = holdfast("keys", "revoke", "nobody", cwd=stocked)
+
+    assert ended.returncode == 1
+    assert "There is no key 'nobody'" in ended.stderr
+
+
+# -- repair
+
+
+@pytest.mark.soak
+def test_repair_mends_what_keeps_the_store_from_starting(stocked: Path) -> None:
+    [newest] = (stocked / ".holdfast" / "appendonlydir").glob("*.incr.aof")
+    with newest.open("ab") as file:
+        file.write(b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\nrubbish, not a value\r\n*1\r\n$4\r\nPING\r\n")
+    refused = holdfast("show", "TEE", cwd=stocked)
+
+    mended = holdfast("repair", "--data-dir", ".holdfast", cwd=stocked)
+
+    assert refused.returncode == 1
+    assert "holdfast repair --data-dir" in refused.stderr
+    assert mended.returncode == 0, mended.stderr
+    assert mended.stdout.startswith("Cut ")
+    assert holdfast("verify", cwd=stocked).returncode == 0
+    assert show(stocked, "TEE")["available"] == 6
+
+
+def test_repair_of_a_running_store_is_refused(stocked: Path) -> None:
+    with Server(cwd=stocked) as server:
+        ended = holdfast("repair", cwd=stocked)
+
+        assert ended.returncode == 1
+        assert "in use by a running Holdfast" in ended.stderr
+        assert server.stop(signal.SIGTERM) == 0

@@ -1,0 +1,330 @@
+"""``holdfast serve`` as real processes: starts, banner, stops, and several workers on one port."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from server.cli.demo.sample import lines_to_try
+from tests.support.processes import Server, alive, children, holdfast
+from tests.support.stores import start_valkey, wait_until
+
+SKU_IN_URL = "TS-1001-S%C4%B0YAH-M"
+CURL = re.compile(r"^  (curl (?:.*\\\n)*.*)$", re.MULTILINE)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_asked_to_stop_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    with Server(cwd=tmp_path) as server:
+        assert server.get("/readyz") == {"status": "ok"}
+
+        code = server.stop(number)
+
+        assert code == 0
+        assert server.output().splitlines()[-1] == "Stopping."
+        assert "Traceback" not in server.errors()
+        assert not (tmp_path / ".holdfast" / "store.pid").exists()
+
+
+def test_the_banner_says_where_on_what_and_for_whom(tmp_path: Path) -> None:
+    with Server(cwd=tmp_path) as server:
+        banner = server.output()
+
+    assert re.search(r"^Holdfast \S+ at http://127\.0\.0\.1:\d+$", banner, re.MULTILINE)
+    assert f"store       embedded, in {tmp_path / '.holdfast'}" in banner
+    assert "durability  durable: an answer leaves after the fsync" in banner
+    assert "open to     this machine only, without a key" in banner
+
+
+def test_the_banner_of_a_store_at_a_url_hides_its_password(tmp_path: Path) -> None:
+    with Server(cwd=tmp_path) as server:
+        url = f"unix://user:hush@{tmp_path}/.holdfast/store.sock"
+
+        ended = holdfast("serve", "--port", "0", "--store-url", url, cwd=tmp_path)
+
+    assert server.address
+    assert ended.returncode == 1
+    assert "hush" not in ended.stdout + ended.stderr
+
+
+def test_with_a_sample_the_printed_lines_work_as_they_stand(tmp_path: Path) -> None:
+    with Server("--sample", cwd=tmp_path) as server:
+        printed = server.output()
+        lines = CURL.findall(printed)
+
+        answers = [run_line(line) for line in lines]
+
+    assert lines_to_try(server.address, needs_key=False) in printed
+    available, held, committed, stock, channels = answers
+    assert '"available":29' in available
+    assert '"state":"held"' in held
+    assert '"state":"committed"' in committed
+    assert "available 21 = on_hand 25" in stock
+    assert '"channel":"sim-shop","kind":"woocommerce"' in channels
+
+
+def run_line(line: str) -> str:
+    """Run a printed line as a shell would."""
+    ended = subprocess.run(["sh", "-c", line.replace("curl", "curl -sS --fail")], capture_output=True, check=False)
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout.decode()
+
+
+@pytest.mark.soak
+def test_a_second_start_prints_the_same_lines_and_has_the_same_stock(tmp_path: Path) -> None:
+    with Server("--sample", cwd=tmp_path) as first:
+        line = {"sku": "BAL-ÇAM-850G", "quantity": 4}
+        first.post("/v1/orders", {"channel": "emag", "lines": [line]})
+        lines = lines_of(first)
+
+    with Server("--sample", "--port", str(first.port), cwd=tmp_path) as second:
+        stock = second.get("/v1/stock/BAL-%C3%87AM-850G")
+
+        assert lines_of(second) == lines
+        assert (stock["levels"][0]["committed"], stock["available"]) == (4, 86)
+
+
+def lines_of(server: Server) -> list[str]:
+    return CURL.findall(server.output())
+
+
+@pytest.mark.soak
+def test_a_store_that_has_stock_is_left_as_it_is_by_sample(tmp_path: Path) -> None:
+    (tmp_path / "stock.csv").write_text("sku,on_hand\nOURS,7\n")
+    holdfast("import", "stock.csv", cwd=tmp_path)
+
+    with Server("--sample", cwd=tmp_path):
+        totals = holdfast("show", "--json", cwd=tmp_path)
+
+    assert '"skus": 1,' in totals.stdout
+
+
+SIMULATED = {"sim-marketplace": "trendyol", "sim-shop": "woocommerce", "sim-webhook": "webhook"}
+
+
+@pytest.mark.parametrize("workers", ["1", pytest.param("2", marks=pytest.mark.soak)])
+def test_a_sale_of_the_sample_arrives_on_its_simulated_channels(tmp_path: Path, workers: str) -> None:
+    with Server("--sample", "--workers", workers, cwd=tmp_path) as server:
+        listed = server.get("/v1/channels")["channels"]
+        sell(server, 4)
+
+        sell(server, 1)
+
+        assert shows(server) == dict.fromkeys(SIMULATED, (86, 85))
+        assert {each["channel"]: each["kind"] for each in listed} == SIMULATED
+        assert all(f"  {name} " in server.output() for name in SIMULATED)
+
+
+def sell(server: Server, quantity: int) -> None:
+    """Sell some of ninety, and wait until every channel has confirmed that, and all that was before."""
+    since_ms = time.time_ns() // 1_000_000
+    server.post("/v1/orders", {"channel": "store", "lines": [{"sku": "BAL-ÇAM-850G", "quantity": quantity}]})
+    wait_until(lambda: min(confirmed_ms(server, name) for name in SIMULATED) >= since_ms, "all have confirmed the sale")
+
+
+def confirmed_ms(server: Server, channel: str) -> int:
+    """Up to when in the journal a channel has confirmed everything."""
+    cursor: str = server.get(f"/v1/channels/{channel}/status")["cursor"]
+    return int(cursor.partition("-")[0] or 0)
+
+
+def shows(server: Server) -> dict[str, tuple[int, int]]:
+    """What each simulated channel last logged that it shows: the number before, and the new one."""
+    lines = [msgspec.json.decode(line) for line in server.errors().splitlines() if '"simulated_channel_shows"' in line]
+    return {line["channel"]: (line["before"], line["shows"]) for line in lines}
+
+
+@pytest.mark.soak
+def test_after_a_new_start_the_simulated_channels_show_what_they_showed(tmp_path: Path) -> None:
+    with Server("--sample", cwd=tmp_path) as first:
+        sell(first, 4)
+
+    with Server("--sample", cwd=tmp_path) as second:
+        sell(second, 1)
+
+        assert shows(second) == dict.fromkeys(SIMULATED, (86, 85))
+
+
+def test_with_a_configuration_of_one_s_own_no_channels_are_simulated(tmp_path: Path) -> None:
+    (tmp_path / "own.toml").write_text("")
+
+    with Server("--sample", "--config", "own.toml", cwd=tmp_path) as server:
+        assert server.get("/v1/channels") == {"channels": []}
+        assert "sim-" not in server.output()
+
+
+def test_a_shared_store_that_keeps_real_channels_gets_no_simulated_ones(tmp_path: Path) -> None:
+    with start_valkey() as store:
+        (tmp_path / "shop.csv").write_text("sku,key\nTSHIRT,1\n")
+        listed = holdfast("channels", "listings", "my-shop", "shop.csv", "--store-url", store.url, cwd=tmp_path)
+
+        with Server("--sample", "--store-url", store.url, cwd=tmp_path) as server:
+            assert listed.returncode == 0, listed.stderr
+            assert server.get("/v1/channels") == {"channels": []}
+            assert (
+                "No simulated channels: the store keeps others, published from elsewhere (my-shop)." in server.output()
+            )
+
+
+def test_without_a_key_a_server_for_other_machines_does_not_start(tmp_path: Path) -> None:
+    ended = holdfast("serve", "--host", "0.0.0.0", "--port", "0", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert "holdfast keys new --scope admin" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_with_a_key_it_starts_and_says_that_it_wants_one(tmp_path: Path) -> None:
+    holdfast("keys", "new", "--scope", "read", cwd=tmp_path)
+
+    with Server("--host", "0.0.0.0", cwd=tmp_path) as server:
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/v1/availability/NONE")
+
+        with refused.value as answer:
+            assert answer.status == 401
+        assert "callers with an API key" in server.output()
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        yield taken.getsockname()[1]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_taken_port_is_named(tmp_path: Path, taken_port: int, workers: str) -> None:
+    ended = holdfast("serve", "--port", str(taken_port), "--workers", workers, cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{taken_port}" in ended.stderr
+    assert "--port" in ended.stderr
+    assert not (tmp_path / ".holdfast" / "store.pid").exists()
+
+
+def test_a_misspelled_setting_is_named_with_the_nearest_one(tmp_path: Path) -> None:
+    ended = holdfast("serve", cwd=tmp_path, HOLDFAST_PROT="9000")
+
+    assert ended.returncode == 1
+    assert "HOLDFAST_PROT is not a setting; did you mean HOLDFAST_PORT?" in ended.stderr
+
+
+def test_a_data_directory_that_another_server_has_is_refused(tmp_path: Path) -> None:
+    with Server(cwd=tmp_path) as server:
+        ended = holdfast("serve", "--port", "0", cwd=tmp_path)
+
+        assert ended.returncode == 1
+        assert f"in use by a running Holdfast (process {server.process.pid})" in ended.stderr
+        assert server.get("/readyz") == {"status": "ok"}
+
+
+# -- several workers
+
+
+def test_the_metrics_of_two_workers_add_up_at_one_scrape(tmp_path: Path) -> None:
+    with Server("--workers", "2", "--sample", cwd=tmp_path) as server:
+        for _ in range(40):  # each on a connection of its own, so both workers get some
+            server.get(f"/v1/availability/{SKU_IN_URL}")
+
+        def counted() -> float:
+            found = re.search(
+                r'^holdfast_http_request_seconds_count\{method="GET",route="/v1/availability/\{sku\}",status="200"\}'
+                r" ([\d.]+)$",
+                server.read("/metrics").decode(),
+                re.MULTILINE,
+            )
+            return float(found[1]) if found else 0
+
+        # The worker that is not asked hands its tally over a moment later.
+        wait_until(lambda: counted() >= 40, "every request is counted")
+        assert counted() == 40
+        assert len(children(server.process.pid)) == 3  # one of them for the channels
+
+
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGINT, marks=pytest.mark.soak), signal.SIGTERM])
+def test_workers_stop_with_their_parent(tmp_path: Path, number: signal.Signals) -> None:
+    with Server("--workers", "2", cwd=tmp_path) as server:
+        pids = children(server.process.pid)
+
+        code = server.stop(number)
+
+        assert code == 0
+        assert len(pids) == 2
+        assert not any(alive(pid) for pid in pids)
+        assert not (tmp_path / ".holdfast" / "store.pid").exists()
+        assert "Traceback" not in server.errors()
+
+
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    with Server("--workers", "2", cwd=tmp_path) as server:
+        first, second = children(server.process.pid)
+
+        os.kill(first, signal.SIGKILL)
+
+        wait_until(lambda: len(set(children(server.process.pid)) - {first}) == 2, "there are two workers again")
+        assert second in children(server.process.pid)
+        assert '"worker_ended"' in server.errors()
+        assert all(server.get("/livez") == {"status": "ok"} for _ in range(10))
+        assert server.stop() == 0
+
+
+def test_workers_notice_that_their_parent_was_killed(tmp_path: Path) -> None:
+    with Server("--workers", "2", cwd=tmp_path) as server:
+        pids = children(server.process.pid)
+
+        server.process.kill()
+        server.process.wait()
+
+        wait_until(lambda: not any(alive(pid) for pid in pids), "both workers are gone")
+
+
+def test_after_the_parent_was_killed_the_next_start_takes_the_store_over(tmp_path: Path) -> None:
+    with Server("--workers", "2", "--sample", cwd=tmp_path) as killed:
+        killed.process.kill()
+        killed.process.wait()
+
+        with Server("--workers", "2", cwd=tmp_path) as server:
+            assert server.get(f"/v1/availability/{SKU_IN_URL}")["available"] == 29
+            assert "store_adopted" in server.errors()
+
+
+@pytest.mark.soak
+def test_two_holdfasts_with_workers_do_not_share_a_port(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with Server("--workers", "2", cwd=tmp_path) as server:
+        ended = holdfast("serve", "--workers", "2", "--port", str(server.port), cwd=tmp_path / "other")
+
+    assert ended.returncode == 1
+    assert "Cannot listen on" in ended.stderr
+
+
+def test_workers_that_cannot_start_say_why_once(tmp_path: Path) -> None:
+    ended = holdfast("serve", "--host", "0.0.0.0", "--port", "0", "--workers", "2", cwd=tmp_path)
+
+    assert ended.returncode == 1
+    assert ended.stderr.count("There is no API key yet") == 1
+    assert "The workers could not start; the reason stands above." in ended.stderr
+
+
+def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:
+    with Server(cwd=tmp_path) as server, socket.create_connection(("127.0.0.1", server.port)) as busy:
+        busy.sendall(
+            b"POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        )
+        server.process.send_signal(signal.SIGINT)
+        wait_until(lambda: "Stopping." in server.output(), "it heard the first one")
+
+        code = server.stop()
+
+    assert code != 0

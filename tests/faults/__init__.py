@@ -1,4 +1,0 @@
-"""Faults on real processes, one small class each, and one table of what came of them.
-
-python -m tests.faults --seed 7
-"""

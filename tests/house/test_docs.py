@@ -1,0 +1,223 @@
+"""What the code knows and what the documentation says are the same."""
+
+import re
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from standardwebhooks.webhooks import WebhookVerificationError
+
+from adapters.contract.adapter import Kind, kinds
+from adapters.contract.http import Answer, Request
+from adapters.contract.stock import Applied, Item, Rejected
+from server.channels.connection.adapter_registry import check
+from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
+
+ROOT = Path(__file__).parents[2]
+CONFIGURATION = "docs/configuration.md"
+CHANNELS = "docs/channels.md"
+SIMULATED = "contract-tested against a simulator"
+REAL = "works with: run against the real server in the tests"
+SECRET = "whsec_bWFkZS11cC1mb3ItdGVzdHMtb25seS0wMQ=="
+ROW = re.compile(r"^\| `([^`]+)` \| (?:`([^`|]*)`)?[^`|]*\|", re.MULTILINE)
+"""A row of a table that documents something: its name, and its default where there is one."""
+
+
+def rows(text: str) -> dict[str, str]:
+    return dict(ROW.findall(text))
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def differences(known: Iterable[str], documented: Iterable[str]) -> dict[str, list[str]]:
+    """What is in the code but not in the documentation, and the other way round."""
+    known, documented = set(known), set(documented)
+    return {"not documented": sorted(known - documented), "does not exist": sorted(documented - known)}
+
+
+NO_DIFFERENCE: dict[str, list[str]] = {"not documented": [], "does not exist": []}
+
+
+def settings_by_variable() -> dict[str, msgspec.structs.FieldInfo]:
+    return {PREFIX + field.name.upper(): field for field in msgspec.structs.fields(Settings)}
+
+
+def documented_settings() -> dict[str, str]:
+    return {name: default for name, default in rows(read(CONFIGURATION)).items() if name.startswith(PREFIX)}
+
+
+def test_every_setting_is_documented_and_every_documented_setting_exists() -> None:
+    assert differences(settings_by_variable(), documented_settings()) == NO_DIFFERENCE
+
+
+@pytest.mark.parametrize("variable", settings_by_variable())
+def test_the_documented_default_of_a_setting_is_its_default(variable: str) -> None:
+    field = settings_by_variable()[variable]
+
+    read_back = getattr(load_settings({variable: documented_settings()[variable]}), field.name)
+
+    assert read_back == field.default
+
+
+def test_no_document_names_a_setting_that_does_not_exist() -> None:
+    documents = [ROOT / "README.md", ROOT / "Dockerfile", *(ROOT / "docs").glob("*.md")]
+
+    named = {name for path in documents for name in re.findall(r"HOLDFAST_[A-Z_]+\b", path.read_text("utf-8"))}
+
+    assert named - set(settings_by_variable()) == set()
+
+
+def test_the_example_of_the_configuration_file_is_a_configuration_file(tmp_path: Path) -> None:
+    example, *_ = re.findall(r"```toml\n(.*?)```", read(CONFIGURATION), re.DOTALL)
+    path = tmp_path / "holdfast.toml"
+    path.write_text(example, "utf-8")
+
+    [key] = load_config_file(path).keys
+
+    assert (key.id, key.scopes) == ("checkout", ["read", "reserve"])
+
+
+def test_every_field_of_a_configured_key_is_documented() -> None:
+    _, _, section = read(CONFIGURATION).partition("## The configuration file")
+    documented = re.findall(r"^\| `([a-z0-9_]+)` \|", section.partition("\n## ")[0], re.MULTILINE)
+
+    assert differences(ConfiguredKey.__struct_fields__, documented) == NO_DIFFERENCE
+
+
+def test_a_forgotten_setting_and_an_invented_one_are_both_found() -> None:
+    text = "| `HOLDFAST_HOST` | `127.0.0.1` | |\n| `HOLDFAST_HOTS` | empty | |\n"
+
+    found = differences({"HOLDFAST_HOST", "HOLDFAST_PORT"}, rows(text))
+
+    assert found == {"not documented": ["HOLDFAST_PORT"], "does not exist": ["HOLDFAST_HOTS"]}
+
+
+# -- the guide to the channels
+
+
+def chapter_of(kind: str) -> str:
+    """Cut what the guide says of one kind of channel."""
+    _, _, after = read(CHANNELS).partition(f"\n## `{kind}`\n")
+    return after.partition("\n## ")[0]
+
+
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+
+
+def named(text: str) -> set[str]:
+    """Find every word that stands as code, in a line or in an example."""
+    code = [*re.findall(r"`([^`\n]+)`", text), *blocks("toml", text)]
+    return {word for part in code for word in re.findall(r"[a-z0-9_]+", part)}
+
+
+def ran(code: str) -> dict[str, Any]:
+    """Run an example and give what it defines."""
+    there: dict[str, Any] = {}
+    exec(compile(code, CHANNELS, "exec"), there)  # noqa: S102  # our own document
+    return there
+
+
+def values(**fields: Any) -> Item:
+    return Item(**{"key": "a", "sku": "A", "quantity": 3, "version": 5, **fields})
+
+
+def test_every_kind_of_channel_has_its_chapter_in_the_guide_and_every_chapter_its_kind() -> None:
+    chapters = re.findall(r"^## `([^`]+)`$", read(CHANNELS), re.MULTILINE)
+
+    assert differences(kinds(), chapters) == NO_DIFFERENCE
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+def test_the_guide_names_every_option_and_credential_of_a_kind(kind: Kind) -> None:
+    known = {*kind.options.__struct_encode_fields__, *kind.credentials, *kind.optional_credentials}
+
+    assert known - named(chapter_of(kind.name)) == set()
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_only_a_kind_with_a_test_on_the_real_server_is_said_to_work_with_it(kind: str) -> None:
+    is_run_for_real = (ROOT / "tests" / "channels" / f"test_{kind}_real.py").exists()
+    status = REAL if is_run_for_real else SIMULATED
+
+    [row] = [line for line in read(CHANNELS).splitlines() if line.startswith(f"| [`{kind}`]")]
+    assert f"| {status} |" in row
+    assert chapter_of(kind).lstrip().startswith(f"**Status: {status}")
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_every_kind_has_an_example_in_the_guide_that_would_start(kind: str, tmp_path: Path) -> None:
+    [example] = blocks("toml", chapter_of(kind))
+    path = tmp_path / "holdfast.toml"
+    path.write_text(example, "utf-8")
+
+    [channel] = load_config_file(path, credentials=False).channels
+
+    assert channel.settings.kind == kind
+    check(channel.settings, channel.credentials.names)
+
+
+@pytest.fixture
+def receiver(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Run the guide's receiver of webhooks."""
+    monkeypatch.setenv("WAREHOUSE_SECRET", SECRET)
+    [code] = blocks("python", chapter_of("webhook"))
+    return ran(code)
+
+
+@pytest.fixture(params=[1, 50], ids=["single", "batch"])
+def webhook(request: pytest.FixtureRequest) -> Any:
+    kind = kinds()["webhook"]
+    options = msgspec.convert({"url": "https://warehouse.example/stock", "batch_max": request.param}, kind.options)
+    return kind.build(options, {"secret": SECRET})
+
+
+def sent(webhook: Any, item: Item) -> Request:
+    request: Request = next(webhook.push([item], time.time()))
+    return request
+
+
+def test_given_the_guide_s_receiver_when_we_sign_then_it_takes_the_value(receiver: Any, webhook: Any) -> None:
+    request = sent(webhook, values(quantity=3, version=5))
+
+    receiver["receive"](request.body, request.headers)
+
+    assert receiver["stock"] == {"a": (5, 3)}
+
+
+def test_given_the_guide_s_receiver_when_an_older_value_comes_late_then_it_is_dropped(
+    receiver: Any, webhook: Any
+) -> None:
+    for item in (values(quantity=3, version=5), values(quantity=9, version=4)):
+        request = sent(webhook, item)
+        receiver["receive"](request.body, request.headers)
+
+    assert receiver["stock"] == {"a": (5, 3)}
+
+
+def test_given_the_guide_s_receiver_when_a_message_was_tampered_with_then_it_is_refused(
+    receiver: Any, webhook: Any
+) -> None:
+    request = sent(webhook, values(quantity=3))
+
+    with pytest.raises(WebhookVerificationError):
+        receiver["receive"](request.body.replace(b'"quantity":3', b'"quantity":9'), request.headers)
+    assert receiver["stock"] == {}
+
+
+def test_the_guide_s_example_of_an_adapter_is_an_adapter() -> None:
+    _, _, section = read(CHANNELS).partition("\n## Writing a new kind\n")
+    kind: Kind = ran(blocks("python", section)[0])["ADAPTER"]
+    adapter = kind.build(msgspec.convert({"base_url": "https://acme.example"}, kind.options), {"token": "made-up"})
+
+    push = adapter.push([values(key="a"), values(key="b")], 0.0)
+    assert next(push).body == b'{"a":3,"b":3}'
+    with pytest.raises(StopIteration) as ended:
+        push.send(Answer(200, {}, b'{"refused":{"b":"no such article"}}'))
+
+    assert ended.value.value == {"a": Applied(), "b": Rejected("refused", "no such article")}

@@ -1,0 +1,150 @@
+"""What happens in one run: drawn from one number, so that the number tells all of it."""
+
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from tests.rigs.simulation.shop import FAULTS, Poison, ShopPlan, Window
+
+TROUBLE_S: Final = 25.0
+"""For so long things are sold and go wrong; then the world is quiet, and everything must come right."""
+LEASE_S: Final = 2.0
+LOCATIONS: Final = ("main", "store")
+_ALWAYS_UNSURE: Final = ("lost", "late", "unanswered")
+
+
+class ChannelPlan(msgspec.Struct, frozen=True):
+    """One channel: its shop, what its adapter can do, and the rules by which its number is made."""
+
+    shop: ShopPlan
+    capabilities: dict[str, Any]
+    rules: dict[str, Any]
+
+
+class Event(msgspec.Struct, frozen=True):
+    """At ``at_s`` something happens.
+
+    ``count`` sets a SKU's units at a location. ``kill`` tears a process away, and another takes its place after
+    ``for_s``. ``stop`` ends it in order. ``cut`` takes its store away for ``for_s``. ``reconcile`` asks a channel for
+    a comparison, ``resend`` for all SKUs.
+    """
+
+    at_s: float
+    what: str
+    which: int = 0
+    for_s: float = 0.0
+    sku: str = ""
+    location: str = ""
+    units: int = 0
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    """All that is drawn. ``processes`` publishers run at once; one of them acts."""
+
+    seed: int
+    skus: tuple[str, ...]
+    channels: tuple[ChannelPlan, ...]
+    events: tuple[Event, ...]
+    processes: int
+
+
+def draw(seed: int) -> Scenario:
+    """Draw a scenario. Some are calm: the fewer things go wrong, the more can be asked of what comes out."""
+    random = Random(seed)
+    skus = tuple(f"S{number}" for number in range(random.randint(1, 8)))
+    processes = random.choice((1, 1, 2))
+    channels = tuple(_channel(random, f"c{number}", skus) for number in range(random.randint(1, 3)))
+    counts, troubles = _counts(random, skus), _troubles(random, processes, len(channels))
+    baits = [bait for trouble in troubles if trouble.what == "kill" for bait in _baits(random, trouble, counts)]
+    events = sorted([*counts, *troubles, *baits], key=lambda each: each.at_s)
+    return Scenario(seed, skus, channels, tuple(events), processes)
+
+
+def _channel(random: Random, name: str, skus: tuple[str, ...]) -> ChannelPlan:
+    tickets = random.random() < 0.3
+    result = random.choice(("per_item", "per_item", "whole"))
+    capabilities: dict[str, Any] = {
+        "items_max": random.choice((1, 2, 5, 50)),
+        "result": result,
+        "requests_in_flight_max": random.choice((1, 1, 3)),
+        "poll_every_s": random.choice((0.5, 3.0)),
+        "read_items_max": random.choice((0, 3, 50)),
+    }
+    if tickets:
+        capabilities["jobs_pending_max"] = random.choice((None, 1, 3))
+    rules: dict[str, Any] = {
+        "buffer": random.choice((0, 0, 2)),
+        "percent": random.choice((100, 100, 50)),
+        "min_publish": random.choice((0, 0, 3)),
+        "cap": random.choice((None, None, 10)),
+        "cadence_s": random.choice((0.0, 0.0, 0.0, 4.0)),
+        "locations": random.choice(([], [], [LOCATIONS[0]])),
+    }
+    shop = ShopPlan(
+        name=name,
+        result=result,
+        ticket_s=(0.2, random.choice((1.0, 15.0))) if tickets else None,
+        windows=_windows(random),
+        poisons=_poisons(random, skus),
+        answer_s=random.choice(((0.001, 0.01), (0.01, 0.2), (0.1, 1.0))),
+    )
+    return ChannelPlan(shop, capabilities, rules)
+
+
+def _windows(random: Random) -> tuple[Window, ...]:
+    windows = []
+    for _ in range(random.choice((0, 0, 1, 2))):
+        from_s = random.uniform(0, TROUBLE_S * 0.8)
+        until_s = min(TROUBLE_S, from_s + random.expovariate(1 / 5))
+        faults = tuple(random.sample(FAULTS, random.randint(1, 4)))
+        windows.append(Window(from_s, until_s, random.choice((0.1, 0.5, 1.0)), faults))
+    return tuple(windows)
+
+
+def _poisons(random: Random, skus: tuple[str, ...]) -> tuple[Poison, ...]:
+    if random.random() < 0.8:
+        return ()
+    from_s = random.uniform(0, TROUBLE_S)
+    return (Poison(random.choice(skus), from_s, random.choice((from_s + 3.0, float("inf")))),)
+
+
+def _counts(random: Random, skus: tuple[str, ...]) -> list[Event]:
+    hot = random.sample(skus, max(1, len(skus) // 3))
+    return [
+        Event(
+            random.uniform(0, TROUBLE_S),
+            "count",
+            sku=random.choice(hot if random.random() < 0.7 else skus),
+            location=random.choice(LOCATIONS),
+            units=random.choice((0, random.randint(0, 20))),
+        )
+        for _ in range(random.randint(5, 60))
+    ]
+
+
+def _baits(random: Random, kill: Event, counts: list[Event]) -> list[Event]:
+    """Change a SKU shortly before a kill and back again after it: what was on its way may be shown, and nobody knew."""
+    before = [each for each in counts if each.at_s < kill.at_s - 1.0]
+    if not before or random.random() < 0.3:
+        return []
+    known = random.choice(before)
+    same = [each for each in counts if (each.sku, each.location) == (known.sku, known.location)]
+    units = max((each for each in same if each.at_s < kill.at_s), key=lambda each: each.at_s).units
+    there_s, back_s = kill.at_s - random.uniform(0.0, 0.4), kill.at_s + random.uniform(0.0, 0.2)
+    return [
+        Event(there_s, "count", sku=known.sku, location=known.location, units=units + 5),
+        Event(back_s, "count", sku=known.sku, location=known.location, units=units),
+    ]
+
+
+def _troubles(random: Random, processes: int, channels: int) -> list[Event]:
+    events = []
+    for _ in range(random.choice((0, 0, 1, 2, 4))):
+        what = random.choice(("kill", "kill", "stop", "cut", "cut"))
+        for_s = random.choice((0.01, 0.5, 1.5 * LEASE_S))
+        events.append(Event(random.uniform(0.1, TROUBLE_S), what, random.randrange(processes), for_s))
+    for _ in range(random.choice((0, 0, 0, 1))):
+        what = random.choice(("reconcile", "resend"))
+        events.append(Event(random.uniform(1, TROUBLE_S), what, random.randrange(channels)))
+    return events

@@ -1,0 +1,299 @@
+"""Plays one scenario with the real engine, and holds what the shops show against what they should."""
+
+import asyncio
+import gc
+import random as global_random
+from collections import defaultdict
+from contextlib import suppress
+from random import Random
+from typing import Any, Final
+
+import msgspec
+
+from server.channels.connection.clock import Clock
+from server.channels.publisher import ChannelPlan, Publisher
+from server.domain.channels import ChannelRules, ChannelSettings, publishable
+from server.store.repositories.channels import ChannelStore
+from tests.channels.plain import Plain
+from tests.rigs.simulation.loop import SimulatedLoop, run
+from tests.rigs.simulation.scenario import LEASE_S, TROUBLE_S, Event, Scenario
+from tests.rigs.simulation.shop import URL, Shop, SimulatedTransport
+from tests.rigs.simulation.store import EPOCH_S, SimulatedClient, SimulatedStore, SimulatedTail
+
+SETTLED_S: Final = 400.0
+"""So long after the last trouble everything must be right: longer than the longest backoff, rest and second thought."""
+LOOK_S: Final = 1.0
+FLUSH_S: Final = 0.25
+"""Less often than in life, for half of the cost of a run is this."""
+
+
+class Played(msgspec.Struct):
+    """What came of one scenario. ``problems`` empty: everything that was promised held."""
+
+    seed: int
+    problems: list[str]
+    requests: int
+    applied: int
+    dead_letters: int
+    kills: int
+    settled_s: float
+    story: list[str] = []
+
+
+class SimulatedClock(Clock):
+    """The clock of a process in the simulated world."""
+
+    def __init__(self, loop: SimulatedLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def now_s(self) -> float:
+        """The loop's time."""
+        return self._loop.time()
+
+    def wall_s(self) -> float:
+        """A date in that time."""
+        return EPOCH_S + self._loop.time()
+
+    def store_ms(self) -> int:
+        """The store's clock is the same one."""
+        return int(1000 * self.wall_s())
+
+    def learn(self, store_ms: int, asked_s: float) -> None:
+        """There is nothing to learn."""
+
+
+class Process:
+    """One publisher process: started, killed, started again."""
+
+    def __init__(self, world: "World", number: int) -> None:
+        self.number = number
+        self.publisher: Publisher | None = None
+        self.client = SimulatedClient(world.store, world.random)
+        self._world = world
+        self._task: asyncio.Task[None] | None = None
+        self._tail: SimulatedTail | None = None
+
+    def start(self) -> None:
+        """Begin to publish, or to stand by."""
+        if self._task is not None:
+            return
+        world = self._world
+        self.client = SimulatedClient(world.store, world.random)
+        self._tail = SimulatedTail(self.client)
+        self._tail.start()
+        self.publisher = Publisher(
+            self.client,  # type: ignore[arg-type]  # what it is asked, it knows
+            world.store.keyspace,
+            self._tail,
+            world.plans,
+            lease_s=LEASE_S,
+            clock=SimulatedClock(world.loop),
+            open_transport=lambda settings: SimulatedTransport(world.shops[settings.name]),
+            flush_s=FLUSH_S,
+        )
+        world.started += 1
+        self.publisher.owner = f"p{world.started}"
+        self._task = asyncio.create_task(self.publisher.run())
+
+    async def kill(self) -> None:
+        """Tear it away: nothing is written any more, and what it had on its way may still arrive."""
+        self.client.cut()
+        await self._end()
+
+    async def stop(self) -> None:
+        """End it in order."""
+        if self.publisher is not None:
+            await self.publisher.finish()
+        await self._end()
+
+    async def _end(self) -> None:
+        task, self._task = self._task, None
+        if task is not None and self._tail is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await self._tail.close()
+
+
+class World:
+    """The store, the shops and the processes of one scenario."""
+
+    def __init__(self, scenario: Scenario, loop: SimulatedLoop) -> None:
+        self.scenario = scenario
+        self.loop = loop
+        self.story: list[str] = []
+        self.random = Random(scenario.seed + 1)
+        self.store = SimulatedStore(loop)
+        self.shops = {each.shop.name: Shop(each.shop, self.random, loop.time, self._tell) for each in scenario.channels}
+        self.rules = {each.shop.name: msgspec.convert(each.rules, ChannelRules) for each in scenario.channels}
+        self.plans = [
+            ChannelPlan(
+                ChannelSettings(name=each.shop.name, kind="plain", rules=self.rules[each.shop.name], listings="all"),
+                lambda each=each: Plain(URL, **each.capabilities),  # type: ignore[misc]
+            )
+            for each in scenario.channels
+        ]
+        self.started = 0
+        self.kills = 0
+        # Of what was never counted there is nothing.
+        self.wanted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0])
+        self.processes = [Process(self, number) for number in range(scenario.processes)]
+        self._repairs: set[asyncio.Task[None]] = set()
+
+    async def play(self) -> Played:
+        """Play it to the end."""
+        for process in self.processes:
+            process.start()
+        for event in self.scenario.events:
+            await asyncio.sleep(max(0.0, event.at_s - self.loop.time()))
+            await self._let(event)
+        await asyncio.sleep(max(0.0, TROUBLE_S - self.loop.time()))
+        await asyncio.gather(*self._repairs)
+        problems = await self._until_right()
+        settled_s = self.loop.time() - TROUBLE_S
+        for shop in self.shops.values():
+            problems += [f"{shop.plan.name}: {what}" for what in shop.complaints]
+            problems += self._out_of_order(shop)
+        dead_letters = sum(len(self._buried(name)) for name in self.shops)
+        for process in self.processes:
+            await process.kill()
+        return Played(
+            self.scenario.seed,
+            problems,
+            requests=sum(shop.requests for shop in self.shops.values()),
+            applied=sum(len(shop.applied) for shop in self.shops.values()),
+            dead_letters=dead_letters,
+            kills=self.kills,
+            settled_s=settled_s,
+            story=self.story,
+        )
+
+    # -- what happens
+
+    def _tell(self, what: str) -> None:
+        self.story.append(f"{self.loop.time():9.3f} s  {what}")
+
+    async def _let(self, event: Event) -> None:
+        self._tell(" ".join(str(each) for each in msgspec.structs.astuple(event)[1:]))
+        match event.what:
+            case "count":
+                self.store.set_on_hand(event.sku, event.location, event.units)
+                for name in self.shops:
+                    self.wanted[name, event.sku].append(self._publishable(name, event.sku))
+            case "kill":
+                self.kills += 1
+                await self.processes[event.which].kill()
+                self._after(event.for_s, self.processes[event.which].start)
+            case "stop":
+                self._repair(self._restart(self.processes[event.which], event.for_s))
+            case "cut":
+                client = self.processes[event.which].client
+                client.cut()
+                self._after(event.for_s, client.mend)
+            case _:
+                name = list(self.shops)[event.which]
+                wishes = ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
+                wish: Any = f"channel_{event.what}"
+                await wishes.ask(name, wish, self.scenario.skus if event.what == "resend" else (), "sim")
+
+    async def _restart(self, process: Process, after_s: float) -> None:
+        await process.stop()
+        await asyncio.sleep(after_s)
+        process.start()
+
+    def _after(self, after_s: float, do: Any) -> None:
+        async def wait() -> None:
+            await asyncio.sleep(after_s)
+            do()
+
+        self._repair(wait())
+
+    def _repair(self, work: Any) -> None:
+        self._repairs.add(asyncio.create_task(work))
+
+    # -- what must be
+
+    async def _until_right(self) -> list[str]:
+        """Wait until everything is as it should be and nobody has anything left to do; tell what never is."""
+        until_s = self.loop.time() + SETTLED_S
+        problems = self._wrong()
+        while (problems or not self._is_idle()) and self.loop.time() < until_s:
+            await asyncio.sleep(LOOK_S)
+            problems = self._wrong()
+        if not problems and not self._is_idle():
+            problems = ["what is shown is right, but somebody still has work, or a cursor stands behind"]
+        return problems
+
+    def _wrong(self) -> list[str]:
+        return [
+            f"{name} shows {shop.shown.get(sku)} of {sku}, and should show {self._publishable(name, sku)}"
+            for name, shop in self.shops.items()
+            for sku in sorted({sku for sku, _ in self.store.on_hand})
+            if shop.shown.get(sku) != self._publishable(name, sku) and not self._may_differ(shop, sku)
+        ]
+
+    def _may_differ(self, shop: Shop, sku: str) -> bool:
+        """Whether the shop refused the SKU, and that stands in the dead letters for everybody to see."""
+        return sku in self._buried(shop.plan.name) and any(each.key == sku for each in shop.plan.poisons)
+
+    def _buried(self, name: str) -> set[str]:
+        for process in self.processes:
+            if process.publisher is not None and process.publisher.acting:
+                return {
+                    sku for each in process.publisher.channels if each.name == name for sku in each.book.dead_letters
+                }
+        return set()
+
+    def _is_idle(self) -> bool:
+        acting = [each.publisher for each in self.processes if each.publisher is not None and each.publisher.acting]
+        if len(acting) != 1 or any(shop.later for shop in self.shops.values()):
+            return False
+        return all(
+            channel.book.oldest() is None and channel.cursor() >= self.store.last_id() for channel in acting[0].channels
+        )
+
+    def _publishable(self, name: str, sku: str) -> int:
+        levels = {place: units for (known, place), units in self.store.on_hand.items() if known == sku}
+        return publishable(self.rules[name], levels)
+
+    def _out_of_order(self, shop: Shop) -> list[str]:
+        """Where every answer came, an older value must never have followed a newer one."""
+        unsure = shop.plan.may_be_unsure or any(each.what in {"kill", "cut", "stop"} for each in self.scenario.events)
+        if unsure:
+            return []
+        return [
+            f"{shop.plan.name} was shown {sku} out of order: {told} of {self.wanted[shop.plan.name, sku]}"
+            for sku in self.scenario.skus
+            if not _in_order(
+                told := [units for key, units in shop.applied if key == sku], self.wanted[shop.plan.name, sku]
+            )
+        ]
+
+
+def _in_order(told: list[int], wanted: list[int]) -> bool:
+    """Whether ``told`` is what is left of ``wanted`` when some of it is taken out; one value may be told twice."""
+    at = 0
+    for units in told:
+        while at < len(wanted) and wanted[at] != units:
+            at += 1
+        if at == len(wanted):
+            return False
+    return True
+
+
+def play(scenario: Scenario) -> Played:
+    """Play a scenario from its beginning to its end; the same scenario plays the same way each time."""
+    global_random.seed(scenario.seed)
+
+    async def main() -> Played:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, SimulatedLoop)
+        return await World(scenario, loop).play()
+
+    try:
+        return run(main())
+    except Exception as error:  # noqa: BLE001  # whatever it is, the seed is what helps
+        return Played(scenario.seed, [f"{type(error).__name__}: {error}"], 0, 0, 0, 0, 0.0)
+    finally:
+        gc.unfreeze()  # a publisher freezes what it loads; a thousand of them would never be given back

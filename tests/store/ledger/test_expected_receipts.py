@@ -1,0 +1,200 @@
+"""Expected receipts: what is still to come is less by each unit that came, and an old list promises nothing twice."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from server.domain.outcomes import Refused
+from server.store.audit.audit import audit
+from server.store.connection.commands import run_on_keys
+from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
+from server.store.repositories.expected_receipts import read_outlook, read_supply
+from tests.support.operations import (
+    available,
+    expect,
+    expected,
+    forgo,
+    level,
+    moved,
+    receive_expected,
+    refused,
+    stocked,
+)
+from tests.support.replay import read_journal
+
+Outlook = Callable[..., Awaitable[dict[str, int]]]
+
+
+@pytest.fixture
+def outlook(ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]) -> Outlook:
+    """Read what is to come of A as {supply id: units}, in its order."""
+
+    async def read(location: str = "") -> dict[str, int]:
+        found = await read_outlook(client, ledger.keyspace, limits_with(), "A", location)
+        return {supply_id: supply.expected for supply_id, supply in found.supply}
+
+    return read
+
+
+async def assert_clean(ledger: Ledger, client: Redis) -> None:
+    report = await audit(client, ledger.keyspace)
+    assert (report.drift, report.conclusive, report.journal_complete) == ([], True, True)
+
+
+async def test_given_an_order_at_a_supplier_when_told_then_it_is_expected_and_nothing_is_available(
+    ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
+) -> None:
+    await stocked(ledger, A=3)
+    await expected(ledger, expect("late", "A", 5, "2030-02-01"))
+    await expected(ledger, expect("early", "A", 7, "2030-01-15", "depo"))
+    await expected(ledger, expect("other", "B", 9))
+    found = await read_outlook(client, ledger.keyspace, limits_with(), "A")
+    assert [(each, supply.expected) for each, supply in found.supply] == [("early", 7), ("late", 5)]
+    assert [(each.location, each.available) for each in found.levels] == [("main", 3)]
+    at_depot = await read_outlook(client, ledger.keyspace, limits_with(), "A", "depo")
+    assert ([each for each, _ in at_depot.supply], at_depot.levels) == (["early"], [])
+    assert await available(ledger, "A") == 3
+    await assert_clean(ledger, client)
+
+
+async def test_given_an_expected_receipt_when_parts_arrive_then_the_rest_is_expected(
+    ledger: Ledger, client: Redis, outlook: Outlook
+) -> None:
+    await expected(ledger, expect("po", "A", 10, location="depo"))
+    await moved(ledger, receive_expected("po", "A", 4, reason="first parcel"))
+    assert await outlook() == {"po": 6}
+    assert await available(ledger, "A", "depo") == 4
+    await moved(ledger, receive_expected("po", "A", 1, "shop"))
+    assert await outlook() == {"po": 5}
+    assert await available(ledger, "A", "shop") == 1
+    [(_, [change]), _] = await read_journal(client, ledger.keyspace.journal)
+    assert (change.operation, dict(change.notes)) == ("receive", {"supply": "po", "reason": "first parcel"})
+    await assert_clean(ledger, client)
+
+
+@pytest.mark.parametrize("last", [6, 8], ids=["all", "more"])
+async def test_given_an_expected_receipt_when_it_came_whole_then_nothing_is_expected_and_it_can_be_read(
+    ledger: Ledger, client: Redis, outlook: Outlook, last: int
+) -> None:
+    await expected(ledger, expect("po", "A", 10))
+    await moved(ledger, receive_expected("po", "A", 4))
+    await moved(ledger, receive_expected("po", "A", last))
+    assert await outlook() == {}
+    assert await available(ledger, "A") == 4 + last
+    found = await read_supply(client, ledger.keyspace, "po")
+    assert found is not None
+    assert (found.received, found.expected) == (4 + last, 0)
+    await assert_clean(ledger, client)
+
+
+async def test_given_a_receipt_in_part_when_the_same_list_is_told_again_then_no_unit_is_expected_twice(
+    ledger: Ledger, outlook: Outlook
+) -> None:
+    await expected(ledger, expect("po", "A", 10))
+    await moved(ledger, receive_expected("po", "A", 4))
+    await expected(ledger, expect("po", "A", 10))
+    assert await outlook() == {"po": 6}
+    await moved(ledger, receive_expected("po", "A", 6))
+    await expected(ledger, expect("po", "A", 10))
+    assert await outlook() == {}
+
+
+async def test_given_an_expected_receipt_when_told_otherwise_then_the_new_holds(
+    ledger: Ledger, client: Redis, outlook: Outlook
+) -> None:
+    await expected(ledger, expect("po", "A", 10))
+    await moved(ledger, receive_expected("po", "A", 4))
+    await expected(ledger, expect("po", "A", 4))
+    assert await outlook() == {}
+    told = await expected(ledger, expect("po", "A", 12, "2031-05-06", "depo"))
+    assert (told.supply.expected, str(told.supply.expected_on), told.supply.location) == (8, "2031-05-06", "depo")
+    assert await outlook() == {"po": 8}
+    assert await client.zscore(ledger.keyspace.all[6], "spo") is None
+    await assert_clean(ledger, client)
+
+
+async def test_given_an_expected_receipt_when_it_is_forgone_then_only_what_came_stays(
+    ledger: Ledger, client: Redis, outlook: Outlook
+) -> None:
+    await expected(ledger, expect("po", "A", 10))
+    await moved(ledger, receive_expected("po", "A", 4))
+    gone = await expected(ledger, forgo("po"))
+    assert (gone.supply.quantity, gone.supply.received) == (10, 4)
+    assert await outlook() == {}
+    assert await client.exists(ledger.keyspace.supply, ledger.keyspace.supply_skus) == 0
+    assert await available(ledger, "A") == 4
+    assert await refused(ledger, forgo("po")) == Refused("unknown_supply", "", [])
+    await expected(ledger, expect("po", "B", 1))  # the name is free again, for another SKU, too
+    await assert_clean(ledger, client)
+
+
+@pytest.mark.parametrize(
+    ("operation", "outcome"),
+    [
+        (receive_expected("nobody", "A", 1), "unknown_supply"),
+        (receive_expected("po", "B", 1), "unknown_supply"),
+        (expect("po", "B", 5), "id_reused"),
+    ],
+    ids=["unknown", "of another SKU", "to another SKU"],
+)
+async def test_given_a_mistake_when_told_then_nothing_changes(
+    ledger: Ledger, client: Redis, outlook: Outlook, operation: object, outcome: str
+) -> None:
+    await stocked(ledger, B=1)
+    await expected(ledger, expect("po", "A", 10))
+    before = await client.xlen(ledger.keyspace.journal)
+    assert (await refused(ledger, operation)).outcome == outcome  # type: ignore[arg-type]
+    assert await outlook() == {"po": 10}
+    assert await client.xlen(ledger.keyspace.journal) == before
+    assert (await level(ledger, "B")).on_hand == 1
+
+
+async def test_given_a_key_when_a_receipt_is_told_again_then_it_counts_once(ledger: Ledger, outlook: Outlook) -> None:
+    await expected(ledger, expect("po", "A", 10))
+    first = await moved(ledger, receive_expected("po", "A", 4, key="k"))
+    again = await moved(ledger, receive_expected("po", "A", 4, key="k"))
+    assert (again.replayed, again.level) == (True, first.level)
+    assert (await refused(ledger, receive_expected("po", "A", 5, key="k"))).outcome == "id_reused"
+    assert await outlook() == {"po": 6}
+
+
+async def test_given_many_doors_when_they_receive_at_once_then_every_unit_counts_once(
+    ledger: Ledger, client: Redis, outlook: Outlook
+) -> None:
+    await asyncio.gather(*(expected(ledger, expect(f"po{n}", "A", 10)) for n in range(20)))
+    await asyncio.gather(*(moved(ledger, receive_expected(f"po{n % 20}", "A", 1)) for n in range(120)))
+    assert await outlook() == {f"po{n}": 4 for n in sorted(range(20), key=str)}
+    assert await available(ledger, "A") == 120
+    await assert_clean(ledger, client)
+
+
+async def test_given_a_receipt_that_came_whole_when_its_time_is_over_then_it_is_forgotten(
+    ledger: Ledger, client: Redis, limits_with: Callable[..., bytes], make_ledger: Callable[..., Ledger]
+) -> None:
+    short = make_ledger(fulfilled_s=0)
+    for name in ("open", "whole"):
+        await expected(ledger, expect(name, "A", 2))
+    await moved(short, receive_expected("whole", "A", 2))
+    await moved(short, receive_expected("open", "A", 1))
+    await run_on_keys(client, library().function("forget"), ledger.keyspace.forgetting, limits_with(), 100)
+    assert await read_supply(client, ledger.keyspace, "whole") is None
+    assert await read_supply(client, ledger.keyspace, "open") is not None
+    await assert_clean(ledger, client)
+
+
+@pytest.mark.parametrize("where", ["record", "index"])
+async def test_given_what_is_expected_when_a_record_of_it_is_wrong_then_the_audit_tells(
+    ledger: Ledger, client: Redis, where: str
+) -> None:
+    await expected(ledger, expect("po", "A", 10))
+    keys = ledger.keyspace
+    if where == "index":
+        await client.hdel(keys.supply_skus, "A")
+    else:
+        await client.hset(keys.supply, "po", msgspec.msgpack.encode(["A", "main", 10, 10, "2030-01-01", ""]))
+    report = await audit(client, keys)
+    assert [(drift.sku, drift.what) for drift in report.drift] == [("A", "supply")]

@@ -1,0 +1,160 @@
+"""Locations in the store: written together with the journal, read at once, and no further behind than a second."""
+
+import math
+from pathlib import Path
+
+import pytest
+from redis.asyncio import Redis
+
+from server.cli.csv.locations import read_locations_file
+from server.cli.csv.reader import CsvError
+from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
+from server.store.journal import journal
+from server.store.keys import Keyspace
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.locations import REFRESH_S, LocationStore, Places, TooManyLocationsError
+from tests.conftest import wait_until
+from tests.support.processes import holdfast
+
+STORE = Location("kadikoy", "store", Position(40.99, 29.03), 5, 900, open=False, groups=("istanbul", "stores"))
+
+
+@pytest.fixture
+def kept(client: Redis, ledger: Ledger) -> LocationStore:
+    return LocationStore(client, ledger.keyspace)
+
+
+async def test_given_locations_when_put_then_they_are_read_back_with_the_defaults_of_others(
+    kept: LocationStore,
+) -> None:
+    await kept.put([STORE, Location("main")], "tester")
+
+    found = await kept.directory()
+
+    assert dict(found.locations) == {"kadikoy": STORE, "main": Location("main")}
+    assert (found.closed, found.groups) == (frozenset({"kadikoy"}), frozenset({"istanbul", "stores"}))
+    assert (found.open_in(), found.open_in("stores")) == (frozenset({"main"}), frozenset())
+
+
+async def test_given_locations_when_put_then_the_journal_tells_who_did_it(
+    kept: LocationStore, client: Redis, ledger: Ledger
+) -> None:
+    await kept.put([STORE, Location("main")], "tester")
+
+    [change] = [change async for _, changes in journal.read(client, ledger.keyspace) for change in changes]
+
+    assert (change.operation, change.actor, change.lines) == ("locations", "tester", [])
+    assert change.notes == [("location", "kadikoy"), ("location", "main")]
+
+
+async def test_given_too_many_locations_when_put_then_none_is_kept(
+    kept: LocationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.store.repositories.locations.LOCATIONS_MAX", 2)
+    await kept.put([Location("a"), Location("b")], "tester")
+
+    with pytest.raises(TooManyLocationsError):
+        await kept.put([Location("a", priority=1), Location("c")], "tester")
+
+    assert (await kept.directory()).locations["a"].priority == 0
+
+
+async def test_given_another_process_when_it_closes_a_location_then_this_one_learns_of_it(
+    kept: LocationStore, client: Redis, ledger: Ledger
+) -> None:
+    now_s = 0.0
+    places = Places(kept, lambda: now_s)
+    assert places.known() is None
+    first = await places.current()
+    await LocationStore(client, Keyspace(ledger.keyspace.partition)).put([STORE], "tester")
+    assert places.known() is first
+    assert await places.current() is first
+
+    now_s = REFRESH_S + 0.1
+
+    def knows() -> bool:
+        directory = places.known()
+        return directory is not None and "kadikoy" in directory.closed
+
+    await wait_until(knows)
+    await places.close()
+
+
+async def test_given_nothing_new_when_looked_at_anew_then_the_copy_stays(kept: LocationStore) -> None:
+    now_s = 0.0
+    places = Places(kept, lambda: now_s)
+    await places.put([STORE], "tester")
+    first = await places.current()
+
+    now_s = 10.0
+
+    assert await places.current() is first
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "km"),
+    [
+        ((0, 0), (0, 0), 0.0),
+        ((0, 0), (0, 180), math.pi * EARTH_RADIUS_KM),
+        ((90, 0), (-90, 77), math.pi * EARTH_RADIUS_KM),
+        ((0, 179), (0, -179), math.radians(2) * EARTH_RADIUS_KM),
+        ((41.0082, 28.9784), (39.9334, 32.8597), 349.4),
+    ],
+)
+def test_a_distance_is_that_of_the_great_circle(a: tuple[float, float], b: tuple[float, float], km: float) -> None:
+    assert distance_km(Position(*a), Position(*b)) == pytest.approx(km, rel=1e-3)
+
+
+def test_an_empty_directory_knows_nothing() -> None:
+    nothing = Directory()
+
+    assert (nothing.closed, nothing.groups, nothing.open_in("x")) == (frozenset(), frozenset(), frozenset())
+
+
+def test_given_a_file_when_read_then_each_row_is_a_location() -> None:
+    parsed = read_locations_file(
+        b"Name;kind;lat;lon;priority;footfall;open;groups;notes\n"
+        b"kadikoy;Store;40.99;29.03;5;900;no;stores | istanbul;x\n"
+        b"main;;;;;;;;\n"
+        b"main;;;;;;;;\n"
+    )
+
+    assert [row.location for row in parsed.rows] == [STORE, Location("main")]
+    assert (parsed.repeated, parsed.bad, parsed.ignored_columns) == (1, [], ["notes"])
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        (",store,,,,,,", "name is empty"),
+        ("a,shed,,,,,,", "kind: invalid enum value 'shed'"),
+        ("a,,41,,,,,", "lat and lon must both be given, or neither"),
+        ("a,,x,1,,,,", "lat is 'x', not a number of degrees, such as 41.0082"),
+        ("a,,nan,1,,,,", "position.lat: expected float >= -90.0"),
+        ("a,,91,1,,,,", "position.lat: expected float <= 90.0"),
+        ("a,,,,1.5,,,", "priority is '1.5', not a whole number"),
+        ("a,,,,,-1,,", "footfall: expected int >= 0"),
+        ("a,,,,,,maybe,", "open is 'maybe', not yes or no"),
+    ],
+)
+def test_given_a_bad_row_when_read_then_it_says_what_is_wrong(row: str, reason: str) -> None:
+    parsed = read_locations_file(f"name,kind,lat,lon,priority,footfall,open,groups\n{row}\n".encode())
+
+    assert [(bad.line, bad.reason.replace('"', "'")) for bad in parsed.bad] == [(2, reason)]
+
+
+async def test_given_a_file_when_imported_twice_then_nothing_changes_the_second_time(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("name,kind,open\nkadikoy,store,no\nmain,shed,\n", "utf-8")
+
+    first = holdfast("locations", "import", "l.csv", cwd=tmp_path)
+    again = holdfast("locations", "import", "l.csv", cwd=tmp_path)
+
+    assert (first.returncode, again.returncode) == (1, 1)
+    assert "line 3: kind: invalid enum value 'shed'" in first.stderr + first.stdout
+    assert "2 rows: 1 set, 0 unchanged, 1 bad" in first.stdout
+    assert "2 rows: 0 set, 1 unchanged, 1 bad" in again.stdout
+
+
+def test_given_no_name_column_when_read_then_it_is_no_file_of_locations() -> None:
+    with pytest.raises(CsvError):
+        read_locations_file(b"kind,lat\nstore,1\n")

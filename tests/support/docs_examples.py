@@ -1,0 +1,157 @@
+"""Runs the examples of docs/api.md in their order on a fresh server.
+
+An example is a fenced ``http`` block with a request, and the one after it with the answer. ``--write`` puts the answers
+that came into the document:  python -m tests.support.docs_examples --write
+"""
+
+import argparse
+import asyncio
+import re
+import sys
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
+from server.insight.daily_figures import Counting
+from server.store.connection.connect import client, connection_pool
+from server.store.keys import ChannelKeys, Keyspace
+from tests.support.http import ROOT, Api, Server, opened
+
+API: Final = ROOT / "docs" / "api.md"
+SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
+"""Headers of an answer that the document shows, where they are not the usual ones."""
+USUAL: Final = {"Content-Type": "application/json"}
+COUNTED: Final = ("/v1/reports", "/v1/events", "/v1/replenishment")
+"""Routes that tell what was counted."""
+NOT_SHOWN: Final = "…"
+"""The body of an answer that is too long to show."""
+CHANNEL: Final = """
+[channels.trendyol]
+kind = "trendyol"
+buffer = 1
+
+[channels.trendyol.options]
+seller_id = 42
+
+[channels.trendyol.credentials]
+api_key = { env = "TRENDYOL_KEY" }
+api_secret = { env = "TRENDYOL_SECRET" }
+"""
+"""The channel of the examples. No publisher runs, as the channel would have to be there: what one would have written
+about it is put into the store, see :func:`_as_published`."""
+CREDENTIALS: Final = {"TRENDYOL_KEY": "made-up-key", "TRENDYOL_SECRET": "made-up-secret"}
+_EXAMPLE: Final = re.compile(r"```http\n([A-Z]+ /.*?)```\n\n```http\n(.*?)```", re.DOTALL)
+_PASSING: Final = (
+    (re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z"), "TIME"),
+    (re.compile(r"\b\d{4}-\d\d-\d\d\b"), "DAY"),
+    (re.compile(r"\b\d{13}-\d+\b"), "EVENT-ID"),
+)
+
+
+class Example(msgspec.Struct, frozen=True):
+    """One request of a document, and the answer as it stands there."""
+
+    request: str
+    answer: str
+
+
+def examples(text: str) -> list[Example]:
+    """Find the examples of a document."""
+    return [Example(*match.groups()) for match in _EXAMPLE.finditer(text)]
+
+
+def comparable(answer: str) -> str:
+    """Take out of an answer what differs from run to run."""
+    for pattern, name in _PASSING:
+        answer = pattern.sub(name, answer)
+    return answer
+
+
+async def run(found: list[Example]) -> list[str]:
+    """Send all requests, in order, to one fresh server; returns the answers as a document shows them."""
+    with Server(toml=CHANNEL, environment=CREDENTIALS, role="api") as server:
+        async with opened(server) as api:
+            return [await _answer(server, api, example) for example in found]
+
+
+def _as_published(server: Server) -> None:
+    """Write how the channel stands, as a publisher does each second, and a value that the channel refused."""
+    keyspace = Keyspace("default")
+    with server.store() as store:
+        now_ms = store.time()[0] * 1000
+        status = ChannelStatus(
+            publisher="shop-1:7", written_ms=now_ms, listings=2, dirty=1, oldest_unsent_s=0.042,
+            last_confirmed_ms=now_ms, dead_letters=1, lag_p50_s=0.031, lag_p99_s=0.187, cursor=f"{now_ms}-0",
+            reconcile=LastReconcile(now_ms, checked=2, differed=1),
+        )  # fmt: skip
+        letter = DeadLetter(
+            "Tavă 28 cm", "8690000000024", 9, "PRICE_MISSING", "Satış fiyatı boş olamaz", 4, now_ms, now_ms, 3
+        )
+        store.hset(keyspace.channel_status, "trendyol", msgspec.json.encode(status))
+        store.hset(ChannelKeys(keyspace, "trendyol").dead_letters, letter.sku, msgspec.msgpack.encode(letter))
+
+
+async def _as_counted(server: Server) -> None:
+    """Count what happened so far, as the process that keeps house does each second."""
+    pool = connection_pool(f"unix://{server.data_dir / 'store.sock'}")
+    try:
+        await Counting(client(pool), Keyspace("default"), retention_s=90 * 86_400).catch_up()
+    finally:
+        await pool.aclose()
+
+
+async def _answer(server: Server, api: Api, example: Example) -> str:
+    head, _, body = example.request.partition("\n\n")
+    first, *lines = head.strip().split("\n")
+    method, path = first.split(" ")
+    headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
+    if path.startswith("/v1/changes"):
+        return await _events(api, path, headers)
+    if path.startswith("/v1/channels"):
+        _as_published(server)
+    if path.startswith(COUNTED):
+        await _as_counted(server)
+    raw = body.strip().encode() if body.strip() else None
+    answer = await api.send(method, path, raw=raw, headers=headers)
+    shown = {name: answer.headers[name] for name in SHOWN if name in answer.headers}
+    kept = [f"{name}: {value}" for name, value in shown.items() if USUAL.get(name) != value]
+    top = "\n".join([f"{answer.status} {HTTPStatus(answer.status).phrase}", *kept])
+    if not answer.raw:
+        return top + "\n"
+    is_short = "json" in answer.headers["Content-Type"] and not path.startswith("/openapi")
+    return f"{top}\n\n{msgspec.json.format(answer.raw, indent=2).decode() if is_short else NOT_SHOWN}\n"
+
+
+async def _events(api: Api, path: str, headers: dict[str, str]) -> str:
+    """Read a stream up to and with the first event that has an id."""
+    async with api._session.get(api._url + path, headers=headers, timeout=aiohttp.ClientTimeout(20)) as response:
+        text = ""
+        while "\nid: " not in text or not text.endswith("\n\n"):
+            text += (await response.content.readline()).decode()
+        return f"{response.status} OK\nContent-Type: {response.headers['Content-Type']}\n\n{text.rstrip()}\n"
+
+
+def rewritten(text: str, answers: list[str]) -> str:
+    """Put answers into a document."""
+    left = iter(answers)
+    return _EXAMPLE.sub(lambda match: f"```http\n{match[1]}```\n\n```http\n{next(left)}```", text)
+
+
+def main() -> None:
+    """Run the examples, and write or compare."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--write", action="store_true")
+    write = parser.parse_args().write
+    text = Path(API).read_text("utf-8")
+    answers = asyncio.run(run(examples(text)))
+    if write:
+        Path(API).write_text(rewritten(text, answers), "utf-8")
+    sys.stdout.write(f"{len(answers)} examples ran\n")
+
+
+if __name__ == "__main__":
+    main()

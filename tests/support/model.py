@@ -1,0 +1,1280 @@
+"""The ledger as a plain Python model: what it must answer, told without a store, a script or a batch.
+
+Times come in from outside: the model is told when the store decided, and never looks at a clock.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from copy import deepcopy
+from dataclasses import dataclass, field
+
+import msgspec
+
+from server.domain.allocations import Allotment, AllotmentKind
+from server.domain.binding import Binding, Bound
+from server.domain.exchange import Exchange, Exchanged, ExchangeRefused, promise_of
+from server.domain.expected_receipt import Supply, SupplyChanged
+from server.domain.operations.allocations import Allocate, AllocateMove
+from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
+from server.domain.operations.reservations import (
+    Cancel,
+    Commit,
+    Extend,
+    Fulfil,
+    LineQuantity,
+    Order,
+    Release,
+    Relocate,
+    Reserve,
+    Return,
+)
+from server.domain.operations.reservations import Line as WantedLine
+from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
+from server.domain.operations.transfers import Arrive, Ship
+from server.domain.outcomes import LineRefusal, Refused, Uncounted
+from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine
+from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
+from server.domain.splitting import Parts
+from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
+from server.domain.transfer import Transfer, TransferChanged, TransferLine
+from server.store.repositories.backorders import Member
+from tests.support.brute_force import brute_force, brute_force_parts
+from tests.support.operations import AnAnswer, AnOperation
+
+Place = tuple[str, str]
+"""(SKU, location)."""
+Answer = AnAnswer
+
+
+@dataclass
+class Own:
+    """What a channel has for itself at a place; what it uses of it, its promises tell."""
+
+    kind: AllotmentKind
+    units: int
+
+
+@dataclass
+class Stock:
+    """The buckets of one place, what channels have for themselves, and what on_hand was before each of its changes."""
+
+    on_hand: int = 0
+    held: int = 0
+    committed: int = 0
+    damaged: int = 0
+    quality_control: int = 0
+    safety: int = 0
+    seq: int = 0
+    allotted: dict[str, Own] = field(default_factory=dict)
+    backorder: Backorder | None = None
+    history: list[tuple[int, int]] = field(default_factory=list)
+    forgotten_seq: int = 0
+
+    @property
+    def available(self) -> int:
+        return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
+
+    @property
+    def waiting(self) -> int:
+        return self.backorder.waiting if self.backorder else 0
+
+    def wait(self, units: int) -> None:
+        """Let so many more units be waited for; nothing is left of a limit of zero for which nobody waits."""
+        assert self.backorder
+        now = msgspec.structs.replace(self.backorder, waiting=self.backorder.waiting + units)
+        self.backorder = now if now.limit or now.waiting else None
+
+    def on_hand_at(self, seq: int) -> int:
+        return next((before for changed_seq, before in self.history if changed_seq > seq), self.on_hand)
+
+    def forget_before(self, kept: int) -> None:
+        if len(self.history) > kept:
+            self.forgotten_seq = self.history[-kept - 1][0]
+            self.history = self.history[-kept:]
+
+
+@dataclass
+class PromisedLine:
+    place: Place
+    quantity: int
+    requested: int
+    held: int
+    committed: int
+    first_available: int
+    first_seq: int
+    fulfilled: int = 0
+    released: int = 0
+    expired: int = 0
+    returned: int = 0
+    waiting: int = 0
+    owed: int = 0
+    first_waiting: int = 0
+    mode: str = ""
+    promise_on: str = ""
+
+    def shown(self) -> ReservationLine:
+        return ReservationLine(
+            *self.place,
+            quantity=self.quantity,
+            requested=self.requested,
+            held=self.held,
+            committed=self.committed,
+            fulfilled=self.fulfilled,
+            released=self.released,
+            expired=self.expired,
+            returned=self.returned,
+            first_available=self.first_available,
+            first_seq=self.first_seq,
+            waiting=self.waiting,
+            owed=self.owed,
+            first_waiting=self.first_waiting,
+            mode=self.mode,
+            promise_on=self.promise_on,
+        )
+
+
+@dataclass
+class Promise:
+    asked: Reserve | Order
+    created_ms: int
+    deadline_ms: int
+    seq: int
+    lines: list[PromisedLine]
+    ended_as: str = ""
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    open: OpenLines | None = None
+
+    def total(self, counter: str) -> int:
+        return sum(getattr(line, counter) for line in self.lines)
+
+    @property
+    def state(self) -> str:
+        states = {
+            "held": "held", "committed": "committed", "waiting": "backordered", "owed": "backordered",
+            "fulfilled": "fulfilled",
+        }  # fmt: skip
+        for counter, state in states.items():
+            if self.total(counter):
+                return state
+        return self.ended_as
+
+    @property
+    def is_hold(self) -> bool:
+        return self.total("held") + self.total("waiting") > 0
+
+    def shown(self) -> Reservation:
+        return Reservation(
+            state=self.state,
+            created_ms=self.created_ms,
+            deadline_ms=self.deadline_ms,
+            ttl_ms=self.asked.ttl_ms if isinstance(self.asked, Reserve) else 0,
+            seq=self.seq,
+            channel=self.asked.channel,
+            actor=self.asked.actor,
+            fingerprint=self.asked.fingerprint,
+            order_ref=self.asked.order_ref,
+            customer_ref=self.asked.customer_ref,
+            flags=self.asked.flags,
+            lines=[line.shown() for line in self.lines],
+            notes=list(self.notes),
+            open=self.open,
+        )
+
+
+@dataclass
+class SentLine:
+    sku: str
+    quantity: int
+    received: int = 0
+    lost: int = 0
+
+    @property
+    def in_transit(self) -> int:
+        return self.quantity - self.received - self.lost
+
+
+@dataclass
+class Sent:
+    """A transfer: on its way for as long as any of its lines is."""
+
+    asked: Ship
+    shipped_ms: int
+    lines: list[SentLine]
+    closed_ms: int = 0
+    lost_reason: str = ""
+
+    @property
+    def state(self) -> str:
+        return "in_transit" if any(line.in_transit for line in self.lines) else "closed"
+
+    def shown(self) -> Transfer:
+        asked = self.asked
+        return Transfer(
+            self.state, self.shipped_ms, self.closed_ms, asked.actor, asked.fingerprint, asked.source,
+            asked.destination, [TransferLine(each.sku, each.quantity, each.received, each.lost) for each in self.lines],
+            asked.reason, self.lost_reason,
+        )  # fmt: skip
+
+
+class Model:
+    """All of one partition. ``life_max_ms`` and ``log_max`` are the limits that the scripts run with."""
+
+    def __init__(self, life_max_ms: int, log_max: int) -> None:
+        self.life_max_ms = life_max_ms
+        self.log_max = log_max
+        self.seq = 0
+        self.stock: dict[Place, Stock] = {}
+        self.promises: dict[str, Promise] = {}
+        self.transfers: dict[str, Sent] = {}
+        self.supplies: dict[str, Supply] = {}
+        self.safeguarded: dict[Place, int] = {}
+        self.first_answers: dict[str, Changed] = {}
+        self.remembered: dict[str, tuple[str, Answer]] = {}
+        self.now_ms = 0
+        self.next_notes: list[tuple[str, str]] = []
+        self.next_open: OpenLines | None = None
+        self.touched: list[Place] = []
+        self.filling = False
+        self.handlers: dict[type, Callable[..., Answer]] = {
+            Reserve: self._promise,
+            Order: self._promise,
+            Sourced: self._source,
+            Bound: self._bind,
+            Exchange: self._exchange,
+            Relocate: self._relocate,
+            Extend: self._extend,
+            Commit: self._commit,
+            Release: self._release,
+            Cancel: self._cancel,
+            Fulfil: self._fulfil,
+            Receive: self._receive,
+            Adjust: self._adjust,
+            Count: self._count,
+            Return: self._return,
+            Move: self._move_between,
+            Ship: self._ship,
+            Arrive: self._arrive,
+            Expect: self._expect,
+            Forgo: self._forgo,
+            ReceiveExpected: self._receive_expected,
+            Allocate: self._allocate,
+            AllocateMove: self._allocate_move,
+            SetBackorder: self._set_backorder,
+        }
+
+    @property
+    def in_transit(self) -> int:
+        return sum(line.in_transit for sent in self.transfers.values() for line in sent.lines)
+
+    @property
+    def shortage(self) -> int:
+        return sum(max(0, -stock.available) for stock in self.stock.values())
+
+    def next_deadline_ms(self) -> int | None:
+        return min((promise.deadline_ms for promise in self.promises.values() if promise.deadline_ms), default=None)
+
+    def apply(self, operations: Sequence[AnOperation], now_ms: int) -> list[Answer]:
+        """Answer what one script call is asked, in order; all of it happens at ``now_ms``."""
+        self.now_ms = now_ms
+        answers = [self._answer(operation) for operation in operations]
+        for stock in self.stock.values():
+            stock.forget_before(self.log_max)
+        return answers
+
+    def expire(self, now_ms: int) -> list[int]:
+        """End all holds that are due; for each, how late that was in milliseconds."""
+        self.now_ms = now_ms
+        due = [(promise.deadline_ms, each.encode(), promise) for each, promise in self.promises.items()]
+        return [
+            self._lapse(promise)
+            for at_ms, _, promise in sorted(due, key=lambda one: one[:2])
+            if 0 < at_ms <= now_ms and promise.deadline_ms  # what one gave back may have ended another
+        ]
+
+    def safeguard(self, places: Iterable[Place], units: int, percent: int) -> tuple[int, list[Place]]:
+        """Apply one rule of safety stock to places, ``units`` -1: none; how many changed, and where more is wanted."""
+        changed, capped = 0, []
+        for place in places:
+            stock, was = self.stock.get(place), self.safeguarded.pop(place, 0)
+            if stock is None or stock.safety not in {0, was}:
+                continue
+            wanted = 0 if units < 0 else max(units, math.ceil(stock.on_hand * percent / 100))
+            kept = max(0, min(wanted, stock.available + stock.safety))
+            if kept != stock.safety:
+                changed += 1
+                self._move(place, safety=kept - stock.safety)
+                self._fill()
+            if kept < wanted:
+                capped.append(place)
+            if kept:
+                self.safeguarded[place] = kept
+        return changed, capped
+
+    def _answer(self, operation: AnOperation) -> Answer:
+        keyed = keyed_part(operation)
+        key = getattr(keyed, "key", "")
+        if key in self.remembered:
+            fingerprint, first = self.remembered[key]
+            if fingerprint != getattr(keyed, "fingerprint", ""):
+                return Refused("id_reused", "", [])
+            assert not isinstance(first, Refused | Uncounted | ExchangeRefused)
+            return msgspec.structs.replace(first, replayed=True)
+        answer = self.handlers[type(operation)](operation)
+        if key and not isinstance(answer, Refused | Uncounted | ExchangeRefused):
+            self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
+        return answer
+
+    def _promise(self, op: Reserve | Order) -> Answer:
+        first = self.first_answers.get(op.reservation_id)
+        if first:
+            if first.reservation.fingerprint != op.fingerprint:
+                return Refused("id_reused", self.promises[op.reservation_id].state, [])
+            return msgspec.structs.replace(first, replayed=True)
+        unknown = [
+            LineRefusal(number, line.sku, line.location, line.quantity, 0)
+            for number, line in enumerate(op.lines, 1)
+            if (line.sku, line.location) not in self.stock
+        ]
+        if unknown:
+            return Refused("unknown_sku", "", unknown)
+        granted, short = self._grant(op.lines, op.channel)
+        if short:
+            self.expire(self.now_ms)
+            granted, short = self._grant(op.lines, op.channel)
+        if short and op.backorder:
+            missing = [line.quantity - units for line, units in zip(op.lines, granted, strict=True)]
+            if self._may_wait(op.lines, missing, op.channel):
+                return self._promised(op, granted, missing)
+        if short and isinstance(op, Order) and op.accept_shortage:
+            granted = [line.quantity for line in op.lines]
+        elif short and not (op.partial and any(granted)):
+            return Refused("out_of_stock", "", short)
+        return self._promised(op, granted)
+
+    def _source(self, op: Sourced) -> Answer:
+        promise = op.promise
+        if promise.reservation_id in self.first_answers:
+            return self._promise(promise)
+        if op.plan.closed:
+            return _closed(promise, op.plan.closed)
+        planned = [number for number, line in enumerate(promise.lines, 1) if not line.location]
+        if not planned:
+            return self._promise(promise)
+        if not op.plan.candidates:
+            return _closed(promise, planned)
+        chosen = self._choose(op)
+        if chosen is None:
+            self.expire(self.now_ms)
+            chosen = self._choose(op)
+        if chosen is None:
+            refusal, chosen = self._unsourced(op)
+            if refusal.outcome == "unknown_sku" or not (isinstance(promise, Order) and promise.accept_shortage):
+                return refusal
+        lines, further = _dealt(promise.lines, chosen)
+        if op.plan.open_group is not None:
+            numbers = [*planned, *range(len(lines) + 1, len(lines) + len(further) + 1)]
+            self.next_open = OpenLines(op.plan.open_group, numbers)
+        answer = self._promise(msgspec.structs.replace(promise, lines=lines + further))
+        self.next_open = None
+        return answer
+
+    def _choose(self, op: Sourced) -> dict[str, Parts] | None:
+        return _chosen(_wanted(op.promise), op.plan, self._unclaimed(op.promise))
+
+    def _unclaimed(self, promise: Reserve | Order) -> dict[Place, int]:
+        """What is available beyond what lines that name their location take."""
+        left = {place: self._promisable(place, promise.channel) for place in self.stock}
+        for line in promise.lines:
+            if (line.sku, line.location) in left:
+                left[line.sku, line.location] -= line.quantity
+        return left
+
+    def _unsourced(self, op: Sourced) -> tuple[Refused, dict[str, Parts]]:
+        """Tell why there is no choice, and where each SKU goes if it must go somewhere."""
+        left, names = self._unclaimed(op.promise), self._in_order(op)
+        places = [(line.sku, line.location) for line in op.promise.lines]
+        lines: list[tuple[bool, LineRefusal]] = []
+        known: dict[str, Parts] = {}
+        for want in _wanted(op.promise):
+            number = places.index((want.sku, "")) + 1
+            there = [name for name in names if (want.sku, name) in left]
+            known |= {want.sku: [(there[0], want.units)]} if there else {}
+            most = (sum if op.plan.split_lines else max)([0, *(max(0, left[want.sku, name]) for name in there)])
+            lines.append((bool(there), LineRefusal(number, want.sku, "", want.units, most)))
+        unknown = [line for is_known, line in lines if not is_known]
+        short = [line for _, line in lines if line.available < line.requested]
+        if unknown:
+            return Refused("unknown_sku", "", unknown), known
+        if short:
+            return Refused("out_of_stock", "", short), known
+        return Refused("too_many_splits", "", [line for _, line in lines]), known
+
+    def _in_order(self, op: Sourced) -> list[str]:
+        left, wanted = self._unclaimed(op.promise), _wanted(op.promise)
+
+        def key(candidate: Candidate) -> tuple[int, int]:
+            return candidate.rank, -sum(max(0, left.get((want.sku, candidate.name), 0)) for want in wanted)
+
+        return [each.name for each in sorted(op.plan.candidates, key=key)]
+
+    def _grant(self, lines: Sequence[WantedLine], channel: str = "") -> tuple[list[int], list[LineRefusal]]:
+        claimed: Counter[Place] = Counter()
+        granted, short = [], []
+        for number, line in enumerate(lines, 1):
+            place = (line.sku, line.location)
+            left = self._promisable(place, channel) - claimed[place]
+            units = min(line.quantity, max(0, left))
+            if units < line.quantity:
+                short.append(LineRefusal(number, *place, line.quantity, units))
+            claimed[place] += units
+            granted.append(units)
+        return granted, short
+
+    def _promisable(self, place: Place, channel: str = "") -> int:
+        """Tell what a channel may have: what is there and somebody waits for is kept for him."""
+        return self.left(place, channel, self.stock[place].waiting)
+
+    def _may_wait(self, lines: Sequence[WantedLine], missing: list[int], channel: str) -> bool:
+        wanted: Counter[Place] = Counter()
+        asked: Counter[Place] = Counter()
+        for line, units in zip(lines, missing, strict=True):
+            wanted[line.sku, line.location] += line.quantity
+            asked[line.sku, line.location] += units
+        for place, units in wanted.items():
+            mine = self.stock[place].allotted.get(channel)
+            if mine and mine.kind == "cap" and units > max(0, mine.units - self.used(place, channel)):
+                return False
+        places = {place: self.stock[place] for place in +asked}
+        return all(
+            stock.backorder is not None and stock.waiting + asked[place] <= stock.backorder.limit
+            for place, stock in places.items()
+        )
+
+    def _promised(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
+        deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
+        promise = Promise(op, self.now_ms, deadline_ms, self.seq, [], notes=self.next_notes, open=self.next_open)
+        self.next_notes = []
+        self.promises[op.reservation_id] = promise
+        for wanted, units, waits in zip(op.lines, granted, missing or [0] * len(granted), strict=True):
+            place = (wanted.sku, wanted.location)
+            held, committed = (units, 0) if isinstance(op, Reserve) else (0, units)
+            if units + waits:
+                self._move(place, held=held, committed=committed)
+            stock = self.stock[place]
+            line = PromisedLine(place, units + waits, wanted.quantity, held, committed, 0, stock.seq)
+            promise.lines.append(line)
+            line.first_available = self.left(place, op.channel)
+            if waits and stock.backorder:
+                line.waiting, line.owed = (waits, 0) if isinstance(op, Reserve) else (0, waits)
+                line.first_waiting, line.mode, line.promise_on = waits, stock.backorder.mode, stock.backorder.promise_on
+                stock.wait(waits)
+        promise.seq = self.seq
+        # What is left is told by the lines themselves.
+        answer = self._changed(promise, [])
+        if op.fingerprint:
+            self.first_answers[op.reservation_id] = answer
+        return answer
+
+    def _extend(self, op: Extend) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.is_hold:
+            return _nothing_held(promise)
+        latest_ms = promise.created_ms + self.life_max_ms
+        promise.deadline_ms = max(promise.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
+        return self._changed(promise, [])
+
+    def _release(self, op: Release) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.is_hold:
+            return _nothing_held(promise)
+        parts = _parts(promise, op.lines, "held", waiting="waiting")
+        if isinstance(parts, Refused):
+            return parts
+        return self._give_back(promise, parts, "held", "released", ending="released")
+
+    def _cancel(self, op: Cancel) -> Answer:
+        return self._ordered(op, "released", "cancelled", [("cancel_reason", op.reason)])
+
+    def _fulfil(self, op: Fulfil) -> Answer:
+        notes = [("tracking", op.tracking), ("carrier", op.carrier), ("invoice_ref", op.invoice_ref)]
+        return self._ordered(op, "fulfilled", "fulfilled", notes)
+
+    def _return(self, op: Return, exchanged_for: str = "") -> Changed | Refused:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("fulfilled"):
+            return Refused("not_fulfilled", promise.state, [])
+        parts = _parts(promise, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned")
+        if isinstance(parts, Refused):
+            return parts
+        touched = []
+        for part in op.lines:
+            line = promise.lines[part.line - 1]
+            touched.append((line.place[0], part.location or line.place[1]))
+            self._take_in(touched[-1], part.quantity, part.disposition)
+            line.returned += part.quantity
+        promise.notes += [("return_reason", op.reason)] if op.reason else []
+        promise.notes += [("exchanged_for", exchanged_for)] if exchanged_for else []
+        self._settle(promise, "fulfilled")
+        return self._changed(promise, touched)
+
+    def _take_in(self, place: Place, units: int, disposition: Disposition) -> None:
+        self.stock.setdefault(place, Stock())
+        held_back = {disposition.value: units} if disposition is not Disposition.RESTOCK else {}
+        self._move(place, on_hand=units, **held_back)
+
+    def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        waiting = "owed" if isinstance(op, Cancel) else ""
+        if not promise.total("committed") + (promise.total("owed") if waiting else 0):
+            return Refused("not_committed", promise.state, [])
+        parts = _parts(promise, op.lines, "committed", waiting=waiting)
+        if isinstance(parts, Refused):
+            return parts
+        promise.notes += [note for note in notes if note[1]]
+        if waiting:
+            return self._give_back(promise, parts, "committed", into, ending=ending)
+        return self._shift(promise, parts, "committed", into, ending=ending)
+
+    def _commit(self, op: Commit) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        late = not promise.is_hold
+        if late and (not promise.total("expired") or promise.state == "cancelled"):
+            return _nothing_held(promise)  # a cancelled order does not come back
+        parts = _parts(promise, op.lines, "expired" if late else "held", waiting="" if late else "waiting")
+        if isinstance(parts, Refused):
+            return parts
+        if late:
+            short = self._short_again(promise, parts)
+            if short:
+                return Refused("expired", promise.state, short)
+        if op.order_ref:
+            promise.notes.append(("order_ref", op.order_ref))
+        if late:
+            return self._shift(promise, parts, "expired", "committed", ending="expired")
+        return self._commit_held(promise, parts, keep=op.keep_remainder)
+
+    def _short_again(self, promise: Promise, parts: dict[int, int]) -> list[LineRefusal]:
+        numbers = [number for number in sorted(parts) if parts[number]]
+        wanted = [WantedLine(*promise.lines[number - 1].place, parts[number]) for number in numbers]
+        channel = promise.asked.channel
+        if self._grant(wanted, channel)[1]:
+            self.expire(self.now_ms)
+        shorts = self._grant(wanted, channel)[1]
+        return [msgspec.structs.replace(short, line=numbers[short.line - 1]) for short in shorts]
+
+    def _commit_held(self, promise: Promise, parts: dict[int, int], *, keep: bool) -> Answer:
+        touched = []
+        for number, line in enumerate(promise.lines, 1):
+            units = min(parts.get(number, 0), line.held)
+            owed = parts.get(number, 0) - units
+            released = 0 if keep else line.held - units
+            unmade = 0 if keep else line.waiting - owed
+            if not units + released + owed + unmade:
+                continue
+            touched.append(line.place)
+            self._move(line.place, held=-(units + released), committed=units)
+            line.held -= units + released
+            line.committed += units
+            line.released += released + unmade
+            line.waiting -= owed + unmade
+            line.owed += owed
+            if unmade:
+                self.stock[line.place].wait(-unmade)
+        self._settle(promise, "")
+        return self._changed(promise, touched)
+
+    def _shift(self, promise: Promise, parts: dict[int, int], out_of: str, into: str, *, ending: str) -> Changed:
+        """Move units from one counter of the lines to another, and the buckets with them."""
+        touched = []
+        for number, units in sorted(parts.items()):
+            if not units:
+                continue
+            line = promise.lines[number - 1]
+            touched.append(line.place)
+            deltas = {name: sign * units for name, sign in ((out_of, -1), (into, 1)) if name in ("held", "committed")}
+            self._move(line.place, **deltas, on_hand=-units if into == "fulfilled" else 0)
+            own = self.stock[line.place].allotted.get(promise.asked.channel)
+            if own and into == "fulfilled":
+                own.units = max(0, own.units - units)
+            setattr(line, out_of, getattr(line, out_of) - units)
+            setattr(line, into, getattr(line, into) + units)
+        self._settle(promise, ending)
+        return self._changed(promise, touched)
+
+    def _give_back(self, promise: Promise, parts: dict[int, int], out_of: str, into: str, *, ending: str) -> Changed:
+        """Give units back that are held or committed, of those first that are not there yet."""
+        waiting = "waiting" if out_of == "held" else "owed"
+        touched = []
+        for number, units in sorted(parts.items()):
+            if not units:
+                continue
+            line = promise.lines[number - 1]
+            unmade = min(units, getattr(line, waiting))
+            touched.append(line.place)
+            self._move(line.place, **{out_of: unmade - units})
+            setattr(line, out_of, getattr(line, out_of) + unmade - units)
+            setattr(line, waiting, getattr(line, waiting) - unmade)
+            setattr(line, into, getattr(line, into) + units)
+            if unmade:
+                self.stock[line.place].wait(-unmade)
+        self._settle(promise, ending)
+        return self._changed(promise, touched)
+
+    def _fill(self) -> None:
+        """Give what came free to those who wait for it; that can free more."""
+        if self.filling:
+            return
+        self.filling = True
+        while self.touched:
+            self._fill_place(self.touched.pop(0))
+        self.filling = False
+
+    def _fill_place(self, place: Place) -> None:
+        stock = self.stock[place]
+        while self.left(place) > 0 and stock.waiting:
+            promise, line = self._first_in_line(place)
+            if 0 < promise.deadline_ms <= self.now_ms:
+                self._lapse(promise)
+                continue
+            units = min(self.left(place, promise.asked.channel, is_capped=False), line.waiting + line.owed)
+            committed = min(units, line.owed)
+            held = units - committed
+            self._move(place, held=held, committed=committed)
+            line.held, line.committed = line.held + held, line.committed + committed
+            line.waiting, line.owed = line.waiting - held, line.owed - committed
+            stock.wait(-units)
+            self._settle(promise, promise.ended_as)
+
+    def _first_in_line(self, place: Place) -> tuple[Promise, PromisedLine]:
+        waiting = [
+            ("vip" not in promise.asked.flags, line.first_seq, promise, line)
+            for promise in self.promises.values()
+            for line in promise.lines
+            if line.place == place and line.waiting + line.owed
+        ]
+        return min(waiting, key=lambda one: one[:2])[2:]
+
+    @property
+    def queue(self) -> list[bytes]:
+        """The members of the store's queue."""
+        return sorted(
+            Member(*line.place, "vip" in promise.asked.flags, line.first_seq, number, each).packed()
+            for each, promise in self.promises.items()
+            for number, line in enumerate(promise.lines, 1)
+            if line.waiting + line.owed
+        )
+
+    def _set_backorder(self, op: SetBackorder) -> Answer:
+        place = (op.sku, op.location)
+        if place not in self.stock and not op.limit:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, 0, 0)])
+        stock = self.stock.setdefault(place, Stock())
+        before = stock.backorder or Backorder("", 0, "", 0)
+        now = msgspec.structs.replace(before, mode=op.mode.value, limit=op.limit, promise_on=op.promise_on)
+        if now != before:
+            stock.backorder = now
+            stock.wait(0)
+            self._move(place)
+        return self._stock_changed(op)
+
+    def _relocate(self, op: Relocate) -> Answer:
+        promise = self._found(op.reservation_id)
+        if not promise:
+            return Refused("unknown_reservation", "", [])
+        if not promise.total("held") + promise.total("committed"):
+            return Refused("expired" if promise.state == "expired" else "not_held", promise.state, [])
+        moves = self._moves(promise, op)
+        if isinstance(moves, Refused):
+            return moves
+        wanted = [WantedLine(promise.lines[number - 1].place[0], to, units) for number, units, to in moves]
+        if self._grant(wanted, promise.asked.channel)[1]:
+            self.expire(self.now_ms)
+        short = self._grant(wanted, promise.asked.channel)[1]
+        if short:
+            lines = [msgspec.structs.replace(each, line=moves[each.line - 1][0]) for each in short]
+            return Refused("out_of_stock", promise.state, lines)
+        touched = [place for number, units, to in moves for place in self._move_line(promise, number, units, to)[:2]]
+        if moves:
+            self._settle(promise, "")
+        return self._changed(promise, touched)
+
+    def _moves(self, promise: Promise, op: Relocate) -> list[tuple[int, int, str]] | Refused:
+        moves: list[tuple[int, int, str]] = []
+        refusals: dict[str, list[LineRefusal]] = {"exceeds_remaining": [], "location_closed": [], "unknown_sku": []}
+        for want in op.lines:
+            if want.line > len(promise.lines):
+                refusals["exceeds_remaining"].append(LineRefusal(want.line, "", want.to, want.quantity, 0))
+                continue
+            line = promise.lines[want.line - 1]
+            left = line.held + line.committed - sum(units for number, units, _ in moves if number == want.line)
+            units = want.quantity or left
+            if not 0 < units <= left:
+                told = LineRefusal(want.line, *line.place, max(units, 1), left)
+                refusals["exceeds_remaining"].append(told)
+            elif line.place[1] != want.to:
+                outcome = "location_closed" if want.closed else "unknown_sku"
+                if want.closed or (line.place[0], want.to) not in self.stock:
+                    refusals[outcome].append(LineRefusal(want.line, line.place[0], want.to, units, 0))
+                moves.append((want.line, units, want.to))
+        told_first = next((outcome for outcome, lines in refusals.items() if lines), "")
+        return Refused(told_first, promise.state, refusals[told_first]) if told_first else moves
+
+    def _move_line(
+        self, promise: Promise, number: int, units: int, to: str, *, committed_only: bool = False
+    ) -> tuple[Place, Place, int]:
+        """Move units of a line; gives where from, where to, and the number of the line there."""
+        line = promise.lines[number - 1]
+        there = (line.place[0], to)
+        held = 0 if committed_only else min(units, line.held)
+        self._move(line.place, held=-held, committed=held - units)
+        self._move(there, held=held, committed=units - held)
+        line.held, line.committed = line.held - held, line.committed - units + held
+        line.released += units
+        moved = next((each for each in promise.lines if each.place == there and not each.first_seq), None)
+        if moved is None:
+            moved = PromisedLine(there, 0, 0, 0, 0, 0, 0)
+            promise.lines.append(moved)
+        moved.quantity, moved.requested = moved.quantity + units, moved.requested + units
+        moved.held, moved.committed = moved.held + held, moved.committed + units - held
+        number = next(place for place, each in enumerate(promise.lines, 1) if each is moved)
+        return line.place, there, number
+
+    def _bind(self, op: Bound) -> Answer:
+        inner = op.operation
+        promise = self._found(inner.reservation_id)
+        units = _units_bound(promise, inner) if promise else None
+        if promise is None or units is None:
+            return self.handlers[type(inner)](inner)
+        open_lines = _open_lines(promise, inner, units)
+        refusal = _refused_there(promise, open_lines, op)
+        if refusal:
+            return refusal
+        moves = self._binding_moves(promise, open_lines, op) if open_lines else []
+        if isinstance(moves, Refused):
+            return moves
+        if isinstance(inner, Commit):
+            answer = self._commit(inner)
+            if isinstance(answer, Refused):
+                return answer
+            touched = [place for move in moves for place in self._move_line(promise, *move)[:2]]
+            if promise.open:
+                promise.open = msgspec.structs.replace(promise.open, bound=True)
+        else:
+            moved = [self._move_line(promise, *move, committed_only=True) for move in moves]
+            self._fill()  # the move is a change of its own, before what is shipped
+            touched = [place for each in moved for place in each[:2]]
+            for (number, count, _), (_, _, line) in zip(moves, moved, strict=True):
+                units[number] -= count
+                units[line] = units.get(line, 0) + count
+            parts = [LineQuantity(number, count) for number, count in units.items() if count]
+            answer = self._fulfil(msgspec.structs.replace(inner, lines=parts) if moves else inner)
+        assert isinstance(answer, Changed)
+        if moves:
+            promise.seq = self.seq
+        places = [(each.sku, each.location) for each in answer.availability]
+        return self._changed(promise, [*places, *touched])
+
+    def _binding_moves(
+        self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound
+    ) -> list[tuple[int, int, str]] | Refused:
+        """Plan open lines anew (number: units that are there for it now, units that it needs)."""
+        found = self._bind_to(promise, open_lines, op)
+        if found is None:
+            self.expire(self.now_ms)
+            found = self._bind_to(promise, open_lines, op)
+        if found is None:
+            return self._bind_refusal(promise, open_lines, op) if op.binding.location else []
+        moves: list[tuple[int, int, str]] = []
+        left = {(sku, name): units for sku, parts in found.items() for name, units in parts}
+        missing = {}
+        for number, (_, units) in open_lines.items():
+            place = promise.lines[number - 1].place
+            stays = min(units, left.get(place, 0))
+            left[place] = left.get(place, 0) - stays
+            missing[number] = units - stays
+        for number, wanted in missing.items():
+            sku, still = promise.lines[number - 1].place[0], wanted
+            for name, _ in found[sku]:
+                taken = min(still, left[sku, name])
+                if taken:
+                    moves.append((number, taken, name))
+                    left[sku, name] -= taken
+                    still -= taken
+        return moves
+
+    def _bind_to(self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> dict[str, Parts] | None:
+        wanted, left = self._open_wants(promise, open_lines)
+        return _chosen(wanted, op.binding, left)
+
+    def _open_wants(
+        self, promise: Promise, open_lines: dict[int, tuple[int, int]]
+    ) -> tuple[list[Wanted], dict[Place, int]]:
+        wanted: Counter[str] = Counter()
+        left = {place: self._promisable(place, promise.asked.channel) for place in self.stock}
+        for number, (now, units) in open_lines.items():
+            place = promise.lines[number - 1].place
+            wanted[place[0]] += units
+            left[place] += now
+        return [Wanted(*each) for each in wanted.items()], left
+
+    def _bind_refusal(self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused:
+        (wanted, left), location = self._open_wants(promise, open_lines), op.binding.location
+        firsts = {promise.lines[number - 1].place[0]: number for number in reversed(list(open_lines))}
+        unknown = [
+            LineRefusal(firsts[want.sku], want.sku, location, want.units, 0)
+            for want in wanted
+            if (want.sku, location) not in left
+        ]
+        if unknown:
+            return Refused("unknown_sku", promise.state, unknown)
+        there = [(want, max(0, left[want.sku, location])) for want in wanted]
+        short = [
+            LineRefusal(firsts[want.sku], want.sku, location, want.units, units)
+            for want, units in there
+            if units < want.units
+        ]
+        return Refused("out_of_stock", promise.state, short)
+
+    def _exchange(self, op: Exchange) -> Answer:
+        promise = promise_of(op)
+        old = self._found(op.returned.reservation_id)
+        if not old:
+            return ExchangeRefused("return", Refused("unknown_reservation", "", []))
+        self.expire(self.now_ms)
+        known = self.promises.get(promise.reservation_id)
+        if known:
+            return ExchangeRefused("promise", Refused("id_reused", known.state, []))
+        before = deepcopy({name: value for name, value in vars(self).items() if name != "handlers"})
+        self.filling = True  # what comes free is given when it is sure that both happen
+        returned = self._return(op.returned, exchanged_for=promise.reservation_id)
+        if isinstance(returned, Refused):
+            self.filling = False
+            return ExchangeRefused("return", returned)
+        self.next_notes = [("exchange_of", op.returned.reservation_id)]
+        made = self.handlers[type(op.promise)](op.promise)
+        if isinstance(made, Refused):
+            vars(self).update(before)
+            return ExchangeRefused("promise", made)
+        assert isinstance(made, Changed)
+        self.filling = False
+        self._fill()
+        left = self._left(((each.sku, each.location) for each in returned.availability), old.asked.channel)
+        returned = msgspec.structs.replace(returned, reservation=old.shown(), availability=left)
+        return Exchanged(replayed=False, returned=returned, promised=made)
+
+    def _found(self, reservation_id: str) -> Promise | None:
+        promise = self.promises.get(reservation_id)
+        if promise and 0 < promise.deadline_ms <= self.now_ms:
+            self._lapse(promise)
+        return promise
+
+    def _lapse(self, promise: Promise) -> int:
+        late_ms = self.now_ms - promise.deadline_ms
+        parts = {number: line.held + line.waiting for number, line in enumerate(promise.lines, 1)}
+        self._give_back(promise, parts, "held", "expired", ending="expired")
+        return late_ms
+
+    def _settle(self, promise: Promise, ending: str) -> None:
+        promise.ended_as = ending
+        promise.seq = self.seq
+        if not promise.is_hold:
+            promise.deadline_ms = 0
+
+    def _receive(self, op: Receive) -> Answer:
+        self.stock.setdefault((op.sku, op.location), Stock())
+        self._move((op.sku, op.location), on_hand=op.quantity)
+        return self._stock_changed(op)
+
+    def _adjust(self, op: Adjust) -> Answer:
+        stock = self.stock.get((op.sku, op.location))
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, op.sku, op.location, abs(op.delta), 0)])
+        units = getattr(stock, op.bucket)
+        if op.delta < 0 and units + op.delta < 0:
+            return Refused("exceeds_remaining", "", [LineRefusal(1, op.sku, op.location, -op.delta, units)])
+        self._move((op.sku, op.location), **{op.bucket: op.delta})
+        return self._stock_changed(op)
+
+    def _move_between(self, op: Move) -> Answer:
+        stock = self.stock.get((op.sku, op.location))
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, op.sku, op.location, op.quantity, 0)])
+        unharmed = max(0, stock.on_hand - stock.damaged - stock.quality_control)
+        there = unharmed if op.from_shelf is Shelf.AVAILABLE else getattr(stock, op.from_shelf)
+        if op.quantity > there:
+            return Refused("exceeds_bucket", "", [LineRefusal(1, op.sku, op.location, op.quantity, there)])
+        signs = ((op.from_shelf, -1), (op.to_shelf, 1))
+        self._move((op.sku, op.location), **{s: n * op.quantity for s, n in signs if s is not Shelf.AVAILABLE})
+        return self._stock_changed(op)
+
+    def _count(self, op: Count) -> Answer:
+        place, on_hand = (op.sku, op.location), op.on_hand
+        stock = self.stock.get(place)
+        if op.baseline_seq >= 0 and on_hand >= 0:
+            if op.baseline_seq > self.seq:
+                return Refused("invalid", "", [])
+            if stock:
+                if op.baseline_seq < stock.forgotten_seq:
+                    return Refused("baseline_expired", "", [])
+                on_hand = max(0, on_hand + stock.on_hand - stock.on_hand_at(op.baseline_seq))
+        is_new = stock is None
+        stock = self.stock.setdefault(place, Stock())
+        deltas = {
+            "on_hand": on_hand - stock.on_hand if on_hand >= 0 else 0,
+            "safety": op.safety - stock.safety if op.safety >= 0 else 0,
+        }
+        if is_new or any(deltas.values()):
+            self._move(place, **deltas)
+        return self._stock_changed(op)
+
+    def used(self, place: Place, channel: str) -> int:
+        """What a channel has promised at a place."""
+        mine = [promise for promise in self.promises.values() if promise.asked.channel == channel]
+        return sum(line.held + line.committed for promise in mine for line in promise.lines if line.place == place)
+
+    def left(self, place: Place, channel: str = "", waiting: int = 0, *, is_capped: bool = True) -> int:
+        """What a channel may be promised: what others have for themselves is theirs for as long as there is enough.
+
+        ``waiting`` units of the rest are kept for those who wait.
+        """
+        stock = self.stock[place]
+        if stock.available <= 0 or not stock.allotted:
+            return stock.available - waiting
+        rest = {each: max(0, own.units - self.used(place, each)) for each, own in stock.allotted.items()}
+        mine = stock.allotted.get(channel)
+        others = sum(rest[each] for each, own in stock.allotted.items() if own.kind == "own" and each != channel)
+        left = max(0, stock.available - others - waiting)
+        if mine and mine.kind == "own":
+            left = max(left, min(stock.available, rest[channel]))
+        return min(left, rest[channel]) if mine and mine.kind == "cap" and is_capped else left
+
+    def _allocate(self, op: Allocate) -> Answer:
+        place, wanted = (op.sku, op.location), Own(op.kind, op.units)
+        stock = self.stock.get(place)
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, op.units, 0)])
+        known = stock.allotted.get(op.channel)
+        if wanted == Own("own", 0):
+            if known:
+                del stock.allotted[op.channel]
+                self._move(place)
+            return self._stock_changed(op)
+        if known == wanted:
+            return self._stock_changed(op)
+        if not self._is_counted(op, op.channel):
+            return Uncounted()
+        if self._more(place, op) > max(0, self._promisable(place)):
+            self.expire(self.now_ms)
+        free, had = max(0, self._promisable(place)), self._set_aside(place, op.channel)
+        if self._more(place, op) > free:
+            most = self.used(place, op.channel) + had + free
+            return Refused("exceeds_available", "", [LineRefusal(1, *place, op.units, most)])
+        stock.allotted[op.channel] = wanted
+        self._move(place)
+        return self._stock_changed(op)
+
+    def _more(self, place: Place, op: Allocate) -> int:
+        """By how many units more would be set aside."""
+        wanted = max(0, op.units - self.used(place, op.channel)) if op.kind == "own" else 0
+        return wanted - self._set_aside(place, op.channel)
+
+    def _set_aside(self, place: Place, channel: str) -> int:
+        own = self.stock[place].allotted.get(channel)
+        return max(0, own.units - self.used(place, channel)) if own and own.kind == "own" else 0
+
+    def _is_counted(self, op: Allocate | AllocateMove, channel: str) -> bool:
+        stock = self.stock[op.sku, op.location]
+        return bool(op.seen_id) or channel in stock.allotted or not stock.held + stock.committed
+
+    def _allocate_move(self, op: AllocateMove) -> Answer:
+        place = (op.sku, op.location)
+        stock = self.stock.get(place)
+        if not stock:
+            return Refused("unknown_sku", "", [LineRefusal(1, *place, op.units, 0)])
+        giving, taking = stock.allotted.get(op.channel), stock.allotted.get(op.taker)
+        if not giving:
+            return Refused("unknown_allocation", "", [])
+        if taking and taking.kind != giving.kind:
+            return Refused("allocation_differs", "", [])
+        if giving.units - self.used(place, op.channel) < op.units:
+            self.expire(self.now_ms)
+        rest = max(0, giving.units - self.used(place, op.channel))
+        if rest < op.units:
+            return Refused("exceeds_remaining", "", [LineRefusal(1, *place, op.units, rest)])
+        if not self._is_counted(op, op.taker):
+            return Uncounted()
+        giving.units -= op.units
+        if giving == Own("own", 0):
+            del stock.allotted[op.channel]
+        had = max(taking.units if taking else 0, self.used(place, op.taker))
+        stock.allotted[op.taker] = Own(giving.kind, had + op.units)
+        self._move(place)
+        return self._stock_changed(op)
+
+    def _expect(self, op: Expect) -> Answer:
+        known = self.supplies.get(op.supply_id)
+        if known and known.sku != op.sku:
+            return Refused("id_reused", "", [])
+        received = known.received if known else 0
+        supply = Supply(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
+        self.supplies[op.supply_id] = supply
+        return SupplyChanged(replayed=False, supply=supply)
+
+    def _forgo(self, op: Forgo) -> Answer:
+        supply = self.supplies.pop(op.supply_id, None)
+        return SupplyChanged(replayed=False, supply=supply) if supply else Refused("unknown_supply", "", [])
+
+    def _receive_expected(self, op: ReceiveExpected) -> Answer:
+        supply = self.supplies.get(op.supply_id)
+        if not supply or supply.sku != op.sku:
+            return Refused("unknown_supply", "", [])
+        place = (op.sku, op.location or supply.location)
+        self._take_in(place, op.quantity, Disposition.RESTOCK)
+        self.supplies[op.supply_id] = msgspec.structs.replace(supply, received=supply.received + op.quantity)
+        self._fill()
+        return StockChanged(replayed=False, level=self.shown(place))
+
+    def supplies_of(self, sku: str) -> set[str]:
+        return {each for each, supply in self.supplies.items() if supply.sku == sku and supply.expected}
+
+    def _ship(self, op: Ship) -> Answer:
+        known = self.transfers.get(op.transfer_id)
+        if known:
+            if known.asked.fingerprint != op.fingerprint:
+                return Refused("id_reused", "", [])
+            return TransferChanged(replayed=True, transfer=known.shown())
+        wanted = [WantedLine(item.sku, op.source, item.quantity) for item in op.lines]
+        unknown = [
+            LineRefusal(number, line.sku, op.source, line.quantity, 0)
+            for number, line in enumerate(wanted, 1)
+            if (line.sku, op.source) not in self.stock
+        ]
+        if unknown:
+            return Refused("unknown_sku", "", unknown)
+        if self._grant(wanted)[1]:
+            self.expire(self.now_ms)
+        short = self._grant(wanted)[1]
+        if short:
+            return Refused("exceeds_available", "", short)
+        for line in wanted:
+            self._move((line.sku, op.source), on_hand=-line.quantity)
+        sent = Sent(op, self.now_ms, [SentLine(item.sku, item.quantity) for item in op.lines])
+        self.transfers[op.transfer_id] = sent
+        return self._transfer_changed(sent, [(line.sku, op.source) for line in wanted])
+
+    def _arrive(self, op: Arrive) -> Answer:
+        sent = self.transfers.get(op.transfer_id)
+        if not sent:
+            return Refused("unknown_transfer", "", [])
+        if sent.state == "closed":
+            return Refused("transfer_closed", "closed", [])
+        parts = [(part.line, part.quantity, part.disposition) for part in op.lines]
+        if op.everything:
+            parts = [
+                (n, line.in_transit, Disposition.RESTOCK) for n, line in enumerate(sent.lines, 1) if line.in_transit
+            ]
+        excess = self._too_much(sent, parts)
+        if excess:
+            return Refused("exceeds_remaining", "in_transit", excess)
+        places = [(sent.lines[number - 1].sku, sent.asked.destination) for number, _, _ in parts]
+        for place, (number, units, disposition) in zip(places, parts, strict=True):
+            self._take_in(place, units, disposition)
+            sent.lines[number - 1].received += units
+        if op.close and sent.state == "in_transit":
+            sent.lost_reason = op.reason
+            for line in sent.lines:
+                line.lost += line.in_transit
+        sent.closed_ms = self.now_ms if sent.state == "closed" else 0
+        return self._transfer_changed(sent, places)
+
+    def _too_much(self, sent: Sent, parts: Sequence[tuple[int, int, Disposition]]) -> list[LineRefusal]:
+        sums: Counter[int] = Counter()
+        for number, units, _ in parts:
+            sums[number] += units
+        excess = []
+        for number, units in sorted(sums.items()):
+            line = sent.lines[number - 1] if number <= len(sent.lines) else None
+            if not line:
+                excess.append(LineRefusal(number, "", "", units, 0))
+            elif units > line.in_transit:
+                excess.append(LineRefusal(number, line.sku, sent.asked.destination, units, line.in_transit))
+        return excess
+
+    def _transfer_changed(self, sent: Sent, touched: Iterable[Place]) -> TransferChanged:
+        self._fill()
+        return TransferChanged(replayed=False, transfer=sent.shown(), availability=self._left(touched))
+
+    def _move(self, place: Place, on_hand: int = 0, **deltas: int) -> None:
+        stock = self.stock[place]
+        if stock.waiting and place not in self.touched:
+            self.touched.append(place)
+        self.seq += 1
+        if on_hand:
+            stock.history.append((self.seq, stock.on_hand))
+            stock.on_hand += on_hand
+        for bucket, delta in deltas.items():
+            setattr(stock, bucket, getattr(stock, bucket) + delta)
+        stock.seq = self.seq
+
+    def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
+        self._fill()
+        return Changed(
+            replayed=False, reservation=promise.shown(), availability=self._left(touched, promise.asked.channel)
+        )
+
+    def _left(self, touched: Iterable[Place], channel: str = "") -> list[Availability]:
+        return [
+            Availability(*place, self.left(place, channel), self.stock[place].seq) for place in dict.fromkeys(touched)
+        ]
+
+    def _stock_changed(
+        self, op: Receive | Adjust | Count | Move | SetBackorder | Allocate | AllocateMove
+    ) -> StockChanged:
+        self._fill()
+        return StockChanged(replayed=False, level=self.shown((op.sku, op.location)))
+
+    def shown(self, place: Place) -> StockLevel:
+        stock = self.stock[place]
+        buckets = {bucket: getattr(stock, bucket) for bucket in Bucket}
+        allotments = self.allotments(place) or False
+        return StockLevel(*place, **buckets, seq=stock.seq, allotments=allotments, backorder=stock.backorder)
+
+    def allotments(self, place: Place) -> list[Allotment]:
+        allotted = self.stock[place].allotted
+        return [Allotment(each, own.kind, own.units, self.used(place, each)) for each, own in allotted.items()]
+
+
+def _parts(
+    promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "", waiting: str = ""
+) -> dict[int, int] | Refused:
+    """Which units of which lines are meant; all that ``counter`` and ``waiting`` hold where no line is named."""
+    if not wanted:
+        return {
+            number: getattr(line, counter) + (getattr(line, waiting) if waiting else 0)
+            for number, line in enumerate(promise.lines, 1)
+        }
+    parts: Counter[int] = Counter()
+    for part in wanted:
+        parts[part.line] += part.quantity
+    excess = []
+    for number, units in sorted(parts.items()):
+        if not 1 <= number <= len(promise.lines):
+            excess.append(LineRefusal(number, "", "", units, 0))
+            continue
+        line = promise.lines[number - 1]
+        left = getattr(line, counter) - (getattr(line, spent) if spent else 0)
+        left += getattr(line, waiting) if waiting else 0
+        if units > left:
+            excess.append(LineRefusal(number, *line.place, units, left))
+    return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
+
+
+def _wanted(promise: Reserve | Order) -> list[Wanted]:
+    """Sum up by SKU what the lines want that name no location."""
+    units: Counter[str] = Counter()
+    for line in promise.lines:
+        if not line.location:
+            units[line.sku] += line.quantity
+    return [Wanted(*each) for each in units.items()]
+
+
+def _closed(promise: Reserve | Order, numbers: list[int]) -> Refused:
+    lines = [(number, promise.lines[number - 1]) for number in numbers]
+    refusals = [LineRefusal(number, line.sku, line.location, line.quantity, 0) for number, line in lines]
+    return Refused("location_closed", "", refusals)
+
+
+def _nothing_held(promise: Promise) -> Refused:
+    state = promise.state
+    if promise.total("expired") and state != "cancelled":
+        return Refused("expired", state, [])
+    outcome = {"released": "already_released"}
+    outcome |= dict.fromkeys(("committed", "fulfilled", "backordered"), "already_committed")
+    return Refused(outcome.get(state, "not_held"), state, [])
+
+
+def keyed_part(operation: AnOperation) -> AnOperation:
+    """Give the part of an operation that carries its key."""
+    if isinstance(operation, Bound):
+        return operation.operation
+    return operation.returned if isinstance(operation, Exchange) else operation
+
+
+def _chosen(wanted: list[Wanted], rules: Plan | Binding, left: dict[Place, int]) -> dict[str, Parts] | None:
+    """Choose where to take how much of each SKU."""
+    found: list[Parts] | None
+    if rules.split_lines:
+        found = brute_force_parts(wanted, rules.candidates, left, rules.splits_max)
+    else:
+        names = brute_force(wanted, rules.candidates, left, rules.splits_max)
+        found = None if names is None else [[(name, want.units)] for want, name in zip(wanted, names, strict=True)]
+    return None if found is None else {want.sku: parts for want, parts in zip(wanted, found, strict=True)}
+
+
+def _dealt(lines: list[WantedLine], chosen: dict[str, Parts]) -> tuple[list[WantedLine], list[WantedLine]]:
+    """Put the locations into the lines; what of one comes from elsewhere goes behind all of them."""
+    left = {sku: [name for name, units in parts for _ in range(units)] for sku, parts in chosen.items()}
+    first, further = [], []
+    for line in lines:
+        if line.location:
+            first.append(line)
+            continue
+        units = Counter(left[line.sku][: line.quantity])
+        left[line.sku] = left[line.sku][line.quantity :]
+        parts = [WantedLine(line.sku, name, count) for name, count in units.items()]
+        first.append(parts[0])
+        further += parts[1:]
+    return first, further
+
+
+def _units_bound(promise: Promise, op: Commit | Fulfil) -> dict[int, int] | None:
+    """Tell how many units of each line a commit leaves promised, or a fulfil ships; None: it will be refused."""
+    if isinstance(op, Fulfil):
+        parts = _parts(promise, op.lines, "committed") if promise.total("committed") else None
+        return dict(parts) if isinstance(parts, dict) else None
+    counter = "held" if promise.total("held") else "expired"
+    parts = _parts(promise, op.lines, counter) if promise.total(counter) else None
+    if not isinstance(parts, dict) or (counter == "expired" and promise.state == "cancelled"):
+        return None
+    return {
+        number: line.committed + (max(line.held, parts.get(number, 0)) if op.keep_remainder else parts.get(number, 0))
+        for number, line in enumerate(promise.lines, 1)
+    }
+
+
+def _open_lines(promise: Promise, op: Commit | Fulfil, units: dict[int, int]) -> dict[int, tuple[int, int]]:
+    """Give for each open line the units that are there for it now, and those that it needs."""
+    if promise.open is None or promise.open.bound:
+        return {}
+    lines = {number: promise.lines[number - 1] for number in promise.open.lines if units.get(number)}
+    return {
+        number: (line.held + line.committed if isinstance(op, Commit) else units[number], units[number])
+        for number, line in lines.items()
+    }
+
+
+def _refused_there(promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused | None:
+    location = op.binding.location
+    if open_lines and location and op.binding.closed:
+        lines = [
+            LineRefusal(number, promise.lines[number - 1].place[0], location, units, 0)
+            for number, (_, units) in open_lines.items()
+        ]
+        return Refused("location_closed", promise.state, lines)
+    lines = [
+        LineRefusal(number, *line.place, line.held + line.committed, 0)
+        for number, line in enumerate(promise.lines, 1)
+        if line.held + line.committed and line.place[1] != location
+    ]
+    return Refused("not_open", promise.state, lines) if location and not open_lines and lines else None
