@@ -61,16 +61,16 @@ do
 -- @include operations/cancel
 -- @include operations/fulfil
 -- @include functions/mutate
-register('take', take, {}, true)
+register('mutate', mutate, {}, true)
 -- @include functions/mutate_when_full
-register('settle', settle, {'allow-oom'}, true)
+register('mutate_when_full', mutate_when_full, {'allow-oom'}, true)
 end
 do
 -- @include lib/transfers
 -- @include operations/ship
 -- @include operations/arrive
 -- @include functions/mutate_transfers
-register('transfer', transfer, {}, true)
+register('mutate_transfers', mutate_transfers, {}, true)
 end
 do
 -- @include lib/expected_receipts
@@ -78,27 +78,27 @@ do
 -- @include operations/forgo
 -- @include operations/receive_expected
 -- @include functions/mutate_expected_receipts
-register('supply', supply, {}, true)
+register('mutate_expected_receipts', mutate_expected_receipts, {}, true)
 end
 do
 -- @include functions/apply_safety_rules
-register('safeguard', safeguard, {}, true)
+register('apply_safety_rules', apply_safety_rules, {}, true)
 end
 do
 -- @include functions/read_outlook
-register('outlook', outlook, {'no-writes'})
+register('read_outlook', read_outlook, {'no-writes'})
 end
 do
 -- @include functions/expire_holds
-register('expire', expire, {'allow-oom'}, true)
+register('expire_holds', expire_holds, {'allow-oom'}, true)
 end
 do
 -- @include functions/fill_backorders
-register('fill', fill, {'allow-oom'}, true)
+register('fill_backorders', fill_backorders, {'allow-oom'}, true)
 end
 do
 -- @include functions/purge_ended
-register('forget', forget, {'allow-oom'})
+register('purge_ended', purge_ended, {'allow-oom'})
 end
 do
 -- @include functions/read
@@ -106,11 +106,11 @@ register('read', read, {'no-writes'})
 end
 do
 -- @include functions/list_shortages
-register('shortages', shortages, {'no-writes'})
+register('list_shortages', list_shortages, {'no-writes'})
 end
 do
 -- @include functions/list_reservations
-register('list', list, {'no-writes'})
+register('list_reservations', list_reservations, {'no-writes'})
 end
 
 -- Those that follow work on the keys of who follows the journal, not on a partition's ten.
@@ -127,17 +127,17 @@ end
 
 do
 -- @include functions/publisher_lease
-register_apart('lease', lease)
+register_apart('publisher_lease', publisher_lease)
 end
 do
 -- @include functions/publisher_write
-register_apart('record', record)
+register_apart('publisher_write', publisher_write)
 end
 do
 -- @include functions/replication_barrier
-register_apart('confirm', confirm)
+register_apart('replication_barrier', replication_barrier)
 end
 do
 -- @include functions/add_daily_figures
-register_apart('tally', tally)
+register_apart('add_daily_figures', add_daily_figures)
 end

@@ -19,7 +19,7 @@ from redis.asyncio import Redis
 from server.store.connection import connect
 from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher, close_quietly
-from server.store.ledger.ledger import REAP_MAX, Ledger, Retention
+from server.store.ledger.ledger import EXPIRE_BATCH_MAX, Ledger, Retention
 from tests.support.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
 DAY_S: Final = 86_400
@@ -231,7 +231,7 @@ def ledger(make_ledger: Callable[..., Ledger]) -> Ledger:
 def limits_with() -> Callable[..., bytes]:
     """Give a function that packs a script's first argument; arguments replace those of RETENTION."""
 
-    def pack(reap_max: int = REAP_MAX, **retention: int) -> bytes:
+    def pack(reap_max: int = EXPIRE_BATCH_MAX, **retention: int) -> bytes:
         kept = {name: getattr(RETENTION, name) for name in Retention.__slots__} | retention
         limits = msgspec.msgpack.decode(Retention(**kept).packed())
         return msgspec.msgpack.encode([reap_max, *limits[1:]])

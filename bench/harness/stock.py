@@ -14,7 +14,7 @@ from server.domain.operations.reservations import Line, Reserve
 from server.domain.operations.stock import Count
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack
-from server.store.ledger.function_call import Lane
+from server.store.ledger.function_call import FunctionCall
 from server.store.ledger.ledger import Retention
 from server.store.lua_library import library
 
@@ -51,10 +51,10 @@ def keyspace() -> Keyspace:
     return Keyspace(PARTITION)
 
 
-def lane() -> Lane:
+def lane() -> FunctionCall:
     """Make what packs calls of the function that reserves and counts, exactly as the server packs them."""
-    return Lane(
-        library().function("take"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keyspace().promising
+    return FunctionCall(
+        library().function("mutate"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keyspace().promising
     )
 
 

@@ -1,4 +1,4 @@
--- tally: adds to the figures of days, and moves the cursor of who counts them, both or neither. Flag allow-oom.
+-- add_daily_figures: adds to the figures of days, and moves the cursor of who counts them, both or neither. Flag allow-oom.
 --
 -- KEYS  [1] figures  hash    cursor: journal id up to which all is counted; since_ms: from when on nothing is missing
 --       [2] journal  stream
@@ -43,7 +43,7 @@ local function tell_events(keys, args, first, count)
   if count > 0 then call('XTRIM', keys[3], 'MINID', '~', args[4]) end
 end
 
-local function tally(keys, args)
+local function add_daily_figures(keys, args)
   if (call('HGET', keys[1], 'cursor') or '') ~= args[1] then return 0 end
   local events, number = tonumber(args[5]), 4
   tell_events(keys, args, 6, events)

@@ -1,4 +1,4 @@
--- safeguard: brings the safety stock of places to what their rules say.
+-- apply_safety_rules: brings the safety stock of places to what their rules say.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] safety_applied  hash  sku \0 location -> units that a rule has set there, and nobody else since
@@ -26,7 +26,7 @@ local function apply_rule(entry, wanted)
   return units, units ~= before
 end
 
-local function safeguard(args, keys)
+local function apply_safety_rules(args, keys)
   local rules, entries, fields = unpack_msg(args[2]), {}, {}
   for i, rule in ipairs(rules) do
     entries[i] = want_stock(rule[1], rule[2])

@@ -1,4 +1,4 @@
--- expire: ends holds whose deadline has passed, the longest overdue first. Called by the sweeper. Flag allow-oom.
+-- expire_holds: ends holds whose deadline has passed, the longest overdue first. Called by the sweeper. Flag allow-oom.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
 -- ARGV  [1] limits (MessagePack); reap_max bounds how many holds one call ends
@@ -7,8 +7,8 @@
 --         lateness_ms for each hold ended: now minus its deadline
 --         unfilled    more waited for units than a call could fill: call fill, with this
 
-local function expire()
-  local lateness_ms = reap()
+local function expire_holds()
+  local lateness_ms = expire_due()
   write()
-  return pack({more_due, lateness_ms, tonumber(call('HGET', META, 'unfilled') or nil)})
+  return pack({more_are_due, lateness_ms, tonumber(call('HGET', META, 'unfilled') or nil)})
 end

@@ -1,4 +1,4 @@
--- fill: gives units to those who wait for them and did not get them in the call that brought the units, because more
+-- fill_backorders: gives units to those who wait for them and did not get them in the call that brought the units, because more
 -- waited than one call may fill. Called by housekeeping until all were looked at. Flag allow-oom.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
@@ -6,7 +6,7 @@
 --       [4] what expire said of it: if nobody has said so anew meanwhile, it is done at the end
 -- Reply MessagePack: [where to go on ("": that was all), how many lines were filled]
 
-local function fill(args)
+local function fill_backorders(args)
   local name, lines = args[2], 0
   for _ = 1, tonumber(args[3]) do
     local sku, location = backorders.place_after(name)

@@ -1,4 +1,4 @@
--- list: looks through a slice of the reservations and returns those that match. Flag no-writes.
+-- list_reservations: looks through a slice of the reservations and returns those that match. Flag no-writes.
 -- Filtering here keeps the rest off the wire.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
@@ -13,7 +13,7 @@ local function has_line(record, sku)
   return false
 end
 
-local function list(args)
+local function list_reservations(args)
   local request = unpack_msg(args[2])
   local key, state, channel, sku = request[1] and ENDED or RESERVATIONS, request[4], request[5], request[6]
   local page = call('HSCAN', key, request[2], 'COUNT', request[3])

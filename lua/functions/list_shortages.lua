@@ -1,4 +1,4 @@
--- shortages: looks through a slice of the stock for what is short, or of the live reservations for who waits for it.
+-- list_shortages: looks through a slice of the stock for what is short, or of the live reservations for who waits for it.
 -- Flag no-writes. Filtering here keeps the rest off the wire.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
@@ -21,7 +21,7 @@ local function waits_for(wanted)
   end
 end
 
-local function shortages(args)
+local function list_shortages(args)
   local request, wanted = unpack_msg(args[2]), {}
   for _, field in ipairs(request[3]) do wanted[field] = true end
   local key, fits = STOCK, is_short

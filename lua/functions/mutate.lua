@@ -1,4 +1,4 @@
--- take: runs a batch of operations that need memory: they add promises, stock or keys. A full store refuses them whole.
+-- mutate: runs a batch of operations that need memory: they add promises, stock or keys. A full store refuses them whole.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
 -- ARGV  [1] limits, [2] operations; both MessagePack, see lib/context.lua and lib/batch.lua
@@ -11,6 +11,6 @@ local TAKE = {
   commit = commit, fulfil = fulfil, -- those behind a bind: what they move may add lines
 }
 
-local function take(args)
+local function mutate(args)
   return run(TAKE, args)
 end

@@ -1,4 +1,4 @@
--- supply: runs a batch of operations on expected receipts.
+-- mutate_expected_receipts: runs a batch of operations on expected receipts.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] supply       hash  id -> record, see lib/expected_receipts.lua
@@ -6,17 +6,17 @@
 --       [13] backorders   zset  see lib/context.lua
 -- ARGV  [1] limits, [2] operations, their fields as MessagePack values one after the other
 -- Reply for each operation, in order, its answer in MessagePack:
---         ["supply_changed", false, record] or as in lib/answers.lua
+--         ["expected_receipt_changed", false, record] or as in lib/answers.lua
 
 local SUPPLY = {expect = expect, forgo = forgo, receive_expected = receive_expected}
 
-local function supply(args, keys)
+local function mutate_expected_receipts(args, keys)
   local fields, answers, at = {unpack_msg(args[2])}, {}, 1
-  load_supplies(fields, keys[11])
+  load_expected_receipts(fields, keys[11])
   while at <= #fields do
     local tag = fields[at]
     answers[#answers + 1] = answer(SUPPLY[tag], fields, at, tag)
-    at = at + SUPPLY_FIELDS[tag]
+    at = at + EXPECTED_RECEIPT_FIELDS[tag]
   end
   write()
   write_supplies(keys[11], keys[12])

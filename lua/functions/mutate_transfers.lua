@@ -1,4 +1,4 @@
--- transfer: runs a batch of operations on transfers, which take units from one location to another in two steps.
+-- mutate_transfers: runs a batch of operations on transfers, which take units from one location to another in two steps.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] transfers         hash  id -> record: those with units on their way
@@ -24,7 +24,7 @@ local function write_transfers(open_key, closed_key)
   if in_transit_delta ~= 0 then call('HINCRBY', META, 'in_transit', in_transit_delta) end
 end
 
-local function transfer(args, keys)
+local function mutate_transfers(args, keys)
   local fields, answers = {unpack_msg(args[2])}, {}
   load_transfers(fields, keys[11], keys[12])
   for at = 1, #fields, FIELDS_OF_ONE do

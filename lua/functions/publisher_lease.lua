@@ -1,4 +1,4 @@
--- lease: who publishes a partition's changes. One holds it for some time; each new holder has a greater token.
+-- publisher_lease: who publishes a partition's changes. One holds it for some time; each new holder has a greater token.
 -- Flag allow-oom.
 --
 -- KEYS  [1] publisher  hash  owner, token, until_ms; it is never deleted, so that tokens never repeat
@@ -10,7 +10,7 @@
 -- Time is the store's. A holder that was away for longer than its lease gets a new token, even if nobody else came: what
 -- it began before may have been on its way for as long.
 
-local function lease(keys, args)
+local function publisher_lease(keys, args)
   local publisher, wish, owner, ttl_ms = keys[1], args[1], args[2], tonumber(args[3])
   local now_ms = clock_ms()
   local stored = call('HMGET', publisher, 'owner', 'token', 'until_ms')

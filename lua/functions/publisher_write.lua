@@ -1,4 +1,4 @@
--- record: writes what a publisher knows of its channels, if it still holds the lease. Flag allow-oom.
+-- publisher_write: writes what a publisher knows of its channels, if it still holds the lease. Flag allow-oom.
 --
 -- KEYS  [1] publisher  hash  see lease.lua
 --       [2…] hashes of the channels and of the publisher
@@ -20,7 +20,7 @@ local function set_and_delete(key, args, first, sets, deletes)
   return first + deletes
 end
 
-local function record(keys, args)
+local function publisher_write(keys, args)
   if call('HGET', keys[1], 'token') ~= args[1] then return 0 end
   local at, n = 2, #args
   while at <= n do

@@ -1,4 +1,4 @@
--- forget: forgets ended reservations, closed transfers, expected receipts that came whole, and idempotency keys, all when
+-- purge_ended: forgets ended reservations, closed transfers, expected receipts that came whole, and idempotency keys, all when
 -- their time is over. Flag allow-oom.
 -- A key that belongs to a reservation is kept for as long as the reservation lives.
 --
@@ -6,7 +6,7 @@
 -- ARGV  [1] limits, [2] how many to look at, at most
 -- Reply how many were looked at
 
-local function forget(args, declared)
+local function purge_ended(args, declared)
   local due = call('ZRANGEBYSCORE', FORGET, 0, NOW_MS, 'LIMIT', 0, tonumber(args[2]))
   local ids, keys = {}, {}
   for _, member in ipairs(due) do

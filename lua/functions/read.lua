@@ -7,7 +7,7 @@
 --   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown. Available to
 --                 the channel, or without one to everybody
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
---                 allotments or false, backorder], …]]: the last two are left out where there are none
+--                 allocations or false, backorder], …]]: the last two are left out where there are none
 --   reservation   [now_ms, record or nil]
 
 local function all_locations(questions)
@@ -41,7 +41,7 @@ local function location_levels(sku, wanted, channel, names)
   for _, location in ipairs(names) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left = allotted and allotments.left(entry, channel) or entry.available
+      local left = allocated and allocations.left(entry, channel) or entry.available
       levels[#levels + 1] = {location, left, entry.record[SEQ]}
     end
   end
@@ -52,7 +52,7 @@ local function stock_levels(sku, names)
   local levels = {}
   for i, location in ipairs(names) do
     local r = stock_entry(sku, location).record
-    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOTMENTS], r[BACKORDER]}
+    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOCATIONS], r[BACKORDER]}
   end
   return levels
 end

@@ -1,4 +1,4 @@
--- outlook: reads what is available of a SKU together with what is still to come, at one moment: a receipt between two
+-- read_outlook: reads what is available of a SKU together with what is still to come, at one moment: a receipt between two
 -- reads would count twice. Flag no-writes.
 --
 -- KEYS  the twelve keys of supply.lua
@@ -10,14 +10,14 @@ local function available_at(sku, wanted)
   for _, location in ipairs(packed_names and unpack_msg(packed_names) or NONE) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left, backorder = allotted and allotments.left(entry, nil) or entry.available, entry.record[BACKORDER]
+      local left, backorder = allocated and allocations.left(entry, nil) or entry.available, entry.record[BACKORDER]
       levels[#levels + 1] = {location, left, entry.record[SEQ], backorder and backorder[WAITING] or 0}
     end
   end
   return levels
 end
 
-local function outlook(args, keys)
+local function read_outlook(args, keys)
   local question = unpack_msg(args[2])
   local sku, wanted = question[1], question[2]
   local packed_ids, expected = call('HGET', keys[12], sku), {}

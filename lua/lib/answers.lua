@@ -12,7 +12,7 @@ local function left_of(entries, channel)
     if not seen[entry] then
       seen[entry] = true
       availability[#availability + 1] = {
-        entry.sku, entry.location, allotted and allotments.left(entry, channel) or entry.available, entry.record[SEQ],
+        entry.sku, entry.location, allocated and allocations.left(entry, channel) or entry.available, entry.record[SEQ],
       }
     end
   end
@@ -28,6 +28,6 @@ local function stock_changed(entry)
   local r = entry.record
   return {
     'stock_changed', false,
-    {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOTMENTS], r[BACKORDER]},
+    {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOCATIONS], r[BACKORDER]},
   }
 end

@@ -6,7 +6,7 @@ local function promisable(entry, channel)
   local left, record = entry.available - entry.claimed, entry.record
   local backorder = record and record[BACKORDER]
   local waiting = backorder and backorder[WAITING] or 0
-  if allotted then return allotments.left(entry, channel, waiting) - entry.claimed end
+  if allocated then return allocations.left(entry, channel, waiting) - entry.claimed end
   return left - waiting
 end
 

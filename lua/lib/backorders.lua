@@ -35,7 +35,7 @@ end
 local function is_fillable(entry)
   local backorder = entry.record[BACKORDER]
   if not backorder or backorder[WAITING] == 0 then return false end
-  return (allotted and allotments.common(entry) or entry.available) > 0
+  return (allocated and allocations.common(entry) or entry.available) > 0
 end
 
 -- A record that was read: more waited there than one call could fill.
@@ -95,7 +95,7 @@ function backorders.missing(lines, granted, channel)
       if not backorder or backorder[WAITING] + asked[entry] > backorder[LIMIT] then return nil end
     end
   end
-  if allotted and allotments.is_capped(lines, channel) then return nil end
+  if allocated and allocations.is_capped(lines, channel) then return nil end
   return missing
 end
 
@@ -164,9 +164,9 @@ local function fill_line(entry, reservation, number)
   local record = record_of(reservation)
   local line = record and record[LINES][number]
   if not line or line[LINE_SKU] ~= entry.sku or line[LINE_LOCATION] ~= entry.location then return false end
-  if lapse(reservation) then return true end
+  if expire_if_due(reservation) then return true end
   local waiting, owed = line[LINE_WAITING] or 0, line[LINE_OWED] or 0
-  local units = min(allotted and allotments.for_waiting(entry, record[CHANNEL]) or entry.available, waiting + owed)
+  local units = min(allocated and allocations.for_waiting(entry, record[CHANNEL]) or entry.available, waiting + owed)
   if units <= 0 then return false end
   local committed, journal_lines = min(units, owed), {}
   local held = units - committed

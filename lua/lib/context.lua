@@ -2,7 +2,7 @@
 --
 -- KEYS, all in one hash slot:
 --   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq], then
---                           what somebody has set there: the allotments of channels or false, see lib/allocations.lua,
+--                           what somebody has set there: the allocations of channels or false, see lib/allocations.lua,
 --                           and [mode, limit, promise_on, waiting], see lib/backorders.lua
 --   [2] skus          hash    sku -> [location, …]: where it lies
 --   [3] reservations  hash    id -> record: those that hold or have committed units
@@ -27,16 +27,16 @@
 local STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES
 local IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG
 local BACKORDERS -- nil where the function does not declare it
-local REAP_MAX, LIFE_MAX_MS, IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS
+local EXPIRE_BATCH_MAX, LIFE_MAX_MS, IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS
 local NOW_MS
 local known_limits -- the limits of the call before, packed: they are nearly always the same
 
 -- What a call has read and changed so far; each part is explained in the file that works with it.
-local stock, unread_stock, changed_stock, last_seq, allotted
+local stock, unread_stock, changed_stock, last_seq, allocated
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
 local record_extras -- what the next new record is to hold beyond the usual, see lib/reservations.lua; else nil
-local more_due, reaped, orphans
+local more_are_due, has_expired_due, orphans
 local remembered, new_keys
 -- waits: nil as long as the call meets nobody who waits for units.
 local waits
@@ -77,16 +77,16 @@ local function begin(keys, args, knows_backorders)
   BACKORDERS = knows_backorders and keys[#keys] or nil
   if args[1] ~= known_limits then
     local limits = unpack_msg(args[1])
-    REAP_MAX, LIFE_MAX_MS = limits[1], limits[2]
+    EXPIRE_BATCH_MAX, LIFE_MAX_MS = limits[1], limits[2]
     IDEMPOTENCY_MS, ENDED_MS, FULFILLED_MS = limits[3], limits[4], limits[5]
     known_limits = args[1]
   end
   NOW_MS = clock_ms()
-  stock, unread_stock, changed_stock, last_seq, allotted = {}, {}, {}, nil, false
+  stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Made where they are needed, which is rare.
-  more_due, reaped, orphans = false, false, NONE
+  more_are_due, has_expired_due, orphans = false, false, NONE
   remembered, new_keys = NONE, NONE
   waits = nil
 end

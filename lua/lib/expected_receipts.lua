@@ -4,44 +4,44 @@
 -- The index holds for each SKU the ids of those from which units are still to come. What came whole is kept for a while,
 -- so that an old list of deliveries that is sent again does not promise its units a second time.
 
-local SUPPLY_SKU, SUPPLY_LOCATION, SUPPLY_QUANTITY, SUPPLY_RECEIVED = 1, 2, 3, 4
-local SUPPLY_FIELDS = {expect = 10, forgo = 5, receive_expected = 9}
+local EXPECTED_SKU, EXPECTED_LOCATION, EXPECTED_QUANTITY, EXPECTED_RECEIVED = 1, 2, 3, 4
+local EXPECTED_RECEIPT_FIELDS = {expect = 10, forgo = 5, receive_expected = 9}
 
 -- What the call has read: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}.
-local supplies, changed_supplies
+local expected_receipts, changed_expected_receipts
 
 -- Units that are still to come. More may have come than was said.
 local function still_expected(record)
-  return max(0, record[SUPPLY_QUANTITY] - record[SUPPLY_RECEIVED])
+  return max(0, record[EXPECTED_QUANTITY] - record[EXPECTED_RECEIVED])
 end
 
 -- The SKU under which the index names it, or nil.
 local function index_place(record)
-  return record and still_expected(record) > 0 and record[SUPPLY_SKU] or nil
+  return record and still_expected(record) > 0 and record[EXPECTED_SKU] or nil
 end
 
-local function load_supplies(fields, key)
+local function load_expected_receipts(fields, key)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
     ids[#ids + 1] = fields[at + 4]
     if fields[at + 3] ~= '' then keys[#keys + 1] = fields[at + 3] end
-    at = at + SUPPLY_FIELDS[fields[at]]
+    at = at + EXPECTED_RECEIPT_FIELDS[fields[at]]
   end
   local packed_records = hash_get_many(key, ids)
-  supplies, changed_supplies = {}, {}
+  expected_receipts, changed_expected_receipts = {}, {}
   for i, id in ipairs(ids) do
     local record = packed_records[i] and unpack_msg(packed_records[i]) or nil
-    supplies[id] = {
+    expected_receipts[id] = {
       id = id, record = record, was_there = record ~= nil, indexed_under = index_place(record), changed = false,
     }
   end
   if #keys > 0 then load_keys(keys) end
 end
 
-local function mark_supply(document)
+local function mark_expected_receipt(document)
   if document.changed then return end
   document.changed = true
-  changed_supplies[#changed_supplies + 1] = document
+  changed_expected_receipts[#changed_expected_receipts + 1] = document
 end
 
 -- Notes in moves, sku -> id -> whether the index is to name it.
@@ -73,7 +73,7 @@ end
 
 local function write_supplies(key, index_key)
   local moves = {}
-  for _, document in ipairs(changed_supplies) do
+  for _, document in ipairs(changed_expected_receipts) do
     local id, record = document.id, document.record
     if record then call('HSET', key, id, pack(record)) else call('HDEL', key, id) end
     if record and not index_place(record) then
@@ -86,6 +86,6 @@ local function write_supplies(key, index_key)
   write_index(index_key, moves)
 end
 
-local function supply_changed(document)
-  return {'supply_changed', false, document.record}
+local function expected_receipt_changed(document)
+  return {'expected_receipt_changed', false, document.record}
 end

@@ -1,11 +1,11 @@
 -- Where a hold is ended because its deadline has passed: by the sweeper, by any operation that meets a lapsed
 -- reservation, and by any that runs short of units.
 
--- orphans: deadlines without a record. more_due: more lapsed holds wait than one call may end; reaped: this call has
+-- orphans: deadlines without a record. more_are_due: more lapsed holds wait than one call may end; has_expired_due: this call has
 -- ended all that it may.
 
 -- Ends the hold if its deadline has passed. Returns how late that was (ms), or nil.
-local function lapse(entry)
+local function expire_if_due(entry)
   local record = entry.record
   local deadline_ms = record[DEADLINE_MS]
   if deadline_ms == 0 or deadline_ms > NOW_MS then return nil end
@@ -25,13 +25,13 @@ local function lapse(entry)
   return NOW_MS - deadline_ms
 end
 
--- Ends what is due, longest overdue first, at most REAP_MAX holds and once a call. Returns the latenesses (ms).
-local function reap()
+-- Ends what is due, longest overdue first, at most EXPIRE_BATCH_MAX holds and once a call. Returns the latenesses (ms).
+local function expire_due()
   local lateness_ms = {}
-  if reaped then return lateness_ms end
-  reaped, orphans = true, {}
-  local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, REAP_MAX)
-  more_due = #due == REAP_MAX
+  if has_expired_due then return lateness_ms end
+  has_expired_due, orphans = true, {}
+  local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, EXPIRE_BATCH_MAX)
+  more_are_due = #due == EXPIRE_BATCH_MAX
   local unread = {}
   for _, id in ipairs(due) do
     if not reservations[id] then unread[#unread + 1] = id end
@@ -40,7 +40,7 @@ local function reap()
   for _, id in ipairs(due) do
     local entry = reservations[id]
     if entry.record then
-      lateness_ms[#lateness_ms + 1] = lapse(entry)
+      lateness_ms[#lateness_ms + 1] = expire_if_due(entry)
     else
       -- The set and the records disagree, so there is nothing to give back. Left there, it would be due for ever.
       orphans[#orphans + 1] = id

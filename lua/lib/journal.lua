@@ -3,12 +3,12 @@
 -- change: [operation, at_ms, actor, channel, reservation id or "", state or "", lines, notes]
 -- line:   [line or 0, sku, location, d_on_hand, d_held, d_committed, d_damaged, d_quality_control, d_safety,
 --          available after, seq, then where there is any of it: d_waiting, d_owed of lines that wait for units, see
---          lib/backorders.lua, and the allotments after, see lib/allocations.lua]
+--          lib/backorders.lua, and the allocations after, see lib/allocations.lua]
 -- notes:  [[name, value], …]
 --
 -- A reserve or order is [operation, reservation id, record]: its record, see lib/reservations.lua, is new and tells all
 -- of the above. server/store/journal/journal.py turns both into the same. Where channels have something for themselves, its lines
--- tell what is left for this one, so a fourth value follows: for each line false, or [available after, allotments after].
+-- tell what is left for this one, so a fourth value follows: for each line false, or [available after, allocations after].
 --
 -- change_parts: the changes, packed already, a promise in four parts or five; change_count: how many they are.
 

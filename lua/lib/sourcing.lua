@@ -7,7 +7,7 @@
 --         Candidates stand best first. Those of one rank are equals: of them, the one with more of what is wanted comes
 --         first. A rank lies within one chunk, and most orders need the first chunk only: the others stay packed.
 -- Effect  the location stands in those lines, and the promise is run as if its caller had named it
--- Answers location_closed · unknown_sku · out_of_stock · too_many_splits · again
+-- Answers location_closed · unknown_sku · out_of_stock · too_many_splits · retry_after_expiry
 --
 -- Everything of a SKU comes from one location, unless split_lines allows otherwise: see lib/splitting.lua. One location
 -- that has everything is best; else as few as can be, of those the ones that come first. server/domain/sourcing.py says
@@ -294,7 +294,7 @@ local function refusal_of(source)
     elseif want.most < want.units then short[#short + 1] = line end
   end
   if #unknown > 0 then return refused('unknown_sku', '', unknown) end
-  if more_due then return {'again'} end
+  if more_are_due then return {'retry_after_expiry'} end
   if #short > 0 then return refused('out_of_stock', '', short) end
   local lines = {}
   for i, want in ipairs(source.wants) do lines[i] = {want.first, want.sku, '', want.units, want.most} end
@@ -347,8 +347,8 @@ end
 -- The locations, or nil and all candidates; with what lapsed holds give back, if it takes that.
 local function seek(source)
   local chosen, ranked = choose(source)
-  if not chosen and not reaped then
-    reap()
+  if not chosen and not has_expired_due then
+    expire_due()
     chosen, ranked = choose(source)
   end
   return chosen, ranked
@@ -366,7 +366,7 @@ local function plan(source, fields, at, last)
   claim_named(fields, first, last, -1)
   if chosen then return settle_on(source, fields, at, first, last, parts_by_sku(source, chosen, has_all)) end
   local refusal = refusal_of(source)
-  if accept_shortage and refusal[2] ~= 'unknown_sku' and refusal[1] ~= 'again' then
+  if accept_shortage and refusal[2] ~= 'unknown_sku' and refusal[1] ~= 'retry_after_expiry' then
     return settle_on(source, fields, at, first, last, parts_by_sku(source, ranked, knows))
   end
   return nil, refusal

@@ -31,7 +31,7 @@ local function stock_record(packed)
   local _, on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder = unpack_some(packed, 9, 1)
   -- Few have more than seven values.
   if list == nil then return {on_hand, held, committed, damaged, quality_control, safety, seq} end
-  if list then allotted = true end
+  if list then allocated = true end
   return {on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder}
 end
 
@@ -123,11 +123,11 @@ local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, 
   record[COMMITTED] = record[COMMITTED] + d_committed
   record[ON_HAND] = record[ON_HAND] + d_on_hand
   entry.available = entry.available + d_on_hand - d_held - d_committed
-  if allotted then allotments.follow(record, channel, d_held + d_committed, d_on_hand) end
+  if allocated then allocations.follow(record, channel, d_held + d_committed, d_on_hand) end
   journal_lines[#journal_lines + 1] = {
     line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq,
   }
-  if allotted then allotments.tell(record, journal_lines) end
+  if allocated then allocations.tell(record, journal_lines) end
 end
 
 -- Changes buckets without a promise. deltas: six signed units, in the order of the record. line: the reservation's line
@@ -144,5 +144,5 @@ local function change_buckets(entry, journal_lines, deltas, line)
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
     entry.available, seq,
   }
-  if allotted then allotments.tell(record, journal_lines) end
+  if allocated then allocations.tell(record, journal_lines) end
 end

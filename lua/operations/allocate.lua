@@ -2,23 +2,23 @@
 -- takes them back. allocate_move: gives units of one channel to another.
 --
 -- allocate       [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 channel, 8 kind "own" or "cap",
---                 9 units in all (own and 0: take the allotment away), 10 reason, 11 seen_id, 12 used]
+--                 9 units in all (own and 0: take the allocation away), 10 reason, 11 seen_id, 12 used]
 -- allocate_move  the same, but 7 from channel, 8 to channel, 9 units to move
--- Effect  the allotment is as said, the rest of it is set aside. What the channel has promised already counts as used, so
+-- Effect  the allocation is as said, the rest of it is set aside. What the channel has promised already counts as used, so
 --         nothing that is promised is ever taken back.
--- Answers stock_changed · unknown_sku · exceeds_available (others may have the rest) · uncounted · again
+-- Answers stock_changed · unknown_sku · exceeds_available (others may have the rest) · allocation_usage_unknown · retry_after_expiry
 --         · unknown_allocation, allocation_differs, exceeds_remaining (a move only) · too_many_allocations
 --
--- How much a channel without an allotment has promised here stands nowhere, and an index would be paid for by every
+-- How much a channel without an allocation has promised here stands nowhere, and an index would be paid for by every
 -- reserve. So whoever asks has counted it, as of when seen_id was the journal's last entry; what happened since is added
--- here. If nothing was counted ("") or too much happened, the answer is uncounted; see server/store/repositories/allocations.py.
+-- here. If nothing was counted ("") or too much happened, the answer is allocation_usage_unknown; see server/store/repositories/allocations.py.
 
 local allocate, allocate_move
 
 do
 
-local ALLOTMENT_KIND, ALLOTMENT_UNITS, ALLOTMENT_USED = allotments.KIND, allotments.UNITS, allotments.USED
-local ALLOTMENTS_MAX = 32 -- channels at one (SKU, location): the record is read and written with each sale
+local ALLOCATION_KIND, ALLOCATION_UNITS, ALLOCATION_USED = allocations.KIND, allocations.UNITS, allocations.USED
+local ALLOCATIONS_MAX = 32 -- channels at one (SKU, location): the record is read and written with each sale
 
 local ENTRIES_MAX = 64 -- of the journal that are looked through for what happened since; an entry holds a batch at most
 
@@ -43,8 +43,8 @@ end
 -- The units that a channel has promised here, or nil: not known.
 local function promised_by(entry, channel, seen_id, used)
   local record = entry.record
-  local known = allotments.find(record, channel)
-  if known then return known[ALLOTMENT_USED] end
+  local known = allocations.find(record, channel)
+  if known then return known[ALLOCATION_USED] end
   if record[HELD] + record[COMMITTED] == 0 then return 0 end
   if seen_id == '' then return nil end
   local since = call('XRANGE', JOURNAL, '(' .. seen_id, '+', 'COUNT', ENTRIES_MAX)
@@ -54,17 +54,17 @@ local function promised_by(entry, channel, seen_id, used)
   return used + promised_in(unpack_msg(array_of(change_count) .. concat(change_parts)), entry, channel)
 end
 
--- Sets a channel's allotment; nil as kind: takes it away.
+-- Sets a channel's allocation; nil as kind: takes it away.
 local function set_allotment(record, channel, kind, units, used)
-  local list = record[ALLOTMENTS] or {}
-  local _, place = allotments.find(record, channel)
+  local list = record[ALLOCATIONS] or {}
+  local _, place = allocations.find(record, channel)
   if kind then
     list[place or #list + 1] = {channel, kind, units, used}
   elseif place then
     table.remove(list, place)
   end
-  record[ALLOTMENTS] = #list > 0 and list or nil
-  if #list == 0 and record[BACKORDER] ~= nil then record[ALLOTMENTS] = false end -- no hole before what follows
+  record[ALLOCATIONS] = #list > 0 and list or nil
+  if #list == 0 and record[BACKORDER] ~= nil then record[ALLOCATIONS] = false end -- no hole before what follows
 end
 
 -- Writes the change down: nothing moves, but what is left for whom does.
@@ -75,15 +75,15 @@ local function journal_allotment(entry, operation, actor, channel, notes)
 end
 
 local function is_full(record, channel)
-  return not allotments.find(record, channel) and #(record[ALLOTMENTS] or NONE) >= ALLOTMENTS_MAX
+  return not allocations.find(record, channel) and #(record[ALLOCATIONS] or NONE) >= ALLOCATIONS_MAX
 end
 
 -- By how many units more would be set aside, and how many may be; nil: how much is used is not known.
 local function set_aside_by(entry, channel, kind, units, seen_id, used)
   local promised = promised_by(entry, channel, seen_id, used)
   if not promised then return nil end
-  local known = allotments.find(entry.record, channel)
-  local before = known and known[ALLOTMENT_KIND] == 'own' and allotments.rest(known) or 0
+  local known = allocations.find(entry.record, channel)
+  local before = known and known[ALLOCATION_KIND] == 'own' and allocations.rest(known) or 0
   local after = kind == 'own' and max(0, units - promised) or 0
   return after - before, max(0, promisable(entry, nil)), promised + before
 end
@@ -94,26 +94,26 @@ function allocate(fields, at)
   local entry = stock_entry(sku, location)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
-  local known = allotments.find(record, channel)
+  local known = allocations.find(record, channel)
   if kind == 'own' and units == 0 then
     if not known then return stock_changed(entry) end
     set_allotment(record, channel, nil)
   else
-    if known and known[ALLOTMENT_KIND] == kind and known[ALLOTMENT_UNITS] == units then return stock_changed(entry) end
+    if known and known[ALLOCATION_KIND] == kind and known[ALLOCATION_UNITS] == units then return stock_changed(entry) end
     if is_full(record, channel) then return refused('too_many_allocations') end
     local more, free, counted = set_aside_by(entry, channel, kind, units, seen_id, used)
     if more and more > free then
-      reap()
+      expire_due()
       more, free, counted = set_aside_by(entry, channel, kind, units, seen_id, used)
     end
-    if not more then return {'uncounted'} end
+    if not more then return {'allocation_usage_unknown'} end
     if more > free then
-      if more_due then return {'again'} end
+      if more_are_due then return {'retry_after_expiry'} end
       return refused('exceeds_available', '', {{1, sku, location, units, counted + free}})
     end
     set_allotment(record, channel, kind, units, promised_by(entry, channel, seen_id, used))
   end
-  allotted = true
+  allocated = true
   journal_allotment(entry, 'allocate', actor, channel, {
     {'kind', kind}, {'units', string.format('%.0f', units)}, {'reason', reason},
   })
@@ -126,22 +126,22 @@ function allocate_move(fields, at)
   local entry = stock_entry(sku, location)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
-  local giving, taking = allotments.find(record, from), allotments.find(record, to)
+  local giving, taking = allocations.find(record, from), allocations.find(record, to)
   if not giving then return refused('unknown_allocation') end
-  local kind = giving[ALLOTMENT_KIND]
-  if taking and taking[ALLOTMENT_KIND] ~= kind then return refused('allocation_differs') end
-  if allotments.rest(giving) < units then reap() end
-  if allotments.rest(giving) < units then
-    if more_due then return {'again'} end
-    return refused('exceeds_remaining', '', {{1, sku, location, units, allotments.rest(giving)}})
+  local kind = giving[ALLOCATION_KIND]
+  if taking and taking[ALLOCATION_KIND] ~= kind then return refused('allocation_differs') end
+  if allocations.rest(giving) < units then expire_due() end
+  if allocations.rest(giving) < units then
+    if more_are_due then return {'retry_after_expiry'} end
+    return refused('exceeds_remaining', '', {{1, sku, location, units, allocations.rest(giving)}})
   end
   local promised = promised_by(entry, to, seen_id, used)
-  if not promised then return {'uncounted'} end
-  local left = giving[ALLOTMENT_UNITS] - units
+  if not promised then return {'allocation_usage_unknown'} end
+  local left = giving[ALLOCATION_UNITS] - units
   if is_full(record, to) and not (kind == 'own' and left == 0) then return refused('too_many_allocations') end
-  set_allotment(record, from, (kind == 'cap' or left > 0) and kind or nil, left, giving[ALLOTMENT_USED])
+  set_allotment(record, from, (kind == 'cap' or left > 0) and kind or nil, left, giving[ALLOCATION_USED])
   -- Whoever has promised more than he has gets all of the units all the same: as much stays set aside as was.
-  local had = max(taking and taking[ALLOTMENT_UNITS] or 0, promised)
+  local had = max(taking and taking[ALLOCATION_UNITS] or 0, promised)
   set_allotment(record, to, kind, had + units, promised)
   journal_allotment(entry, 'allocate_move', actor, from, {
     {'to', to}, {'units', string.format('%.0f', units)}, {'reason', reason},

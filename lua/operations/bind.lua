@@ -6,7 +6,7 @@
 -- Effect  of commit: it takes place, then all that it leaves promised in open lines moves, and they are open no more. Of
 --         fulfil: what is to be shipped of open lines moves first, and is shipped from there; the rest stays open.
 --         Without a location, what cannot be had elsewhere stays where it is; with one, that is refused.
--- Answers those of commit or fulfil · not_open · location_closed · unknown_sku · out_of_stock · too_many_lines · again
+-- Answers those of commit or fulfil · not_open · location_closed · unknown_sku · out_of_stock · too_many_lines · retry_after_expiry
 --
 -- A move is what operations/relocate.lua makes of it, in the journal, too.
 --
@@ -83,7 +83,7 @@ local function refusal_there(source, record, location)
     elseif want.most < want.units then short[#short + 1] = line end
   end
   if #unknown > 0 then return refused('unknown_sku', record[STATE], unknown) end
-  if more_due then return {'again'} end
+  if more_are_due then return {'retry_after_expiry'} end
   return refused('out_of_stock', record[STATE], short)
 end
 
@@ -209,7 +209,7 @@ end
 local function bound(handler, tag, fields, at, op)
   local entry = reservations[fields[op + 3]]
   if not record_of(entry) then return handler(fields, op) end -- a promise of this very batch is there, too
-  lapse(entry)
+  expire_if_due(entry)
   local open, units = open_lines(entry.record, tag, fields, op)
   if not open then return handler(fields, op) end
   local moves, refusal = plan_anew(entry.record, open, fields, at, tag == 'fulfil')

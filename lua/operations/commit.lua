@@ -4,7 +4,7 @@
 --          7 keep_remainder, 8 order_ref]
 -- Effect  held - and committed +, and what is waited for is waited for as an order; what is not named is released, or
 --         kept until its deadline (keep_remainder). After the deadline the units are taken anew if they are there.
--- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · again
+-- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · retry_after_expiry
 --         · already_committed · already_released · not_held
 
 local commit
@@ -25,11 +25,11 @@ local function commit_late(entry, parts)
   end
   local _, short = grant(lines, record[CHANNEL])
   if short then
-    reap()
+    expire_due()
     _, short = grant(lines, record[CHANNEL])
   end
   if short then
-    if more_due then return nil, {'again'} end
+    if more_are_due then return nil, {'retry_after_expiry'} end
     for _, refusal in ipairs(short) do refusal[1] = numbers[refusal[1]] end
     return nil, refused('expired', record[STATE], short)
   end
@@ -70,7 +70,7 @@ function commit(fields, at)
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
-  lapse(entry)
+  expire_if_due(entry)
   local counter, commit_parts = LINE_HELD, commit_held
   if total(record, LINE_HELD) + total(record, LINE_WAITING) == 0 then
     -- What lapsed before a cancel stays gone: a cancelled order does not come back.

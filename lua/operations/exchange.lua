@@ -5,7 +5,7 @@
 -- Effect  that of the return, then that of the promise, for which what came back to be sold again is there already. Two
 --         changes in the journal, each with a note that names the other's reservation
 -- Answers exchanged · exchange_refused: which half ("return" or "promise"), and as what
---         · id_reused (of the key) · again
+--         · id_reused (of the key) · retry_after_expiry
 
 local exchange
 
@@ -36,7 +36,7 @@ end
 
 local function record_as_it_is(record)
   local copied = copy(record)
-  copied[ALLOTMENTS] = allotments.copy(record) or record[ALLOTMENTS]
+  copied[ALLOCATIONS] = allocations.copy(record) or record[ALLOCATIONS]
   return copied
 end
 
@@ -87,7 +87,7 @@ end
 local function told_anew(availability, channel)
   for _, each in ipairs(availability) do
     local entry = stock_entry(each[1], each[2])
-    each[3] = allotted and allotments.left(entry, channel) or entry.available
+    each[3] = allocated and allocations.left(entry, channel) or entry.available
     each[4] = entry.record[SEQ]
   end
 end
@@ -108,8 +108,8 @@ local function both(handlers, fields, at)
   local entry, new_id = reservations[id], fields[promise + 3]
   local known = fields[promise + FINGERPRINT_AT] ~= '' and reservations[new_id]
   if not record_of(entry) then return {'exchange_refused', 'return', refused('unknown_reservation')} end
-  lapse(entry)
-  reap() -- now, so that what the promise may need of it is not undone with the return
+  expire_if_due(entry)
+  expire_due() -- now, so that what the promise may need of it is not undone with the return
   if known and record_of(known) then
     return {'exchange_refused', 'promise', refused('id_reused', known.record[STATE])}
   end
@@ -124,7 +124,7 @@ local function both(handlers, fields, at)
   if made[1] ~= 'changed' then put_back(before) end
   backorders.go_on()
   if made[1] ~= 'changed' then
-    return made[1] == 'again' and made or {'exchange_refused', 'promise', made}
+    return made[1] == 'retry_after_expiry' and made or {'exchange_refused', 'promise', made}
   end
   told_anew(returned[4], entry.record[CHANNEL])
   return {'exchanged', false, returned, made}

@@ -3,15 +3,15 @@
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 supply id, 6 sku, 7 location, 8 quantity, 9 expected_on, 10 reference]
 -- Effect  the expected receipt is as it says here. What was received against it stays received, so that to say the same
 --         again has no effect. No stock changes.
--- Answers supply_changed · id_reused (the id is that of another SKU's)
+-- Answers expected_receipt_changed · id_reused (the id is that of another SKU's)
 
 local function expect(fields, at)
-  local document, sku = supplies[fields[at + 4]], fields[at + 5]
+  local document, sku = expected_receipts[fields[at + 4]], fields[at + 5]
   local before = document.record
-  if before and before[SUPPLY_SKU] ~= sku then return refused('id_reused') end
+  if before and before[EXPECTED_SKU] ~= sku then return refused('id_reused') end
   document.record = {
-    sku, fields[at + 6], fields[at + 7], before and before[SUPPLY_RECEIVED] or 0, fields[at + 8], fields[at + 9],
+    sku, fields[at + 6], fields[at + 7], before and before[EXPECTED_RECEIVED] or 0, fields[at + 8], fields[at + 9],
   }
-  mark_supply(document)
-  return supply_changed(document)
+  mark_expected_receipt(document)
+  return expected_receipt_changed(document)
 end

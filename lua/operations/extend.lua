@@ -9,7 +9,7 @@ local function extend(fields, at)
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
-  lapse(entry)
+  expire_if_due(entry)
   if record[DEADLINE_MS] == 0 then return nothing_held(record) end
   local deadline_ms = min(NOW_MS + ttl_ms, record[CREATED_MS] + LIFE_MAX_MS)
   record[DEADLINE_MS] = max(record[DEADLINE_MS], deadline_ms)

@@ -2,13 +2,13 @@
 --
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 supply id]
 -- Effect  it is gone. No stock changes: what was received against it stays.
--- Answers supply_changed (as it was) · unknown_supply
+-- Answers expected_receipt_changed (as it was) · unknown_supply
 
 local function forgo(fields, at)
-  local document = supplies[fields[at + 4]]
+  local document = expected_receipts[fields[at + 4]]
   if not document.record then return refused('unknown_supply') end
-  local told = supply_changed(document)
+  local told = expected_receipt_changed(document)
   document.record = nil
-  mark_supply(document)
+  mark_expected_receipt(document)
   return told
 end

@@ -11,7 +11,7 @@ local function fulfil(fields, at)
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
-  lapse(entry)
+  expire_if_due(entry)
   if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
   local parts, excess = select_parts(record, wanted, LINE_COMMITTED)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end

@@ -9,14 +9,14 @@
 local function receive_expected(fields, at)
   local actor, id, sku, location = fields[at + 2], fields[at + 4], fields[at + 5], fields[at + 6]
   local quantity, reason = fields[at + 7], fields[at + 8]
-  local document = supplies[id]
+  local document = expected_receipts[id]
   local record = document.record
-  if not record or record[SUPPLY_SKU] ~= sku then return refused('unknown_supply') end
-  local entry = stock_entry(sku, location ~= '' and location or record[SUPPLY_LOCATION])
+  if not record or record[EXPECTED_SKU] ~= sku then return refused('unknown_supply') end
+  local entry = stock_entry(sku, location ~= '' and location or record[EXPECTED_LOCATION])
   local journal_lines = {}
   take_in(entry, journal_lines, quantity, 'restock')
-  record[SUPPLY_RECEIVED] = record[SUPPLY_RECEIVED] + quantity
-  mark_supply(document)
+  record[EXPECTED_RECEIVED] = record[EXPECTED_RECEIVED] + quantity
+  mark_expected_receipt(document)
   journal('receive', actor, '', '', '', journal_lines, notes_of({{'supply', id}, {'reason', reason}}))
   return stock_changed(entry)
 end

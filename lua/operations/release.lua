@@ -10,7 +10,7 @@ local function release(fields, at)
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
-  lapse(entry)
+  expire_if_due(entry)
   if record[DEADLINE_MS] == 0 then return nothing_held(record) end
   local parts, excess = select_parts(record, wanted, LINE_HELD, nil, LINE_WAITING)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end

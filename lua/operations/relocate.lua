@@ -5,7 +5,7 @@
 -- Effect  of the line: held first, then committed -, released +; at the destination both +, in a line at the end of the
 --         record that was made by this or an earlier move. What lies there already stays. The deadline stays.
 -- Answers changed · unknown_reservation · expired · not_held · exceeds_remaining · location_closed · unknown_sku
---         · too_many_lines · out_of_stock · again
+--         · too_many_lines · out_of_stock · retry_after_expiry
 
 local relocate, relocation = nil, {}
 
@@ -67,11 +67,11 @@ local function shortage_there(record, moves)
   for i, move_of in ipairs(moves) do wanted[i] = {move_of[3].sku, move_of[3].location, move_of[2], move_of[3]} end
   local _, short = grant(wanted, record[CHANNEL])
   if short then
-    reap()
+    expire_due()
     _, short = grant(wanted, record[CHANNEL])
   end
   if not short then return nil end
-  if more_due then return {'again'} end
+  if more_are_due then return {'retry_after_expiry'} end
   for _, line in ipairs(short) do line[1] = moves[line[1]][1] end
   return refused('out_of_stock', record[STATE], short)
 end
@@ -116,7 +116,7 @@ function relocate(fields, at)
   local entry = reservations[id]
   local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
-  lapse(entry)
+  expire_if_due(entry)
   local state = record[STATE]
   if total(record, LINE_HELD) + total(record, LINE_COMMITTED) == 0 then
     return refused(state == 'expired' and 'expired' or 'not_held', state)

@@ -7,7 +7,7 @@
 -- order   the same, but 6 accept_shortage (it is sold already: promise what is missing, too)
 -- Effect  held (order: committed) grows by the quantity of each line; partial: by as much as there is; backorder: the
 --         same, and the line waits for what is missing, where that may be promised
--- Answers changed · id_reused · unknown_sku · out_of_stock · again (more lapsed holds wait than may be ended here)
+-- Answers changed · id_reused · unknown_sku · out_of_stock · retry_after_expiry (more lapsed holds wait than may be ended here)
 
 local reserve, order
 
@@ -91,10 +91,10 @@ end
 local function settle_for(lines, channel, partial, accept_shortage)
   local unknown = unknown_lines(lines)
   if unknown then return nil, refused('unknown_sku', '', unknown) end
-  reap()
+  expire_due()
   local granted, short = grant(lines, channel)
   if not short then return granted end
-  if more_due then return nil, {'again'} end
+  if more_are_due then return nil, {'retry_after_expiry'} end
   if partial == 'backorder' then
     local missing = backorders.missing(lines, granted, channel)
     if missing then return granted, nil, missing end
@@ -128,8 +128,8 @@ end
 
 -- What the journal has to know of a line whose own figure is what is left for its channel; packed.
 local function behind_line(entry)
-  if not entry.record[ALLOTMENTS] then return pack(false) end
-  return pack({entry.available, entry.record[ALLOTMENTS]})
+  if not entry.record[ALLOCATIONS] then return pack(false) end
+  return pack({entry.available, entry.record[ALLOCATIONS]})
 end
 
 -- Takes the units, all that was wanted or what was granted. Gives the lines of the record and the newest seq, packed, and
@@ -142,10 +142,10 @@ local function take_units(fields, first, last, granted, is_order, channel)
     local sku, units = entry.sku, granted and granted[(at - first) / 3 + 1] or wanted
     if units > 0 then take_from(entry, bucket, units) end
     local left = entry.available
-    if allotted then
-      allotments.follow(entry.record, channel, units, 0)
-      behind, left = behind .. behind_line(entry), allotments.left(entry, channel)
-      is_told = is_told or entry.record[ALLOTMENTS]
+    if allocated then
+      allocations.follow(entry.record, channel, units, 0)
+      behind, left = behind .. behind_line(entry), allocations.left(entry, channel)
+      is_told = is_told or entry.record[ALLOCATIONS]
     end
     local taken, seq = packed(units), pack(entry.record[SEQ])
     if units > 0 then newest = seq end
@@ -180,10 +180,10 @@ local function waiting_record(fields, at, last, granted, missing, ttl_ms)
     local entry, units, waited = fields[place], granted[number], missing[number]
     take_from(entry, is_order and COMMITTED or HELD, units)
     local left = entry.available
-    if allotted then
-      allotments.follow(entry.record, channel, units, 0)
-      behind, left = behind .. behind_line(entry), allotments.left(entry, channel)
-      is_told = is_told or entry.record[ALLOTMENTS]
+    if allocated then
+      allocations.follow(entry.record, channel, units, 0)
+      behind, left = behind .. behind_line(entry), allocations.left(entry, channel)
+      is_told = is_told or entry.record[ALLOCATIONS]
     end
     local line = {
       entry.sku, entry.location, units + waited, fields[place + 2], is_order and 0 or units, is_order and units or 0,
@@ -210,7 +210,7 @@ local function promise(fields, at, last, ttl_ms, accept_shortage)
   local granted, refusal, missing = nil, nil, nil
   local first = at + LINES_AT
   if (waits and waits.backlog) or not all_there(fields, first, last)
-    or allotted and not all_allowed(fields, first, last, channel) then
+    or allocated and not all_allowed(fields, first, last, channel) then
     granted, refusal, missing = settle_for(lines_of(fields, first, last), channel, fields[at + 6], accept_shortage)
     if refusal then return pack(refusal) end
   end

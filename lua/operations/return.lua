@@ -12,7 +12,7 @@ local function take_back(fields, at, exchanged_for)
   local entry = reservations[id]
   local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
-  lapse(entry)
+  expire_if_due(entry)
   if total(record, LINE_FULFILLED) == 0 then return refused('not_fulfilled', record[STATE]) end
   local parts, excess = select_parts(record, wanted, LINE_FULFILLED, LINE_RETURNED)
   if not parts then return refused('exceeds_remaining', record[STATE], excess) end

@@ -2,7 +2,7 @@
 --
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 transfer id, 6 from, 7 to, 8 lines [[sku, quantity], …], 9 reason]
 -- Effect  on_hand - at the source, only of what is available there; the transfer is on its way
--- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (promised units stay) · again (see reserve)
+-- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (promised units stay) · retry_after_expiry (see reserve)
 
 local function lines_to_ship(wanted, from)
   local lines, unknown = {}, nil
@@ -29,9 +29,9 @@ local function ship(fields, at)
   if unknown then return refused('unknown_sku', '', unknown) end
   local _, short = grant(lines)
   if short then
-    reap()
+    expire_due()
     _, short = grant(lines)
-    if short then return more_due and {'again'} or refused('exceeds_available', '', short) end
+    if short then return more_are_due and {'retry_after_expiry'} or refused('exceeds_available', '', short) end
   end
   local journal_lines, entries, items, units = {}, {}, {}, 0
   for i, line in ipairs(lines) do

@@ -14,18 +14,18 @@ from typing import Any, Final
 import structlog
 
 from adapters.contract.adapter import Adapter
-from server.channels.connection.circuit_breaker import Health
-from server.channels.connection.client import Line
+from server.channels.connection.circuit_breaker import CircuitBreaker
+from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport
 from server.channels.lease import Lease
-from server.channels.outbound.channel_state import Book
-from server.channels.outbound.journal_reader import Reader
-from server.channels.outbound.sender import Channel
-from server.channels.outbound.stock_levels import Levels
-from server.channels.webhooks.deliveries import Endpoints
+from server.channels.outbound.channel_state import ChannelState
+from server.channels.outbound.journal_reader import JournalReader
+from server.channels.outbound.sender import Sender
+from server.channels.outbound.stock_levels import StockLevels
+from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
-from server.channels.write_behind import FLUSH_S, Records
+from server.channels.write_behind import FLUSH_S, WriteBehind
 from server.config.toml_tables import ChannelConfigError
 from server.domain.channels import ChannelSettings, rules_in_force, understood
 from server.store.connection.connect import StoreClient
@@ -102,7 +102,7 @@ class Publisher:
         flush_s: float = FLUSH_S,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
-        self.channels: list[Channel] = []
+        self.channels: list[Sender] = []
         self.acting = False
         self._client = client
         self._keyspace = keyspace
@@ -113,8 +113,8 @@ class Publisher:
         self._flush_s = flush_s
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
-        self._endpoints = Endpoints(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
-        self._records: Records | None = None
+        self._endpoints = Deliveries(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
+        self._records: WriteBehind | None = None
         self._transports: list[Transport] = []
 
     async def run(self) -> None:
@@ -166,15 +166,15 @@ class Publisher:
                 group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
             self._endpoints.start(group)
 
-    async def _load(self) -> tuple[Reader, Records]:
+    async def _load(self) -> tuple[JournalReader, WriteBehind]:
         end = await journal.bounds(self._client, self._keyspace)
         cursors = await self._store.cursors()
         await self._forget_removed(cursors)
         known = {each.settings.name: cursors.get(each.settings.name) for each in self._configured}
         # A channel that never was told anything, or whose place in the journal is gone, is told everything.
         kept = {name: cursor for name, cursor in known.items() if cursor is not None and not end.is_lost(cursor)}
-        records = Records(self._store, self._lease.token, self._cursors, cursors)
-        levels = Levels()
+        records = WriteBehind(self._store, self._lease.token, self._cursors, cursors)
+        levels = StockLevels()
         kept_by_all = ChannelStore(self._client, self._keyspace)
         given, statuses = await kept_by_all.given_rules(), await kept_by_all.statuses()
         for each in self._configured:
@@ -194,7 +194,7 @@ class Publisher:
                 await self._forget_shown(channel)
             await channel.book.changed_all(channel.position)
         self._records = records
-        reader = Reader(
+        reader = JournalReader(
             self._store,
             self._tail,
             levels,
@@ -205,14 +205,14 @@ class Publisher:
         return reader, records
 
     async def _load_channel(
-        self, configured: ChannelPlan, records: Records, levels: Levels, given: Mapping[str, Any]
-    ) -> Channel | None:
+        self, configured: ChannelPlan, records: WriteBehind, levels: StockLevels, given: Mapping[str, Any]
+    ) -> Sender | None:
         settings, name = configured.settings, configured.settings.name
         line = self._line(configured)
         if line is None:
             return None
         channel_metrics, channel_records = ChannelMetrics(name), records.channel(name)
-        book = Book(
+        book = ChannelState(
             name,
             rules_in_force(settings.rules, understood(given)),
             lists_all=settings.listings == "all",
@@ -232,7 +232,7 @@ class Publisher:
             book.take_in(listing)
         async for ticket in self._store.tickets(name):
             book.tickets[ticket.id] = ticket
-        return Channel(
+        return Sender(
             book,
             line,
             records=channel_records,
@@ -241,18 +241,18 @@ class Publisher:
             pace_s=max(PACE_S_MIN, len(self._configured) / PUSHES_PER_S_MAX),
         )
 
-    def _line(self, configured: ChannelPlan) -> Line | None:
+    def _line(self, configured: ChannelPlan) -> ChannelClient | None:
         settings = configured.settings
         transport = self._open_transport(settings)
         self._transports.append(transport)
         try:
-            return Line(
+            return ChannelClient(
                 settings.name,
                 configured.build,
                 transport,
                 clock=self._clock,
                 mask=configured.mask,
-                health=Health(random=random.random),
+                health=CircuitBreaker(random=random.random),
                 held=self._lease.held,
             )
         except ChannelConfigError as error:
@@ -260,7 +260,7 @@ class Publisher:
             log.error("channel_not_built", channel=settings.name, reason=str(error), advice="mend it and restart")  # noqa: TRY400  # the reason says it all
             return None
 
-    async def _forget_shown(self, channel: Channel) -> None:
+    async def _forget_shown(self, channel: Sender) -> None:
         """Begin with a channel of which nobody knows what it shows: all is told, however often that is interrupted."""
         log.info("channel_told_everything", channel=channel.name, listings=len(channel.book.listings))
         channel.book.shown.clear()
@@ -312,7 +312,7 @@ class Publisher:
         self._records = None
 
 
-async def _keep_running(channel: Channel) -> None:
+async def _keep_running(channel: Sender) -> None:
     """Run a channel for ever: a fault in one is logged, and no other suffers for it."""
     while True:
         try:

@@ -24,7 +24,7 @@ _RETRY_S: Final = 0.5
 _pack = msgspec.msgpack.Encoder().encode
 
 
-class Records:
+class WriteBehind:
     """The writes of one publisher. ``cursors`` gives each channel's cursor at the moment of the call."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Records:
 class ChannelRecords:
     """What one channel writes down."""
 
-    def __init__(self, records: Records, keyspace: Keyspace, channel: str) -> None:
+    def __init__(self, records: WriteBehind, keyspace: Keyspace, channel: str) -> None:
         self._records = records
         self._channel = channel
         self._keys = ChannelKeys(keyspace, channel)

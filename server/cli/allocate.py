@@ -5,7 +5,7 @@ import click
 from server.cli.common import failure, opened_store, partition_option, quiet_settings, run, store_options
 from server.config.settings import Settings
 from server.domain import limits
-from server.domain.allocations import AllotmentKind
+from server.domain.allocations import AllocationKind
 from server.domain.operations.allocations import Allocate
 from server.domain.outcomes import OUTCOMES, Refused
 from server.domain.principal import LOCAL
@@ -43,7 +43,7 @@ def allocate(
       holdfast allocate TS-1001 trendyol 40
       holdfast allocate TS-1001 outlet 5 --cap --location mağaza-1
     """  # noqa: D301  # click needs the character, not the two
-    kind: AllotmentKind = "cap" if cap else "own"
+    kind: AllocationKind = "cap" if cap else "own"
     try:
         operation = Allocate(
             "", LOCAL.actor, "", check_sku("sku", sku), check_location("location", location),
@@ -52,7 +52,7 @@ def allocate(
     except InvalidError as error:
         raise failure(f"{error.field} {error.rule}") from None
     level = run(_allocate(quiet_settings(**overrides), partition, operation))
-    for each in level.allotted:
+    for each in level.allocated:
         what = f"{each.units:,} of its own" if each.kind == "own" else f"a cap of {each.units:,}"
         click.echo(f"{each.channel}: {what}, {each.used:,} promised, available to it {level.left(each.channel):,}")
     click.echo(f"available to everybody: {level.available:,}")

@@ -47,7 +47,7 @@ class Difference(NamedTuple):
 
 
 def _difference(line: journal.ChangeLine) -> Difference:
-    return Difference(line.sku, line.d_on_hand, left(line.available, line.allotments or ()))
+    return Difference(line.sku, line.d_on_hand, left(line.available, line.allocations or ()))
 
 
 class Found(NamedTuple):
@@ -188,7 +188,7 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
         for change in changes:
             if change.operation == "count" and ("reason", job.reason) in change.notes:
                 found += [
-                    Difference(line.sku, line.d_on_hand, left(line.available, line.allotments or ()))
+                    Difference(line.sku, line.d_on_hand, left(line.available, line.allocations or ()))
                     for line in change.lines
                 ]
     return sorted(each for each in found if each.by)

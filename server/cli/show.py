@@ -21,7 +21,7 @@ from server.cli.common import (
 )
 from server.config.settings import Settings
 from server.domain.allocations import left
-from server.domain.expected_receipt import Supply
+from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.stock import StockLevel
 from server.store.command_session import OpenStore
 from server.store.journal import journal
@@ -124,7 +124,7 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
                         "reservation_id": change.reservation_id,
                         "location": line.location,
                         "deltas": _deltas(line),
-                        "available": left(line.available, line.allotments or ()),
+                        "available": left(line.available, line.allocations or ()),
                         "seq": line.seq,
                         "notes": dict(change.notes),
                     }
@@ -138,10 +138,10 @@ def _deltas(line: journal.ChangeLine) -> dict[str, int]:
 def _level(level: StockLevel) -> dict[str, Any]:
     buckets = {bucket: getattr(level, bucket) for bucket in BUCKETS}
     told = {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
-    if level.allotted:
+    if level.allocated:
         told["set_aside"] = level.set_aside
         told["allocations"] = [
-            {**msgspec.structs.asdict(each), "available": level.left(each.channel)} for each in level.allotted
+            {**msgspec.structs.asdict(each), "available": level.left(each.channel)} for each in level.allocated
         ]
     return told | ({"backorder": msgspec.structs.asdict(level.backorder)} if level.backorder else {})
 
@@ -191,7 +191,7 @@ def _in_transit(moving: transfers.InTransit) -> dict[str, Any]:
     }
 
 
-def _expected(supply_id: str, supply: Supply) -> dict[str, Any]:
+def _expected(supply_id: str, supply: ExpectedReceipt) -> dict[str, Any]:
     return {
         "supply_id": supply_id,
         "location": supply.location,

@@ -5,7 +5,7 @@ from datetime import date
 import msgspec
 
 
-class Supply(msgspec.Struct, array_like=True, frozen=True):
+class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
     """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have come."""
 
     sku: str
@@ -21,8 +21,8 @@ class Supply(msgspec.Struct, array_like=True, frozen=True):
         return max(0, self.quantity - self.received)
 
 
-class SupplyChanged(msgspec.Struct, array_like=True, frozen=True, tag="supply_changed"):
+class ExpectedReceiptChanged(msgspec.Struct, array_like=True, frozen=True, tag="expected_receipt_changed"):
     """An expected receipt is as this says, or (forgone) was."""
 
     replayed: bool
-    supply: Supply
+    supply: ExpectedReceipt

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from server.domain.expected_receipt import SupplyChanged
+from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.reservation import Changed
 from server.domain.stock import StockChanged
 from server.domain.transfer import TransferChanged
@@ -32,19 +32,19 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
     lines: list[LineRefusal]
 
 
-class Again(msgspec.Struct, array_like=True, frozen=True, tag="again"):
+class RetryAfterExpiry(msgspec.Struct, array_like=True, frozen=True, tag="retry_after_expiry"):
     """Short of units, while more lapsed holds wait to be ended than one script may end: ask again. Nothing changed."""
 
 
-class Uncounted(msgspec.Struct, array_like=True, frozen=True, tag="uncounted"):
+class AllocationUsageUnknown(msgspec.Struct, array_like=True, frozen=True, tag="allocation_usage_unknown"):
     """How much a channel has promised there is not known any more: count, and ask again. Nothing changed."""
 
 
 ReservationAnswer = Changed | Refused
-AllotmentAnswer = StockChanged | Refused | Uncounted
+AllocationAnswer = StockChanged | Refused | AllocationUsageUnknown
 StockAnswer = StockChanged | Refused
 TransferAnswer = TransferChanged | Refused
-SupplyAnswer = SupplyChanged | Refused
+ExpectedReceiptAnswer = ExpectedReceiptChanged | Refused
 
 
 class Outcome(msgspec.Struct, frozen=True):

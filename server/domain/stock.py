@@ -2,8 +2,8 @@
 
 import msgspec
 
-from server.domain.allocations import Allotment, left, set_aside
-from server.domain.expected_receipt import Supply
+from server.domain.allocations import Allocation, left, set_aside
+from server.domain.expected_receipt import ExpectedReceipt
 
 
 class Availability(msgspec.Struct, array_like=True, frozen=True):
@@ -39,7 +39,7 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
     quality_control: int
     safety: int
     seq: int
-    allotments: list[Allotment] | bool = False
+    allocations: list[Allocation] | bool = False
     """False: none."""
     backorder: Backorder | None = None
 
@@ -49,23 +49,23 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
         return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
 
     @property
-    def allotted(self) -> list[Allotment]:
+    def allocated(self) -> list[Allocation]:
         """What channels have for themselves."""
-        return self.allotments if isinstance(self.allotments, list) else []
+        return self.allocations if isinstance(self.allocations, list) else []
 
     @property
     def set_aside(self) -> int:
         """What is kept for channels; more than is free, where units went missing."""
-        return set_aside(self.allotted)
+        return set_aside(self.allocated)
 
     @property
     def available(self) -> int:
         """What may still be promised to anybody; negative is a shortage."""
-        return left(self.free, self.allotted) if self.allotments else self.free
+        return left(self.free, self.allocated) if self.allocations else self.free
 
     def left(self, channel: str) -> int:
         """What may still be promised to a channel."""
-        return left(self.free, self.allotted, channel)
+        return left(self.free, self.allocated, channel)
 
 
 class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_changed"):
@@ -100,7 +100,7 @@ class Outlook(msgspec.Struct, array_like=True, frozen=True):
 
     as_of_ms: int
     levels: list[LocationAvailability]
-    supply: list[tuple[str, Supply]]
+    supply: list[tuple[str, ExpectedReceipt]]
 
 
 class SkuStock(msgspec.Struct, array_like=True, frozen=True):

@@ -16,7 +16,7 @@ from server.domain.alerts import crossed
 from server.domain.daily_figures import DAY_MS, Figures
 from server.domain.replenishment import Rules, rule_for
 from server.insight.backorder_fills import NOBODY_WAITED, Filled, seen_as_one
-from server.insight.safety_stock import Safeguarding
+from server.insight.safety_stock import SafetyStockRules
 from server.insight.skip_holds import worth_counting
 from server.store.connection.commands import command
 from server.store.connection.connect import StoreClient
@@ -100,7 +100,7 @@ class Piece:
         return figures
 
 
-class Counting:
+class DailyFigureCounter:
     """Counts one partition. ``retention_s``: how long the figures of a day are kept after it."""
 
     def __init__(self, client: StoreClient, keyspace: Keyspace, *, retention_s: float) -> None:
@@ -221,8 +221,8 @@ class Insight:
         self._interval_s = interval_s
         self._retention_s = retention_s
         self._limits = limits
-        self._countings: dict[str, Counting] = {}
-        self._safeguardings: dict[str, Safeguarding] = {}
+        self._countings: dict[str, DailyFigureCounter] = {}
+        self._safeguardings: dict[str, SafetyStockRules] = {}
         self._failing: set[str] = set()
 
     async def run(self) -> None:
@@ -259,8 +259,8 @@ class Insight:
             self._failing.discard("")
         for name in registered.union(self._served()).difference(self._countings):
             keyspace = Keyspace(name)
-            self._countings[name] = Counting(self._client, keyspace, retention_s=self._retention_s)
-            self._safeguardings[name] = Safeguarding(self._client, keyspace, self._limits)
+            self._countings[name] = DailyFigureCounter(self._client, keyspace, retention_s=self._retention_s)
+            self._safeguardings[name] = SafetyStockRules(self._client, keyspace, self._limits)
 
     def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
         if name not in self._failing:

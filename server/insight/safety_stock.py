@@ -33,7 +33,7 @@ PAGE_ENTRIES: Final = 64
 Place = tuple[str, str]
 
 
-class Safeguarding:
+class SafetyStockRules:
     """The safety stock of one partition. ``limits`` is the first argument of the scripts."""
 
     def __init__(self, client: StoreClient, keyspace: Keyspace, limits: bytes) -> None:

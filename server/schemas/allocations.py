@@ -3,7 +3,7 @@
 import msgspec
 
 from server.domain import limits
-from server.domain.allocations import AllotmentKind
+from server.domain.allocations import AllocationKind
 from server.schemas.common import Body, Channel, Location, Quantity, Reference, Sku, Units
 
 
@@ -15,7 +15,7 @@ class AllocationBody(Body, frozen=True):
     """
 
     units: Units
-    kind: AllotmentKind = "own"
+    kind: AllocationKind = "own"
     reason: Reference | None = None
 
 
@@ -34,7 +34,7 @@ class AllocationView(msgspec.Struct, frozen=True):
     """What a channel has for itself; ``used`` of the ``units`` it has promised. ``available`` is its own number."""
 
     channel: str
-    kind: AllotmentKind
+    kind: AllocationKind
     units: int
     used: int
     available: int

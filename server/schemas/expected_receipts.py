@@ -8,7 +8,7 @@ from server.domain import limits
 from server.schemas.common import Body, Day, Location, Quantity, Reference, Sku
 
 
-class SupplyView(msgspec.Struct, frozen=True):
+class ExpectedReceiptView(msgspec.Struct, frozen=True):
     """An expected receipt. ``expected`` units are still to come; more may be ``received`` than ``quantity``."""
 
     supply_id: str
@@ -21,10 +21,10 @@ class SupplyView(msgspec.Struct, frozen=True):
     reference: str
 
 
-class SupplyList(msgspec.Struct, frozen=True):
+class ExpectedReceiptList(msgspec.Struct, frozen=True):
     """What is still to come of a SKU, the earliest first."""
 
-    supply: list[SupplyView]
+    supply: list[ExpectedReceiptView]
     as_of: datetime
 
 
@@ -50,7 +50,7 @@ class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
     backordered: int = 0
 
 
-class SupplyBody(Body, frozen=True):
+class ExpectedReceiptBody(Body, frozen=True):
     """So many units in all are to come, on that day; what was received of them stays received."""
 
     sku: Sku

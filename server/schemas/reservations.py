@@ -135,7 +135,7 @@ class ExchangeBody(Body, frozen=True):
     order: OrderBody | msgspec.UnsetType = msgspec.UNSET
 
 
-class LineMoveBody(Body, frozen=True):
+class RelocateLineBody(Body, frozen=True):
     """Take what a line has promised, or ``quantity`` of it, from the location ``to``."""
 
     line: LineNumber
@@ -143,10 +143,10 @@ class LineMoveBody(Body, frozen=True):
     quantity: Quantity | None = None
 
 
-class MoveBody(Body, frozen=True):
+class RelocateBody(Body, frozen=True):
     """Take promised units from other locations: all that is named, or nothing."""
 
-    lines: Annotated[list[LineMoveBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    lines: Annotated[list[RelocateLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 
 
 class LineView(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -72,7 +72,7 @@ class OpenStore:
             if field not in seen:
                 seen.add(field)
                 record = decode_stock(packed)
-                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allotments, record.backorder)
+                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allocations, record.backorder)
 
 
 @asynccontextmanager

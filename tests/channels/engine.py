@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 
 from adapters.contract.adapter import Adapter
 from server.channels.connection.clock import Clock
-from server.channels.outbound.sender import Channel
+from server.channels.outbound.sender import Sender
 from server.channels.publisher import ChannelPlan, Publisher
 from server.channels.webhooks.delivery import WebhookPlan
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
@@ -58,7 +58,7 @@ class Engine:
         self.keyspace = keyspace
         self.store = ChannelStore(client, keyspace)
 
-    def channel(self, name: str) -> Channel:
+    def channel(self, name: str) -> Sender:
         return next(channel for channel in self.publisher.channels if channel.name == name)
 
     def is_idle(self) -> bool:

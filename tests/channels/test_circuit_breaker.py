@@ -18,7 +18,7 @@ from adapters.contract.errors import (
     UnavailableError,
     UnknownResultError,
 )
-from server.channels.connection.circuit_breaker import AFTER_S_MAX, Health, Transition, honoured_s
+from server.channels.connection.circuit_breaker import AFTER_S_MAX, CircuitBreaker, Transition, honoured_s
 
 NOW_S = 123_456.0
 LONGEST = 1.0 - 2**-53
@@ -33,11 +33,11 @@ every_failure = st.one_of(
 )
 
 
-def health(drawn: float = LONGEST) -> Health:
-    return Health(base_s=0.5, cap_s=60.0, open_after=5, random=lambda: drawn)
+def health(drawn: float = LONGEST) -> CircuitBreaker:
+    return CircuitBreaker(base_s=0.5, cap_s=60.0, open_after=5, random=lambda: drawn)
 
 
-def fail_in_a_row(channel: Health, times: int, error: ChannelError | None = None) -> list[Transition | None]:
+def fail_in_a_row(channel: CircuitBreaker, times: int, error: ChannelError | None = None) -> list[Transition | None]:
     """Let each try come as soon as it may, and fail."""
     now_s, told = NOW_S, []
     for _ in range(times):
@@ -46,7 +46,7 @@ def fail_in_a_row(channel: Health, times: int, error: ChannelError | None = None
     return told
 
 
-def opened() -> Health:
+def opened() -> CircuitBreaker:
     channel = health()
     fail_in_a_row(channel, 5)
     assert channel.circuit == "open"
@@ -297,7 +297,7 @@ def test_credentials_that_are_accepted_again_close_the_circuit() -> None:
 # -- halted
 
 
-def halted() -> Health:
+def halted() -> CircuitBreaker:
     channel = health()
     assert channel.failed(ClosedError("HTTP 426: use V2"), NOW_S) == "channel_halted"
     return channel
@@ -375,7 +375,7 @@ def test_whatever_happens_a_channel_that_is_not_halted_is_tried_again_within_an_
     history: list[tuple[ChannelError | None, float, float]],
 ) -> None:
     drawn = iter([draw for _, _, draw in history])
-    channel, now_s, circuit = Health(random=lambda: next(drawn)), NOW_S, "closed"
+    channel, now_s, circuit = CircuitBreaker(random=lambda: next(drawn)), NOW_S, "closed"
 
     for error, pause_s, _ in history:
         now_s += pause_s

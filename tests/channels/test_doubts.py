@@ -1,15 +1,15 @@
-"""Doubts come up again in their order, and the cursor stays behind all that are open."""
+"""ResendLater come up again in their order, and the cursor stays behind all that are open."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from server.channels.outbound.resend_later import Doubts
+from server.channels.outbound.resend_later import ResendLater
 
 
 @given(st.lists(st.one_of(st.integers(1, 9), st.none())))
 def test_the_oldest_is_the_smallest_of_all_that_are_open(steps: list[int | None]) -> None:
     """A number adds a doubt with this journal id; None takes the next one out."""
-    doubts, open_ids = Doubts(), list[tuple[int, int]]()
+    doubts, open_ids = ResendLater(), list[tuple[int, int]]()
     for step in steps:
         if step is not None:
             doubts.add("A", (step, 0), due_s=0.0)
@@ -22,7 +22,7 @@ def test_the_oldest_is_the_smallest_of_all_that_are_open(steps: list[int | None]
 
 
 def test_a_doubt_is_not_taken_before_it_is_due() -> None:
-    doubts = Doubts()
+    doubts = ResendLater()
     doubts.add("A", (1, 0), due_s=60.0)
 
     assert doubts.take(now_s=59.9) is None

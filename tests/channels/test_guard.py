@@ -9,7 +9,7 @@ import pytest
 from adapters.contract.errors import NotSentError
 from adapters.contract.http import Request
 from server.channels.connection.address_guard import canonical_host, is_public
-from server.channels.connection.dns import SystemNames
+from server.channels.connection.dns import SystemDns
 from server.channels.connection.http_transport import Transport
 from tests.channels.raw_server import Names, RawServer
 from tests.conftest import DEADLINE_S
@@ -244,6 +244,6 @@ def test_a_host_has_one_way_of_being_written() -> None:
 
 
 async def test_an_address_is_looked_up_as_itself() -> None:
-    found = await SystemNames().resolve("127.0.0.1", 80, socket.AF_INET)
+    found = await SystemDns().resolve("127.0.0.1", 80, socket.AF_INET)
 
     assert [(each["host"], each["port"]) for each in found] == [("127.0.0.1", 80)]

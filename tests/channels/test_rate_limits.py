@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.contract.http import READ, WRITE
 from adapters.contract.limits import CostLeft, CostPoints, Limit, PerItem, TokenBucket, Window
-from server.channels.connection.rate_limits import ENTRIES_MAX, TICK_S, Budget
+from server.channels.connection.rate_limits import ENTRIES_MAX, TICK_S, RateLimits
 
 START_S = 123_456.789
 """A clock that has run for a while, so that its sums are rounded."""
@@ -26,7 +26,7 @@ a_window = st.builds(
 a_bucket = st.builds(TokenBucket, st.floats(0.05, 50.0), st.floats(1.0, 12.0))
 
 
-def wait_and_spend(budget: Budget, now_s: float, *, cost: float = 1.0, items: int = 0) -> float:
+def wait_and_spend(budget: RateLimits, now_s: float, *, cost: float = 1.0, items: int = 0) -> float:
     """Sleep as long as the budget says, and a fourth time would mean that it can be asked for ever."""
     for _ in range(4):
         wait_s = budget.wait_s(WRITE, now_s, cost=cost, items=items)
@@ -39,7 +39,7 @@ def wait_and_spend(budget: Budget, now_s: float, *, cost: float = 1.0, items: in
 
 def drive(limits: Sequence[Limit], traffic: Sequence[tuple[float, int]]) -> Sent:
     """Send what wants to go, each after its pause and as soon as it may."""
-    budget, now_s, sent = Budget(limits, START_S), START_S, []
+    budget, now_s, sent = RateLimits(limits, START_S), START_S, []
     for pause_s, items in traffic:
         now_s = wait_and_spend(budget, now_s + pause_s, items=items)
         sent.append((now_s, items))
@@ -101,7 +101,7 @@ def test_a_window_whose_entries_are_gathered_is_as_strict(spare: int, traffic: l
 @given(st.lists(a_window, min_size=1, max_size=3), some_traffic)
 def test_what_waited_could_not_have_gone_any_earlier(windows: list[Window], traffic: list[tuple[float, int]]) -> None:
     """A request that waited goes at the very moment at which some window lets go of what was in its way."""
-    budget, now_s, sent = Budget(windows, START_S), START_S, list[tuple[float, int]]()
+    budget, now_s, sent = RateLimits(windows, START_S), START_S, list[tuple[float, int]]()
     for pause_s, items in traffic:
         wanted_s = now_s + pause_s
         now_s = wait_and_spend(budget, wanted_s, items=items)
@@ -135,7 +135,7 @@ def is_full(window: Window, sent: Sent, at_s: float) -> bool:
 )
 def test_the_full_rate_is_reached(limits: list[Limit], expected: int) -> None:
     """Over ten minutes, at whose very end one more token would be there."""
-    budget, now_s, sent = Budget(limits, START_S), START_S, 0
+    budget, now_s, sent = RateLimits(limits, START_S), START_S, 0
 
     while (now_s := wait_and_spend(budget, now_s)) < START_S + 600.0 - 2 * TICK_S:
         sent += 1
@@ -145,7 +145,7 @@ def test_the_full_rate_is_reached(limits: list[Limit], expected: int) -> None:
 
 def test_a_day_s_quota_is_given_back_at_most_a_four_thousandth_of_a_day_late() -> None:
     quota = Window(1_000_000, 86_400.0, of="items")
-    budget = Budget([quota], START_S)
+    budget = RateLimits([quota], START_S)
     budget.spend(WRITE, START_S, items=1_000_000)
 
     wait_s = budget.wait_s(WRITE, START_S, items=1)
@@ -157,7 +157,7 @@ def test_a_day_s_quota_is_given_back_at_most_a_four_thousandth_of_a_day_late() -
 
 
 def test_items_are_counted_in_their_own_window_and_requests_in_theirs() -> None:
-    budget = Budget([Window(2, 1.0), Window(100, 60.0, of="items")], START_S)
+    budget = RateLimits([Window(2, 1.0), Window(100, 60.0, of="items")], START_S)
 
     budget.spend(WRITE, START_S, items=70)
 
@@ -170,18 +170,18 @@ def test_items_are_counted_in_their_own_window_and_requests_in_theirs() -> None:
 
 
 def test_the_tightest_of_several_windows_says_how_many_items_are_left() -> None:
-    budget = Budget([Window(100, 60.0, of="items"), Window(10, 1.0, of="items")], START_S)
+    budget = RateLimits([Window(100, 60.0, of="items"), Window(10, 1.0, of="items")], START_S)
 
     assert budget.items_left(WRITE, START_S) == 10
     assert budget.items_left(READ, START_S) is None
 
 
 def test_a_window_without_items_does_not_say_how_many_are_left() -> None:
-    assert Budget([Window(5, 1.0), TokenBucket(1.0, 1.0)], START_S).items_left(WRITE, START_S) is None
+    assert RateLimits([Window(5, 1.0), TokenBucket(1.0, 1.0)], START_S).items_left(WRITE, START_S) is None
 
 
 def test_more_than_a_window_holds_at_all_waits_for_an_empty_one_and_then_goes() -> None:
-    budget = Budget([Window(10, 60.0, of="items")], START_S)
+    budget = RateLimits([Window(10, 60.0, of="items")], START_S)
     budget.spend(WRITE, START_S, items=1)
 
     went_s = wait_and_spend(budget, START_S + 5.0, items=25)
@@ -192,7 +192,7 @@ def test_more_than_a_window_holds_at_all_waits_for_an_empty_one_and_then_goes() 
 
 
 def test_a_cost_above_the_maximum_waits_for_a_full_bucket_and_is_paid_off_afterwards() -> None:
-    budget = Budget([CostPoints(1000.0, 50.0)], START_S)
+    budget = RateLimits([CostPoints(1000.0, 50.0)], START_S)
     budget.spend(WRITE, START_S, cost=500.0)
 
     went_s = wait_and_spend(budget, START_S, cost=3000.0)
@@ -202,7 +202,7 @@ def test_a_cost_above_the_maximum_waits_for_a_full_bucket_and_is_paid_off_afterw
 
 
 def test_a_pause_lets_a_token_bucket_burst_and_no_more() -> None:
-    budget, later_s = Budget([TokenBucket(5.0, 10.0)], START_S), START_S + 3600.0
+    budget, later_s = RateLimits([TokenBucket(5.0, 10.0)], START_S), START_S + 3600.0
 
     burst = 0
     while not budget.wait_s(WRITE, later_s):
@@ -214,7 +214,7 @@ def test_a_pause_lets_a_token_bucket_burst_and_no_more() -> None:
 
 
 def test_a_group_s_limits_are_its_own() -> None:
-    budget = Budget([Window(1, 60.0, group=READ), Window(1, 60.0)], START_S)
+    budget = RateLimits([Window(1, 60.0, group=READ), Window(1, 60.0)], START_S)
 
     budget.spend(READ, START_S)
 
@@ -223,7 +223,7 @@ def test_a_group_s_limits_are_its_own() -> None:
 
 
 def test_a_group_that_no_limit_names_may_always_go() -> None:
-    budget = Budget([Window(1, 60.0)], START_S)
+    budget = RateLimits([Window(1, 60.0)], START_S)
 
     budget.spend("orders", START_S)
     budget.learn(CostLeft(0.0, 100.0, 1.0), START_S, "orders")
@@ -235,7 +235,7 @@ def test_a_group_that_no_limit_names_may_always_go() -> None:
 
 
 def test_what_the_channel_says_is_left_replaces_what_was_counted() -> None:
-    budget = Budget([CostPoints(1000.0, 50.0)], START_S)
+    budget = RateLimits([CostPoints(1000.0, 50.0)], START_S)
 
     budget.learn(CostLeft(available=20.0, maximum=2000.0, restore_per_s=100.0), START_S)
 
@@ -249,7 +249,7 @@ def test_what_the_channel_says_is_left_replaces_what_was_counted() -> None:
     [CostLeft(0.0, 0.0, 0.0), CostLeft(-1e9, -1.0, -1.0), CostLeft(float("nan"), float("nan"), float("nan"))],
 )
 def test_an_odd_answer_about_what_is_left_does_not_stop_the_channel_for_ever(odd: CostLeft) -> None:
-    budget = Budget([CostPoints(1000.0, 50.0)], START_S)
+    budget = RateLimits([CostPoints(1000.0, 50.0)], START_S)
 
     budget.learn(odd, START_S)
 
@@ -257,7 +257,7 @@ def test_an_odd_answer_about_what_is_left_does_not_stop_the_channel_for_ever(odd
 
 
 def test_a_throttled_group_waits_as_long_as_the_channel_said_and_the_others_do_not() -> None:
-    budget = Budget([Window(10, 1.0)], START_S)
+    budget = RateLimits([Window(10, 1.0)], START_S)
 
     budget.throttled(WRITE, START_S, 30.0)
     budget.throttled(WRITE, START_S + 1.0, 5.0)
@@ -279,7 +279,7 @@ def test_a_throttled_group_waits_as_long_as_the_channel_said_and_the_others_do_n
 def test_no_item_is_updated_more_often_than_it_may_be(
     count: int, per_s: float, traffic: list[tuple[float, str]]
 ) -> None:
-    budget, now_s, sent = Budget([PerItem(count, per_s)], START_S), START_S, dict[str, list[float]]()
+    budget, now_s, sent = RateLimits([PerItem(count, per_s)], START_S), START_S, dict[str, list[float]]()
     for pause_s, key in traffic:
         now_s += pause_s
         history = sent.setdefault(key, [])
@@ -294,7 +294,7 @@ def test_no_item_is_updated_more_often_than_it_may_be(
 
 
 def test_a_price_is_limited_for_each_item_and_a_quantity_is_not() -> None:
-    budget = Budget([PerItem(2, 60.0, priced=True)], START_S)
+    budget = RateLimits([PerItem(2, 60.0, priced=True)], START_S)
 
     for second in range(5):
         budget.spend_item("8680000000017", START_S + second, priced=second < 2)
@@ -305,7 +305,7 @@ def test_a_price_is_limited_for_each_item_and_a_quantity_is_not() -> None:
 
 
 def test_an_item_is_not_forgotten_while_one_of_its_updates_still_counts() -> None:
-    budget = Budget([PerItem(2, 100.0)], START_S)
+    budget = RateLimits([PerItem(2, 100.0)], START_S)
     budget.spend_item("a", START_S, priced=False)
     budget.spend_item("a", START_S + 90.0, priced=False)
 
@@ -316,7 +316,7 @@ def test_an_item_is_not_forgotten_while_one_of_its_updates_still_counts() -> Non
 
 
 def test_items_that_went_quiet_are_forgotten() -> None:
-    budget = Budget([PerItem(30, 60.0)], START_S)
+    budget = RateLimits([PerItem(30, 60.0)], START_S)
 
     for number in range(10_000):
         budget.spend_item(f"item {number}", START_S + number, priced=False)
@@ -327,7 +327,7 @@ def test_items_that_went_quiet_are_forgotten() -> None:
 
 
 def test_a_day_s_quota_of_a_million_takes_little_memory() -> None:
-    budget = Budget([Window(1_000_000, 86_400.0, of="items")], START_S)
+    budget = RateLimits([Window(1_000_000, 86_400.0, of="items")], START_S)
 
     for number in range(100_000):
         budget.spend(WRITE, START_S + number * 0.8, items=10)
@@ -351,4 +351,4 @@ def test_a_day_s_quota_of_a_million_takes_little_memory() -> None:
 )
 def test_a_limit_that_would_let_nothing_through_is_refused(limit: Limit) -> None:
     with pytest.raises(ValueError, match="above 0"):
-        Budget([limit], START_S)
+        RateLimits([limit], START_S)

@@ -21,7 +21,7 @@ from server.config.webhooks import FIELDS
 from server.domain.alerts import ALERTS, Alert
 from server.domain.daily_figures import DAY_MS
 from server.domain.webhooks import WebhookSettings
-from server.insight.daily_figures import Counting
+from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.commands import command
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
@@ -67,8 +67,8 @@ async def page() -> AsyncIterator[AlertReceiver]:
 
 
 @pytest.fixture
-def counting(client: Redis, ledger: Ledger) -> Counting:
-    return Counting(client, ledger.keyspace, retention_s=RETENTION_S)
+def counting(client: Redis, ledger: Ledger) -> DailyFigureCounter:
+    return DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S)
 
 
 async def sell_out(ledger: Ledger, sku: str) -> None:
@@ -150,7 +150,7 @@ def test_given_the_page_about_webhooks_then_it_knows_every_field_and_its_example
 
 
 async def test_given_an_alert_when_it_is_raised_then_the_endpoint_is_told_what_the_api_tells(
-    store: StoreProcess, client: Redis, ledger: Ledger, counting: Counting, erp: AlertReceiver
+    store: StoreProcess, client: Redis, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver
 ) -> None:
     partition = ledger.keyspace.partition
     async with publishing(store, partition, [], webhooks=[plan("erp", erp)]):
@@ -170,7 +170,7 @@ async def test_given_an_alert_when_it_is_raised_then_the_endpoint_is_told_what_t
 
 
 async def test_given_an_endpoint_that_wants_some_kinds_then_it_is_told_those_alone(
-    store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, partition: str
+    store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, partition: str
 ) -> None:
     async with publishing(store, partition, [], webhooks=[plan("erp", erp, ("stock.out",))]):
         for sku in "ABC":
@@ -182,7 +182,7 @@ async def test_given_an_endpoint_that_wants_some_kinds_then_it_is_told_those_alo
 
 
 async def test_given_what_happened_before_an_endpoint_was_there_then_it_is_told_what_happens_from_then_on(
-    store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, partition: str
+    store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, partition: str
 ) -> None:
     await sell_out(ledger, "before")
     await counting.catch_up()
@@ -200,7 +200,7 @@ async def test_given_what_happened_before_an_endpoint_was_there_then_it_is_told_
 @ON_ONE_STORE
 @pytest.mark.soak
 async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again_under_its_id_until_it_is_taken(
-    store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, partition: str
+    store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, partition: str
 ) -> None:
     erp.faults.extend(["failing", "reset", "reset_after", "throttled_with_retry_after", "moved"])
     erp.statuses.extend([204, 404, 400])
@@ -220,7 +220,7 @@ async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again
 
 @ON_ONE_STORE
 async def test_given_an_endpoint_that_hangs_when_another_is_well_then_that_one_waits_for_nobody(
-    store: StoreProcess, ledger: Ledger, counting: Counting, erp: AlertReceiver, page: AlertReceiver
+    store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, page: AlertReceiver
 ) -> None:
     partition = ledger.keyspace.partition
     page.always = "silent"

@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 
 from server.domain.operations.stock import Bucket
 from server.domain.replenishment import Rule
-from server.insight.daily_figures import Counting, Insight
+from server.insight.daily_figures import DailyFigureCounter, Insight
 from server.insight.skip_holds import worth_counting
 from server.store.audit.audit import audit
 from server.store.connection.commands import command
@@ -55,8 +55,8 @@ def figures(client: Redis, ledger: Ledger) -> FigureStore:
 
 
 @pytest.fixture
-def counting(client: Redis, ledger: Ledger) -> Counting:
-    return Counting(client, ledger.keyspace, retention_s=RETENTION_S)
+def counting(client: Redis, ledger: Ledger) -> DailyFigureCounter:
+    return DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S)
 
 
 def by_place(found: Any) -> Any:
@@ -65,7 +65,7 @@ def by_place(found: Any) -> Any:
 
 
 async def test_given_a_sale_from_basket_to_parcel_then_each_step_is_counted_where_it_belongs(
-    ledger: Ledger, figures: FigureStore, counting: Counting
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.reserve(reserve("r1", ("A", 3), channel="web"))
@@ -84,7 +84,7 @@ async def test_given_a_sale_from_basket_to_parcel_then_each_step_is_counted_wher
 
 
 async def test_given_a_hold_that_is_given_back_then_nothing_is_counted(
-    ledger: Ledger, figures: FigureStore, counting: Counting
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.reserve(reserve("r1", ("A", 3)))
@@ -118,7 +118,7 @@ async def test_given_holds_when_glanced_at_then_only_those_that_leave_no_more_th
 
 
 async def test_given_a_count_and_an_adjustment_then_what_moved_on_hand_is_counted_as_other(
-    ledger: Ledger, figures: FigureStore, counting: Counting
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(counting_of("A", 10))
     await ledger.move_stock(adjust("A", Bucket.ON_HAND, -3))
@@ -129,7 +129,7 @@ async def test_given_a_count_and_an_adjustment_then_what_moved_on_hand_is_counte
 
 
 async def test_given_a_parcel_that_comes_back_elsewhere_then_it_is_counted_as_returned_there(
-    ledger: Ledger, figures: FigureStore, counting: Counting
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.order(order("r1", ("A", 3), channel="web"))
@@ -144,7 +144,7 @@ async def test_given_a_parcel_that_comes_back_elsewhere_then_it_is_counted_as_re
 
 
 async def test_given_a_transfer_then_both_locations_count_it_as_other(
-    ledger: Ledger, figures: FigureStore, counting: Counting
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.transfer(ship("t1", "main", "shop", ("A", 4)))
@@ -159,14 +159,14 @@ async def test_given_a_transfer_then_both_locations_count_it_as_other(
 
 
 async def test_given_what_was_counted_when_counted_again_and_again_then_nothing_is_added(
-    ledger: Ledger, figures: FigureStore, counting: Counting
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await counting.catch_up()
     before = await counted(figures)
 
     await counting.catch_up()
-    await Counting(figures.client, figures.keyspace, retention_s=RETENTION_S).catch_up()
+    await DailyFigureCounter(figures.client, figures.keyspace, retention_s=RETENTION_S).catch_up()
 
     assert await counted(figures) == before
 
@@ -219,7 +219,7 @@ class Unlucky(FigureStore):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 async def test_given_a_store_that_goes_away_around_the_script_when_it_is_back_then_all_is_counted_once(
-    ledger: Ledger, figures: FigureStore, counting: Counting, when: str
+    ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter, when: str
 ) -> None:
     counting._store = unlucky = Unlucky(figures.client, figures.keyspace)
     await set_low(figures)
@@ -243,7 +243,7 @@ async def test_given_three_that_count_at_the_same_time_while_units_are_sold_then
     chance = random.Random(7)
     await set_low(figures)
     await stock_up(ledger)
-    several = [Counting(client, ledger.keyspace, retention_s=RETENTION_S) for _ in range(3)]
+    several = [DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S) for _ in range(3)]
 
     for _ in range(40):
         await asyncio.gather(sell(ledger, chance), *(each.catch_up() for each in several))
@@ -303,7 +303,7 @@ async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_ea
             process.kill()  # in the midst of what it has to count
             await selling
             await asyncio.to_thread(process.wait)
-        await Counting(client, figures.keyspace, retention_s=RETENTION_S).catch_up()
+        await DailyFigureCounter(client, figures.keyspace, retention_s=RETENTION_S).catch_up()
 
         await is_exact(figures)
         report = await audit(client, figures.keyspace)
@@ -314,7 +314,7 @@ async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_ea
 
 
 async def test_given_figures_of_a_day_then_they_end_by_themselves(
-    client: Redis, ledger: Ledger, figures: FigureStore, counting: Counting
+    client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 10))
 
@@ -326,7 +326,7 @@ async def test_given_figures_of_a_day_then_they_end_by_themselves(
 
 
 async def test_given_changes_that_are_not_counted_then_the_journal_is_kept_for_them_but_not_for_ever(
-    client: Redis, ledger: Ledger, counting: Counting
+    client: Redis, ledger: Ledger, counting: DailyFigureCounter
 ) -> None:
     assert await lowest_follower(client, ledger.keyspace) is None
     await ledger.move_stock(receive("A", 10))
@@ -342,7 +342,7 @@ async def test_given_changes_that_are_not_counted_then_the_journal_is_kept_for_t
 
 
 async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_left_is_counted_and_the_gap_is_told(
-    client: Redis, ledger: Ledger, figures: FigureStore, counting: Counting
+    client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 1))
     await counting.catch_up()
@@ -351,7 +351,7 @@ async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_l
     entries = await command(client, "XRANGE", ledger.keyspace.journal, "-", "+")
     await command(client, "XTRIM", ledger.keyspace.journal, "MINID", "=", entries[-1][0])
 
-    await Counting(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
+    await DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
 
     assert by_place(await counted(figures)) == {("A", "", "main"): (0, 0, 0, 0, 11, 0)}
     known = await figures.counted()
@@ -360,7 +360,7 @@ async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_l
 
 
 async def test_given_an_entry_that_cannot_be_read_then_what_follows_is_counted(
-    client: Redis, ledger: Ledger, figures: FigureStore, counting: Counting
+    client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.move_stock(receive("A", 1))
     await command(client, "XADD", ledger.keyspace.journal, "*", "x", "y")

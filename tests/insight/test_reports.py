@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from server.domain.daily_figures import DAY_MS, Figures, date_of, day_of_date
 from server.domain.reports import By, Pace, Sales, Span, Velocity, ranked, velocity
 from server.insight import reports
-from server.insight.daily_figures import Counting
+from server.insight.daily_figures import DailyFigureCounter
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.daily_figures import FigureStore
 from tests.support.figures import RETENTION_S
@@ -134,7 +134,7 @@ async def test_given_what_is_counted_then_reports_are_about_one_sku_channel_or_l
         await ledger.move_stock(receive(sku, 100, location))
     await ledger.order(order("o1", ("A", 1), ("A", 2, "shop"), channel="web"))
     await ledger.order(order("o2", ("A", 4), ("B", 8), channel="n11"))
-    await Counting(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
+    await DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
     store = FigureStore(client, ledger.keyspace)
     span = await reports.span_of(store, await store.counted())
 

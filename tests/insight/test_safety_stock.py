@@ -7,7 +7,7 @@ from redis.asyncio import Redis
 
 from server.domain.operations.stock import Bucket
 from server.domain.safety_stock import SafetyRule
-from server.insight.safety_stock import Safeguarding
+from server.insight.safety_stock import SafetyStockRules
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.safety_stock import SafetyStore
@@ -23,8 +23,8 @@ def rules(client: Redis, ledger: Ledger) -> SafetyStore:
 
 
 @pytest.fixture
-def safeguarding(client: Redis, ledger: Ledger) -> Safeguarding:
-    return Safeguarding(client, ledger.keyspace, RETENTION.packed())
+def safeguarding(client: Redis, ledger: Ledger) -> SafetyStockRules:
+    return SafetyStockRules(client, ledger.keyspace, RETENTION.packed())
 
 
 async def kept(ledger: Ledger, sku: str) -> dict[str, tuple[int, int]]:
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("exact")
 
 
 async def test_given_a_rule_for_all_when_it_is_set_then_every_place_keeps_its_units(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.move_stock(receive("A", 3, "shop"))
@@ -56,7 +56,7 @@ async def test_given_a_rule_for_all_when_it_is_set_then_every_place_keeps_its_un
 
 
 async def test_given_a_percentage_when_units_come_and_go_then_it_follows_what_lies_there(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await rules.set_rules({("", ""): SafetyRule(units=1, percent=20)}, "tester")
     await ledger.move_stock(receive("A", 11))
@@ -74,7 +74,7 @@ async def test_given_a_percentage_when_units_come_and_go_then_it_follows_what_li
 
 
 async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_waits_until_they_are_free(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.reserve(reserve("r1", ("A", 8)))
@@ -95,7 +95,7 @@ async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_wait
 
 
 async def test_given_safety_stock_of_a_rule_when_fewer_units_are_found_then_it_gives_way_to_promises(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await rules.set_rules({("", ""): SafetyRule(units=5)}, "tester")
@@ -112,7 +112,7 @@ async def test_given_safety_stock_of_a_rule_when_fewer_units_are_found_then_it_g
 
 
 async def test_given_a_value_set_by_hand_then_it_stays_whatever_the_rules_say_until_it_is_set_to_none(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(count("A", 10, safety=7))
     await rules.set_rules({("", ""): SafetyRule(units=2)}, "tester")
@@ -130,7 +130,7 @@ async def test_given_a_value_set_by_hand_then_it_stays_whatever_the_rules_say_un
 
 
 async def test_given_rules_of_several_kinds_then_the_one_that_is_most_about_a_place_counts(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     for sku in ("tee", "mug"):
         for location in ("main", "shop"):
@@ -153,7 +153,7 @@ async def test_given_rules_of_several_kinds_then_the_one_that_is_most_about_a_pl
 
 
 async def test_given_a_sku_that_changes_its_category_then_the_other_rule_counts(
-    ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(receive("A", 100))
     await rules.set_rules({("x", ""): SafetyRule(units=4), ("y", ""): SafetyRule(percent=9)}, "tester")
@@ -167,7 +167,7 @@ async def test_given_a_sku_that_changes_its_category_then_the_other_rule_counts(
 
 
 async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_what_was_set_by_hand_stays(
-    client: Redis, ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    client: Redis, ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await ledger.move_stock(count("B", 10, safety=3))
@@ -175,7 +175,7 @@ async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_wha
     await safeguarding.catch_up()
 
     await rules.set_rules({("", ""): None}, "tester")
-    await Safeguarding(client, ledger.keyspace, RETENTION.packed()).catch_up()
+    await SafetyStockRules(client, ledger.keyspace, RETENTION.packed()).catch_up()
 
     assert await kept(ledger, "A") == {"main": (0, 10)}
     assert await kept(ledger, "B") == {"main": (3, 7)}
@@ -183,11 +183,11 @@ async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_wha
 
 
 async def test_given_two_that_apply_the_rules_then_nothing_is_changed_twice(
-    client: Redis, ledger: Ledger, rules: SafetyStore, safeguarding: Safeguarding
+    client: Redis, ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.move_stock(receive("A", 10))
     await rules.set_rules({("", ""): SafetyRule(units=4)}, "tester")
-    other = Safeguarding(client, ledger.keyspace, RETENTION.packed())
+    other = SafetyStockRules(client, ledger.keyspace, RETENTION.packed())
 
     for each in (safeguarding, other, safeguarding, other):
         await each.catch_up()

@@ -54,7 +54,19 @@ _WORD: Final = re.compile(rb'"((?:[^"\\]|\\.)*)"')
 _FROM_SCRIPT: Final = b" lua] "
 _END: Final = b"monitored"
 FUNCTIONS: Final = (
-    *("take", "settle", "transfer", "supply", "outlook", "read", "expire", "list", "shortages", "forget", "fill"),
+    *(
+        "mutate",
+        "mutate_when_full",
+        "mutate_transfers",
+        "mutate_expected_receipts",
+        "read_outlook",
+        "read",
+        "expire_holds",
+        "list_reservations",
+        "list_shortages",
+        "purge_ended",
+        "fill_backorders",
+    ),
     *("lease", "record", "tally"),
 )
 CHANNEL: Final = "trendyol"
@@ -169,14 +181,14 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await ledger.reservation("r")
     await ledger.reservation("p")
     functions, keyspace = library().function, ledger.keyspace
-    await run_function(client, functions("expire"), keyspace, limits)
-    await run_function(client, functions("fill"), keyspace, limits, "", 10, 0)
+    await run_function(client, functions("expire_holds"), keyspace, limits)
+    await run_function(client, functions("fill_backorders"), keyspace, limits, "", 10, 0)
     for ended in (False, True):
         page = msgspec.msgpack.encode([ended, "0", 100, "", "", ""])
-        await run_function(client, functions("list"), keyspace, limits, page)
+        await run_function(client, functions("list_reservations"), keyspace, limits, page)
     await read_outlook(client, keyspace, limits, "A")
     await find_shortages(client, keyspace, limits, "", 10)
-    await run_on_keys(client, functions("forget"), keyspace.forgetting, forgetting, 1000)
+    await run_on_keys(client, functions("purge_ended"), keyspace.forgetting, forgetting, 1000)
     await publish(client, keyspace)
     await tally(client, keyspace)
 

@@ -6,7 +6,7 @@ python -m tests.support.counting_process STORE_URL PARTITION
 import asyncio
 import sys
 
-from server.insight.daily_figures import Counting
+from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
 from server.store.keys import Keyspace
 from tests.support.figures import RETENTION_S
@@ -14,7 +14,7 @@ from tests.support.figures import RETENTION_S
 
 async def main(url: str, partition: str) -> None:
     pool = connection_pool(url)
-    counting = Counting(client(pool), Keyspace(partition), retention_s=RETENTION_S)
+    counting = DailyFigureCounter(client(pool), Keyspace(partition), retention_s=RETENTION_S)
     sys.stdout.write("counting\n")
     sys.stdout.flush()
     while True:

@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
-from server.insight.daily_figures import Counting
+from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
 from server.store.keys import ChannelKeys, Keyspace
 from tests.support.http import ROOT, Api, Server, opened
@@ -99,7 +99,7 @@ async def _as_counted(server: Server) -> None:
     """Count what happened so far, as the process that keeps house does each second."""
     pool = connection_pool(f"unix://{server.data_dir / 'store.sock'}")
     try:
-        await Counting(client(pool), Keyspace("default"), retention_s=90 * 86_400).catch_up()
+        await DailyFigureCounter(client(pool), Keyspace("default"), retention_s=90 * 86_400).catch_up()
     finally:
         await pool.aclose()
 

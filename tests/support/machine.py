@@ -19,17 +19,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
-from server.domain.allocations import AllotmentKind
+from server.domain.allocations import AllocationKind
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange, ExchangeRefused, promise_of
-from server.domain.expected_receipt import Supply
+from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.reservations import Commit, Fulfil, Order, Relocate, Reserve, Return
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, Ship
-from server.domain.outcomes import Refused, Uncounted
+from server.domain.outcomes import AllocationUsageUnknown, Refused
 from server.domain.reservation import Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.domain.stock import LocationAvailability, StockLevel
@@ -415,10 +415,10 @@ class LedgerMachine(RuleBasedStateMachine):
             return  # a step has failed, and its own failure tells more
         assert (report.drift, report.conclusive) == ([], True)
         replayed = Replayed(entry for _, entry in entries)
-        assert {place: told for place, told in replayed.allotments.items() if told} == {
-            place: [msgspec.structs.astuple(each) for each in self.model.allotments(place)]
+        assert {place: told for place, told in replayed.allocations.items() if told} == {
+            place: [msgspec.structs.astuple(each) for each in self.model.allocations(place)]
             for place, stock in self.model.stock.items()
-            if stock.allotted
+            if stock.allocated
         }
         for place in self.model.stock:
             shown = self.model.shown(place)
@@ -653,15 +653,15 @@ class LedgerMachine(RuleBasedStateMachine):
         (place, units), option, which = intent.parts[0], intent.option, intent.which
         sku, location = _AWAITED if which % 4 == 3 else _drawn(place if place > 8 else place % 2)
         channel, taker = _CHANNELS[which % 3], _CHANNELS[(which + 1 + option % 2) % 3]
-        several = [(at, stock) for at, stock in self.model.stock.items() if len(stock.allotted) > 1]
+        several = [(at, stock) for at, stock in self.model.stock.items() if len(stock.allocated) > 1]
         if intent.kind == "allocate_move" and several and which < 6:
             (sku, location), stock = several[which % len(several)]
-            channel, taker = list(stock.allotted)[:2]
+            channel, taker = list(stock.allocated)[:2]
         told = taker if intent.kind == "allocate_move" else channel
         counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
         if intent.kind == "allocate_move":
             return ops.allocate_move(sku, channel, taker, (units + 1) // 2, location, key=key, counted=counted)
-        kind: AllotmentKind = "cap" if option in (2, 5) or (channel == "kiosk" and option % 2) else "own"
+        kind: AllocationKind = "cap" if option in (2, 5) or (channel == "kiosk" and option % 2) else "own"
         return ops.allocate(sku, channel, 2 * (units - 1), kind, location, key=key, counted=counted)
 
     def _movement(self, intent: Intent, key: str) -> AnOperation:
@@ -763,8 +763,8 @@ def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry],
 
 
 def _outcome(answer: Answer) -> str:
-    if isinstance(answer, Uncounted):
-        return "uncounted"
+    if isinstance(answer, AllocationUsageUnknown):
+        return "allocation_usage_unknown"
     if isinstance(answer, ExchangeRefused):
         return answer.refused.outcome
     if isinstance(answer, Refused):
@@ -791,12 +791,12 @@ def _stock(packed: bytes) -> list[object]:
 
 def _stock_of(shown: StockLevel) -> list[object]:
     counters = [getattr(shown, name) for name in (*Bucket, "seq")]
-    allotments = [list(msgspec.structs.astuple(each)) for each in shown.allotted] or False
+    allocations = [list(msgspec.structs.astuple(each)) for each in shown.allocated] or False
     if shown.backorder:
-        return [*counters, allotments, [*msgspec.structs.astuple(shown.backorder)]]
-    return [*counters, allotments] if allotments else counters
+        return [*counters, allocations, [*msgspec.structs.astuple(shown.backorder)]]
+    return [*counters, allocations] if allocations else counters
 
 
 _reservation = msgspec.msgpack.Decoder(Reservation).decode
 _transfer = msgspec.msgpack.Decoder(Transfer).decode
-_supply = msgspec.msgpack.Decoder(Supply).decode
+_supply = msgspec.msgpack.Decoder(ExpectedReceipt).decode

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from server.domain.allocations import Allotment, AllotmentKind
+from server.domain.allocations import Allocation, AllocationKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused, promise_of
-from server.domain.expected_receipt import Supply, SupplyChanged
+from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.reservations import (
@@ -32,7 +32,7 @@ from server.domain.operations.reservations import (
 from server.domain.operations.reservations import Line as WantedLine
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, Ship
-from server.domain.outcomes import LineRefusal, Refused, Uncounted
+from server.domain.outcomes import AllocationUsageUnknown, LineRefusal, Refused
 from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.splitting import Parts
@@ -51,7 +51,7 @@ Answer = AnAnswer
 class Own:
     """What a channel has for itself at a place; what it uses of it, its promises tell."""
 
-    kind: AllotmentKind
+    kind: AllocationKind
     units: int
 
 
@@ -66,7 +66,7 @@ class Stock:
     quality_control: int = 0
     safety: int = 0
     seq: int = 0
-    allotted: dict[str, Own] = field(default_factory=dict)
+    allocated: dict[str, Own] = field(default_factory=dict)
     backorder: Backorder | None = None
     history: list[tuple[int, int]] = field(default_factory=list)
     forgotten_seq: int = 0
@@ -227,7 +227,7 @@ class Model:
         self.stock: dict[Place, Stock] = {}
         self.promises: dict[str, Promise] = {}
         self.transfers: dict[str, Sent] = {}
-        self.supplies: dict[str, Supply] = {}
+        self.supplies: dict[str, ExpectedReceipt] = {}
         self.safeguarded: dict[Place, int] = {}
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
@@ -318,10 +318,10 @@ class Model:
             fingerprint, first = self.remembered[key]
             if fingerprint != getattr(keyed, "fingerprint", ""):
                 return Refused("id_reused", "", [])
-            assert not isinstance(first, Refused | Uncounted | ExchangeRefused)
+            assert not isinstance(first, Refused | AllocationUsageUnknown | ExchangeRefused)
             return msgspec.structs.replace(first, replayed=True)
         answer = self.handlers[type(operation)](operation)
-        if key and not isinstance(answer, Refused | Uncounted | ExchangeRefused):
+        if key and not isinstance(answer, Refused | AllocationUsageUnknown | ExchangeRefused):
             self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
         return answer
 
@@ -442,7 +442,7 @@ class Model:
             wanted[line.sku, line.location] += line.quantity
             asked[line.sku, line.location] += units
         for place, units in wanted.items():
-            mine = self.stock[place].allotted.get(channel)
+            mine = self.stock[place].allocated.get(channel)
             if mine and mine.kind == "cap" and units > max(0, mine.units - self.used(place, channel)):
                 return False
         places = {place: self.stock[place] for place in +asked}
@@ -604,7 +604,7 @@ class Model:
             touched.append(line.place)
             deltas = {name: sign * units for name, sign in ((out_of, -1), (into, 1)) if name in ("held", "committed")}
             self._move(line.place, **deltas, on_hand=-units if into == "fulfilled" else 0)
-            own = self.stock[line.place].allotted.get(promise.asked.channel)
+            own = self.stock[line.place].allocated.get(promise.asked.channel)
             if own and into == "fulfilled":
                 own.units = max(0, own.units - units)
             setattr(line, out_of, getattr(line, out_of) - units)
@@ -949,11 +949,11 @@ class Model:
         ``waiting`` units of the rest are kept for those who wait.
         """
         stock = self.stock[place]
-        if stock.available <= 0 or not stock.allotted:
+        if stock.available <= 0 or not stock.allocated:
             return stock.available - waiting
-        rest = {each: max(0, own.units - self.used(place, each)) for each, own in stock.allotted.items()}
-        mine = stock.allotted.get(channel)
-        others = sum(rest[each] for each, own in stock.allotted.items() if own.kind == "own" and each != channel)
+        rest = {each: max(0, own.units - self.used(place, each)) for each, own in stock.allocated.items()}
+        mine = stock.allocated.get(channel)
+        others = sum(rest[each] for each, own in stock.allocated.items() if own.kind == "own" and each != channel)
         left = max(0, stock.available - others - waiting)
         if mine and mine.kind == "own":
             left = max(left, min(stock.available, rest[channel]))
@@ -964,23 +964,23 @@ class Model:
         stock = self.stock.get(place)
         if not stock:
             return Refused("unknown_sku", "", [LineRefusal(1, *place, op.units, 0)])
-        known = stock.allotted.get(op.channel)
+        known = stock.allocated.get(op.channel)
         if wanted == Own("own", 0):
             if known:
-                del stock.allotted[op.channel]
+                del stock.allocated[op.channel]
                 self._move(place)
             return self._stock_changed(op)
         if known == wanted:
             return self._stock_changed(op)
         if not self._is_counted(op, op.channel):
-            return Uncounted()
+            return AllocationUsageUnknown()
         if self._more(place, op) > max(0, self._promisable(place)):
             self.expire(self.now_ms)
         free, had = max(0, self._promisable(place)), self._set_aside(place, op.channel)
         if self._more(place, op) > free:
             most = self.used(place, op.channel) + had + free
             return Refused("exceeds_available", "", [LineRefusal(1, *place, op.units, most)])
-        stock.allotted[op.channel] = wanted
+        stock.allocated[op.channel] = wanted
         self._move(place)
         return self._stock_changed(op)
 
@@ -990,19 +990,19 @@ class Model:
         return wanted - self._set_aside(place, op.channel)
 
     def _set_aside(self, place: Place, channel: str) -> int:
-        own = self.stock[place].allotted.get(channel)
+        own = self.stock[place].allocated.get(channel)
         return max(0, own.units - self.used(place, channel)) if own and own.kind == "own" else 0
 
     def _is_counted(self, op: Allocate | AllocateMove, channel: str) -> bool:
         stock = self.stock[op.sku, op.location]
-        return bool(op.seen_id) or channel in stock.allotted or not stock.held + stock.committed
+        return bool(op.seen_id) or channel in stock.allocated or not stock.held + stock.committed
 
     def _allocate_move(self, op: AllocateMove) -> Answer:
         place = (op.sku, op.location)
         stock = self.stock.get(place)
         if not stock:
             return Refused("unknown_sku", "", [LineRefusal(1, *place, op.units, 0)])
-        giving, taking = stock.allotted.get(op.channel), stock.allotted.get(op.taker)
+        giving, taking = stock.allocated.get(op.channel), stock.allocated.get(op.taker)
         if not giving:
             return Refused("unknown_allocation", "", [])
         if taking and taking.kind != giving.kind:
@@ -1013,12 +1013,12 @@ class Model:
         if rest < op.units:
             return Refused("exceeds_remaining", "", [LineRefusal(1, *place, op.units, rest)])
         if not self._is_counted(op, op.taker):
-            return Uncounted()
+            return AllocationUsageUnknown()
         giving.units -= op.units
         if giving == Own("own", 0):
-            del stock.allotted[op.channel]
+            del stock.allocated[op.channel]
         had = max(taking.units if taking else 0, self.used(place, op.taker))
-        stock.allotted[op.taker] = Own(giving.kind, had + op.units)
+        stock.allocated[op.taker] = Own(giving.kind, had + op.units)
         self._move(place)
         return self._stock_changed(op)
 
@@ -1027,13 +1027,13 @@ class Model:
         if known and known.sku != op.sku:
             return Refused("id_reused", "", [])
         received = known.received if known else 0
-        supply = Supply(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
+        supply = ExpectedReceipt(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
         self.supplies[op.supply_id] = supply
-        return SupplyChanged(replayed=False, supply=supply)
+        return ExpectedReceiptChanged(replayed=False, supply=supply)
 
     def _forgo(self, op: Forgo) -> Answer:
         supply = self.supplies.pop(op.supply_id, None)
-        return SupplyChanged(replayed=False, supply=supply) if supply else Refused("unknown_supply", "", [])
+        return ExpectedReceiptChanged(replayed=False, supply=supply) if supply else Refused("unknown_supply", "", [])
 
     def _receive_expected(self, op: ReceiveExpected) -> Answer:
         supply = self.supplies.get(op.supply_id)
@@ -1147,12 +1147,12 @@ class Model:
     def shown(self, place: Place) -> StockLevel:
         stock = self.stock[place]
         buckets = {bucket: getattr(stock, bucket) for bucket in Bucket}
-        allotments = self.allotments(place) or False
-        return StockLevel(*place, **buckets, seq=stock.seq, allotments=allotments, backorder=stock.backorder)
+        allocations = self.allocations(place) or False
+        return StockLevel(*place, **buckets, seq=stock.seq, allocations=allocations, backorder=stock.backorder)
 
-    def allotments(self, place: Place) -> list[Allotment]:
-        allotted = self.stock[place].allotted
-        return [Allotment(each, own.kind, own.units, self.used(place, each)) for each, own in allotted.items()]
+    def allocations(self, place: Place) -> list[Allocation]:
+        allocated = self.stock[place].allocated
+        return [Allocation(each, own.kind, own.units, self.used(place, each)) for each, own in allocated.items()]
 
 
 def _parts(

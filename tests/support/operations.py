@@ -6,10 +6,10 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from server.domain.allocations import AllotmentKind
+from server.domain.allocations import AllocationKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
-from server.domain.expected_receipt import SupplyChanged
+from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation, fingerprint
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
@@ -19,8 +19,8 @@ from server.domain.operations.reservations import (
     Extend,
     Fulfil,
     Line,
-    LineMove,
     LineQuantity,
+    LineRelocation,
     Order,
     Release,
     Relocate,
@@ -41,11 +41,11 @@ from server.domain.operations.stock import (
 )
 from server.domain.operations.transfers import Arrive, ArrivedLine, Ship, TransferItem
 from server.domain.outcomes import (
-    AllotmentAnswer,
+    AllocationAnswer,
+    ExpectedReceiptAnswer,
     Refused,
     ReservationAnswer,
     StockAnswer,
-    SupplyAnswer,
     TransferAnswer,
 )
 from server.domain.reservation import Changed
@@ -187,7 +187,7 @@ def fulfil(
 
 def relocate(reservation_id: str, *moves: tuple[int, int, str], closed: Iterable[str] = (), key: str = "") -> Relocate:
     """Move (line, quantity, to); a quantity of 0 means all that the line has promised."""
-    lines = [LineMove(line, quantity, to, to in closed) for line, quantity, to in moves]
+    lines = [LineRelocation(line, quantity, to, to in closed) for line, quantity, to in moves]
     return sealed(Relocate("", "tester", reservation_id, key, lines))
 
 
@@ -314,7 +314,7 @@ def allocate(
     sku: str,
     channel: str,
     units: int,
-    kind: AllotmentKind = "own",
+    kind: AllocationKind = "own",
     location: str = "main",
     *,
     reason: str = "",
@@ -341,7 +341,7 @@ def allocate_move(
     return msgspec.structs.replace(sealed(operation), seen_id=counted[0], used=counted[1])
 
 
-AnAnswer = AllotmentAnswer | ReservationAnswer | StockAnswer | TransferAnswer | SupplyAnswer | ExchangeAnswer
+AnAnswer = AllocationAnswer | ReservationAnswer | StockAnswer | TransferAnswer | ExpectedReceiptAnswer | ExchangeAnswer
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
@@ -389,10 +389,10 @@ async def transferred(ledger: Ledger, operation: Ship | Arrive) -> TransferChang
     return answer
 
 
-async def expected(ledger: Ledger, operation: Expect | Forgo) -> SupplyChanged:
+async def expected(ledger: Ledger, operation: Expect | Forgo) -> ExpectedReceiptChanged:
     """Ask for what must take effect on an expected receipt."""
     answer = await ask(ledger, operation)
-    assert isinstance(answer, SupplyChanged), answer
+    assert isinstance(answer, ExpectedReceiptChanged), answer
     return answer
 
 

@@ -28,7 +28,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     seq: int
     d_waiting: int = 0
     d_owed: int = 0
-    allotments: list[tuple[str, str, int, int]] = []
+    allocations: list[tuple[str, str, int, int]] = []
 
 
 class Change(msgspec.Struct, array_like=True, frozen=True):
@@ -88,7 +88,7 @@ class Replayed:
         self.stock: dict[tuple[str, str], Counter[str]] = {}
         self.promised: dict[tuple[str, int], Counter[str]] = {}
         self.seqs: dict[tuple[str, str], int] = {}
-        self.allotments: dict[tuple[str, str], list[tuple[str, str, int, int]]] = {}
+        self.allocations: dict[tuple[str, str], list[tuple[str, str, int, int]]] = {}
         self.seq = 0
         for entry in entries:
             for change in entry:
@@ -99,7 +99,7 @@ class Replayed:
         place = (line.sku, line.location)
         assert line.seq == self.seq + 1, f"seq {line.seq} follows {self.seq}"
         self.seq = self.seqs[place] = line.seq
-        self.allotments[place] = line.allotments
+        self.allocations[place] = line.allocations
         buckets = self.stock.setdefault(place, Counter())
         for bucket in _BUCKETS:
             buckets[bucket] += getattr(line, bucket)

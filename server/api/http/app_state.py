@@ -12,7 +12,7 @@ from server.store.keys import Keyspace
 from server.store.ledger.function_call import Submitter
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.repositories.channels import ChannelStore
-from server.store.repositories.locations import LocationStore, Places
+from server.store.repositories.locations import KnownLocations, LocationStore
 from server.telemetry.tracing import Tracing
 
 
@@ -40,7 +40,7 @@ class Service:
     open_streams: int = 0
     ledgers: dict[str, Ledger] = field(default_factory=dict)
     tails: dict[str, Tail] = field(default_factory=dict)
-    copies: dict[str, Places] = field(default_factory=dict)
+    copies: dict[str, KnownLocations] = field(default_factory=dict)
 
     def ledger(self, partition: str) -> Ledger:
         """Get the ledger of a partition."""
@@ -53,12 +53,12 @@ class Service:
         """Get what is kept about a partition's channels; it answers patiently, so ask it :func:`in_time`."""
         return ChannelStore(self.client, keyspace)
 
-    def places(self, partition: str) -> Places:
+    def places(self, partition: str) -> KnownLocations:
         """Get this process's copy of a partition's described locations."""
         known = self.copies.get(partition)
         if known is None:
             store = LocationStore(self.client, Keyspace(partition))
-            known = self.copies[partition] = Places(store, asyncio.get_running_loop().time)
+            known = self.copies[partition] = KnownLocations(store, asyncio.get_running_loop().time)
         return known
 
     def tail(self, partition: str) -> Tail:

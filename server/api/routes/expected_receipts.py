@@ -7,21 +7,21 @@ from server.api.http import problems
 from server.api.http.routing import Call, Route
 from server.api.http.wire import parse_query, respond
 from server.api.routes.reservation_answers import time_of
-from server.domain.expected_receipt import Supply, SupplyChanged
+from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
 from server.domain.operations.base import fingerprint
 from server.domain.operations.expected_receipts import Expect, Forgo
 from server.domain.principal import Scope
 from server.domain.stock import Outlook
 from server.schemas.common import Location, Sku
-from server.schemas.expected_receipts import SupplyBody, SupplyList, SupplyView
+from server.schemas.expected_receipts import ExpectedReceiptBody, ExpectedReceiptList, ExpectedReceiptView
 from server.service.checks import check_location, check_reference, check_reservation_id, check_sku
 from server.store.connection.timeouts import in_time
 from server.store.repositories.expected_receipts import read_outlook, read_supply
 from server.telemetry.request_tally import TALLY
 
 
-def _view(supply_id: str, supply: Supply) -> SupplyView:
-    return SupplyView(
+def _view(supply_id: str, supply: ExpectedReceipt) -> ExpectedReceiptView:
+    return ExpectedReceiptView(
         supply_id, supply.sku, supply.location, supply.quantity, supply.received, supply.expected, supply.expected_on,
         supply.reference,
     )  # fmt: skip
@@ -33,7 +33,7 @@ def _target(call: Call) -> str:
 
 async def put(call: Call) -> web.StreamResponse:
     """Say what is to come, and when."""
-    body: SupplyBody = call.body
+    body: ExpectedReceiptBody = call.body
     target = _target(call)
     operation = Expect(
         fingerprint("expect", target, body) if call.key else "",
@@ -63,7 +63,7 @@ async def _settled(call: Call, name: str, operation: Expect | Forgo) -> web.Resp
             raise
         TALLY.outcome(name, told.outcome)
         raise problems.ProblemError(told) from error
-    if isinstance(answer, SupplyChanged):
+    if isinstance(answer, ExpectedReceiptChanged):
         TALLY.outcome(name, "replayed" if answer.replayed else "changed")
         replayed = {"Idempotent-Replayed": "true"} if answer.replayed else None
         return respond(call.request, _view(operation.supply_id, answer.supply), headers=replayed)
@@ -80,7 +80,7 @@ async def read(call: Call) -> web.StreamResponse:
     return respond(call.request, _view(target, found))
 
 
-class SupplyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ExpectedReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of this SKU; at one location, or at all."""
 
     sku: Sku
@@ -96,9 +96,9 @@ async def outlook_of(call: Call, sku: str, location: str | None) -> Outlook:
 
 async def read_many(call: Call) -> web.StreamResponse:
     """Read what is still to come of a SKU."""
-    query: SupplyQuery = parse_query(call.request, SupplyQuery)
+    query: ExpectedReceiptQuery = parse_query(call.request, ExpectedReceiptQuery)
     found = await outlook_of(call, query.sku, query.location)
-    return respond(call.request, SupplyList([_view(*each) for each in found.supply], time_of(found.as_of_ms)))
+    return respond(call.request, ExpectedReceiptList([_view(*each) for each in found.supply], time_of(found.as_of_ms)))
 
 
 _ONE = "/v1/supply/{supply_id}"
@@ -106,20 +106,20 @@ _ONE = "/v1/supply/{supply_id}"
 ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Say what is to come, and when",
-        {200: SupplyView}, SupplyBody,
+        {200: ExpectedReceiptView}, ExpectedReceiptBody,
         outcomes=("id_reused",),
         headers=("Idempotency-Key",),
     ),
     Route(
         "GET", "/v1/supply", read_many, Scope.READ, "Read what is still to come of a SKU",
-        {200: SupplyList}, query=SupplyQuery, outcomes=("invalid",),
+        {200: ExpectedReceiptList}, query=ExpectedReceiptQuery, outcomes=("invalid",),
     ),
     Route(
-        "GET", _ONE, read, Scope.READ, "Read one expected receipt", {200: SupplyView},
+        "GET", _ONE, read, Scope.READ, "Read one expected receipt", {200: ExpectedReceiptView},
         outcomes=("invalid", "unknown_supply"),
     ),
     Route(
-        "DELETE", _ONE, drop, Scope.STOCK, "Expect a receipt no longer", {200: SupplyView},
+        "DELETE", _ONE, drop, Scope.STOCK, "Expect a receipt no longer", {200: ExpectedReceiptView},
         outcomes=("invalid", "unknown_supply"),
     ),
 ]  # fmt: skip

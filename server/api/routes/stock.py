@@ -55,7 +55,7 @@ def allocation_views(level: StockLevel) -> list[AllocationView]:
     """Show what channels have for themselves."""
     return [
         AllocationView(each.channel, each.kind, each.units, each.used, level.left(each.channel))
-        for each in level.allotted
+        for each in level.allocated
     ]
 
 

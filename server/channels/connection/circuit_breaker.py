@@ -37,7 +37,7 @@ Transition = Literal["channel_circuit_opened", "channel_circuit_closed", "channe
 """What is to be told once, when it happens."""
 
 
-class Health:
+class CircuitBreaker:
     """One channel's backoff and circuit. ``now_s`` is the event loop's clock; ``random`` draws from 0 up to 1.
 
     ``circuit``: see :data:`server.domain.channels.Circuit`. ``reason``: what went wrong last and, where the channel

@@ -15,10 +15,10 @@ from adapters.contract.adapter import Adapter, Capabilities
 from adapters.contract.errors import ChannelError, CredentialsError, NotSentError, ThrottledError, UnavailableError
 from adapters.contract.http import WRITE, Answer, Exchange, Request
 from adapters.contract.stock import Item, Outcomes, Rejected, Retry, Ticket
-from server.channels.connection.circuit_breaker import Health, honoured_s
+from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport, converse
-from server.channels.connection.rate_limits import Budget
+from server.channels.connection.rate_limits import RateLimits
 
 T = TypeVar("T")
 log = structlog.get_logger("holdfast.channel")
@@ -29,7 +29,7 @@ THROTTLED_S: Final = 5.0
 """How long a group of requests rests whose limit the channel names no time for."""
 
 
-class Line:
+class ChannelClient:
     """Conversations with one channel.
 
     Parameters
@@ -52,7 +52,7 @@ class Line:
         transport: Transport,
         *,
         clock: Clock,
-        health: Health,
+        health: CircuitBreaker,
         mask: Callable[[str], str],
         held: Callable[[], Awaitable[None]],
     ) -> None:
@@ -66,7 +66,7 @@ class Line:
         self._held = held
         self._mask = mask
         self._last_error: ChannelError | None = None
-        self._budget = Budget(self.capabilities.limits, clock.now_s())
+        self._budget = RateLimits(self.capabilities.limits, clock.now_s())
         self._bodies: dict[bytes, float] = {}
 
     # -- what may be said now

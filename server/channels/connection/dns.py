@@ -15,7 +15,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 AddressInfo = tuple[Any, ...]
 
 
-class SystemNames(AbstractResolver):
+class SystemDns(AbstractResolver):
     """The system's name resolution. aiohttp asks once for a host at a time, so a host that hangs costs one thread."""
 
     async def resolve(

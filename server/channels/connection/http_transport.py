@@ -17,7 +17,7 @@ from adapters.contract.errors import ChannelError, NotSentError, UnavailableErro
 from adapters.contract.http import Answer, Exchange, Request
 from server import __version__
 from server.channels.connection.address_guard import canonical_host, canonical_hosts, public_socket
-from server.channels.connection.dns import SystemNames
+from server.channels.connection.dns import SystemDns
 
 T = TypeVar("T")
 
@@ -74,7 +74,7 @@ class Transport:
         self._named = canonical_hosts(allow_private)
         self._timeout_s = timeout_s
         self._answer_bytes_max = answer_bytes_max
-        self._resolver = resolver or SystemNames()
+        self._resolver = resolver or SystemDns()
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._is_closed = False
 

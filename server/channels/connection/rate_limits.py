@@ -3,7 +3,7 @@
 Windows slide and are strict: no stretch of ``per_s`` seconds, wherever it begins, sees more than ``count`` sent. A
 limit is asked, and charged afterwards; the two are apart because a push must fit into all of a group's limits or is
 charged to none. The count is of sending: what a channel sees may bunch up on the way, so it may still say 429, which
-:meth:`Budget.throttled` takes note of. A new process begins with nothing spent, for a quota of a day, too.
+:meth:`RateLimits.throttled` takes note of. A new process begins with nothing spent, for a quota of a day, too.
 
 By hand, because no library fitted. pyrate-limiter 4.5 refuses 50 in 10 s together with 350 a minute (a channel does
 ask for both), charges by trying, one bucket at a time and with no way back, so a push could not fit all or none, and
@@ -28,7 +28,7 @@ TICK_S: Final = 1e-6
 _Unit = Literal["requests", "items", "cost"]
 
 
-class Budget:
+class RateLimits:
     """What one channel may still be sent. ``now_s`` is always the event loop's clock, which never goes back."""
 
     def __init__(self, limits: Sequence[Limit], now_s: float) -> None:

@@ -18,9 +18,9 @@ from adapters.contract.limits import PerItem
 from adapters.contract.stock import Item
 from server.channels.connection.clock import Clock
 from server.channels.outbound.in_flight import CanSend, Flight, Value
-from server.channels.outbound.pending import Mark, Marks, Queue
-from server.channels.outbound.resend_later import Doubts
-from server.channels.outbound.stock_levels import Levels
+from server.channels.outbound.pending import Pending, PendingSku, Queue
+from server.channels.outbound.resend_later import ResendLater
+from server.channels.outbound.stock_levels import StockLevels
 from server.channels.write_behind import ChannelRecords
 from server.domain.channels import ChannelRules, DeadLetter, Listing, OpenTicket, Shown, publishable
 from server.store.journal.journal import EntryId
@@ -35,7 +35,7 @@ _AT_A_TIME: Final = 500
 LAGS_KEPT: Final = 1_000
 
 
-class Book:
+class ChannelState:
     """One channel's listings, marks and records.
 
     Parameters
@@ -58,7 +58,7 @@ class Book:
         *,
         lists_all: bool,
         capabilities: Capabilities,
-        levels: Levels,
+        levels: StockLevels,
         records: ChannelRecords,
         clock: Clock,
         metrics: ChannelMetrics,
@@ -66,14 +66,14 @@ class Book:
         self.name = name
         self.rules = rules
         self.lists_all = lists_all
-        self.marks = Marks()
+        self.marks = Pending()
         self.listings: dict[str, Listing] = {}
         self.keys: dict[str, str] = {}
         """Which SKU has a key."""
         self.shown: dict[str, Shown] = {}
         self.dead_letters: dict[str, DeadLetter] = {}
         self.tickets: dict[str, OpenTicket] = {}
-        self.doubts = Doubts()
+        self.doubts = ResendLater()
         self.lags_s: deque[float] = deque(maxlen=LAGS_KEPT)
         self.last_confirmed_ms: int | None = None
         self.on_work: Callable[[], None] = lambda: None
@@ -267,7 +267,7 @@ class Book:
         for sku in islice(idle, COMPANIONS_TRIED):
             listing = self.listing(sku)
             if listing is not None:
-                yield self._flight(sku, listing, self.value(listing), Mark(entry_id, 0), _NEVER)
+                yield self._flight(sku, listing, self.value(listing), PendingSku(entry_id, 0), _NEVER)
 
     def accompany(self, companion: Flight) -> None:
         """Send a companion on its way."""
@@ -328,7 +328,7 @@ class Book:
     def _take_off(self, sku: str, listing: Listing, value: Value, can_send: CanSend) -> Flight:
         return self._flight(sku, listing, value, self.marks.take_off(sku), can_send)
 
-    def _flight(self, sku: str, listing: Listing, value: Value, mark: Mark, can_send: CanSend) -> Flight:
+    def _flight(self, sku: str, listing: Listing, value: Value, mark: PendingSku, can_send: CanSend) -> Flight:
         shown = self.shown.get(sku)
         priced = False
         if value.price:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from adapters.contract.stock import Item
-from server.channels.outbound.pending import Mark
+from server.channels.outbound.pending import PendingSku
 from server.domain.channels import ChannelRules, Listing, Shown, TicketItem
 
 CanSend = Callable[[str, bool], float]
@@ -31,7 +31,7 @@ class Flight(msgspec.Struct, frozen=True, gc=False):
     key: str
     value: Value
     seq: int
-    mark: Mark
+    mark: PendingSku
     with_price: bool
     shown: Shown | None
     listing: Listing

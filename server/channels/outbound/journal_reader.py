@@ -6,8 +6,8 @@ from typing import Final
 
 import structlog
 
-from server.channels.outbound.sender import Channel
-from server.channels.outbound.stock_levels import Levels
+from server.channels.outbound.sender import Sender
+from server.channels.outbound.stock_levels import StockLevels
 from server.domain.channels import ChannelRules, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
 from server.store.journal import journal
@@ -26,7 +26,7 @@ _SKUS_AT_A_TIME: Final = 100
 _WISH: Final = "channel_"
 
 
-class Reader:
+class JournalReader:
     """Follows one partition's journal from the lowest of the channels' positions.
 
     ``taken_over_at`` is the journal's end when this publisher took over. What a channel has not confirmed up to there
@@ -37,9 +37,9 @@ class Reader:
         self,
         store: PublisherStore,
         tail: Tail,
-        levels: Levels,
+        levels: StockLevels,
         *,
-        channels: Mapping[str, Channel],
+        channels: Mapping[str, Sender],
         configured: Mapping[str, ChannelRules],
         taken_over_at: EntryId,
     ) -> None:
@@ -98,7 +98,7 @@ class Reader:
         changed: dict[str, int] = {}
         for change in changes:
             for line in change.lines:
-                self._levels.update(line.sku, line.location, line.available, line.seq, line.allotments)
+                self._levels.update(line.sku, line.location, line.available, line.seq, line.allocations)
                 changed.setdefault(line.sku, change.at_ms)
         behind = [channel for channel in self._channels.values() if channel.position < entry_id]
         for channel in behind:
@@ -113,7 +113,7 @@ class Reader:
         self._position = entry_id
         return len(behind) * len(changed)
 
-    async def _grant(self, channel: Channel, change: Change, entry_id: EntryId) -> None:
+    async def _grant(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
         """Do what was asked of a channel. Asked twice, as after a restart, it does no harm."""
         skus, book = wished_skus(change), channel.book
         match change.operation:
@@ -136,7 +136,7 @@ class Reader:
             case _:
                 log.warning("channel_wish_unknown", channel=channel.name, wish=change.operation)
 
-    async def _relist(self, channel: Channel, skus: list[str], entry_id: EntryId) -> None:
+    async def _relist(self, channel: Sender, skus: list[str], entry_id: EntryId) -> None:
         for start in range(0, len(skus), _SKUS_AT_A_TIME):
             part = skus[start : start + _SKUS_AT_A_TIME]
             for listing in await self._wishes.listings_of(channel.name, part):

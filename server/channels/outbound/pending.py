@@ -30,7 +30,7 @@ class Queue(IntEnum):
 
 
 @dataclass(slots=True)
-class Mark:
+class PendingSku:
     """One SKU that waits or is on its way.
 
     ``entry_id`` is that of the oldest change that is not confirmed, ``changed_ms`` its time on the store's clock (0: it
@@ -56,12 +56,12 @@ class Mark:
     refusals: int = 0
 
 
-class Marks:
+class Pending:
     """The marks of one channel. Times are seconds of the event loop's clock."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, Mark] = {}
-        self.flying: dict[str, Mark] = {}
+        self.waiting: dict[str, PendingSku] = {}
+        self.flying: dict[str, PendingSku] = {}
         self._queues: dict[Queue, dict[str, None]] = {Queue.URGENT: {}, Queue.READY: {}, Queue.CADENCE: {}}
         self._resting: list[tuple[float, str]] = []
         self._oldest: list[tuple[EntryId, str]] = []
@@ -75,7 +75,7 @@ class Marks:
 
     def mark(
         self, sku: str, entry_id: EntryId, changed_ms: int, queue: Queue, *, forced: bool = False, due_s: float = 0.0
-    ) -> Mark:
+    ) -> PendingSku:
         """Note that a SKU has changed.
 
         It keeps the place of an earlier mark, unless it has become more urgent, or less, or the mark rests: what it
@@ -83,7 +83,7 @@ class Marks:
         """
         mark = self.waiting.get(sku)
         if mark is None:
-            mark = self.waiting[sku] = Mark(entry_id, changed_ms, forced, due_s=due_s)
+            mark = self.waiting[sku] = PendingSku(entry_id, changed_ms, forced, due_s=due_s)
             self._note(sku, mark)
             self._put(sku, mark, queue)
             return mark
@@ -122,14 +122,14 @@ class Marks:
         """Tell when the next resting mark may go; infinity: none rests."""
         return self._resting[0][0] if self._resting else float("inf")
 
-    def take_off(self, sku: str) -> Mark:
+    def take_off(self, sku: str) -> PendingSku:
         """Send a waiting SKU on its way."""
         mark = self.waiting.pop(sku)
         self._leave(sku, mark)
         self.flying[sku] = mark
         return mark
 
-    def fly_again(self, sku: str, mark: Mark) -> None:
+    def fly_again(self, sku: str, mark: PendingSku) -> None:
         """Note a SKU that an earlier publisher sent on its way."""
         self.flying[sku] = mark
         self._note(sku, mark)
@@ -149,7 +149,7 @@ class Marks:
         if newer is not None:
             self._put(sku, newer, newer.next_queue)
 
-    def put_back(self, sku: str, queue: Queue, *, due_s: float = 0.0, forced: bool = False) -> Mark:
+    def put_back(self, sku: str, queue: Queue, *, due_s: float = 0.0, forced: bool = False) -> PendingSku:
         """Let a SKU wait again: it was not taken, or nobody knows. ``due_s`` is for RESTING."""
         mark = self.flying.pop(sku)
         newer = self.waiting.get(sku)
@@ -184,7 +184,7 @@ class Marks:
         marks = (self.flying.get(sku), self.waiting.get(sku))
         return next((mark.changed_ms for mark in marks if mark is not None and mark.changed_ms), None)
 
-    def _put(self, sku: str, mark: Mark, queue: Queue) -> None:
+    def _put(self, sku: str, mark: PendingSku, queue: Queue) -> None:
         if sku in self.flying:
             mark.queue, mark.next_queue = Queue.BEHIND, queue
             return
@@ -194,7 +194,7 @@ class Marks:
         else:
             self._queues[queue][sku] = None
 
-    def _leave(self, sku: str, mark: Mark) -> None:
+    def _leave(self, sku: str, mark: PendingSku) -> None:
         if mark.queue in self._queues:
             del self._queues[mark.queue][sku]
 
@@ -205,7 +205,7 @@ class Marks:
             if mark is not None and mark.queue is Queue.RESTING and mark.due_s == due_s:
                 self._put(sku, mark, Queue.READY)
 
-    def _note(self, sku: str, mark: Mark) -> None:
+    def _note(self, sku: str, mark: PendingSku) -> None:
         heapq.heappush(self._oldest, (mark.entry_id, sku))
         # Entries of settled marks leave when they come to the front; one that stays there must not keep them all.
         if len(self._oldest) > 4 * (len(self.waiting) + len(self.flying)) + _STALE_MAX:

@@ -8,9 +8,9 @@ import structlog
 
 from adapters.contract.stock import Applied, Conflict, Outcome, Outcomes, Rejected, Retry, Unknown
 from server.channels.connection.clock import Clock
-from server.channels.outbound.channel_state import Book
+from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.in_flight import Flight, Value
-from server.channels.outbound.pending import Mark, Queue
+from server.channels.outbound.pending import PendingSku, Queue
 from server.channels.write_behind import ChannelRecords
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
 from server.store.journal.journal import EntryId
@@ -28,10 +28,10 @@ SECOND_THOUGHT_S: Final = 60.0
 is sent once more when it must be over."""
 
 
-class Settler:
+class PushResults:
     """Brings a book up to date with what a channel answered."""
 
-    def __init__(self, book: Book, records: ChannelRecords, clock: Clock, metrics: ChannelMetrics) -> None:
+    def __init__(self, book: ChannelState, records: ChannelRecords, clock: Clock, metrics: ChannelMetrics) -> None:
         self.channel = book.name
         self._book = book
         self._records = records
@@ -88,7 +88,7 @@ class Settler:
         for item in ticket.items:
             if item.sku in self._book.marks.flying:
                 continue
-            mark = Mark(entry_id, item.changed_ms)
+            mark = PendingSku(entry_id, item.changed_ms)
             self._book.marks.fly_again(item.sku, mark)
             value = Value(item.quantity, item.price, item.list_price)
             listing = Listing(item.sku, item.key)
@@ -171,7 +171,7 @@ class Settler:
         log.warning("channel_differs", channel=self.channel, **told)
         self._book.again(flight, 0.0 if flight.mark.tries < REFUSALS_MAX else self._backoff_s(flight.mark))
 
-    def _backoff_s(self, mark: Mark) -> float:
+    def _backoff_s(self, mark: PendingSku) -> float:
         first_s, longest_s = RETRY_S
         return random.uniform(first_s / 2, min(longest_s, first_s * 2 ** min(mark.tries, 20)))  # noqa: S311  # spread
 

@@ -8,9 +8,9 @@ import structlog
 
 from adapters.contract.errors import ChannelError
 from adapters.contract.http import READ
-from server.channels.connection.client import Line
+from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
-from server.channels.outbound.channel_state import Book
+from server.channels.outbound.channel_state import ChannelState
 from server.domain.channels import LastReconcile, Listing
 from server.store.journal.journal import EntryId
 
@@ -21,7 +21,9 @@ LOGGED_MAX: Final = 20
 """Differences that are logged one by one; the metric counts all."""
 
 
-async def reconcile(book: Book, line: Line, clock: Clock, position: Callable[[], EntryId]) -> LastReconcile:
+async def reconcile(
+    book: ChannelState, line: ChannelClient, clock: Clock, position: Callable[[], EntryId]
+) -> LastReconcile:
     """Go through all listings once. What differs is marked and sent like any other change.
 
     ``position`` gives the journal id for new marks: never one before which everything is confirmed already.
@@ -46,14 +48,14 @@ async def reconcile(book: Book, line: Line, clock: Clock, position: Callable[[],
     return finished
 
 
-def _pages(book: Book, size: int) -> Iterator[Sequence[Listing]]:
+def _pages(book: ChannelState, size: int) -> Iterator[Sequence[Listing]]:
     skus = book.skus()
     for start in range(0, len(skus), size):
         listings = (book.listing(sku) for sku in skus[start : start + size])
         yield [listing for listing in listings if listing is not None]
 
 
-async def _read(book: Book, line: Line, keys: Sequence[str]) -> dict[str, int]:
+async def _read(book: ChannelState, line: ChannelClient, keys: Sequence[str]) -> dict[str, int]:
     """Read some keys, as often as it takes."""
     while keys:
         await asyncio.sleep(min(line.wait_s(READ), REST_S_MAX))

@@ -5,8 +5,8 @@ from collections import deque
 from server.store.journal.journal import EntryId
 
 
-class Doubts:
-    """Doubts of one channel, in the order in which they fall due. Each keeps the cursor back until it is settled."""
+class ResendLater:
+    """What one channel is sent again later, in the order in which it falls due. Each entry keeps the cursor back."""
 
     def __init__(self) -> None:
         self._due: deque[tuple[float, str, EntryId]] = deque()

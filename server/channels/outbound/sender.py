@@ -10,12 +10,12 @@ import structlog
 
 from adapters.contract.errors import ChannelError, SpoiledError, UnknownResultError
 from adapters.contract.stock import Rejected, Ticket
-from server.channels.connection.client import Line
+from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
-from server.channels.outbound.channel_state import Book
+from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.in_flight import Flight
 from server.channels.outbound.pending import Queue
-from server.channels.outbound.push_results import Settler
+from server.channels.outbound.push_results import PushResults
 from server.channels.outbound.reconcile import reconcile
 from server.channels.outbound.tickets import watch
 from server.channels.write_behind import ChannelRecords
@@ -33,7 +33,7 @@ _JITTER: Final = 0.1
 _FOREVER_S: Final = float("inf")
 
 
-class Channel:
+class Sender:
     """Sends what the book says over the line, and tells the book what came of it.
 
     ``pace_s``: from the start of one push of several items to that of the next. What changes meanwhile goes together;
@@ -42,8 +42,8 @@ class Channel:
 
     def __init__(
         self,
-        book: Book,
-        line: Line,
+        book: ChannelState,
+        line: ChannelClient,
         *,
         records: ChannelRecords,
         clock: Clock,
@@ -57,7 +57,7 @@ class Channel:
         self.since_ms = clock.store_ms()
         """When the channel was first told anything."""
         self.last_reconcile: LastReconcile | None = None
-        self._settler = Settler(book, records, clock, metrics)
+        self._settler = PushResults(book, records, clock, metrics)
         self._records = records
         self._clock = clock
         self._metrics = metrics

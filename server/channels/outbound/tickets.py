@@ -9,10 +9,10 @@ import structlog
 from adapters.contract.errors import ChannelError, SpoiledError, TicketLostError
 from adapters.contract.http import READ
 from adapters.contract.stock import Outcomes, Rejected, StillPending
-from server.channels.connection.client import Line
+from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.outbound.in_flight import Flight
-from server.channels.outbound.push_results import Settler
+from server.channels.outbound.push_results import PushResults
 from server.domain.channels import OpenTicket
 
 log = structlog.get_logger("holdfast.channel")
@@ -21,7 +21,7 @@ REST_S_MAX: Final = 60.0
 
 
 async def watch(
-    ticket: OpenTicket, flights: Sequence[Flight], *, settler: Settler, line: Line, clock: Clock
+    ticket: OpenTicket, flights: Sequence[Flight], *, settler: PushResults, line: ChannelClient, clock: Clock
 ) -> list[Flight]:
     """Poll one ticket to its end and settle what it carried, at last as unknown when its life is over.
 
@@ -58,7 +58,7 @@ async def watch(
     return spoiled
 
 
-async def _poll(ticket: OpenTicket, keys: Sequence[str], line: Line, clock: Clock) -> Outcomes | StillPending:
+async def _poll(ticket: OpenTicket, keys: Sequence[str], line: ChannelClient, clock: Clock) -> Outcomes | StillPending:
     if clock.store_ms() > ticket.expires_ms:
         raise TicketLostError("it was not answered for in its lifetime")
     return await line.talk(lambda adapter: adapter.poll(ticket.id, keys))

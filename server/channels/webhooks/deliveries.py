@@ -9,8 +9,8 @@ import structlog
 
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport
-from server.channels.webhooks.delivery import Endpoint, WebhookPlan
-from server.channels.write_behind import Records
+from server.channels.webhooks.delivery import Delivery, WebhookPlan
+from server.channels.write_behind import WriteBehind
 from server.store.connection.connect import StoreClient
 from server.store.errors import FencedError, StoreUnavailableError
 from server.store.keys import Keyspace
@@ -25,7 +25,7 @@ _REST_S: Final = 5.0
 """After a fault of our own, or of the store."""
 
 
-class Endpoints:
+class Deliveries:
     """The endpoints of one partition, while its publisher acts. ``held`` returns while it may send."""
 
     def __init__(
@@ -45,9 +45,9 @@ class Endpoints:
         self._store = WebhookStore(client, keyspace)
         self._events = ReplenishmentStore(client, keyspace)
         self._transports: list[Transport] = []
-        self._endpoints: list[Endpoint] = []
+        self._endpoints: list[Delivery] = []
 
-    async def open(self, records: Records, token: int) -> None:
+    async def open(self, records: WriteBehind, token: int) -> None:
         """Find out where each goes on; a new one begins with what happens from now on, also if it is killed now."""
         known = await self._store.places()
         names = [plan.settings.name for plan in self._plans]
@@ -82,11 +82,11 @@ class Endpoints:
             forget_webhook(endpoint.name)
         self._transports, self._endpoints = [], []
 
-    def _endpoint(self, plan: WebhookPlan, place: Place, records: Records) -> Endpoint:
+    def _endpoint(self, plan: WebhookPlan, place: Place, records: WriteBehind) -> Delivery:
         settings = plan.settings
         transport = Transport(allow_private=settings.allow_private, timeout_s=settings.timeout_s)
         self._transports.append(transport)
-        return Endpoint(
+        return Delivery(
             plan,
             self._keyspace.partition,
             place,
@@ -98,11 +98,11 @@ class Endpoints:
             held=self._held,
         )
 
-    def _note(self, records: Records, name: str, place: Place) -> None:
+    def _note(self, records: WriteBehind, name: str, place: Place) -> None:
         records.set(self._keyspace.webhook_cursors, name, packed(place))
 
 
-async def _keep_running(endpoint: Endpoint) -> None:
+async def _keep_running(endpoint: Delivery) -> None:
     """Run an endpoint for ever: a fault in one is logged, and no other suffers for it."""
     while True:
         try:

@@ -17,7 +17,7 @@ import structlog
 from adapters.contract.adapter import Adapter
 from adapters.contract.errors import ChannelError, CredentialsError, UnavailableError
 from adapters.contract.stock import Applied, Notice
-from server.channels.connection.circuit_breaker import AFTER_S_MAX, Health
+from server.channels.connection.circuit_breaker import AFTER_S_MAX, CircuitBreaker
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport, converse
 from server.config.toml_tables import ChannelConfigError
@@ -49,7 +49,7 @@ class WebhookPlan:
     mask: Callable[[str], str] = str
 
 
-class Endpoint:
+class Delivery:
     """One endpoint's place in the stream, and the conversation with it.
 
     Parameters
@@ -91,7 +91,7 @@ class Endpoint:
         self._held = held
         self._kept_ms = kept_ms
         self._metrics = WebhookMetrics(self.name)
-        self._health = Health(cap_s=BACKOFF_S_MAX, random=random.random)
+        self._health = CircuitBreaker(cap_s=BACKOFF_S_MAX, random=random.random)
         self._adapter: Adapter | None = None
         self._sending = asyncio.Lock()
         self._dropped = 0

@@ -27,6 +27,6 @@ from server.domain.operations.transfers import Arrive, Ship
 
 ReservationOperation = Reserve | Order | Extend | Commit | Release | Cancel | Fulfil | Return | Relocate
 StockOperation = Receive | ReceiveExpected | Adjust | Count | Move | SetBackorder
-AllotmentOperation = Allocate | AllocateMove
-SupplyOperation = Expect | Forgo
+AllocationOperation = Allocate | AllocateMove
+ExpectedReceiptOperation = Expect | Forgo
 TransferOperation = Ship | Arrive

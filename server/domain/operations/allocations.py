@@ -1,13 +1,13 @@
 """Operations on what a channel has for itself, or may take at most."""
 
-from server.domain.allocations import AllotmentKind
+from server.domain.allocations import AllocationKind
 from server.domain.operations.base import Operation
 
 
 class Allocate(Operation, tag="allocate", frozen=True):
     """Give a channel units of its own, or a cap on what it may take; ``units`` in all, what it has promised included.
 
-    own and 0: it has nothing for itself any more. What a channel without an allotment has promised there must be
+    own and 0: it has nothing for itself any more. What a channel without an allocation has promised there must be
     counted: it was ``used`` when the journal ended with ``seen_id`` (empty: not counted).
     """
 
@@ -15,7 +15,7 @@ class Allocate(Operation, tag="allocate", frozen=True):
     sku: str
     location: str
     channel: str
-    kind: AllotmentKind
+    kind: AllocationKind
     units: int
     reason: str = ""
     seen_id: str = ""

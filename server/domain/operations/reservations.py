@@ -110,7 +110,7 @@ class Fulfil(Operation, tag="fulfil", frozen=True):
     invoice_ref: str = ""
 
 
-class LineMove(msgspec.Struct, array_like=True, frozen=True):
+class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
     """What a line has promised (``quantity`` 0), or so much of it, is to come from ``to``.
 
     ``closed``: that location takes no new promises, so the move is refused if it is not a replay.
@@ -127,7 +127,7 @@ class Relocate(Operation, tag="relocate", frozen=True):
 
     reservation_id: str
     key: str
-    lines: list[LineMove]
+    lines: list[LineRelocation]
 
 
 class Return(Operation, tag="return", frozen=True):

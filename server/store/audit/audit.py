@@ -15,7 +15,7 @@ be worked out from any later reading of a record:
   journal was trimmed under the audit: the report is inconclusive, and lists only what is wrong at any moment.
 
 **At S0**, for each (SKU, location): ``held`` and ``committed`` are the sums over the reservations, no bucket but
-``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, and what an allotment of a
+``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, and what an allocation of a
 channel counts as used is the sum over that channel's reservations.
 
 **At any moment**: each reservation agrees with itself; ``deadlines`` holds exactly the holders with their deadlines;
@@ -37,7 +37,7 @@ overtook the reader, who then starts over behind it.
 
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
 (more than was shipped), ``backordered``, ``queue``,
-``allotments`` (what a channel's own units or cap count as used, or what the journal tells of them),
+``allocations`` (what a channel's own units or cap count as used, or what the journal tells of them),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
 ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
@@ -51,7 +51,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.expected_receipt import Supply
+from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.reservation import Reservation
 from server.domain.transfer import Transfer
 from server.store.audit.backorder_check import QueueCheck
@@ -72,7 +72,7 @@ MEMORY_BYTES: Final = {"place": 300, "live reservation": 150}
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 _decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
-_decode_supply = msgspec.msgpack.Decoder(Supply).decode
+_decode_supply = msgspec.msgpack.Decoder(ExpectedReceipt).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -109,7 +109,7 @@ class _Audit:
         self._start = await self._reader.moment()
         self._state = StateAtStart(self._places, self._start.seq)
         history = History(self._reader, self._start, self._state, self._places, self._findings)
-        await self._scan_stock()  # before the reservations: see AllotmentsAtStart
+        await self._scan_stock()  # before the reservations: see AllocationsAtStart
         await self._scan_live()
         await self._scan_ended()
         await self._scan_deadlines()

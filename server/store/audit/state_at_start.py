@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from server.domain.reservation import Reservation
-from server.store.audit.allocation_check import AllotmentsAtStart
+from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
 from server.store.journal.journal import Bounds, Change, ChangeLine
 from server.store.journal.replay import BUCKETS, Places, Replay, split_field
@@ -44,7 +44,7 @@ class StateAtStart:
         self.missed: dict[bytes, list[tuple[int, str, int, int, int]]] = {}
         """Reservations that changed since the start and were not read: by how much each line moved
         (row, channel, held, committed, backordered)."""
-        self.allotments = AllotmentsAtStart()
+        self.allocations = AllocationsAtStart()
         self._places = places
         self._start_seq = start_seq
         self._buckets = tuple(array("q") for _ in BUCKETS)
@@ -90,8 +90,8 @@ class StateAtStart:
         self._seqs[row] = record.seq
         if record.seq > self._start_seq:
             self._late_places.add(row)
-        if record.allotments:
-            self.allotments.saw(row, record.allotted)
+        if record.allocations:
+            self.allocations.saw(row, record.allocated)
 
     def list_place(self, field: bytes) -> bool:
         """Note that a place is listed; False: no stock record of it was read."""
@@ -141,12 +141,12 @@ class StateAtStart:
         self._promised_held[row] -= d_held
         self._promised_committed[row] -= d_committed
         self._promised_waiting[row] -= d_backordered
-        self.allotments.promise(row, channel, -d_held - d_committed)
+        self.allocations.promise(row, channel, -d_held - d_committed)
 
     def _roll_back_stock(self, row: int, line: ChangeLine, channel: str) -> None:
         if line.seq > self._seqs[row]:
             return
-        self.allotments.roll_back(row, channel, line.d_held + line.d_committed)
+        self.allocations.roll_back(row, channel, line.d_held + line.d_committed)
         for bucket, delta in zip(self._buckets, line.deltas, strict=True):
             bucket[row] -= delta
         self._waiting[row] -= line.d_waiting + line.d_owed
@@ -190,8 +190,8 @@ class StateAtStart:
         for name, units in zip(BUCKETS[_ON_HAND + 1 :], counters[_ON_HAND + 1 :], strict=True):
             if units < 0:
                 yield Drift(*split_field(field), "negative", f"{name} of at least 0", units)
-        for expected, used in self.allotments.compare(row):
-            yield Drift(*split_field(field), "allotments", expected, used)
+        for expected, used in self.allocations.compare(row):
+            yield Drift(*split_field(field), "allocations", expected, used)
 
     def compare_journal(self, row: int, field: bytes, replay: Replay) -> Iterator[Drift]:
         """Hold the record of a place against the journal up to the start."""
@@ -207,8 +207,12 @@ class StateAtStart:
             yield Drift(*split_field(field), "available", replay.available(row), self.available(row))
         if seq > self._start_seq:
             return  # what its seq was at the start is not known; the lines since then were found
-        if last_seq == seq and seq and (told := replay.allotments.get(row, [])) != (read := self.allotments.read(row)):
-            yield Drift(*split_field(field), "allotments", str(told), str(read))
+        if (
+            last_seq == seq
+            and seq
+            and (told := replay.allocations.get(row, [])) != (read := self.allocations.read(row))
+        ):
+            yield Drift(*split_field(field), "allocations", str(told), str(read))
         if last_seq != seq and (last_seq or replay.from_zero or 0 < replay.first_seq <= seq):
             yield Drift(*split_field(field), "seq", last_seq, seq)
 
@@ -222,7 +226,7 @@ class StateAtStart:
                 row = self._row(f"{line.sku}\0{line.location}".encode())
                 self._promised_held[row] += line.held
                 self._promised_committed[row] += line.committed
-                self.allotments.promise(row, record.channel, line.held + line.committed)
+                self.allocations.promise(row, record.channel, line.held + line.committed)
                 self._promised_waiting[row] += line.backordered
 
     def _row(self, field: bytes) -> int:

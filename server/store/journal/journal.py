@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from redis.asyncio import Redis
 
-from server.domain.allocations import Allotment
+from server.domain.allocations import Allocation
 from server.domain.reservation import Reservation, ReservationLine
 from server.store.connection.commands import command
 from server.store.errors import StoreError, StoreUnavailableError
@@ -39,7 +39,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     """What one change did to one (SKU, location): signed units for each bucket, and what was left.
 
     ``line`` is the reservation's line, 0 outside of one. ``available`` is what is promised to nobody, negative where
-    there is a shortage; ``allotments`` say what of it is set aside for channels.
+    there is a shortage; ``allocations`` say what of it is set aside for channels.
     ``seq`` is partition-wide and without gaps: each line has the number after that of the line before.
     """
 
@@ -58,7 +58,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     """Units that are waited for, to be held when they come; in no bucket."""
     d_owed: int = 0
     """The same, to be committed."""
-    allotments: list[Allotment] | None = None
+    allocations: list[Allocation] | None = None
 
     @property
     def deltas(self) -> tuple[int, int, int, int, int, int]:
@@ -92,13 +92,13 @@ class _Promise(msgspec.Struct, array_like=True, frozen=True):
     """A reserve or order: its record is new, and tells all that a change tells.
 
     Where channels have something for themselves the record's lines tell what is left for this one. ``behind`` then has
-    for each line what is promised to nobody, and the allotments.
+    for each line what is promised to nobody, and the allocations.
     """
 
     operation: str
     reservation_id: str
     record: Reservation
-    behind: list[tuple[int, list[Allotment]] | bool] = []
+    behind: list[tuple[int, list[Allocation]] | bool] = []
 
 
 _split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
@@ -125,8 +125,8 @@ def _change_of(promise: _Promise) -> Change:
     )  # fmt: skip
 
 
-def _behind(line: ChangeLine, told: tuple[int, list[Allotment]] | bool) -> ChangeLine:
-    return line if isinstance(told, bool) else msgspec.structs.replace(line, available=told[0], allotments=told[1])
+def _behind(line: ChangeLine, told: tuple[int, list[Allocation]] | bool) -> ChangeLine:
+    return line if isinstance(told, bool) else msgspec.structs.replace(line, available=told[0], allocations=told[1])
 
 
 def _line_of(number: int, line: ReservationLine) -> ChangeLine:

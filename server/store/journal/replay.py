@@ -4,7 +4,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from server.domain.allocations import Allotment, followed
+from server.domain.allocations import Allocation, followed
 from server.domain.stock import StockLevel
 from server.store.journal.journal import Change, ChangeLine
 
@@ -44,7 +44,7 @@ def split_field(field: bytes) -> tuple[str, str]:
 
 
 class Fault(NamedTuple):
-    """Where the journal contradicts itself at ``line``; ``what`` is "sequence", "available" or "allotments"."""
+    """Where the journal contradicts itself at ``line``; ``what`` is "sequence", "available" or "allocations"."""
 
     what: str
     line: ChangeLine
@@ -83,7 +83,7 @@ class Replay:
         self._waiting = array("q")
         self._available = array("q")
         self._seqs = array("q")
-        self.allotments: dict[int, list[Allotment]] = {}
+        self.allocations: dict[int, list[Allocation]] = {}
         """What channels have for themselves, by the number of the place; only where there is any."""
         self.promises: dict[tuple[str, int], tuple[int, int]] = {}
         """(reservation id, line) to units held and committed, for those that hold or have committed any."""
@@ -95,7 +95,7 @@ class Replay:
             self.in_transit += sum(int(value) for name, value in change.notes if name == "in_transit")
         for line in change.lines:
             self._check_sequence(line, faults)
-            self._apply_allotments(change, line, faults)
+            self._apply_allocations(change, line, faults)
             self._apply_line(line, faults)
             if self._track and change.reservation_id:
                 self._promise(change.reservation_id, line)
@@ -133,7 +133,7 @@ class Replay:
                 on_hand, held, committed, damaged, quality_control, safety = self.counters(row)
                 yield StockLevel(
                     sku, location, on_hand, held, committed, damaged, quality_control, safety, self.last_seq(row),
-                    self.allotments.get(row, False),
+                    self.allocations.get(row, False),
                 )  # fmt: skip
 
     def start_over(self) -> None:
@@ -147,19 +147,19 @@ class Replay:
         self.seq = line.seq
         self.first_seq = self.first_seq or line.seq
 
-    def _apply_allotments(self, change: Change, line: ChangeLine, faults: list[Fault]) -> None:
-        """Take in the allotments that a line tells, which follow from those before unless they were set by it."""
-        row, told = self.places.row_of(line.sku, line.location), list(line.allotments or ())
-        before = self.allotments.get(row, [])
+    def _apply_allocations(self, change: Change, line: ChangeLine, faults: list[Fault]) -> None:
+        """Take in the allocations that a line tells, which follow from those before unless they were set by it."""
+        row, told = self.places.row_of(line.sku, line.location), list(line.allocations or ())
+        before = self.allocations.get(row, [])
         if not told and not before:
             return
         if change.operation not in _ALLOCATIONS and (self.last_seq(row) or self.from_zero):
             expected = followed(before, change.channel, line.d_held + line.d_committed, line.d_on_hand)
             if expected != told:
-                faults.append(Fault("allotments", line, str(expected), str(told)))
-        self.allotments[row] = told
+                faults.append(Fault("allocations", line, str(expected), str(told)))
+        self.allocations[row] = told
         if not told:
-            del self.allotments[row]
+            del self.allocations[row]
 
     def _apply_line(self, line: ChangeLine, faults: list[Fault]) -> None:
         row = self.places.row_of(line.sku, line.location)

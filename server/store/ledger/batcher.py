@@ -26,8 +26,8 @@ from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, Resp
 
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.ledger.codec import pack
-from server.store.ledger.function_call import Lane, Submitter
-from server.store.ledger.replica_ack import Confirming
+from server.store.ledger.function_call import FunctionCall, Submitter
+from server.store.ledger.replica_ack import ReplicaAck
 from server.store.ledger.replies import may_be_elsewhere, meaning, unreadable
 from server.store.lua_library import NOT_LOADED
 from server.telemetry import metrics
@@ -43,14 +43,14 @@ _WATCH_S: Final = 0.05
 class Waiting(NamedTuple):
     """An operation that was not answered yet."""
 
-    lane: Lane
+    lane: FunctionCall
     operation: bytes
     lines: int
     since_s: float
     answer: "asyncio.Future[Any]"
 
 
-Redirect = Callable[[Lane, list[Waiting], Exception], bool]
+Redirect = Callable[[FunctionCall, list[Waiting], Exception], bool]
 """Asked with each error that the store gave in place of a reply; True: it will see to those calls, somewhere else."""
 
 
@@ -92,7 +92,7 @@ class Batcher:
         self._queue_max = queue_max
         self._queue_timeout_s = queue_timeout_s
         self._reply_timeout_s = reply_timeout_s
-        self._confirming = Confirming(replicas, reply_timeout_s)
+        self._confirming = ReplicaAck(replicas, reply_timeout_s)
         self._redirect = redirect
         self._queue: deque[Waiting] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -119,7 +119,7 @@ class Batcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._fail_queue(StoreUnavailableError("The server is stopping."))
 
-    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+    def submit(self, lane: FunctionCall, operation: object, lines: int) -> "asyncio.Future[Any]":
         """Queue one operation; the future gives its answer. ``lines``: its weight, at least 1.
 
         Raises
@@ -145,7 +145,7 @@ class Batcher:
         """How many operations wait to be sent."""
         return len(self._queue)
 
-    def take_out(self, wanted: Callable[[Lane], bool]) -> list[Waiting]:
+    def take_out(self, wanted: Callable[[FunctionCall], bool]) -> list[Waiting]:
         """Take out of the queue what waits on such lanes; it was not sent."""
         taken = [waiting for waiting in self._queue if wanted(waiting.lane)]
         if taken:
@@ -215,9 +215,9 @@ class Batcher:
                 return True
         return False
 
-    def _gather(self) -> dict[Lane, list[Waiting]]:
+    def _gather(self) -> dict[FunctionCall, list[Waiting]]:
         """Take from the queue, oldest first, what fits into one batch; wake another slot if something is left."""
-        batch: dict[Lane, list[Waiting]] = {}
+        batch: dict[FunctionCall, list[Waiting]] = {}
         queue, operations, lines = self._queue, 0, 0
         while queue and operations < self._operations_max:
             lines += queue[0].lines
@@ -235,7 +235,7 @@ class Batcher:
         metrics.STORE_BATCH_OPERATIONS.observe(operations)
         return batch
 
-    async def _exchange(self, connection: AbstractConnection, batch: dict[Lane, list[Waiting]]) -> None:
+    async def _exchange(self, connection: AbstractConnection, batch: dict[FunctionCall, list[Waiting]]) -> None:
         """Send a batch and hand out its answers. Raises nothing but cancellation."""
         started_s = self._loop.time()
         numbers = [b"%d" % next(self._numbers) for _ in batch]
@@ -272,7 +272,7 @@ class Batcher:
         metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
 
     async def _refused(
-        self, connection: AbstractConnection, lane: Lane, calls: list[Waiting], error: Exception
+        self, connection: AbstractConnection, lane: FunctionCall, calls: list[Waiting], error: Exception
     ) -> None:
         if may_be_elsewhere(error):
             # Not used again: who connects anew is told where to write by now.
@@ -280,7 +280,9 @@ class Batcher:
         if self._redirect is None or not self._redirect(lane, calls, error):
             _fail(calls, meaning(error, lane))
 
-    async def _reply(self, connection: AbstractConnection, lane: Lane, calls: list[Waiting], number: bytes) -> Any:
+    async def _reply(
+        self, connection: AbstractConnection, lane: FunctionCall, calls: list[Waiting], number: bytes
+    ) -> Any:
         """Read one reply: a list of answers, or the error that the store gave in its place."""
         try:
             reply = await connection.read_response(disable_decoding=True)
@@ -291,7 +293,7 @@ class Batcher:
             raise InvalidResponse("The store's reply belongs to another call.")
         return reply
 
-    async def _load_and_repeat(self, lane: Lane, calls: list[Waiting]) -> Any:
+    async def _load_and_repeat(self, lane: FunctionCall, calls: list[Waiting]) -> Any:
         """Load the library, which the store had lost (so nothing ran), and send the same once more.
 
         Replies of later calls may be on their way on this connection, so it cannot be used for it here.
@@ -318,7 +320,7 @@ class Batcher:
             self._sent_s.pop(other, None)
             await other.disconnect(nowait=True)
 
-    def _fail_batch(self, batch: dict[Lane, list[Waiting]], error: BaseException) -> None:
+    def _fail_batch(self, batch: dict[FunctionCall, list[Waiting]], error: BaseException) -> None:
         log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
         for lane, calls in batch.items():
             failure: Exception
@@ -362,7 +364,7 @@ async def _usable(connection: AbstractConnection) -> bool:
     return not closed
 
 
-def _hand_out(lane: Lane, calls: list[Waiting], reply: Any) -> None:
+def _hand_out(lane: FunctionCall, calls: list[Waiting], reply: Any) -> None:
     if not isinstance(reply, list) or len(reply) != len(calls):
         _fail(calls, unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
         return

@@ -13,7 +13,7 @@ from redis.exceptions import MovedError
 from server.store.connection.address_discovery import Address
 from server.store.connection.cluster import PAUSE_S, REDIRECTED, Cluster
 from server.store.ledger.batcher import Batcher, Waiting
-from server.store.ledger.function_call import Lane
+from server.store.ledger.function_call import FunctionCall
 from server.store.ledger.replies import meaning
 
 _CLOSE_S: Final = 0.005
@@ -43,7 +43,7 @@ class ClusterBatcher:
             self._cluster.changed.remove(self._sort_out)
             await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
 
-    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+    def submit(self, lane: FunctionCall, operation: object, lines: int) -> "asyncio.Future[Any]":
         """Queue one operation on the node that has its partition; as :meth:`Batcher.submit`."""
         return self._batcher(self._cluster.owner(lane.slot)).submit(lane, operation, lines)
 
@@ -56,7 +56,7 @@ class ClusterBatcher:
         known = self._batchers.get(address)
         if known is None:
 
-            def redirect(lane: Lane, calls: list[Waiting], error: Exception) -> bool:
+            def redirect(lane: FunctionCall, calls: list[Waiting], error: Exception) -> bool:
                 return self._redirect(address, lane, calls, error)
 
             known = self._batchers[address] = Batcher(
@@ -65,7 +65,7 @@ class ClusterBatcher:
             known.start()
         return known
 
-    def _redirect(self, asked: Address, lane: Lane, calls: list[Waiting], error: Exception) -> bool:
+    def _redirect(self, asked: Address, lane: FunctionCall, calls: list[Waiting], error: Exception) -> bool:
         """Send on what a node has refused unrun: where it moved to, or after a moment, for as long as it may wait."""
         if not isinstance(error, REDIRECTED):
             return False
@@ -78,7 +78,7 @@ class ClusterBatcher:
             self._loop.call_later(PAUSE_S, self._again, lane, calls, error)
         return True
 
-    def _again(self, lane: Lane, calls: list[Waiting], error: Exception) -> None:
+    def _again(self, lane: FunctionCall, calls: list[Waiting], error: Exception) -> None:
         self._resting -= len(calls)
         oldest_s = self._loop.time() - float(self._bounds["queue_timeout_s"])
         for waiting in calls:
@@ -92,5 +92,5 @@ class ClusterBatcher:
             for waiting in batcher.take_out(partial(self._is_misplaced, address)):
                 self._batcher(self._cluster.owner(waiting.lane.slot)).take_over([waiting])
 
-    def _is_misplaced(self, here: Address, lane: Lane) -> bool:
+    def _is_misplaced(self, here: Address, lane: FunctionCall) -> bool:
         return self._cluster.owner(lane.slot) != here

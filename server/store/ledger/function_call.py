@@ -13,7 +13,7 @@ from server.store.lua_library import Function, library
 log = structlog.get_logger("holdfast.store")
 
 
-class Lane:
+class FunctionCall:
     """One function of the library on one partition: operations of the same lane can share a call.
 
     ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
@@ -36,7 +36,7 @@ class Lane:
         self.writes = writes
         keys = keys or keyspace.all
         self.slot = key_slot(keys[0].encode())
-        self.confirmation = _packed("FCALL", library().function("confirm").call_name, "1", keyspace.meta)
+        self.confirmation = _packed("FCALL", library().function("replication_barrier").call_name, "1", keyspace.meta)
         fixed = ("FCALL", function.call_name, str(len(keys)), *keys)
         # Packed once: only the operations differ from call to call.
         self._head = b"*%d\r\n" % (len(fixed) + 3) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
@@ -66,7 +66,7 @@ class Submitter(Protocol):
         """Answer all that is waiting, then close. Bound it with a timeout of your own."""
         ...
 
-    def submit(self, lane: Lane, operation: object, lines: int) -> "asyncio.Future[Any]":
+    def submit(self, lane: FunctionCall, operation: object, lines: int) -> "asyncio.Future[Any]":
         """Queue one operation; the future gives its answer. Raises OverloadedError."""
         ...
 

@@ -7,7 +7,7 @@ import msgspec
 
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused, promise_of
-from server.domain.expected_receipt import SupplyChanged
+from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.reservations import (
@@ -24,24 +24,24 @@ from server.domain.operations.reservations import (
 from server.domain.operations.stock import Adjust, Count, Move, Receive, SetBackorder
 from server.domain.operations.transfers import Arrive, Ship
 from server.domain.outcomes import (
-    Again,
-    AllotmentAnswer,
+    AllocationAnswer,
+    AllocationUsageUnknown,
+    ExpectedReceiptAnswer,
     Refused,
     ReservationAnswer,
+    RetryAfterExpiry,
     StockAnswer,
-    SupplyAnswer,
     TransferAnswer,
-    Uncounted,
 )
 from server.domain.reservation import Changed, FoundReservation
 from server.domain.sourcing import Sourced
 from server.domain.stock import FoundAvailability, SkuStock, StockChanged
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
-from server.store.ledger.function_call import Lane, Submitter
+from server.store.ledger.function_call import FunctionCall, Submitter
 from server.store.lua_library import library
 
-REAP_MAX: Final = 400
+EXPIRE_BATCH_MAX: Final = 400
 """Lapsed holds that one script ends; some 4 ms of the store's time."""
 SETTLE_LINES: Final = 4
 """What an operation on an existing reservation weighs in a batch: how many lines it has is not known before."""
@@ -50,10 +50,10 @@ PAIRS_PER_LINE: Final = 6
 """So many records that sourcing has to look at weigh as much as one line."""
 
 _decode_changed = msgspec.msgpack.Decoder(
-    Changed | Refused | Again | StockChanged | Uncounted | Exchanged | ExchangeRefused
+    Changed | Refused | RetryAfterExpiry | StockChanged | AllocationUsageUnknown | Exchanged | ExchangeRefused
 ).decode
-_decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | Again).decode
-_decode_supply = msgspec.msgpack.Decoder(SupplyChanged | StockChanged | Refused).decode
+_decode_transfer = msgspec.msgpack.Decoder(TransferChanged | Refused | RetryAfterExpiry).decode
+_decode_supply = msgspec.msgpack.Decoder(ExpectedReceiptChanged | StockChanged | Refused).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
@@ -71,7 +71,7 @@ class Retention:
     def packed(self) -> bytes:
         """Pack for the scripts: their first argument, in milliseconds (``lua/lib/context.lua``)."""
         seconds = (self.life_max_s, self.idempotency_s, self.ended_s, self.fulfilled_s)
-        return msgspec.msgpack.encode([REAP_MAX, *(1000 * each for each in seconds)])
+        return msgspec.msgpack.encode([EXPIRE_BATCH_MAX, *(1000 * each for each in seconds)])
 
 
 class Ledger:
@@ -86,18 +86,27 @@ class Ledger:
         limits, functions = retention.packed(), library().function
         self.keyspace = keyspace
         self._submit = batcher.submit
-        self._take = Lane(functions("take"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising)
-        self._settle = Lane(
-            functions("settle"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising
+        self._take = FunctionCall(
+            functions("mutate"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising
         )
-        self._transfer = Lane(
-            functions("transfer"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.transferring
+        self._settle = FunctionCall(
+            functions("mutate_when_full"), keyspace, limits, _decode_changed, writes=True, keys=keyspace.promising
         )
-        self._supply = Lane(functions("supply"), keyspace, limits, _decode_supply, writes=True, keys=keyspace.receiving)
+        self._transfer = FunctionCall(
+            functions("mutate_transfers"), keyspace, limits, _decode_transfer, writes=True, keys=keyspace.transferring
+        )
+        self._supply = FunctionCall(
+            functions("mutate_expected_receipts"),
+            keyspace,
+            limits,
+            _decode_supply,
+            writes=True,
+            keys=keyspace.receiving,
+        )
         # One script, but a lane for each shape of answer.
-        self._availability = Lane(functions("read"), keyspace, limits, _decode_availability, writes=False)
-        self._stock = Lane(functions("read"), keyspace, limits, _decode_stock, writes=False)
-        self._reservation = Lane(functions("read"), keyspace, limits, _decode_reservation, writes=False)
+        self._availability = FunctionCall(functions("read"), keyspace, limits, _decode_availability, writes=False)
+        self._stock = FunctionCall(functions("read"), keyspace, limits, _decode_stock, writes=False)
+        self._reservation = FunctionCall(functions("read"), keyspace, limits, _decode_reservation, writes=False)
 
     async def reserve(self, operation: Reserve) -> ReservationAnswer:
         """Hold units: Changed, or Refused with id_reused, unknown_sku, out_of_stock."""
@@ -164,9 +173,9 @@ class Ledger:
             return cast(StockAnswer, await self._submit(self._supply, operation, 1))
         return cast(StockAnswer, await self._submit(self._take, operation, 1))
 
-    async def expect(self, operation: Expect | Forgo) -> SupplyAnswer:
+    async def expect(self, operation: Expect | Forgo) -> ExpectedReceiptAnswer:
         """Say what is to come, or that it will not. Refused: id_reused, unknown_supply."""
-        return cast(SupplyAnswer, await self._submit(self._supply, operation, 1))
+        return cast(ExpectedReceiptAnswer, await self._submit(self._supply, operation, 1))
 
     async def transfer(self, operation: Ship | Arrive) -> TransferAnswer:
         """Send units to another location, or receive them there.
@@ -175,10 +184,10 @@ class Ledger:
         """
         while True:  # as in _promise
             answer = await self._submit(self._transfer, operation, len(operation.lines) or 1)
-            if type(answer) is not Again:
+            if type(answer) is not RetryAfterExpiry:
                 return cast(TransferAnswer, answer)
 
-    async def allocate(self, operation: Allocate | AllocateMove) -> AllotmentAnswer:
+    async def allocate(self, operation: Allocate | AllocateMove) -> AllocationAnswer:
         """Give a channel units of its own or a cap, or move them; see :mod:`server.store.repositories.allocations`.
 
         Refused: unknown_sku, exceeds_available, unknown_allocation, allocation_differs, exceeds_remaining,
@@ -186,8 +195,8 @@ class Ledger:
         """
         while True:  # as in _promise
             answer = await self._submit(self._take, operation, 1)
-            if type(answer) is not Again:
-                return cast(AllotmentAnswer, answer)
+            if type(answer) is not RetryAfterExpiry:
+                return cast(AllocationAnswer, answer)
 
     async def availability(self, skus: list[str], location: str = "", channel: str = "") -> FoundAvailability:
         """Read what may still be promised of some SKUs (up to some 100), at one location or at each.
@@ -207,19 +216,19 @@ class Ledger:
         return cast(FoundReservation, await self._submit(self._reservation, question, 1))
 
     async def _promise(
-        self, lane: Lane, operation: Reserve | Order | Commit | Sourced | Relocate | Bound, lines: int
+        self, lane: FunctionCall, operation: Reserve | Order | Commit | Sourced | Relocate | Bound, lines: int
     ) -> ReservationAnswer:
         """Submit until the store need not end lapsed holds first, which it does a bounded number at a time."""
         while True:
             answer = await self._submit(lane, operation, lines)
-            if type(answer) is not Again:
+            if type(answer) is not RetryAfterExpiry:
                 return cast(ReservationAnswer, answer)
 
-    async def _until_told(self, lane: Lane, operation: Exchange, lines: int) -> object:
+    async def _until_told(self, lane: FunctionCall, operation: Exchange, lines: int) -> object:
         """As :meth:`_promise`, for another shape of answer."""
         while True:
             answer: object = await self._submit(lane, operation, lines)
-            if type(answer) is not Again:
+            if type(answer) is not RetryAfterExpiry:
                 return answer
 
 

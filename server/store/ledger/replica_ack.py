@@ -10,12 +10,12 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, ResponseError
 
-from server.store.ledger.function_call import Lane, bulk
+from server.store.ledger.function_call import FunctionCall, bulk
 from server.store.ledger.replies import may_be_elsewhere
 from server.store.lua_library import NOT_LOADED
 
 
-class Confirming:
+class ReplicaAck:
     """Asks ``replicas`` to confirm within ``timeout_s``; 0 replicas: asks nobody."""
 
     def __init__(self, replicas: int, timeout_s: float) -> None:
@@ -23,7 +23,7 @@ class Confirming:
         words = (b"WAIT", b"%d" % replicas, b"%d" % int(1000 * timeout_s))
         self._wait = b"*3\r\n" + b"".join(bulk(word) for word in words)
 
-    def after(self, lanes: Iterable[Lane]) -> list[bytes]:
+    def after(self, lanes: Iterable[FunctionCall]) -> list[bytes]:
         """Give the calls to send after a batch, WAIT the last of them; none for a batch that only reads.
 
         A confirmation for each slot: in a cluster one may move away between an operation and its confirmation.

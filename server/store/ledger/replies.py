@@ -5,7 +5,7 @@ from typing import Final
 from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
 
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
-from server.store.ledger.function_call import Lane, log
+from server.store.ledger.function_call import FunctionCall, log
 
 # Errors that the store raises before it runs a script, by their first word.
 _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
@@ -13,7 +13,7 @@ _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MA
 }  # fmt: skip
 
 
-def unreadable(lane: Lane, reason: str) -> Exception:
+def unreadable(lane: FunctionCall, reason: str) -> Exception:
     """Say that an answer came which this release cannot read; its neighbours are not concerned."""
     log.error("answer_unreadable", function=lane.function.name, reason=reason)
     if lane.writes:
@@ -26,7 +26,7 @@ def may_be_elsewhere(error: Exception) -> bool:
     return isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith("NOREPLICAS")
 
 
-def meaning(error: Exception, lane: Lane) -> Exception:
+def meaning(error: Exception, lane: FunctionCall) -> Exception:
     """Translate the store's error reply for the callers."""
     text = str(error)
     # redis-py strips the code of the errors that it has a class for, and keeps that of the others.

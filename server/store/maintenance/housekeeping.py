@@ -124,7 +124,7 @@ class Housekeeper:
             looked_at = FORGET_COUNT
             while looked_at == FORGET_COUNT:
                 looked_at = await run_on_keys(
-                    self._client, library().function("forget"), keyspace.forgetting, self._limits, FORGET_COUNT
+                    self._client, library().function("purge_ended"), keyspace.forgetting, self._limits, FORGET_COUNT
                 )
                 await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
@@ -191,7 +191,7 @@ class Housekeeper:
             more = True
             while more:
                 swept = _decode_swept(
-                    await run_function(self._client, library().function("expire"), keyspace, self._limits)
+                    await run_function(self._client, library().function("expire_holds"), keyspace, self._limits)
                 )
                 more = swept.more
                 for each_ms in swept.lateness_ms:
@@ -204,7 +204,7 @@ class Housekeeper:
 
     async def _fill(self, keyspace: Keyspace, unfilled: int) -> None:
         """Give units to those who wait for them, where more waited than one script may fill."""
-        place, function = "", library().function("fill")
+        place, function = "", library().function("fill_backorders")
         while True:
             reply = await run_function(self._client, function, keyspace, self._limits, place, FILL_PLACES, unfilled)
             place, _ = _decode_filled(reply)

@@ -1,7 +1,7 @@
 """Gives channels units of their own or caps, after counting what they have promised already where nobody knows.
 
-What a channel with an allotment has promised is counted by the scripts, promise by promise. For one that gets its first
-allotment at a place it must be counted once, over all live reservations, while sales go on:
+What a channel with an allocation has promised is counted by the scripts. For one that gets its first
+allocation at a place it must be counted once, over all live reservations, while sales go on:
 
 - The journal's end is noted, then the live reservations are looked through.
 - Those that changed at the place meanwhile are named by the journal. They are read anew, together with the journal's
@@ -17,7 +17,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.operations.allocations import Allocate, AllocateMove
-from server.domain.outcomes import Refused, Uncounted
+from server.domain.outcomes import AllocationUsageUnknown, Refused
 from server.domain.reservation import Reservation
 from server.domain.stock import StockChanged
 from server.store.connection.commands import together
@@ -36,7 +36,7 @@ _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 async def allocate(
     client: Redis, ledger: Ledger, limits: bytes, operation: Allocate | AllocateMove
 ) -> StockChanged | Refused:
-    """Run an operation on allotments; refusals as :meth:`Ledger.allocate` tells them.
+    """Run an operation on allocations; refusals as :meth:`Ledger.allocate` tells them.
 
     Raises
     ------
@@ -45,7 +45,7 @@ async def allocate(
 
     """
     answer = await ledger.allocate(operation)
-    if not isinstance(answer, Uncounted):
+    if not isinstance(answer, AllocationUsageUnknown):
         return answer
     channel = operation.channel if isinstance(operation, Allocate) else operation.taker
     count = Count(client, ledger.keyspace, limits, (operation.sku, operation.location), channel)
@@ -54,7 +54,7 @@ async def allocate(
         await count.catch_up()
         counted = msgspec.structs.replace(operation, seen_id=count.seen_id, used=count.units)
         answer = await ledger.allocate(counted)
-        if not isinstance(answer, Uncounted):
+        if not isinstance(answer, AllocationUsageUnknown):
             return answer
     raise StoreUnavailableError("What the channel has promised could not be counted in time; try again.")
 

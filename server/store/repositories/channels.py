@@ -15,7 +15,7 @@ from server.store.connection.commands import command, together
 from server.store.journal.journal import Change
 from server.store.keys import ChannelKeys, Keyspace
 
-Wish = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
+ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
 """What is asked of a channel, as the journal's operation. Rules and listings have changed and are to be looked at;
 compare with the channel; try dead letters again; send these SKUs whatever the channel is believed to show."""
 
@@ -144,12 +144,17 @@ class ChannelStore:
         stored = await command(self._client, "HGETALL", self._keyspace.channel_cursors)
         return {_text(channel): _text(cursor) for channel, cursor in stored.items()}
 
-    async def ask(self, channel: str, wish: Wish, skus: Iterable[str], actor: str) -> None:
+    async def ask(self, channel: str, wish: ChannelCommand, skus: Iterable[str], actor: str) -> None:
         """Ask something of a channel's publisher, for these SKUs or for all; it stands until it was done."""
         await self._together([], channel, wish, list(skus), actor)
 
     async def _together(
-        self, changes: list[tuple[str | bytes | int, ...]], channel: str, wish: Wish, skus: Sequence[str], actor: str
+        self,
+        changes: list[tuple[str | bytes | int, ...]],
+        channel: str,
+        wish: ChannelCommand,
+        skus: Sequence[str],
+        actor: str,
     ) -> None:
         notes = [(_SKU, sku) for sku in skus]
         told = msgspec.msgpack.encode([Change(wish, await self.now_ms(), actor, channel, "", "", [], notes)])

@@ -80,7 +80,7 @@ class FigureStore:
                 arguments += (sku, _pack([(*where, *msgspec.structs.astuple(each)) for where, each in rows.items()]))
         answer = await run_on_keys(
             self.client,
-            library().function("tally"),
+            library().function("add_daily_figures"),
             (*keys, *map(self.keyspace.day_figures, days)),
             after,
             upto.cursor,

@@ -5,18 +5,18 @@ from collections.abc import AsyncIterator
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.expected_receipt import Supply
+from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.stock import Outlook
 from server.store.connection.commands import command, run_on_keys
 from server.store.keys import Keyspace
 from server.store.lua_library import library
 from server.store.repositories.channels import scan
 
-_decode = msgspec.msgpack.Decoder(Supply).decode
+_decode = msgspec.msgpack.Decoder(ExpectedReceipt).decode
 _decode_outlook = msgspec.msgpack.Decoder(Outlook).decode
 
 
-async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> Supply | None:
+async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> ExpectedReceipt | None:
     """Read one expected receipt; those that came whole are there until they are forgotten."""
     packed = await command(client, "HGET", keyspace.supply, supply_id)
     return None if packed is None else _decode(packed)
@@ -28,17 +28,17 @@ async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: st
     Both at one moment: a receipt between two reads would count twice.
     """
     question = msgspec.msgpack.encode([sku, location])
-    reply = await run_on_keys(client, library().function("outlook"), keyspace.supplying, limits, question)
+    reply = await run_on_keys(client, library().function("read_outlook"), keyspace.supplying, limits, question)
     found = _decode_outlook(reply)
     return msgspec.structs.replace(found, supply=sorted(found.supply, key=_by_day))
 
 
-async def all_supply(client: Redis, keyspace: Keyspace) -> AsyncIterator[Supply]:
+async def all_supply(client: Redis, keyspace: Keyspace) -> AsyncIterator[ExpectedReceipt]:
     """Go through every expected receipt, also those that came whole, in no order."""
     async for _, packed in scan(client, keyspace.supply):
         yield _decode(packed)
 
 
-def _by_day(each: tuple[str, Supply]) -> tuple[str, str]:
+def _by_day(each: tuple[str, ExpectedReceipt]) -> tuple[str, str]:
     supply_id, supply = each
     return supply.expected_on.isoformat(), supply_id

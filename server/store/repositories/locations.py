@@ -81,7 +81,7 @@ class LocationStore:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
 
-class Places:
+class KnownLocations:
     """One process's copy of a partition's locations, at most about a second behind the store.
 
     ``clock_s`` is monotonic, in seconds.

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.allocations import Allotment
+from server.domain.allocations import Allocation
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
 from server.store.connection.commands import command, run_confirmed, run_on_keys
 from server.store.errors import FencedError
@@ -29,7 +29,7 @@ _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _decode_ticket = msgspec.msgpack.Decoder(OpenTicket).decode
 
 
-Level = tuple[str, str, int, int, tuple[Allotment, ...]]
+Level = tuple[str, str, int, int, tuple[Allocation, ...]]
 """SKU, location, what is promised to nobody, seq, and what channels have for themselves of it."""
 
 
@@ -91,7 +91,7 @@ class PublisherStore:
         """
         for keys, arguments in _pieces(writes):
             written = await run_on_keys(
-                self.client, library().function("record"), (self.keyspace.publisher, *keys), token, *arguments
+                self.client, library().function("publisher_write"), (self.keyspace.publisher, *keys), token, *arguments
             )
             if not written:
                 raise FencedError("Another publisher has taken over; this one stops.")
@@ -145,7 +145,7 @@ class PublisherStore:
 
     async def _lease(self, wish: str, owner: str, ttl_ms: int) -> Lease:
         answer = await run_confirmed(
-            self.client, library().function("lease"), (self.keyspace.publisher,), wish, owner, ttl_ms
+            self.client, library().function("publisher_lease"), (self.keyspace.publisher,), wish, owner, ttl_ms
         )
         return Lease(*_decode_lease(answer))
 
@@ -173,7 +173,7 @@ def _order(cursor: str) -> tuple[int, int]:
 
 def _level(sku: str, location: str, packed: bytes) -> Level:
     record = decode_stock(packed)
-    return sku, location, record.free, record.seq, tuple(record.allotted)
+    return sku, location, record.free, record.seq, tuple(record.allocated)
 
 
 Argument = str | bytes | int

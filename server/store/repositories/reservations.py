@@ -167,7 +167,7 @@ async def live_of(
     while True:
         request = [False, cursor, SCAN_MAX, "", channel, sku]
         reply: list[Any] = await run_function(
-            client, library().function("list"), keyspace, limits, msgspec.msgpack.encode(request)
+            client, library().function("list_reservations"), keyspace, limits, msgspec.msgpack.encode(request)
         )
         _, following, *flat = reply
         for name, packed in zip(flat[::2], flat[1::2], strict=True):
@@ -247,7 +247,11 @@ async def _scan(query: _Query, place: _Place, count: int) -> _Slice:
     """Look through a slice of the live or of the ended reservations."""
     request = [place.phase == "ended", place.position, count, query.state, query.channel, query.sku]
     reply: list[Any] = await run_function(
-        query.client, library().function("list"), query.keyspace, query.limits, msgspec.msgpack.encode(request)
+        query.client,
+        library().function("list_reservations"),
+        query.keyspace,
+        query.limits,
+        msgspec.msgpack.encode(request),
     )
     now_ms, cursor, *flat = reply
     found = _matching(query, list(zip(flat[::2], flat[1::2], strict=True)), int(now_ms))

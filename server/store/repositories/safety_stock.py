@@ -104,7 +104,11 @@ class SafetyStore:
     async def apply(self, wanted: Sequence[Wanted], limits: bytes) -> Applied:
         """Bring places, each once and :data:`PLACES_MAX` at most, to what their rules say."""
         answer = await run_on_keys(
-            self._client, library().function("safeguard"), self._keyspace.safeguarding, limits, _pack(list(wanted))
+            self._client,
+            library().function("apply_safety_rules"),
+            self._keyspace.safeguarding,
+            limits,
+            _pack(list(wanted)),
         )
         changed, capped = _decode_applied(answer)
         return Applied(changed, [wanted[number - 1] for number in capped])

@@ -97,6 +97,6 @@ async def _slice(
     client: Redis, keyspace: Keyspace, limits: bytes, cursor: str, fields: list[bytes]
 ) -> tuple[str, int, list[tuple[bytes, bytes]]]:
     request = msgspec.msgpack.encode([cursor, SCAN_COUNT, [field.decode() for field in fields]])
-    reply: list[Any] = await run_function(client, library().function("shortages"), keyspace, limits, request)
+    reply: list[Any] = await run_function(client, library().function("list_shortages"), keyspace, limits, request)
     now_ms, following, *flat = reply
     return following.decode(), int(now_ms), list(zip(flat[::2], flat[1::2], strict=True))

@@ -4,7 +4,7 @@ from typing import Annotated, Final
 
 import msgspec
 
-from server.domain.allocations import Allotment, left
+from server.domain.allocations import Allocation, left
 from server.domain.stock import Backorder
 
 Units = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
@@ -21,7 +21,7 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
     quality_control: Units
     safety: Units
     seq: Units
-    allotments: list[Allotment] | bool = False
+    allocations: list[Allocation] | bool = False
     """False: none."""
     backorder: Backorder | None = None
 
@@ -31,9 +31,9 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
         return (self.on_hand, self.held, self.committed, self.damaged, self.quality_control, self.safety)
 
     @property
-    def allotted(self) -> list[Allotment]:
+    def allocated(self) -> list[Allocation]:
         """What channels have for themselves."""
-        return self.allotments if isinstance(self.allotments, list) else []
+        return self.allocations if isinstance(self.allocations, list) else []
 
     @property
     def free(self) -> int:
@@ -42,7 +42,7 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
 
     def left(self, channel: str = "") -> int:
         """What may still be promised to a channel; empty: to anybody."""
-        return left(self.free, self.allotted, channel)
+        return left(self.free, self.allocated, channel)
 
     @property
     def waiting(self) -> int:

@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
-from server.channels.outbound.pending import Mark, Marks, Queue
-from server.channels.outbound.resend_later import Doubts
-from server.channels.outbound.sender import Channel
+from server.channels.outbound.pending import Pending, PendingSku, Queue
+from server.channels.outbound.resend_later import ResendLater
+from server.channels.outbound.sender import Sender
 from server.store.journal.journal import EntryId
 
 
@@ -27,26 +27,26 @@ def names() -> list[str]:
     return sorted(_PLANTS)
 
 
-def _cursor_ahead(self: Channel) -> EntryId:
+def _cursor_ahead(self: Sender) -> EntryId:
     """The cursor follows what was read, not what was confirmed: a kill loses what was on its way."""
     return self.position
 
 
-def _no_doubt(self: Doubts, sku: str, entry_id: EntryId, due_s: float) -> None:
+def _no_doubt(self: ResendLater, sku: str, entry_id: EntryId, due_s: float) -> None:
     """What was given up is not sent once more: an old request that arrives late stays."""
 
 
-def _newer_forgotten(self: Marks, sku: str) -> None:
+def _newer_forgotten(self: Pending, sku: str) -> None:
     """The answer to an older value counts for the newer one, too."""
     del self.flying[sku]
     if sku in self.waiting:
         self.drop(sku)
 
 
-_put = Marks._put
+_put = Pending._put
 
 
-def _overtaking(self: Marks, sku: str, mark: Mark, queue: Queue) -> None:
+def _overtaking(self: Pending, sku: str, mark: PendingSku, queue: Queue) -> None:
     """A newer value does not wait for the answer to the older one: the older may take effect last."""
     flying = self.flying.pop(sku, None)
     _put(self, sku, mark, queue)
@@ -55,8 +55,8 @@ def _overtaking(self: Marks, sku: str, mark: Mark, queue: Queue) -> None:
 
 
 _PLANTS: Final[dict[str, tuple[Any, str, Callable[..., Any]]]] = {
-    "cursor_ahead": (Channel, "cursor", _cursor_ahead),
-    "newer_forgotten": (Marks, "land", _newer_forgotten),
-    "no_second_thought": (Doubts, "add", _no_doubt),
-    "overtaking": (Marks, "_put", _overtaking),
+    "cursor_ahead": (Sender, "cursor", _cursor_ahead),
+    "newer_forgotten": (Pending, "land", _newer_forgotten),
+    "no_second_thought": (ResendLater, "add", _no_doubt),
+    "overtaking": (Pending, "_put", _overtaking),
 }

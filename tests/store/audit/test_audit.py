@@ -88,7 +88,7 @@ class Traffic:
 
     async def _sweeper(self) -> None:
         for _ in range(50):
-            await run_function(self.client, library().function("expire"), self.ledger.keyspace, self.limits)
+            await run_function(self.client, library().function("expire_holds"), self.ledger.keyspace, self.limits)
             await asyncio.sleep(0.002)
 
 
@@ -153,7 +153,7 @@ async def test_given_a_late_commit_under_the_scan_when_audited_then_it_counts_fo
     await stocked(ledger, cap=5)
     hold = await changed(ledger, reserve("r1", ("cap", 2), ttl_ms=1))
     await wait_past(client, hold.reservation.deadline_ms)
-    await run_function(client, library().function("expire"), ledger.keyspace, limits_with())
+    await run_function(client, library().function("expire_holds"), ledger.keyspace, limits_with())
     meddling = _before(client, "ZSCAN", lambda: changed(ledger, commit("r1")))
 
     # When / Then
@@ -168,7 +168,7 @@ async def test_given_a_missed_reservation_that_changes_again_when_audited_then_t
     await stocked(ledger, cap=5)
     hold = await changed(ledger, reserve("r1", ("cap", 2), ttl_ms=1))
     await wait_past(client, hold.reservation.deadline_ms)
-    await run_function(client, library().function("expire"), ledger.keyspace, limits_with())
+    await run_function(client, library().function("expire_holds"), ledger.keyspace, limits_with())
     meddling = _before(client, "ZSCAN", lambda: changed(ledger, commit("r1")))
     meddling = _before(meddling, "XRANGE", lambda: changed(ledger, fulfil("r1")))
 

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.allocations import Allotment
+from server.domain.allocations import Allocation
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Bucket
 from server.domain.outcomes import LineRefusal, Refused
@@ -69,9 +69,9 @@ async def left(ledger: Ledger, channel: str = "", sku: str = "A", location: str 
     return found.skus[0][0].available
 
 
-async def allotment(ledger: Ledger, channel: str, location: str = "main") -> tuple[str, int, int]:
+async def allocation(ledger: Ledger, channel: str, location: str = "main") -> tuple[str, int, int]:
     """(kind, units, used)."""
-    found = {each.channel: each for each in (await level(ledger, "A", location)).allotted}[channel]
+    found = {each.channel: each for each in (await level(ledger, "A", location)).allocated}[channel]
     return found.kind, found.units, found.used
 
 
@@ -121,7 +121,7 @@ async def test_given_its_own_units_when_a_channel_sells_then_they_go_before_the_
     assert [await left(shared), await left(shared, "shop")] == [6, 7]
     await changed(shared, order("o", ("A", 3), channel="shop"))
     assert [await left(shared), await left(shared, "shop")] == [4, 4]
-    assert await allotment(shared, "shop") == ("own", 4, 6)
+    assert await allocation(shared, "shop") == ("own", 4, 6)
     await assert_clean(shared, client)
 
 
@@ -139,7 +139,7 @@ async def test_given_a_cap_when_a_channel_sells_then_it_gets_no_more_than_that(l
     assert refusal.lines == [LineRefusal(1, "A", "main", 4, 3)]
     await changed(ledger, order("o", ("A", 2), channel="kiosk"))
     await changed(ledger, fulfil("o"))
-    assert await allotment(ledger, "kiosk") == ("cap", 1, 0)
+    assert await allocation(ledger, "kiosk") == ("cap", 1, 0)
     assert [await left(ledger), await left(ledger, "kiosk")] == [8, 1]
     await moved(ledger, allocate("A", "kiosk", 0, "cap"))
     assert await left(ledger, "kiosk") == 0
@@ -157,12 +157,12 @@ async def test_given_a_promise_of_own_units_when_it_ends_then_they_are_the_chann
         held = await changed(shared, reserve("r", ("A", 4), channel="shop", ttl_ms=SHORT_MS))
         if way == "release":
             await changed(shared, release("r", (1, 1)))
-            assert await allotment(shared, "shop") == ("own", 4, 3)
+            assert await allocation(shared, "shop") == ("own", 4, 3)
             await changed(shared, release("r"))
         else:
             await wait_past(client, held.reservation.deadline_ms)
-            await run_function(client, library().function("expire"), shared.keyspace, limits_with())
-    assert await allotment(shared, "shop") == ("own", 4, 0)
+            await run_function(client, library().function("expire_holds"), shared.keyspace, limits_with())
+    assert await allocation(shared, "shop") == ("own", 4, 0)
     assert [await left(shared), await left(shared, "shop")] == [6, 10]
     await assert_clean(shared, client)
 
@@ -174,11 +174,11 @@ async def test_given_own_units_when_shipped_then_they_are_used_up_and_a_return_i
     await changed(shared, extend("r", 7_200_000))
     await changed(shared, commit("r"))
     await changed(shared, fulfil("r", (1, 2)))
-    assert await allotment(shared, "shop") == ("own", 2, 1)
+    assert await allocation(shared, "shop") == ("own", 2, 1)
     assert [await left(shared), await left(shared, "shop")] == [6, 7]
     await changed(shared, fulfil("r"))
     await changed(shared, take_back("r", (1, 3)))
-    assert await allotment(shared, "shop") == ("own", 1, 0)
+    assert await allocation(shared, "shop") == ("own", 1, 0)
     assert [await left(shared), await left(shared, "shop")] == [9, 10]
     await assert_clean(shared, client)
 
@@ -189,11 +189,11 @@ async def test_given_a_lapsed_hold_when_committed_late_then_it_may_have_what_its
     await changed(shared, reserve("mine", ("A", 4), channel="shop", ttl_ms=SHORT_MS))
     held = await changed(shared, reserve("theirs", ("A", 4), channel="pazar", ttl_ms=SHORT_MS))
     await wait_past(client, held.reservation.deadline_ms)
-    await run_function(client, library().function("expire"), shared.keyspace, limits_with())
+    await run_function(client, library().function("expire_holds"), shared.keyspace, limits_with())
     await changed(shared, order("o", ("A", 6), channel="pazar"))
     assert (await refused(shared, commit("theirs"))).outcome == "expired"
     await changed(shared, commit("mine"))
-    assert await allotment(shared, "shop") == ("own", 4, 4)
+    assert await allocation(shared, "shop") == ("own", 4, 4)
     await assert_clean(shared, client)
 
 
@@ -238,8 +238,8 @@ async def test_given_a_promise_when_moved_then_each_place_asks_whether_its_chann
     await changed(shared, order("s", ("A", 4), channel="shop"))
     told = await changed(shared, relocate("s", (1, 2, "depo")))
     assert [(each.location, each.available) for each in told.availability] == [("main", 7), ("depo", 0)]
-    assert await allotment(shared, "shop") == ("own", 4, 2)
-    assert await allotment(shared, "shop", "depo") == ("own", 2, 2)
+    assert await allocation(shared, "shop") == ("own", 4, 2)
+    assert await allocation(shared, "shop", "depo") == ("own", 2, 2)
     await assert_clean(shared, client)
 
 
@@ -292,10 +292,10 @@ async def test_given_a_lapsed_hold_when_its_units_are_wanted_for_a_channel_then_
 async def test_given_promises_when_units_are_taken_back_then_those_stay(shared: Ledger, client: Redis) -> None:
     await changed(shared, order("o", ("A", 3), channel="shop"))
     await moved(shared, allocate("A", "shop", 1))
-    assert await allotment(shared, "shop") == ("own", 1, 3)
+    assert await allocation(shared, "shop") == ("own", 1, 3)
     assert [await left(shared), await left(shared, "shop")] == [7, 7]
     gone = await moved(shared, allocate("A", "shop", 0))
-    assert (gone.level.allotted, gone.level.committed) == ([], 3)
+    assert (gone.level.allocated, gone.level.committed) == ([], 3)
     assert len(await stored(shared, client)) == 7
     await changed(shared, fulfil("o"))
     await assert_clean(shared, client)
@@ -321,7 +321,7 @@ async def test_given_own_units_when_moved_then_as_much_stays_set_aside(shared: L
     assert (refusal.outcome, refusal.lines[0].available) == ("exceeds_remaining", 3)
     end = (await bounds(client, shared.keyspace)).last_id
     counted = await moved(shared, allocate_move("A", "shop", "pazar", 2, counted=(end, 0)))
-    assert counted.level.allotted == [Allotment("shop", "own", 2, 1), Allotment("pazar", "own", 2, 0)]
+    assert counted.level.allocated == [Allocation("shop", "own", 2, 1), Allocation("pazar", "own", 2, 0)]
     assert [await left(shared, each) for each in ("", "shop", "pazar")] == [6, 7, 8]
     await assert_clean(shared, client)
 
@@ -333,7 +333,7 @@ async def test_given_a_taker_that_has_promised_more_when_units_are_moved_then_it
     move = allocate_move("A", "shop", "pazar", 4)
     answer = await allocate_counted(client, shared, limits_with(), move)
     assert not isinstance(answer, Refused)
-    assert answer.level.allotted == [Allotment("pazar", "own", 7, 3)]
+    assert answer.level.allocated == [Allocation("pazar", "own", 7, 3)]
     assert [await left(shared), await left(shared, "pazar")] == [3, 7]
     await assert_clean(shared, client)
 
@@ -377,7 +377,7 @@ async def test_given_live_promises_when_a_channel_gets_its_first_units_then_they
     await changed(ledger, order("p", ("A", 1), channel="pazar"))
     answer = await allocate_counted(client, ledger, limits_with(), allocate("A", "shop", 6))
     assert not isinstance(answer, Refused)
-    assert answer.level.allotted == [Allotment("shop", "own", 6, 4)]
+    assert answer.level.allocated == [Allocation("shop", "own", 6, 4)]
     assert [await left(ledger), await left(ledger, "shop")] == [3, 5]
     await changed(ledger, release("r"))
     assert [await left(ledger), await left(ledger, "shop")] == [3, 7]
@@ -431,7 +431,7 @@ async def test_given_changes_behind_the_count_when_allocated_then_they_count(
     in_one_call: list[AnOperation] = [reserve("u", ("A", 4), channel="shop"), asked]
     _, answer = await asyncio.gather(*(ask(ledger, each) for each in in_one_call))
     assert isinstance(answer, StockChanged)
-    assert answer.level.allotted == [Allotment("shop", "own", 9, 9)]
+    assert answer.level.allocated == [Allocation("shop", "own", 9, 9)]
     await assert_clean(ledger, client)
 
 
@@ -472,7 +472,7 @@ async def test_given_two_channels_with_own_units_when_64_callers_race_then_neith
 
 
 @pytest.mark.parametrize("change", [{"used": 3}, {"units": 5}, {"kind": "cap"}], ids=str)
-async def test_given_an_allotment_that_was_tampered_with_when_audited_then_it_is_found(
+async def test_given_an_allocation_that_was_tampered_with_when_audited_then_it_is_found(
     shared: Ledger, client: Redis, change: dict[str, object]
 ) -> None:
     await changed(shared, order("o", ("A", 2), channel="shop"))
@@ -482,18 +482,18 @@ async def test_given_an_allotment_that_was_tampered_with_when_audited_then_it_is
         record[7][0][names.index(name)] = value
     await client.hset(shared.keyspace.stock, "A\0main", msgspec.msgpack.encode(record))
     report = await audit(client, shared.keyspace)
-    assert {each.what for each in report.drift} == {"allotments"}
+    assert {each.what for each in report.drift} == {"allocations"}
 
 
-async def test_given_what_may_be_waited_for_when_allotments_come_and_go_then_both_keep_their_places(
+async def test_given_what_may_be_waited_for_when_allocations_come_and_go_then_both_keep_their_places(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
     await moved(ledger, backorder("A", 3))
-    allotted = (await moved(ledger, allocate("A", "shop", 2))).level
+    allocated = (await moved(ledger, allocate("A", "shop", 2))).level
     assert (await stored(ledger, client))[7:] == [[["shop", "own", 2, 0]], ["backorder", 3, "", 0]]
-    assert (allotted.allotted, allotted.backorder) == (
-        [Allotment("shop", "own", 2, 0)],
+    assert (allocated.allocated, allocated.backorder) == (
+        [Allocation("shop", "own", 2, 0)],
         Backorder("backorder", 3, "", 0),
     )
     await moved(ledger, allocate("A", "shop", 0))
@@ -546,9 +546,9 @@ async def test_given_a_channel_that_waits_when_a_common_unit_comes_then_its_own_
     awaited: Ledger, client: Redis
 ) -> None:
     await moved(awaited, allocate_move("A", "shop", "pazar", 1))
-    assert (await owed(awaited), await allotment(awaited, "pazar")) == (2, ("own", 1, 0))
+    assert (await owed(awaited), await allocation(awaited, "pazar")) == (2, ("own", 1, 0))
     await moved(awaited, receive("A", 1))
-    assert (await owed(awaited), await allotment(awaited, "pazar")) == (0, ("own", 1, 2))
+    assert (await owed(awaited), await allocation(awaited, "pazar")) == (0, ("own", 1, 2))
     assert await left(awaited, "shop") == 3
     await assert_clean(awaited, client)
 
@@ -562,11 +562,11 @@ async def test_given_a_part_that_is_there_when_the_rest_waits_then_each_counts_a
     part = await changed(ledger, reserve("r", ("A", 5), channel="shop", backorder=True))
     line = part.reservation.lines[0]
     assert (line.held, line.waiting, line.first_available) == (3, 2, 0)
-    assert await allotment(ledger, "shop") == ("own", 2, 3)
+    assert await allocation(ledger, "shop") == ("own", 2, 3)
     await moved(ledger, receive("A", 1))
-    assert await allotment(ledger, "shop") == ("own", 2, 4)
+    assert await allocation(ledger, "shop") == ("own", 2, 4)
     await changed(ledger, release("r"))
-    assert await allotment(ledger, "shop") == ("own", 2, 0)
+    assert await allocation(ledger, "shop") == ("own", 2, 0)
     await assert_clean(ledger, client)
 
 
@@ -579,13 +579,13 @@ async def test_given_a_cap_when_more_than_that_is_to_be_waited_for_then_it_is_re
     refusal = await refused(ledger, order("o", ("A", 3), channel="kiosk", backorder=True))
     assert refusal.lines == [LineRefusal(1, "A", "main", 3, 1)]
     await changed(ledger, order("o", ("A", 2), channel="kiosk", backorder=True))
-    assert await allotment(ledger, "kiosk") == ("cap", 2, 1)
+    assert await allocation(ledger, "kiosk") == ("cap", 2, 1)
     await moved(ledger, receive("A", 5))
-    assert await allotment(ledger, "kiosk") == ("cap", 2, 2)
+    assert await allocation(ledger, "kiosk") == ("cap", 2, 2)
     await assert_clean(ledger, client)
 
 
-async def test_given_a_promise_that_cannot_be_when_exchanged_then_the_allotments_are_as_before(
+async def test_given_a_promise_that_cannot_be_when_exchanged_then_the_allocations_are_as_before(
     shared: Ledger, client: Redis
 ) -> None:
     await changed(shared, order("old", ("A", 2), channel="shop"))
@@ -597,7 +597,7 @@ async def test_given_a_promise_that_cannot_be_when_exchanged_then_the_allotments
     swap = exchange(take_back("old", (1, 1)), order("new", ("A", 2), channel="shop"))
     told = await exchanged(shared, swap)
     assert [each.available for each in told.returned.availability] == [7]
-    assert await allotment(shared, "shop") == ("own", 2, 2)
+    assert await allocation(shared, "shop") == ("own", 2, 2)
     await assert_clean(shared, client)
 
 
@@ -613,7 +613,7 @@ async def test_given_own_units_elsewhere_when_open_lines_are_bound_then_only_the
         bound_to = await changed(ledger, bound(commit(each), "depo", "main"))
         where = [line.location for line in bound_to.reservation.lines if line.committed]
         assert where == (["depo"] if each == "shop" else ["main"])
-    assert await allotment(ledger, "shop", "depo") == ("own", 2, 2)
+    assert await allocation(ledger, "shop", "depo") == ("own", 2, 2)
     await assert_clean(ledger, client)
 
 

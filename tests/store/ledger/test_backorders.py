@@ -199,7 +199,7 @@ async def test_given_a_hold_that_waits_when_its_deadline_passes_then_all_of_it_l
     assert held.reservation.deadline_ms
 
     await wait_past(client, held.reservation.deadline_ms)
-    await run_function(client, library().function("expire"), ledger.keyspace, limits_with())
+    await run_function(client, library().function("expire_holds"), ledger.keyspace, limits_with())
 
     lapsed, owed = await line_of(ledger, "r"), await line_of(ledger, "o")
     assert (lapsed.expired, lapsed.backordered, await state_of(ledger, "r")) == (3, 0, "expired")

@@ -19,7 +19,7 @@ from server.store.connection.connect import CLIENT_NAME
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import SLOTS, Batcher
-from server.store.ledger.function_call import Lane
+from server.store.ledger.function_call import FunctionCall
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import Library
 from tests.conftest import RETENTION, START, StoreClient, wait_until
@@ -487,7 +487,7 @@ async def test_given_too_few_replicas_when_asked_to_write_then_it_is_unavailable
 # A fault of our own: it harms nobody else
 
 
-def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.decode) -> Lane:
+def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.decode) -> FunctionCall:
     """Make a lane to a function with the given body, in a library that is not ours; it gives the call's number back."""
     text = (
         f"local function body(keys, args) {body} end\n"
@@ -496,7 +496,7 @@ def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.deco
         "if type(reply) == 'table' and not reply.err then reply[#reply + 1] = args[3] end\n"
         "return reply end)"
     )
-    return Lane(Library(text).function("faulty"), Keyspace("batched"), b"", decode, writes=True)
+    return FunctionCall(Library(text).function("faulty"), Keyspace("batched"), b"", decode, writes=True)
 
 
 @pytest.mark.parametrize(

@@ -180,7 +180,7 @@ async def test_given_a_receipt_that_came_whole_when_its_time_is_over_then_it_is_
         await expected(ledger, expect(name, "A", 2))
     await moved(short, receive_expected("whole", "A", 2))
     await moved(short, receive_expected("open", "A", 1))
-    await run_on_keys(client, library().function("forget"), ledger.keyspace.forgetting, limits_with(), 100)
+    await run_on_keys(client, library().function("purge_ended"), ledger.keyspace.forgetting, limits_with(), 100)
     assert await read_supply(client, ledger.keyspace, "whole") is None
     assert await read_supply(client, ledger.keyspace, "open") is not None
     await assert_clean(ledger, client)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Again, LineRefusal
+from server.domain.outcomes import LineRefusal, RetryAfterExpiry
 from server.store.connection.commands import run_function
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.ledger import Ledger
@@ -34,7 +34,7 @@ from tests.support.replay import read_journal
 
 async def expire(client: Redis, ledger: Ledger, limits: bytes) -> tuple[bool, list[int]]:
     """Run the sweeper's script once: (more, latenesses in milliseconds)."""
-    reply = await run_function(client, library().function("expire"), ledger.keyspace, limits)
+    reply = await run_function(client, library().function("expire_holds"), ledger.keyspace, limits)
     return msgspec.msgpack.decode(reply, type=tuple[bool, list[int]])
 
 
@@ -251,6 +251,6 @@ async def test_given_more_lapsed_than_may_be_ended_when_a_script_answers_again_t
     await stocked(ledger, A=5)
     await hold_shortly(ledger, client, 5)
     answer = await ledger._submit(ledger._take, reserve("next", ("A", 5)), 1)
-    assert answer == Again()
+    assert answer == RetryAfterExpiry()
     assert (await ledger.reservation("next")).reservation is None
     assert (await level(ledger, "A")).held == 3

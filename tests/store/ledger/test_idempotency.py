@@ -226,7 +226,7 @@ async def test_given_one_key_on_two_partitions_when_used_then_they_know_nothing_
 
 
 async def forget(client: Redis, ledger: Ledger, limits: bytes) -> None:
-    await run_function(client, library().function("forget"), ledger.keyspace, limits, 1000)
+    await run_function(client, library().function("purge_ended"), ledger.keyspace, limits, 1000)
 
 
 async def test_given_a_key_whose_time_is_over_when_forgotten_then_it_can_be_used_anew(

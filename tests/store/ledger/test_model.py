@@ -29,7 +29,7 @@ OUTCOMES: Final = {
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
     *("location_closed", "too_many_splits", "not_open"),
     *("not_fulfilled", "exceeds_bucket"),
-    *("unknown_allocation", "allocation_differs", "uncounted"),
+    *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
@@ -53,7 +53,7 @@ def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[st
         client = runner.run(connection.open())
         try:
             runner.run(_start(batcher))
-            yield World(runner, client, batcher, library.function("expire"))
+            yield World(runner, client, batcher, library.function("expire_holds"))
         finally:
             runner.run(close_quietly(batcher, timeout_s=2.0))
             runner.run(connection.close())
@@ -106,8 +106,8 @@ PLANTED: Final = {
     "what came is still expected": ("record[SUPPLY_RECEIVED] = record[SUPPLY_RECEIVED] + quantity", ""),
     "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
     "what was given back stays used": (
-        "allotment[ALLOTMENT_USED] + promised",
-        "allotment[ALLOTMENT_USED] + max(0, promised)",
+        "allocation[ALLOTMENT_USED] + promised",
+        "allocation[ALLOTMENT_USED] + max(0, promised)",
     ),
     "who waits is served from the end": (
         "  local names, rest_at = {}, #prefix + 1",

@@ -144,7 +144,7 @@ async def test_given_commits_and_a_sweeper_when_racing_at_the_deadline_then_no_u
 
     async def sweep() -> None:
         while ending:
-            await run_function(client, library().function("expire"), ledgers[0].keyspace, limits_with())
+            await run_function(client, library().function("expire_holds"), ledgers[0].keyspace, limits_with())
 
     async def buy(ledger: Ledger, each: str) -> None:
         await changed(ledger, reserve(each, ("A", 1), ttl_ms=2))

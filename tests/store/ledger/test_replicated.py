@@ -13,9 +13,9 @@ from redis.exceptions import InvalidResponse
 from server.store.errors import FencedError, OutcomeUnknownError, StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
-from server.store.ledger.function_call import Lane
+from server.store.ledger.function_call import FunctionCall
 from server.store.ledger.ledger import Ledger
-from server.store.ledger.replica_ack import Confirming
+from server.store.ledger.replica_ack import ReplicaAck
 from server.store.lua_library import library
 from server.store.repositories.publisher import PublisherStore, Writes
 from server.store.topology import deployment
@@ -100,8 +100,8 @@ async def test_given_a_reply_that_comes_twice_when_confirming_then_it_is_not_tak
             writer.write(replies.encode())
             await reader.read()
 
-    lane = Lane(library().function("take"), Keyspace(PARTITION), b"", msgspec.msgpack.decode, writes=True)
-    confirming = Confirming(replicas=1, timeout_s=1.0)
+    lane = FunctionCall(library().function("mutate"), Keyspace(PARTITION), b"", msgspec.msgpack.decode, writes=True)
+    confirming = ReplicaAck(replicas=1, timeout_s=1.0)
     async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         connection = Connection(host="127.0.0.1", port=port, protocol=2, driver_info=None)

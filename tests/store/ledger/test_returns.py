@@ -172,7 +172,7 @@ async def test_given_a_return_when_time_goes_on_then_the_reservation_is_kept_as_
 ) -> None:
     ledger = make_ledger(ended_s=0, fulfilled_s=3600)
     await shipped(ledger)
-    await run_function(client, library().function("forget"), ledger.keyspace, limits_with(ended_s=0), 100)
+    await run_function(client, library().function("purge_ended"), ledger.keyspace, limits_with(ended_s=0), 100)
     await changed(ledger, take_back("o", (1, 3)))
     forget_at_ms = await client.zscore(ledger.keyspace.all[6], "ro")
     assert forget_at_ms is not None

@@ -185,7 +185,7 @@ async def test_given_a_closed_transfer_when_its_time_is_over_then_it_is_forgotte
     await transferred(ledger, ship("open", "main", "shop", ("A", 1)))
     await transferred(ledger, ship("t", "main", "shop", ("A", 4)))
     await transferred(short, arrive("t", everything=True))
-    await run_on_keys(client, library().function("forget"), ledger.keyspace.forgetting, limits_with(), 100)
+    await run_on_keys(client, library().function("purge_ended"), ledger.keyspace.forgetting, limits_with(), 100)
     assert await read_transfer(client, ledger.keyspace, "t") is None
     assert await read_transfer(client, ledger.keyspace, "open") is not None
     await assert_clean(ledger, client)

@@ -12,7 +12,7 @@ from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Positi
 from server.store.journal import journal
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
-from server.store.repositories.locations import REFRESH_S, LocationStore, Places, TooManyLocationsError
+from server.store.repositories.locations import REFRESH_S, KnownLocations, LocationStore, TooManyLocationsError
 from tests.conftest import wait_until
 from tests.support.processes import holdfast
 
@@ -63,7 +63,7 @@ async def test_given_another_process_when_it_closes_a_location_then_this_one_lea
     kept: LocationStore, client: Redis, ledger: Ledger
 ) -> None:
     now_s = 0.0
-    places = Places(kept, lambda: now_s)
+    places = KnownLocations(kept, lambda: now_s)
     assert places.known() is None
     first = await places.current()
     await LocationStore(client, Keyspace(ledger.keyspace.partition)).put([STORE], "tester")
@@ -82,7 +82,7 @@ async def test_given_another_process_when_it_closes_a_location_then_this_one_lea
 
 async def test_given_nothing_new_when_looked_at_anew_then_the_copy_stays(kept: LocationStore) -> None:
     now_s = 0.0
-    places = Places(kept, lambda: now_s)
+    places = KnownLocations(kept, lambda: now_s)
     await places.put([STORE], "tester")
     first = await places.current()
 

@@ -42,7 +42,7 @@ class Explorer:
         return {name for name, _ in await self.all(**query)}
 
     async def sweep(self) -> None:
-        await run_function(self.client, library().function("expire"), self.ledger.keyspace, self.limits)
+        await run_function(self.client, library().function("expire_holds"), self.ledger.keyspace, self.limits)
 
 
 @pytest.fixture
