@@ -92,8 +92,8 @@ class SimulatedStore:
         return commands[name](*rest)
 
     def _call(self, function: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        functions: dict[str, Callable[..., Any]] = {"lease": self._lease, "record": self._record}
-        return functions[function.partition("_")[0]](keys, [_bytes(each) for each in arguments])
+        functions: dict[str, Callable[..., Any]] = {"publisher_lease": self._lease, "publisher_write": self._record}
+        return functions[function.rpartition("_")[0]](keys, [_bytes(each) for each in arguments])
 
     def _bounds(self) -> dict[str, Any]:
         first = self.journal[0][0] if self.journal else (0, 0)
