@@ -120,7 +120,8 @@ def test_a_channel_that_was_never_told_of_can_be_forgotten() -> None:
 
 PREAMBLE = """
 from server.domain.channels import ChannelStatus
-from server.telemetry.metrics import PUBLISHER_ACTIVE, ChannelMetrics, forget_channel
+from server.telemetry.channel_metrics import ChannelMetrics, forget_channel
+from server.telemetry.metrics import PUBLISHER_ACTIVE
 
 children = ChannelMetrics("shop")
 

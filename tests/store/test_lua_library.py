@@ -67,7 +67,7 @@ FUNCTIONS: Final = (
         "purge_ended",
         "fill_backorders",
     ),
-    *("lease", "record", "tally"),
+    *("publisher_lease", "publisher_write", "add_daily_figures"),
 )
 CHANNEL: Final = "trendyol"
 TODAY: Final = 40_000

@@ -103,11 +103,11 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
-    "what came is still expected": ("record[SUPPLY_RECEIVED] = record[SUPPLY_RECEIVED] + quantity", ""),
+    "what came is still expected": ("record[EXPECTED_RECEIVED] = record[EXPECTED_RECEIVED] + quantity", ""),
     "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
     "what was given back stays used": (
-        "allocation[ALLOTMENT_USED] + promised",
-        "allocation[ALLOTMENT_USED] + max(0, promised)",
+        "allocation[ALLOCATION_USED] + promised",
+        "allocation[ALLOCATION_USED] + max(0, promised)",
     ),
     "who waits is served from the end": (
         "  local names, rest_at = {}, #prefix + 1",
