@@ -1,8 +1,15 @@
 -- The library that the store runs: one function for each kind of call, named NAME_DIGEST after the text of all this,
--- so that two releases can run side by side on one store. server/store/lua_library.py puts in the includes and the digest.
+-- so that two releases can run side by side on one store. server/store/lua_library.py puts it together:
+--
+--   @include lib/stock   the text of lib/stock.lua
+--   @operations          every file in operations/, each in a block of its own: it registers its operation
+--   @functions           every file in functions/, likewise: it registers its function
+--   @shapes              SHAPES, see lib/batch.lua
+--   Record.state         the place of the field "state" in that record or operation, counted from 1: the numbers come
+--                        from the classes in server/domain/, so a field has one definition
 --
 -- A library is read once, when it is loaded; a script of EVALSHA is run from its first line each time, which here
--- would cost more than a reserve itself (see docs/architecture.md).
+-- would cost more than a reserve itself (see docs/architecture.md). A chunk has room for 200 locals.
 --
 -- @include lib/msgpack
 -- @include lib/context
@@ -22,8 +29,15 @@
 -- @include lib/flush
 -- @include lib/backorders
 -- @include lib/batch
+-- @include lib/new_reservation
+-- @include lib/relocation
+-- @include lib/allocation_change
+-- @include lib/transfers
+-- @include lib/expected_receipts
 
--- knows_backorders: the last of its keys is the queue of those who wait for units.
+-- @operations
+
+-- A function of one partition's keys. knows_backorders: the last of its keys is the queue of those who wait for units.
 --
 -- A third argument is the call's number, and comes back behind the answers: a reply that belongs to another call, as a
 -- faulty proxy may deliver, is then not taken for this one's. What answers with one value is not called in batches: its
@@ -41,79 +55,7 @@ local function register(name, callback, flags, knows_backorders)
   })
 end
 
--- Each function with its operations in a block of its own: a chunk has room for 200 locals, and what one function needs
--- is nobody else's.
-do
--- @include operations/reserve
--- @include operations/receive
--- @include operations/adjust
--- @include operations/count
--- @include operations/relocate
--- @include operations/backorder
--- @include operations/move
--- @include operations/return
--- @include operations/allocate
--- @include operations/exchange
--- @include operations/bind
--- @include operations/extend
--- @include operations/commit
--- @include operations/release
--- @include operations/cancel
--- @include operations/fulfil
--- @include functions/mutate
-register('mutate', mutate, {}, true)
--- @include functions/mutate_when_full
-register('mutate_when_full', mutate_when_full, {'allow-oom'}, true)
-end
-do
--- @include lib/transfers
--- @include operations/ship
--- @include operations/arrive
--- @include functions/mutate_transfers
-register('mutate_transfers', mutate_transfers, {}, true)
-end
-do
--- @include lib/expected_receipts
--- @include operations/expect
--- @include operations/forgo
--- @include operations/receive_expected
--- @include functions/mutate_expected_receipts
-register('mutate_expected_receipts', mutate_expected_receipts, {}, true)
-end
-do
--- @include functions/apply_safety_rules
-register('apply_safety_rules', apply_safety_rules, {}, true)
-end
-do
--- @include functions/read_outlook
-register('read_outlook', read_outlook, {'no-writes'})
-end
-do
--- @include functions/expire_holds
-register('expire_holds', expire_holds, {'allow-oom'}, true)
-end
-do
--- @include functions/fill_backorders
-register('fill_backorders', fill_backorders, {'allow-oom'}, true)
-end
-do
--- @include functions/purge_ended
-register('purge_ended', purge_ended, {'allow-oom'})
-end
-do
--- @include functions/read
-register('read', read, {'no-writes'})
-end
-do
--- @include functions/list_shortages
-register('list_shortages', list_shortages, {'no-writes'})
-end
-do
--- @include functions/list_reservations
-register('list_reservations', list_reservations, {'no-writes'})
-end
-
--- Those that follow work on the keys of who follows the journal, not on a partition's ten.
+-- A function on the keys of who follows the journal, not on a partition's ten.
 local function register_apart(name, callback)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
@@ -125,19 +67,4 @@ local function register_apart(name, callback)
   })
 end
 
-do
--- @include functions/publisher_lease
-register_apart('publisher_lease', publisher_lease)
-end
-do
--- @include functions/publisher_write
-register_apart('publisher_write', publisher_write)
-end
-do
--- @include functions/replication_barrier
-register_apart('replication_barrier', replication_barrier)
-end
-do
--- @include functions/add_daily_figures
-register_apart('add_daily_figures', add_daily_figures)
-end
+-- @functions

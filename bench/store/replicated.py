@@ -49,7 +49,7 @@ async def _ledger(socket: Path, durability: Durability) -> AsyncIterator[Ledger]
     batcher.start()
     try:
         ledger = Ledger(batcher, Keyspace(durability), RETENTION)
-        await ledger.move_stock(Receive("", "bench", "", "hot", "main", UNITS))
+        await ledger.run(Receive("", "bench", "", "hot", "main", UNITS))
         yield ledger
     finally:
         await close_quietly(batcher, 5.0)
@@ -65,7 +65,7 @@ async def _measure(socket: Path, durability: Durability, callers: int, seconds: 
             while time.monotonic() < until_s:
                 began_s = time.monotonic()
                 name = f"{round_number}-{callers}-{number}-{len(latencies_ms)}-{began_s}"
-                answer = await ledger.reserve(_reserve(name))
+                answer = await ledger.run(_reserve(name))
                 if type(answer) is not Changed:
                     raise RuntimeError(f"a reserve was answered {answer}")
                 latencies_ms.append(1000 * (time.monotonic() - began_s))

@@ -57,3 +57,5 @@ local function add_daily_figures(keys, args)
   call('HSET', keys[1], 'cursor', args[2], 'since_ms', args[3])
   return 1
 end
+
+register_apart('add_daily_figures', add_daily_figures)

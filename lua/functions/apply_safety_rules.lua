@@ -11,12 +11,12 @@
 
 local function wanted_by(rule, record)
   if rule[3] < 0 then return 0 end
-  return max(rule[3], -floor(-record[ON_HAND] * rule[4] / 100))
+  return max(rule[3], -floor(-record[Stock.on_hand] * rule[4] / 100))
 end
 
 local function apply_rule(entry, wanted)
   local record = entry.record
-  local before = record[SAFETY]
+  local before = record[Stock.safety]
   local units = max(0, min(wanted, entry.available + before))
   if units ~= before then
     local journal_lines = {}
@@ -37,7 +37,7 @@ local function apply_safety_rules(args, keys)
   for i, rule in ipairs(rules) do
     local entry, was = entries[i], tonumber(applied[i] or 0)
     local record, units = entry.record, 0
-    if record and (record[SAFETY] == 0 or record[SAFETY] == was) then
+    if record and (record[Stock.safety] == 0 or record[Stock.safety] == was) then
       local wanted = wanted_by(rule, record)
       local is_changed
       units, is_changed = apply_rule(entry, wanted)
@@ -53,3 +53,5 @@ local function apply_safety_rules(args, keys)
   flush('HDEL', keys[11], gone)
   return pack({count, capped})
 end
+
+register('apply_safety_rules', apply_safety_rules, {}, true)

@@ -12,3 +12,5 @@ local function expire_holds()
   write()
   return pack({more_are_due, lateness_ms, tonumber(call('HGET', META, 'unfilled') or nil)})
 end
+
+register('expire_holds', expire_holds, {'allow-oom'}, true)

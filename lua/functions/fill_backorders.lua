@@ -21,3 +21,5 @@ local function fill_backorders(args)
   if name == '' and call('HGET', META, 'unfilled') == args[4] then call('HDEL', META, 'unfilled') end
   return pack({name, lines})
 end
+
+register('fill_backorders', fill_backorders, {'allow-oom'}, true)

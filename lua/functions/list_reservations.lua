@@ -7,8 +7,8 @@
 -- Reply [now_ms, next cursor ("0": that was all), id, record, id, record, …]; record: MessagePack
 
 local function has_line(record, sku)
-  for _, line in ipairs(record[LINES]) do
-    if line[LINE_SKU] == sku then return true end
+  for _, line in ipairs(record[Record.lines]) do
+    if line[Line.sku] == sku then return true end
   end
   return false
 end
@@ -20,8 +20,8 @@ local function list_reservations(args)
   local reply, found = {NOW_MS, page[1]}, page[2]
   for i = 1, #found, 2 do
     local record = unpack_record(found[i + 1])
-    if (state == '' or record[STATE] == state)
-      and (channel == '' or record[CHANNEL] == channel)
+    if (state == '' or record[Record.state] == state)
+      and (channel == '' or record[Record.channel] == channel)
       and (sku == '' or has_line(record, sku)) then
       reply[#reply + 1] = found[i]
       reply[#reply + 1] = found[i + 1]
@@ -29,3 +29,5 @@ local function list_reservations(args)
   end
   return reply
 end
+
+register('list_reservations', list_reservations, {'no-writes'})

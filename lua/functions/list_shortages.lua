@@ -12,8 +12,8 @@ end
 
 local function waits_for(wanted)
   return function(_, packed_record)
-    for _, line in ipairs(unpack_msg(packed_record)[LINES]) do
-      if line[LINE_HELD] + line[LINE_COMMITTED] > 0 and wanted[line[LINE_SKU] .. '\0' .. line[LINE_LOCATION]] then
+    for _, line in ipairs(unpack_msg(packed_record)[Record.lines]) do
+      if line[Line.held] + line[Line.committed] > 0 and wanted[line[Line.sku] .. '\0' .. line[Line.location]] then
         return true
       end
     end
@@ -36,3 +36,5 @@ local function list_shortages(args)
   end
   return reply
 end
+
+register('list_shortages', list_shortages, {'no-writes'})

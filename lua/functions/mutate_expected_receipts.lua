@@ -8,17 +8,10 @@
 -- Reply for each operation, in order, its answer in MessagePack:
 --         ["expected_receipt_changed", false, record] or as in lib/answers.lua
 
-local SUPPLY = {expect = expect, forgo = forgo, receive_expected = receive_expected}
-
 local function mutate_expected_receipts(args, keys)
-  local fields, answers, at = {unpack_msg(args[2])}, {}, 1
-  load_expected_receipts(fields, keys[11])
-  while at <= #fields do
-    local tag = fields[at]
-    answers[#answers + 1] = answer(SUPPLY[tag], fields, at, tag)
-    at = at + EXPECTED_RECEIPT_FIELDS[tag]
-  end
-  write()
-  write_supplies(keys[11], keys[12])
+  local answers = run(args, function(fields) load_expected_receipts(fields, keys[11]) end)
+  write_expected_receipts(keys[11], keys[12])
   return answers
 end
+
+register('mutate_expected_receipts', mutate_expected_receipts, {}, true)

@@ -8,12 +8,10 @@
 -- Reply for each operation, in order, its answer in MessagePack:
 --         ["transfer_changed", replayed, record, [[sku, location, available, seq], …]] or as in lib/answers.lua
 
-local TRANSFER = {ship = ship, arrive = arrive}
-
 local function write_transfers(open_key, closed_key)
   for _, document in ipairs(changed_transfers) do
     local id, packed_record = document.id, pack(document.record)
-    if document.record[STATE_AT] == 'in_transit' then
+    if document.record[Transfer.state] == 'in_transit' then
       call('HSET', open_key, id, packed_record)
     else
       call('HSET', closed_key, id, packed_record)
@@ -25,12 +23,9 @@ local function write_transfers(open_key, closed_key)
 end
 
 local function mutate_transfers(args, keys)
-  local fields, answers = {unpack_msg(args[2])}, {}
-  load_transfers(fields, keys[11], keys[12])
-  for at = 1, #fields, FIELDS_OF_ONE do
-    answers[#answers + 1] = answer(TRANSFER[fields[at]], fields, at, fields[at])
-  end
-  write()
+  local answers = run(args, function(fields) load_transfers(fields, keys[11], keys[12]) end)
   write_transfers(keys[11], keys[12])
   return answers
 end
+
+register('mutate_transfers', mutate_transfers, {}, true)

@@ -31,3 +31,5 @@ local function publisher_lease(keys, args)
     'until_ms', string.format('%.0f', until_ms))
   return pack({token, until_ms, now_ms, owner})
 end
+
+register_apart('publisher_lease', publisher_lease)

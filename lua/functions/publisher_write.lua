@@ -34,3 +34,5 @@ local function publisher_write(keys, args)
   end
   return 1
 end
+
+register_apart('publisher_write', publisher_write)

@@ -35,3 +35,5 @@ local function purge_ended(args, declared)
   end
   return #due
 end
+
+register('purge_ended', purge_ended, {'allow-oom'})

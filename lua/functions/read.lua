@@ -42,7 +42,7 @@ local function location_levels(sku, wanted, channel, names)
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
       local left = allocated and allocations.left(entry, channel) or entry.available
-      levels[#levels + 1] = {location, left, entry.record[SEQ]}
+      levels[#levels + 1] = {location, left, entry.record[Stock.seq]}
     end
   end
   return levels
@@ -52,7 +52,7 @@ local function stock_levels(sku, names)
   local levels = {}
   for i, location in ipairs(names) do
     local r = stock_entry(sku, location).record
-    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOCATIONS], r[BACKORDER]}
+    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[Stock.allocations], r[Stock.backorder]}
   end
   return levels
 end
@@ -84,3 +84,5 @@ local function read(args)
   end
   return answers
 end
+
+register('read', read, {'no-writes'})

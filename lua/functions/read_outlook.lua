@@ -10,8 +10,8 @@ local function available_at(sku, wanted)
   for _, location in ipairs(packed_names and unpack_msg(packed_names) or NONE) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left, backorder = allocated and allocations.left(entry, nil) or entry.available, entry.record[BACKORDER]
-      levels[#levels + 1] = {location, left, entry.record[SEQ], backorder and backorder[WAITING] or 0}
+      local left, backorder = allocated and allocations.left(entry, nil) or entry.available, entry.record[Stock.backorder]
+      levels[#levels + 1] = {location, left, entry.record[Stock.seq], backorder and backorder[Backorder.waiting] or 0}
     end
   end
   return levels
@@ -28,3 +28,5 @@ local function read_outlook(args, keys)
   end
   return pack({NOW_MS, available_at(sku, wanted), expected})
 end
+
+register('read_outlook', read_outlook, {'no-writes'})

@@ -9,3 +9,5 @@ local function replication_barrier(keys)
   call('HSET', keys[1], 'confirmed', 1)
   return 'confirmed'
 end
+
+register_apart('replication_barrier', replication_barrier)

@@ -14,24 +14,19 @@
 -- allocated (lib/context.lua) says whether any record that the call has read has allocations, so that a call without pays
 -- one look at a variable. server/domain/allocations.py says the same in Python.
 
-local ALLOCATIONS = 8 -- its place in a stock record; nil or false: none
-
-local allocations = {ALLOCATED_TO = 1, KIND = 2, UNITS = 3, USED = 4} -- places in one of them
+local allocations = {}
 
 do
 
-local ALLOCATED_TO, ALLOCATION_KIND = allocations.ALLOCATED_TO, allocations.KIND
-local ALLOCATION_UNITS, ALLOCATION_USED = allocations.UNITS, allocations.USED
-
 -- What a channel may still be promised of an allocation.
 function allocations.rest(allocation)
-  return max(0, allocation[ALLOCATION_UNITS] - allocation[ALLOCATION_USED])
+  return max(0, allocation[Allocation.units] - allocation[Allocation.used])
 end
 
 -- A channel's allocation and its place among them, or nil.
 function allocations.find(record, channel)
-  for place, allocation in ipairs(record[ALLOCATIONS] or NONE) do
-    if allocation[ALLOCATED_TO] == channel then return allocation, place end
+  for place, allocation in ipairs(record[Stock.allocations] or NONE) do
+    if allocation[Allocation.channel] == channel then return allocation, place end
   end
   return nil
 end
@@ -39,13 +34,13 @@ end
 -- What a channel may be promised of an entry (nil: what everybody may), and its cap without regard to which that is.
 -- waiting: units of the common pool that are for others, who wait for them.
 local function reach(entry, channel, waiting)
-  local free, list = entry.available, entry.record and entry.record[ALLOCATIONS]
+  local free, list = entry.available, entry.record and entry.record[Stock.allocations]
   if not list or free <= 0 then return free - waiting end
   local own, others, cap = 0, 0, nil
   for i = 1, #list do
     local allocation = list[i]
-    local rest, is_mine = allocations.rest(allocation), allocation[ALLOCATED_TO] == channel
-    if allocation[ALLOCATION_KIND] == 'cap' then
+    local rest, is_mine = allocations.rest(allocation), allocation[Allocation.channel] == channel
+    if allocation[Allocation.kind] == 'cap' then
       if is_mine then cap = rest end
     elseif is_mine then
       own = rest
@@ -79,7 +74,7 @@ function allocations.is_capped(lines, channel)
     local entry = line[4]
     local allocation = allocations.find(entry.record, channel)
     asked[entry] = (asked[entry] or 0) + line[3]
-    if allocation and allocation[ALLOCATION_KIND] == 'cap' and asked[entry] > allocations.rest(allocation) then return true end
+    if allocation and allocation[Allocation.kind] == 'cap' and asked[entry] > allocations.rest(allocation) then return true end
   end
   return false
 end
@@ -89,13 +84,13 @@ end
 function allocations.follow(record, channel, promised, on_hand)
   local allocation = allocations.find(record, channel)
   if not allocation then return end
-  allocation[ALLOCATION_USED] = allocation[ALLOCATION_USED] + promised
-  if on_hand < 0 then allocation[ALLOCATION_UNITS] = max(0, allocation[ALLOCATION_UNITS] + on_hand) end
+  allocation[Allocation.used] = allocation[Allocation.used] + promised
+  if on_hand < 0 then allocation[Allocation.units] = max(0, allocation[Allocation.units] + on_hand) end
 end
 
 -- A copy for the journal: later operations of the call may change the record before it is packed. nil: none.
 function allocations.copy(record)
-  local list = record[ALLOCATIONS]
+  local list = record[Stock.allocations]
   if not list then return nil end
   local copied = {}
   for i = 1, #list do

@@ -12,7 +12,7 @@ local function left_of(entries, channel)
     if not seen[entry] then
       seen[entry] = true
       availability[#availability + 1] = {
-        entry.sku, entry.location, allocated and allocations.left(entry, channel) or entry.available, entry.record[SEQ],
+        entry.sku, entry.location, allocated and allocations.left(entry, channel) or entry.available, entry.record[Stock.seq],
       }
     end
   end
@@ -21,13 +21,13 @@ end
 
 -- entries: the stock entries that the operation touched. A reserve's own answer has none: its lines tell.
 local function changed(record, entries)
-  return {'changed', false, record, left_of(entries, record[CHANNEL])}
+  return {'changed', false, record, left_of(entries, record[Record.channel])}
 end
 
 local function stock_changed(entry)
   local r = entry.record
   return {
     'stock_changed', false,
-    {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[ALLOCATIONS], r[BACKORDER]},
+    {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[Stock.allocations], r[Stock.backorder]},
   }
 end

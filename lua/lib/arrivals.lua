@@ -1,7 +1,7 @@
 -- Units that come in through the door and are looked at: what was shipped and comes back, what another location sent.
 
 -- Which bucket holds them back, beside on_hand. Those that can be sold again stand in none.
-local HELD_BACK = {damaged = DAMAGED, quality_control = QUALITY_CONTROL}
+local HELD_BACK = {damaged = Stock.damaged, quality_control = Stock.quality_control}
 
 -- Takes units in at a (SKU, location), which becomes known by it. disposition: restock, damaged or quality_control.
 local function take_in(entry, journal_lines, units, disposition, line)

@@ -4,8 +4,8 @@
 -- what he will get is not for others: where more wait than one call may fill, it stands in available until the next.
 local function promisable(entry, channel)
   local left, record = entry.available - entry.claimed, entry.record
-  local backorder = record and record[BACKORDER]
-  local waiting = backorder and backorder[WAITING] or 0
+  local backorder = record and record[Stock.backorder]
+  local waiting = backorder and backorder[Backorder.waiting] or 0
   if allocated then return allocations.left(entry, channel, waiting) - entry.claimed end
   return left - waiting
 end

@@ -33,8 +33,8 @@ end
 
 -- Whether there is something for those who wait: units that are set aside for channels are not.
 local function is_fillable(entry)
-  local backorder = entry.record[BACKORDER]
-  if not backorder or backorder[WAITING] == 0 then return false end
+  local backorder = entry.record[Stock.backorder]
+  if not backorder or backorder[Backorder.waiting] == 0 then return false end
   return (allocated and allocations.common(entry) or entry.available) > 0
 end
 
@@ -45,7 +45,7 @@ end
 
 -- Something changes at an entry: who waits there may get something by it.
 function backorders.touch(entry)
-  if not BACKORDERS or entry.record[BACKORDER][WAITING] == 0 then return end
+  if not BACKORDERS or entry.record[Stock.backorder][Backorder.waiting] == 0 then return end
   local state = known()
   if state.pending[entry] then return end
   state.pending[entry] = true
@@ -57,17 +57,17 @@ end
 function backorders.set(entry, mode, limit, promise_on, waiting)
   local record = entry.record
   if limit > 0 or waiting ~= 0 then
-    record[SEQ + 1] = record[SEQ + 1] or false
-    record[BACKORDER] = {mode, limit, promise_on, waiting}
+    record[Stock.seq + 1] = record[Stock.seq + 1] or false
+    record[Stock.backorder] = {mode, limit, promise_on, waiting}
   else
-    record[BACKORDER] = nil
-    if record[SEQ + 1] == false then record[SEQ + 1] = nil end
+    record[Stock.backorder] = nil
+    if record[Stock.seq + 1] == false then record[Stock.seq + 1] = nil end
   end
 end
 
 local function add_waiting(entry, units)
-  local now = entry.record[BACKORDER] or {'backorder', 0, '', 0}
-  backorders.set(entry, now[MODE], now[LIMIT], now[PROMISE_ON], now[WAITING] + units)
+  local now = entry.record[Stock.backorder] or {'backorder', 0, '', 0}
+  backorders.set(entry, now[Backorder.mode], now[Backorder.limit], now[Backorder.promise_on], now[Backorder.waiting] + units)
 end
 
 local function is_vip(flags)
@@ -78,8 +78,8 @@ local function is_vip(flags)
 end
 
 local function member_of(line, id, number, flags)
-  return line[LINE_SKU] .. '\0' .. line[LINE_LOCATION] .. '\0' .. (is_vip(flags) and '0' or '1')
-    .. string.format('\0%016.0f\0%03d\0', line[LINE_FIRST_SEQ], number) .. id
+  return line[Line.sku] .. '\0' .. line[Line.location] .. '\0' .. (is_vip(flags) and '0' or '1')
+    .. string.format('\0%016.0f\0%03d\0', line[Line.first_seq], number) .. id
 end
 
 -- The units that lines lack, or nil where one of them may not wait. lines, granted, channel: see lib/availability_check.lua. A cap
@@ -90,9 +90,9 @@ function backorders.missing(lines, granted, channel)
     local entry, units = line[4], line[3] - granted[i]
     missing[i] = units
     if units > 0 then
-      local backorder = entry.record[BACKORDER]
+      local backorder = entry.record[Stock.backorder]
       asked[entry] = (asked[entry] or 0) + units
-      if not backorder or backorder[WAITING] + asked[entry] > backorder[LIMIT] then return nil end
+      if not backorder or backorder[Backorder.waiting] + asked[entry] > backorder[Backorder.limit] then return nil end
     end
   end
   if allocated and allocations.is_capped(lines, channel) then return nil end
@@ -101,15 +101,15 @@ end
 
 -- Puts into a line of eight that it waits.
 function backorders.wait(line, is_order, units, mode, promise_on)
-  for counter = LINE_FULFILLED, LINE_RETURNED do line[counter] = 0 end
-  line[LINE_WAITING], line[LINE_OWED], line[LINE_FIRST_WAITING] = is_order and 0 or units, is_order and units or 0, units
-  line[LINE_MODE], line[LINE_PROMISE_ON] = mode, promise_on
+  for counter = Line.fulfilled, Line.returned do line[counter] = 0 end
+  line[Line.waiting], line[Line.owed], line[Line.first_waiting] = is_order and 0 or units, is_order and units or 0, units
+  line[Line.mode], line[Line.promise_on] = mode, promise_on
 end
 
 -- A line of a new promise begins to wait.
 function backorders.join(entry, line, id, number, flags, units, is_order)
-  local backorder, state = entry.record[BACKORDER], known()
-  backorders.wait(line, is_order, units, backorder[MODE], backorder[PROMISE_ON])
+  local backorder, state = entry.record[Stock.backorder], known()
+  backorders.wait(line, is_order, units, backorder[Backorder.mode], backorder[Backorder.promise_on])
   add_waiting(entry, units)
   local member, joined = member_of(line, id, number, flags), state.joined[entry] or {}
   joined[#joined + 1] = member
@@ -120,12 +120,12 @@ end
 -- Changes what a line waits for, and says so in the journal line that its move has just written.
 function backorders.change(entry, journal_lines, reservation, number, d_waiting, d_owed)
   local record = reservation.record
-  local line, told = record[LINES][number], journal_lines[#journal_lines]
-  line[LINE_WAITING], line[LINE_OWED] = (line[LINE_WAITING] or 0) + d_waiting, (line[LINE_OWED] or 0) + d_owed
+  local line, told = record[Record.lines][number], journal_lines[#journal_lines]
+  line[Line.waiting], line[Line.owed] = (line[Line.waiting] or 0) + d_waiting, (line[Line.owed] or 0) + d_owed
   told[12], told[13] = d_waiting, d_owed
   add_waiting(entry, d_waiting + d_owed)
-  if line[LINE_WAITING] + line[LINE_OWED] == 0 then
-    known().gone[member_of(line, reservation.id, number, record[FLAGS])] = true
+  if line[Line.waiting] + line[Line.owed] == 0 then
+    known().gone[member_of(line, reservation.id, number, record[Record.flags])] = true
   end
 end
 
@@ -162,20 +162,20 @@ end
 -- Gives one line what there is for it; false: it does not wait, or not any more.
 local function fill_line(entry, reservation, number)
   local record = record_of(reservation)
-  local line = record and record[LINES][number]
-  if not line or line[LINE_SKU] ~= entry.sku or line[LINE_LOCATION] ~= entry.location then return false end
+  local line = record and record[Record.lines][number]
+  if not line or line[Line.sku] ~= entry.sku or line[Line.location] ~= entry.location then return false end
   if expire_if_due(reservation) then return true end
-  local waiting, owed = line[LINE_WAITING] or 0, line[LINE_OWED] or 0
-  local units = min(allocated and allocations.for_waiting(entry, record[CHANNEL]) or entry.available, waiting + owed)
+  local waiting, owed = line[Line.waiting] or 0, line[Line.owed] or 0
+  local units = min(allocated and allocations.for_waiting(entry, record[Record.channel]) or entry.available, waiting + owed)
   if units <= 0 then return false end
   local committed, journal_lines = min(units, owed), {}
   local held = units - committed
-  move(entry, journal_lines, number, held, committed, 0, record[CHANNEL])
-  line[LINE_HELD], line[LINE_COMMITTED] = line[LINE_HELD] + held, line[LINE_COMMITTED] + committed
+  move(entry, journal_lines, number, held, committed, 0, record[Record.channel])
+  line[Line.held], line[Line.committed] = line[Line.held] + held, line[Line.committed] + committed
   backorders.change(entry, journal_lines, reservation, number, -held, -committed)
-  settle_state(reservation, record[STATE])
+  settle_state(reservation, record[Record.state])
   waits.left = waits.left - 1
-  journal('backorder_fill', 'system', record[CHANNEL], reservation.id, record[STATE], journal_lines, NONE)
+  journal('backorder_fill', 'system', record[Record.channel], reservation.id, record[Record.state], journal_lines, NONE)
   return true
 end
 

@@ -1,31 +1,29 @@
--- The expected receipts that a call touches; part of the function supply alone.
+-- The expected receipts that a call touches; for the function mutate_expected_receipts.
 --
 -- record: [sku, location, quantity, received, expected_on "2026-12-01", reference]
 -- The index holds for each SKU the ids of those from which units are still to come. What came whole is kept for a while,
 -- so that an old list of deliveries that is sent again does not promise its units a second time.
-
-local EXPECTED_SKU, EXPECTED_LOCATION, EXPECTED_QUANTITY, EXPECTED_RECEIVED = 1, 2, 3, 4
-local EXPECTED_RECEIPT_FIELDS = {expect = 10, forgo = 5, receive_expected = 9}
 
 -- What the call has read: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}.
 local expected_receipts, changed_expected_receipts
 
 -- Units that are still to come. More may have come than was said.
 local function still_expected(record)
-  return max(0, record[EXPECTED_QUANTITY] - record[EXPECTED_RECEIVED])
+  return max(0, record[Receipt.quantity] - record[Receipt.received])
 end
 
 -- The SKU under which the index names it, or nil.
 local function index_place(record)
-  return record and still_expected(record) > 0 and record[EXPECTED_SKU] or nil
+  return record and still_expected(record) > 0 and record[Receipt.sku] or nil
 end
 
 local function load_expected_receipts(fields, key)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
-    ids[#ids + 1] = fields[at + 4]
-    if fields[at + 3] ~= '' then keys[#keys + 1] = fields[at + 3] end
-    at = at + EXPECTED_RECEIPT_FIELDS[fields[at]]
+    local shape = SHAPES[fields[at]]
+    ids[#ids + 1] = fields[at + shape.supply_id]
+    if fields[at + shape.key] ~= '' then keys[#keys + 1] = fields[at + shape.key] end
+    at = at + shape.length
   end
   local packed_records = hash_get_many(key, ids)
   expected_receipts, changed_expected_receipts = {}, {}
@@ -71,7 +69,7 @@ local function write_index(key, moves)
   end
 end
 
-local function write_supplies(key, index_key)
+local function write_expected_receipts(key, index_key)
   local moves = {}
   for _, document in ipairs(changed_expected_receipts) do
     local id, record = document.id, document.record

@@ -7,21 +7,21 @@
 -- Ends the hold if its deadline has passed. Returns how late that was (ms), or nil.
 local function expire_if_due(entry)
   local record = entry.record
-  local deadline_ms = record[DEADLINE_MS]
+  local deadline_ms = record[Record.deadline_ms]
   if deadline_ms == 0 or deadline_ms > NOW_MS then return nil end
   local journal_lines = {}
-  for number, line in ipairs(record[LINES]) do
-    local held, waiting = line[LINE_HELD], line[LINE_WAITING] or 0
+  for number, line in ipairs(record[Record.lines]) do
+    local held, waiting = line[Line.held], line[Line.waiting] or 0
     if held + waiting > 0 then
-      local stock_of_line = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
-      move(stock_of_line, journal_lines, number, -held, 0, 0, record[CHANNEL])
-      line[LINE_HELD] = 0
-      line[LINE_EXPIRED] = line[LINE_EXPIRED] + held + waiting
+      local stock_of_line = stock_entry(line[Line.sku], line[Line.location])
+      move(stock_of_line, journal_lines, number, -held, 0, 0, record[Record.channel])
+      line[Line.held] = 0
+      line[Line.expired] = line[Line.expired] + held + waiting
       if waiting > 0 then backorders.change(stock_of_line, journal_lines, entry, number, -waiting, 0) end
     end
   end
   settle_state(entry, 'expired')
-  journal('expire', 'system', record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
+  journal('expire', 'system', record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return NOW_MS - deadline_ms
 end
 

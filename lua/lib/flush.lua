@@ -44,7 +44,7 @@ local function write_changed(live, deadlines)
   for i = 1, #changed_reservations do
     local entry = changed_reservations[i]
     local id, record = entry.id, entry.record
-    local state = record[STATE]
+    local state = record[Record.state]
     if state == 'held' or state == 'committed' or state == 'backordered' then
       push(live, id, pack(record))
       if entry.was_ended then revived[#revived + 1] = id end
@@ -53,7 +53,7 @@ local function write_changed(live, deadlines)
       push(forget, NOW_MS + (state == 'fulfilled' and FULFILLED_MS or ENDED_MS), 'r' .. id)
       if entry.was_live then gone[#gone + 1] = id end
     end
-    if record[DEADLINE_MS] > 0 then push(deadlines, record[DEADLINE_MS], id)
+    if record[Record.deadline_ms] > 0 then push(deadlines, record[Record.deadline_ms], id)
     elseif entry.had_deadline then done[#done + 1] = id end
   end
   flush('ZADD', DEADLINES, deadlines)

@@ -19,13 +19,13 @@ end
 -- What on_hand was when seq was the newest, or nil if that is too long ago.
 function on_hand_at(entry, seq)
   local record = entry.record
-  if seq >= record[SEQ] then return record[ON_HAND] end
+  if seq >= record[Stock.seq] then return record[Stock.on_hand] end
   local log = read_on_hand_log(entry)
   if seq < log[1] then return nil end
   for i = 2, #log, 2 do
     if log[i] > seq then return log[i + 1] end
   end
-  return record[ON_HAND]
+  return record[Stock.on_hand]
 end
 
 function write_on_hand_log(entry)

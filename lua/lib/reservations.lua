@@ -12,21 +12,15 @@
 -- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.
 -- waiting: units that are not there yet and will be held; owed: that will be committed; see lib/backorders.lua.
 
-local STATE, CREATED_MS, DEADLINE_MS, TTL_MS, RESERVATION_SEQ = 1, 2, 3, 4, 5
-local CHANNEL, ACTOR, FINGERPRINT, LINES, ORDER_REF, CUSTOMER_REF, FLAGS, NOTES, OPEN = 6, 7, 8, 9, 10, 11, 12, 13, 14
-local OPEN_AT = {group = 1, numbers = 2, bound = 3}
 local RECORD_LINES_MAX = 200 -- as server/domain/limits.py has it
-local LINE_SKU, LINE_LOCATION, LINE_QUANTITY, LINE_REQUESTED = 1, 2, 3, 4
-local LINE_HELD, LINE_COMMITTED, LINE_FIRST_AVAILABLE, LINE_FIRST_SEQ = 5, 6, 7, 8
-local LINE_FULFILLED, LINE_RELEASED, LINE_EXPIRED, LINE_RETURNED = 9, 10, 11, 12
-local LINE_WAITING, LINE_OWED, LINE_FIRST_WAITING, LINE_MODE, LINE_PROMISE_ON = 13, 14, 15, 16, 17
 
--- In an operation reserve or order the lines stand last, each three fields: SKU, location, quantity.
-local LINES_AT = 11
+-- In a reserve or order the lines stand last and flat, each three fields: SKU (its stock entry, once that is named),
+-- location, quantity. Places of the latter two are counted from the SKU.
+local LINES_AT, LINE_LENGTH, LOCATION_OF, QUANTITY_OF = Reserve.lines, 3, 1, 2
 
 -- Where the last line of the promise at fields[at] begins.
 local function last_line(fields, at)
-  return at + LINES_AT + 3 * (fields[at + LINES_AT - 1] - 1)
+  return at + LINES_AT + LINE_LENGTH * (fields[at + Reserve.line_count] - 1)
 end
 
 -- entry: {id, record (nil: unknown), packed (the record of a promise made in this call; see record_of),
@@ -35,12 +29,12 @@ end
 -- Reads a record and fills in what was left out.
 local function unpack_record(packed)
   local record = unpack_msg(packed)
-  record[ORDER_REF] = record[ORDER_REF] or ''
-  record[CUSTOMER_REF] = record[CUSTOMER_REF] or ''
-  record[FLAGS] = record[FLAGS] or NONE
-  record[NOTES] = record[NOTES] or NONE
-  for _, line in ipairs(record[LINES]) do
-    for counter = LINE_FULFILLED, LINE_RETURNED do line[counter] = line[counter] or 0 end
+  record[Record.order_ref] = record[Record.order_ref] or ''
+  record[Record.customer_ref] = record[Record.customer_ref] or ''
+  record[Record.flags] = record[Record.flags] or NONE
+  record[Record.notes] = record[Record.notes] or NONE
+  for _, line in ipairs(record[Record.lines]) do
+    for counter = Line.fulfilled, Line.returned do line[counter] = line[counter] or 0 end
   end
   return record
 end
@@ -50,7 +44,7 @@ local function new_reservation_entry(id, packed, live)
     id = id, record = packed and unpack_record(packed) or nil, packed = nil, changed = false,
     was_live = packed and live, was_ended = packed and not live, had_deadline = false,
   }
-  if packed then entry.had_deadline = entry.record[DEADLINE_MS] > 0 end
+  if packed then entry.had_deadline = entry.record[Record.deadline_ms] > 0 end
   reservations[id] = entry
   return entry
 end
@@ -60,7 +54,7 @@ end
 local function record_of(entry)
   if not entry.record and entry.packed then
     entry.record = unpack_record(entry.packed)
-    entry.was_live, entry.had_deadline = true, entry.record[DEADLINE_MS] > 0
+    entry.was_live, entry.had_deadline = true, entry.record[Record.deadline_ms] > 0
   end
   return entry.record
 end
@@ -105,25 +99,25 @@ end
 local function settle_state(entry, ending)
   local held, committed, fulfilled, waiting, owed = 0, 0, 0, 0, 0
   local record = entry.record
-  for _, line in ipairs(record[LINES]) do
-    held = held + line[LINE_HELD]
-    committed = committed + line[LINE_COMMITTED]
-    fulfilled = fulfilled + line[LINE_FULFILLED]
-    if line[LINE_WAITING] then waiting, owed = waiting + line[LINE_WAITING], owed + line[LINE_OWED] end
+  for _, line in ipairs(record[Record.lines]) do
+    held = held + line[Line.held]
+    committed = committed + line[Line.committed]
+    fulfilled = fulfilled + line[Line.fulfilled]
+    if line[Line.waiting] then waiting, owed = waiting + line[Line.waiting], owed + line[Line.owed] end
   end
-  if held + waiting == 0 then record[DEADLINE_MS] = 0 end
-  if held > 0 then record[STATE] = 'held'
-  elseif committed > 0 then record[STATE] = 'committed'
-  elseif waiting + owed > 0 then record[STATE] = 'backordered'
-  elseif fulfilled > 0 then record[STATE] = 'fulfilled'
-  else record[STATE] = ending end
-  record[RESERVATION_SEQ] = last_seq or record[RESERVATION_SEQ]
+  if held + waiting == 0 then record[Record.deadline_ms] = 0 end
+  if held > 0 then record[Record.state] = 'held'
+  elseif committed > 0 then record[Record.state] = 'committed'
+  elseif waiting + owed > 0 then record[Record.state] = 'backordered'
+  elseif fulfilled > 0 then record[Record.state] = 'fulfilled'
+  else record[Record.state] = ending end
+  record[Record.seq] = last_seq or record[Record.seq]
   mark_reservation(entry)
 end
 
 local function total(record, counter)
   local units = 0
-  local lines = record[LINES]
+  local lines = record[Record.lines]
   for i = 1, #lines do units = units + (lines[i][counter] or 0) end
   return units
 end

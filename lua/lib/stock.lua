@@ -5,12 +5,6 @@
 -- operation want. shortage: units promised beyond what there was before the first change, nil until then; it says that
 -- the entry is to be written. is_new, on_hand_changes (see lib/on_hand_log.lua): where there is reason to, else nil.
 
-local ON_HAND, HELD, COMMITTED, DAMAGED, QUALITY_CONTROL, SAFETY, SEQ = 1, 2, 3, 4, 5, 6, 7
--- Left out of a record as long as nobody set it; the place before it is false then.
-local BACKORDER = 9
--- In what stands there, see lib/backorders.lua.
-local MODE, LIMIT, PROMISE_ON, WAITING = 1, 2, 3, 4
-
 -- Names a record that will be needed: gives its entry, which has no record before load_stock.
 local function want_stock(sku, location)
   local field = sku .. '\0' .. location
@@ -36,7 +30,8 @@ local function stock_record(packed)
 end
 
 local function available(r)
-  return r[1] - r[4] - r[5] - r[6] - r[2] - r[3]
+  return r[Stock.on_hand] - r[Stock.damaged] - r[Stock.quality_control] - r[Stock.safety]
+    - r[Stock.held] - r[Stock.committed]
 end
 
 -- Reads all that were named since the last time.
@@ -52,7 +47,7 @@ local function load_stock()
       local entry = entries[i]
       entry.record = stock_record(packed[i])
       entry.available = available(entry.record)
-      if entry.record[BACKORDER] then backorders.look(entry) end
+      if entry.record[Stock.backorder] then backorders.look(entry) end
     end
   end
   unread_stock = {}
@@ -91,14 +86,14 @@ end
 local function next_seq(record)
   local seq = (last_seq or partition_seq()) + 1
   last_seq = seq
-  record[SEQ] = seq
+  record[Stock.seq] = seq
   return seq
 end
 
 local function note_on_hand_change(entry, seq)
   local noted = entry.on_hand_changes or {}
   noted[#noted + 1] = seq
-  noted[#noted + 1] = entry.record[ON_HAND]
+  noted[#noted + 1] = entry.record[Stock.on_hand]
   entry.on_hand_changes = noted
 end
 
@@ -116,12 +111,12 @@ end
 local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
   mark_changed(entry)
   local record = entry.record
-  if record[BACKORDER] then backorders.touch(entry) end
+  if record[Stock.backorder] then backorders.touch(entry) end
   local seq = next_seq(record)
   if d_on_hand ~= 0 then note_on_hand_change(entry, seq) end
-  record[HELD] = record[HELD] + d_held
-  record[COMMITTED] = record[COMMITTED] + d_committed
-  record[ON_HAND] = record[ON_HAND] + d_on_hand
+  record[Stock.held] = record[Stock.held] + d_held
+  record[Stock.committed] = record[Stock.committed] + d_committed
+  record[Stock.on_hand] = record[Stock.on_hand] + d_on_hand
   entry.available = entry.available + d_on_hand - d_held - d_committed
   if allocated then allocations.follow(record, channel, d_held + d_committed, d_on_hand) end
   journal_lines[#journal_lines + 1] = {
@@ -135,10 +130,10 @@ end
 local function change_buckets(entry, journal_lines, deltas, line)
   mark_changed(entry)
   local record = entry.record
-  if record[BACKORDER] then backorders.touch(entry) end
+  if record[Stock.backorder] then backorders.touch(entry) end
   local seq = next_seq(record)
-  if deltas[ON_HAND] ~= 0 then note_on_hand_change(entry, seq) end
-  for bucket = ON_HAND, SAFETY do record[bucket] = record[bucket] + deltas[bucket] end
+  if deltas[Stock.on_hand] ~= 0 then note_on_hand_change(entry, seq) end
+  for bucket = Stock.on_hand, Stock.safety do record[bucket] = record[bucket] + deltas[bucket] end
   entry.available = available(record)
   journal_lines[#journal_lines + 1] = {
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],

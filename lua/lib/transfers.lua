@@ -1,26 +1,24 @@
--- The records of the transfers that a call touches; part of the function transfer alone.
+-- The records of the transfers that a call touches; for the function mutate_transfers.
 --
 -- record: [state (in_transit, closed), shipped_ms, closed_ms, actor, fingerprint, from, to,
 --          lines [[sku, quantity, received, lost], …], reason, lost_reason]
 -- Units on their way belong to no location. meta in_transit is their sum, and the journal tells by how much each change
 -- moved it (note in_transit), so that none can get lost between two documents.
 
-local STATE_AT, CLOSED_MS_AT, FINGERPRINT_OF, DESTINATION, ITEMS, LOST_REASON = 1, 3, 5, 7, 8, 10
-local ITEM_SKU, ITEM_QUANTITY, ITEM_RECEIVED, ITEM_LOST = 1, 2, 3, 4
-local FIELDS_OF_ONE = 9 -- both operations have as many
-
 -- What the call has read: id -> {id, record or nil, was_open, changed}; by how much in_transit grows.
 local transfers, changed_transfers, in_transit_delta
 
 local function units_left(item)
-  return item[ITEM_QUANTITY] - item[ITEM_RECEIVED] - item[ITEM_LOST]
+  return item[TransferLine.quantity] - item[TransferLine.received] - item[TransferLine.lost]
 end
 
 local function load_transfers(fields, open_key, closed_key)
-  local ids, keys = {}, {}
-  for at = 1, #fields, FIELDS_OF_ONE do
-    ids[#ids + 1] = fields[at + 4]
-    if fields[at + 3] ~= '' then keys[#keys + 1] = fields[at + 3] end
+  local ids, keys, at = {}, {}, 1
+  while at <= #fields do
+    local shape = SHAPES[fields[at]]
+    ids[#ids + 1] = fields[at + shape.transfer_id]
+    if fields[at + shape.key] ~= '' then keys[#keys + 1] = fields[at + shape.key] end
+    at = at + shape.length
   end
   local open, closed = hash_get_many(open_key, ids), hash_get_many(closed_key, ids)
   transfers, changed_transfers, in_transit_delta = {}, {}, 0

@@ -4,11 +4,11 @@
 -- Effect  the bucket changes by delta; available may fall below zero by it: that is a shortage, and recorded
 -- Answers stock_changed · unknown_sku · exceeds_remaining (the bucket would fall below zero)
 
-local ADJUSTABLE = {on_hand = ON_HAND, damaged = DAMAGED, quality_control = QUALITY_CONTROL, safety = SAFETY}
+local ADJUSTABLE = {on_hand = Stock.on_hand, damaged = Stock.damaged, quality_control = Stock.quality_control, safety = Stock.safety}
 
 local function adjust(fields, at)
-  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
-  local bucket_name, delta, reason = fields[at + 6], fields[at + 7], fields[at + 8]
+  local actor, sku, location = fields[at + Adjust.actor], fields[at + Adjust.sku], fields[at + Adjust.location]
+  local bucket_name, delta, reason = fields[at + Adjust.bucket], fields[at + Adjust.delta], fields[at + Adjust.reason]
   local entry, bucket = stock_entry(sku, location), ADJUSTABLE[bucket_name]
   if not entry.record then return refused('unknown_sku', '', {{1, sku, location, math.abs(delta), 0}}) end
   local units = entry.record[bucket]
@@ -21,3 +21,5 @@ local function adjust(fields, at)
   journal('adjust', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   return stock_changed(entry)
 end
+
+operation('adjust', adjust)

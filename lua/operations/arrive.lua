@@ -9,7 +9,7 @@
 
 local function everything_in(record)
   local lines = {}
-  for number, item in ipairs(record[ITEMS]) do
+  for number, item in ipairs(record[Transfer.lines]) do
     if units_left(item) > 0 then lines[#lines + 1] = {number, units_left(item), 'restock'} end
   end
   return lines
@@ -20,11 +20,11 @@ local function too_much(record, arrived)
   local sums, excess = {}, {}
   for _, part in ipairs(arrived) do sums[part[1]] = (sums[part[1]] or 0) + part[2] end
   for number, units in pairs(sums) do
-    local item = record[ITEMS][number]
+    local item = record[Transfer.lines][number]
     if not item then
       excess[#excess + 1] = {number, '', '', units, 0}
     elseif units > units_left(item) then
-      excess[#excess + 1] = {number, item[ITEM_SKU], record[DESTINATION], units, units_left(item)}
+      excess[#excess + 1] = {number, item[TransferLine.sku], record[Transfer.destination], units, units_left(item)}
     end
   end
   table.sort(excess, function(a, b) return a[1] < b[1] end)
@@ -34,9 +34,9 @@ end
 -- Writes off what is still on its way; gives how many units that are.
 local function write_off(record)
   local lost = 0
-  for _, item in ipairs(record[ITEMS]) do
+  for _, item in ipairs(record[Transfer.lines]) do
     local left = units_left(item)
-    item[ITEM_LOST] = item[ITEM_LOST] + left
+    item[TransferLine.lost] = item[TransferLine.lost] + left
     lost = lost + left
   end
   return lost
@@ -45,32 +45,34 @@ end
 local function receive_parts(record, arrived)
   local journal_lines, entries, units, left = {}, {}, 0, 0
   for i, part in ipairs(arrived) do
-    local item = record[ITEMS][part[1]]
-    entries[i] = stock_entry(item[ITEM_SKU], record[DESTINATION])
+    local item = record[Transfer.lines][part[1]]
+    entries[i] = stock_entry(item[TransferLine.sku], record[Transfer.destination])
     take_in(entries[i], journal_lines, part[2], part[3])
-    item[ITEM_RECEIVED] = item[ITEM_RECEIVED] + part[2]
+    item[TransferLine.received] = item[TransferLine.received] + part[2]
     units = units + part[2]
   end
-  for _, item in ipairs(record[ITEMS]) do left = left + units_left(item) end
+  for _, item in ipairs(record[Transfer.lines]) do left = left + units_left(item) end
   return journal_lines, entries, units, left
 end
 
 local function arrive(fields, at)
-  local actor, id, arrived = fields[at + 2], fields[at + 4], fields[at + 5]
-  local everything, close, reason = fields[at + 6], fields[at + 7], fields[at + 8]
+  local actor, id, arrived = fields[at + Arrive.actor], fields[at + Arrive.transfer_id], fields[at + Arrive.lines]
+  local everything, close, reason = fields[at + Arrive.everything], fields[at + Arrive.close], fields[at + Arrive.reason]
   local document = transfers[id]
   local record = document.record
   if not record then return refused('unknown_transfer') end
-  if record[STATE_AT] ~= 'in_transit' then return refused('transfer_closed', record[STATE_AT]) end
+  if record[Transfer.state] ~= 'in_transit' then return refused('transfer_closed', record[Transfer.state]) end
   if everything then arrived = everything_in(record) end
   local excess = too_much(record, arrived)
-  if excess then return refused('exceeds_remaining', record[STATE_AT], excess) end
+  if excess then return refused('exceeds_remaining', record[Transfer.state], excess) end
   local journal_lines, entries, units, left = receive_parts(record, arrived)
   local lost = close and write_off(record) or 0
-  if lost > 0 then record[LOST_REASON] = reason end
-  if left == lost then record[STATE_AT], record[CLOSED_MS_AT] = 'closed', NOW_MS end
+  if lost > 0 then record[Transfer.lost_reason] = reason end
+  if left == lost then record[Transfer.state], record[Transfer.closed_ms] = 'closed', NOW_MS end
   mark_transfer(document)
   local notes = {{'lost', lost > 0 and string.format('%.0f', lost) or ''}, {'reason', reason}}
   journal_transfer('transfer_receive', actor, document, journal_lines, -units - lost, notes)
   return transfer_changed(record, entries)
 end
+
+operation('arrive', arrive)

@@ -7,20 +7,22 @@
 -- Answers stock_changed · unknown_sku (nothing is known there that could be ended)
 
 local function set_backorder(fields, at)
-  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
-  local mode, limit, promise_on = fields[at + 6], fields[at + 7], fields[at + 8]
+  local actor, sku, location = fields[at + SetBackorder.actor], fields[at + SetBackorder.sku], fields[at + SetBackorder.location]
+  local mode, limit, promise_on = fields[at + SetBackorder.mode], fields[at + SetBackorder.limit], fields[at + SetBackorder.promise_on]
   local entry = stock_entry(sku, location)
   if not entry.record then
     if limit == 0 then return refused('unknown_sku', '', {{1, sku, location, 0, 0}}) end
     create_stock(entry)
   end
-  local now = entry.record[BACKORDER] or {'', 0, '', 0}
-  if now[MODE] ~= mode or now[LIMIT] ~= limit or now[PROMISE_ON] ~= promise_on then
+  local now = entry.record[Stock.backorder] or {'', 0, '', 0}
+  if now[Backorder.mode] ~= mode or now[Backorder.limit] ~= limit or now[Backorder.promise_on] ~= promise_on then
     local journal_lines = {}
-    backorders.set(entry, mode, limit, promise_on, now[WAITING])
+    backorders.set(entry, mode, limit, promise_on, now[Backorder.waiting])
     change_buckets(entry, journal_lines, {0, 0, 0, 0, 0, 0})
     local notes = notes_of({{'mode', mode}, {'limit', string.format('%.0f', limit)}, {'promise_on', promise_on}})
     journal('backorder', actor, '', '', '', journal_lines, notes)
   end
   return stock_changed(entry)
 end
+
+operation('backorder', set_backorder)

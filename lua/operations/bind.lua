@@ -12,40 +12,38 @@
 --
 -- open line: {number, line, entry (its place), now (units that can be planned elsewhere), units (to be planned)}
 
-local bind_lines
-
-do
+local BIND_LENGTH = 6 -- fields of a bind before its chunks
 
 local function is_open(record)
-  return record[OPEN] and not record[OPEN][OPEN_AT.bound]
+  return record[Record.open] and not record[Record.open][Open.bound]
 end
 
 -- What the commit will leave promised in each line, or nil where it will be refused.
 local function units_after_commit(record, wanted, keep_remainder)
-  local counter = total(record, LINE_HELD) > 0 and LINE_HELD or LINE_EXPIRED
-  if total(record, counter) == 0 or (counter == LINE_EXPIRED and record[STATE] == 'cancelled') then return nil end
+  local counter = total(record, Line.held) > 0 and Line.held or Line.expired
+  if total(record, counter) == 0 or (counter == Line.expired and record[Record.state] == 'cancelled') then return nil end
   local parts = select_parts(record, wanted, counter)
   if not parts then return nil end
   local units = {}
-  for number, line in ipairs(record[LINES]) do
-    local taken, held = parts[number] or 0, line[LINE_HELD]
-    units[number] = line[LINE_COMMITTED] + (keep_remainder and max(held, taken) or taken)
+  for number, line in ipairs(record[Record.lines]) do
+    local taken, held = parts[number] or 0, line[Line.held]
+    units[number] = line[Line.committed] + (keep_remainder and max(held, taken) or taken)
   end
   return units
 end
 
 -- The open lines that are to be planned anew, and the units that the operation is about, by line; nil: it will be refused.
 local function open_lines(record, tag, fields, op)
-  local wanted, units = fields[op + 5], nil
-  if tag == 'commit' then units = units_after_commit(record, wanted, fields[op + 6])
-  elseif total(record, LINE_COMMITTED) > 0 then units = select_parts(record, wanted, LINE_COMMITTED) end
+  local wanted, units = fields[op + Commit.lines], nil
+  if tag == 'commit' then units = units_after_commit(record, wanted, fields[op + Commit.keep_remainder])
+  elseif total(record, Line.committed) > 0 then units = select_parts(record, wanted, Line.committed) end
   if not units then return nil end
   local open = {}
-  for _, number in ipairs(is_open(record) and record[OPEN][OPEN_AT.numbers] or NONE) do
-    local line, planned = record[LINES][number], units[number] or 0
+  for _, number in ipairs(is_open(record) and record[Record.open][Open.lines] or NONE) do
+    local line, planned = record[Record.lines][number], units[number] or 0
     if planned > 0 then
-      local now = tag == 'commit' and line[LINE_HELD] + line[LINE_COMMITTED] or planned
-      local entry = stock_entry(line[LINE_SKU], line[LINE_LOCATION])
+      local now = tag == 'commit' and line[Line.held] + line[Line.committed] or planned
+      local entry = stock_entry(line[Line.sku], line[Line.location])
       open[#open + 1] = {number = number, line = line, entry = entry, now = now, units = planned}
     end
   end
@@ -82,9 +80,9 @@ local function refusal_there(source, record, location)
     if not want.known then unknown[#unknown + 1] = line
     elseif want.most < want.units then short[#short + 1] = line end
   end
-  if #unknown > 0 then return refused('unknown_sku', record[STATE], unknown) end
+  if #unknown > 0 then return refused('unknown_sku', record[Record.state], unknown) end
   if more_are_due then return {'retry_after_expiry'} end
-  return refused('out_of_stock', record[STATE], short)
+  return refused('out_of_stock', record[Record.state], short)
 end
 
 -- What is to move, as relocate takes it: as little as can be. kept: of each open line, what stays where it is.
@@ -118,17 +116,17 @@ local function refusal_of_name(record, open, location, closed)
   if location == '' then return nil end
   local lines = {}
   if #open == 0 then
-    for number, line in ipairs(record[LINES]) do
-      local units = line[LINE_HELD] + line[LINE_COMMITTED]
-      if units > 0 and line[LINE_LOCATION] ~= location then
-        lines[#lines + 1] = {number, line[LINE_SKU], line[LINE_LOCATION], units, 0}
+    for number, line in ipairs(record[Record.lines]) do
+      local units = line[Line.held] + line[Line.committed]
+      if units > 0 and line[Line.location] ~= location then
+        lines[#lines + 1] = {number, line[Line.sku], line[Line.location], units, 0}
       end
     end
-    return #lines > 0 and refused('not_open', record[STATE], lines) or nil
+    return #lines > 0 and refused('not_open', record[Record.state], lines) or nil
   end
   if not closed then return nil end
   for i, each in ipairs(open) do lines[i] = {each.number, each.entry.sku, location, each.units, 0} end
-  return refused('location_closed', record[STATE], lines)
+  return refused('location_closed', record[Record.state], lines)
 end
 
 local function source_of(fields, at, open, channel)
@@ -136,7 +134,7 @@ local function source_of(fields, at, open, channel)
     splits_max = fields[at + 1], split_lines = fields[at + 2], places = 0, chunks = {}, channel = channel,
     wants = wants_of_open(open),
   }
-  for i = 1, fields[at + HEADS.bind - 1] do source.chunks[i] = fields[at + HEADS.bind + i - 1] end
+  for i = 1, fields[at + BIND_LENGTH - 1] do source.chunks[i] = fields[at + BIND_LENGTH + i - 1] end
   return source
 end
 
@@ -146,7 +144,7 @@ local function plan_anew(record, open, fields, at, committed_only)
   local refusal = refusal_of_name(record, open, location, fields[at + 4])
   if refusal then return nil, refusal end
   if #open == 0 then return {} end
-  local source = source_of(fields, at, open, record[CHANNEL])
+  local source = source_of(fields, at, open, record[Record.channel])
   local found = destinations(source, open)
   if not found then
     if location ~= '' then return nil, refusal_there(source, record, location) end
@@ -154,7 +152,7 @@ local function plan_anew(record, open, fields, at, committed_only)
   end
   local moves = moves_to(found, open, committed_only)
   if relocation.fits(record, moves) then return moves end
-  if location ~= '' then return nil, refused('too_many_lines', record[STATE]) end
+  if location ~= '' then return nil, refused('too_many_lines', record[Record.state]) end
   return {}
 end
 
@@ -163,9 +161,9 @@ local function carry_out(entry, moves, actor, bound_by)
   if #moves == 0 then return NONE, NONE end
   local record = entry.record
   local journal_lines, entries, numbers = relocation.move_units(record, moves)
-  settle_state(entry, record[STATE])
+  settle_state(entry, record[Record.state])
   local notes = {{'bound_by', bound_by}}
-  journal('relocate', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
+  journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return entries, numbers
 end
 
@@ -195,19 +193,19 @@ local function commit_bound(handler, fields, op, entry, moves)
   local record = entry.record
   local result = handler(fields, op)
   if result[1] ~= 'changed' then return result end
-  local touched = carry_out(entry, moves, fields[op + 2], 'commit')
-  if is_open(record) then record[OPEN][OPEN_AT.bound] = true end
+  local touched = carry_out(entry, moves, fields[op + Commit.actor], 'commit')
+  if is_open(record) then record[Record.open][Open.bound] = true end
   return with_touched(result, record, touched)
 end
 
 local function fulfil_bound(handler, fields, op, entry, moves, units)
-  local touched, numbers = carry_out(entry, moves, fields[op + 2], 'fulfil')
-  if #moves > 0 then fields[op + 5] = parts_after(units, moves, numbers) end
+  local touched, numbers = carry_out(entry, moves, fields[op + Commit.actor], 'fulfil')
+  if #moves > 0 then fields[op + Fulfil.lines] = parts_after(units, moves, numbers) end
   return with_touched(handler(fields, op), entry.record, touched)
 end
 
 local function bound(handler, tag, fields, at, op)
-  local entry = reservations[fields[op + 3]]
+  local entry = reservations[fields[op + Commit.reservation_id]]
   if not record_of(entry) then return handler(fields, op) end -- a promise of this very batch is there, too
   expire_if_due(entry)
   local open, units = open_lines(entry.record, tag, fields, op)
@@ -218,11 +216,14 @@ local function bound(handler, tag, fields, at, op)
   return fulfil_bound(handler, fields, op, entry, moves, units)
 end
 
-function bind_lines(handlers, fields, at)
-  local op = at + HEADS.bind + fields[at + HEADS.bind - 1]
+local function bind_lines(fields, at)
+  local op = at + BIND_LENGTH + fields[at + BIND_LENGTH - 1]
   local tag = fields[op]
-  local function handler() return bound(handlers[tag], tag, fields, at, op) end
-  return answer(handler, fields, op, tag), op + FIELDS[tag]
+  local function handler() return bound(operations[tag], tag, fields, at, op) end
+  return answer(handler, fields, op, SHAPES[tag]), op + SHAPES[tag].length
 end
 
-end
+composite('bind', {
+  run = bind_lines,
+  prefetch = function(fields, at) return at + BIND_LENGTH + fields[at + BIND_LENGTH - 1] end,
+})

@@ -7,27 +7,29 @@
 -- Answers stock_changed · invalid (a baseline that was never given out) · baseline_expired
 
 local function count(fields, at)
-  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
-  local on_hand, baseline_seq, safety, reason = fields[at + 6], fields[at + 7], fields[at + 8], fields[at + 9]
+  local actor, sku, location = fields[at + Count.actor], fields[at + Count.sku], fields[at + Count.location]
+  local on_hand, baseline_seq, safety, reason = fields[at + Count.on_hand], fields[at + Count.baseline_seq], fields[at + Count.safety], fields[at + Count.reason]
   local entry = stock_entry(sku, location)
   if baseline_seq >= 0 and on_hand >= 0 then
     if baseline_seq > partition_seq() then return refused('invalid') end
     if entry.record then
       local then_on_hand = on_hand_at(entry, baseline_seq)
       if not then_on_hand then return refused('baseline_expired') end
-      on_hand = max(0, on_hand + entry.record[ON_HAND] - then_on_hand)
+      on_hand = max(0, on_hand + entry.record[Stock.on_hand] - then_on_hand)
     end
   end
   local is_new = not entry.record
   if is_new then create_stock(entry) end
   local record = entry.record
   local deltas = {0, 0, 0, 0, 0, 0}
-  if on_hand >= 0 then deltas[ON_HAND] = on_hand - record[ON_HAND] end
-  if safety >= 0 then deltas[SAFETY] = safety - record[SAFETY] end
-  if is_new or deltas[ON_HAND] ~= 0 or deltas[SAFETY] ~= 0 then
+  if on_hand >= 0 then deltas[Stock.on_hand] = on_hand - record[Stock.on_hand] end
+  if safety >= 0 then deltas[Stock.safety] = safety - record[Stock.safety] end
+  if is_new or deltas[Stock.on_hand] ~= 0 or deltas[Stock.safety] ~= 0 then
     local journal_lines = {}
     change_buckets(entry, journal_lines, deltas)
     journal('count', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   end
   return stock_changed(entry)
 end
+
+operation('count', count)

@@ -7,15 +7,11 @@
 -- Answers exchanged · exchange_refused: which half ("return" or "promise"), and as what
 --         · id_reused (of the key) · retry_after_expiry
 
-local exchange
-
-do
-
 -- Where the promise itself begins, and what stands behind it.
 local function promise_in(fields, at)
-  local promise = at + HEADS.exchange
+  local promise = at + SHAPES['return'].length
   if fields[promise] == 'source' then promise = sourcing.promise_at(fields, promise) end
-  return promise, last_line(fields, promise) + 3
+  return promise, last_line(fields, promise) + LINE_LENGTH
 end
 
 local function cut(list, length)
@@ -30,13 +26,13 @@ end
 
 local function returned_units(lines)
   local units = {}
-  for number, line in ipairs(lines) do units[number] = line[LINE_RETURNED] end
+  for number, line in ipairs(lines) do units[number] = line[Line.returned] end
   return units
 end
 
 local function record_as_it_is(record)
   local copied = copy(record)
-  copied[ALLOCATIONS] = allocations.copy(record) or record[ALLOCATIONS]
+  copied[Stock.allocations] = allocations.copy(record) or record[Stock.allocations]
   return copied
 end
 
@@ -52,14 +48,14 @@ local function as_it_is(entry, wanted)
   local record = entry.record
   local before = {
     entry = entry, changed = entry.changed, reservations = #changed_reservations, stock = #changed_stock,
-    parts = #change_parts, changes = change_count, seq = last_seq, state = record[STATE],
-    record_seq = record[RESERVATION_SEQ], deadline_ms = record[DEADLINE_MS], notes = copy(record[NOTES]),
-    returned = returned_units(record[LINES]), places = {},
+    parts = #change_parts, changes = change_count, seq = last_seq, state = record[Record.state],
+    record_seq = record[Record.seq], deadline_ms = record[Record.deadline_ms], notes = copy(record[Record.notes]),
+    returned = returned_units(record[Record.lines]), places = {},
   }
   for _, want in ipairs(wanted) do
-    local line = record[LINES][want[1]]
+    local line = record[Record.lines][want[1]]
     if line then
-      local place = stock_entry(line[LINE_SKU], want[4] ~= '' and want[4] or line[LINE_LOCATION])
+      local place = stock_entry(line[Line.sku], want[4] ~= '' and want[4] or line[Line.location])
       before.places[#before.places + 1] = place_as_it_is(place)
     end
   end
@@ -73,9 +69,9 @@ local function put_back(before)
   cut(changed_reservations, before.reservations)
   cut(changed_stock, before.stock)
   cut(change_parts, before.parts)
-  record[STATE], record[RESERVATION_SEQ], record[DEADLINE_MS] = before.state, before.record_seq, before.deadline_ms
-  record[NOTES] = #before.notes > 0 and before.notes or NONE
-  for number, units in ipairs(before.returned) do record[LINES][number][LINE_RETURNED] = units end
+  record[Record.state], record[Record.seq], record[Record.deadline_ms] = before.state, before.record_seq, before.deadline_ms
+  record[Record.notes] = #before.notes > 0 and before.notes or NONE
+  for number, units in ipairs(before.returned) do record[Record.lines][number][Line.returned] = units end
   for _, was in ipairs(before.places) do
     local place = was.entry
     place.record, place.available, place.shortage, place.is_new = was.record, was.available, was.shortage, was.is_new
@@ -88,52 +84,55 @@ local function told_anew(availability, channel)
   for _, each in ipairs(availability) do
     local entry = stock_entry(each[1], each[2])
     each[3] = allocated and allocations.left(entry, channel) or entry.available
-    each[4] = entry.record[SEQ]
+    each[4] = entry.record[Stock.seq]
   end
 end
 
 -- Makes the promise; gives its answer.
-local function promised(handlers, fields, at, instead_of)
-  local first, promise = at + HEADS.exchange, promise_in(fields, at)
+local function promised(fields, at, instead_of)
+  local first, promise = at + SHAPES['return'].length, promise_in(fields, at)
   record_extras = {notes = {{'exchange_of', instead_of}}}
   local result
-  if first == promise then result = handlers[fields[first]](fields, first, last_line(fields, first))
-  else result = sourced(handlers, fields, first) end
+  if first == promise then result = operations[fields[first]](fields, first, last_line(fields, first))
+  else result = sourced(fields, first) end
   record_extras = nil
   return unpack_msg(result)
 end
 
-local function both(handlers, fields, at)
-  local promise, id = promise_in(fields, at), fields[at + 3]
-  local entry, new_id = reservations[id], fields[promise + 3]
-  local known = fields[promise + FINGERPRINT_AT] ~= '' and reservations[new_id]
+local function both(fields, at)
+  local promise, id = promise_in(fields, at), fields[at + Return.reservation_id]
+  local entry, new_id = reservations[id], fields[promise + Reserve.reservation_id]
+  local known = fields[promise + Reserve.fingerprint] ~= '' and reservations[new_id]
   if not record_of(entry) then return {'exchange_refused', 'return', refused('unknown_reservation')} end
   expire_if_due(entry)
   expire_due() -- now, so that what the promise may need of it is not undone with the return
   if known and record_of(known) then
-    return {'exchange_refused', 'promise', refused('id_reused', known.record[STATE])}
+    return {'exchange_refused', 'promise', refused('id_reused', known.record[Record.state])}
   end
-  local before = as_it_is(entry, fields[at + 5])
+  local before = as_it_is(entry, fields[at + Return.lines])
   backorders.pause()
-  local returned = take_back(fields, at, new_id)
+  local returned = operations['return'](fields, at, new_id)
   if returned[1] == 'refused' then
     backorders.go_on()
     return {'exchange_refused', 'return', returned}
   end
-  local made = promised(handlers, fields, at, id)
+  local made = promised(fields, at, id)
   if made[1] ~= 'changed' then put_back(before) end
   backorders.go_on()
   if made[1] ~= 'changed' then
     return made[1] == 'retry_after_expiry' and made or {'exchange_refused', 'promise', made}
   end
-  told_anew(returned[4], entry.record[CHANNEL])
+  told_anew(returned[4], entry.record[Record.channel])
   return {'exchanged', false, returned, made}
 end
 
-function exchange(handlers, fields, at)
+local function exchange(fields, at)
   local _, following = promise_in(fields, at)
-  local function handler() return both(handlers, fields, at) end
-  return answer(handler, fields, at, 'exchange'), following
+  local function handler() return both(fields, at) end
+  return answer(handler, fields, at, SHAPES['return']), following
 end
 
-end
+composite('exchange', {
+  run = exchange,
+  prefetch = function(fields, at) return prefetch_keyed(fields, at, SHAPES['return']) end,
+})

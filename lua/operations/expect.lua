@@ -6,12 +6,14 @@
 -- Answers expected_receipt_changed · id_reused (the id is that of another SKU's)
 
 local function expect(fields, at)
-  local document, sku = expected_receipts[fields[at + 4]], fields[at + 5]
+  local document, sku = expected_receipts[fields[at + Expect.supply_id]], fields[at + Expect.sku]
   local before = document.record
-  if before and before[EXPECTED_SKU] ~= sku then return refused('id_reused') end
+  if before and before[Receipt.sku] ~= sku then return refused('id_reused') end
   document.record = {
-    sku, fields[at + 6], fields[at + 7], before and before[EXPECTED_RECEIVED] or 0, fields[at + 8], fields[at + 9],
+    sku, fields[at + Expect.location], fields[at + Expect.quantity], before and before[Receipt.received] or 0, fields[at + Expect.expected_on], fields[at + Expect.reference],
   }
   mark_expected_receipt(document)
   return expected_receipt_changed(document)
 end
+
+operation('expect', expect)

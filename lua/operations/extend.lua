@@ -5,15 +5,17 @@
 -- Answers changed · unknown_reservation · expired · already_committed · already_released · not_held
 
 local function extend(fields, at)
-  local actor, id, ttl_ms = fields[at + 2], fields[at + 3], fields[at + 5]
+  local actor, id, ttl_ms = fields[at + Extend.actor], fields[at + Extend.reservation_id], fields[at + Extend.ttl_ms]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
-  if record[DEADLINE_MS] == 0 then return nothing_held(record) end
-  local deadline_ms = min(NOW_MS + ttl_ms, record[CREATED_MS] + LIFE_MAX_MS)
-  record[DEADLINE_MS] = max(record[DEADLINE_MS], deadline_ms)
+  if record[Record.deadline_ms] == 0 then return nothing_held(record) end
+  local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIFE_MAX_MS)
+  record[Record.deadline_ms] = max(record[Record.deadline_ms], deadline_ms)
   mark_reservation(entry)
-  journal('extend', actor, record[CHANNEL], entry.id, record[STATE], NONE, {{'deadline_ms', tostring(record[DEADLINE_MS])}})
+  journal('extend', actor, record[Record.channel], entry.id, record[Record.state], NONE, {{'deadline_ms', tostring(record[Record.deadline_ms])}})
   return changed(record, NONE)
 end
+
+operation('extend', extend)

@@ -5,10 +5,12 @@
 -- Answers expected_receipt_changed (as it was) · unknown_supply
 
 local function forgo(fields, at)
-  local document = expected_receipts[fields[at + 4]]
+  local document = expected_receipts[fields[at + Forgo.supply_id]]
   if not document.record then return refused('unknown_supply') end
   local told = expected_receipt_changed(document)
   document.record = nil
   mark_expected_receipt(document)
   return told
 end
+
+operation('forgo', forgo)

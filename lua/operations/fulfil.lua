@@ -6,19 +6,21 @@
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
 local function fulfil(fields, at)
-  local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
-  local tracking, carrier, invoice_ref = fields[at + 6], fields[at + 7], fields[at + 8]
+  local actor, id, wanted = fields[at + Fulfil.actor], fields[at + Fulfil.reservation_id], fields[at + Fulfil.lines]
+  local tracking, carrier, invoice_ref = fields[at + Fulfil.tracking], fields[at + Fulfil.carrier], fields[at + Fulfil.invoice_ref]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
-  if total(record, LINE_COMMITTED) == 0 then return refused('not_committed', record[STATE]) end
-  local parts, excess = select_parts(record, wanted, LINE_COMMITTED)
-  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
-  local journal_lines, entries = move_parts(record, parts, LINE_COMMITTED, LINE_FULFILLED, 0, -1, -1)
+  if total(record, Line.committed) == 0 then return refused('not_committed', record[Record.state]) end
+  local parts, excess = select_parts(record, wanted, Line.committed)
+  if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
+  local journal_lines, entries = move_parts(record, parts, Line.committed, Line.fulfilled, 0, -1, -1)
   local notes = notes_of({{'tracking', tracking}, {'carrier', carrier}, {'invoice_ref', invoice_ref}})
   for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
   settle_state(entry, 'fulfilled')
-  journal('fulfil', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
+  journal('fulfil', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)
 end
+
+operation('fulfil', fulfil)

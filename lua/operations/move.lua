@@ -7,12 +7,12 @@
 -- Answers stock_changed · unknown_sku · exceeds_bucket (there are not as many; in available: on the shelf, promised or not)
 
 local function move_between(fields, at)
-  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
-  local from, to, units, reason = HELD_BACK[fields[at + 6]], HELD_BACK[fields[at + 7]], fields[at + 8], fields[at + 9]
+  local actor, sku, location = fields[at + Move.actor], fields[at + Move.sku], fields[at + Move.location]
+  local from, to, units, reason = HELD_BACK[fields[at + Move.from_shelf]], HELD_BACK[fields[at + Move.to_shelf]], fields[at + Move.quantity], fields[at + Move.reason]
   local entry = stock_entry(sku, location)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
-  local there = from and record[from] or max(0, record[ON_HAND] - record[DAMAGED] - record[QUALITY_CONTROL])
+  local there = from and record[from] or max(0, record[Stock.on_hand] - record[Stock.damaged] - record[Stock.quality_control])
   if units > there then return refused('exceeds_bucket', '', {{1, sku, location, units, there}}) end
   local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {}
   if from then deltas[from] = -units end
@@ -21,3 +21,5 @@ local function move_between(fields, at)
   journal('move', actor, '', '', '', journal_lines, notes_of({{'reason', reason}}))
   return stock_changed(entry)
 end
+
+operation('move', move_between)

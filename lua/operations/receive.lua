@@ -5,8 +5,8 @@
 -- Answers stock_changed
 
 local function receive(fields, at)
-  local actor, sku, location = fields[at + 2], fields[at + 4], fields[at + 5]
-  local quantity, reason = fields[at + 6], fields[at + 7]
+  local actor, sku, location = fields[at + Receive.actor], fields[at + Receive.sku], fields[at + Receive.location]
+  local quantity, reason = fields[at + Receive.quantity], fields[at + Receive.reason]
   local entry = stock_entry(sku, location)
   if not entry.record then create_stock(entry) end
   local journal_lines = {}
@@ -14,3 +14,5 @@ local function receive(fields, at)
   journal('receive', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   return stock_changed(entry)
 end
+
+operation('receive', receive)

@@ -7,16 +7,18 @@
 -- Answers stock_changed · unknown_supply (nobody said that it would come, or it is another SKU's)
 
 local function receive_expected(fields, at)
-  local actor, id, sku, location = fields[at + 2], fields[at + 4], fields[at + 5], fields[at + 6]
-  local quantity, reason = fields[at + 7], fields[at + 8]
+  local actor, id, sku, location = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id], fields[at + ReceiveExpected.sku], fields[at + ReceiveExpected.location]
+  local quantity, reason = fields[at + ReceiveExpected.quantity], fields[at + ReceiveExpected.reason]
   local document = expected_receipts[id]
   local record = document.record
-  if not record or record[EXPECTED_SKU] ~= sku then return refused('unknown_supply') end
-  local entry = stock_entry(sku, location ~= '' and location or record[EXPECTED_LOCATION])
+  if not record or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
+  local entry = stock_entry(sku, location ~= '' and location or record[Receipt.location])
   local journal_lines = {}
   take_in(entry, journal_lines, quantity, 'restock')
-  record[EXPECTED_RECEIVED] = record[EXPECTED_RECEIVED] + quantity
+  record[Receipt.received] = record[Receipt.received] + quantity
   mark_expected_receipt(document)
   journal('receive', actor, '', '', '', journal_lines, notes_of({{'supply', id}, {'reason', reason}}))
   return stock_changed(entry)
 end
+
+operation('receive_expected', receive_expected)

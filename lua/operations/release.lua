@@ -6,16 +6,18 @@
 --         · not_held
 
 local function release(fields, at)
-  local actor, id, wanted = fields[at + 2], fields[at + 3], fields[at + 5]
+  local actor, id, wanted = fields[at + Release.actor], fields[at + Release.reservation_id], fields[at + Release.lines]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
-  if record[DEADLINE_MS] == 0 then return nothing_held(record) end
-  local parts, excess = select_parts(record, wanted, LINE_HELD, nil, LINE_WAITING)
-  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
-  local journal_lines, entries = give_back(entry, parts, LINE_HELD, LINE_WAITING)
+  if record[Record.deadline_ms] == 0 then return nothing_held(record) end
+  local parts, excess = select_parts(record, wanted, Line.held, nil, Line.waiting)
+  if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
+  local journal_lines, entries = give_back(entry, parts, Line.held, Line.waiting)
   settle_state(entry, 'released')
-  journal('release', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, NONE)
+  journal('release', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return changed(record, entries)
 end
+
+operation('release', release)

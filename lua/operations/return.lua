@@ -8,27 +8,29 @@
 
 -- exchanged_for: the id of the promise that the customer gets instead, or nil.
 local function take_back(fields, at, exchanged_for)
-  local actor, id, wanted, reason = fields[at + 2], fields[at + 3], fields[at + 5], fields[at + 6]
+  local actor, id, wanted, reason = fields[at + Return.actor], fields[at + Return.reservation_id], fields[at + Return.lines], fields[at + Return.reason]
   local entry = reservations[id]
   local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
-  if total(record, LINE_FULFILLED) == 0 then return refused('not_fulfilled', record[STATE]) end
-  local parts, excess = select_parts(record, wanted, LINE_FULFILLED, LINE_RETURNED)
-  if not parts then return refused('exceeds_remaining', record[STATE], excess) end
+  if total(record, Line.fulfilled) == 0 then return refused('not_fulfilled', record[Record.state]) end
+  local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)
+  if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
   local journal_lines, entries = {}, {}
   for _, want in ipairs(wanted) do
     local number, units, disposition, location = want[1], want[2], want[3], want[4]
-    local line = record[LINES][number]
-    local place = stock_entry(line[LINE_SKU], location ~= '' and location or line[LINE_LOCATION])
+    local line = record[Record.lines][number]
+    local place = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
     take_in(place, journal_lines, units, disposition, number)
-    line[LINE_RETURNED] = line[LINE_RETURNED] + units
+    line[Line.returned] = line[Line.returned] + units
     entries[#entries + 1] = place
   end
   note(record, 'return_reason', reason)
   note(record, 'exchanged_for', exchanged_for or '')
   settle_state(entry, 'fulfilled')
   local notes = notes_of({{'reason', reason}, {'exchanged_for', exchanged_for or ''}})
-  journal('return', actor, record[CHANNEL], entry.id, record[STATE], journal_lines, notes)
+  journal('return', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)
 end
+
+operation('return', take_back)

@@ -18,11 +18,11 @@ local function lines_to_ship(wanted, from)
 end
 
 local function ship(fields, at)
-  local fingerprint, actor, id, from, to = fields[at + 1], fields[at + 2], fields[at + 4], fields[at + 5], fields[at + 6]
-  local wanted, reason = fields[at + 7], fields[at + 8]
+  local fingerprint, actor, id, from, to = fields[at + Ship.fingerprint], fields[at + Ship.actor], fields[at + Ship.transfer_id], fields[at + Ship.source], fields[at + Ship.destination]
+  local wanted, reason = fields[at + Ship.lines], fields[at + Ship.reason]
   local document = transfers[id]
   if document.record then
-    if document.record[FINGERPRINT_OF] ~= fingerprint then return refused('id_reused') end
+    if document.record[Transfer.fingerprint] ~= fingerprint then return refused('id_reused') end
     return {'transfer_changed', true, document.record, NONE}
   end
   local lines, unknown = lines_to_ship(wanted, from)
@@ -43,3 +43,5 @@ local function ship(fields, at)
   journal_transfer('transfer_ship', actor, document, journal_lines, units, {{'to', to}, {'reason', reason}})
   return transfer_changed(document.record, entries)
 end
+
+operation('ship', ship)

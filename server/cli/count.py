@@ -25,6 +25,7 @@ from server.cli.csv.send_rows import StoreStaysAwayError, Tally, count_rows
 from server.cli.csv.stock import Row, StockFile, read_stock_file
 from server.config.settings import Settings
 from server.domain.allocations import left
+from server.domain.changes import ChangeLine
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
@@ -46,7 +47,7 @@ class Difference(NamedTuple):
     available: int
 
 
-def _difference(line: journal.ChangeLine) -> Difference:
+def _difference(line: ChangeLine) -> Difference:
     return Difference(line.sku, line.d_on_hand, left(line.available, line.allocations or ()))
 
 

@@ -21,6 +21,7 @@ from server.cli.common import (
 )
 from server.config.settings import Settings
 from server.domain.allocations import left
+from server.domain.changes import ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.stock import StockLevel
 from server.store.command_session import OpenStore
@@ -130,7 +131,7 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
                     }
 
 
-def _deltas(line: journal.ChangeLine) -> dict[str, int]:
+def _deltas(line: ChangeLine) -> dict[str, int]:
     moved = dict(zip(BUCKETS, line.deltas, strict=True)) | {"backordered": line.d_waiting + line.d_owed}
     return {name: by for name, by in moved.items() if by}
 

@@ -1,6 +1,6 @@
 """Exchange: shipped units come back and others are promised instead; both happen, or neither."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import msgspec
 
@@ -19,8 +19,15 @@ class Exchange(msgspec.Struct, frozen=True):
     is refused: only the key makes a retry.
     """
 
+    function: ClassVar[str] = "mutate"
+
     returned: Return
     promise: Reserve | Order | Sourced
+
+    @property
+    def weight(self) -> int:
+        """What both halves weigh."""
+        return self.returned.weight + self.promise.weight
 
 
 class Exchanged(msgspec.Struct, array_like=True, frozen=True, tag="exchanged"):

@@ -6,7 +6,7 @@ choice, and the tests hold the store against it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -30,6 +30,8 @@ PAIRS_MAX: Final = 2_500
 """Candidates times SKUs of one order: each may be one record to read, so this is some 5 ms of its time."""
 SEARCH_MAX: Final = 4_000
 """Candidates looked at while searching for the fewest, as in ``lua/lib/sourcing.lua``."""
+RECORDS_PER_LINE: Final = 6
+"""So many records that sourcing looks at take as long as one line."""
 _CHUNK_FIRST: Final = 2
 _CHUNK_GROWTH: Final = 4
 """The store reads candidates in growing chunks, and stops at one that has everything."""
@@ -74,8 +76,17 @@ class Plan(msgspec.Struct, frozen=True):
 class Sourced(msgspec.Struct, frozen=True):
     """A promise whose lines with an empty location are planned in the script that makes it."""
 
+    function: ClassVar[str] = "mutate"
+
     promise: Reserve | Order
     plan: Plan
+
+    @property
+    def weight(self) -> int:
+        """Its lines, and the records that the plan looks at: all candidates of the first rank are."""
+        lines, candidates = len(self.promise.lines), self.plan.candidates
+        equals = sum(each.rank == candidates[0].rank for each in candidates)
+        return lines + lines * equals // RECORDS_PER_LINE
 
 
 class Wanted(NamedTuple):

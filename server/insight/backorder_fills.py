@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from server.store.journal.journal import Change, ChangeLine
+from server.domain.changes import Change, ChangeLine
 
 FILL: Final = "backorder_fill"
 """The operation by which units go to a line that waited; it follows the change that brought them, in the same entry."""

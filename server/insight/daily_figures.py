@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from server.domain.alerts import crossed
+from server.domain.changes import Change, ChangeLine
 from server.domain.daily_figures import DAY_MS, Figures
 from server.domain.replenishment import Rules, rule_for
 from server.insight.backorder_fills import NOBODY_WAITED, Filled, seen_as_one
@@ -22,7 +23,7 @@ from server.store.connection.commands import command
 from server.store.connection.connect import StoreClient
 from server.store.errors import StoreError
 from server.store.journal import journal
-from server.store.journal.journal import START, Change, ChangeLine, parse_entry_id
+from server.store.journal.journal import START, parse_entry_id
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.repositories.daily_figures import Counted, FigureStore
 from server.store.repositories.replenishment import RULES_CHANGED, ReplenishmentStore, event_of

@@ -10,11 +10,12 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+from server.domain.changes import Change, ChangeLine
 from server.domain.replenishment import rule_for
 from server.domain.safety_stock import SafetyRules
 from server.store.connection.connect import StoreClient
 from server.store.journal import journal
-from server.store.journal.journal import Change, ChangeLine, DamagedEntryError
+from server.store.journal.journal import DamagedEntryError
 from server.store.keys import Keyspace
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.safety_stock import (

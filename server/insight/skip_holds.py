@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from server.store.journal.journal import Change, decode_entry
+from server.domain.changes import Change
+from server.store.journal.journal import decode_entry
 
 
 class _Line(msgspec.Struct, array_like=True, frozen=True, gc=False):

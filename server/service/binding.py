@@ -37,9 +37,9 @@ async def settle(call: Call, body: CommitBody | FulfilBody, operation: Commit | 
     """Commit or fulfil, and bind what is open if the body says where to."""
     if body.sourcing is msgspec.UNSET and body.location is msgspec.UNSET:
         if isinstance(operation, Commit):
-            return await call.ledger.commit(operation)
-        return await call.ledger.fulfil(operation)
-    return await call.ledger.bind(Bound(operation, await _binding(call, body, operation.reservation_id)))
+            return await call.ledger.run(operation)
+        return await call.ledger.run(operation)
+    return await call.ledger.run(Bound(operation, await _binding(call, body, operation.reservation_id)))
 
 
 async def _binding(call: Call, body: CommitBody | FulfilBody, reservation_id: str) -> Binding:

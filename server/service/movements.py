@@ -68,7 +68,7 @@ def operation_of(actor: str, body: MovementBody, key: str, packs: dict[str, Pack
                 place = location or limits.DEFAULT_LOCATION
                 return "receive", Receive(digest, actor, key, sku, place, units, reason)
             supply_id = check_reservation_id("supply_id", body.supply_id)
-            return "receive", ReceiveExpected(digest, actor, key, supply_id, sku, location, units, reason)
+            return "receive", ReceiveExpected(digest, actor, key, sku, location, supply_id, units, reason)
         case AdjustMovement():
             if body.quantity == 0:
                 raise InvalidError("quantity", "must not be 0")

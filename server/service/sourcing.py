@@ -65,12 +65,8 @@ def promised(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Ord
     """Make a promise: as it stands, or with what is needed to choose or refuse locations where that may be so."""
     directory = call.service.places(call.principal.partition).known()
     if body.sourcing is msgspec.UNSET and directory is not None and not _names_closed(directory, operation):
-        return _ask(call, operation)
+        return call.ledger.run(operation)
     return _looked_after(call, body, operation)
-
-
-def _ask(call: Call, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
-    return call.ledger.reserve(operation) if isinstance(operation, Reserve) else call.ledger.order(operation)
 
 
 def _names_closed(directory: Directory, operation: Reserve | Order) -> bool:
@@ -79,8 +75,7 @@ def _names_closed(directory: Directory, operation: Reserve | Order) -> bool:
 
 
 async def _looked_after(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
-    made = await planned(call, body, operation)
-    return await (call.ledger.source(made) if isinstance(made, Sourced) else _ask(call, made))
+    return await call.ledger.run(await planned(call, body, operation))
 
 
 async def planned(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Reserve | Order | Sourced:

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from server.api.http.app_state import Service
 from server.api.http.auth import Authenticator
 from server.app import build
+from server.domain.changes import Change
 from server.domain.channels import (
     PUBLISHER_MISSING_MS,
     ChannelRules,
@@ -24,7 +25,7 @@ from server.domain.channels import (
 from server.domain.principal import ApiKey, Scope
 from server.schemas.channels import ChannelRulesBody
 from server.store.connection import connect
-from server.store.journal.journal import START, Change, read
+from server.store.journal.journal import START, read
 from server.store.journal.tail import Tail
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher

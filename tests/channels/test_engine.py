@@ -24,12 +24,12 @@ _ids = count(1)
 
 
 async def sell(ledger: Ledger, sku: str, quantity: int = 1) -> None:
-    answer = await ledger.order(order(f"order-{next(_ids)}", (sku, quantity)))
+    answer = await ledger.run(order(f"order-{next(_ids)}", (sku, quantity)))
     assert not hasattr(answer, "outcome"), answer
 
 
 async def stock(ledger: Ledger, units: int, *skus: str) -> None:
-    await asyncio.gather(*(ledger.move_stock(receive(sku, units)) for sku in skus))
+    await asyncio.gather(*(ledger.run(receive(sku, units)) for sku in skus))
 
 
 @pytest.fixture
@@ -255,8 +255,8 @@ async def test_two_skus_under_one_key_do_not_fight_over_it(
 async def test_locations_that_the_channel_does_not_sell_from_do_not_count(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
-    await ledger.move_stock(receive("A", 5, location="main"))
-    await ledger.move_stock(receive("A", 7, location="store"))
+    await ledger.run(receive("A", 5, location="main"))
+    await ledger.run(receive("A", 7, location="store"))
     async with publishing(store, partition, [plan("shop", shop, rules={"locations": ["store"]})]):
         await wait_until(shows(shop, A=7))
 
@@ -573,7 +573,7 @@ async def test_no_body_goes_twice_to_a_channel_that_refuses_what_it_has_seen(
         await wait_until(engine.is_idle)
         await wait_until(shows(shop, A=5, G=5))
         for delta in (-1, 1) * 5:
-            await ledger.move_stock(adjust("A", Bucket.ON_HAND, delta))
+            await ledger.run(adjust("A", Bucket.ON_HAND, delta))
             await wait_until(shows(shop, A=5 if delta > 0 else 4))
         await wait_until(engine.is_idle)
 

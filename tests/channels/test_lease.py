@@ -93,7 +93,7 @@ async def ledger(
     """Open the ledger of the store; the shop lists both its SKUs."""
     opened = make_ledger(open_batcher(store), KEYSPACE.partition)
     for sku in ("101", "102"):
-        await opened.move_stock(receive(sku, 10))
+        await opened.run(receive(sku, 10))
     return opened
 
 
@@ -113,7 +113,7 @@ def make_publisher(store: StoreProcess, shop: Shop) -> Iterator[Callable[..., Se
 
 
 async def sell(ledger: Ledger, sku: str = "101") -> None:
-    answer = await ledger.order(order(f"order-{next(_ids)}", (sku, 1)))
+    answer = await ledger.run(order(f"order-{next(_ids)}", (sku, 1)))
     assert not hasattr(answer, "outcome"), answer
 
 

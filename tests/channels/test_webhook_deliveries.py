@@ -73,8 +73,8 @@ def counting(client: Redis, ledger: Ledger) -> DailyFigureCounter:
 
 async def sell_out(ledger: Ledger, sku: str) -> None:
     """Bring one unit in and sell it: stock.back, then stock.out."""
-    await ledger.move_stock(receive(sku, 1))
-    await ledger.order(order(f"o{next(_ids)}", (sku, 1)))
+    await ledger.run(receive(sku, 1))
+    await ledger.run(order(f"o{next(_ids)}", (sku, 1)))
 
 
 # -- the configuration

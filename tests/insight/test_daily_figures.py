@@ -67,12 +67,12 @@ def by_place(found: Any) -> Any:
 async def test_given_a_sale_from_basket_to_parcel_then_each_step_is_counted_where_it_belongs(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.reserve(reserve("r1", ("A", 3), channel="web"))
-    await ledger.commit(commit("r1", (1, 2)))
-    await ledger.order(order("r2", ("A", 4), channel="trendyol"))
-    await ledger.cancel(cancel("r2", (1, 1)))
-    await ledger.fulfil(fulfil("r1"))
+    await ledger.run(receive("A", 10))
+    await ledger.run(reserve("r1", ("A", 3), channel="web"))
+    await ledger.run(commit("r1", (1, 2)))
+    await ledger.run(order("r2", ("A", 4), channel="trendyol"))
+    await ledger.run(cancel("r2", (1, 1)))
+    await ledger.run(fulfil("r1"))
 
     await counting.catch_up()
 
@@ -86,9 +86,9 @@ async def test_given_a_sale_from_basket_to_parcel_then_each_step_is_counted_wher
 async def test_given_a_hold_that_is_given_back_then_nothing_is_counted(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.reserve(reserve("r1", ("A", 3)))
-    await ledger.release(release("r1"))
+    await ledger.run(receive("A", 10))
+    await ledger.run(reserve("r1", ("A", 3)))
+    await ledger.run(release("r1"))
 
     await counting.catch_up()
 
@@ -98,10 +98,10 @@ async def test_given_a_hold_that_is_given_back_then_nothing_is_counted(
 async def test_given_holds_when_glanced_at_then_only_those_that_leave_no_more_than_a_reorder_point_are_read(
     client: Redis, ledger: Ledger
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.reserve(reserve("far", ("A", 10 - LOW - 1)))
-    await ledger.reserve(reserve("near", ("A", 1)))
-    await ledger.order(order("sold", ("A", 1)))
+    await ledger.run(receive("A", 10))
+    await ledger.run(reserve("far", ("A", 10 - LOW - 1)))
+    await ledger.run(reserve("near", ("A", 1)))
+    await ledger.run(order("sold", ("A", 1)))
 
     page = await read_page(client, ledger.keyspace, START, 10)
     read = [worth_counting(fields, LOW) for _, fields in page]
@@ -120,8 +120,8 @@ async def test_given_holds_when_glanced_at_then_only_those_that_leave_no_more_th
 async def test_given_a_count_and_an_adjustment_then_what_moved_on_hand_is_counted_as_other(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(counting_of("A", 10))
-    await ledger.move_stock(adjust("A", Bucket.ON_HAND, -3))
+    await ledger.run(counting_of("A", 10))
+    await ledger.run(adjust("A", Bucket.ON_HAND, -3))
 
     await counting.catch_up()
 
@@ -131,10 +131,10 @@ async def test_given_a_count_and_an_adjustment_then_what_moved_on_hand_is_counte
 async def test_given_a_parcel_that_comes_back_elsewhere_then_it_is_counted_as_returned_there(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.order(order("r1", ("A", 3), channel="web"))
-    await ledger.fulfil(fulfil("r1"))
-    await ledger.take_back(take_back("r1", (1, 2, "damaged", "shop")))
+    await ledger.run(receive("A", 10))
+    await ledger.run(order("r1", ("A", 3), channel="web"))
+    await ledger.run(fulfil("r1"))
+    await ledger.run(take_back("r1", (1, 2, "damaged", "shop")))
 
     await counting.catch_up()
 
@@ -146,9 +146,9 @@ async def test_given_a_parcel_that_comes_back_elsewhere_then_it_is_counted_as_re
 async def test_given_a_transfer_then_both_locations_count_it_as_other(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.transfer(ship("t1", "main", "shop", ("A", 4)))
-    await ledger.transfer(arrive("t1", everything=True))
+    await ledger.run(receive("A", 10))
+    await ledger.run(ship("t1", "main", "shop", ("A", 4)))
+    await ledger.run(arrive("t1", everything=True))
 
     await counting.catch_up()
 
@@ -161,7 +161,7 @@ async def test_given_a_transfer_then_both_locations_count_it_as_other(
 async def test_given_what_was_counted_when_counted_again_and_again_then_nothing_is_added(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
     await counting.catch_up()
     before = await counted(figures)
 
@@ -176,18 +176,18 @@ async def sell(ledger: Ledger, chance: random.Random) -> None:
     number = next(_ids)
     sku, channel = chance.choice("ABC"), chance.choice(["web", "shop"])
     wanted = (sku, chance.randint(1, 3)), ("D", 1)
-    await ledger.order(order(f"o{number}", *wanted, channel=channel, accept_shortage=True))
+    await ledger.run(order(f"o{number}", *wanted, channel=channel, accept_shortage=True))
     if chance.random() < 0.2:
-        await ledger.move_stock(receive(sku, chance.randint(1, 15)))
+        await ledger.run(receive(sku, chance.randint(1, 15)))
     if chance.random() < 0.3:
-        await ledger.cancel(cancel(f"o{number}", (1, 1)))
+        await ledger.run(cancel(f"o{number}", (1, 1)))
     if chance.random() < 0.5:
-        await ledger.fulfil(fulfil(f"o{number}"))
+        await ledger.run(fulfil(f"o{number}"))
 
 
 async def stock_up(ledger: Ledger) -> None:
     for sku in "ABCD":
-        await ledger.move_stock(receive(sku, 20))
+        await ledger.run(receive(sku, 20))
 
 
 async def set_low(figures: FigureStore) -> None:
@@ -316,7 +316,7 @@ async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_ea
 async def test_given_figures_of_a_day_then_they_end_by_themselves(
     client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
 
     await counting.catch_up()
 
@@ -329,10 +329,10 @@ async def test_given_changes_that_are_not_counted_then_the_journal_is_kept_for_t
     client: Redis, ledger: Ledger, counting: DailyFigureCounter
 ) -> None:
     assert await lowest_follower(client, ledger.keyspace) is None
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
     await counting.catch_up()
     kept = await lowest_follower(client, ledger.keyspace)
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
 
     assert await lowest_follower(client, ledger.keyspace) == kept
     await command(client, "HSET", ledger.keyspace.figures, "cursor", "1700000000000-0")
@@ -344,10 +344,10 @@ async def test_given_changes_that_are_not_counted_then_the_journal_is_kept_for_t
 async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_left_is_counted_and_the_gap_is_told(
     client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 1))
+    await ledger.run(receive("A", 1))
     await counting.catch_up()
     for _ in range(2):
-        await ledger.move_stock(receive("A", 10))
+        await ledger.run(receive("A", 10))
     entries = await command(client, "XRANGE", ledger.keyspace.journal, "-", "+")
     await command(client, "XTRIM", ledger.keyspace.journal, "MINID", "=", entries[-1][0])
 
@@ -362,9 +362,9 @@ async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_l
 async def test_given_an_entry_that_cannot_be_read_then_what_follows_is_counted(
     client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
-    await ledger.move_stock(receive("A", 1))
+    await ledger.run(receive("A", 1))
     await command(client, "XADD", ledger.keyspace.journal, "*", "x", "y")
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
 
     await counting.catch_up()
 
@@ -376,7 +376,7 @@ async def test_given_a_partition_that_cannot_be_counted_then_the_others_are(
 ) -> None:
     broken = Keyspace(ledger.keyspace.partition + "-broken")
     await command(client, "SET", broken.figures, "not a hash")
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
     names = [broken.partition, ledger.keyspace.partition]
 
     limits = RETENTION.packed()

@@ -131,9 +131,9 @@ async def test_given_what_is_counted_then_reports_are_about_one_sku_channel_or_l
     client: Redis, ledger: Ledger
 ) -> None:
     for sku, location in (("A", "main"), ("A", "shop"), ("B", "main")):
-        await ledger.move_stock(receive(sku, 100, location))
-    await ledger.order(order("o1", ("A", 1), ("A", 2, "shop"), channel="web"))
-    await ledger.order(order("o2", ("A", 4), ("B", 8), channel="n11"))
+        await ledger.run(receive(sku, 100, location))
+    await ledger.run(order("o1", ("A", 1), ("A", 2, "shop"), channel="web"))
+    await ledger.run(order("o2", ("A", 4), ("B", 8), channel="n11"))
     await DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
     store = FigureStore(client, ledger.keyspace)
     span = await reports.span_of(store, await store.counted())

@@ -46,8 +46,8 @@ pytestmark = pytest.mark.usefixtures("exact")
 async def test_given_a_rule_for_all_when_it_is_set_then_every_place_keeps_its_units(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.move_stock(receive("A", 3, "shop"))
+    await ledger.run(receive("A", 10))
+    await ledger.run(receive("A", 3, "shop"))
     await rules.set_rules({("", ""): SafetyRule(units=4)}, "tester")
 
     await safeguarding.catch_up()
@@ -59,16 +59,16 @@ async def test_given_a_percentage_when_units_come_and_go_then_it_follows_what_li
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await rules.set_rules({("", ""): SafetyRule(units=1, percent=20)}, "tester")
-    await ledger.move_stock(receive("A", 11))
+    await ledger.run(receive("A", 11))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (3, 8)}, "20 % of 11, rounded up"
 
-    await ledger.move_stock(receive("A", 20))
+    await ledger.run(receive("A", 20))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (7, 24)}
 
-    await ledger.order(order("o1", ("A", 24)))
-    await ledger.fulfil(fulfil("o1"))
+    await ledger.run(order("o1", ("A", 24)))
+    await ledger.run(fulfil("o1"))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (2, 5)}
 
@@ -76,8 +76,8 @@ async def test_given_a_percentage_when_units_come_and_go_then_it_follows_what_li
 async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_waits_until_they_are_free(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.reserve(reserve("r1", ("A", 8)))
+    await ledger.run(receive("A", 10))
+    await ledger.run(reserve("r1", ("A", 8)))
     await rules.set_rules({("", ""): SafetyRule(units=5)}, "tester")
 
     await safeguarding.catch_up()
@@ -86,10 +86,10 @@ async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_wait
     assert found.reservation is not None
     assert found.reservation.state == "held"
 
-    await ledger.release(release("r1", (1, 2)))
+    await ledger.run(release("r1", (1, 2)))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (4, 0)}
-    await ledger.release(release("r1"))
+    await ledger.run(release("r1"))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (5, 5)}
 
@@ -97,16 +97,16 @@ async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_wait
 async def test_given_safety_stock_of_a_rule_when_fewer_units_are_found_then_it_gives_way_to_promises(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
     await rules.set_rules({("", ""): SafetyRule(units=5)}, "tester")
     await safeguarding.catch_up()
-    await ledger.order(order("o1", ("A", 5)))
+    await ledger.run(order("o1", ("A", 5)))
 
-    await ledger.move_stock(count("A", 7))
+    await ledger.run(count("A", 7))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (2, 0)}
 
-    await ledger.move_stock(count("A", 4))
+    await ledger.run(count("A", 4))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (0, -1)}, "what is short now is short of goods"
 
@@ -114,16 +114,16 @@ async def test_given_safety_stock_of_a_rule_when_fewer_units_are_found_then_it_g
 async def test_given_a_value_set_by_hand_then_it_stays_whatever_the_rules_say_until_it_is_set_to_none(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(count("A", 10, safety=7))
+    await ledger.run(count("A", 10, safety=7))
     await rules.set_rules({("", ""): SafetyRule(units=2)}, "tester")
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (7, 3)}
 
-    await ledger.move_stock(count("A", 10, safety=0))
+    await ledger.run(count("A", 10, safety=0))
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (2, 8)}
 
-    await ledger.move_stock(adjust("A", Bucket.SAFETY, 1))
+    await ledger.run(adjust("A", Bucket.SAFETY, 1))
     await rules.set_rules({("", ""): SafetyRule(units=5)}, "tester")
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (3, 7)}
@@ -134,7 +134,7 @@ async def test_given_rules_of_several_kinds_then_the_one_that_is_most_about_a_pl
 ) -> None:
     for sku in ("tee", "mug"):
         for location in ("main", "shop"):
-            await ledger.move_stock(receive(sku, 100, location))
+            await ledger.run(receive(sku, 100, location))
     await rules.set_categories({"tee": "Tişört"}, "tester")
     await rules.set_rules(
         {
@@ -155,7 +155,7 @@ async def test_given_rules_of_several_kinds_then_the_one_that_is_most_about_a_pl
 async def test_given_a_sku_that_changes_its_category_then_the_other_rule_counts(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(receive("A", 100))
+    await ledger.run(receive("A", 100))
     await rules.set_rules({("x", ""): SafetyRule(units=4), ("y", ""): SafetyRule(percent=9)}, "tester")
     await safeguarding.catch_up()
     assert await kept(ledger, "A") == {"main": (0, 100)}
@@ -169,8 +169,8 @@ async def test_given_a_sku_that_changes_its_category_then_the_other_rule_counts(
 async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_what_was_set_by_hand_stays(
     client: Redis, ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
-    await ledger.move_stock(count("B", 10, safety=3))
+    await ledger.run(receive("A", 10))
+    await ledger.run(count("B", 10, safety=3))
     await rules.set_rules({("", ""): SafetyRule(units=4)}, "tester")
     await safeguarding.catch_up()
 
@@ -185,7 +185,7 @@ async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_wha
 async def test_given_two_that_apply_the_rules_then_nothing_is_changed_twice(
     client: Redis, ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
-    await ledger.move_stock(receive("A", 10))
+    await ledger.run(receive("A", 10))
     await rules.set_rules({("", ""): SafetyRule(units=4)}, "tester")
     other = SafetyStockRules(client, ledger.keyspace, RETENTION.packed())
 

@@ -116,11 +116,11 @@ class Stage:
         await wait_until(is_there, "the cursor is at the end", RIGHT_S)
 
     async def sell(self) -> None:
-        answer = await self.ledger.order(order(f"order-{next(_ids)}", (SKU, 1)))
+        answer = await self.ledger.run(order(f"order-{next(_ids)}", (SKU, 1)))
         assert not hasattr(answer, "outcome"), answer
 
     async def receive(self, units: int) -> None:
-        await self.ledger.move_stock(receive(SKU, units))
+        await self.ledger.run(receive(SKU, units))
 
 
 @pytest.fixture
@@ -147,7 +147,7 @@ async def begin(
             await _list(stage)
             await stage.receive(5 + HELD_BACK[name])
             for companion in COMPANIONS:
-                await ledger.move_stock(receive(companion, 50))
+                await ledger.run(receive(companion, 50))
             await publishers.start(publisher)
             await stage.shows(5)
             await stage.has_noted(5)

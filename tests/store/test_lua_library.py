@@ -11,10 +11,10 @@ import msgspec
 from redis.asyncio import Redis
 from redis.crc import key_slot
 
+from server.domain.changes import Change
 from server.domain.daily_figures import DAY_MS, Figures
 from server.domain.operations.stock import Bucket
 from server.store.connection.commands import command, run_function, run_on_keys
-from server.store.journal.journal import Change
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library

@@ -1,6 +1,6 @@
 """Operations with every field filled in, so that a test names only what it is about; and how to ask a ledger."""
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
 from datetime import date
 from typing import Final, TypeVar
 
@@ -290,7 +290,7 @@ def forgo(supply_id: str, *, key: str = "") -> Forgo:
 def receive_expected(
     supply_id: str, sku: str, quantity: int, location: str = "", *, reason: str = "", key: str = ""
 ) -> ReceiveExpected:
-    return sealed(ReceiveExpected("", "tester", key, supply_id, sku, location, quantity, reason))
+    return sealed(ReceiveExpected("", "tester", key, sku, location, supply_id, quantity, reason))
 
 
 def adjust(sku: str, bucket: Bucket, delta: int, location: str = "main", *, reason: str = "", key: str = "") -> Adjust:
@@ -345,27 +345,7 @@ AnAnswer = AllocationAnswer | ReservationAnswer | StockAnswer | TransferAnswer |
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:
-    methods: dict[type, Callable[..., Awaitable[AnAnswer]]] = {
-        Reserve: ledger.reserve,
-        Order: ledger.order,
-        Sourced: ledger.source,
-        Bound: ledger.bind,
-        Exchange: ledger.exchange,
-        Relocate: ledger.relocate,
-        Extend: ledger.extend,
-        Commit: ledger.commit,
-        Release: ledger.release,
-        Cancel: ledger.cancel,
-        Fulfil: ledger.fulfil,
-        Return: ledger.take_back,
-        Ship: ledger.transfer,
-        Arrive: ledger.transfer,
-        Expect: ledger.expect,
-        Forgo: ledger.expect,
-        Allocate: ledger.allocate,
-        AllocateMove: ledger.allocate,
-    }
-    return await methods.get(type(operation), ledger.move_stock)(operation)
+    return await ledger.run(operation)
 
 
 async def changed(ledger: Ledger, operation: AnOperation) -> Changed:

@@ -25,7 +25,7 @@ async def put(call: Call) -> web.StreamResponse:
     location = check_location("location", call.request.match_info["location"])
     digest = fingerprint("backorder", sku, location, body) if call.key else ""
     promise_on = body.promise_on.isoformat() if body.promise_on is not None else ""
-    answer = await call.ledger.move_stock(
+    answer = await call.ledger.run(
         SetBackorder(
             digest, call.principal.actor, call.key, sku, location, BackorderMode(body.mode), body.limit, promise_on
         )

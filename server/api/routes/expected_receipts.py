@@ -56,7 +56,7 @@ async def drop(call: Call) -> web.StreamResponse:
 
 async def _settled(call: Call, name: str, operation: Expect | Forgo) -> web.Response:
     try:
-        answer = await call.ledger.expect(operation)
+        answer = await call.ledger.run(operation)
     except Exception as error:
         told = problems.of_error(error)
         if told is None:

@@ -21,7 +21,7 @@ async def move(call: Call) -> web.StreamResponse:
     moves = [LineRelocation(line.line, line.quantity or 0, line.to, line.to in directory.closed) for line in body.lines]
     digest = fingerprint("move", target, body) if call.key else ""
     operation = Relocate(digest, call.principal.actor, target, call.key, moves)
-    answer = await settled("move", target, call.ledger.relocate(operation))
+    answer = await settled("move", target, call.ledger.run(operation))
     return answer_reservation(call, "move", target, answer)
 
 

@@ -94,7 +94,7 @@ async def extend(call: Call) -> web.StreamResponse:
     body: ExtendBody = call.body
     target = _target(call)
     operation = Extend(_digest(call, "extend", target), call.principal.actor, target, call.key, body.ttl_s * 1000)
-    return answer_reservation(call, "extend", target, await settled("extend", target, call.ledger.extend(operation)))
+    return answer_reservation(call, "extend", target, await settled("extend", target, call.ledger.run(operation)))
 
 
 async def commit(call: Call) -> web.StreamResponse:
@@ -119,7 +119,7 @@ async def release(call: Call) -> web.StreamResponse:
     body: ReleaseBody = call.body
     target = _target(call)
     operation = Release(_digest(call, "release", target), call.principal.actor, target, call.key, _parts(body.lines))
-    return answer_reservation(call, "release", target, await settled("release", target, call.ledger.release(operation)))
+    return answer_reservation(call, "release", target, await settled("release", target, call.ledger.run(operation)))
 
 
 async def cancel(call: Call) -> web.StreamResponse:
@@ -134,7 +134,7 @@ async def cancel(call: Call) -> web.StreamResponse:
         _parts(body.lines),
         check_reference("reason", body.reason),
     )
-    return answer_reservation(call, "cancel", target, await settled("cancel", target, call.ledger.cancel(operation)))
+    return answer_reservation(call, "cancel", target, await settled("cancel", target, call.ledger.run(operation)))
 
 
 async def fulfil(call: Call) -> web.StreamResponse:

@@ -45,7 +45,7 @@ async def take_back(call: Call) -> web.StreamResponse:
     target = _target(call)
     digest = fingerprint("return", target, call.body) if call.key else ""
     operation = _return(call, call.body, target, digest, call.key)
-    return answer_reservation(call, "return", target, await settled("return", target, call.ledger.take_back(operation)))
+    return answer_reservation(call, "return", target, await settled("return", target, call.ledger.run(operation)))
 
 
 async def exchange(call: Call) -> web.StreamResponse:
@@ -94,7 +94,7 @@ def _promise(call: Call, name: str, wanted: ReserveBody | OrderBody, digest: str
 async def _exchanged(
     call: Call, returned: Return, wanted: ReserveBody | OrderBody, promise: Reserve | Order
 ) -> ExchangeAnswer:
-    return await call.ledger.exchange(Exchange(returned, await planned(call, wanted, promise)))
+    return await call.ledger.run(Exchange(returned, await planned(call, wanted, promise)))
 
 
 def _both(call: Call, target: str, promise: Reserve | Order, answer: Exchanged) -> web.Response:

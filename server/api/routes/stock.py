@@ -173,7 +173,7 @@ def _unknown_barcode() -> MovementResult:
 
 async def _move(call: Call, name: str, movement: Movement) -> MovementResult:
     try:
-        answer: StockAnswer = await call.ledger.move_stock(movement)
+        answer: StockAnswer = await call.ledger.run(movement)
     except Exception as error:
         told = problems.of_error(error)
         if told is None:

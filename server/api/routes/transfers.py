@@ -104,7 +104,7 @@ async def receive(call: Call) -> web.StreamResponse:
 
 async def _settled(call: Call, name: str, operation: Ship | Arrive, status: int) -> web.Response:
     try:
-        answer = await call.ledger.transfer(operation)
+        answer = await call.ledger.run(operation)
     except Exception as error:
         told = problems.of_error(error)
         if told is None:

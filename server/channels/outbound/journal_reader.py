@@ -8,10 +8,11 @@ import structlog
 
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
+from server.domain.changes import Change
 from server.domain.channels import ChannelRules, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
 from server.store.journal import journal
-from server.store.journal.journal import Change, DamagedEntryError, EntryId, format_entry_id, parse_entry_id
+from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
 from server.store.journal.tail import Tail
 from server.store.repositories.channels import ChannelStore, wished_skus
 from server.store.repositories.publisher import PublisherStore

@@ -138,7 +138,7 @@ async def _patiently(ledger: Ledger, movement: StockOperation) -> StockAnswer:
     attempt = 0
     while True:
         try:
-            return await ledger.move_stock(movement)
+            return await ledger.run(movement)
         except _RETRYABLE as error:
             if loop.time() > give_up_s:
                 raise StoreStaysAwayError(str(error) or "The store has too much to do.") from error

@@ -1,12 +1,14 @@
 """What every operation carries, and the fingerprint that tells one request from another."""
 
 from hashlib import blake2b
-from typing import Final
+from typing import ClassVar, Final
 
 import msgspec
 
 _FINGERPRINT_BYTES: Final = 8
 """Only two different bodies under one key can collide, so 64 bits are plenty, and each live record holds one."""
+
+_encoder = msgspec.msgpack.Encoder()
 
 
 def fingerprint(*parts: object) -> str:
@@ -17,11 +19,29 @@ def fingerprint(*parts: object) -> str:
     return blake2b(_encoder.encode(parts), digest_size=_FINGERPRINT_BYTES).hexdigest()
 
 
+LINES_ASSUMED: Final = 4
+"""How many lines an existing reservation is taken to have: the real number is not known before the store reads it."""
+
+
 class Operation(msgspec.Struct, array_like=True, frozen=True):
-    """What all operations have in common."""
+    """What all operations have in common: who asks, and what makes a retry safe.
+
+    ``fingerprint`` is that of the request, so that a key that comes back with another body is refused. Empty: the
+    caller asked for no protection against retries.
+    ``actor`` stands in the journal: an API key's id, ``local`` or ``system``.
+
+    ``function`` names the Lua function that runs it (``lua/functions/``), its tag the file with its handler
+    (``lua/operations/``). The handler finds a field by the name it has here: ``fields[at + Extend.ttl_ms]``.
+    ``wire`` names the fields in the order in which they travel, where that is not the order of the class.
+    """
+
+    function: ClassVar[str] = "mutate"
+    wire: ClassVar[tuple[str, ...]] = ()
 
     fingerprint: str
     actor: str
 
-
-_encoder = msgspec.msgpack.Encoder()
+    @property
+    def weight(self) -> int:
+        """How many lines of work it counts as in a batch, whose script must stay short; at least 1."""
+        return 1

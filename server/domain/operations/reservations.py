@@ -1,8 +1,10 @@
 """Operations on reservations: reserve and order, and what becomes of them."""
 
+from typing import ClassVar
+
 import msgspec
 
-from server.domain.operations.base import Operation
+from server.domain.operations.base import LINES_ASSUMED, Operation
 from server.domain.operations.stock import Disposition
 
 
@@ -30,11 +32,23 @@ class ReturnedLine(msgspec.Struct, array_like=True, frozen=True):
     location: str = ""
 
 
-class Reserve(Operation, tag="reserve", frozen=True):
+class ReservationOperation(Operation, frozen=True):
+    """An operation on one reservation.
+
+    A new one travels with its lines last and flat: an array costs the store more than all that is in it.
+    """
+
+
+class Reserve(ReservationOperation, tag="reserve", frozen=True):
     """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``).
 
     ``backorder``: what is missing waits, where the (SKU, location) allows it.
     """
+
+    wire: ClassVar[tuple[str, ...]] = (
+        "fingerprint", "actor", "reservation_id", "channel", "ttl_ms", "partial", "order_ref", "customer_ref", "flags",
+        "line_count", "lines",
+    )  # fmt: skip
 
     reservation_id: str
     channel: str
@@ -46,12 +60,22 @@ class Reserve(Operation, tag="reserve", frozen=True):
     flags: list[str] = []
     backorder: bool = False
 
+    @property
+    def weight(self) -> int:
+        """Its lines."""
+        return len(self.lines)
 
-class Order(Operation, tag="order", frozen=True):
+
+class Order(ReservationOperation, tag="order", frozen=True):
     """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing.
 
     ``backorder`` comes first: what may not wait is a shortage.
     """
+
+    wire: ClassVar[tuple[str, ...]] = (
+        "fingerprint", "actor", "reservation_id", "channel", "accept_shortage", "partial", "order_ref", "customer_ref",
+        "flags", "line_count", "lines",
+    )  # fmt: skip
 
     reservation_id: str
     channel: str
@@ -63,17 +87,26 @@ class Order(Operation, tag="order", frozen=True):
     flags: list[str] = []
     backorder: bool = False
 
+    @property
+    def weight(self) -> int:
+        """Its lines."""
+        return len(self.lines)
 
-class Extend(Operation, tag="extend", frozen=True):
+
+class Extend(ReservationOperation, tag="extend", frozen=True):
     """Move the deadline of a hold to now + ``ttl_ms``, never back and never past its longest life."""
+
+    function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
     ttl_ms: int
 
 
-class Commit(Operation, tag="commit", frozen=True):
+class Commit(ReservationOperation, tag="commit", frozen=True):
     """Turn held units into ordered ones. No lines: all of them."""
+
+    function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
@@ -81,26 +114,47 @@ class Commit(Operation, tag="commit", frozen=True):
     keep_remainder: bool = False
     order_ref: str = ""
 
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed."""
+        return LINES_ASSUMED
 
-class Release(Operation, tag="release", frozen=True):
+
+class Release(ReservationOperation, tag="release", frozen=True):
     """Give held units back. No lines: all of them."""
+
+    function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
     lines: list[LineQuantity]
 
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed."""
+        return LINES_ASSUMED
 
-class Cancel(Operation, tag="cancel", frozen=True):
+
+class Cancel(ReservationOperation, tag="cancel", frozen=True):
     """Give ordered units back that have not been shipped. No lines: all of them."""
+
+    function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
     lines: list[LineQuantity]
     reason: str = ""
 
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed."""
+        return LINES_ASSUMED
 
-class Fulfil(Operation, tag="fulfil", frozen=True):
+
+class Fulfil(ReservationOperation, tag="fulfil", frozen=True):
     """Ship ordered units: they leave ``on_hand``. No lines: all that is ordered."""
+
+    function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
@@ -108,6 +162,11 @@ class Fulfil(Operation, tag="fulfil", frozen=True):
     tracking: str = ""
     carrier: str = ""
     invoice_ref: str = ""
+
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed."""
+        return LINES_ASSUMED
 
 
 class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
@@ -122,18 +181,28 @@ class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
     closed: bool = False
 
 
-class Relocate(Operation, tag="relocate", frozen=True):
+class Relocate(ReservationOperation, tag="relocate", frozen=True):
     """Take promised units from other locations, where they must be available."""
 
     reservation_id: str
     key: str
     lines: list[LineRelocation]
 
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed, and those that move."""
+        return LINES_ASSUMED + len(self.lines)
 
-class Return(Operation, tag="return", frozen=True):
+
+class Return(ReservationOperation, tag="return", frozen=True):
     """Take shipped units back, at any location; never more than were shipped. ``lines`` must not be empty."""
 
     reservation_id: str
     key: str
     lines: list[ReturnedLine]
     reason: str = ""
+
+    @property
+    def weight(self) -> int:
+        """Its lines."""
+        return len(self.lines)

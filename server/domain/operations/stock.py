@@ -39,28 +39,30 @@ class BackorderMode(StrEnum):
     BACKORDER = "backorder"
 
 
-class Receive(Operation, tag="receive", frozen=True):
-    """Units arrived: ``on_hand`` grows. Makes the SKU known at the location."""
+class StockOperation(Operation, frozen=True):
+    """An operation on the stock of one (SKU, location)."""
 
     key: str
     sku: str
     location: str
+
+
+class Receive(StockOperation, tag="receive", frozen=True):
+    """Units arrived: ``on_hand`` grows. Makes the SKU known at the location."""
+
     quantity: int
     reason: str = ""
 
 
-class Adjust(Operation, tag="adjust", frozen=True):
+class Adjust(StockOperation, tag="adjust", frozen=True):
     """Change one bucket by a signed ``delta``, with a reason. No bucket may go below zero by it."""
 
-    key: str
-    sku: str
-    location: str
     bucket: Bucket
     delta: int
     reason: str = ""
 
 
-class Count(Operation, tag="count", frozen=True):
+class Count(StockOperation, tag="count", frozen=True):
     """Somebody counted: set ``on_hand`` absolutely.
 
     ``baseline_seq`` is the seq that the counter saw when the count began: what was shipped or received since then
@@ -68,39 +70,30 @@ class Count(Operation, tag="count", frozen=True):
     ``safety`` -1: leave the safety stock as it is. ``on_hand`` -1: set only the safety stock.
     """
 
-    key: str
-    sku: str
-    location: str
     on_hand: int
     baseline_seq: int = -1
     safety: int = -1
     reason: str = ""
 
 
-class Move(Operation, tag="move", frozen=True):
+class Move(StockOperation, tag="move", frozen=True):
     """Put units from one shelf on another; ``on_hand`` stays. Promised units can turn out to be broken, too.
 
     There must be as many where they are taken from: of ``available``, as lie there unharmed, promised or not.
     """
 
-    key: str
-    sku: str
-    location: str
     from_shelf: Shelf
     to_shelf: Shelf
     quantity: int
     reason: str = ""
 
 
-class SetBackorder(Operation, tag="backorder", frozen=True):
+class SetBackorder(StockOperation, tag="backorder", frozen=True):
     """Say how many units of a (SKU, location) may be waited for at a time; makes the SKU known there.
 
     ``limit`` 0: none from now on, those who wait stay. ``promise_on``: the day that new ones are told, or "".
     """
 
-    key: str
-    sku: str
-    location: str
     mode: BackorderMode
     limit: int
     promise_on: str = ""

@@ -1,5 +1,7 @@
 """Operations on transfers between locations."""
 
+from typing import ClassVar
+
 import msgspec
 
 from server.domain.operations.base import Operation
@@ -21,7 +23,13 @@ class ArrivedLine(msgspec.Struct, array_like=True, frozen=True):
     disposition: Disposition
 
 
-class Ship(Operation, tag="ship", frozen=True):
+class TransferOperation(Operation, frozen=True):
+    """A step of a transfer."""
+
+    function: ClassVar[str] = "mutate_transfers"
+
+
+class Ship(TransferOperation, tag="ship", frozen=True):
     """Send units from one location to another; only what may still be promised there.
 
     A ``transfer_id`` that is there already is a retry, if the fingerprint is the same.
@@ -34,8 +42,13 @@ class Ship(Operation, tag="ship", frozen=True):
     lines: list[TransferItem]
     reason: str = ""
 
+    @property
+    def weight(self) -> int:
+        """Its lines."""
+        return len(self.lines)
 
-class Arrive(Operation, tag="arrive", frozen=True):
+
+class Arrive(TransferOperation, tag="arrive", frozen=True):
     """Receive units of a transfer at its destination.
 
     ``everything``: all that is on its way arrived, to be sold again; ``lines`` is empty then.
@@ -48,3 +61,8 @@ class Arrive(Operation, tag="arrive", frozen=True):
     everything: bool = False
     close: bool = False
     reason: str = ""
+
+    @property
+    def weight(self) -> int:
+        """Its lines, as far as they are named."""
+        return len(self.lines) or 1

@@ -6,12 +6,13 @@ from typing import Final
 
 import msgspec
 
+from server.domain.changes import Change, ChangeLine
 from server.domain.reservation import Reservation
+from server.domain.stock import StockRecord
 from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
-from server.store.journal.journal import Bounds, Change, ChangeLine
+from server.store.journal.journal import Bounds
 from server.store.journal.replay import BUCKETS, Places, Replay, split_field
-from server.store.repositories.stock import StockRecord
 
 _ON_HAND, _HELD, _COMMITTED = 0, 1, 2
 _KNOWN, _LISTED = 1, 2

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from server.domain.allocations import Allocation, followed
+from server.domain.changes import Change, ChangeLine
 from server.domain.stock import StockLevel
-from server.store.journal.journal import Change, ChangeLine
 
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 """In the order of a stock record and of a journal line's deltas."""

@@ -5,7 +5,7 @@ are busy, arriving operations gather in a queue, and the next free slot takes th
 operation and nobody waits; under load one round trip and one fsync serve many.
 
 An operation that was sent is never sent again and never cancelled, also when its caller has gone. So there are
-three ways to fail, and each says the truth:
+three ways to fail:
 
 - :class:`OverloadedError` – too many are waiting; it was not sent.
 - :class:`StoreUnavailableError` – it was not sent, or the store refused it before running anything.
@@ -25,7 +25,6 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
 
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
-from server.store.ledger.codec import pack
 from server.store.ledger.function_call import FunctionCall, Submitter
 from server.store.ledger.replica_ack import ReplicaAck
 from server.store.ledger.replies import may_be_elsewhere, meaning, unreadable
@@ -41,17 +40,17 @@ _WATCH_S: Final = 0.05
 
 
 class Waiting(NamedTuple):
-    """An operation that was not answered yet."""
+    """A packed operation that was not answered yet; ``weight`` counts lines of work."""
 
-    lane: FunctionCall
+    call: FunctionCall
     operation: bytes
-    lines: int
+    weight: int
     since_s: float
     answer: "asyncio.Future[Any]"
 
 
 Redirect = Callable[[FunctionCall, list[Waiting], Exception], bool]
-"""Asked with each error that the store gave in place of a reply; True: it will see to those calls, somewhere else."""
+"""Asked with each error that the store gave in place of a reply; True: those waiting are sent somewhere else."""
 
 
 class Batcher:
@@ -70,7 +69,7 @@ class Batcher:
     replicas
         How many replicas must have a batch before its answers count; 0 outside of ``replicated`` mode.
     redirect
-        In a cluster: takes calls that another node has to answer.
+        In a cluster: takes the calls that another node has to answer.
 
     """
 
@@ -92,7 +91,7 @@ class Batcher:
         self._queue_max = queue_max
         self._queue_timeout_s = queue_timeout_s
         self._reply_timeout_s = reply_timeout_s
-        self._confirming = ReplicaAck(replicas, reply_timeout_s)
+        self._replica_ack = ReplicaAck(replicas, reply_timeout_s)
         self._redirect = redirect
         self._queue: deque[Waiting] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
@@ -119,8 +118,8 @@ class Batcher:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._fail_queue(StoreUnavailableError("The server is stopping."))
 
-    def submit(self, lane: FunctionCall, operation: object, lines: int) -> "asyncio.Future[Any]":
-        """Queue one operation; the future gives its answer. ``lines``: its weight, at least 1.
+    def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
+        """Queue one packed operation; the future returns its answer. ``weight``: its lines of work, at least 1.
 
         Raises
         ------
@@ -131,10 +130,8 @@ class Batcher:
         if len(self._queue) >= self._queue_max:
             metrics.OVERLOAD_REJECTIONS.inc()
             raise OverloadedError
-        # Packed here, so that one that cannot be packed fails its own caller and not a whole batch.
-        packed = pack(operation)
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append(Waiting(lane, packed, lines, self._loop.time(), answer))
+        self._queue.append(Waiting(call, operation, weight, self._loop.time(), answer))
         # One wake is enough: that slot takes all that has gathered by the time it runs.
         if len(self._queue) == 1:
             self._wake_slot()
@@ -146,10 +143,10 @@ class Batcher:
         return len(self._queue)
 
     def take_out(self, wanted: Callable[[FunctionCall], bool]) -> list[Waiting]:
-        """Take out of the queue what waits on such lanes; it was not sent."""
-        taken = [waiting for waiting in self._queue if wanted(waiting.lane)]
+        """Take out of the queue what waits for such calls; it was not sent."""
+        taken = [waiting for waiting in self._queue if wanted(waiting.call)]
         if taken:
-            kept = [waiting for waiting in self._queue if not wanted(waiting.lane)]
+            kept = [waiting for waiting in self._queue if not wanted(waiting.call)]
             self._queue.clear()
             self._queue.extend(kept)
         return taken
@@ -220,16 +217,16 @@ class Batcher:
         batch: dict[FunctionCall, list[Waiting]] = {}
         queue, operations, lines = self._queue, 0, 0
         while queue and operations < self._operations_max:
-            lines += queue[0].lines
+            lines += queue[0].weight
             if lines > self._lines_max and operations:
                 break
             waiting = queue.popleft()
             operations += 1
-            calls = batch.get(waiting.lane)
-            if calls is None:
-                batch[waiting.lane] = [waiting]
+            sharing = batch.get(waiting.call)
+            if sharing is None:
+                batch[waiting.call] = [waiting]
             else:
-                calls.append(waiting)
+                sharing.append(waiting)
         if queue:
             self._wake_slot()
         metrics.STORE_BATCH_OPERATIONS.observe(operations)
@@ -240,20 +237,20 @@ class Batcher:
         started_s = self._loop.time()
         numbers = [b"%d" % next(self._numbers) for _ in batch]
         commands = [
-            lane.command([each.operation for each in calls], number)
-            for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+            call.command([each.operation for each in waiting], number)
+            for (call, waiting), number in zip(batch.items(), numbers, strict=True)
         ]
-        confirmations = self._confirming.after(batch)
+        confirmations = self._replica_ack.after(batch)
         commands += confirmations
         self._sent_s[connection] = started_s
         try:
             await connection.send_packed_command(commands, check_health=False)
             replies = [
-                await self._reply(connection, lane, calls, number)
-                for (lane, calls), number in zip(batch.items(), numbers, strict=True)
+                await self._reply(connection, call, waiting, number)
+                for (call, waiting), number in zip(batch.items(), numbers, strict=True)
             ]
             if confirmations:
-                await self._confirming.read(connection, confirmations, replies)
+                await self._replica_ack.read(connection, confirmations, replies)
         except (RedisError, OSError) as error:
             await connection.disconnect(nowait=True)
             self._last_problem = str(error) or type(error).__name__
@@ -262,38 +259,38 @@ class Batcher:
             self._fail_batch(batch, OutcomeUnknownError("The server stopped before the store's reply came."))
             raise
         else:
-            for (lane, calls), reply in zip(batch.items(), replies, strict=True):
+            for (call, waiting), reply in zip(batch.items(), replies, strict=True):
                 if isinstance(reply, Exception):
-                    await self._refused(connection, lane, calls, reply)
+                    await self._refused(connection, call, waiting, reply)
                 else:
-                    _hand_out(lane, calls, reply)
+                    _hand_out(call, waiting, reply)
         finally:
             self._sent_s.pop(connection, None)
         metrics.STORE_ROUNDTRIP_SECONDS.observe(self._loop.time() - started_s)
 
     async def _refused(
-        self, connection: AbstractConnection, lane: FunctionCall, calls: list[Waiting], error: Exception
+        self, connection: AbstractConnection, call: FunctionCall, waiting: list[Waiting], error: Exception
     ) -> None:
         if may_be_elsewhere(error):
             # Not used again: who connects anew is told where to write by now.
             await connection.disconnect(nowait=True)
-        if self._redirect is None or not self._redirect(lane, calls, error):
-            _fail(calls, meaning(error, lane))
+        if self._redirect is None or not self._redirect(call, waiting, error):
+            _fail(waiting, meaning(error, call))
 
     async def _reply(
-        self, connection: AbstractConnection, lane: FunctionCall, calls: list[Waiting], number: bytes
+        self, connection: AbstractConnection, call: FunctionCall, waiting: list[Waiting], number: bytes
     ) -> Any:
         """Read one reply: a list of answers, or the error that the store gave in its place."""
         try:
             reply = await connection.read_response(disable_decoding=True)
         except ResponseError as error:
-            return await self._load_and_repeat(lane, calls) if NOT_LOADED in str(error) else error
+            return await self._load_and_repeat(call, waiting) if NOT_LOADED in str(error) else error
         if not isinstance(reply, list) or not reply or reply.pop() != number:
-            # Replies and calls are out of step: whatever else comes on this connection cannot be believed either.
+            # Replies and calls are out of step: whatever else comes on this connection is wrong as well.
             raise InvalidResponse("The store's reply belongs to another call.")
         return reply
 
-    async def _load_and_repeat(self, lane: FunctionCall, calls: list[Waiting]) -> Any:
+    async def _load_and_repeat(self, call: FunctionCall, waiting: list[Waiting]) -> Any:
         """Load the library, which the store had lost (so nothing ran), and send the same once more.
 
         Replies of later calls may be on their way on this connection, so it cannot be used for it here.
@@ -302,16 +299,16 @@ class Batcher:
         self._sent_s[other] = self._loop.time()
         try:
             await other.connect()  # type: ignore[no-untyped-call]
-            await other.send_command("FUNCTION", "LOAD", "REPLACE", lane.function.library.source)
+            await other.send_command("FUNCTION", "LOAD", "REPLACE", call.function.library.source)
             await other.read_response()
             # No other call was ever made on this connection, so the number is all the same, and dropped.
-            command = lane.command([each.operation for each in calls])
+            command = call.command([each.operation for each in waiting])
             await other.send_packed_command(command, check_health=False)
             reply = await other.read_response(disable_decoding=True)
-            if confirmations := self._confirming.after({lane: calls}):
+            if confirmations := self._replica_ack.after({call: waiting}):
                 # Where a WAIT speaks for its own connection only, the one of the batch would not speak for this.
                 await other.send_packed_command(confirmations, check_health=False)
-                await self._confirming.read(other, confirmations, [reply])
+                await self._replica_ack.read(other, confirmations, [reply])
         except ResponseError as error:
             return error
         else:
@@ -322,13 +319,13 @@ class Batcher:
 
     def _fail_batch(self, batch: dict[FunctionCall, list[Waiting]], error: BaseException) -> None:
         log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
-        for lane, calls in batch.items():
+        for call, waiting in batch.items():
             failure: Exception
-            if not lane.writes or isinstance(error, BusyLoadingError):
+            if not call.writes or isinstance(error, BusyLoadingError):
                 failure = StoreUnavailableError(f"The store gave no answer ({error}); try again.")
             else:
                 failure = OutcomeUnknownError("The request was sent to the store and no reply came.")
-            _fail(calls, failure)
+            _fail(waiting, failure)
 
     async def _watch(self) -> None:
         """Keep both deadlines, so that no operation and no batch needs a timer of its own."""
@@ -364,24 +361,24 @@ async def _usable(connection: AbstractConnection) -> bool:
     return not closed
 
 
-def _hand_out(lane: FunctionCall, calls: list[Waiting], reply: Any) -> None:
-    if not isinstance(reply, list) or len(reply) != len(calls):
-        _fail(calls, unreadable(lane, f"a reply that is not a list of {len(calls)} answers"))
+def _hand_out(call: FunctionCall, waiting: list[Waiting], reply: Any) -> None:
+    if not isinstance(reply, list) or len(reply) != len(waiting):
+        _fail(waiting, unreadable(call, f"a reply that is not a list of {len(waiting)} answers"))
         return
-    decode = lane.decode
-    for waiting, answer in zip(calls, reply, strict=True):
-        if waiting.answer.done():
+    decode = call.decode
+    for each, answer in zip(waiting, reply, strict=True):
+        if each.answer.done():
             continue
         try:
-            waiting.answer.set_result(decode(answer))
+            each.answer.set_result(decode(answer))
         except (msgspec.DecodeError, TypeError) as error:
-            _fail([waiting], unreadable(lane, str(error)))
+            _fail([each], unreadable(call, str(error)))
 
 
-def _fail(calls: list[Waiting], error: Exception) -> None:
-    for waiting in calls:
-        if not waiting.answer.done():
-            waiting.answer.set_exception(error)
+def _fail(waiting: list[Waiting], error: Exception) -> None:
+    for each in waiting:
+        if not each.answer.done():
+            each.answer.set_exception(error)
 
 
 async def close_quietly(batcher: Submitter, timeout_s: float) -> None:

@@ -43,9 +43,9 @@ class ClusterBatcher:
             self._cluster.changed.remove(self._sort_out)
             await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
 
-    def submit(self, lane: FunctionCall, operation: object, lines: int) -> "asyncio.Future[Any]":
+    def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
         """Queue one operation on the node that has its partition; as :meth:`Batcher.submit`."""
-        return self._batcher(self._cluster.owner(lane.slot)).submit(lane, operation, lines)
+        return self._batcher(self._cluster.owner(call.slot)).submit(call, operation, weight)
 
     @property
     def waiting(self) -> int:
@@ -56,8 +56,8 @@ class ClusterBatcher:
         known = self._batchers.get(address)
         if known is None:
 
-            def redirect(lane: FunctionCall, calls: list[Waiting], error: Exception) -> bool:
-                return self._redirect(address, lane, calls, error)
+            def redirect(call: FunctionCall, waiting: list[Waiting], error: Exception) -> bool:
+                return self._redirect(address, call, waiting, error)
 
             known = self._batchers[address] = Batcher(
                 lambda: self._cluster.connection_to(address), redirect=redirect, **self._bounds
@@ -65,32 +65,32 @@ class ClusterBatcher:
             known.start()
         return known
 
-    def _redirect(self, asked: Address, lane: FunctionCall, calls: list[Waiting], error: Exception) -> bool:
+    def _redirect(self, asked: Address, call: FunctionCall, waiting: list[Waiting], error: Exception) -> bool:
         """Send on what a node has refused unrun: where it moved to, or after a moment, for as long as it may wait."""
         if not isinstance(error, REDIRECTED):
             return False
         self._cluster.learn(error, asked)
-        owner = self._cluster.owner(lane.slot)
+        owner = self._cluster.owner(call.slot)
         if isinstance(error, MovedError) and owner != asked:
-            self._batcher(owner).take_over(calls)
+            self._batcher(owner).take_over(waiting)
         else:
-            self._resting += len(calls)
-            self._loop.call_later(PAUSE_S, self._again, lane, calls, error)
+            self._resting += len(waiting)
+            self._loop.call_later(PAUSE_S, self._again, call, waiting, error)
         return True
 
-    def _again(self, lane: FunctionCall, calls: list[Waiting], error: Exception) -> None:
-        self._resting -= len(calls)
+    def _again(self, call: FunctionCall, waiting: list[Waiting], error: Exception) -> None:
+        self._resting -= len(waiting)
         oldest_s = self._loop.time() - float(self._bounds["queue_timeout_s"])
-        for waiting in calls:
-            if waiting.since_s < oldest_s and not waiting.answer.done():
-                waiting.answer.set_exception(meaning(error, lane))
-        self._batcher(self._cluster.owner(lane.slot)).take_over([each for each in calls if not each.answer.done()])
+        for each in waiting:
+            if each.since_s < oldest_s and not each.answer.done():
+                each.answer.set_exception(meaning(error, call))
+        self._batcher(self._cluster.owner(call.slot)).take_over([each for each in waiting if not each.answer.done()])
 
     def _sort_out(self) -> None:
         """Give what waits for a node that no longer has its slot to the one that does."""
         for address, batcher in list(self._batchers.items()):
             for waiting in batcher.take_out(partial(self._is_misplaced, address)):
-                self._batcher(self._cluster.owner(waiting.lane.slot)).take_over([waiting])
+                self._batcher(self._cluster.owner(waiting.call.slot)).take_over([waiting])
 
-    def _is_misplaced(self, here: Address, lane: FunctionCall) -> bool:
-        return self._cluster.owner(lane.slot) != here
+    def _is_misplaced(self, here: Address, call: FunctionCall) -> bool:
+        return self._cluster.owner(call.slot) != here

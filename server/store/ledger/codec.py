@@ -1,6 +1,11 @@
-"""From an operation to the bytes that its Lua function reads."""
+"""From an operation to the bytes that its Lua function reads.
 
-from typing import Final
+An operation travels as MessagePack values one after the other, without an array around them: its tag, then its fields
+in the order of its class, or of its ``wire`` where it has one. ``lua/lib/batch.lua`` reads them.
+"""
+
+from collections.abc import Callable
+from typing import Any, Final
 
 import msgspec
 
@@ -11,62 +16,67 @@ from server.domain.sourcing import Candidate, Plan, Sourced, chunks
 
 _encode = msgspec.msgpack.Encoder().encode
 _LONG_ARRAY: Final = 16
+"""An array of fewer begins with one byte that holds its length, one of up to 65,535 with three."""
 
 
 def pack(operation: object) -> bytes:
-    """Pack an operation: its fields one after the other, without the array around them."""
-    if isinstance(operation, Reserve):
-        return _pack_promise("reserve", operation, operation.ttl_ms)
-    if isinstance(operation, Order):
-        return _pack_promise("order", operation, operation.accept_shortage)
-    if isinstance(operation, Sourced):
-        return _pack_plan(operation.plan) + pack(operation.promise)
-    if isinstance(operation, Bound):
-        return _pack_binding(operation) + pack(operation.operation)
-    if isinstance(operation, Exchange):
-        return _pack_return("exchange", operation.returned) + pack(operation.promise)
-    # An array of up to 15 begins with one byte that holds its length.
-    return _encode(operation)[1:]
+    """Pack an operation: its fields one after the other, without the array around them.
+
+    Raises
+    ------
+    UnicodeEncodeError
+        A text holds half a surrogate pair, which no UTF-8 has.
+
+    """
+    special = _SPECIAL.get(type(operation))
+    return _encode(operation)[1:] if special is None else special(operation)
 
 
-def _pack_promise(tag: str, promise: Reserve | Order, its_own: int | bool) -> bytes:
-    """Lay the lines flat, too: reading an array costs the store more than all that is in it."""
+def _pack_reserve(reserve: Reserve) -> bytes:
+    return _pack_new("reserve", reserve, reserve.ttl_ms)
+
+
+def _pack_order(order: Order) -> bytes:
+    return _pack_new("order", order, order.accept_shortage)
+
+
+def _pack_new(tag: str, new: Reserve | Order, own: int | bool) -> bytes:
+    """Pack a new reservation as its ``wire`` says; ``own`` is the field that only one of the two has."""
     fields: list[object] = [
         tag,
-        promise.fingerprint,
-        promise.actor,
-        promise.reservation_id,
-        promise.channel,
-        its_own,
-        "backorder" if promise.backorder else promise.partial,
-        promise.order_ref,
-        promise.customer_ref,
-        promise.flags or False,
-        len(promise.lines),
+        new.fingerprint,
+        new.actor,
+        new.reservation_id,
+        new.channel,
+        own,
+        "backorder" if new.backorder else new.partial,
+        new.order_ref,
+        new.customer_ref,
+        new.flags or False,
+        len(new.lines),
     ]
-    for line in promise.lines:
+    for line in new.lines:
         fields += (line.sku, line.location, line.quantity)
     return _flat(fields)
 
 
 def _flat(values: list[object]) -> bytes:
-    """Pack values one after the other: an array of up to 15 begins with one byte, one of up to 65,535 with three."""
     return _encode(values)[1 if len(values) < _LONG_ARRAY else 3 :]
 
 
-def _pack_plan(plan: Plan) -> bytes:
-    """Pack what ``lua/lib/sourcing.lua`` expects before a promise: chunks of candidates, each packed on its own."""
+def _pack_sourced(sourced: Sourced) -> bytes:
+    """Pack a plan, as ``lua/lib/sourcing.lua`` expects it, and behind it the new reservation."""
+    plan: Plan = sourced.plan
     open_group = False if plan.open_group is None else plan.open_group
-    return _with_chunks(
-        ["source", plan.splits_max, plan.closed or False, plan.split_lines, open_group], plan.candidates
-    )
+    head: list[object] = ["source", plan.splits_max, plan.closed or False, plan.split_lines, open_group]
+    return _with_chunks(head, plan.candidates) + pack(sourced.promise)
 
 
-def _pack_binding(bound: Bound) -> bytes:
-    """Pack what ``lua/operations/bind.lua`` expects before a commit or fulfil."""
+def _pack_bound(bound: Bound) -> bytes:
+    """Pack a binding, as ``lua/operations/bind.lua`` expects it, and behind it the commit or fulfil."""
     binding = bound.binding
-    head = ["bind", binding.splits_max, binding.split_lines, binding.location, binding.closed]
-    return _with_chunks(head, binding.candidates)
+    head: list[object] = ["bind", binding.splits_max, binding.split_lines, binding.location, binding.closed]
+    return _with_chunks(head, binding.candidates) + pack(bound.operation)
 
 
 def _with_chunks(head: list[object], candidates: list[Candidate]) -> bytes:
@@ -75,6 +85,18 @@ def _with_chunks(head: list[object], candidates: list[Candidate]) -> bytes:
     return _flat([*head, len(cut)]) + b"".join(b"\xdb" + len(each).to_bytes(4) + each for each in cut)
 
 
-def _pack_return(tag: str, operation: Return) -> bytes:
-    each = operation
-    return _flat([tag, each.fingerprint, each.actor, each.reservation_id, each.key, each.lines, each.reason])
+def _pack_exchange(exchange: Exchange) -> bytes:
+    """Pack the return under the tag of an exchange, and behind it the new reservation, with its plan if it has one."""
+    back: Return = exchange.returned
+    head: list[object] = ["exchange", back.fingerprint, back.actor, back.reservation_id, back.key]
+    return _flat([*head, back.lines, back.reason]) + pack(exchange.promise)
+
+
+_SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
+    Reserve: _pack_reserve,
+    Order: _pack_order,
+    Sourced: _pack_sourced,
+    Bound: _pack_bound,
+    Exchange: _pack_exchange,
+}
+"""What does not travel as msgspec would encode it."""

@@ -1,24 +1,38 @@
-"""One function of the library on one partition: how its calls are packed, and what its errors mean."""
+"""One Lua function on one partition, and how a call of it is framed."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any, Protocol
 
-import structlog
 from redis.crc import key_slot
 
 from server.store.keys import Keyspace
 from server.store.lua_library import Function, library
 
-log = structlog.get_logger("holdfast.store")
-
 
 class FunctionCall:
-    """One function of the library on one partition: operations of the same lane can share a call.
+    """One function of the library on one partition: its operations can share a call.
 
-    ``limits`` are its first argument; ``decode`` reads one answer; ``writes`` tells whether a lost reply
-    leaves doubt; ``keys`` are those that it declares, where they are not a partition's ten. ``slot`` is theirs in a
-    cluster; ``confirmation`` is the call after which a WAIT speaks for all that was written before it.
+    Parameters
+    ----------
+    function, keyspace
+        What is called, and on whose keys.
+    limits
+        Its first argument, packed: how long things live, how many holds one call expires.
+    decode
+        Reads one answer.
+    writes
+        Whether a lost reply leaves the outcome unknown.
+    keys
+        Those that it declares, where they are not a partition's ten.
+
+    Attributes
+    ----------
+    slot
+        The hash slot of its keys in a cluster.
+    confirmation
+        The call after which a WAIT covers all that was written before it; see ``replica_ack.py``.
+
     """
 
     def __init__(
@@ -66,8 +80,8 @@ class Submitter(Protocol):
         """Answer all that is waiting, then close. Bound it with a timeout of your own."""
         ...
 
-    def submit(self, lane: FunctionCall, operation: object, lines: int) -> "asyncio.Future[Any]":
-        """Queue one operation; the future gives its answer. Raises OverloadedError."""
+    def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
+        """Queue one packed operation; the future returns its answer. Raises OverloadedError."""
         ...
 
     @property

@@ -23,14 +23,14 @@ class ReplicaAck:
         words = (b"WAIT", b"%d" % replicas, b"%d" % int(1000 * timeout_s))
         self._wait = b"*3\r\n" + b"".join(bulk(word) for word in words)
 
-    def after(self, lanes: Iterable[FunctionCall]) -> list[bytes]:
+    def after(self, functions: Iterable[FunctionCall]) -> list[bytes]:
         """Give the calls to send after a batch, WAIT the last of them; none for a batch that only reads.
 
         A confirmation for each slot: in a cluster one may move away between an operation and its confirmation.
         """
         if not self._replicas:
             return []
-        by_slot = {lane.slot: lane.confirmation for lane in lanes if lane.writes}
+        by_slot = {call.slot: call.confirmation for call in functions if call.writes}
         return [*by_slot.values(), self._wait] if by_slot else []
 
     async def read(self, connection: AbstractConnection, calls: list[bytes], replies: list[Any]) -> None:

@@ -1,11 +1,14 @@
-"""What the errors of the store mean for the calls that met them."""
+"""What an error of the store means for the calls that met it: did anything run, may it be tried again."""
 
 from typing import Final
 
+import structlog
 from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
 
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
-from server.store.ledger.function_call import FunctionCall, log
+from server.store.ledger.function_call import FunctionCall
+
+log = structlog.get_logger("holdfast.store")
 
 # Errors that the store raises before it runs a script, by their first word.
 _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MASTERDOWN", "CLUSTERDOWN"}) | {
@@ -13,10 +16,10 @@ _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MA
 }  # fmt: skip
 
 
-def unreadable(lane: FunctionCall, reason: str) -> Exception:
-    """Say that an answer came which this release cannot read; its neighbours are not concerned."""
-    log.error("answer_unreadable", function=lane.function.name, reason=reason)
-    if lane.writes:
+def unreadable(call: FunctionCall, reason: str) -> Exception:
+    """Return the error for an answer that this release cannot read; its neighbours in the batch are not concerned."""
+    log.error("answer_unreadable", function=call.function.name, reason=reason)
+    if call.writes:
         return OutcomeUnknownError("The store gave an answer that cannot be read.")
     return StoreUnavailableError("The store gave an answer that cannot be read.")
 
@@ -26,12 +29,12 @@ def may_be_elsewhere(error: Exception) -> bool:
     return isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith("NOREPLICAS")
 
 
-def meaning(error: Exception, lane: FunctionCall) -> Exception:
-    """Translate the store's error reply for the callers."""
+def meaning(error: Exception, call: FunctionCall) -> Exception:
+    """Return what the store's error reply means for its callers."""
     text = str(error)
     # redis-py strips the code of the errors that it has a class for, and keeps that of the others.
     code = text.partition(" ")[0]
-    if code in _NOTHING_RAN or type(error) is not ResponseError or not lane.writes:
+    if code in _NOTHING_RAN or type(error) is not ResponseError or not call.writes:
         return StoreUnavailableError(f"The store refused: {text}")
-    log.error("script_failed", script=lane.function.name, reason=text)
+    log.error("script_failed", script=call.function.name, reason=text)
     return OutcomeUnknownError("The store reported a fault inside the operation.")

@@ -44,7 +44,7 @@ async def allocate(
         What the channel has promised could not be counted, or the store is away. Nothing changed.
 
     """
-    answer = await ledger.allocate(operation)
+    answer = await ledger.run(operation)
     if not isinstance(answer, AllocationUsageUnknown):
         return answer
     channel = operation.channel if isinstance(operation, Allocate) else operation.taker
@@ -53,7 +53,7 @@ async def allocate(
     for _ in range(TRIES_MAX):
         await count.catch_up()
         counted = msgspec.structs.replace(operation, seen_id=count.seen_id, used=count.units)
-        answer = await ledger.allocate(counted)
+        answer = await ledger.run(counted)
         if not isinstance(answer, AllocationUsageUnknown):
             return answer
     raise StoreUnavailableError("What the channel has promised could not be counted in time; try again.")

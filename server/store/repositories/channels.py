@@ -10,9 +10,9 @@ from typing import Any, Final, Literal
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.channels import ChannelStatus, DeadLetter, Listing
 from server.store.connection.commands import command, together
-from server.store.journal.journal import Change
 from server.store.keys import ChannelKeys, Keyspace
 
 ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]

@@ -6,9 +6,10 @@ from typing import Final, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.daily_figures import DAY_MS, Figures
 from server.store.connection.commands import command, run_on_keys, together
-from server.store.journal.journal import Change, format_entry_id, parse_entry_id
+from server.store.journal.journal import format_entry_id, parse_entry_id
 from server.store.journal.replay import split_field
 from server.store.keys import Keyspace
 from server.store.lua_library import library

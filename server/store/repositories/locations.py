@@ -8,10 +8,10 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.locations import LOCATIONS_MAX, Directory, Location
 from server.store.connection.commands import command, together
 from server.store.errors import StoreUnavailableError
-from server.store.journal.journal import Change
 from server.store.keys import Keyspace
 
 REFRESH_S: Final = 1.0

@@ -7,9 +7,10 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.alerts import ALERTS, Alert
+from server.domain.changes import Change
 from server.domain.replenishment import Rule
 from server.store.connection.commands import command, together
-from server.store.journal.journal import Change, decode_entry, parse_entry_id
+from server.store.journal.journal import decode_entry, parse_entry_id
 from server.store.journal.replay import split_field
 from server.store.keys import Keyspace
 from server.store.repositories.channels import scan

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from bench.propagation.figures import Values
+from server.domain.changes import Change
 from server.domain.reservation import Reservation
-from server.store.journal.journal import Change
 from tests.rigs.count_run.traffic import LOCATION, Promise, Shelf
 
 COUNTER: Final = {"held": "held", "committed": "committed", "fulfilled": "fulfilled", "released": "released"}

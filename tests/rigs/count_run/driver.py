@@ -17,11 +17,12 @@ from bench.harness.processes import ServerProcess
 from bench.propagation.channels import Kind
 from bench.propagation.figures import Values, is_right, percentile
 from bench.propagation.setup import Channels
+from server.domain.changes import Change
 from server.domain.channels import ChannelRules, publishable
 from server.domain.reservation import Reservation
 from server.store.audit.audit import audit
 from server.store.connection import connect
-from server.store.journal.journal import Change, decode_entry
+from server.store.journal.journal import decode_entry
 from server.store.keys import Keyspace
 from tests.channels import webhook_receiver
 from tests.rigs.count_run import checks

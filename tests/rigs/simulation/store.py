@@ -13,7 +13,8 @@ from typing import Any, Final, Self
 import msgspec
 from redis.exceptions import ConnectionError as StoreAwayError
 
-from server.store.journal.journal import Change, ChangeLine, EntryId, format_entry_id, parse_entry_id
+from server.domain.changes import Change, ChangeLine
+from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id
 from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
 from tests.rigs.simulation.loop import SimulatedLoop

@@ -6,18 +6,10 @@ from collections.abc import AsyncIterator
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.changes import ChangeLine
 from server.store.connection import connect
 from server.store.connection.commands import command
-from server.store.journal.journal import (
-    START,
-    Bounds,
-    ChangeLine,
-    DamagedEntryError,
-    bounds,
-    format_entry_id,
-    parse_entry_id,
-    read,
-)
+from server.store.journal.journal import START, Bounds, DamagedEntryError, bounds, format_entry_id, parse_entry_id, read
 from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger

@@ -20,7 +20,7 @@ from server.store.journal.journal import read
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
-from server.store.lua_library import Library, assemble, library
+from server.store.lua_library import Library, assemble, library, with_places
 from server.store.maintenance import housekeeping
 from server.store.maintenance.housekeeping import Housekeeper
 from server.store.repositories.backorders import find_waiters
@@ -383,7 +383,7 @@ def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     old = "local FILL_MAX = 100"
     text = assemble()
     assert old in text
-    few = Library(text.replace(old, f"local FILL_MAX = {FEW}"))
+    few = Library(with_places(text.replace(old, f"local FILL_MAX = {FEW}")))
     monkeypatch.setattr(ledger_module, "library", lambda: few)
     monkeypatch.setattr(housekeeping, "library", lambda: few)
 

@@ -254,8 +254,8 @@ async def test_given_a_hold_and_its_bound_commit_in_one_call_when_run_then_it_is
     await stocked(ledger, a={"A": 2}, b={"A": 2})
 
     made, bound = await asyncio.gather(
-        ledger.source(ops.sourced(ops.reserve("r", ("A", 2, "")), "ab", open_group="")),
-        ledger.bind(ops.bound(ops.commit("r"), "b")),
+        ledger.run(ops.sourced(ops.reserve("r", ("A", 2, "")), "ab", open_group="")),
+        ledger.run(ops.bound(ops.commit("r"), "b")),
     )
 
     assert isinstance(made, Changed)
@@ -273,7 +273,7 @@ async def test_given_late_bound_and_named_holds_when_they_race_for_the_last_unit
     async def late(number: int) -> int:
         group = choice.sample(names, 3)
         promise = ops.reserve(f"late{number}", ("A", choice.randint(1, 3), ""))
-        if not isinstance(await ledger.source(ops.sourced(promise, group, 1, open_group="")), Changed):
+        if not isinstance(await ledger.run(ops.sourced(promise, group, 1, open_group="")), Changed):
             return 0
         # What was held at the group can always be committed, and shipped, wherever it is to come from.
         address = choice.sample(names, 2)
@@ -285,7 +285,7 @@ async def test_given_late_bound_and_named_holds_when_they_race_for_the_last_unit
 
     async def named(number: int) -> int:
         units = choice.randint(1, 3)
-        answer = await ledger.order(ops.order(f"named{number}", ("A", units, choice.choice(names))))
+        answer = await ledger.run(ops.order(f"named{number}", ("A", units, choice.choice(names))))
         return units if isinstance(answer, Changed) else 0
 
     sold = await asyncio.gather(*(how(number) for number in range(60) for how in (late, named)))
@@ -302,11 +302,11 @@ async def test_given_an_order_that_is_bound_and_shipped_in_the_call_that_makes_i
     await stocked(ledger, a={"A": 2}, b={"A": 2})
 
     made, moved, shipped, held_too, bound = await asyncio.gather(
-        ledger.source(ops.sourced(ops.order("o", ("A", 1, "")), "ab", open_group="")),
-        ledger.relocate(ops.relocate("o", (1, 0, "b"))),
-        ledger.bind(ops.bound(ops.fulfil("o"), "a")),
-        ledger.reserve(ops.reserve("r", ("A", 1, "a"))),
-        ledger.bind(ops.bound(ops.commit("r"), "b")),
+        ledger.run(ops.sourced(ops.order("o", ("A", 1, "")), "ab", open_group="")),
+        ledger.run(ops.relocate("o", (1, 0, "b"))),
+        ledger.run(ops.bound(ops.fulfil("o"), "a")),
+        ledger.run(ops.reserve("r", ("A", 1, "a"))),
+        ledger.run(ops.bound(ops.commit("r"), "b")),
     )
 
     assert all(isinstance(each, Changed) for each in (made, moved, shipped, held_too, bound))

@@ -6,13 +6,14 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.exchange import Exchanged, ExchangeRefused
 from server.domain.operations.reservations import Order, Reserve, Return
 from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.domain.sourcing import Sourced
 from server.store.audit.audit import audit
-from server.store.journal.journal import Change, read
+from server.store.journal.journal import read
 from server.store.ledger.ledger import Ledger
 from tests.conftest import wait_past
 from tests.support import operations as ops
@@ -76,7 +77,7 @@ async def test_given_damaged_units_and_an_empty_shelf_when_exchanged_then_neithe
     await shipped(ledger)
     before = await everything(client, ledger)
 
-    answer = await ledger.exchange(
+    answer = await ledger.run(
         ops.exchange(ops.take_back("old", (1, 1, "damaged", "elsewhere"), key="k"), ops.reserve("new", ("A", 1)))
     )
 
@@ -132,7 +133,7 @@ async def test_given_a_key_when_sent_again_then_both_halves_are_answered_as_the_
     await ops.changed(ledger, ops.release("new"))
 
     again = await ops.exchanged(ledger, operation)
-    other = await ledger.exchange(ops.exchange(ops.take_back("old", (1, 1), key="k"), ops.reserve("x", ("A", 1))))
+    other = await ledger.run(ops.exchange(ops.take_back("old", (1, 1), key="k"), ops.reserve("x", ("A", 1))))
 
     assert again == msgspec.structs.replace(first, replayed=True)
     assert other == Refused("id_reused", "", [])
@@ -159,10 +160,10 @@ async def test_given_refused_and_accepted_exchanges_in_one_call_when_run_then_ea
     await shipped(ledger, "old", 3)
 
     answers = await asyncio.gather(
-        ledger.exchange(ops.exchange(ops.take_back("old", (1, 1), reason="no"), ops.reserve("n1", ("B", 2)))),
-        ledger.exchange(ops.exchange(ops.take_back("old", (1, 1), reason="yes"), ops.reserve("n2", ("B", 1)))),
-        ledger.exchange(ops.exchange(ops.take_back("old", (1, 1, "damaged", "x")), ops.reserve("n3", ("B", 1)))),
-        ledger.reserve(ops.reserve("n4", ("A", 1))),
+        ledger.run(ops.exchange(ops.take_back("old", (1, 1), reason="no"), ops.reserve("n1", ("B", 2)))),
+        ledger.run(ops.exchange(ops.take_back("old", (1, 1), reason="yes"), ops.reserve("n2", ("B", 1)))),
+        ledger.run(ops.exchange(ops.take_back("old", (1, 1, "damaged", "x")), ops.reserve("n3", ("B", 1)))),
+        ledger.run(ops.reserve("n4", ("A", 1))),
     )
 
     assert [type(each) for each in answers] == [ExchangeRefused, Exchanged, ExchangeRefused, Changed]
@@ -195,10 +196,7 @@ async def test_given_many_exchanges_at_once_when_units_are_few_then_returns_and_
         await shipped(ledger, f"old{number}", 1)
 
     answers = await asyncio.gather(
-        *(
-            ledger.exchange(ops.exchange(ops.take_back(f"old{n}", (1, 1)), ops.order(f"new{n}", ("B", 1))))
-            for n in range(20)
-        )
+        *(ledger.run(ops.exchange(ops.take_back(f"old{n}", (1, 1)), ops.order(f"new{n}", ("B", 1)))) for n in range(20))
     )
 
     assert sum(isinstance(each, Exchanged) for each in answers) == 7
@@ -225,7 +223,7 @@ async def test_given_somebody_who_waits_when_units_come_back_in_an_exchange_then
     await shipped(ledger, units=1)
     await waiting_for_a(ledger)
 
-    refused = await ledger.exchange(ops.exchange(ops.take_back("old", (1, 1)), ops.reserve("new", ("A", 1))))
+    refused = await ledger.run(ops.exchange(ops.take_back("old", (1, 1)), ops.reserve("new", ("A", 1))))
     assert isinstance(refused, ExchangeRefused)
     assert await owed(ledger, "waiting") == 1
 

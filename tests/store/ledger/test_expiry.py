@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from server.domain.outcomes import LineRefusal, RetryAfterExpiry
 from server.store.connection.commands import run_function
 from server.store.ledger import ledger as ledger_module
+from server.store.ledger.codec import pack
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
 from tests.conftest import now_ms, wait_past
@@ -204,7 +205,7 @@ async def test_given_lapsed_holds_of_many_ages_when_swept_then_the_longest_overd
 @pytest.fixture
 def reap_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one script end two lapsed holds at most, so that a handful of them needs several."""
-    monkeypatch.setattr(ledger_module, "REAP_MAX", 2)
+    monkeypatch.setattr(ledger_module, "EXPIRE_BATCH_MAX", 2)
 
 
 @pytest.mark.usefixtures("reap_two")
@@ -250,7 +251,7 @@ async def test_given_more_lapsed_than_may_be_ended_when_a_script_answers_again_t
     ledger = make_ledger()
     await stocked(ledger, A=5)
     await hold_shortly(ledger, client, 5)
-    answer = await ledger._submit(ledger._take, reserve("next", ("A", 5)), 1)
+    answer = await ledger._submit(ledger._functions["mutate"], pack(reserve("next", ("A", 5))), 1)
     assert answer == RetryAfterExpiry()
     assert (await ledger.reservation("next")).reservation is None
     assert (await level(ledger, "A")).held == 3

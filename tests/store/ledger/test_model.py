@@ -13,7 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.batcher import Batcher, close_quietly
-from server.store.lua_library import Library, assemble
+from server.store.lua_library import Library, assemble, with_places
 from server.store.repositories import safety_stock as safety_module
 from tests.conftest import ON_ONE_STORE, StoreClient, make_batcher
 from tests.support.machine import LOG_MAX, LedgerMachine, World
@@ -44,7 +44,7 @@ def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[st
     for old, new in (_SHORT_LOG, _FAR_BACK, *edits):
         assert old in text, f"the library has no line {old!r}"
         text = text.replace(old, new)
-    library = Library(text)
+    library = Library(with_places(text))
     monkeypatch.setattr(ledger_module, "library", lambda: library)
     monkeypatch.setattr(safety_module, "library", lambda: library)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -102,20 +102,23 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 
 PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
-    "what is held counts as available": ("- r[6] - r[2] - r[3]", "- r[6] - r[3]"),
-    "what came is still expected": ("record[EXPECTED_RECEIVED] = record[EXPECTED_RECEIVED] + quantity", ""),
+    "what is held counts as available": ("    - r[Stock.held] - r[Stock.committed]", "    - r[Stock.committed]"),
+    "what came is still expected": ("record[Receipt.received] = record[Receipt.received] + quantity", ""),
     "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
     "what was given back stays used": (
-        "allocation[ALLOCATION_USED] + promised",
-        "allocation[ALLOCATION_USED] + max(0, promised)",
+        "allocation[Allocation.used] + promised",
+        "allocation[Allocation.used] + max(0, promised)",
     ),
     "who waits is served from the end": (
         "  local names, rest_at = {}, #prefix + 1",
         "  table.sort(queue, function(a, b) return a > b end)\n  local names, rest_at = {}, #prefix + 1",
     ),
-    "more is waited for than may be": ("backorder[WAITING] + asked[entry] > backorder[LIMIT]", "false"),
+    "more is waited for than may be": (
+        "backorder[Backorder.waiting] + asked[entry] > backorder[Backorder.limit]",
+        "false",
+    ),
     "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
-    "a key is not held against the body": ("if first[1] ~= fields[at + FINGERPRINT_AT] then", "if false then"),
+    "a key is not held against the body": ("if first[1] ~= fields[at + shape.fingerprint] then", "if false then"),
 }
 
 

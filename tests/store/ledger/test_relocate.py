@@ -146,7 +146,7 @@ async def test_given_a_replay_when_the_units_were_moved_then_each_answers_as_the
 
 async def test_given_too_many_lines_when_moved_then_it_is_refused(ledger: Ledger) -> None:
     skus = [f"S{number}" for number in range(100)]
-    await asyncio.gather(*(ledger.move_stock(ops.receive(sku, 5, name)) for sku in skus for name in "abc"))
+    await asyncio.gather(*(ledger.run(ops.receive(sku, 5, name)) for sku in skus for name in "abc"))
     await ops.changed(ledger, ops.order("r", *((sku, 2, "a") for sku in skus)))
     await ops.changed(ledger, ops.relocate("r", *((number, 1, "b") for number in range(1, 101))))
 
@@ -162,7 +162,7 @@ async def test_given_racing_moves_to_the_last_units_when_made_then_only_so_many_
     for number in range(20):
         await ops.changed(ledger, ops.order(f"r{number}", ("A", 1, "a")))
 
-    answers = await asyncio.gather(*(ledger.relocate(ops.relocate(f"r{n}", (1, 0, "b"))) for n in range(20)))
+    answers = await asyncio.gather(*(ledger.run(ops.relocate(f"r{n}", (1, 0, "b"))) for n in range(20)))
 
     assert sum(isinstance(each, Changed) for each in answers) == 7
     assert await left(ledger) == {"a": 17, "b": 0}

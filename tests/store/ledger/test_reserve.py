@@ -6,11 +6,12 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.changes import ChangeLine
 from server.domain.limits import LINES_MAX
 from server.domain.operations.stock import Bucket
 from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
-from server.store.journal.journal import ChangeLine, read
+from server.store.journal.journal import read
 from server.store.ledger.ledger import Ledger
 from tests.conftest import now_ms
 from tests.support.operations import (
@@ -251,6 +252,6 @@ async def test_given_an_unknown_sku_when_a_shortage_is_accepted_then_it_is_refus
 async def test_given_a_batch_of_mixed_fates_when_it_runs_then_each_stands_alone(ledger: Ledger) -> None:
     await stocked(ledger, A=3)
     wanted = [reserve("1", ("A", 2)), reserve("2", ("A", 2)), reserve("3", ("X", 1)), reserve("4", ("A", 1))]
-    answers = await asyncio.gather(*(ledger.reserve(each) for each in wanted))
+    answers = await asyncio.gather(*(ledger.run(each) for each in wanted))
     assert [getattr(answer, "outcome", "held") for answer in answers] == ["held", "out_of_stock", "unknown_sku", "held"]
     assert await available(ledger, "A") == 0

@@ -6,11 +6,12 @@ from collections.abc import Callable
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.operations.stock import Bucket
 from server.domain.outcomes import LineRefusal, Refused
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_function
-from server.store.journal.journal import Change, read
+from server.store.journal.journal import read
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
 from tests.conftest import now_ms, wait_past

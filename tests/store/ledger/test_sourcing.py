@@ -54,13 +54,13 @@ async def stocked(ledger: Ledger, **places: dict[str, int]) -> None:
 
 
 async def chosen(ledger: Ledger, operation: Sourced) -> list[str]:
-    answer = await ledger.source(operation)
+    answer = await ledger.run(operation)
     assert isinstance(answer, Changed), answer
     return [line.location for line in answer.reservation.lines]
 
 
 async def refused(ledger: Ledger, operation: Sourced) -> Refused:
-    answer = await ledger.source(operation)
+    answer = await ledger.run(operation)
     assert isinstance(answer, Refused), answer
     return answer
 
@@ -115,9 +115,9 @@ async def test_given_10_000_random_orders_when_the_store_chooses_then_the_choice
     merchant, outcomes = Merchant(2), Counter[str]()
     while merchant.orders < ORDERS:
         deliveries = [merchant.delivery() for _ in range(merchant.choice.randint(5, 25))]
-        await asyncio.gather(*(ledger.move_stock(each) for each in deliveries))
+        await asyncio.gather(*(ledger.run(each) for each in deliveries))
         drawn_orders = [merchant.order() for _ in range(12)]  # in one turn, so in one call and in this order
-        answers = await asyncio.gather(*(ledger.source(operation) for operation, _ in drawn_orders))
+        answers = await asyncio.gather(*(ledger.run(operation) for operation, _ in drawn_orders))
         for (operation, expected), answer in zip(drawn_orders, answers, strict=True):
             told: list[str] | str
             if isinstance(answer, Changed):
@@ -136,7 +136,7 @@ async def test_given_many_candidates_when_the_search_is_given_up_then_store_and_
     choice = random.Random(3)
     skus, names = [f"S{n:02}" for n in range(24)], [f"L{n:03}" for n in range(150)]
     stock = {(sku, name): 5 for sku in skus for name in choice.sample(names, 20)}
-    await asyncio.gather(*(ledger.move_stock(ops.receive(sku, 5, name)) for sku, name in stock))
+    await asyncio.gather(*(ledger.run(ops.receive(sku, 5, name)) for sku, name in stock))
     candidates = [Candidate(name, 0) for name in names]
     expected = choose([Wanted(sku, 1) for sku in skus], candidates, stock, 9)
     assert expected is not None
@@ -195,11 +195,11 @@ async def test_given_a_line_that_names_its_location_when_the_others_are_planned_
 async def test_given_a_replay_when_the_stock_has_changed_then_the_answer_is_the_first_one(ledger: Ledger) -> None:
     await stocked(ledger, a={"A": 3}, b={"A": 5})
     order = ops.reserve("r", ("A", 3, ""))
-    first = await ledger.source(sourced(order, ["a", "b"]))
+    first = await ledger.run(sourced(order, ["a", "b"]))
     assert isinstance(first, Changed)
 
-    again = await ledger.source(sourced(order, ["b"], closed=[]))
-    closed = await ledger.source(sourced(order, [], closed=[1]))
+    again = await ledger.run(sourced(order, ["b"], closed=[]))
+    closed = await ledger.run(sourced(order, [], closed=[1]))
     other = await refused(ledger, sourced(ops.reserve("r", ("A", 2, "")), ["a", "b"]))
 
     assert again == closed == msgspec.structs.replace(first, replayed=True)
@@ -254,7 +254,7 @@ async def test_given_orders_in_one_call_when_sourced_then_each_sees_what_those_b
     await stocked(ledger, a={"A": 2}, b={"A": 1})
     orders = [ops.reserve(f"r{number}", ("A", 1, "")) for number in range(4)]
 
-    answers = await asyncio.gather(*(ledger.source(sourced(order, ["a", "b"])) for order in orders))
+    answers = await asyncio.gather(*(ledger.run(sourced(order, ["a", "b"])) for order in orders))
 
     places = [each.reservation.lines[0].location if isinstance(each, Changed) else each.outcome for each in answers]
     assert places == ["a", "a", "b", "out_of_stock"]

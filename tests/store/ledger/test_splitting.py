@@ -92,9 +92,9 @@ async def test_given_thousands_of_random_orders_when_the_store_splits_lines_then
     merchant, outcomes = Merchant(12), Counter[str]()
     while merchant.orders < ORDERS:
         deliveries = [merchant.delivery() for _ in range(merchant.choice.randint(10, 30))]
-        await asyncio.gather(*(ledger.move_stock(each) for each in deliveries))
+        await asyncio.gather(*(ledger.run(each) for each in deliveries))
         drawn_orders = [merchant.order() for _ in range(12)]  # in one turn, so in one call and in this order
-        answers = await asyncio.gather(*(ledger.source(operation) for operation, _, _ in drawn_orders))
+        answers = await asyncio.gather(*(ledger.run(operation) for operation, _, _ in drawn_orders))
         for (operation, wanted, expected), answer in zip(drawn_orders, answers, strict=True):
             told: Answer = parts_of(answer, wanted) if isinstance(answer, Changed) else answer.outcome
             assert told == expected, operation
@@ -110,14 +110,14 @@ async def test_given_many_candidates_when_the_search_is_given_up_then_store_and_
     choice = random.Random(13)
     skus, names = [f"S{n:02}" for n in range(12)], [f"L{n:03}" for n in range(200)]
     stock = {(sku, name): choice.randint(1, 9) for sku in skus for name in choice.sample(names, 30)}
-    await asyncio.gather(*(ledger.move_stock(ops.receive(sku, units, name)) for (sku, name), units in stock.items()))
+    await asyncio.gather(*(ledger.run(ops.receive(sku, units, name)) for (sku, name), units in stock.items()))
     candidates = [Candidate(name, 0) for name in names]
     wanted = [Wanted(sku, 10) for sku in skus]
     expected = choose_parts(wanted, candidates, stock, 9)
     assert brute_force(wanted, candidates, stock, 0) is None
 
     promise = ops.reserve("r", *((sku, 10, "") for sku in skus))
-    answer = await ledger.source(ops.sourced(promise, candidates, 9, split_lines=True))
+    answer = await ledger.run(ops.sourced(promise, candidates, 9, split_lines=True))
 
     assert (parts_of(answer, wanted) if isinstance(answer, Changed) else None) == expected
 
@@ -198,7 +198,7 @@ async def test_given_too_little_everywhere_when_lines_may_be_split_then_the_refu
 async def test_given_more_lines_than_a_reservation_may_have_when_split_then_it_is_refused(ledger: Ledger) -> None:
     skus = [f"S{number:02}" for number in range(30)]
     names = [f"L{number}" for number in range(8)]
-    await asyncio.gather(*(ledger.move_stock(ops.receive(sku, 1, name)) for sku in skus for name in names))
+    await asyncio.gather(*(ledger.run(ops.receive(sku, 1, name)) for sku in skus for name in names))
     order = ops.reserve("r", *((sku, 8, "") for sku in skus))
 
     refused = await ops.refused(ledger, ops.sourced(order, names, 9, split_lines=True))
@@ -213,7 +213,7 @@ async def test_given_split_orders_in_one_call_when_audited_then_nothing_drifts(l
         ops.sourced(ops.order(f"r{number}", ("A", 3, "")), ["a", "b", "c"], 2, split_lines=True) for number in range(4)
     ]
 
-    answers = await asyncio.gather(*(ledger.source(each) for each in orders))
+    answers = await asyncio.gather(*(ledger.run(each) for each in orders))
 
     assert [isinstance(each, Changed) for each in answers] == [True, True, True, False]
     assert sum([await ops.available(ledger, "A", name) for name in "abc"]) == 1

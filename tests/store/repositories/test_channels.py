@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.changes import Change
 from server.domain.channels import (
     ChannelRules,
     ChannelStatus,
@@ -24,7 +25,7 @@ from server.store.audit.audit import audit
 from server.store.connection import connect
 from server.store.connection.commands import command
 from server.store.errors import FencedError, StoreUnavailableError
-from server.store.journal.journal import START, Change, read
+from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.channels import ChannelStore, wished_skus

@@ -1,0 +1,37 @@
+-- allocate_move: gives units of one channel at a (SKU, location) to another, the taker.
+--
+-- op      AllocateMove; seen_id, used: the taker's, see lib/allocation_change.lua
+-- Effect  units that the channel has, and has not promised, are the taker's; as many stay set aside as were
+-- Answers stock_changed · unknown_sku · unknown_allocation · allocation_differs · exceeds_remaining
+--         · allocation_usage_unknown · retry_after_expiry · too_many_allocations
+
+local function allocate_move(fields, at)
+  local actor, sku, location, from, to = fields[at + AllocateMove.actor], fields[at + AllocateMove.sku], fields[at + AllocateMove.location], fields[at + AllocateMove.channel], fields[at + AllocateMove.taker]
+  local units, reason, seen_id, used = fields[at + AllocateMove.units], fields[at + AllocateMove.reason], fields[at + AllocateMove.seen_id], fields[at + AllocateMove.used]
+  local entry = stock_entry(sku, location)
+  local record = entry.record
+  if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
+  local giving, taking = allocations.find(record, from), allocations.find(record, to)
+  if not giving then return refused('unknown_allocation') end
+  local kind = giving[Allocation.kind]
+  if taking and taking[Allocation.kind] ~= kind then return refused('allocation_differs') end
+  if allocations.rest(giving) < units then expire_due() end
+  if allocations.rest(giving) < units then
+    if more_are_due then return {'retry_after_expiry'} end
+    return refused('exceeds_remaining', '', {{1, sku, location, units, allocations.rest(giving)}})
+  end
+  local promised = allocation_change.promised_by(entry, to, seen_id, used)
+  if not promised then return {'allocation_usage_unknown'} end
+  local left = giving[Allocation.units] - units
+  if allocation_change.is_full(record, to) and not (kind == 'own' and left == 0) then return refused('too_many_allocations') end
+  allocation_change.set(record, from, (kind == 'cap' or left > 0) and kind or nil, left, giving[Allocation.used])
+  -- Whoever has promised more than he has gets all of the units all the same: as much stays set aside as was.
+  local had = max(taking and taking[Allocation.units] or 0, promised)
+  allocation_change.set(record, to, kind, had + units, promised)
+  allocation_change.journal(entry, 'allocate_move', actor, from, {
+    {'to', to}, {'units', string.format('%.0f', units)}, {'reason', reason},
+  })
+  return stock_changed(entry)
+end
+
+operation('allocate_move', allocate_move)
