@@ -9,9 +9,11 @@
 -- A rule gives max(units, percent of on_hand rounded up), of what nobody was promised: it takes back no promise, and
 -- gives way to those that came since. A value that somebody set by hand stays, until it is set to 0.
 
+local RULE_SKU, RULE_LOCATION, RULE_UNITS, RULE_PERCENT = 1, 2, 3, 4
+
 local function wanted_by(rule, record)
-  if rule[3] < 0 then return 0 end
-  return max(rule[3], -floor(-record[Stock.on_hand] * rule[4] / 100))
+  if rule[RULE_UNITS] < 0 then return 0 end
+  return max(rule[RULE_UNITS], -floor(-record[Stock.on_hand] * rule[RULE_PERCENT] / 100))
 end
 
 local function apply_rule(entry, wanted)
@@ -29,7 +31,7 @@ end
 local function apply_safety_rules(args, keys)
   local rules, entries, fields = unpack_msg(args[2]), {}, {}
   for i, rule in ipairs(rules) do
-    entries[i] = want_stock(rule[1], rule[2])
+    entries[i] = want_stock(rule[RULE_SKU], rule[RULE_LOCATION])
     fields[i] = entries[i].field
   end
   load_stock()

@@ -2,7 +2,7 @@
 -- Filtering here keeps the rest off the wire.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits, [2] MessagePack [ended, cursor, count, state or "", channel or "", sku or ""]
+-- ARGV  [1] limits, [2] MessagePack [ended, cursor, count, sku or "", {place in a record -> the value wanted there}]
 --         ended: look among the ended ones; cursor: "0" at first; count: how many to look at, about
 -- Reply [now_ms, next cursor ("0": that was all), id, record, id, record, …]; record: MessagePack
 
@@ -13,16 +13,20 @@ local function has_line(record, sku)
   return false
 end
 
+local function has_fields(record, wanted)
+  for place, value in pairs(wanted) do
+    if record[place] ~= value then return false end
+  end
+  return true
+end
+
 local function list_reservations(args)
-  local request = unpack_msg(args[2])
-  local key, state, channel, sku = request[1] and ENDED or RESERVATIONS, request[4], request[5], request[6]
-  local page = call('HSCAN', key, request[2], 'COUNT', request[3])
+  local ended, cursor, count, sku, wanted = unpack(unpack_msg(args[2]))
+  local page = call('HSCAN', ended and ENDED or RESERVATIONS, cursor, 'COUNT', count)
   local reply, found = {NOW_MS, page[1]}, page[2]
   for i = 1, #found, 2 do
     local record = unpack_record(found[i + 1])
-    if (state == '' or record[Record.state] == state)
-      and (channel == '' or record[Record.channel] == channel)
-      and (sku == '' or has_line(record, sku)) then
+    if has_fields(record, wanted) and (sku == '' or has_line(record, sku)) then
       reply[#reply + 1] = found[i]
       reply[#reply + 1] = found[i + 1]
     end

@@ -22,11 +22,12 @@ local function waits_for(wanted)
 end
 
 local function list_shortages(args)
-  local request, wanted = unpack_msg(args[2]), {}
-  for _, field in ipairs(request[3]) do wanted[field] = true end
+  local cursor, count, fields_wanted = unpack(unpack_msg(args[2]))
+  local wanted = {}
+  for _, field in ipairs(fields_wanted) do wanted[field] = true end
   local key, fits = STOCK, is_short
-  if #request[3] > 0 then key, fits = RESERVATIONS, waits_for(wanted) end
-  local page = call('HSCAN', key, request[1], 'COUNT', request[2])
+  if #fields_wanted > 0 then key, fits = RESERVATIONS, waits_for(wanted) end
+  local page = call('HSCAN', key, cursor, 'COUNT', count)
   local reply, found = {NOW_MS, page[1]}, page[2]
   for i = 1, #found, 2 do
     if fits(found[i], found[i + 1]) then

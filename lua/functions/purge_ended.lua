@@ -26,7 +26,7 @@ local function purge_ended(args, declared)
   end
   for _, key in ipairs(keys) do
     local kept = remembered[key]
-    if kept and kept[2] ~= '' and call('HEXISTS', RESERVATIONS, kept[2]) == 1 then
+    if kept and kept[KEPT_RESERVATION] ~= '' and call('HEXISTS', RESERVATIONS, kept[KEPT_RESERVATION]) == 1 then
       call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
     else
       call('ZREM', FORGET, 'k' .. key)

@@ -10,6 +10,8 @@
 --                 allocations or false, backorder], …]]: the last two are left out where there are none
 --   reservation   [now_ms, record or nil]
 
+local QUESTION_LENGTH = 4 -- fields of each
+
 local function all_locations(questions)
   local skus, seen = {}, {}
   local function want(sku)
@@ -18,10 +20,10 @@ local function all_locations(questions)
     skus[#skus + 1] = sku
   end
   for _, question in ipairs(questions) do
-    if question[1] == 'availability' then
-      for _, sku in ipairs(question[2]) do want(sku) end
-    elseif question[1] == 'stock' then
-      want(question[2])
+    if question.kind == 'availability' then
+      for _, sku in ipairs(question.about) do want(sku) end
+    elseif question.kind == 'stock' then
+      want(question.about)
     end
   end
   local packed, locations = hash_get_many(SKUS, skus), {}
@@ -51,8 +53,7 @@ end
 local function stock_levels(sku, names)
   local levels = {}
   for i, location in ipairs(names) do
-    local r = stock_entry(sku, location).record
-    levels[i] = {sku, location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[Stock.allocations], r[Stock.backorder]}
+    levels[i] = stock_level(sku, location, stock_entry(sku, location).record)
   end
   return levels
 end
@@ -64,17 +65,18 @@ end
 
 local function read(args)
   local fields, questions = {unpack_msg(args[2])}, {}
-  for at = 1, #fields, 4 do
-    questions[#questions + 1] = {fields[at], fields[at + 1], fields[at + 2], fields[at + 3]}
+  for at = 1, #fields, QUESTION_LENGTH do
+    local kind, about, location, channel = fields[at], fields[at + 1], fields[at + 2], fields[at + 3]
+    questions[#questions + 1] = {kind = kind, about = about, location = location, channel = channel}
   end
   local locations = all_locations(questions)
   load_levels(locations)
   local answers = {}
   for i, question in ipairs(questions) do
-    local kind, name = question[1], question[2]
+    local kind, name = question.kind, question.about
     if kind == 'availability' then
       local found = {}
-      for j, sku in ipairs(name) do found[j] = location_levels(sku, question[3], question[4], locations[sku]) end
+      for j, sku in ipairs(name) do found[j] = location_levels(sku, question.location, question.channel, locations[sku]) end
       answers[i] = pack({NOW_MS, found})
     elseif kind == 'stock' then
       answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})

@@ -19,12 +19,12 @@ end
 
 local function read_outlook(args, keys)
   local question = unpack_msg(args[2])
-  local sku, wanted = question[1], question[2]
+  local sku, wanted = unpack(question)
   local packed_ids, expected = call('HGET', keys[12], sku), {}
   local ids = packed_ids and unpack_msg(packed_ids) or NONE
   for i, packed_record in ipairs(hash_get_many(keys[11], ids)) do
     local record = packed_record and unpack_msg(packed_record)
-    if record and (wanted == '' or wanted == record[2]) then expected[#expected + 1] = {ids[i], record} end
+    if record and (wanted == '' or wanted == record[Receipt.location]) then expected[#expected + 1] = {ids[i], record} end
   end
   return pack({NOW_MS, available_at(sku, wanted), expected})
 end

@@ -13,19 +13,33 @@ local ALLOCATIONS_MAX = 32 -- channels at one (SKU, location): the record is rea
 
 local ENTRIES_MAX = 64 -- of the journal that are looked through for what happened since; an entry holds a batch at most
 
+-- A reserve or order stands in the journal with its record, anything else with its lines, see lib/journal.lua.
+local PROMISE_FIELDS_MAX, PROMISE_RECORD = 4, 3
+
+-- The channel of a change, and for each of its lines its SKU, location, and by how much what is promised there grew.
+local function lines_of(change)
+  local lines = {}
+  if #change <= PROMISE_FIELDS_MAX then
+    local record = change[PROMISE_RECORD]
+    for i, line in ipairs(record[Record.lines]) do
+      lines[i] = {sku = line[Line.sku], location = line[Line.location], units = line[Line.held] + line[Line.committed]}
+    end
+    return record[Record.channel], lines
+  end
+  for i, line in ipairs(change[Change.lines]) do
+    local units = line[ChangeLine.d_held] + line[ChangeLine.d_committed]
+    lines[i] = {sku = line[ChangeLine.sku], location = line[ChangeLine.location], units = units}
+  end
+  return change[Change.channel], lines
+end
+
 -- By how much the changes of one entry moved what a channel has promised of a stock entry.
 local function promised_in(changes, entry, channel)
   local units = 0
   for _, change in ipairs(changes) do
-    local is_promise = #change <= 4 -- see lib/journal.lua
-    local record = is_promise and change[3]
-    if (is_promise and record[Record.channel] or change[4]) == channel then
-      for _, line in ipairs(is_promise and record[Record.lines] or change[7]) do
-        local at = is_promise and 0 or 1 -- the number of the line stands first there
-        if line[at + 1] == entry.sku and line[at + 2] == entry.location then
-          units = units + (is_promise and line[Line.held] + line[Line.committed] or line[5] + line[6])
-        end
-      end
+    local of_channel, lines = lines_of(change)
+    for _, line in ipairs(of_channel == channel and lines or NONE) do
+      if line.sku == entry.sku and line.location == entry.location then units = units + line.units end
     end
   end
   return units

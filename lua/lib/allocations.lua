@@ -71,9 +71,9 @@ end
 function allocations.is_capped(lines, channel)
   local asked = {}
   for _, line in ipairs(lines) do
-    local entry = line[4]
+    local entry = line.entry
     local allocation = allocations.find(entry.record, channel)
-    asked[entry] = (asked[entry] or 0) + line[3]
+    asked[entry] = (asked[entry] or 0) + line.units
     if allocation and allocation[Allocation.kind] == 'cap' and asked[entry] > allocations.rest(allocation) then return true end
   end
   return false
@@ -95,7 +95,10 @@ function allocations.copy(record)
   local copied = {}
   for i = 1, #list do
     local allocation = list[i]
-    copied[i] = {allocation[1], allocation[2], allocation[3], allocation[4]}
+    copied[i] = {
+      allocation[Allocation.channel], allocation[Allocation.kind], allocation[Allocation.units],
+      allocation[Allocation.used],
+    }
   end
   return copied
 end
@@ -104,7 +107,8 @@ end
 function allocations.tell(record, journal_lines)
   local told = journal_lines[#journal_lines]
   local copied = allocations.copy(record)
-  if copied then told[12], told[13], told[14] = 0, 0, copied end
+  if not copied then return end
+  told[ChangeLine.d_waiting], told[ChangeLine.d_owed], told[ChangeLine.allocations] = 0, 0, copied
 end
 
 end

@@ -25,9 +25,5 @@ local function changed(record, entries)
 end
 
 local function stock_changed(entry)
-  local r = entry.record
-  return {
-    'stock_changed', false,
-    {entry.sku, entry.location, r[1], r[2], r[3], r[4], r[5], r[6], r[7], r[Stock.allocations], r[Stock.backorder]},
-  }
+  return {'stock_changed', false, stock_level(entry.sku, entry.location, entry.record)}
 end

@@ -10,22 +10,22 @@ local function promisable(entry, channel)
   return left - waiting
 end
 
--- How many units each line can have. lines: [[sku, location, units, stock entry], …]. channel: as above.
+-- How many units each line can have. lines: {entry (of the stock), units}, … channel: as above.
 -- Returns {units, …} and the lines that run short, or nil where none does.
 local function grant(lines, channel)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
-    local entry, units = line[4], line[3]
+    local entry, units = line.entry, line.units
     local left = promisable(entry, channel)
     if left < units then
       left = max(left, 0)
       short = short or {}
-      short[#short + 1] = {i, line[1], line[2], units, left}
+      short[#short + 1] = {i, entry.sku, entry.location, units, left}
       units = left
     end
     entry.claimed = entry.claimed + units
     granted[i] = units
   end
-  for _, line in ipairs(lines) do line[4].claimed = 0 end
+  for _, line in ipairs(lines) do line.entry.claimed = 0 end
   return granted, short
 end

@@ -87,7 +87,7 @@ end
 function backorders.missing(lines, granted, channel)
   local missing, asked = {}, {}
   for i, line in ipairs(lines) do
-    local entry, units = line[4], line[3] - granted[i]
+    local entry, units = line.entry, line.units - granted[i]
     missing[i] = units
     if units > 0 then
       local backorder = entry.record[Stock.backorder]
@@ -122,7 +122,7 @@ function backorders.change(entry, journal_lines, reservation, number, d_waiting,
   local record = reservation.record
   local line, told = record[Record.lines][number], journal_lines[#journal_lines]
   line[Line.waiting], line[Line.owed] = (line[Line.waiting] or 0) + d_waiting, (line[Line.owed] or 0) + d_owed
-  told[12], told[13] = d_waiting, d_owed
+  told[ChangeLine.d_waiting], told[ChangeLine.d_owed] = d_waiting, d_owed
   add_waiting(entry, d_waiting + d_owed)
   if line[Line.waiting] + line[Line.owed] == 0 then
     known().gone[member_of(line, reservation.id, number, record[Record.flags])] = true
@@ -141,7 +141,7 @@ local function queue_of(entry)
   local names, rest_at = {}, #prefix + 1
   for i, member in ipairs(queue) do
     local rest = member:sub(rest_at)
-    names[i] = {tonumber(rest:sub(NUMBER_FROM, NUMBER_TO)), rest:sub(ID_FROM)}
+    names[i] = {number = tonumber(rest:sub(NUMBER_FROM, NUMBER_TO)), id = rest:sub(ID_FROM)}
   end
   return queue, names
 end
@@ -150,7 +150,7 @@ end
 local function load_next(names, first, most)
   local unread, seen = {}, {}
   for i = first, min(#names, first + most - 1) do
-    local id = names[i][2]
+    local id = names[i].id
     if not reservations[id] and not seen[id] then
       seen[id] = true
       unread[#unread + 1] = id
@@ -192,7 +192,7 @@ local function fill_entry(entry)
     if waits.gone[member] then
       at = at + 1
     else
-      local number, id = names[at][1], names[at][2]
+      local number, id = names[at].number, names[at].id
       if not reservations[id] then load_next(names, at, min(entry.available, waits.left)) end
       -- The queue and the records disagree: nothing to give, and left there it would stand in the way of others.
       if not fill_line(entry, reservations[id], number) then waits.gone[member] = true end

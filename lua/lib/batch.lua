@@ -84,11 +84,11 @@ function answer(handler, fields, at, shape)
   local key = key_of(fields, at, shape)
   local first = key and remembered[key]
   if first then
-    if first[1] ~= fields[at + shape.fingerprint] then return pack(refused('id_reused')) end
-    return first[3]
+    if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then return pack(refused('id_reused')) end
+    return first[KEPT_ANSWER]
   end
   local result = handler(fields, at)
-  if key and result[2] == false then -- it took effect, now
+  if key and result[IS_REPLAY] == false then -- it took effect, now
     remember(key, fields[at + shape.fingerprint], shape.reservation_id and fields[at + shape.reservation_id] or '', result)
   end
   return pack(result)

@@ -11,7 +11,10 @@ local function select_parts(record, wanted, counter, spent, waiting)
     return parts
   end
   local excess = {}
-  for _, want in ipairs(wanted) do parts[want[1]] = (parts[want[1]] or 0) + want[2] end
+  for _, want in ipairs(wanted) do -- a returned line begins as any other part does
+    local number = want[LineQuantity.line]
+    parts[number] = (parts[number] or 0) + want[LineQuantity.quantity]
+  end
   for number, units in pairs(parts) do
     local line = record[Record.lines][number]
     local left = line and line[counter] - (spent and line[spent] or 0) + (waiting and line[waiting] or 0)

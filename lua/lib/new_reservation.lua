@@ -40,22 +40,22 @@ local function all_there(fields, first, last)
   -- The usual case, and nothing to add up.
   if first == last then return fields[first].available >= fields[first + QUANTITY_OF] end
   local enough = true
-  for at = first, last, 3 do
+  for at = first, last, LINE_LENGTH do
     local entry = fields[at]
     local claimed = entry.claimed + fields[at + QUANTITY_OF]
     entry.claimed = claimed
     if entry.available < claimed then enough = false end
   end
-  for at = first, last, 3 do fields[at].claimed = 0 end
+  for at = first, last, LINE_LENGTH do fields[at].claimed = 0 end
   return enough
 end
 
 -- The lines as grant takes them.
 local function lines_of(fields, first, last)
   local lines = {}
-  for at = first, last, 3 do
+  for at = first, last, LINE_LENGTH do
     local entry = fields[at]
-    lines[#lines + 1] = {entry.sku, entry.location, fields[at + QUANTITY_OF], entry}
+    lines[#lines + 1] = {entry = entry, units = fields[at + QUANTITY_OF]}
   end
   return lines
 end
@@ -69,9 +69,9 @@ end
 local function unknown_lines(lines)
   local unknown = nil
   for i, line in ipairs(lines) do
-    if not line[4].record then
+    if not line.entry.record then
       unknown = unknown or {}
-      unknown[#unknown + 1] = {i, line[1], line[2], line[3], 0}
+      unknown[#unknown + 1] = {i, line.entry.sku, line.entry.location, line.units, 0}
     end
   end
   return unknown
@@ -92,7 +92,7 @@ local function settle_for(lines, channel, partial, accept_shortage)
     partial = false
   end
   if accept_shortage then
-    for i, line in ipairs(lines) do granted[i] = line[3] end
+    for i, line in ipairs(lines) do granted[i] = line.units end
     return granted
   end
   local units = 0
@@ -104,8 +104,8 @@ end
 -- The record of a new promise is put together from packed parts rather than packed from tables: tables made only to be
 -- packed would cost as much as all else that a reserve does.
 
--- Arrays in MessagePack: a record without and with what may be left out at its end, and a line.
-local RECORD_OF_NINE, RECORD_OF_TWELVE, LINE_OF_EIGHT = '\153', '\156', '\152'
+-- Arrays in MessagePack: a record without what may be left out at its end, and a line without the same.
+local RECORD_OF_NINE, LINE_OF_EIGHT = '\153', '\152'
 local ZERO = '\0'
 
 -- state, created_ms, deadline_ms, ttl_ms, packed: the same for all of a call that have this ttl (0: an order).
@@ -126,11 +126,11 @@ end
 -- Takes the units, all that was wanted or what was granted. Gives the lines of the record and the newest seq, packed, and
 -- what the journal is to know beside them, or nil.
 local function take_units(fields, first, last, granted, is_order, channel)
-  local packed_lines, bucket, newest = array_of(fields[first - 1]), is_order and Stock.committed or Stock.held, nil
+  local packed_lines, bucket, newest = array_of((last - first) / LINE_LENGTH + 1), is_order and Stock.committed or Stock.held, nil
   local behind, is_told = packed_lines, false
-  for at = first, last, 3 do
+  for at = first, last, LINE_LENGTH do
     local entry, location, wanted = fields[at], fields[at + LOCATION_OF], fields[at + QUANTITY_OF]
-    local sku, units = entry.sku, granted and granted[(at - first) / 3 + 1] or wanted
+    local sku, units = entry.sku, granted and granted[(at - first) / LINE_LENGTH + 1] or wanted
     if units > 0 then take_from(entry, bucket, units) end
     local left = entry.available
     if allocated then
@@ -148,15 +148,32 @@ local function take_units(fields, first, last, granted, is_order, channel)
   return packed_lines, newest, is_told and behind or nil
 end
 
+-- Whether a record has more than most have: any of what tail_of returns.
+local function has_tail(fields, at)
+  return fields[at + Reserve.order_ref] ~= '' or fields[at + Reserve.customer_ref] ~= '' or fields[at + Reserve.flags]
+    or record_extras
+end
+
+-- What stands behind the lines of a record, and how many of it are to be written: the rest may be left out.
+local function tail_of(fields, at)
+  local extras = record_extras or NONE
+  local tail = {
+    fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], fields[at + Reserve.flags] or NONE,
+    extras.notes or NONE, extras.open,
+  }
+  local last = extras.open and Record.open or extras.notes and Record.notes or Record.flags
+  return tail, last - Record.lines
+end
+
 -- Takes the units and gives the record, packed; and what the journal is to know beside it, or nil.
 local function new_record(fields, at, last, granted, ttl_ms)
-  local fingerprint, actor, channel = fields[at + Reserve.fingerprint], fields[at + Reserve.actor], fields[at + Reserve.channel]
-  local order_ref, customer_ref, flags = fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], fields[at + Reserve.flags]
+  local fingerprint, actor = fields[at + Reserve.fingerprint], fields[at + Reserve.actor]
+  local channel = fields[at + Reserve.channel]
   local packed_lines, seq, behind = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0, channel)
   local array, rest = RECORD_OF_NINE, ''
-  if order_ref ~= '' or customer_ref ~= '' or flags or record_extras then
-    array, rest = RECORD_OF_TWELVE, pack(order_ref, customer_ref, flags or NONE)
-    if record_extras then array, rest = with_extras(rest) end
+  if has_tail(fields, at) then
+    local tail, n = tail_of(fields, at)
+    array, rest = array_of(Record.lines + n), pack(unpack(tail, 1, n))
   end
   return array .. (record_starts[ttl_ms] or record_start(ttl_ms)) .. seq .. string_of[#channel] .. channel
     .. string_of[#actor] .. actor .. string_of[#fingerprint] .. fingerprint .. packed_lines .. rest, behind
@@ -164,10 +181,11 @@ end
 
 -- As new_record, for a promise of which something has to wait; rare enough to be made from tables.
 local function waiting_record(fields, at, last, granted, missing, ttl_ms)
-  local id, channel, flags, is_order = fields[at + Reserve.reservation_id], fields[at + Reserve.channel], fields[at + Reserve.flags] or NONE, ttl_ms == 0
+  local id, channel, is_order = fields[at + Reserve.reservation_id], fields[at + Reserve.channel], ttl_ms == 0
+  local flags = fields[at + Reserve.flags] or NONE
   local lines, there, behind, is_told = {}, 0, array_of(#granted), false
   for number = 1, #granted do
-    local place = at + LINES_AT + 3 * (number - 1)
+    local place = at + LINES_AT + LINE_LENGTH * (number - 1)
     local entry, units, waited = fields[place], granted[number], missing[number]
     take_from(entry, is_order and Stock.committed or Stock.held, units)
     local left = entry.available
@@ -177,21 +195,25 @@ local function waiting_record(fields, at, last, granted, missing, ttl_ms)
       is_told = is_told or entry.record[Stock.allocations]
     end
     local line = {
-      entry.sku, entry.location, units + waited, fields[place + QUANTITY_OF], is_order and 0 or units, is_order and units or 0,
-      left, entry.record[Stock.seq],
+      entry.sku, entry.location, units + waited, fields[place + QUANTITY_OF], is_order and 0 or units,
+      is_order and units or 0, left, entry.record[Stock.seq],
     }
     if waited > 0 then backorders.join(entry, line, id, number, flags, waited, is_order) end
     lines[number], there = line, there + units
   end
   local state = there == 0 and 'backordered' or is_order and 'committed' or 'held'
-  return pack({
-    state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, last_seq, channel, fields[at + Reserve.actor], fields[at + Reserve.fingerprint], lines,
-    fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], flags, record_extras and record_extras.notes,
-  }), is_told and behind or nil
+  local record = {
+    state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, last_seq, channel, fields[at + Reserve.actor],
+    fields[at + Reserve.fingerprint], lines,
+  }
+  local tail, n = tail_of(fields, at)
+  for i = 1, n do record[Record.lines + i] = tail[i] end
+  return pack(record), is_told and behind or nil
 end
 
 function new_reservation(fields, at, last, ttl_ms, accept_shortage)
-  local fingerprint, id, channel = fields[at + Reserve.fingerprint], fields[at + Reserve.reservation_id], fields[at + Reserve.channel]
+  local fingerprint, channel = fields[at + Reserve.fingerprint], fields[at + Reserve.channel]
+  local id = fields[at + Reserve.reservation_id]
   local entry = fingerprint ~= '' and reservations[id]
   local earlier = entry and record_of(entry)
   if earlier then
@@ -202,7 +224,8 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
   local first = at + LINES_AT
   if (waits and waits.backlog) or not all_there(fields, first, last)
     or allocated and not all_allowed(fields, first, last, channel) then
-    granted, refusal, missing = settle_for(lines_of(fields, first, last), channel, fields[at + Reserve.partial], accept_shortage)
+    local partial = fields[at + Reserve.partial]
+    granted, refusal, missing = settle_for(lines_of(fields, first, last), channel, partial, accept_shortage)
     if refusal then return pack(refusal) end
   end
   local record, behind

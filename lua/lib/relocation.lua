@@ -15,7 +15,7 @@ end
 local function lines_after(lines, moves)
   local count, new = #lines, {}
   for _, move_of in ipairs(moves) do
-    local entry = move_of[3]
+    local entry = move_of.entry
     if not new[entry] and not moved_line(lines, entry.sku, entry.location) then
       new[entry] = true
       count = count + 1
@@ -24,14 +24,14 @@ local function lines_after(lines, moves)
   return count
 end
 
--- moves: [[line number, units, stock entry there, whether only ordered units are meant], …]; else held ones go first.
+-- moves: {number (of the line), units, entry (of the stock there), committed_only (else held units go first)}, …
 -- Returns the journal lines, the stock entries that were touched, and the number of each move's new line.
 function relocation.move_units(record, moves)
   local lines, journal_lines, entries, numbers = record[Record.lines], {}, {}, {}
   for _, move_of in ipairs(moves) do
-    local number, units, there = move_of[1], move_of[2], move_of[3]
+    local number, units, there = move_of.number, move_of.units, move_of.entry
     local line, here = lines[number], stock_entry(lines[number][Line.sku], lines[number][Line.location])
-    local held = move_of[4] and 0 or min(units, line[Line.held])
+    local held = move_of.committed_only and 0 or min(units, line[Line.held])
     local committed = units - held
     move(here, journal_lines, number, -held, -committed, 0, record[Record.channel])
     line[Line.held], line[Line.committed] = line[Line.held] - held, line[Line.committed] - committed

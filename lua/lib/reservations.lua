@@ -88,13 +88,6 @@ local function mark_reservation(entry)
   changed_reservations[#changed_reservations + 1] = entry
 end
 
--- What a new record begins with and ends in, if it holds more than twelve fields. twelfth: its end up to there, packed.
-local function with_extras(twelfth)
-  local notes, open = record_extras.notes or NONE, record_extras.open
-  if open then return '\158', twelfth .. pack(notes, open) end
-  return '\157', twelfth .. pack(notes)
-end
-
 -- Sets the state that follows from the lines; ending: the state where nothing is promised any more.
 local function settle_state(entry, ending)
   local held, committed, fulfilled, waiting, owed = 0, 0, 0, 0, 0

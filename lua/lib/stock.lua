@@ -29,6 +29,14 @@ local function stock_record(packed)
   return {on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder}
 end
 
+-- What a record shows outside: its buckets and seq, then what somebody has set.
+local function stock_level(sku, location, r)
+  return {
+    sku, location, r[Stock.on_hand], r[Stock.held], r[Stock.committed], r[Stock.damaged], r[Stock.quality_control],
+    r[Stock.safety], r[Stock.seq], r[Stock.allocations], r[Stock.backorder],
+  }
+end
+
 local function available(r)
   return r[Stock.on_hand] - r[Stock.damaged] - r[Stock.quality_control] - r[Stock.safety]
     - r[Stock.held] - r[Stock.committed]

@@ -1,7 +1,7 @@
 -- adjust: change one bucket by a signed number of units.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 bucket, 8 delta, 9 reason]
--- Effect  the bucket changes by delta; available may fall below zero by it: that is a shortage, and recorded
+-- Fields  Adjust in server/domain/operations/stock.py
+-- Effect  the bucket changes by delta. Available may fall below zero by it: that is a shortage, and recorded.
 -- Answers stock_changed · unknown_sku · exceeds_remaining (the bucket would fall below zero)
 
 local ADJUSTABLE = {on_hand = Stock.on_hand, damaged = Stock.damaged, quality_control = Stock.quality_control, safety = Stock.safety}

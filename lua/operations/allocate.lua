@@ -1,15 +1,17 @@
 -- allocate: gives a channel units of its own at a (SKU, location), or a cap on what it may take from the common pool; or
 -- takes them back.
 --
--- op      Allocate; units in all: own and 0 takes the allocation away. seen_id, used: see lib/allocation_change.lua
+-- Fields  Allocate in server/domain/operations/allocations.py; units in all: own and 0 takes the allocation away. seen_id, used: see lib/allocation_change.lua
 -- Effect  the allocation is as said, the rest of it is set aside. What the channel has promised already counts as used,
 --         so nothing that is promised is ever taken back.
 -- Answers stock_changed · unknown_sku · exceeds_available (others may have the rest) · allocation_usage_unknown
 --         · retry_after_expiry · too_many_allocations
 
 local function allocate(fields, at)
-  local actor, sku, location, channel = fields[at + Allocate.actor], fields[at + Allocate.sku], fields[at + Allocate.location], fields[at + Allocate.channel]
-  local kind, units, reason, seen_id, used = fields[at + Allocate.kind], fields[at + Allocate.units], fields[at + Allocate.reason], fields[at + Allocate.seen_id], fields[at + Allocate.used]
+  local actor, sku, location = fields[at + Allocate.actor], fields[at + Allocate.sku], fields[at + Allocate.location]
+  local channel = fields[at + Allocate.channel]
+  local kind, units, reason = fields[at + Allocate.kind], fields[at + Allocate.units], fields[at + Allocate.reason]
+  local seen_id, used = fields[at + Allocate.seen_id], fields[at + Allocate.used]
   local entry = stock_entry(sku, location)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end

@@ -1,13 +1,16 @@
 -- allocate_move: gives units of one channel at a (SKU, location) to another, the taker.
 --
--- op      AllocateMove; seen_id, used: the taker's, see lib/allocation_change.lua
+-- Fields  AllocateMove in server/domain/operations/allocations.py; seen_id, used: the taker's, see lib/allocation_change.lua
 -- Effect  units that the channel has, and has not promised, are the taker's; as many stay set aside as were
 -- Answers stock_changed · unknown_sku · unknown_allocation · allocation_differs · exceeds_remaining
 --         · allocation_usage_unknown · retry_after_expiry · too_many_allocations
 
 local function allocate_move(fields, at)
-  local actor, sku, location, from, to = fields[at + AllocateMove.actor], fields[at + AllocateMove.sku], fields[at + AllocateMove.location], fields[at + AllocateMove.channel], fields[at + AllocateMove.taker]
-  local units, reason, seen_id, used = fields[at + AllocateMove.units], fields[at + AllocateMove.reason], fields[at + AllocateMove.seen_id], fields[at + AllocateMove.used]
+  local actor, sku = fields[at + AllocateMove.actor], fields[at + AllocateMove.sku]
+  local location, from = fields[at + AllocateMove.location], fields[at + AllocateMove.channel]
+  local to = fields[at + AllocateMove.taker]
+  local units, reason = fields[at + AllocateMove.units], fields[at + AllocateMove.reason]
+  local seen_id, used = fields[at + AllocateMove.seen_id], fields[at + AllocateMove.used]
   local entry = stock_entry(sku, location)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end

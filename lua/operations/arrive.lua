@@ -1,11 +1,9 @@
 -- arrive: units of a transfer are received at its destination, all or some; what will never come is written off.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 transfer id, 6 lines [[line, quantity, disposition], …],
---          7 everything (all that is on its way arrived, to be sold again; lines is empty then),
---          8 close (what has not arrived by now is lost), 9 reason (why it is lost)]
--- Effect  on_hand + at the destination, and damaged or quality_control + where the disposition says so; the SKU becomes
---         known there. With nothing left on its way the transfer is closed.
--- Answers transfer_changed · unknown_transfer · transfer_closed · exceeds_remaining (more than is on its way)
+-- Fields  Arrive in server/domain/operations/transfers.py
+-- Effect  on_hand + at the destination, and damaged or quality_control + where the disposition says so. The SKU becomes
+--         known there. With nothing left in transit the transfer is closed.
+-- Answers transfer_changed · unknown_transfer · transfer_closed · exceeds_remaining (more than is in transit)
 
 local function everything_in(record)
   local lines = {}
@@ -18,7 +16,10 @@ end
 -- The lines that name more than is on its way, or nil.
 local function too_much(record, arrived)
   local sums, excess = {}, {}
-  for _, part in ipairs(arrived) do sums[part[1]] = (sums[part[1]] or 0) + part[2] end
+  for _, part in ipairs(arrived) do
+    local number = part[ArrivedLine.line]
+    sums[number] = (sums[number] or 0) + part[ArrivedLine.quantity]
+  end
   for number, units in pairs(sums) do
     local item = record[Transfer.lines][number]
     if not item then
@@ -45,11 +46,11 @@ end
 local function receive_parts(record, arrived)
   local journal_lines, entries, units, left = {}, {}, 0, 0
   for i, part in ipairs(arrived) do
-    local item = record[Transfer.lines][part[1]]
+    local item, quantity = record[Transfer.lines][part[ArrivedLine.line]], part[ArrivedLine.quantity]
     entries[i] = stock_entry(item[TransferLine.sku], record[Transfer.destination])
-    take_in(entries[i], journal_lines, part[2], part[3])
-    item[TransferLine.received] = item[TransferLine.received] + part[2]
-    units = units + part[2]
+    take_in(entries[i], journal_lines, quantity, part[ArrivedLine.disposition])
+    item[TransferLine.received] = item[TransferLine.received] + quantity
+    units = units + quantity
   end
   for _, item in ipairs(record[Transfer.lines]) do left = left + units_left(item) end
   return journal_lines, entries, units, left
@@ -57,7 +58,8 @@ end
 
 local function arrive(fields, at)
   local actor, id, arrived = fields[at + Arrive.actor], fields[at + Arrive.transfer_id], fields[at + Arrive.lines]
-  local everything, close, reason = fields[at + Arrive.everything], fields[at + Arrive.close], fields[at + Arrive.reason]
+  local everything, close = fields[at + Arrive.everything], fields[at + Arrive.close]
+  local reason = fields[at + Arrive.reason]
   local document = transfers[id]
   local record = document.record
   if not record then return refused('unknown_transfer') end

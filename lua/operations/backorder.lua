@@ -1,14 +1,15 @@
--- backorder: says how many units of a SKU at a location may be promised although they are not there.
+-- backorder: sets how many units of a SKU at a location may be ordered although they are not there.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 mode (preorder, backorder),
---          8 limit (units that may be waited for at a time; 0: none from now on), 9 promise_on (a day, or "")]
--- Effect  this holds for new promises; those who wait go on waiting, for what they were told. The SKU becomes known at
---         the location, so that it can be ordered before any of it was there.
+-- Fields  SetBackorder in server/domain/operations/stock.py
+-- Effect  this holds for new reservations; those that wait keep their date. The SKU becomes known at the location, so
+--         that it can be ordered before any of it was there.
 -- Answers stock_changed · unknown_sku (nothing is known there that could be ended)
 
 local function set_backorder(fields, at)
-  local actor, sku, location = fields[at + SetBackorder.actor], fields[at + SetBackorder.sku], fields[at + SetBackorder.location]
-  local mode, limit, promise_on = fields[at + SetBackorder.mode], fields[at + SetBackorder.limit], fields[at + SetBackorder.promise_on]
+  local actor, sku = fields[at + SetBackorder.actor], fields[at + SetBackorder.sku]
+  local location = fields[at + SetBackorder.location]
+  local mode, limit = fields[at + SetBackorder.mode], fields[at + SetBackorder.limit]
+  local promise_on = fields[at + SetBackorder.promise_on]
   local entry = stock_entry(sku, location)
   if not entry.record then
     if limit == 0 then return refused('unknown_sku', '', {{1, sku, location, 0, 0}}) end

@@ -103,7 +103,7 @@ local function moves_to(found, open, committed_only)
     for _, part in ipairs(found[each.entry.sku]) do
       local units = min(left, part[2])
       if units > 0 then
-        moves[#moves + 1] = {each.number, units, part[1], committed_only}
+        moves[#moves + 1] = {number = each.number, units = units, entry = part[1], committed_only = committed_only}
         part[2], left = part[2] - units, left - units
       end
     end
@@ -170,7 +170,7 @@ end
 -- The answer of an operation, with what the moves touched.
 local function with_touched(result, record, touched)
   local entries = {}
-  for _, each in ipairs(result[4]) do entries[#entries + 1] = stock_entry(each[1], each[2]) end
+  for _, each in ipairs(result[4]) do entries[#entries + 1] = stock_entry(each[Availability.sku], each[Availability.location]) end
   for _, each in ipairs(touched) do entries[#entries + 1] = each end
   return changed(record, entries)
 end
@@ -180,8 +180,8 @@ local function parts_after(units, moves, numbers)
   local parts, wanted = {}, {}
   for number, each in pairs(units) do parts[number] = each end
   for i, move_of in ipairs(moves) do
-    parts[move_of[1]] = parts[move_of[1]] - move_of[2]
-    parts[numbers[i]] = (parts[numbers[i]] or 0) + move_of[2]
+    parts[move_of.number] = parts[move_of.number] - move_of.units
+    parts[numbers[i]] = (parts[numbers[i]] or 0) + move_of.units
   end
   for number, each in pairs(parts) do
     if each > 0 then wanted[#wanted + 1] = {number, each} end

@@ -1,8 +1,7 @@
--- cancel: give ordered units back that have not been shipped.
+-- cancel: release ordered units that have not been shipped.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
---          7 reason]
--- Effect  committed -, of units that are waited for first
+-- Fields  Cancel in server/domain/operations/reservations.py; no lines: all of them
+-- Effect  committed -; of units that the line waits for, those first
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
 local function cancel(fields, at)

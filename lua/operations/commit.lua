@@ -1,9 +1,8 @@
 -- commit: turn held units into ordered ones.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
---          7 keep_remainder, 8 order_ref]
--- Effect  held - and committed +, and what is waited for is waited for as an order; what is not named is released, or
---         kept until its deadline (keep_remainder). After the deadline the units are taken anew if they are there.
+-- Fields  Commit in server/domain/operations/reservations.py; no lines: all of them
+-- Effect  held - and committed +, and a backorder becomes one of an order. What is not named is released, or kept until
+--         its deadline (keep_remainder). After the deadline the units are taken anew if they are there.
 -- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · retry_after_expiry
 --         · already_committed · already_released · not_held
 
@@ -16,7 +15,7 @@ local function commit_late(entry, parts)
       local stock_of_line = stock_entry(line[Line.sku], line[Line.location])
       numbers[#numbers + 1] = number
       entries[#entries + 1] = stock_of_line
-      lines[#lines + 1] = {line[Line.sku], line[Line.location], units, stock_of_line}
+      lines[#lines + 1] = {entry = stock_of_line, units = units}
     end
   end
   local _, short = grant(lines, record[Record.channel])
@@ -26,12 +25,14 @@ local function commit_late(entry, parts)
   end
   if short then
     if more_are_due then return nil, {'retry_after_expiry'} end
-    for _, refusal in ipairs(short) do refusal[1] = numbers[refusal[1]] end
+    for _, refusal in ipairs(short) do
+      refusal[LineRefusal.line] = numbers[refusal[LineRefusal.line]]
+    end
     return nil, refused('expired', record[Record.state], short)
   end
   local journal_lines = {}
   for i, number in ipairs(numbers) do
-    local line, units = record[Record.lines][number], lines[i][3]
+    local line, units = record[Record.lines][number], lines[i].units
     move(entries[i], journal_lines, number, 0, units, 0, record[Record.channel])
     line[Line.expired] = line[Line.expired] - units
     line[Line.committed] = line[Line.committed] + units

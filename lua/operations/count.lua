@@ -1,14 +1,14 @@
 -- count: somebody counted, so on_hand is set absolutely.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 on_hand (-1: as it is),
---          8 baseline_seq (-1: none), 9 safety (-1: as it is), 10 reason]
+-- Fields  Count in server/domain/operations/stock.py; -1: no on_hand, no baseline, no safety stock to set
 -- Effect  on_hand = counted + what was received, adjusted and shipped since the baseline, never below zero;
 --         safety = safety. The SKU becomes known at the location. Counting what is already so changes nothing.
--- Answers stock_changed · invalid (a baseline that was never given out) · baseline_expired
+-- Answers stock_changed · invalid (a baseline that was never handed out) · baseline_expired
 
 local function count(fields, at)
   local actor, sku, location = fields[at + Count.actor], fields[at + Count.sku], fields[at + Count.location]
-  local on_hand, baseline_seq, safety, reason = fields[at + Count.on_hand], fields[at + Count.baseline_seq], fields[at + Count.safety], fields[at + Count.reason]
+  local on_hand, baseline_seq = fields[at + Count.on_hand], fields[at + Count.baseline_seq]
+  local safety, reason = fields[at + Count.safety], fields[at + Count.reason]
   local entry = stock_entry(sku, location)
   if baseline_seq >= 0 and on_hand >= 0 then
     if baseline_seq > partition_seq() then return refused('invalid') end

@@ -53,9 +53,9 @@ local function as_it_is(entry, wanted)
     returned = returned_units(record[Record.lines]), places = {},
   }
   for _, want in ipairs(wanted) do
-    local line = record[Record.lines][want[1]]
+    local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
     if line then
-      local place = stock_entry(line[Line.sku], want[4] ~= '' and want[4] or line[Line.location])
+      local place = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
       before.places[#before.places + 1] = place_as_it_is(place)
     end
   end
@@ -82,9 +82,9 @@ end
 -- The promise takes from what the return has left: tells what is available to the channel of that after both.
 local function told_anew(availability, channel)
   for _, each in ipairs(availability) do
-    local entry = stock_entry(each[1], each[2])
-    each[3] = allocated and allocations.left(entry, channel) or entry.available
-    each[4] = entry.record[Stock.seq]
+    local entry = stock_entry(each[Availability.sku], each[Availability.location])
+    each[Availability.available] = allocated and allocations.left(entry, channel) or entry.available
+    each[Availability.seq] = entry.record[Stock.seq]
   end
 end
 

@@ -1,8 +1,8 @@
 -- expect: units are to come on a day.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 supply id, 6 sku, 7 location, 8 quantity, 9 expected_on, 10 reference]
--- Effect  the expected receipt is as it says here. What was received against it stays received, so that to say the same
---         again has no effect. No stock changes.
+-- Fields  Expect in server/domain/operations/expected_receipts.py
+-- Effect  the expected receipt is set to this. What was received against it stays received, so that the same again has no
+--         effect. No stock changes.
 -- Answers expected_receipt_changed · id_reused (the id is that of another SKU's)
 
 local function expect(fields, at)

@@ -1,7 +1,7 @@
--- extend: move the deadline of a hold, never back and never past its longest life.
+-- extend: move the deadline of a hold.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 ttl_ms]
--- Effect  deadline = max(deadline, min(now + ttl, created + longest life))
+-- Fields  Extend in server/domain/operations/reservations.py
+-- Effect  deadline = now + ttl_ms, never earlier than it is and never past the hold's longest life
 -- Answers changed · unknown_reservation · expired · already_committed · already_released · not_held
 
 local function extend(fields, at)

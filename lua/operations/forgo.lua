@@ -1,7 +1,7 @@
 -- forgo: an expected receipt will not come, or was a mistake.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 supply id]
--- Effect  it is gone. No stock changes: what was received against it stays.
+-- Fields  Forgo in server/domain/operations/expected_receipts.py
+-- Effect  it is removed. No stock changes: what was received against it stays.
 -- Answers expected_receipt_changed (as it was) · unknown_supply
 
 local function forgo(fields, at)

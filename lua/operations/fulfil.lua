@@ -1,13 +1,13 @@
 -- fulfil: ordered units are shipped and leave the building.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all),
---          7 tracking, 8 carrier, 9 invoice_ref]
+-- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them
 -- Effect  committed - and on_hand -, so what is available stays the same
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
 local function fulfil(fields, at)
   local actor, id, wanted = fields[at + Fulfil.actor], fields[at + Fulfil.reservation_id], fields[at + Fulfil.lines]
-  local tracking, carrier, invoice_ref = fields[at + Fulfil.tracking], fields[at + Fulfil.carrier], fields[at + Fulfil.invoice_ref]
+  local tracking, carrier = fields[at + Fulfil.tracking], fields[at + Fulfil.carrier]
+  local invoice_ref = fields[at + Fulfil.invoice_ref]
   local entry = reservations[id]
   local record = entry.record
   if not record then return refused('unknown_reservation') end

@@ -1,10 +1,10 @@
--- move: units go from one bucket of a (SKU, location) to another: found broken, put aside to be looked at, mended.
+-- move: units go from one shelf of a (SKU, location) to another: found broken, put aside for inspection, repaired.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 from, 8 to, 9 quantity, 10 reason]
---         from, to: available, damaged or quality_control
--- Effect  from -, to +; on_hand stays. Promised units can be found broken, too: what is available may fall below zero
---         by it, which is a shortage, and recorded
--- Answers stock_changed · unknown_sku · exceeds_bucket (there are not as many; in available: on the shelf, promised or not)
+-- Fields  Move in server/domain/operations/stock.py
+-- Effect  one bucket -, the other +; on_hand stays. Reserved units can be found broken, too: what is available may fall
+--         below zero by it, which is a shortage, and recorded.
+-- Answers stock_changed · unknown_sku · exceeds_bucket (there are not as many; of available: on the shelf, reserved or
+--         not)
 
 local function move_between(fields, at)
   local actor, sku, location = fields[at + Move.actor], fields[at + Move.sku], fields[at + Move.location]

@@ -1,6 +1,6 @@
 -- order: reserve and commit in one step.
 --
--- op      Order; as a reserve, with accept_shortage in the place of a time to live: it is sold already, so what is missing
+-- Fields  Order; as a reserve, with accept_shortage in the place of a time to live: it is sold already, so what is missing
 --         is promised, too
 -- Effect  committed grows by the quantity of each line
 -- Answers as a reserve

@@ -1,6 +1,6 @@
 -- receive: units arrived.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 sku, 6 location, 7 quantity, 8 reason]
+-- Fields  Receive in server/domain/operations/stock.py
 -- Effect  on_hand +; the SKU becomes known at the location
 -- Answers stock_changed
 

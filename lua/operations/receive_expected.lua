@@ -1,13 +1,13 @@
 -- receive_expected: units arrived that were expected.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 key, 5 supply id, 6 sku, 7 location ("": where they were expected),
---          8 quantity, 9 reason]
--- Effect  on_hand +, and as many are not expected any more; the SKU becomes known at the location. More than was expected
---         is reality, too: nothing is expected then.
--- Answers stock_changed · unknown_supply (nobody said that it would come, or it is another SKU's)
+-- Fields  ReceiveExpected in server/domain/operations/expected_receipts.py; no location: where they were expected
+-- Effect  on_hand +, and as many are not expected any more. The SKU becomes known at the location. More than was expected
+--         is received, too: nothing is expected then.
+-- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is another SKU's)
 
 local function receive_expected(fields, at)
-  local actor, id, sku, location = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id], fields[at + ReceiveExpected.sku], fields[at + ReceiveExpected.location]
+  local actor, id = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id]
+  local sku, location = fields[at + ReceiveExpected.sku], fields[at + ReceiveExpected.location]
   local quantity, reason = fields[at + ReceiveExpected.quantity], fields[at + ReceiveExpected.reason]
   local document = expected_receipts[id]
   local record = document.record

@@ -1,7 +1,7 @@
--- release: give held units back before the deadline.
+-- release: end a hold, whole or in part, before its deadline.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines [[line, quantity], …] (empty: all)]
--- Effect  held -, of units that are waited for first; a part that is larger than what is held is refused whole
+-- Fields  Release in server/domain/operations/reservations.py; no lines: all of them
+-- Effect  held -; of units that the line waits for, those first. A part that is larger than what is held is refused whole.
 -- Answers changed · unknown_reservation · exceeds_remaining · expired · already_committed · already_released
 --         · not_held
 

@@ -1,18 +1,17 @@
--- relocate: promised units are to come from another location.
+-- relocate: reserved units are to come from another location.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key,
---          6 moves [[line, quantity (0: all that it has promised), to, whether that is closed], …]]
+-- Fields  Relocate in server/domain/operations/reservations.py
 -- Effect  of the line: held first, then committed -, released +; at the destination both +, in a line at the end of the
---         record that was made by this or an earlier move. What lies there already stays. The deadline stays.
+--         record that was made by this or an earlier relocation. What lies there already stays. The deadline stays.
 -- Answers changed · unknown_reservation · expired · not_held · exceeds_remaining · location_closed · unknown_sku
 --         · too_many_lines · out_of_stock · retry_after_expiry
 
--- What is to be moved: [[line number, units, stock entry there], …], or nil and the refusal.
+-- What is to be moved, as lib/relocation.lua takes it, or nil and the refusal.
 local function read_moves(record, wanted)
   local moves, gone = {}, {}
   local excess, closed, unknown = {}, {}, {}
   for _, want in ipairs(wanted) do
-    local number, units, to = want[1], want[2], want[3]
+    local number, units, to = want[LineRelocation.line], want[LineRelocation.quantity], want[LineRelocation.to]
     local line = record[Record.lines][number]
     if not line then
       excess[#excess + 1] = {number, '', to, units, 0}
@@ -24,10 +23,10 @@ local function read_moves(record, wanted)
         excess[#excess + 1] = {number, line[Line.sku], line[Line.location], max(units, 1), left}
       elseif line[Line.location] ~= to then
         local entry = stock_entry(line[Line.sku], to)
-        if want[4] then closed[#closed + 1] = told
+        if want[LineRelocation.closed] then closed[#closed + 1] = told
         elseif not entry.record then unknown[#unknown + 1] = told end
         gone[number] = (gone[number] or 0) + units
-        moves[#moves + 1] = {number, units, entry}
+        moves[#moves + 1] = {number = number, units = units, entry = entry}
       end
     end
   end
@@ -39,21 +38,22 @@ end
 
 -- Why the destinations cannot take it, or nil.
 local function shortage_there(record, moves)
-  local wanted = {}
-  for i, move_of in ipairs(moves) do wanted[i] = {move_of[3].sku, move_of[3].location, move_of[2], move_of[3]} end
-  local _, short = grant(wanted, record[Record.channel])
+  local _, short = grant(moves, record[Record.channel])
   if short then
     expire_due()
-    _, short = grant(wanted, record[Record.channel])
+    _, short = grant(moves, record[Record.channel])
   end
   if not short then return nil end
   if more_are_due then return {'retry_after_expiry'} end
-  for _, line in ipairs(short) do line[1] = moves[line[1]][1] end
+  for _, line in ipairs(short) do
+    line[LineRefusal.line] = moves[line[LineRefusal.line]].number
+  end
   return refused('out_of_stock', record[Record.state], short)
 end
 
 local function relocate(fields, at)
-  local actor, id, wanted = fields[at + Relocate.actor], fields[at + Relocate.reservation_id], fields[at + Relocate.lines]
+  local actor, id = fields[at + Relocate.actor], fields[at + Relocate.reservation_id]
+  local wanted = fields[at + Relocate.lines]
   local entry = reservations[id]
   local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end

@@ -1,6 +1,6 @@
 -- reserve: hold units until a deadline.
 --
--- op      Reserve; partial is false, true, or "backorder": what is missing waits. flags is false where there are none.
+-- Fields  Reserve in server/domain/operations/reservations.py, as its wire says; partial is false, true, or "backorder": what is missing waits. flags is false where there are none.
 --         lib/batch.lua has put the stock entry in the place of each SKU.
 -- Effect  held grows by the quantity of each line; partial: by as much as there is; backorder: the same, and the line
 --         waits for what is missing, where that may be promised

@@ -1,14 +1,14 @@
--- return: shipped units come back, wherever they are brought. (The word itself belongs to Lua.)
+-- return: shipped units come back, to any location.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key,
---          6 lines [[line, quantity, disposition, location ("": where it was shipped from)], …], 7 reason]
--- Effect  on_hand +, and damaged or quality_control + where the disposition says so; the SKU becomes known at the
---         location. The state of the reservation stays: its lines tell what came back.
+-- Fields  Return in server/domain/operations/reservations.py
+-- Effect  on_hand +, and damaged or quality_control + where the disposition says so. The SKU becomes known at the
+--         location. The state of the reservation stays: its lines show what came back.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and is not back yet)
 
 -- exchanged_for: the id of the promise that the customer gets instead, or nil.
 local function take_back(fields, at, exchanged_for)
-  local actor, id, wanted, reason = fields[at + Return.actor], fields[at + Return.reservation_id], fields[at + Return.lines], fields[at + Return.reason]
+  local actor, id, wanted = fields[at + Return.actor], fields[at + Return.reservation_id], fields[at + Return.lines]
+  local reason = fields[at + Return.reason]
   local entry = reservations[id]
   local record = record_of(entry) -- a promise of this very batch is there, too
   if not record then return refused('unknown_reservation') end
@@ -18,7 +18,8 @@ local function take_back(fields, at, exchanged_for)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
   local journal_lines, entries = {}, {}
   for _, want in ipairs(wanted) do
-    local number, units, disposition, location = want[1], want[2], want[3], want[4]
+    local number, units = want[ReturnedLine.line], want[ReturnedLine.quantity]
+    local disposition, location = want[ReturnedLine.disposition], want[ReturnedLine.location]
     local line = record[Record.lines][number]
     local place = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
     take_in(place, journal_lines, units, disposition, number)

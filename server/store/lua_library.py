@@ -20,8 +20,9 @@ from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations import operation_types
 from server.domain.operations.reservations import LineQuantity, LineRelocation, ReturnedLine
 from server.domain.operations.transfers import ArrivedLine, TransferItem
+from server.domain.outcomes import LineRefusal
 from server.domain.reservation import OpenLines, Reservation, ReservationLine
-from server.domain.stock import Backorder, StockRecord
+from server.domain.stock import Availability, Backorder, StockRecord
 from server.domain.transfer import Transfer, TransferLine
 
 _INCLUDE: Final = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
@@ -45,6 +46,8 @@ _RECORDS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "Receipt": ExpectedReceipt,
     "Change": Change,
     "ChangeLine": ChangeLine,
+    "Availability": Availability,
+    "LineRefusal": LineRefusal,
     "LineQuantity": LineQuantity,
     "ReturnedLine": ReturnedLine,
     "LineRelocation": LineRelocation,

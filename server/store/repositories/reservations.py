@@ -11,7 +11,7 @@ A hold whose deadline has passed is shown as ended, whether or not the sweeper h
 
 import re
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -78,8 +78,16 @@ class _Query(NamedTuple):
     keyspace: Keyspace
     limits: bytes
     state: str
-    channel: str
     sku: str
+    fields: Mapping[str, str]
+
+    def request(self, *, ended: bool, cursor: str, count: int) -> bytes:
+        """Pack what ``lua/functions/list_reservations.lua`` takes: fields go by their place in a record, from 1."""
+        places = Reservation.__struct_fields__
+        wanted = {places.index(name) + 1: value for name, value in self.fields.items()}
+        if self.state:
+            wanted[places.index("state") + 1] = self.state
+        return msgspec.msgpack.encode([ended, cursor, count, self.sku, wanted])
 
 
 class _Place(NamedTuple):
@@ -107,12 +115,14 @@ async def list_reservations(
     limits: bytes,
     *,
     state: str = "",
-    channel: str = "",
     sku: str = "",
     after: str = "",
     limit: int = 100,
+    **fields: str,
 ) -> Page:
-    """Give the next reservations that match; an empty ``state``, ``channel`` or ``sku`` matches all.
+    """Return the next reservations that match; an empty ``state`` or ``sku`` matches all.
+
+    ``fields``: texts of :class:`Reservation`, such as ``channel``, that must be the same; an empty one matches all.
 
     Raises
     ------
@@ -122,7 +132,7 @@ async def list_reservations(
     """
     if state and state not in STATES:
         raise ValueError(f"state {state!r} is none of {', '.join(sorted(STATES))}")
-    query = _Query(client, keyspace, limits, state, channel, sku)
+    query = _Query(client, keyspace, limits, state, sku, {name: value for name, value in fields.items() if value})
     place: _Place | None = _parse(after, state) if after else await _first_place(query)
     found: dict[str, Reservation] = {}
     as_of_ms = 0
@@ -145,7 +155,7 @@ async def holders(
     client: Redis, keyspace: Keyspace, limits: bytes, sku: str, limit: int = 100
 ) -> tuple[list[Holder], bool]:
     """Give the lines that hold or have committed units of a SKU; True: there may be more than these."""
-    query = _Query(client, keyspace, limits, "", "", sku)
+    query = _Query(client, keyspace, limits, "", sku, {})
     found: dict[tuple[str, int], Holder] = {}
     stop_s = time.monotonic() + HOLDERS_WORK_MAX_S
     place: _Place | None = _Place("live", "0", "0-0")
@@ -164,11 +174,11 @@ async def live_of(
     client: Redis, keyspace: Keyspace, limits: bytes, *, sku: str, channel: str
 ) -> AsyncIterator[tuple[str, Reservation]]:
     """Go through the live reservations of a channel that name a SKU, as they are stored; some may come twice."""
-    cursor = "0"
+    query, cursor = _Query(client, keyspace, limits, "", sku, {"channel": channel}), "0"
     while True:
-        request = [False, cursor, SCAN_MAX, "", channel, sku]
+        request = query.request(ended=False, cursor=cursor, count=SCAN_MAX)
         reply: list[Any] = await run_function(
-            client, library().function("list_reservations"), keyspace, limits, msgspec.msgpack.encode(request)
+            client, library().function("list_reservations"), keyspace, limits, request
         )
         _, following, *flat = reply
         for name, packed in zip(flat[::2], flat[1::2], strict=True):
@@ -246,13 +256,13 @@ def _parse(after: str, state: str) -> _Place:
 
 async def _scan(query: _Query, place: _Place, count: int) -> _Slice:
     """Look through a slice of the live or of the ended reservations."""
-    request = [place.phase == "ended", place.position, count, query.state, query.channel, query.sku]
+    request = query.request(ended=place.phase == "ended", cursor=place.position, count=count)
     reply: list[Any] = await run_function(
         query.client,
         library().function("list_reservations"),
         query.keyspace,
         query.limits,
-        msgspec.msgpack.encode(request),
+        request,
     )
     now_ms, cursor, *flat = reply
     found = _matching(query, list(zip(flat[::2], flat[1::2], strict=True)), int(now_ms))
@@ -320,7 +330,7 @@ def _matching(query: _Query, pairs: list[tuple[bytes, bytes]], now_ms: int) -> l
         reservation = as_of(_decode(packed), now_ms)
         if (
             query.state in ("", reservation.state)
-            and query.channel in ("", reservation.channel)
+            and all(getattr(reservation, name) == value for name, value in query.fields.items())
             and (not query.sku or any(line.sku == query.sku for line in reservation.lines))
         ):
             found.append((raw_id.decode(), reservation))

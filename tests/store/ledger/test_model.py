@@ -118,7 +118,10 @@ PLANTED: Final = {
         "false",
     ),
     "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
-    "a key is not held against the body": ("if first[1] ~= fields[at + shape.fingerprint] then", "if false then"),
+    "a key is not held against the body": (
+        "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",
+        "if false then",
+    ),
 }
 
 
