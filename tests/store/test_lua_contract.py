@@ -1,0 +1,110 @@
+"""One operation, one contract: the class in ``server/domain/operations``, its file in ``lua/operations``, the codec."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from server.domain.operations import Operation, operation_types
+from server.domain.operations.reservations import Extend, Line, Order, Reserve
+from server.store.ledger.codec import pack
+from server.store.lua_library import LibraryError, assemble, with_places
+from tests.support.http import ROOT
+
+LUA = ROOT / "lua"
+COMPOSITES = {"bind", "exchange"}
+"""Operations that stand in front of another one; they have no class of their own that travels as it is."""
+BARE = re.compile(r"fields\[\w+ [+-] \d+\]")
+REGISTERED = re.compile(r"^(?:operation|composite|register|register_apart)\('(\w+)'", re.MULTILINE)
+
+
+def bare_places(text: str) -> list[str]:
+    """Places of fields that stand as a number: whoever adds a field would have to find each of them."""
+    return [found for line in text.splitlines() for found in BARE.findall(line.partition("--")[0])]
+
+
+def decoded(packed: bytes) -> list[Any]:
+    """Read the values that follow each other, which an array of that length would hold."""
+    values = []
+    while packed:
+        for end in range(1, len(packed) + 1):
+            try:
+                values.append(msgspec.msgpack.decode(packed[:end]))
+            except msgspec.DecodeError:
+                continue
+            packed = packed[end:]
+            break
+    return values
+
+
+def test_every_operation_has_its_file_and_every_file_its_operation() -> None:
+    files = {path.stem for path in (LUA / "operations").glob("*.lua")}
+
+    assert files == set(operation_types()) | COMPOSITES
+
+
+@pytest.mark.parametrize("path", sorted([*LUA.glob("operations/*.lua"), *LUA.glob("functions/*.lua")]), ids=str)
+def test_a_file_registers_what_it_is_named_after(path: Path) -> None:
+    assert REGISTERED.findall(path.read_text("utf-8")) == [path.stem]
+
+
+@pytest.mark.parametrize("kind", operation_types().values())
+def test_the_function_of_every_operation_exists(kind: type[Operation]) -> None:
+    assert (LUA / "functions" / f"{kind.function}.lua").exists()
+
+
+def test_no_field_of_an_operation_stands_by_its_number() -> None:
+    bare = {path.name: bare_places(path.read_text("utf-8")) for path in LUA.rglob("*.lua")}
+
+    assert {name: found for name, found in bare.items() if found} == {}
+
+
+def test_a_field_that_stands_by_its_number_is_found() -> None:
+    assert bare_places("local sku = fields[at + 4] -- fields[at + 5]") == ["fields[at + 4]"]
+
+
+def test_places_come_from_the_class() -> None:
+    assert with_places("fields[at + Extend.ttl_ms] -- Extend.ttl_ms") == "fields[at + 5] -- Extend.ttl_ms"
+    assert Extend.__struct_fields__[5 - 1] == "ttl_ms"
+
+
+@pytest.mark.parametrize("name", ["Extend.sku", "Nothing.sku", "Record.nothing"])
+def test_a_name_that_no_class_has_is_found(name: str) -> None:
+    with pytest.raises(LibraryError, match=re.escape(name)):
+        with_places(f"local place = {name}\n")
+
+
+def test_nothing_of_the_library_is_left_by_its_name() -> None:
+    text = with_places(assemble())
+
+    assert not re.search(r"^-- @", text, re.MULTILINE)
+    assert not [line for line in text.splitlines() if re.search(r"\b[A-Z]\w*[a-z]\w*\.\w", line.partition("--")[0])]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        Reserve("f", "who", "id", "web", [Line("A", "main", 2)], 5_000, True, "order", "customer", ["vip"]),
+        Order("f", "who", "id", "web", [Line("A", "main", 2)], True, False, "order", "customer", ["vip"]),
+    ],
+)
+def test_a_new_reservation_travels_as_its_wire_says(operation: Reserve | Order) -> None:
+    values = decoded(pack(operation))
+    head = len(operation.wire) - 1
+
+    told = dict(zip(operation.wire[:-1], values[1 : 1 + head], strict=True))
+
+    assert told.pop("line_count") == len(operation.lines)
+    assert told == {name: getattr(operation, name) for name in told}
+    assert values[1 + head :] == ["A", "main", 2]
+    assert operation.wire.index("lines") + 1 == 1 + head
+
+
+@pytest.mark.parametrize("kind", [kind for kind in operation_types().values() if not kind.wire])
+def test_any_other_operation_travels_in_the_order_of_its_class(kind: type[Operation]) -> None:
+    fields = kind.__struct_fields__
+    operation = kind(*[f"value of {name}" for name in fields])
+
+    assert decoded(pack(operation)) == [kind.__struct_config__.tag, *(f"value of {name}" for name in fields)]
