@@ -182,4 +182,33 @@ function sourcing.plan(fields, at)
   return settle_on(fields, at, order_at, first, last, by_sku)
 end
 
+-- What of each want a candidate has for the order's channel.
+local function units_at(source, candidate)
+  local units = {}
+  for i, entry in ipairs(candidate.entries) do units[i] = entry.record and promisable(entry, source.channel) or 0 end
+  return units
+end
+
+local function everything_at(source)
+  local found = {}
+  for i, candidate in ipairs(sourcing.ranked(source)) do found[i] = {candidate.name, units_at(source, candidate)} end
+  return found
+end
+
+-- The same choice for functions/explain_sourcing.lua, which changes nothing: the refusal or nil, the parts [[line, location,
+-- units], …] of the planned lines, the wants [[sku, units], …], and the candidates [[name, [units of each want]], …].
+function sourcing.explain(fields, at)
+  local order_at = sourcing.promise_at(fields, at)
+  local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
+  local by_sku, refusal = choose_for(source, fields, at, first, last, sourcing.choose)
+  local parts, wants = {}, {}
+  if by_sku then
+    deal(fields, first, last, by_sku, function(line, entry, units)
+      parts[#parts + 1] = {number_of(line, first), entry.location, units}
+    end)
+  end
+  for i, want in ipairs(source.wants) do wants[i] = {want.sku, want.units} end
+  return refusal, parts, wants, beside_named(source, fields, first, last, everything_at)
+end
+
 end

@@ -88,6 +88,12 @@ class Sourced(msgspec.Struct, frozen=True):
         equals = sum(each.rank == candidates[0].rank for each in candidates)
         return lines + lines * equals // RECORDS_PER_LINE
 
+    @property
+    def weight_to_explain(self) -> int:
+        """The same where all candidates are looked at."""
+        lines = len(self.promise.lines)
+        return lines + lines * len(self.plan.candidates) // RECORDS_PER_LINE
+
 
 class Wanted(NamedTuple):
     """Units of one SKU; all of them come from one location, unless lines may be split."""
@@ -98,6 +104,39 @@ class Wanted(NamedTuple):
 
 Stock = Mapping[tuple[str, str], int]
 """What is available by (SKU, location); what is not in it is unknown there."""
+
+
+class PlannedPart(NamedTuple):
+    """Units of one line (its number, from 1) that would come from a location."""
+
+    line: int
+    location: str
+    units: int
+
+
+class UnitsAt(NamedTuple):
+    """A candidate and how many units of each :class:`Wanted` it has; negative is a shortage."""
+
+    location: str
+    units: list[int]
+
+
+ChoiceOutcome = Literal["chosen", "unknown_sku", "location_closed", "too_many_splits", "out_of_stock"]
+"""``chosen`` also where every line names its location, so that there is nothing to choose."""
+
+
+class Choice(msgspec.Struct, array_like=True, frozen=True):
+    """Where the store would take an order from at a moment on its clock; nothing is held.
+
+    ``parts``: of the planned lines, in their order; none where the outcome is not ``chosen``. ``candidates``: all of
+    them, the best first.
+    """
+
+    as_of_ms: int
+    outcome: ChoiceOutcome
+    parts: list[PlannedPart]
+    wanted: list[Wanted]
+    candidates: list[UnitsAt]
 
 
 def ranked(directory: Directory, rules: Rules, skus: int) -> list[Candidate]:
