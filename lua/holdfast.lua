@@ -25,7 +25,9 @@
 -- @include lib/answers
 -- @include lib/line_parts
 -- @include lib/sourcing
+-- @include lib/sourcing_search
 -- @include lib/splitting
+-- @include lib/sourced_orders
 -- @include lib/flush
 -- @include lib/backorders
 -- @include lib/batch

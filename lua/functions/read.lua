@@ -66,7 +66,7 @@ end
 local function read(args)
   local fields, questions = {unpack_msg(args[2])}, {}
   for at = 1, #fields, QUESTION_LENGTH do
-    local kind, about, location, channel = fields[at], fields[at + 1], fields[at + 2], fields[at + 3]
+    local kind, about, location, channel = unpack(fields, at, at + QUESTION_LENGTH - 1)
     questions[#questions + 1] = {kind = kind, about = about, location = location, channel = channel}
   end
   local locations = all_locations(questions)

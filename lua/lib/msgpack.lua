@@ -3,7 +3,7 @@
 -- What a library keeps in its locals outlives a call; a library that is being loaded sees no functions yet, so the
 -- first call binds them.
 
-local pack, unpack_msg, unpack_some, call, floor, max, min, char, concat
+local pack, unpack_msg, unpack_some, call, floor, max, min, band, bor, char, concat
 
 -- What a string of n bytes begins with in MessagePack, up to 255. In front of a string that goes into a longer one
 -- anyway it does what pack would do at several times the price.
@@ -12,6 +12,7 @@ local string_of = {}
 local function bind()
   pack, unpack_msg, unpack_some, call = cmsgpack.pack, cmsgpack.unpack, cmsgpack.unpack_limit, redis.call
   floor, max, min = math.floor, math.max, math.min
+  band, bor = bit.band, bit.bor
   char, concat = string.char, table.concat
   for n = 0, 31 do string_of[n] = char(160 + n) end
   for n = 32, 255 do string_of[n] = char(217, n) end

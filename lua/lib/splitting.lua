@@ -1,7 +1,9 @@
--- Splitting: the part of sourcing that comes to bear where a SKU may be taken from several locations, because none has all
--- of it. Which locations, and how much from each. See lib/sourcing.lua for wants and candidates.
+-- Splitting: which candidates, and how many units from each, where a line may be split because no location has all units of
+-- its SKU. What a candidate has is counted in units here. See lib/sourcing.lua for wants, candidates and parts.
 
 do
+
+local SEARCH_MAX, comes_before = sourcing.SEARCH_MAX, sourcing.comes_before
 
 -- Whether no candidate tried before at this place brought as much of everything.
 local function brings_more(gain, tried)
@@ -63,10 +65,10 @@ local function bounds_of(candidates, wants, size_max)
   return bounds, all
 end
 
--- Gives a function of a size and of what was spent on looking before: the first `size` candidates, in their order, that
--- have everything together, or nil; whether it was given up; what was spent. A look costs as much as there are wants,
--- and as much again for each candidate that it is held against.
-function sourcing.search(candidates, wants, size_max, looked_max)
+-- Returns a function of a size and of what the search has cost so far. It returns the first `size` candidates, in their
+-- order, that have everything together, or nil; whether it was given up; what the search has cost. A look costs as much as
+-- there are wants, and as much again for each candidate that it is compared with: units take so much longer than bits.
+local function new_search(candidates, wants, size_max)
   local n, count, most = #candidates, #wants, most_from(candidates, wants)
   local bounds, bound_of_all = bounds_of(candidates, wants, size_max)
   local chosen, gave_up, looked
@@ -88,7 +90,7 @@ function sourcing.search(candidates, wants, size_max, looked_max)
         if missing[w] > left * most[w][i] then return false end
       end
       looked = looked + count * (1 + #tried)
-      if looked > looked_max then
+      if looked > SEARCH_MAX then
         gave_up = true
         return false
       end
@@ -121,7 +123,7 @@ function sourcing.search(candidates, wants, size_max, looked_max)
 end
 
 -- Few rather than fewest: always the one that brings most units of what is missing.
-function sourcing.greedy(candidates, wants, size_max)
+local function greedy(candidates, wants, size_max)
   local chosen, used, missing, lacking = {}, {}, {}, 0
   for w = 1, #wants do
     missing[w] = wants[w].units
@@ -140,20 +142,44 @@ function sourcing.greedy(candidates, wants, size_max)
     lacking = lacking - most
     for w = 1, #wants do missing[w] = missing[w] - min(best.left[w], missing[w]) end
   end
+  table.sort(chosen, comes_before)
   return chosen
 end
 
--- How much of want w to take where: in as few parts as can be, so first where there is most.
-function sourcing.parts(chosen, w, units)
+-- The fewest candidates that have all units together, at most size_max; nil: there are none. Of as many, first those that
+-- split no line. It is known that no single one has everything, so the search begins at two.
+function sourcing.fewest_with_split_lines(candidates, wants, all, size_max)
+  for _, want in ipairs(wants) do
+    if want.most < want.units then return nil end
+  end
+  local looked, search = 0, nil
+  size_max = min(size_max, #candidates)
+  for size = 2, size_max do
+    local chosen, gave_up
+    chosen, gave_up, looked = sourcing.cover(candidates, all, size, looked)
+    if not chosen and not gave_up then
+      search = search or new_search(candidates, wants, size_max)
+      chosen, gave_up, looked = search(size, looked)
+    end
+    if chosen then return chosen end
+    if gave_up then return greedy(candidates, wants, size_max) end
+  end
+  return nil
+end
+
+-- The parts of want w: as few as possible, so first where there is most.
+function sourcing.split(chosen, w, units)
   local order, parts = {}, {}
-  for place, candidate in ipairs(chosen) do order[place] = {candidate.left[w], place, candidate.entries[w]} end
+  for place, candidate in ipairs(chosen) do
+    order[place] = {left = candidate.left[w], place = place, entry = candidate.entries[w]}
+  end
   table.sort(order, function(a, b)
-    if a[1] ~= b[1] then return a[1] > b[1] end
-    return a[2] < b[2]
+    if a.left ~= b.left then return a.left > b.left end
+    return a.place < b.place
   end)
   for _, each in ipairs(order) do
-    local taken = min(each[1], units)
-    if taken > 0 then parts[#parts + 1] = {each[3], taken} end
+    local taken = min(each.left, units)
+    if taken > 0 then parts[#parts + 1] = {entry = each.entry, units = taken} end
     units = units - taken
   end
   return parts

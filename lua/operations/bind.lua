@@ -1,4 +1,4 @@
--- bind: open lines are planned anew by what the commit or fulfil that stands right behind it says, and moved there.
+-- bind: plans open lines anew for the commit or fulfil that stands right behind it, and moves them there.
 --
 -- op      [1 tag, 2 splits_max, 3 split_lines, 4 location ("": the best of the candidates), 5 whether that is closed,
 --          6 how many chunks, then the chunks, as in a source: without the location, all that may be; else only it],
@@ -12,7 +12,8 @@
 --
 -- open line: {number, line, entry (its place), now (units that can be planned elsewhere), units (to be planned)}
 
-local BIND_LENGTH = 6 -- fields of a bind before its chunks
+-- Places of the fields, counted from the tag.
+local BIND_AT = {splits_max = 1, split_lines = 2, location = 3, closed = 4, chunk_count = 5, chunks = 6}
 
 local function is_open(record)
   return record[Record.open] and not record[Record.open][Open.bound]
@@ -52,37 +53,16 @@ end
 
 local function wants_of_open(open)
   local wants, by_sku = {}, {}
-  for _, each in ipairs(open) do
-    local sku = each.entry.sku
-    local want = by_sku[sku]
-    if not want then
-      want = {sku = sku, units = 0, first = each.number, known = false, most = 0}
-      by_sku[sku] = want
-      wants[#wants + 1] = want
-    end
-    want.units = want.units + each.units
-  end
+  for _, each in ipairs(open) do sourcing.add_want(wants, by_sku, each.entry.sku, each.units, each.number) end
   return wants
 end
 
--- Where the open lines go: SKU -> [[stock entry, units], …], or nil. What they hold themselves is there for them.
+-- Where the open lines go: SKU -> parts, or nil. What they hold themselves is there for them.
 local function destinations(source, open)
   for _, each in ipairs(open) do each.entry.claimed = each.entry.claimed - each.now end
-  local found = sourcing.seek(source)
+  local chosen = sourcing.choose_or_expire(source)
   for _, each in ipairs(open) do each.entry.claimed = 0 end
-  return found
-end
-
-local function refusal_there(source, record, location)
-  local unknown, short = {}, {}
-  for _, want in ipairs(source.wants) do
-    local line = {want.first, want.sku, location, want.units, want.most}
-    if not want.known then unknown[#unknown + 1] = line
-    elseif want.most < want.units then short[#short + 1] = line end
-  end
-  if #unknown > 0 then return refused('unknown_sku', record[Record.state], unknown) end
-  if more_are_due then return {'retry_after_expiry'} end
-  return refused('out_of_stock', record[Record.state], short)
+  return chosen and sourcing.parts_by_sku(source, chosen, sourcing.has_all)
 end
 
 -- What is to move, as relocate takes it: as little as can be. kept: of each open line, what stays where it is.
@@ -91,9 +71,9 @@ local function moves_to(found, open, committed_only)
   for _, each in ipairs(open) do
     local stays = 0
     for _, part in ipairs(found[each.entry.sku]) do
-      if part[1] == each.entry then
-        stays = min(part[2], each.units)
-        part[2] = part[2] - stays
+      if part.entry == each.entry then
+        stays = min(part.units, each.units)
+        part.units = part.units - stays
       end
     end
     kept[each.number] = stays
@@ -101,10 +81,10 @@ local function moves_to(found, open, committed_only)
   for _, each in ipairs(open) do
     local left = each.units - kept[each.number]
     for _, part in ipairs(found[each.entry.sku]) do
-      local units = min(left, part[2])
+      local units = min(left, part.units)
       if units > 0 then
-        moves[#moves + 1] = {number = each.number, units = units, entry = part[1], committed_only = committed_only}
-        part[2], left = part[2] - units, left - units
+        moves[#moves + 1] = {number = each.number, units = units, entry = part.entry, committed_only = committed_only}
+        part.units, left = part.units - units, left - units
       end
     end
   end
@@ -130,24 +110,22 @@ local function refusal_of_name(record, open, location, closed)
 end
 
 local function source_of(fields, at, open, channel)
-  local source = {
-    splits_max = fields[at + 1], split_lines = fields[at + 2], places = 0, chunks = {}, channel = channel,
-    wants = wants_of_open(open),
-  }
-  for i = 1, fields[at + BIND_LENGTH - 1] do source.chunks[i] = fields[at + BIND_LENGTH + i - 1] end
-  return source
+  return sourcing.new(
+    wants_of_open(open), channel, fields[at + BIND_AT.splits_max], fields[at + BIND_AT.split_lines], fields,
+    at + BIND_AT.chunks
+  )
 end
 
 -- What is to move, or nil and the refusal.
 local function plan_anew(record, open, fields, at, committed_only)
-  local location = fields[at + 3]
-  local refusal = refusal_of_name(record, open, location, fields[at + 4])
+  local location = fields[at + BIND_AT.location]
+  local refusal = refusal_of_name(record, open, location, fields[at + BIND_AT.closed])
   if refusal then return nil, refusal end
   if #open == 0 then return {} end
   local source = source_of(fields, at, open, record[Record.channel])
   local found = destinations(source, open)
   if not found then
-    if location ~= '' then return nil, refusal_there(source, record, location) end
+    if location ~= '' then return nil, sourcing.refusal(source, location, record[Record.state]) end
     return {}
   end
   local moves = moves_to(found, open, committed_only)
@@ -216,14 +194,15 @@ local function bound(handler, tag, fields, at, op)
   return fulfil_bound(handler, fields, op, entry, moves, units)
 end
 
+local function op_at(fields, at)
+  return at + BIND_AT.chunks + fields[at + BIND_AT.chunk_count]
+end
+
 local function bind_lines(fields, at)
-  local op = at + BIND_LENGTH + fields[at + BIND_LENGTH - 1]
+  local op = op_at(fields, at)
   local tag = fields[op]
   local function handler() return bound(operations[tag], tag, fields, at, op) end
   return answer(handler, fields, op, SHAPES[tag]), op + SHAPES[tag].length
 end
 
-composite('bind', {
-  run = bind_lines,
-  prefetch = function(fields, at) return at + BIND_LENGTH + fields[at + BIND_LENGTH - 1] end,
-})
+composite('bind', {prefetch = op_at, run = bind_lines})

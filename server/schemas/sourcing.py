@@ -87,13 +87,10 @@ class PassedOver(msgspec.Struct, frozen=True):
     why: WhyPassedOver
 
 
-ExplainedOutcome = Literal["chosen", "unknown_sku", "location_closed", "too_many_splits", "out_of_stock"]
-
-
 class ExplainView(msgspec.Struct, frozen=True):
     """How an order would be sourced now; ``candidates`` in their order."""
 
-    outcome: ExplainedOutcome
+    outcome: sourcing.ChoiceOutcome
     lines: list[ExplainedLine]
     candidates: list[ExplainedCandidate]
     passed_over: list[PassedOver]

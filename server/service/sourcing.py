@@ -79,23 +79,29 @@ async def _looked_after(call: Call, body: ReserveBody | OrderBody, operation: Re
 
 
 async def planned(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Reserve | Order | Sourced:
-    """Add to a promise what is needed to choose or refuse locations, where that may be so."""
-    sourcing, bodies = body.sourcing, body.lines
+    """Add to a reserve or order what is needed to choose or refuse locations, where that may be so."""
     directory = await call.service.places(call.principal.partition).current()
-    numbers = planned_lines(bodies) if isinstance(sourcing, SourcingBody) else []
+    made = with_plan(directory, body.sourcing, body.lines, operation)
+    is_needed = made.plan.closed or any(line.location == "" for line in made.promise.lines)
+    return made if is_needed else operation
+
+
+def with_plan(
+    directory: Directory, sourcing: SourcingBody | msgspec.UnsetType, lines: list[LineBody], operation: Reserve | Order
+) -> Sourced:
+    """Add the plan for the lines that name no location: the candidates, and which other lines name a closed one."""
+    numbers = planned_lines(lines) if isinstance(sourcing, SourcingBody) else []
     closed = [] if _is_sold_already(operation) else _closed_lines(directory, operation, numbers)
-    if not numbers and not closed:
-        return operation
-    lines = [
-        msgspec.structs.replace(line, location="") if number in numbers else line
-        for number, line in enumerate(operation.lines, 1)
-    ]
     plan = Plan(0, [], closed)
     if numbers and isinstance(sourcing, SourcingBody):
         rules, skus = rules_of(sourcing), len({lines[number - 1].sku for number in numbers})
         open_group = rules.group if rules.late else None
         plan = Plan(rules.splits_max, ranked(directory, rules, skus), closed, rules.split_lines, open_group)
-    return Sourced(msgspec.structs.replace(operation, lines=lines), plan)
+    with_gaps = [
+        msgspec.structs.replace(line, location="") if number in numbers else line
+        for number, line in enumerate(operation.lines, 1)
+    ]
+    return Sourced(msgspec.structs.replace(operation, lines=with_gaps), plan)
 
 
 def _is_sold_already(operation: Reserve | Order) -> bool:

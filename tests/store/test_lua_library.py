@@ -45,6 +45,7 @@ from tests.support.operations import (
     release,
     reserve,
     ship,
+    sourced,
     stocked,
     take_back,
 )
@@ -61,6 +62,7 @@ FUNCTIONS: Final = (
         "mutate_expected_receipts",
         "read_outlook",
         "read",
+        "explain_sourcing",
         "expire_holds",
         "list_reservations",
         "list_shortages",
@@ -180,6 +182,7 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await ledger.stock("A")
     await ledger.reservation("r")
     await ledger.reservation("p")
+    await ledger.explain(sourced(reserve("e", ("A", 1, "")), ["main", "nowhere"]))
     functions, keyspace = library().function, ledger.keyspace
     await run_function(client, functions("expire_holds"), keyspace, limits)
     await run_function(client, functions("fill_backorders"), keyspace, limits, "", 10, 0)

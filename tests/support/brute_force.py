@@ -1,10 +1,10 @@
-"""The choice of sourcing, by trying everything: what the store's answer is held against."""
+"""The choice of sourcing, by trying everything: what the store's answer is compared with."""
 
 from collections.abc import Sequence
 from itertools import combinations
 
-from server.domain.sourcing import Candidate, Stock, Wanted
-from server.domain.splitting import Parts
+from server.domain.sourcing import Candidate, Wanted
+from tests.support.sourcing_oracle import Parts, Stock
 
 
 def brute_force(

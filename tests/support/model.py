@@ -35,12 +35,12 @@ from server.domain.operations.transfers import Arrive, Ship
 from server.domain.outcomes import AllocationUsageUnknown, LineRefusal, Refused
 from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
-from server.domain.splitting import Parts
 from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
 from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
 from tests.support.brute_force import brute_force, brute_force_parts
 from tests.support.operations import AnAnswer, AnOperation
+from tests.support.sourcing_oracle import Parts
 
 Place = tuple[str, str]
 """(SKU, location)."""

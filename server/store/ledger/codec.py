@@ -65,11 +65,18 @@ def _flat(values: list[object]) -> bytes:
 
 
 def _pack_sourced(sourced: Sourced) -> bytes:
-    """Pack a plan, as ``lua/lib/sourcing.lua`` expects it, and behind it the new reservation."""
-    plan: Plan = sourced.plan
+    """Pack a plan, as ``lua/lib/sourced_orders.lua`` expects it, and behind it the new reservation."""
+    return _pack_plan("source", sourced.plan) + pack(sourced.promise)
+
+
+def pack_to_explain(sourced: Sourced) -> bytes:
+    """Pack the same for ``lua/functions/explain_sourcing.lua``, which makes the choice only."""
+    return _pack_plan("explain", sourced.plan) + pack(sourced.promise)
+
+
+def _pack_plan(tag: str, plan: Plan) -> bytes:
     open_group = False if plan.open_group is None else plan.open_group
-    head: list[object] = ["source", plan.splits_max, plan.closed or False, plan.split_lines, open_group]
-    return _with_chunks(head, plan.candidates) + pack(sourced.promise)
+    return _with_chunks([tag, plan.splits_max, plan.closed or False, plan.split_lines, open_group], plan.candidates)
 
 
 def _pack_bound(bound: Bound) -> bytes:

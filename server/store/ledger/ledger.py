@@ -26,11 +26,11 @@ from server.domain.outcomes import (
     TransferAnswer,
 )
 from server.domain.reservation import Changed, FoundReservation
-from server.domain.sourcing import Sourced
+from server.domain.sourcing import Choice, Sourced
 from server.domain.stock import FoundAvailability, SkuStock, StockChanged
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
-from server.store.ledger.codec import pack
+from server.store.ledger.codec import pack, pack_to_explain
 from server.store.ledger.function_call import FunctionCall, Submitter
 from server.store.lua_library import library
 
@@ -51,6 +51,7 @@ _decode_answer = msgspec.msgpack.Decoder(
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
+_decode_choice = msgspec.msgpack.Decoder(Choice).decode
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +91,17 @@ class Ledger:
             )
         }
         # One function, but a call for each shape of answer.
-        self._availability = self._question(_decode_availability)
-        self._stock = self._question(_decode_stock)
-        self._reservation = self._question(_decode_reservation)
+        self._availability = self._question("read", _decode_availability)
+        self._stock = self._question("read", _decode_stock)
+        self._reservation = self._question("read", _decode_reservation)
+        self._choice = self._question("explain_sourcing", _decode_choice)
 
     def _function(self, name: str, keys: tuple[str, ...]) -> FunctionCall:
         function = library().function(name)
         return FunctionCall(function, self.keyspace, self._limits, _decode_answer, writes=True, keys=keys)
 
-    def _question(self, decode: Any) -> FunctionCall:
-        return FunctionCall(library().function("read"), self.keyspace, self._limits, decode, writes=False)
+    def _question(self, name: str, decode: Any) -> FunctionCall:
+        return FunctionCall(library().function(name), self.keyspace, self._limits, decode, writes=False)
 
     @overload
     async def run(self, operation: ReservationOperation | Sourced | Bound) -> ReservationAnswer: ...
@@ -143,3 +145,10 @@ class Ledger:
         """Read one reservation."""
         question = ("reservation", reservation_id, "", "")
         return cast(FoundReservation, await self._submit(self._reservation, pack(question), 1))
+
+    async def explain(self, operation: Sourced) -> Choice:
+        """Choose locations as :meth:`run` would now, and change nothing.
+
+        A hold past its deadline that has not expired yet counts as held: to expire it would be a change.
+        """
+        return cast(Choice, await self._submit(self._choice, pack_to_explain(operation), operation.weight_to_explain))

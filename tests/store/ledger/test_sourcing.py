@@ -15,13 +15,14 @@ from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Receive
 from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
-from server.domain.sourcing import Candidate, Plan, Rules, Sourced, Strategy, Wanted, choose, chunks, ranked
+from server.domain.sourcing import Candidate, Plan, Rules, Sourced, Strategy, Wanted, chunks, ranked
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
 from tests.conftest import ON_ONE_STORE, wait_past
 from tests.support import operations as ops
 from tests.support.brute_force import brute_force
 from tests.support.random_orders import Bounds, drawn
+from tests.support.sourcing_oracle import choose
 
 ORDERS: Final = 10_000
 MOST: Final = Bounds(skus=5, locations=9, wanted=4, available=9, splits=4)

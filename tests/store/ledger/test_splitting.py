@@ -13,12 +13,12 @@ from server.domain.operations.stock import Receive
 from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Sourced, Wanted
-from server.domain.splitting import Parts, choose_parts
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
 from tests.support import operations as ops
 from tests.support.brute_force import brute_force, brute_force_parts
 from tests.support.random_orders import Bounds, drawn
+from tests.support.sourcing_oracle import Parts, choose_parts
 
 DRAWN: Final = 1_000
 ORDERS: Final = 1_200

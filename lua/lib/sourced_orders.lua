@@ -1,0 +1,214 @@
+-- source: chooses where to take the lines that name no location, of the reserve or order that stands right behind it.
+--
+-- op      [1 tag, 2 splits_max, 3 closed (false, or the numbers of the lines that name a closed location),
+--          4 split_lines, 5 open (false, or the group within which the planned lines may still be bound elsewhere),
+--          6 how many chunks, then each chunk: MessagePack values name, rank, name, rank, …], then the reserve or order,
+--         whose lines to be planned have "" as their location
+-- Effect  the location stands in those lines, and the reserve or order is run as if its caller had named it
+-- Answers location_closed · unknown_sku · out_of_stock · too_many_splits · too_many_lines · retry_after_expiry
+--
+-- How the choice is made: lib/sourcing.lua. In the place of splits_max the prefetch puts the source made of these fields.
+
+do
+
+-- Places of the fields, counted from the tag.
+local SOURCE_AT = {splits_max = 1, closed = 2, split_lines = 3, open = 4, chunk_count = 5, chunks = 6}
+local MADE_AT = SOURCE_AT.splits_max
+
+function sourcing.promise_at(fields, at)
+  return at + SOURCE_AT.chunks + fields[at + SOURCE_AT.chunk_count]
+end
+
+local function number_of(line, first)
+  return (line - first) / LINE_LENGTH + 1
+end
+
+-- What the planned lines want, and whether other lines name their location.
+local function wants_of(fields, first, last)
+  local wants, by_sku, has_named = {}, {}, false
+  for line = first, last, LINE_LENGTH do
+    if fields[line + LOCATION_OF] == '' then
+      sourcing.add_want(wants, by_sku, fields[line], fields[line + QUANTITY_OF], number_of(line, first))
+    else
+      has_named = true
+    end
+  end
+  return wants, has_named
+end
+
+-- Names the records that the first chunk needs; returns where the reserve or order begins.
+function sourcing.prefetch(fields, at)
+  local order_at = sourcing.promise_at(fields, at)
+  local wants, has_named = wants_of(fields, order_at + LINES_AT, last_line(fields, order_at))
+  local source = sourcing.new(
+    wants, fields[order_at + Reserve.channel], fields[at + SOURCE_AT.splits_max], fields[at + SOURCE_AT.split_lines],
+    fields, at + SOURCE_AT.chunks
+  )
+  source.has_named = has_named
+  if source.chunks[1] then sourcing.unpack_chunk(source, 1) end
+  fields[at + MADE_AT] = source
+  return order_at
+end
+
+-- Refuses the numbered lines, or those to be planned, for their locations take no orders.
+local function closed_lines(fields, first, last, numbers)
+  local lines = {}
+  for line = first, last, LINE_LENGTH do
+    local number, is_named = number_of(line, first), false
+    for _, closed in ipairs(numbers or NONE) do is_named = is_named or closed == number end
+    if is_named or (not numbers and fields[line + LOCATION_OF] == '') then
+      lines[#lines + 1] = {number, fields[line].sku, fields[line + LOCATION_OF], fields[line + QUANTITY_OF], 0}
+    end
+  end
+  return refused('location_closed', '', lines)
+end
+
+-- Claims what lines that name their location take, for that is not there for the others. sign: -1 undoes it.
+local function claim_named(fields, first, last, sign)
+  for line = first, last, LINE_LENGTH do
+    if fields[line + LOCATION_OF] ~= '' then
+      fields[line].claimed = max(0, fields[line].claimed + sign * fields[line + QUANTITY_OF])
+    end
+  end
+end
+
+-- What look(source) returns while the named lines have their units.
+local function beside_named(source, fields, first, last, look)
+  if not source.has_named then return look(source) end
+  claim_named(fields, first, last, 1)
+  local found, ranked = look(source)
+  claim_named(fields, first, last, -1)
+  return found, ranked
+end
+
+-- The choice for the lines to be planned: SKU -> parts, nil where there are none. Or nil, the refusal, and all candidates
+-- in their order. choose: sourcing.choose or sourcing.choose_or_expire.
+local function choose_for(source, fields, at, first, last, choose)
+  local closed = fields[at + SOURCE_AT.closed]
+  if closed then return nil, closed_lines(fields, first, last, closed) end
+  if #source.wants == 0 then return nil end
+  if #source.chunks == 0 then return nil, closed_lines(fields, first, last, nil) end
+  local chosen, ranked = beside_named(source, fields, first, last, choose)
+  if chosen then return sourcing.parts_by_sku(source, chosen, sourcing.has_all) end
+  return nil, sourcing.refusal(source, '', ''), ranked
+end
+
+-- Deals the parts out to the planned lines, in order: use(line, stock entry, units) for each part of a line.
+local function deal(fields, first, last, by_sku, use)
+  for line = first, last, LINE_LENGTH do
+    if fields[line + LOCATION_OF] == '' then
+      local parts, missing = by_sku[fields[line].sku], fields[line + QUANTITY_OF]
+      repeat
+        local part = parts[1]
+        local units = min(missing, part.units)
+        missing, part.units = missing - units, part.units - units
+        if part.units == 0 then table.remove(parts, 1) end
+        use(line, part.entry, units)
+      until missing == 0
+    end
+  end
+end
+
+-- Puts the locations into the lines. What of a split line comes from elsewhere becomes lines behind all others, so that
+-- those keep their numbers. There is no room for them in fields: the whole is then returned in a table of its own.
+local function assign(fields, order_at, first, last, by_sku)
+  local more = {}
+  deal(fields, first, last, by_sku, function(line, entry, units)
+    if fields[line + LOCATION_OF] == '' then
+      fields[line], fields[line + LOCATION_OF], fields[line + QUANTITY_OF] = entry, entry.location, units
+    else
+      local n = #more
+      more[n + 1], more[n + 2], more[n + 3] = entry, entry.location, units
+    end
+  end)
+  if #more == 0 then return nil end
+  local longer = {}
+  for i = order_at, last + LINE_LENGTH - 1 do longer[#longer + 1] = fields[i] end
+  for i = 1, #more do longer[#longer + 1] = more[i] end
+  longer[1 + Reserve.line_count] = fields[order_at + Reserve.line_count] + #more / LINE_LENGTH
+  return longer
+end
+
+local function planned_numbers(fields, first, last)
+  local numbers = {}
+  for line = first, last, LINE_LENGTH do
+    if fields[line + LOCATION_OF] == '' then numbers[#numbers + 1] = number_of(line, first) end
+  end
+  return numbers
+end
+
+-- Puts the choice into the lines, and into the new record which of them are open: the further parts of split ones, too.
+-- Returns what assign returns, or nil and the refusal.
+local function settle_on(fields, at, order_at, first, last, by_sku)
+  local open = fields[at + SOURCE_AT.open]
+  local numbers = open and planned_numbers(fields, first, last)
+  local longer = assign(fields, order_at, first, last, by_sku)
+  if longer and longer[1 + Reserve.line_count] > RECORD_LINES_MAX then return nil, refused('too_many_lines') end
+  if numbers then
+    for number = fields[order_at + Reserve.line_count] + 1, longer and longer[1 + Reserve.line_count] or 0 do
+      numbers[#numbers + 1] = number
+    end
+    record_extras = record_extras or {}
+    record_extras.open = {open, numbers, false}
+  end
+  return longer
+end
+
+local function knows(candidate, i)
+  return candidate.entries[i].record
+end
+
+-- Where an order that accepts a shortage takes units that are nowhere: from the first candidates that know the SKUs. nil:
+-- it is refused all the same.
+local function parts_when_short(source, fields, order_at, refusal, ranked)
+  if fields[order_at] ~= 'order' or not fields[order_at + Order.accept_shortage] or not ranked then return nil end
+  if refusal[2] == 'unknown_sku' or refusal[1] == 'retry_after_expiry' then return nil end
+  return sourcing.parts_by_sku(source, ranked, knows)
+end
+
+-- Plans a reserve or order. Returns, each where there is one: the whole in a table of its own, because lines were split,
+-- and the refusal. One that came before is not planned: it is answered as the first time.
+function sourcing.plan(fields, at)
+  local order_at = sourcing.promise_at(fields, at)
+  local known = fields[order_at + Reserve.fingerprint] ~= '' and reservations[fields[order_at + Reserve.reservation_id]]
+  if known and record_of(known) then return nil, nil end
+  local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
+  local by_sku, refusal, ranked = choose_for(source, fields, at, first, last, sourcing.choose_or_expire)
+  if refusal then
+    by_sku = parts_when_short(source, fields, order_at, refusal, ranked)
+    if not by_sku then return nil, refusal end
+  end
+  if not by_sku then return nil, nil end
+  return settle_on(fields, at, order_at, first, last, by_sku)
+end
+
+-- What of each want a candidate has for the order's channel.
+local function units_at(source, candidate)
+  local units = {}
+  for i, entry in ipairs(candidate.entries) do units[i] = entry.record and promisable(entry, source.channel) or 0 end
+  return units
+end
+
+local function everything_at(source)
+  local found = {}
+  for i, candidate in ipairs(sourcing.ranked(source)) do found[i] = {candidate.name, units_at(source, candidate)} end
+  return found
+end
+
+-- The same choice for functions/explain_sourcing.lua, which changes nothing: the refusal or nil, the parts [[line, location,
+-- units], …] of the planned lines, the wants [[sku, units], …], and the candidates [[name, [units of each want]], …].
+function sourcing.explain(fields, at)
+  local order_at = sourcing.promise_at(fields, at)
+  local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
+  local by_sku, refusal = choose_for(source, fields, at, first, last, sourcing.choose)
+  local parts, wants = {}, {}
+  if by_sku then
+    deal(fields, first, last, by_sku, function(line, entry, units)
+      parts[#parts + 1] = {number_of(line, first), entry.location, units}
+    end)
+  end
+  for i, want in ipairs(source.wants) do wants[i] = {want.sku, want.units} end
+  return refusal, parts, wants, beside_named(source, fields, first, last, everything_at)
+end
+
+end
