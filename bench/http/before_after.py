@@ -3,10 +3,11 @@
     python -m bench.http.before_after DIR
 
 ``DIR`` holds the checkout from before, with a ``.venv`` of its own (``git worktree add DIR COMMIT``, then ``make -C DIR
-.venv/.installed-bench``). Each checkout takes the figures of its core with its own bench, one round at a time; who
+.venv/.installed-bench``). Each checkout takes the rates of its core with its own bench, one round at a time; who
 begins changes from round to round, so that a slow minute of the machine hits both. Both run the same no-op handler and
 the same trivial script call, which say how far apart the two would be if nothing had changed. Where a machine is too
-noisy for rates, ``--only instructions`` (with Debian's linux-perf) counts what a reservation takes.
+noisy for rates, ``--only instructions`` (with Debian's linux-perf or valgrind) counts what a reserve takes. It knows
+the checkouts by their command line and their HTTP API alone: see :mod:`bench.http.instructions`.
 """
 
 import os
@@ -20,8 +21,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from bench.harness.black_box import ROOT, WrongStatusError
 from bench.harness.figures import Figure, figure
+from bench.harness.processes import ServerFailedError, end_gently
 from bench.harness.report import Table, interval
+from bench.http import instructions
+from bench.http.instructions import CannotCountError
 
 Round = dict[str, float]
 """One round of a checkout: what was measured -> a second, in the order in which it was taken."""
@@ -30,7 +35,7 @@ PROGRAM: Final = Path(__file__).with_name("one_round.py")
 TITLES: Final = {
     "http": "requests/s over HTTP",
     "store": "reservations/s inside the store",
-    "instructions": "instructions a reservation (lower is better)",
+    "instructions": "instructions a reserve over HTTP (lower is better)",
 }
 PARTS: Final = tuple(TITLES)
 USUAL_PARTS: Final = ("http", "store")
@@ -71,12 +76,19 @@ def take(checkout: Checkout, words: Sequence[str], program: str = "") -> Round:
 def in_turn(
     checkouts: Sequence[Checkout], words: Sequence[str], rounds: int, tell: Callable[[str], None], program: str = ""
 ) -> list[list[Round]]:
+    """Take the rounds of both with a program, the other one first in every second round."""
+    return alternate(checkouts, rounds, tell, lambda checkout: take(checkout, words, program))
+
+
+def alternate(
+    checkouts: Sequence[Checkout], rounds: int, tell: Callable[[str], None], take_one: Callable[[Checkout], Round]
+) -> list[list[Round]]:
     """Take the rounds of both, the other one first in every second round."""
     taken: list[list[Round]] = [[], []]
     for turn in range(rounds):
         for which in (0, 1) if turn % 2 == 0 else (1, 0):
             tell(f"round {turn + 1}: {NAMES[which]}")
-            taken[which].append(take(checkouts[which], words, program))
+            taken[which].append(take_one(checkouts[which]))
     return taken
 
 
@@ -100,7 +112,15 @@ def _take_part(words: Sequence[str], checkouts: Sequence[Checkout], rounds: int)
         def tell(doing: str) -> None:
             progress.update(task, advance=1, description=doing)
 
-        return table(words[0], *in_turn(checkouts, words, rounds, tell))
+        part, connections, _ = words
+        if part == "instructions":
+            numbers = [int(number) for number in connections.split(",")]
+
+            def count(checkout: Checkout) -> Round:
+                return instructions.measure(checkout.path, numbers, checkout.settings)
+
+            return table(part, *alternate(checkouts, rounds, tell, count))
+        return table(part, *in_turn(checkouts, words, rounds, tell))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, help=__doc__)
@@ -114,12 +134,13 @@ def main(
     *, before: Path, parts: tuple[str, ...], connections: str, seconds: int, rounds: int, settings: tuple[str, ...]
 ) -> None:
     """Run from the command line."""
+    end_gently()
     own = dict(each.split("=", 1) for each in settings)
-    checkouts = Checkout(before, {}), Checkout(Path(__file__).parents[2], own)
+    checkouts = Checkout(before, {}), Checkout(ROOT, own)
     try:
         for part in parts:
             _take_part((part, connections, str(seconds)), checkouts, rounds).show(Console(width=140))
-    except OtherCheckoutError as error:
+    except (OtherCheckoutError, CannotCountError, ServerFailedError, WrongStatusError) as error:
         raise click.ClickException(str(error)) from None
 
 

@@ -1,19 +1,23 @@
 """The bench itself: it counts right, judges right, and finds a server that answers wrongly."""
 
+import asyncio
 import contextlib
 import importlib.util
 import os
+import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench import __main__ as bench
 from bench.harness import load, stock
 from bench.harness.bars import Bar
+from bench.harness.black_box import ROOT
 from bench.harness.driver import WrongAnswerError, drive
 from bench.harness.figures import Figure, figure
 from bench.harness.http1 import Messages, message
@@ -21,9 +25,22 @@ from bench.harness.load import LoadError, Result
 from bench.harness.neighbours import _ours_s
 from bench.harness.report import Table, bars_table
 from bench.harness.stores import Store, connect
-from bench.http import before_after, contestants, http_table, lateness
+from bench.http import (
+    before_after,
+    contestants,
+    event_streams,
+    event_subscribers,
+    http_table,
+    instructions,
+    lateness,
+    one_round,
+    reserve_way,
+)
 from bench.http.before_after import Checkout, OtherCheckoutError
 from bench.http.contestants import Contestant, MiscountError, Server
+from bench.http.counted_server import CALL, COMPREHENSION, RESUMED, Recorder
+from bench.http.event_subscribers import Question, Subscriber
+from bench.http.reserve_way import NoWayError, Step
 from bench.propagation import figures, propagation, setup
 from bench.propagation.channels import Arrival
 from bench.propagation.figures import NeverToldError, Sale
@@ -31,8 +48,6 @@ from bench.store import sourcing_table, store_table
 from server.store.embedded.binary import find_binary
 from server.store.embedded.files import DataDirectory
 from tests.support.stores import wait_until
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -340,7 +355,7 @@ def test_results_are_saved_in_the_place_of_their_group_alone(tmp_path: Path, mon
 def mix(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
     if importlib.util.find_spec("locust") is None:
         pytest.skip("locust is not installed: pip install 'holdfast[bench]'")
-    command = [sys.executable, "-m", "locust", "-f", "bench/http/locustfile.py", "--headless", "--only-summary"]
+    command = [sys.executable, "-m", "locust", "-f", "bench/locustfile.py", "--headless", "--only-summary"]
     load_options = ["--host", server.url, "--users", "10", "--spawn-rate", "10", "--run-time", "3s"]
     return subprocess.run(
         [*command, *load_options, *options],
@@ -407,3 +422,198 @@ def test_given_a_checkout_whose_bench_fails_when_taken_then_what_it_said_is_told
         before_after.take(Checkout(ROOT, {}), (), "raise SystemExit('no such luck')")
     with pytest.raises(OtherCheckoutError, match="make -C"):
         before_after.take(Checkout(tmp_path, {}), ())
+
+
+def test_given_a_module_that_moved_when_a_round_looks_for_it_then_its_name_is_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "toy" / "deep").mkdir(parents=True)
+    (tmp_path / "toy" / "deep" / "moved_module.py").write_text("FOUND = True\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    assert one_round.module("moved_module", "toy").FOUND
+    with pytest.raises(ImportError, match="0 modules in toy/ are called other"):
+        one_round.module("other", "toy")
+
+
+# -- instructions
+
+
+class KnownCounter:
+    """Says that a server takes 100 instructions for 10 requests and none while idle, and its store none at all."""
+
+    requests = 10
+
+    def __init__(self) -> None:
+        self._told = iter([[0, 0], [100, 0]])
+
+    def python(self, interpreter: str) -> Sequence[str]:
+        return (interpreter,)
+
+    def count(self, pids: Sequence[int], work: Callable[[], object]) -> list[int]:
+        assert len(pids) == len(instructions.PROCESSES)
+        work()
+        return next(self._told)
+
+
+def test_given_a_counter_when_a_checkout_is_counted_then_the_figure_is_of_one_reserve(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(instructions, "counter", lambda _: KnownCounter())
+    monkeypatch.setattr(instructions, "_IDLE_S", 0.01)
+
+    found = instructions.measure(ROOT, [2], {})
+
+    assert found == {"2 connections, server": 10.0, "2 connections, its store": 0.0}
+
+
+# -- the way of a reserve
+
+FRONT = """
+async def handle(ask):
+    numbers = [each for each in range(_checked(2))]
+    return await ask(numbers)
+
+def _checked(number):
+    return number
+"""
+BACK = """
+from asyncio import sleep
+
+async def ask(numbers):
+    await sleep(0)
+    return _packed(numbers)
+
+def _packed(numbers):
+    return sum(number for number in numbers)
+"""
+
+
+def toy(root: Path, name: str, text: str) -> dict[str, Any]:
+    """Write a file of a toy checkout, and run it."""
+    path = root / "server" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    names: dict[str, Any] = {}
+    exec(compile(text, str(path), "exec"), names)  # noqa: S102  # a text of our own
+    return names
+
+
+def recorded(root: Path) -> list[Step]:
+    """Note the way of the toy."""
+    handle, ask = toy(root, "front.py", FRONT)["handle"], toy(root, "back.py", BACK)["ask"]
+    recorder = Recorder(root)
+
+    async def main() -> None:
+        recorder.begin()
+        assert await handle(ask) == 1
+
+    before = sys.getprofile()
+    sys.setprofile(recorder.profile)
+    try:
+        asyncio.run(main())
+    finally:
+        sys.setprofile(before)
+    return [Step(*step) for step in recorder.end()]
+
+
+def test_given_a_toy_when_its_way_is_noted_then_calls_files_and_changes_are_the_known_ones(tmp_path: Path) -> None:
+    steps = recorded(tmp_path)
+
+    assert [step.function for step in steps if step.kind == CALL] == ["handle", "_checked", "ask", "_packed"]
+    found = reserve_way.count(steps)
+    assert (found.calls, found.calls_into_others, found.files) == (4, 1, 2)
+    # front, back, front where the handler goes on, back
+    assert found.changes == 4
+    comprehensions = sum(step.kind == COMPREHENSION for step in steps)
+    assert [step.function for step in steps if step.kind == RESUMED and ">" not in step.function] == ["handle", "ask"]
+    # The generator goes on once for each number, and once to end.
+    assert found.entries == 4 + 2 + comprehensions + 2
+
+
+def test_given_a_toy_when_its_way_is_written_then_it_is_indented_by_who_calls_whom(tmp_path: Path) -> None:
+    found = reserve_way.way([recorded(tmp_path)], [[]])
+
+    assert list(reserve_way.tree(found)) == [
+        "server/front.py:handle",
+        "  server/front.py:_checked",
+        "  server/back.py:ask",
+        "(server/front.py:handle goes on)",
+        "  (server/back.py:ask goes on)",
+        "    server/back.py:_packed",
+    ]
+
+
+def step_of(function: str) -> Step:
+    return Step(CALL, 0, "", "server/app.py", function)
+
+
+def test_the_way_that_most_requests_took_counts_and_the_control_is_without_what_runs_anyway() -> None:
+    usual, disturbed = [step_of("reserve")], [step_of("reserve"), step_of("watch")]
+
+    found = reserve_way.way([usual, disturbed, usual, usual], [[], [step_of("watch")], [], []])
+
+    assert (found.count.calls, found.agreed, found.requests) == (1, 3, 4)
+    assert found.control["calls"] == 1.0
+
+
+def test_requests_that_all_took_other_ways_give_no_figure() -> None:
+    with pytest.raises(NoWayError):
+        reserve_way.way([[step_of(str(number))] for number in range(10)], [[]])
+
+
+def test_a_reserve_of_this_checkout_is_followed_through_the_server() -> None:
+    told: list[str] = []
+
+    found = reserve_way.measure(ROOT, 30, told.append)
+
+    assert len(told) == 30
+    assert found.count.calls > found.count.files > 1
+    assert {step.file for step in found.steps} <= {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py")}
+    rows = dict(zip(("calls", "into", "files"), reserve_way.table([found, found]).rows, strict=False))
+    assert rows["calls"][1:] == (f"{found.count.calls:.0f}", f"{found.count.calls:.0f}", "1.00")
+
+
+# -- subscribers of the stream of changes
+
+
+def test_events_are_counted_however_they_are_split() -> None:
+    # given what a server sends, in chunks of HTTP
+    events = [b'event: availability\ndata: {"sku":"A","available":%d,"seq":1}\n\n' % left for left in (9, 8, -1)]
+    parts = [b"HTTP/1.1 200 OK\r\n\r\n", *(b"%x\r\n%b\r\n" % (len(each), each) for each in (b"retry: 1\n\n", *events))]
+    sent = b"".join(parts)
+    cut = random.Random(5)
+
+    for _ in range(50):
+        subscriber, rest = Subscriber(b"", sampled=True), sent
+        while rest:
+            size = cut.randint(1, len(rest))
+            subscriber.data_received(rest[:size])
+            rest = rest[size:]
+        assert (subscriber.opened, subscriber.events, subscriber.last) == (True, 3, {b"A": b"-1"})
+
+
+def test_values_that_are_not_the_last_ones_are_wrong() -> None:
+    right, late = Subscriber(b"", sampled=False), Subscriber(b"", sampled=False)
+    right.last = {b"A": b"1", b"B": b"2"}
+    late.last = {b"A": b"2"}
+
+    assert event_subscribers.answer(Question({"A": 1, "B": 2}), [right, late]).wrong == 2
+
+
+def test_every_subscriber_has_the_last_value_of_every_sku_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_streams, "_WARM_UP_S", 1)
+
+    found = event_streams.measure(3, changes_per_s=20, seconds=1)
+
+    assert (found.wrong, found.changes, len(found.events)) == (0, 40, 3)
+    # A SKU that changed twice before a stream was served comes once, with its newest value.
+    assert 0 < min(found.events) <= max(found.events) <= found.changes
+    assert found.commands
+    assert event_streams.table([found]).rows[0][0] == "3"
+
+
+def test_the_rows_end_with_the_subscribers_that_are_asked_for() -> None:
+    assert event_streams.rows(1_000) == [0, 10, 100, 1_000]
+    assert event_streams.rows(50) == [0, 10, 50]
