@@ -15,33 +15,11 @@ from aiohttp import http_parser, web
 
 import server
 from adapters.contract.adapter import Adapter
-from server.api.http.app_state import Service
+from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
 from server.api.http.routing import Route, add_fallback, add_routes
 from server.api.http.system_routes import add_system_routes
-from server.api.routes import (
-    allocations,
-    availability,
-    available_to_promise,
-    backorders,
-    barcodes,
-    changes,
-    channels,
-    expected_receipts,
-    listings,
-    locations,
-    nearby,
-    relocate,
-    replenishment,
-    reports,
-    reservations,
-    returns_and_exchanges,
-    safety_stock,
-    shortages,
-    sourcing,
-    stock,
-    transfers,
-)
+from server.api.routes import ROUTES
 from server.channels.connection import adapter_registry
 from server.channels.outbound.traces import Follower
 from server.channels.publisher import ChannelPlan, Publisher
@@ -73,31 +51,6 @@ log = structlog.get_logger("holdfast")
 _GC_THRESHOLD = 20_000
 """New objects between two collections; Python's 700 would mean several a millisecond under load."""
 
-ROUTES: list[Route] = [
-    *reservations.ROUTES,
-    *returns_and_exchanges.ROUTES,
-    *availability.ROUTES,
-    *changes.ROUTES,
-    *stock.ROUTES,
-    *allocations.ROUTES,
-    *transfers.ROUTES,
-    *expected_receipts.ROUTES,
-    *available_to_promise.ROUTES,
-    *barcodes.ROUTES,
-    *shortages.ROUTES,
-    *backorders.ROUTES,
-    *channels.ROUTES,
-    *listings.ROUTES,
-    *locations.ROUTES,
-    *nearby.ROUTES,
-    *sourcing.ROUTES,
-    *relocate.ROUTES,
-    *reports.ROUTES,
-    *replenishment.ROUTES,
-    *safety_stock.ROUTES,
-]
-"""Every route that needs a key, in the order of the documentation."""
-
 
 class Holdfast:
     """A server in this process: the embedded store unless there is a URL, the HTTP API, and housekeeping.
@@ -121,11 +74,11 @@ class Holdfast:
             self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
             self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
-            self.service = await self._start_service(started)
+            self.state = await self._start_state(started)
             await self._start_http(started)
             await self._start_housekeeping(started)
             self._start_publishers(started)
-            started.callback(self.service.drain)
+            started.callback(self.state.drain)
             self._exit = started.pop_all()
         # What lives until the end need not be looked through again, and requests leave few cycles behind.
         gc.freeze()
@@ -154,7 +107,7 @@ class Holdfast:
         await store.start()
         return store.url
 
-    async def _start_service(self, started: AsyncExitStack) -> Service:
+    async def _start_state(self, started: AsyncExitStack) -> AppState:
         settings = self.settings
         where = deployment(self.store_url, settings.durability)
         started.push_async_callback(where.close)
@@ -172,7 +125,7 @@ class Holdfast:
         )
         batcher.start()
         started.push_async_callback(close_quietly, batcher, settings.drain_timeout_s)
-        service = Service(
+        state = AppState(
             authenticator=authenticator,
             batcher=batcher,
             client=store,
@@ -189,8 +142,8 @@ class Holdfast:
                 for partition, plans in self._plans.items()
             },
         )
-        started.push_async_callback(service.close_tails)
-        return service
+        started.push_async_callback(state.close_tails)
+        return state
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:
         settings = self.settings
@@ -221,7 +174,7 @@ class Holdfast:
         settings = self.settings
         routes: list[Route] = [] if settings.role == "publisher" else ROUTES
         runner = web.AppRunner(
-            build(self.service, routes, multiprocess=self._worker is not None),
+            build(self.state, routes, multiprocess=self._worker is not None),
             handle_signals=False,
             access_log=None,
             shutdown_timeout=settings.drain_timeout_s,
@@ -249,11 +202,11 @@ class Holdfast:
         self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
-        store = self.service.client
+        store = self.state.client
         housekeeper = Housekeeper(
             store,
-            self.service.authenticator.partitions,
-            self.service.retention,
+            self.state.authenticator.partitions,
+            self.state.retention,
             sweep_interval_s=settings.sweep_interval_s,
             audit_interval_s=settings.audit_interval_s,
             journal_retention_s=settings.journal_retention_s,
@@ -263,10 +216,10 @@ class Holdfast:
         if settings.figures_interval_s > 0:
             insight = Insight(
                 store,
-                self.service.authenticator.partitions,
+                self.state.authenticator.partitions,
                 interval_s=settings.figures_interval_s,
                 retention_s=settings.figures_retention_s,
-                limits=self.service.retention.packed(),
+                limits=self.state.retention.packed(),
             )
             _run_until_exit(started, insight.run(), "insight")
 
@@ -274,7 +227,7 @@ class Holdfast:
         """Tell how the store is; of several workers on one port the first one does."""
         if self._worker in (None, 0):
             watch = StoreWatch(
-                self.service.client,
+                self.state.client,
                 self.settings.durability,
                 hides_settings=not self.settings.store_check,
                 is_here=self.store_url.startswith("unix:"),
@@ -294,13 +247,13 @@ class Holdfast:
             return
         if self._tracing is not None:
             partitions = {plan.settings.name: name for name, plans in self._plans.items() for plan in plans}
-            follower = Follower(self.service.client, self._tracing, partitions)
+            follower = Follower(self.state.client, self._tracing, partitions)
             _run_until_exit(started, follower.run(), "traces")
         for partition in self._plans | self._webhooks:
             publisher = Publisher(
-                self.service.client,
+                self.state.client,
                 Keyspace(partition),
-                self.service.tail(partition),
+                self.state.tail(partition),
                 self._plans.get(partition, []),
                 webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,
@@ -351,13 +304,13 @@ def _notifier(webhook: ConfiguredWebhook) -> Adapter:
     return adapter_registry.notifier(table_of(settings.name, among="webhooks"), options, webhook.credentials.read())
 
 
-def build(service: Service, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:
+def build(state: AppState, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:
     """Build the HTTP application. Needs a running event loop."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise ConfigError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
     app = web.Application()
-    add_routes(app, service, routes)
-    add_system_routes(app, service, routes, multiprocess=multiprocess, version=server.__version__)
+    add_routes(app, state, routes)
+    add_system_routes(app, state, routes, multiprocess=multiprocess, version=server.__version__)
     add_fallback(app)
     return app
 

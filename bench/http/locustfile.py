@@ -26,9 +26,10 @@ from locust import FastHttpUser, constant, events, task
 from locust.argument_parser import LocustArgumentParser
 from locust.env import Environment
 
+from server.schemas.availability import AvailabilityView
 from server.schemas.problems import Problem
 from server.schemas.reservations import ReservationView
-from server.schemas.stock import AvailabilityView, MovedView
+from server.schemas.stock import MovedView
 
 SKUS: Final = (
     "8690123456789",

@@ -20,13 +20,13 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from bench.harness.stock import LIMITS, PARTITION
-from server.api.routes.reservation_answers import reservation_view
 from server.domain.operations.base import fingerprint
 from server.domain.operations.reservations import Line, Reserve
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
+from server.schemas.availability import AvailableView
+from server.schemas.reservation_views import reservation_view
 from server.schemas.reservations import LineView, ReservationView, ReserveBody
-from server.schemas.stock import AvailableView
 from server.store.embedded import EmbeddedStore
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack

@@ -20,8 +20,8 @@ import uvloop
 from aiohttp import web
 
 from bench.peers.local_peers import serve
+from server.schemas.availability import AvailableView
 from server.schemas.reservations import LineView, ReservationView, ReserveBody
-from server.schemas.stock import AvailableView
 
 POOL: Final = 16
 """Connections: enough that commits share fsyncs. Between 4 and 32, two busy cores showed no difference beyond noise."""

@@ -17,8 +17,8 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from bench.peers.local_peers import CONNECTIONS_MAX, serve
+from server.schemas.availability import AvailableView
 from server.schemas.reservations import LineView, ReservationView, ReserveBody
-from server.schemas.stock import AvailableView
 from server.store.embedded import EmbeddedStore
 
 TAKE: Final = """

@@ -25,7 +25,7 @@ from server.cli.csv.reader import BadRow
 from server.cli.csv.send_rows import StoreStaysAwayError, Tally, move_rows
 from server.config.settings import Settings
 from server.domain.limits import BARCODES_PER_CALL_MAX, REFERENCE_BYTES_MAX
-from server.domain.principal import LOCAL
+from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
 from server.service.movements import Movement, operation_of
 from server.store.command_session import OpenStore
@@ -108,7 +108,8 @@ async def _move(settings: Settings, job: Job, tally: Tally, console: Console) ->
         try:
             async with opened_store(settings, create=True) as store:
                 await store.register(job.partition)
-                movements = _movements(job, await _packs(store, job), tally)
+                caller = local_caller(store, job.partition)
+                movements = _movements(caller, job, await _packs(store, job), tally)
                 await move_rows(store.ledger(job.partition), movements, tally, on_progress=show)
         except asyncio.CancelledError:
             progress.stop()
@@ -125,18 +126,18 @@ async def _packs(store: OpenStore, job: Job) -> dict[str, Pack]:
     return packs
 
 
-def _movements(job: Job, packs: dict[str, Pack], tally: Tally) -> list[tuple[Row, Movement]]:
+def _movements(caller: Caller, job: Job, packs: dict[str, Pack], tally: Tally) -> list[tuple[Row, Movement]]:
     """Make the operations; rows that cannot be one are noted as refused."""
     prefix = f"move:{job.file.digest}{job.salt and ':' + job.salt}"
     movements = []
     for row in job.file.rows:
         try:
-            made = operation_of(LOCAL.actor, row.body, f"{prefix}:{row.line}", packs)
+            made = operation_of(caller.with_key(f"{prefix}:{row.line}"), row.body, packs)
         except InvalidError as error:
             tally.refused.append(BadRow(row.line, f"{error.field} {error.rule}", row.text))
             continue
         if made is None:
-            tally.refused.append(BadRow(row.line, "nobody said what this barcode stands for", row.text))
+            tally.refused.append(BadRow(row.line, "this barcode is not registered", row.text))
         else:
             movements.append((row, made[1]))
     return movements

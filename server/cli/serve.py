@@ -84,7 +84,7 @@ async def _serve(settings: Settings, *, with_sample: bool) -> None:
         await holdfast.start()
         try:
             await sampled.prepare(holdfast.store_url)
-            sampled.tell(holdfast.port, needs_key=not holdfast.service.authenticator.open)
+            sampled.tell(holdfast.port, needs_key=not holdfast.state.authenticator.open)
             await asked_to_stop()
             click.echo("Stopping.")
         finally:
@@ -95,7 +95,7 @@ async def _serve_as_worker(settings: Settings, number: int) -> None:
     holdfast = Holdfast(settings, worker=number)
     await holdfast.start()
     try:
-        click.echo(f"{READY} {OPEN if holdfast.service.authenticator.open else CLOSED}")
+        click.echo(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
         # Our standard input ends when the parent is gone, however it died.
         await asked_to_stop(leashed=True)
     finally:

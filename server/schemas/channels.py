@@ -215,3 +215,17 @@ class RetryBody(Body, frozen=True):
     """Try the dead letters of these SKUs again, or all."""
 
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=channels.DEAD_LETTERS_PER_PAGE_MAX)] | None = None
+
+
+class DeadLettersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How many; the newest come first."""
+
+    limit: Annotated[int, Meta(ge=1, le=channels.DEAD_LETTERS_PER_PAGE_MAX)] = 100
+
+
+class ListingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One SKU's, or all; ``after`` is the ``next`` of the page before."""
+
+    sku: Sku | None = None
+    after: Annotated[str, Meta(max_length=20)] = ""
+    limit: Annotated[int, Meta(ge=1, le=channels.LISTINGS_PER_CALL_MAX)] = 100

@@ -1,7 +1,7 @@
 """What callers send: the types that validate it, and from which OpenAPI is generated."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Annotated, Final
 
 import msgspec
@@ -90,3 +90,9 @@ class PositionBody(Body, frozen=True):
 Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 Flags = Annotated[list[Flag], Meta(max_length=limits.FLAGS_MAX)]
 Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in UTC.")]
+RowsMax = Annotated[int, Meta(ge=1, le=1_000, description="Rows at most.")]
+
+
+def time_of(time_ms: int) -> datetime:
+    """Return milliseconds since 1970 as a time in UTC."""
+    return datetime.fromtimestamp(time_ms / 1000, UTC)

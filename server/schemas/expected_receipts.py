@@ -5,6 +5,7 @@ from datetime import date, datetime
 import msgspec
 
 from server.domain import limits
+from server.domain.expected_receipt import ExpectedReceipt
 from server.schemas.common import Body, Day, Location, Quantity, Reference, Sku
 
 
@@ -58,3 +59,27 @@ class ExpectedReceiptBody(Body, frozen=True):
     expected_on: Day
     location: Location = limits.DEFAULT_LOCATION
     reference: Reference | None = None
+
+
+class AtpQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From today, if not said, for 30 days; at one location, or at all."""
+
+    # Not None: in a query that would let the word null pass for a day.
+    from_: Day | msgspec.UnsetType = msgspec.field(name="from", default=msgspec.UNSET)
+    to: Day | msgspec.UnsetType = msgspec.UNSET
+    location: Location | None = None
+
+
+class ExpectedReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of this SKU; at one location, or at all."""
+
+    sku: Sku
+    location: Location | None = None
+
+
+def receipt_view(supply_id: str, supply: ExpectedReceipt) -> ExpectedReceiptView:
+    """Show an expected receipt."""
+    return ExpectedReceiptView(
+        supply_id, supply.sku, supply.location, supply.quantity, supply.received, supply.expected, supply.expected_on,
+        supply.reference,
+    )  # fmt: skip

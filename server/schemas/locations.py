@@ -1,14 +1,16 @@
 """Locations over the wire: what callers send, and what they get."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from server.domain import locations
 from server.domain.locations import Kind
-from server.schemas.common import Body, Group, PositionBody
+from server.schemas.common import Body, Group, Latitude, Longitude, PositionBody
+
+NEARBY_MAX: Final = 500
 
 
 class LocationBody(Body, frozen=True):
@@ -63,3 +65,26 @@ class NearbyView(msgspec.Struct, frozen=True):
     sku: str
     locations: list[NearbyLocation]
     as_of: datetime
+
+
+class NearbyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Near which place, in which group, and how many at most."""
+
+    lat: Latitude
+    lon: Longitude
+    group: Group | None = None
+    limit: Annotated[int, Meta(ge=1, le=NEARBY_MAX)] = 20
+
+
+def location_view(location: locations.Location) -> LocationView:
+    """Show what is known of a location."""
+    position = location.position
+    return LocationView(
+        location.name,
+        location.kind,
+        PositionView(position.lat, position.lon) if position else None,
+        location.priority,
+        location.footfall,
+        location.open,
+        list(location.groups),
+    )

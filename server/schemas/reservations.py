@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
+from server.schemas.availability import AvailableView
 from server.schemas.common import (
     Body,
     Channel,
@@ -17,11 +18,11 @@ from server.schemas.common import (
     Quantity,
     Reference,
     ReservationId,
+    Sku,
     TtlS,
 )
 from server.schemas.problems import Problem
 from server.schemas.sourcing import SourcingBody
-from server.schemas.stock import AvailableView
 
 
 class ReserveBody(Body, frozen=True):
@@ -237,3 +238,14 @@ class Health(msgspec.Struct, frozen=True):
     """The server is well."""
 
     status: Literal["ok"]
+
+
+class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which reservations; ``after`` is the ``next`` of the page before."""
+
+    # Not "or None": a query string would spell that as state=null.
+    state: State | msgspec.UnsetType = msgspec.UNSET
+    channel: Channel | None = None
+    sku: Sku | None = None
+    after: Annotated[str, Meta(max_length=64)] = ""
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] = 50

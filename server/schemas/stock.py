@@ -12,8 +12,6 @@ from server.schemas.allocations import AllocationView
 from server.schemas.common import (
     Barcode,
     Body,
-    Channel,
-    Group,
     Location,
     Quantity,
     Reference,
@@ -23,39 +21,6 @@ from server.schemas.common import (
     Units,
 )
 from server.schemas.problems import Problem
-
-
-class AvailableView(msgspec.Struct, frozen=True):
-    """What may still be promised of a SKU at a location; negative is a shortage. Newer seq wins."""
-
-    sku: str
-    location: str
-    available: int
-    seq: int
-
-
-class LocationAvailable(msgspec.Struct, frozen=True):
-    """What may still be promised at one location."""
-
-    location: str
-    available: int
-
-
-class AvailabilityView(msgspec.Struct, frozen=True):
-    """What may still be promised of a SKU: the sum over its locations. Newer seq wins."""
-
-    sku: str
-    available: int
-    seq: int
-    locations: list[LocationAvailable]
-    as_of: datetime
-
-
-class AvailabilityList(msgspec.Struct, frozen=True):
-    """In the order of the request; ``unknown`` lists those that the store does not know."""
-
-    availability: list[AvailabilityView]
-    unknown: list[str]
 
 
 class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -153,54 +118,6 @@ class MovementResults(msgspec.Struct, frozen=True):
     results: list[MovementResult]
 
 
-class ShortLineView(msgspec.Struct, frozen=True):
-    """A promised line that will not get all of its ``quantity``: it ``lacks`` so many units."""
-
-    reservation_id: str
-    line: int
-    channel: str
-    state: str
-    order_ref: str
-    flags: list[str]
-    created_at: datetime
-    quantity: int
-    lacks: int
-
-
-class ShortageView(msgspec.Struct, frozen=True):
-    """A place that is short by so many units, and whose they are: the newest first, those flagged vip last.
-
-    ``lines_complete`` false: there were too many reservations to look at all, so the lines are a guess.
-    """
-
-    sku: str
-    location: str
-    short: int
-    lines: list[ShortLineView]
-    lines_complete: bool
-
-
-class ShortageList(msgspec.Struct, frozen=True):
-    """What is short; ``next`` is the ``after`` of the next page, empty on the last."""
-
-    shortages: list[ShortageView]
-    next: str
-
-
-class BarcodesPut(msgspec.Struct, frozen=True):
-    """How many barcodes were put."""
-
-    barcodes: int
-
-
-class BarcodeView(msgspec.Struct, frozen=True):
-    """What a barcode stands for: so many units of a SKU."""
-
-    barcode: str
-    sku: str
-    factor: int
-
-
 class CountBody(Body, frozen=True):
     """Set on_hand as counted. ``baseline_seq``: the seq seen when the count began; what moved since is kept."""
 
@@ -208,20 +125,6 @@ class CountBody(Body, frozen=True):
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None
     reason: Reference | None = None
-
-
-class BarcodeBody(Body, frozen=True):
-    """What one barcode stands for: ``factor`` units of a SKU, 12 for a carton of twelve."""
-
-    barcode: Barcode
-    sku: Sku
-    factor: Annotated[int, Meta(ge=1, le=limits.PACK_UNITS_MAX, description="Units of one pack.")] = 1
-
-
-class BarcodesBody(Body, frozen=True):
-    """Up to 1,000 barcodes; what was said of them before is replaced."""
-
-    barcodes: Annotated[list[BarcodeBody], Meta(min_length=1, max_length=limits.BARCODES_PER_CALL_MAX)]
 
 
 class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
@@ -281,12 +184,3 @@ class MovementsBody(Body, frozen=True):
         list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement],
         Meta(min_length=1, max_length=limits.MOVEMENTS_PER_CALL_MAX),
     ]
-
-
-class AvailabilityQueryBody(Body, frozen=True):
-    """Up to 1,000 SKUs at once; with ``channel``, what may be promised to that channel."""
-
-    skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
-    channel: Channel | None = None
-    location: Location | None = None
-    group: Group | None = None

@@ -7,8 +7,10 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import Body, LineNumber, Location, Quantity, Reference, ReservationId, Sku
-from server.schemas.stock import AvailableView
+from server.domain.stock import Availability
+from server.domain.transfer import Transfer
+from server.schemas.availability import AvailableView
+from server.schemas.common import Body, LineNumber, Location, Quantity, Reference, ReservationId, Sku, time_of
 
 
 class TransferLineBody(Body, frozen=True):
@@ -75,3 +77,29 @@ class TransferPageView(msgspec.Struct, frozen=True):
 
     transfers: list[TransferView]
     next: str
+
+
+class TransferQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``after`` is the ``next`` of the page before."""
+
+    after: Annotated[str, Meta(max_length=20)] = ""
+    limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] = 50
+
+
+def transfer_view(transfer_id: str, transfer: Transfer, left: list[Availability] | None = None) -> TransferView:
+    """Show a transfer, and what its last step ``left`` available."""
+    return TransferView(
+        transfer_id,
+        transfer.state,  # type: ignore[arg-type]  # the script knows only these
+        transfer.source,
+        transfer.destination,
+        time_of(transfer.shipped_ms),
+        [
+            TransferLineView(number, line.sku, line.quantity, line.received, line.lost, line.in_transit)
+            for number, line in enumerate(transfer.lines, 1)
+        ],
+        time_of(transfer.closed_ms) if transfer.closed_ms else None,
+        transfer.reason,
+        transfer.lost_reason,
+        [AvailableView(each.sku, each.location, each.available, each.seq) for each in left or []],
+    )

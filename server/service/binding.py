@@ -1,8 +1,9 @@
-"""Late binding over HTTP: a commit or fulfil that says where what is open is to be taken from."""
+"""Late binding: a commit or fulfil that names where open lines are to be taken from."""
+
+from collections.abc import Awaitable
 
 import msgspec
 
-from server.api.http.routing import Call
 from server.domain.binding import Binding, Bound, at_location
 from server.domain.locations import Directory
 from server.domain.operations.reservations import Commit, Fulfil
@@ -10,17 +11,18 @@ from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Reservation
 from server.domain.sourcing import Candidate, Rules, ranked
 from server.schemas.reservations import CommitBody, FulfilBody
+from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location
 from server.service.sourcing import check_sourcing, rules_of
 
 
 def check_binding(body: CommitBody | FulfilBody) -> None:
-    """Let pass what can be bound, or names no address at all.
+    """Check that a body names one place to bind to at most.
 
     Raises
     ------
     InvalidError
-        It cannot.
+        It names two, or one that cannot be.
 
     """
     if body.location is not msgspec.UNSET:
@@ -33,23 +35,31 @@ def check_binding(body: CommitBody | FulfilBody) -> None:
             raise InvalidError("sourcing.binding", "is decided where the promise is made")
 
 
-async def settle(call: Call, body: CommitBody | FulfilBody, operation: Commit | Fulfil) -> ReservationAnswer:
-    """Commit or fulfil, and bind what is open if the body says where to."""
+def carry_out(
+    caller: Caller, body: CommitBody | FulfilBody, operation: Commit | Fulfil
+) -> Awaitable[ReservationAnswer]:
+    """Commit or fulfil, and bind open lines if the body names where to.
+
+    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
+    """
     if body.sourcing is msgspec.UNSET and body.location is msgspec.UNSET:
-        if isinstance(operation, Commit):
-            return await call.ledger.run(operation)
-        return await call.ledger.run(operation)
-    return await call.ledger.run(Bound(operation, await _binding(call, body, operation.reservation_id)))
+        return caller.partition.ledger.run(operation)
+    return _bound(caller, body, operation)
 
 
-async def _binding(call: Call, body: CommitBody | FulfilBody, reservation_id: str) -> Binding:
-    directory = await call.service.places(call.principal.partition).current()
+async def _bound(caller: Caller, body: CommitBody | FulfilBody, operation: Commit | Fulfil) -> ReservationAnswer:
+    binding = await _binding(caller, body, operation.reservation_id)
+    return await caller.partition.ledger.run(Bound(operation, binding))
+
+
+async def _binding(caller: Caller, body: CommitBody | FulfilBody, reservation_id: str) -> Binding:
+    directory = await caller.partition.locations.current()
     if isinstance(body.location, str):
         return at_location(body.location, closed=body.location in directory.closed)
     assert not isinstance(body.sourcing, msgspec.UnsetType)  # noqa: S101  # one of the two is there
     rules = rules_of(body.sourcing)
     # Open lines can only become bound ones: what is read now holds for the step that follows, or that binds nothing.
-    found = await call.ledger.reservation(reservation_id)
+    found = await caller.partition.ledger.reservation(reservation_id)
     candidates = _candidates(directory, rules, found.reservation)
     return Binding(candidates, rules.splits_max, rules.split_lines)
 

@@ -1,14 +1,13 @@
 """Why an order would be taken from where: the store's own choice, put into sentences."""
 
 from collections import defaultdict
-from datetime import UTC, datetime
 from typing import Final
 
 from server.domain import limits
 from server.domain.locations import Directory, distance_km
 from server.domain.operations.reservations import Reserve
 from server.domain.sourcing import Choice, PlannedPart, Rules, UnitsAt
-from server.schemas.common import UNNAMED, LineBody
+from server.schemas.common import UNNAMED, LineBody, time_of
 from server.schemas.sourcing import (
     ExplainBody,
     ExplainedCandidate,
@@ -19,17 +18,16 @@ from server.schemas.sourcing import (
     PassedOver,
     WhyPassedOver,
 )
+from server.service.caller import Caller
 from server.service.checks import check_text
 from server.service.reservations import lines_of
 from server.service.sourcing import check_sourcing, rules_of, with_plan
-from server.store.ledger.ledger import Ledger
-from server.store.repositories.locations import KnownLocations
 
 _DECIMALS: Final = 3
 """Of a distance in kilometres: metres."""
 
 
-async def explain(ledger: Ledger, locations: KnownLocations, body: ExplainBody) -> ExplainView:
+async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
     """Explain which locations an order would be taken from now, and why not from the others. Nothing is held.
 
     A hold past its deadline that has not expired yet still counts as held.
@@ -43,9 +41,9 @@ async def explain(ledger: Ledger, locations: KnownLocations, body: ExplainBody) 
     lines = lines_of(body.lines)
     check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
     channel = "" if body.channel is None else check_text("channel", body.channel, limits.NAME_BYTES_MAX)
-    directory = await locations.current()
+    directory = await caller.partition.locations.current()
     reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
-    choice = await ledger.explain(with_plan(directory, body.sourcing, body.lines, reserve))
+    choice = await caller.ledger.explain(with_plan(directory, body.sourcing, body.lines, reserve))
     return _Explanation(directory, rules_of(body.sourcing), body.lines, choice).view()
 
 
@@ -67,7 +65,7 @@ class _Explanation:
             self._explained_lines(),
             [self._candidate(each) for each in choice.candidates],
             self._passed_over() if choice.wanted else [],
-            datetime.fromtimestamp(choice.as_of_ms / 1000, UTC),
+            time_of(choice.as_of_ms),
         )
 
     def _explained_lines(self) -> list[ExplainedLine]:

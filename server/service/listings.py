@@ -1,11 +1,22 @@
-"""From a listing as it is written down to the listing that is kept."""
+"""Listings: which SKUs a channel sells, under which keys and at which prices."""
 
+import re
 from decimal import Decimal
+from typing import Final
 
 from server.domain import limits
 from server.domain.channels import KEY_BYTES_MAX, Listing
-from server.schemas.channels import CURRENCY, PRICE, ListingBody
+from server.schemas.channels import CURRENCY, PRICE, ListingBody, ListingsBody, ListingsQuery
+from server.service.availability import unknown_skus
+from server.service.caller import Caller
+from server.service.channels import channel_of, store_of
 from server.service.checks import InvalidError, check_reference, check_sku, check_text
+from server.service.writes import written
+from server.store.connection.timeouts import in_time
+
+_POSITION: Final = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
+_POSITION_MAX: Final = 2**64 - 1
+"""What the store returns as the place to go on from."""
 
 
 def _price(field: str, value: str | None) -> str:
@@ -44,13 +55,33 @@ def listing_of(at: str, body: ListingBody) -> Listing:
     return Listing(sku, key, body.listed, *_prices(at, body), body.attributes)
 
 
-def _check_distinct(listings: list[Listing]) -> None:
-    """Refuse a SKU or key that stands twice: which of the two would count, the caller can't have meant to leave open.
+async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list[str]:
+    """Add listings, or replace those of the same SKUs; return the SKUs that the store does not know.
 
     Raises
     ------
     InvalidError
-        One does; named is where it stands the second time.
+        A listing breaks a rule, or a SKU or key is there twice.
+    ProblemError
+        The channel is not configured, or the store did not answer in time.
+
+    """
+    name = channel_of(caller, channel).name
+    listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
+    _check_distinct(listings)
+    # Before the write: if this fails, nothing has happened.
+    unknown = await unknown_skus(caller.partition.ledger, [listing.sku for listing in listings])
+    await written(store_of(caller).put_listings(name, listings, caller.actor))
+    return unknown
+
+
+def _check_distinct(listings: list[Listing]) -> None:
+    """Refuse a SKU or key that is there twice: the caller cannot have meant to leave open which of the two counts.
+
+    Raises
+    ------
+    InvalidError
+        One is; the field names its second place.
 
     """
     for field in ("sku", "key"):
@@ -60,3 +91,31 @@ def _check_distinct(listings: list[Listing]) -> None:
             if value in seen:
                 raise InvalidError(f"listings[{i}].{field}", f"stands twice in this request: {value}")
             seen.add(value)
+
+
+async def find_listings(caller: Caller, channel: str, query: ListingsQuery) -> tuple[list[Listing], str]:
+    """Read a page of listings, in no order, and the ``after`` of the next one, empty on the last.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or ``after`` is not what a page returned as its next.
+    ProblemError
+        The channel is not configured.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    name = channel_of(caller, channel).name
+    position, store = _position(query.after), store_of(caller)
+    if query.sku is not None:
+        sku = check_sku("sku", query.sku)
+        return [each for each in await in_time(store.listings_of(name, [sku])) if each is not None], ""
+    position, found = await in_time(store.page_of_listings(name, position, query.limit))
+    return found, str(position) if position else ""
+
+
+def _position(after: str) -> int:
+    if after and (not _POSITION.match(after) or not 0 < int(after) <= _POSITION_MAX):
+        raise InvalidError("after", "must be what a page gave as next")
+    return int(after or 0)

@@ -1,12 +1,16 @@
-"""From a movement as it is written down, in a request or in a file, to the operation that the ledger knows."""
+"""Movements of stock: from a request or a row of a file to the ledger's operations, and carrying them out."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from msgspec import structs
 
 from server.domain import limits
-from server.domain.operations.base import fingerprint
 from server.domain.operations.expected_receipts import ReceiveExpected
 from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
+from server.service.caller import Caller
 from server.service.checks import (
     InvalidError,
     check_barcode,
@@ -15,10 +19,14 @@ from server.service.checks import (
     check_reservation_id,
     check_sku,
 )
-from server.store.repositories.barcodes import Pack
+from server.service.problems import within
+from server.store.connection.timeouts import in_time
+from server.store.repositories.barcodes import Pack, find_barcodes
 
 Movement = Receive | ReceiveExpected | Adjust | Count | Move
 MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement
+
+Result = TypeVar("Result")
 
 
 def barcode_of(body: MovementBody) -> str:
@@ -43,8 +51,8 @@ def _units(field: str, packs: int, factor: int) -> int:
     return packs * factor
 
 
-def operation_of(actor: str, body: MovementBody, key: str, packs: dict[str, Pack]) -> tuple[str, Movement] | None:
-    """Make the operation of a movement, and its name; None: nobody said what its barcode stands for.
+def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> tuple[str, Movement] | None:
+    """Make the operation of a movement, and its name; None: its barcode is not registered.
 
     Raises
     ------
@@ -59,41 +67,109 @@ def operation_of(actor: str, body: MovementBody, key: str, packs: dict[str, Pack
         pack = packs[body.barcode]
     sku = check_sku("sku", pack.sku)
     location = check_location("location", body.location) if body.location is not None else ""
-    digest = fingerprint("movement", body) if key else ""
+    head = caller.fingerprint("movement", body), caller.actor, caller.key
     match body:
         case ReceiveMovement():
             reason = check_reference("reason", body.reason)
             units = _units("quantity", body.quantity, pack.factor)
             if body.supply_id is None:
                 place = location or limits.DEFAULT_LOCATION
-                return "receive", Receive(digest, actor, key, sku, place, units, reason)
+                return "receive", Receive(*head, sku, place, units, reason)
             supply_id = check_reservation_id("supply_id", body.supply_id)
-            return "receive", ReceiveExpected(digest, actor, key, sku, location, supply_id, units, reason)
+            return "receive", ReceiveExpected(*head, sku, location, supply_id, units, reason)
         case AdjustMovement():
             if body.quantity == 0:
                 raise InvalidError("quantity", "must not be 0")
             reason = check_reference("reason", body.reason)
-            return "adjust", Adjust(digest, actor, key, sku, location, Bucket(body.bucket), body.quantity, reason)
+            return "adjust", Adjust(*head, sku, location, Bucket(body.bucket), body.quantity, reason)
         case CountMovement():
             on_hand = _units("on_hand", body.on_hand, pack.factor)
-            return "count", count_of(actor, digest, key, (sku, location), structs.replace(body, on_hand=on_hand))
+            return "count", _count(head, (sku, location), structs.replace(body, on_hand=on_hand))
         case MoveMovement():
             if body.from_ == body.to:
                 raise InvalidError("to", "must be another bucket than from")
             shelves = Shelf(body.from_), Shelf(body.to)
             reason = check_reference("reason", body.reason)
-            return "move", Move(digest, actor, key, sku, location, *shelves, body.quantity, reason)
+            return "move", Move(*head, sku, location, *shelves, body.quantity, reason)
 
 
-def count_of(actor: str, digest: str, key: str, where: tuple[str, str], body: CountBody | CountMovement) -> Count:
-    """Make the operation of a count at a (SKU, location)."""
+def count_of(caller: Caller, sku: str, location: str, body: CountBody) -> Count:
+    """Make the operation of a count at a (SKU, location).
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    where = check_sku("sku", sku), check_location("location", location)
+    return _count((caller.fingerprint("count", *where, body), caller.actor, caller.key), where, body)
+
+
+def _count(head: tuple[str, str, str], where: tuple[str, str], body: CountBody | CountMovement) -> Count:
     return Count(
-        digest,
-        actor,
-        key,
+        *head,
         *where,
         body.on_hand,
         -1 if body.baseline_seq is None else body.baseline_seq,
         -1 if body.safety is None else body.safety,
         check_reference("reason", body.reason),
     )
+
+
+# -- carrying them out
+
+
+async def operations_of(caller: Caller, bodies: list[MovementBody]) -> list[tuple[str, Movement] | None]:
+    """Make the operations of a batch, and their names; None: the barcode is not registered.
+
+    Raises
+    ------
+    InvalidError
+        A field of one of them breaks a rule.
+    StoreUnavailableError
+        The barcodes could not be looked up. Nothing happened.
+
+    """
+    packs = await _packs(caller, bodies)
+    made = []
+    for i, body in enumerate(bodies):
+        try:
+            made.append(operation_of(caller.item(i), body, packs))
+        except InvalidError as error:
+            raise within(f"movements[{i}]", error) from None
+    return made
+
+
+async def _packs(caller: Caller, bodies: list[MovementBody]) -> dict[str, Pack]:
+    """Look up the barcodes that stand in place of SKUs."""
+    barcodes = []
+    for i, body in enumerate(bodies):
+        try:
+            barcodes.append(barcode_of(body))
+        except InvalidError as error:
+            raise within(f"movements[{i}]", error) from None
+    wanted = [barcode for barcode in barcodes if barcode]
+    partition = caller.partition
+    return await in_time(find_barcodes(partition.client, partition.keyspace, wanted)) if wanted else {}
+
+
+async def each_in_order(
+    movements: list[tuple[str, Movement] | None], move_one: Callable[[str, Movement], Awaitable[Result]]
+) -> dict[int, Result]:
+    """Carry movements out, those of one SKU one after the other; return the results by place in the list.
+
+    Two batches in flight may pass each other, so movements of one SKU must not be in flight together.
+    """
+    results: dict[int, Result] = {}
+    by_sku: dict[str, list[tuple[int, str, Movement]]] = {}
+    for place, each in enumerate(movements):
+        if each is not None:
+            by_sku.setdefault(each[1].sku, []).append((place, *each))
+
+    async def one_after_the_other(same: list[tuple[int, str, Movement]]) -> None:
+        for place, name, movement in same:
+            results[place] = await move_one(name, movement)
+
+    await asyncio.gather(*(one_after_the_other(same) for same in by_sku.values()))
+    return results

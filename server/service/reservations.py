@@ -1,16 +1,44 @@
-"""From a reservation as it is asked for to the operation that the ledger knows."""
+"""Reservations: from what is asked for to the ledger's operations, and carrying them out."""
 
+from collections.abc import Awaitable
 from hashlib import blake2b
 
 import msgspec
 
-from server.api.http.routing import Call
 from server.domain import limits
 from server.domain.operations.base import fingerprint
-from server.domain.operations.reservations import Line, LineQuantity, Order, Reserve
+from server.domain.operations.reservations import (
+    Cancel,
+    Commit,
+    Extend,
+    Fulfil,
+    Line,
+    LineQuantity,
+    LineRelocation,
+    Order,
+    Release,
+    Relocate,
+    Reserve,
+)
+from server.domain.outcomes import ReservationAnswer
 from server.schemas.common import LineBody
-from server.schemas.reservations import OrderBody, PartBody, ReserveBody
+from server.schemas.reservations import (
+    CancelBody,
+    CommitBody,
+    ExtendBody,
+    FulfilBody,
+    ListQuery,
+    OrderBody,
+    PartBody,
+    ReleaseBody,
+    RelocateBody,
+    ReserveBody,
+    ReserveManyBody,
+)
+from server.service.binding import check_binding
+from server.service.caller import Caller
 from server.service.checks import (
+    InvalidError,
     check_location,
     check_reference,
     check_reservation_id,
@@ -18,31 +46,104 @@ from server.service.checks import (
     check_text,
     is_plain_place,
 )
-from server.service.sourcing import check_sourcing, planned_lines
+from server.service.problems import within
+from server.service.sourcing import check_sourcing, planned, planned_lines
+from server.store.connection.timeouts import in_time
+from server.store.repositories import reservations
+from server.store.repositories.reservations import Page
+
+# -- new ones
 
 
-def identity(call: Call, operation: str, body: ReserveBody | OrderBody, key: str) -> tuple[str, str]:
-    """Say under which id a promise is kept, and the fingerprint of its body.
+def reserve_operation(caller: Caller, body: ReserveBody) -> Reserve:
+    """Make the operation that holds units.
 
-    The caller's own id comes first; else one that follows from the Idempotency-Key; else a new one, which
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    reservation_id, body_fingerprint = _identity(caller, "reserve", body)
+    ttl_s = caller.partition.ttl_default_s if body.ttl_s is None else body.ttl_s
+    order_ref, customer_ref = _check_common(body)
+    return Reserve(
+        body_fingerprint, caller.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
+        body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder",
+    )  # fmt: skip
+
+
+def reserve_operations(caller: Caller, body: ReserveManyBody) -> list[Reserve]:
+    """Make the operations of a batch, each with a key of its own; errors as for :func:`reserve_operation`."""
+    operations = []
+    for i, each in enumerate(body.reservations):
+        try:
+            operations.append(reserve_operation(caller.item(i), each))
+        except InvalidError as error:
+            raise within(f"reservations[{i}]", error) from None
+    return operations
+
+
+def order_operation(caller: Caller, body: OrderBody) -> Order:
+    """Make the operation that reserves and commits at once; errors as for :func:`reserve_operation`."""
+    reservation_id, body_fingerprint = _identity(caller, "order", body)
+    order_ref, customer_ref = _check_common(body)
+    return Order(
+        body_fingerprint, caller.principal.actor, reservation_id, body.channel, lines_of(body.lines),
+        body.on_shortage == "accept", body.policy == "partial", order_ref, customer_ref, body.flags,
+        body.policy == "backorder",
+    )  # fmt: skip
+
+
+def promise(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
+    """Carry a new reservation or order out; the store chooses or refuses locations where that may be needed.
+
+    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
+    """
+    directory = caller.partition.locations.known()
+    if (
+        body.sourcing is msgspec.UNSET
+        and directory is not None
+        and not (directory.closed and _names_one_of(directory.closed, operation))
+    ):
+        return caller.partition.ledger.run(operation)
+    return _sourced(caller, body, operation)
+
+
+def _names_one_of(closed: frozenset[str], operation: Reserve | Order) -> bool:
+    return any(line.location in closed for line in operation.lines)
+
+
+async def _sourced(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
+    return await caller.partition.ledger.run(await planned(caller, body, operation))
+
+
+def _identity(caller: Caller, name: str, body: ReserveBody | OrderBody) -> tuple[str, str]:
+    """Return the id under which a reservation is kept, and the fingerprint of its body.
+
+    The caller's own id comes first; else one that follows from the idempotency key; else a new one, which
     no retry can ever name, and which therefore needs no fingerprint.
     """
     if body.reservation_id is not None:
-        return check_reservation_id("reservation_id", body.reservation_id), fingerprint(
-            operation, body, *planned_of(body)
-        )
-    if key:
-        return "k" + blake2b(key.encode(), digest_size=16).hexdigest(), fingerprint(operation, body, *planned_of(body))
-    return call.service.new_id(), ""
+        reservation_id = check_reservation_id("reservation_id", body.reservation_id)
+        return reservation_id, fingerprint(name, body, *lines_to_plan(body))
+    if caller.key:
+        return id_of_key("k", caller.key), fingerprint(name, body, *lines_to_plan(body))
+    return caller.partition.new_id(), ""
 
 
-def planned_of(body: ReserveBody | OrderBody) -> list[list[int]]:
-    """Tell which lines are to be planned, for the body itself does not; nothing where none is."""
+def id_of_key(kind: str, key: str) -> str:
+    """Return the id that follows from an idempotency key; ``kind`` is the letter that it begins with."""
+    return kind + blake2b(key.encode(), digest_size=16).hexdigest()
+
+
+def lines_to_plan(body: ReserveBody | OrderBody) -> list[list[int]]:
+    """Return which lines are to be planned, as a part of the fingerprint that the body lacks; empty where none is."""
     return [] if body.sourcing is msgspec.UNSET else [planned_lines(body.lines)]
 
 
 def lines_of(lines: list[LineBody]) -> list[Line]:
-    """Check the names in the lines and turn them into the ledger's."""
+    """Check the names in the lines and return the ledger's lines."""
     for i, line in enumerate(lines):
         if not is_plain_place(line.sku, line.location):
             check_sku(f"lines[{i}].sku", line.sku)
@@ -50,8 +151,8 @@ def lines_of(lines: list[LineBody]) -> list[Line]:
     return [Line(line.sku, line.location, line.quantity) for line in lines]
 
 
-def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
-    """Check channel, flags and sourcing; return order_ref, customer_ref and flags as the ledger wants them."""
+def _check_common(body: ReserveBody | OrderBody) -> tuple[str, str]:
+    """Check channel, flags and sourcing; return order_ref and customer_ref, empty for None."""
     if body.sourcing is not msgspec.UNSET:
         check_sourcing(body.sourcing, body.lines, policy=body.policy)
     check_text("channel", body.channel, limits.NAME_BYTES_MAX)
@@ -59,45 +160,137 @@ def check_common(body: ReserveBody | OrderBody) -> tuple[str, str, list[str]]:
         for i, flag in enumerate(body.flags):
             check_text(f"flags[{i}]", flag, limits.NAME_BYTES_MAX)
     return (
-        check_reference("order_ref", body.order_ref),
-        check_reference("customer_ref", body.customer_ref),
-        body.flags,
+        "" if body.order_ref is None else check_reference("order_ref", body.order_ref),
+        "" if body.customer_ref is None else check_reference("customer_ref", body.customer_ref),
     )
 
 
-def reserve_operation(call: Call, body: ReserveBody, key: str) -> Reserve:
-    """Turn a body into the ledger's operation."""
-    reservation_id, digest = identity(call, "reserve", body, key)
-    ttl_s = call.service.ttl_default_s if body.ttl_s is None else body.ttl_s
-    order_ref, customer_ref, flags = check_common(body)
-    return Reserve(
-        digest, call.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
-        body.policy == "partial", order_ref, customer_ref, flags, body.policy == "backorder",
-    )  # fmt: skip
+# -- existing ones
 
 
-def order_operation(call: Call, body: OrderBody, key: str) -> Order:
-    """Turn a body into the ledger's operation."""
-    reservation_id, digest = identity(call, "order", body, key)
-    order_ref, customer_ref, flags = check_common(body)
-    return Order(
-        digest,
-        call.principal.actor,
-        reservation_id,
-        body.channel,
-        lines_of(body.lines),
-        body.on_shortage == "accept",
-        body.policy == "partial",
-        order_ref,
-        customer_ref,
-        flags,
-        body.policy == "backorder",
+def check_target(reservation_id: str) -> str:
+    """Return the id of a reservation if it can be one."""
+    return check_reservation_id("reservation_id", reservation_id)
+
+
+def extend_operation(caller: Caller, target: str, body: ExtendBody) -> Extend:
+    """Make the operation that moves a hold's deadline; never to an earlier time."""
+    body_fingerprint = caller.fingerprint("extend", target, body)
+    return Extend(body_fingerprint, caller.actor, target, caller.key, body.ttl_s * 1000)
+
+
+def commit_operation(caller: Caller, target: str, body: CommitBody) -> Commit:
+    """Make the operation that turns held units into ordered ones.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    check_binding(body)
+    order_ref = check_reference("order_ref", body.order_ref)
+    body_fingerprint = caller.fingerprint("commit", target, body)
+    return Commit(
+        body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), body.remainder == "keep", order_ref
     )
+
+
+def release_operation(caller: Caller, target: str, body: ReleaseBody) -> Release:
+    """Make the operation that releases held units."""
+    body_fingerprint = caller.fingerprint("release", target, body)
+    return Release(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines))
+
+
+def cancel_operation(caller: Caller, target: str, body: CancelBody) -> Cancel:
+    """Make the operation that cancels ordered units.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    reason = check_reference("reason", body.reason)
+    body_fingerprint = caller.fingerprint("cancel", target, body)
+    return Cancel(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), reason)
+
+
+def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
+    """Make the operation that ships ordered units.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    check_binding(body)
+    return Fulfil(
+        caller.fingerprint("fulfil", target, body),
+        caller.actor,
+        target,
+        caller.key,
+        _parts(body.lines),
+        check_reference("tracking", body.tracking),
+        check_reference("carrier", body.carrier),
+        check_reference("invoice_ref", body.invoice_ref),
+    )
+
+
+async def relocate_operation(caller: Caller, target: str, body: RelocateBody) -> Relocate:
+    """Make the operation that takes promised units from other locations; it refuses those that are closed now.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+    StoreUnavailableError
+        The locations could not be read. Nothing happened.
+
+    """
+    for i, line in enumerate(body.lines):
+        check_location(f"lines[{i}].to", line.to)
+    closed = (await caller.partition.locations.current()).closed
+    moves = [LineRelocation(line.line, line.quantity or 0, line.to, line.to in closed) for line in body.lines]
+    return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
 
 
 def _parts(parts: list[PartBody] | None) -> list[LineQuantity]:
     return [LineQuantity(part.line, part.quantity) for part in parts] if parts else []
 
 
-def _digest(call: Call, operation: str, reservation_id: str) -> str:
-    return fingerprint(operation, reservation_id, call.body) if call.key else ""
+# -- reading
+
+
+async def find(caller: Caller, query: ListQuery) -> Page:
+    """Read the reservations that match, a page at a time.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or ``after`` is not what a page returned as its next.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    if query.channel is not None:
+        check_text("channel", query.channel, limits.NAME_BYTES_MAX)
+    if query.sku is not None:
+        check_sku("sku", query.sku)
+    partition = caller.partition
+    try:
+        return await in_time(
+            reservations.list_reservations(
+                partition.client,
+                partition.keyspace,
+                partition.limits,
+                state="" if query.state is msgspec.UNSET else query.state,
+                channel=query.channel or "",
+                sku=query.sku or "",
+                after=query.after,
+                limit=query.limit,
+            )
+        )
+    except ValueError as error:
+        raise InvalidError("after", str(error)) from None

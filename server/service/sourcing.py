@@ -1,33 +1,30 @@
 """Which location each line of an order is taken from."""
 
-from collections.abc import Awaitable
-
 import msgspec
 
-from server.api.http.routing import Call
 from server.domain import limits
 from server.domain.locations import Directory, Position
 from server.domain.operations.reservations import Order, Reserve
-from server.domain.outcomes import ReservationAnswer
 from server.domain.sourcing import SKUS_MAX, Plan, Rules, Sourced, Strategy, ranked
 from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import OrderBody, ReserveBody
 from server.schemas.sourcing import SourcingBody
+from server.service.caller import Caller
 from server.service.checks import InvalidError, check_text
 
 
 def planned_lines(lines: list[LineBody]) -> list[int]:
-    """Give the numbers, from 1, of the lines that name no location."""
+    """Return the numbers, from 1, of the lines that name no location."""
     return [number for number, line in enumerate(lines, 1) if line.location is UNNAMED]
 
 
 def check_sourcing(body: SourcingBody, lines: list[LineBody], *, policy: str) -> None:
-    """Let pass what can be planned.
+    """Check that the lines can be planned as the body asks.
 
     Raises
     ------
     InvalidError
-        It cannot.
+        They cannot.
 
     """
     strategies = _strategies(body)
@@ -61,26 +58,11 @@ def rules_of(body: SourcingBody) -> Rules:
     )
 
 
-def promised(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
-    """Make a promise: as it stands, or with what is needed to choose or refuse locations where that may be so."""
-    directory = call.service.places(call.principal.partition).known()
-    if body.sourcing is msgspec.UNSET and directory is not None and not _names_closed(directory, operation):
-        return call.ledger.run(operation)
-    return _looked_after(call, body, operation)
-
-
-def _names_closed(directory: Directory, operation: Reserve | Order) -> bool:
-    closed = directory.closed
-    return bool(closed) and any(line.location in closed for line in operation.lines)
-
-
-async def _looked_after(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
-    return await call.ledger.run(await planned(call, body, operation))
-
-
-async def planned(call: Call, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Reserve | Order | Sourced:
+async def planned(
+    caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order
+) -> Reserve | Order | Sourced:
     """Add to a reserve or order what is needed to choose or refuse locations, where that may be so."""
-    directory = await call.service.places(call.principal.partition).current()
+    directory = await caller.partition.locations.current()
     made = with_plan(directory, body.sourcing, body.lines, operation)
     is_needed = made.plan.closed or any(line.location == "" for line in made.promise.lines)
     return made if is_needed else operation

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from redis.asyncio import Redis
 
-from server.api.http.app_state import Service
+from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
 from server.app import build
 from server.domain.changes import Change
@@ -29,7 +29,7 @@ from server.store.journal.journal import START, read
 from server.store.journal.tail import Tail
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher
-from server.store.repositories.channels import wished_skus
+from server.store.repositories.channels import ChannelStore, wished_skus
 from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.support.http import Answer, Api, Key, Server, opened
@@ -44,8 +44,8 @@ SECRETS: Final = ("made-up-api-secret", "made-up-supplier-id", "hidden.example")
 class Shop:
     """An API in this process on the shared store, with two channels of one partition and one of another."""
 
-    def __init__(self, service: Service, client: Redis, partition: str, session: aiohttp.ClientSession) -> None:
-        self.service = service
+    def __init__(self, state: AppState, client: Redis, partition: str, session: aiohttp.ClientSession) -> None:
+        self.state = state
         self.client = client
         self.keyspace = Keyspace(partition)
         self.partition = partition
@@ -113,7 +113,7 @@ def api_key(scope: Scope, partition: str) -> ApiKey:
 async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator[Shop]:
     """Serve this test's partition."""
     names = ("trendyol", "shop")
-    service = Service(
+    state = AppState(
         authenticator=Authenticator([api_key(scope, partition) for scope in Scope], None, open_to_loopback=False),
         batcher=batcher,
         client=client,
@@ -129,12 +129,12 @@ async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator
             "another": {"theirs": settings("theirs", "another")},
         },
     )
-    runner = web.AppRunner(build(service, multiprocess=False), access_log=None)
+    runner = web.AppRunner(build(state, multiprocess=False), access_log=None)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         async with aiohttp.ClientSession() as session:
-            shop = Shop(service, client, partition, session)
+            shop = Shop(state, client, partition, session)
             shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
             yield shop
     finally:
@@ -216,7 +216,7 @@ async def test_given_a_rule_that_cannot_be_when_put_then_its_field_is_named_and_
 
 async def test_given_rules_of_a_newer_release_when_read_then_what_is_understood_holds(api: Api, shop: Shop) -> None:
     stored = {"percent": 50, "by_weekday": {"sun": 0}, "cap": "none", "buffer": {"main": 1}}
-    await shop.service.channel_store(shop.keyspace).set_rules("trendyol", stored, "newer")
+    await ChannelStore(shop.client, shop.keyspace).set_rules("trendyol", stored, "newer")
 
     told = (await api.get(ONE)).ok()
 
@@ -482,7 +482,7 @@ CHANGES: Final[dict[str, Request]] = {
 async def test_given_a_channel_that_is_not_configured_here_when_named_then_it_is_unknown(
     shop: Shop, api: Api, request_: Request
 ) -> None:
-    shop.service.channels = {shop.partition: {}, "another": {"trendyol": settings("trendyol", "another")}}
+    shop.state.channels = {shop.partition: {}, "another": {"trendyol": settings("trendyol", "another")}}
 
     told = (await request_(api)).problem(404, "unknown_channel")
 
@@ -560,7 +560,7 @@ async def test_given_a_store_that_is_away_when_asked_then_the_answer_does_not_li
     shop: Shop, api: Api, name: str
 ) -> None:
     pool = connect.connection_pool("unix:///nonexistent/store.sock")
-    shop.service.client = connect.client(pool)
+    shop.state.client = connect.client(pool)
     try:
         answer = await (READS | CHANGES)[name](api)
     finally:

@@ -7,8 +7,9 @@ from aiohttp import web
 from prometheus_client import Counter, Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
-from server.api.http.app_state import Service
-from server.app import ROUTES, build
+from server.api.http.app_state import AppState
+from server.api.routes import ROUTES
+from server.app import build
 from server.domain.outcomes import OUTCOMES
 from server.telemetry import metrics
 from tests.support.docs_examples import API, NOT_SHOWN, comparable, examples, run
@@ -26,8 +27,8 @@ def sections() -> dict[tuple[str, str], str]:
 
 
 def app() -> web.Application:
-    """The routes as they are served; nothing is started, so no part of the service is needed."""
-    return build(cast("Service", _Nothing()), multiprocess=False)
+    """The routes as they are served; nothing is started, so no part of the state is needed."""
+    return build(cast("AppState", _Nothing()), multiprocess=False)
 
 
 class _Nothing:

@@ -7,7 +7,7 @@ import pytest
 
 import server as package
 from server.api.http import openapi
-from server.app import ROUTES
+from server.api.routes import ROUTES
 from tests.support.http import JSON, MSGPACK, Answer, Api, Key, Server, opened
 
 pytest_plugins = ("tests.support.http_fixtures",)

@@ -83,7 +83,7 @@ def test_given_bad_rows_when_run_then_each_is_told_and_the_good_ones_are_done(sh
         "8 rows: 1 done, 0 unchanged (same file run before), 7 bad\n",
     )
     for line in (
-        "line 3: nobody said what this barcode stands for",
+        "line 3: this barcode is not registered",
         "line 4: sku must be there, or a barcode instead",
         "line 5: kind ",
         "line 6: quantity is '1.5', not a whole number",

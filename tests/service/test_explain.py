@@ -11,10 +11,12 @@ from redis.asyncio import Redis
 
 from server.domain.locations import Directory, Location, Position
 from server.domain.operations.reservations import Line, Reserve
+from server.domain.principal import LOCAL
 from server.domain.reservation import Changed
 from server.domain.sourcing import Strategy
 from server.schemas.common import UNNAMED, LineBody, PositionBody
 from server.schemas.sourcing import ExplainBody, ExplainedLine, ExplainView, SourcingBody
+from server.service.caller import Caller, Partition
 from server.service.explain import explain
 from server.service.sourcing import with_plan
 from server.store.connection.commands import command
@@ -22,7 +24,7 @@ from server.store.ledger import ledger as ledger_module
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import Library, assemble, with_places
 from server.store.repositories.locations import KnownLocations, LocationStore
-from tests.conftest import ON_ONE_STORE, wait_past
+from tests.conftest import ON_ONE_STORE, RETENTION, wait_past
 from tests.support import operations as ops
 from tests.support.random_orders import Bounds, drawn
 
@@ -48,6 +50,13 @@ class FixedLocations(KnownLocations):
     def __init__(self, directory: Directory, client: Redis, ledger: Ledger) -> None:
         super().__init__(LocationStore(client, ledger.keyspace), lambda: 0.0)
         self._directory = directory
+
+
+def caller_at(directory: Directory, client: Redis, ledger: Ledger) -> Caller:
+    """Make a caller who sees these locations."""
+    here = FixedLocations(directory, client, ledger)
+    parts = Partition(ledger=ledger, client=client, limits=RETENTION.packed(), locations=here, new_id=str)
+    return Caller(LOCAL, parts)
 
 
 class Case:
@@ -94,7 +103,7 @@ class Case:
                 await ops.changed(ledger, missing)
 
     async def explained(self, ledger: Ledger, client: Redis) -> Choice:
-        view = await explain(ledger, FixedLocations(self.directory, client, ledger), self.body)
+        view = await explain(caller_at(self.directory, client, ledger), self.body)
         if view.outcome != "chosen":
             return view.outcome, []
         planned = [told for told, line in zip(view.lines, self.body.lines, strict=True) if line.location is UNNAMED]
@@ -219,9 +228,8 @@ async def test_given_a_fault_in_the_explanation_alone_when_compared_then_it_is_f
 async def explained(
     ledger: Ledger, client: Redis, lines: list[LineBody], *locations: Location, **sourcing: object
 ) -> ExplainView:
-    here = FixedLocations(Directory(locations), client, ledger)
     rules = msgspec.convert({"strategy": "priority", **sourcing}, SourcingBody)
-    return await explain(ledger, here, ExplainBody(lines, rules, CHANNEL))
+    return await explain(caller_at(Directory(locations), client, ledger), ExplainBody(lines, rules, CHANNEL))
 
 
 async def test_given_a_hold_past_its_deadline_when_explained_then_it_counts_as_held_and_does_not_expire(

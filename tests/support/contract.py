@@ -9,7 +9,7 @@ import msgspec
 
 import server
 from server.api.http import openapi
-from server.app import ROUTES
+from server.api.routes import ROUTES
 
 
 class Contract:

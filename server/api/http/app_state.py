@@ -1,4 +1,4 @@
-"""What the handlers share: one object that holds the ledgers, the client for reads, and the limits."""
+"""What the handlers of one process share: who is let in, the store, the limits, and the parts of each partition."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -6,22 +6,22 @@ from dataclasses import dataclass, field
 
 from server.api.http.auth import Authenticator
 from server.domain.channels import ChannelSettings
+from server.service.caller import Partition
 from server.store.connection.connect import StoreClient
 from server.store.journal.tail import Tail
 from server.store.keys import Keyspace
 from server.store.ledger.function_call import Submitter
 from server.store.ledger.ledger import Ledger, Retention
-from server.store.repositories.channels import ChannelStore
 from server.store.repositories.locations import KnownLocations, LocationStore
 from server.telemetry.tracing import Tracing
 
 
 @dataclass
-class Service:
+class AppState:
     """One worker's parts, as the handlers see them.
 
     ``new_id`` makes reservation ids; times are seconds. ``draining`` is set when the server stops taking work.
-    ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are asked for.
+    ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are wanted.
     """
 
     authenticator: Authenticator
@@ -38,31 +38,30 @@ class Service:
     tracing: Tracing | None = None
     draining: bool = False
     open_streams: int = 0
-    ledgers: dict[str, Ledger] = field(default_factory=dict)
+    partitions: dict[str, Partition] = field(default_factory=dict)
     tails: dict[str, Tail] = field(default_factory=dict)
-    copies: dict[str, KnownLocations] = field(default_factory=dict)
 
-    def ledger(self, partition: str) -> Ledger:
-        """Get the ledger of a partition."""
-        known = self.ledgers.get(partition)
+    def partition(self, name: str) -> Partition:
+        """Return what the service works with in a partition; made for the first request there."""
+        known = self.partitions.get(name)
         if known is None:
-            known = self.ledgers[partition] = Ledger(self.batcher, Keyspace(partition), self.retention)
+            known = self.partitions[name] = self._new_partition(name)
         return known
 
-    def channel_store(self, keyspace: Keyspace) -> ChannelStore:
-        """Get what is kept about a partition's channels; it answers patiently, so ask it :func:`in_time`."""
-        return ChannelStore(self.client, keyspace)
-
-    def places(self, partition: str) -> KnownLocations:
-        """Get this process's copy of a partition's described locations."""
-        known = self.copies.get(partition)
-        if known is None:
-            store = LocationStore(self.client, Keyspace(partition))
-            known = self.copies[partition] = KnownLocations(store, asyncio.get_running_loop().time)
-        return known
+    def _new_partition(self, name: str) -> Partition:
+        keyspace = Keyspace(name)
+        return Partition(
+            ledger=Ledger(self.batcher, keyspace, self.retention),
+            client=self.client,
+            limits=self.retention.packed(),
+            locations=KnownLocations(LocationStore(self.client, keyspace), asyncio.get_running_loop().time),
+            new_id=self.new_id,
+            ttl_default_s=self.ttl_default_s,
+            channels=self.channels.get(name, {}),
+        )
 
     def tail(self, partition: str) -> Tail:
-        """Get the follower of a partition's journal; it starts with the first caller."""
+        """Return the follower of a partition's journal; it starts with the first caller."""
         known = self.tails.get(partition)
         if known is None:
             known = self.tails[partition] = self.new_tail(Keyspace(partition))
@@ -77,5 +76,5 @@ class Service:
         """Stop following the journals, and what else is read in the background."""
         for tail in self.tails.values():
             await tail.close()
-        for places in self.copies.values():
-            await places.close()
+        for partition in self.partitions.values():
+            await partition.locations.close()

@@ -6,9 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from server.api.http.problems import PROBLEM_TYPE
 from server.api.http.routing import Route
-from server.api.http.wire import JSON, MSGPACK
+from server.api.http.wire import JSON, MSGPACK, PROBLEM_TYPE
 from server.domain.outcomes import OUTCOMES
 from server.schemas.channels import ChannelName
 from server.schemas.problems import Problem

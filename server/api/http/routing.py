@@ -1,4 +1,4 @@
-"""One request's way: who asks, what is in the body, the handler, the metric. Every route goes through :func:`endpoint`.
+"""One request's way: who asks, what is in the body, the handler, the answer, the metrics. All in :func:`endpoint`.
 
 There is no middleware: on the hot path each would be one more coroutine for every request.
 """
@@ -8,17 +8,20 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import structlog
 from aiohttp import web
 
-from server.api.http import problems
-from server.api.http.app_state import Service
-from server.api.http.tracing import traced
-from server.api.http.wire import BodyDecoder, read_body
+from server.api.http.answer import REPLAYED, Answer
+from server.api.http.app_state import AppState
+from server.api.http.tracing import Noting, traced
+from server.api.http.wire import BodyDecoder, parse_query, read_body, respond, respond_problem
 from server.domain import limits
 from server.domain.principal import Principal, Scope
+from server.schemas.problems import Problem
+from server.service.caller import Caller
 from server.service.checks import check_idempotency_key
-from server.store.ledger.ledger import Ledger
+from server.service.problems import OPERATING_ERRORS, ProblemError, of_error, problem
 from server.telemetry.request_tally import TALLY
 
 BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
@@ -27,27 +30,38 @@ BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_ti
 log = structlog.get_logger("holdfast.http")
 
 
-@dataclass(slots=True)
-class Call:
-    """One request as its handler sees it. ``key``: the Idempotency-Key, empty where there is none."""
+class Call(msgspec.Struct):
+    """One request as its handler sees it.
 
-    service: Service
+    ``reservation_id``: set by a handler once it is known, so that an operating error can name what to ask again for.
+    """
+
+    state: AppState
     request: web.Request
-    principal: Principal
-    ledger: Ledger
+    caller: Caller
     body: Any
-    key: str
+    reservation_id: str = ""
+
+    def named(self, name: str) -> str:
+        """Return a name that the path holds, unchecked."""
+        return self.request.match_info[name]
+
+    def query(self, query_type: Any) -> Any:
+        """Check the query string against its type."""
+        return parse_query(self.request, query_type)
 
 
-Handler = Callable[[Call], Awaitable[web.StreamResponse]]
+Handler = Callable[[Call], Awaitable[object]]
+"""Returns an :class:`Answer`, a bare view, a :class:`Problem`, or (streams, 304) a response."""
 
 
 @dataclass(frozen=True)
 class Route:
     """One route: how it is reached, and what the documentation says of it.
 
-    ``answers`` maps a status to the type of its body; ``outcomes`` are the refusals that the route can give beside
-    those that every route can, and every one with a body. ``query`` is the type of the query string.
+    ``answers`` maps a status to the type of its body, the status of success first; ``outcomes`` are the refusals that
+    the route can answer with beside those that every route can, and every one with a body. ``query`` is the type of the
+    query string. ``operation``: the name by which its outcomes are counted; empty: they are not, or for each item.
     """
 
     method: str
@@ -61,6 +75,7 @@ class Route:
     body_bytes_max: int = limits.BODY_BYTES_MAX
     outcomes: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
+    operation: str = ""
     streams: bool = False
 
     @property
@@ -69,64 +84,88 @@ class Route:
         return self.outcomes if self.body is None else (*BAD_BODY, *self.outcomes)
 
 
-def endpoint(service: Service, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
-    """Make the aiohttp handler of a route."""
+def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+    """Make the aiohttp handler of a route. Here alone errors become problems and outcomes are counted."""
     loop_time = asyncio.get_running_loop().time
     decoder = BodyDecoder(route.body) if route.body is not None else None
-    handler, scope, name = route.handler, route.scope, (route.method, route.path)
+    handler, scope, name, operation = route.handler, route.scope, (route.method, route.path), route.operation
+    success = next(iter(route.answers))
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
+        call: Call | None = None
+        response: web.StreamResponse
         try:
-            principal = _admit(service, request, scope)
+            principal = _admit(state, request, scope)
             body, key = None, ""
             if decoder is not None:
-                raw = await read_body(request, route.body_bytes_max, service.body_timeout_s)
+                raw = await read_body(request, route.body_bytes_max, state.body_timeout_s)
                 body = decoder.decode(request, raw)
                 key = check_idempotency_key(request.headers.get("Idempotency-Key"))
-            response = await handler(Call(service, request, principal, service.ledger(principal.partition), body, key))
+            call = Call(state, request, Caller(principal, state.partition(principal.partition), key), body)
+            answer = await handler(call)
+            if type(answer) is Answer:
+                outcome = answer.outcome
+                headers = REPLAYED if outcome == "replayed" else answer.headers
+                response = respond(request, answer.view, success, headers)
+            else:
+                response, outcome = _without_outcome(request, answer, success)
         except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback reaches a caller
-            response = _answer_error(error, route)
+            response, outcome = _answer_error(error, route, call)
+        if operation and outcome:
+            TALLY.outcome(operation, outcome)
         elapsed_s = loop_time() - started_s
         status = response.status
         if not route.streams:
             TALLY.request(name, status, elapsed_s)
-            if 0 < service.slow_request_s < elapsed_s:
+            if 0 < state.slow_request_s < elapsed_s:
                 log.warning("slow_request", route=route.path, status=status, seconds=round(elapsed_s, 3))
         return response
 
     return handle
 
 
-def _admit(service: Service, request: web.Request, scope: Scope) -> Principal:
-    """Say who asks, if they may."""
-    principal = service.authenticator.authenticate(request.headers.get("Authorization"))
+def _admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
+    """Return who asks, if they may."""
+    principal = state.authenticator.authenticate(request.headers.get("Authorization"))
     if principal is None:
-        raise problems.ProblemError(problems.problem("unauthorized"))
+        raise ProblemError(problem("unauthorized"))
     if not principal.allows(scope):
-        raise problems.ProblemError(problems.problem("forbidden", f"This route needs a key with the scope {scope}."))
+        raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
     return principal
 
 
-def _answer_error(error: Exception, route: Route) -> web.Response:
-    told = problems.of_error(error)
-    if told is None:
+def _without_outcome(request: web.Request, answer: object, success: int) -> tuple[web.StreamResponse, str]:
+    """Send what is not an :class:`Answer`; a problem alone has an outcome to count."""
+    if isinstance(answer, Problem):
+        return respond_problem(answer), answer.outcome
+    if isinstance(answer, web.StreamResponse):
+        return answer, ""
+    return respond(request, answer, success), ""
+
+
+def _answer_error(error: Exception, route: Route, call: Call | None) -> tuple[web.Response, str]:
+    """Send the problem of an error; the outcome to count is there for operating errors only."""
+    sent = of_error(error, "" if call is None else call.reservation_id)
+    if sent is None:
         log.error("request_failed", route=route.path, exc_info=error)
-        told = problems.problem("internal_error")
-    return problems.respond(told, error.headers if isinstance(error, problems.ProblemError) else None)
+        sent = problem("internal_error")
+    headers = error.headers if isinstance(error, ProblemError) else None
+    return respond_problem(sent, headers), sent.outcome if isinstance(error, OPERATING_ERRORS) else ""
 
 
-def add_routes(app: web.Application, service: Service, routes: list[Route]) -> None:
+def add_routes(app: web.Application, state: AppState, routes: list[Route]) -> None:
     """Register routes, and what answers where no route matches."""
     for route in routes:
-        handle = endpoint(service, route)
-        if service.tracing is not None and not route.streams:
-            handle = traced(handle, route.method, route.path, service, service.tracing)
+        handle = endpoint(state, route)
+        if state.tracing is not None and not route.streams:
+            noting = Noting(state.authenticator, state.client)
+            handle = traced(handle, route.method, route.path, state.tracing, noting)
         app.router.add_route(route.method, route.path, handle, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:
-    """Say "go on" to a caller who waits for it. Any other expectation is ignored, as RFC 9110 allows."""
+    """Answer 100 Continue to a caller who waits for it. Any other expectation is ignored, as RFC 9110 allows."""
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # What counts as sent is the answer, not this.
@@ -142,9 +181,9 @@ def add_fallback(app: web.Application) -> None:
             if resource is not fallback_resource:
                 allowed |= (await resource.resolve(request))[1]
         if allowed:
-            told = problems.problem("method_not_allowed", f"This path takes {', '.join(sorted(allowed))}.")
-            return problems.respond(told, {"Allow": ", ".join(sorted(allowed))})
-        return problems.respond(problems.problem("not_found"))
+            sent = problem("method_not_allowed", f"This path takes {', '.join(sorted(allowed))}.")
+            return respond_problem(sent, {"Allow": ", ".join(sorted(allowed))})
+        return respond_problem(problem("not_found"))
 
     fallback_resource = app.router.add_resource("/{path:.*}")
     fallback_resource.add_route("*", fallback, expect_handler=_expect)

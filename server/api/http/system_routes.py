@@ -7,19 +7,19 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from server.api.http import problems
-from server.api.http.app_state import Service
+from server.api.http.app_state import AppState
 from server.api.http.openapi import docs_page, document
 from server.api.http.routing import Route
-from server.api.http.wire import JSON, json_encode
+from server.api.http.wire import JSON, json_encode, respond_problem
 from server.schemas.reservations import Health
+from server.service.problems import problem
 from server.telemetry.request_tally import TALLY
 
 _READY_TIMEOUT_S: Final = 1.0
 
 
 def add_system_routes(
-    app: web.Application, service: Service, routes: list[Route], *, multiprocess: bool, version: str
+    app: web.Application, state: AppState, routes: list[Route], *, multiprocess: bool, version: str
 ) -> None:
     """Register the routes that need no key."""
     openapi = json_encode(document(routes, version))
@@ -29,14 +29,14 @@ def add_system_routes(
         return _json(json_encode(Health("ok")))
 
     async def readyz(_request: web.Request) -> web.Response:
-        if service.draining:
-            return problems.respond(problems.problem("store_unavailable", "The server is stopping. Nothing happened."))
+        if state.draining:
+            return respond_problem(problem("store_unavailable", "The server is stopping. Nothing happened."))
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                await service.client.ping()
+                await state.client.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, we are not ready
             detail = f"The store does not answer ({type(error).__name__}). Nothing happened."
-            return problems.respond(problems.problem("store_unavailable", detail))
+            return respond_problem(problem("store_unavailable", detail))
         return _json(json_encode(Health("ok")))
 
     async def metrics(_request: web.Request) -> web.Response:

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from server.api.http.app_state import Service
+from server.api.http.auth import Authenticator
+from server.store.connection.connect import StoreClient
 from server.store.errors import StoreError
 from server.store.keys import Keyspace
 from server.store.repositories.traces import Traced, remember
@@ -37,8 +38,15 @@ _decode_json = msgspec.json.Decoder(_Touched).decode
 _decode_msgpack = msgspec.msgpack.Decoder(_Touched).decode
 
 
-def traced(handle: Handle, method: str, path: str, service: Service, tracing: Tracing) -> Handle:
-    """Put a span around a route; what a sampled request changed is noted, for the publisher to go on with its trace."""
+class Noting(NamedTuple):
+    """What it takes to note a trace: who changed something is not known from an answer, so the key is read again."""
+
+    authenticator: Authenticator
+    client: StoreClient
+
+
+def traced(handle: Handle, method: str, path: str, tracing: Tracing, noting: Noting) -> Handle:
+    """Put a span around a route; what a sampled request changed is noted, so that the publisher continues its trace."""
     notes: set[asyncio.Task[None]] = set()
 
     async def handle_traced(request: web.Request) -> web.StreamResponse:
@@ -48,7 +56,7 @@ def traced(handle: Handle, method: str, path: str, service: Service, tracing: Tr
                 span.set_attribute("http.response.status_code", response.status)
                 if response.status >= _SERVER_ERROR:
                     span.set_attribute("error.type", str(response.status))
-                note = _note(service, request, response, tracing.context()) if method != "GET" else None
+                note = _note(noting, request, response, tracing.context()) if method != "GET" else None
                 if note is not None:
                     task = asyncio.create_task(note)
                     notes.add(task)
@@ -58,11 +66,13 @@ def traced(handle: Handle, method: str, path: str, service: Service, tracing: Tr
     return handle_traced
 
 
-def _note(service: Service, request: web.Request, response: web.StreamResponse, traceparent: str) -> Any:
+def _note(noting: Noting, request: web.Request, response: web.StreamResponse, traceparent: str) -> Any:
     """Make the work of noting what an answer changed; None: nothing."""
     levels = _touched(response)
-    principal = service.authenticator.authenticate(request.headers.get("Authorization")) if levels else None
-    return _remember(service, Keyspace(principal.partition), levels, traceparent) if principal is not None else None
+    principal = noting.authenticator.authenticate(request.headers.get("Authorization")) if levels else None
+    return (
+        _remember(noting.client, Keyspace(principal.partition), levels, traceparent) if principal is not None else None
+    )
 
 
 def _touched(response: web.StreamResponse) -> list[_Level]:
@@ -75,10 +85,10 @@ def _touched(response: web.StreamResponse) -> list[_Level]:
         return []  # an answer of another kind
 
 
-async def _remember(service: Service, keyspace: Keyspace, levels: list[_Level], traceparent: str) -> None:
+async def _remember(client: StoreClient, keyspace: Keyspace, levels: list[_Level], traceparent: str) -> None:
     now_ms = time.time_ns() // 1_000_000
     try:
         for level in levels:
-            await remember(service.client, keyspace, level.sku, Traced(level.seq, now_ms, traceparent))
+            await remember(client, keyspace, level.sku, Traced(level.seq, now_ms, traceparent))
     except StoreError as error:
         log.debug("trace_not_noted", reason=str(error))

@@ -7,11 +7,14 @@ from typing import Any, Final
 import msgspec
 from aiohttp import web
 
-from server.api.http.problems import ProblemError, invalid, problem
+from server.schemas.problems import Problem
 from server.service.checks import InvalidError
+from server.service.problems import ProblemError, invalid, problem
 
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
+PROBLEM_TYPE: Final = "application/problem+json"
+RETRY_AFTER_S: Final = "1"
 
 
 _MEDIA_TYPES: Final = {
@@ -120,6 +123,16 @@ def respond(
     if headers:
         all_headers.update(headers)
     return web.Response(status=status, body=body, headers=all_headers)
+
+
+def respond_problem(sent: Problem, headers: dict[str, str] | None = None) -> web.Response:
+    """Send a problem; always JSON."""
+    all_headers = {"Content-Type": PROBLEM_TYPE, **(headers or {})}
+    if sent.status == 503:  # noqa: PLR2004  # the status is the word
+        all_headers["Retry-After"] = RETRY_AFTER_S
+    elif sent.status == 401:  # noqa: PLR2004
+        all_headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
+    return web.Response(status=sent.status, body=json_encode(sent), headers=all_headers)
 
 
 def _wants_msgpack(request: web.Request) -> bool:

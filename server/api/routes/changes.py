@@ -14,12 +14,13 @@ import msgspec
 from aiohttp import web
 from msgspec import Meta
 
-from server.api.http.problems import ProblemError, problem
 from server.api.http.routing import Call, Route
 from server.api.http.wire import json_encode, parse_query
-from server.api.routes.availability import views
 from server.domain.principal import Scope
+from server.schemas.availability import availability_view
+from server.service.availability import read_in_pieces
 from server.service.checks import InvalidError
+from server.service.problems import ProblemError, problem
 from server.store.connection.timeouts import in_time
 from server.store.errors import StoreError
 from server.store.journal import journal
@@ -41,11 +42,11 @@ class ChangesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 async def stream(call: Call) -> web.StreamResponse:
     """Stream changes until the caller leaves or the server drains."""
-    service = call.service
-    if service.draining or service.open_streams >= service.changes_streams_max:
+    state = call.state
+    if state.draining or state.open_streams >= state.changes_streams_max:
         raise ProblemError(problem("overloaded", "Too many streams are open; close one or try again later."))
     cursor, reset = await _start(call)
-    service.open_streams += 1
+    state.open_streams += 1
     try:
         response = await _open(call)
         with suppress(ConnectionResetError):  # the caller left, which is how a stream ends
@@ -54,7 +55,7 @@ async def stream(call: Call) -> web.StreamResponse:
             await _follow(call, response, cursor)
         return response
     finally:
-        service.open_streams -= 1
+        state.open_streams -= 1
 
 
 async def _start(call: Call) -> tuple[str, bool]:
@@ -62,7 +63,7 @@ async def _start(call: Call) -> tuple[str, bool]:
     query: ChangesQuery = parse_query(call.request, ChangesQuery)
     resumed = call.request.headers.get("Last-Event-ID")
     asked = resumed or query.after
-    bounds = await in_time(journal.bounds(call.service.client, call.ledger.keyspace))
+    bounds = await in_time(journal.bounds(call.state.client, call.caller.partition.keyspace))
     if asked is None:
         return bounds.last_id, False
     try:
@@ -85,18 +86,19 @@ async def _open(call: Call) -> web.StreamResponse:
 
 
 async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None:
-    tail = call.service.tail(call.principal.partition)
+    tail = call.state.tail(call.caller.principal.partition)
     quiet_s = 0.0
     # Whoever left is noticed here, not by the next heartbeat: streams are counted, and there may be few to give.
-    while not call.service.draining and call.request.transport is not None:
+    while not call.state.draining and call.request.transport is not None:
         try:
             cursor, skus = await in_time(_changed_skus(call, cursor))
-            events, _ = await views(call.ledger, skus)
+            read = await read_in_pieces(call.caller.partition.ledger, skus)
         except StoreError:
             # The store is away: the caller keeps its place and hears from us when it is back.
             await response.write(b": the store is away\n\n")
             await asyncio.sleep(_RECONNECT_MS / 1000)
             continue
+        events = [availability_view(*each) for each in read if each.locations]
         if events:
             # Only the last event of a read carries the id: whoever leaves in the middle gets all of them again.
             for event in events[:-1]:
@@ -114,7 +116,7 @@ async def _changed_skus(call: Call, cursor: str) -> tuple[str, list[str]]:
     """Read the next piece of the journal: the new cursor, and the SKUs whose availability it touched, each once."""
     skus: dict[str, None] = {}
     seen = 0
-    async for entry_id, changes in journal.read(call.service.client, call.ledger.keyspace, cursor):
+    async for entry_id, changes in journal.read(call.state.client, call.caller.partition.keyspace, cursor):
         cursor = entry_id
         skus.update((line.sku, None) for change in changes for line in change.lines)
         seen += 1

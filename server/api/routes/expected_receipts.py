@@ -1,114 +1,66 @@
 """Expected receipts: what suppliers are to deliver, how much, and when."""
 
-import msgspec
-from aiohttp import web
-
-from server.api.http import problems
+from server.api.http.answer import Answer
 from server.api.http.routing import Call, Route
-from server.api.http.wire import parse_query, respond
-from server.api.routes.reservation_answers import time_of
-from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
-from server.domain.operations.base import fingerprint
+from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations.expected_receipts import Expect, Forgo
 from server.domain.principal import Scope
-from server.domain.stock import Outlook
-from server.schemas.common import Location, Sku
-from server.schemas.expected_receipts import ExpectedReceiptBody, ExpectedReceiptList, ExpectedReceiptView
-from server.service.checks import check_location, check_reference, check_reservation_id, check_sku
-from server.store.connection.timeouts import in_time
-from server.store.repositories.expected_receipts import read_outlook, read_supply
-from server.telemetry.request_tally import TALLY
+from server.schemas.common import time_of
+from server.schemas.expected_receipts import (
+    ExpectedReceiptBody,
+    ExpectedReceiptList,
+    ExpectedReceiptQuery,
+    ExpectedReceiptView,
+    receipt_view,
+)
+from server.schemas.problems import Problem
+from server.service import expected_receipts
+from server.service.problems import problem, refusal
+
+Shown = Answer[ExpectedReceiptView] | Problem
 
 
-def _view(supply_id: str, supply: ExpectedReceipt) -> ExpectedReceiptView:
-    return ExpectedReceiptView(
-        supply_id, supply.sku, supply.location, supply.quantity, supply.received, supply.expected, supply.expected_on,
-        supply.reference,
-    )  # fmt: skip
-
-
-def _target(call: Call) -> str:
-    return check_reservation_id("supply_id", call.request.match_info["supply_id"])
-
-
-async def put(call: Call) -> web.StreamResponse:
-    """Say what is to come, and when."""
+async def put(call: Call) -> Shown:
+    """Set what is to come, and when."""
     body: ExpectedReceiptBody = call.body
-    target = _target(call)
-    operation = Expect(
-        fingerprint("expect", target, body) if call.key else "",
-        call.principal.actor,
-        call.key,
-        target,
-        check_sku("sku", body.sku),
-        check_location("location", body.location),
-        body.quantity,
-        body.expected_on,
-        check_reference("reference", body.reference),
-    )
-    return await _settled(call, "expect", operation)
+    return await _changed(call, expected_receipts.expect_operation(call.caller, call.named("supply_id"), body))
 
 
-async def drop(call: Call) -> web.StreamResponse:
+async def drop(call: Call) -> Shown:
     """Expect a receipt no longer; answers with what it was."""
-    return await _settled(call, "forgo", Forgo("", call.principal.actor, "", _target(call)))
+    return await _changed(call, expected_receipts.forgo_operation(call.caller, call.named("supply_id")))
 
 
-async def _settled(call: Call, name: str, operation: Expect | Forgo) -> web.Response:
-    try:
-        answer = await call.ledger.run(operation)
-    except Exception as error:
-        told = problems.of_error(error)
-        if told is None:
-            raise
-        TALLY.outcome(name, told.outcome)
-        raise problems.ProblemError(told) from error
+async def _changed(call: Call, operation: Expect | Forgo) -> Shown:
+    answer = await call.caller.ledger.run(operation)
     if isinstance(answer, ExpectedReceiptChanged):
-        TALLY.outcome(name, "replayed" if answer.replayed else "changed")
-        replayed = {"Idempotent-Replayed": "true"} if answer.replayed else None
-        return respond(call.request, _view(operation.supply_id, answer.supply), headers=replayed)
-    TALLY.outcome(name, answer.outcome)
-    return problems.respond(problems.refusal(answer))
+        view = receipt_view(operation.supply_id, answer.supply)
+        return Answer(view, "replayed" if answer.replayed else "changed")
+    return refusal(answer)
 
 
-async def read(call: Call) -> web.StreamResponse:
+async def read(call: Call) -> ExpectedReceiptView | Problem:
     """Read one expected receipt."""
-    target = _target(call)
-    found = await in_time(read_supply(call.service.client, call.ledger.keyspace, target))
-    if found is None:
-        return problems.respond(problems.problem("unknown_supply"))
-    return respond(call.request, _view(target, found))
+    target = expected_receipts.check_supply_id(call.named("supply_id"))
+    found = await expected_receipts.find_receipt(call.caller, target)
+    return problem("unknown_supply") if found is None else receipt_view(target, found)
 
 
-class ExpectedReceiptQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Of this SKU; at one location, or at all."""
-
-    sku: Sku
-    location: Location | None = None
-
-
-async def outlook_of(call: Call, sku: str, location: str | None) -> Outlook:
-    """Read what is available of a SKU and what is still to come, at one location or (None) at all."""
-    place = "" if location is None else check_location("location", location)
-    packed = call.service.retention.packed()
-    return await in_time(read_outlook(call.service.client, call.ledger.keyspace, packed, check_sku("sku", sku), place))
-
-
-async def read_many(call: Call) -> web.StreamResponse:
+async def read_many(call: Call) -> ExpectedReceiptList:
     """Read what is still to come of a SKU."""
-    query: ExpectedReceiptQuery = parse_query(call.request, ExpectedReceiptQuery)
-    found = await outlook_of(call, query.sku, query.location)
-    return respond(call.request, ExpectedReceiptList([_view(*each) for each in found.supply], time_of(found.as_of_ms)))
+    query: ExpectedReceiptQuery = call.query(ExpectedReceiptQuery)
+    found = await expected_receipts.outlook_of(call.caller, query.sku, query.location)
+    return ExpectedReceiptList([receipt_view(*each) for each in found.supply], time_of(found.as_of_ms))
 
 
 _ONE = "/v1/supply/{supply_id}"
 
 ROUTES = [
     Route(
-        "PUT", _ONE, put, Scope.STOCK, "Say what is to come, and when",
+        "PUT", _ONE, put, Scope.STOCK, "Set what is to come, and when",
         {200: ExpectedReceiptView}, ExpectedReceiptBody,
         outcomes=("id_reused",),
-        headers=("Idempotency-Key",),
+        headers=("Idempotency-Key",), operation="expect",
     ),
     Route(
         "GET", "/v1/supply", read_many, Scope.READ, "Read what is still to come of a SKU",
@@ -120,6 +72,6 @@ ROUTES = [
     ),
     Route(
         "DELETE", _ONE, drop, Scope.STOCK, "Expect a receipt no longer", {200: ExpectedReceiptView},
-        outcomes=("invalid", "unknown_supply"),
+        outcomes=("invalid", "unknown_supply"), operation="forgo",
     ),
 ]  # fmt: skip

@@ -1,103 +1,20 @@
-"""From the ledger's answers to the bodies that go out, and the counting of outcomes on the way."""
+"""From the ledger's answers about reservations to what is sent."""
 
-from collections.abc import Awaitable
-from datetime import UTC, datetime
-from typing import TypeVar
-
-from aiohttp import web
-
-from server.api.http import problems
-from server.api.http.routing import Call
-from server.api.http.wire import respond
-from server.domain.outcomes import Refused, ReservationAnswer
-from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine, as_of, left_available
-from server.schemas.reservations import LineView, OpenView, ReservationView
-from server.schemas.stock import AvailableView
-from server.telemetry.request_tally import TALLY
-
-Answer = TypeVar("Answer")
-_PROMISING = frozenset({"reserve", "order"})
-REPLAYED = {"Idempotent-Replayed": "true"}
-
-
-def time_of(time_ms: int) -> datetime:
-    """Turn milliseconds since 1970 into a time in UTC."""
-    return datetime.fromtimestamp(time_ms / 1000, UTC)
-
-
-def reservation_view(
-    reservation_id: str, record: Reservation, left: list[AvailableView] | None = None, *, as_of_ms: int = 0
-) -> ReservationView:
-    """Show a reservation, and what its last operation ``left`` to promise.
-
-    ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
-    """
-    if 0 < record.deadline_ms <= as_of_ms:
-        record = as_of(record, as_of_ms)
-    notes = dict(record.notes) if record.notes else {}
-    return ReservationView(
-        reservation_id,
-        record.state,  # type: ignore[arg-type]  # the scripts know only these states
-        record.channel,
-        time_of(record.created_ms),
-        [
-            LineView(
-                number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
-                line.fulfilled, line.released, line.expired, line.returned, line.waiting + line.owed, line.mode,
-                line.promise_on,
-            )
-            for number, line in enumerate(record.lines, 1)
-        ],
-        time_of(record.deadline_ms) if record.deadline_ms else None,
-        notes.pop("order_ref", record.order_ref),
-        record.customer_ref,
-        record.flags,
-        notes,
-        left or [],
-        None if record.open is None else _open_view(record, record.open),
-    )  # fmt: skip
-
-
-def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
-    """Show the open lines of which something is promised; None: there is none."""
-    numbers = [] if lines.bound else [each for each in lines.lines if _is_promised(record.lines[each - 1])]
-    return OpenView(numbers, lines.group) if numbers else None
-
-
-def _is_promised(line: ReservationLine) -> bool:
-    return line.held + line.committed > 0
-
-
-def left_views(answer: Changed, operation: str) -> list[AvailableView]:
-    """Show what an operation left to promise; an extend touches no units, so it leaves nothing to tell."""
-    lines = answer.reservation.lines
-    if operation in _PROMISING and len(lines) == 1:  # most of them: nothing to sort out
-        line = lines[0]
-        return [AvailableView(line.sku, line.location, line.first_available, line.first_seq)]
-    left = left_available(answer) if operation in _PROMISING else answer.availability
-    return [AvailableView(each.sku, each.location, each.available, each.seq) for each in left]
+from server.api.http.answer import Answer
+from server.domain.outcomes import ReservationAnswer
+from server.domain.reservation import Changed
+from server.schemas.problems import Problem
+from server.schemas.reservation_views import left_views, reservation_view
+from server.schemas.reservations import ReservationView
+from server.service.problems import refusal
 
 
 def answer_reservation(
-    call: Call, operation: str, reservation_id: str, answer: ReservationAnswer, status: int = 200
-) -> web.Response:
-    """Send what came of an operation on a reservation."""
+    operation: str, reservation_id: str, answer: ReservationAnswer
+) -> Answer[ReservationView] | Problem:
+    """Show what came of an operation on a reservation."""
     if type(answer) is Changed:
-        TALLY.outcome(operation, "replayed" if answer.replayed else answer.reservation.state)
         view = reservation_view(reservation_id, answer.reservation, left_views(answer, operation))
-        return respond(call.request, view, status, REPLAYED if answer.replayed else None)
-    assert isinstance(answer, Refused)  # noqa: S101  # a programmer error otherwise
-    TALLY.outcome(operation, answer.outcome)
-    return problems.respond(problems.refusal(answer, reservation_id))
-
-
-async def settled(operation: str, reservation_id: str, promise: Awaitable[Answer]) -> Answer:
-    """Await the ledger; an operating error is counted and told with the id to ask again for."""
-    try:
-        return await promise
-    except Exception as error:
-        told = problems.of_error(error, reservation_id)
-        if told is None:
-            raise
-        TALLY.outcome(operation, told.outcome)
-        raise problems.ProblemError(told) from error
+        return Answer(view, "replayed" if answer.replayed else answer.reservation.state)
+    assert not isinstance(answer, Changed)  # noqa: S101  # for the types; it costs nothing where it counts
+    return refusal(answer, reservation_id)

@@ -1,23 +1,20 @@
 """Sourcing over HTTP: why an order would be taken from where."""
 
-from aiohttp import web
-
 from server.api.http.routing import Call, Route
-from server.api.http.wire import respond
 from server.domain.principal import Scope
 from server.schemas.sourcing import ExplainBody, ExplainView
-from server.service.explain import explain
+from server.service import explain as service
 
 
-async def explain_order(call: Call) -> web.StreamResponse:
+async def explain(call: Call) -> ExplainView:
     """Explain which locations an order would be taken from now. Nothing is held."""
-    locations = call.service.places(call.principal.partition)
-    return respond(call.request, await explain(call.ledger, locations, call.body))
+    body: ExplainBody = call.body
+    return await service.explain(call.caller, body)
 
 
 ROUTES = [
     Route(
-        "POST", "/v1/sourcing/explain", explain_order, Scope.READ,
+        "POST", "/v1/sourcing/explain", explain, Scope.READ,
         "Why an order would be taken from where, without holding", {200: ExplainView}, ExplainBody,
     ),
 ]  # fmt: skip

@@ -5,10 +5,10 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from server.api.http.problems import of_error
 from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Sheet, shown
 from server.service.checks import InvalidError
 from server.service.movements import MovementBody, barcode_of
+from server.service.problems import of_error
 
 COLUMNS: Final = Columns(
     ("kind", "quantity"), ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id")

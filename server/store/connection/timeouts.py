@@ -27,3 +27,23 @@ async def in_time(reading: Awaitable[Answer]) -> Answer:
             return await reading
     except TimeoutError:
         raise StoreUnavailableError("The store does not answer; try again.") from None
+
+
+REPORT_TIMEOUT_S: Final = 30.0
+"""A whole catalogue over a quarter is some seconds' reading."""
+
+
+async def in_report_time(reading: Awaitable[Answer]) -> Answer:
+    """Await what reads much.
+
+    Raises
+    ------
+    StoreUnavailableError
+        It took longer than :data:`REPORT_TIMEOUT_S`.
+
+    """
+    try:
+        async with asyncio.timeout(REPORT_TIMEOUT_S):
+            return await reading
+    except TimeoutError:
+        raise StoreUnavailableError("The report takes too long; ask for fewer days, or for one SKU.") from None

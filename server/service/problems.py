@@ -1,23 +1,21 @@
-"""The one translator from what went wrong to an RFC 9457 problem; the table itself is ``domain.outcomes.OUTCOMES``."""
+"""From a refusal or an error to an RFC 9457 problem, for every way in; the table is ``domain.outcomes.OUTCOMES``."""
 
 import re
 from typing import Final
 
 import msgspec
-from aiohttp import web
 
 from server.domain.outcomes import OUTCOMES, Refused
 from server.schemas.problems import FieldProblem, LineProblem, Problem
 from server.service.checks import InvalidError
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
 
-PROBLEM_TYPE: Final = "application/problem+json"
-RETRY_AFTER_S: Final = "1"
+OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError)
+"""What keeps the ledger from answering: counted like an outcome, where it meets an operation."""
 _AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key` in `)?\$(?P<path>.*)`$", re.DOTALL)
 _ABOUT_A_FIELD: Final = re.compile(
     r"^Object (?P<what>contains unknown|missing required) field `(?P<name>.*)`$", re.DOTALL
 )
-_encode = msgspec.json.Encoder().encode
 
 DETAILS: Final = {
     "unauthorized": "Send an API key: Authorization: Bearer hf_<id>_<secret>. `holdfast keys new` makes one.",
@@ -131,11 +129,6 @@ def _of_validation(error: msgspec.ValidationError) -> Problem:
     return invalid(path or "body", rule.replace("`", ""))
 
 
-def respond(told: Problem, headers: dict[str, str] | None = None) -> web.Response:
-    """Send a problem."""
-    all_headers = {"Content-Type": PROBLEM_TYPE, **(headers or {})}
-    if told.status == 503:  # noqa: PLR2004  # the status is the word
-        all_headers["Retry-After"] = RETRY_AFTER_S
-    elif told.status == 401:  # noqa: PLR2004
-        all_headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
-    return web.Response(status=told.status, body=_encode(told), headers=all_headers)
+def within(at: str, error: InvalidError) -> InvalidError:
+    """Make the error of a part the error of the whole: its field is named as one below ``at``."""
+    return InvalidError(f"{at}.{error.field}", error.rule)

@@ -1,0 +1,66 @@
+"""Reports over the wire: what was sold where, and how fast things go."""
+
+from datetime import date, datetime
+
+import msgspec
+
+from server.domain.reports import By, SalesOrder, Velocity, VelocityOrder
+from server.schemas.common import Channel, Location, RowsMax, Sku
+
+
+class SalesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
+    """Days in UTC, both included; without them the last 28."""
+
+    # Unset rather than None: a query's "null" would be read as the latter.
+    from_: date | msgspec.UnsetType = msgspec.UNSET
+    to: date | msgspec.UnsetType = msgspec.UNSET
+    by: By = "sku"
+    sku: Sku | None = None
+    channel: Channel | None = None
+    location: Location | None = None
+    order: SalesOrder = "best"
+    limit: RowsMax = 100
+
+
+class VelocityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One SKU, or all that are known; at one location, or at all."""
+
+    sku: Sku | None = None
+    location: Location | None = None
+    order: VelocityOrder = "best"
+    limit: RowsMax = 100
+
+
+class SalesRow(msgspec.Struct, frozen=True):
+    """Units. ``net`` = ordered - cancelled; ``other`` is signed: counts, adjustments, transfers."""
+
+    key: str
+    ordered: int
+    shipped: int
+    cancelled: int
+    returned: int
+    received: int
+    other: int
+    net: int
+
+
+class SalesReport(msgspec.Struct, frozen=True, rename={"from_": "from"}):
+    """What was sold. ``complete_since``: nothing is missing from then on; ``counted_to``: the newest change in it."""
+
+    from_: date
+    to: date
+    by: By
+    rows: list[SalesRow]
+    rows_total: int
+    total: SalesRow
+    complete_since: datetime | None
+    counted_to: datetime | None
+
+
+class VelocityReport(msgspec.Struct, frozen=True):
+    """How fast things go. ``complete_since``: when counting began, if that was within the 28 days it shortens them."""
+
+    skus: list[Velocity]
+    skus_total: int
+    complete_since: datetime | None
+    counted_to: datetime | None

@@ -1,0 +1,77 @@
+"""Safety stock over the wire: rules of how much to keep, and the categories of SKUs."""
+
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+
+from server.domain.replenishment import Units
+from server.domain.safety_stock import CATEGORY_BYTES_MAX, SKUS_PER_CALL_MAX, Percent
+from server.schemas.common import Body, Location, Sku
+
+RULES_PER_CALL_MAX: Final = 1_000
+
+Category = Annotated[str, Meta(min_length=1, max_length=CATEGORY_BYTES_MAX)]
+
+
+class SafetyRuleBody(Body, frozen=True):
+    """A rule for one category or all, at one location or all. ``remove``: take it away."""
+
+    category: Category | None = None
+    location: Location | None = None
+    units: Units = 0
+    percent: Percent = 0
+    remove: bool = False
+
+
+class SafetyRulesBody(Body, frozen=True):
+    """Rules to set; those that are not named stay."""
+
+    rules: Annotated[list[SafetyRuleBody], Meta(min_length=1, max_length=RULES_PER_CALL_MAX)]
+
+
+class SafetyRuleView(msgspec.Struct, frozen=True):
+    """A rule. ``category`` or ``location`` null: for all."""
+
+    category: str | None
+    location: str | None
+    units: int
+    percent: int
+
+
+class SafetyRuleList(msgspec.Struct, frozen=True):
+    """Rules, those for all first."""
+
+    rules: list[SafetyRuleView]
+
+
+class SkuBody(Body, frozen=True):
+    """What a SKU is. ``category`` null: none."""
+
+    category: Category | None
+
+
+class NamedSkuBody(Body, frozen=True):
+    """What a SKU is, with its name."""
+
+    sku: Sku
+    category: Category | None
+
+
+class SkusBody(Body, frozen=True):
+    """What SKUs are; those that are not named stay as they are."""
+
+    skus: Annotated[list[NamedSkuBody], Meta(min_length=1, max_length=SKUS_PER_CALL_MAX)]
+
+
+class SkuView(msgspec.Struct, frozen=True):
+    """What a SKU is. ``category`` null: none."""
+
+    sku: str
+    category: str | None
+
+
+class SkuList(msgspec.Struct, frozen=True):
+    """What SKUs are, in the order in which they were given."""
+
+    skus: list[SkuView]

@@ -1,0 +1,87 @@
+"""Allocations: units of a channel's own, and caps on what a channel may take from the common pool."""
+
+from typing import NamedTuple
+
+from server.domain import limits
+from server.domain.operations.allocations import Allocate, AllocateMove
+from server.domain.outcomes import Refused
+from server.domain.stock import StockChanged
+from server.schemas.allocations import AllocationBody, AllocationMoveBody
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_location, check_reference, check_sku, check_text
+from server.store.repositories import allocations
+
+
+class Target(NamedTuple):
+    """A channel at a (SKU, location)."""
+
+    sku: str
+    location: str
+    channel: str
+
+
+def check_target(sku: str, location: str, channel: str) -> Target:
+    """Check the three names of an allocation.
+
+    Raises
+    ------
+    InvalidError
+        One cannot be what it should be.
+
+    """
+    checked = check_text("channel", channel, limits.NAME_BYTES_MAX)
+    return Target(check_sku("sku", sku), check_location("location", location), checked)
+
+
+def allocate_operation(caller: Caller, target: Target, body: AllocationBody) -> Allocate:
+    """Make the operation that sets the allocation of a channel, absolutely.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    body_fingerprint = caller.fingerprint("allocate", *target, body)
+    reason = check_reference("reason", body.reason)
+    return Allocate(body_fingerprint, caller.actor, caller.key, *target, body.kind, body.units, reason)
+
+
+def drop_operation(caller: Caller, target: Target) -> Allocate:
+    """Make the operation that takes an allocation away; what the channel has reserved stays reserved."""
+    return Allocate(caller.fingerprint("allocate_drop", *target), caller.actor, caller.key, *target, "own", 0)
+
+
+def move_operation(caller: Caller, body: AllocationMoveBody) -> AllocateMove:
+    """Make the operation that moves unreserved units from one channel's allocation to another's.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    channel = check_text("from_channel", body.from_channel, limits.NAME_BYTES_MAX)
+    taker = check_text("to_channel", body.to_channel, limits.NAME_BYTES_MAX)
+    if channel == taker:
+        raise InvalidError("to_channel", "must be another channel than from_channel")
+    return AllocateMove(
+        caller.fingerprint("allocate_move", body),
+        caller.actor,
+        caller.key,
+        check_sku("sku", body.sku),
+        check_location("location", body.location),
+        channel,
+        taker,
+        body.units,
+        check_reference("reason", body.reason),
+    )
+
+
+async def allocate(caller: Caller, operation: Allocate | AllocateMove) -> StockChanged | Refused:
+    """Carry an operation on allocations out. Refusals are values.
+
+    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
+    """
+    partition = caller.partition
+    return await allocations.allocate(partition.client, partition.ledger, partition.limits, operation)

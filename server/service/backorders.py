@@ -1,0 +1,48 @@
+"""Preorder and backorder: how many units may be reserved before they are there, and which lines wait for them."""
+
+import msgspec
+
+from server.domain.operations.stock import BackorderMode, SetBackorder
+from server.schemas.backorders import BackorderBody, BackordersQuery
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_location, check_sku
+from server.store.connection.timeouts import in_time
+from server.store.repositories.backorders import WaiterPage, find_waiters
+
+
+def backorder_operation(caller: Caller, sku: str, location: str, body: BackorderBody) -> SetBackorder:
+    """Make the operation that sets how many units of a SKU at a location may be waited for.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    where = check_sku("sku", sku), check_location("location", location)
+    body_fingerprint = caller.fingerprint("backorder", *where, body)
+    promise_on = body.promise_on.isoformat() if body.promise_on is not None else ""
+    mode = BackorderMode(body.mode)
+    return SetBackorder(body_fingerprint, caller.actor, caller.key, *where, mode, body.limit, promise_on)
+
+
+async def waiting_lines(caller: Caller, query: BackordersQuery) -> WaiterPage:
+    """Read the lines that wait, in order, a page at a time.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or ``after`` is not what a page returned as its next.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    sku = "" if query.sku is msgspec.UNSET else check_sku("sku", query.sku)
+    location = "" if query.location is msgspec.UNSET else check_location("location", query.location)
+    client, keyspace = caller.partition.client, caller.partition.keyspace
+    try:
+        return await in_time(
+            find_waiters(client, keyspace, sku=sku, location=location, after=query.after, limit=query.limit)
+        )
+    except ValueError as error:
+        raise InvalidError("after", str(error)) from None

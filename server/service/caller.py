@@ -1,0 +1,82 @@
+"""Who asks the service for something, and what it works with to answer. HTTP, commands and files all make a caller."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+
+import msgspec
+
+from server.domain.channels import ChannelSettings
+from server.domain.limits import TTL_S_DEFAULT
+from server.domain.operations.base import fingerprint
+from server.domain.principal import ALL_SCOPES, LOCAL, Principal
+from server.store.command_session import OpenStore
+from server.store.connection.connect import StoreClient
+from server.store.keys import Keyspace
+from server.store.ledger.ledger import Ledger
+from server.store.repositories.locations import KnownLocations, LocationStore
+
+
+class Partition(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service works with in one partition; made once and shared by all who ask there.
+
+    ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
+    makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
+    """
+
+    ledger: Ledger
+    client: StoreClient
+    limits: bytes
+    locations: KnownLocations
+    new_id: Callable[[], str]
+    ttl_default_s: int = TTL_S_DEFAULT
+    channels: Mapping[str, ChannelSettings] = {}
+
+    @property
+    def keyspace(self) -> Keyspace:
+        """The names of the partition's keys."""
+        return self.ledger.keyspace
+
+
+class Caller(msgspec.Struct, frozen=True):
+    """Who asks, where, and under which idempotency ``key``, empty where a repetition need not be recognised."""
+
+    principal: Principal
+    partition: Partition
+    key: str = ""
+
+    @property
+    def actor(self) -> str:
+        """The name that the journal keeps."""
+        return self.principal.actor
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the partition: operations are carried out by its :meth:`~Ledger.run`. Refusals are values."""
+        return self.partition.ledger
+
+    def fingerprint(self, *parts: object) -> str:
+        """Return the fingerprint of a request, empty without a key: nothing could be compared with it then."""
+        return fingerprint(*parts) if self.key else ""
+
+    def with_key(self, key: str) -> "Caller":
+        """Return the same caller with another idempotency key."""
+        return Caller(self.principal, self.partition, key)
+
+    def item(self, number: int) -> "Caller":
+        """Return the caller of one item of a batch: its key is the batch's, a slash, and the item's ``number``."""
+        return self.with_key(f"{self.key}/{number}") if self.key else self
+
+
+def local_caller(store: OpenStore, partition: str, key: str = "") -> Caller:
+    """Make the caller for a command on this machine. Needs a running event loop."""
+    clock_s = asyncio.get_running_loop().time
+    keyspace = Keyspace(partition)
+    parts = Partition(
+        ledger=store.ledger(partition),
+        client=store.client,
+        limits=store.retention.packed(),
+        locations=KnownLocations(LocationStore(store.client, keyspace), clock_s),
+        new_id=lambda: f"r{secrets.token_hex(12)}",
+    )
+    return Caller(Principal(LOCAL.actor, partition, ALL_SCOPES), parts, key)

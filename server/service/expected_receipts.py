@@ -1,0 +1,128 @@
+"""Expected receipts: what suppliers are to deliver, how much and when, and what can be promised by day with it."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Final, NamedTuple
+
+from server.domain.available_to_promise import DAYS_MAX, AtpDay, Dated, available_to_promise, late
+from server.domain.expected_receipt import ExpectedReceipt
+from server.domain.operations.expected_receipts import Expect, Forgo
+from server.domain.stock import Outlook
+from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_location, check_reference, check_reservation_id, check_sku
+from server.store.connection.timeouts import in_time
+from server.store.repositories.expected_receipts import read_outlook, read_supply
+
+_DAYS_DEFAULT: Final = 30
+
+
+def check_supply_id(supply_id: str) -> str:
+    """Return the id of an expected receipt if it can be one."""
+    return check_reservation_id("supply_id", supply_id)
+
+
+def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) -> Expect:
+    """Make the operation that sets what is to come, and when.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    target = check_supply_id(supply_id)
+    return Expect(
+        caller.fingerprint("expect", target, body),
+        caller.actor,
+        caller.key,
+        target,
+        check_sku("sku", body.sku),
+        check_location("location", body.location),
+        body.quantity,
+        body.expected_on,
+        check_reference("reference", body.reference),
+    )
+
+
+def forgo_operation(caller: Caller, supply_id: str) -> Forgo:
+    """Make the operation that expects a receipt no longer."""
+    return Forgo("", caller.actor, "", check_supply_id(supply_id))
+
+
+async def find_receipt(caller: Caller, supply_id: str) -> ExpectedReceipt | None:
+    """Read one expected receipt; ``supply_id`` was checked.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    return await in_time(read_supply(caller.partition.client, caller.partition.keyspace, supply_id))
+
+
+async def outlook_of(caller: Caller, sku: str, location: str | None) -> Outlook:
+    """Read what is available of a SKU and what is still to come, at one location or (None) at all.
+
+    Raises
+    ------
+    InvalidError
+        The SKU or location cannot be one.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    place = "" if location is None else check_location("location", location)
+    partition = caller.partition
+    return await in_time(
+        read_outlook(partition.client, partition.keyspace, partition.limits, check_sku("sku", sku), place)
+    )
+
+
+class Forecast(NamedTuple):
+    """What can be promised of a SKU by day, in units. ``late`` ones were expected before today and count for nothing.
+
+    ``waiting`` units are backordered: what comes fills those before it can be promised.
+    """
+
+    available: int
+    late: int
+    days: list[AtpDay]
+    as_of_ms: int
+    waiting: int
+
+
+async def forecast(caller: Caller, sku: str, query: AtpQuery) -> Forecast | None:
+    """Compute what can be promised by day; the days are those of the store's clock in UTC. None: unknown SKU.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    found = await outlook_of(caller, sku, query.location)
+    today = datetime.fromtimestamp(found.as_of_ms / 1000, UTC).date()
+    start, end = _window(query, today)
+    if not found.levels and not found.supply:
+        return None
+    available = sum(level.available for level in found.levels)
+    supply = [Dated(each.expected_on, each.expected) for _, each in found.supply]
+    # Held and committed units have left what is available. Backordered ones have not, and take what comes first.
+    waiting = sum(level.waiting for level in found.levels)
+    days = available_to_promise(available, supply, [Dated(today, waiting)], today=today, start=start, end=end)
+    return Forecast(available, late(supply, today), days, found.as_of_ms, waiting)
+
+
+def _window(query: AtpQuery, today: date) -> tuple[date, date]:
+    start = query.from_ or today
+    if start < today:
+        raise InvalidError("from", f"must not be before today, {today} in UTC")
+    if start > date.max - timedelta(days=DAYS_MAX):
+        raise InvalidError("from", "must leave room for the days after it")
+    end = query.to or start + timedelta(days=_DAYS_DEFAULT - 1)
+    if not start <= end < start + timedelta(days=DAYS_MAX):
+        raise InvalidError("to", f"must be from or at most {DAYS_MAX - 1} days later")
+    return start, end

@@ -1,0 +1,99 @@
+"""Returns: shipped units come back; and exchanges, where others are reserved instead in the same step."""
+
+from typing import Literal, NamedTuple
+
+import msgspec
+from msgspec import structs
+
+from server.domain.exchange import Exchange, ExchangeAnswer
+from server.domain.operations.base import fingerprint
+from server.domain.operations.reservations import Order, Reserve, Return, ReturnedLine
+from server.domain.operations.stock import Disposition
+from server.schemas.reservations import ExchangeBody, OrderBody, ReserveBody, ReturnBody
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_location, check_reference
+from server.service.problems import within
+from server.service.reservations import lines_to_plan, order_operation, reserve_operation
+from server.service.sourcing import planned
+
+BodyHalf = Literal["return", "reservation", "order"]
+"""A half of an exchange by its name in the body."""
+
+
+def return_operation(caller: Caller, target: str, body: ReturnBody) -> Return:
+    """Make the operation that takes shipped units back.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    return _return(caller, target, body, caller.fingerprint("return", target, body), caller.key)
+
+
+def _return(caller: Caller, target: str, body: ReturnBody, body_fingerprint: str, key: str) -> Return:
+    lines = []
+    for number, part in enumerate(body.lines):
+        location = "" if part.location is None else check_location(f"lines[{number}].location", part.location)
+        lines.append(ReturnedLine(part.line, part.quantity, Disposition(part.disposition), location))
+    return Return(body_fingerprint, caller.actor, target, key, lines, check_reference("reason", body.reason))
+
+
+class ExchangeRequest(NamedTuple):
+    """An exchange that was checked: what comes back, and what is reserved instead, by its name in the body."""
+
+    returned: Return
+    half: BodyHalf
+    body: ReserveBody | OrderBody
+    promise: Reserve | Order
+
+
+def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> ExchangeRequest:
+    """Check an exchange.
+
+    Raises
+    ------
+    InvalidError
+        A field of either half breaks a rule, or not exactly one of reservation and order is there.
+
+    """
+    half, wanted = _wanted(body)
+    promise = _promise(caller, half, wanted, fingerprint("exchange", target, body, *lines_to_plan(wanted)))
+    # A new reservation's own id makes a retry safe where there is no key; no caller can send a key that begins so.
+    key = caller.key or ("" if wanted.reservation_id is None else f"\0{promise.reservation_id}")
+    try:
+        returned = _return(caller, target, body.return_, promise.fingerprint, key)
+    except InvalidError as error:
+        raise within("return", error) from None
+    return ExchangeRequest(returned, half, wanted, promise)
+
+
+def _wanted(body: ExchangeBody) -> tuple[BodyHalf, ReserveBody | OrderBody]:
+    if isinstance(body.reservation, ReserveBody) and body.order is msgspec.UNSET:
+        return "reservation", body.reservation
+    if isinstance(body.order, OrderBody) and body.reservation is msgspec.UNSET:
+        return "order", body.order
+    raise InvalidError("reservation", "or order: exactly one of the two says what is promised instead")
+
+
+def _promise(caller: Caller, half: BodyHalf, wanted: ReserveBody | OrderBody, body_fingerprint: str) -> Reserve | Order:
+    """Make the new reservation's operation; its fingerprint is that of the exchange, for no other request makes it."""
+    try:
+        operation: Reserve | Order
+        if isinstance(wanted, ReserveBody):
+            operation = reserve_operation(caller, wanted)
+        else:
+            operation = order_operation(caller, wanted)
+    except InvalidError as error:
+        raise within(half, error) from None
+    return structs.replace(operation, fingerprint=body_fingerprint if operation.fingerprint else "")
+
+
+async def exchange(caller: Caller, request: ExchangeRequest) -> ExchangeAnswer:
+    """Take shipped units back and reserve others instead: both, or neither.
+
+    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
+    """
+    promise = await planned(caller, request.body, request.promise)
+    return await caller.partition.ledger.run(Exchange(request.returned, promise))

@@ -1,0 +1,105 @@
+"""Rules by place: when and how much to order, and how much safety stock to keep. One way to check, set and read both.
+
+A rule is for a pair of names: a SKU or category, and a location; :data:`ANY` for all.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from server.domain.replenishment import ANY, Rule
+from server.domain.safety_stock import SafetyRule
+from server.schemas.replenishment import RuleBody
+from server.schemas.safety_stock import SafetyRuleBody
+from server.service.caller import Caller
+from server.service.checks import check_category, check_location, check_sku
+from server.service.writes import written
+from server.store.connection.timeouts import in_report_time
+from server.store.repositories.replenishment import ReplenishmentStore
+from server.store.repositories.safety_stock import SafetyStore
+
+Where = tuple[str, str]
+BodyT = TypeVar("BodyT")
+RuleT = TypeVar("RuleT")
+
+
+class RuleStore(Protocol[RuleT]):
+    """The rules of one kind in a partition."""
+
+    async def rules(self) -> Mapping[Where, RuleT]:
+        """Read every rule."""
+
+    async def set_rules(self, rules: Mapping[Where, RuleT | None], actor: str) -> None:
+        """Set rules; None takes one away."""
+
+
+def replenishment_store(caller: Caller) -> ReplenishmentStore:
+    """Open the rules by which to order, and the events of stock, of the caller's partition."""
+    return ReplenishmentStore(caller.partition.client, caller.partition.keyspace)
+
+
+def safety_store(caller: Caller) -> SafetyStore:
+    """Open the rules of safety stock, and the categories, of the caller's partition."""
+    return SafetyStore(caller.partition.client, caller.partition.keyspace)
+
+
+def replenishment_rule(at: str, body: RuleBody) -> tuple[Where, Rule | None]:
+    """Check a rule by which to order; None: it is to be taken away.
+
+    Raises
+    ------
+    InvalidError
+        A name cannot be one; the field is named as one below ``at``.
+
+    """
+    sku = check_sku(f"{at}.sku", body.sku) if body.sku is not None else ANY
+    rule = Rule(
+        reorder_point=body.reorder_point,
+        target=body.target,
+        lead_time_days=body.lead_time_days,
+        cover_days=body.cover_days,
+    )
+    return (sku, _location(at, body.location)), None if body.remove else rule
+
+
+def safety_rule(at: str, body: SafetyRuleBody) -> tuple[Where, SafetyRule | None]:
+    """Check a rule of safety stock; as :func:`replenishment_rule`."""
+    category = check_category(f"{at}.category", body.category)
+    rule = SafetyRule(units=body.units, percent=body.percent)
+    return (category, _location(at, body.location)), None if body.remove else rule
+
+
+def _location(at: str, location: str | None) -> str:
+    return check_location(f"{at}.location", location) if location is not None else ANY
+
+
+async def set_rules(
+    caller: Caller,
+    store: RuleStore[RuleT],
+    check: Callable[[str, BodyT], tuple[Where, RuleT | None]],
+    bodies: Sequence[BodyT],
+) -> dict[Where, RuleT]:
+    """Set rules, and return those that were not taken away. Where two are for the same, the last one counts.
+
+    Raises
+    ------
+    InvalidError
+        A rule breaks one.
+    ProblemError
+        The store did not answer in time; asking again is safe.
+
+    """
+    rules = dict(check(f"rules[{at}]", body) for at, body in enumerate(bodies))
+    await written(store.set_rules(rules, caller.actor))
+    return {where: rule for where, rule in rules.items() if rule is not None}
+
+
+async def all_rules(store: RuleStore[RuleT]) -> Mapping[Where, RuleT]:
+    """Read every rule.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    return await in_report_time(store.rules())

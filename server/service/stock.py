@@ -1,0 +1,63 @@
+"""Stock as it lies: every bucket of a SKU, its holders, what is on its way, and what is short."""
+
+from typing import Final, NamedTuple
+
+from server.domain.stock import StockLevel
+from server.schemas.shortages import ShortageQuery
+from server.service.caller import Caller
+from server.service.checks import check_cursor, check_sku
+from server.store.connection.timeouts import in_time
+from server.store.repositories import reservations, transfers
+from server.store.repositories.reservations import Holder
+from server.store.repositories.shortages import ShortagePage, find_shortages
+from server.store.repositories.transfers import InTransit
+
+HOLDERS_MAX: Final = 500
+
+
+class SkuDetails(NamedTuple):
+    """Everything that the number of a SKU follows from. ``truncated``: there are more holders than are listed."""
+
+    levels: list[StockLevel]
+    holders: list[Holder]
+    truncated: bool
+    in_transit: list[InTransit]
+    as_of_ms: int
+
+
+async def details(caller: Caller, sku: str) -> SkuDetails | None:
+    """Read the buckets of a SKU, its holders and what is on its way; None: unknown SKU.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be a SKU.
+    OverloadedError, StoreUnavailableError
+        The store did not answer.
+
+    """
+    check_sku("sku", sku)
+    partition = caller.partition
+    client, keyspace = partition.client, partition.keyspace
+    found = await partition.ledger.stock(sku)
+    if not found.levels:
+        return None
+    holders, truncated = await in_time(reservations.holders(client, keyspace, partition.limits, sku, HOLDERS_MAX))
+    moving = await in_time(transfers.in_transit(client, keyspace, sku))
+    return SkuDetails(found.levels, holders, truncated, moving, found.as_of_ms)
+
+
+async def shortages(caller: Caller, query: ShortageQuery) -> ShortagePage:
+    """Read where more is reserved than there is, a page at a time.
+
+    Raises
+    ------
+    InvalidError
+        ``after`` is not what a page returned as its next.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    after = check_cursor("after", query.after)
+    partition = caller.partition
+    return await in_time(find_shortages(partition.client, partition.keyspace, partition.limits, after, query.limit))
