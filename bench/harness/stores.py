@@ -15,7 +15,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
 from server.store.embedded import config
 from server.store.embedded.binary import StoreBinary
 from server.store.embedded.files import DataDirectory

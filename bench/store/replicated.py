@@ -22,7 +22,7 @@ from bench.harness.stores import Store
 from server.domain.operations.reservations import Line, Reserve
 from server.domain.operations.stock import Receive
 from server.domain.reservation import Changed
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
 from server.store.embedded.binary import find_binary
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import close_quietly

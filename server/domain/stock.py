@@ -1,11 +1,14 @@
 """Stock as the ledger answers it: buckets, availability, and what is backordered."""
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 
 from server.domain.allocations import Allocation, left, set_aside
 from server.domain.expected_receipt import ExpectedReceipt
+
+BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
+"""In the order of a stock record and of a journal line's deltas."""
 
 
 class Availability(msgspec.Struct, array_like=True, frozen=True):
@@ -49,7 +52,7 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def buckets(self) -> tuple[int, int, int, int, int, int]:
-        """The six buckets, in the order of :data:`server.store.journal.replay.BUCKETS`."""
+        """The six buckets, in the order of :data:`BUCKETS`."""
         return (self.on_hand, self.held, self.committed, self.damaged, self.quality_control, self.safety)
 
     @property

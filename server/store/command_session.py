@@ -11,13 +11,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from server.domain.stock import StockLevel
+from server.store.connection.clients import Durability
 from server.store.connection.connect import unavailable
-from server.store.connection.required_settings import Durability
 from server.store.embedded import EmbeddedStore
 from server.store.embedded.probe import Presence, look
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError
-from server.store.journal.replay import split_field
-from server.store.keys import PARTITIONS, Keyspace
+from server.store.keys import PARTITIONS, Keyspace, split_field
 from server.store.ledger.batcher import close_quietly
 from server.store.ledger.function_call import Submitter
 from server.store.ledger.ledger import Ledger, Retention

@@ -146,3 +146,9 @@ class ChannelKeys:
     def all(self) -> tuple[str, ...]:
         """Each of them."""
         return (self.listings, self.shown, self.dead_letters, self.tickets)
+
+
+def split_field(field: bytes) -> tuple[str, str]:
+    """Take a field of the stock hash apart: (sku, location)."""
+    sku, _, location = field.decode("utf-8", "backslashreplace").partition("\0")
+    return sku, location

@@ -1,6 +1,6 @@
 """A store in whatever form it runs: one server, a primary that sentinels watch over, or a cluster."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, Protocol
 
@@ -9,17 +9,12 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
+from server.store.connection.clients import ConfirmingClient, Durability, Nodes
 from server.store.connection.cluster import Cluster
-from server.store.connection.connect import (
-    ConfirmingClient,
-    address,
-    check_settings,
-    client,
-    connection_pool,
-    unavailable,
-)
+from server.store.connection.connect import client, connection_pool
+from server.store.connection.connect_errors import address, unavailable
 from server.store.connection.multi_host_url import is_several, take_apart
-from server.store.connection.required_settings import Durability
+from server.store.connection.required_settings import check_settings
 from server.store.connection.sentinels import Sentinels
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
@@ -28,8 +23,6 @@ from server.store.ledger.function_call import Submitter
 
 REPLICAS: Final = 1
 """How many replicas must have what is acknowledged in ``replicated`` mode."""
-Nodes = Callable[[], Awaitable[list[Redis]]]
-"""Gives a client of each server that keeps a part; raises StoreUnavailableError where none tells who they are."""
 CONFIRM_S: Final = 1.0
 """Well below the life of a lease, which must be renewed in time."""
 

@@ -20,26 +20,52 @@ _BELOW_APP = frozenset(
     f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight", "api", "channels", "config")
 )
 
+_STORE_ROOTS = frozenset({"server.store.keys", "server.store.errors", "server.store.lua_library"})
+
+
+def _store(*parts: str) -> frozenset[str]:
+    return LEAVES | {"server.domain"} | _STORE_ROOTS | {f"server.store.{part}" for part in parts}
+
+
 MAY_IMPORT: dict[str, frozenset[str]] = {
     "server": frozenset(),
     "server.domain": frozenset(),
     "server.config": frozenset({"server.domain"}),
     "server.telemetry": frozenset({"server.domain"}),
     "server.store": LEAVES | {"server.domain"},
+    "server.store.keys": frozenset({"server.domain"}),
+    "server.store.errors": frozenset(),
+    "server.store.lua_library": frozenset({"server.domain"}),
+    "server.store.connection": _store(),
+    "server.store.ledger": _store("connection"),
+    "server.store.journal": _store("connection"),
+    "server.store.repositories": _store("connection", "ledger", "journal"),
+    "server.store.audit": _store("connection", "journal", "repositories"),
+    "server.store.embedded": _store("connection"),
+    "server.store.topology": _store("connection", "ledger"),
+    "server.store.maintenance": _store("connection", "ledger", "topology", "audit"),
+    "server.store.command_session": _store("connection", "ledger", "repositories", "embedded", "topology"),
     "server.schemas": frozenset({"server.domain"}),
-    "server.service": LEAVES | {"server.domain", "server.schemas", "server.store", "server.api"},
+    "server.service": LEAVES | {"server.domain", "server.schemas", "server.store"},
     "server.insight": LEAVES | {"server.domain", "server.store"},
     "server.api": LEAVES | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight")},
-    "server.channels": LEAVES | {"server.domain", "server.store", "server.config.toml_tables", "adapters.contract"},
+    "server.channels": LEAVES
+    | {"server.domain", "server.store", "server.config.toml_tables", "adapters.contract", "server.channels.connection"},
+    "server.channels.connection": LEAVES
+    | {"server.domain", "server.store", "server.config.toml_tables", "adapters.contract"},
     "server.app": LEAVES | _BELOW_APP | {"adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
-    "server.cli": LEAVES | _BELOW_APP | {"server.app", "server.workers"},
+    "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.workers"},
     "server.__main__": frozenset({"server.cli"}),
     "adapters.contract": frozenset(),
     "adapters": frozenset({"adapters.contract"}),
 }
-"""domain <- schemas, store <- service, insight <- api, channels <- app <- cli. Each part may import itself, but an
-adapter no other adapter. The package itself, which holds the version alone, is open to all."""
+"""domain <- schemas, store <- service, insight <- api, channels <- app <- cli. Within the store: keys, errors,
+lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance. Each part may
+import itself, but an adapter no other adapter. The package itself, which holds the version alone, is open to all."""
+
+FLOORS_MAX = {"server.api": 5, "server.store": 7, "server.service": 5}
+"""How many modules of a package may stand on each other: whoever follows an import down has so far to go at most."""
 
 Modules = dict[str, str]
 """A module's dotted name and its source."""
@@ -94,6 +120,41 @@ def may_import(module: str, target: str) -> bool:
     return part not in {"server", "adapters"} and part_of(target) == part
 
 
+def tallest_stack(modules: Modules, package: str) -> list[str]:
+    """The longest chain of modules of a package of which each imports the next one below it, the lowest first.
+
+    Only imports that run when the module is loaded count: those inside functions build no floor.
+    """
+    ours = {name: source for name, source in modules.items() if name == package or name.startswith(package + ".")}
+    below = {name: [module_of(target, ours) for target in loaded(source)] for name, source in ours.items()}
+    known: dict[str, list[str]] = {}
+
+    def stack(name: str, above: tuple[str, ...] = ()) -> list[str]:
+        assert name not in above, f"an import circle: {' -> '.join([*above, name])}"
+        if name not in known:
+            stacks = [stack(each, (*above, name)) for each in below[name] if each not in {"", name}]
+            known[name] = [*max(stacks, key=len, default=[]), name]
+        return known[name]
+
+    return max((stack(name) for name in ours), key=len, default=[])
+
+
+def loaded(source: str) -> Iterator[str]:
+    """Every module that is named in an import outside of functions."""
+    nodes: list[ast.AST] = [ast.parse(source)]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield from (target for _, target in imports(ast.unparse(node)))
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            nodes += ast.iter_child_nodes(node)
+
+
+def module_of(target: str, modules: Modules) -> str:
+    """The module that ``from a import b`` loads: a.b if that is one, else a; "" for others' modules."""
+    return next((name for name in (target, target.rpartition(".")[0]) if name in modules), "")
+
+
 def readers_of_the_environment(modules: Modules) -> list[str]:
     """Modules other than ``server.config.settings`` that touch ``os.environ`` or one of its doors."""
     doors = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
@@ -137,6 +198,19 @@ def test_imports_point_one_way() -> None:
     assert wrong_directions(our_modules()) == []
 
 
+@pytest.mark.parametrize("package", FLOORS_MAX)
+def test_no_package_has_more_floors_than_it_may(package: str) -> None:
+    stack = tallest_stack(our_modules(), package)
+
+    assert len(stack) <= FLOORS_MAX[package], " <- ".join(stack)
+
+
+def test_every_module_of_the_store_belongs_to_a_floor_of_it() -> None:
+    strays = [module for module in our_modules() if part_of(module) == "server.store" and module != "server.store"]
+
+    assert strays == []
+
+
 def test_only_the_configuration_reads_the_environment() -> None:
     assert readers_of_the_environment(our_modules()) == []
 
@@ -172,6 +246,27 @@ def test_the_modules_that_the_rules_are_about_are_found() -> None:
 @pytest.mark.parametrize(
     ("module", "source"),
     [
+        ("server.service.planted", "from server.api.http.routing import Call"),
+        ("server.service.planted", "from server.insight.reports import Only"),
+        ("server.cli.planted", "from server.api.http.wire import respond"),
+        ("server.cli.csv.planted", "def late():\n    from server.api.routes import ROUTES"),
+        ("server.schemas.planted", "from server.service.checks import InvalidError"),
+        ("server.channels.connection.planted", "from server.channels.outbound.sender import Sender"),
+        ("server.channels.connection.planted", "from server.channels.inbound.poller import Poller"),
+        ("server.channels.connection.planted", "from server.channels import lease"),
+        ("server.store.keys", "from server.store.errors import StoreError"),
+        ("server.store.errors", "from server.store.keys import Keyspace"),
+        ("server.store.connection.planted", "from server.store.ledger.ledger import Ledger"),
+        ("server.store.connection.planted", "from server.store.journal.journal import read"),
+        ("server.store.ledger.planted", "from server.store.repositories import reservations"),
+        ("server.store.ledger.planted", "from server.store.journal.journal import read"),
+        ("server.store.journal.planted", "from server.store.ledger.ledger import Ledger"),
+        ("server.store.repositories.planted", "from server.store.audit.audit import audit"),
+        ("server.store.repositories.planted", "from server.store.topology import deployment"),
+        ("server.store.audit.planted", "from server.store.maintenance.housekeeping import Housekeeper"),
+        ("server.store.embedded.planted", "from server.store.ledger.batcher import Batcher"),
+        ("server.store.topology", "from server.store.command_session import OpenStore"),
+        ("server.store.maintenance.planted", "from server.store.command_session import OpenStore"),
         ("server.domain.planted", "from server.store import apikeys"),
         ("server.domain.planted", "import server.config.settings"),
         ("server.store.planted", "import server.api.http.auth"),
@@ -214,6 +309,10 @@ def test_an_import_that_points_the_wrong_way_is_found(module: str, source: str) 
             "server.api.planted",
             "from server.api.http.auth import Authenticator\nfrom server.store.errors import StoreError",
         ),
+        ("server.service.planted", "from server.schemas.common import Sku\nfrom server.store.keys import Keyspace"),
+        ("server.cli.planted", "from server.service.caller import local_caller\nfrom server.app import Holdfast"),
+        ("server.channels.outbound.planted", "from server.channels.connection.client import Client"),
+        ("server.store.repositories.planted", "from server.store.ledger.ledger import Ledger"),
         ("server.app", "from server.config.settings import Settings\nimport aiohttp.web"),
         ("server.channels.planted", "from adapters.contract.adapter import Adapter"),
         ("server.cli.main", "import server\nfrom server.app import build\nfrom server.workers import Workers"),
@@ -222,6 +321,27 @@ def test_an_import_that_points_the_wrong_way_is_found(module: str, source: str) 
 )
 def test_an_import_that_points_the_right_way_is_let_pass(module: str, source: str) -> None:
     assert wrong_directions({module: source}) == []
+
+
+def test_a_floor_too_many_is_found() -> None:
+    planted = {f"server.api.m{floor}": f"from server.api.m{floor - 1} import x" for floor in range(2, 7)}
+    modules = planted | {"server.api": "", "server.api.m1": "import os", "server.store.m9": "import server.api.m6"}
+
+    assert tallest_stack(modules, "server.api") == [f"server.api.m{floor}" for floor in range(1, 7)]
+    assert len(tallest_stack(modules, "server.api")) > FLOORS_MAX["server.api"]
+
+
+def test_an_import_inside_a_function_builds_no_floor() -> None:
+    modules = {"server.api.low": "", "server.api.high": "def late():\n    from server.api import low"}
+
+    assert len(tallest_stack(modules, "server.api")) == 1
+
+
+def test_an_import_circle_is_found() -> None:
+    modules = {"server.api.a": "from server.api import b", "server.api.b": "if True:\n    import server.api.a"}
+
+    with pytest.raises(AssertionError, match="an import circle"):
+        tallest_stack(modules, "server.api")
 
 
 @pytest.mark.parametrize(

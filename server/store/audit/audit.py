@@ -57,12 +57,12 @@ from server.domain.transfer import Transfer
 from server.store.audit.backorder_check import QueueCheck
 from server.store.audit.checks import AuditReport, Drift, Findings, check_record, check_transfer, is_hold
 from server.store.audit.journal_check import History
-from server.store.audit.reader import CHUNK, Progress, Reader
-from server.store.audit.state_at_start import Moment, StateAtStart
+from server.store.audit.reader import CHUNK, Moment, Progress, Reader
+from server.store.audit.state_at_start import StateAtStart
 from server.store.connection.commands import command
 from server.store.journal.journal import DamagedEntryError, read
-from server.store.journal.replay import Places, Replay, split_field
-from server.store.keys import Keyspace
+from server.store.journal.replay import Places, Replay
+from server.store.keys import Keyspace, split_field
 from server.store.repositories.stock import decode_stock
 
 __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 
 from server.domain.reservation import Reservation
+from server.domain.stock import BUCKETS
 from server.domain.transfer import Transfer
-from server.store.journal.replay import BUCKETS
 
 DRIFT_LINES_MAX: Final = 1000
 """More are counted, not listed: a store that is wrong throughout must not fill the memory and the log."""

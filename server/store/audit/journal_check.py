@@ -4,9 +4,10 @@ from collections.abc import Iterable
 
 from server.domain.changes import Change
 from server.store.audit.checks import Drift, Findings
-from server.store.audit.reader import Reader
-from server.store.audit.state_at_start import Moment, StateAtStart
-from server.store.journal.journal import START, DamagedEntryError, bounds, parse_entry_id, read
+from server.store.audit.reader import Moment, Reader
+from server.store.audit.state_at_start import StateAtStart
+from server.store.journal.entries import START, parse_entry_id
+from server.store.journal.journal import DamagedEntryError, bounds, read
 from server.store.journal.replay import Places, Replay
 
 

@@ -5,11 +5,11 @@ import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Final
 
+import msgspec
 from redis.asyncio import Redis
 
-from server.store.audit.state_at_start import Moment
 from server.store.connection.commands import command, together
-from server.store.journal.journal import Bounds, parse_bounds
+from server.store.journal.entries import Bounds, parse_bounds
 from server.store.keys import Keyspace
 
 Progress = Callable[[str, int, int], None]
@@ -19,6 +19,20 @@ CHUNK: Final = 250
 """Elements of one HSCAN: some 0.2 ms of the store's time."""
 _TURN_S: Final = 0.002
 """After so long the event loop gets its turn."""
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """What was read together: the last seq and the journal's end belong to the same state. The rest are sizes."""
+
+    seq: int
+    shortage: int
+    stock: int
+    live: int
+    ended: int
+    deadlines: int
+    journal: Bounds
+    in_transit: int = 0
+    """Units between two locations; belongs to the same state as the seq."""
 
 
 class Reader:

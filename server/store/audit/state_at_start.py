@@ -4,34 +4,18 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
-import msgspec
-
 from server.domain.changes import Change, ChangeLine
 from server.domain.reservation import Reservation
-from server.domain.stock import StockRecord
+from server.domain.stock import BUCKETS, StockRecord
 from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
-from server.store.journal.journal import Bounds
-from server.store.journal.replay import BUCKETS, Places, Replay, split_field
+from server.store.journal.replay import Places, Replay
+from server.store.keys import split_field
 
 _ON_HAND, _HELD, _COMMITTED = 0, 1, 2
 _KNOWN, _LISTED = 1, 2
 _MAKES: Final = frozenset({"reserve", "order"})
 """Operations that make a reservation."""
-
-
-class Moment(msgspec.Struct, frozen=True):
-    """What was read together: the last seq and the journal's end belong to the same state. The rest are sizes."""
-
-    seq: int
-    shortage: int
-    stock: int
-    live: int
-    ended: int
-    deadlines: int
-    journal: Bounds
-    in_transit: int = 0
-    """Units between two locations; belongs to the same state as the seq."""
 
 
 class StateAtStart:

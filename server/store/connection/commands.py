@@ -9,7 +9,8 @@ from typing import Any
 from redis.asyncio import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from server.store.connection.connect import ConfirmingClient, address, unavailable
+from server.store.connection.clients import ConfirmingClient
+from server.store.connection.connect_errors import address, unavailable
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.lua_library import NOT_LOADED, Function, Library

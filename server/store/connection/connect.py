@@ -4,16 +4,16 @@ from functools import partial
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import BlockingConnectionPool
 from redis.asyncio.connection import Connection, ConnectionPool, SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from server.store.connection.address_discovery import FollowingPool
+from server.store.connection.clients import ConfirmingClient, StoreClient
 from server.store.connection.connect_errors import CONNECT_TIMEOUT_S, address, unavailable
 from server.store.connection.multi_host_url import SeveralHosts, is_several, take_apart
-from server.store.connection.required_settings import check_settings
 from server.store.connection.sentinels import Sentinels
 from server.store.errors import StoreUrlError
 
@@ -23,22 +23,10 @@ __all__ = [
     "ConfirmingClient",
     "StoreClient",
     "address",
-    "check_settings",
     "client",
     "connection_pool",
     "unavailable",
 ]
-
-
-StoreClient = Redis
-"""A client for everything off the hot path; the name by which the rest of the server knows it."""
-
-
-class ConfirmingClient(Redis):
-    """A client that knows how many replicas must confirm, and within what time; see :func:`calls.run_confirmed`."""
-
-    replicas = 0
-    confirm_s = 0.0
 
 
 SCHEMES: Final = ("redis", "rediss", "unix")

@@ -79,3 +79,9 @@ def _tls_reason(error: ssl.SSLError) -> str:
     return (
         f"broke off TLS ({error.reason or error}). If it wants a client certificate, add ssl_certfile and ssl_keyfile."
     )
+
+
+def may_be_elsewhere(error: Exception) -> bool:
+    """Whether a store answered so because it is not, or no longer, the one to write to: time to look for it anew."""
+    readonly = isinstance(error, (redis_errors.ReadOnlyError, redis_errors.MasterDownError))
+    return readonly or str(error).startswith("NOREPLICAS")

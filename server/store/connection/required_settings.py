@@ -1,15 +1,14 @@
 """The settings that a store must have to keep the promises, checked before the first request and watched afterwards."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError, ResponseError
 
+from server.store.connection.clients import Durability
 from server.store.connection.connect_errors import address, unavailable
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError
-
-Durability = Literal["durable", "fast", "replicated"]
 
 VERSION_MIN: Final = (7, 0)
 """Script flags (allow-oom) and the multi-part AOF came with it."""

@@ -3,7 +3,7 @@
 import os
 from typing import Final
 
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
 from server.store.embedded.files import DataDirectory
 
 _FSYNC: Final[dict[Durability, str]] = {"durable": "always", "replicated": "always", "fast": "everysec"}

@@ -3,7 +3,7 @@
 import subprocess
 from typing import Final
 
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
 from server.store.embedded import config
 from server.store.embedded.binary import StoreBinary
 from server.store.embedded.files import DataDirectory, FileLock

@@ -10,7 +10,7 @@ from typing import Any, Final
 import structlog
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
 from server.store.embedded import config, failures
 from server.store.embedded.binary import find_binary
 from server.store.embedded.files import DataDirectory, FileLock

@@ -6,10 +6,8 @@ from typing import Final, NamedTuple
 
 from server.domain.allocations import Allocation, followed
 from server.domain.changes import Change, ChangeLine
-from server.domain.stock import StockLevel
-
-BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
-"""In the order of a stock record and of a journal line's deltas."""
+from server.domain.stock import BUCKETS, StockLevel
+from server.store.keys import split_field
 
 _ALLOCATIONS: Final = frozenset({"allocate", "allocate_move"})
 _TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive"})
@@ -35,12 +33,6 @@ class Places:
     def fields(self) -> Iterator[bytes]:
         """Every field, in the order of the numbers."""
         return iter(self._rows)
-
-
-def split_field(field: bytes) -> tuple[str, str]:
-    """Take a field of the stock hash apart: (sku, location)."""
-    sku, _, location = field.decode("utf-8", "backslashreplace").partition("\0")
-    return sku, location
 
 
 class Fault(NamedTuple):

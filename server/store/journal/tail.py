@@ -9,7 +9,7 @@ import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError, ResponseError
 
-from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id, text_of
+from server.store.journal.entries import EntryId, format_entry_id, parse_entry_id, text_of
 from server.store.keys import Keyspace
 
 log = structlog.get_logger("holdfast.journal")

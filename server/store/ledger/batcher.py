@@ -24,10 +24,11 @@ import structlog
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
 
+from server.store.connection.connect_errors import may_be_elsewhere
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.ledger.function_call import FunctionCall, Submitter
 from server.store.ledger.replica_ack import ReplicaAck
-from server.store.ledger.replies import may_be_elsewhere, meaning, unreadable
+from server.store.ledger.replies import meaning, unreadable
 from server.store.lua_library import NOT_LOADED
 from server.telemetry import metrics
 

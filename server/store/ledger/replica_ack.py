@@ -10,8 +10,8 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import InvalidResponse, ResponseError
 
+from server.store.connection.connect_errors import may_be_elsewhere
 from server.store.ledger.function_call import FunctionCall, bulk
-from server.store.ledger.replies import may_be_elsewhere
 from server.store.lua_library import NOT_LOADED
 
 

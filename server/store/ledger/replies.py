@@ -3,7 +3,7 @@
 from typing import Final
 
 import structlog
-from redis.exceptions import MasterDownError, ReadOnlyError, ResponseError
+from redis.exceptions import ResponseError
 
 from server.store.errors import OutcomeUnknownError, StoreUnavailableError
 from server.store.ledger.function_call import FunctionCall
@@ -22,11 +22,6 @@ def unreadable(call: FunctionCall, reason: str) -> Exception:
     if call.writes:
         return OutcomeUnknownError("The store gave an answer that cannot be read.")
     return StoreUnavailableError("The store gave an answer that cannot be read.")
-
-
-def may_be_elsewhere(error: Exception) -> bool:
-    """Whether a store answered so because it is not, or no longer, the one to write to: time to look for it anew."""
-    return isinstance(error, (ReadOnlyError, MasterDownError)) or str(error).startswith("NOREPLICAS")
 
 
 def meaning(error: Exception, call: FunctionCall) -> Exception:

@@ -12,12 +12,12 @@ from typing import Any, Final
 import structlog
 from redis.asyncio import Redis
 
+from server.store.connection.clients import Durability, Nodes
 from server.store.connection.commands import command, together
 from server.store.connection.connect import address
-from server.store.connection.required_settings import Durability, examine
+from server.store.connection.required_settings import examine
 from server.store.errors import StoreError, StoreUnavailableError
 from server.store.keys import Keyspace
-from server.store.topology import Nodes
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.store")

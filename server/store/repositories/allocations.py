@@ -22,7 +22,8 @@ from server.domain.reservation import Reservation
 from server.domain.stock import StockChanged
 from server.store.connection.commands import together
 from server.store.errors import StoreUnavailableError
-from server.store.journal.journal import START, bounds, read
+from server.store.journal.entries import START
+from server.store.journal.journal import bounds, read
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories import reservations

@@ -9,9 +9,8 @@ from redis.asyncio import Redis
 from server.domain.changes import Change
 from server.domain.daily_figures import DAY_MS, Figures
 from server.store.connection.commands import command, run_on_keys, together
-from server.store.journal.journal import format_entry_id, parse_entry_id
-from server.store.journal.replay import split_field
-from server.store.keys import Keyspace
+from server.store.journal.entries import format_entry_id, parse_entry_id
+from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.channels import scan
 from server.store.repositories.publisher import CURSOR_LIFE_MS, lowest_cursor

@@ -10,9 +10,8 @@ from server.domain.alerts import ALERTS, Alert
 from server.domain.changes import Change
 from server.domain.replenishment import Rule
 from server.store.connection.commands import command, together
-from server.store.journal.journal import decode_entry, parse_entry_id
-from server.store.journal.replay import split_field
-from server.store.keys import Keyspace
+from server.store.journal.entries import decode_entry, parse_entry_id
+from server.store.keys import Keyspace, split_field
 from server.store.repositories.channels import scan
 
 RULES_CHANGED: Final = "replenishment_rules"

@@ -20,7 +20,8 @@ from redis.asyncio import Redis
 from server.domain.changes import Change
 from server.domain.reservation import Reservation, as_of
 from server.store.connection.commands import command, run_function, together
-from server.store.journal.journal import Bounds, bounds, parse_entry_id, read
+from server.store.journal.entries import Bounds, parse_entry_id
+from server.store.journal.journal import bounds, read
 from server.store.keys import Keyspace
 from server.store.lua_library import library
 

@@ -9,8 +9,7 @@ from redis.asyncio import Redis
 from server.domain.changes import Change
 from server.domain.safety_stock import SafetyRule, SafetyRules
 from server.store.connection.commands import command, run_on_keys, together
-from server.store.journal.replay import split_field
-from server.store.keys import Keyspace
+from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.channels import scan
 

@@ -9,8 +9,7 @@ from redis.asyncio import Redis
 from server.domain.reservation import Reservation, as_of
 from server.domain.shortages import Waiting, who_lacks
 from server.store.connection.commands import command, run_function
-from server.store.journal.replay import split_field
-from server.store.keys import Keyspace
+from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.stock import decode_stock
 

@@ -5,7 +5,7 @@ from typing import Any, Final, NamedTuple
 from redis.asyncio import Redis
 
 from server.store.connection.commands import command
-from server.store.journal.journal import START, parse_entry_id
+from server.store.journal.entries import START, parse_entry_id
 from server.store.keys import Keyspace
 
 _NONE: Final = "0-0"

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Final
 
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
 from tests.conftest import wait_until
 from tests.rigs.faults import shim
 from tests.rigs.faults.ground import READY_S, Ground, opened_ground

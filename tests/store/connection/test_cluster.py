@@ -13,9 +13,9 @@ from server.config.settings import redact_url
 from server.domain.principal import Scope
 from server.store.audit.audit import audit
 from server.store.command_session import open_store
+from server.store.connection.clients import Durability
 from server.store.connection.cluster import slot_of
 from server.store.connection.multi_host_url import take_apart
-from server.store.connection.required_settings import Durability
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError, StoreUrlError
 from server.store.journal import journal
 from server.store.journal.tail import Tail

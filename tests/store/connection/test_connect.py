@@ -9,7 +9,8 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from server.store.connection import connect
-from server.store.connection.required_settings import Durability
+from server.store.connection.clients import Durability
+from server.store.connection.required_settings import check_settings
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError, StoreUrlError
 from tests.support.stores import StoreProcess, free_port, make_certificates, start_redis7, start_valkey, wait_until
 
@@ -40,7 +41,7 @@ async def client(url: str) -> AsyncIterator[Any]:
 
 async def check(url: str, durability: Durability = "durable") -> None:
     async with client(url) as store:
-        await connect.check_settings(store, durability)
+        await check_settings(store, durability)
 
 
 async def problems(url: str, durability: Durability = "durable") -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from server.store.connection import connect
+from server.store.connection.required_settings import check_settings
 from server.store.embedded import EmbeddedStore, repair
 from server.store.embedded.binary import find_binary
 from server.store.embedded.probe import Presence, look
@@ -109,7 +110,7 @@ async def test_given_a_durability_when_started_then_the_settings_keep_its_promis
 ) -> None:
     async with started(directory, program, durability=durability) as store:
         pool = connect.connection_pool(store.url)
-        await connect.check_settings(connect.client(pool), durability)
+        await check_settings(connect.client(pool), durability)
         await pool.aclose()
         assert (await ask(store, "CONFIG", "GET", "appendfsync"))[1] == fsync
         assert (await ask(store, "CONFIG", "GET", "port"))[1] == b"0"
