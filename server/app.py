@@ -55,7 +55,7 @@ _GC_THRESHOLD = 20_000
 class Holdfast:
     """A server in this process: the embedded store unless there is a URL, the HTTP API, and housekeeping.
 
-    ``worker`` is the number of this process among several, None where it is alone; only the first one keeps house.
+    ``worker`` is the number of this process among several, None where it is alone; only the first one runs maintenance.
     """
 
     def __init__(self, settings: Settings, *, worker: int | None = None) -> None:
@@ -68,7 +68,7 @@ class Holdfast:
     async def start(self) -> None:
         """Start all parts, each after those it rests on; what was started is stopped again if a later one fails."""
         async with AsyncExitStack() as started:
-            # First of all: what cannot be built as it is configured is said before anything has started.
+            # First of all: what cannot be built as it is configured is reported before anything has started.
             self._file = load_config_file(self.settings.config, credentials=self._publishes)
             self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
             self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
@@ -224,7 +224,7 @@ class Holdfast:
             _run_until_exit(started, insight.run(), "insight")
 
     def _watch_store(self, started: AsyncExitStack) -> None:
-        """Tell how the store is; of several workers on one port the first one does."""
+        """Report the state of the store; of several workers on one port the first one does."""
         if self._worker in (None, 0):
             watch = StoreWatch(
                 self.state.client,
@@ -238,11 +238,11 @@ class Holdfast:
 
     @property
     def _publishes(self) -> bool:
-        """Whether this process tells the channels; several workers have another one for it."""
+        """Whether this process publishes to the channels; several workers have another one for it."""
         return self.settings.role == "publisher" or (self.settings.role == "all" and self._worker is None)
 
     def _start_publishers(self, started: AsyncExitStack) -> None:
-        """Have each partition that has channels or endpoints be followed; whoever holds its lease tells them."""
+        """Follow each partition that has channels or endpoints; the process that holds its lease publishes to them."""
         if not self._publishes:
             return
         if self._tracing is not None:
@@ -266,7 +266,7 @@ class Holdfast:
 def _plans(
     path: Path | None, channels: Sequence[ConfiguredChannel], *, check_credentials: bool
 ) -> dict[str, list[ChannelPlan]]:
-    """Hold each channel against its kind, and say how it is built; by partition."""
+    """Check each channel against its kind, and return how it is built; by partition."""
     plans: dict[str, list[ChannelPlan]] = {}
     try:
         for channel in channels:
@@ -285,7 +285,7 @@ def _adapter(channel: ConfiguredChannel) -> Adapter:
 
 
 def _webhooks(path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check: bool) -> dict[str, list[WebhookPlan]]:
-    """Say how each endpoint that is told of events is built; by partition."""
+    """Return how each endpoint for events is built; by partition."""
     plans: dict[str, list[WebhookPlan]] = {}
     try:
         for webhook in webhooks:

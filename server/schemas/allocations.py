@@ -8,9 +8,9 @@ from server.schemas.common import Body, Channel, Location, Quantity, Reference, 
 
 
 class AllocationBody(Body, frozen=True):
-    """What a channel has for itself: ``units`` in all, what it has promised and not shipped included.
+    """The allocation of a channel: ``units`` in all, reserved and not yet shipped ones included.
 
-    ``own``: units that nobody else may be promised; 0: none, and no cap either. ``cap``: so many from the common pool
+    ``own``: units that no other channel can reserve; 0: none, and no cap either. ``cap``: so many from the common pool
     and no more; 0: nothing.
     """
 
@@ -20,7 +20,7 @@ class AllocationBody(Body, frozen=True):
 
 
 class AllocationMoveBody(Body, frozen=True):
-    """Units that one channel has for itself, and has not promised, become another's."""
+    """Unreserved units of one channel's allocation become another's."""
 
     sku: Sku
     from_channel: Channel
@@ -31,7 +31,7 @@ class AllocationMoveBody(Body, frozen=True):
 
 
 class AllocationView(msgspec.Struct, frozen=True):
-    """What a channel has for itself; ``used`` of the ``units`` it has promised. ``available`` is its own number."""
+    """The allocation of a channel; ``used`` of the ``units`` are reserved. ``available``: what it can still reserve."""
 
     channel: str
     kind: AllocationKind
@@ -41,7 +41,7 @@ class AllocationView(msgspec.Struct, frozen=True):
 
 
 class AllocatedView(msgspec.Struct, frozen=True):
-    """What channels have for themselves at one (SKU, location), and what that leaves to everybody."""
+    """The allocations at one (SKU, location), and what they leave to everybody."""
 
     sku: str
     location: str

@@ -12,7 +12,7 @@ from server.schemas.reservations import State
 
 
 class BackorderBody(Body, frozen=True):
-    """So many units may be waited for at a time; 0: none from now on. ``promise_on``: the day that callers are told."""
+    """So many units may be waited for at a time; 0: none from now on. ``promise_on``: the day that callers see."""
 
     mode: Literal["preorder", "backorder"]
     limit: Units
@@ -29,7 +29,7 @@ class BackordersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BackorderSetView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What holds for new promises of a SKU at a location, and how many units are waited for now."""
+    """What holds for new reservations of a SKU at a location, and how many units are waited for now."""
 
     sku: str
     location: str
@@ -42,7 +42,7 @@ class BackorderSetView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class WaitingLineView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line that waits for ``backordered`` units. ``promise_on``: the day that was told, if one was."""
+    """A line that waits for ``backordered`` units. ``promise_on``: the day that was promised, if one was."""
 
     sku: str
     location: str
@@ -62,7 +62,7 @@ class WaitingLineView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class BackorderPage(msgspec.Struct, frozen=True):
-    """Who waits, by SKU and location, there in the order in which they get what comes.
+    """Lines that wait, by SKU and location, there in the order in which they are filled.
 
     ``next`` is the ``after`` of the next page, empty on the last.
     """

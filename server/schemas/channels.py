@@ -13,7 +13,7 @@ from server.schemas.common import Body, Location, Reference, Sku, _text
 
 
 class ChannelSummary(msgspec.Struct, frozen=True):
-    """How a channel stands, in short. ``publisher_missing``: nobody has written of it for five seconds or more."""
+    """The state of a channel, in short. ``publisher_missing``: no report of it for five seconds or more."""
 
     channel: str
     kind: str
@@ -37,7 +37,7 @@ class ChannelList(msgspec.Struct, frozen=True):
 class ChannelView(msgspec.Struct, frozen=True):
     """One channel: the rules in force, and the names of those that were set at run time.
 
-    ``listings``: "listed" tells it the SKUs that have a listing; "all" tells it every SKU.
+    ``listings``: "listed" publishes the SKUs that have a listing; "all" publishes every SKU.
     """
 
     channel: str
@@ -57,7 +57,7 @@ class ReconcileView(msgspec.Struct, frozen=True):
 
 
 class ChannelStatusView(msgspec.Struct, frozen=True):
-    """How a channel stands, as its publisher last wrote it at ``written_at``; null: it never did.
+    """The state of a channel, as its publisher last wrote it at ``written_at``; null: it never did.
 
     ``oldest_unsent_s``: how long the longest waiting change has waited, in seconds. ``lag_p50_s`` and ``lag_p99_s``:
     from change to the channel's own confirmation, over the last thousand. ``cursor``: the id in the journal up to which
@@ -124,14 +124,14 @@ class DeadLetterView(msgspec.Struct, frozen=True):
 
 
 class DeadLetterList(msgspec.Struct, frozen=True):
-    """The newest first; ``complete`` says whether those are all."""
+    """The newest first; ``complete``: those are all."""
 
     dead_letters: list[DeadLetterView]
     complete: bool
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """What the channel's publisher was asked. It stands until it is done; ``publisher_missing``: nobody does it now."""
+    """The command to the channel's publisher. It stays until it is done; ``publisher_missing``: none does it now."""
 
     channel: str
     asked: Literal["reconcile", "retry"]
@@ -194,7 +194,7 @@ class ChannelRulesBody(Body, frozen=True):
 
 
 class ListingBody(Body, frozen=True):
-    """A SKU as the channel knows it. ``listed`` false: the channel is told 0. Prices left out are not told."""
+    """A SKU as the channel knows it. ``listed`` false: 0 is published. Prices left out are not published."""
 
     sku: Sku
     key: ListingKey

@@ -154,7 +154,7 @@ class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
 
     The last three are there where the line had to wait for units: how many of them are not there yet, and what was
-    told when it was promised (``promise_on``: the day, if one was).
+    shown when it was reserved (``promise_on``: the day, if one was).
     """
 
     line: int
@@ -235,7 +235,7 @@ class ReservationPage(msgspec.Struct, frozen=True):
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The server is well."""
+    """The server can take work."""
 
     status: Literal["ok"]
 

@@ -24,7 +24,7 @@ from server.schemas.problems import Problem
 
 
 class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How many units may be waited for at a time, and how many are now. ``promise_on``: the day that is told."""
+    """How many units may be waited for at a time, and how many are now. ``promise_on``: the day that callers see."""
 
     mode: Literal["preorder", "backorder"]
     limit: int
@@ -51,7 +51,7 @@ class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class HolderView(msgspec.Struct, frozen=True):
-    """A promise that keeps units from being sold."""
+    """A reservation that keeps units from being sold."""
 
     reservation_id: str
     channel: str

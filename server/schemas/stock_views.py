@@ -23,10 +23,10 @@ def _because(level: StockLevel) -> str:
     )
     if not level.set_aside:
         return f"available {level.available} = {buckets}"
-    told = f"available {level.available} = {buckets} − set_aside {level.set_aside}"
+    explained = f"available {level.available} = {buckets} − set_aside {level.set_aside}"
     if level.free >= level.set_aside:
-        return told
-    return f"{told}, of which {max(0, level.free)} are there"
+        return explained
+    return f"{explained}, of which {max(0, level.free)} are there"
 
 
 def _backorder_view(level: StockLevel) -> BackorderView | None:
@@ -37,7 +37,7 @@ def _backorder_view(level: StockLevel) -> BackorderView | None:
 
 
 def allocation_views(level: StockLevel) -> list[AllocationView]:
-    """Show what channels have for themselves."""
+    """Show the allocations of channels."""
     return [
         AllocationView(each.channel, each.kind, each.units, each.used, level.left(each.channel))
         for each in level.allocated

@@ -1,4 +1,4 @@
-"""The rules that types cannot tell: what may stand in a name, and how many bytes it may have."""
+"""The rules that types cannot express: which characters a name may have, and how many bytes."""
 
 import re
 from typing import Final
@@ -9,7 +9,7 @@ from server.schemas.common import RESERVATION_ID, UNPRINTABLE
 
 _CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CURSOR_MAX: Final = 2**64 - 1
-"""What the store gives as the place to go on from."""
+"""What the store returns as the place to go on from."""
 
 
 class InvalidError(Exception):
@@ -30,7 +30,7 @@ def check_text(field: str, value: str, bytes_max: int) -> str:
         It has not.
 
     """
-    # Nearly all are plain ASCII, for which this says it all.
+    # Nearly all are plain ASCII, for which this is the whole check.
     if value.isascii() and value.isprintable() and 0 < len(value) <= bytes_max:
         return value
     if UNPRINTABLE.search(value):
@@ -41,7 +41,7 @@ def check_text(field: str, value: str, bytes_max: int) -> str:
 
 
 def is_plain_place(sku: str, location: str) -> bool:
-    """Say quickly of most SKUs and locations that nothing is wrong with them: printable ASCII of a right length."""
+    """Return True for most valid SKUs and locations, quickly: printable ASCII of a valid length."""
     return (
         sku.isascii()
         and sku.isprintable()
@@ -85,7 +85,7 @@ def check_reservation_id(field: str, value: str) -> str:
 
 
 def check_cursor(field: str, value: str) -> str:
-    """Return the place in a scan that a page gave as its next, empty for the start."""
+    """Return the place in a scan that a page returned as its next, empty for the start."""
     if value and not (_CURSOR.fullmatch(value) and int(value) <= _CURSOR_MAX):
         raise InvalidError(field, "must be what a page gave as next")
     return value

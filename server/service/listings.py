@@ -28,7 +28,7 @@ def _price(field: str, value: str | None) -> str:
 
 
 def _prices(at: str, body: ListingBody) -> tuple[str, str, str]:
-    """Check and return price, list_price and currency; empty: not told."""
+    """Check and return price, list_price and currency; empty: left out."""
     price, list_price = _price(f"{at}.price", body.price), _price(f"{at}.list_price", body.list_price)
     if list_price and not price:
         raise InvalidError(f"{at}.list_price", "needs a price beside it")

@@ -1,4 +1,4 @@
-"""Who is asking: turns an ``Authorization`` header into a principal, from keys kept in memory."""
+"""Authentication: turns an ``Authorization`` header into a principal, from keys kept in memory."""
 
 import asyncio
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ REFRESH_S: Final = 2.0
 """How long a revoked key can still work; one HGETALL each time is nothing to the store."""
 
 NOBODY: Final = (bytes(32), None)
-"""Compared with when the id is unknown, so that the time taken does not tell which ids exist."""
+"""Compared with when the id is unknown, so that the time taken does not reveal which ids exist."""
 
 log = structlog.get_logger(__name__)
 
@@ -81,7 +81,7 @@ class Authenticator:
         return self._ever_a_key
 
     def authenticate(self, header: str | None) -> Principal | None:
-        """Who the value of an ``Authorization`` header stands for; None: nobody. Scopes are the caller's to check."""
+        """Return whom an ``Authorization`` header stands for; None: nobody. The caller checks the scopes."""
         if self._everybody is not None:
             return self._everybody
         if header is None or header[: len(SCHEME)].lower() != SCHEME:
@@ -117,7 +117,7 @@ class Authenticator:
         self._learn({key.id: key for key in stored.keys}, known=True)
 
     async def run(self) -> None:
-        """Refresh for ever; a store that is away is told once, and the last known keys stay in force."""
+        """Refresh for ever; a store that is away is logged once, and the last known keys stay in force."""
         while True:
             await self._refresh_if_possible()
             await asyncio.sleep(self._refresh_s)

@@ -51,16 +51,16 @@ _ONE = "/v1/stock/{sku}/{location}/allocations/{channel}"
 
 ROUTES = [
     Route(
-        "PUT", _ONE, put, Scope.STOCK, "Give a channel units of its own, or a cap on what it may take",
+        "PUT", _ONE, put, Scope.STOCK, "Allocate units to a channel, or cap what it may take",
         {200: AllocatedView}, AllocationBody, outcomes=(*_BOTH, "exceeds_available"),
         headers=("Idempotency-Key",), operation="allocate",
     ),
     Route(
-        "DELETE", _ONE, drop, Scope.STOCK, "Take back what a channel has for itself", {200: AllocatedView},
+        "DELETE", _ONE, drop, Scope.STOCK, "Take the allocation of a channel away", {200: AllocatedView},
         outcomes=("invalid", "id_reused", "unknown_sku"), headers=("Idempotency-Key",), operation="allocate",
     ),
     Route(
-        "POST", "/v1/allocations/move", move, Scope.STOCK, "Give to one channel what another has for itself",
+        "POST", "/v1/allocations/move", move, Scope.STOCK, "Move units from one channel's allocation to another's",
         {200: AllocatedView}, AllocationMoveBody,
         outcomes=(*_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining"),
         headers=("Idempotency-Key",), operation="allocate_move",
