@@ -20,7 +20,7 @@ class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class AvailabilityQueryBody(Body, frozen=True):
-    """Up to 1,000 SKUs at once; with ``channel``, what may be promised to that channel."""
+    """Up to 1,000 SKUs at once; with ``channel``, what that channel can reserve."""
 
     skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
     channel: Channel | None = None
@@ -29,7 +29,7 @@ class AvailabilityQueryBody(Body, frozen=True):
 
 
 class AvailableView(msgspec.Struct, frozen=True):
-    """What may still be promised of a SKU at a location; negative is a shortage. Newer seq wins."""
+    """What can still be reserved of a SKU at a location; negative is a shortage. Newer seq wins."""
 
     sku: str
     location: str
@@ -38,14 +38,14 @@ class AvailableView(msgspec.Struct, frozen=True):
 
 
 class LocationAvailable(msgspec.Struct, frozen=True):
-    """What may still be promised at one location."""
+    """What can still be reserved at one location."""
 
     location: str
     available: int
 
 
 class AvailabilityView(msgspec.Struct, frozen=True):
-    """What may still be promised of a SKU: the sum over its locations. Newer seq wins."""
+    """What can still be reserved of a SKU: the sum over its locations. Newer seq wins."""
 
     sku: str
     available: int

@@ -1,4 +1,4 @@
-"""What callers send and get about units that are promised before they are there; OpenAPI is generated from it."""
+"""Backorders over the wire: units that are reserved before they are there, and the lines that wait."""
 
 from datetime import datetime
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What callers send: the types that validate it, and from which OpenAPI is generated."""
+"""What all subjects share: names, quantities, lines and times as they are validated; OpenAPI is generated from them."""
 
 import re
 from datetime import UTC, date, datetime
@@ -59,7 +59,7 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 UNNAMED: Final = "".join(limits.DEFAULT_LOCATION)
-"""The default location where nobody named it: an object of its own, which is what tells it from the same name given."""
+"""The default location of a line without one: an object of its own, which distinguishes it from the same name sent."""
 
 
 class LineBody(Body, frozen=True):

@@ -71,7 +71,7 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """A line that was crossed. ``available``: what could be promised right after it."""
+    """A line that was crossed. ``available``: what could be reserved right after it."""
 
     id: str
     type: Alert

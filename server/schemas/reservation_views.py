@@ -44,7 +44,7 @@ def reservation_view(
 
 
 def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
-    """Show the open lines of which something is promised; None: there is none."""
+    """Show the open lines of which something is reserved; None: there is none."""
     numbers = [] if lines.bound else [each for each in lines.lines if _is_promised(record.lines[each - 1])]
     return OpenView(numbers, lines.group) if numbers else None
 

@@ -129,7 +129,7 @@ class FulfilBody(Body, frozen=True):
 
 
 class ExchangeBody(Body, frozen=True):
-    """What comes back, and what is promised instead: either a ``reservation`` or an ``order``."""
+    """What comes back, and what is reserved instead: either a ``reservation`` or an ``order``."""
 
     return_: ReturnBody = msgspec.field(name="return")
     reservation: ReserveBody | msgspec.UnsetType = msgspec.UNSET
@@ -137,7 +137,7 @@ class ExchangeBody(Body, frozen=True):
 
 
 class RelocateLineBody(Body, frozen=True):
-    """Take what a line has promised, or ``quantity`` of it, from the location ``to``."""
+    """Take what a line has reserved, or ``quantity`` of it, from the location ``to``."""
 
     line: LineNumber
     to: Location
@@ -145,7 +145,7 @@ class RelocateLineBody(Body, frozen=True):
 
 
 class RelocateBody(Body, frozen=True):
-    """Take promised units from other locations: all that is named, or nothing."""
+    """Take reserved units from other locations: all that is named, or nothing."""
 
     lines: Annotated[list[RelocateLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 
@@ -204,7 +204,7 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ExchangeView(msgspec.Struct, frozen=True):
-    """What came back, and what is promised instead. ``returned.availability`` is what both have left."""
+    """What came back, and what is reserved instead. ``returned.availability`` is what both have left."""
 
     returned: ReservationView
     reservation: ReservationView

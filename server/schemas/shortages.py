@@ -17,7 +17,7 @@ class ShortageQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ShortLineView(msgspec.Struct, frozen=True):
-    """A promised line that will not get all of its ``quantity``: it ``lacks`` so many units."""
+    """A reserved line that will not get all of its ``quantity``: it ``lacks`` so many units."""
 
     reservation_id: str
     line: int

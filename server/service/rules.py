@@ -4,7 +4,7 @@ A rule is for a pair of names: a SKU or category, and a location; :data:`ANY` fo
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from server.domain.replenishment import ANY, Rule
 from server.domain.safety_stock import SafetyRule
@@ -15,21 +15,11 @@ from server.service.checks import check_category, check_location, check_sku
 from server.service.writes import written
 from server.store.connection.timeouts import in_report_time
 from server.store.repositories.replenishment import ReplenishmentStore
+from server.store.repositories.rules import RuleTable, Where
 from server.store.repositories.safety_stock import SafetyStore
 
-Where = tuple[str, str]
 BodyT = TypeVar("BodyT")
 RuleT = TypeVar("RuleT")
-
-
-class RuleStore(Protocol[RuleT]):
-    """The rules of one kind in a partition."""
-
-    async def rules(self) -> Mapping[Where, RuleT]:
-        """Read every rule."""
-
-    async def set_rules(self, rules: Mapping[Where, RuleT | None], actor: str) -> None:
-        """Set rules; None takes one away."""
 
 
 def replenishment_store(caller: Caller) -> ReplenishmentStore:
@@ -74,7 +64,7 @@ def _location(at: str, location: str | None) -> str:
 
 async def set_rules(
     caller: Caller,
-    store: RuleStore[RuleT],
+    store: RuleTable[RuleT],
     check: Callable[[str, BodyT], tuple[Where, RuleT | None]],
     bodies: Sequence[BodyT],
 ) -> dict[Where, RuleT]:
@@ -93,7 +83,7 @@ async def set_rules(
     return {where: rule for where, rule in rules.items() if rule is not None}
 
 
-async def all_rules(store: RuleStore[RuleT]) -> Mapping[Where, RuleT]:
+async def all_rules(store: RuleTable[RuleT]) -> Mapping[Where, RuleT]:
     """Read every rule.
 
     Raises

@@ -23,11 +23,11 @@ from server.schemas.replenishment import (
 )
 from server.service import rules
 from server.service.checks import InvalidError, check_location, check_sku
-from server.service.rules import Where
 from server.store.connection.timeouts import in_report_time, in_time
 from server.store.journal.journal import START
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.replenishment import ReplenishmentStore
+from server.store.repositories.rules import Where
 
 
 def _view(found: Mapping[Where, Rule]) -> RuleList:

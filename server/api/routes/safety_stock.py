@@ -16,7 +16,7 @@ from server.schemas.safety_stock import (
     SkuView,
 )
 from server.service import categories, rules
-from server.service.rules import Where
+from server.store.repositories.rules import Where
 
 
 def _view(found: Mapping[Where, SafetyRule]) -> SafetyRuleList:

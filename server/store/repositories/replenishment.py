@@ -1,6 +1,5 @@
 """The rules by which to order anew, and the events of stock that crossed a line."""
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -9,16 +8,15 @@ from redis.asyncio import Redis
 from server.domain.alerts import ALERTS, Alert
 from server.domain.changes import Change
 from server.domain.replenishment import Rule
-from server.store.connection.commands import command, together
+from server.store.connection.commands import command
 from server.store.journal.entries import decode_entry, parse_entry_id
-from server.store.keys import Keyspace, split_field
-from server.store.repositories.channels import scan
+from server.store.keys import Keyspace
+from server.store.repositories.rules import RuleTable
 
 RULES_CHANGED: Final = "replenishment_rules"
 """The journal's operation by which whoever raises alerts learns that rules have changed."""
 
 _decode_rule = msgspec.json.Decoder(Rule).decode
-_encode = msgspec.json.Encoder().encode
 
 
 class StockEvent(NamedTuple):
@@ -34,27 +32,11 @@ class StockEvent(NamedTuple):
     seq: int
 
 
-class ReplenishmentStore:
-    """Rules and events of one partition. Every method raises StoreUnavailableError where the store does not answer."""
+class ReplenishmentStore(RuleTable[Rule]):
+    """Rules, by (SKU, location), and events of one partition."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
-        self._client = client
-        self._keyspace = keyspace
-
-    async def rules(self) -> dict[tuple[str, str], Rule]:
-        """Read every rule, by (SKU, location)."""
-        return {split_field(field): _decode_rule(packed) async for field, packed in scan(self._client, self._key)}
-
-    async def set_rules(self, rules: Mapping[tuple[str, str], Rule | None], actor: str) -> None:
-        """Set rules, or take them away (None), and have alerts go by them from then on."""
-        seconds, _ = await command(self._client, "TIME")
-        told = msgspec.msgpack.encode([Change(RULES_CHANGED, int(seconds) * 1000, actor, "", "", "", [], [])])
-        changes: list[tuple[str | bytes, ...]] = []
-        for (sku, location), rule in rules.items():
-            field = f"{sku}\0{location}"
-            gone, kept = ("HDEL", self._key, field), ("HSET", self._key, field, _encode(rule))
-            changes.append(gone if rule is None else kept)
-        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", told)])
+        super().__init__(client, keyspace, keyspace.replenishment, _decode_rule, RULES_CHANGED)
 
     async def events(self, after: str, limit: int) -> list[StockEvent]:
         """Read events after one of them (``0-0``: from the oldest that is kept), oldest first.
@@ -68,10 +50,6 @@ class ReplenishmentStore:
         parse_entry_id(after)
         found = await command(self._client, "XRANGE", self._keyspace.events, f"({after}", "+", "COUNT", limit)
         return [_event(event_id.decode(), decode_entry(fields)[0]) for event_id, fields in found]
-
-    @property
-    def _key(self) -> str:
-        return self._keyspace.replenishment
 
 
 def event_of(

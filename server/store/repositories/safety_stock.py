@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.changes import Change
-from server.domain.safety_stock import SafetyRule, SafetyRules
-from server.store.connection.commands import command, run_on_keys, together
+from server.domain.safety_stock import SafetyRule
+from server.store.connection.commands import Words, command, run_on_keys, together
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.channels import scan
+from server.store.repositories.rules import RuleTable
 
 RULES_CHANGED: Final = "safety_rules"
 CATEGORIES_CHANGED: Final = "sku_categories"
@@ -22,7 +22,6 @@ PLACES_MAX: Final = 200
 """Of one script: about a millisecond of the store's time."""
 
 _decode_rule = msgspec.json.Decoder(SafetyRule).decode
-_encode_rule = msgspec.json.Encoder().encode
 _decode_applied = msgspec.msgpack.Decoder(tuple[int, list[int]]).decode
 _pack = msgspec.msgpack.Encoder().encode
 
@@ -43,27 +42,11 @@ class Applied(NamedTuple):
     capped: list[Wanted]
 
 
-class SafetyStore:
-    """Rules and categories of one partition. Every method raises StoreUnavailableError where the store is away."""
+class SafetyStore(RuleTable[SafetyRule]):
+    """Rules, by (category, location), and categories of one partition."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
-        self._client = client
-        self._keyspace = keyspace
-
-    # -- rules
-
-    async def rules(self) -> SafetyRules:
-        """Read every rule, by (category, location)."""
-        key = self._keyspace.safety_rules
-        return {split_field(field): _decode_rule(packed) async for field, packed in scan(self._client, key)}
-
-    async def set_rules(self, rules: Mapping[tuple[str, str], SafetyRule | None], actor: str) -> None:
-        """Set rules, or take them away (None)."""
-        key, changes = self._keyspace.safety_rules, []
-        for (category, location), rule in rules.items():
-            field = f"{category}\0{location}"
-            changes.append(("HDEL", key, field) if rule is None else ("HSET", key, field, _encode_rule(rule)))
-        await self._together(changes, RULES_CHANGED, actor, [])
+        super().__init__(client, keyspace, keyspace.safety_rules, _decode_rule, RULES_CHANGED)
 
     async def in_use(self) -> bool:
         """Whether there is a rule, or what one has set."""
@@ -82,17 +65,10 @@ class SafetyStore:
     async def set_categories(self, categories: Mapping[str, str], actor: str) -> None:
         """Put SKUs into categories, some thousand at most; empty takes one out."""
         key = self._keyspace.categories
-        changes: list[tuple[str | bytes, ...]] = [
+        changes: list[Words] = [
             ("HSET", key, sku, category) if category else ("HDEL", key, sku) for sku, category in categories.items()
         ]
-        await self._together(changes, CATEGORIES_CHANGED, actor, [("sku", sku) for sku in categories])
-
-    async def _together(
-        self, changes: Sequence[tuple[str | bytes, ...]], operation: str, actor: str, notes: list[tuple[str, str]]
-    ) -> None:
-        seconds, _ = await command(self._client, "TIME")
-        told = _pack([Change(operation, int(seconds) * 1000, actor, "", "", "", [], notes)])
-        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", told)])
+        await self._with_entry(changes, CATEGORIES_CHANGED, actor, [("sku", sku) for sku in categories])
 
     # -- what they come to
 
