@@ -22,9 +22,9 @@ from server.schemas.replenishment import (
     RuleView,
 )
 from server.service import rules
-from server.service.checks import InvalidError, check_location, check_sku
-from server.store.connection.timeouts import in_report_time, in_time
-from server.store.journal.journal import START
+from server.service.checks import check_location, check_sku
+from server.service.events import events as stock_events
+from server.store.connection.timeouts import in_report_time
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.rules import Where
@@ -71,12 +71,7 @@ async def _proposals(store: ReplenishmentStore, figures: FigureStore, only: Only
 
 async def events(call: Call) -> EventList:
     """Read what crossed a line."""
-    query: EventsQuery = call.query(EventsQuery)
-    after = START if query.after in (None, "0") else str(query.after)
-    try:
-        found = await in_time(rules.replenishment_store(call.caller).events(after, query.limit))
-    except ValueError:
-        raise InvalidError("after", "must be the next of an earlier answer, or 0") from None
+    found, following = await stock_events(call.caller, call.query(EventsQuery))
     views = [
         EventView(
             each.id, each.alert, time_of(each.at_ms), each.sku, each.location, each.available, each.reorder_point,
@@ -84,7 +79,7 @@ async def events(call: Call) -> EventList:
         )
         for each in found
     ]  # fmt: skip
-    return EventList(views, views[-1].id if views else after)
+    return EventList(views, following)
 
 
 ROUTES = [
