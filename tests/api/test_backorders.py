@@ -1,4 +1,4 @@
-"""Preorder and backorder over HTTP: a limit is set, orders wait, a carton comes, and who waits gets it."""
+"""Preorder and backorder over HTTP: a limit is set, orders wait, a carton comes, and what waits gets it."""
 
 import json
 from collections.abc import AsyncIterator, Callable

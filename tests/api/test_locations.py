@@ -18,7 +18,7 @@ async def describe(api: Api, name: str, **fields: object) -> Any:
 
 
 async def three_stores(api: Api) -> None:
-    """Stock 1, 2 and 4 units of A in three stores, and 8 in a warehouse that nobody described."""
+    """Stock 1, 2 and 4 units of A in three stores, and 8 in a warehouse that is not registered."""
     await describe(api, "kadikoy", kind="store", position=KADIKOY, groups=["stores", "istanbul"])
     await describe(api, "taksim", kind="store", position=TAKSIM, groups=["stores", "istanbul"])
     await describe(api, "ankara", kind="store", position=ANKARA, groups=["stores"])

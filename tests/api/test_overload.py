@@ -1,4 +1,4 @@
-"""Too much to do, and a store that hangs: every 503 says the truth about what happened."""
+"""Overload, and a store that hangs: every 503 says the truth about what happened."""
 
 import asyncio
 from collections.abc import Callable

@@ -165,7 +165,7 @@ def add_routes(app: web.Application, state: AppState, routes: list[Route]) -> No
 
 
 async def _expect(request: web.Request) -> None:
-    """Answer 100 Continue to a caller who waits for it. Any other expectation is ignored, as RFC 9110 allows."""
+    """Answer 100 Continue to a caller that waits for it. Any other expectation is ignored, as RFC 9110 allows."""
     if request.headers["Expect"].lower() == "100-continue":
         await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         # What counts as sent is the answer, not this.

@@ -53,7 +53,7 @@ ROUTES = [
         headers=("Idempotency-Key",), operation="backorder",
     ),
     Route(
-        "GET", "/v1/backorders", read, Scope.READ, "Who waits for units, in the order in which they get them",
+        "GET", "/v1/backorders", read, Scope.READ, "Lines that wait for units, in the order in which they get them",
         {200: BackorderPage}, query=BackordersQuery, outcomes=("invalid",),
     ),
 ]  # fmt: skip
