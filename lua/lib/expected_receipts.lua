@@ -84,6 +84,7 @@ local function write_expected_receipts(key, index_key)
   write_index(index_key, moves)
 end
 
+-- The tag is stored: it is part of the answer that is kept for an idempotency key, which another release may read.
 local function expected_receipt_changed(document)
-  return {'expected_receipt_changed', false, document.record}
+  return {'supply_changed', false, document.record}
 end

@@ -21,7 +21,7 @@ class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
         return max(0, self.quantity - self.received)
 
 
-class ExpectedReceiptChanged(msgspec.Struct, array_like=True, frozen=True, tag="expected_receipt_changed"):
+class ExpectedReceiptChanged(msgspec.Struct, array_like=True, frozen=True, tag="supply_changed"):
     """An expected receipt is as this says, or (forgone) was."""
 
     replayed: bool
