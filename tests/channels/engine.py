@@ -64,7 +64,7 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether it acts, and every channel has confirmed all."""
         channels = self.publisher.channels
-        return self.publisher.acting and bool(channels) and not any(len(each.book.marks) for each in channels)
+        return self.publisher.acting and bool(channels) and not any(each.state.pending_count() for each in channels)
 
     async def status(self, name: str) -> ChannelStatus | None:
         return (await self.store.statuses()).get(name)

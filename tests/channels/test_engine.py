@@ -51,7 +51,7 @@ def shows(channel: PlainChannel, **values: int) -> Callable[[], bool]:
 def is_given_up(engine: Engine, channel: str) -> bool:
     """Whether a channel's circuit is open; its pauses are cut short meanwhile."""
     engine.channel(channel).revive()
-    return engine.channel(channel).line.health.circuit == "open"
+    return engine.channel(channel).client.circuit_breaker.circuit == "open"
 
 
 async def dead_letters(engine: Engine, channel: str) -> list[DeadLetter]:
@@ -233,7 +233,7 @@ async def test_an_old_key_that_the_channel_knows_no_more_does_not_keep_the_new_o
         await engine.list_skus("shop", Listing("A", "new"))
 
         await wait_until(shows(shop, new=4))
-        assert not engine.channel("shop").book.dead_letters
+        assert not engine.channel("shop").state.dead_letter_skus()
 
 
 async def test_two_skus_under_one_key_do_not_fight_over_it(
@@ -243,13 +243,13 @@ async def test_two_skus_under_one_key_do_not_fight_over_it(
     async with publishing(store, partition, [plan("shop", shop, listings="listed")]) as engine:
         await engine.list_skus("shop", Listing("A", "k"))
         await engine.list_skus("shop", Listing("B", "k"))
-        await wait_until(lambda: "B" in engine.channel("shop").book.dead_letters)
+        await wait_until(lambda: "B" in engine.channel("shop").state.dead_letter_skus())
 
         await engine.list_skus("shop", Listing("A", "k2"))
         await engine.store.ask("shop", "channel_retry", (), "test")
 
         await wait_until(shows(shop, k=4, k2=4))
-        assert not engine.channel("shop").book.dead_letters
+        assert not engine.channel("shop").state.dead_letter_skus()
 
 
 async def test_locations_that_the_channel_does_not_sell_from_do_not_count(
@@ -273,7 +273,7 @@ async def test_a_channel_with_a_cadence_is_told_of_a_fall_to_zero_at_once(
 
         await wait_until(shows(shop, A=0))
         assert shop.shown["B"] == 2
-        assert "B" in engine.channel("shop").book.marks
+        assert engine.channel("shop").state.is_pending("B")
 
 
 async def test_falls_to_zero_go_first_when_there_is_little_to_spend(
@@ -287,7 +287,7 @@ async def test_falls_to_zero_go_first_when_there_is_little_to_spend(
         await wait_until(engine.is_idle)
         await shop.stop()
         await asyncio.gather(*(sell(ledger, sku) for sku in skus))
-        await wait_until(lambda: len(engine.channel("shop").book.marks) == 30)
+        await wait_until(lambda: engine.channel("shop").state.pending_count() == 30)
         await sell(ledger, skus[-1], 4)
         done = len(shop.applied)
         await shop.start()
@@ -309,12 +309,12 @@ async def test_a_price_goes_with_the_stock_and_only_when_it_is_new(
         await wait_until(engine.is_idle)
 
         await engine.list_skus("shop", Listing("A", "A", price="8.90"))
-        await wait_until(lambda: "A" in engine.channel("shop").book.marks)
+        await wait_until(lambda: engine.channel("shop").state.is_pending("A"))
         await sell(ledger, "A")
 
         await wait_until(shows(shop, A=4))
         assert shop.prices == {"A": "9.90"}  # one price an hour: the stock does not wait for it
-        assert "A" in engine.channel("shop").book.marks
+        assert engine.channel("shop").state.is_pending("A")
 
 
 # -- channels that misbehave
@@ -358,7 +358,7 @@ async def test_a_dead_letter_that_is_tried_again_after_its_cause_was_mended_is_o
     await stock(ledger, 7, "A")
     shop.poisoned.add("A")
     async with publishing(store, partition, [plan("shop", shop)]) as engine:
-        await wait_until(lambda: "A" in engine.channel("shop").book.dead_letters)
+        await wait_until(lambda: "A" in engine.channel("shop").state.dead_letter_skus())
         shop.poisoned.clear()
 
         await engine.store.ask("shop", "channel_retry", ["A"], "test")
@@ -386,7 +386,7 @@ async def test_a_channel_that_fails_and_one_that_hangs_hold_up_no_other(
 
             await wait_until(shows(shop, A=5))
 
-            await wait_until(lambda: engine.channel("failing").line.health.circuit == "closed")
+            await wait_until(lambda: engine.channel("failing").client.circuit_breaker.circuit == "closed")
             assert "A" not in hanging.shown
 
 
@@ -450,7 +450,7 @@ async def test_credentials_that_were_changed_are_read_anew(
     await stock(ledger, 9, "A")
     shop.always = "unauthorized"
     async with publishing(store, partition, [plan("shop", shop, build=build)]) as engine:
-        await wait_until(lambda: engine.channel("shop").line.health.circuit == "open")
+        await wait_until(lambda: engine.channel("shop").client.circuit_breaker.circuit == "open")
         shop.always = None
 
         await engine.store.ask("shop", "channel_retry", (), "test")
@@ -508,7 +508,7 @@ async def test_a_ticket_is_not_a_confirmation(
     await stock(ledger, 9, "A")
     async with publishing(store, partition, [plan("shop", shop, poll_every_s=0.02)]) as engine:
         await wait_until(lambda: bool(shop.open_tickets))
-        assert "A" in engine.channel("shop").book.marks
+        assert engine.channel("shop").state.is_pending("A")
         await sell(ledger, "A")  # waits for the ticket: two pushes with one key could pass each other
 
         await wait_until(shows(shop, A=8))
@@ -547,7 +547,7 @@ async def test_a_ticket_that_one_row_spoils_is_halved_until_the_row_stands_alone
     async with publishing(store, partition, [plan("shop", shop, poll_every_s=0.02)]) as engine:
         await wait_until(lambda: len(shop.shown) == 19)
 
-        await wait_until(lambda: set(engine.channel("shop").book.dead_letters) == {"SKU-7"})
+        await wait_until(lambda: set(engine.channel("shop").state.dead_letter_skus()) == {"SKU-7"})
         assert shop.complaints == []
 
 
