@@ -24,9 +24,9 @@ ITEMS_MAX: Final = 50
 """Vendure writes one variant after the other: 10 ms and 3 more for each, measured. More at once would gain nothing, and
 let the first wait for the last."""
 READ_ITEMS_MAX: Final = 300
-"""With the longest keys some 80 kB: from 100 kB on Vendure, unless configured otherwise, answers 500 without a reason."""
+"""With the longest keys some 80 kB: from 100 kB on Vendure answers 500 without a reason, unless configured."""
 
-_LOGIN: Final = """mutation login($username: String!, $password: String!) {
+LOGIN: Final = """mutation login($username: String!, $password: String!) {
   login(username: $username, password: $password, rememberMe: false) {
     __typename ... on ErrorResult { message }
   }
@@ -155,7 +155,7 @@ class Session:
     def _sign_in(self) -> Exchange[None]:
         self._token = ""
         variables = {name: self._credentials[name] for name in ("username", "password")}
-        answer = yield self._request("login", _LOGIN, variables, READ)
+        answer = yield self._request("login", LOGIN, variables, READ)
         result = _data(answer, dict[str, dict[str, str]])["login"]
         if result["__typename"] != "CurrentUser":
             raise CredentialsError(f"Vendure: {result.get('message')}")

@@ -53,7 +53,7 @@ class _Shop(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """The variants by the listing's key, and whether the shop counts stock where a variant does not say."""
+    """The variants by the listing's key, and whether the shop counts stock by default."""
 
     by_key: dict[str, list[Variant]]
     tracks: bool

@@ -227,6 +227,15 @@ def test_every_kind_in_the_folder_is_found_by_its_name(folder: Path) -> None:
     assert all(isinstance(kind, Kind) for kind in found.values())
 
 
+def test_a_kind_may_be_a_folder_of_several_files(folder: Path) -> None:
+    (folder / "made_up_four").mkdir()
+    (folder / "made_up_four" / "stock.py").write_text(ONE_FILE.format(name="four"), "utf-8")
+    (folder / "made_up_four" / "__init__.py").write_text("from adapters.made_up_four.stock import ADAPTER", "utf-8")
+    (folder / "made_up_one.py").write_text(ONE_FILE.format(name="one"), "utf-8")
+
+    assert list(kinds()) == ["four", "one"]
+
+
 def test_a_module_without_a_kind_is_a_fault_of_the_programmer(folder: Path) -> None:
     (folder / "made_up_three.py").write_text("", "utf-8")
 
