@@ -36,7 +36,7 @@ def build(
     Raises
     ------
     ChannelConfigError
-        As :func:`check`, or the adapter itself refuses what it was given.
+        As :func:`check`, or the adapter itself refuses its options or credentials.
 
     """
     kind = _kind(settings, known)

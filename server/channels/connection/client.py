@@ -228,9 +228,7 @@ class ChannelClient:
             case "channel_circuit_opened":
                 log.error(transition, **failure)
             case "channel_halted":
-                log.error(
-                    transition, advice="correct what the reason says, then: holdfast channels reconcile", **failure
-                )
+                log.error(transition, advice="correct the cause, then: holdfast channels reconcile", **failure)
             case "channel_circuit_closed":
                 log.warning(transition, channel=self._channel)
             case _:

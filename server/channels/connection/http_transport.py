@@ -61,7 +61,7 @@ class Transport:
     """One channel's HTTP transport. ``allow_private`` names hosts that may be private and may do without TLS.
 
     ``timeout_s`` is for a request and its whole answer, ``answer_bytes_max`` for the answer's body, decompressed.
-    ``resolver`` is the system's where none is given. Belongs to the event loop that first sends.
+    ``resolver`` is by default the system's. Belongs to the event loop that first sends.
     """
 
     def __init__(
@@ -205,13 +205,13 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
 
 
 def _sent_marker() -> aiohttp.TraceConfig:
-    """Mark a request as sent just before its first byte is written; what fails earlier has left nothing."""
+    """Note that a request is sent just before its first byte is written; what fails earlier has left nothing."""
 
-    async def mark(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    async def note_sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
         context.trace_request_ctx.sent = True
 
     config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(mark)
+    config.on_request_headers_sent.append(note_sent)
     return config
 
 

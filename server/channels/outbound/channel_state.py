@@ -158,8 +158,8 @@ class ChannelState:
     ) -> None:
         """Make a SKU pending where its stock, its listing or the rules have changed what the channel should show.
 
-        ``changed_ms`` 0: it was no change of stock. ``maybe_applied``: somebody else may have sent a value that has not
-        yet taken effect.
+        ``changed_ms`` 0: it was no change of stock. ``maybe_applied``: another publisher may have sent a value that
+        has not yet taken effect.
         """
         listing = self._catalogue.listing(sku)
         if listing is None:
@@ -173,7 +173,7 @@ class ChannelState:
         self.on_work()
 
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
-        """Compare every listing, letting others have their turn; ``forced``: all of them become pending."""
+        """Compare every listing, yielding to other tasks; ``forced``: all of them become pending."""
         for number, sku in enumerate(self.skus()):
             if number % _SKUS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
@@ -292,7 +292,7 @@ class ChannelState:
         self._requeue(sent, after_s)
 
     def unknown(self, sent: InFlight, after_s: float) -> None:
-        """Let a value wait of which the channel did not say whether it was applied; it is sent in any case."""
+        """Let a value wait that may or may not have been applied; it is sent whatever the channel shows."""
         sent.pending.maybe_applied = True
         self._requeue(sent, after_s, forced=True)
 

@@ -15,8 +15,8 @@ Parcel = tuple[InFlight, Item]
 
 def arrangements(parcels: Sequence[Parcel], companions: Sequence[Parcel]) -> Iterator[list[Parcel]]:
     """Go through orders of a push, and then through the push with companions, whose values are confirmed already."""
-    for turn in range(1, min(len(parcels), ROTATIONS_MAX + 1)):
-        yield [*parcels[turn:], *parcels[:turn]]
+    for first in range(1, min(len(parcels), ROTATIONS_MAX + 1)):
+        yield [*parcels[first:], *parcels[:first]]
     groups = [*([each] for each in companions), *(companions[:size] for size in range(2, len(companions) + 1))]
     for group in groups:
         yield [*parcels, *group]

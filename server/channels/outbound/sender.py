@@ -202,7 +202,7 @@ class Sender:
     async def _push_whole_or_halves(
         self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]
     ) -> None:
-        """Push; where one item that nobody names spoils the push for all, push halves until it stands alone."""
+        """Push; where one unnamed item spoils the push for all, push halves until it stands alone."""
         try:
             result = await self.client.push(items)
         except SpoiledError as error:
