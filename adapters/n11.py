@@ -239,7 +239,7 @@ def _reason(reasons: Any) -> str:
     """Return reasons on one line: a list of texts as documented, or whatever else is there."""
     parts = reasons if isinstance(reasons, list) else [reasons]
     text = "; ".join(str(part) for part in parts if part)
-    return text[:REASON_CHARACTERS_MAX] or "no reason in the answer"
+    return text[:REASON_CHARACTERS_MAX] or "no reason was given"
 
 
 def _is(status: str | None, *words: str) -> bool:

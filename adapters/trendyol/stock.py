@@ -140,7 +140,7 @@ class Trendyol(Adapter):
             return Applied()
         if status not in _FAILED:
             return None
-        reason = "; ".join(str(each) for each in each.failure_reasons or []) or "no reason in the answer"
+        reason = "; ".join(str(each) for each in each.failure_reasons or []) or "no reason was given"
         reason = reason[:REASON_CHARACTERS_MAX]
         is_passing = any(words.casefold() in reason.casefold() for words in self._options.passing_words)
         return Retry("failed_for_now", reason) if is_passing else Rejected("failed", reason)

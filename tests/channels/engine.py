@@ -37,7 +37,7 @@ def plan(
     timeout_s: float = 2.0,
     **capabilities: Any,
 ) -> ChannelPlan:
-    """Plan a channel over a simulator; of the plain kind unless ``build`` says otherwise."""
+    """Plan a channel over a simulator; of the plain kind unless ``build`` is set."""
     settings = ChannelSettings(
         name=name,
         kind="plain",

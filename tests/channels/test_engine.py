@@ -112,8 +112,8 @@ async def test_hundreds_of_changes_while_a_channel_is_away_become_one_update_for
         await wait_until(engine.is_idle)
         assert shop.pushed_items - before <= 5 * len(skus)
         for sku in skus:
-            told = [quantity for key, quantity in shop.applied if key == sku]
-            assert told == sorted(told, reverse=True)
+            reported = [quantity for key, quantity in shop.applied if key == sku]
+            assert reported == sorted(reported, reverse=True)
 
 
 async def test_a_restart_with_nothing_new_sends_nothing(
@@ -132,7 +132,7 @@ async def test_a_restart_with_nothing_new_sends_nothing(
     assert shop.pushed_items == sent + 1
 
 
-async def test_what_happened_while_no_publisher_ran_is_told_by_the_next(
+async def test_what_happened_while_no_publisher_ran_is_published_by_the_next(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 3, "A", "B")
@@ -183,7 +183,7 @@ async def test_rules_set_at_run_time_take_effect_at_once(
         await wait_until(shows(shop, A=10))
 
 
-async def test_only_what_is_listed_is_told_and_under_the_channel_s_own_key(
+async def test_only_what_is_listed_is_published_and_under_the_channel_s_own_key(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 10, "A", "B")
@@ -221,7 +221,7 @@ async def test_a_listing_that_gets_another_key_is_emptied_under_the_old_one(
         assert shop.applied == [("old", 4), ("old", 0), ("new", 4)]
 
 
-async def test_an_old_key_that_the_channel_knows_no_more_does_not_keep_the_new_one_from_being_told(
+async def test_an_old_key_that_the_channel_knows_no_more_does_not_keep_the_new_one_from_being_published(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 4, "A")
@@ -261,7 +261,7 @@ async def test_locations_that_the_channel_does_not_sell_from_do_not_count(
         await wait_until(shows(shop, A=7))
 
 
-async def test_a_channel_with_a_cadence_is_told_of_a_fall_to_zero_at_once(
+async def test_a_channel_with_a_cadence_is_sent_a_fall_to_zero_at_once(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 2, "A", "B")
@@ -338,7 +338,7 @@ async def test_one_bad_row_in_a_thousand_reaches_the_dead_letters_and_the_others
         ]
 
 
-async def test_a_bad_row_that_nobody_names_is_found_by_halving(
+async def test_a_bad_row_that_is_not_named_is_found_by_halving(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     skus = [f"SKU-{number}" for number in range(200)]
@@ -403,7 +403,7 @@ async def test_the_newest_value_arrives_whatever_the_network_does(
         await wait_until(shows(shop, A=30))
 
 
-async def test_what_a_channel_said_it_did_and_did_not_is_found_and_mended(
+async def test_what_a_channel_confirmed_and_did_not_apply_is_found_and_corrected(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 9, "A", "B")
@@ -424,7 +424,7 @@ async def test_what_a_channel_said_it_did_and_did_not_is_found_and_mended(
         assert (report.checked, report.differed, report.read_back) == (2, 1, True)
 
 
-async def test_a_channel_that_cannot_be_read_is_told_everything_again(
+async def test_a_channel_that_cannot_be_read_is_sent_everything_again(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 9, "A")
@@ -459,7 +459,7 @@ async def test_credentials_that_were_changed_are_read_anew(
         assert len(built) == 2
 
 
-async def test_a_channel_taken_out_of_the_configuration_holds_nothing_back_and_is_told_all_when_it_returns(
+async def test_a_channel_taken_out_of_the_configuration_holds_nothing_back_and_is_sent_all_when_it_returns(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel, other: PlainChannel
 ) -> None:
     both, one = [plan("gone", shop), plan("kept", other)], [plan("kept", other)]

@@ -52,7 +52,7 @@ _ids = count(1)
 
 @dataclass
 class Shop(WooCommerceSimulator):
-    """Knows its callers by name, and keeps a push for later while ``holds`` says so: nothing of it is done before."""
+    """Knows its callers by name, and delays a push while ``holds`` is set: nothing of it is applied before."""
 
     callers: list[str] = field(default_factory=list)
     holds: bool = False
@@ -99,7 +99,7 @@ async def ledger(
 
 @pytest.fixture
 def make_publisher(store: StoreProcess, shop: Shop) -> Iterator[Callable[..., Server]]:
-    """Give a function that makes publishers, each known to the shop by its own name; none is started."""
+    """Return a function that makes publishers, each known to the shop by its own name; none is started."""
     made: list[Server] = []
 
     def make(name: str, lease_s: float = 1, store_url: str = store.url) -> Server:
@@ -126,7 +126,7 @@ async def takes_over(server: Server) -> None:
 
 
 async def only_acts(server: Server, other: Server) -> None:
-    """Wait until one acts and the other does not: it says that it is fenced a moment before it has stopped."""
+    """Wait until one acts and the other does not: it logs that it is fenced a moment before it has stopped."""
 
     async def is_so() -> bool:
         return await acting([server, other]) == [server]
@@ -163,7 +163,7 @@ async def one_and_two(
     ledger: Ledger,  # noqa: ARG001  # it has filled the shelves
     store: StoreProcess,
 ) -> tuple[Server, Server]:
-    """Start two publishers: the first acts and has told the shop all, the second stands by."""
+    """Start two publishers: the first acts and has published everything, the second stands by."""
     one, two = make_publisher("one"), make_publisher("two")
     await start(one)
     await takes_over(one)

@@ -70,7 +70,7 @@ async def transport() -> AsyncIterator[Transport]:
 
 @pytest.fixture
 async def urls(vendure: VendureServer) -> AsyncIterator[tuple[str, str]]:
-    """Give both shops, with the same variant, in the same state."""
+    """Return both shops, with the same variant, in the same state."""
     assert vendure.ids[SKU] == ID
     vendure.shop.set_on_hand(ID, 3)
     async with VendureSimulator(username=USERNAME, password=PASSWORD, skus={ID: SKU}) as simulator:
@@ -83,14 +83,14 @@ async def test_the_simulated_shop_answers_as_the_real_one(
     name: str, urls: tuple[str, str], transport: Transport
 ) -> None:
     query, variables = REQUESTS[name]
-    told = []
+    reported = []
     for url in urls:
         token = (await ask(transport, url, graphql.LOGIN, WHO)).headers["vendure-auth-token"]
         answer = await ask(transport, url, query, variables, token)
         left = await ask(transport, url, graphql.LEVELS, {"filter": {"id": {"in": [ID]}}}, token)
-        told.append((essence(answer), essence(left)))
+        reported.append((essence(answer), essence(left)))
 
-    real, simulated = told
+    real, simulated = reported
     assert simulated == real
 
 
