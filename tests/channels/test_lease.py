@@ -18,7 +18,7 @@ from server.store.ledger.ledger import Ledger
 from tests.channels import woocommerce_simulator
 from tests.channels.woocommerce_simulator import WooCommerceSimulator
 from tests.conftest import wait_until
-from tests.rigs.fanout_crash.forgetful import LEASE, RECORD, Forgetful
+from tests.rigs.fanout_crash.forgetful import LEASE, PUBLISHER_WRITE, Forgetful
 from tests.rigs.fanout_crash.publishers import acting, acts, end, publisher, start
 from tests.support.http import Server
 from tests.support.operations import order, receive
@@ -273,7 +273,7 @@ async def test_given_one_that_was_replaced_with_something_left_to_write_when_it_
         await shows(shop, 10)
         await all_is_written(store)
         await start(two)
-        proxy.cuts = RECORD
+        proxy.cuts = PUBLISHER_WRITE
         await sell(ledger)
         await wait_until(lambda: b":shown" in proxy.forgotten, "it has something to write, and cannot", HAND_OVER_S)
         one.process.send_signal(signal.SIGSTOP)
