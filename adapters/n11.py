@@ -1,4 +1,4 @@
-"""n11: stock and prices by stock code, taken as a task that is asked about until it is processed."""
+"""n11: stock and prices by stock code, accepted as a task that is polled until it is processed."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
@@ -27,30 +27,31 @@ from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, 
 ITEMS_MAX: Final = 1_000
 """In one task; documented by the channel."""
 POLL_EVERY_S: Final = 5.0
+"""n11 publishes no limit and no usual time of its tasks, so this is a cautious guess. Unverified."""
 TICKET_LIFE_S: Final = 3600.0
-"""How long n11 keeps a task is not published. After an hour its values are sent again, so that a task which is stuck
-does not hold them for longer. Unverified."""
+"""How long n11 keeps a task is not published. After an hour its values are sent again, so that a task that is stuck
+does not block them for longer. Unverified."""
 CURRENCIES: Final = {"": "TL", "TRY": "TL", "TL": "TL", "USD": "USD", "EUR": "EUR"}
-"""What n11 calls them. Where a listing names none it is the lira."""
+"""The names that n11 has for currencies. A listing without a currency is in lira."""
 
 _CENT: Final = Decimal("0.01")
 _REJECTED: Final = "reject"
 _PROCESSED: Final = "processed"
 _SUCCEEDED: Final = "success"
 _FAILED: Final = ("fail", "failed")
-"""The second is a third party's; an item with any other word has an unknown fate."""
+"""The second is from a third party; the result of an item with any other status is unknown."""
 _OK: Final = 200
 _TOO_LARGE: Final = 413
 _ABOUT_ITEMS: Final = (400, 422, _TOO_LARGE)
 _NO_SUCH_TASK: Final = (400, 404, 410)
-"""Not documented; a question that holds nothing but a task can be wrong in nothing else. Unverified."""
+"""Not documented; nothing but the task can be wrong in a poll. Unverified."""
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How to reach one seller's account.
 
-    ``integrator`` is the name that n11 asks for in each task. ``requests_per_s``, sending and asking each: n11
-    publishes no limit of its tasks, so this is a modest guess.
+    ``integrator`` is the name that n11 requires in each task. ``requests_per_s``, of pushes and of polls each: n11
+    publishes no limit of its tasks, so the default is a cautious guess.
     """
 
     base_url: Annotated[str, Meta(min_length=1)] = "https://api.n11.com"
@@ -67,7 +68,7 @@ class _Accepted(msgspec.Struct):
 
 
 class _Line(msgspec.Struct, rename="camel"):
-    """What became of one item. Reasons may stand there although it went well."""
+    """The result of one item. It may have reasons although it succeeded."""
 
     item_code: str | None = None
     status: str | None = None
@@ -75,14 +76,14 @@ class _Line(msgspec.Struct, rename="camel"):
 
 
 class _Lines(msgspec.Struct, rename="camel"):
-    """One page of them."""
+    """One page of the results."""
 
     content: list[_Line] | None = None
     total_pages: int | None = None
 
 
 class _Task(msgspec.Struct):
-    """The answer about a task."""
+    """The answer to a poll."""
 
     status: str | None = None
     skus: _Lines | None = None
@@ -118,7 +119,7 @@ class N11(Adapter):
         return self._capabilities
 
     def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes | Ticket]:  # noqa: ARG002  # unsigned
-        """Send stock, and prices that n11 can take; the task tells later what became of each.
+        """Send stock, and prices that n11 accepts; the task returns later the result of each.
 
         Where a listing has no valid pair of prices its stock goes alone: a price that stays as it was costs less than
         units sold twice.
@@ -130,13 +131,13 @@ class N11(Adapter):
             _raise_refused(answer)
         accepted = json_as(_Accepted, answer)
         if _is(accepted.status, _REJECTED):
-            raise SpoiledError("rejected", _told(accepted.reasons))
+            raise SpoiledError("rejected", _reason(accepted.reasons))
         if accepted.id is None or not str(accepted.id).strip():
-            raise UnknownResultError(f"taken without the id of a task: {excerpt(answer.body)}")
+            raise UnknownResultError(f"accepted without the id of a task: {excerpt(answer.body)}")
         return Ticket(str(accepted.id).strip())
 
     def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:
-        """Ask about a task, page by page once it has ended; whom it does not name is left out."""
+        """Poll a task, page by page once it has ended; items that it does not name are left out."""
         task = yield from self._page(ticket_id, 0)
         is_rejected = _is(task.status, _REJECTED)
         if not is_rejected and not _is(task.status, _PROCESSED):
@@ -146,7 +147,7 @@ class N11(Adapter):
         for number in range(1, min(_pages(task), ITEMS_MAX)):
             page = yield from self._page(ticket_id, number)
             named |= codes.outcomes(page)
-        return _of_rejected(keys, named, _told(task.reasons)) if is_rejected else named
+        return _of_rejected(keys, named, _reason(task.reasons)) if is_rejected else named
 
     def _page(self, ticket_id: str, number: int) -> Exchange[_Task]:
         task_id = int(ticket_id) if ticket_id.isascii() and ticket_id.isdigit() else ticket_id
@@ -159,7 +160,7 @@ class N11(Adapter):
             raise UnavailableError(f"HTTP {answer.status}: {excerpt(answer.body)}")
         task = json_as(_Task, answer)
         if not task.status:
-            raise TicketLostError(f"no task is told of: {excerpt(answer.body)}")
+            raise TicketLostError(f"an answer without a task: {excerpt(answer.body)}")
         return task
 
     def _request(self, url: str, body: dict[str, Any], group: str) -> Request:
@@ -173,13 +174,13 @@ class _Codes:
         self._keys = frozenset(keys)
         self._folded: dict[str, str] = {}
         for key in self._keys:
-            # Two keys that differ in nothing but case cannot be told apart by it.
+            # Two keys that differ in nothing but case cannot be distinguished without it.
             self._folded[_folded(key)] = "" if _folded(key) in self._folded else key
 
     def outcomes(self, page: _Task) -> Outcomes:
         lines = (page.skus.content if page.skus else None) or []
-        told = ((self._find(line.item_code or ""), _outcome(line)) for line in lines)
-        return {key: outcome for key, outcome in told if key and outcome is not None}
+        named = ((self._find(line.item_code or ""), _outcome(line)) for line in lines)
+        return {key: outcome for key, outcome in named if key and outcome is not None}
 
     def _find(self, code: str) -> str:
         return code if code in self._keys else self._folded.get(_folded(code), "")
@@ -188,11 +189,11 @@ class _Codes:
 def _outcome(line: _Line) -> Outcome | None:
     if _is(line.status, _SUCCEEDED):
         return Applied()
-    return Rejected("failed", _told(line.reasons)) if _is(line.status, *_FAILED) else None
+    return Rejected("failed", _reason(line.reasons)) if _is(line.status, *_FAILED) else None
 
 
 def _of_rejected(keys: Sequence[str], named: Outcomes, reason: str) -> Outcomes:
-    """Tell what becomes of the items of a task that was taken and then refused whole: nothing of it was applied."""
+    """Return the outcomes of a task that was accepted and then refused whole: nothing of it was applied."""
     failed: Outcomes = {key: outcome for key, outcome in named.items() if isinstance(outcome, Rejected)}
     if not failed:
         raise SpoiledError("rejected", reason)
@@ -226,16 +227,16 @@ def _number(price: Decimal) -> msgspec.Raw:
 
 
 def _raise_refused(answer: Answer) -> NoReturn:
-    """Tell why a push was refused whole."""
+    """Raise the reason why a push was refused whole."""
     if answer.status not in _ABOUT_ITEMS:
         raise UnavailableError(f"HTTP {answer.status}: {excerpt(answer.body)}")
     if answer.status != _TOO_LARGE:
-        json_of(answer)  # a page in HTML is the word of something on the way
+        json_of(answer)  # a page in HTML comes from a proxy
     raise SpoiledError(f"http_{answer.status}", excerpt(answer.body))
 
 
-def _told(reasons: Any) -> str:
-    """Write reasons on one line: a list of texts as documented, or whatever else stands there."""
+def _reason(reasons: Any) -> str:
+    """Return reasons on one line: a list of texts as documented, or whatever else is there."""
     parts = reasons if isinstance(reasons, list) else [reasons]
     text = "; ".join(str(part) for part in parts if part)
     return text[:REASON_CHARACTERS_MAX] or "no reason was given"

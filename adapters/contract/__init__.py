@@ -1,1 +1,1 @@
-"""What every adapter is written against: requests and answers, limits, errors, stock, and the adapter itself."""
+"""The contract of adapters: requests and answers, limits, errors, stock, and the adapter itself."""

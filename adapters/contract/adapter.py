@@ -1,14 +1,15 @@
-"""The contract of a channel adapter: what it is given, what it may answer, and how it says what the channel allows.
+"""The contract of a channel adapter: what it receives, what it returns, and how it declares what the channel allows.
 
 An adapter turns values into requests and answers into outcomes. It holds no queue, no clock and no socket: those are
-the engine's (``server/channels``), one for all channels. A conversation with the channel is a generator that yields a
-:class:`Request`, is sent the :class:`Answer`, and returns what came of it::
+in ``server/channels``, one implementation for all channels. An exchange with the channel is a generator that yields a
+:class:`Request`, is sent the :class:`Answer`, and returns the result::
 
     def push(self, items, now_s):
         answer = yield Request("POST", self._url, body=...)
         return {item.key: Applied() for item in items}
 
-A new adapter is one file in ``adapters/``, with ``ADAPTER = Kind(...)`` in it, and its test.
+A new adapter is one file ``adapters/<kind>.py`` with ``ADAPTER = Kind(...)`` in it, and its test. A kind that needs
+several files is a folder ``adapters/<kind>/`` whose ``__init__.py`` has the ``ADAPTER``.
 """
 
 import importlib
@@ -25,20 +26,21 @@ from adapters.contract.stock import Item, Notice, Outcome, Outcomes, StillPendin
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
-    """What a channel can do and how much of it; the engine keeps to it.
+    """What a channel can do and how much of it; ``server/channels`` keeps to it.
 
-    ``result``: "per_item", or "whole" where one bad item refuses all. ``requests_in_flight_max`` pushes may be on their
-    way at once, never two with one item. ``jobs_pending_max`` tickets may be open. A body identical to one sent within
+    ``result``: "per_item", or "whole" where one bad item refuses all. ``requests_in_flight_max`` pushes may be in
+    flight at once, never two with one item. ``jobs_pending_max`` tickets may be open; they are polled every
+    ``poll_every_s`` seconds for ``ticket_life_s`` seconds at most. A body identical to one sent within
     ``identical_body_window_s`` is refused by the channel. ``read_items_max`` 0: the channel cannot be read back.
-    ``quantity_max``: what lies above is shown as this.
+    ``quantity_max``: greater quantities are shown as this one.
     """
 
     items_max: int
     result: Literal["per_item", "whole"] = "per_item"
     requests_in_flight_max: int = 1
     jobs_pending_max: int | None = None
-    poll_every_s: float = 3.0
-    ticket_life_s: float = 4 * 3600.0
+    poll_every_s: float = 3.0  # most jobs take seconds; polling faster would spend limits on "not yet"
+    ticket_life_s: float = 4 * 3600.0  # the longest time that a known channel keeps results
     identical_body_window_s: float = 0.0
     read_items_max: int = 0
     quantity_max: int | None = None
@@ -47,7 +49,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Adapter(ABC):
-    """One channel's wire contract. Built from its options and credentials; keeps nothing but what speeds it up."""
+    """One channel's wire contract. Built from its options and credentials; keeps only what saves requests."""
 
     @property
     @abstractmethod
@@ -56,33 +58,34 @@ class Adapter(ABC):
 
     @abstractmethod
     def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes | Ticket]:
-        """Send values, ``items_max`` at most. ``now_s``: seconds since 1970, for what is signed with a time.
+        """Send values, ``items_max`` at most. ``now_s``: seconds since 1970, for signatures with a time.
 
-        Raises :class:`ChannelError` where the call as a whole did not do what it was asked.
+        Raises :class:`ChannelError` where the call failed as a whole.
         """
 
     def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:  # noqa: ARG002
-        """Ask what came of a ticket that carried these keys. Raises :class:`TicketLostError` among others."""
-        raise TypeError(f"{type(self).__name__} gives tickets and cannot be asked about them")
+        """Ask for the results of a ticket that carried these keys. Raises :class:`TicketLostError` among others."""
+        raise TypeError(f"{type(self).__name__} returns tickets and has no poll()")
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:  # noqa: ARG002
         """Read what the channel shows, ``read_items_max`` keys at most; keys that it does not know are left out."""
-        raise TypeError(f"{type(self).__name__} says that it can be read back, and has no way to")
+        raise TypeError(f"{type(self).__name__} declares read_items_max and has no read()")
 
     def notify(self, notice: Notice, now_s: float) -> Exchange[Outcome]:  # noqa: ARG002
         """Send an event; only few kinds can. Raises :class:`ChannelError` as :meth:`push` does."""
-        raise TypeError(f"{type(self).__name__} carries values only")
+        raise TypeError(f"{type(self).__name__} cannot send notices")
 
     def cost_left(self, answer: Answer) -> CostLeft | None:  # noqa: ARG002
-        """Read from an answer what is left of the cost points."""
+        """Return what is left of the cost points by an answer; None: the answer does not contain it."""
         return None
 
 
 class Kind(msgspec.Struct, frozen=True):
-    """One kind of adapter: its name, the type of its options, its credentials, how it is built.
+    """One kind of adapter: its name, the type of its options, its credentials, and how to build it.
 
-    ``options`` is a msgspec type that forbids unknown fields. ``credentials`` are the names of those that must be
-    there, ``optional_credentials`` of those that may. ``build(options, credentials)`` makes the adapter.
+    ``options`` is a msgspec type that forbids unknown fields. ``credentials`` are the names of those that are
+    required, ``optional_credentials`` of the others. ``build(options, credentials)`` returns the adapter, or raises
+    ValueError with what is wrong.
     """
 
     name: str
@@ -94,7 +97,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 
 def kinds() -> dict[str, Kind]:
-    """Find every kind of adapter: each module of ``adapters`` but this contract has an ``ADAPTER``."""
+    """Find every kind of adapter: each module and folder of ``adapters`` except this contract has an ``ADAPTER``."""
     package = importlib.import_module("adapters")
     modules = [name for _, name, _ in pkgutil.iter_modules(package.__path__) if name != "contract"]
     found: list[Kind] = [importlib.import_module(f"adapters.{name}").ADAPTER for name in sorted(modules)]

@@ -2,7 +2,7 @@
 
 
 class ChannelError(Exception):
-    """The channel did not do what it was asked. ``reason`` holds no credential; ``after_s`` is the channel's wish."""
+    """A call failed as a whole. ``reason`` holds no credential; ``after_s``: the seconds that the channel asked for."""
 
     def __init__(self, reason: str, after_s: float | None = None) -> None:
         super().__init__(reason)
@@ -19,23 +19,23 @@ class UnknownResultError(ChannelError):
 
 
 class UnavailableError(ChannelError):
-    """The channel answered that it cannot now, or something that nobody can read; nothing was applied that counts."""
+    """The channel answered that it cannot now, or with something unreadable; nothing counts as applied."""
 
 
 class ThrottledError(ChannelError):
-    """Too much at once; nothing was applied."""
+    """The channel's rate limit was exceeded; nothing was applied."""
 
 
 class CredentialsError(ChannelError):
-    """The channel does not accept who we say we are; nothing was applied."""
+    """The channel does not accept the credentials; nothing was applied."""
 
 
 class ClosedError(ChannelError):
-    """The channel has closed this way of talking to it (410, 426). Asking again is of no use before somebody acts."""
+    """The channel has closed this endpoint or version, or needs other settings: an operator has to act."""
 
 
 class TicketLostError(ChannelError):
-    """The channel knows the ticket no more; what became of its items is unknown."""
+    """The channel does not know the ticket any more; the results of its items are unknown."""
 
 
 class SpoiledError(ChannelError):

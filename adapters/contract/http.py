@@ -1,4 +1,4 @@
-"""What an adapter sends and what it reads: requests, answers, and what an answer says of itself."""
+"""What an adapter sends and reads: requests, answers, and the meaning of an answer's status and headers."""
 
 from collections.abc import Generator
 from email.utils import parsedate_to_datetime
@@ -13,7 +13,7 @@ READ: Final = "read"
 
 
 WRITE: Final = "write"
-"""The two groups of requests that most channels budget apart."""
+"""The two groups of requests that most channels limit separately."""
 
 
 _HARMLESS: Final = frozenset({"accept", "content-type", "user-agent"})
@@ -21,7 +21,7 @@ _HARMLESS: Final = frozenset({"accept", "content-type", "user-agent"})
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One HTTP request. ``group`` and ``cost`` say which budget it uses and how much of it."""
+    """One HTTP request. ``group`` and ``cost``: which limits it uses and how much of them."""
 
     method: str
     url: str
@@ -31,7 +31,7 @@ class Request(msgspec.Struct, frozen=True):
     cost: float = 1.0
 
     def __repr__(self) -> str:
-        """Describe it without what may be secret, should it ever stand in a log or a traceback."""
+        """Describe it without what may be secret, since it may appear in a log or a traceback."""
         headers = {name: value if name.lower() in _HARMLESS else "***" for name, value in self.headers.items()}
         url = self.url.partition("?")[0]
         return f"Request({self.method} {url} {headers} {len(self.body)} bytes, {self.group}, cost {self.cost:g})"
@@ -46,10 +46,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 Exchange = Generator[Request, Answer, T]
-"""A conversation that ends in a ``T``. The engine raises :class:`ChannelError` inside where no answer came."""
+"""An exchange that returns a ``T``. A :class:`ChannelError` is raised inside it where no answer came."""
 
 
 REASON_CHARACTERS_MAX: Final = 300
+"""Of a message kept or logged: enough for a sentence, too little for a page of HTML."""
 _UNAUTHORIZED: Final = (401, 403)
 _GONE: Final = (410, 426)
 _TOO_MANY: Final = 429
@@ -61,7 +62,7 @@ def json_of(answer: Answer) -> Any:
     Raises
     ------
     UnavailableError
-        It is not JSON: an error page, a proxy's word, nothing at all.
+        It is not JSON, but an error page, a proxy's answer, or empty.
 
     """
     try:
@@ -86,7 +87,7 @@ def json_as(kind: type[T], answer: Answer) -> T:
 
 
 def check_status(answer: Answer) -> None:
-    """Let pass what was answered with 2xx, or with a 4xx that is about the items; raise for the rest.
+    """Accept 2xx, and a 4xx that is about the items; raise for the rest.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def check_status(answer: Answer) -> None:
 
 
 def retry_after_s(answer: Answer) -> float | None:
-    """Read ``Retry-After``: seconds, or a date, which is held against the answer's own ``Date``."""
+    """Read ``Retry-After``: seconds, or a date, which is compared with the answer's own ``Date``."""
     text = answer.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
         return float(text)
@@ -118,6 +119,6 @@ def retry_after_s(answer: Answer) -> float | None:
 
 
 def excerpt(body: bytes) -> str:
-    """Cut a body short for a message, on one line."""
+    """Return the beginning of a body on one line, for a message."""
     text = " ".join(body[: 4 * REASON_CHARACTERS_MAX].decode("utf-8", "replace").split())
     return text[:REASON_CHARACTERS_MAX] or "(empty)"

@@ -17,7 +17,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class TokenBucket(msgspec.Struct, frozen=True):
-    """``per_s`` requests a second, after a pause up to ``burst`` at once."""
+    """``per_s`` requests a second, and up to ``burst`` at once after a pause."""
 
     per_s: float
     burst: float
@@ -25,7 +25,7 @@ class TokenBucket(msgspec.Struct, frozen=True):
 
 
 class CostPoints(msgspec.Struct, frozen=True):
-    """A bucket whose level the channel itself reports, see :meth:`Adapter.cost_left`; until then these figures hold."""
+    """A bucket whose level the channel reports, see :meth:`Adapter.cost_left`; until then these figures hold."""
 
     maximum: float
     restore_per_s: float
@@ -44,7 +44,7 @@ Limit = Window | TokenBucket | CostPoints | PerItem
 
 
 class CostLeft(msgspec.Struct, frozen=True):
-    """What a channel said is left of its cost points."""
+    """What a channel reports as left of its cost points."""
 
     available: float
     maximum: float

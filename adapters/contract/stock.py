@@ -1,4 +1,4 @@
-"""Stock on its way to a channel: the values sent, and what became of each."""
+"""Stock published to a channel: the values sent, and the outcome of each."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One value for one listing: always absolute, always the newest when it is sent.
 
     ``key`` is the channel's own name of the listing, unique in a push. ``version`` grows with each change of the SKU.
-    ``previous`` is what the channel was last known to show, None where nobody knows. ``price`` and ``list_price`` are
-    decimal text, None: leave as it is. ``attempt`` counts the definite answers that this very value has had before, so
-    that a request whose fate is unknown can carry the same idempotency key again, and one that was refused a new one.
+    ``previous`` is what the channel was last known to show, None: unknown. ``price`` and ``list_price`` are decimal
+    text, None: unchanged. ``attempt`` counts the definite answers that this very value has had before, so
+    that a request whose result is unknown can carry the same idempotency key again, and a refused one a new key.
     """
 
     key: str
@@ -28,7 +28,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """One event that is told in its turn and never replaced. ``id`` is the same each time that it is tried."""
+    """One event that is sent in its order and never replaced by a newer one. ``id`` is the same in each try."""
 
     id: str
     type: str
@@ -38,20 +38,20 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Applied(msgspec.Struct, frozen=True):
-    """The channel has said that it shows this value now."""
+    """The channel has confirmed that it shows this value now."""
 
 
 class Rejected(msgspec.Struct, frozen=True):
-    """The channel will not take this value, however often it is sent. ``reason`` in the channel's own words."""
+    """The channel does not accept this value, however often it is sent. ``reason`` in the channel's own words."""
 
     code: str
     reason: str
 
 
 class Retry(msgspec.Struct, frozen=True):
-    """Not now: try again, where the channel named a time after ``after_s``.
+    """Not now: try again, after ``after_s`` seconds where the channel named a time.
 
-    ``after_s`` 0: nothing is wrong with this one, another spoiled the push; it is not held against it.
+    ``after_s`` 0: another item spoiled the push; this one is sent again at once and its refusal is not counted.
     """
 
     code: str
@@ -60,7 +60,7 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class Conflict(msgspec.Struct, frozen=True):
-    """The channel holds another value than ``previous`` said; ``remote`` is that value where it was told."""
+    """The channel shows another value than ``previous``; ``remote`` is that value where the channel returned it."""
 
     remote: int | None = None
 
@@ -79,12 +79,12 @@ Outcomes = dict[str, Outcome]
 
 
 class Ticket(msgspec.Struct, frozen=True):
-    """The channel took the whole push for later; ask with :meth:`Adapter.poll` what came of it."""
+    """The channel accepted the whole push for later; :meth:`Adapter.poll` asks for the results."""
 
     id: str
 
 
 class StillPending(msgspec.Struct, frozen=True):
-    """The channel has not finished with a ticket. ``settled``: the items that it has finished with already."""
+    """The channel has not finished with a ticket. ``settled``: the outcomes of finished items."""
 
     settled: Outcomes = {}

@@ -12,14 +12,15 @@ from server.store.repositories.publisher import PublisherStore
 log = structlog.get_logger("holdfast.publisher")
 
 RENEWALS: Final = 5
-"""In the life of a lease, so that some may fail."""
+"""Renewals in the life of a lease, so that some may fail."""
 _RETRY_S: Final = 0.2
-_LOOK_S_MAX: Final = 1.0
-"""A stand-by looks so often, in case the lease is given back before its time."""
+"""Pause after the store did not answer: a fraction of a lease, so that a store that comes back is used soon."""
+_POLL_S_MAX: Final = 1.0
+"""A stand-by asks so often, in case the lease is released before its time."""
 
 
 class Lease:
-    """One process's lease on one partition. ``ttl_s``: how long it lasts without being renewed."""
+    """One process's lease on one partition, which lasts ``ttl_s`` seconds unless it is renewed."""
 
     def __init__(self, store: PublisherStore, owner: str, ttl_s: float, clock: Clock) -> None:
         self.owner = owner
@@ -31,8 +32,8 @@ class Lease:
         self._renewed = asyncio.Event()
 
     async def acquire(self) -> None:
-        """Wait until nobody else holds it, and take it."""
-        told = ""
+        """Acquire the lease as soon as no other process holds it."""
+        logged = ""
         while True:
             wait_s = _RETRY_S
             try:
@@ -41,10 +42,10 @@ class Lease:
                 holder = ""
             if self.token:
                 return
-            if holder and holder != told:
+            if holder and holder != logged:
                 log.info("publisher_stands_by", partition=self._store.keyspace.partition, holder=holder)
-                told = holder
-            await asyncio.sleep(min(wait_s, _LOOK_S_MAX))
+                logged = holder
+            await asyncio.sleep(min(wait_s, _POLL_S_MAX))
 
     async def keep(self) -> None:
         """Renew the lease for ever.
@@ -52,7 +53,7 @@ class Lease:
         Raises
         ------
         FencedError
-            It is another's by now, or was out of our hands for a time.
+            Another process has acquired it, or did so meanwhile.
 
         """
         token = self.token
@@ -63,16 +64,16 @@ class Lease:
             except StoreUnavailableError:
                 continue
             if self.token != token:
-                raise FencedError("The lease ran out before it was renewed; this publisher stops and starts afresh.")
+                raise FencedError("The lease expired before it was renewed; this publisher stops and restarts.")
 
     async def held(self) -> None:
-        """Return while the lease is surely ours; else wait for :meth:`keep` to renew it, or to end everything."""
+        """Return while this process surely holds the lease; else wait for :meth:`keep` to renew it or to raise."""
         while self._clock.now_s() >= self._good_until_s:
             self._renewed.clear()
             await self._renewed.wait()
 
-    async def give(self) -> None:
-        """Give it back, so that a stand-by need not wait for its end."""
+    async def release(self) -> None:
+        """Release the lease, so that a stand-by need not wait for its end."""
         self._good_until_s = 0.0
         await self._store.give(self.owner)
 

@@ -1,4 +1,4 @@
-"""The publisher of one partition: takes the lease, follows the journal, and has every channel told what changed."""
+"""The publisher of one partition: acquires the lease, follows the journal, and publishes changes to every channel."""
 
 import asyncio
 import gc
@@ -9,7 +9,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import structlog
 
@@ -19,15 +19,17 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport
 from server.channels.lease import Lease
-from server.channels.outbound.channel_state import ChannelState
+from server.channels.outbound.catalogue import Catalogue
+from server.channels.outbound.channel_state import ChannelState, SavedState
 from server.channels.outbound.journal_reader import JournalReader
+from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
 from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
-from server.channels.write_behind import FLUSH_S, WriteBehind
+from server.channels.write_behind import FLUSH_S, ChannelWriteBehind, WriteBehind
 from server.config.toml_tables import ChannelConfigError
-from server.domain.channels import ChannelSettings, rules_in_force, understood
+from server.domain.channels import ChannelRules, ChannelSettings, rules_in_force, understood
 from server.store.connection.connect import StoreClient
 from server.store.errors import FencedError, StoreError, StoreUnavailableError
 from server.store.journal import journal
@@ -42,12 +44,17 @@ from server.telemetry.channel_metrics import ChannelMetrics, forget_channel
 log = structlog.get_logger("holdfast.publisher")
 
 PUSHES_PER_S_MAX: Final = 1_000
-"""Of all channels together: a request costs as much as some ten items in it, so many channels go in larger pieces."""
+"""Of all channels together: a request costs as much as some ten items in it, so many channels push larger batches."""
 PACE_S_MIN: Final = 0.005
+"""With few channels: 5 ms gather what changes together, and are half of what a change may take to a channel."""
 STATUS_S: Final = 1.0
+"""A publisher whose status is five seconds old counts as missing; some writes may fail before that."""
 _RETRY_S: Final = 1.0
-_FAULT_REST_S: Final = 5.0
+"""Pause after the store was away, so that it is not met by a burst when it comes back."""
+_FAULT_PAUSE_S: Final = 5.0
+"""Pause after a fault of Holdfast's own, which would mostly occur again at once."""
 _FINISH_S: Final = 5.0
+"""How long an orderly stop waits for answers, well below the 30 s after which supervisors kill."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +85,13 @@ class Publisher:
     channels
         All channels of the partition.
     webhooks
-        All endpoints of the partition that are told of events.
+        All endpoints of the partition that events are delivered to.
     lease_s
-        How long a publisher that died keeps others from taking over.
+        How many seconds a publisher that died keeps others from taking over.
     open_transport
-        Opens a channel's way out.
+        Opens a channel's HTTP transport.
     flush_s
-        How often what channels have to remember is written.
+        How many seconds apart what channels store is written.
 
     """
 
@@ -114,7 +121,7 @@ class Publisher:
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
         self._endpoints = Deliveries(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
-        self._records: WriteBehind | None = None
+        self._write_behind: WriteBehind | None = None
         self._transports: list[Transport] = []
 
     async def run(self) -> None:
@@ -125,27 +132,27 @@ class Publisher:
                 await self._act()
             except* FencedError as errors:
                 log.warning("publisher_fenced", partition=self._keyspace.partition, reason=_first(errors))
-                await self._report_flights()
+                await self._report_in_flight()
             except* StoreError as errors:
                 log.warning("publisher_interrupted", partition=self._keyspace.partition, reason=_first(errors))
                 await asyncio.sleep(_RETRY_S)
             except* Exception:
                 log.exception("publisher_failed", partition=self._keyspace.partition)
-                await asyncio.sleep(_FAULT_REST_S)
+                await asyncio.sleep(_FAULT_PAUSE_S)
             finally:
                 await self._stop_acting()
 
     async def finish(self) -> None:
-        """Let what is on its way be answered, write all down, and give the lease back. Then cancel :meth:`run`."""
+        """Wait for what is in flight, write everything, and release the lease. Then cancel :meth:`run`."""
         with suppress(TimeoutError):
             async with asyncio.timeout(_FINISH_S):
                 await asyncio.gather(self._endpoints.finish(), *(channel.finish() for channel in self.channels))
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(_FINISH_S):
-                if self._records is not None:
-                    await self._records.flush()
+                if self._write_behind is not None:
+                    await self._write_behind.flush()
                 if self.acting:
-                    await self._lease.give()
+                    await self._lease.release()
 
     # -- acting
 
@@ -154,14 +161,14 @@ class Publisher:
         log.info("publisher_acts", partition=self._keyspace.partition, owner=self.owner, term=self._lease.token)
         async with asyncio.TaskGroup() as group:
             group.create_task(self._lease.keep())
-            reader, records = await self._load()
-            await self._endpoints.open(records, self._lease.token)
+            reader, write_behind = await self._load()
+            await self._endpoints.open(write_behind, self._lease.token)
             gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
             group.create_task(reader.run())
-            group.create_task(records.flush_regularly(self._flush_s))
-            group.create_task(self._tell_status())
+            group.create_task(write_behind.flush_regularly(self._flush_s))
+            group.create_task(self._write_status_regularly())
             for channel in self.channels:
                 group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
             self._endpoints.start(group)
@@ -170,100 +177,98 @@ class Publisher:
         end = await journal.bounds(self._client, self._keyspace)
         cursors = await self._store.cursors()
         await self._forget_removed(cursors)
-        known = {each.settings.name: cursors.get(each.settings.name) for each in self._configured}
-        # A channel that never was told anything, or whose place in the journal is gone, is told everything.
-        kept = {name: cursor for name, cursor in known.items() if cursor is not None and not end.is_lost(cursor)}
-        records = WriteBehind(self._store, self._lease.token, self._cursors, cursors)
-        levels = StockLevels()
-        kept_by_all = ChannelStore(self._client, self._keyspace)
-        given, statuses = await kept_by_all.given_rules(), await kept_by_all.statuses()
-        for each in self._configured:
-            name = each.settings.name
-            channel = await self._load_channel(each, records, levels, given.get(name, {}))
-            if channel is not None:
-                if name in statuses:
-                    channel.remember(statuses[name])
-                self.channels.append(channel)
+        # A channel that was never published to, or whose place in the journal is gone, is sent everything.
+        kept = {name: parse_entry_id(cursor) for name, cursor in cursors.items() if not end.is_lost(cursor)}
+        write_behind = WriteBehind(self._store, self._lease.token, self._cursors, cursors)
+        stock_levels, last_id = StockLevels(), parse_entry_id(end.last_id)
+        await self._load_channels(write_behind, stock_levels)
         async for level in self._store.levels():
-            levels.update(*level)
-        last_id = parse_entry_id(end.last_id)
+            stock_levels.update(*level)
         for channel in self.channels:
-            cursor = kept.get(channel.name)
-            channel.position = last_id if cursor is None else parse_entry_id(cursor)
-            if cursor is None:
+            channel.position = kept.get(channel.name, last_id)
+            if channel.name not in kept:
                 await self._forget_shown(channel)
-            await channel.book.changed_all(channel.position)
-        self._records = records
+            await channel.state.changed_all(channel.position)
+        self._write_behind = write_behind
         reader = JournalReader(
             self._store,
             self._tail,
-            levels,
+            stock_levels,
             channels={channel.name: channel for channel in self.channels},
             configured={each.settings.name: each.settings.rules for each in self._configured},
             taken_over_at=last_id,
         )
-        return reader, records
+        return reader, write_behind
+
+    async def _load_channels(self, write_behind: WriteBehind, stock_levels: StockLevels) -> None:
+        stored = ChannelStore(self._client, self._keyspace)
+        given, statuses = await stored.given_rules(), await stored.statuses()
+        for each in self._configured:
+            name = each.settings.name
+            rules = rules_in_force(each.settings.rules, understood(given.get(name, {})))
+            channel = await self._load_channel(each, rules, write_behind.channel(name), stock_levels)
+            if channel is not None:
+                if name in statuses:
+                    channel.resume_status(statuses[name])
+                self.channels.append(channel)
 
     async def _load_channel(
-        self, configured: ChannelPlan, records: WriteBehind, levels: StockLevels, given: Mapping[str, Any]
+        self, plan: ChannelPlan, rules: ChannelRules, write_behind: ChannelWriteBehind, stock_levels: StockLevels
     ) -> Sender | None:
-        settings, name = configured.settings, configured.settings.name
-        line = self._line(configured)
-        if line is None:
+        client = self._open_client(plan)
+        if client is None:
             return None
-        channel_metrics, channel_records = ChannelMetrics(name), records.channel(name)
-        book = ChannelState(
-            name,
-            rules_in_force(settings.rules, understood(given)),
-            lists_all=settings.listings == "all",
-            capabilities=line.capabilities,
-            levels=levels,
-            records=channel_records,
-            clock=self._clock,
-            metrics=channel_metrics,
+        name, metrics = plan.settings.name, ChannelMetrics(plan.settings.name)
+        catalogue = Catalogue(
+            rules,
+            lists_all=plan.settings.listings == "all",
+            capabilities=client.capabilities,
+            stock_levels=stock_levels,
+            write_behind=write_behind,
         )
-        async for sku, shown in self._store.shown(name):
-            book.shown[sku] = shown
-        async for letter in self._store.dead_letters(name):
-            book.dead_letters[letter.sku] = letter
-        listings = [listing async for listing in self._store.listings(name)]
-        # Those that found their key taken come last: it stays with whom it was.
-        for listing in sorted(listings, key=lambda each: each.sku in book.dead_letters):
-            book.take_in(listing)
-        async for ticket in self._store.tickets(name):
-            book.tickets[ticket.id] = ticket
+        state = ChannelState(
+            catalogue, capabilities=client.capabilities, write_behind=write_behind, clock=self._clock, metrics=metrics
+        )
+        state.load(await self._saved_state(name))
+        tickets = {ticket.id: ticket async for ticket in self._store.tickets(name)}
         return Sender(
-            book,
-            line,
-            records=channel_records,
+            state,
+            client,
+            tickets=OpenTickets(write_behind, tickets),
+            write_behind=write_behind,
             clock=self._clock,
-            metrics=channel_metrics,
+            metrics=metrics,
             pace_s=max(PACE_S_MIN, len(self._configured) / PUSHES_PER_S_MAX),
         )
 
-    def _line(self, configured: ChannelPlan) -> ChannelClient | None:
-        settings = configured.settings
-        transport = self._open_transport(settings)
+    async def _saved_state(self, name: str) -> SavedState:
+        return SavedState(
+            shown={sku: shown async for sku, shown in self._store.shown(name)},
+            dead_letters={letter.sku: letter async for letter in self._store.dead_letters(name)},
+            listings=[listing async for listing in self._store.listings(name)],
+        )
+
+    def _open_client(self, plan: ChannelPlan) -> ChannelClient | None:
+        transport = self._open_transport(plan.settings)
         self._transports.append(transport)
         try:
             return ChannelClient(
-                settings.name,
-                configured.build,
+                plan.settings.name,
+                plan.build,
                 transport,
                 clock=self._clock,
-                mask=configured.mask,
-                health=CircuitBreaker(random=random.random),
+                mask=plan.mask,
+                circuit_breaker=CircuitBreaker(random=random.random),
                 held=self._lease.held,
             )
         except ChannelConfigError as error:
-            # It could be built when the server started: a file of credentials went away. The others go on.
-            log.error("channel_not_built", channel=settings.name, reason=str(error), advice="mend it and restart")  # noqa: TRY400  # the reason says it all
+            # It could be built when the server started: a file of credentials is gone since. The others go on.
+            log.error("channel_not_built", channel=plan.settings.name, reason=str(error), advice="correct it, restart")  # noqa: TRY400  # the reason is enough
             return None
 
     async def _forget_shown(self, channel: Sender) -> None:
-        """Begin with a channel of which nobody knows what it shows: all is told, however often that is interrupted."""
-        log.info("channel_told_everything", channel=channel.name, listings=len(channel.book.listings))
-        channel.book.shown.clear()
+        """Begin with a channel whose values are unknown: everything is sent, however often that is interrupted."""
+        log.info("channel_sent_everything", channel=channel.name, listings=channel.state.forget_shown())
         writes = Writes()
         writes.dropped.append(ChannelKeys(self._keyspace, channel.name).shown)
         await self._store.record(self._lease.token, writes)
@@ -272,7 +277,7 @@ class Publisher:
         return {channel.name: channel.cursor() for channel in self.channels}
 
     async def _forget_removed(self, cursors: Mapping[str, str]) -> None:
-        """Forget what channels confirmed that are configured no more: their cursors would keep the journal for ever."""
+        """Remove what is stored of channels no longer configured: their cursors would keep the journal for ever."""
         removed = cursors.keys() - {each.settings.name for each in self._configured}
         for name in sorted(removed):
             writes = Writes()
@@ -281,22 +286,22 @@ class Publisher:
             writes.set(self._keyspace.channel_status, name, None)
             writes.set(self._keyspace.channel_cursors, name, None)
             await self._store.record(self._lease.token, writes)
-            log.warning("channel_removed", channel=name, advice="if it returns to the configuration, it is told all")
+            log.warning("channel_removed", channel=name, advice="once configured again, it is sent everything")
 
-    async def _tell_status(self) -> None:
+    async def _write_status_regularly(self) -> None:
         while True:
             for channel in self.channels:
-                channel.status(self.owner, journal_end_ms=parse_entry_id(self._tail.last_id)[0])
+                channel.write_status(self.owner, journal_end_ms=parse_entry_id(self._tail.last_id)[0])
             await asyncio.sleep(STATUS_S)
 
-    async def _report_flights(self) -> None:
-        """Have the one who publishes now send anew what we had on its way: it may take effect after theirs."""
-        wishes = ChannelStore(self._client, self._keyspace)
+    async def _report_in_flight(self) -> None:
+        """Have the current publisher send again what we had in flight: it may take effect after theirs."""
+        commands = ChannelStore(self._client, self._keyspace)
         for channel in self.channels:
-            skus = list(channel.book.marks.flying)
+            skus = list(channel.state.in_flight())
             if skus:
                 with suppress(StoreUnavailableError):
-                    await wishes.ask(channel.name, "channel_resend", skus, "system")
+                    await commands.ask(channel.name, "channel_resend", skus, "system")
 
     async def _stop_acting(self) -> None:
         if self.acting:
@@ -309,7 +314,7 @@ class Publisher:
         self._transports.clear()
         await self._endpoints.close()
         self.channels = []
-        self._records = None
+        self._write_behind = None
 
 
 async def _keep_running(channel: Sender) -> None:
@@ -321,12 +326,12 @@ async def _keep_running(channel: Sender) -> None:
             raise
         except* Exception:
             log.exception("channel_failed", channel=channel.name)
-            channel.line.fail("a fault of Holdfast's own; see the log")
-        await asyncio.sleep(_FAULT_REST_S)
+            channel.client.fail("an internal fault of Holdfast; see the log")
+        await asyncio.sleep(_FAULT_PAUSE_S)
 
 
 def _first(errors: BaseExceptionGroup) -> str:
-    """Tell the reason of a group: the first exception in it, however deep."""
+    """Return the reason of a group: the first exception in it, however deep."""
     error: BaseException = errors
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

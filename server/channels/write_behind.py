@@ -1,7 +1,7 @@
-"""What the channels have to remember, gathered and written a few times a second for all of them together.
+"""Collects what channels store, and writes it a few times a second for all of them together.
 
-Nobody waits for it: what a crash loses here is told to the channel once more, because a cursor moves only in the same
-write as what it stands for, or in a later one.
+No push waits for it. What a crash loses here is published to the channel once more, because a cursor moves only in the
+same write as what it stands for, or in a later one.
 """
 
 import asyncio
@@ -20,12 +20,17 @@ from server.store.repositories.publisher import PublisherStore, Writes
 log = structlog.get_logger("holdfast.publisher")
 
 FLUSH_S: Final = 0.05
+"""20 writes a second: few for the store, and a crash repeats no more than 50 ms of confirmed pushes."""
 _RETRY_S: Final = 0.5
+"""Pause after a failed write, so that a store that comes back is not met by a burst."""
 _pack = msgspec.msgpack.Encoder().encode
 
 
 class WriteBehind:
-    """The writes of one publisher. ``cursors`` gives each channel's cursor at the moment of the call."""
+    """The writes of one publisher. ``cursors`` returns each channel's cursor at the moment of the call.
+
+    ``known`` are the cursors that are stored already.
+    """
 
     def __init__(
         self, store: PublisherStore, token: int, cursors: Callable[[], Mapping[str, EntryId]], known: Mapping[str, str]
@@ -37,16 +42,16 @@ class WriteBehind:
         self._writes = Writes()
         self._flushing = asyncio.Lock()
 
-    def channel(self, name: str) -> "ChannelRecords":
-        """Give what one channel writes to."""
-        return ChannelRecords(self, self._store.keyspace, name)
+    def channel(self, name: str) -> "ChannelWriteBehind":
+        """Return what one channel writes to."""
+        return ChannelWriteBehind(self, self._store.keyspace, name)
 
     def set(self, key: str, field: str, value: bytes | str | None) -> None:
         """Set a field of a hash, or delete it, with the next flush."""
         self._writes.set(key, field, value)
 
     async def flush(self) -> None:
-        """Write all that was gathered.
+        """Write all that was collected.
 
         Raises
         ------
@@ -68,7 +73,7 @@ class WriteBehind:
             try:
                 await self._store.record(self._token, writes)
             except StoreUnavailableError:
-                self._take_back(writes)
+                self._collect_again(writes)
                 raise
             self._written_cursors |= moved
 
@@ -86,8 +91,8 @@ class WriteBehind:
             else:
                 away = False
 
-    def _take_back(self, writes: Writes) -> None:
-        """Gather anew what could not be written, under what was gathered meanwhile. Cursors are asked for again."""
+    def _collect_again(self, writes: Writes) -> None:
+        """Collect again what could not be written; newer values replace it. Cursors are asked for again."""
         newer, self._writes = self._writes, writes
         writes.hashes.pop(self._store.keyspace.channel_cursors, None)
         for key, fields in newer.hashes.items():
@@ -95,28 +100,28 @@ class WriteBehind:
                 writes.set(key, field, value)
 
 
-class ChannelRecords:
-    """What one channel writes down."""
+class ChannelWriteBehind:
+    """What one channel stores; ``channel`` is its name."""
 
-    def __init__(self, records: WriteBehind, keyspace: Keyspace, channel: str) -> None:
-        self._records = records
-        self._channel = channel
+    def __init__(self, write_behind: WriteBehind, keyspace: Keyspace, channel: str) -> None:
+        self.channel = channel
+        self._write_behind = write_behind
         self._keys = ChannelKeys(keyspace, channel)
         self._status_key = keyspace.channel_status
-        self.flush = records.flush
+        self.flush = write_behind.flush
 
     def shown(self, sku: str, shown: Shown | None) -> None:
-        """Note what the channel has confirmed; None: nobody knows what it shows."""
-        self._records.set(self._keys.shown, sku, None if shown is None else _pack(shown))
+        """Store what the channel has confirmed of a SKU; None: what it shows is unknown."""
+        self._write_behind.set(self._keys.shown, sku, None if shown is None else _pack(shown))
 
     def dead_letter(self, sku: str, letter: DeadLetter | None) -> None:
-        """Note a dead letter, or that it is one no more."""
-        self._records.set(self._keys.dead_letters, sku, None if letter is None else _pack(letter))
+        """Store a dead letter; None: remove it."""
+        self._write_behind.set(self._keys.dead_letters, sku, None if letter is None else _pack(letter))
 
     def ticket(self, ticket_id: str, ticket: OpenTicket | None) -> None:
-        """Note an open ticket, or that it is closed."""
-        self._records.set(self._keys.tickets, ticket_id, None if ticket is None else _pack(ticket))
+        """Store an open ticket; None: remove it."""
+        self._write_behind.set(self._keys.tickets, ticket_id, None if ticket is None else _pack(ticket))
 
     def status(self, status: ChannelStatus) -> None:
-        """Note how the channel stands."""
-        self._records.set(self._status_key, self._channel, msgspec.json.encode(status))
+        """Store the channel's status."""
+        self._write_behind.set(self._status_key, self.channel, msgspec.json.encode(status))

@@ -26,11 +26,11 @@ CIRCUITS: Final[dict[Circuit, int]] = {"closed": 0, "open": 1, "halted": 2}
 
 
 PUSH_RESULTS: Final = ("applied", "accepted", "rejected", "retried", "conflict", "unknown", "failed")
-"""What may come of a value that was sent; ``accepted`` is taken for later, and told again when it is settled."""
+"""The possible results of a value that was sent; an ``accepted`` one is counted again by its final result."""
 
 
 class ChannelMetrics:
-    """The metrics of one channel, with their children at hand. Made by whoever holds the lease, each time anew."""
+    """The metrics of one channel, with their children looked up once. Made anew with each lease."""
 
     def __init__(self, channel: str) -> None:
         self.propagation = CHANNEL_PROPAGATION_SECONDS.labels(channel)
@@ -41,19 +41,19 @@ class ChannelMetrics:
         self.dead_letters = CHANNEL_DEAD_LETTERS.labels(channel)
         self.circuit_open = CHANNEL_CIRCUIT_OPEN.labels(channel)
         self.cadence = CHANNEL_CADENCE_SECONDS.labels(channel)
-        # All of them from the start: the first rejection is to be seen as a rise from zero.
+        # All of them from the start, so that the first rejection shows as a rise from zero.
         self._pushes = {result: CHANNEL_PUSHES.labels(channel, result) for result in PUSH_RESULTS}
         self._edges = list(self.propagation._upper_bounds)  # noqa: SLF001
         self._lags = [0] * len(self._edges)
         self._lags_sum_s = 0.0
 
     def propagated(self, lag_s: float) -> None:
-        """Note how long a change took to be confirmed, until :meth:`hand_over`."""
+        """Collect how long a change took to be confirmed, until :meth:`hand_over`."""
         self._lags[bisect_left(self._edges, lag_s)] += 1
         self._lags_sum_s += lag_s
 
     def hand_over(self) -> None:
-        """Bring the histogram up to date, once for a whole push; see :class:`RequestTally`."""
+        """Update the histogram, once for a whole push; see :class:`RequestTally`."""
         self.propagation._sum.inc(self._lags_sum_s)  # noqa: SLF001  # it has no way to add many
         self._lags_sum_s = 0.0
         for place, number in enumerate(self._lags):
@@ -66,9 +66,9 @@ class ChannelMetrics:
         self._pushes[result].inc(items)
 
     def show(self, status: ChannelStatus, *, journal_end_ms: int | None = None, cadence_s: float = 0.0) -> None:
-        """Bring the gauges up to date. ``journal_end_ms``: the time of the journal's last entry.
+        """Update the gauges. ``journal_end_ms``: the time of the journal's last entry.
 
-        Where that is not known, a channel with nothing under way counts as being at the end.
+        Where that is unknown, a channel with nothing pending counts as being at the end.
         """
         self.dirty_skus.set(status.dirty)
         self.oldest_unsent.set(status.oldest_unsent_s)
@@ -82,7 +82,7 @@ class ChannelMetrics:
 
 
 class WebhookMetrics:
-    """The metrics of one endpoint, with their children at hand."""
+    """The metrics of one endpoint, with their children looked up once."""
 
     def __init__(self, webhook: str) -> None:
         self.delivered = WEBHOOK_DELIVERIES.labels(webhook, "delivered")
@@ -93,9 +93,9 @@ class WebhookMetrics:
 
 
 def forget_channel(channel: str) -> None:
-    """Take a channel's gauges away: this process publishes to it no more, and must not go on telling how it stands.
+    """Remove a channel's gauges: this process publishes to it no more, and must not report its old status.
 
-    What it has counted stays: that did happen, here. A :class:`ChannelMetrics` made before tells nothing any more.
+    Its counters stay, since they counted what happened here. A :class:`ChannelMetrics` made before has no effect.
     """
     _forget(
         channel,
@@ -109,15 +109,15 @@ def forget_channel(channel: str) -> None:
 
 
 def forget_webhook(webhook: str) -> None:
-    """Take an endpoint's gauges away, as :func:`forget_channel` does."""
+    """Remove an endpoint's gauges, as :func:`forget_channel` does."""
     _forget(webhook, WEBHOOK_WAITING, WEBHOOK_OLDEST_UNSENT_SECONDS)
 
 
 def _forget(channel: str, *gauges: Gauge) -> None:
     for gauge in gauges:
-        if values.ValueClass._multiprocess:  # noqa: SLF001  # the library says so nowhere else
-            # Nothing can be taken out of a process's file. But of the "most recent" ones the library leaves out those
-            # that were never set, which are the ones with no time.
+        if values.ValueClass._multiprocess:  # noqa: SLF001  # the library shows it nowhere else
+            # Nothing can be removed from a process's file. But of the "most recent" values the library leaves out
+            # those that were never set, which are the ones without a time.
             gauge.labels(channel)._value.set(0.0, timestamp=0.0)  # noqa: SLF001
         else:
             gauge.remove(channel)

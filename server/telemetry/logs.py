@@ -1,4 +1,4 @@
-"""Structured logs of the whole process, ours and the libraries', with keys and secrets taken out."""
+"""Structured logs of the whole process, ours and the libraries', with keys and secrets masked."""
 
 import logging
 import re
@@ -11,15 +11,15 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 
 HIDDEN: Final = "***"
 DEPTH_MAX: Final = 8
-"""Values nested deeper are not shown; it also ends a value that holds itself."""
+"""Values nested deeper are not shown; this also ends a value that contains itself."""
 LIBRARIES: Final = ("aiohttp", "asyncio", "redis", "push_response")
-"""Loggers that tell their warnings only, unless the level is debug."""
+"""Loggers that write their warnings only, unless the level is debug."""
 
-_TELLTALE: Final = r"[\w-]{0,40}(?:secret|passwor[dt]|passwd|token|credential|api[_-]?key)[\w-]{0,40}"
+_SENSITIVE_NAME: Final = r"[\w-]{0,40}(?:secret|passwor[dt]|passwd|token|credential|api[_-]?key)[\w-]{0,40}"
 """Bounded, like the other repeats here: a long text from outside must not take quadratic time."""
-_SECRET_KEY: Final = re.compile(rf"{_TELLTALE}|[\w-]*(?:authorization|cookie)", re.IGNORECASE)
+_SECRET_KEY: Final = re.compile(rf"{_SENSITIVE_NAME}|[\w-]*(?:authorization|cookie)", re.IGNORECASE)
 _TEXT_RULES: Final = (
-    # The id of an API key says whose it is and opens nothing: it stays.
+    # The id of an API key identifies its owner and is no secret: it stays.
     (re.compile(r"(hf_[a-z0-9-]+)_[^\s\"'<>,;)\]}]+", re.IGNORECASE), rf"\1_{HIDDEN}"),
     # Authorization: Bearer x · 'Authorization': 'Basic x' · (b'authorization', b'Bearer x')
     (
@@ -38,7 +38,9 @@ _TEXT_RULES: Final = (
     (re.compile(r"([a-z][a-z0-9+.-]{0,20}://)[^\s\"'/?#]*@", re.IGNORECASE), rf"\1{HIDDEN}@"),
     # password=x · "client_secret": "x" · &access_token=x
     (
-        re.compile(rf"\b({_TELLTALE})([\"']?\s*=\s*b?[\"']?|[\"']\s*:\s*b?[\"']?)[^\s\"'&,;)}}\]]+", re.IGNORECASE),
+        re.compile(
+            rf"\b({_SENSITIVE_NAME})([\"']?\s*=\s*b?[\"']?|[\"']\s*:\s*b?[\"']?)[^\s\"'&,;)}}\]]+", re.IGNORECASE
+        ),
         rf"\1\2{HIDDEN}",
     ),
 )
@@ -82,7 +84,7 @@ def redact(text: str) -> str:
 
 
 def redact_event(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Take secrets out of an event; a structlog processor, to stand after what turns exceptions into values."""
+    """Mask secrets in an event; a structlog processor, to be placed after those that turn exceptions into values."""
     return {key: _redacted(key, value, DEPTH_MAX) for key, value in event.items()}
 
 
@@ -108,12 +110,12 @@ def _redacted_inside(value: object, depth: int) -> object:
 
 def _redacted_text(text: str) -> str:
     text = redact(text)
-    # Bytes of a caller that are not UTF-8 arrive as lone surrogates, which no stream can take.
+    # Bytes of a caller that are not UTF-8 arrive as lone surrogates, which no stream can write.
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _essentials_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """In JSON, put first what a person looks for first."""
+    """In JSON, put the fields first that people read first."""
     return {name: event[name] for name in ("at", "level", "event") if name in event} | dict(event)
 
 
@@ -185,7 +187,7 @@ def _configure_stdlib(threshold: int, handler: logging.Handler) -> None:
 def _malformed_in_one_line(record: logging.LogRecord) -> bool:
     """A request that is not HTTP is the caller's fault: aiohttp would log a traceback for each, at error."""
     error = record.exc_info[1] if record.exc_info else None
-    # Looked up where it is loaded: a command that serves nothing does without aiohttp, and starts in half the time.
+    # Looked up only where it is loaded: commands that serve nothing do not import aiohttp, and start in half the time.
     http = sys.modules.get("aiohttp.http_exceptions")
     if http is None or not isinstance(error, http.HttpProcessingError):
         return True

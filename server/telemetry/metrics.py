@@ -1,7 +1,7 @@
 """Every metric of Holdfast. Children are looked up once and kept: ``labels()`` on the hot path doubles its cost.
 
 With several workers, prometheus-client's multiprocess mode adds the figures up over their files; the directory must be
-in the environment before this module is imported, which ``server/app.py`` sees to when it starts workers.
+in the environment before this module is imported, which is done where worker processes are started.
 """
 
 from typing import Final
@@ -22,7 +22,7 @@ SECONDS: Final = (
     0.5,
     1.0,
 )
-"""Edges of every latency histogram, on the thresholds that objectives are set at."""
+"""Edges of every latency histogram, on the thresholds of the objectives."""
 
 
 PROPAGATION_SECONDS: Final = tuple(
@@ -42,7 +42,7 @@ HTTP_REQUEST_SECONDS: Final = Histogram(
 
 
 OPERATIONS: Final = Counter(
-    "holdfast_operations_total", "Operations on the ledger, by what came of them.", ("operation", "outcome")
+    "holdfast_operations_total", "Operations on the ledger, by outcome.", ("operation", "outcome")
 )
 
 
@@ -79,7 +79,7 @@ EXPIRY_LATENESS_SECONDS: Final = Histogram(
 
 
 SHORTAGE_UNITS: Final = Gauge(
-    "holdfast_shortage_units", "Units promised beyond what there is.", multiprocess_mode="livemostrecent"
+    "holdfast_shortage_units", "Units reserved beyond what there is.", multiprocess_mode="livemostrecent"
 )
 
 
@@ -117,7 +117,7 @@ STORE_UP: Final = Gauge("holdfast_store_up", "1 while the store answers, else 0.
 
 STORE_DURABLE: Final = Gauge(
     "holdfast_store_durable",
-    "1 while the store's settings and its last write keep what HOLDFAST_DURABILITY promises, else 0.",
+    "1 while the store's settings and its last write guarantee what HOLDFAST_DURABILITY requires, else 0.",
     multiprocess_mode="livemostrecent",
 )
 
@@ -149,7 +149,9 @@ STORE_DISK_SIZE_BYTES: Final = Gauge(
 
 
 FIGURES_CHANGES: Final = Counter("holdfast_figures_changes_total", "Changes of the journal that the figures count.")
-ALERTS_RAISED: Final = Counter("holdfast_alerts_raised_total", "Lines that stock crossed, by what it told.", ("type",))
+ALERTS_RAISED: Final = Counter(
+    "holdfast_alerts_raised_total", "Thresholds that stock crossed, by the alert's type.", ("type",)
+)
 
 
 FIGURES_AGE_SECONDS: Final = Gauge(
@@ -168,7 +170,7 @@ PUBLISHER_ACTIVE: Final = Gauge(
 
 PUBLISHER_MISSING_PARTITIONS: Final = Gauge(
     "holdfast_publisher_missing_partitions",
-    "Partitions with channels whose lease nobody holds.",
+    "Partitions with channels whose lease no process holds.",
     multiprocess_mode="livemostrecent",
 )
 
@@ -182,7 +184,7 @@ CHANNEL_PROPAGATION_SECONDS: Final = Histogram(
 
 
 CHANNEL_PUSHES: Final = Counter(
-    "holdfast_channel_pushes_total", "Values sent to a channel, by what came of them.", ("channel", "result")
+    "holdfast_channel_pushes_total", "Values sent to a channel, by result.", ("channel", "result")
 )
 
 
@@ -194,7 +196,7 @@ CHANNEL_RECONCILE_DIFFERENCES: Final = Counter(
 
 
 def _channel_gauge(name: str, documentation: str) -> Gauge:
-    """Make a gauge that the acting publisher sets: of several processes the last one to do so is right."""
+    """Make a gauge that the acting publisher sets: of several processes the one that set it last is right."""
     return Gauge(name, documentation, ("channel",), multiprocess_mode="livemostrecent")
 
 
@@ -213,34 +215,34 @@ CHANNEL_CURSOR_AGE_SECONDS: Final = _channel_gauge(
 )
 
 
-CHANNEL_DEAD_LETTERS: Final = _channel_gauge("holdfast_channel_dead_letters", "Values that a channel will not take.")
+CHANNEL_DEAD_LETTERS: Final = _channel_gauge("holdfast_channel_dead_letters", "Values that a channel does not accept.")
 
 
 CHANNEL_CIRCUIT_OPEN: Final = _channel_gauge(
-    "holdfast_channel_circuit_open", "0: the channel is well, 1: it fails and is tried now and then, 2: it is halted."
+    "holdfast_channel_circuit_open", "0: closed, the channel works. 1: open, it fails and is probed. 2: halted."
 )
 
 
 CHANNEL_CADENCE_SECONDS: Final = _channel_gauge(
-    "holdfast_channel_cadence_seconds", "How often a channel is told by its rules; 0: at once."
+    "holdfast_channel_cadence_seconds", "How often a channel is published to by its rules; 0: at once."
 )
 
 
 WEBHOOK_DELIVERIES: Final = Counter(
-    "holdfast_webhook_deliveries_total", "Events sent to an endpoint, by what came of each try.", ("webhook", "result")
+    "holdfast_webhook_deliveries_total", "Events sent to an endpoint, by the result of each try.", ("webhook", "result")
 )
 
 
 WEBHOOK_DROPPED: Final = Counter(
     "holdfast_webhook_dropped_events_total",
-    "Events that an endpoint was not told before they were too old to be kept.",
+    "Events that were dropped as too old before an endpoint had received them.",
     ("webhook",),
 )
 
 
 WEBHOOK_WAITING: Final = Gauge(
     "holdfast_webhook_waiting_events",
-    "Events that an endpoint has not been told yet, those of kinds that it does not want included.",
+    "Events not yet delivered to an endpoint, including those of types that it has not chosen.",
     ("webhook",),
     multiprocess_mode="livemostrecent",
 )
@@ -248,7 +250,7 @@ WEBHOOK_WAITING: Final = Gauge(
 
 WEBHOOK_OLDEST_UNSENT_SECONDS: Final = Gauge(
     "holdfast_webhook_oldest_unsent_seconds",
-    "How long the event has waited that an endpoint is to be told next.",
+    "How long the next event for an endpoint has waited.",
     ("webhook",),
     multiprocess_mode="livemostrecent",
 )

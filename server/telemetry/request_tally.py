@@ -1,4 +1,4 @@
-"""Counts requests and outcomes cheaply, and hands the counts to Prometheus now and then."""
+"""Counts requests and outcomes cheaply, and adds the counts to Prometheus several times a second."""
 
 import asyncio
 from bisect import bisect_left
@@ -8,9 +8,9 @@ from server.telemetry.metrics import HTTP_REQUEST_SECONDS, OPERATIONS, SECONDS
 
 
 class RequestTally:
-    """What the hot path counts for each request, in plain numbers that are handed to the metrics a few times a second.
+    """What the hot path counts for each request, in plain numbers that are added to the metrics a few times a second.
 
-    The library's own counting takes a lock for each bucket it looks at, which came to a twelfth of a whole reserve.
+    The library's own counting takes a lock for each bucket, which was a twelfth of the time of a whole reserve.
     """
 
     def __init__(self) -> None:
@@ -18,7 +18,7 @@ class RequestTally:
         self._requests: dict[tuple[tuple[str, str], int], list[float]] = {}
 
     def outcome(self, operation: str, outcome: str) -> None:
-        """Count an operation by what came of it."""
+        """Count an operation by its outcome."""
         key = (operation, outcome)
         self._outcomes[key] = self._outcomes.get(key, 0) + 1
 
@@ -32,7 +32,7 @@ class RequestTally:
         tally[-1] += seconds
 
     def hand_over(self) -> None:
-        """Bring the metrics up to date."""
+        """Add what was counted to the metrics."""
         outcomes, self._outcomes = self._outcomes, {}
         for labels, number in outcomes.items():
             OPERATIONS.labels(*labels).inc(number)
@@ -46,10 +46,11 @@ class RequestTally:
 
 TALLY: Final = RequestTally()
 HAND_OVER_S: Final = 0.25
+"""How late a scrape may see a request; far below any scrape interval."""
 
 
 async def hand_over_regularly() -> None:
-    """Hand the tally over for ever; other workers' scrapes see it as late as this."""
+    """Hand the tally over for ever, and once more when cancelled."""
     try:
         while True:
             await asyncio.sleep(HAND_OVER_S)

@@ -1,7 +1,7 @@
-"""Traces for OpenTelemetry, where they are asked for: made here, sent wherever the OTEL_… variables say.
+"""Traces for OpenTelemetry, where HOLDFAST_TRACING is on, sent as the OTEL_… variables configure.
 
-Nothing of OpenTelemetry is imported here before a :class:`Tracing` is made, and without one nobody asks for anything
-here but whether :data:`confirmed` is None.
+Nothing of OpenTelemetry is imported before a :class:`Tracing` is made. Without one, the only cost is to check whether
+:data:`confirmed` is None.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -9,21 +9,21 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 Confirmed = Callable[[str, str, int, int], None]
-"""Is told of a channel that confirmed a value: its name, the SKU, the seq that the value rests on, the time in ms."""
+"""Called when a channel confirmed a value: its name, the SKU, the seq of the value, the time in ms."""
 
 confirmed: Confirmed | None = None
-"""Set by whoever follows traces to the channels; None: nobody does."""
+"""Set while traces are followed to the channels; None: they are not."""
 
 _SERVICE: Final = "holdfast"
 _NS_PER_MS: Final = 1_000_000
 
 
 class TracingMissingError(Exception):
-    """Traces were asked for, and OpenTelemetry is not installed; the message says what to do."""
+    """Tracing is on and OpenTelemetry is not installed; the message has the command to install it."""
 
 
 class Tracing:
-    """Makes spans. ``exporter`` None: OTLP over HTTP, as the OTEL_… variables say, in batches from a thread of its own.
+    """Makes spans. ``exporter`` None: OTLP over HTTP by the OTEL_… variables, in batches from a thread of its own.
 
     Raises
     ------
@@ -34,7 +34,7 @@ class Tracing:
 
     def __init__(self, exporter: Any = None) -> None:
         try:
-            from opentelemetry import trace  # noqa: PLC0415  # only where it is asked for
+            from opentelemetry import trace  # noqa: PLC0415  # only where tracing is on
             from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter  # noqa: PLC0415
             from opentelemetry.sdk.resources import OTELResourceDetector, Resource  # noqa: PLC0415
             from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
@@ -47,7 +47,7 @@ class Tracing:
             ) from None
         self._kinds = trace.SpanKind
         self._propagator = tracecontext.TraceContextTextMapPropagator()
-        # What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say goes before.
+        # OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES take precedence.
         resource = Resource({"service.name": _SERVICE}).merge(OTELResourceDetector().detect())
         self._provider = TracerProvider(resource=resource)
         self._provider.add_span_processor(BatchSpanProcessor(exporter or OTLPSpanExporter()))
@@ -55,7 +55,7 @@ class Tracing:
 
     @contextmanager
     def request(self, method: str, route: str, headers: Mapping[str, str]) -> Iterator[Any]:
-        """Make the span of one request, a part of the caller's trace where its headers name one."""
+        """Open the span of one request, as part of the caller's trace where its headers name one."""
         carrier = {name: value for name in ("traceparent", "tracestate") if (value := headers.get(name))}
         with self._tracer.start_as_current_span(
             f"{method} {route}",
@@ -66,13 +66,13 @@ class Tracing:
             yield span
 
     def context(self) -> str:
-        """Write the span that is open now as a ``traceparent``."""
+        """Return the open span as a ``traceparent``; empty where there is none."""
         carrier: dict[str, str] = {}
         self._propagator.inject(carrier)
         return carrier.get("traceparent", "")
 
     def told(self, channel: str, sku: str, seq: int, *, parent: str, from_ms: int, to_ms: int) -> None:
-        """Make the span from a change to its confirmation by a channel, in the trace of who made the change."""
+        """Make the span from a change to its confirmation by a channel, in the trace of the change."""
         span = self._tracer.start_span(
             f"tell {channel}",
             context=self._propagator.extract({"traceparent": parent}),
@@ -83,5 +83,5 @@ class Tracing:
         span.end(max(from_ms, to_ms) * _NS_PER_MS)
 
     def close(self) -> None:
-        """Send what is left, and stop."""
+        """Send the remaining spans, and stop."""
         self._provider.shutdown()

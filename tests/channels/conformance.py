@@ -1,6 +1,6 @@
 """What every adapter must do, driven over real sockets against a simulator of its channel.
 
-A new adapter's test is a subclass that says what its simulator is and how to build the adapter for it::
+A new adapter's test is a subclass that defines its simulator and how to build the adapter for it::
 
     class TestMyShop(Conformance[MyShopSimulator]):
         kind = ADAPTER
@@ -44,7 +44,7 @@ REFUSALS: Final[dict[Fault, type[ChannelError]]] = {
     "unauthorized": CredentialsError,
     "moved": UnavailableError,
 }
-"""Faults with an answer and without an effect, and what they must be told as."""
+"""Faults with an answer and without an effect, and what they must be reported as."""
 AFTER_S: Final[dict[Fault, float]] = {"throttled_with_retry_after": 1.0, "unavailable": 1.0}
 """The time that a fault names; the others name none."""
 
@@ -112,7 +112,7 @@ class Conformance(Driving[S]):
 
     # -- one that the channel will not take
 
-    async def test_a_value_that_the_channel_will_not_take_is_told_in_its_words(
+    async def test_a_value_that_the_channel_will_not_take_is_reported_in_its_words(
         self, simulator: S, channel: Driven
     ) -> None:
         bad = self.poisoned(simulator)
@@ -154,7 +154,7 @@ class Conformance(Driving[S]):
         assert self.unknown_words in reason
         assert simulator.applied == []
 
-    async def test_a_value_that_the_channel_will_not_take_is_told_when_sent_alone(
+    async def test_a_value_that_the_channel_will_not_take_is_reported_when_sent_alone(
         self, simulator: S, channel: Driven
     ) -> None:
         bad = self.poisoned(simulator)
@@ -171,7 +171,7 @@ class Conformance(Driving[S]):
     # -- faults
 
     @pytest.mark.parametrize("fault", REFUSALS)
-    async def test_a_fault_is_told_as_what_it_is_and_changes_nothing(
+    async def test_a_fault_is_reported_as_what_it_is_and_changes_nothing(
         self, fault: Fault, simulator: S, warm: Driven
     ) -> None:
         self._skip_if_no_body_is_read(fault)
@@ -261,7 +261,7 @@ class Conformance(Driving[S]):
             assert await warm.read([self.key(0)]) == {self.key(0): 3}
 
     @pytest.mark.parametrize("fault", REFUSALS)
-    async def test_a_fault_while_reading_back_is_told_as_what_it_is(
+    async def test_a_fault_while_reading_back_is_reported_as_what_it_is(
         self, fault: Fault, simulator: S, warm: Driven
     ) -> None:
         if not warm.adapter.capabilities.read_items_max:
@@ -282,7 +282,7 @@ class Conformance(Driving[S]):
 
     # -- secrets
 
-    async def test_credentials_that_the_channel_does_not_know_are_told(
+    async def test_credentials_that_the_channel_does_not_know_are_reported(
         self, simulator: S, transport: Transport
     ) -> None:
         stranger = Driven(self.build(simulator, self.other_credentials), transport.send)
@@ -294,18 +294,18 @@ class Conformance(Driving[S]):
         simulator.complaints.clear()
 
     async def test_no_error_holds_a_credential(self, simulator: S, warm: Driven) -> None:
-        told = []
+        reported = []
         simulator.only = self.push_path
         for fault in (*REFUSALS, "reset"):
             simulator.faults.append(fault)
             try:
                 await warm.settle(*self.items(8))
             except ChannelError as error:
-                told.append(f"{error!r} {error} {error.reason} {error.__cause__!r} {error.__context__!r}")
+                reported.append(f"{error!r} {error} {error.reason} {error.__cause__!r} {error.__context__!r}")
             simulator.faults.clear()
 
-        assert told
-        assert [text for text in told if any(secret in text for secret in self.secrets(simulator))] == []
+        assert reported
+        assert [text for text in reported if any(secret in text for secret in self.secrets(simulator))] == []
 
     async def test_no_description_and_no_address_holds_a_credential(self, simulator: S, warm: Driven) -> None:
         request = next(warm.adapter.push(self.items(8), NOW_S))

@@ -19,7 +19,7 @@ S = TypeVar("S", bound=Simulator)
 Send = Callable[[Request], Awaitable[Answer]]
 
 NOW_S: Final = 1_790_000_000.0
-"""When every push is said to happen: the adapter has no clock of its own."""
+"""The time of every push: the adapter has no clock of its own."""
 PATIENT_S: Final = 15.0
 SHORT_S: Final = 0.2
 """How long an answer is waited for where none will come."""
@@ -54,11 +54,11 @@ class Driven:
 
 
 class Driving(ABC, Generic[S]):
-    """What the tests of one adapter are given; a subclass says what is particular to its channel.
+    """The fixtures of one adapter's tests; a subclass defines what is particular to its channel.
 
     ``push_path`` is part of the path of the request that carries values, where an adapter sends others too.
     ``reads_answers`` False: whatever comes with 200 is a yes.
-    ``unknown_words`` must stand in the reason that the channel gives for ``unknown_key``, None where it takes any key.
+    ``unknown_words`` must stand in the channel's reason for ``unknown_key``, None where it takes any key.
     """
 
     kind: ClassVar[Kind]
@@ -70,7 +70,7 @@ class Driving(ABC, Generic[S]):
     unknown_words: ClassVar[str] = ""
     currency: ClassVar[str] = "TRY"
 
-    # -- what a subclass says
+    # -- what a subclass defines
 
     @abstractmethod
     def make_simulator(self) -> S:
@@ -152,6 +152,6 @@ class Driving(ABC, Generic[S]):
 
     @pytest.fixture
     async def warm(self, channel: Driven) -> Driven:
-        """Give an adapter that has sent before: what it looks up or signs in for once is done."""
+        """Return an adapter that has sent before: what it looks up or signs in for once is done."""
         await channel.settle(self.item(self.key(0), 3))
         return channel

@@ -37,7 +37,7 @@ def plan(
     timeout_s: float = 2.0,
     **capabilities: Any,
 ) -> ChannelPlan:
-    """Plan a channel over a simulator; of the plain kind unless ``build`` says otherwise."""
+    """Plan a channel over a simulator; of the plain kind unless ``build`` is set."""
     settings = ChannelSettings(
         name=name,
         kind="plain",
@@ -64,7 +64,7 @@ class Engine:
     def is_idle(self) -> bool:
         """Whether it acts, and every channel has confirmed all."""
         channels = self.publisher.channels
-        return self.publisher.acting and bool(channels) and not any(len(each.book.marks) for each in channels)
+        return self.publisher.acting and bool(channels) and not any(each.state.pending_count() for each in channels)
 
     async def status(self, name: str) -> ChannelStatus | None:
         return (await self.store.statuses()).get(name)

@@ -1,4 +1,4 @@
-"""A simulated n11: tasks that end late, come in pages, are refused whole, and are told of in any case of letters."""
+"""A simulated n11: tasks that end late, come in pages, are refused whole, and answer in any case of letters."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -66,7 +66,7 @@ class N11Simulator(Simulator):
     """One seller's account.
 
     A task takes effect at its ``polls_until_done``-th poll, or at once where that is 0. ``refusals`` are stock codes
-    whose values fail, and why; ``remarks`` are told of items that went well; of ``unnamed`` nothing is told at all.
+    whose values fail, and why; ``remarks`` are reasons of items that succeed; ``unnamed`` items are left out.
     ``refuses`` answers a push with REJECT for this reason, ``refuses_later`` takes it and lets its task end so.
     A page holds ``page_items_max`` items, whatever was asked for. ``drifts`` writes words and codes in changing cases.
     """
@@ -129,8 +129,8 @@ class N11Simulator(Simulator):
         return self._accepted(number, "IN_QUEUE", [])
 
     def _accepted(self, number: int, status: str, reasons: list[str]) -> web.Response:
-        told = {"id": number, "type": "SKU_UPDATE", "status": self._drifted(status), "reasons": reasons}
-        return web.json_response(told)
+        reported = {"id": number, "type": "SKU_UPDATE", "status": self._drifted(status), "reasons": reasons}
+        return web.json_response(reported)
 
     def _process(self, task: TaskState) -> None:
         task.failures = {sku.stock_code: self._failure(sku) for sku in task.skus}
@@ -179,7 +179,7 @@ class N11Simulator(Simulator):
         }
 
     def _lines(self, task: TaskState, failures: dict[str, str]) -> Iterable[dict[str, Any]]:
-        """Tell of each item, the last first: the order is nobody's promise."""
+        """Answer for each item, the last first: the order is not guaranteed."""
         for sku in reversed(task.skus):
             code = sku.stock_code
             if code not in self.unnamed:
@@ -192,7 +192,7 @@ class N11Simulator(Simulator):
 
 
 def _wrong_price(sku: WireSku) -> str:
-    """Say what is wrong with the prices of an item; both are there or none."""
+    """Return what is wrong with the prices of an item; both are there or none."""
     prices = [price for price in (sku.list_price, sku.sale_price) if not isinstance(price, UnsetType)]
     if not prices and sku.currency_type is UNSET:
         return ""

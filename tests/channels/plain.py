@@ -21,7 +21,7 @@ OK = "ok"
 
 
 class Plain(Adapter):
-    """The adapter; what it can do is given."""
+    """The adapter; its capabilities are a parameter."""
 
     def __init__(self, url: str, **capabilities: Any) -> None:
         self._url = url
@@ -38,23 +38,23 @@ class Plain(Adapter):
         ]
         answer = yield Request("POST", f"{self._url}/push", body=json.dumps(rows).encode())
         check_status(answer)
-        told = json_of(answer)
-        if "ticket" in told:
-            return Ticket(told["ticket"])
-        if "spoiled" in told:
-            raise SpoiledError("spoiled", told["spoiled"])
-        return {key: _outcome(reason) for key, reason in told["results"].items()}
+        reported = json_of(answer)
+        if "ticket" in reported:
+            return Ticket(reported["ticket"])
+        if "spoiled" in reported:
+            raise SpoiledError("spoiled", reported["spoiled"])
+        return {key: _outcome(reason) for key, reason in reported["results"].items()}
 
     def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:  # noqa: ARG002
         answer = yield Request("GET", f"{self._url}/tickets/{ticket_id}", group=READ)
         check_status(answer)
-        told = json_of(answer)
-        if "spoiled" in told:
-            raise SpoiledError("spoiled", told["spoiled"])
-        if "results" not in told:
+        reported = json_of(answer)
+        if "spoiled" in reported:
+            raise SpoiledError("spoiled", reported["spoiled"])
+        if "results" not in reported:
             raise TicketLostError("no such ticket")
-        outcomes = {key: _outcome(reason) for key, reason in told["results"].items()}
-        return outcomes if told["done"] else StillPending(outcomes)
+        outcomes = {key: _outcome(reason) for key, reason in reported["results"].items()}
+        return outcomes if reported["done"] else StillPending(outcomes)
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
         answer = yield Request("POST", f"{self._url}/read", body=json.dumps(list(keys)).encode(), group=READ)

@@ -18,7 +18,7 @@ Act = bytes | Literal["hang up", "reset", "silence"]
 class RawServer:
     """Takes connections on 127.0.0.1 and does to each whole request what comes next; ``acts`` empty: answers OK.
 
-    ``greeting`` is said before anything is asked. After ``takes_bytes`` of it a connection is cut off.
+    ``greeting`` is sent before any request. After ``takes_bytes`` of it a connection is cut off.
     """
 
     acts: deque[Act] = field(default_factory=deque)

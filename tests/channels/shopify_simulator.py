@@ -150,18 +150,22 @@ class ShopifySimulator(Simulator):
     def _again(self, key: str, parameters: Any) -> dict[str, Any]:
         before, errors = self.settled[key]
         if before != parameters:
-            told = _user_error("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "The key was used with other parameters.", None)
-            return _payload(key, [told])
+            reported = _user_error(
+                "IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "The key was used with other parameters.", None
+            )
+            return _payload(key, [reported])
         if errors:
-            told = _user_error("IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "The first attempt with this key failed.", None)
-            return _payload(key, [told])
+            reported = _user_error(
+                "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED", "The first attempt with this key failed.", None
+            )
+            return _payload(key, [reported])
         return _payload(key, [])
 
-    def _wrongs(self, wish: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        if wish["name"] not in ("available", "on_hand"):
+    def _wrongs(self, update: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if update["name"] not in ("available", "on_hand"):
             yield _user_error("INVALID_NAME", "The quantity name must be available or on_hand.", ["input", "name"])
         seen = set()
-        for number, row in enumerate(wish["quantities"]):
+        for number, row in enumerate(update["quantities"]):
             wrong = self._wrong(row)
             if (row["inventoryItemId"], row["locationId"]) in seen:
                 wrong = "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", "It stands there twice.", "inventoryItemId"
@@ -182,7 +186,7 @@ class ShopifySimulator(Simulator):
                 ("CHANGE_FROM_QUANTITY_STALE", "It is not what is persisted.", "changeFromQuantity"),
             ),
         )
-        return next((told for is_wrong, told in wrongs if is_wrong), None)
+        return next((reported for is_wrong, reported in wrongs if is_wrong), None)
 
     def _nodes(self, _info: Any, ids: list[str]) -> list[dict[str, Any] | None]:
         if len(ids) > LIST_MAX:

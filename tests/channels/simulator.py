@@ -1,7 +1,7 @@
 """What all simulated channels share: a real socket, what the channel shows, and the ways in which it misbehaves.
 
 A simulator is strict: what its contract does not allow is an error there, as it would be on the real channel, and
-``complaints`` then says what was wrong with the request.
+``complaints`` then contains what was wrong with the request.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""Own units and caps from end to end: each channel is told its own number by a real process's publisher."""
+"""Own units and caps from end to end: each channel is sent its own number by a real process's publisher."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -50,7 +50,7 @@ async def api(server: Server) -> AsyncIterator[Api]:
     assert server.faults == []
 
 
-async def test_given_own_units_and_a_cap_when_they_change_then_each_channel_is_told_its_own_number(
+async def test_given_own_units_and_a_cap_when_they_change_then_each_channel_is_sent_its_own_number(
     api: Api, server: Server, receivers: dict[str, WebhookReceiver]
 ) -> None:
     async def show(*quantities: int) -> None:

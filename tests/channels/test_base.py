@@ -49,12 +49,12 @@ class Plain(Adapter):
 def test_a_request_describes_itself_without_what_may_be_secret() -> None:
     headers = {"Authorization": "Basic made-up", "X-Token": "made-up", "Content-Type": "application/json"}
 
-    told = repr(Request("POST", "https://shop.example/login?key=made-up", headers, b"made-up"))
+    reported = repr(Request("POST", "https://shop.example/login?key=made-up", headers, b"made-up"))
 
-    assert "made-up" not in told
-    assert "POST https://shop.example/login " in told
-    assert "'Content-Type': 'application/json'" in told
-    assert "7 bytes" in told
+    assert "made-up" not in reported
+    assert "POST https://shop.example/login " in reported
+    assert "'Content-Type': 'application/json'" in reported
+    assert "7 bytes" in reported
 
 
 # -- statuses
@@ -91,7 +91,7 @@ def test_a_status_that_is_about_the_whole_call_is_raised(status: int, error: typ
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
-def test_the_channel_s_wish_when_to_come_again_goes_with_the_error(status: int) -> None:
+def test_the_channel_s_retry_after_goes_with_the_error(status: int) -> None:
     with pytest.raises(ChannelError) as caught:
         check_status(Answer(status, {"retry-after": "17"}))
 
@@ -154,13 +154,13 @@ def test_a_body_in_json_is_read(body: bytes, value: object) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"a":', b"\xff\xfe", b'"\xff"', b'{"a":1}x'])
-def test_a_body_that_is_not_json_is_told_as_unavailable(body: bytes) -> None:
+def test_a_body_that_is_not_json_is_reported_as_unavailable(body: bytes) -> None:
     with pytest.raises(UnavailableError, match="HTTP 200 with a body that is not JSON"):
         json_of(Answer(200, body=body))
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reported"),
     [
         (b"", "(empty)"),
         (b" \r\n ", "(empty)"),
@@ -170,8 +170,8 @@ def test_a_body_that_is_not_json_is_told_as_unavailable(body: bytes) -> None:
         (b"x" * 100_000, "x" * REASON_CHARACTERS_MAX),
     ],
 )
-def test_an_excerpt_is_short_and_on_one_line(body: bytes, told: str) -> None:
-    assert excerpt(body) == told
+def test_an_excerpt_is_short_and_on_one_line(body: bytes, reported: str) -> None:
+    assert excerpt(body) == reported
 
 
 # -- what an adapter need not have
@@ -182,12 +182,12 @@ def test_an_adapter_without_tickets_cannot_be_asked_about_one() -> None:
         Plain().poll("t", ["a"])
 
 
-def test_an_adapter_that_cannot_read_says_so() -> None:
+def test_an_adapter_that_cannot_read_raises() -> None:
     with pytest.raises(TypeError, match="Plain"):
         Plain().read(["a"])
 
 
-def test_no_answer_tells_of_cost_points_by_default() -> None:
+def test_no_answer_has_cost_points_by_default() -> None:
     assert Plain().cost_left(Answer(200)) is None
 
 
@@ -227,6 +227,15 @@ def test_every_kind_in_the_folder_is_found_by_its_name(folder: Path) -> None:
     assert all(isinstance(kind, Kind) for kind in found.values())
 
 
+def test_a_kind_may_be_a_folder_of_several_files(folder: Path) -> None:
+    (folder / "made_up_four").mkdir()
+    (folder / "made_up_four" / "stock.py").write_text(ONE_FILE.format(name="four"), "utf-8")
+    (folder / "made_up_four" / "__init__.py").write_text("from adapters.made_up_four.stock import ADAPTER", "utf-8")
+    (folder / "made_up_one.py").write_text(ONE_FILE.format(name="one"), "utf-8")
+
+    assert list(kinds()) == ["four", "one"]
+
+
 def test_a_module_without_a_kind_is_a_fault_of_the_programmer(folder: Path) -> None:
     (folder / "made_up_three.py").write_text("", "utf-8")
 
@@ -234,7 +243,7 @@ def test_a_module_without_a_kind_is_a_fault_of_the_programmer(folder: Path) -> N
         kinds()
 
 
-def test_our_kinds_say_what_they_are_and_take_no_secret_as_an_option() -> None:
+def test_our_kinds_have_a_summary_and_take_no_secret_as_an_option() -> None:
     for kind in kinds().values():
         options = {field.name for field in msgspec.structs.fields(kind.options)}
         secrets = {*kind.credentials, *kind.optional_credentials}

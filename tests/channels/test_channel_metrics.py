@@ -1,4 +1,4 @@
-"""The metrics of channels: told by whoever publishes, taken away when it stops, with one process or several."""
+"""The metrics of channels: reported by the publisher, removed when it stops, with one process or several."""
 
 import os
 import subprocess
@@ -101,7 +101,7 @@ def test_a_forgotten_channel_has_no_gauges_and_keeps_what_was_counted() -> None:
     assert sample("holdfast_channel_pushes_total", result="conflict")
 
 
-def test_a_channel_that_was_forgotten_can_be_told_of_again() -> None:
+def test_a_channel_that_was_forgotten_can_be_reported_again() -> None:
     ChannelMetrics(CHANNEL).show(STATUS)
     forget_channel(CHANNEL)
 
@@ -110,7 +110,7 @@ def test_a_channel_that_was_forgotten_can_be_told_of_again() -> None:
     assert sample("holdfast_channel_dirty_skus") == 7
 
 
-def test_a_channel_that_was_never_told_of_can_be_forgotten() -> None:
+def test_a_channel_that_was_never_reported_can_be_forgotten() -> None:
     forget_channel("nobody")
 
     assert REGISTRY.get_sample_value(GAUGES[0], {"channel": "nobody"}) is None
@@ -125,7 +125,7 @@ from server.telemetry.metrics import PUBLISHER_ACTIVE
 
 children = ChannelMetrics("shop")
 
-def tell(dirty):
+def report(dirty):
     ChannelMetrics("shop").show(ChannelStatus(publisher="", written_ms=0, dirty=dirty))
 """
 Run = Callable[[str], None]
@@ -153,35 +153,35 @@ def scrape(folder: Path, name: str, **labels: str) -> float | None:
     return registry.get_sample_value(name, labels)
 
 
-def test_of_two_workers_the_one_that_told_last_is_believed(run: Run, tmp_path: Path) -> None:
-    run("tell(dirty=500)")
-    run("tell(dirty=2)")
+def test_of_two_workers_the_one_that_reported_last_counts(run: Run, tmp_path: Path) -> None:
+    run("report(dirty=500)")
+    run("report(dirty=2)")
 
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 2
 
 
 def test_a_worker_that_does_not_publish_tells_nothing(run: Run, tmp_path: Path) -> None:
-    run("tell(dirty=500)")
+    run("report(dirty=500)")
     run("")
 
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 500
 
 
 def test_a_worker_that_lost_the_lease_leaves_no_gauge_behind(run: Run, tmp_path: Path) -> None:
-    run("tell(dirty=500); forget_channel('shop')")
+    run("report(dirty=500); forget_channel('shop')")
 
     assert [scrape(tmp_path, name, channel="shop") for name in GAUGES] == [None] * len(GAUGES)
 
 
 def test_a_worker_that_forgets_late_does_not_hide_its_successor_s_figure(run: Run, tmp_path: Path) -> None:
-    run("tell(dirty=2)")
-    run("tell(dirty=500); forget_channel('shop')")
+    run("report(dirty=2)")
+    run("report(dirty=500); forget_channel('shop')")
 
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 2
 
 
 def test_a_worker_that_takes_the_lease_again_tells_again(run: Run, tmp_path: Path) -> None:
-    run("tell(dirty=500); forget_channel('shop'); tell(dirty=3)")
+    run("report(dirty=500); forget_channel('shop'); report(dirty=3)")
 
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 3
 

@@ -33,21 +33,21 @@ every_failure = st.one_of(
 )
 
 
-def health(drawn: float = LONGEST) -> CircuitBreaker:
+def breaker(drawn: float = LONGEST) -> CircuitBreaker:
     return CircuitBreaker(base_s=0.5, cap_s=60.0, open_after=5, random=lambda: drawn)
 
 
 def fail_in_a_row(channel: CircuitBreaker, times: int, error: ChannelError | None = None) -> list[Transition | None]:
     """Let each try come as soon as it may, and fail."""
-    now_s, told = NOW_S, []
+    now_s, reported = NOW_S, []
     for _ in range(times):
         now_s = max(now_s, channel.resume_at_s)
-        told.append(channel.failed(error or UnavailableError("HTTP 500: no"), now_s))
-    return told
+        reported.append(channel.failed(error or UnavailableError("HTTP 500: no"), now_s))
+    return reported
 
 
 def opened() -> CircuitBreaker:
-    channel = health()
+    channel = breaker()
     fail_in_a_row(channel, 5)
     assert channel.circuit == "open"
     return channel
@@ -56,15 +56,15 @@ def opened() -> CircuitBreaker:
 # -- backoff
 
 
-def test_a_channel_nobody_has_tried_may_be_sent_to() -> None:
-    channel = health()
+def test_a_channel_never_tried_may_be_sent_to() -> None:
+    channel = breaker()
 
     assert (channel.circuit, channel.reason, channel.probing, channel.wait_s(NOW_S)) == ("closed", "", False, 0)
 
 
 @pytest.mark.parametrize("kind", COUNTED)
 def test_the_longest_pause_doubles_up_to_the_cap(kind: type[ChannelError]) -> None:
-    channel, now_s, pauses_s = health(), NOW_S, []
+    channel, now_s, pauses_s = breaker(), NOW_S, []
 
     for _ in range(10):
         channel.failed(kind("no"), now_s)
@@ -76,7 +76,7 @@ def test_the_longest_pause_doubles_up_to_the_cap(kind: type[ChannelError]) -> No
 
 @pytest.mark.parametrize("drawn", [0.0, 0.25, LONGEST])
 def test_a_pause_is_drawn_from_nothing_to_the_longest(drawn: float) -> None:
-    channel = health(drawn)
+    channel = breaker(drawn)
 
     channel.failed(UnavailableError("no"), NOW_S)
 
@@ -84,7 +84,7 @@ def test_a_pause_is_drawn_from_nothing_to_the_longest(drawn: float) -> None:
 
 
 def test_a_thousand_failures_in_a_row_are_still_a_number_of_seconds() -> None:
-    channel = health()
+    channel = breaker()
 
     fail_in_a_row(channel, 2_000)
 
@@ -92,7 +92,7 @@ def test_a_thousand_failures_in_a_row_are_still_a_number_of_seconds() -> None:
 
 
 def test_several_failures_of_one_breakdown_lengthen_the_pause_once() -> None:
-    channel = health()
+    channel = breaker()
 
     for _ in range(4):
         channel.failed(UnknownResultError("connection reset"), NOW_S)
@@ -101,7 +101,7 @@ def test_several_failures_of_one_breakdown_lengthen_the_pause_once() -> None:
 
 
 def test_a_success_ends_the_pause_and_begins_the_count_anew() -> None:
-    channel = health()
+    channel = breaker()
     fail_in_a_row(channel, 4)
 
     channel.succeeded(NOW_S)
@@ -114,7 +114,7 @@ def test_a_success_ends_the_pause_and_begins_the_count_anew() -> None:
 
 
 def test_the_reason_is_that_of_the_last_failure() -> None:
-    channel = health()
+    channel = breaker()
 
     channel.failed(UnavailableError("HTTP 500: one"), NOW_S)
     channel.failed(UnavailableError("HTTP 502: two"), NOW_S)
@@ -126,16 +126,16 @@ def test_the_reason_is_that_of_the_last_failure() -> None:
 
 
 @pytest.mark.parametrize("kind", [*COUNTED, ThrottledError, CredentialsError])
-def test_the_channel_s_wish_is_the_least_that_is_waited(kind: type[ChannelError]) -> None:
-    channel = health(drawn=0.0)
+def test_the_retry_after_of_the_channel_is_the_least_that_is_waited(kind: type[ChannelError]) -> None:
+    channel = breaker(drawn=0.0)
 
     channel.failed(kind("not now", 120.0), NOW_S)
 
     assert channel.wait_s(NOW_S) == 120.0
 
 
-def test_a_wish_shorter_than_the_pause_does_not_shorten_it() -> None:
-    channel = health()
+def test_a_retry_after_shorter_than_the_pause_does_not_shorten_it() -> None:
+    channel = breaker()
 
     channel.failed(UnavailableError("no", 0.1), NOW_S)
 
@@ -143,8 +143,8 @@ def test_a_wish_shorter_than_the_pause_does_not_shorten_it() -> None:
 
 
 @pytest.mark.parametrize("kind", [ThrottledError, UnavailableError])
-def test_a_wish_of_days_is_honoured_for_an_hour(kind: type[ChannelError]) -> None:
-    channel = health()
+def test_a_retry_after_of_days_is_honoured_for_an_hour(kind: type[ChannelError]) -> None:
+    channel = breaker()
 
     channel.failed(kind("come back next week", 7 * 86_400.0), NOW_S)
 
@@ -155,12 +155,12 @@ def test_a_wish_of_days_is_honoured_for_an_hour(kind: type[ChannelError]) -> Non
     ("after_s", "kept_s"),
     [(None, 0), (-5.0, 0), (0.0, 0), (math.nan, 0), (2.5, 2.5), (math.inf, AFTER_S_MAX), (1e300, AFTER_S_MAX)],
 )
-def test_of_a_wish_as_much_is_kept_as_makes_sense(after_s: float | None, kept_s: float) -> None:
+def test_of_a_retry_after_as_much_is_kept_as_makes_sense(after_s: float | None, kept_s: float) -> None:
     assert honoured_s(after_s) == kept_s
 
 
 def test_a_success_of_another_request_does_not_end_what_the_channel_asked_for() -> None:
-    channel = health()
+    channel = breaker()
     channel.failed(ThrottledError("429", 30.0), NOW_S)
 
     channel.succeeded(NOW_S + 1)
@@ -168,8 +168,8 @@ def test_a_success_of_another_request_does_not_end_what_the_channel_asked_for() 
     assert channel.wait_s(NOW_S + 1) == 29
 
 
-def test_a_shorter_wish_that_comes_later_does_not_take_back_a_longer_one() -> None:
-    channel = health()
+def test_a_shorter_retry_after_that_comes_later_does_not_shorten_a_longer_one() -> None:
+    channel = breaker()
 
     channel.failed(ThrottledError("429", 30.0), NOW_S)
     channel.failed(ThrottledError("429", 1.0), NOW_S)
@@ -177,16 +177,16 @@ def test_a_shorter_wish_that_comes_later_does_not_take_back_a_longer_one() -> No
     assert channel.wait_s(NOW_S) == 30
 
 
-def test_throttling_with_a_wish_is_waited_out_as_long_as_that_however_often() -> None:
-    channel = health()
+def test_throttling_with_a_retry_after_is_waited_out_as_long_as_that_however_often() -> None:
+    channel = breaker()
 
     fail_in_a_row(channel, 10, ThrottledError("429", 1.0))
 
     assert channel.resume_at_s == NOW_S + 10
 
 
-def test_throttling_without_a_wish_is_waited_out_longer_and_longer() -> None:
-    channel, now_s, pauses_s = health(), NOW_S, []
+def test_throttling_without_a_retry_after_is_waited_out_longer_and_longer() -> None:
+    channel, now_s, pauses_s = breaker(), NOW_S, []
 
     for _ in range(3):
         channel.failed(ThrottledError("429"), now_s)
@@ -197,11 +197,11 @@ def test_throttling_without_a_wish_is_waited_out_longer_and_longer() -> None:
 
 
 def test_throttling_never_opens_the_circuit() -> None:
-    channel = health()
+    channel = breaker()
 
-    told = fail_in_a_row(channel, 100, ThrottledError("429"))
+    reported = fail_in_a_row(channel, 100, ThrottledError("429"))
 
-    assert set(told) == {None}
+    assert set(reported) == {None}
     assert channel.circuit == "closed"
 
 
@@ -210,39 +210,39 @@ def test_throttling_never_opens_the_circuit() -> None:
 
 @pytest.mark.parametrize("kind", COUNTED)
 def test_the_circuit_opens_after_so_many_failures_in_a_row_and_says_so_once(kind: type[ChannelError]) -> None:
-    channel = health()
+    channel = breaker()
 
-    told = fail_in_a_row(channel, 8, kind("no"))
+    reported = fail_in_a_row(channel, 8, kind("no"))
 
-    assert told == [None, None, None, None, "channel_circuit_opened", None, None, None]
+    assert reported == [None, None, None, None, "channel_circuit_opened", None, None, None]
     assert channel.circuit == "open"
     assert channel.probing
 
 
 def test_failures_at_the_same_moment_count_one_by_one() -> None:
-    channel = health()
+    channel = breaker()
 
-    told = [channel.failed(UnknownResultError("timeout"), NOW_S) for _ in range(5)]
+    reported = [channel.failed(UnknownResultError("timeout"), NOW_S) for _ in range(5)]
 
-    assert told[-1] == "channel_circuit_opened"
+    assert reported[-1] == "channel_circuit_opened"
 
 
 def test_the_first_success_closes_the_circuit_and_says_so_once() -> None:
     channel = opened()
 
-    told = [channel.succeeded(NOW_S), channel.succeeded(NOW_S)]
+    reported = [channel.succeeded(NOW_S), channel.succeeded(NOW_S)]
 
-    assert told == ["channel_circuit_closed", None]
+    assert reported == ["channel_circuit_closed", None]
     assert (channel.circuit, channel.probing, channel.reason) == ("closed", False, "")
 
 
 def test_throttling_between_failures_neither_counts_nor_excuses() -> None:
-    channel = health()
+    channel = breaker()
     failures = itertools.chain([ThrottledError("429", 1.0)], [UnavailableError("no")] * 4, [ThrottledError("429", 1.0)])
 
-    told = [channel.failed(error, NOW_S) for error in failures]
+    reported = [channel.failed(error, NOW_S) for error in failures]
 
-    assert set(told) == {None}
+    assert set(reported) == {None}
     assert channel.failed(UnavailableError("no"), NOW_S) == "channel_circuit_opened"
 
 
@@ -258,36 +258,36 @@ def test_a_channel_that_finds_fault_with_a_push_is_well(error: ChannelError) -> 
 
 
 def test_credentials_that_are_not_accepted_open_the_circuit_at_once_and_say_what_to_do() -> None:
-    channel = health()
+    channel = breaker()
 
-    told = channel.failed(CredentialsError("HTTP 401: ClientApiAuthenticationException"), NOW_S)
+    reported = channel.failed(CredentialsError("HTTP 401: ClientApiAuthenticationException"), NOW_S)
 
-    assert (told, channel.circuit, channel.probing) == ("channel_circuit_opened", "open", True)
+    assert (reported, channel.circuit, channel.probing) == ("channel_circuit_opened", "open", True)
     assert "change them" in channel.reason
     assert "HTTP 401: ClientApiAuthenticationException" in channel.reason
 
 
 @pytest.mark.parametrize(("drawn", "pause_s"), [(0.0, 30.0), (0.5, 45.0), (LONGEST, 60.0)])
 def test_credentials_that_are_not_accepted_are_tried_slowly_from_the_first_time(drawn: float, pause_s: float) -> None:
-    channel = health(drawn)
+    channel = breaker(drawn)
 
     channel.failed(CredentialsError("HTTP 401"), NOW_S)
 
     assert channel.wait_s(NOW_S) == pytest.approx(pause_s)
 
 
-def test_credentials_that_are_not_accepted_are_told_once() -> None:
-    assert fail_in_a_row(health(), 3, CredentialsError("HTTP 401")) == ["channel_circuit_opened", None, None]
+def test_credentials_that_are_not_accepted_are_reported_once() -> None:
+    assert fail_in_a_row(breaker(), 3, CredentialsError("HTTP 401")) == ["channel_circuit_opened", None, None]
 
 
-def test_an_open_circuit_that_turns_out_to_be_about_credentials_is_told_again() -> None:
+def test_an_open_circuit_that_turns_out_to_be_about_credentials_is_reported_again() -> None:
     channel = opened()
 
     assert channel.failed(CredentialsError("HTTP 401"), NOW_S) == "channel_circuit_opened"
 
 
 def test_credentials_that_are_accepted_again_close_the_circuit() -> None:
-    channel = health()
+    channel = breaker()
     channel.failed(CredentialsError("HTTP 401"), NOW_S)
 
     assert channel.succeeded(NOW_S + 60) == "channel_circuit_closed"
@@ -298,7 +298,7 @@ def test_credentials_that_are_accepted_again_close_the_circuit() -> None:
 
 
 def halted() -> CircuitBreaker:
-    channel = health()
+    channel = breaker()
     assert channel.failed(ClosedError("HTTP 426: use V2"), NOW_S) == "channel_halted"
     return channel
 
@@ -360,7 +360,7 @@ def test_an_open_circuit_that_is_revived_is_probed_at_once_and_stays_open_until_
 
 
 def test_a_channel_that_is_well_is_not_hurt_by_being_revived() -> None:
-    channel = health()
+    channel = breaker()
 
     channel.revive()
 
@@ -379,9 +379,11 @@ def test_whatever_happens_a_channel_that_is_not_halted_is_tried_again_within_an_
 
     for error, pause_s, _ in history:
         now_s += pause_s
-        told = channel.succeeded(now_s) if error is None else channel.failed(error, now_s)
+        reported = channel.succeeded(now_s) if error is None else channel.failed(error, now_s)
 
         assert channel.wait_s(now_s) <= AFTER_S_MAX
-        assert (channel.circuit == circuit) or told == f"channel_circuit_{'opened' if channel.probing else 'closed'}"
+        assert (
+            channel.circuit == circuit
+        ) or reported == f"channel_circuit_{'opened' if channel.probing else 'closed'}"
         assert channel.circuit == "closed" or channel.reason
         circuit = channel.circuit

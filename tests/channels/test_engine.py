@@ -51,7 +51,7 @@ def shows(channel: PlainChannel, **values: int) -> Callable[[], bool]:
 def is_given_up(engine: Engine, channel: str) -> bool:
     """Whether a channel's circuit is open; its pauses are cut short meanwhile."""
     engine.channel(channel).revive()
-    return engine.channel(channel).line.health.circuit == "open"
+    return engine.channel(channel).client.circuit_breaker.circuit == "open"
 
 
 async def dead_letters(engine: Engine, channel: str) -> list[DeadLetter]:
@@ -112,8 +112,8 @@ async def test_hundreds_of_changes_while_a_channel_is_away_become_one_update_for
         await wait_until(engine.is_idle)
         assert shop.pushed_items - before <= 5 * len(skus)
         for sku in skus:
-            told = [quantity for key, quantity in shop.applied if key == sku]
-            assert told == sorted(told, reverse=True)
+            reported = [quantity for key, quantity in shop.applied if key == sku]
+            assert reported == sorted(reported, reverse=True)
 
 
 async def test_a_restart_with_nothing_new_sends_nothing(
@@ -132,7 +132,7 @@ async def test_a_restart_with_nothing_new_sends_nothing(
     assert shop.pushed_items == sent + 1
 
 
-async def test_what_happened_while_no_publisher_ran_is_told_by_the_next(
+async def test_what_happened_while_no_publisher_ran_is_published_by_the_next(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 3, "A", "B")
@@ -183,7 +183,7 @@ async def test_rules_set_at_run_time_take_effect_at_once(
         await wait_until(shows(shop, A=10))
 
 
-async def test_only_what_is_listed_is_told_and_under_the_channel_s_own_key(
+async def test_only_what_is_listed_is_published_and_under_the_channel_s_own_key(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 10, "A", "B")
@@ -221,7 +221,7 @@ async def test_a_listing_that_gets_another_key_is_emptied_under_the_old_one(
         assert shop.applied == [("old", 4), ("old", 0), ("new", 4)]
 
 
-async def test_an_old_key_that_the_channel_knows_no_more_does_not_keep_the_new_one_from_being_told(
+async def test_an_old_key_that_the_channel_knows_no_more_does_not_keep_the_new_one_from_being_published(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 4, "A")
@@ -233,7 +233,7 @@ async def test_an_old_key_that_the_channel_knows_no_more_does_not_keep_the_new_o
         await engine.list_skus("shop", Listing("A", "new"))
 
         await wait_until(shows(shop, new=4))
-        assert not engine.channel("shop").book.dead_letters
+        assert not engine.channel("shop").state.dead_letter_skus()
 
 
 async def test_two_skus_under_one_key_do_not_fight_over_it(
@@ -243,13 +243,13 @@ async def test_two_skus_under_one_key_do_not_fight_over_it(
     async with publishing(store, partition, [plan("shop", shop, listings="listed")]) as engine:
         await engine.list_skus("shop", Listing("A", "k"))
         await engine.list_skus("shop", Listing("B", "k"))
-        await wait_until(lambda: "B" in engine.channel("shop").book.dead_letters)
+        await wait_until(lambda: "B" in engine.channel("shop").state.dead_letter_skus())
 
         await engine.list_skus("shop", Listing("A", "k2"))
         await engine.store.ask("shop", "channel_retry", (), "test")
 
         await wait_until(shows(shop, k=4, k2=4))
-        assert not engine.channel("shop").book.dead_letters
+        assert not engine.channel("shop").state.dead_letter_skus()
 
 
 async def test_locations_that_the_channel_does_not_sell_from_do_not_count(
@@ -261,7 +261,7 @@ async def test_locations_that_the_channel_does_not_sell_from_do_not_count(
         await wait_until(shows(shop, A=7))
 
 
-async def test_a_channel_with_a_cadence_is_told_of_a_fall_to_zero_at_once(
+async def test_a_channel_with_a_cadence_is_sent_a_fall_to_zero_at_once(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 2, "A", "B")
@@ -273,7 +273,7 @@ async def test_a_channel_with_a_cadence_is_told_of_a_fall_to_zero_at_once(
 
         await wait_until(shows(shop, A=0))
         assert shop.shown["B"] == 2
-        assert "B" in engine.channel("shop").book.marks
+        assert engine.channel("shop").state.is_pending("B")
 
 
 async def test_falls_to_zero_go_first_when_there_is_little_to_spend(
@@ -287,7 +287,7 @@ async def test_falls_to_zero_go_first_when_there_is_little_to_spend(
         await wait_until(engine.is_idle)
         await shop.stop()
         await asyncio.gather(*(sell(ledger, sku) for sku in skus))
-        await wait_until(lambda: len(engine.channel("shop").book.marks) == 30)
+        await wait_until(lambda: engine.channel("shop").state.pending_count() == 30)
         await sell(ledger, skus[-1], 4)
         done = len(shop.applied)
         await shop.start()
@@ -309,12 +309,12 @@ async def test_a_price_goes_with_the_stock_and_only_when_it_is_new(
         await wait_until(engine.is_idle)
 
         await engine.list_skus("shop", Listing("A", "A", price="8.90"))
-        await wait_until(lambda: "A" in engine.channel("shop").book.marks)
+        await wait_until(lambda: engine.channel("shop").state.is_pending("A"))
         await sell(ledger, "A")
 
         await wait_until(shows(shop, A=4))
         assert shop.prices == {"A": "9.90"}  # one price an hour: the stock does not wait for it
-        assert "A" in engine.channel("shop").book.marks
+        assert engine.channel("shop").state.is_pending("A")
 
 
 # -- channels that misbehave
@@ -338,7 +338,7 @@ async def test_one_bad_row_in_a_thousand_reaches_the_dead_letters_and_the_others
         ]
 
 
-async def test_a_bad_row_that_nobody_names_is_found_by_halving(
+async def test_a_bad_row_that_is_not_named_is_found_by_halving(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     skus = [f"SKU-{number}" for number in range(200)]
@@ -358,7 +358,7 @@ async def test_a_dead_letter_that_is_tried_again_after_its_cause_was_mended_is_o
     await stock(ledger, 7, "A")
     shop.poisoned.add("A")
     async with publishing(store, partition, [plan("shop", shop)]) as engine:
-        await wait_until(lambda: "A" in engine.channel("shop").book.dead_letters)
+        await wait_until(lambda: "A" in engine.channel("shop").state.dead_letter_skus())
         shop.poisoned.clear()
 
         await engine.store.ask("shop", "channel_retry", ["A"], "test")
@@ -386,7 +386,7 @@ async def test_a_channel_that_fails_and_one_that_hangs_hold_up_no_other(
 
             await wait_until(shows(shop, A=5))
 
-            await wait_until(lambda: engine.channel("failing").line.health.circuit == "closed")
+            await wait_until(lambda: engine.channel("failing").client.circuit_breaker.circuit == "closed")
             assert "A" not in hanging.shown
 
 
@@ -403,7 +403,7 @@ async def test_the_newest_value_arrives_whatever_the_network_does(
         await wait_until(shows(shop, A=30))
 
 
-async def test_what_a_channel_said_it_did_and_did_not_is_found_and_mended(
+async def test_what_a_channel_confirmed_and_did_not_apply_is_found_and_corrected(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 9, "A", "B")
@@ -424,7 +424,7 @@ async def test_what_a_channel_said_it_did_and_did_not_is_found_and_mended(
         assert (report.checked, report.differed, report.read_back) == (2, 1, True)
 
 
-async def test_a_channel_that_cannot_be_read_is_told_everything_again(
+async def test_a_channel_that_cannot_be_read_is_sent_everything_again(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 9, "A")
@@ -450,7 +450,7 @@ async def test_credentials_that_were_changed_are_read_anew(
     await stock(ledger, 9, "A")
     shop.always = "unauthorized"
     async with publishing(store, partition, [plan("shop", shop, build=build)]) as engine:
-        await wait_until(lambda: engine.channel("shop").line.health.circuit == "open")
+        await wait_until(lambda: engine.channel("shop").client.circuit_breaker.circuit == "open")
         shop.always = None
 
         await engine.store.ask("shop", "channel_retry", (), "test")
@@ -459,7 +459,7 @@ async def test_credentials_that_were_changed_are_read_anew(
         assert len(built) == 2
 
 
-async def test_a_channel_taken_out_of_the_configuration_holds_nothing_back_and_is_told_all_when_it_returns(
+async def test_a_channel_taken_out_of_the_configuration_holds_nothing_back_and_is_sent_all_when_it_returns(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel, other: PlainChannel
 ) -> None:
     both, one = [plan("gone", shop), plan("kept", other)], [plan("kept", other)]
@@ -508,7 +508,7 @@ async def test_a_ticket_is_not_a_confirmation(
     await stock(ledger, 9, "A")
     async with publishing(store, partition, [plan("shop", shop, poll_every_s=0.02)]) as engine:
         await wait_until(lambda: bool(shop.open_tickets))
-        assert "A" in engine.channel("shop").book.marks
+        assert engine.channel("shop").state.is_pending("A")
         await sell(ledger, "A")  # waits for the ticket: two pushes with one key could pass each other
 
         await wait_until(shows(shop, A=8))
@@ -547,7 +547,7 @@ async def test_a_ticket_that_one_row_spoils_is_halved_until_the_row_stands_alone
     async with publishing(store, partition, [plan("shop", shop, poll_every_s=0.02)]) as engine:
         await wait_until(lambda: len(shop.shown) == 19)
 
-        await wait_until(lambda: set(engine.channel("shop").book.dead_letters) == {"SKU-7"})
+        await wait_until(lambda: set(engine.channel("shop").state.dead_letter_skus()) == {"SKU-7"})
         assert shop.complaints == []
 
 

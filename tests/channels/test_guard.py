@@ -17,7 +17,7 @@ from tests.conftest import DEADLINE_S
 SHORT_S: Final = 0.3
 """For what is never answered."""
 NOWHERE: Final = "2000::1"
-"""Counts as public, and has been given out to nobody."""
+"""Counts as public, and is assigned to no one."""
 
 
 @pytest.fixture

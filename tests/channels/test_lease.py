@@ -18,7 +18,7 @@ from server.store.ledger.ledger import Ledger
 from tests.channels import woocommerce_simulator
 from tests.channels.woocommerce_simulator import WooCommerceSimulator
 from tests.conftest import wait_until
-from tests.rigs.fanout_crash.forgetful import LEASE, RECORD, Forgetful
+from tests.rigs.fanout_crash.forgetful import LEASE, PUBLISHER_WRITE, Forgetful
 from tests.rigs.fanout_crash.publishers import acting, acts, end, publisher, start
 from tests.support.http import Server
 from tests.support.operations import order, receive
@@ -52,7 +52,7 @@ _ids = count(1)
 
 @dataclass
 class Shop(WooCommerceSimulator):
-    """Knows its callers by name, and keeps a push for later while ``holds`` says so: nothing of it is done before."""
+    """Knows its callers by name, and delays a push while ``holds`` is set: nothing of it is applied before."""
 
     callers: list[str] = field(default_factory=list)
     holds: bool = False
@@ -99,7 +99,7 @@ async def ledger(
 
 @pytest.fixture
 def make_publisher(store: StoreProcess, shop: Shop) -> Iterator[Callable[..., Server]]:
-    """Give a function that makes publishers, each known to the shop by its own name; none is started."""
+    """Return a function that makes publishers, each known to the shop by its own name; none is started."""
     made: list[Server] = []
 
     def make(name: str, lease_s: float = 1, store_url: str = store.url) -> Server:
@@ -126,7 +126,7 @@ async def takes_over(server: Server) -> None:
 
 
 async def only_acts(server: Server, other: Server) -> None:
-    """Wait until one acts and the other does not: it says that it is fenced a moment before it has stopped."""
+    """Wait until one acts and the other does not: it logs that it is fenced a moment before it has stopped."""
 
     async def is_so() -> bool:
         return await acting([server, other]) == [server]
@@ -163,7 +163,7 @@ async def one_and_two(
     ledger: Ledger,  # noqa: ARG001  # it has filled the shelves
     store: StoreProcess,
 ) -> tuple[Server, Server]:
-    """Start two publishers: the first acts and has told the shop all, the second stands by."""
+    """Start two publishers: the first acts and has published everything, the second stands by."""
     one, two = make_publisher("one"), make_publisher("two")
     await start(one)
     await takes_over(one)
@@ -273,7 +273,7 @@ async def test_given_one_that_was_replaced_with_something_left_to_write_when_it_
         await shows(shop, 10)
         await all_is_written(store)
         await start(two)
-        proxy.cuts = RECORD
+        proxy.cuts = PUBLISHER_WRITE
         await sell(ledger)
         await wait_until(lambda: b":shown" in proxy.forgotten, "it has something to write, and cannot", HAND_OVER_S)
         one.process.send_signal(signal.SIGSTOP)

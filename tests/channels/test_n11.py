@@ -44,12 +44,12 @@ class TestN11(TicketConformance[N11Simulator]):
         for quantity in (7, 8, 9):  # each time in other cases
             outcomes = await channel.settle(*self.items(quantity, 11, 13))
 
-            told = {
+            reported = {
                 self.key(0): Applied(),
                 self.key(1): Applied(),
                 self.key(2): Rejected("failed", "Ürün satışa kapalı"),
             }
-            assert outcomes == told
+            assert outcomes == reported
 
     async def test_a_refusal_in_any_case_is_a_refusal(self, simulator: N11Simulator, channel: Driven) -> None:
         simulator.drifts, simulator.refuses = True, "Günlük limit"
@@ -62,7 +62,7 @@ class TestN11(TicketConformance[N11Simulator]):
         simulator.page_items_max = 2
         items = self.items(1, 2, 3, 4, 5)
         self.make_known(simulator, *(item.key for item in items))
-        simulator.refusals[self.key(0)] = "Ürün satışa kapalı"  # told of last
+        simulator.refusals[self.key(0)] = "Ürün satışa kapalı"  # answered last
 
         outcomes = await channel.settle(*items)
 
@@ -106,7 +106,7 @@ class TestN11(TicketConformance[N11Simulator]):
         }
         assert simulator.applied == []
 
-    async def test_a_task_that_is_refused_later_and_blames_nobody_spoils_the_push(
+    async def test_a_task_that_is_refused_later_and_names_no_item_spoils_the_push(
         self, simulator: N11Simulator, channel: Driven
     ) -> None:
         simulator.refuses_later = "Görev reddedildi"
@@ -142,10 +142,10 @@ class TestN11(TicketConformance[N11Simulator]):
         assert (simulator.shown[item.key], simulator.prices) == (5, {})
 
     @pytest.mark.parametrize(
-        ("currency", "told"), [(None, "TL"), ("TRY", "TL"), ("TL", "TL"), ("usd", "USD"), ("EUR", "EUR")]
+        ("currency", "reported"), [(None, "TL"), ("TRY", "TL"), ("TL", "TL"), ("usd", "USD"), ("EUR", "EUR")]
     )
     async def test_prices_go_in_cents_and_in_the_currency_as_n11_calls_it(
-        self, currency: str | None, told: str, simulator: N11Simulator, channel: Driven
+        self, currency: str | None, reported: str, simulator: N11Simulator, channel: Driven
     ) -> None:
         await channel.settle(self.item(self.key(0), 5, price="112.850", list_price="1.2e2", currency=currency))
 
@@ -153,7 +153,7 @@ class TestN11(TicketConformance[N11Simulator]):
         assert (simulator.prices, simulator.list_prices, simulator.currencies) == (
             {key: "112.85"},
             {key: "120.00"},
-            {key: told},
+            {key: reported},
         )
 
     async def test_equal_prices_are_a_pair(self, simulator: N11Simulator, channel: Driven) -> None:
@@ -162,7 +162,7 @@ class TestN11(TicketConformance[N11Simulator]):
         assert simulator.prices == {self.key(0): "9.50"}
 
 
-# -- on the wire: requests as they are documented, and answers that the simulator never gives
+# -- on the wire: requests as they are documented, and answers that the simulator never returns
 
 ITEM = Item(key="A", sku="a", quantity=5, version=1)
 
@@ -172,7 +172,7 @@ def n11(**options: Any) -> N11:
 
 
 def answered(exchange: Any, status: int, body: Any) -> Any:
-    """End a conversation of one request with this answer."""
+    """End a exchange of one request with this answer."""
     next(exchange)
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     try:
@@ -305,7 +305,7 @@ def test_a_code_that_was_not_asked_about_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reasons", "told"),
+    ("reasons", "reported"),
     [
         (["one", "two"], "one; two"),
         ([], "no reason was given"),
@@ -315,8 +315,8 @@ def test_a_code_that_was_not_asked_about_is_left_out() -> None:
         (["x" * 1000], "x" * 300),
     ],
 )
-def test_a_failed_item_is_told_in_the_channel_s_words(reasons: Any, told: str) -> None:
-    assert polled(200, processed(line("A", "FAIL", reasons))) == {"A": Rejected("failed", told)}
+def test_a_failed_item_is_reported_in_the_channel_s_words(reasons: Any, reported: str) -> None:
+    assert polled(200, processed(line("A", "FAIL", reasons))) == {"A": Rejected("failed", reported)}
 
 
 def test_a_refused_task_has_applied_nothing_whatever_it_says() -> None:
@@ -329,6 +329,6 @@ def test_a_refused_task_has_applied_nothing_whatever_it_says() -> None:
 
 
 @pytest.mark.parametrize("body", [[], "done", {"status": 1}, {"status": "PROCESSED", "skus": {"content": [1]}}])
-def test_an_answer_of_another_form_is_told_as_unavailable(body: Any) -> None:
+def test_an_answer_of_another_form_is_reported_as_unavailable(body: Any) -> None:
     with pytest.raises(UnavailableError, match="another form"):
         polled(200, body)

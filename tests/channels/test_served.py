@@ -59,7 +59,7 @@ async def shows(receiver: WebhookReceiver, **expected: int) -> None:
 
 
 async def status_until(api: Api, reached: Callable[[Any], bool], what: str) -> Any:
-    """Wait until the channel's status is as wanted, and give it."""
+    """Wait until the channel's status is as wanted, and return it."""
     status: Any = None
 
     async def is_reached() -> bool:
@@ -81,7 +81,9 @@ async def test_given_a_listing_when_units_are_sold_then_the_shop_shows_what_is_l
     (await api.reserve("A", 2)).ok(201)
 
     await shows(receiver, a=3)
-    status = await status_until(api, lambda each: each["lag_p99_s"] is not None and not each["dirty"], "all is told")
+    status = await status_until(
+        api, lambda each: each["lag_p99_s"] is not None and not each["dirty"], "all is published"
+    )
     assert (status["publisher_missing"], status["circuit"], status["listings"]) == (False, "closed", 1)
     assert status["last_confirmed_at"] is not None
 
@@ -90,9 +92,9 @@ async def test_given_a_listing_when_units_are_sold_then_the_shop_shows_what_is_l
 async def test_given_a_listing_of_an_unknown_sku_when_put_then_0_is_shown_until_stock_arrives(
     api: Api, receiver: WebhookReceiver
 ) -> None:
-    told = (await api.put(f"{ONE}/listings", {"listings": [{"sku": "A", "key": "a"}]})).ok()
+    reported = (await api.put(f"{ONE}/listings", {"listings": [{"sku": "A", "key": "a"}]})).ok()
 
-    assert told == {"listings": 1, "unknown_skus": ["A"]}
+    assert reported == {"listings": 1, "unknown_skus": ["A"]}
     await shows(receiver, a=0)
     await api.count("A", 4)
     await shows(receiver, a=4)
@@ -161,7 +163,7 @@ async def test_given_a_key_that_the_shop_does_not_know_when_retried_after_it_doe
     assert (await api.get(f"{ONE}/dead-letters")).ok() == {"dead_letters": [], "complete": True}
 
 
-async def test_given_a_shop_that_repeats_our_credential_when_its_reason_is_told_then_the_credential_is_not(
+async def test_given_a_shop_that_repeats_our_credential_when_its_reason_is_reported_then_the_credential_is_not(
     api: Api, receiver: WebhookReceiver
 ) -> None:
     receiver.answers.append((422, f"nothing is signed with {SECRET} here", {}))
@@ -169,20 +171,20 @@ async def test_given_a_shop_that_repeats_our_credential_when_its_reason_is_told_
     await put(api, {"sku": "A", "key": "a"})
     await status_until(api, lambda each: each["dead_letters"] == 1, "the value is a dead letter")
 
-    told = [await api.get(path) for path in ("/v1/channels", f"{ONE}/status", f"{ONE}/dead-letters", "/metrics")]
+    reported = [await api.get(path) for path in ("/v1/channels", f"{ONE}/status", f"{ONE}/dead-letters", "/metrics")]
 
-    assert "nothing is signed with" in told[2].ok()["dead_letters"][0]["reason"]
-    assert [answer.raw for answer in told if SECRET.removeprefix("whsec_").encode() in answer.raw] == []
+    assert "nothing is signed with" in reported[2].ok()["dead_letters"][0]["reason"]
+    assert [answer.raw for answer in reported if SECRET.removeprefix("whsec_").encode() in answer.raw] == []
 
 
 @pytest.mark.soak
-async def test_given_a_comparison_when_asked_for_then_all_is_told_anew_and_the_status_has_the_result(
+async def test_given_a_comparison_when_asked_for_then_all_is_sent_again_and_the_status_has_the_result(
     api: Api, receiver: WebhookReceiver
 ) -> None:
     await api.count("A", 10)
     await put(api, {"sku": "A", "key": "a"})
     await shows(receiver, a=10)
-    await status_until(api, lambda each: not each["dirty"] and not each["in_flight"], "all is told")
+    await status_until(api, lambda each: not each["dirty"] and not each["in_flight"], "all is published")
     receiver.shown["a"] = 99  # behind our back
 
     (await api.send("POST", f"{ONE}/reconcile")).ok(202)

@@ -96,7 +96,7 @@ class TestShopify(Conformance[ShopifySimulator]):
 
         assert len(set(simulator.keys)) == 2
 
-    async def test_a_value_that_somebody_changed_at_the_shop_is_mended(
+    async def test_a_value_that_was_changed_at_the_shop_is_corrected(
         self, simulator: ShopifySimulator, channel: Driven
     ) -> None:
         simulator.shown[self.key(0)] = 5
@@ -114,7 +114,7 @@ class TestShopify(Conformance[ShopifySimulator]):
             ("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", Retry("IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "In its words.")),
         ],
     )
-    async def test_a_key_that_is_busy_or_was_used_otherwise_is_told_for_all_rows(
+    async def test_a_key_that_is_busy_or_was_used_otherwise_is_reported_for_all_rows(
         self, code: str, expected: Outcome, simulator: ShopifySimulator, channel: Driven
     ) -> None:
         simulator.errors.append([{"code": code, "message": "In its words.", "field": None}])
@@ -202,7 +202,7 @@ class TestShopify(Conformance[ShopifySimulator]):
 
         assert caught.value.code == "MAX_INPUT_SIZE_EXCEEDED"
 
-    async def test_a_location_that_is_not_there_is_nobody_s_dead_letter(
+    async def test_a_location_that_is_not_there_makes_no_dead_letter(
         self, simulator: ShopifySimulator, transport: Transport
     ) -> None:
         options = msgspec.convert({**self.options_for(simulator), "location_id": "78"}, Options)
@@ -223,7 +223,7 @@ class TestShopify(Conformance[ShopifySimulator]):
             ("SOMETHING_NEW", UnavailableError),
         ],
     )
-    async def test_an_error_above_the_data_is_told_as_what_it_is(
+    async def test_an_error_above_the_data_is_reported_as_what_it_is(
         self, code: str, expected: type[ChannelError], simulator: ShopifySimulator, channel: Driven
     ) -> None:
         simulator.call_errors.append({"message": "In its own words.", "extensions": {"code": code}})
@@ -250,7 +250,7 @@ class TestShopify(Conformance[ShopifySimulator]):
             exchange.send(Answer(200, {}, body))
 
     @pytest.mark.parametrize("status", [402, 404, 423])
-    def test_a_shop_that_is_frozen_or_gone_is_told_as_closed(self, status: int) -> None:
+    def test_a_shop_that_is_frozen_or_gone_is_reported_as_closed(self, status: int) -> None:
         exchange = _adapter().push(self.items(3), 0.0)
         next(exchange)
 
@@ -315,7 +315,7 @@ class TestShopify(Conformance[ShopifySimulator]):
         assert await channel.push(item) == {self.key(0): Applied()}
         assert simulator.prices == {}
 
-    async def test_a_price_that_is_refused_is_told_and_the_stock_stands(
+    async def test_a_price_that_is_refused_is_reported_and_the_stock_stands(
         self, simulator: ShopifySimulator, channel: Driven
     ) -> None:
         bad, good = self.item(self.key(0), 3, price="-1.00"), self.item(self.key(1), 4, price="9.50")
@@ -333,7 +333,7 @@ class TestShopify(Conformance[ShopifySimulator]):
         assert [simulator.shown[self.key(number)] for number in range(3)] == [3, 4, 5]
         assert simulator.prices == {}
 
-    async def test_a_product_that_is_gone_is_told_for_each_of_its_variants(
+    async def test_a_product_that_is_gone_is_reported_for_each_of_its_variants(
         self, simulator: ShopifySimulator, channel: Driven
     ) -> None:
         item = self.item(self.key(0), 3, price="9.50", attributes={"product_id": "5", "variant_id": "1000"})
@@ -343,9 +343,9 @@ class TestShopify(Conformance[ShopifySimulator]):
         assert outcomes == {self.key(0): Rejected("PRODUCT_DOES_NOT_EXIST", "price: Product does not exist")}
         assert simulator.shown[self.key(0)] == 3
 
-    @pytest.mark.parametrize(("fault", "told"), [("throttled_with_retry_after", Retry), ("reset", Unknown)])
+    @pytest.mark.parametrize(("fault", "reported"), [("throttled_with_retry_after", Retry), ("reset", Unknown)])
     async def test_a_fault_between_stock_and_prices_loses_nothing_that_is_known(
-        self, fault: Fault, told: type, simulator: ShopifySimulator, channel: Driven
+        self, fault: Fault, reported: type, simulator: ShopifySimulator, channel: Driven
     ) -> None:
         self.make_known(simulator, f"{ITEM}2000", f"{ITEM}3000")
         priced = [self.item(f"{ITEM}{number}", 3, price="9.50") for number in (1000, 2000, 3000)]
@@ -360,7 +360,7 @@ class TestShopify(Conformance[ShopifySimulator]):
         assert isinstance(outcomes, dict)
         assert outcomes[f"{ITEM}1000"] == outcomes[self.key(1)] == Applied()
         later = outcomes[f"{ITEM}3000"]
-        assert isinstance(outcomes[f"{ITEM}2000"], told)
+        assert isinstance(outcomes[f"{ITEM}2000"], reported)
         assert isinstance(later, Retry)
         assert later.after_s == 0
         assert set(simulator.shown.values()) == {3, 4, 0}

@@ -56,7 +56,7 @@ def named(transports: list[Transport]) -> Transport:
 
 @pytest.fixture
 def hasty(transports: list[Transport]) -> Transport:
-    """The same, and it gives up early."""
+    """The same, with a short timeout."""
     transports.append(Transport(allow_private=["127.0.0.1"], timeout_s=SHORT_S))
     return transports[-1]
 
@@ -296,7 +296,7 @@ async def test_a_header_with_a_line_break_is_not_sent(server: RawServer, named: 
     assert server.connections == 0
 
 
-# -- what is told
+# -- what is reported
 
 
 async def test_no_failure_tells_a_credential(server: RawServer, hasty: Transport, guarded: Transport) -> None:
@@ -307,18 +307,18 @@ async def test_no_failure_tells_a_credential(server: RawServer, hasty: Transport
         "https://nosuch.invalid",
         f"ftp://me:{SECRET}@a.test",
     ]
-    told: list[str] = []
+    reported: list[str] = []
     for transport in (hasty, guarded):
         for url in urls:
             with pytest.raises(ChannelError) as caught:
                 await transport.send(post(f"{url}/{SECRET}?token={SECRET}", Authorization=f"Bearer {SECRET}"))
-            told += [repr(caught.value), *traceback.format_exception(caught.value)]
+            reported += [repr(caught.value), *traceback.format_exception(caught.value)]
 
     assert len(server.heads) == 4
-    assert [line for line in told if SECRET in line] == []
+    assert [line for line in reported if SECRET in line] == []
 
 
-# -- a conversation
+# -- a exchange
 
 
 def questions(*paths: str) -> Generator[Request, Answer, list[int]]:
@@ -331,14 +331,14 @@ def questions(*paths: str) -> Generator[Request, Answer, list[int]]:
     return statuses
 
 
-async def test_a_conversation_is_held_to_its_end() -> None:
+async def test_an_exchange_is_held_to_its_end() -> None:
     async def send(request: Request) -> Answer:
         return Answer(int(request.url))
 
     assert await converse(questions("200", "404"), send) == [200, 404]
 
 
-async def test_a_conversation_may_handle_that_no_answer_came() -> None:
+async def test_an_exchange_may_handle_that_no_answer_came() -> None:
     async def send(request: Request) -> Answer:
         if request.url == "away":
             raise NotSentError("away")
@@ -347,7 +347,7 @@ async def test_a_conversation_may_handle_that_no_answer_came() -> None:
     assert await converse(questions("away", "here"), send) == [0, 200]
 
 
-async def test_what_a_conversation_does_not_handle_is_raised() -> None:
+async def test_what_a_exchange_does_not_handle_is_raised() -> None:
     async def send(_: Request) -> Answer:
         raise UnknownResultError("who knows")
 
@@ -355,7 +355,7 @@ async def test_what_a_conversation_does_not_handle_is_raised() -> None:
         await converse(questions("away", "here"), send)
 
 
-async def test_a_conversation_that_is_given_up_is_ended() -> None:
+async def test_an_exchange_that_is_given_up_is_ended() -> None:
     exchange = questions("one")
     asked = asyncio.Event()
 

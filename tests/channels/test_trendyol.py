@@ -37,7 +37,7 @@ class TestTrendyol(TicketConformance[TrendyolSimulator]):
 
     # -- tickets
 
-    async def test_items_that_end_early_are_told_while_the_others_are_pending(
+    async def test_items_that_end_early_are_reported_while_the_others_are_pending(
         self, simulator: TrendyolSimulator, channel: Driven
     ) -> None:
         simulator.polls_until_done, simulator.early = 2, 1

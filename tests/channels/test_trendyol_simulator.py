@@ -13,7 +13,7 @@ PUSH = "/integration/inventory/sellers/4711/products/price-and-inventory"
 
 
 class Seller:
-    """Sends what it is told to, right or wrong."""
+    """Sends what a test asks for, right or wrong."""
 
     def __init__(self, simulator: TrendyolSimulator, session: aiohttp.ClientSession) -> None:
         self._simulator = simulator
@@ -23,8 +23,8 @@ class Seller:
         async with self._session.post(self._simulator.url + PUSH, json=body) as response:
             return response.status, await response.json()
 
-    async def told(self, *items: dict[str, Any]) -> list[str]:
-        """Push, and give the first failure of each item, empty where it went well."""
+    async def failures(self, *items: dict[str, Any]) -> list[str]:
+        """Push, and return the first failure of each item, empty where it went well."""
         status, body = await self.push({"items": items})
         assert status == 200
         ticket = f"/integration/product/sellers/4711/products/batch-requests/{body['batchRequestId']}"
@@ -82,22 +82,22 @@ async def test_only_a_body_that_was_taken_counts_as_sent_before(simulator: Trend
 
 async def test_each_item_that_breaks_a_rule_fails_alone(simulator: TrendyolSimulator, seller: Seller) -> None:
     simulator.prices_per_min = 0
-    told = await seller.told(
+    reported = await seller.failures(
         {"barcode": "no-such", "quantity": 1},
         {"barcode": "868", "salePrice": 9.5, "listPrice": 9.4},
         {"barcode": "869", "quantity": 3},
     )
 
-    assert ["bulunamadı" in told[0], "küçük" in told[1], told[2]] == [True, True, ""]
+    assert ["bulunamadı" in reported[0], "küçük" in reported[1], reported[2]] == [True, True, ""]
     assert simulator.applied == [("869", 3)]
-    assert "1 dakika" in (await seller.told({"barcode": "868", "salePrice": 9.4, "listPrice": 9.5}))[0]
+    assert "1 dakika" in (await seller.failures({"barcode": "868", "salePrice": 9.4, "listPrice": 9.5}))[0]
 
 
 @pytest.mark.parametrize("quantity", [-1, 20_001])
 async def test_a_quantity_that_no_account_may_show_fails_and_is_complained_of(
     quantity: int, simulator: TrendyolSimulator, seller: Seller
 ) -> None:
-    assert (await seller.told({"barcode": "868", "quantity": quantity}))[0]
+    assert (await seller.failures({"barcode": "868", "quantity": quantity}))[0]
     assert simulator.complaints == [f"quantity {quantity}"]
 
 

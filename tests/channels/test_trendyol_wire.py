@@ -1,4 +1,4 @@
-"""Trendyol's requests as they are documented, and answers that its simulator never gives."""
+"""Trendyol's requests as they are documented, and answers that its simulator never returns."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def trendyol(**options: Any) -> Trendyol:
 
 
 def answered(exchange: Any, status: int, body: Any) -> Any:
-    """End a conversation of one request with this answer."""
+    """End a exchange of one request with this answer."""
     next(exchange)
     raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
     try:
@@ -122,7 +122,7 @@ def test_a_refusal_of_the_whole_push_names_its_code_and_its_words() -> None:
 
 
 @pytest.mark.parametrize("body", [{}, [], {"errors": []}, {"errors": None}, {"errors": ["?"]}, {"errors": [{}]}])
-def test_a_refusal_of_another_form_is_told_with_what_there_is(body: Any) -> None:
+def test_a_refusal_of_another_form_is_reported_with_what_there_is(body: Any) -> None:
     with pytest.raises(SpoiledError) as caught:
         pushed(400, body)
 
@@ -209,7 +209,7 @@ def test_barcodes_that_differ_in_case_alone_are_not_mixed_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("reasons", "told"),
+    ("reasons", "reported"),
     [
         (["one", "two"], "one; two"),
         ([], "no reason was given"),
@@ -217,12 +217,12 @@ def test_barcodes_that_differ_in_case_alone_are_not_mixed_up() -> None:
         (["x" * 1000], "x" * 300),
     ],
 )
-def test_a_failed_item_is_told_in_the_channel_s_words(reasons: list[Any], told: str) -> None:
-    assert polled(200, {"items": [line("868", "FAILED", *reasons)]}) == {"868": Rejected("failed", told)}
+def test_a_failed_item_is_reported_in_the_channel_s_words(reasons: list[Any], reported: str) -> None:
+    assert polled(200, {"items": [line("868", "FAILED", *reasons)]}) == {"868": Rejected("failed", reported)}
 
 
 @pytest.mark.parametrize("body", [[], {"items": [1]}, {"items": [{}]}, {"items": 5}, "done"])
-def test_an_answer_of_another_form_is_told_as_unavailable(body: Any) -> None:
+def test_an_answer_of_another_form_is_reported_as_unavailable(body: Any) -> None:
     with pytest.raises(UnavailableError, match="another form"):
         polled(200, body)
 

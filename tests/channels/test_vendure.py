@@ -66,7 +66,7 @@ class TestVendure(Conformance[VendureSimulator]):
         assert await warm.read([self.key(0)]) == {self.key(0): 10}
 
     @pytest.mark.parametrize("units", [2, -2], ids=["an order", "a cancellation"])
-    async def test_what_changes_between_reading_and_writing_is_told_with_what_is_shown(
+    async def test_what_changes_between_reading_and_writing_is_reported_with_what_is_shown(
         self, units: int, simulator: VendureSimulator, warm: Driven
     ) -> None:
         simulator.allocated[self.key(0)] = 5
@@ -215,7 +215,7 @@ class TestVendure(Conformance[VendureSimulator]):
         assert await Driven(warm.adapter, send).settle(*self.items(8)) == {self.key(0): Applied()}
         assert simulator.shown[self.key(0)] == 8
 
-    async def test_who_may_not_do_it_is_told_what_is_needed(self) -> None:
+    async def test_a_missing_permission_is_named_in_the_reason(self) -> None:
         exchange = self.warm_adapter().push(self.items(7), NOW_S)
         next(exchange)
         forbidden = failed("You are not currently authorized to perform this action", "FORBIDDEN")
@@ -225,7 +225,7 @@ class TestVendure(Conformance[VendureSimulator]):
         with pytest.raises(CredentialsError, match="UpdateCatalog"):
             exchange.send(forbidden)
 
-    async def test_a_shop_that_gives_no_token_is_told_how_to(self) -> None:
+    async def test_a_shop_without_a_token_in_its_answer_is_reported_with_its_setting(self) -> None:
         exchange = self.built({"username": USERNAME, "password": PASSWORD}).push(self.items(7), NOW_S)
         next(exchange)
 
@@ -267,7 +267,7 @@ class TestVendure(Conformance[VendureSimulator]):
         named = self.driven(simulator, transport, stock_location_id="1")
         assert await named.settle(*self.items(7)) == {self.key(0): Applied()}
 
-    async def test_a_stock_location_that_is_gone_is_told_by_name_at_the_next_try(
+    async def test_a_stock_location_that_is_gone_is_reported_by_name_at_the_next_try(
         self, simulator: VendureSimulator, warm: Driven
     ) -> None:
         simulator.locations = {"2": "Attic", "3": "Cellar"}
@@ -277,7 +277,7 @@ class TestVendure(Conformance[VendureSimulator]):
         with pytest.raises(ClosedError, match="Attic"):
             await warm.settle(*self.items(8))
 
-    async def test_an_unknown_channel_token_is_told_although_vendure_takes_the_default_channel(
+    async def test_an_unknown_channel_token_is_reported_although_vendure_takes_the_default_channel(
         self, simulator: VendureSimulator, transport: Transport
     ) -> None:
         channel = self.driven(simulator, transport, channel_token="of-another-channel")
@@ -310,7 +310,7 @@ class TestVendure(Conformance[VendureSimulator]):
             b'{"data":{"productVariants":{"items":[{}]}}}',
         ],
     )
-    async def test_an_answer_of_another_form_is_told_as_such(self, body: bytes) -> None:
+    async def test_an_answer_of_another_form_is_reported_as_such(self, body: bytes) -> None:
         exchange = self.warm_adapter().push(self.items(7), NOW_S)
         next(exchange)
 
@@ -325,7 +325,7 @@ class TestVendure(Conformance[VendureSimulator]):
         with pytest.raises(ClosedError, match="stockLevels"):
             exchange.send(Answer(400, {}, unknown.body))
 
-    async def test_a_failing_database_is_told_as_such(self) -> None:
+    async def test_a_failing_database_is_reported_as_such(self) -> None:
         exchange = self.warm_adapter().push(self.items(7), NOW_S)
         next(exchange)
 

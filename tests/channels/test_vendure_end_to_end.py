@@ -47,7 +47,7 @@ async def api(vendure: VendureServer, start_server: Callable[..., Server], varia
 
 
 async def settled(api: Api) -> None:
-    """Wait until the shop has confirmed all that it was to be told."""
+    """Wait until the shop has confirmed everything that was published."""
 
     async def is_settled() -> bool:
         status = (await api.get(f"{CHANNEL}/status")).ok()
@@ -76,12 +76,12 @@ async def test_what_holdfast_holds_available_is_what_vendure_reports_for_each_va
     wanted[skus[40]] -= 3
     await wait_until(lambda: shown() == wanted, "Vendure shows what is left", within_s=DONE_S, every_s=LOOK_S)
 
-    # Somebody changes a value behind our back; comparing finds and mends it.
+    # A value is changed in the shop itself; comparing finds and corrects it.
     await settled(api)
     vendure.shop.set_on_hand(vendure.ids[skus[7]], 999)
     assert shown() != wanted
     (await api.post(f"{CHANNEL}/reconcile", {})).ok(202)
-    await wait_until(lambda: shown() == wanted, "Vendure is mended", within_s=DONE_S, every_s=LOOK_S)
+    await wait_until(lambda: shown() == wanted, "Vendure is corrected", within_s=DONE_S, every_s=LOOK_S)
 
     async def reconciled() -> bool:
         reconcile = (await api.get(f"{CHANNEL}/status")).ok()["reconcile"]

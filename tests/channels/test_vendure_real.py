@@ -145,7 +145,7 @@ async def test_shipping_and_cancelling_leave_and_give_back_what_is_shown(meeting
     assert await driven.read([key]) == {key: 7}
 
 
-async def test_an_order_between_reading_and_writing_is_noticed_and_mended(meeting: Meeting) -> None:
+async def test_an_order_between_reading_and_writing_is_noticed_and_corrected(meeting: Meeting) -> None:
     driven, key = meeting.adapter(), meeting.ids[SKUS[7]]
     await driven.settle(item(key, 10))
     meeting.before_update = lambda: meeting.shop.order(key, 4)
@@ -170,7 +170,7 @@ async def test_what_the_shop_itself_keeps_back_is_left_alone(meeting: Meeting) -
 # -- what it will not take
 
 
-async def test_an_unknown_id_is_told_and_the_others_are_written(meeting: Meeting) -> None:
+async def test_an_unknown_id_is_reported_and_the_others_are_written(meeting: Meeting) -> None:
     one, other = (meeting.ids[sku] for sku in SKUS[8:10])
 
     outcomes = await meeting.adapter().settle(item(one, 21), item(UNKNOWN, 1), item(other, 22))
@@ -182,7 +182,9 @@ async def test_an_unknown_id_is_told_and_the_others_are_written(meeting: Meeting
     assert (meeting.shop.level(one).on_hand, meeting.shop.level(other).on_hand) == (21, 22)
 
 
-async def test_a_variant_deleted_before_the_write_refuses_all_and_is_told_in_vendures_words(meeting: Meeting) -> None:
+async def test_a_variant_deleted_before_the_write_refuses_all_and_is_reported_in_vendures_words(
+    meeting: Meeting,
+) -> None:
     meeting.shop.create(["SPARE"])
     spare, other = meeting.shop.variants("SPARE")["SPARE"], meeting.ids[SKUS[10]]
     driven = meeting.adapter()
@@ -209,7 +211,7 @@ async def test_a_currency_that_the_shop_does_not_have_refuses_all(meeting: Meeti
     assert meeting.shop.level(one).on_hand == 5
 
 
-async def test_a_variant_that_is_not_counted_is_told(meeting: Meeting) -> None:
+async def test_a_variant_that_is_not_counted_is_reported(meeting: Meeting) -> None:
     key = meeting.ids[SKUS[13]]
     meeting.shop.update({"id": key, "trackInventory": "FALSE"})
 
@@ -238,7 +240,7 @@ async def test_a_session_that_has_ended_is_renewed(meeting: Meeting) -> None:
     assert meeting.shop.level(key).on_hand == 6
 
 
-async def test_a_wrong_password_is_told(meeting: Meeting) -> None:
+async def test_a_wrong_password_is_reported(meeting: Meeting) -> None:
     with pytest.raises(CredentialsError, match="credentials are invalid"):
         await meeting.adapter({"username": USERNAME, "password": "another"}).read(["1"])
 

@@ -6,8 +6,8 @@ from typing import Any, Final
 import msgspec
 import pytest
 
-from adapters import vendure as asked
 from adapters.contract.http import Answer, Request
+from adapters.vendure import graphql
 from server.channels.connection.http_transport import Transport
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
 from tests.channels.vendure_simulator import VendureSimulator
@@ -21,7 +21,7 @@ UNKNOWN: Final = "999999"
 WHO: Final = {"username": USERNAME, "password": PASSWORD}
 
 NO_WORDS: Final = ("BAD_USER_INPUT", "GRAPHQL_PARSE_FAILED", "GRAPHQL_VALIDATION_FAILED")
-"""Said by the GraphQL library, and each library has its own words."""
+"""From the GraphQL library, and each library has its own messages."""
 
 
 def changes(*inputs: Mapping[str, Any]) -> dict[str, Any]:
@@ -37,27 +37,27 @@ def priced(currency: str) -> dict[str, Any]:
 
 
 REQUESTS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
-    "a variant by id": (asked._LEVELS, {"filter": {"id": {"in": [ID, UNKNOWN, "", f"0{ID}"]}}}),
-    "a variant by SKU": (asked._LEVELS, {"filter": {"sku": {"in": [SKU, SKU.lower()]}}}),
-    "none": (asked._LEVELS, {"filter": {"id": {"in": []}}}),
-    "a change": (asked._UPDATE, changes(change(ID, 5))),
-    "two changes of one": (asked._UPDATE, changes(change(ID, 6), change(ID, 7))),
-    "below zero": (asked._UPDATE, changes(change(ID, -2))),
-    "a price": (asked._UPDATE, changes(change(ID, 5, price=950))),
-    "a price in its currency": (asked._UPDATE, changes(priced("USD"))),
-    "no change": (asked._UPDATE, changes()),
-    "an unknown id": (asked._UPDATE, changes(change(ID, 8), change(UNKNOWN, 8))),
-    "an unknown location": (asked._UPDATE, changes(change(ID, 8, location="99"))),
-    "another currency": (asked._UPDATE, changes(priced("EUR"))),
-    "no currency": (asked._UPDATE, changes(priced("XXY"))),
-    "too many for an Int": (asked._UPDATE, changes(change(ID, 2**31))),
-    "half a unit": (asked._UPDATE, changes(change(ID, 1.5))),
-    "a field that is none": (asked._UPDATE, changes(change(ID, 1, nonsense=1))),
-    "no input": (asked._UPDATE, {}),
+    "a variant by id": (graphql.LEVELS, {"filter": {"id": {"in": [ID, UNKNOWN, "", f"0{ID}"]}}}),
+    "a variant by SKU": (graphql.LEVELS, {"filter": {"sku": {"in": [SKU, SKU.lower()]}}}),
+    "none": (graphql.LEVELS, {"filter": {"id": {"in": []}}}),
+    "a change": (graphql.UPDATE, changes(change(ID, 5))),
+    "two changes of one": (graphql.UPDATE, changes(change(ID, 6), change(ID, 7))),
+    "below zero": (graphql.UPDATE, changes(change(ID, -2))),
+    "a price": (graphql.UPDATE, changes(change(ID, 5, price=950))),
+    "a price in its currency": (graphql.UPDATE, changes(priced("USD"))),
+    "no change": (graphql.UPDATE, changes()),
+    "an unknown id": (graphql.UPDATE, changes(change(ID, 8), change(UNKNOWN, 8))),
+    "an unknown location": (graphql.UPDATE, changes(change(ID, 8, location="99"))),
+    "another currency": (graphql.UPDATE, changes(priced("EUR"))),
+    "no currency": (graphql.UPDATE, changes(priced("XXY"))),
+    "too many for an Int": (graphql.UPDATE, changes(change(ID, 2**31))),
+    "half a unit": (graphql.UPDATE, changes(change(ID, 1.5))),
+    "a field that is none": (graphql.UPDATE, changes(change(ID, 1, nonsense=1))),
+    "no input": (graphql.UPDATE, {}),
     "an unknown question": ("{ productVariants { items { nonsense } } }", {}),
     "half a question": ("{ productVariants {", {}),
-    "too long": (asked._LEVELS, {"filter": {"id": {"in": ["x" * 110_000]}}}),
-    "a wrong password": (asked._LOGIN, {"username": USERNAME, "password": "another"}),
+    "too long": (graphql.LEVELS, {"filter": {"id": {"in": ["x" * 110_000]}}}),
+    "a wrong password": (graphql.LOGIN, {"username": USERNAME, "password": "another"}),
 }
 
 
@@ -70,7 +70,7 @@ async def transport() -> AsyncIterator[Transport]:
 
 @pytest.fixture
 async def urls(vendure: VendureServer) -> AsyncIterator[tuple[str, str]]:
-    """Give both shops, with the same variant, in the same state."""
+    """Return both shops, with the same variant, in the same state."""
     assert vendure.ids[SKU] == ID
     vendure.shop.set_on_hand(ID, 3)
     async with VendureSimulator(username=USERNAME, password=PASSWORD, skus={ID: SKU}) as simulator:
@@ -83,14 +83,14 @@ async def test_the_simulated_shop_answers_as_the_real_one(
     name: str, urls: tuple[str, str], transport: Transport
 ) -> None:
     query, variables = REQUESTS[name]
-    told = []
+    reported = []
     for url in urls:
-        token = (await ask(transport, url, asked._LOGIN, WHO)).headers["vendure-auth-token"]
+        token = (await ask(transport, url, graphql.LOGIN, WHO)).headers["vendure-auth-token"]
         answer = await ask(transport, url, query, variables, token)
-        left = await ask(transport, url, asked._LEVELS, {"filter": {"id": {"in": [ID]}}}, token)
-        told.append((essence(answer), essence(left)))
+        left = await ask(transport, url, graphql.LEVELS, {"filter": {"id": {"in": [ID]}}}, token)
+        reported.append((essence(answer), essence(left)))
 
-    real, simulated = told
+    real, simulated = reported
     assert simulated == real
 
 

@@ -61,7 +61,7 @@ class TestSingleEvents(_Receiver):
     def options_for(self, simulator: WebhookReceiver) -> dict[str, Any]:
         return {"url": simulator.hook}
 
-    # -- what an event says
+    # -- what an event contains
 
     async def test_an_event_says_what_changed_and_when(self, simulator: WebhookReceiver, channel: Driven) -> None:
         item = self.item("key-0", 2, price="9.50", list_price="12.00", currency="TRY")
@@ -229,7 +229,7 @@ class TestSingleEvents(_Receiver):
             (504, {"Retry-After": "30"}, (UnavailableError, 30.0)),
         ],
     )
-    async def test_other_answers_are_told_as_what_they_are(
+    async def test_other_answers_are_reported_as_what_they_are(
         self, simulator: WebhookReceiver, channel: Driven, status: int, headers: dict[str, str], expected: Any
     ) -> None:
         simulator.answers.append((status, "", headers))
@@ -286,7 +286,7 @@ class TestBatches(_Receiver):
         assert _sent_id(channel, *items) == _sent_id(channel, *items)
         assert _sent_id(channel, *items) != _sent_id(channel, *items[:2])
 
-    async def test_a_batch_that_is_not_taken_is_told_as_spoiled(
+    async def test_a_batch_that_is_not_taken_is_reported_as_spoiled(
         self, simulator: WebhookReceiver, channel: Driven
     ) -> None:
         simulator.answers.append((422, "one of them is odd", {}))

@@ -100,7 +100,7 @@ class TestWooCommerceById(_Shop):
     # -- several requests in one push
 
     @pytest.mark.parametrize(
-        ("fault", "told"),
+        ("fault", "reported"),
         [
             ("throttled_with_retry_after", Retry("not_sent", f"{CUT_SHORT}HTTP 429: Too many requests", after_s=0.0)),
             ("unavailable", Retry("unavailable", f"HTTP 503: {PAGE}", after_s=1.0)),
@@ -109,7 +109,7 @@ class TestWooCommerceById(_Shop):
         ],
     )
     async def test_a_fault_half_way_keeps_what_is_known(
-        self, fault: Fault, told: Retry, simulator: WooCommerceSimulator, channel: Driven
+        self, fault: Fault, reported: Retry, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.stock("1", "120/2", "130/3")
         simulator.faults.append(fault)
@@ -117,11 +117,13 @@ class TestWooCommerceById(_Shop):
 
         outcomes = await channel.push(*(self.item(key, 7) for key in ("1", "120/2", "130/3")))
 
-        later = Retry("not_sent", told.reason if told.code == "not_sent" else CUT_SHORT + told.reason, after_s=0.0)
-        assert outcomes == {"1": Applied(), "120/2": told, "130/3": later}
+        later = Retry(
+            "not_sent", reported.reason if reported.code == "not_sent" else CUT_SHORT + reported.reason, after_s=0.0
+        )
+        assert outcomes == {"1": Applied(), "120/2": reported, "130/3": later}
         assert simulator.applied == [("1", 7)]
 
-    async def test_a_connection_cut_half_way_leaves_only_its_own_values_in_doubt(
+    async def test_a_connection_cut_half_way_leaves_only_its_own_values_unknown(
         self, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.stock("1", "120/2", "130/3")
@@ -136,7 +138,7 @@ class TestWooCommerceById(_Shop):
         assert isinstance(outcomes["130/3"], Retry)
         assert simulator.applied == [("1", 7), ("120/2", 7)]
 
-    async def test_one_value_that_spoils_its_own_request_is_told_beside_the_others(
+    async def test_one_value_that_spoils_its_own_request_is_reported_beside_the_others(
         self, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.stock("1", "120/2")
@@ -223,7 +225,7 @@ class TestWooCommerceById(_Shop):
         assert isinstance(outcomes["1"], Rejected)
         assert outcomes["1"].code == "stock_not_managed"
 
-    async def test_a_shop_that_allows_fewer_items_is_told_as_spoiled(
+    async def test_a_shop_that_allows_fewer_items_is_reported_as_spoiled(
         self, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.stock("1", "2")
@@ -345,7 +347,7 @@ class TestWooCommerceBySku(_Shop):
 
         assert await channel.read(keys) == dict.fromkeys(keys, 0)
 
-    async def test_a_question_without_an_answer_changes_nothing_and_is_told_so(
+    async def test_a_question_without_an_answer_changes_nothing_and_is_reported_so(
         self, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.faults.append("reset")

@@ -1,4 +1,4 @@
-"""What every adapter must do whose channel takes a push for later and gives a ticket for it."""
+"""What every adapter must do whose channel accepts a push for later under a ticket."""
 
 import asyncio
 from abc import abstractmethod
@@ -47,7 +47,7 @@ class TicketConformance(Conformance[S]):
         assert outcomes == {item.key: Applied() for item in items}
         assert {item.key: simulator.shown[item.key] for item in items} == {item.key: item.quantity for item in items}
 
-    async def test_a_ticket_that_the_channel_forgot_is_told_as_lost(self, simulator: S, channel: Driven) -> None:
+    async def test_a_ticket_that_the_channel_forgot_is_reported_as_lost(self, simulator: S, channel: Driven) -> None:
         items = self.items(7)
         ticket = await channel.push(*items)
         assert isinstance(ticket, Ticket)
@@ -58,7 +58,7 @@ class TicketConformance(Conformance[S]):
             await channel.poll(ticket, *items)
 
     @pytest.mark.parametrize("fault", REFUSALS)
-    async def test_a_fault_while_a_ticket_is_asked_for_is_told_as_what_it_is(
+    async def test_a_fault_while_a_ticket_is_asked_for_is_reported_as_what_it_is(
         self, fault: Fault, simulator: S, channel: Driven
     ) -> None:
         items = self.items(7)

@@ -77,7 +77,7 @@ class TrendyolSimulator(Simulator):
     """One seller's account.
 
     A ticket takes effect when it is processed: ``process_s`` after it was taken, or at its ``polls_until_done``-th
-    poll; ``next_process_s`` says it for the next tickets one by one, so that a later one can overtake an earlier.
+    poll; ``next_process_s`` sets it for the next tickets one by one, so that a later one can overtake an earlier.
     ``early`` of its items end at half of that. ``refusals`` are barcodes whose values fail, and why. ``drifts`` writes
     statuses and barcodes in another case. ``throttled`` counts what came too often, ``copies`` the refused copies.
     """
@@ -254,7 +254,7 @@ class TrendyolSimulator(Simulator):
         return web.Response(body=_encode(body), content_type="application/json")
 
     def _batch(self, name: str, lines: list[Line]) -> dict[str, Any]:
-        """Tell of each item; a batch of stock and prices has no status of its own."""
+        """Report of each item; a batch of stock and prices has no status of its own."""
         return {
             "batchRequestId": name,
             "items": [self._told(line) for line in lines],

@@ -97,7 +97,7 @@ class VendureServer:
 
 
 def filled_shop(folder: Path) -> Path:
-    """Give the database of a shop that sells :data:`SKUS`, made now if need be; two may ask at once."""
+    """Return the database of a shop that sells :data:`SKUS`, made now if need be; two may ask at once."""
     made_by = install.digest(iter((INDEX, Path(shop.__file__), Path(__file__))))
     database = folder / f"shop-{made_by}.sqlite"
     with install.locked(database):

@@ -95,7 +95,7 @@ class VendureSimulator(Simulator):
         del self.shown[key]
 
     def _next_fault(self, path: str) -> Fault | None:
-        """Tell requests apart by their operation; they all have the same path."""
+        """Report requests apart by their operation; they all have the same path."""
         try:
             name = msgspec.json.decode(self.received[-1].body).get("operationName")
         except (msgspec.DecodeError, AttributeError):
@@ -119,7 +119,7 @@ class VendureSimulator(Simulator):
             return _json(_errors("POST body missing, invalid Content-Type", "BAD_REQUEST"), 400)
         caller = _Caller(request.headers)
         if caller.session and caller.session not in self.sessions:
-            caller.answer_headers["vendure-auth-token"] = ""  # Vendure's way to say: forget it
+            caller.answer_headers["vendure-auth-token"] = ""  # how Vendure ends a session
         return self._execute(asked, caller)
 
     def _execute(self, asked: Mapping[str, Any], caller: "_Caller") -> web.Response:
@@ -225,8 +225,10 @@ class VendureSimulator(Simulator):
         for change in input:
             allocated = self.allocated.get(change["id"], 0)
             self.show(change["id"], change["stockLevels"][0]["stockOnHand"] - allocated, self._price(change))
-        told = {change["id"]: change["stockLevels"][0]["stockOnHand"] for change in input}
-        return [self._variant(key, on_hand) for key, on_hand in told.items()]  # also where nothing was done: a lie
+        reported = {change["id"]: change["stockLevels"][0]["stockOnHand"] for change in input}
+        return [
+            self._variant(key, on_hand) for key, on_hand in reported.items()
+        ]  # also where nothing was done, as Vendure does
 
     def _check_change(self, change: Mapping[str, Any]) -> None:
         key = change["id"]
@@ -252,7 +254,7 @@ class VendureSimulator(Simulator):
 
 
 class _Caller:
-    """Who asks, and what is to be said in the headers of the answer."""
+    """The caller, and the headers of the answer to it."""
 
     def __init__(self, headers: Mapping[str, str]) -> None:
         self.session = headers.get("Authorization", "").removeprefix("Bearer ")

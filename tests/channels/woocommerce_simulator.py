@@ -1,4 +1,4 @@
-"""A simulated WooCommerce shop: REST API v3 as its contract says, strict about what is sent to it."""
+"""A simulated WooCommerce shop: REST API v3 by its contract, strict about what is sent to it."""
 
 import base64
 import json
@@ -103,8 +103,8 @@ class WooCommerceSimulator(Simulator):
         error = self._element_error(element["id"], parent)
         if error is not None:
             code, message, status = error
-            told = None if self.null_ids else element["id"]
-            return {"id": told, "error": {"code": code, "message": message, "data": {"status": status}}}
+            reported = None if self.null_ids else element["id"]
+            return {"id": reported, "error": {"code": code, "message": message, "data": {"status": status}}}
         product = self.products[element["id"]]
         if not self.manages_stock:
             return {**_row(product, 0), "manage_stock": False, "stock_quantity": None}

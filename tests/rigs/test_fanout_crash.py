@@ -21,7 +21,7 @@ from tests.conftest import wait_until
 from tests.rigs.fanout_crash import publishers
 from tests.rigs.fanout_crash.checks import disorder
 from tests.rigs.fanout_crash.driver import run
-from tests.rigs.fanout_crash.forgetful import RECORD, Forgetful
+from tests.rigs.fanout_crash.forgetful import PUBLISHER_WRITE, Forgetful
 from tests.rigs.fanout_crash.shops import ENVIRONMENT, Shop, SlowMarket, all_shops, opened_shops
 from tests.rigs.fanout_crash.table import table
 from tests.support.http import Server
@@ -175,7 +175,7 @@ async def test_given_a_confirmed_value_that_was_not_written_when_killed_and_stoc
     name: str, begin: Callable[..., Any]
 ) -> None:
     stage = await begin(name)
-    stage.proxy.cuts = RECORD
+    stage.proxy.cuts = PUBLISHER_WRITE
     await stage.sell()
     await wait_until(lambda: b":shown" in stage.proxy.forgotten, "the publisher knows that it was confirmed", RIGHT_S)
     assert stage.effects == [5, 4]

@@ -1,4 +1,4 @@
-"""Holds a configured channel against its kind of adapter, and builds the adapter."""
+"""Checks a configured channel against its kind of adapter, and builds the adapter."""
 
 from collections.abc import Iterable, Mapping
 
@@ -13,7 +13,7 @@ _OF_THE_CHANNEL = (*ChannelSettings.__struct_fields__, *ChannelRules.__struct_fi
 
 
 def check(settings: ChannelSettings, credentials: Iterable[str], known: Mapping[str, Kind] | None = None) -> None:
-    """Make sure that a channel can be built: its kind, its options, the names of its credentials.
+    """Check that a channel can be built: its kind, its options, the names of its credentials.
 
     ``known`` are the kinds there are, by default those in the folder of adapters.
 
@@ -31,12 +31,12 @@ def check(settings: ChannelSettings, credentials: Iterable[str], known: Mapping[
 def build(
     settings: ChannelSettings, credentials: Mapping[str, str], known: Mapping[str, Kind] | None = None
 ) -> Adapter:
-    """Build a channel's adapter. An adapter that refuses a value with ValueError is told of without the value.
+    """Build a channel's adapter. The message of a ValueError that it raises is shown with credentials masked.
 
     Raises
     ------
     ChannelConfigError
-        As :func:`check`, or the adapter itself refuses what it was given.
+        As :func:`check`, or the adapter itself refuses its options or credentials.
 
     """
     kind = _kind(settings, known)
@@ -46,7 +46,7 @@ def build(
 
 
 def notifier(where: str, options: Mapping[str, object], credentials: Mapping[str, str]) -> Adapter:
-    """Build what sends events to a receiver of webhooks. ``where`` names its table, for messages.
+    """Build the adapter that sends events to a receiver of webhooks. ``where`` names its table, for messages.
 
     Raises
     ------
@@ -62,10 +62,10 @@ def _built(where: str, kind: Kind, options: object, credentials: Mapping[str, st
     try:
         return kind.build(options, credentials)
     except ValueError as error:
-        said = str(error)
+        message = str(error)
         for value in sorted(credentials.values(), key=len, reverse=True):
-            said = said.replace(value, _STARS)
-        raise ChannelConfigError(f"{where}: {said}") from None
+            message = message.replace(value, _STARS)
+        raise ChannelConfigError(f"{where}: {message}") from None
 
 
 def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:
@@ -81,7 +81,7 @@ def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:
 def _options(settings: ChannelSettings, kind: Kind) -> object:
     where, fields = table_of(settings.name, "options"), kind.options.__struct_encode_fields__
     for name in settings.options:
-        # TOML gives what follows a table's header to that table, so a rule at the end of the file ends up here.
+        # In TOML, what follows a table's header belongs to that table, so a rule at the end of the file ends up here.
         if name in _OF_THE_CHANNEL and name not in fields:
             raise ChannelConfigError(
                 f"{where}: {name} belongs to {table_of(settings.name)}; write it above this table."

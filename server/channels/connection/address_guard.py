@@ -1,4 +1,4 @@
-"""Which addresses a channel may be called at: public ones, and those of hosts that the operator named.
+"""Checks which addresses a channel may be called at: public ones, and those of hosts that the operator named.
 
 The check sits where a socket is made for one address, just before it is connected, and aiohttp goes through there for
 literal addresses, too. Nothing can change between check and use, whatever DNS answers the next time.
@@ -35,7 +35,7 @@ _NOT_PUBLIC_V4: Final = tuple(
     )
 )
 _PUBLIC_V6: Final = IPv6Network("2000::/3")
-"""All that has been given out as global unicast; the rest of IPv6 is refused without a list."""
+"""All that is assigned as global unicast; the rest of IPv6 is refused without a list."""
 _NOT_PUBLIC_V6: Final = tuple(
     ip_network(text)
     for text in (
@@ -50,7 +50,7 @@ _NAT64: Final = IPv6Network("64:ff9b::/96")
 
 
 class ForbiddenAddressError(OSError):
-    """An address that is not public, of a host that nobody named; nothing was sent to it."""
+    """An address that is not public, of a host that is not in ``allow_private``; nothing was sent to it."""
 
     def __init__(self, address: str) -> None:
         super().__init__(
@@ -59,7 +59,7 @@ class ForbiddenAddressError(OSError):
 
 
 def is_public(address: str) -> bool:
-    """Tell whether an address is a public one; what cannot be read as an address is not."""
+    """Return whether an address is a public one; what cannot be read as an address is not."""
     try:
         parsed = ip_address(address)
     except ValueError:
@@ -85,7 +85,7 @@ def public_socket(info: AddrInfoType) -> socket.socket:
     Raises
     ------
     ForbiddenAddressError
-        The address is not public. aiohttp then tries the host's other addresses, which come by here as well.
+        The address is not public. aiohttp then tries the host's other addresses, which are checked as well.
 
     """
     family, kind, protocol, _, address = info
@@ -95,13 +95,13 @@ def public_socket(info: AddrInfoType) -> socket.socket:
 
 
 def canonical_hosts(hosts: Iterable[str]) -> frozenset[str]:
-    """Bring the names of hosts, or literal addresses, into the form that :func:`canonical_host` gives."""
+    """Return the names of hosts, or literal addresses, in the form of :func:`canonical_host`."""
     return frozenset(map(canonical_host, hosts))
 
 
 @lru_cache(maxsize=1_024)  # asked for each request, and a channel has one host
 def canonical_host(host: str) -> str:
-    """Write a host in one way: lower case, no brackets, no dot at the end, an address in its shortest form."""
+    """Return a host in one form: lower case, no brackets, no dot at the end, an address in its shortest form."""
     text = host.strip().removeprefix("[").removesuffix("]").rstrip(".").lower()
     try:
         return str(ip_address(text))

@@ -1,17 +1,17 @@
-"""How well one channel is: how long to leave it alone after a failure, and when to stop trusting it with whole pushes.
+"""A circuit breaker for one channel: how long to pause after a failure, and when to probe with one item only.
 
 The pause after the n-th failure is drawn evenly from 0 to ``base_s * 2**(n - 1)``, ``cap_s`` at most: "full jitter",
 from Marc Brooker's "Exponential Backoff and Jitter" on the AWS Architecture Blog (2015), where it did the least work
-of all that were tried. The channel's own wish (``Retry-After``) is kept on top of that, also when another request that
-was on its way meanwhile succeeds.
+of all that were tried. The channel's own ``Retry-After`` is kept as well, also when another request that was in flight
+meanwhile succeeds.
 
 After ``open_after`` failures in a row the circuit opens: the channel is only probed, with one small push at a time,
 until one succeeds. A channel that does not accept the credentials is probed slowly from the first time; one that has
-closed this way of talking to it is halted: left alone until somebody acts.
+closed this endpoint or version is halted: nothing is sent until an operator acts.
 
-By hand: pybreaker 1.4 and purgatory 3.0 look at the wall clock themselves and wrap the call, which here is a
-conversation held elsewhere; neither knows halting. tenacity's jitter draws from the global random, so no test could say
-what comes out, and the formula is one line.
+Why no library: pybreaker 1.4 and purgatory 3.0 read the wall clock themselves and wrap the call, which here is an
+exchange held elsewhere; neither has a halted state. tenacity's jitter draws from the global random, so no test could
+predict it, and the formula is one line.
 """
 
 import math
@@ -29,19 +29,22 @@ from adapters.contract.errors import (
 from server.domain.channels import Circuit
 
 AFTER_S_MAX: Final = 3_600.0
-"""As long as this a channel's wish is honoured. Whoever says days means, most of the time, something else."""
+"""The longest ``Retry-After`` that is honoured: one of days is, most of the time, a mistake of the channel."""
 _DOUBLINGS_MAX: Final = 32
 """More than any cap allows; keeps the power of two a number."""
 
 Transition = Literal["channel_circuit_opened", "channel_circuit_closed", "channel_halted"]
-"""What is to be told once, when it happens."""
+"""What is logged once, when it happens."""
 
 
 class CircuitBreaker:
     """One channel's backoff and circuit. ``now_s`` is the event loop's clock; ``random`` draws from 0 up to 1.
 
-    ``circuit``: see :data:`server.domain.channels.Circuit`. ``reason``: what went wrong last and, where the channel
-    cannot mend it, what to do; empty while all is well.
+    ``base_s`` and ``cap_s``: the first and the longest pause. ``refused_s``: the pause after refused credentials, since
+    some accounts are locked after a few failed logins. ``open_after``: failures in a row that open the circuit.
+
+    ``circuit``: see :data:`server.domain.channels.Circuit`. ``reason``: what failed last and, where only
+    an operator can correct it, what to do; empty after a success.
     """
 
     def __init__(
@@ -68,29 +71,29 @@ class CircuitBreaker:
 
     @property
     def probing(self) -> bool:
-        """Whether to send one small push only, and see."""
+        """Whether to send one small push only, to find out whether the channel answers again."""
         return self.circuit == "open"
 
     @property
     def resume_at_s(self) -> float:
-        """From when on something may be sent; infinity while halted."""
+        """The time from which something may be sent; infinity while halted."""
         return math.inf if self.circuit == "halted" else max(self._backoff_until_s, self._asked_until_s)
 
     def wait_s(self, now_s: float) -> float:
-        """Tell after how many seconds something may be sent; 0: now, infinity: not before :meth:`revive`."""
+        """Return after how many seconds something may be sent; 0: now, infinity: not before :meth:`revive`."""
         return max(0.0, self.resume_at_s - now_s)
 
     def failed(self, error: ChannelError, now_s: float) -> Transition | None:
-        """Take note of a call that failed as a whole.
+        """Record a call that failed as a whole.
 
         Returns
         -------
         Transition or None
-            What has changed by it; also when an open circuit stays open for another cause that calls for action.
+            What changed by it; also when an open circuit stays open for another cause that needs action.
 
         """
         if isinstance(error, SpoiledError | TicketLostError):
-            # The channel is well: it has said what is wrong with the push.
+            # The channel works: it has answered what is wrong with the push.
             return self.succeeded(now_s)
         if self.circuit == "halted":
             return None
@@ -99,7 +102,7 @@ class CircuitBreaker:
         self.reason = error.reason
         match error:
             case ClosedError():
-                self.reason = f"Halted: the channel has closed this way of talking to it. It said: {error.reason}"
+                self.reason = f"Halted: the channel has closed this endpoint or version. Its answer: {error.reason}"
                 self.circuit = "halted"
                 return "channel_halted"
             case CredentialsError():
@@ -111,8 +114,8 @@ class CircuitBreaker:
             case _:
                 return self._count(now_s)
 
-    def succeeded(self, now_s: float) -> Transition | None:  # noqa: ARG002  # told with its time, as its counterpart is
-        """Take note of a call that the channel answered as it should. A halted channel stays halted.
+    def succeeded(self, now_s: float) -> Transition | None:  # noqa: ARG002  # has its time, as its counterpart does
+        """Record a call that the channel answered as it should. A halted channel stays halted.
 
         Returns
         -------
@@ -130,7 +133,7 @@ class CircuitBreaker:
         return "channel_circuit_closed" if before == "open" else None
 
     def revive(self) -> None:
-        """Try again now: somebody asked for it, and may have changed something. What was not well is probed first."""
+        """Allow a try now, since an operator asked for it; a halted channel is probed first."""
         if self.circuit == "halted":
             self.circuit = "open"
         self._rounds = 0
@@ -145,21 +148,21 @@ class CircuitBreaker:
         return "channel_circuit_opened"
 
     def _not_accepted(self, error: ChannelError, now_s: float) -> Transition | None:
-        told, self._refused = self._refused, True
-        self.reason = f"The channel does not accept the credentials: change them. It said: {error.reason}"
+        reported, self._refused = self._refused, True
+        self.reason = f"The channel does not accept the credentials: change them. Its answer: {error.reason}"
         self.circuit = "open"
-        # Each probe is a failed login, of which some channels bear only so many.
+        # Each probe is a failed login, and some channels lock an account after a few.
         self._backoff_until_s = now_s + self._refused_s * (1 + self._random()) / 2
-        return None if told else "channel_circuit_opened"
+        return None if reported else "channel_circuit_opened"
 
     def _back_off(self, now_s: float) -> None:
         if now_s < self._backoff_until_s:
-            return  # it was on its way when the one before failed: one breakdown, not two
+            return  # it was in flight when the one before failed: one outage, not two
         most_s = min(self._cap_s, self._base_s * 2.0 ** min(self._rounds, _DOUBLINGS_MAX))
         self._rounds += 1
         self._backoff_until_s = now_s + most_s * self._random()
 
 
 def honoured_s(after_s: float | None) -> float:
-    """Tell how much of a channel's wish is kept: none of what is no time, and an hour of what is longer."""
+    """Return the part of a ``Retry-After`` in seconds that is honoured: 0 where it is no time, an hour at most."""
     return min(after_s, AFTER_S_MAX) if after_s is not None and after_s > 0 else 0.0

@@ -1,6 +1,6 @@
-"""The line to one channel: every conversation goes over it, within the budget and while the channel is well.
+"""The client of one channel: holds every exchange with it, within its rate limits and as its circuit breaker allows.
 
-It knows nothing of stock. What it keeps is about the channel as a whole: limits, health, the bodies it was sent lately.
+It knows nothing of stock. What it keeps is about the channel as a whole: limits, circuit, and bodies sent lately.
 """
 
 import asyncio
@@ -24,24 +24,25 @@ T = TypeVar("T")
 log = structlog.get_logger("holdfast.channel")
 
 _DIGEST_BYTES: Final = 16
+"""128 bits: two different bodies do not have one digest by chance."""
 TOO_MANY: Final = 429
 THROTTLED_S: Final = 5.0
-"""How long a group of requests rests whose limit the channel names no time for."""
+"""Pause of a group of requests that the channel throttled without naming a time: a dozen tries a minute."""
 
 
 class ChannelClient:
-    """Conversations with one channel.
+    """Exchanges with one channel.
 
     Parameters
     ----------
     build
-        Makes the adapter, with the credentials as they are now: called again once the channel has refused them.
+        Builds the adapter with the current credentials; called again after the channel has refused them.
     transport
         Sends one request.
     mask
-        Takes credentials out of a text: a channel may quote them back.
+        Masks credentials in a text: a channel may quote them.
     held
-        Returns while the lease is ours, or raises; nothing is sent before it has.
+        Returns while this process holds the lease, or raises; nothing is sent before it has returned.
 
     """
 
@@ -52,11 +53,11 @@ class ChannelClient:
         transport: Transport,
         *,
         clock: Clock,
-        health: CircuitBreaker,
+        circuit_breaker: CircuitBreaker,
         mask: Callable[[str], str],
         held: Callable[[], Awaitable[None]],
     ) -> None:
-        self.health = health
+        self.circuit_breaker = circuit_breaker
         self.adapter = build()
         self.capabilities: Capabilities = self.adapter.capabilities
         self._channel = channel
@@ -66,42 +67,42 @@ class ChannelClient:
         self._held = held
         self._mask = mask
         self._last_error: ChannelError | None = None
-        self._budget = RateLimits(self.capabilities.limits, clock.now_s())
+        self._rate_limits = RateLimits(self.capabilities.limits, clock.now_s())
         self._bodies: dict[bytes, float] = {}
 
-    # -- what may be said now
+    # -- what may be sent now
 
     def wait_s(self, group: str = WRITE) -> float:
-        """Tell after how many seconds a request of a group may go; infinity: not before somebody acts."""
+        """Return after how many seconds a request of a group may go; infinity: not before an operator acts."""
         now_s = self._clock.now_s()
-        return max(self.health.wait_s(now_s), self._budget.wait_s(group, now_s, items=1))
+        return max(self.circuit_breaker.wait_s(now_s), self._rate_limits.wait_s(group, now_s, items=1))
 
     def items_max(self) -> int:
-        """Tell how many items the next push may carry: one while the channel is only being tried."""
-        if self.health.probing:
+        """Return how many items the next push may carry: one while the channel is being probed."""
+        if self.circuit_breaker.probing:
             return 1
-        left = self._budget.items_left(WRITE, self._clock.now_s())
+        left = self._rate_limits.items_left(WRITE, self._clock.now_s())
         return self.capabilities.items_max if left is None else min(self.capabilities.items_max, max(1, left))
 
     def item_wait_s(self, key: str, priced: bool) -> float:
-        """Tell after how many seconds an item may be sent again for a limit of its own."""
-        if not self._budget.limits_items:
+        """Return after how many seconds an item may be sent again by the limits that count single items."""
+        if not self._rate_limits.limits_items:
             return 0.0
-        return self._budget.item_wait_s(key, self._clock.now_s(), priced=priced)
+        return self._rate_limits.item_wait_s(key, self._clock.now_s(), priced=priced)
 
-    # -- conversations
+    # -- exchanges
 
     async def push(self, items: Sequence[Item]) -> Outcomes | Ticket:
-        """Hold the conversation of a push; what it returns and raises is the adapter's."""
+        """Push items; what it returns and raises is the adapter's."""
         now_s = self._clock.now_s()
-        if self._budget.limits_items:
+        if self._rate_limits.limits_items:
             for item in items:
-                self._budget.spend_item(item.key, now_s, priced=item.price is not None)
+                self._rate_limits.spend_item(item.key, now_s, priced=item.price is not None)
         result = await self.talk(lambda adapter: adapter.push(items, self._clock.wall_s()), items=len(items))
         return result if isinstance(result, Ticket) else self.masked(result)
 
     def masked(self, outcomes: Outcomes) -> Outcomes:
-        """Take credentials out of the channel's words."""
+        """Mask credentials in the reasons that the channel gave."""
         return {
             key: replace(outcome, reason=self._mask(outcome.reason))
             if isinstance(outcome, Rejected | Retry) and self._mask(outcome.reason) != outcome.reason
@@ -110,12 +111,12 @@ class ChannelClient:
         }
 
     async def talk(self, begin: Callable[[Adapter], Exchange[T]], *, items: int = 0) -> T:
-        """Hold a conversation to its end, and learn from it how the channel is.
+        """Run an exchange to its end, and update the circuit breaker by its result.
 
         Raises
         ------
         ChannelError
-            It failed as a whole. A fault of the adapter's own is told as UnavailableError, and logged.
+            It failed as a whole. A fault of the adapter's own is raised as UnavailableError, and logged.
 
         """
         if isinstance(self._last_error, CredentialsError):
@@ -135,26 +136,29 @@ class ChannelClient:
             self._failed(error, group)
             raise
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # An answer that the adapter's author did not think of. No other channel has to suffer for it.
+            # An answer that the adapter's author did not expect. It must not stop the other channels.
             log.exception("channel_answer_not_understood", channel=self._channel)
-            told = UnavailableError(f"an answer that the adapter cannot read ({type(error).__name__})")
-            self._failed(told, group)
-            raise told from error
+            unreadable = UnavailableError(f"an answer that the adapter cannot read ({type(error).__name__})")
+            self._failed(unreadable, group)
+            raise unreadable from error
         self._succeeded()
         return result
 
     def revive(self) -> None:
-        """Forget that the channel was not well: somebody asks for another try."""
-        self.health.revive()
+        """Try the channel again now, since an operator asks for it."""
+        self.circuit_breaker.revive()
 
     def fail(self, reason: str) -> None:
-        """Note that the channel could not be served, for a reason that is not the channel's."""
+        """Count a failure whose reason is not the channel's."""
         self._failed(UnavailableError(reason), WRITE)
 
     # -- identical bodies
 
     def repeats(self, items: Sequence[Item]) -> bool:
-        """Whether a push of these items would be, byte for byte, one that the channel was sent lately and refuses."""
+        """Return whether the channel would refuse a push of these items as identical to one it was sent lately.
+
+        Builds no body for a channel that accepts identical ones.
+        """
         window_s = self.capabilities.identical_body_window_s
         if not window_s:
             return False
@@ -171,7 +175,7 @@ class ChannelClient:
             await asyncio.sleep(wait_s)
             wait_s = self._wait_s(request, items)
         now_s = self._clock.now_s()
-        self._budget.spend(request.group, now_s, cost=request.cost, items=items)
+        self._rate_limits.spend(request.group, now_s, cost=request.cost, items=items)
         self._remember(request, now_s)
         await self._held()
         try:
@@ -182,22 +186,22 @@ class ChannelClient:
         except ChannelError:
             await self._held()
             raise
-        # What is answered when the lease is over is not ours to settle: this ends here, and the flight is reported.
+        # An answer after the lease has expired is not ours to apply: this raises, and what was in flight is reported.
         await self._held()
         if answer.status == TOO_MANY or answer.status >= 500:  # noqa: PLR2004  # the channel took nothing
             self._bodies.pop(_digest(request.body), None)
         left = self.adapter.cost_left(answer)
         if left is not None:
-            self._budget.learn(left, self._clock.now_s(), request.group)
+            self._rate_limits.learn(left, self._clock.now_s(), request.group)
         return answer
 
     def _wait_s(self, request: Request, items: int) -> float:
-        return self._budget.wait_s(request.group, self._clock.now_s(), cost=request.cost, items=items)
+        return self._rate_limits.wait_s(request.group, self._clock.now_s(), cost=request.cost, items=items)
 
     def _remember(self, request: Request, now_s: float) -> None:
         window_s = self.capabilities.identical_body_window_s
         if window_s and request.group == WRITE:
-            # In the order in which they are forgotten, so the old ones are in front.
+            # In the order in which they expire, so the old ones are in front.
             while self._bodies and next(iter(self._bodies.values())) <= now_s:
                 del self._bodies[next(iter(self._bodies))]
             digest = _digest(request.body)
@@ -208,31 +212,31 @@ class ChannelClient:
         self._last_error = None
         try:
             self.adapter = self._build()
-        except Exception as error:  # noqa: BLE001  # the old one says again what is wrong, and no secret is shown
+        except Exception as error:  # noqa: BLE001  # the old adapter's next error has the reason, and no secret is logged
             log.warning("channel_credentials_unreadable", channel=self._channel, reason=type(error).__name__)
 
     def _failed(self, error: ChannelError, group: str) -> None:
         self._last_error = error
         now_s = self._clock.now_s()
         if isinstance(error, ThrottledError) and group != WRITE:
-            # Asking too often must not keep the channel from being told.
-            self._budget.throttled(group, now_s, honoured_s(error.after_s) or THROTTLED_S)
+            # Throttled reads must not stop writes.
+            self._rate_limits.throttled(group, now_s, honoured_s(error.after_s) or THROTTLED_S)
             return
-        transition = self.health.failed(error, now_s)
-        told = {"channel": self._channel, "reason": error.reason, "error": type(error).__name__}
+        transition = self.circuit_breaker.failed(error, now_s)
+        failure = {"channel": self._channel, "reason": error.reason, "error": type(error).__name__}
         match transition:
             case "channel_circuit_opened":
-                log.error(transition, **told)
+                log.error(transition, **failure)
             case "channel_halted":
-                log.error(transition, advice="mend what it says, then: holdfast channels reconcile", **told)
+                log.error(transition, advice="correct the cause, then: holdfast channels reconcile", **failure)
             case "channel_circuit_closed":
                 log.warning(transition, channel=self._channel)
             case _:
-                log.info("channel_call_failed", after_s=error.after_s, **told)
+                log.info("channel_call_failed", after_s=error.after_s, **failure)
 
     def _succeeded(self) -> None:
         self._last_error = None
-        if self.health.succeeded(self._clock.now_s()):
+        if self.circuit_breaker.succeeded(self._clock.now_s()):
             log.warning("channel_circuit_closed", channel=self._channel)
 
 

@@ -1,4 +1,4 @@
-"""Looks up hosts' addresses in a thread for each lookup, so that one slow name server holds up nobody else.
+"""Looks up hosts' addresses in a thread for each lookup, so that one slow name server delays no other lookup.
 
 The event loop's own lookups share a handful of threads: a few channels whose names hang would stop the lookups of all
 others, and of everything else in the process that resolves a name.
@@ -21,7 +21,7 @@ class SystemDns(AbstractResolver):
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
     ) -> list[ResolveResult]:
-        """Give the addresses of a host, with a port. Raises OSError where there are none."""
+        """Return the addresses of a host, with a port. Raises OSError where there are none."""
         loop = asyncio.get_running_loop()
         found: asyncio.Future[list[AddressInfo]] = loop.create_future()
 
@@ -32,8 +32,8 @@ class SystemDns(AbstractResolver):
                 outcome = list(socket.getaddrinfo(host, port, family, socket.SOCK_STREAM, 0, flags))
             except (OSError, UnicodeError) as error:
                 outcome = error if isinstance(error, OSError) else OSError(f"no name that can be looked up: {error}")
-            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile: nobody asks any more
-                loop.call_soon_threadsafe(_settle, found, outcome)
+            with contextlib.suppress(RuntimeError):  # the loop was closed meanwhile, and needs no answer
+                loop.call_soon_threadsafe(_resolve, found, outcome)
 
         threading.Thread(target=look_up, name=f"look-up-{host}", daemon=True).start()
         return [_result(host, info) for info in await found]
@@ -42,7 +42,7 @@ class SystemDns(AbstractResolver):
         """Nothing to close: threads end with their lookup."""
 
 
-def _settle(found: asyncio.Future[list[AddressInfo]], outcome: list[AddressInfo] | Exception) -> None:
+def _resolve(found: asyncio.Future[list[AddressInfo]], outcome: list[AddressInfo] | Exception) -> None:
     if found.done():
         return
     if isinstance(outcome, Exception):

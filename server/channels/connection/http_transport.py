@@ -1,7 +1,7 @@
-"""Carries one channel's requests: one connection pool, guarded addresses, and an exact word on what became of each.
+"""Sends one channel's requests: one connection pool, guarded addresses, and an exact result of each request.
 
 Nothing is ever sent twice from here, no redirect is followed, no cookie kept, no proxy taken from the environment.
-What goes wrong is told with the host and the reason alone: paths, queries and headers may hold credentials.
+Errors show the host and the reason alone: paths, queries and headers may hold credentials.
 """
 
 from collections.abc import Awaitable, Callable, Collection
@@ -22,17 +22,18 @@ from server.channels.connection.dns import SystemDns
 T = TypeVar("T")
 
 TIMEOUT_S: Final = 15.0
-"""For a request and its whole answer."""
+"""For a request and its whole answer: room for a slow bulk answer, and far below the minute after which a request
+without an answer counts as over."""
 CONNECT_TIMEOUT_S: Final = 5.0
-"""For the name, the connection and TLS; a host that takes longer is as good as gone."""
+"""For the name, the connection and TLS; a host that takes longer counts as unreachable."""
 ANSWER_BYTES_MAX: Final = 16 * 1024 * 1024
-"""Decompressed. The longest proper answer seen, a page of a hundred products, has one of the sixteen."""
+"""Decompressed. The longest proper answer seen, a page of a hundred products, has a sixteenth of that."""
 HEADERS: Final = {"User-Agent": f"holdfast/{__version__}", "Accept-Encoding": "gzip, deflate"}
 """Unless the adapter sets its own."""
 
 
 class _LostError(aiohttp.ClientError):
-    """The connection ended under a request."""
+    """The connection ended during a request."""
 
 
 _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
@@ -51,16 +52,16 @@ _WORDS: Final[tuple[tuple[type[BaseException], str], ...]] = (
 
 @dataclass
 class _Progress:
-    """How far a request came. ``sent``: from here on some of it may have left this machine."""
+    """How far a request came. ``sent``: some of it may have left this machine."""
 
     sent: bool = False
 
 
 class Transport:
-    """One channel's way out. ``allow_private`` names hosts that may have private addresses and may do without TLS.
+    """One channel's HTTP transport. ``allow_private`` names hosts that may be private and may do without TLS.
 
     ``timeout_s`` is for a request and its whole answer, ``answer_bytes_max`` for the answer's body, decompressed.
-    ``resolver`` is the system's where none is given. Belongs to the event loop that first sends.
+    ``resolver`` is by default the system's. Belongs to the event loop that first sends.
     """
 
     def __init__(
@@ -79,7 +80,7 @@ class Transport:
         self._is_closed = False
 
     async def send(self, request: Request) -> Answer:
-        """Send a request once and give the answer, whatever its status.
+        """Send a request once and return the answer, whatever its status.
 
         Raises
         ------
@@ -111,7 +112,7 @@ class Transport:
             raise (UnknownResultError(reason) if progress.sent else NotSentError(reason)) from None
 
     async def close(self) -> None:
-        """Close all connections; what is on its way fails."""
+        """Close all connections; requests in flight fail."""
         self._is_closed = True
         for session in self._sessions.values():
             await session.close()
@@ -122,21 +123,21 @@ class Transport:
         try:
             url = URL(request.url)
             host = url.host
-        except (ValueError, IndexError):  # yarl has both for what it cannot make sense of
+        except (ValueError, IndexError):  # yarl raises both for what it cannot parse
             raise NotSentError("the URL cannot be read") from None
         if url.scheme not in {"http", "https"} or not host:
             raise NotSentError("the URL is none of http or https with a host")
         if url.user is not None or url.password is not None:
-            raise NotSentError(f"{host}: the URL holds a user or password; give it as a credential")
+            raise NotSentError(f"{host}: the URL holds a user or password; configure it as a credential")
         if any(character in text for pair in request.headers.items() for text in pair for character in "\r\n\0"):
             raise NotSentError(f"{host}: a header holds a line break; look at the end of the credentials")
         is_named = not self._named.isdisjoint({canonical_host(host), canonical_host(url.raw_host or "")})
         if url.scheme == "http" and not is_named:
-            raise NotSentError(f"{host}: http shows everything to everybody; use https, or name it in allow_private")
+            raise NotSentError(f"{host}: http is readable on its way; use https, or name it in allow_private")
         return url, is_named
 
     def _session(self, is_named: bool) -> aiohttp.ClientSession:
-        """Give the pool for hosts that were named, or the one that connects to public addresses alone."""
+        """Return the pool for hosts that were named, or the one that connects to public addresses alone."""
         if is_named not in self._sessions:
             self._sessions[is_named] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
@@ -150,7 +151,7 @@ class Transport:
                 timeout=aiohttp.ClientTimeout(
                     total=self._timeout_s, connect=min(CONNECT_TIMEOUT_S, self._timeout_s), ceil_threshold=60.0
                 ),
-                trace_configs=[_marking()],
+                trace_configs=[_sent_marker()],
                 middlewares=(_once,),
             )
         return self._sessions[is_named]
@@ -169,10 +170,10 @@ class Transport:
 
 
 async def converse(exchange: Exchange[T], send: Callable[[Request], Awaitable[Answer]]) -> T:
-    """Hold an adapter's conversation to its end and give what it returns.
+    """Run an adapter's exchange to its end and return its result.
 
-    A :class:`ChannelError` of ``send`` is raised inside the conversation, which may handle it; what leaves the
-    conversation is raised here.
+    A :class:`ChannelError` of ``send`` is raised inside the exchange, which may handle it; what leaves the exchange is
+    raised here.
     """
     try:
         request = next(exchange)
@@ -191,9 +192,9 @@ async def converse(exchange: Exchange[T], send: Callable[[Request], Awaitable[An
 
 
 async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
-    """Keep aiohttp from sending GET, PUT and DELETE again by itself when a kept connection ends under the request.
+    """Keep aiohttp from sending GET, PUT and DELETE again by itself when a kept connection ends during the request.
 
-    It does so for these two errors; under another name they are raised as they are.
+    It does so for these two errors; raised as another class they end the request.
     """
     try:
         return await handler(request)
@@ -203,14 +204,14 @@ async def _once(request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerTy
         raise _LostError from error
 
 
-def _marking() -> aiohttp.TraceConfig:
-    """Mark a request as sent just before its first byte is written; what fails earlier has left nothing."""
+def _sent_marker() -> aiohttp.TraceConfig:
+    """Note that a request is sent just before its first byte is written; what fails earlier has left nothing."""
 
-    async def mark(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+    async def note_sent(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
         context.trace_request_ctx.sent = True
 
     config = aiohttp.TraceConfig()
-    config.on_request_headers_sent.append(mark)
+    config.on_request_headers_sent.append(note_sent)
     return config
 
 
@@ -220,7 +221,7 @@ def _headers(response: aiohttp.ClientResponse) -> dict[str, str]:
 
 
 def _reason(error: BaseException) -> str:
-    """Tell a failure in words that hold no part of the request."""
+    """Return a failure in words that hold no part of the request."""
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"TLS failed: {error.certificate_error}"
     words = next((words for kind, words in _WORDS if isinstance(error, kind)), type(error).__name__)

@@ -1,12 +1,12 @@
-"""What a channel's declared limits allow at this moment. Time is handed in: nothing here sleeps or looks at a clock.
+"""What a channel's declared limits allow at this moment. Time is a parameter: nothing here sleeps or reads a clock.
 
-Windows slide and are strict: no stretch of ``per_s`` seconds, wherever it begins, sees more than ``count`` sent. A
-limit is asked, and charged afterwards; the two are apart because a push must fit into all of a group's limits or is
-charged to none. The count is of sending: what a channel sees may bunch up on the way, so it may still say 429, which
-:meth:`RateLimits.throttled` takes note of. A new process begins with nothing spent, for a quota of a day, too.
+Windows slide and are strict: no ``per_s`` seconds, wherever they begin, see more than ``count`` sent. A limit is asked
+first and charged afterwards, because a push must fit into all of a group's limits or is charged to none. Sending is
+counted: requests may bunch up on the way to the channel, so it may still answer 429, which
+:meth:`RateLimits.throttled` records. A new process begins with nothing spent, for a quota of a day, too.
 
-By hand, because no library fitted. pyrate-limiter 4.5 refuses 50 in 10 s together with 350 a minute (a channel does
-ask for both), charges by trying, one bucket at a time and with no way back, so a push could not fit all or none, and
+Why no library: pyrate-limiter 4.5 refuses 50 in 10 s together with 350 a minute (a channel does
+ask for both), charges one bucket at a time and cannot undo it, so a push could not fit all or none, and
 keeps one object for each unit: 136 MB for a day's quota of a million. aiolimiter lets through twice the rate in a
 window; limits' memory store starts a timer thread. Here a window keeps some 4,000 entries at most, whatever it counts.
 """
@@ -20,10 +20,10 @@ from adapters.contract.http import WRITE
 from adapters.contract.limits import CostLeft, CostPoints, Limit, PerItem, TokenBucket, Window
 
 ENTRIES_MAX: Final = 4_096
-"""Of one window. Where more are counted, those of one 4,096th of the window are kept as one, and given back together
-with the last of them: of a minute that is 15 ms late, of a day 21 s."""
+"""Of one window, to bound its memory. Where more are counted, those of one 4,096th of the window are kept as one, and
+released together with the last of them: of a minute that is 15 ms late, of a day 21 s."""
 TICK_S: Final = 1e-6
-"""A bucket that fills by itself waits for no less: its sums are rounded, and whoever waited must find enough there."""
+"""A bucket that fills by itself waits for no less: its sums are rounded, and after a wait there must be enough."""
 
 _Unit = Literal["requests", "items", "cost"]
 
@@ -43,7 +43,7 @@ class RateLimits:
                 self._meters.setdefault(limit.group, []).append(_meter(limit, now_s))
 
     def wait_s(self, group: str, now_s: float, *, cost: float = 1.0, items: int = 0) -> float:
-        """Tell after how many seconds one request of a group may go, with that many items; 0: now.
+        """Return after how many seconds one request of a group may go, with that many items; 0: now.
 
         What is larger than a limit as a whole waits until all of that limit is free, and then may go.
         """
@@ -53,7 +53,7 @@ class RateLimits:
         return max(0.0, wait_s)
 
     def items_left(self, group: str, now_s: float) -> int | None:
-        """Tell how many items may still go now; None: nothing limits them. Whether a request may go is not asked."""
+        """Return how many items may still go now; None: nothing limits them. Limits of requests are not considered."""
         left = [
             meter.left(now_s)
             for unit, meter in self._meters.get(group, ())
@@ -67,21 +67,21 @@ class RateLimits:
             meter.spend(_units(unit, cost, items), now_s)
 
     def learn(self, left: CostLeft, now_s: float, group: str = WRITE) -> None:
-        """Take what the channel said is left of its cost points in place of our own count.
+        """Replace our own count of cost points by what the channel reports as left.
 
-        The costs of other requests that are still on their way are not in what it said, so with several at once it may
-        come out too high; the channel then throttles, and the next answer puts it right.
+        Requests still in flight are not in its report, so with several at once it may be too high; the channel then
+        throttles, and the next answer corrects it.
         """
         for unit, meter in self._meters.get(group, ()):
             if unit == "cost" and isinstance(meter, _Level):
                 meter.learn(left, now_s)
 
     def throttled(self, group: str, now_s: float, after_s: float) -> None:
-        """Let nothing of a group go for ``after_s`` seconds: the channel said so. A longer word still holds."""
+        """Let nothing of a group go for ``after_s`` seconds, as the channel asked; a longer earlier pause holds."""
         self._stopped_until_s[group] = max(self._stopped_until_s.get(group, now_s), now_s + after_s)
 
     def item_wait_s(self, key: str, now_s: float, *, priced: bool) -> float:
-        """Tell after how many seconds one more update of an item may go; 0: now. ``priced``: it carries a price."""
+        """Return after how many seconds one more update of an item may go; 0: now. ``priced``: it carries a price."""
         return max((each.wait_s(key, now_s) for each in self._per_item if priced or not each.priced), default=0.0)
 
     def spend_item(self, key: str, now_s: float, *, priced: bool) -> None:
@@ -92,7 +92,7 @@ class RateLimits:
 
     @property
     def limits_items(self) -> bool:
-        """Whether items have limits of their own: most channels have none, and need not ask for each."""
+        """Whether there are limits of single items: most channels have none, and need not ask for each."""
         return bool(self._per_item)
 
 
@@ -127,7 +127,7 @@ class _Window:
         self._forget(now_s)
         until_s = now_s + self._per_s
         if self._grain_s:
-            # Never before its time: the channel counts without our grain.
+            # Never early: the channel counts exactly.
             until_s = max(until_s, math.ceil(until_s / self._grain_s) * self._grain_s)
         if self._sent and self._sent[-1][0] == until_s:
             self._sent[-1][1] += units
@@ -159,7 +159,7 @@ class _Level:
         self._level -= units
 
     def learn(self, left: CostLeft, now_s: float) -> None:
-        # A bucket that holds nothing or never fills would stop the channel for ever on one odd answer.
+        # A bucket of size 0, or one that never fills, would stop the channel for ever because of one odd answer.
         if left.maximum > 0:
             self._maximum = left.maximum
         if left.restore_per_s > 0:
@@ -189,7 +189,7 @@ class _PerItem:
 
     def spend(self, key: str, now_s: float) -> None:
         self._forget(now_s)
-        # Taken out and put back at the end, so that what is longest quiet stands first. No more than the newest
+        # Moved to the end, so that the item with the oldest update stands first. No more than the newest
         # ``count`` ever matter.
         untils_s = self._untils_s.pop(key, [])
         self._untils_s[key] = [*untils_s[max(0, len(untils_s) - self._count + 1) :], now_s + self._per_s]

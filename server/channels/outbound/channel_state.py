@@ -1,340 +1,346 @@
-"""The book of one channel: what it lists, what it has confirmed, what it must be told, and what it refused.
+"""The state of one channel: what it lists and has confirmed, what is pending and in flight, and its dead letters.
 
-No waiting and no requests here: :mod:`server.channels.outbound.sender` sends what the book says,
-and the book learns what came
-of it.
+No waiting and no requests here: :mod:`server.channels.outbound.sender` sends what is :meth:`ChannelState.due`, and
+:mod:`server.channels.outbound.push_results` reports what came of it.
 """
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
 from adapters.contract.adapter import Capabilities
-from adapters.contract.limits import PerItem
-from adapters.contract.stock import Item
 from server.channels.connection.clock import Clock
-from server.channels.outbound.in_flight import CanSend, Flight, Value
+from server.channels.outbound.catalogue import Catalogue
+from server.channels.outbound.confirmations import Confirmations
+from server.channels.outbound.dead_letters import DeadLetters
+from server.channels.outbound.in_flight import CanSend, InFlight, Value
 from server.channels.outbound.pending import Pending, PendingSku, Queue
 from server.channels.outbound.resend_later import ResendLater
-from server.channels.outbound.stock_levels import StockLevels
-from server.channels.write_behind import ChannelRecords
-from server.domain.channels import ChannelRules, DeadLetter, Listing, OpenTicket, Shown, publishable
+from server.channels.outbound.retry_policy import RESEND_AFTER_S
+from server.channels.outbound.selection import Selection
+from server.channels.write_behind import ChannelWriteBehind
+from server.domain.channels import ChannelRules, ChannelStatus, DeadLetter, Listing, OpenTicket, Shown
 from server.store.journal.journal import EntryId
+from server.telemetry import tracing
 from server.telemetry.channel_metrics import ChannelMetrics
 
 log = structlog.get_logger("holdfast.channel")
 
-DEAD_LETTER_REST_S: Final = 60.0
-"""A dead letter whose stock goes on changing is tried again so often at most."""
-COMPANIONS_TRIED: Final = 8
-_AT_A_TIME: Final = 500
-LAGS_KEPT: Final = 1_000
+_SKUS_AT_A_TIME: Final = 500
+"""Some milliseconds of the event loop, which other channels share."""
+
+
+@dataclass
+class SavedState:
+    """What an earlier publisher stored of a channel; ``shown`` and ``dead_letters`` by SKU."""
+
+    shown: dict[str, Shown] = field(default_factory=dict)
+    dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
+    listings: list[Listing] = field(default_factory=list)
 
 
 class ChannelState:
-    """One channel's listings, marks and records.
+    """One channel's state; its name is that of its ``write_behind``.
 
-    Parameters
-    ----------
-    name
-        The channel's.
-    rules
-        How its number comes from what is available; may be replaced at any time by :meth:`use_rules`.
-    lists_all
-        Whether a SKU without a listing is listed under its own name.
-    capabilities
-        What the channel can do.
-
+    ``on_work`` is called whenever something has become pending.
     """
 
     def __init__(
         self,
-        name: str,
-        rules: ChannelRules,
+        catalogue: Catalogue,
         *,
-        lists_all: bool,
         capabilities: Capabilities,
-        levels: StockLevels,
-        records: ChannelRecords,
+        write_behind: ChannelWriteBehind,
         clock: Clock,
         metrics: ChannelMetrics,
     ) -> None:
-        self.name = name
-        self.rules = rules
-        self.lists_all = lists_all
-        self.marks = Pending()
-        self.listings: dict[str, Listing] = {}
-        self.keys: dict[str, str] = {}
-        """Which SKU has a key."""
-        self.shown: dict[str, Shown] = {}
-        self.dead_letters: dict[str, DeadLetter] = {}
-        self.tickets: dict[str, OpenTicket] = {}
-        self.doubts = ResendLater()
-        self.lags_s: deque[float] = deque(maxlen=LAGS_KEPT)
-        self.last_confirmed_ms: int | None = None
+        self.name = write_behind.channel
         self.on_work: Callable[[], None] = lambda: None
-        self._capabilities = capabilities
-        self._limits_items = any(isinstance(limit, PerItem) for limit in capabilities.limits)
-        self._levels = levels
-        self._records = records
+        self._catalogue = catalogue
+        self._pending = Pending()
+        self._resend_later = ResendLater()
+        self._dead_letters = DeadLetters(write_behind)
+        self._confirmations = Confirmations()
+        self._selection = Selection(
+            catalogue, self._pending, self._dead_letters, capabilities=capabilities, clock=clock
+        )
         self._clock = clock
         self._metrics = metrics
 
-    # -- what it should show
+    # -- beginning, and what others may know
 
-    def take_in(self, listing: Listing) -> None:
-        """Take a listing in. A key that another SKU has already cannot show the stock of both."""
-        owner = self.keys.get(listing.key)
-        if owner is not None and owner != listing.sku:
-            now_ms, reason = self._clock.store_ms(), f"{owner} is listed under the same key"
-            self.bury(listing.sku, DeadLetter(listing.sku, listing.key, 0, "key_taken", reason, 0, now_ms, now_ms))
-            return
-        before = self.listings.get(listing.sku)
-        if before is not None:
-            self.keys.pop(before.key, None)
-        self.keys[listing.key] = listing.sku
-        self.listings[listing.sku] = listing
+    def load(self, saved: SavedState) -> None:
+        """Take over what an earlier publisher stored."""
+        self._catalogue.load_shown(saved.shown)
+        self._dead_letters.load(saved.dead_letters)
+        # Those whose key was taken come last, so that the key stays with its owner.
+        for listing in sorted(saved.listings, key=lambda each: each.sku in saved.dead_letters):
+            self.listed(listing)
 
-    def listing(self, sku: str) -> Listing | None:
-        """Give a SKU's listing; None: the channel does not know the SKU.
+    def forget_shown(self) -> int:
+        """Treat all that the channel shows as unknown; returns the number of its listings."""
+        self._catalogue.load_shown({})
+        return len(self._catalogue)
 
-        A listing that got another key gives up the old one first: what would stay there could be sold.
-        """
-        listing = self.listings.get(sku)
-        if listing is None and self.lists_all:
-            listing = Listing(sku, sku)
-        if listing is not None:
-            shown = self.shown.get(sku)
-            if shown is not None and shown.key != listing.key and shown.quantity and shown.key not in self.keys:
-                return Listing(sku, shown.key, listed=False)
-        return listing
+    def resume_status(self, status: ChannelStatus) -> None:
+        """Take over from an earlier publisher's status when the channel last confirmed something."""
+        self._confirmations.last_ms = status.last_confirmed_ms
 
-    def note_shown(self, sku: str, shown: Shown | None) -> None:
-        """Note what the channel shows of a SKU; None: nobody knows."""
-        if shown is None:
-            self.shown.pop(sku, None)
-        else:
-            self.shown[sku] = shown
-        self._records.shown(sku, shown)
+    def status(self, publisher: str, now_ms: int) -> ChannelStatus:
+        """Return the part of the channel's status that is known here."""
+        oldest_ms = self._pending.oldest_changed_ms()
+        lag_p50_s, lag_p99_s = self._confirmations.lags_s()
+        return ChannelStatus(
+            publisher=publisher,
+            written_ms=now_ms,
+            listings=len(self._catalogue),
+            dirty=len(self._pending),
+            in_flight=len(self._pending.in_flight()),
+            oldest_unsent_s=max(0.0, (now_ms - oldest_ms) / 1000) if oldest_ms is not None else 0.0,
+            last_confirmed_ms=self._confirmations.last_ms,
+            dead_letters=len(self._dead_letters),
+            lag_p50_s=lag_p50_s,
+            lag_p99_s=lag_p99_s,
+        )
 
     def skus(self) -> list[str]:
-        """Every SKU that the channel lists."""
-        return list(self._levels) if self.lists_all else list(self.listings)
+        """Return every SKU that the channel lists."""
+        return self._catalogue.skus()
 
-    def value(self, listing: Listing) -> Value:
-        """Tell what the channel should show of a listing now."""
-        units = publishable(self.rules, self._levels.available(listing.sku, self.name), listed=listing.listed)
-        if self._capabilities.quantity_max is not None:
-            units = min(units, self._capabilities.quantity_max)
-        if not self._capabilities.takes_price:
-            return Value(units, "", "")
-        return Value(units, listing.price, listing.list_price)
+    def listing(self, sku: str) -> Listing | None:
+        """Return a SKU's listing; None: the channel does not know the SKU."""
+        return self._catalogue.listing(sku)
 
-    def is_shown(self, listing: Listing, value: Value) -> bool:
-        """Whether the channel has confirmed this very value."""
-        shown = self.shown.get(listing.sku)
-        return (
-            shown is not None
-            and shown.quantity == value.quantity
-            and shown.key == listing.key
-            and (not value.price or (shown.price, shown.list_price) == (value.price, value.list_price))
-        )
+    def in_flight(self) -> Collection[str]:
+        """Return the SKUs that are in flight."""
+        return self._pending.in_flight()
 
-    def is_as_flown(self, flight: Flight) -> bool:
-        """Whether nothing has changed since a flight was made, and it left nothing behind."""
-        return (
-            self._levels.seq(flight.sku) == flight.seq
-            and self.listings.get(flight.sku, flight.listing) is flight.listing
-            and flight.rules is self.rules
-            and (flight.with_price or not flight.value.price)
-        )
+    def is_pending(self, sku: str) -> bool:
+        """Return whether a SKU waits to be sent or is in flight."""
+        return sku in self._pending
 
-    # -- what must be told
+    def pending_count(self) -> int:
+        """Count the SKUs that wait to be sent or are in flight."""
+        return len(self._pending)
 
-    def changed(
-        self, sku: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False, doubtful: bool = False
-    ) -> None:
-        """Note that a SKU, its listing or the rules have changed; ``changed_ms`` 0: it was no change of stock.
-
-        ``doubtful``: somebody else may have sent a value that has not yet taken effect.
-        """
-        listing = self.listing(sku)
-        if listing is None:
-            return
-        value = self.value(listing)
-        if not forced and sku not in self.marks and self.is_shown(listing, value):
-            return
-        mark = self.marks.mark(sku, entry_id, changed_ms, self.queue(sku, value), forced=forced)
-        mark.doubtful |= doubtful
-        mark.since_ms = mark.since_ms or changed_ms or self._clock.store_ms()
-        self.on_work()
-
-    async def changed_all(self, entry_id: EntryId, *, forced: bool = False, doubtful: bool = False) -> None:
-        """Look at every listing anew, letting others have their turn; ``forced``: the channel is told all of them."""
-        for number, sku in enumerate(self.skus()):
-            if number % _AT_A_TIME == 0:
-                await asyncio.sleep(0)
-            self.changed(sku, entry_id, 0, forced=forced, doubtful=doubtful)
-
-    def try_again(self, skus: Iterable[str], entry_id: EntryId) -> None:
-        """Take dead letters out of their rest."""
-        for sku in skus:
-            self.bury(sku, None)
-            self.changed(sku, entry_id, 0, forced=True)
-
-    def think_again(self, now_s: float) -> None:
-        """Send once more what was in doubt and must be over by now."""
-        while (doubt := self.doubts.take(now_s)) is not None:
-            self.changed(*doubt, 0, forced=True)
-
-    def next_due_s(self) -> float:
-        """Tell when something is to be sent that rests now; infinity: nothing."""
-        return min(self.marks.next_due_s(), self.doubts.next_due_s())
+    def dead_letter_skus(self) -> Collection[str]:
+        """Return the SKUs that the channel does not take."""
+        return self._dead_letters.skus()
 
     def oldest(self) -> EntryId | None:
-        """Tell the oldest journal id that is not confirmed beyond doubt; None: everything is."""
-        return min((each for each in (self.marks.oldest(), self.doubts.oldest()) if each is not None), default=None)
+        """Return the oldest journal id that is not confirmed for good; None: everything is."""
+        ids = (self._pending.oldest(), self._resend_later.oldest())
+        return min((each for each in ids if each is not None), default=None)
+
+    @property
+    def cadence_s(self) -> float:
+        """How many seconds apart the channel is published to; 0: at once."""
+        return self._catalogue.rules.cadence_s
+
+    @property
+    def reconcile_every_s(self) -> float:
+        """How many seconds apart the channel is compared; 0: only when asked."""
+        return self._catalogue.rules.reconcile_every_s
+
+    # -- what must be published
+
+    def listed(self, listing: Listing) -> None:
+        """Add a listing; one whose key another SKU has becomes a dead letter."""
+        owner = self._catalogue.add(listing)
+        if owner is not None:
+            self._dead_letters.add_key_taken(listing, owner, self._clock.store_ms())
+
+    def changed(
+        self, sku: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False, maybe_applied: bool = False
+    ) -> None:
+        """Make a SKU pending where its stock, its listing or the rules have changed what the channel should show.
+
+        ``changed_ms`` 0: it was no change of stock. ``maybe_applied``: another publisher may have sent a value that
+        has not yet taken effect.
+        """
+        listing = self._catalogue.listing(sku)
+        if listing is None:
+            return
+        value = self._catalogue.value(listing)
+        if not forced and sku not in self._pending and self._catalogue.is_shown(listing, value):
+            return
+        pending = self._pending.add(sku, entry_id, changed_ms, self._queue(sku, value), forced=forced)
+        pending.maybe_applied |= maybe_applied
+        pending.since_ms = pending.since_ms or changed_ms or self._clock.store_ms()
+        self.on_work()
+
+    async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
+        """Compare every listing, yielding to other tasks; ``forced``: all of them become pending."""
+        for number, sku in enumerate(self.skus()):
+            if number % _SKUS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            self.changed(sku, entry_id, 0, forced=forced, maybe_applied=maybe_applied)
 
     async def use_rules(self, rules: ChannelRules, entry_id: EntryId, *, forced: bool = False) -> None:
         """Work by other rules from now on."""
-        self.rules = rules
-        self.marks.begin_turn()
-        await self.changed_all(entry_id, forced=forced, doubtful=forced)
+        self._catalogue.rules = rules
+        self._pending.release_cadence()
+        await self.changed_all(entry_id, forced=forced, maybe_applied=forced)
+
+    def retry_dead_letters(self, skus: Iterable[str], entry_id: EntryId) -> list[str]:
+        """Make those SKUs that are dead letters pending, and return them."""
+        retried = [sku for sku in skus if sku in self._dead_letters]
+        for sku in retried:
+            self._dead_letters.remove(sku)
+            self.changed(sku, entry_id, 0, forced=True)
+        return retried
+
+    def resend_due(self, now_s: float) -> None:
+        """Make pending what an older request may have overwritten, once that request must be over."""
+        while (overdue := self._resend_later.take(now_s)) is not None:
+            self.changed(*overdue, 0, forced=True)
+
+    def confirmed_values(self, listings: Iterable[Listing]) -> dict[str, Shown | None]:
+        """Return, by key, what the channel has confirmed of those listings that are not pending."""
+        return {each.key: self._catalogue.shown(each.sku) for each in listings if each.sku not in self._pending}
+
+    def is_unchanged(self, listing: Listing, before: Shown | None) -> bool:
+        """Return whether a listing is not pending and still has the confirmed value of before."""
+        return listing.sku not in self._pending and self._catalogue.shown(listing.sku) is before
 
     def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
-        """Hold what a channel says it shows (None: it does not know the key) against what it should; mend it."""
-        value = self.value(listing)
+        """Compare what a channel shows (None: it does not know the key) with what it should, and correct it.
+
+        Returns
+        -------
+        bool
+            Whether it differed.
+
+        """
+        value = self._catalogue.value(listing)
         if (shows or 0) == value.quantity:
             return False
         self._metrics.reconcile_differences.inc()
         if log_it:
             log.warning("channel_differs", channel=self.name, sku=listing.sku, shows=shows, wanted=value.quantity)
-        self.note_shown(listing.sku, None)
+        self._catalogue.set_shown(listing.sku, None)
         self.changed(listing.sku, entry_id, 0, forced=True)
         return True
 
     # -- what is sent
 
-    def choose(self, items_max: int, now_s: float, can_send: CanSend) -> list[Flight]:
-        """Take what goes into the next push, the most urgent first."""
-        chosen: list[tuple[str, Listing, Value]] = []
-        done: list[str] = []
-        resting: list[tuple[str, float]] = []
-        for sku in self.marks.sendable(now_s):
-            listing = self.listing(sku)
-            value = self.value(listing) if listing is not None else None
-            if listing is None or value is None or self._is_told(sku, listing, value):
-                done.append(sku)
-            elif (wait_s := self._rest_s(sku, listing, value, now_s, can_send)) > 0:
-                resting.append((sku, now_s + wait_s))
-            elif self._spoils(sku):
-                if not chosen:
-                    chosen.append((sku, listing, value))
-                    break
-            else:
-                chosen.append((sku, listing, value))
-                if len(chosen) == items_max:
-                    break
-        for sku in done:
-            self.marks.drop(sku)
-        for sku, due_s in resting:
-            self.marks.take_off(sku)
-            self.marks.put_back(sku, Queue.RESTING, due_s=due_s)
-        return [self._take_off(*each, can_send) for each in chosen]
+    @property
+    def awaits_cadence(self) -> bool:
+        """Whether something waits for the channel's cadence."""
+        return self._pending.awaits_cadence
 
-    def refreshed(self, flights: Sequence[Flight], can_send: CanSend) -> list[Flight]:
-        """Give flights that were not sent after all the newest values."""
-        fresh = []
-        for flight in flights:
-            listing = self.listing(flight.sku)
-            if listing is None:
-                self.marks.land(flight.sku)
-            else:
-                fresh.append(self._flight(flight.sku, listing, self.value(listing), flight.mark, can_send))
-        return fresh
+    def release_cadence(self) -> None:
+        """Let everything go that waits for the channel's cadence."""
+        self._pending.release_cadence()
 
-    def items(self, flights: Iterable[Flight]) -> list[Item]:
-        """Write flights as the adapter takes them."""
-        return [flight.item() for flight in flights]
+    def next_due_s(self) -> float:
+        """Return when something falls due that waits now; infinity: nothing does."""
+        return min(self._pending.next_due_s(), self._resend_later.next_due_s())
 
-    def companions(self, entry_id: EntryId) -> Iterator[Flight]:
-        """Go through a few listings that may accompany a push: the channel has confirmed them, and nothing is new."""
-        idle = (sku for sku in self.shown if sku not in self.marks and sku not in self.dead_letters)
-        for sku in islice(idle, COMPANIONS_TRIED):
-            listing = self.listing(sku)
-            if listing is not None:
-                yield self._flight(sku, listing, self.value(listing), PendingSku(entry_id, 0), _NEVER)
+    def due(self, items_max: int, now_s: float, can_send: CanSend) -> list[InFlight]:
+        """Put in flight what goes into the next push, the most urgent first."""
+        return self._selection.due(items_max, now_s, can_send)
 
-    def accompany(self, companion: Flight) -> None:
-        """Send a companion on its way."""
-        self.marks.fly_again(companion.sku, companion.mark)
+    def refreshed(self, batch: Sequence[InFlight], can_send: CanSend) -> list[InFlight]:
+        """Return items in flight that were not applied with their newest values, without those no longer listed."""
+        return self._selection.refreshed(batch, can_send)
 
-    def rest(self, flights: Iterable[Flight], after_s: float) -> None:
-        """Let flights that were not sent wait for some time."""
-        for flight in flights:
-            self.again(flight, after_s)
+    def companions(self, entry_id: EntryId) -> Iterator[InFlight]:
+        """Go through a few items that may accompany a push: the channel has confirmed them, and nothing is new."""
+        return self._selection.companions(entry_id)
 
-    def again(self, flight: Flight, after_s: float, *, forced: bool = False) -> None:
-        """Let a flight wait again for some time."""
-        due_s = self._clock.now_s() + after_s
-        queue = Queue.RESTING if after_s > 0 else Queue.READY
-        self.marks.put_back(flight.sku, queue, due_s=due_s, forced=forced).not_before_s = due_s
+    def accompany(self, companion: InFlight) -> None:
+        """Put a companion in flight."""
+        self._pending.put_in_flight(companion.sku, companion.pending)
 
-    def bury(self, sku: str, letter: DeadLetter | None) -> None:
-        """Keep a dead letter, or take it away."""
-        if letter is None:
-            del self.dead_letters[sku]
-        else:
-            self.dead_letters[sku] = letter
-        self._records.dead_letter(sku, letter)
+    # -- what came of it
+
+    def confirmed(self, sent: InFlight, now_ms: int) -> None:
+        """Record that the channel shows what was sent; what has changed since becomes pending."""
+        sku, pending = sent.sku, sent.pending
+        quantity, price, list_price = sent.result
+        self._catalogue.set_shown(sku, Shown(sent.key, quantity, price, list_price, sent.seq, now_ms))
+        self._confirmations.last_ms = now_ms
+        if sku in self._dead_letters:
+            self._dead_letters.remove(sku)
+        if pending.changed_ms:
+            self._metrics.propagated(self._confirmations.add_lag(pending.changed_ms, now_ms))
+        if tracing.confirmed is not None:
+            tracing.confirmed(self.name, sku, sent.seq, now_ms)
+        self._pending.finish(sku)
+        if pending.maybe_applied:
+            self._resend_later.add(sku, pending.entry_id, self._clock.now_s() + RESEND_AFTER_S)
+        # A price that had to stay behind, or rules that changed meanwhile: whatever is not as it should be goes next.
+        if not self._catalogue.is_current(sent):
+            self.changed(sku, pending.entry_id, 0)
+
+    def refused(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
+        """Record that the channel does not take a value: it becomes a dead letter."""
+        sku, pending = sent.sku, sent.pending
+        self._pending.finish(sku)
+        if self._catalogue.has_other_key(sent):  # its old key, which was to show 0 before the new one is used
+            self._catalogue.set_shown(sku, None)
+            self.changed(sku, pending.entry_id, 0, forced=True)
+            return
+        self._dead_letters.add_refused(sent, code, reason, now_ms)
+
+    def retry(self, sent: InFlight, after_s: float) -> None:
+        """Let a value wait that was not applied; its newest is sent after ``after_s`` seconds."""
+        self._requeue(sent, after_s)
+
+    def unknown(self, sent: InFlight, after_s: float) -> None:
+        """Let a value wait that may or may not have been applied; it is sent whatever the channel shows."""
+        sent.pending.maybe_applied = True
+        self._requeue(sent, after_s, forced=True)
+
+    def conflict(self, sent: InFlight, remote: int | None, after_s: float) -> None:
+        """Record that the channel shows ``remote`` (None: unknown) instead of what was believed; let the value wait."""
+        before, shown = self._catalogue.shown(sent.sku), None
+        if remote is not None:
+            prices = (before.price, before.list_price) if before else ("", "")
+            shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms())
+            sent.pending.forced = False  # now it is known what the channel shows
+        self._catalogue.set_shown(sent.sku, shown)
+        log.warning("channel_differs", channel=self.name, sku=sent.sku, shows=remote, wanted=sent.value.quantity)
+        self._requeue(sent, after_s)
+
+    def not_sent(self, sent: InFlight, *, unknown: bool) -> None:
+        """Let a value wait after a push that failed as a whole; ``unknown``: it may have taken effect."""
+        sent.pending.maybe_applied |= unknown
+        queue = self._queue(sent.sku, sent.value)
+        # Its cadence has come already: a failure does not make it wait for the next one.
+        self._pending.requeue(sent.sku, Queue.READY if queue is Queue.CADENCE else queue, forced=unknown)
+
+    def interrupted(self) -> None:
+        """Make everything pending that is in flight, after a fault that left its result unknown."""
+        for sku in list(self._pending.in_flight()):
+            self._pending.requeue(sku, Queue.READY, forced=True).maybe_applied = True
+
+    def resume_ticket(self, ticket: OpenTicket, entry_id: EntryId) -> list[InFlight]:
+        """Put in flight what an earlier publisher's ticket carries, and return it."""
+        batch = []
+        for item in ticket.items:
+            if item.sku in self._pending.in_flight():
+                continue
+            pending = PendingSku(entry_id, item.changed_ms)
+            self._pending.put_in_flight(item.sku, pending)
+            value, listing = Value(item.quantity, item.price, item.list_price), Listing(item.sku, item.key)
+            rules = self._catalogue.rules
+            batch.append(InFlight(item.sku, item.key, value, item.seq, pending, True, None, listing, rules))
+        return batch
 
     # -- the details
 
-    def queue(self, sku: str, value: Value) -> Queue:
-        """Tell how soon a value is to go: a fall to zero at once and first."""
-        shown = self.shown.get(sku)
-        if value.quantity == 0 and (shown is None or shown.quantity > 0):
+    def _queue(self, sku: str, value: Value) -> Queue:
+        """Return how soon a value is to go: a fall to zero at once and first."""
+        if value.quantity == 0 and self._catalogue.shows_stock(sku):
             return Queue.URGENT
-        return Queue.CADENCE if self.rules.cadence_s else Queue.READY
+        return Queue.CADENCE if self._catalogue.rules.cadence_s else Queue.READY
 
-    def _is_told(self, sku: str, listing: Listing, value: Value) -> bool:
-        return not self.marks.waiting[sku].forced and self.is_shown(listing, value)
-
-    def _rest_s(self, sku: str, listing: Listing, value: Value, now_s: float, can_send: CanSend) -> float:
-        mark = self.marks.waiting[sku]
-        if not self._limits_items and not mark.not_before_s and sku not in self.dead_letters:
-            return 0.0
-        letter = self.dead_letters.get(sku)
-        if letter is not None:
-            rested_s = (self._clock.store_ms() - letter.last_ms) / 1000
-            if rested_s < DEAD_LETTER_REST_S:
-                return DEAD_LETTER_REST_S - rested_s
-        wait_s = can_send(listing.key, False)
-        if mark.queue is not Queue.URGENT:
-            wait_s = max(wait_s, mark.not_before_s - now_s)
-        shown = self.shown.get(sku)
-        if wait_s <= 0 and not mark.forced and shown and (shown.quantity, shown.key) == (value.quantity, listing.key):
-            return can_send(listing.key, True)  # only its price is new
-        return wait_s
-
-    def _spoils(self, sku: str) -> bool:
-        """Whether an item goes alone, because it was refused before and would take the others with it."""
-        return self._capabilities.result == "whole" and sku in self.dead_letters
-
-    def _take_off(self, sku: str, listing: Listing, value: Value, can_send: CanSend) -> Flight:
-        return self._flight(sku, listing, value, self.marks.take_off(sku), can_send)
-
-    def _flight(self, sku: str, listing: Listing, value: Value, mark: PendingSku, can_send: CanSend) -> Flight:
-        shown = self.shown.get(sku)
-        priced = False
-        if value.price:
-            told = shown is not None and (shown.price, shown.list_price) == (value.price, value.list_price)
-            priced = (mark.forced or not told) and can_send(listing.key, True) <= 0
-        return Flight(sku, listing.key, value, self._levels.seq(sku), mark, priced, shown, listing, self.rules)
-
-
-_NEVER: Final[CanSend] = lambda _key, _priced: float("inf")  # noqa: E731
+    def _requeue(self, sent: InFlight, after_s: float, *, forced: bool = False) -> None:
+        due_s = self._clock.now_s() + after_s
+        queue = Queue.DELAYED if after_s > 0 else Queue.READY
+        self._pending.requeue(sent.sku, queue, due_s=due_s, forced=forced).not_before_s = due_s

@@ -1,4 +1,4 @@
-"""What is on its way to a channel: the value, the mark that it answers for, and how an adapter is given it."""
+"""What is on its way to a channel: the value, the pending SKU that it answers, and its form for an adapter."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -14,24 +14,25 @@ CanSend = Callable[[str, bool], float]
 
 
 class Value(NamedTuple):
-    """What a channel should show of a SKU; prices are empty where they are not told."""
+    """What a channel should show of a SKU; prices are empty where they are not published."""
 
     quantity: int
     price: str
     list_price: str
 
 
-class Flight(msgspec.Struct, frozen=True, gc=False):
-    """One SKU on its way: the value that it carries, and the mark that it answers for.
+class InFlight(msgspec.Struct, frozen=True, gc=False):
+    """One SKU on its way: the value that it carries, and the pending SKU that it answers.
 
-    ``rules`` are those by which the value was made. There are thousands a second, none in a cycle: no collector.
+    ``shown`` is what the channel had confirmed when this was made, ``listing`` and ``rules`` are those that the value
+    was made by. There are thousands a second and none is in a cycle, so the garbage collector does not track them.
     """
 
     sku: str
     key: str
     value: Value
     seq: int
-    mark: PendingSku
+    pending: PendingSku
     with_price: bool
     shown: Shown | None
     listing: Listing
@@ -39,21 +40,21 @@ class Flight(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def result(self) -> Value:
-        """What the channel shows once it has applied this: the prices of before where none are sent."""
+        """What the channel shows once it has applied this: the previous prices where none are sent."""
         if self.with_price:
             return self.value
         return Value(self.value.quantity, *((self.shown.price, self.shown.list_price) if self.shown else ("", "")))
 
     def item(self) -> Item:
-        """Write it as the adapter takes it."""
-        known = self.shown is not None and not self.mark.forced and self.shown.key == self.key
+        """Return it in the form that an adapter takes."""
+        known = self.shown is not None and not self.pending.forced and self.shown.key == self.key
         return Item(
             key=self.key,
             sku=self.sku,
             quantity=self.value.quantity,
             version=self.seq,
-            changed_ms=self.mark.since_ms,
-            attempt=self.mark.attempt,
+            changed_ms=self.pending.since_ms,
+            attempt=self.pending.attempt,
             previous=self.shown.quantity if self.shown is not None and known else None,
             price=self.value.price if self.with_price else None,
             list_price=(self.value.list_price or None) if self.with_price else None,
@@ -62,6 +63,6 @@ class Flight(msgspec.Struct, frozen=True, gc=False):
         )
 
     def ticket_item(self) -> TicketItem:
-        """Write it as a ticket remembers it."""
+        """Return it in the form that an open ticket is stored in."""
         quantity, price, list_price = self.result
-        return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, self.mark.changed_ms)
+        return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, self.pending.changed_ms)

@@ -104,7 +104,7 @@ class JournalReader:
         behind = [channel for channel in self._channels.values() if channel.position < entry_id]
         for channel in behind:
             for sku, at_ms in changed.items():
-                channel.book.changed(sku, entry_id, at_ms, forced=before, doubtful=before)
+                channel.state.changed(sku, entry_id, at_ms, forced=before, maybe_applied=before)
         for change in changes:
             if change.operation.startswith(_WISH) and (asked := self._channels.get(change.channel)) in behind:
                 await self._grant(asked, change, entry_id)
@@ -116,24 +116,23 @@ class JournalReader:
 
     async def _grant(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
         """Do what was asked of a channel. Asked twice, as after a restart, it does no harm."""
-        skus, book = wished_skus(change), channel.book
+        skus, state = wished_skus(change), channel.state
         match change.operation:
             case "channel_rules":
                 given = (await self._wishes.given_rules()).get(channel.name, {})
                 rules = rules_in_force(self._configured[channel.name], understood(given))
-                await book.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
+                await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
                 await self._relist(channel, skus, entry_id)
             case "channel_reconcile":
                 channel.ask_reconcile(entry_id)
             case "channel_retry":
                 channel.revive()
-                again = [sku for sku in skus or book.dead_letters if sku in book.dead_letters]
-                book.try_again(again, entry_id)
+                again = state.retry_dead_letters(skus or state.dead_letter_skus(), entry_id)
                 await self._relist(channel, again, entry_id)
             case "channel_resend":
                 for sku in skus:
-                    book.changed(sku, entry_id, 0, forced=True, doubtful=True)
+                    state.changed(sku, entry_id, 0, forced=True, maybe_applied=True)
             case _:
                 log.warning("channel_wish_unknown", channel=channel.name, wish=change.operation)
 
@@ -142,10 +141,10 @@ class JournalReader:
             part = skus[start : start + _SKUS_AT_A_TIME]
             for listing in await self._wishes.listings_of(channel.name, part):
                 if listing is not None:
-                    channel.book.take_in(listing)
+                    channel.state.listed(listing)
             before = self._is_of_before(entry_id)
             for sku in part:
-                channel.book.changed(sku, entry_id, 0, forced=before, doubtful=before)
+                channel.state.changed(sku, entry_id, 0, forced=before, maybe_applied=before)
 
     def _is_of_before(self, entry_id: EntryId) -> bool:
         """Whether an earlier publisher may have acted on an entry, and not written down what came of it."""
@@ -159,6 +158,6 @@ class JournalReader:
         entry_id = parse_entry_id(damaged.entry_id)
         for channel in self._channels.values():
             if channel.position < entry_id:
-                await channel.book.changed_all(entry_id, forced=True)
+                await channel.state.changed_all(entry_id, forced=True)
                 channel.position = entry_id
         self._position = entry_id

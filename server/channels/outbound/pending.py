@@ -1,11 +1,11 @@
-"""Which SKUs of one channel wait to be told, in which order, and up to which journal id everything is told.
+"""Which SKUs of one channel are pending or in flight, in which order, and from which journal id nothing is confirmed.
 
-A mark carries no value: whoever sends reads the newest. So there is one mark for each SKU at most, however often it
-changes, and a second one only while the first is on its way.
+A pending SKU carries no value: the sender reads the newest when it sends. So each SKU is pending at most once, however
+often it changes, and a second time only while it is in flight.
 """
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterator, KeysView
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -13,30 +13,31 @@ from typing import Final
 from server.store.journal.journal import EntryId
 
 _STALE_MAX: Final = 1_000
+"""Stale entries of the index of oldest ids below which rebuilding it costs more than it frees."""
 
 
 class Queue(IntEnum):
-    """Where a mark waits. The order of the names is the order in which they are sent."""
+    """Where a pending SKU waits. The order of the names is the order in which they are sent."""
 
     URGENT = 0
     """A fall to zero: every further sale there would be an order that cannot be shipped."""
     READY = 1
     CADENCE = 2
-    """Until the channel's next turn."""
-    RESTING = 3
-    """Until its own time to try again."""
-    BEHIND = 4
-    """Until the push that is on its way with the same SKU has been answered."""
+    """Until the channel's next cadence."""
+    DELAYED = 3
+    """Until its own time to retry."""
+    BLOCKED = 4
+    """Until the push that is in flight with the same SKU has been answered."""
 
 
 @dataclass(slots=True)
 class PendingSku:
-    """One SKU that waits or is on its way.
+    """One SKU that is pending or in flight.
 
     ``entry_id`` is that of the oldest change that is not confirmed, ``changed_ms`` its time on the store's clock (0: it
-    was no change of stock). ``since_ms``: when the mark was made. ``forced``: send whatever the channel is believed to
-    show. ``doubtful``: a request with it had no answer and may still take effect. ``next_queue`` is where a mark goes
-    that waits BEHIND another. ``not_before_s``: when it may be tried again, unless it has become urgent.
+    was no change of stock). ``since_ms``: when it became pending. ``forced``: send whatever the channel is believed to
+    show. ``maybe_applied``: a request with it had no answer and may still take effect. ``next_queue`` is where a
+    BLOCKED one goes. ``not_before_s``: when it may be retried, unless it has become urgent.
 
     ``tries`` counts all attempts, ``attempt`` those that had a definite answer, ``refusals`` the answers that speak
     against the value.
@@ -45,170 +46,190 @@ class PendingSku:
     entry_id: EntryId
     changed_ms: int
     forced: bool = False
-    queue: Queue = Queue.BEHIND
+    queue: Queue = Queue.BLOCKED
     next_queue: Queue = Queue.READY
     due_s: float = 0.0
-    doubtful: bool = False
+    maybe_applied: bool = False
     since_ms: int = 0
     not_before_s: float = 0.0
     tries: int = 0
     attempt: int = 0
     refusals: int = 0
 
+    def count_try(self, *, answered: bool, refused: bool = False) -> None:
+        """Count one attempt; ``answered``: it had a definite answer, ``refused``: one against the value."""
+        self.tries += 1
+        self.attempt += answered
+        self.refusals += refused
+
 
 class Pending:
-    """The marks of one channel. Times are seconds of the event loop's clock."""
+    """The pending and in-flight SKUs of one channel. Times are seconds of the event loop's clock."""
 
     def __init__(self) -> None:
-        self.waiting: dict[str, PendingSku] = {}
-        self.flying: dict[str, PendingSku] = {}
+        self._waiting: dict[str, PendingSku] = {}
+        self._in_flight: dict[str, PendingSku] = {}
         self._queues: dict[Queue, dict[str, None]] = {Queue.URGENT: {}, Queue.READY: {}, Queue.CADENCE: {}}
-        self._resting: list[tuple[float, str]] = []
+        self._delayed: list[tuple[float, str]] = []
         self._oldest: list[tuple[EntryId, str]] = []
 
     def __contains__(self, sku: str) -> bool:
-        return sku in self.waiting or sku in self.flying
+        return sku in self._waiting or sku in self._in_flight
 
     def __len__(self) -> int:
-        """Count the SKUs that wait or are on their way."""
-        return len(self.waiting) + sum(sku not in self.waiting for sku in self.flying)
+        """Count the SKUs that are waiting or in flight."""
+        return len(self._waiting) + sum(sku not in self._waiting for sku in self._in_flight)
 
-    def mark(
+    def in_flight(self) -> KeysView[str]:
+        """Return the SKUs that are in flight; the view changes with them."""
+        return self._in_flight.keys()
+
+    def add(
         self, sku: str, entry_id: EntryId, changed_ms: int, queue: Queue, *, forced: bool = False, due_s: float = 0.0
     ) -> PendingSku:
-        """Note that a SKU has changed.
+        """Make a SKU pending, since it has changed.
 
-        It keeps the place of an earlier mark, unless it has become more urgent, or less, or the mark rests: what it
-        rests for may not hold for the new value.
+        It keeps its place if it was pending before, unless it has become more urgent, or less, or is delayed: the
+        reason for the delay may not hold for the new value.
         """
-        mark = self.waiting.get(sku)
-        if mark is None:
-            mark = self.waiting[sku] = PendingSku(entry_id, changed_ms, forced, due_s=due_s)
-            self._note(sku, mark)
-            self._put(sku, mark, queue)
-            return mark
-        mark.forced |= forced
-        if entry_id < mark.entry_id:
-            mark.entry_id = entry_id
-            self._note(sku, mark)
-        mark.changed_ms = mark.changed_ms or changed_ms
-        if mark.queue is Queue.BEHIND:
-            mark.next_queue = queue
-        elif mark.queue is Queue.RESTING or (mark.queue is Queue.URGENT) is not (queue is Queue.URGENT):
-            self._leave(sku, mark)
-            self._put(sku, mark, queue)
-        return mark
+        pending = self._waiting.get(sku)
+        if pending is None:
+            pending = self._waiting[sku] = PendingSku(entry_id, changed_ms, forced, due_s=due_s)
+            self._index(sku, pending)
+            self._enqueue(sku, pending, queue)
+            return pending
+        pending.forced |= forced
+        if entry_id < pending.entry_id:
+            pending.entry_id = entry_id
+            self._index(sku, pending)
+        pending.changed_ms = pending.changed_ms or changed_ms
+        if pending.queue is Queue.BLOCKED:
+            pending.next_queue = queue
+        elif pending.queue is Queue.DELAYED or (pending.queue is Queue.URGENT) is not (queue is Queue.URGENT):
+            self._dequeue(sku, pending)
+            self._enqueue(sku, pending, queue)
+        return pending
 
-    def sendable(self, now_s: float) -> Iterator[str]:
+    def sendable(self, now_s: float) -> Iterator[tuple[str, PendingSku]]:
         """Go through the SKUs that may be sent now, the most urgent first; what is iterated over must not change."""
-        self._wake(now_s)
-        yield from self._queues[Queue.URGENT]
-        yield from self._queues[Queue.READY]
+        self._end_delays(now_s)
+        waiting = self._waiting
+        for queue in (Queue.URGENT, Queue.READY):
+            for sku in self._queues[queue]:
+                yield sku, waiting[sku]
 
-    def begin_turn(self) -> None:
-        """Let everything that waits for the channel's turn go."""
-        turn = self._queues[Queue.CADENCE]
-        for sku in turn:
-            self.waiting[sku].queue = Queue.READY
-        self._queues[Queue.READY].update(turn)
-        turn.clear()
+    def release_cadence(self) -> None:
+        """Make everything ready that waits for the channel's cadence."""
+        released = self._queues[Queue.CADENCE]
+        for sku in released:
+            self._waiting[sku].queue = Queue.READY
+        self._queues[Queue.READY].update(released)
+        released.clear()
 
     @property
-    def awaits_turn(self) -> bool:
-        """Whether something waits for the channel's turn."""
+    def awaits_cadence(self) -> bool:
+        """Whether something waits for the channel's cadence."""
         return bool(self._queues[Queue.CADENCE])
 
     def next_due_s(self) -> float:
-        """Tell when the next resting mark may go; infinity: none rests."""
-        return self._resting[0][0] if self._resting else float("inf")
+        """Return when the next delayed SKU may go; infinity: none is delayed."""
+        return self._delayed[0][0] if self._delayed else float("inf")
 
-    def take_off(self, sku: str) -> PendingSku:
-        """Send a waiting SKU on its way."""
-        mark = self.waiting.pop(sku)
-        self._leave(sku, mark)
-        self.flying[sku] = mark
-        return mark
+    def send(self, sku: str) -> PendingSku:
+        """Put a waiting SKU in flight."""
+        pending = self._waiting.pop(sku)
+        self._dequeue(sku, pending)
+        self._in_flight[sku] = pending
+        return pending
 
-    def fly_again(self, sku: str, mark: PendingSku) -> None:
-        """Note a SKU that an earlier publisher sent on its way."""
-        self.flying[sku] = mark
-        self._note(sku, mark)
-        waiting = self.waiting.get(sku)
+    def delay(self, sku: str, due_s: float) -> None:
+        """Let a waiting SKU wait until ``due_s``."""
+        pending = self._waiting[sku]
+        self._dequeue(sku, pending)
+        pending.due_s = due_s
+        self._enqueue(sku, pending, Queue.DELAYED)
+
+    def put_in_flight(self, sku: str, pending: PendingSku) -> None:
+        """Put a SKU in flight that did not wait here: of an earlier publisher's ticket, or to accompany a push."""
+        self._in_flight[sku] = pending
+        self._index(sku, pending)
+        waiting = self._waiting.get(sku)
         if waiting is not None:
-            self._leave(sku, waiting)
-            self._put(sku, waiting, Queue.READY if waiting.queue is Queue.RESTING else waiting.queue)
+            self._dequeue(sku, waiting)
+            self._enqueue(sku, waiting, Queue.READY if waiting.queue is Queue.DELAYED else waiting.queue)
 
     def drop(self, sku: str) -> None:
-        """Forget a waiting SKU: there is nothing to tell."""
-        self._leave(sku, self.waiting.pop(sku))
+        """Remove a waiting SKU: there is nothing to publish."""
+        self._dequeue(sku, self._waiting.pop(sku))
 
-    def land(self, sku: str) -> None:
-        """Note that the push has been answered for good; what changed meanwhile may go now."""
-        del self.flying[sku]
-        newer = self.waiting.get(sku)
+    def finish(self, sku: str) -> None:
+        """End a SKU's flight, since its push has a final answer; what changed meanwhile may go now."""
+        del self._in_flight[sku]
+        newer = self._waiting.get(sku)
         if newer is not None:
-            self._put(sku, newer, newer.next_queue)
+            self._enqueue(sku, newer, newer.next_queue)
 
-    def put_back(self, sku: str, queue: Queue, *, due_s: float = 0.0, forced: bool = False) -> PendingSku:
-        """Let a SKU wait again: it was not taken, or nobody knows. ``due_s`` is for RESTING."""
-        mark = self.flying.pop(sku)
-        newer = self.waiting.get(sku)
+    def requeue(self, sku: str, queue: Queue, *, due_s: float = 0.0, forced: bool = False) -> PendingSku:
+        """Let a SKU in flight wait again: it was not applied, or that is unknown. ``due_s`` is for DELAYED."""
+        pending = self._in_flight.pop(sku)
+        newer = self._waiting.get(sku)
         if newer is not None:  # its value goes instead, and stands for the older change, too
-            newer.entry_id, newer.changed_ms = mark.entry_id, mark.changed_ms or newer.changed_ms
-            newer.tries, newer.refusals, newer.forced = mark.tries, mark.refusals, newer.forced or mark.forced
-            newer.doubtful |= mark.doubtful
-            mark, queue = newer, Queue.URGENT if newer.next_queue is Queue.URGENT else queue
-        self.waiting[sku] = mark
-        mark.forced |= forced
-        mark.due_s = due_s
-        self._note(sku, mark)
-        self._put(sku, mark, queue)
-        return mark
+            newer.entry_id, newer.changed_ms = pending.entry_id, pending.changed_ms or newer.changed_ms
+            newer.tries, newer.refusals = pending.tries, pending.refusals
+            newer.forced |= pending.forced
+            newer.maybe_applied |= pending.maybe_applied
+            pending, queue = newer, Queue.URGENT if newer.next_queue is Queue.URGENT else queue
+        self._waiting[sku] = pending
+        pending.forced |= forced
+        pending.due_s = due_s
+        self._index(sku, pending)
+        self._enqueue(sku, pending, queue)
+        return pending
 
     def oldest(self) -> EntryId | None:
-        """Tell the oldest journal id that is not confirmed; None: everything is."""
+        """Return the oldest journal id that is not confirmed; None: everything is."""
         heap = self._oldest
         while heap:
             entry_id, sku = heap[0]
-            waiting, flying = self.waiting.get(sku), self.flying.get(sku)
-            if (waiting and waiting.entry_id == entry_id) or (flying and flying.entry_id == entry_id):
+            waiting, sent = self._waiting.get(sku), self._in_flight.get(sku)
+            if (waiting and waiting.entry_id == entry_id) or (sent and sent.entry_id == entry_id):
                 return entry_id
             heapq.heappop(heap)
         return None
 
     def oldest_changed_ms(self) -> int | None:
-        """Tell the time of the oldest change of stock that is not confirmed."""
+        """Return the time of the oldest change of stock that is not confirmed."""
         if self.oldest() is None:
             return None
         sku = self._oldest[0][1]
-        marks = (self.flying.get(sku), self.waiting.get(sku))
-        return next((mark.changed_ms for mark in marks if mark is not None and mark.changed_ms), None)
+        both = (self._in_flight.get(sku), self._waiting.get(sku))
+        return next((pending.changed_ms for pending in both if pending is not None and pending.changed_ms), None)
 
-    def _put(self, sku: str, mark: PendingSku, queue: Queue) -> None:
-        if sku in self.flying:
-            mark.queue, mark.next_queue = Queue.BEHIND, queue
+    def _enqueue(self, sku: str, pending: PendingSku, queue: Queue) -> None:
+        if sku in self._in_flight:
+            pending.queue, pending.next_queue = Queue.BLOCKED, queue
             return
-        mark.queue = queue
-        if queue is Queue.RESTING:
-            heapq.heappush(self._resting, (mark.due_s, sku))
+        pending.queue = queue
+        if queue is Queue.DELAYED:
+            heapq.heappush(self._delayed, (pending.due_s, sku))
         else:
             self._queues[queue][sku] = None
 
-    def _leave(self, sku: str, mark: PendingSku) -> None:
-        if mark.queue in self._queues:
-            del self._queues[mark.queue][sku]
+    def _dequeue(self, sku: str, pending: PendingSku) -> None:
+        if pending.queue in self._queues:
+            del self._queues[pending.queue][sku]
 
-    def _wake(self, now_s: float) -> None:
-        while self._resting and self._resting[0][0] <= now_s:
-            due_s, sku = heapq.heappop(self._resting)
-            mark = self.waiting.get(sku)
-            if mark is not None and mark.queue is Queue.RESTING and mark.due_s == due_s:
-                self._put(sku, mark, Queue.READY)
+    def _end_delays(self, now_s: float) -> None:
+        while self._delayed and self._delayed[0][0] <= now_s:
+            due_s, sku = heapq.heappop(self._delayed)
+            pending = self._waiting.get(sku)
+            if pending is not None and pending.queue is Queue.DELAYED and pending.due_s == due_s:
+                self._enqueue(sku, pending, Queue.READY)
 
-    def _note(self, sku: str, mark: PendingSku) -> None:
-        heapq.heappush(self._oldest, (mark.entry_id, sku))
-        # Entries of settled marks leave when they come to the front; one that stays there must not keep them all.
-        if len(self._oldest) > 4 * (len(self.waiting) + len(self.flying)) + _STALE_MAX:
-            each = (*self.waiting.items(), *self.flying.items())
-            self._oldest = [(mark.entry_id, sku) for sku, mark in each]
+    def _index(self, sku: str, pending: PendingSku) -> None:
+        heapq.heappush(self._oldest, (pending.entry_id, sku))
+        # Stale entries leave when they come to the front; one valid entry that stays there must not keep them all.
+        if len(self._oldest) > 4 * (len(self._waiting) + len(self._in_flight)) + _STALE_MAX:
+            each = (*self._waiting.items(), *self._in_flight.items())
+            self._oldest = [(pending.entry_id, sku) for sku, pending in each]
             heapq.heapify(self._oldest)

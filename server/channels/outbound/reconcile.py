@@ -1,4 +1,4 @@
-"""Reads a channel back and mends what differs; what cannot be read is told everything once more."""
+"""Reads a channel back and corrects what differs; a channel that cannot be read is sent everything once more."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -16,51 +16,50 @@ from server.store.journal.journal import EntryId
 
 log = structlog.get_logger("holdfast.channel")
 
-REST_S_MAX: Final = 60.0
+WAIT_S_MAX: Final = 60.0
+"""The longest pause before a read, so that a channel that was halted is read within a minute of its revival."""
 LOGGED_MAX: Final = 20
 """Differences that are logged one by one; the metric counts all."""
 
 
 async def reconcile(
-    book: ChannelState, line: ChannelClient, clock: Clock, position: Callable[[], EntryId]
+    state: ChannelState, client: ChannelClient, clock: Clock, position: Callable[[], EntryId]
 ) -> LastReconcile:
-    """Go through all listings once. What differs is marked and sent like any other change.
+    """Compare all listings once. What differs becomes pending and is sent like any other change.
 
-    ``position`` gives the journal id for new marks: never one before which everything is confirmed already.
+    ``position`` returns the journal id for what becomes pending: never one before which everything is confirmed.
     """
-    if not line.capabilities.read_items_max:
-        skus = book.skus()
-        await book.changed_all(position(), forced=True)
+    if not client.capabilities.read_items_max:
+        skus = state.skus()
+        await state.changed_all(position(), forced=True)
         return LastReconcile(clock.store_ms(), len(skus), 0, read_back=False)
     checked = differed = 0
-    for page in _pages(book, line.capabilities.read_items_max):
-        # Whoever is on the way now, or gets there while we read, is not judged: the answer may be older than that.
-        settled = {listing.key: book.shown.get(listing.sku) for listing in page if listing.sku not in book.marks}
-        shows = await _read(book, line, list(settled))
+    for page in _pages(state, client.capabilities.read_items_max):
+        # What is pending, or becomes so while we read, is not compared: the answer may be older than that.
+        before = state.confirmed_values(page)
+        shows = await _read(state, client, list(before))
         for listing in page:
-            if listing.key not in settled or listing.sku in book.marks:
-                continue
-            if book.shown.get(listing.sku) is settled[listing.key]:
+            if listing.key in before and state.is_unchanged(listing, before[listing.key]):
                 checked += 1
-                differed += book.compare(listing, shows.get(listing.key), position(), log_it=differed < LOGGED_MAX)
+                differed += state.compare(listing, shows.get(listing.key), position(), log_it=differed < LOGGED_MAX)
     finished = LastReconcile(clock.store_ms(), checked, differed)
-    log.info("channel_reconciled", channel=book.name, checked=checked, differed=differed)
+    log.info("channel_reconciled", channel=state.name, checked=checked, differed=differed)
     return finished
 
 
-def _pages(book: ChannelState, size: int) -> Iterator[Sequence[Listing]]:
-    skus = book.skus()
+def _pages(state: ChannelState, size: int) -> Iterator[Sequence[Listing]]:
+    skus = state.skus()
     for start in range(0, len(skus), size):
-        listings = (book.listing(sku) for sku in skus[start : start + size])
+        listings = (state.listing(sku) for sku in skus[start : start + size])
         yield [listing for listing in listings if listing is not None]
 
 
-async def _read(book: ChannelState, line: ChannelClient, keys: Sequence[str]) -> dict[str, int]:
+async def _read(state: ChannelState, client: ChannelClient, keys: Sequence[str]) -> dict[str, int]:
     """Read some keys, as often as it takes."""
     while keys:
-        await asyncio.sleep(min(line.wait_s(READ), REST_S_MAX))
+        await asyncio.sleep(min(client.wait_s(READ), WAIT_S_MAX))
         try:
-            return await line.talk(lambda adapter: adapter.read(keys))
+            return await client.talk(lambda adapter: adapter.read(keys))
         except ChannelError as error:
-            log.info("channel_cannot_be_read", channel=book.name, reason=error.reason)
+            log.info("channel_cannot_be_read", channel=state.name, reason=error.reason)
     return {}

@@ -1,4 +1,4 @@
-"""What may have been overtaken: SKUs that are sent once more when an older request can no longer take effect."""
+"""SKUs that are sent once more, when an older request without an answer can no longer take effect."""
 
 from collections import deque
 
@@ -14,14 +14,14 @@ class ResendLater:
         self._lowest: deque[EntryId] = deque()
 
     def add(self, sku: str, entry_id: EntryId, due_s: float) -> None:
-        """Note a doubt; ``due_s`` is not before that of an earlier one."""
+        """Add a SKU to be sent again at ``due_s``, which is not before that of an earlier entry."""
         while self._lowest and self._lowest[-1] > entry_id:
             self._lowest.pop()
         self._lowest.append(entry_id)
         self._due.append((due_s, sku, entry_id))
 
     def take(self, now_s: float) -> tuple[str, EntryId] | None:
-        """Take out the next one that is due; None: none is."""
+        """Remove and return the next entry that is due; None: none is."""
         if not self._due or self._due[0][0] > now_s:
             return None
         _, sku, entry_id = self._due.popleft()
@@ -30,9 +30,9 @@ class ResendLater:
         return sku, entry_id
 
     def next_due_s(self) -> float:
-        """Tell when the next one is due; infinity: there is none."""
+        """Return when the next entry is due; infinity: there is none."""
         return self._due[0][0] if self._due else float("inf")
 
     def oldest(self) -> EntryId | None:
-        """Tell the smallest journal id in doubt; None: nothing is."""
+        """Return the smallest journal id among the entries; None: there is none."""
         return self._lowest[0] if self._lowest else None

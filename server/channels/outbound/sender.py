@@ -1,4 +1,4 @@
-"""One channel at work: choose, send, settle, for ever, with a budget and a cursor of its own. No other waits for it."""
+"""One channel at work: choose, send, apply the results, for ever, within its own limits. No channel waits for it."""
 
 import asyncio
 import contextlib
@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from typing import Final
 
 import structlog
+from msgspec.structs import replace
 
 from adapters.contract.errors import ChannelError, SpoiledError, UnknownResultError
-from adapters.contract.stock import Rejected, Ticket
+from adapters.contract.stock import Item, Rejected, Ticket
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.outbound.channel_state import ChannelState
-from server.channels.outbound.in_flight import Flight
-from server.channels.outbound.pending import Queue
+from server.channels.outbound.identical_bodies import arrangements, first_new
+from server.channels.outbound.in_flight import InFlight
+from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.push_results import PushResults
 from server.channels.outbound.reconcile import reconcile
+from server.channels.outbound.retry_policy import COMPANION_WAIT_S
 from server.channels.outbound.tickets import watch
-from server.channels.write_behind import ChannelRecords
+from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelStatus, LastReconcile, OpenTicket
 from server.store.errors import StoreUnavailableError
 from server.store.journal.journal import EntryId, before
@@ -26,15 +29,15 @@ from server.telemetry.channel_metrics import ChannelMetrics
 
 log = structlog.get_logger("holdfast.channel")
 
-COMPANION_S: Final = 1.0
-"""How long a push rests that must not be sent as it is, until another SKU is at leisure to go with it."""
-REST_S_MAX: Final = 60.0
+WAIT_S_MAX: Final = 60.0
+"""The longest wait for one wake-up: rules and limits may change meanwhile without one."""
 _JITTER: Final = 0.1
+"""Share by which the intervals of comparing differ between channels that began together."""
 _FOREVER_S: Final = float("inf")
 
 
 class Sender:
-    """Sends what the book says over the line, and tells the book what came of it.
+    """Sends what is due in the channel's state through the client, and applies what came of it.
 
     ``pace_s``: from the start of one push of several items to that of the next. What changes meanwhile goes together;
     the first goes at once.
@@ -42,46 +45,47 @@ class Sender:
 
     def __init__(
         self,
-        book: ChannelState,
-        line: ChannelClient,
+        state: ChannelState,
+        client: ChannelClient,
         *,
-        records: ChannelRecords,
+        tickets: OpenTickets,
+        write_behind: ChannelWriteBehind,
         clock: Clock,
         metrics: ChannelMetrics,
         pace_s: float,
     ) -> None:
-        self.book = book
-        self.line = line
+        self.state = state
+        self.client = client
         self.position: EntryId = (0, 0)
-        """Up to here the channel has been told of the journal."""
+        """The journal id up to which the channel's changes are pending or confirmed."""
         self.since_ms = clock.store_ms()
-        """When the channel was first told anything."""
+        """When something was first published to the channel."""
         self.last_reconcile: LastReconcile | None = None
-        self._settler = PushResults(book, records, clock, metrics)
-        self._records = records
+        self._tickets = tickets
+        self._push_results = PushResults(state, tickets, clock, metrics)
+        self._write_behind = write_behind
         self._clock = clock
         self._metrics = metrics
         self._wake = asyncio.Event()
         self._listens = False
         self._stopping = False
         self._pushes = 0
-        self._pace_s = pace_s if line.capabilities.items_max > 1 else 0.0
+        self._pace_s = pace_s if client.capabilities.items_max > 1 else 0.0
         self._next_push_s = 0.0
-        self._next_turn_s = 0.0
-        # Channels that began together are not all compared at the same moment for ever.
-        self._spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311
+        self._next_cadence_s = 0.0
+        self._spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # spreads load, protects nothing
         self._reconcile_asked = asyncio.Event()
         self._reconcile_ids: list[EntryId] = []
-        book.on_work = self._on_work
+        state.on_work = self._on_work
 
     @property
     def name(self) -> str:
         """The channel's name."""
-        return self.book.name
+        return self.state.name
 
     def cursor(self) -> EntryId:
-        """Tell up to which journal id everything is confirmed, or stands in the dead letters."""
-        open_ids = [each for each in (self.book.oldest(), *self._reconcile_ids[:1]) if each is not None]
+        """Return the journal id up to which everything is confirmed, or stands in the dead letters."""
+        open_ids = [each for each in (self.state.oldest(), *self._reconcile_ids[:1]) if each is not None]
         return min(self.position, before(min(open_ids))) if open_ids else self.position
 
     def ask_reconcile(self, entry_id: EntryId) -> None:
@@ -91,177 +95,166 @@ class Sender:
         self.revive()
 
     def revive(self) -> None:
-        """Try again now, however unwell the channel was."""
-        self.line.revive()
+        """Try again now, whatever failed before."""
+        self.client.revive()
         self._wake.set()
 
     async def run(self) -> None:
-        """Work until cancelled. After a fault it may run again: what was on its way then has an unknown fate."""
-        for sku in list(self.book.marks.flying):
-            self.book.marks.put_back(sku, Queue.READY, forced=True).doubtful = True
+        """Work until cancelled. After a fault it may run again: the result of what was in flight is then unknown."""
+        self.state.interrupted()
         async with asyncio.TaskGroup() as group:
-            for ticket in list(self.book.tickets.values()):
-                group.create_task(self._watch(group, ticket, self._settler.resume(ticket, self.position)))
+            for ticket in self._tickets.resume():
+                group.create_task(self._watch(group, ticket, self._push_results.resume(ticket, self.position)))
             group.create_task(self._reconcile_regularly())
             while not self._stopping:
                 await self._send_next(group)
 
     async def finish(self) -> None:
-        """Send nothing new, and wait until what is on its way has been answered."""
+        """Send nothing new, and wait until what is in flight has been answered."""
         self._stopping = True
         self._wake.set()
         while self._pushes:
             self._wake.clear()
             await self._wake.wait()
 
-    def remember(self, status: ChannelStatus) -> None:
-        """Take over what an earlier publisher knew, so that restarts do not put off what is due by time."""
+    def resume_status(self, status: ChannelStatus) -> None:
+        """Take over an earlier publisher's times, so that restarts do not put off what is due by time."""
         self.since_ms = status.since_ms or self.since_ms
         self.last_reconcile = status.reconcile
-        self.book.last_confirmed_ms = status.last_confirmed_ms
+        self.state.resume_status(status)
 
-    def status(self, publisher: str, journal_end_ms: int) -> None:
-        """Write down how the channel stands, and bring its gauges up to date."""
-        book, health, now_ms = self.book, self.line.health, self._clock.store_ms()
-        oldest_ms = book.marks.oldest_changed_ms()
-        lags_s = sorted(book.lags_s)
-        status = ChannelStatus(
-            publisher=publisher,
-            written_ms=now_ms,
+    def write_status(self, publisher: str, journal_end_ms: int) -> None:
+        """Write the channel's status, and update its gauges."""
+        circuit_breaker = self.client.circuit_breaker
+        status = replace(
+            self.state.status(publisher, self._clock.store_ms()),
             since_ms=self.since_ms,
-            listings=len(book.listings),
-            dirty=len(book.marks),
-            in_flight=len(book.marks.flying),
-            tickets=len(book.tickets),
-            oldest_unsent_s=max(0.0, (now_ms - oldest_ms) / 1000) if oldest_ms is not None else 0.0,
-            last_confirmed_ms=book.last_confirmed_ms,
-            circuit=health.circuit,
-            reason=health.reason,
-            dead_letters=len(book.dead_letters),
-            lag_p50_s=_quantile(lags_s, 0.5),
-            lag_p99_s=_quantile(lags_s, 0.99),
+            tickets=len(self._tickets),
+            circuit=circuit_breaker.circuit,
+            reason=circuit_breaker.reason,
             cursor="{}-{}".format(*self.cursor()),
             reconcile=self.last_reconcile,
         )
-        self._records.status(status)
-        self._metrics.show(status, journal_end_ms=journal_end_ms, cadence_s=self.book.rules.cadence_s)
+        self._write_behind.status(status)
+        self._metrics.show(status, journal_end_ms=journal_end_ms, cadence_s=self.state.cadence_s)
 
     # -- sending
 
     async def _send_next(self, group: asyncio.TaskGroup) -> None:
-        self._begin_turn()
+        self._release_cadence()
         wait_s = self._wait_s()
-        flights: list[Flight] = []
+        batch: Sequence[InFlight] = []
+        items: Sequence[Item] = []
         if wait_s <= 0:
             now_s = self._clock.now_s()
-            self.book.think_again(now_s)
-            flights = self.book.choose(self.line.items_max(), now_s, self.line.item_wait_s)
-            flights = self._unlike_before(flights)
-        if not flights:
-            await self._rest(wait_s)
+            self.state.resend_due(now_s)
+            batch = self.state.due(self.client.items_max(), now_s, self.client.item_wait_s)
+            items = [sent.item() for sent in batch]
+            if batch and self.client.repeats(items):
+                batch, items = self._rearranged(batch, items)
+        if not batch:
+            await self._wait(wait_s)
             return
         self._next_push_s = self._clock.now_s() + self._pace_s
         self._pushes += 1
-        group.create_task(self._push(group, flights))
+        group.create_task(self._push(group, batch, items))
 
     def _wait_s(self) -> float:
-        """Tell how long nothing can be sent, whatever changes; infinity: until a push or a ticket has come back."""
-        limits = self.line.capabilities
-        most = 1 if self.line.health.probing else limits.requests_in_flight_max
-        jobs = len(self.book.tickets) + self._pushes
+        """Return how long nothing can be sent, whatever changes; infinity: until a push or a ticket has its result."""
+        limits = self.client.capabilities
+        most = 1 if self.client.circuit_breaker.probing else limits.requests_in_flight_max
+        jobs = len(self._tickets) + self._pushes
         if self._pushes >= most or (limits.jobs_pending_max is not None and jobs >= limits.jobs_pending_max):
             return _FOREVER_S
-        return max(self.line.wait_s(), self._next_push_s - self._clock.now_s())
+        return max(self.client.wait_s(), self._next_push_s - self._clock.now_s())
 
-    async def _rest(self, wait_s: float) -> None:
-        """Wait until something can be sent: for time to pass, or with ``wait_s`` 0 for work to come in."""
+    async def _wait(self, wait_s: float) -> None:
+        """Wait until something can be sent: for time to pass, or with ``wait_s`` 0 until something is pending."""
         self._listens = wait_s <= 0
         self._wake.clear()
         if self._listens:
-            due_s = min(self.book.next_due_s(), self._turn_due_s()) - self._clock.now_s()
-            wait_s = max(0.0, min(due_s, REST_S_MAX))
+            due_s = min(self.state.next_due_s(), self._cadence_due_s()) - self._clock.now_s()
+            wait_s = max(0.0, min(due_s, WAIT_S_MAX))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(min(wait_s, REST_S_MAX)):
+            async with asyncio.timeout(min(wait_s, WAIT_S_MAX)):
                 await self._wake.wait()
 
     def _on_work(self) -> None:
         if self._listens:
             self._wake.set()
 
-    def _turn_due_s(self) -> float:
-        return self._next_turn_s if self.book.marks.awaits_turn else _FOREVER_S
+    def _cadence_due_s(self) -> float:
+        return self._next_cadence_s if self.state.awaits_cadence else _FOREVER_S
 
-    def _begin_turn(self) -> None:
-        cadence_s = self.book.rules.cadence_s
+    def _release_cadence(self) -> None:
         now_s = self._clock.now_s()
-        if self.book.marks.awaits_turn and now_s >= self._next_turn_s:
-            self.book.marks.begin_turn()
-            self._next_turn_s = now_s + cadence_s
+        if now_s >= self._cadence_due_s():
+            self.state.release_cadence()
+            self._next_cadence_s = now_s + self.state.cadence_s
 
-    async def _push(self, group: asyncio.TaskGroup, flights: Sequence[Flight]) -> None:
+    async def _push(self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]) -> None:
         try:
-            await self._push_whole_or_halves(group, flights)
+            await self._push_whole_or_halves(group, batch, items)
         finally:
             self._pushes -= 1
             self._wake.set()
 
-    async def _push_whole_or_halves(self, group: asyncio.TaskGroup, flights: Sequence[Flight]) -> None:
-        """Push; where one item spoils the push for all and nobody says which, push halves until it stands alone."""
+    async def _push_whole_or_halves(
+        self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]
+    ) -> None:
+        """Push; where one unnamed item spoils the push for all, push halves until it stands alone."""
         try:
-            result = await self.line.push(self.book.items(flights))
+            result = await self.client.push(items)
         except SpoiledError as error:
-            if len(flights) == 1:
-                self._settler.settle(flights, {flights[0].key: Rejected(error.code, error.reason)})
+            if len(batch) == 1:
+                self._push_results.apply(batch, {batch[0].key: Rejected(error.code, error.reason)})
                 return
-            await self._push_halves(group, flights)
+            await self._push_halves(group, batch)
         except ChannelError as error:
-            self._settler.not_sent(flights, unknown=isinstance(error, UnknownResultError))
+            self._push_results.not_sent(batch, unknown=isinstance(error, UnknownResultError))
         else:
             if isinstance(result, Ticket):
-                await self._accept(group, result, flights)
+                await self._accept(group, result, batch)
             else:
-                self._settler.settle(flights, result)
+                self._push_results.apply(batch, result)
 
-    async def _push_halves(self, group: asyncio.TaskGroup, flights: Sequence[Flight]) -> None:
-        middle = len(flights) // 2
-        for half in (flights[:middle], flights[middle:]):
-            fresh = self.book.refreshed(half, self.line.item_wait_s)
+    async def _push_halves(self, group: asyncio.TaskGroup, batch: Sequence[InFlight]) -> None:
+        middle = len(batch) // 2
+        for half in (batch[:middle], batch[middle:]):
+            fresh = self.state.refreshed(half, self.client.item_wait_s)
             if fresh:
-                await self._push_whole_or_halves(group, fresh)
+                await self._push_whole_or_halves(group, fresh, [sent.item() for sent in fresh])
 
-    async def _accept(self, group: asyncio.TaskGroup, ticket: Ticket, flights: Sequence[Flight]) -> None:
-        kept = self._settler.accepted(ticket.id, flights, self.line.capabilities.ticket_life_s)
-        group.create_task(self._watch(group, kept, flights))
-        # A ticket that nobody remembers could take effect after the newer value that a successor sends.
+    async def _accept(self, group: asyncio.TaskGroup, ticket: Ticket, batch: Sequence[InFlight]) -> None:
+        stored = self._push_results.accepted(ticket.id, batch, self.client.capabilities.ticket_life_s)
+        group.create_task(self._watch(group, stored, batch))
+        # A ticket that is not stored could take effect after the newer value that a successor sends.
         with contextlib.suppress(StoreUnavailableError):
-            await self._records.flush()
+            await self._write_behind.flush()
 
-    async def _watch(self, group: asyncio.TaskGroup, ticket: OpenTicket, flights: Sequence[Flight]) -> None:
-        spoiled = await watch(ticket, flights, settler=self._settler, line=self.line, clock=self._clock)
+    async def _watch(self, group: asyncio.TaskGroup, ticket: OpenTicket, batch: Sequence[InFlight]) -> None:
+        spoiled = await watch(ticket, batch, push_results=self._push_results, client=self.client, clock=self._clock)
         if spoiled:
             await self._push_halves(group, spoiled)
         self._wake.set()
 
-    def _unlike_before(self, flights: list[Flight]) -> list[Flight]:
-        """Make a push unlike all that the channel was sent lately, where it refuses what it has seen.
-
-        Another order will do, or more items whose values are confirmed already; all values are the newest anyway.
-        """
-        if not flights or not self.line.repeats(self.book.items(flights)):
-            return flights
-        for _ in range(min(len(flights) - 1, 8)):
-            flights = flights[1:] + flights[:1]
-            if not self.line.repeats(self.book.items(flights)):
-                return flights
-        idle = list(self.book.companions(flights[0].mark.entry_id))
-        for company in [*([each] for each in idle), *(idle[:size] for size in range(2, len(idle) + 1))]:
-            for together in ([*flights, *company], [*company, *flights]):
-                if not self.line.repeats(self.book.items(together)):
-                    for companion in company:
-                        self.book.accompany(companion)
-                    return together
-        self.book.rest(flights, COMPANION_S)
-        return []
+    def _rearranged(
+        self, batch: Sequence[InFlight], items: Sequence[Item]
+    ) -> tuple[Sequence[InFlight], Sequence[Item]]:
+        """Arrange a push that the channel would refuse as a repetition; empty: it has to wait for a companion."""
+        parcels = list(zip(batch, items, strict=True))
+        companions = [(each, each.item()) for each in self.state.companions(batch[0].pending.entry_id)]
+        arranged = first_new(arrangements(parcels, companions), self.client.repeats)
+        if arranged is None:
+            for sent in batch:
+                self.state.retry(sent, COMPANION_WAIT_S)
+            return [], []
+        together, arranged_items = zip(*arranged, strict=True)
+        pushed = {sent.sku for sent in batch}
+        for sent in together:
+            if sent.sku not in pushed:
+                self.state.accompany(sent)
+        return together, arranged_items
 
     # -- reconciling
 
@@ -270,28 +263,24 @@ class Sender:
             await self._until_reconcile()
             self._reconcile_asked.clear()
             asked = len(self._reconcile_ids)
-            self.last_reconcile = await reconcile(self.book, self.line, self._clock, self._reconciled_under)
+            self.last_reconcile = await reconcile(self.state, self.client, self._clock, self._reconcile_position)
             del self._reconcile_ids[:asked]
 
-    def _reconciled_under(self) -> EntryId:
-        """Give the journal id for what reconciling finds: that of the wish, which is then read anew after a crash."""
+    def _reconcile_position(self) -> EntryId:
+        """Return the journal id for what reconciling finds: that of the command, which a crash makes it read again."""
         return self._reconcile_ids[0] if self._reconcile_ids else self.position
 
     async def _until_reconcile(self) -> None:
         while not self._reconcile_asked.is_set():
-            every_s = self.book.rules.reconcile_every_s
+            every_s = self.state.reconcile_every_s
             since_s = (self._clock.store_ms() - self._compared_ms) / 1000
             due_s = every_s * self._spread - since_s if every_s else _FOREVER_S
             if due_s <= 0:
                 return
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(due_s, REST_S_MAX)):  # the rules may change meanwhile
+                async with asyncio.timeout(min(due_s, WAIT_S_MAX)):  # the rules may change meanwhile
                     await self._reconcile_asked.wait()
 
     @property
     def _compared_ms(self) -> int:
         return self.last_reconcile.finished_ms if self.last_reconcile is not None else self.since_ms
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float | None:
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else None

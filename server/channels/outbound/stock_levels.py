@@ -1,4 +1,4 @@
-"""What may be promised of each SKU at each location, as the journal tells it: read by every channel when it sends."""
+"""What is available to promise of each SKU at each location, by the journal; every channel reads it when it sends."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -12,7 +12,7 @@ _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 class StockLevels:
     """The newest available of each (SKU, location) of a partition. A greater seq is newer, wherever it comes from.
 
-    What channels have for themselves is known of the few places that have any.
+    Allocations to channels are kept of the few locations that have any.
     """
 
     def __init__(self) -> None:
@@ -26,7 +26,7 @@ class StockLevels:
     def update(
         self, sku: str, location: str, available: int, seq: int, allocations: Sequence[Allocation] | None = None
     ) -> None:
-        """Note a level, unless a newer one is known; ``available`` is what is promised to nobody."""
+        """Update a level, unless a newer one is known; ``available`` is what is neither reserved nor allocated."""
         seqs = self._seqs.get(sku)
         if seqs is None:
             self._seqs[sku], self._available[sku] = {location: seq}, {location: available}
@@ -39,22 +39,22 @@ class StockLevels:
             self._allocate(sku, location, allocations or ())
 
     def available(self, sku: str, channel: str) -> Mapping[str, int]:
-        """Tell what a channel may be promised of a SKU at each location; nothing of one that is not known."""
+        """Return what is available of a SKU to a channel at each location; empty where the SKU is not known."""
         available = self._available.get(sku, _NOTHING)
         allocated = self._allocations.get(sku)
         if allocated is None:
             return available
-        return {place: left(units, allocated.get(place, ()), channel) for place, units in available.items()}
+        return {location: left(units, allocated.get(location, ()), channel) for location, units in available.items()}
 
     def seq(self, sku: str) -> int:
-        """Tell how new that is; 0: not known."""
+        """Return the newest seq of a SKU; 0: it is not known."""
         seqs = self._seqs.get(sku)
         return max(seqs.values()) if seqs else 0
 
     def _allocate(self, sku: str, location: str, allocations: Sequence[Allocation]) -> None:
-        places = self._allocations.setdefault(sku, {})
-        places.pop(location, None)
+        locations = self._allocations.setdefault(sku, {})
+        locations.pop(location, None)
         if allocations:
-            places[location] = allocations
-        if not places:
+            locations[location] = allocations
+        if not locations:
             del self._allocations[sku]

@@ -1,4 +1,4 @@
-"""The real Vendure; a module that wants it says ``pytest_plugins = ("tests.channels.vendure.fixtures",)``."""
+"""The real Vendure; a module that wants it sets ``pytest_plugins = ("tests.channels.vendure.fixtures",)``."""
 
 from collections.abc import Iterator
 

@@ -27,7 +27,7 @@ def unavailable(reason: str) -> NoReturn:
 
 
 def installed() -> Path:
-    """Give the folder whose ``node_modules`` hold Vendure, installed now if need be; two may ask at once."""
+    """Return the folder whose ``node_modules`` hold Vendure, installed now if need be; two may ask at once."""
     for command in ("node", "npm"):
         if shutil.which(command) is None:
             unavailable(f"{command} is missing; install Node.js 20 or newer, which brings npm")

@@ -15,7 +15,7 @@ _EMPTY: Final[Mapping[str, str]] = {}
 
 
 class Level(msgspec.Struct, frozen=True):
-    """What Vendure says of a variant's stock. ``stock_level`` is what buyers are told."""
+    """What Vendure answers of a variant's stock. ``stock_level`` is what buyers see."""
 
     on_hand: int
     allocated: int
@@ -41,7 +41,7 @@ class Api:
         self.token = ""
 
     def send(self, query: str, variables: Mapping[str, Any] = _EMPTY) -> dict[str, Any]:
-        """Ask, and give the whole answer, whatever it says."""
+        """Ask, and return the whole answer, refusal or not."""
         headers = {"Content-Type": "application/json"}
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
@@ -53,7 +53,7 @@ class Api:
         return answer
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """Ask what has one answer, and give it; no refusal is expected."""
+        """Ask what has one answer, and return it; no refusal is expected."""
         answer = self.send(query, variables)
         assert "errors" not in answer, answer
         (data,) = answer["data"].values()
@@ -80,7 +80,7 @@ class Shop:
     # -- stock
 
     def variants(self, *skus: str) -> dict[str, str]:
-        """List the ids of these SKUs, or of the shop's first thousand; Vendure gives no more at once."""
+        """List the ids of these SKUs, or of the shop's first thousand; Vendure returns no more at once."""
         options = {"sort": {"id": "ASC"}, "filter": {"sku": {"in": skus}} if skus else {}}
         query = "query($options: ProductVariantListOptions) { productVariants(options: $options) { items { id sku } } }"
         return {variant["sku"]: variant["id"] for variant in self.admin.ask(query, options=options)["items"]}
@@ -176,7 +176,7 @@ class Shop:
         return Order(order["id"], order["lines"][0]["id"])
 
     def refused(self, variant_id: str, units: int) -> int:
-        """Try to buy more than there is: how many Vendure says that there are."""
+        """Try to buy more than there is: how many are there according to Vendure."""
         query = (
             "mutation($id: ID!, $units: Int!) { addItemToOrder(productVariantId: $id, quantity: $units)"
             " { ... on InsufficientStockError { quantityAvailable } } }"

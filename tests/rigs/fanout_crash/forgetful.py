@@ -1,13 +1,13 @@
-"""A proxy between a publisher and its store that lets no call of one kind through while a test says so."""
+"""A proxy between a publisher and its store that cuts off every call of one function while a test wants it."""
 
 from typing import Final
 
 from tests.support.proxy import Fate, Proxy
 
-RECORD: Final = b"record"
-"""With this a publisher writes down what it knows."""
+PUBLISHER_WRITE: Final = b"publisher_write"
+"""The function by which a publisher stores what its channels confirmed."""
 LEASE: Final = b"lease"
-"""With this it keeps its lease."""
+"""Part of the name of the function by which it renews its lease."""
 
 
 class Forgetful(Proxy):

@@ -28,35 +28,35 @@ def names() -> list[str]:
 
 
 def _cursor_ahead(self: Sender) -> EntryId:
-    """The cursor follows what was read, not what was confirmed: a kill loses what was on its way."""
+    """The cursor follows what was read, not what was confirmed: a kill loses what was in flight."""
     return self.position
 
 
-def _no_doubt(self: ResendLater, sku: str, entry_id: EntryId, due_s: float) -> None:
-    """What was given up is not sent once more: an old request that arrives late stays."""
+def _never_resent(self: ResendLater, sku: str, entry_id: EntryId, due_s: float) -> None:
+    """A value after an unanswered request is not sent once more: an old request that arrives late stays."""
 
 
 def _newer_forgotten(self: Pending, sku: str) -> None:
     """The answer to an older value counts for the newer one, too."""
-    del self.flying[sku]
-    if sku in self.waiting:
+    del self._in_flight[sku]
+    if sku in self._waiting:
         self.drop(sku)
 
 
-_put = Pending._put
+_enqueue = Pending._enqueue
 
 
-def _overtaking(self: Pending, sku: str, mark: PendingSku, queue: Queue) -> None:
+def _overtaking(self: Pending, sku: str, pending: PendingSku, queue: Queue) -> None:
     """A newer value does not wait for the answer to the older one: the older may take effect last."""
-    flying = self.flying.pop(sku, None)
-    _put(self, sku, mark, queue)
-    if flying is not None:
-        self.flying[sku] = flying
+    in_flight = self._in_flight.pop(sku, None)
+    _enqueue(self, sku, pending, queue)
+    if in_flight is not None:
+        self._in_flight[sku] = in_flight
 
 
 _PLANTS: Final[dict[str, tuple[Any, str, Callable[..., Any]]]] = {
     "cursor_ahead": (Sender, "cursor", _cursor_ahead),
-    "newer_forgotten": (Pending, "land", _newer_forgotten),
-    "no_second_thought": (ResendLater, "add", _no_doubt),
-    "overtaking": (Pending, "_put", _overtaking),
+    "newer_forgotten": (Pending, "finish", _newer_forgotten),
+    "never_resent": (ResendLater, "add", _never_resent),
+    "overtaking": (Pending, "_enqueue", _overtaking),
 }

@@ -155,7 +155,7 @@ class World:
         for shop in self.shops.values():
             problems += [f"{shop.plan.name}: {what}" for what in shop.complaints]
             problems += self._out_of_order(shop)
-        dead_letters = sum(len(self._buried(name)) for name in self.shops)
+        dead_letters = sum(len(self._dead_letters(name)) for name in self.shops)
         for process in self.processes:
             await process.kill()
         return Played(
@@ -235,23 +235,21 @@ class World:
 
     def _may_differ(self, shop: Shop, sku: str) -> bool:
         """Whether the shop refused the SKU, and that stands in the dead letters for everybody to see."""
-        return sku in self._buried(shop.plan.name) and any(each.key == sku for each in shop.plan.poisons)
+        return sku in self._dead_letters(shop.plan.name) and any(each.key == sku for each in shop.plan.poisons)
 
-    def _buried(self, name: str) -> set[str]:
+    def _dead_letters(self, name: str) -> set[str]:
         for process in self.processes:
             if process.publisher is not None and process.publisher.acting:
-                return {
-                    sku for each in process.publisher.channels if each.name == name for sku in each.book.dead_letters
-                }
+                channels = process.publisher.channels
+                return {sku for each in channels if each.name == name for sku in each.state.dead_letter_skus()}
         return set()
 
     def _is_idle(self) -> bool:
         acting = [each.publisher for each in self.processes if each.publisher is not None and each.publisher.acting]
         if len(acting) != 1 or any(shop.later for shop in self.shops.values()):
             return False
-        return all(
-            channel.book.oldest() is None and channel.cursor() >= self.store.last_id() for channel in acting[0].channels
-        )
+        channels, end = acting[0].channels, self.store.last_id()
+        return all(each.state.oldest() is None and each.cursor() >= end for each in channels)
 
     def _publishable(self, name: str, sku: str) -> int:
         levels = {place: units for (known, place), units in self.store.on_hand.items() if known == sku}

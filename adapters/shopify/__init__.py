@@ -1,0 +1,17 @@
+"""Shopify: stock and prices of one location of a shop through the GraphQL Admin API."""
+
+from typing import Final
+
+from adapters.contract.adapter import Kind
+from adapters.shopify.graphql import Options
+from adapters.shopify.stock import Shopify
+
+__all__ = ["ADAPTER", "Options", "Shopify"]
+
+ADAPTER: Final = Kind(
+    name="shopify",
+    summary="One location of a Shopify shop, by its GraphQL Admin API",
+    options=Options,
+    credentials=("access_token",),
+    build=lambda options, credentials: Shopify(options, credentials["access_token"]),
+)

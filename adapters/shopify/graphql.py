@@ -1,0 +1,206 @@
+"""Shopify's GraphQL Admin API: the documents, the form of their answers, and what errors of a whole call mean."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Final, Literal, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from adapters.contract.errors import (
+    ChannelError,
+    ClosedError,
+    CredentialsError,
+    SpoiledError,
+    ThrottledError,
+    UnavailableError,
+    UnknownResultError,
+)
+from adapters.contract.http import Answer, Exchange, Request, check_status, excerpt, json_of
+from adapters.contract.limits import CostLeft
+
+T = TypeVar("T")
+
+SET_QUANTITIES: Final = """\
+mutation HoldfastSetQuantities($input: InventorySetQuantitiesInput!, $key: String!) {
+  inventorySetQuantities(input: $input) @idempotent(key: $key) {
+    inventoryAdjustmentGroup { id }
+    userErrors { code field message }
+  }
+}
+"""
+SET_PRICES: Final = """\
+mutation HoldfastSetPrices($productId: ID!, $variants: [ProductVariantsBulkInput!]!) {
+  productVariantsBulkUpdate(productId: $productId, variants: $variants) {
+    userErrors { code field message }
+  }
+}
+"""
+READ_QUANTITIES: Final = """\
+query HoldfastReadQuantities($ids: [ID!]!, $locationId: ID!) {
+  nodes(ids: $ids) {
+    ... on InventoryItem {
+      id
+      inventoryLevel(locationId: $locationId) { quantities(names: ["available"]) { quantity } }
+    }
+  }
+}
+"""
+
+FIRST_VERSION: Final = "2026-04"
+"""Earlier versions compare under other names and require no idempotency key."""
+TOO_BIG: Final = frozenset({"MAX_INPUT_SIZE_EXCEEDED", "MAX_COST_EXCEEDED"})
+"""Codes of a call that is too large, which halves of it may not be."""
+
+_LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_FROZEN_OR_GONE: Final = (402, 404, 423)
+_CALL_ERRORS: Final[dict[str, type[ChannelError]]] = {
+    "ACCESS_DENIED": CredentialsError,
+    "UNAUTHORIZED": CredentialsError,
+    "SHOP_INACTIVE": ClosedError,
+    # They may come after the change: the same key requests the same result again.
+    "INTERNAL_SERVER_ERROR": UnknownResultError,
+    "TIMEOUT": UnknownResultError,
+}
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The options of a Shopify channel.
+
+    ``shop`` is the name that ends in .myshopify.com; ``location_id`` the location of the stock, as number or gid.
+    ``points_per_s`` depends on the shop's plan. ``items_max``: the channel's general limit of a list, unverified for
+    this one. ``base_url`` replaces the shop's address, for a proxy.
+    """
+
+    shop: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")]
+    location_id: Annotated[str, Meta(pattern=r"^(gid://shopify/Location/)?[0-9]+$")]
+    api_version: Annotated[str, Meta(pattern=r"^20[0-9]{2}-(01|04|07|10)$")] = "2026-07"
+    points_per_s: Literal[100, 200, 1000, 2000] = 100
+    items_max: Annotated[int, Meta(ge=1, le=250)] = 250
+    base_url: str = ""
+
+    def __post_init__(self) -> None:
+        if self.api_version < FIRST_VERSION:
+            raise ValueError(f"api_version must be {FIRST_VERSION} or later: before it, quantities were set otherwise")
+        parts = urlsplit(self.base_url or f"https://{self.shop}")
+        if parts.scheme != "https" and not (parts.scheme == "http" and parts.hostname in _LOOPBACK):
+            raise ValueError("base_url must begin with https://; the access token travels with every request")
+
+
+class Session:
+    """Calls one shop. Keeps nothing."""
+
+    def __init__(self, options: Options, access_token: str) -> None:
+        root = (options.base_url or f"https://{options.shop}").rstrip("/")
+        self._url = f"{root}/admin/api/{options.api_version}/graphql.json"
+        self._headers = {"X-Shopify-Access-Token": access_token, "Content-Type": "application/json"}
+
+    def ask(self, document: str, variables: Mapping[str, Any], points: float) -> Exchange[Any]:
+        """Send a document that costs so many points, and return its answer, which has no errors above its data."""
+        body = msgspec.json.encode({"query": document, "variables": variables})
+        answer = yield Request("POST", self._url, self._headers, body, cost=points)
+        if answer.status in _FROZEN_OR_GONE:
+            raise ClosedError(f"HTTP {answer.status}: {excerpt(answer.body)}")
+        check_status(answer)
+        content = json_of(answer)
+        if isinstance(content, dict) and content.get("errors"):
+            raise _call_error(content)
+        return content
+
+
+def cost_left(answer: Answer) -> CostLeft | None:
+    """Return the bucket that comes with every answer; None: it is not there."""
+    try:
+        status = part(json_of(answer), "extensions.cost.throttleStatus", _ThrottleStatus)
+    except UnavailableError:
+        return None
+    return CostLeft(status.currently_available, status.maximum_available, status.restore_rate)
+
+
+# -- ids
+
+
+def gid(kind: str, name: str) -> str:
+    """Return an id in its global form; ``name`` may be a number or the global form."""
+    return name if name.startswith("gid://") else f"gid://shopify/{kind}/{name}"
+
+
+def is_gid(kind: str, name: str) -> bool:
+    """Return whether a text is an id of this kind, as a number or in its global form."""
+    return re.fullmatch(rf"(gid://shopify/{kind}/)?[0-9]+", name) is not None
+
+
+# -- answers
+
+
+class _ThrottleStatus(msgspec.Struct, rename="camel"):
+    maximum_available: float
+    currently_available: float
+    restore_rate: float
+
+
+class UserError(msgspec.Struct):
+    """Why a mutation was refused; ``field`` is the path of what it is about."""
+
+    message: str
+    code: str | None = None
+    field: list[str | int] | None = None
+
+    @property
+    def name(self) -> str:
+        """The code, or a name for none."""
+        return self.code or "NO_CODE"
+
+    def row(self, rows: str) -> int | None:
+        """Return the number of the row from a path like ["input", "quantities", "7", "quantity"]."""
+        steps = [str(step) for step in self.field or ()]
+        following = steps[steps.index(rows) + 1 :] if rows in steps else []
+        return int(following[0]) if following and following[0].isdecimal() else None
+
+
+class Quantity(msgspec.Struct):
+    """A quantity under one of its names."""
+
+    quantity: int
+
+
+class InventoryItem(msgspec.Struct, rename="camel"):
+    """An inventory item with its level at the location; a node of another kind has no id."""
+
+    id: str = ""
+    inventory_level: dict[Literal["quantities"], list[Quantity]] | None = None
+
+
+def part(content: Any, path: str, form: type[T]) -> T:
+    """Return a part of an answer. Raises UnavailableError where it is missing or of another form."""
+    for step in path.split("."):
+        content = content.get(step) if isinstance(content, dict) else None
+    try:
+        return msgspec.convert(content, form)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(f"the answer's {path} is not as expected: {error}") from None
+
+
+def _call_error(content: Mapping[str, Any]) -> ChannelError:
+    """Return the error of a call as a whole, which stands above its data and not at a row."""
+    errors = content["errors"]
+    first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {"message": str(errors)}
+    extensions = first.get("extensions")
+    code = str(extensions.get("code") or "") if isinstance(extensions, dict) else ""
+    reason = f"{code or 'error'}: {excerpt(str(first.get('message')).encode())}"
+    if code == "THROTTLED":
+        return ThrottledError(reason, _refilled_s(content))
+    if code in TOO_BIG or code == "INVALID_VARIABLE":
+        return SpoiledError(code, reason)
+    return _CALL_ERRORS.get(code, UnavailableError)(reason)
+
+
+def _refilled_s(content: Mapping[str, Any]) -> float | None:
+    """Return in how many seconds the bucket holds what the refused call costs; None: unknown."""
+    try:
+        status = part(content, "extensions.cost.throttleStatus", _ThrottleStatus)
+        missing = part(content, "extensions.cost.requestedQueryCost", float) - status.currently_available
+    except UnavailableError:
+        return None
+    return max(0.0, missing) / status.restore_rate if status.restore_rate > 0 else None

@@ -1,0 +1,23 @@
+"""Trendyol: stock and prices of a seller's account, by barcode."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from adapters.contract.adapter import Kind
+from adapters.trendyol.account import Options
+from adapters.trendyol.stock import Trendyol
+
+__all__ = ["ADAPTER", "Options", "Trendyol"]
+
+
+def _build(options: Options, credentials: Mapping[str, str]) -> Trendyol:
+    return Trendyol(options, credentials["api_key"], credentials["api_secret"])
+
+
+ADAPTER: Final = Kind(
+    name="trendyol",
+    summary="A Trendyol seller account: stock and prices by barcode, in tickets",
+    options=Options,
+    credentials=("api_key", "api_secret"),
+    build=_build,
+)

@@ -1,0 +1,68 @@
+"""A seller's account at Trendyol: its options, its headers, and the limits of its tier."""
+
+from base64 import b64encode
+from typing import Annotated, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from adapters.contract.http import READ, WRITE
+from adapters.contract.limits import Limit, PerItem, Window
+
+HOSTS: Final = {"prod": "https://apigw.trendyol.com", "stage": "https://stageapigw.trendyol.com"}
+"""The stage answers 503 to addresses that Trendyol has not allowed."""
+WRITES_PER_MIN: Final = {"50k": 350, "75k": 500, "150k": 1000, "500k": 1500, "unlimited": 2000}
+"""Stock and price writes by listing tier, shared by the whole account; documented by the channel."""
+PRICES_PER_MIN: Final = 30
+"""Prices of one barcode; further ones fail as items. Documented by the channel."""
+SHORT_WINDOW: Final = (50, 10.0)
+"""Requests and seconds for one endpoint, from a page that disagrees with the tiers; the tighter is obeyed."""
+
+
+class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How to reach one seller's account.
+
+    ``integrator`` is part of the User-Agent that Trendyol requires. ``store_front_code`` is for international sellers.
+    ``base_url`` replaces the host of ``environment``. ``tier`` is the account's listing tier, ``reads_per_min`` its
+    limit of reads, polls included: 1000 to 2000, by default the lowest. ``obey_short_window`` False ignores
+    the rule of 50 requests in 10 s for an endpoint, which the higher tiers contradict. ``read_back`` False compares
+    nothing with the channel.
+
+    ``identical_body_words`` identify the refusal of a body that was sent before, as documented. ``passing_words`` in an
+    item's failure mean that it is worth another try, as when a price changed too often; their wording is unverified.
+    """
+
+    seller_id: Annotated[int, Meta(ge=1)]
+    environment: Literal["prod", "stage"] = "prod"
+    base_url: str = ""
+    integrator: Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,30}$")] = "SelfIntegration"
+    store_front_code: Annotated[str, Meta(pattern="^[A-Za-z]{0,8}$")] = ""
+    tier: Literal["50k", "75k", "150k", "500k", "unlimited"] = "50k"
+    reads_per_min: Annotated[int, Meta(ge=1, le=2000)] = 1000
+    obey_short_window: bool = True
+    read_back: bool = True
+    identical_body_words: Annotated[str, Meta(min_length=1)] = "aynı isteği"
+    passing_words: tuple[str, ...] = ("dakika", "per minute", "daha sonra", "try again")
+
+
+def headers(options: Options, api_key: str, api_secret: str) -> dict[str, str]:
+    """Return the headers of every request."""
+    always = {
+        "Authorization": "Basic " + b64encode(f"{api_key}:{api_secret}".encode()).decode(),
+        "User-Agent": f"{options.seller_id} - {options.integrator}",
+        "Accept": "application/json",
+    }
+    return {**always, "storeFrontCode": options.store_front_code} if options.store_front_code else always
+
+
+def limits(options: Options) -> tuple[Limit, ...]:
+    """Return the limits of the account's tier."""
+    of_tier: tuple[Limit, ...] = (
+        Window(WRITES_PER_MIN[options.tier], 60.0, WRITE),
+        Window(options.reads_per_min, 60.0, READ),
+        PerItem(PRICES_PER_MIN, 60.0, priced=True),
+    )
+    if not options.obey_short_window:
+        return of_tier
+    # Reads have two endpoints, and share what one of them may do.
+    return (*of_tier, Window(*SHORT_WINDOW, WRITE), Window(*SHORT_WINDOW, READ))

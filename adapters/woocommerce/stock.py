@@ -1,0 +1,188 @@
+"""Publishes stock and prices to a WooCommerce shop in batches by id, and reads stock back.
+
+Contract: WooCommerce REST API v3, as documented by the channel. Errors of single items come inside an answer of 200.
+Core has no rate limit and no idempotency; the shop's hosting is the limit, so ``requests_per_s`` is low by default.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
+from adapters.contract.http import READ, WRITE, Answer, Exchange, check_status, json_of
+from adapters.contract.limits import TokenBucket
+from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, Unknown
+from adapters.woocommerce.shop import (
+    ITEMS_MAX,
+    NOT_FOUND,
+    OK,
+    Located,
+    Options,
+    Place,
+    Shop,
+    refusal_of,
+    route,
+    unexpected,
+    whole,
+)
+
+_BAD_REQUEST: Final = 400
+_TOO_LARGE: Final = 413
+_IS_A_VARIATION: Final = "woocommerce_rest_invalid_product_id"
+
+
+class WooCommerce(Adapter):
+    """The adapter of one shop."""
+
+    def __init__(self, options: Options, consumer_key: str, consumer_secret: str) -> None:
+        self._options = options
+        self._shop = Shop(options, consumer_key, consumer_secret)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Results come item by item and at once. However many requests a push takes, one push runs at a time."""
+        per_s = self._options.requests_per_s
+        return Capabilities(
+            items_max=self._options.items_max,
+            read_items_max=ITEMS_MAX,
+            takes_price=True,
+            limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in (WRITE, READ)),
+        )
+
+    def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes]:  # noqa: ARG002  # nothing is signed
+        """Send values, one request for plain products and one for each product with variations.
+
+        An error in a later request becomes the outcome of its items, so that the outcomes of earlier ones are kept.
+        """
+        outcomes, located = yield from self._shop.locate(items)
+        answered = False
+        groups = _by_parent(located)
+        for number, group in enumerate(groups):
+            try:
+                outcomes |= yield from self._update(group)
+            except ChannelError as error:
+                if not answered:
+                    raise
+                return outcomes | _cut_short(error, group, groups[number + 1 :])
+            answered = True
+        return outcomes
+
+    def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
+        """Read ``stock_quantity``; a product that does not manage its own stock has no number and is left out."""
+        places = yield from self._shop.places_of(keys)
+        shown: dict[str, int] = {}
+        for parent in dict.fromkeys(place.parent for place in places.values()):
+            wanted = {key: place.id for key, place in places.items() if place.parent == parent}
+            found = yield from self._list(parent, sorted(set(wanted.values())))
+            shown |= {key: found[number] for key, number in wanted.items() if number in found}
+        return shown
+
+    def _list(self, parent: int, numbers: Sequence[int]) -> Exchange[dict[int, int]]:
+        include = ",".join(map(str, numbers))
+        rows = yield from self._shop.rows(f"{route(parent)}?include={include}&_fields=id,manage_stock,stock_quantity")
+        # "parent" instead of true: the number is the parent's own.
+        managed = [row for row in rows if row.get("manage_stock") is True]
+        shown = {row["id"]: whole(row.get("stock_quantity")) for row in managed if isinstance(row.get("id"), int)}
+        return {number: quantity for number, quantity in shown.items() if quantity is not None}
+
+    # -- writing
+
+    def _update(self, group: Sequence[Located]) -> Exchange[Outcomes]:
+        answer = yield self._shop.batch(group[0].place.parent, [_element(each.item, each.place) for each in group])
+        check_status(answer)
+        if answer.status != OK:
+            return self._whole_group(answer, group)
+        outcomes: Outcomes = {}
+        for each, row in _matched(answer, group):
+            outcomes[each.item.key] = yield from self._outcome(each, row)
+        return outcomes
+
+    def _outcome(self, each: Located, row: Mapping[str, Any] | None) -> Exchange[Outcome]:
+        if row is None:
+            return Unknown("the shop's answer does not name this id")
+        if "error" not in row:
+            return _echoed(each.item, row)
+        refusal = refusal_of(row["error"])
+        if refusal.code == _IS_A_VARIATION and (yield from self._shop.find_variation(each)):
+            return Retry(refusal.code, refusal.reason)
+        return self._refused(each, refusal)
+
+    def _refused(self, each: Located, refusal: Rejected) -> Outcome:
+        if "invalid" not in refusal.code:
+            return Retry(refusal.code, refusal.reason)
+        self._shop.forget(each.item.key)
+        if each.cached:
+            return Retry(refusal.code, f"{refusal.reason} (to be looked up again)")
+        return refusal
+
+    def _whole_group(self, answer: Answer, group: Sequence[Located]) -> Outcomes:
+        refusal = refusal_of(json_of(answer))
+        if answer.status == NOT_FOUND and group[0].place.parent and "invalid" in refusal.code:
+            return {each.item.key: self._refused(each, refusal) for each in group}
+        if answer.status in (_BAD_REQUEST, _TOO_LARGE):
+            raise SpoiledError(refusal.code, refusal.reason)
+        raise unexpected(answer)
+
+
+def _element(item: Item, place: Place) -> dict[str, Any]:
+    return {"id": place.id, "manage_stock": True, "stock_quantity": item.quantity, **_prices(item)}
+
+
+def _prices(item: Item) -> dict[str, str]:
+    """Return the fields of a price; without a list price above it, an earlier sale ends ("" ends it there)."""
+    if item.price is None:
+        return {} if item.list_price is None else {"regular_price": item.list_price}
+    if item.list_price is None or item.list_price == item.price:
+        return {"regular_price": item.price, "sale_price": ""}
+    return {"regular_price": item.list_price, "sale_price": item.price}
+
+
+def _by_parent(located: Iterable[Located]) -> list[list[Located]]:
+    groups: dict[int, list[Located]] = {}
+    for each in located:
+        groups.setdefault(each.place.parent, []).append(each)
+    return list(groups.values())
+
+
+# -- answers
+
+
+def _matched(answer: Answer, group: Sequence[Located]) -> Iterator[tuple[Located, Mapping[str, Any] | None]]:
+    """Match each value to its row: the one at its position unless that has another id, else the one with its id."""
+    body = json_of(answer)
+    rows = body.get("update") if isinstance(body, dict) else None
+    if not isinstance(rows, list):
+        raise unexpected(answer)
+    rows = [row if isinstance(row, dict) else {"id": None, "error": row} for row in rows]
+    by_id = {row.get("id"): row for row in rows}
+    for position, each in enumerate(group):
+        row = rows[position] if position < len(rows) else None
+        # Releases of the shop have answered null for the id of a refused element.
+        if row is None or row.get("id") not in (each.place.id, None):
+            row = by_id.get(each.place.id)
+        yield each, row
+
+
+def _echoed(item: Item, row: Mapping[str, Any]) -> Outcome:
+    """Return the outcome by what the shop answers that it shows now; a row without a quantity counts as applied."""
+    if row.get("manage_stock", True) is False:
+        return Rejected("stock_not_managed", "the shop answers that it does not manage the stock of this product")
+    shows = row.get("stock_quantity", item.quantity)
+    if whole(shows) != item.quantity:
+        return Retry("other_quantity", f"the shop answers with stock_quantity {shows!r} to {item.quantity}")
+    return Applied()
+
+
+def _cut_short(error: ChannelError, group: Sequence[Located], unsent: Iterable[Sequence[Located]]) -> Outcomes:
+    """Return the outcomes of the items of a failed request, and of those that were not sent after it."""
+    # At once: these are not to blame, and the next push finds what is wrong with the channel.
+    later = Retry("not_sent", f"another request of this push failed: {error.reason}", after_s=0.0)
+    failure: Outcome = later
+    if isinstance(error, UnknownResultError):
+        failure = Unknown(error.reason)
+    elif isinstance(error, SpoiledError) and len(group) == 1:
+        failure = Rejected(error.code, error.reason)
+    elif isinstance(error, SpoiledError | UnavailableError):
+        failure = Retry("unavailable", error.reason, error.after_s)
+    outcomes: Outcomes = dict.fromkeys((each.item.key for each in group), failure)
+    return outcomes | dict.fromkeys((each.item.key for other in unsent for each in other), later)
