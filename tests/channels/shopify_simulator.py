@@ -157,11 +157,11 @@ class ShopifySimulator(Simulator):
             return _payload(key, [told])
         return _payload(key, [])
 
-    def _wrongs(self, wish: dict[str, Any]) -> Iterator[dict[str, Any]]:
-        if wish["name"] not in ("available", "on_hand"):
+    def _wrongs(self, change: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        if change["name"] not in ("available", "on_hand"):
             yield _user_error("INVALID_NAME", "The quantity name must be available or on_hand.", ["input", "name"])
         seen = set()
-        for number, row in enumerate(wish["quantities"]):
+        for number, row in enumerate(change["quantities"]):
             wrong = self._wrong(row)
             if (row["inventoryItemId"], row["locationId"]) in seen:
                 wrong = "NO_DUPLICATE_INVENTORY_ITEM_ID_GROUP_ID_PAIR", "It stands there twice.", "inventoryItemId"

@@ -126,7 +126,7 @@ def test_the_reason_is_that_of_the_last_failure() -> None:
 
 
 @pytest.mark.parametrize("kind", [*COUNTED, ThrottledError, CredentialsError])
-def test_the_channel_s_wish_is_the_least_that_is_waited(kind: type[ChannelError]) -> None:
+def test_the_channel_s_retry_after_is_the_least_that_is_waited(kind: type[ChannelError]) -> None:
     channel = health(drawn=0.0)
 
     channel.failed(kind("not now", 120.0), NOW_S)
@@ -134,7 +134,7 @@ def test_the_channel_s_wish_is_the_least_that_is_waited(kind: type[ChannelError]
     assert channel.wait_s(NOW_S) == 120.0
 
 
-def test_a_wish_shorter_than_the_pause_does_not_shorten_it() -> None:
+def test_a_retry_after_shorter_than_the_pause_does_not_shorten_it() -> None:
     channel = health()
 
     channel.failed(UnavailableError("no", 0.1), NOW_S)
@@ -143,7 +143,7 @@ def test_a_wish_shorter_than_the_pause_does_not_shorten_it() -> None:
 
 
 @pytest.mark.parametrize("kind", [ThrottledError, UnavailableError])
-def test_a_wish_of_days_is_honoured_for_an_hour(kind: type[ChannelError]) -> None:
+def test_a_retry_after_of_days_is_honoured_for_an_hour(kind: type[ChannelError]) -> None:
     channel = health()
 
     channel.failed(kind("come back next week", 7 * 86_400.0), NOW_S)
@@ -155,7 +155,7 @@ def test_a_wish_of_days_is_honoured_for_an_hour(kind: type[ChannelError]) -> Non
     ("after_s", "kept_s"),
     [(None, 0), (-5.0, 0), (0.0, 0), (math.nan, 0), (2.5, 2.5), (math.inf, AFTER_S_MAX), (1e300, AFTER_S_MAX)],
 )
-def test_of_a_wish_as_much_is_kept_as_makes_sense(after_s: float | None, kept_s: float) -> None:
+def test_of_a_retry_after_as_much_is_kept_as_makes_sense(after_s: float | None, kept_s: float) -> None:
     assert honoured_s(after_s) == kept_s
 
 
@@ -168,7 +168,7 @@ def test_a_success_of_another_request_does_not_end_what_the_channel_asked_for() 
     assert channel.wait_s(NOW_S + 1) == 29
 
 
-def test_a_shorter_wish_that_comes_later_does_not_take_back_a_longer_one() -> None:
+def test_a_shorter_retry_after_that_comes_later_does_not_take_back_a_longer_one() -> None:
     channel = health()
 
     channel.failed(ThrottledError("429", 30.0), NOW_S)
@@ -177,7 +177,7 @@ def test_a_shorter_wish_that_comes_later_does_not_take_back_a_longer_one() -> No
     assert channel.wait_s(NOW_S) == 30
 
 
-def test_throttling_with_a_wish_is_waited_out_as_long_as_that_however_often() -> None:
+def test_throttling_with_a_retry_after_is_waited_out_as_long_as_that_however_often() -> None:
     channel = health()
 
     fail_in_a_row(channel, 10, ThrottledError("429", 1.0))
@@ -185,7 +185,7 @@ def test_throttling_with_a_wish_is_waited_out_as_long_as_that_however_often() ->
     assert channel.resume_at_s == NOW_S + 10
 
 
-def test_throttling_without_a_wish_is_waited_out_longer_and_longer() -> None:
+def test_throttling_without_a_retry_after_is_waited_out_longer_and_longer() -> None:
     channel, now_s, pauses_s = health(), NOW_S, []
 
     for _ in range(3):

@@ -121,7 +121,7 @@ class TestWooCommerceById(_Shop):
         assert outcomes == {"1": Applied(), "120/2": told, "130/3": later}
         assert simulator.applied == [("1", 7)]
 
-    async def test_a_connection_cut_half_way_leaves_only_its_own_values_in_doubt(
+    async def test_a_connection_cut_half_way_leaves_only_its_own_values_unknown(
         self, simulator: WooCommerceSimulator, channel: Driven
     ) -> None:
         simulator.stock("1", "120/2", "130/3")
