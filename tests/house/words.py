@@ -137,7 +137,8 @@ def _paragraphs(markdown: str) -> Iterator[tuple[int, str]]:
     text = re.sub(r"<!--.*?-->", _blank, text, flags=re.DOTALL)
     first, lines = 0, list[str]()
     for number, line in enumerate([*text.split("\n"), ""], start=1):
-        is_break = not line.strip() or re.match(r"\s*([|#]|!\[)", line) is not None
+        is_code = line.startswith("    ") and not lines
+        is_break = not line.strip() or is_code or re.match(r"\s*([|#]|!\[)", line) is not None
         begins = re.match(r"\s*([-*+]|\d+\.)\s+", line)
         if (is_break or begins) and lines:
             yield first, " ".join(lines)
