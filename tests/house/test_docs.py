@@ -159,6 +159,27 @@ def test_an_invented_path_module_and_link_are_found() -> None:
     assert broken_links("docs/channels.md", text) == ["magic.md#", "api.md#magic"]
 
 
+# -- decisions
+
+
+def test_the_map_lists_every_decision_by_its_number_and_title() -> None:
+    listed = re.findall(r"^- \[(\d{4})\]\(decisions/(\S+)\) (.*)$", read("docs/architecture.md"), re.MULTILINE)
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+    assert listed == [
+        (path.name[:4], path.name, path.read_text("utf-8").partition("\n")[0].removeprefix(f"# {path.name[:4]} "))
+        for path in records
+    ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.name[:4])
+def test_a_decision_has_its_date_and_says_what_was_chosen_rejected_and_measured(path: Path) -> None:
+    text = path.read_text("utf-8")
+
+    assert re.match(rf"# {path.name[:4]} \S.*\n\n\d{{4}}-\d\d-\d\d\n\n", text)
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Choice", "Rejected", "Measurement"]
+
+
 # -- the guide to the channels
 
 
