@@ -231,9 +231,9 @@ def ledger(make_ledger: Callable[..., Ledger]) -> Ledger:
 def limits_with() -> Callable[..., bytes]:
     """Give a function that packs a script's first argument; arguments replace those of RETENTION."""
 
-    def pack(reap_max: int = EXPIRE_BATCH_MAX, **retention: int) -> bytes:
+    def pack(expire_max: int = EXPIRE_BATCH_MAX, **retention: int) -> bytes:
         kept = {name: getattr(RETENTION, name) for name in Retention.__slots__} | retention
         limits = msgspec.msgpack.decode(Retention(**kept).packed())
-        return msgspec.msgpack.encode([reap_max, *limits[1:]])
+        return msgspec.msgpack.encode([expire_max, *limits[1:]])
 
     return pack

@@ -68,7 +68,7 @@ def server(
 
 
 class Caller:
-    """One caller on one connection, who waits for each answer before the next request."""
+    """One caller on one connection; it sends a request after the answer to the one before."""
 
     def __init__(self, url: str) -> None:
         self._address = address_of(url)

@@ -99,7 +99,7 @@ def run(work: Coroutine[Any, Any, T], *, failure_code: int = 1) -> T:
     except (WorkersError, StoreError, ConfigError) as error:
         raise failure(str(error), failure_code) from None
     except (OverloadedError, OutcomeUnknownError) as error:
-        text = str(error) or "The store has too much to do. Nothing happened; try again."
+        text = str(error) or "The store is overloaded; the request was not processed. Try again."
         raise failure(text, failure_code) from None
     except (asyncio.CancelledError, KeyboardInterrupt):
         sys.exit(INTERRUPTED)

@@ -42,7 +42,7 @@ def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> s
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="May stand often.",
+    help="Repeatable.",
 )
 @partition_option
 @click.option("--name", default="", callback=_name, help="Who it is for; shown in the list.")

@@ -48,7 +48,7 @@ CLOSED: Final = "keys"
 @setting("host", "Address to listen on; anything but loopback needs an API key [127.0.0.1].")
 @setting("port", "Port to listen on; 0 chooses a free one [8080].")
 @setting("workers", "Serving processes on that port; with 2 or more, the channels have one of their own [1].")
-@setting("role", "all: serve, keep house, tell the channels; api: only serve; publisher: only tell the channels [all].")
+@setting("role", "all: serve, run maintenance, publish; api: serve only; publisher: all but serving [all].")
 @setting("durability", "durable, fast or replicated; see docs/configuration.md [durable].")
 @setting("config", "A TOML file with channels and API keys.", type=click.Path(path_type=Path))
 @store_url_option

@@ -46,8 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
     role: Role = "all"
-    """all: serve, keep house and publish. api: serve only; another process does the rest.
-    publisher: keep house and publish; serves only /livez, /readyz and /metrics."""
+    """all: serve, run maintenance and publish. api: serve only; another process does the rest.
+    publisher: run maintenance and publish; serves only /livez, /readyz and /metrics."""
     durability: Durability = "durable"
     """durable: fsync before the answer. fast: fsync each second. replicated: durable, and one replica has it."""
     config: Path | None = None

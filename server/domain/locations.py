@@ -29,7 +29,7 @@ class Position(msgspec.Struct, frozen=True):
 
 
 class Location(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of one location. One that nobody described is an open warehouse without a position.
+    """What is known of one location. A location that is not registered is an open warehouse without a position.
 
     ``priority``: higher comes first. ``footfall``: visitors, in whatever unit the merchant counts them.
     ``open`` false: it takes no new promises; those that exist stay as they are.

@@ -1,7 +1,7 @@
-"""What the ledger answers: values, not exceptions.
+"""The ledger's answers: values, not exceptions.
 
 The Lua scripts build these as MessagePack arrays, the tag first; the order of the fields is the contract.
-:data:`OUTCOMES` is the one table from an outcome's name to its HTTP status and meaning.
+:data:`OUTCOMES` is the one table from an outcome's name to its HTTP status, title, detail and whether to retry.
 """
 
 from typing import Final
@@ -9,13 +9,14 @@ from typing import Final
 import msgspec
 
 from server.domain.expected_receipt import ExpectedReceiptChanged
+from server.domain.limits import RECORD_LINES_MAX
 from server.domain.reservation import Changed
 from server.domain.stock import StockChanged
 from server.domain.transfer import TransferChanged
 
 
 class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
-    """Why one line was refused: how much was asked for, and how much there was (available or left over)."""
+    """Why one line was refused: the units requested, and the units available (or remaining)."""
 
     line: int
     sku: str
@@ -33,11 +34,11 @@ class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
 
 
 class RetryAfterExpiry(msgspec.Struct, array_like=True, frozen=True, tag="retry_after_expiry"):
-    """Short of units, while more lapsed holds wait to be ended than one script may end: ask again. Nothing changed."""
+    """Units are short and more expired holds are due than one script may end: call again. Nothing changed."""
 
 
 class AllocationUsageUnknown(msgspec.Struct, array_like=True, frozen=True, tag="allocation_usage_unknown"):
-    """How much a channel has promised there is not known any more: count, and ask again. Nothing changed."""
+    """The units that a channel has reserved there are not known any more: count and call again. Nothing changed."""
 
 
 ReservationAnswer = Changed | Refused
@@ -48,53 +49,203 @@ ExpectedReceiptAnswer = ExpectedReceiptChanged | Refused
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """How an outcome is told over HTTP. ``retryable``: the same request may succeed later."""
+    """How a refusal or an error appears over HTTP.
+
+    ``status`` is the HTTP status. ``title`` says in a few words what happened. ``detail`` adds what the caller can do
+    next; a route may replace it by one that names the field or the store's own message. ``retryable``: the same
+    request may succeed later.
+    """
 
     status: int
     title: str
+    detail: str
     retryable: bool = False
 
 
 OUTCOMES: Final[dict[str, Outcome]] = {
-    # Precedence: an earlier row is reported before a later one where both apply.
-    "unauthorized": Outcome(401, "No valid API key"),
-    "forbidden": Outcome(403, "The API key lacks the scope"),
-    "not_found": Outcome(404, "No such resource"),
-    "method_not_allowed": Outcome(405, "The resource does not take this method"),
-    "unsupported_media_type": Outcome(415, "The body's media type is not understood"),
-    "too_large": Outcome(413, "The body is too large"),
-    "request_timeout": Outcome(408, "The body did not arrive in time", retryable=True),
-    "invalid": Outcome(400, "The request breaks a rule"),
-    "id_reused": Outcome(422, "The key was used before with another body"),
-    "unknown_channel": Outcome(404, "No such channel"),
-    "unknown_location": Outcome(404, "Nobody described that location"),
-    "unknown_reservation": Outcome(404, "No such reservation"),
-    "unknown_transfer": Outcome(404, "No such transfer"),
-    "unknown_supply": Outcome(404, "No such expected receipt"),
-    "unknown_barcode": Outcome(422, "No such barcode"),
-    "unknown_sku": Outcome(422, "No such SKU at that location"),
-    "already_committed": Outcome(409, "The units are already committed"),
-    "already_released": Outcome(409, "The units were already given back"),
-    "expired": Outcome(409, "The hold ended at its deadline"),
-    "not_held": Outcome(409, "Nothing is held"),
-    "not_committed": Outcome(409, "Nothing is committed"),
-    "unknown_allocation": Outcome(404, "The channel has nothing for itself there"),
-    "allocation_differs": Outcome(409, "One channel has units of its own there, the other a cap"),
-    "too_many_allocations": Outcome(422, "Too many channels have something for themselves there"),
-    "transfer_closed": Outcome(409, "Nothing is on its way any more"),
-    "not_fulfilled": Outcome(409, "Nothing was shipped"),
-    "not_open": Outcome(409, "The lines are bound to another location"),
-    "exceeds_remaining": Outcome(422, "More than what is left"),
-    "exceeds_bucket": Outcome(422, "More than there are in the bucket"),
-    "baseline_expired": Outcome(409, "Too much has moved since the baseline: count again"),
-    "too_many_lines": Outcome(422, "The reservation would have more lines than it may"),
-    "location_closed": Outcome(409, "The location is closed, or no location of the group is open", retryable=True),
-    "too_many_splits": Outcome(409, "The order would have to come from more locations", retryable=True),
-    "exceeds_available": Outcome(409, "More than what is not promised", retryable=True),
-    "out_of_stock": Outcome(409, "Not enough units", retryable=True),
-    "overloaded": Outcome(503, "Too much to do: nothing happened", retryable=True),
-    "store_unavailable": Outcome(503, "The store cannot take it now: nothing happened", retryable=True),
-    "outcome_unknown": Outcome(503, "It may or may not have happened: ask again with the same key", retryable=True),
-    "internal_error": Outcome(500, "A fault of the server"),
+    # Precedence: if several apply, the first in this table is returned.
+    "unauthorized": Outcome(
+        401,
+        "No valid API key",
+        "Send an API key: `Authorization: Bearer hf_<id>_<secret>`. `holdfast keys new` creates one.",
+    ),
+    "forbidden": Outcome(
+        403,
+        "The API key lacks the required scope",
+        "Use a key that has the scope, or create one with `holdfast keys new --scope`.",
+    ),
+    "not_found": Outcome(404, "No such resource", "Check the path; /docs lists every route."),
+    "method_not_allowed": Outcome(
+        405, "Method not allowed for this resource", "Use one of the methods in the `Allow` header."
+    ),
+    "unsupported_media_type": Outcome(
+        415, "Unsupported media type", "Send `application/json` or `application/msgpack`, uncompressed."
+    ),
+    "too_large": Outcome(
+        413, "Request body too large", "Split the request into smaller ones; /docs lists the limit of each route."
+    ),
+    "request_timeout": Outcome(
+        408,
+        "The request body did not arrive in time",
+        "The request was not processed. Send it again.",
+        retryable=True,
+    ),
+    "invalid": Outcome(
+        400, "Invalid request", "Correct the fields that `errors` lists and send the request again. Nothing changed."
+    ),
+    "id_reused": Outcome(
+        422,
+        "Idempotency key already used with a different body",
+        "Use a new key, or repeat the original body to receive the original answer.",
+    ),
+    "unknown_channel": Outcome(
+        404,
+        "No such channel",
+        "No channel with this name is configured in this partition. Correct the name, or add it to the configuration.",
+    ),
+    "unknown_location": Outcome(
+        404,
+        "Location is not registered",
+        "Register it with `PUT /v1/locations/{location}`, or correct the name. Stock can be received there either way.",
+    ),
+    "unknown_reservation": Outcome(
+        404,
+        "No such reservation",
+        "Check the id. It never existed in this partition, or it ended and its retention has passed.",
+    ),
+    "unknown_transfer": Outcome(
+        404,
+        "No such transfer",
+        "Check the id. It never existed in this partition, or it was closed and its retention has passed.",
+    ),
+    "unknown_supply": Outcome(
+        404,
+        "No expected receipt with this id for this SKU",
+        "Check the id and the SKU. A receipt that was fully received is kept for 90 days.",
+    ),
+    "unknown_barcode": Outcome(
+        422, "Barcode is not registered", "Register it with `PUT /v1/barcodes`, or send the SKU instead."
+    ),
+    "unknown_sku": Outcome(
+        422,
+        "No stock record for this SKU at this location",
+        "Receive, count or import the SKU there first, or correct the name.",
+    ),
+    "already_committed": Outcome(
+        409,
+        "Already ordered",
+        "After a lost answer this is the expected result; otherwise cancel.",
+    ),
+    "already_released": Outcome(
+        409,
+        "Already released",
+        "After a lost answer this is the expected result; otherwise create a new reservation.",
+    ),
+    "expired": Outcome(
+        409,
+        "The hold has expired",
+        "The units are no longer held. Create a new reservation.",
+    ),
+    "not_held": Outcome(
+        409, "No units are held", "Read the reservation to see its state, or create a new reservation."
+    ),
+    "not_committed": Outcome(
+        409, "No units are committed", "Only committed units can be cancelled or shipped. Commit the reservation first."
+    ),
+    "unknown_allocation": Outcome(
+        404,
+        "No allocation for this channel at this location",
+        "`GET /v1/stock/{sku}` lists the allocations of every channel. Nothing changed.",
+    ),
+    "allocation_differs": Outcome(
+        409,
+        "The two channels have allocations of different kinds",
+        "Set the same kind (own units or cap) for the other channel first, or remove its allocation. Nothing changed.",
+    ),
+    "too_many_allocations": Outcome(
+        422,
+        "Too many channels have an allocation at this location",
+        "Remove an allocation that is no longer needed. Nothing changed.",
+    ),
+    "transfer_closed": Outcome(
+        409,
+        "Transfer is closed",
+        "All of its units were received or written off. Receive units that arrive later as a movement.",
+    ),
+    "not_fulfilled": Outcome(
+        409, "No units were shipped", "Only shipped units can be returned. Release or cancel the others instead."
+    ),
+    "not_open": Outcome(
+        409,
+        "The lines are already bound to another location",
+        "Leave `location` out, or move the lines first; `lines` lists where they are.",
+    ),
+    "exceeds_remaining": Outcome(
+        422,
+        "Exceeds the remaining quantity",
+        "Read the current quantities and send a smaller one. Nothing changed.",
+    ),
+    "exceeds_bucket": Outcome(
+        422,
+        "Exceeds the units in the bucket",
+        "Take at most the units that `lines` lists. Nothing changed.",
+    ),
+    "baseline_expired": Outcome(
+        409,
+        "Baseline of the count is too old",
+        "Read the stock again, and count against its new `seq`. Nothing changed.",
+    ),
+    "too_many_lines": Outcome(
+        422,
+        "Exceeds the lines that a reservation can have",
+        f"A reservation can have {RECORD_LINES_MAX} lines, and moved and split lines add to them. Move or split fewer.",
+    ),
+    "location_closed": Outcome(
+        409,
+        "The location is closed, or no location of the group is open",
+        "Name another location, or open this one. No units are held.",
+        retryable=True,
+    ),
+    "too_many_splits": Outcome(
+        409,
+        "The order needs more locations than splits_max allows",
+        "Allow a larger `splits_max`, or reduce the quantity. No units are held.",
+        retryable=True,
+    ),
+    "exceeds_available": Outcome(
+        409,
+        "Exceeds unreserved stock",
+        "Reduce the quantity: reserved and allocated units cannot be taken. Nothing changed.",
+        retryable=True,
+    ),
+    "out_of_stock": Outcome(
+        409,
+        "Insufficient stock",
+        "Reduce the quantity to what `lines` lists, or try again later. No units are held.",
+        retryable=True,
+    ),
+    "overloaded": Outcome(
+        503,
+        "Overloaded; the request was not processed",
+        "Send the same request again after `Retry-After` seconds.",
+        retryable=True,
+    ),
+    "store_unavailable": Outcome(
+        503,
+        "Store unavailable; the request was not processed",
+        "Send the same request again after `Retry-After` seconds.",
+        retryable=True,
+    ),
+    "outcome_unknown": Outcome(
+        503,
+        "Outcome unknown; the request may have been processed",
+        "Send the same request again with the same key to find out.",
+        retryable=True,
+    ),
+    "internal_error": Outcome(
+        500,
+        "Internal server error",
+        "The server logged the error. Send the same request again with the same key, and report it.",
+    ),
 }
-"""Refusals and errors. Successes carry the reservation's state instead: held, committed, fulfilled, released …"""
+"""Refusals and errors, the only place where they are described. Successes carry the reservation's state instead."""

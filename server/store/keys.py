@@ -41,7 +41,7 @@ class Keyspace:
         self.supply = f"hf:{{{partition}}}:supply"
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
         self.backorders = f"hf:{{{partition}}}:backorders"
-        """Sorted set: who waits for units, in order; see ``lua/lib/backorders.lua``."""
+        """Sorted set: the queue of backordered lines; see ``lua/lib/backorders.lua``."""
         # Only one function off the hot path declares this one: see ``lua/functions/apply_safety_rules.lua``.
         self.safety_applied = f"hf:{{{partition}}}:safety_applied"
         self.safety_rules = f"hf:{{{partition}}}:safety_rules"

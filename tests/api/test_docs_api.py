@@ -58,11 +58,12 @@ def test_every_route_names_its_scope_its_limit_and_its_refusals() -> None:
         assert set(re.findall(r"`(\w+)`", told[1])) - EVERYWHERE == set(route.refusals) - EVERYWHERE, route.path
 
 
-def test_every_outcome_is_documented_with_its_status_and_every_documented_one_exists() -> None:
-    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (yes|no) \|", API.read_text("utf-8"), re.MULTILINE)
+def test_every_outcome_is_documented_with_its_status_and_words_and_every_documented_one_exists() -> None:
+    rows = re.findall(r"^\| `(\w+)` \| (\d+) \| (yes|no) \| (.*) \|$", API.read_text("utf-8"), re.MULTILINE)
 
     assert rows == [
-        (name, str(outcome.status), "yes" if outcome.retryable else "no") for name, outcome in OUTCOMES.items()
+        (name, str(each.status), "yes" if each.retryable else "no", f"**{each.title}.** {each.detail}")
+        for name, each in OUTCOMES.items()
     ]
 
 

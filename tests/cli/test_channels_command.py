@@ -52,8 +52,8 @@ class Kept:
     async def listings(self, channel: str = SHOP) -> dict[str, Listing]:
         return {listing.sku: listing async for listing in self.channels.listings(channel)}
 
-    async def wishes(self) -> list[tuple[str, str, list[str]]]:
-        """What stands in the journal for the publisher: the wish, the channel, the SKUs."""
+    async def commands(self) -> list[tuple[str, str, list[str]]]:
+        """What stands in the journal for the publisher: the command, the channel, the SKUs."""
         return [
             (change.operation, change.channel, wished_skus(change))
             async for _, changes in journal.read(self.opened.client, KEYSPACE)
@@ -212,7 +212,7 @@ async def test_listings_are_taken_with_everything_that_a_row_says(kept: Kept, tm
         "ÇANTA/38": Listing("ÇANTA/38", "868", True, "129.90", "159.90", "TRY", {"inventoryItem": "gid://1"}),
         "TEE": Listing("TEE", "869;1", listed=False),
     }
-    assert await kept.wishes() == [("channel_listings", SHOP, ["ÇANTA/38", "TEE"])]
+    assert await kept.commands() == [("channel_listings", SHOP, ["ÇANTA/38", "TEE"])]
 
 
 async def test_the_same_listings_again_change_nothing_and_ask_for_nothing(kept: Kept, tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ async def test_the_same_listings_again_change_nothing_and_ask_for_nothing(kept: 
     code, out, _ = import_listings(tmp_path, text + "CAP,3\n")
 
     assert (code, out[0]) == (0, "3 rows: 1 set, 2 unchanged, 0 bad")
-    assert [skus for _, _, skus in await kept.wishes()] == [["TEE", "MUG"], ["CAP"]]
+    assert [skus for _, _, skus in await kept.commands()] == [["TEE", "MUG"], ["CAP"]]
 
 
 async def test_listings_of_skus_that_the_stock_does_not_know_are_taken_and_counted(kept: Kept, tmp_path: Path) -> None:
@@ -275,7 +275,7 @@ async def test_more_listings_than_one_write_takes_are_written_in_pieces(kept: Ke
 
     assert (code, out[0]) == (0, "2,500 rows: 2,500 set, 0 unchanged, 0 bad")
     assert len(await kept.listings()) == 2_500
-    assert [len(skus) for _, _, skus in await kept.wishes()] == [1_000, 1_000, 500]
+    assert [len(skus) for _, _, skus in await kept.commands()] == [1_000, 1_000, 500]
 
 
 async def test_a_channel_of_which_nothing_is_known_is_remarked_with_the_nearest(kept: Kept, tmp_path: Path) -> None:
@@ -380,7 +380,7 @@ async def test_dead_letters_are_shown_with_the_channels_own_reason(kept: Kept, t
     [row] = [line for line in ended.stdout.splitlines() if "TEE" in line]
     assert "barkod bulunamadı [4711]" in row
     assert "1970-01-01T00:00:02.000Z" in row
-    assert await kept.wishes() == []
+    assert await kept.commands() == []
 
 
 async def test_dead_letters_for_programs(kept: Kept, tmp_path: Path) -> None:
@@ -402,7 +402,7 @@ async def test_another_try_of_all_dead_letters_is_asked_for_once(kept: Kept, tmp
     ended = holdfast("channels", "dead-letters", SHOP, "--retry", cwd=tmp_path)
 
     assert (ended.returncode, ended.stderr) == (0, "Asked for another try of 2.\n")
-    assert await kept.wishes() == [("channel_retry", SHOP, [])]
+    assert await kept.commands() == [("channel_retry", SHOP, [])]
 
 
 async def test_another_try_of_some_names_those_that_are_there_and_tells_of_those_that_are_not(
@@ -416,7 +416,7 @@ async def test_another_try_of_some_names_those_that_are_there_and_tells_of_those
 
     assert ended.returncode == 1
     assert "No dead letter of CAP" in ended.stderr
-    assert await kept.wishes() == [("channel_retry", SHOP, ["MUG"])]
+    assert await kept.commands() == [("channel_retry", SHOP, ["MUG"])]
 
 
 async def test_where_nothing_is_dead_nothing_is_asked_for(kept: Kept, tmp_path: Path) -> None:
@@ -425,7 +425,7 @@ async def test_where_nothing_is_dead_nothing_is_asked_for(kept: Kept, tmp_path: 
     ended = holdfast("channels", "dead-letters", SHOP, "--retry", cwd=tmp_path)
 
     assert (ended.returncode, ended.stdout) == (0, f"{SHOP} has no dead letters.\n")
-    assert await kept.wishes() == []
+    assert await kept.commands() == []
 
 
 async def test_reconcile_asks_and_says_when_nobody_is_there_to_do_it(kept: Kept, tmp_path: Path) -> None:
@@ -436,7 +436,7 @@ async def test_reconcile_asks_and_says_when_nobody_is_there_to_do_it(kept: Kept,
     assert ended.returncode == 0
     assert ended.stdout == f"Asked for a comparison of everything with {SHOP}.\n"
     assert f"Nobody publishes {SHOP} now" in ended.stderr
-    assert await kept.wishes() == [("channel_reconcile", SHOP, [])]
+    assert await kept.commands() == [("channel_reconcile", SHOP, [])]
 
 
 @pytest.mark.parametrize("words", [["reconcile"], ["dead-letters", "--retry"], ["remove", "--yes"]], ids="-".join)
@@ -449,7 +449,7 @@ async def test_a_channel_that_does_not_exist_is_refused_with_the_nearest(
 
     assert ended.returncode == 1
     assert "'myshop' in partition default; did you mean my-shop? Known: my-shop." in ended.stderr
-    assert await kept.wishes() == []
+    assert await kept.commands() == []
 
 
 def test_a_channel_with_an_impossible_name_is_refused(tmp_path: Path) -> None:

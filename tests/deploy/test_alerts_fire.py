@@ -85,7 +85,7 @@ async def receiver() -> AsyncIterator[WebhookReceiver]:
 
 @pytest.fixture
 async def both(receiver: WebhookReceiver, start_server: Callable[..., Server]) -> tuple[Server, Server]:
-    """Start a server that answers, and beside it one that publishes and keeps house, on one store."""
+    """Start a server that answers, and beside it one that publishes and runs maintenance, on one store."""
     toml, environment = CONFIGURED % (receiver.port, PATH), {"SHOP_SECRET": SECRET}
     api = start_server(toml=toml, environment=environment, role="api")
     publisher = start_server(

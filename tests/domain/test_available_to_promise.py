@@ -70,14 +70,14 @@ def test_given_any_part_of_the_days_when_told_then_it_says_of_each_what_the_whol
 @given(
     available=st.integers(0, 60),
     supply=amounts,
-    wishes=st.lists(st.tuples(st.integers(0, FAR), st.integers(1, 40)), max_size=20),
+    requests=st.lists(st.tuples(st.integers(0, FAR), st.integers(1, 40)), max_size=20),
 )
 @settings(max_examples=100, deadline=None)
 def test_given_promises_for_any_days_when_made_one_after_the_other_then_none_makes_an_earlier_one_impossible(
-    available: int, supply: list[Dated], wishes: list[tuple[int, int]]
+    available: int, supply: list[Dated], requests: list[tuple[int, int]]
 ) -> None:
     promised: list[Dated] = []
-    for number, wanted in wishes:
+    for number, wanted in requests:
         units = min(wanted, told(available, supply, promised)[number].promisable)
         promised.append(Dated(day(number), units))
         assert all(each.projected >= 0 for each in told(available, supply, promised))

@@ -65,7 +65,7 @@ def test_the_documented_default_of_a_setting_is_its_default(variable: str) -> No
 
 
 def test_no_document_names_a_setting_that_does_not_exist() -> None:
-    documents = [ROOT / "README.md", ROOT / "Dockerfile", *(ROOT / "docs").glob("*.md")]
+    documents = [ROOT / "README.md", ROOT / "Dockerfile", *(ROOT / "docs").rglob("*.md")]
 
     named = {name for path in documents for name in re.findall(r"HOLDFAST_[A-Z_]+\b", path.read_text("utf-8"))}
 
@@ -95,6 +95,89 @@ def test_a_forgotten_setting_and_an_invented_one_are_both_found() -> None:
     found = differences({"HOLDFAST_HOST", "HOLDFAST_PORT"}, rows(text))
 
     assert found == {"not documented": ["HOLDFAST_PORT"], "does not exist": ["HOLDFAST_HOTS"]}
+
+
+# -- paths and links
+
+
+PAGES = [
+    path.relative_to(ROOT).as_posix()
+    for path in [ROOT / "README.md", ROOT / "lua" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+]
+FOLDERS = ("server", "adapters", "lua", "bench", "tests", "deploy", "docs")
+
+
+def missing_paths(text: str) -> list[str]:
+    """Find the paths of files and folders of ours that a text names and that do not exist."""
+    named = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]+)`", text)
+    return [path for path in named if not (ROOT / path).exists()]
+
+
+def missing_modules(text: str) -> list[str]:
+    """Find the modules of ours that a text runs with ``python -m`` and that do not exist."""
+    named = re.findall(r"python -m ((?:bench|tests)[\w.]*)", text)
+    return [
+        name for name in named if not any((ROOT / name.replace(".", "/")).with_suffix(s).exists() for s in ("", ".py"))
+    ]
+
+
+def broken_links(page: str, text: str) -> list[str]:
+    """Find the links of a page whose file or heading does not exist."""
+    links = re.findall(r"\]\((?!https?:)([^)\s#]*)(?:#([^)\s]*))?\)", text)
+    return [f"{file}#{anchor}" for file, anchor in links if not link_leads_somewhere(page, file, anchor)]
+
+
+def link_leads_somewhere(page: str, file: str, anchor: str) -> bool:
+    target = (ROOT / page).parent / file if file else ROOT / page
+    if not target.exists():
+        return False
+    return not anchor or anchor in anchors(target.read_text("utf-8"))
+
+
+def anchors(text: str) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_path_module_and_link_of_a_page_leads_somewhere(page: str) -> None:
+    text = read(page)
+
+    is_dated = page.startswith("docs/decisions/")  # a decision names the paths of its day
+    assert broken_links(page, text) == []
+    assert is_dated or (missing_paths(text), missing_modules(text)) == ([], [])
+
+
+def test_an_invented_path_module_and_link_are_found() -> None:
+    text = (
+        "`server/magic.py` `lua/lib/flush.lua` `python -m tests.magic` [a](magic.md) [b](api.md#magic) [](api.md#stock)"
+    )
+
+    assert missing_paths(text) == ["server/magic.py"]
+    assert missing_modules(text) == ["tests.magic"]
+    assert broken_links("docs/channels.md", text) == ["magic.md#", "api.md#magic"]
+
+
+# -- decisions
+
+
+def test_the_map_lists_every_decision_by_its_number_and_title() -> None:
+    listed = re.findall(r"^- \[(\d{4})\]\(decisions/(\S+)\) (.*)$", read("docs/architecture.md"), re.MULTILINE)
+    records = sorted((ROOT / "docs" / "decisions").glob("*.md"))
+
+    assert listed == [
+        (path.name[:4], path.name, path.read_text("utf-8").partition("\n")[0].removeprefix(f"# {path.name[:4]} "))
+        for path in records
+    ]
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.name[:4])
+def test_a_decision_has_its_date_and_says_what_was_chosen_rejected_and_measured(path: Path) -> None:
+    text = path.read_text("utf-8")
+
+    assert re.match(rf"# {path.name[:4]} \S.*\n\n\d{{4}}-\d\d-\d\d\n\n", text)
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == ["Context", "Choice", "Rejected", "Measurement"]
 
 
 # -- the guide to the channels

@@ -96,7 +96,7 @@ def _as_published(server: Server) -> None:
 
 
 async def _as_counted(server: Server) -> None:
-    """Count what happened so far, as the process that keeps house does each second."""
+    """Count what happened so far, as the process that runs maintenance does each second."""
     pool = connection_pool(f"unix://{server.data_dir / 'store.sock'}")
     try:
         await DailyFigureCounter(client(pool), Keyspace("default"), retention_s=90 * 86_400).catch_up()

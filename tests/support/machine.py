@@ -576,9 +576,9 @@ class LedgerMachine(RuleBasedStateMachine):
             [(_, units, disposition, location)] = _returned([(number, 1)], intent.option)
             returned = ops.take_back(reservation_id, (number, units, disposition, location), key=key)
         assert isinstance(returned, Return)
-        wish = replace(intent, parts=intent.parts[:2], option=intent.option % 6)
+        new = replace(intent, parts=intent.parts[:2], option=intent.option % 6)
         kind = ("reserve", "order", "source", "late")[(intent.which + intent.option) % 4]
-        promise = self._new(replace(wish, kind=kind))
+        promise = self._new(replace(new, kind=kind))
         assert isinstance(promise, Reserve | Order | Sourced)
         return ops.exchange(returned, promise)
 

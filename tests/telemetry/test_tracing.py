@@ -153,7 +153,7 @@ async def test_given_a_store_that_is_away_when_a_trace_is_noted_then_it_is_said(
             await remember(client, Keyspace(partition), "A", Traced(1, 1, "00-a-b-01"))
 
 
-def test_given_no_wish_for_traces_when_all_is_imported_then_nothing_that_makes_or_sends_them_is() -> None:
+def test_given_tracing_is_off_when_all_is_imported_then_nothing_that_makes_or_sends_them_is() -> None:
     # redis-py imports the metrics of OpenTelemetry by itself, wherever they are installed.
     code = (
         "import sys, server.app, server.cli.serve\n"
@@ -167,7 +167,7 @@ def test_given_no_wish_for_traces_when_all_is_imported_then_nothing_that_makes_o
     assert done.stdout.strip() == "[]"
 
 
-def test_given_a_wish_for_traces_when_the_packages_are_missing_then_it_says_what_to_install() -> None:
+def test_given_tracing_is_on_when_the_packages_are_missing_then_it_says_what_to_install() -> None:
     code = (
         "import sys; sys.modules['opentelemetry'] = None\n"
         "from server.telemetry.tracing import Tracing, TracingMissingError\n"

@@ -168,7 +168,7 @@ def docs_page(routes: list[Route], version: str) -> bytes:
     )
     outcomes = "".join(
         f"<tr id={name}><td><code>{name}</code></td><td>{outcome.status}</td><td>{escape(outcome.title)}</td>"
-        f"<td>{'yes' if outcome.retryable else 'no'}</td></tr>"
+        f"<td>{escape(outcome.detail)}</td><td>{'yes' if outcome.retryable else 'no'}</td></tr>"
         for name, outcome in OUTCOMES.items()
     )
     kinds = sorted({route.body for route in routes if route.body is not None}, key=lambda kind: kind.__name__)
@@ -200,7 +200,9 @@ Send an API key as <code>Authorization: Bearer hf_…</code>; without any key th
 JSON by default, <code>application/msgpack</code> in and out for those who want it. A retry with the same
 <code>reservation_id</code> or <code>Idempotency-Key</code> has one effect.</p>
 <h2>Routes</h2><table><tr><th>Method<th>Path<th>What it does<th>Scope<th>Body<th>Refusals</tr>{rows}</table>
-<h2>Outcomes</h2><p>Errors are <code>application/problem+json</code>; programs look at <code>outcome</code>.</p>
-<table><tr><th>Outcome<th>Status<th>Meaning<th>Same request may succeed later</tr>{outcomes}</table>
+<h2>Outcomes</h2>
+<p>Errors are <code>application/problem+json</code>; programs look at <code>outcome</code>. If several apply, the
+first in this table is returned.</p>
+<table><tr><th>Outcome<th>Status<th>Meaning<th>What to do<th>Same request may succeed later</tr>{outcomes}</table>
 <h2>Bodies</h2>{bodies}</html>
 """

@@ -32,7 +32,7 @@ SHOWN_MAX: Final = 200
 
 @click.command("dead-letters")
 @channel_argument
-@click.option("--sku", "skus", multiple=True, help="Only this one; may stand often.")
+@click.option("--sku", "skus", multiple=True, help="Only this SKU. Repeatable.")
 @click.option("--retry", is_flag=True, help="Ask the publisher to try them again.")
 @partition_option
 @json_option

@@ -141,7 +141,7 @@ async def _patiently(ledger: Ledger, movement: StockOperation) -> StockAnswer:
             return await ledger.run(movement)
         except _RETRYABLE as error:
             if loop.time() > give_up_s:
-                raise StoreStaysAwayError(str(error) or "The store has too much to do.") from error
+                raise StoreStaysAwayError(str(error) or "The store is overloaded.") from error
         pause_s = _PAUSE_S[min(attempt, len(_PAUSE_S) - 1)]
         await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311  # spreads the retries, no secret
         attempt += 1

@@ -1,4 +1,4 @@
-"""Who waits for units that are not there yet, in the order in which they will get them. Off the hot path."""
+"""The queue of backordered lines, in the order in which they will be filled. Off the hot path."""
 
 import base64
 import binascii

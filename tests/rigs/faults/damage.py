@@ -85,7 +85,7 @@ class Zeros(Damage):
     """The file was made longer, and what should stand there never got to the disk."""
 
     name = "aof-zeros"
-    does = "zeros after the last sync; it must refuse to start and name the command that mends it, which loses nothing"
+    does = "zeros after the last sync; the start must be refused with the command that repairs it, which loses nothing"
 
     async def _harm(self, ground: Ground, loaders: list[Loader], file: Path, chance: random.Random) -> Round:
         size, zeros = file.stat().st_size, chance.randint(1, ZEROS_MAX)

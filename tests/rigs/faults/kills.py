@@ -128,7 +128,7 @@ def _environment(pid: int) -> list[bytes]:
 
 FAULTS: Final[tuple[Fault, ...]] = (
     Kill("worker", "kill -9 of one of two workers that serve"),
-    Kill("publisher", "kill -9 of the process that tells the channels"),
+    Kill("publisher", "kill -9 of the process that publishes to the channels"),
     Kill("store", "kill -9 of the store"),
     Kill("parent", "kill -9 of the parent of the workers; they end by themselves, and it is started again"),
     Kill("all", "kill -9 of parent, workers, publisher and store at one moment"),

@@ -17,7 +17,7 @@ from tests.rigs.faults.registry import Fault, Round, Setting
 from tests.support.http import ROOT, Server
 
 FSYNC_US: Final = 20_000
-"""A slow disk, so that it is the store that has too much to do, and not the process that asks."""
+"""A slow disk, so that the store is overloaded, and not the load generator."""
 BATCH: Final = 8
 QUEUE: Final = 64
 """What waits is done in some four flushes of the disk: so long an accepted request may have to wait."""

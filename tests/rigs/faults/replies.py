@@ -59,7 +59,7 @@ class Replies(Fault):
 
 FAULTS: Final[tuple[Fault, ...]] = (
     Replies("reply-lost", "one reply in ten of the store never comes", ["lost"]),
-    Replies("reply-late", "one reply in ten comes late, half of those when nobody waits any more", ["late"]),
+    Replies("reply-late", "one reply in ten comes late, half of those after the caller has given up", ["late"]),
     Replies("reply-twice", "one reply in ten comes twice: at once, or when the next call has gone out",
             ["twice", "twice_later"]),
     Replies("connection-cut", "one call in ten loses its connection: before it, within it, within its reply, after it",

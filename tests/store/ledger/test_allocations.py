@@ -505,7 +505,7 @@ async def test_given_what_may_be_waited_for_when_allocations_come_and_go_then_bo
 
 @pytest.fixture
 async def awaited(ledger: Ledger) -> Ledger:
-    """Four units, all of them the shop's own, and somebody else who waits for two."""
+    """Four units, all of them the shop's own, and a backorder of another channel for two."""
     await stocked(ledger, A=4)
     await moved(ledger, backorder("A", 9))
     await moved(ledger, allocate("A", "shop", 4))

@@ -44,7 +44,7 @@ async def audited(client: Redis, ledger: Ledger) -> AsyncIterator[None]:
 
 
 async def waiting(client: Redis, ledger: Ledger, sku: str = "") -> list[tuple[str, int]]:
-    """Tell who waits, in order: (reservation id, units)."""
+    """Return the backorder queue: (reservation id, units)."""
     page = await find_waiters(client, ledger.keyspace, sku=sku)
     return [
         (each.member.reservation_id, each.reservation.lines[each.member.line - 1].backordered) for each in page.waiters
@@ -203,7 +203,7 @@ async def test_given_a_hold_that_waits_when_its_deadline_passes_then_all_of_it_l
 
     lapsed, owed = await line_of(ledger, "r"), await line_of(ledger, "o")
     assert (lapsed.expired, lapsed.backordered, await state_of(ledger, "r")) == (3, 0, "expired")
-    assert (owed.committed, owed.backordered) == (1, 1), "what the hold gave back is for who waits"
+    assert (owed.committed, owed.backordered) == (1, 1), "the released units go to the backorder queue"
 
 
 async def test_given_a_lapsed_hold_in_front_of_the_queue_when_units_come_then_the_next_gets_them(

@@ -271,7 +271,7 @@ async def test_given_a_connection_that_hangs_while_it_opens_when_the_way_is_free
     assert (await waiting).level.on_hand == 1
 
 
-async def test_given_a_connection_that_was_closed_while_idle_when_asked_then_the_outcome_is_not_in_doubt(
+async def test_given_a_connection_that_was_closed_while_idle_when_asked_then_the_outcome_is_known(
     own_store: StoreProcess, open_batcher: OpenBatcher
 ) -> None:
     ledger = ledger_over(open_batcher(own_store))
@@ -336,7 +336,7 @@ async def test_given_a_call_that_never_arrived_when_asked_again_then_it_takes_ef
     assert (answer.replayed, answer.level.on_hand) == (False, 12)
 
 
-async def test_given_a_lost_reply_when_it_was_only_a_question_then_nothing_is_in_doubt(
+async def test_given_a_lost_reply_when_it_was_only_a_question_then_nothing_is_unknown(
     proxy: Proxy, open_batcher: OpenBatcher
 ) -> None:
     ledger = ledger_over(open_batcher(proxy.url))

@@ -186,7 +186,7 @@ async def test_given_more_lapsed_holds_than_one_script_may_end_when_swept_then_i
 ) -> None:
     await stocked(ledger, A=5)
     await hold_shortly(ledger, client, 5)
-    limits = limits_with(reap_max=2)
+    limits = limits_with(expire_max=2)
     rounds = [await expire(client, ledger, limits) for _ in range(3)]
     assert [(more, len(lateness_ms)) for more, lateness_ms in rounds] == [(True, 2), (True, 2), (False, 1)]
 
@@ -203,12 +203,12 @@ async def test_given_lapsed_holds_of_many_ages_when_swept_then_the_longest_overd
 
 
 @pytest.fixture
-def reap_two(monkeypatch: pytest.MonkeyPatch) -> None:
+def expire_two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let one script end two lapsed holds at most, so that a handful of them needs several."""
     monkeypatch.setattr(ledger_module, "EXPIRE_BATCH_MAX", 2)
 
 
-@pytest.mark.usefixtures("reap_two")
+@pytest.mark.usefixtures("expire_two")
 async def test_given_units_behind_many_lapsed_holds_when_a_buyer_comes_then_it_asks_again_until_they_are_free(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
@@ -219,7 +219,7 @@ async def test_given_units_behind_many_lapsed_holds_when_a_buyer_comes_then_it_a
     assert await available(ledger, "A") == 0
 
 
-@pytest.mark.usefixtures("reap_two")
+@pytest.mark.usefixtures("expire_two")
 async def test_given_many_lapsed_holds_elsewhere_when_a_buyer_runs_short_then_it_is_refused_in_the_end(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
@@ -229,7 +229,7 @@ async def test_given_many_lapsed_holds_elsewhere_when_a_buyer_runs_short_then_it
     assert (await refused(ledger, reserve("next", ("B", 2)))).outcome == "out_of_stock"
 
 
-@pytest.mark.usefixtures("reap_two")
+@pytest.mark.usefixtures("expire_two")
 async def test_given_many_lapsed_holds_when_a_late_commit_runs_short_then_it_asks_again_until_they_are_free(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
@@ -244,7 +244,7 @@ async def test_given_many_lapsed_holds_when_a_late_commit_runs_short_then_it_ask
     assert (await changed(ledger, commit("late"))).reservation.state == "committed"
 
 
-@pytest.mark.usefixtures("reap_two")
+@pytest.mark.usefixtures("expire_two")
 async def test_given_more_lapsed_than_may_be_ended_when_a_script_answers_again_then_it_took_nothing(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:

@@ -109,7 +109,7 @@ PLANTED: Final = {
         "allocation[Allocation.used] + promised",
         "allocation[Allocation.used] + max(0, promised)",
     ),
-    "who waits is served from the end": (
+    "the backorder queue is served from the end": (
         "  local names, rest_at = {}, #prefix + 1",
         "  table.sort(queue, function(a, b) return a > b end)\n  local names, rest_at = {}, #prefix + 1",
     ),
