@@ -14,7 +14,7 @@ BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", 
 UNITS: Final = ("quantity", "held", "committed", "fulfilled", "released", "expired", "returned", "backordered")
 """What a line of a reservation counts; the last is left out of an answer where it is 0."""
 
-_RECEIPTS: Final = ("receive", "receive (expected)")
+_RECEIPTS: Final = ("receive", "receive (expected)", "receive (barcode)")
 
 
 @dataclass
@@ -60,11 +60,13 @@ def expected(records: Sequence[Record]) -> State:
 
 
 def reservations_in(body: Any) -> list[Any]:
-    """Pick the reservations that an answer tells: one, or the two of an exchange."""
+    """Pick the reservations that an answer tells: one, the two of an exchange, or those of a batch."""
     if not isinstance(body, dict):
         return []
     if "returned" in body and "reservation" in body:
         return [body["returned"], body["reservation"]]
+    if "results" in body:
+        return [each["reservation"] for each in body["results"] if "reservation" in each]
     return [body] if "reservation_id" in body and "lines" in body else []
 
 

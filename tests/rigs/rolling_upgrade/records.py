@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 LOCATION: Final = "main"
+_DONE: Final = frozenset({200, 201})
 NOT_ENOUGH: Final = frozenset({"out_of_stock", "exceeds_available"})
 """Refusals that are in order: others were faster, or there was never so much."""
 
@@ -52,7 +53,7 @@ class Ask:
 class Reply:
     """One answer: its HTTP status, its decoded body, and whose it was. ``took_s`` is how long it was waited for.
 
-    ``replayed`` is what its header says; an answer to movements says so in its body instead: see :attr:`is_replay`.
+    ``replayed`` is what its header says; an answer about many says so in its body instead: see :attr:`is_replay`.
     """
 
     status: int
@@ -63,27 +64,26 @@ class Reply:
     took_s: float
 
     @property
-    def granted(self) -> bool:
-        """Whether it was done; a movement has a status of its own within its answer."""
-        return self.status in (200, 201) and self.movement_status in (None, 200)
+    def results(self) -> list[Any]:
+        """What became of each, where many were asked for at once; each has a status of its own."""
+        return self.body.get("results", []) if isinstance(self.body, dict) else []
 
     @property
-    def movement_status(self) -> int | None:
-        results = self.body.get("results") if isinstance(self.body, dict) else None
-        return int(results[0]["status"]) if results else None
+    def granted(self) -> bool:
+        """Whether it was done, all of it."""
+        return self.status in _DONE and all(each["status"] in _DONE for each in self.results)
 
     @property
     def is_replay(self) -> bool:
         """Whether it says that it is the answer to something that was done before."""
-        results = self.body.get("results") if isinstance(self.body, dict) else None
-        return bool(results[0].get("replayed")) if results else self.replayed
+        return all(each.get("replayed") for each in self.results) if self.results else self.replayed
 
     @property
     def told(self) -> Any:
-        """What was answered, without the remark of a movement that it was done before."""
-        if not isinstance(self.body, dict) or "results" not in self.body:
+        """What was answered, without the remark that it was done before where that stands in the body."""
+        if not self.results:
             return self.body
-        results = [{name: value for name, value in each.items() if name != "replayed"} for each in self.body["results"]]
+        results = [{name: value for name, value in each.items() if name != "replayed"} for each in self.results]
         return self.body | {"results": results}
 
     @property
@@ -91,8 +91,8 @@ class Reply:
         """Name the refusal as the server does; empty where there was none."""
         if self.granted or not isinstance(self.body, dict):
             return ""
-        results = self.body.get("results")
-        return str((results[0] if results else self.body).get("outcome", ""))
+        refusals = [each for each in self.results if each["status"] not in _DONE]
+        return str((refusals or [self.body])[0].get("outcome", ""))
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,8 @@ DEPOT: Final = "depot"
 """Where transfers go."""
 PLENTY: Final = 1_000_000
 FEW: Final = 5
+PACK: Final = 12
+"""Units of a pack that is received by its barcode."""
 NOBODY_PAYS: Final = "nobody pays"
 """The order_ref of holds that are left to expire."""
 LISTED: Final = (*HOT, *SCARCE, *SPREAD)
@@ -39,6 +41,11 @@ def allotted_to(caller: int) -> str:
     return f"allotted-{caller}"
 
 
+def barcode_of(sku: str) -> str:
+    """Name the barcode of a pack of a SKU."""
+    return f"pack-of-{sku}"
+
+
 def first_goods(callers: int) -> list[Ask]:
     """Make the requests that describe the locations and bring the first units."""
     asks = [
@@ -48,6 +55,8 @@ def first_goods(callers: int) -> list[Ask]:
     asks += [received(f"first-{sku}", sku, PLENTY) for sku in HOT]
     asks += [received(f"first-{sku}", sku, FEW) for sku in SCARCE]
     asks += [received(f"first-{sku}-{place}", sku, PLENTY, place) for sku in SPREAD for place in PLACES]
+    packs = [{"barcode": barcode_of(sku), "sku": sku, "factor": PACK} for sku in HOT]
+    asks.append(Ask("barcodes", "PUT", "/v1/barcodes", {"barcodes": packs}))
     for caller in range(callers):
         for sku in (counted_by(caller), allotted_to(caller)):
             asks.append(received(f"first-{sku}", sku, PLENTY))

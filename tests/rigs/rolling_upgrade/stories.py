@@ -69,8 +69,12 @@ class Teller:
         lines = [{"sku": self._chance.choice(shelf.SPREAD), "quantity": self._units()}]
         basket = await self._promise("reserve (late)", ttl_s=shelf.DAY_S, lines=lines, sourcing=sourcing)
         body = {"location": self._chance.choice(shelf.PLACES)}
-        await self._on(basket, "commit", body, kind="commit (bound)", may_lack=True)
-        await self._deliver(basket)
+        if self._chance.random() < 0.5:
+            await self._on(basket, "commit", body, kind="commit (bound)", may_lack=True)
+            await self._deliver(basket)
+        else:
+            await self._on(basket, "commit", {})
+            await self._on(basket, "fulfil", body, kind="fulfil (bound)", may_lack=True)
 
     async def backorder(self) -> None:
         """An order waits for units, which come in two deliveries."""
@@ -86,17 +90,38 @@ class Teller:
         await self._deliver(order)
 
     async def allotment(self) -> None:
-        """A channel has units of its own, sells some of them, and gives the rest back."""
+        """A channel has units of its own, sells some, leaves some to another, and both give the rest back."""
         sku = shelf.allotted_to(self._number)
-        path = f"/v1/stock/{sku}/{LOCATION}/allocations/campaign"
-        for units in (20, 0):
-            await self._desk.ask(Ask("allocate", "PUT", path, {"units": units, "reason": "a week"}, self._name("own")))
-            lines = [{"sku": sku, "quantity": self._units()}]
-            await self._deliver(await self._promise("order", lines=lines, channel="campaign"))
+        path = f"/v1/stock/{sku}/{LOCATION}/allocations/"
+        body: dict[str, Any] = {"units": 20, "reason": "a week"}
+        await self._desk.ask(Ask("allocate", "PUT", path + "campaign", body, self._name("own")))
+        order = await self._promise("order", lines=[{"sku": sku, "quantity": self._units()}], channel="campaign")
+        body = {"sku": sku, "from_channel": "campaign", "to_channel": "outlet", "units": 5}
+        await self._desk.ask(Ask("allocate (move)", "POST", "/v1/allocations/move", body, self._name("give")))
+        for channel in ("campaign", "outlet"):
+            body = {"units": 0, "reason": "over"}
+            await self._desk.ask(Ask("allocate", "PUT", path + channel, body, self._name("own")))
+        await self._deliver(order)
+
+    async def batch(self) -> None:
+        """A marketplace sends two baskets at once, and one of them is bought."""
+        names = [self._name("batch"), self._name("batch")]
+        baskets = [
+            {"reservation_id": name, "channel": "market", "lines": self._lines(), "ttl_s": shelf.DAY_S}
+            for name in names
+        ]
+        ask = Ask("reserve (batch)", "POST", "/v1/reservations/batch", {"reservations": baskets}, self._name("batch"))
+        told = await self._desk.ask(ask)
+        bought = told["results"][0]["reservation"]
+        await self._on(bought, "commit", {})
+        await self._deliver(bought)
 
     async def delivery(self) -> None:
-        """A supplier said that units come, and they do, in two parts."""
+        """A pack comes by its barcode; then a supplier says that units come, and they do, in two parts."""
         sku, supply_id = self._chance.choice(shelf.HOT), self._name("po")
+        packs = {"kind": "receive", "barcode": shelf.barcode_of(sku), "quantity": 1}
+        came = Move(sku, LOCATION, "on_hand", shelf.PACK)
+        await self._desk.ask(shelf.movement("receive (barcode)", self._name("pack"), packs, came))
         body: dict[str, Any] = {"sku": sku, "quantity": 10, "expected_on": "2035-01-01", "reference": "PO"}
         await self._desk.ask(Ask("expect", "PUT", f"/v1/supply/{supply_id}", body, self._name("expect")))
         for units in (4, 6):
@@ -206,6 +231,7 @@ STORIES: Final[tuple[tuple[Story, int], ...]] = (
     (Teller.late_binding, 2),
     (Teller.backorder, 2),
     (Teller.allotment, 1),
+    (Teller.batch, 1),
     (Teller.delivery, 2),
     (Teller.shelf_work, 2),
     (Teller.transfer, 2),
