@@ -20,7 +20,7 @@
 -- and, as the last one, for functions that are registered with it:
 --       backorders    zset    who waits for units, in order, all with score 0; see lib/backorders.lua
 --
--- ARGV[1]: MessagePack [reap_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]
+-- ARGV[1]: MessagePack [expire_max, life_max_ms, idempotency_ms, ended_ms, fulfilled_ms]
 --
 -- Every value is MessagePack. Nothing is written before lib/flush.lua: an error earlier leaves no trace.
 

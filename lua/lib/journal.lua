@@ -18,7 +18,7 @@ do
 
 -- [operation, … of a promise in MessagePack: an array of three, the name.
 local PROMISED = {reserve = '\147\167reserve', order = '\147\165order'}
-local PROMISED_ALLOTTED = {reserve = '\148\167reserve', order = '\148\165order'}
+local PROMISED_ALLOCATED = {reserve = '\148\167reserve', order = '\148\165order'}
 
 function journal(operation, actor, channel, id, state, lines, notes)
   change_count = change_count + 1
@@ -30,7 +30,7 @@ end
 function journal_promise(operation, id, packed_record, behind)
   change_count = change_count + 1
   local n = #change_parts
-  change_parts[n + 1] = (behind and PROMISED_ALLOTTED or PROMISED)[operation]
+  change_parts[n + 1] = (behind and PROMISED_ALLOCATED or PROMISED)[operation]
   change_parts[n + 2] = string_of[#id]
   change_parts[n + 3] = id
   change_parts[n + 4] = packed_record
