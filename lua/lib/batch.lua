@@ -16,9 +16,11 @@
 --                             parts.prefetch(fields, at) names what it needs and returns where to go on;
 --                             parts.run(fields, at) returns its answer, packed, and where the next operation begins.
 local operations, composites = {}, {}
+local makers = {} -- of the operations those that make a reservation: most of what is asked
 
 local function operation(tag, handler)
   operations[tag] = handler
+  if SHAPES[tag].line_count then makers[tag] = handler end
 end
 
 local function composite(tag, parts)
@@ -68,10 +70,10 @@ local function prefetch(fields)
   wanted_ids, wanted_keys = {}, {}
   local at, n = 1, #fields
   while at <= n do
-    local shape, parts = SHAPES[fields[at]], composites[fields[at]]
-    if parts then at = parts.prefetch(fields, at)
-    elseif shape.line_count then at = prefetch_new(fields, at)
-    else at = prefetch_keyed(fields, at, shape) end
+    local tag = fields[at]
+    if makers[tag] then at = prefetch_new(fields, at)
+    elseif composites[tag] then at = composites[tag].prefetch(fields, at)
+    else at = prefetch_keyed(fields, at, SHAPES[tag]) end
   end
   if #wanted_ids > 0 then want_lines_of(wanted_ids) end
   if #wanted_keys > 0 then load_keys(wanted_keys) end
@@ -118,15 +120,16 @@ function run(args, load)
   local answers, count, at, n = {}, 0, 1, #fields
   while at <= n do
     local tag = fields[at]
-    local shape, parts = SHAPES[tag], composites[tag]
+    local make = makers[tag]
     count = count + 1
-    if parts then
-      answers[count], at = parts.run(fields, at)
-    elseif shape.line_count then
+    if make then
       local last = last_line(fields, at)
-      answers[count] = operations[tag](fields, at, last)
+      answers[count] = make(fields, at, last)
       at = last + LINE_LENGTH
+    elseif composites[tag] then
+      answers[count], at = composites[tag].run(fields, at)
     else
+      local shape = SHAPES[tag]
       answers[count] = answer(operations[tag], fields, at, shape)
       at = at + shape.length
     end

@@ -148,13 +148,8 @@ local function take_units(fields, first, last, granted, is_order, channel)
   return packed_lines, newest, is_told and behind or nil
 end
 
--- Whether a record has more than most have: any of what tail_of returns.
-local function has_tail(fields, at)
-  return fields[at + Reserve.order_ref] ~= '' or fields[at + Reserve.customer_ref] ~= '' or fields[at + Reserve.flags]
-    or record_extras
-end
-
--- What stands behind the lines of a record, and how many of it are to be written: the rest may be left out.
+-- What stands behind the lines of a record, and how many of it are to be written: the rest may be left out. Most records
+-- have nothing there; new_record asks before it calls this.
 local function tail_of(fields, at)
   local extras = record_extras or NONE
   local tail = {
@@ -171,7 +166,8 @@ local function new_record(fields, at, last, granted, ttl_ms)
   local channel = fields[at + Reserve.channel]
   local packed_lines, seq, behind = take_units(fields, at + LINES_AT, last, granted, ttl_ms == 0, channel)
   local array, rest = RECORD_OF_NINE, ''
-  if has_tail(fields, at) then
+  if fields[at + Reserve.order_ref] ~= '' or fields[at + Reserve.customer_ref] ~= '' or fields[at + Reserve.flags]
+    or record_extras then
     local tail, n = tail_of(fields, at)
     array, rest = array_of(Record.lines + n), pack(unpack(tail, 1, n))
   end

@@ -32,23 +32,16 @@ def pack(operation: object) -> bytes:
     return _encode(operation)[1:] if special is None else special(operation)
 
 
-def _pack_reserve(reserve: Reserve) -> bytes:
-    return _pack_new("reserve", reserve, reserve.ttl_ms)
-
-
-def _pack_order(order: Order) -> bytes:
-    return _pack_new("order", order, order.accept_shortage)
-
-
-def _pack_new(tag: str, new: Reserve | Order, own: int | bool) -> bytes:
-    """Pack a new reservation as its ``wire`` says; ``own`` is the field that only one of the two has."""
+def _pack_new(new: Reserve | Order) -> bytes:
+    """Pack a new reservation as its ``wire`` says."""
+    is_order = type(new) is Order
     fields: list[object] = [
-        tag,
+        "order" if is_order else "reserve",
         new.fingerprint,
         new.actor,
         new.reservation_id,
         new.channel,
-        own,
+        new.accept_shortage if is_order else new.ttl_ms,  # type: ignore[union-attr]  # each has one of the two
         "backorder" if new.backorder else new.partial,
         new.order_ref,
         new.customer_ref,
@@ -100,8 +93,8 @@ def _pack_exchange(exchange: Exchange) -> bytes:
 
 
 _SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
-    Reserve: _pack_reserve,
-    Order: _pack_order,
+    Reserve: _pack_new,
+    Order: _pack_new,
     Sourced: _pack_sourced,
     Bound: _pack_bound,
     Exchange: _pack_exchange,
