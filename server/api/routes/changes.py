@@ -24,6 +24,7 @@ from server.service.problems import ProblemError, problem
 from server.store.connection.timeouts import in_time
 from server.store.errors import StoreError
 from server.store.journal import journal
+from server.store.journal.feed import JournalFeed
 
 _READ_ENTRIES: Final = 500
 """Journal entries looked at before the SKUs in them are sent."""
@@ -86,12 +87,13 @@ async def _open(call: Call) -> web.StreamResponse:
 
 
 async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None:
-    tail = call.state.tail(call.caller.principal.partition)
+    feed = call.state.feed(call.caller.principal.partition)
+    feed.start()
     quiet_s = 0.0
     # Whoever left is noticed here, not by the next heartbeat: streams are counted, and there may be few to give.
     while not call.state.draining and call.request.transport is not None:
         try:
-            cursor, skus = await in_time(_changed_skus(call, cursor))
+            cursor, skus = await in_time(_changed_skus(feed, cursor))
             read = await read_in_pieces(call.caller.partition.ledger, skus)
         except StoreError:
             # The store is away: the caller keeps its place and hears from us when it is back.
@@ -105,18 +107,18 @@ async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None
                 await response.write(_event("availability", None, event))
             await response.write(_event("availability", cursor, events[-1]))
             quiet_s = 0.0
-        elif not await tail.grown(cursor, _LOOK_S):
+        elif not await feed.grown(cursor, _LOOK_S):
             quiet_s += _LOOK_S
             if quiet_s >= _HEARTBEAT_S:
                 await response.write(b": still here\n\n")
                 quiet_s = 0.0
 
 
-async def _changed_skus(call: Call, cursor: str) -> tuple[str, list[str]]:
+async def _changed_skus(feed: JournalFeed, cursor: str) -> tuple[str, list[str]]:
     """Read the next piece of the journal: the new cursor, and the SKUs whose availability it touched, each once."""
     skus: dict[str, None] = {}
     seen = 0
-    async for entry_id, changes in journal.read(call.state.client, call.caller.partition.keyspace, cursor):
+    async for entry_id, changes in feed.read(cursor):
         cursor = entry_id
         skus.update((line.sku, None) for change in changes for line in change.lines)
         seen += 1

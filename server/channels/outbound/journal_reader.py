@@ -1,7 +1,7 @@
-"""Reads the journal once for all channels of a partition: notes levels, marks what changed, passes on what is asked."""
+"""Follows the journal for all channels of a partition: updates levels, marks changed SKUs, runs channel commands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -11,9 +11,8 @@ from server.channels.outbound.stock_levels import StockLevels
 from server.domain.changes import Change
 from server.domain.channels import ChannelRules, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
-from server.store.journal import journal
+from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
-from server.store.journal.tail import Tail
 from server.store.repositories.channels import ChannelStore, wished_skus
 from server.store.repositories.publisher import PublisherStore
 
@@ -37,14 +36,14 @@ class JournalReader:
     def __init__(
         self,
         store: PublisherStore,
-        tail: Tail,
+        feed: JournalFeed,
         levels: StockLevels,
         *,
         channels: Mapping[str, Sender],
         configured: Mapping[str, ChannelRules],
         taken_over_at: EntryId,
     ) -> None:
-        self._tail = tail
+        self._feed = feed
         self._store = store
         self._wishes = ChannelStore(store.client, store.keyspace)
         self._levels = levels
@@ -62,27 +61,23 @@ class JournalReader:
             The store is away.
 
         """
-        connections = self._tail.connections
+        connections = self._feed.connections
         while True:
             try:
                 await self._catch_up()
             except DamagedEntryError as error:
                 await self._skip(error)
                 continue
-            await self._tail.grown(self.position, QUIET_S)
-            if self._tail.connections > max(1, connections):
+            await self._feed.grown(self.position, QUIET_S)
+            if self._feed.connections > max(1, connections):
                 # With fsync once a second a store can come back with less than we have seen, and count on from there:
                 # what we hold newer than that would then never be replaced.
                 raise StoreUnavailableError("The connection to the store was lost; reading all anew.")
 
-    def _entries(self) -> AsyncIterator[tuple[str, list[Change]]]:
-        store = self._store
-        return journal.read(store.client, store.keyspace, self.position, count=PAGE_ENTRIES)
-
     async def _catch_up(self) -> None:
-        """Read to the end, letting others have their turn on the way."""
+        """Read to the end, yielding to other tasks on the way."""
         calls = 0
-        async for entry_id, changes in self._entries():
+        async for entry_id, changes in self._feed.read(self.position, PAGE_ENTRIES):
             calls += await self._take(parse_entry_id(entry_id), changes)
             if calls > CALLS_AT_A_TIME:
                 calls = 0
@@ -115,7 +110,7 @@ class JournalReader:
         return len(behind) * len(changed)
 
     async def _grant(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
-        """Do what was asked of a channel. Asked twice, as after a restart, it does no harm."""
+        """Run a command for a channel. A second run, as after a restart, does no harm."""
         skus, state = wished_skus(change), channel.state
         match change.operation:
             case "channel_rules":
