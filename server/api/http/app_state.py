@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.api.http.auth import Authenticator
+from server.api.http.event_fanout import EventFanOut
 from server.domain.channels import ChannelSettings
 from server.service.caller import Partition
 from server.store.connection.connect import StoreClient
@@ -40,6 +41,7 @@ class AppState:
     open_streams: int = 0
     partitions: dict[str, Partition] = field(default_factory=dict)
     feeds: dict[str, JournalFeed] = field(default_factory=dict)
+    event_fan_outs: dict[str, EventFanOut] = field(default_factory=dict)
 
     def partition(self, name: str) -> Partition:
         """Return what the service works with in a partition; made for the first request there."""
