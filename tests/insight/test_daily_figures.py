@@ -18,7 +18,7 @@ from server.insight.skip_holds import worth_counting
 from server.store.audit.audit import audit
 from server.store.connection.commands import command
 from server.store.errors import StoreUnavailableError
-from server.store.journal.journal import START
+from server.store.journal.journal import START, bounds
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
@@ -252,6 +252,35 @@ async def test_given_three_that_count_at_the_same_time_while_units_are_sold_then
         await each.catch_up()
 
     await is_exact(figures)
+
+
+async def test_given_a_feed_that_follows_when_counted_then_the_figures_are_exact_and_the_journal_is_not_read_again(
+    client: Redis, ledger: Ledger, figures: FigureStore
+) -> None:
+    feed = feed_of(client, ledger.keyspace)
+    feed.start()
+    await wait_until(lambda: feed.connections == 1, "the feed has connected")
+    counting = DailyFigureCounter(feed, retention_s=RETENTION_S)
+    chance = random.Random(7)
+    await set_low(figures)
+    await stock_up(ledger)
+    before = await _range_reads(client)
+
+    for _ in range(20):
+        await sell(ledger, chance)
+        await counting.catch_up()
+    end = await bounds(client, ledger.keyspace)
+    await wait_until(lambda: feed.last_id == end.last_id, "the feed has all")
+    await counting.catch_up()
+    await feed.close()
+
+    assert await _range_reads(client) == before
+    await is_exact(figures)
+
+
+async def _range_reads(client: Redis) -> int:
+    stats = await client.info("commandstats")
+    return int(stats.get("cmdstat_xrange", {"calls": 0})["calls"])
 
 
 @pytest.fixture
