@@ -62,7 +62,7 @@ class Piece:
         self.changes += changes
 
     def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
-        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``.
+        """Take one change in; ``rules`` define what is low, and no reorder point is above ``highest_point``.
 
         ``filled``: lines whose units went on to those who waited for them.
         """
@@ -133,11 +133,11 @@ class DailyFigureCounter:
             while await self._count_piece(self._counted):
                 pass
         except BaseException:
-            self._counted = None  # what came of the last script is for the store to say
+            self._counted = None  # whether the last script ran has to be read from the store
             raise
 
     async def _begin(self) -> Counted:
-        """Find out how far it is counted; what is missing of the journal from there on is said and passed over."""
+        """Read how far it is counted; a gap in the journal from there on is logged and skipped."""
         await self._read_rules()
         found, end = await self._store.counted(), await journal.bounds(self._feed.client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
@@ -153,9 +153,9 @@ class DailyFigureCounter:
         self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
 
     async def _count_piece(self, counted: Counted) -> bool:
-        """Count some of what is new; False: that was all, but for what came while it was counted.
+        """Count some of what is new; False: that was all, except for entries that came meanwhile.
 
-        Who went on for that would never be done while orders come, and write a cursor for every few of them.
+        To continue with those would never end while orders come, and write a cursor for every few of them.
         """
         piece, upto, more = Piece(), counted.cursor, True
         while more and piece.size < ROWS_MAX:

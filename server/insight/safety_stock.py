@@ -1,4 +1,4 @@
-"""Keeps the safety stock of one partition at what its rules say, as rules, categories and stock change.
+"""Keeps the safety stock of one partition at the value of its rules, as rules, categories and stock change.
 
 Where there are no rules, nothing is done but to look for one. Else it follows the journal from where it began, and
 looks again at each place whose units changed; when it begins, when rules change, and once an hour, at every place.
@@ -48,7 +48,7 @@ class SafetyStockRules:
         self._capped: set[Place] = set()
 
     async def catch_up(self) -> None:
-        """Bring every place to what its rule says now.
+        """Bring every place to the value of its rule.
 
         Raises
         ------

@@ -1,4 +1,4 @@
-"""Looks through an entry of the journal for what is worth counting. Most of it is holds, which come to nothing.
+"""Finds the changes of a journal entry that are worth counting. Most are holds, which come to nothing.
 
 A hold moves no figure until it is committed, and can only take what is available down. So while what it left lies above
 every reorder point there is nothing to do, and that can be seen without decoding all of its record. Counting runs in
@@ -53,7 +53,7 @@ _glance = msgspec.msgpack.Decoder(list[_Promise]).decode
 
 
 def worth_counting(entry: Entry, highest_point: int) -> tuple[list[Change], int]:
-    """Decode the changes of an entry, unless nothing comes of any of them; then say only how many they are.
+    """Decode the changes of an entry, unless nothing comes of any of them; then return only their number.
 
     ``highest_point``: no reorder point is above it.
 

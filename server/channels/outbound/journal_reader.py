@@ -23,7 +23,7 @@ PAGE_ENTRIES: Final = 512
 CALLS_AT_A_TIME: Final = 2_000
 """Some milliseconds of the event loop, which may be serving orders, too."""
 _SKUS_AT_A_TIME: Final = 100
-_WISH: Final = "channel_"
+_COMMAND: Final = "channel_"
 
 
 class JournalReader:
@@ -45,7 +45,7 @@ class JournalReader:
     ) -> None:
         self._feed = feed
         self._store = store
-        self._wishes = ChannelStore(store.client, store.keyspace)
+        self._commands = ChannelStore(store.client, store.keyspace)
         self._levels = levels
         self._channels = channels
         self._configured = configured
@@ -53,12 +53,12 @@ class JournalReader:
         self._position = min((channel.position for channel in channels.values()), default=taken_over_at)
 
     async def run(self) -> None:
-        """Follow the journal for ever.
+        """Follow the journal until cancelled.
 
         Raises
         ------
         StoreUnavailableError
-            The store is away.
+            The store did not answer, or may have lost its newest entries.
 
         """
         connections = self._feed.connections
@@ -72,7 +72,7 @@ class JournalReader:
             if self._feed.connections > max(1, connections):
                 # With fsync once a second a store can come back with less than we have seen, and count on from there:
                 # what we hold newer than that would then never be replaced.
-                raise StoreUnavailableError("The connection to the store was lost; reading all anew.")
+                raise StoreUnavailableError("The connection to the store was lost; reading everything anew.")
 
     async def _catch_up(self) -> None:
         """Read to the end, yielding to other tasks on the way."""
@@ -89,7 +89,7 @@ class JournalReader:
         return format_entry_id(self._position)
 
     async def _take(self, entry_id: EntryId, changes: list[Change]) -> int:
-        """Take one entry in; returns how many times a channel had to look at a SKU."""
+        """Apply one entry; return how many SKUs channels had to look at, summed over the channels."""
         before = self._is_of_before(entry_id)
         changed: dict[str, int] = {}
         for change in changes:
@@ -101,20 +101,20 @@ class JournalReader:
             for sku, at_ms in changed.items():
                 channel.state.changed(sku, entry_id, at_ms, forced=before, maybe_applied=before)
         for change in changes:
-            if change.operation.startswith(_WISH) and (asked := self._channels.get(change.channel)) in behind:
-                await self._grant(asked, change, entry_id)
+            if change.operation.startswith(_COMMAND) and (asked := self._channels.get(change.channel)) in behind:
+                await self._run_command(asked, change, entry_id)
         # Moved after the marks are made, and nothing waits in between: a cursor taken now is held back by them.
         for channel in behind:
             channel.position = entry_id
         self._position = entry_id
         return len(behind) * len(changed)
 
-    async def _grant(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
+    async def _run_command(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
         """Run a command for a channel. A second run, as after a restart, does no harm."""
         skus, state = wished_skus(change), channel.state
         match change.operation:
             case "channel_rules":
-                given = (await self._wishes.given_rules()).get(channel.name, {})
+                given = (await self._commands.given_rules()).get(channel.name, {})
                 rules = rules_in_force(self._configured[channel.name], understood(given))
                 await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
@@ -129,12 +129,12 @@ class JournalReader:
                 for sku in skus:
                     state.changed(sku, entry_id, 0, forced=True, maybe_applied=True)
             case _:
-                log.warning("channel_wish_unknown", channel=channel.name, wish=change.operation)
+                log.warning("channel_command_unknown", channel=channel.name, command=change.operation)
 
     async def _relist(self, channel: Sender, skus: list[str], entry_id: EntryId) -> None:
         for start in range(0, len(skus), _SKUS_AT_A_TIME):
             part = skus[start : start + _SKUS_AT_A_TIME]
-            for listing in await self._wishes.listings_of(channel.name, part):
+            for listing in await self._commands.listings_of(channel.name, part):
                 if listing is not None:
                     channel.state.listed(listing)
             before = self._is_of_before(entry_id)
