@@ -33,7 +33,7 @@ from server.insight.daily_figures import Insight
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
 from server.store.embedded import EmbeddedStore
-from server.store.journal.tail import Tail
+from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import close_quietly
 from server.store.ledger.ledger import Retention
@@ -131,7 +131,7 @@ class Holdfast:
             client=store,
             retention=Retention(**settings.lives_s),
             new_id=_new_ids().__next__,
-            new_tail=lambda keyspace: Tail(where.connections(keyspace), keyspace),
+            new_feed=lambda keyspace: JournalFeed(store, keyspace, where.connections(keyspace)),
             ttl_default_s=settings.ttl_default_s,
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
@@ -142,7 +142,7 @@ class Holdfast:
                 for partition, plans in self._plans.items()
             },
         )
-        started.push_async_callback(state.close_tails)
+        started.push_async_callback(state.close_feeds)
         return state
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:
@@ -216,6 +216,7 @@ class Holdfast:
         if settings.figures_interval_s > 0:
             insight = Insight(
                 store,
+                self.state.feed,
                 self.state.authenticator.partitions,
                 interval_s=settings.figures_interval_s,
                 retention_s=settings.figures_retention_s,
@@ -250,10 +251,12 @@ class Holdfast:
             follower = Follower(self.state.client, self._tracing, partitions)
             _run_until_exit(started, follower.run(), "traces")
         for partition in self._plans | self._webhooks:
+            feed = self.state.feed(partition)
+            feed.start()
             publisher = Publisher(
                 self.state.client,
                 Keyspace(partition),
-                self.state.tail(partition),
+                feed,
                 self._plans.get(partition, []),
                 webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,

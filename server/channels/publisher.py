@@ -33,8 +33,8 @@ from server.domain.channels import ChannelRules, ChannelSettings, rules_in_force
 from server.store.connection.connect import StoreClient
 from server.store.errors import FencedError, StoreError, StoreUnavailableError
 from server.store.journal import journal
+from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import EntryId, parse_entry_id
-from server.store.journal.tail import Tail
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.channels import ChannelStore
 from server.store.repositories.publisher import PublisherStore, Writes
@@ -80,8 +80,8 @@ class Publisher:
     ----------
     client
         The patient client.
-    tail
-        The partition's journal tail, started.
+    feed
+        The partition's journal feed, started.
     channels
         All channels of the partition.
     webhooks
@@ -99,7 +99,7 @@ class Publisher:
         self,
         client: StoreClient,
         keyspace: Keyspace,
-        tail: Tail,
+        feed: JournalFeed,
         channels: Sequence[ChannelPlan],
         *,
         webhooks: Sequence[WebhookPlan] = (),
@@ -113,7 +113,7 @@ class Publisher:
         self.acting = False
         self._client = client
         self._keyspace = keyspace
-        self._tail = tail
+        self._feed = feed
         self._configured = channels
         self._clock = clock or Clock()
         self._open_transport = open_transport
@@ -192,7 +192,7 @@ class Publisher:
         self._write_behind = write_behind
         reader = JournalReader(
             self._store,
-            self._tail,
+            self._feed,
             stock_levels,
             channels={channel.name: channel for channel in self.channels},
             configured={each.settings.name: each.settings.rules for each in self._configured},
@@ -291,7 +291,7 @@ class Publisher:
     async def _write_status_regularly(self) -> None:
         while True:
             for channel in self.channels:
-                channel.write_status(self.owner, journal_end_ms=parse_entry_id(self._tail.last_id)[0])
+                channel.write_status(self.owner, journal_end_ms=parse_entry_id(self._feed.last_id)[0])
             await asyncio.sleep(STATUS_S)
 
     async def _report_in_flight(self) -> None:

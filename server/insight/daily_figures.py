@@ -23,8 +23,9 @@ from server.store.connection.commands import command
 from server.store.connection.connect import StoreClient
 from server.store.errors import StoreError
 from server.store.journal import journal
-from server.store.journal.journal import START, parse_entry_id
-from server.store.keys import PARTITIONS, Keyspace
+from server.store.journal.feed import Entry, JournalFeed
+from server.store.journal.journal import START, DamagedEntryError, parse_entry_id
+from server.store.keys import PARTITIONS
 from server.store.repositories.daily_figures import Counted, FigureStore
 from server.store.repositories.replenishment import RULES_CHANGED, ReplenishmentStore, event_of
 from server.telemetry import metrics
@@ -61,7 +62,7 @@ class Piece:
         self.changes += changes
 
     def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
-        """Take one change in; ``rules`` say what is low, and no reorder point is above ``highest_point``.
+        """Take one change in; ``rules`` define what is low, and no reorder point is above ``highest_point``.
 
         ``filled``: lines whose units went on to those who waited for them.
         """
@@ -104,8 +105,9 @@ class Piece:
 class DailyFigureCounter:
     """Counts one partition. ``retention_s``: how long the figures of a day are kept after it."""
 
-    def __init__(self, client: StoreClient, keyspace: Keyspace, *, retention_s: float) -> None:
-        self._client = client
+    def __init__(self, feed: JournalFeed, *, retention_s: float) -> None:
+        client, keyspace = feed.client, feed.keyspace
+        self._feed = feed
         self._keyspace = keyspace
         self._store = FigureStore(client, keyspace)
         self._retention_s = retention_s
@@ -131,13 +133,13 @@ class DailyFigureCounter:
             while await self._count_piece(self._counted):
                 pass
         except BaseException:
-            self._counted = None  # what came of the last script is for the store to say
+            self._counted = None  # whether the last script ran has to be read from the store
             raise
 
     async def _begin(self) -> Counted:
-        """Find out how far it is counted; what is missing of the journal from there on is said and passed over."""
+        """Read how far it is counted; a gap in the journal from there on is logged and skipped."""
         await self._read_rules()
-        found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
+        found, end = await self._store.counted(), await journal.bounds(self._feed.client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
         if found is not None and not end.is_lost(found.cursor):
             return found
@@ -151,16 +153,16 @@ class DailyFigureCounter:
         self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
 
     async def _count_piece(self, counted: Counted) -> bool:
-        """Count some of what is new; False: that was all, but for what came while it was counted.
+        """Count some of what is new; False: that was all, except for entries that came meanwhile.
 
-        Who went on for that would never be done while orders come, and write a cursor for every few of them.
+        To continue with those would never end while orders come, and write a cursor for every few of them.
         """
         piece, upto, more = Piece(), counted.cursor, True
         while more and piece.size < ROWS_MAX:
-            page = await journal.read_page(self._client, self._keyspace, upto, self._page_entries)
+            page = await self._feed.read_page(upto, self._page_entries)
             more = len(page) == self._page_entries
             if page:
-                upto = journal.text_of(page[-1][0])
+                upto = page[-1].entry_id
                 await self._take_page(piece, page)
         if upto == self._cursor:
             return False
@@ -177,13 +179,13 @@ class DailyFigureCounter:
         self._counted, self._cursor = next_counted, upto
         return more
 
-    async def _take_page(self, piece: Piece, page: journal.Page) -> None:
+    async def _take_page(self, piece: Piece, page: list[Entry]) -> None:
         before, idle = piece.changes, 0
-        for raw_id, fields in page:
+        for entry in page:
             try:
-                changes, others = worth_counting(fields, self._highest_point)
-            except msgspec.DecodeError as error:
-                log.error("counting_skips_entry", entry=journal.text_of(raw_id), reason=str(error))  # noqa: TRY400
+                changes, others = worth_counting(entry, self._highest_point)
+            except (msgspec.DecodeError, DamagedEntryError) as error:
+                log.error("counting_skips_entry", entry=entry.entry_id, reason=str(error))  # noqa: TRY400
                 continue
             idle += others
             if changes:
@@ -205,12 +207,14 @@ class Insight:
     """Counts all partitions and sees to their safety stock, one after the other, every ``interval_s``.
 
     ``limits`` is the first argument of the scripts that change stock.
+    ``feeds`` gives a partition's journal feed.
     ``partitions`` gives those that this process serves; those that the store's registry names are added.
     """
 
     def __init__(
         self,
         client: StoreClient,
+        feeds: Callable[[str], JournalFeed],
         partitions: Callable[[], Iterable[str]],
         *,
         interval_s: float,
@@ -218,6 +222,7 @@ class Insight:
         limits: bytes,
     ) -> None:
         self._client = client
+        self._feeds = feeds
         self._served = partitions
         self._interval_s = interval_s
         self._retention_s = retention_s
@@ -259,9 +264,9 @@ class Insight:
         else:
             self._failing.discard("")
         for name in registered.union(self._served()).difference(self._countings):
-            keyspace = Keyspace(name)
-            self._countings[name] = DailyFigureCounter(self._client, keyspace, retention_s=self._retention_s)
-            self._safeguardings[name] = SafetyStockRules(self._client, keyspace, self._limits)
+            feed = self._feeds(name)
+            self._countings[name] = DailyFigureCounter(feed, retention_s=self._retention_s)
+            self._safeguardings[name] = SafetyStockRules(feed, self._limits)
 
     def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
         if name not in self._failing:

@@ -1,4 +1,4 @@
-"""Keeps the safety stock of one partition at what its rules say, as rules, categories and stock change.
+"""Keeps the safety stock of one partition at the value of its rules, as rules, categories and stock change.
 
 Where there are no rules, nothing is done but to look for one. Else it follows the journal from where it began, and
 looks again at each place whose units changed; when it begins, when rules change, and once an hour, at every place.
@@ -13,10 +13,9 @@ from typing import Final
 from server.domain.changes import Change, ChangeLine
 from server.domain.replenishment import rule_for
 from server.domain.safety_stock import SafetyRules
-from server.store.connection.connect import StoreClient
 from server.store.journal import journal
+from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError
-from server.store.keys import Keyspace
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.safety_stock import (
     APPLIED,
@@ -37,9 +36,9 @@ Place = tuple[str, str]
 class SafetyStockRules:
     """The safety stock of one partition. ``limits`` is the first argument of the scripts."""
 
-    def __init__(self, client: StoreClient, keyspace: Keyspace, limits: bytes) -> None:
-        self._client = client
-        self._keyspace = keyspace
+    def __init__(self, feed: JournalFeed, limits: bytes) -> None:
+        client, keyspace = feed.client, feed.keyspace
+        self._feed = feed
         self._limits = limits
         self._store = SafetyStore(client, keyspace)
         self._figures = FigureStore(client, keyspace)
@@ -49,7 +48,7 @@ class SafetyStockRules:
         self._capped: set[Place] = set()
 
     async def catch_up(self) -> None:
-        """Bring every place to what its rule says now.
+        """Bring every place to the value of its rule.
 
         Raises
         ------
@@ -68,7 +67,7 @@ class SafetyStockRules:
             self._cursor = ""
             return
         now_s = asyncio.get_running_loop().time()
-        end = await journal.bounds(self._client, self._keyspace)
+        end = await journal.bounds(self._feed.client, self._feed.keyspace)
         if not self._cursor or end.is_lost(self._cursor) or now_s - self._looked_s > LOOK_AGAIN_S:
             await self._look_at_all(end.last_id)
             self._looked_s = now_s
@@ -95,7 +94,7 @@ class SafetyStockRules:
 
     async def _follow(self) -> None:
         places: set[Place] = set()
-        async for entry_id, changes in journal.read(self._client, self._keyspace, self._cursor, count=PAGE_ENTRIES):
+        async for entry_id, changes in self._feed.read(self._cursor, PAGE_ENTRIES):
             for change in changes:
                 if change.operation == RULES_CHANGED:
                     await self._look_at_all(entry_id)

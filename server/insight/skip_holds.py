@@ -1,4 +1,4 @@
-"""Looks through an entry of the journal for what is worth counting. Most of it is holds, which come to nothing.
+"""Finds the changes of a journal entry that are worth counting. Most are holds, which come to nothing.
 
 A hold moves no figure until it is committed, and can only take what is available down. So while what it left lies above
 every reorder point there is nothing to do, and that can be seen without decoding all of its record. Counting runs in
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from server.domain.changes import Change
-from server.store.journal.journal import decode_entry
+from server.store.journal.feed import Entry
 
 
 class _Line(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -52,25 +52,25 @@ _HOLD: Final = "reserve"
 _glance = msgspec.msgpack.Decoder(list[_Promise]).decode
 
 
-def worth_counting(fields: dict[bytes, bytes], highest_point: int) -> tuple[list[Change], int]:
-    """Decode the changes of an entry, unless nothing comes of any of them; then say only how many they are.
+def worth_counting(entry: Entry, highest_point: int) -> tuple[list[Change], int]:
+    """Decode the changes of an entry, unless nothing comes of any of them; then return only their number.
 
     ``highest_point``: no reorder point is above it.
 
     Raises
     ------
-    msgspec.DecodeError
+    msgspec.DecodeError, DamagedEntryError
         Somebody else wrote it, or it is damaged.
 
     """
     try:
-        promises = _glance(fields.get(b"e", b""))
+        promises = _glance(entry.fields.get(b"e", b""))
     except msgspec.ValidationError:  # there are others than promises
-        return decode_entry(fields), 0
+        return entry.changes, 0
     for promise in promises:
         if promise.operation != _HOLD or promise.behind is not None:
-            return decode_entry(fields), 0
+            return entry.changes, 0
         for line in promise.record.lines:
             if line.first_available <= highest_point or line.committed:
-                return decode_entry(fields), 0
+                return entry.changes, 0
     return [], len(promises)

@@ -6,7 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import aiohttp
 import msgspec
@@ -22,6 +22,18 @@ from tests.support.http import Api, Key, Server, opened
 pytest_plugins = ("tests.support.http_fixtures",)
 
 CHANGES = "/v1/changes"
+COUNTED_CHANGES: Final = 100
+CALLS_OF_A_CHANGE: Final = 3
+"""The change itself, the journal entry that the feed receives, and the query for the new value."""
+HEARTBEAT_READS: Final = 4
+"""A read at the journal's end that brings nothing within five seconds is repeated."""
+COUNTED_COMMANDS: Final = (
+    "cmdstat_xread",
+    "cmdstat_xrange",
+    "cmdstat_xinfo|stream",
+    "cmdstat_fcall",
+    "cmdstat_fcall_ro",
+)
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -193,6 +205,65 @@ async def test_given_open_streams_when_the_server_drains_then_they_end_by_themse
             with pytest.raises(EOFError):
                 await open_stream.event()
         assert await asyncio.to_thread(server.process.wait, 30) == 0
+
+
+async def test_given_fifty_streams_when_units_change_then_the_store_gets_as_many_commands_as_for_one(
+    start_server: Callable[..., Server],
+) -> None:
+    # Nothing else is to ask the store meanwhile.
+    server = start_server(sweep_interval_s=60, figures_interval_s=0, audit_interval_s=0, durability="fast")
+    async with opened(server) as api:
+        await api.count("A", 1)
+        calls = [await _calls_for_changes(server, api, streams) for streams in (1, 50)]
+    one, fifty = calls
+    # A wait that runs into its five seconds is repeated, which depends on how long all of it takes.
+    assert abs(fifty - one) <= HEARTBEAT_READS
+    assert one <= CALLS_OF_A_CHANGE * COUNTED_CHANGES + HEARTBEAT_READS
+
+
+async def _calls_for_changes(server: Server, api: Api, streams: int) -> int:
+    """Count the store's commands for a hundred changes, each awaited by all streams."""
+    async with contextlib.AsyncExitStack() as stack:
+        open_streams = [await stack.enter_async_context(stream(api)) for _ in range(streams)]
+        await api.count("A", 0)
+        await asyncio.gather(*(each.until({"A": 0}) for each in open_streams))
+        before = _journal_and_script_calls(server)
+        for number in range(1, COUNTED_CHANGES + 1):
+            await api.count("A", number)
+            await asyncio.gather(*(each.until({"A": number}) for each in open_streams))
+        return _journal_and_script_calls(server) - before
+
+
+def _journal_and_script_calls(server: Server) -> int:
+    with server.store() as store:
+        stats = store.info("commandstats")
+    return sum(stats[name]["calls"] for name in COUNTED_COMMANDS if name in stats)
+
+
+async def test_given_idle_streams_when_time_passes_then_the_store_is_not_asked(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(sweep_interval_s=60, figures_interval_s=0, audit_interval_s=0, durability="fast")
+    async with opened(server) as api, contextlib.AsyncExitStack() as stack:
+        for _ in range(20):
+            await stack.enter_async_context(stream(api))
+        await asyncio.sleep(0.2)
+        before = _journal_and_script_calls(server)
+        await asyncio.sleep(1.5)  # three looks of every stream
+        assert _journal_and_script_calls(server) - before <= HEARTBEAT_READS
+
+
+async def test_given_a_damaged_entry_when_reached_then_a_reset_comes_and_it_goes_on(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server()
+    async with opened(server) as api, stream(api) as open_stream:
+        with server.store() as store:
+            damaged = store.xadd(Keyspace(api.partition).journal, {"x": "y"})
+        event = await open_stream.event()
+        assert (event.name, event.id) == ("reset", damaged if isinstance(damaged, str) else damaged.decode())
+        await api.count("A", 2)
+        assert (await open_stream.event()).data["available"] == 2
 
 
 @pytest.mark.soak

@@ -1,6 +1,7 @@
 """Channels over HTTP: rules, listings, status, dead letters, and what is asked of the publisher."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,12 +27,12 @@ from server.domain.principal import ApiKey, Scope
 from server.schemas.channels import ChannelRulesBody
 from server.store.connection import connect
 from server.store.journal.journal import START, read
-from server.store.journal.tail import Tail
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.repositories.channels import ChannelStore, wished_skus
 from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
+from tests.support.feeds import feed_of
 from tests.support.http import Answer, Api, Key, Server, opened
 
 pytest_plugins = ("tests.support.http_fixtures",)
@@ -119,7 +120,7 @@ async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator
         client=client,
         retention=RETENTION,
         new_id=lambda: "unused",
-        new_tail=lambda keyspace: Tail(client.connection_pool.make_connection, keyspace),
+        new_feed=partial(feed_of, client),
         ttl_default_s=900,
         body_timeout_s=10,
         slow_request_s=0,

@@ -15,7 +15,7 @@ from server.channels.publisher import ChannelPlan, Publisher
 from server.channels.webhooks.delivery import WebhookPlan
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
 from server.store.connection import connect
-from server.store.journal.tail import Tail
+from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
@@ -88,9 +88,9 @@ async def publishing(
     """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash. ``stands_by``: another one acts."""
     pool = connect.connection_pool(store if isinstance(store, str) else store.url)
     client, keyspace = connect.client(pool), Keyspace(partition)
-    tail = Tail(pool.make_connection, keyspace)
-    tail.start()
-    publisher = Publisher(client, keyspace, tail, plans, webhooks=webhooks, lease_s=lease_s, clock=clock)
+    feed = JournalFeed(client, keyspace, pool.make_connection)
+    feed.start()
+    publisher = Publisher(client, keyspace, feed, plans, webhooks=webhooks, lease_s=lease_s, clock=clock)
     task = asyncio.create_task(publisher.run())
     try:
         if not stands_by:
@@ -102,5 +102,5 @@ async def publishing(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-        await tail.close()
+        await feed.close()
         await pool.aclose()

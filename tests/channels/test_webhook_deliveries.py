@@ -34,6 +34,7 @@ from tests.channels.webhook_receiver import SECRET
 from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
 from tests.house.test_docs import NO_DIFFERENCE, differences, read
 from tests.rigs.fanout_crash import publishers
+from tests.support.feeds import feed_of
 from tests.support.figures import RETENTION_S
 from tests.support.operations import order, receive
 from tests.support.stores import StoreProcess, start_valkey
@@ -68,7 +69,7 @@ async def page() -> AsyncIterator[AlertReceiver]:
 
 @pytest.fixture
 def counting(client: Redis, ledger: Ledger) -> DailyFigureCounter:
-    return DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S)
+    return DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S)
 
 
 async def sell_out(ledger: Ledger, sku: str) -> None:

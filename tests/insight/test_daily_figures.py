@@ -18,7 +18,7 @@ from server.insight.skip_holds import worth_counting
 from server.store.audit.audit import audit
 from server.store.connection.commands import command
 from server.store.errors import StoreUnavailableError
-from server.store.journal.journal import START, decode_entry, read_page
+from server.store.journal.journal import START, bounds
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
@@ -26,6 +26,7 @@ from server.store.repositories.daily_figures import Counted, FigureStore, lowest
 from server.store.repositories.publisher import CURSOR_LIFE_MS
 from server.store.repositories.replenishment import ReplenishmentStore
 from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
+from tests.support.feeds import feed_of
 from tests.support.figures import DAY_S, RETENTION_S, counted, crossings, raised, told_by_journal
 from tests.support.http import ROOT
 from tests.support.operations import (
@@ -56,7 +57,7 @@ def figures(client: Redis, ledger: Ledger) -> FigureStore:
 
 @pytest.fixture
 def counting(client: Redis, ledger: Ledger) -> DailyFigureCounter:
-    return DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S)
+    return DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S)
 
 
 def by_place(found: Any) -> Any:
@@ -103,8 +104,8 @@ async def test_given_holds_when_glanced_at_then_only_those_that_leave_no_more_th
     await ledger.run(reserve("near", ("A", 1)))
     await ledger.run(order("sold", ("A", 1)))
 
-    page = await read_page(client, ledger.keyspace, START, 10)
-    read = [worth_counting(fields, LOW) for _, fields in page]
+    page = await feed_of(client, ledger.keyspace).read_page(START, 10)
+    read = [worth_counting(entry, LOW) for entry in page]
 
     assert [([change.reservation_id for change in changes], idle) for changes, idle in read] == [
         ([""], 0),
@@ -113,7 +114,7 @@ async def test_given_holds_when_glanced_at_then_only_those_that_leave_no_more_th
         (["sold"], 0),
     ]
     assert [changes for changes, _ in read if changes] == [
-        decode_entry(fields) for (_, fields), (changes, _) in zip(page, read, strict=True) if changes
+        entry.changes for entry, (changes, _) in zip(page, read, strict=True) if changes
     ]
 
 
@@ -166,7 +167,7 @@ async def test_given_what_was_counted_when_counted_again_and_again_then_nothing_
     before = await counted(figures)
 
     await counting.catch_up()
-    await DailyFigureCounter(figures.client, figures.keyspace, retention_s=RETENTION_S).catch_up()
+    await DailyFigureCounter(feed_of(figures.client, figures.keyspace), retention_s=RETENTION_S).catch_up()
 
     assert await counted(figures) == before
 
@@ -243,7 +244,7 @@ async def test_given_three_that_count_at_the_same_time_while_units_are_sold_then
     chance = random.Random(7)
     await set_low(figures)
     await stock_up(ledger)
-    several = [DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S) for _ in range(3)]
+    several = [DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S) for _ in range(3)]
 
     for _ in range(40):
         await asyncio.gather(sell(ledger, chance), *(each.catch_up() for each in several))
@@ -251,6 +252,35 @@ async def test_given_three_that_count_at_the_same_time_while_units_are_sold_then
         await each.catch_up()
 
     await is_exact(figures)
+
+
+async def test_given_a_feed_that_follows_when_counted_then_the_figures_are_exact_and_the_journal_is_not_read_again(
+    client: Redis, ledger: Ledger, figures: FigureStore
+) -> None:
+    feed = feed_of(client, ledger.keyspace)
+    feed.start()
+    await wait_until(lambda: feed.connections == 1, "the feed has connected")
+    counting = DailyFigureCounter(feed, retention_s=RETENTION_S)
+    chance = random.Random(7)
+    await set_low(figures)
+    await stock_up(ledger)
+    before = await _range_reads(client)
+
+    for _ in range(20):
+        await sell(ledger, chance)
+        await counting.catch_up()
+    end = await bounds(client, ledger.keyspace)
+    await wait_until(lambda: feed.last_id == end.last_id, "the feed has all")
+    await counting.catch_up()
+    await feed.close()
+
+    assert await _range_reads(client) == before
+    await is_exact(figures)
+
+
+async def _range_reads(client: Redis) -> int:
+    stats = await client.info("commandstats")
+    return int(stats.get("cmdstat_xrange", {"calls": 0})["calls"])
 
 
 @pytest.fixture
@@ -303,7 +333,7 @@ async def test_given_a_counter_that_is_killed_again_and_again_under_load_then_ea
             process.kill()  # in the midst of what it has to count
             await selling
             await asyncio.to_thread(process.wait)
-        await DailyFigureCounter(client, figures.keyspace, retention_s=RETENTION_S).catch_up()
+        await DailyFigureCounter(feed_of(client, figures.keyspace), retention_s=RETENTION_S).catch_up()
 
         await is_exact(figures)
         report = await audit(client, figures.keyspace)
@@ -351,7 +381,7 @@ async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_l
     entries = await command(client, "XRANGE", ledger.keyspace.journal, "-", "+")
     await command(client, "XTRIM", ledger.keyspace.journal, "MINID", "=", entries[-1][0])
 
-    await DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
+    await DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S).catch_up()
 
     assert by_place(await counted(figures)) == {("A", "", "main"): (0, 0, 0, 0, 11, 0)}
     known = await figures.counted()
@@ -380,7 +410,14 @@ async def test_given_a_partition_that_cannot_be_counted_then_the_others_are(
     names = [broken.partition, ledger.keyspace.partition]
 
     limits = RETENTION.packed()
-    insight = Insight(client, lambda: names, interval_s=1, retention_s=RETENTION_S, limits=limits)
+    insight = Insight(
+        client,
+        lambda name: feed_of(client, Keyspace(name)),
+        lambda: names,
+        interval_s=1,
+        retention_s=RETENTION_S,
+        limits=limits,
+    )
 
     assert await insight.count() is False
     assert await counted(figures) == await told_by_journal(figures)

@@ -13,6 +13,7 @@ from server.insight import reports
 from server.insight.daily_figures import DailyFigureCounter
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.daily_figures import FigureStore
+from tests.support.feeds import feed_of
 from tests.support.figures import RETENTION_S
 from tests.support.operations import order, receive
 
@@ -134,7 +135,7 @@ async def test_given_what_is_counted_then_reports_are_about_one_sku_channel_or_l
         await ledger.run(receive(sku, 100, location))
     await ledger.run(order("o1", ("A", 1), ("A", 2, "shop"), channel="web"))
     await ledger.run(order("o2", ("A", 4), ("B", 8), channel="n11"))
-    await DailyFigureCounter(client, ledger.keyspace, retention_s=RETENTION_S).catch_up()
+    await DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S).catch_up()
     store = FigureStore(client, ledger.keyspace)
     span = await reports.span_of(store, await store.counted())
 

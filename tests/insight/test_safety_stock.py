@@ -12,6 +12,7 @@ from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.safety_stock import SafetyStore
 from tests.conftest import RETENTION
+from tests.support.feeds import feed_of
 from tests.support.operations import adjust, count, fulfil, order, receive, release, reserve
 
 Rules = dict[tuple[str, str], SafetyRule | None]
@@ -24,7 +25,7 @@ def rules(client: Redis, ledger: Ledger) -> SafetyStore:
 
 @pytest.fixture
 def safeguarding(client: Redis, ledger: Ledger) -> SafetyStockRules:
-    return SafetyStockRules(client, ledger.keyspace, RETENTION.packed())
+    return SafetyStockRules(feed_of(client, ledger.keyspace), RETENTION.packed())
 
 
 async def kept(ledger: Ledger, sku: str) -> dict[str, tuple[int, int]]:
@@ -175,7 +176,7 @@ async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_wha
     await safeguarding.catch_up()
 
     await rules.set_rules({("", ""): None}, "tester")
-    await SafetyStockRules(client, ledger.keyspace, RETENTION.packed()).catch_up()
+    await SafetyStockRules(feed_of(client, ledger.keyspace), RETENTION.packed()).catch_up()
 
     assert await kept(ledger, "A") == {"main": (0, 10)}
     assert await kept(ledger, "B") == {"main": (3, 7)}
@@ -187,7 +188,7 @@ async def test_given_two_that_apply_the_rules_then_nothing_is_changed_twice(
 ) -> None:
     await ledger.run(receive("A", 10))
     await rules.set_rules({("", ""): SafetyRule(units=4)}, "tester")
-    other = SafetyStockRules(client, ledger.keyspace, RETENTION.packed())
+    other = SafetyStockRules(feed_of(client, ledger.keyspace), RETENTION.packed())
 
     for each in (safeguarding, other, safeguarding, other):
         await each.catch_up()

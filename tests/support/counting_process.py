@@ -9,12 +9,13 @@ import sys
 from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
 from server.store.keys import Keyspace
+from tests.support.feeds import feed_of
 from tests.support.figures import RETENTION_S
 
 
 async def main(url: str, partition: str) -> None:
     pool = connection_pool(url)
-    counting = DailyFigureCounter(client(pool), Keyspace(partition), retention_s=RETENTION_S)
+    counting = DailyFigureCounter(feed_of(client(pool), Keyspace(partition)), retention_s=RETENTION_S)
     sys.stdout.write("counting\n")
     sys.stdout.flush()
     while True:

@@ -19,6 +19,7 @@ from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
 from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
 from server.store.keys import ChannelKeys, Keyspace
+from tests.support.feeds import feed_of
 from tests.support.http import ROOT, Api, Server, opened
 
 API: Final = ROOT / "docs" / "api.md"
@@ -99,7 +100,7 @@ async def _as_counted(server: Server) -> None:
     """Count what happened so far, as the process that runs maintenance does each second."""
     pool = connection_pool(f"unix://{server.data_dir / 'store.sock'}")
     try:
-        await DailyFigureCounter(client(pool), Keyspace("default"), retention_s=90 * 86_400).catch_up()
+        await DailyFigureCounter(feed_of(client(pool), Keyspace("default")), retention_s=90 * 86_400).catch_up()
     finally:
         await pool.aclose()
 

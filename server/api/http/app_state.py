@@ -5,10 +5,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.api.http.auth import Authenticator
+from server.api.http.event_fanout import EventFanOut
 from server.domain.channels import ChannelSettings
 from server.service.caller import Partition
 from server.store.connection.connect import StoreClient
-from server.store.journal.tail import Tail
+from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.ledger.function_call import Submitter
 from server.store.ledger.ledger import Ledger, Retention
@@ -29,7 +30,7 @@ class AppState:
     client: StoreClient
     retention: Retention
     new_id: Callable[[], str]
-    new_tail: Callable[[Keyspace], Tail]
+    new_feed: Callable[[Keyspace], JournalFeed]
     ttl_default_s: int
     body_timeout_s: float
     slow_request_s: float
@@ -39,7 +40,8 @@ class AppState:
     draining: bool = False
     open_streams: int = 0
     partitions: dict[str, Partition] = field(default_factory=dict)
-    tails: dict[str, Tail] = field(default_factory=dict)
+    feeds: dict[str, JournalFeed] = field(default_factory=dict)
+    event_fan_outs: dict[str, EventFanOut] = field(default_factory=dict)
 
     def partition(self, name: str) -> Partition:
         """Return what the service works with in a partition; made for the first request there."""
@@ -60,21 +62,20 @@ class AppState:
             channels=self.channels.get(name, {}),
         )
 
-    def tail(self, partition: str) -> Tail:
-        """Return the follower of a partition's journal; it starts with the first caller."""
-        known = self.tails.get(partition)
+    def feed(self, partition: str) -> JournalFeed:
+        """Return this process's feed of a partition's journal; whoever waits for new entries has to start it."""
+        known = self.feeds.get(partition)
         if known is None:
-            known = self.tails[partition] = self.new_tail(Keyspace(partition))
-            known.start()
+            known = self.feeds[partition] = self.new_feed(Keyspace(partition))
         return known
 
     def drain(self) -> None:
         """Turn readiness off, take no new streams, and let the open ones end."""
         self.draining = True
 
-    async def close_tails(self) -> None:
+    async def close_feeds(self) -> None:
         """Stop following the journals, and what else is read in the background."""
-        for tail in self.tails.values():
-            await tail.close()
+        for feed in self.feeds.values():
+            await feed.close()
         for partition in self.partitions.values():
             await partition.locations.close()

@@ -4,16 +4,20 @@ The journal is the source, so nothing is missed over a disconnect or a restart: 
 which the caller is up to date. The value is read when it is sent, so a SKU that changed a hundred times meanwhile comes
 once, with its newest value. If the caller was away for longer than the journal reaches back, it gets a ``reset``
 event instead of silence: read everything anew, then go on from there.
+
+Streams that keep up share one reading of the journal, one query and one encoding: see ``event_fanout``.
 """
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 from typing import Annotated, Final
 
 import msgspec
 from aiohttp import web
 from msgspec import Meta
 
+from server.api.http.event_fanout import PIECE_BYTES, Event, EventFanOut
 from server.api.http.routing import Call, Route
 from server.api.http.wire import json_encode, parse_query
 from server.domain.principal import Scope
@@ -24,14 +28,16 @@ from server.service.problems import ProblemError, problem
 from server.store.connection.timeouts import in_time
 from server.store.errors import StoreError
 from server.store.journal import journal
+from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
+from server.store.ledger.ledger import Ledger
 
-_READ_ENTRIES: Final = 500
-"""Journal entries looked at before the SKUs in them are sent."""
 _HEARTBEAT_S: Final = 15.0
 """A comment so often keeps proxies from closing a quiet stream."""
 _LOOK_S: Final = 0.5
 """How often a quiet stream looks whether the server is stopping."""
 _RECONNECT_MS: Final = 1_000
+_NOT_THAT_FAR: Final = "the journal does not reach back that far"
+_UNREADABLE: Final = "an entry of the journal cannot be read"
 
 
 class ChangesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,34 +51,39 @@ async def stream(call: Call) -> web.StreamResponse:
     state = call.state
     if state.draining or state.open_streams >= state.changes_streams_max:
         raise ProblemError(problem("overloaded", "Too many streams are open; close one or try again later."))
-    cursor, reset = await _start(call)
+    bounds = await in_time(journal.bounds(state.client, call.caller.partition.keyspace))
+    after, reset = _start(call, bounds)
     state.open_streams += 1
     try:
         response = await _open(call)
-        with suppress(ConnectionResetError):  # the caller left, which is how a stream ends
-            if reset:
-                await response.write(_event("reset", cursor, {"reason": "the journal does not reach back that far"}))
-            await _follow(call, response, cursor)
+        fan_out = _fan_out(call)
+        # A caller that leaves is how a stream ends.
+        with suppress(ConnectionResetError):
+            async with fan_out.joined(parse_entry_id(bounds.last_id)):
+                following = _Stream(call, response, fan_out, after)
+                if reset:
+                    await following.reset(after, _NOT_THAT_FAR)
+                await following.run()
         return response
     finally:
         state.open_streams -= 1
 
 
-async def _start(call: Call) -> tuple[str, bool]:
-    """Say after which journal id to begin, and whether something before it is lost."""
+def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, bool]:
+    """Decide after which journal id to begin, and whether something before it is lost."""
     query: ChangesQuery = parse_query(call.request, ChangesQuery)
     resumed = call.request.headers.get("Last-Event-ID")
     asked = resumed or query.after
-    bounds = await in_time(journal.bounds(call.state.client, call.caller.partition.keyspace))
+    last = parse_entry_id(bounds.last_id)
     if asked is None:
-        return bounds.last_id, False
+        return last, False
     try:
-        after = journal.START if asked == "0" else journal.format_entry_id(journal.parse_entry_id(asked))
+        after = parse_entry_id(journal.START if asked == "0" else asked)
     except ValueError:
         field = "Last-Event-ID" if resumed else "after"
         raise InvalidError(field, "must be the id of an event of this stream, or 0") from None
-    if bounds.is_lost(after):
-        return bounds.last_id, True
+    if bounds.is_lost(format_entry_id(after)):
+        return last, True
     return after, False
 
 
@@ -85,49 +96,99 @@ async def _open(call: Call) -> web.StreamResponse:
     return response
 
 
-async def _follow(call: Call, response: web.StreamResponse, cursor: str) -> None:
-    tail = call.state.tail(call.caller.principal.partition)
-    quiet_s = 0.0
-    # Whoever left is noticed here, not by the next heartbeat: streams are counted, and there may be few to give.
-    while not call.state.draining and call.request.transport is not None:
-        try:
-            cursor, skus = await in_time(_changed_skus(call, cursor))
-            read = await read_in_pieces(call.caller.partition.ledger, skus)
-        except StoreError:
-            # The store is away: the caller keeps its place and hears from us when it is back.
-            await response.write(b": the store is away\n\n")
-            await asyncio.sleep(_RECONNECT_MS / 1000)
-            continue
-        events = [availability_view(*each) for each in read if each.locations]
-        if events:
-            # Only the last event of a read carries the id: whoever leaves in the middle gets all of them again.
-            for event in events[:-1]:
-                await response.write(_event("availability", None, event))
-            await response.write(_event("availability", cursor, events[-1]))
-            quiet_s = 0.0
-        elif not await tail.grown(cursor, _LOOK_S):
-            quiet_s += _LOOK_S
-            if quiet_s >= _HEARTBEAT_S:
-                await response.write(b": still here\n\n")
-                quiet_s = 0.0
+def _fan_out(call: Call) -> EventFanOut:
+    """Get what all streams of the caller's partition share in this process."""
+    state, name = call.state, call.caller.principal.partition
+    known = state.event_fan_outs.get(name)
+    if known is None:
+        known = EventFanOut(state.feed(name), partial(_read_events, call.caller.partition.ledger))
+        state.event_fan_outs[name] = known
+    return known
 
 
-async def _changed_skus(call: Call, cursor: str) -> tuple[str, list[str]]:
-    """Read the next piece of the journal: the new cursor, and the SKUs whose availability it touched, each once."""
-    skus: dict[str, None] = {}
-    seen = 0
-    async for entry_id, changes in journal.read(call.state.client, call.caller.partition.keyspace, cursor):
-        cursor = entry_id
-        skus.update((line.sku, None) for change in changes for line in change.lines)
-        seen += 1
-        if seen == _READ_ENTRIES:
-            break
-    return cursor, list(skus)
+async def _read_events(ledger: Ledger, skus: list[str]) -> list[Event]:
+    views = [availability_view(*found) for found in await read_in_pieces(ledger, skus) if found.locations]
+    return [Event(view.sku, view.seq, b"event: availability\ndata: %b\n\n" % json_encode(view)) for view in views]
 
 
-def _event(name: str, event_id: str | None, data: object) -> bytes:
-    head = f"id: {event_id}\n" if event_id is not None else ""
-    return f"{head}event: {name}\ndata: ".encode() + json_encode(data) + b"\n\n"
+class _Stream:
+    """One open stream: its position is the journal id up to which its caller has everything."""
+
+    def __init__(self, call: Call, response: web.StreamResponse, fan_out: EventFanOut, position: EntryId) -> None:
+        self._call = call
+        self._response = response
+        self._fan_out = fan_out
+        self._position = position
+        self._now_s = asyncio.get_running_loop().time
+        self._written_s = self._now_s()
+        self._sent_alone: dict[str, int] = {}
+        """The seqs that it sent while it caught up by itself: events that were read before must not follow."""
+        self._alone_until_s = 0.0
+
+    async def run(self) -> None:
+        """Follow until the server drains or the caller is gone."""
+        # A caller that left is noticed here, not by the next heartbeat: the number of streams is limited.
+        while not self._call.state.draining and self._call.request.transport is not None:
+            try:
+                await self._step()
+            except DamagedEntryError as damaged:
+                await self.reset(parse_entry_id(damaged.entry_id), _UNREADABLE)
+            except StoreError:
+                await self._wait_for_store()
+
+    async def reset(self, position: EntryId, reason: str) -> None:
+        """Have the caller read everything anew, and go on from a position."""
+        body = b"id: %b\nevent: reset\ndata: %b\n\n" % (
+            format_entry_id(position).encode(),
+            json_encode({"reason": reason}),
+        )
+        await self._write(body)
+        self._position = position
+
+    async def _step(self) -> None:
+        fan_out = self._fan_out
+        grown = await fan_out.grown(self._position, _LOOK_S)
+        if not fan_out.reaches(self._position):
+            await self._catch_up()
+        elif grown:
+            await self._take()
+        elif fan_out.store_is_away:
+            await self._wait_for_store()
+        elif self._now_s() - self._written_s >= _HEARTBEAT_S:
+            await self._write(b": still here\n\n")
+
+    async def _take(self) -> None:
+        upto, body = self._fan_out.after(self._position, self._sent_alone)
+        if upto == self._fan_out.position and self._fan_out.read_at_s > self._alone_until_s:
+            self._sent_alone = {}
+        await self._write(body)
+        self._position = upto
+
+    async def _catch_up(self) -> None:
+        """Read alone up to the journal's end, which is no less far than the fan-out was before."""
+        while True:
+            ready = self._fan_out.position
+            found = await self._fan_out.read_alone(self._position)
+            await self._write(found.body)
+            if not found.more:
+                break
+            self._position = found.upto
+        self._position = max(found.upto, ready)
+        self._sent_alone = {event.sku: event.seq for event in found.events}
+        self._alone_until_s = self._now_s()
+
+    async def _wait_for_store(self) -> None:
+        """The caller keeps its place, and gets the rest when the store is back."""
+        await self._write(b": the store is away\n\n")
+        await asyncio.sleep(_RECONNECT_MS / 1000)
+
+    async def _write(self, body: bytes) -> None:
+        if not body:
+            return
+        # In pieces: the connection of a caller that does not read must not hold all of it.
+        for start in range(0, len(body), PIECE_BYTES):
+            await self._response.write(body[start : start + PIECE_BYTES])
+        self._written_s = self._now_s()
 
 
 ROUTES = [

@@ -1,7 +1,7 @@
-"""Reads the journal once for all channels of a partition: notes levels, marks what changed, passes on what is asked."""
+"""Follows the journal for all channels of a partition: updates levels, marks changed SKUs, runs channel commands."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -11,9 +11,8 @@ from server.channels.outbound.stock_levels import StockLevels
 from server.domain.changes import Change
 from server.domain.channels import ChannelRules, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
-from server.store.journal import journal
+from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
-from server.store.journal.tail import Tail
 from server.store.repositories.channels import ChannelStore, wished_skus
 from server.store.repositories.publisher import PublisherStore
 
@@ -24,7 +23,7 @@ PAGE_ENTRIES: Final = 512
 CALLS_AT_A_TIME: Final = 2_000
 """Some milliseconds of the event loop, which may be serving orders, too."""
 _SKUS_AT_A_TIME: Final = 100
-_WISH: Final = "channel_"
+_COMMAND: Final = "channel_"
 
 
 class JournalReader:
@@ -37,16 +36,16 @@ class JournalReader:
     def __init__(
         self,
         store: PublisherStore,
-        tail: Tail,
+        feed: JournalFeed,
         levels: StockLevels,
         *,
         channels: Mapping[str, Sender],
         configured: Mapping[str, ChannelRules],
         taken_over_at: EntryId,
     ) -> None:
-        self._tail = tail
+        self._feed = feed
         self._store = store
-        self._wishes = ChannelStore(store.client, store.keyspace)
+        self._commands = ChannelStore(store.client, store.keyspace)
         self._levels = levels
         self._channels = channels
         self._configured = configured
@@ -54,35 +53,31 @@ class JournalReader:
         self._position = min((channel.position for channel in channels.values()), default=taken_over_at)
 
     async def run(self) -> None:
-        """Follow the journal for ever.
+        """Follow the journal until cancelled.
 
         Raises
         ------
         StoreUnavailableError
-            The store is away.
+            The store did not answer, or may have lost its newest entries.
 
         """
-        connections = self._tail.connections
+        connections = self._feed.connections
         while True:
             try:
                 await self._catch_up()
             except DamagedEntryError as error:
                 await self._skip(error)
                 continue
-            await self._tail.grown(self.position, QUIET_S)
-            if self._tail.connections > max(1, connections):
+            await self._feed.grown(self.position, QUIET_S)
+            if self._feed.connections > max(1, connections):
                 # With fsync once a second a store can come back with less than we have seen, and count on from there:
                 # what we hold newer than that would then never be replaced.
-                raise StoreUnavailableError("The connection to the store was lost; reading all anew.")
-
-    def _entries(self) -> AsyncIterator[tuple[str, list[Change]]]:
-        store = self._store
-        return journal.read(store.client, store.keyspace, self.position, count=PAGE_ENTRIES)
+                raise StoreUnavailableError("The connection to the store was lost; reading everything anew.")
 
     async def _catch_up(self) -> None:
-        """Read to the end, letting others have their turn on the way."""
+        """Read to the end, yielding to other tasks on the way."""
         calls = 0
-        async for entry_id, changes in self._entries():
+        async for entry_id, changes in self._feed.read(self.position, PAGE_ENTRIES):
             calls += await self._take(parse_entry_id(entry_id), changes)
             if calls > CALLS_AT_A_TIME:
                 calls = 0
@@ -94,7 +89,7 @@ class JournalReader:
         return format_entry_id(self._position)
 
     async def _take(self, entry_id: EntryId, changes: list[Change]) -> int:
-        """Take one entry in; returns how many times a channel had to look at a SKU."""
+        """Apply one entry; return how many SKUs channels had to look at, summed over the channels."""
         before = self._is_of_before(entry_id)
         changed: dict[str, int] = {}
         for change in changes:
@@ -106,20 +101,20 @@ class JournalReader:
             for sku, at_ms in changed.items():
                 channel.state.changed(sku, entry_id, at_ms, forced=before, maybe_applied=before)
         for change in changes:
-            if change.operation.startswith(_WISH) and (asked := self._channels.get(change.channel)) in behind:
-                await self._grant(asked, change, entry_id)
+            if change.operation.startswith(_COMMAND) and (asked := self._channels.get(change.channel)) in behind:
+                await self._run_command(asked, change, entry_id)
         # Moved after the marks are made, and nothing waits in between: a cursor taken now is held back by them.
         for channel in behind:
             channel.position = entry_id
         self._position = entry_id
         return len(behind) * len(changed)
 
-    async def _grant(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
-        """Do what was asked of a channel. Asked twice, as after a restart, it does no harm."""
+    async def _run_command(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
+        """Run a command for a channel. A second run, as after a restart, does no harm."""
         skus, state = wished_skus(change), channel.state
         match change.operation:
             case "channel_rules":
-                given = (await self._wishes.given_rules()).get(channel.name, {})
+                given = (await self._commands.given_rules()).get(channel.name, {})
                 rules = rules_in_force(self._configured[channel.name], understood(given))
                 await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
@@ -134,12 +129,12 @@ class JournalReader:
                 for sku in skus:
                     state.changed(sku, entry_id, 0, forced=True, maybe_applied=True)
             case _:
-                log.warning("channel_wish_unknown", channel=channel.name, wish=change.operation)
+                log.warning("channel_command_unknown", channel=channel.name, command=change.operation)
 
     async def _relist(self, channel: Sender, skus: list[str], entry_id: EntryId) -> None:
         for start in range(0, len(skus), _SKUS_AT_A_TIME):
             part = skus[start : start + _SKUS_AT_A_TIME]
-            for listing in await self._wishes.listings_of(channel.name, part):
+            for listing in await self._commands.listings_of(channel.name, part):
                 if listing is not None:
                     channel.state.listed(listing)
             before = self._is_of_before(entry_id)

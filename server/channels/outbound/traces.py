@@ -1,4 +1,4 @@
-"""Goes on with the traces of requests: from a change in the journal to each channel's own confirmation."""
+"""The last span of a request's trace: from a change in the journal to each channel's own confirmation."""
 
 import asyncio
 from collections.abc import Mapping
@@ -16,8 +16,8 @@ from server.telemetry.tracing import Tracing
 log = structlog.get_logger("holdfast.tracing")
 
 WAITING_MAX: Final = 10_000
-"""Past that, confirmations are not traced: telling the channels comes first."""
-TOLD_MAX: Final = 10_000
+"""Past that, confirmations are not traced: updating the channels comes first."""
+TRACED_MAX: Final = 10_000
 
 
 class _Confirmation(NamedTuple):
@@ -28,14 +28,14 @@ class _Confirmation(NamedTuple):
 
 
 class Follower:
-    """Makes the last span of each trace. ``partitions`` tells whose stock each channel shows."""
+    """Makes the last span of each trace. ``partitions`` has the partition of each channel by its name."""
 
     def __init__(self, client: StoreClient, making: Tracing, partitions: Mapping[str, str]) -> None:
         self._client = client
         self._tracing = making
         self._keyspaces = {channel: Keyspace(partition) for channel, partition in partitions.items()}
         self._waiting: asyncio.Queue[_Confirmation] = asyncio.Queue(WAITING_MAX)
-        self._told: dict[tuple[str, str], int] = {}
+        self._traced: dict[tuple[str, str], int] = {}
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -51,15 +51,15 @@ class Follower:
             self._waiting.put_nowait(_Confirmation(channel, sku, seq, at_ms))
 
     async def _follow(self, each: _Confirmation) -> None:
-        """Tell of every traced change that the confirmed value rests on, once."""
-        told = self._told.get((each.channel, each.sku), 0)
+        """Report every traced change that the confirmed value rests on, once."""
+        newest_traced = self._traced.get((each.channel, each.sku), 0)
         try:
             traced = await recall(self._client, self._keyspaces[each.channel], each.sku)
         except StoreError as error:
             log.debug("trace_not_followed", reason=str(error))
             return
         for change in traced:
-            if told < change.seq <= each.seq:
+            if newest_traced < change.seq <= each.seq:
                 self._tracing.told(
                     each.channel,
                     each.sku,
@@ -71,7 +71,7 @@ class Follower:
                 self._remember(each, change.seq)
 
     def _remember(self, each: _Confirmation, seq: int) -> None:
-        self._told.pop((each.channel, each.sku), None)
-        self._told[each.channel, each.sku] = seq
-        if len(self._told) > TOLD_MAX:
-            self._told.pop(next(iter(self._told)))
+        self._traced.pop((each.channel, each.sku), None)
+        self._traced[each.channel, each.sku] = seq
+        if len(self._traced) > TRACED_MAX:
+            self._traced.pop(next(iter(self._traced)))

@@ -1,4 +1,4 @@
-"""All endpoints of a partition that are told of events: where each goes on, and that a fault in one is its own."""
+"""All webhook endpoints of a partition: where each continues, and that a fault in one affects no other."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -48,13 +48,13 @@ class Deliveries:
         self._endpoints: list[Delivery] = []
 
     async def open(self, records: WriteBehind, token: int) -> None:
-        """Find out where each goes on; a new one begins with what happens from now on, also if it is killed now."""
+        """Load each endpoint's place; a new one begins with the next event, even if this process is killed now."""
         known = await self._store.places()
         names = [plan.settings.name for plan in self._plans]
         writes, key = Writes(), self._keyspace.webhook_cursors
         for name in sorted(known.keys() - set(names)):
             writes.set(key, name, None)
-            log.warning("webhook_removed", webhook=name, advice="if it returns, it is told what happens from then on")
+            log.warning("webhook_removed", webhook=name, advice="if it returns, it gets the events from then on")
         if any(name not in known for name in names):
             end = (await self._store.extent()).end
             for name in names:
@@ -66,7 +66,7 @@ class Deliveries:
         self._endpoints = [self._endpoint(plan, known[plan.settings.name], records) for plan in self._plans]
 
     def start(self, group: asyncio.TaskGroup) -> None:
-        """Tell them all, each in a task of its own."""
+        """Deliver to each in a task of its own."""
         for endpoint in self._endpoints:
             group.create_task(_keep_running(endpoint), name=f"webhook-{endpoint.name}")
 

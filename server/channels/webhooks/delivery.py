@@ -1,8 +1,8 @@
-"""Tells one endpoint of events: each of its kinds, in order, until it has answered 2xx; the place is written down.
+"""Delivers events to one endpoint: each of its kinds, in order, until it has answered 2xx; then records the place.
 
 Unlike a value of the stock, an event is never replaced by a newer one. So there is no mark here but a place in the
-stream of events, which moves on when the endpoint has confirmed. What a crash loses of it is told once more, under the
-same id.
+stream of events, which moves on when the endpoint has confirmed. After a crash an event may be delivered once more,
+under the same id.
 """
 
 import asyncio
@@ -55,13 +55,13 @@ class Delivery:
     Parameters
     ----------
     place
-        Up to where it has been told.
+        The last event that it has confirmed.
     note
         Has a place written down, some time soon.
     held
         Returns while we may send.
     kept_ms
-        How old an event may get; what could not be told by then is dropped.
+        How old an event may get; what could not be delivered by then is dropped.
 
     """
 
@@ -97,14 +97,14 @@ class Delivery:
         self._dropped = 0
 
     async def run(self) -> None:
-        """Tell what there is for ever. Ends by an exception only."""
+        """Deliver until cancelled. Ends by an exception only."""
         while True:
             events = await self._page()
             for event in events:
                 if event.alert in self._plan.settings.events:
                     await self._deliver(event)
                 self._move(Place(event.id, self.place.number + 1))
-            self._tell_dropped()
+            self._report_dropped()
             if not events:
                 self._metrics.oldest_unsent.set(0)
                 await asyncio.sleep(POLL_S)
@@ -135,7 +135,7 @@ class Delivery:
             if age_ms > self._kept_ms:
                 self._drop(1)
                 return
-            self._tell_dropped()
+            self._report_dropped()
             self._metrics.oldest_unsent.set(max(0, age_ms) / 1000)
             pause_s = self._pause_s()
             if pause_s > 0:
@@ -144,11 +144,11 @@ class Delivery:
                 continue
             await self._held()
             async with self._sending:
-                if await self._is_told(event):
+                if await self._is_confirmed(event):
                     return
 
     def _pause_s(self) -> float:
-        """Tell how long to leave it alone. One that has closed this way of talking to it is asked again each hour."""
+        """Compute the pause before the next attempt, in seconds. One that is gone is tried once an hour."""
         pause_s = self._health.wait_s(self._clock.now_s())
         if math.isinf(pause_s):
             self._health.revive()
@@ -156,7 +156,7 @@ class Delivery:
             return AFTER_S_MAX
         return pause_s
 
-    async def _is_told(self, event: StockEvent) -> bool:
+    async def _is_confirmed(self, event: StockEvent) -> bool:
         try:
             if self._adapter is None:
                 self._adapter = self._plan.build()
@@ -164,7 +164,7 @@ class Delivery:
                 self._adapter.notify(_notice(self._partition, event), self._clock.wall_s()), self._transport.send
             )
             if not isinstance(outcome, Applied):
-                # Whoever does not want it says 2xx; any other answer may be that of something in between.
+                # An endpoint that ignores the event answers 2xx; any other answer may come from a proxy in between.
                 raise UnavailableError(getattr(outcome, "reason", type(outcome).__name__))
         except ChannelConfigError as error:
             return self._failed(UnavailableError(str(error)))
@@ -179,11 +179,11 @@ class Delivery:
         self._metrics.failed.inc()
         if isinstance(error, CredentialsError):
             self._adapter = None  # built anew: the secret may have been changed in its file
-        told = {"webhook": self.name, "partition": self._partition, "reason": self._plan.mask(error.reason)}
+        details = {"webhook": self.name, "partition": self._partition, "reason": self._plan.mask(error.reason)}
         if self._health.failed(error, self._clock.now_s()) is not None:
-            log.error("webhook_fails", advice="its events wait for it; mend the receiver", **told)
+            log.error("webhook_fails", advice="its events are kept; repair the receiver", **details)
         else:
-            log.info("webhook_delivery_failed", **told)
+            log.info("webhook_delivery_failed", **details)
         return False
 
     # -- what cannot be kept
@@ -192,11 +192,11 @@ class Delivery:
         self._dropped += number
         self._metrics.dropped.inc(number)
 
-    def _tell_dropped(self) -> None:
+    def _report_dropped(self) -> None:
         if self._dropped:
             log.error(
                 "webhook_events_dropped", webhook=self.name, partition=self._partition, events=self._dropped,
-                advice="it was away for longer than events are kept; GET /v1/stock tells what there is",
+                advice="it was away for longer than events are kept; GET /v1/stock has the current levels",
             )  # fmt: skip
             self._dropped = 0
 

@@ -14,8 +14,8 @@ import msgspec
 from redis.exceptions import ConnectionError as StoreAwayError
 
 from server.domain.changes import Change, ChangeLine
-from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id
-from server.store.journal.tail import Tail
+from server.store.journal.feed import JournalFeed
+from server.store.journal.journal import EntryId, Page, format_entry_id, parse_entry_id
 from server.store.keys import Keyspace
 from tests.rigs.simulation.loop import SimulatedLoop
 
@@ -47,6 +47,11 @@ class SimulatedStore:
     def last_id(self) -> EntryId:
         """The journal's newest id."""
         return self.journal[-1][0] if self.journal else (0, 0)
+
+    def entries_after(self, entry_id: str) -> Page:
+        """The journal's entries after an id."""
+        after = parse_entry_id(entry_id)
+        return [(format_entry_id(each).encode(), fields) for each, fields in self.journal if each > after]
 
     def set_on_hand(self, sku: str, location: str, units: int) -> None:
         """Count a SKU: the record, where it lies and the journal change together, as in a script."""
@@ -85,7 +90,7 @@ class SimulatedStore:
             "HSCAN": lambda key, *_: (0, dict(self._hash(key))),
             "HMGET": lambda key, *fields: [self._hash(key).get(_bytes(field)) for field in fields],
             "XINFO STREAM": lambda _: self._bounds(),
-            "XRANGE": lambda _, first, last, __, count: self._range(first, last, count),
+            "XRANGE": lambda _, after, __, ___, count: self.entries_after(after.removeprefix("("))[:count],
             "XADD": lambda _, __, field, told: self._append({field.encode(): told}),
             "TIME": lambda: divmod(self.now_ms() * 1000, 1_000_000),
             "FCALL": lambda function, count, *given: self._call(function, given[:count], given[count:]),
@@ -105,11 +110,6 @@ class SimulatedStore:
             "length": len(self.journal),
             "entries-added": len(self.journal),
         }
-
-    def _range(self, first: str, last: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
-        after, until = parse_entry_id(first.removeprefix("(")), parse_entry_id(last)
-        found = [(entry_id, fields) for entry_id, fields in self.journal if after < entry_id <= until]
-        return [(format_entry_id(entry_id).encode(), fields) for entry_id, fields in found[:count]]
 
     def _lease(self, keys: Sequence[str], args: Sequence[bytes]) -> bytes:
         """As ``lua/functions/publisher_lease.lua``."""
@@ -212,26 +212,28 @@ class _Pipeline:
         return await self._run(self._commands)
 
 
-class SimulatedTail(Tail):
-    """The journal's end as one process knows it."""
+class SimulatedFeed(JournalFeed):
+    """The journal as one process receives it."""
 
     def __init__(self, client: SimulatedClient) -> None:
-        super().__init__(lambda: None, client.store.keyspace)  # type: ignore[arg-type, return-value]  # it has no socket
-        self._client = client
+        super().__init__(client, client.store.keyspace, lambda: None)  # type: ignore[arg-type, return-value]  # it has no socket
+        self._simulated = client
 
     async def _run(self) -> None:
+        client = self._simulated
         while True:
             await self._reach()
-            self.connections += 1
-            breaks = self._client.breaks
-            while self._client.breaks == breaks:
-                grown = self._client.store.grown
-                self._move_to(self._client.store.last_id())
+            breaks = client.breaks
+            self._begin(client.store.last_id())
+            while client.breaks == breaks:
+                grown = client.store.grown
+                self._take(self._entries(client.store.entries_after(self.last_id)))
                 await self._either(grown)
+            self._connected = False
 
     async def _reach(self) -> None:
-        while self._client.away:
-            await self._client.back.wait()
+        while self._simulated.away:
+            await self._simulated.back.wait()
             await asyncio.sleep(RECONNECT_S)
 
     async def _either(self, grown: asyncio.Event) -> None:

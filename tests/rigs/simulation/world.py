@@ -18,7 +18,7 @@ from tests.channels.plain import Plain
 from tests.rigs.simulation.loop import SimulatedLoop, run
 from tests.rigs.simulation.scenario import LEASE_S, TROUBLE_S, Event, Scenario
 from tests.rigs.simulation.shop import URL, Shop, SimulatedTransport
-from tests.rigs.simulation.store import EPOCH_S, SimulatedClient, SimulatedStore, SimulatedTail
+from tests.rigs.simulation.store import EPOCH_S, SimulatedClient, SimulatedFeed, SimulatedStore
 
 SETTLED_S: Final = 400.0
 """So long after the last trouble everything must be right: longer than the longest backoff, rest and second thought."""
@@ -72,7 +72,7 @@ class Process:
         self.client = SimulatedClient(world.store, world.random)
         self._world = world
         self._task: asyncio.Task[None] | None = None
-        self._tail: SimulatedTail | None = None
+        self._feed: SimulatedFeed | None = None
 
     def start(self) -> None:
         """Begin to publish, or to stand by."""
@@ -80,12 +80,12 @@ class Process:
             return
         world = self._world
         self.client = SimulatedClient(world.store, world.random)
-        self._tail = SimulatedTail(self.client)
-        self._tail.start()
+        self._feed = SimulatedFeed(self.client)
+        self._feed.start()
         self.publisher = Publisher(
             self.client,  # type: ignore[arg-type]  # what it is asked, it knows
             world.store.keyspace,
-            self._tail,
+            self._feed,
             world.plans,
             lease_s=LEASE_S,
             clock=SimulatedClock(world.loop),
@@ -109,11 +109,11 @@ class Process:
 
     async def _end(self) -> None:
         task, self._task = self._task, None
-        if task is not None and self._tail is not None:
+        if task is not None and self._feed is not None:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            await self._tail.close()
+            await self._feed.close()
 
 
 class World:

@@ -18,7 +18,7 @@ from server.store.connection.cluster import slot_of
 from server.store.connection.multi_host_url import take_apart
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError, StoreUrlError
 from server.store.journal import journal
-from server.store.journal.tail import Tail
+from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.maintenance.health_watch import StoreWatch
 from server.store.maintenance.housekeeping import Housekeeper
@@ -180,10 +180,10 @@ async def test_given_a_slot_that_moves_when_its_journal_is_followed_then_the_fol
         ) as store,
         opened(shards.url) as other,
     ):
-        tail = Tail(other.connections(keyspace), keyspace)
-        tail.start()
+        feed = JournalFeed(other.client, keyspace, other.connections(keyspace))
+        feed.start()
         try:
-            await wait_until(lambda: tail.last_id != journal.START, "the tail has arrived")
+            await wait_until(lambda: feed.last_id != journal.START, "the feed has arrived")
             source = shards.owner("merchant-f")
             target = next(each for each in shards.stores if each is not source)
 
@@ -191,10 +191,10 @@ async def test_given_a_slot_that_moves_when_its_journal_is_followed_then_the_fol
             await moved(store.ledger("merchant-f"), receive("A", 1))
 
             newest = (await journal.bounds(store.client, keyspace)).last_id
-            assert await tail.grown(journal.format_entry_id(journal.before(journal.parse_entry_id(newest))), 10.0)
+            assert await feed.grown(journal.format_entry_id(journal.before(journal.parse_entry_id(newest))), 10.0)
             assert shards.owner("merchant-f") is target
         finally:
-            await tail.close()
+            await feed.close()
 
 
 async def test_given_a_cluster_when_its_settings_are_checked_then_those_of_each_node_are(shards: Shards) -> None:

@@ -1,32 +1,15 @@
-"""The journal on real stores: decoded, read in order, waited on, and honest about what was trimmed."""
-
-import asyncio
-from collections.abc import AsyncIterator
+"""The journal on real stores: decoded, read in order, and honest about what was trimmed."""
 
 import pytest
 from redis.asyncio import Redis
 
 from server.domain.changes import ChangeLine
-from server.store.connection import connect
 from server.store.connection.commands import command
 from server.store.journal.journal import START, Bounds, DamagedEntryError, bounds, format_entry_id, parse_entry_id, read
-from server.store.journal.tail import Tail
-from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
-from tests.conftest import StoreClient, wait_until
+from tests.conftest import StoreClient
 from tests.support.operations import changed, commit, extend, moved, receive, reserve, stocked
 from tests.support.stores import StoreProcess
-
-SOON_S = 10.0
-
-
-@pytest.fixture
-async def tail(store: StoreProcess, client: Redis, ledger: Ledger) -> AsyncIterator[Tail]:  # noqa: ARG001  # client empties the store after us
-    pool = connect.connection_pool(store.url)
-    tail = Tail(pool.make_connection, ledger.keyspace)
-    tail.start()
-    yield tail
-    await tail.close()
 
 
 async def _ids(client: Redis, ledger: Ledger, after: str = START, until: str | None = None) -> list[str]:
@@ -129,69 +112,6 @@ async def test_given_a_deleted_entry_when_asked_then_cursors_before_it_are_lost(
     await command(client, "XDEL", ledger.keyspace.journal, ids[1])
     rest = await bounds(client, ledger.keyspace)
     assert [rest.is_lost(cursor) for cursor in ids] == [True, False, False]
-
-
-async def test_given_many_waiters_when_the_journal_grows_then_all_wake(ledger: Ledger, tail: Tail) -> None:
-    waiters = [asyncio.create_task(tail.grown(START, SOON_S)) for _ in range(20)]
-    await stocked(ledger, cap=1)
-    assert await asyncio.gather(*waiters) == [True] * 20
-
-
-async def test_given_a_waiter_at_the_end_when_nothing_comes_then_it_is_told_so(ledger: Ledger, tail: Tail) -> None:
-    await stocked(ledger, cap=1)
-    await tail.grown(START, SOON_S)
-    assert await tail.grown(tail.last_id, 0.01) is False
-
-
-async def test_given_entries_from_before_when_the_tail_starts_then_it_knows_the_end(
-    store: StoreProcess, client: Redis, ledger: Ledger
-) -> None:
-    await stocked(ledger, cap=1)
-    tail = Tail(connect.connection_pool(store.url).make_connection, ledger.keyspace)
-    tail.start()
-    try:
-        assert await tail.grown(START, SOON_S)
-        assert tail.last_id == (await bounds(client, ledger.keyspace)).last_id
-    finally:
-        await tail.close()
-
-
-async def test_given_a_store_that_is_killed_when_it_is_back_then_the_tail_goes_on(own_store: StoreProcess) -> None:
-    # Given: a tail that has seen one entry of a store that crashes and comes back
-    keyspace = Keyspace("default")
-    tail = Tail(connect.connection_pool(own_store.url).make_connection, keyspace)
-    tail.start()
-    try:
-        own_store.command("XADD", keyspace.journal, "*", "e", "")
-        assert await tail.grown(START, SOON_S)
-        seen = tail.last_id
-        own_store.kill()
-        await asyncio.to_thread(own_store.start)
-
-        # When
-        own_store.command("XADD", keyspace.journal, "*", "e", "")
-
-        # Then
-        assert await tail.grown(seen, SOON_S)
-    finally:
-        await tail.close()
-
-
-async def test_given_a_store_that_lost_its_newest_entries_when_it_is_back_then_the_tail_stands_at_its_end(
-    own_store: StoreProcess,
-) -> None:
-    keyspace = Keyspace("default")
-    tail = Tail(connect.connection_pool(own_store.url).make_connection, keyspace)
-    tail.start()
-    try:
-        own_store.command("XADD", keyspace.journal, "99-0", "e", "")
-        await tail.grown("98-0", SOON_S)
-        own_store.command("DEL", keyspace.journal)
-        own_store.command("XADD", keyspace.journal, "50-0", "e", "")
-        own_store.command("CLIENT", "KILL", "TYPE", "normal")
-        await wait_until(lambda: tail.last_id == "50-0", "the tail stands at the store's end")
-    finally:
-        await tail.close()
 
 
 async def test_given_a_reader_and_a_commit_when_read_by_another_client_then_it_sees_the_same(

@@ -1,0 +1,267 @@
+"""The journal of one partition, read once for all who follow it in this process.
+
+One connection waits at the journal's end and receives each entry once. The newest entries stay in a bounded buffer,
+from which any number of followers read without a command to the store. A follower that is further behind than the
+buffer reaches, and anyone while the feed is not connected, reads from the store.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from itertools import islice
+from operator import attrgetter
+from typing import Final
+
+import msgspec
+import structlog
+from redis.asyncio.connection import AbstractConnection
+from redis.exceptions import RedisError, ResponseError
+
+from server.domain.changes import Change
+from server.store.connection.connect import StoreClient
+from server.store.journal import journal
+from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id, text_of
+from server.store.keys import Keyspace
+
+log = structlog.get_logger("holdfast.journal")
+
+_BLOCK_S: Final = 5.0
+_BLOCK_GRACE_S: Final = 3.0
+"""So much later than asked an empty answer may come before the connection counts as dead."""
+_READ_ENTRIES: Final = 256
+_RECONNECT_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+
+BUFFER_ENTRIES: Final = 8_192
+BUFFER_BYTES: Final = 4 * 1024 * 1024
+"""As the entries stand in the store; decoded ones take about five times as much."""
+BUFFER_MS: Final = 5_000
+"""Followers are milliseconds behind, daily figures a second; a process with many partitions keeps no more of each."""
+_ENTRY_BYTES: Final = 200
+"""What an entry takes beside its fields."""
+
+
+class Entry:
+    """One journal entry; its changes are decoded when first asked for, and at most once."""
+
+    __slots__ = ("_changes", "_journal", "entry_id", "fields", "position")
+
+    def __init__(self, journal_key: str, raw_id: bytes, fields: dict[bytes, bytes]) -> None:
+        self.entry_id = text_of(raw_id)
+        self.position = parse_entry_id(self.entry_id)
+        self.fields = fields
+        self._journal = journal_key
+        self._changes: list[Change] | None = None
+
+    @property
+    def changes(self) -> list[Change]:
+        """The changes in the order in which they were made; shared between followers, so not to be modified.
+
+        Raises
+        ------
+        DamagedEntryError
+            The entry cannot be decoded.
+
+        """
+        if self._changes is None:
+            try:
+                self._changes = journal.decode_entry(self.fields)
+            except msgspec.DecodeError as error:
+                raise DamagedEntryError(self._journal, self.entry_id) from error
+        return self._changes
+
+    @property
+    def size_bytes(self) -> int:
+        """About what the undecoded entry takes in memory."""
+        return _ENTRY_BYTES + sum(len(name) + len(value) for name, value in self.fields.items())
+
+
+class JournalFeed:
+    """Follows one partition's journal for a whole process. Until it is started, it reads from the store.
+
+    Parameters
+    ----------
+    client
+        For entries that are not in the buffer.
+    connect
+        Makes an unconnected connection of redis-py's; the feed keeps one of its own, blocked most of the time.
+    buffer_entries, buffer_bytes
+        The buffer ends at whichever is reached first.
+
+    """
+
+    def __init__(
+        self,
+        client: StoreClient,
+        keyspace: Keyspace,
+        connect: Callable[[], AbstractConnection],
+        *,
+        buffer_entries: int = BUFFER_ENTRIES,
+        buffer_bytes: int = BUFFER_BYTES,
+    ) -> None:
+        self.client = client
+        self.keyspace = keyspace
+        self.connections = 0
+        """How often it has connected: after each but the first, the store may have lost its newest entries."""
+        self._connect = connect
+        self._buffer_entries = buffer_entries
+        self._buffer_bytes = buffer_bytes
+        self._buffer: deque[Entry] = deque()
+        self._bytes = 0
+        self._reaches_back_to: EntryId = (0, 0)
+        """The buffer holds every entry after this one, up to and with the last."""
+        self._last: EntryId = (0, 0)
+        self._connected = False
+        self._grown = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def last_id(self) -> str:
+        """The newest entry that the feed knows of; ``0-0`` until it first reached the store."""
+        return format_entry_id(self._last)
+
+    def start(self) -> None:
+        """Begin to follow, unless it has begun."""
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name=f"journal-feed {self.keyspace.journal}")
+
+    async def close(self) -> None:
+        """Stop following; waiting followers run into their timeout."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    # -- for followers
+
+    async def grown(self, after_id: str, timeout_s: float) -> bool:
+        """Wait until there is an entry after ``after_id``; False: none came in time."""
+        after = parse_entry_id(after_id)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while self._last <= after:
+                    # Looked up each time: each move of the end leaves a new event for later waiters.
+                    await self._grown.wait()
+        return self._last > after
+
+    async def read_page(self, after_id: str, count: int) -> list[Entry]:
+        """Read at most ``count`` entries after an id; fewer: these were the last.
+
+        Raises
+        ------
+        StoreUnavailableError
+            They are not in the buffer, and the store did not answer.
+
+        """
+        after = parse_entry_id(after_id)
+        if self._connected and after >= self._reaches_back_to:
+            first = bisect_right(self._buffer, after, key=attrgetter("position"))
+            return list(islice(self._buffer, first, first + count))
+        page = await journal.read_page(self.client, self.keyspace, after_id, count)
+        return self._entries(page)
+
+    async def read(self, after_id: str, count: int = journal.PAGE_ENTRIES) -> AsyncIterator[tuple[str, list[Change]]]:
+        """Yield the entries after an id up to the newest; ``count`` to a round trip where the store is read.
+
+        Raises
+        ------
+        DamagedEntryError
+            An entry cannot be decoded.
+        StoreUnavailableError
+            The store had to be read and did not answer.
+
+        """
+        while True:
+            page = await self.read_page(after_id, count)
+            for entry in page:
+                yield entry.entry_id, entry.changes
+            if len(page) < count:
+                return
+            after_id = page[-1].entry_id
+
+    # -- following the store
+
+    async def _run(self) -> None:
+        attempt = 0
+        while True:
+            connection = self._connect()
+            try:
+                await connection.connect()  # type: ignore[no-untyped-call]
+                # Asked anew at each connection: a store that lost its newest entries in a crash is behind us.
+                self._begin(await self._newest(connection))
+                attempt = 0
+                while True:
+                    self._take(await self._next(connection))
+            except (RedisError, OSError, ValueError) as error:  # TimeoutError is an OSError
+                if attempt == 0:
+                    log.warning("journal_feed_interrupted", reason=str(error) or type(error).__name__)
+            finally:
+                self._connected = False
+                await connection.disconnect(nowait=True)
+            await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
+            attempt += 1
+
+    async def _newest(self, connection: AbstractConnection) -> EntryId:
+        await connection.send_command("XINFO", "STREAM", self.keyspace.journal)
+        try:
+            async with asyncio.timeout(_BLOCK_GRACE_S):
+                answer = await connection.read_response(disable_decoding=True)
+        except ResponseError as error:
+            if "no such key" in str(error):
+                return (0, 0)
+            raise
+        info = dict(zip(answer[::2], answer[1::2], strict=True))
+        return parse_entry_id(text_of(info[b"last-generated-id"]))
+
+    async def _next(self, connection: AbstractConnection) -> list[Entry]:
+        """Wait once for entries after the newest known."""
+        block_ms = int(1000 * _BLOCK_S)
+        await connection.send_command(
+            "XREAD", "COUNT", _READ_ENTRIES, "BLOCK", block_ms, "STREAMS", self.keyspace.journal, self.last_id
+        )
+        async with asyncio.timeout(_BLOCK_S + _BLOCK_GRACE_S):
+            answer = await connection.read_response(disable_decoding=True)
+        found = answer[0][1] if answer else []
+        return self._entries((raw_id, dict(zip(flat[::2], flat[1::2], strict=True))) for raw_id, flat in found)
+
+    def _entries(self, found: Iterable[tuple[bytes, dict[bytes, bytes]]]) -> list[Entry]:
+        return [Entry(self.keyspace.journal, raw_id, fields) for raw_id, fields in found]
+
+    # -- the buffer
+
+    def _begin(self, newest: EntryId) -> None:
+        """Follow from the journal's end. What was buffered is dropped: the store may have lost it."""
+        self._empty(newest)
+        self._connected = True
+        self.connections += 1
+        self._move_to(newest)
+
+    def _take(self, entries: list[Entry]) -> None:
+        if not entries:
+            self._empty(self._last)
+            return
+        self._buffer.extend(entries)
+        self._bytes += sum(entry.size_bytes for entry in entries)
+        self._trim(entries[-1].position[0] - BUFFER_MS)
+        self._move_to(entries[-1].position)
+
+    def _trim(self, oldest_ms: int) -> None:
+        buffer = self._buffer
+        while buffer and (
+            len(buffer) > self._buffer_entries or self._bytes > self._buffer_bytes or buffer[0].position[0] < oldest_ms
+        ):
+            dropped = buffer.popleft()
+            self._bytes -= dropped.size_bytes
+            self._reaches_back_to = dropped.position
+
+    def _empty(self, position: EntryId) -> None:
+        self._buffer.clear()
+        self._bytes = 0
+        self._reaches_back_to = position
+
+    def _move_to(self, last: EntryId) -> None:
+        if last != self._last:
+            self._last = last
+            self._grown.set()
+            self._grown = asyncio.Event()

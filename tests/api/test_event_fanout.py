@@ -1,0 +1,295 @@
+"""The event fan-out on real stores: one reading for all streams, nothing lost, and no value that goes back."""
+
+import asyncio
+import itertools
+import re
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from functools import partial
+from random import Random, randrange
+from types import SimpleNamespace
+
+import msgspec
+import pytest
+from redis.asyncio import Redis
+
+from server.api.http import event_fanout
+from server.api.http.event_fanout import Event, EventFanOut
+from server.api.routes.changes import _read_events, _Stream
+from server.store.connection import connect
+from server.store.connection.commands import command
+from server.store.journal.journal import START, DamagedEntryError, EntryId, bounds, parse_entry_id
+from server.store.keys import Keyspace
+from server.store.ledger.ledger import Ledger
+from tests.conftest import wait_until
+from tests.support.feeds import feed_of
+from tests.support.operations import count, moved
+from tests.support.stores import StoreProcess
+
+SOON_S = 10.0
+_EVENT = re.compile(rb"(?:id: (\S+)\n)?event: availability\ndata: (.+)\n\n")
+
+
+class Caller:
+    """A caller that reads at its own pace, breaks off in the midst of what it is sent, and resumes from its last id.
+
+    Within a connection a value that is older than the one before fails the test.
+    """
+
+    def __init__(self, position: EntryId, chance: Random, pause_s: float = 0.0, breaks_off: float = 0.2) -> None:
+        self.shown: dict[str, int] = {}
+        self.ids: list[EntryId] = [position]
+        self._seqs: dict[str, int] = {}
+        self._chance = chance
+        self._pause_s = pause_s
+        self._breaks_off = breaks_off
+
+    async def write(self, body: bytes) -> None:
+        """Take a response's place: some writes are the last of their connection, and arrive in part."""
+        await asyncio.sleep(self._chance.random() * self._pause_s)
+        breaks_off = self._chance.random() < self._breaks_off
+        events = _EVENT.findall(body)
+        self.take(events[: self._chance.randrange(len(events) + 1)] if breaks_off else events)
+        if breaks_off:
+            raise ConnectionResetError
+
+    def take(self, events: list[tuple[bytes, bytes]]) -> None:
+        """Show what events tell."""
+        for event_id, data in events:
+            view = msgspec.json.decode(data)
+            assert view["seq"] >= self._seqs.get(view["sku"], 0), "a value went back"
+            self._seqs[view["sku"]] = view["seq"]
+            self.shown[view["sku"]] = view["available"]
+            if event_id:
+                self.ids.append(parse_entry_id(event_id.decode()))
+
+    async def connect(self, fan_out: EventFanOut, journal_end: EntryId) -> None:
+        """Follow until it breaks off."""
+        self._seqs = {}
+        call = SimpleNamespace(state=SimpleNamespace(draining=False), request=SimpleNamespace(transport=True))
+        with suppress(ConnectionResetError):
+            async with fan_out.joined(journal_end):
+                await _Stream(call, self, fan_out, self.ids[-1]).run()  # type: ignore[arg-type]  # all that it asks of them
+
+
+def _shown(*bodies: bytes) -> tuple[dict[str, int], list[EntryId]]:
+    """Read events: the newest value of each SKU, and the ids."""
+    caller = Caller((0, 0), Random(0))
+    for body in bodies:
+        caller.take(_EVENT.findall(body))
+    return caller.shown, caller.ids[1:]
+
+
+async def _end(client: Redis, ledger: Ledger) -> EntryId:
+    return parse_entry_id((await bounds(client, ledger.keyspace)).last_id)
+
+
+async def _is_ready(fan_out: EventFanOut, client: Redis, ledger: Ledger) -> bool:
+    return fan_out.position == await _end(client, ledger)
+
+
+@pytest.fixture
+async def fan_out(client: Redis, ledger: Ledger) -> AsyncIterator[EventFanOut]:
+    feed = feed_of(client, ledger.keyspace)
+    yield EventFanOut(feed, partial(_read_events, ledger))
+    await feed.close()
+
+
+async def test_given_two_streams_when_a_sku_changes_then_both_are_given_the_same_bytes_with_the_journal_s_id(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    start = await _end(client, ledger)
+    async with fan_out.joined(start), fan_out.joined(start):
+        await moved(ledger, count("A", 7))
+        assert await fan_out.grown(start, SOON_S)
+        (upto, first), (_, second) = fan_out.after(start, {}), fan_out.after(start, {})
+
+    assert first is second
+    assert upto == await _end(client, ledger)
+    assert _shown(first) == ({"A": 7}, [upto])
+
+
+async def test_given_streams_of_every_pace_that_break_off_and_resume_then_each_ends_with_the_last_values(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: little is kept and little is given at a time, so that slow streams meet every limit
+    monkeypatch.setattr(event_fanout, "KEPT_EVENTS", 12)
+    monkeypatch.setattr(event_fanout, "PIECE_BYTES", 600)
+    monkeypatch.setattr(event_fanout, "READ_ENTRIES", 5)
+    seed = randrange(1_000_000)
+    chance = Random(seed)
+    start = await _end(client, ledger)
+    callers = [Caller(start, chance, pause_s) for pause_s in (0.0, 0.001, 0.01, 0.03, 0.06, 0.1)]
+
+    async def comes_and_goes(caller: Caller) -> None:
+        while True:
+            await caller.connect(fan_out, await _end(client, ledger))
+
+    # When
+    coming = [asyncio.create_task(comes_and_goes(caller)) for caller in callers]
+    wanted: dict[str, int] = {}
+    for number in range(400):
+        sku = f"S{chance.randrange(30)}"
+        wanted[sku] = number
+        await moved(ledger, count(sku, number))
+
+    # Then
+    await wait_until(lambda: all(caller.shown == wanted for caller in callers), f"all is shown, seed {seed}")
+    assert not any(each.done() for each in coming), f"no value went back, seed {seed}"
+    assert all(caller.ids == sorted(caller.ids) for caller in callers), f"ids are monotone, seed {seed}"
+    for each in coming:
+        each.cancel()
+    await asyncio.gather(*coming, return_exceptions=True)
+
+
+async def test_given_a_slow_stream_when_what_is_kept_goes_beyond_it_then_it_has_to_read_alone_and_gets_newest_values(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(event_fanout, "KEPT_EVENTS", 2)
+    start = await _end(client, ledger)
+    async with fan_out.joined(start):
+        for number, sku in enumerate("ABCABC"):
+            await moved(ledger, count(sku, number))
+            await wait_until(partial(_is_ready, fan_out, client, ledger), "the change is ready")
+        end = fan_out.position
+        assert not fan_out.reaches(start)
+        alone = await fan_out.read_alone(start)
+    assert alone.upto == end
+    assert [event.sku for event in alone.events] == ["A", "B", "C"]
+    assert _shown(alone.body) == ({"A": 3, "B": 4, "C": 5}, [end])
+
+
+async def test_given_a_stream_that_read_newer_values_itself_then_older_events_are_left_out(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    start = await _end(client, ledger)
+    async with fan_out.joined(start):
+        await moved(ledger, count("A", 7))
+        assert await fan_out.grown(start, SOON_S)
+        [event] = (await fan_out.read_alone(start)).events
+        assert fan_out.after(start, {"A": event.seq + 1}) == (fan_out.position, b"")
+        assert fan_out.after(start, {"A": event.seq}) == fan_out.after(start, {})
+
+
+async def test_given_a_stream_several_rounds_behind_when_given_pieces_then_each_id_stands_for_all_before_it(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: four rounds, of which the last one changes the first SKU again
+    start = await _end(client, ledger)
+    ids = []
+    async with fan_out.joined(start):
+        for number, sku in enumerate("ABCA"):
+            await moved(ledger, count(sku, number))
+            await wait_until(partial(_is_ready, fan_out, client, ledger), "the change is ready")
+            ids.append(fan_out.position)
+
+        # When
+        monkeypatch.setattr(event_fanout, "PIECE_BYTES", 1)
+        pieces, position = [], start
+        while position < fan_out.position:
+            position, body = fan_out.after(position, {})
+            pieces.append(_shown(body))
+
+    # Then: a caller that leaves with B's id gets C and A
+    assert pieces == [({"B": 1}, [ids[1]]), ({"C": 2}, [ids[2]]), ({"A": 3}, [ids[3]])]
+
+
+async def test_given_a_change_while_a_stream_reads_alone_then_the_older_value_of_a_round_does_not_follow(
+    client: Redis, ledger: Ledger
+) -> None:
+    # Given: while a stream reads values alone a round gets the value before, and the next round takes long
+    feed, calls, gate = feed_of(client, ledger.keyspace), itertools.count(1), asyncio.Event()
+
+    async def read_events(skus: list[str]) -> list[Event]:
+        number = next(calls)
+        if number == 1:
+            await moved(ledger, count("A", 1))
+            await wait_until(partial(_is_ready, shared, client, ledger), "a round has the first value")
+            await moved(ledger, count("A", 2))
+        elif number > 2:  # the second call is that round
+            await gate.wait()
+        return await _read_events(ledger, skus)
+
+    shared = EventFanOut(feed, read_events)
+    start = await _end(client, ledger)
+    await moved(ledger, count("A", 0))
+    caller = Caller(start, Random(0), breaks_off=0.0)
+
+    # When
+    following = asyncio.create_task(caller.connect(shared, await _end(client, ledger)))
+    await wait_until(lambda: caller.shown == {"A": 2} or following.done(), "it has read the newest value alone")
+    gate.set()
+
+    # Then
+    await moved(ledger, count("A", 3))
+    await wait_until(lambda: caller.shown == {"A": 3} or following.done(), "what follows is newer")
+    assert not following.done()
+    following.cancel()
+    await asyncio.gather(following, return_exceptions=True)
+    await feed.close()
+
+
+async def test_given_a_damaged_entry_when_reached_then_what_precedes_it_is_ready_and_what_follows_is_too(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    start = await _end(client, ledger)
+    await moved(ledger, count("A", 1))
+    damaged = parse_entry_id((await command(client, "XADD", ledger.keyspace.journal, "*", "x", "y")).decode())
+    async with fan_out.joined(start):
+        await moved(ledger, count("B", 2))
+        await wait_until(lambda: fan_out.position > damaged, "the fan-out is past it")
+        assert not fan_out.reaches(start)
+        before = await fan_out.read_alone(start)
+        with pytest.raises(DamagedEntryError):
+            await fan_out.read_alone(before.upto)
+        _, after = fan_out.after(damaged, {})
+    assert _shown(before.body, after)[0] == {"A": 1, "B": 2}
+
+
+async def test_given_a_journal_trimmed_to_nothing_when_followed_then_the_fan_out_moves_to_its_end(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    await moved(ledger, count("A", 1))
+    await command(client, "XTRIM", ledger.keyspace.journal, "MAXLEN", 0)
+    end = await _end(client, ledger)
+    async with fan_out.joined(parse_entry_id(START)):
+        await wait_until(lambda: fan_out.position == end, "it moved to the end")
+
+
+async def test_given_the_last_stream_leaves_then_the_fan_out_stops_and_keeps_nothing(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    start = await _end(client, ledger)
+    async with fan_out.joined(start):
+        async with fan_out.joined(start):
+            await moved(ledger, count("A", 1))
+            assert await fan_out.grown(start, SOON_S)
+        assert fan_out.position > start
+    assert fan_out.position == (0, 0)
+    assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("event-fan-out")]
+
+
+async def test_given_a_store_that_dies_when_it_is_back_then_the_fan_out_says_so_and_goes_on(
+    own_store: StoreProcess,
+) -> None:
+    pool = connect.connection_pool(own_store.url)
+    feed = feed_of(connect.client(pool), Keyspace("default"))
+
+    async def no_events(_skus: list[str]) -> list[Event]:
+        return []
+
+    fan_out = EventFanOut(feed, no_events)
+    try:
+        async with fan_out.joined((0, 0)):
+            own_store.command("XADD", feed.keyspace.journal, "*", "e", "")
+            assert await fan_out.grown((0, 0), SOON_S)
+            seen = fan_out.position
+            own_store.kill()
+            await wait_until(lambda: fan_out.store_is_away, "it is noticed")
+            await asyncio.to_thread(own_store.start)
+            own_store.command("XADD", feed.keyspace.journal, "*", "e", "")
+            assert await fan_out.grown(seen, SOON_S)
+            await wait_until(lambda: not fan_out.store_is_away, "the store is back")
+    finally:
+        await feed.close()
+        await pool.aclose()
