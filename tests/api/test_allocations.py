@@ -95,6 +95,20 @@ async def test_given_what_a_channel_has_when_moved_or_taken_back_then_the_rest_i
     assert (await allocated(api, "pazar", 0))["allocations"] == []
 
 
+async def test_given_a_key_when_an_allocation_is_taken_away_again_then_a_newer_one_stays(api: Api) -> None:
+    await api.count("A", 10)
+    await allocated(api)
+    headers = {"Idempotency-Key": "drop-1"}
+    first = await api.send("DELETE", place("shop"), headers=headers)
+    newer = await allocated(api)
+
+    again = await api.send("DELETE", place("shop"), headers=headers)
+
+    assert (again.ok(), again.headers["Idempotent-Replayed"]) == (first.ok(), "true")
+    [level] = (await api.get("/v1/stock/A")).ok()["levels"]
+    assert level["allocations"] == newer["allocations"]
+
+
 async def test_given_a_channel_with_orders_when_it_gets_its_first_units_then_those_count(api: Api) -> None:
     await api.count("A", 10)
     (await sell(api, "shop", 3)).ok(201)

@@ -89,7 +89,7 @@ def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable
     loop_time = asyncio.get_running_loop().time
     decoder = BodyDecoder(route.body) if route.body is not None else None
     handler, scope, name, operation = route.handler, route.scope, (route.method, route.path), route.operation
-    success = next(iter(route.answers))
+    success, takes_key = next(iter(route.answers)), "Idempotency-Key" in route.headers
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
@@ -101,6 +101,7 @@ def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable
             if decoder is not None:
                 raw = await read_body(request, route.body_bytes_max, state.body_timeout_s)
                 body = decoder.decode(request, raw)
+            if takes_key:
                 key = check_idempotency_key(request.headers.get("Idempotency-Key"))
             call = Call(state, request, Caller(principal, state.partition(principal.partition), key), body)
             answer = await handler(call)
