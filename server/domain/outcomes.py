@@ -101,7 +101,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "unknown_channel": Outcome(
         404,
         "No such channel",
-        "No channel with this name is configured in this partition. Correct the name, or add it to the configuration.",
+        "This partition has no channel with this name. Correct the name, or add it to the configuration file.",
     ),
     "unknown_location": Outcome(
         404,
