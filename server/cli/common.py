@@ -137,6 +137,11 @@ def progress_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a count and its noun, which takes an s unless it is one: ``1 row``, ``2,000 rows``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def print_json(value: object) -> None:
     """Print a value as JSON, for programs."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))

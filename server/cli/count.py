@@ -1,4 +1,4 @@
-"""``holdfast count``: a whole location was counted; what differs from the books is told, and who is short by it."""
+"""``holdfast count``: set a location to what was counted there; print the differences and who is short by them."""
 
 import csv
 import secrets
@@ -8,9 +8,9 @@ from typing import Final, NamedTuple
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from server.cli.common import (
+    counted,
     failure,
     opened_store,
     partition_option,
@@ -19,13 +19,14 @@ from server.cli.common import (
     run,
     store_options,
 )
-from server.cli.csv.bad_rows import read_csv, tell_bad_rows
-from server.cli.csv.reader import BadRow
-from server.cli.csv.send_rows import StoreStaysAwayError, Tally, count_rows
-from server.cli.csv.stock import Row, StockFile, read_stock_file
+from server.cli.csv.bad_rows import print_bad_rows, read_csv
+from server.cli.csv.command import progress_bar
+from server.cli.csv.csv_import import CsvFile, Tally
+from server.cli.csv.reader import BadRow, Row
+from server.cli.csv.send_rows import StoreUnreachableError
+from server.cli.csv.stock import Counted, count_rows, stock_import
 from server.config.settings import Settings
 from server.domain.allocations import left
-from server.domain.changes import ChangeLine
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
@@ -36,7 +37,6 @@ from server.store.repositories.shortages import Shortage, short_at
 SHOWN_MAX: Final = 25
 """Differences on the terminal: about a screenful."""
 _PATIENCE_S: Final = 30.0
-_PROGRESS_ROWS: Final = 250
 
 
 class Difference(NamedTuple):
@@ -47,12 +47,8 @@ class Difference(NamedTuple):
     available: int
 
 
-def _difference(line: ChangeLine) -> Difference:
-    return Difference(line.sku, line.d_on_hand, left(line.available, line.allocations or ()))
-
-
 class Found(NamedTuple):
-    """What came of a count of a location. ``uncounted``: SKUs that should lie there and that nobody counted."""
+    """The result of a count of a location. ``uncounted``: SKUs with stock there that the file does not name."""
 
     differences: list[Difference]
     uncounted: list[str]
@@ -60,9 +56,9 @@ class Found(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What was counted where. ``baseline_seq`` -1: the figures hold as of now. ``missing_is_none``: see the option."""
+    """What was counted where. ``baseline_seq`` -1: the figures are as of now. ``missing_is_none``: see the option."""
 
-    file: StockFile
+    file: CsvFile[Counted]
     partition: str
     location: str
     baseline_seq: int
@@ -72,11 +68,15 @@ class Job(NamedTuple):
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--begin", is_flag=True, help="Print the baseline for a count that begins now, and do nothing else.")
-@click.option("--location", default=DEFAULT_LOCATION, show_default=True, help="Where it was counted.")
-@click.option("--baseline", "baseline_seq", type=click.IntRange(0), default=None, help="What --begin printed.")
-@click.option("--missing-is-none", is_flag=True, help="Of what the file does not name, there is nothing.")
-@click.option("--differences", type=click.Path(dir_okay=False, path_type=Path), help="Write them to this CSV file.")
+@click.option("--begin", is_flag=True, help="Print the baseline of a count that begins now, and do nothing else.")
+@click.option("--location", default=DEFAULT_LOCATION, show_default=True, help="The location that was counted.")
+@click.option(
+    "--baseline", "baseline_seq", type=click.IntRange(0), default=None, help="The number that --begin printed."
+)
+@click.option("--missing-is-none", is_flag=True, help="Set SKUs that the file does not name to 0.")
+@click.option(
+    "--differences", type=click.Path(dir_okay=False, path_type=Path), help="Write all differences to this CSV file."
+)
 @partition_option
 @store_options
 def count(
@@ -90,42 +90,42 @@ def count(
     partition: str,
     **overrides: object,
 ) -> None:
-    """Set a location's stock to what was counted there, and tell the differences.
+    """Set a location's stock to what was counted there, and print the differences.
 
-    The first line of the file names the columns: sku and on_hand. What is sold, shipped or received while people
-    count is not lost: ask for a baseline before they begin, and give it with the figures.
+    The first line of the file names the columns: sku and on_hand. To keep what is sold, shipped or received during the
+    count, print a baseline before it begins, and pass it with the figures.
 
     \b
       holdfast count --begin
       holdfast count store.csv --location store-b --baseline 48211 --differences differences.csv
 
-    Told are the differences to the books, what nobody counted, and, where less was found than is promised, which
-    orders are short. Running it again with the same file and baseline within a day changes nothing.
+    It prints the differences, the SKUs that were not counted, and the orders that are short of units. Within a day the
+    same file and baseline change nothing when they are run again.
 
-    The exit code is 1 if any row was bad; the good ones are counted all the same.
+    The exit code is 1 if any row was bad; the good rows are counted all the same.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     if begin or file is None:
         if not begin:
-            raise click.UsageError("name the file, or --begin")
+            raise click.UsageError("Name the file with the counted figures, or add --begin.")
         click.echo(run(_begin(settings, partition)))
         return
-    parsed, elsewhere = _read(file, location)
     reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
+    parsed, elsewhere = _read(file, location, reason)
     job = Job(parsed, partition, location, -1 if baseline_seq is None else baseline_seq, missing_is_none, reason)
     tally, console = Tally(), progress_console()
     try:
         found = run(_count(settings, job, tally, console))
-    except StoreStaysAwayError as error:
-        raise failure(f"{error}\nWhat is counted stays so. Run the same command again: it goes on.") from None
+    except StoreUnreachableError as error:
+        raise failure(f"{error}\nWhat is counted stays so. Run the same command again: it continues.") from None
     if differences is not None:
         _write(differences, found.differences)
     bad = sorted([*parsed.bad, *elsewhere, *tally.refused])
-    tell_bad_rows(bad, None, console)
-    _tell(found, job)
+    print_bad_rows(bad, None, console)
+    _print_found(found, job)
     click.echo(
-        f"{parsed.rows_total:,} rows: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
-        f" {len(bad):,} bad; {len(found.differences):,} differ"
+        f"{counted(parsed.rows_total, 'row')}: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
+        f" {len(bad):,} bad; {counted(len(found.differences), 'difference')}"
     )
     sys.exit(1 if bad else 0)
 
@@ -135,49 +135,41 @@ async def _begin(settings: Settings, partition: str) -> int:
         return int(await command(store.client, "HGET", Keyspace(partition).meta, "seq") or 0)
 
 
-def _read(file: Path, location: str) -> tuple[StockFile, list[BadRow]]:
-    """Read the file; gives apart the rows that are of another location."""
-    parsed = read_csv(file, lambda content: read_stock_file(content, location))
+def _read(file: Path, location: str, reason: str) -> tuple[CsvFile[Counted], list[BadRow]]:
+    """Read the file; return the rows of other locations as bad ones."""
+    parsed = read_csv(file, stock_import(reason, location=location).read)
     elsewhere = [
-        BadRow(row.line, f"is at {row.location}, but counted was {location}", row.sku)
+        BadRow(row.line, f"is at {row.value.location}, but the count is of {location}", row.text)
         for row in parsed.rows
-        if row.location != location
+        if row.value.location != location
     ]
-    return parsed._replace(rows=[row for row in parsed.rows if row.location == location]), elsewhere
+    return parsed._replace(rows=[row for row in parsed.rows if row.value.location == location]), elsewhere
 
 
 async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -> Found:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     async with opened_store(settings, create=True) as store:
         await store.register(job.partition)
         began = (await journal.bounds(store.client, Keyspace(job.partition))).last_id
         uncounted = await _uncounted(store, job)
         rows = [*job.file.rows]
         if job.missing_is_none:
-            rows += [Row(-number, sku, job.location, 0, None) for number, sku in enumerate(uncounted, 1)]
-        with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
-            bar = progress.add_task("rows", total=len(rows))
-
-            def show(done: int) -> None:
-                if done % _PROGRESS_ROWS == 0 or done == len(rows):
-                    progress.update(bar, completed=done)
-
-            prefix = f"count:{job.file.digest}:{job.location}:{job.baseline_seq}"
+            rows += [Row(-number, sku, Counted(sku, job.location, 0, None)) for number, sku in enumerate(uncounted, 1)]
+        prefix = f"count:{job.file.digest}:{job.location}:{job.baseline_seq}"
+        with progress_bar(len(rows), console) as tally.on_progress:
             await count_rows(
-                store.ledger(job.partition), rows, prefix, job.reason, tally,
-                baseline_seq=job.baseline_seq, on_progress=show,
-            )  # fmt: skip
+                store.ledger(job.partition), rows, prefix, job.reason, tally, baseline_seq=job.baseline_seq
+            )
         differences = await _differences(store, job, began)
         return Found(differences, uncounted, await _shortages(store, job, differences))
 
 
 async def _uncounted(store: OpenStore, job: Job) -> list[str]:
-    counted = {row.sku for row in job.file.rows}
+    named = {row.value.sku for row in job.file.rows}
     return sorted(
         [
             level.sku
             async for level in store.levels(job.partition)
-            if level.location == job.location and level.on_hand and level.sku not in counted
+            if level.location == job.location and level.on_hand and level.sku not in named
         ]
     )
 
@@ -208,10 +200,12 @@ def _write(path: Path, differences: list[Difference]) -> None:
             writer.writerow(("sku", "difference", "available"))
             writer.writerows(differences)
     except OSError as error:
-        raise failure(f"The differences cannot be written to {path}: {error.strerror}. They are counted.") from None
+        raise failure(
+            f"The differences cannot be written to {path}: {error.strerror}. The stock is set all the same."
+        ) from None
 
 
-def _tell(found: Found, job: Job) -> None:
+def _print_found(found: Found, job: Job) -> None:
     for each in found.differences[:SHOWN_MAX]:
         click.echo(f"{each.sku}: {each.by:+,}, available {each.available:,}")
     if len(found.differences) > SHOWN_MAX:
@@ -220,9 +214,9 @@ def _tell(found: Found, job: Job) -> None:
         word = "set to 0" if job.missing_is_none else "left as they are; --missing-is-none sets them to 0"
         rest = " …" if len(found.uncounted) > SHOWN_MAX else ""
         shown = ", ".join(found.uncounted[:SHOWN_MAX]) + rest
-        click.echo(f"Not counted, {word}: {len(found.uncounted):,} SKUs ({shown})")
+        click.echo(f"Not counted, {word}: {counted(len(found.uncounted), 'SKU')} ({shown})")
     for shortage in found.shortages:
         lacking = ", ".join(f"{line.reservation_id} lacks {line.lacks:,}" for line in shortage.lines) or "no order"
         click.echo(f"Short of {shortage.short:,} {shortage.sku}: {lacking}")
     if not all(shortage.complete for shortage in found.shortages):
-        click.echo("There was no time to look at every order, so others may be short; GET /v1/shortages tells.")
+        click.echo("There was no time to look at every order, so others may be short: see GET /v1/shortages.")

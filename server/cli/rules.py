@@ -1,6 +1,5 @@
-"""``holdfast rules``: when and how much to order, how much safety stock to keep, and which category SKUs are of."""
+"""``holdfast rules``: rules of reordering and of safety stock, and the categories of SKUs."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -15,18 +14,17 @@ from server.cli.common import (
     opened_store,
     partition_option,
     print_json,
-    progress_console,
     quiet_settings,
     run,
     store_options,
 )
-from server.cli.csv.bad_rows import read_csv, tell_bad_rows
-from server.cli.csv.categories import CategoriesFile, read_categories_file
+from server.cli.csv.categories import CATEGORIES
+from server.cli.csv.command import import_csv, import_options
 from server.config.settings import Settings
 from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
-from server.domain.safety_stock import SKUS_PER_CALL_MAX, SafetyRule
+from server.domain.safety_stock import SafetyRule
 from server.service.checks import InvalidError, check_category, check_location, check_sku
 from server.store.keys import Keyspace
 from server.store.repositories.replenishment import ReplenishmentStore
@@ -36,30 +34,32 @@ _UNITS: Final = click.IntRange(0, QUANTITY_MAX)
 _DAYS: Final = click.FloatRange(0, 366)
 _ALL: Final = "all"
 
-_remove_option: Final = click.option("--remove", is_flag=True, help="Take the rule away.")
+_remove_option: Final = click.option("--remove", is_flag=True, help="Remove the rule.")
 _location_option: Final = click.option("--location", default=None, help="For this location only [all].")
 
 
 @click.group()
 def rules() -> None:
-    """Say when and how much to order, and how much safety stock to keep.
+    """Set when and how much to order, and how much safety stock to keep.
 
     \b
-      holdfast rules safety --percent 10                       everywhere a tenth of what lies there
-      holdfast rules safety --location store-b --units 2       but two of each in this store
-      holdfast rules categories categories.csv                 which SKU is of which category
-      holdfast rules safety --category shoes --units 0         and none of these
+      holdfast rules safety --percent 10                       a tenth of on_hand everywhere
+      holdfast rules safety --location store-b --units 2       but two of each SKU in this store
+      holdfast rules categories categories.csv                 set the category of SKUs
+      holdfast rules safety --category shoes --units 0         and keep no shoes back
       holdfast rules replenishment --reorder-point 5 --target 20 --lead-time-days 3
 
-    Without a figure, `safety` and `replenishment` list the rules. The server follows within seconds.
+    Without a figure, `safety` and `replenishment` list the rules. A running server uses them within seconds.
     """  # noqa: D301  # click needs the character, not the two
 
 
 @rules.command()
 @click.option("--category", default=None, help="For SKUs of this category only [all].")
 @_location_option
-@click.option("--units", type=_UNITS, default=None, help="Keep back so many.")
-@click.option("--percent", type=click.IntRange(0, 100), default=None, help="Keep back so much of on_hand, rounded up.")
+@click.option("--units", type=_UNITS, default=None, help="Units to keep back.")
+@click.option(
+    "--percent", type=click.IntRange(0, 100), default=None, help="Percent of on_hand to keep back, rounded up."
+)
 @_remove_option
 @json_option
 @partition_option
@@ -75,18 +75,18 @@ def safety(
     partition: str,
     **overrides: object,
 ) -> None:
-    """Keep units back that are never promised, by rule; without a figure, list the rules.
+    """Keep units back from sale, by rule; without a figure, list the rules.
 
-    Of --units and --percent the greater counts. Of several rules that fit a SKU at a location, the one for both its
-    category and the location holds, else the one for the category, else for the location, else for all.
+    If --units and --percent are both given, the greater one counts. If several rules fit a SKU at a location, the most
+    specific one applies: category and location, else category, else location, else all.
 
     \b
       holdfast rules safety
       holdfast rules safety --category shoes --location store-b --units 2
       holdfast rules safety --category shoes --location store-b --remove
 
-    A rule takes back no promise: it keeps what is free, and gives way to promises where units go missing. A value that
-    somebody has set by hand (holdfast import, a count) stays, until it is set to 0.
+    A rule never takes units from a reservation: it keeps back available units only, and yields where units go missing.
+    A safety stock that was set by hand (holdfast import, a count) stays until it is set to 0.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     where = _where(category, location, check_category)
@@ -95,18 +95,20 @@ def safety(
         run(_set_safety(settings, partition, where, rule))
         return
     if where != (ANY, ANY):
-        raise click.UsageError("say how much with --units or --percent, or --remove; without anything, all are listed")
+        raise click.UsageError(
+            "Add --units, --percent or --remove. To list all rules, leave out --category and --location."
+        )
     found = run(_safety(settings, partition))
-    _tell(found, ("category", "location", "units", "percent"), as_json=as_json)
+    _print_rules(found, ("category", "location", "units", "percent"), as_json=as_json)
 
 
 @rules.command()
 @click.option("--sku", default=None, help="For this SKU only [all].")
 @_location_option
-@click.option("--reorder-point", type=_UNITS, default=None, help="Order when no more than this are there.")
-@click.option("--target", type=_UNITS, default=None, help="Order up to so many.")
+@click.option("--reorder-point", type=_UNITS, default=None, help="Order when no more than this is available.")
+@click.option("--target", type=_UNITS, default=None, help="Order up to this quantity.")
 @click.option("--lead-time-days", type=_DAYS, default=None, help="How long a delivery takes.")
-@click.option("--cover-days", type=_DAYS, default=None, help="How long it is to last.")
+@click.option("--cover-days", type=_DAYS, default=None, help="How many days of sales an order should cover.")
 @_remove_option
 @json_option
 @partition_option
@@ -124,17 +126,18 @@ def replenishment(
     cover_days: float | None,
     **overrides: object,
 ) -> None:
-    """Say when and how much to order; without a figure, list the rules.
+    """Set when and how much to order; without a figure, list the rules.
 
-    What sells in the days counts where it is more than the units given. No more than --reorder-point raises
-    stock.low, too. Of several rules that fit, the one for both holds, else for the SKU, the location, for all.
+    Where sales over the given days need more than the given units, the sales count. Stock at or below --reorder-point
+    also raises stock.low. If several rules fit, the most specific applies: SKU and location, else SKU, else location,
+    else all.
 
     \b
       holdfast rules replenishment
       holdfast rules replenishment --reorder-point 5 --target 20
       holdfast rules replenishment --sku TS-1001 --lead-time-days 3 --cover-days 14
 
-    A rule is set whole: what is not given is 0. What to order then is told by GET /v1/replenishment.
+    A rule is replaced as a whole: a figure that you leave out becomes 0. GET /v1/replenishment returns what to order.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     where = _where(sku, location, lambda field, name: ANY if name is None else check_sku(field, name))
@@ -153,21 +156,21 @@ def replenishment(
         run(_set_replenishment(settings, partition, where, None if remove else Rule(**figures)))
         return
     if where != (ANY, ANY):
-        raise click.UsageError("say when to order with --reorder-point and the like, or --remove")
+        raise click.UsageError(
+            "Add a figure, such as --reorder-point, or --remove. To list all rules, leave out --sku and --location."
+        )
     found = run(_replenishment(settings, partition))
     names = ("sku", "location", "reorder_point", "target", "lead_time_days", "cover_days")
-    _tell(found, names, as_json=as_json)
+    _print_rules(found, names, as_json=as_json)
 
 
 @rules.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@partition_option
-@store_options
-def categories(file: Path, partition: str, **overrides: object) -> None:
-    """Say from a CSV file which SKU is of which category, for the rules of safety stock.
+@import_options
+def categories(file: Path, **options: Any) -> None:
+    """Set the category of SKUs from a CSV file, for the rules of safety stock.
 
-    The first line names the columns: sku and category; an empty category takes the SKU out of its. Others are ignored.
-    UTF-8; comma, semicolon or tab.
+    The first line names the columns: sku and category. An empty category removes the SKU from its category. Other
+    columns are ignored. UTF-8; comma, semicolon or tab.
 
     \b
       sku,category
@@ -176,14 +179,9 @@ def categories(file: Path, partition: str, **overrides: object) -> None:
     \b
       holdfast rules categories categories.csv
 
-    SKUs that the file does not name stay as they are. The exit code is 1 if any row was bad.
+    SKUs that the file does not name are unchanged. The exit code is 1 if any row was bad.
     """  # noqa: D301  # click needs the character, not the two
-    settings = quiet_settings(**overrides)
-    parsed = read_csv(file, read_categories_file)
-    run(_categorize(settings, partition, parsed))
-    tell_bad_rows(parsed.bad, None, progress_console())
-    click.echo(f"{len(parsed.rows):,} SKUs put into categories, {len(parsed.bad):,} bad rows")
-    sys.exit(1 if parsed.bad else 0)
+    import_csv(CATEGORIES, file, **options)
 
 
 def _where(first: str | None, location: str | None, check: Any) -> tuple[str, str]:
@@ -193,14 +191,14 @@ def _where(first: str | None, location: str | None, check: Any) -> tuple[str, st
         raise click.UsageError(f"{error.field} {error.rule}") from None
 
 
-def _tell(found: Mapping[tuple[str, str], Any], names: tuple[str, ...], *, as_json: bool) -> None:
+def _print_rules(found: Mapping[tuple[str, str], Any], names: tuple[str, ...], *, as_json: bool) -> None:
     rows = [(*where, *(getattr(rule, name) for name in names[2:])) for where, rule in sorted(found.items())]
     if as_json:
         print_json(
             [{name: None if cell == ANY else cell for name, cell in zip(names, row, strict=True)} for row in rows]
         )
     elif not rows:
-        click.echo("There is no rule yet; --help shows how to set one.")
+        click.echo("There are no rules yet. Add one; --help has examples.")
     else:
         table = Table(box=None, pad_edge=False)
         for at, name in enumerate(names):
@@ -230,12 +228,3 @@ async def _set_replenishment(settings: Settings, partition: str, where: tuple[st
     async with opened_store(settings, create=True) as store:
         await store.register(partition)
         await ReplenishmentStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
-
-
-async def _categorize(settings: Settings, partition: str, file: CategoriesFile) -> None:
-    async with opened_store(settings, create=True) as store:
-        await store.register(partition)
-        kept = SafetyStore(store.client, Keyspace(partition))
-        for at in range(0, len(file.rows), SKUS_PER_CALL_MAX):
-            piece = file.rows[at : at + SKUS_PER_CALL_MAX]
-            await kept.set_categories({row.sku: row.category for row in piece}, LOCAL.actor)

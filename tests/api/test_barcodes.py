@@ -117,7 +117,7 @@ async def test_given_a_file_of_barcodes_when_imported_then_good_rows_count_and_b
     )
     words = ("barcodes", "import", file, "--partition", api.partition, "--data-dir", server.data_dir)
     told = holdfast(*words, cwd=tmp_path)
-    assert (told.returncode, told.stdout) == (1, "7 rows: 2 set, 0 unchanged, 1 said twice, 4 bad\n")
+    assert (told.returncode, told.stdout) == (1, "7 rows: 2 set, 0 unchanged, 1 repeated, 4 bad\n")
     assert "line 5: sku is empty" in told.stderr
     assert "line 6: factor is 'none'" in told.stderr
     assert (await api.get("/v1/barcodes/1")).ok() == {"barcode": "1", "sku": "A", "factor": 12}

@@ -66,7 +66,7 @@ async def test_given_rules_and_a_category_when_stock_changes_then_the_server_kee
 
     (tmp_path / "categories.csv").write_text("sku,category\nA,plates\nC,\n,x\n", encoding="utf-8")
     done = await asyncio.to_thread(run, "categories", "categories.csv")
-    assert (done.returncode, done.stdout) == (1, "2 SKUs put into categories, 1 bad rows\n")
+    assert (done.returncode, done.stdout) == (1, "3 rows: 2 set, 1 bad\n")
     assert "sku is empty" in done.stderr
     done = await asyncio.to_thread(run, "safety", "--category", "plates", "--units", "2")
     assert (done.returncode, done.stderr) == (0, "")

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.cli.csv.listings import read_listings_file
+from server.cli.csv.csv_import import CsvFile
+from server.cli.csv.listings import attributes, listings_import
 from server.cli.csv.reader import CsvError
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Listing
 from server.store.command_session import OpenStore, open_store
@@ -255,8 +256,8 @@ async def test_a_key_that_another_sku_has_already_is_refused(kept: Kept, tmp_pat
 
     code, out, err = import_listings(tmp_path, "sku,key\nCAP,1\n")
 
-    assert (code, out[0]) == (1, "1 rows: 0 set, 0 unchanged, 1 bad")
-    assert err == ["line 2: the key '1' is that of 'TEE' already"]
+    assert (code, out[0]) == (1, "1 row: 0 set, 0 unchanged, 1 bad")
+    assert err == ["line 2: the key '1' belongs to 'TEE' already"]
     assert set(await kept.listings()) == {"TEE", "MUG"}
 
 
@@ -284,7 +285,7 @@ async def test_a_channel_of_which_nothing_is_known_is_remarked_with_the_nearest(
     code, _, err = import_listings(tmp_path, "sku,key\nTEE,1\n")
 
     assert code == 0
-    assert err == ["Nothing is known about channel 'my-shop' yet; did you mean my-shops? Its listings are kept for it."]
+    assert err == ["Channel 'my-shop' is not known yet; did you mean my-shops? Its listings are stored for it."]
 
 
 @pytest.mark.soak
@@ -311,6 +312,10 @@ def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_ag
 
 def test_listings_can_be_taken_before_there_is_any_stock(tmp_path: Path) -> None:
     assert import_listings(tmp_path, "sku,key\nTEE,1\n")[0] == 0
+
+
+def read_listings_file(content: bytes) -> CsvFile[Listing]:
+    return listings_import(SHOP).read(content)
 
 
 @pytest.mark.parametrize(
@@ -340,18 +345,23 @@ def test_a_listing_that_breaks_a_rule_is_bad_with_the_reason(row: str, reason: s
 def test_listings_that_contradict_each_other_are_all_bad() -> None:
     found = read_listings_file(b"sku,key\nTEE,1\nMUG,2\nTEE,3\nCAP,2\nHAT,4\nHAT,4\n")
 
-    assert [row.listing.sku for row in found.rows] == ["HAT"]
+    assert [row.value.sku for row in found.rows] == ["HAT"]
     assert found.repeated == 1
     assert [(row.line, row.reason) for row in found.bad] == [
-        (2, "'TEE' stands on line 4 too, with another key or price"),
-        (3, "the key '2' stands on line 5 too, for another SKU"),
-        (4, "'TEE' stands on line 2 too, with another key or price"),
-        (5, "the key '2' stands on line 3 too, for another SKU"),
+        (2, "'TEE' is on line 4 too, with another key or price"),
+        (3, "the key '2' is on line 5 too, for another SKU"),
+        (4, "'TEE' is on line 2 too, with another key or price"),
+        (5, "the key '2' is on line 3 too, for another SKU"),
     ]
 
 
 def test_a_column_that_resembles_a_known_one_is_remarked() -> None:
-    assert read_listings_file(b"sku,key,lsited,size\n").attributes == {"lsited": "listed", "size": ""}
+    found = read_listings_file(b"sku,key,lsited,size\n")
+
+    assert list(attributes(found.other_columns)) == [
+        "Attributes: lsited, size",
+        "'lsited' becomes an attribute; did you mean listed?",
+    ]
 
 
 @pytest.mark.parametrize(

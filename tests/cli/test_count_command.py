@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from server.cli.count import Found, Job, _tell
-from server.cli.csv.stock import StockFile
+from server.cli.count import Found, Job, _print_found
+from server.cli.csv.csv_import import CsvFile
 from server.store.repositories.shortages import Shortage
 from tests.support.processes import Server, holdfast, stop_store
 
@@ -42,8 +42,8 @@ def test_given_a_count_when_it_differs_then_the_differences_are_told_and_written
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout.splitlines() == [
         "A: -2, available 8",
-        "Not counted, left as they are; --missing-is-none sets them to 0: 1 SKUs (C)",
-        "2 rows: 2 counted, 0 unchanged (counted before), 0 bad; 1 differ",
+        "Not counted, left as they are; --missing-is-none sets them to 0: 1 SKU (C)",
+        "2 rows: 2 counted, 0 unchanged (counted before), 0 bad; 1 difference",
     ]
     assert (shop / "diff.csv").read_text("utf-8").splitlines() == ["sku,difference,available", "A,-2,8"]
     assert on_hand(shop, "A") == {"store-b": 8, "main": 7}
@@ -64,7 +64,7 @@ def test_given_a_baseline_when_units_arrive_while_people_count_then_they_are_kep
     assert counted(shop, "A,9\n", "--baseline", baseline).returncode == 0
     assert on_hand(shop, "A")["store-b"] == 13
     again = counted(shop, "A,9\n", "--baseline", baseline)
-    assert "1 rows: 0 counted, 1 unchanged (counted before), 0 bad; 0 differ" in again.stdout
+    assert "1 row: 0 counted, 1 unchanged (counted before), 0 bad; 0 differences" in again.stdout
 
 
 def test_given_promises_when_fewer_are_found_then_the_orders_that_are_short_are_named(shop: Path) -> None:
@@ -81,7 +81,7 @@ def test_given_rows_of_another_location_when_counted_then_they_are_bad(shop: Pat
     (shop / "counted.csv").write_text("sku,on_hand,location\nA,1,main\nB,4,store-b\n", encoding="utf-8")
     told = holdfast("count", "counted.csv", "--location", "store-b", cwd=shop)
     assert told.returncode == 1
-    assert "line 2: is at main, but counted was store-b" in told.stderr
+    assert "line 2: is at main, but the count is of store-b" in told.stderr
     assert on_hand(shop, "A") == {"store-b": 10, "main": 7}
     assert on_hand(shop, "B") == {"store-b": 4}
 
@@ -91,8 +91,8 @@ def test_given_more_orders_than_there_was_time_for_when_told_who_is_short_then_t
     complete: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = Found([], [], [Shortage("A", "store-b", 3, [], complete)])
-    job = Job(StockFile("", [], [], 0, []), "default", "store-b", -1, missing_is_none=False, reason="")
+    job = Job(CsvFile("", [], [], 0, []), "default", "store-b", -1, missing_is_none=False, reason="")
 
-    _tell(found, job)
+    _print_found(found, job)
 
     assert ("no time to look at every order" in capsys.readouterr().out) is not complete

@@ -9,7 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from server.cli.csv.stock import CsvError, Row, read_stock_file
+from server.cli.csv.csv_import import CsvFile
+from server.cli.csv.reader import CsvError, Row
+from server.cli.csv.stock import Counted, stock_import
 from server.cli.demo.sample import sample_file
 from tests.support.processes import Server, holdfast, start, stop_store
 from tests.support.stores import start_valkey, wait_until
@@ -17,10 +19,14 @@ from tests.support.stores import start_valkey, wait_until
 ROWS = 30_000
 
 
-def rows_of(text: str) -> list[tuple[str, str, int, int | None]]:
+def read_stock_file(content: bytes) -> CsvFile[Counted]:
+    return stock_import("a test").read(content)
+
+
+def rows_of(text: str) -> list[Counted]:
     found = read_stock_file(text.encode())
     assert found.bad == []
-    return [row[1:] for row in found.rows]
+    return [row.value for row in found.rows]
 
 
 def bad_of(content: str | bytes) -> list[tuple[int, str]]:
@@ -75,13 +81,16 @@ def test_location_and_safety_may_be_left_out() -> None:
 def test_other_columns_are_ignored_and_named() -> None:
     found = read_stock_file(b"sku,name,on_hand,price\nTEE,Tee,5,9.90\n")
 
-    assert found.ignored_columns == ["name", "price"]
+    assert found.other_columns == ["name", "price"]
 
 
 def test_the_line_number_of_a_row_is_where_it_begins() -> None:
     found = read_stock_file(b'sku,on_hand,note\nA,1,"x\ny"\n\nB,2,\n')
 
-    assert found.rows == [Row(2, "A", "main", 1, None), Row(5, "B", "main", 2, None)]
+    assert found.rows == [
+        Row(2, 'A,1,"x', Counted("A", "main", 1, None)),
+        Row(5, "B,2,", Counted("B", "main", 2, None)),
+    ]
 
 
 def test_a_row_that_says_again_what_one_said_counts_once() -> None:
@@ -93,9 +102,9 @@ def test_a_row_that_says_again_what_one_said_counts_once() -> None:
 def test_the_sample_has_no_fault() -> None:
     sample = sample_file()
 
-    assert (sample.bad, sample.repeated, sample.ignored_columns) == ([], 0, ["name"])
+    assert (sample.bad, sample.repeated, sample.other_columns) == ([], 0, ["name"])
     assert len(sample.rows) >= 60
-    assert sum(1 for row in sample.rows if row.on_hand <= 3) >= 3
+    assert sum(1 for row in sample.rows if row.value.on_hand <= 3) >= 3
 
 
 # -- files and rows that cannot be taken
@@ -149,14 +158,14 @@ def test_a_bad_row_is_told_with_its_line_and_the_reason(row: str, reason: str) -
 def test_a_quotation_mark_that_is_not_closed_spoils_its_own_line_only() -> None:
     found = read_stock_file(b'sku,on_hand\nA,1\n"B,2\nC,3\n')
 
-    assert [(row.sku, row.on_hand) for row in found.rows] == [("A", 1), ("C", 3)]
+    assert [(row.value.sku, row.value.on_hand) for row in found.rows] == [("A", 1), ("C", 3)]
     assert [(row.line, row.reason) for row in found.bad] == [(3, "a quotation mark is not closed")]
 
 
 def test_rows_between_two_stray_quotation_marks_are_told_one_by_one() -> None:
     found = read_stock_file(b'sku,on_hand\nA,1\n"B,2\nC,3\nD,"4\nE,5\n')
 
-    assert [(row.sku, row.on_hand) for row in found.rows] == [("A", 1), ("E", 5)]
+    assert [(row.value.sku, row.value.on_hand) for row in found.rows] == [("A", 1), ("E", 5)]
     assert [row.line for row in found.bad] == [3, 4, 5]
     assert found.bad[1].reason == "stands inside the quotation marks of line 3, which is bad"
     assert found.rows_total == 5
@@ -171,11 +180,11 @@ def test_bytes_that_are_not_utf_8_spoil_only_their_row() -> None:
 def test_rows_that_contradict_each_other_are_all_bad_and_name_each_other() -> None:
     found = read_stock_file(b"sku,on_hand\nTEE,5\nMUG,1\nTEE,6\nTEE,5\n")
 
-    assert [row.sku for row in found.rows] == ["MUG"]
+    assert [row.value.sku for row in found.rows] == ["MUG"]
     assert [(row.line, row.reason) for row in found.bad] == [
-        (2, "'TEE' at main stands on line 4, 5 too, with other figures"),
-        (4, "'TEE' at main stands on line 2, 5 too, with other figures"),
-        (5, "'TEE' at main stands on line 2, 4 too, with other figures"),
+        (2, "'TEE' at main is on line 4, 5 too, with other figures"),
+        (4, "'TEE' at main is on line 2, 5 too, with other figures"),
+        (5, "'TEE' at main is on line 2, 4 too, with other figures"),
     ]
 
 
@@ -239,7 +248,7 @@ def test_the_same_file_again_changes_nothing_even_after_sales(tmp_path: Path) ->
         again = holdfast("import", "stock.csv", cwd=tmp_path)
 
     assert again.returncode == 0
-    assert again.stdout == "1 rows: 0 set, 1 unchanged (same file imported before), 0 bad\n"
+    assert again.stdout == "1 row: 0 set, 1 unchanged (same file imported before), 0 bad\n"
     assert "--again" in again.stderr
     assert on_hand(tmp_path, "TEE") == 3
 
@@ -253,7 +262,7 @@ def test_again_counts_anew(tmp_path: Path) -> None:
 
     again = holdfast("import", "stock.csv", "--again", cwd=tmp_path)
 
-    assert again.stdout.startswith("1 rows: 1 set")
+    assert again.stdout.startswith("1 row: 1 set")
     assert on_hand(tmp_path, "TEE") == 5
 
 
@@ -263,7 +272,7 @@ def test_the_same_file_is_counted_in_each_partition(tmp_path: Path) -> None:
 
     other = holdfast("import", "stock.csv", "--partition", "other", cwd=tmp_path)
 
-    assert other.stdout.startswith("1 rows: 1 set")
+    assert other.stdout.startswith("1 row: 1 set")
 
 
 # -- a big file

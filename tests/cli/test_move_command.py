@@ -57,7 +57,7 @@ def test_given_movements_of_each_kind_when_run_then_each_has_its_effect_in_order
 def test_given_the_same_file_when_run_again_then_nothing_changes_unless_asked(shop: Path) -> None:
     text = "kind,sku,quantity\nreceive,A,5\n"
     assert moved(shop, text).returncode == 0
-    assert moved(shop, text).stdout == "1 rows: 0 done, 1 unchanged (same file run before), 0 bad\n"
+    assert moved(shop, text).stdout == "1 row: 0 done, 1 unchanged (same file run before), 0 bad\n"
     assert levels(shop, "A")["main"]["on_hand"] == 5
     assert moved(shop, text, "--again").returncode == 0
     assert levels(shop, "A")["main"]["on_hand"] == 10

@@ -1,4 +1,4 @@
-"""Reads a CSV file, and tells of its rows that could not be taken: the first on the terminal, all in a report."""
+"""Prints the bad rows of a CSV file, and writes them all to a report."""
 
 import csv
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from typing import Final, TypeVar
 import click
 from rich.console import Console
 
-from server.cli.common import failure
+from server.cli.common import counted, failure
 from server.cli.csv.reader import BadRow, CsvError
 
 T = TypeVar("T")
@@ -21,27 +21,27 @@ report_option: Final = click.option(
 )
 
 
-def read_csv(file: Path, take_apart: Callable[[bytes], T]) -> T:
-    """Take a CSV file apart, or end with the reason why that cannot be."""
+def read_csv(file: Path, read: Callable[[bytes], T]) -> T:
+    """Read a CSV file, or end the command with the reason why it cannot be read."""
     try:
-        return take_apart(file.read_bytes())
+        return read(file.read_bytes())
     except OSError as error:
-        raise failure(f"{file}: {error.strerror}") from None
+        raise failure(f"{file} cannot be read: {error.strerror}.") from None
     except CsvError as error:
         raise failure(f"{file}: {error}") from None
 
 
-def tell_bad_rows(bad: list[BadRow], report: Path | None, console: Console) -> None:
+def print_bad_rows(bad: list[BadRow], report: Path | None, console: Console) -> None:
     """Print the first bad rows, and where the others are."""
     for row in bad[:SHOWN_MAX]:
         console.print(f"line {row.line}: {row.reason}", markup=False, soft_wrap=True)
     if len(bad) > SHOWN_MAX:
         where = f"all of them are in {report}" if report else "--report FILE writes all of them"
-        console.print(f"… and {len(bad) - SHOWN_MAX:,} more bad rows; {where}", markup=False)
+        console.print(f"… and {counted(len(bad) - SHOWN_MAX, 'more bad row')}; {where}", markup=False)
 
 
 def write_report(report: Path, bad: list[BadRow]) -> None:
-    """Write all bad rows to a CSV file, or end with the reason why that cannot be."""
+    """Write all bad rows to a CSV file, or end the command with the reason why that cannot be."""
     try:
         with report.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
             writer = csv.writer(file)

@@ -1,54 +1,44 @@
-"""Reads a CSV file of categories: which SKU is of which, and which rows cannot be taken."""
+"""CSV files of categories: each row sets the category of a SKU, or removes it."""
 
 from typing import Final, NamedTuple
 
-from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Sheet, shown
-from server.service.checks import InvalidError, check_category, check_sku
+from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target, in_pieces
+from server.cli.csv.reader import Cells, Columns, shown
+from server.domain.principal import LOCAL
+from server.domain.safety_stock import SKUS_PER_CALL_MAX
+from server.service.checks import check_category, check_sku
+from server.store.keys import Keyspace
+from server.store.repositories.safety_stock import SafetyStore
 
-COLUMNS: Final = Columns(("sku", "category"), ())
 
+class Category(NamedTuple):
+    """A SKU and its category, empty for none."""
 
-class Row(NamedTuple):
-    """A SKU and its category, empty for none; ``line`` counts from 1."""
-
-    line: int
     sku: str
     category: str
 
 
-class CategoriesFile(NamedTuple):
-    """What a file says."""
-
-    rows: list[Row]
-    bad: list[BadRow]
+def _category(cells: Cells) -> Category:
+    sku = check_sku("sku", cells.get("sku"))
+    return Category(sku, check_category("category", cells.get("category") or None))
 
 
-def read_categories_file(content: bytes) -> CategoriesFile:
-    """Read a whole file. A SKU that is of two categories is bad on each of its lines.
-
-    Raises
-    ------
-    CsvError
-        It is not UTF-8 text, or its header lacks a column or names one twice.
-
-    """
-    sheet = Sheet(content, COLUMNS)
-    good, bad = sheet.sort(_row)
-    rows, contradictory, _ = sheet.one_for_each(
-        good,
-        lambda row: row.sku,
-        lambda row: row.category,
-        lambda row, others: f"{shown(row.sku)} stands on line {others} too, with another category",
-    )
-    return CategoriesFile(rows, sorted([*bad, *contradictory]))
+async def _put(target: Target, file: CsvFile[Category], tally: Tally) -> None:
+    repository = SafetyStore(target.store.client, Keyspace(target.partition))
+    for piece in in_pieces([row.value for row in file.rows], SKUS_PER_CALL_MAX):
+        await repository.set_categories(dict(piece), LOCAL.actor)
+        tally.add(set=len(piece))
 
 
-def _row(cells: Cells) -> Row:
-    if not cells.get("sku"):
-        raise BadCellError("sku is empty")
-    try:
-        sku = check_sku("sku", cells.get("sku"))
-        category = check_category("category", cells.get("category") or None)
-    except InvalidError as error:
-        raise BadCellError(f"{error.field} {error.rule}") from None
-    return Row(cells.line, sku, category)
+CATEGORIES: Final = CsvImport(
+    columns=Columns(("sku", "category"), may_be_empty=("category",)),
+    row=_category,
+    keys=(
+        Key[Category](
+            lambda row: row.sku,
+            lambda row, lines: f"{shown(row.sku)} is on line {lines} too, with another category",
+        ),
+    ),
+    put=_put,
+    unchanged="",
+)

@@ -1,14 +1,21 @@
-"""Reads a CSV file of movements: what each row receives, adjusts, counts or moves, and which rows cannot be taken."""
+"""CSV files of movements: each row receives, adjusts, counts or moves units of one SKU."""
 
 import re
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Sheet, shown
+from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target, in_pieces
+from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Row, shown
+from server.cli.csv.send_rows import send_rows
+from server.domain.limits import BARCODES_PER_CALL_MAX
+from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
-from server.service.movements import MovementBody, barcode_of
+from server.service.movements import Movement, MovementBody, barcode_of, operation_of
 from server.service.problems import of_error
+from server.store.keys import Keyspace
+from server.store.repositories.barcodes import Pack, find_barcodes
 
 COLUMNS: Final = Columns(
     ("kind", "quantity"), ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id")
@@ -17,47 +24,43 @@ _TEXTS: Final = ("sku", "barcode", "location", "from", "to", "bucket", "supply_i
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
-class Row(NamedTuple):
-    """One movement; ``line`` counts from 1. ``barcode`` is empty where the SKU is named."""
+class PlannedMovement(NamedTuple):
+    """One movement. ``barcode`` is empty where the row names the SKU."""
 
-    line: int
     body: MovementBody
     barcode: str
-    text: str
 
 
-class MovesFile(NamedTuple):
-    """What a file says. ``digest`` is of its bytes: the same file has the same digest."""
-
-    digest: str
-    rows: list[Row]
-    bad: list[BadRow]
-    ignored_columns: list[str]
-
-    @property
-    def rows_total(self) -> int:
-        """How many rows the file has, without its header and empty lines."""
-        return len(self.rows) + len(self.bad)
+_Operations = list[tuple[Row[PlannedMovement], Movement]]
 
 
-def read_moves_file(content: bytes, reason: str) -> MovesFile:
-    """Read a whole file; ``reason`` is that of rows which name none.
+def movements_import(reason: str, salt: str = "") -> CsvImport[PlannedMovement]:
+    """Import movements.
 
-    Raises
-    ------
-    CsvError
-        It is not UTF-8 text, or its header lacks a column or names one twice.
+    Parameters
+    ----------
+    reason
+        The reason of rows that name none.
+    salt
+        Makes the idempotency keys new, so that a file that was run before has its effect again.
 
     """
-    sheet = Sheet(content, COLUMNS)
-    rows, bad = sheet.sort(lambda cells: _row(cells, reason, sheet))
-    return MovesFile(sheet.digest, rows, bad, sheet.others)
+
+    async def put(target: Target, file: CsvFile[PlannedMovement], tally: Tally) -> None:
+        caller = local_caller(target.store, target.partition, f"move:{file.digest}{salt and ':' + salt}")
+        movements = _operations(caller, file, await _packs(target, file), tally)
+        await send_rows(target.store.ledger(target.partition), _by_sku(movements), tally)
+
+    return CsvImport(
+        columns=COLUMNS,
+        row=lambda cells: _movement(cells, reason),
+        put=put,
+        done="done",
+        unchanged="unchanged (same file run before)",
+    )
 
 
-def _row(cells: Cells, reason: str, sheet: Sheet) -> Row:
-    for name in COLUMNS.required:
-        if not cells.get(name):
-            raise BadCellError(f"{name} is empty")
+def _movement(cells: Cells, reason: str) -> PlannedMovement:
     kind = cells.get("kind").lower()
     given: dict[str, Any] = {name: value for name in _TEXTS if (value := cells.get(name))}
     given |= {"kind": kind, "reason": cells.get("reason") or reason}
@@ -66,10 +69,10 @@ def _row(cells: Cells, reason: str, sheet: Sheet) -> Row:
         given["safety"] = _number(cells, "safety")
     try:
         body: MovementBody = msgspec.convert(given, MovementBody)
-        return Row(cells.line, body, barcode_of(body), sheet.text(cells.line))
+        return PlannedMovement(body, barcode_of(body))
     except (msgspec.ValidationError, InvalidError) as error:
-        told = of_error(error)
-        found = told.errors[0] if told is not None and told.errors else None
+        problem = of_error(error)
+        found = problem.errors[0] if problem is not None and problem.errors else None
         raise BadCellError(f"{_column(found.field)} {found.rule}" if found else str(error)) from None
 
 
@@ -83,3 +86,35 @@ def _number(cells: Cells, name: str) -> int:
     if not _WHOLE_NUMBER.fullmatch(value):
         raise BadCellError(f"{name} is {shown(value)}, not a whole number of units (no dots or commas)")
     return int(value)
+
+
+async def _packs(target: Target, file: CsvFile[PlannedMovement]) -> dict[str, Pack]:
+    barcodes = sorted({row.value.barcode for row in file.rows if row.value.barcode})
+    packs: dict[str, Pack] = {}
+    for piece in in_pieces(barcodes, BARCODES_PER_CALL_MAX):
+        packs |= await find_barcodes(target.store.client, Keyspace(target.partition), piece)
+    return packs
+
+
+def _operations(caller: Caller, file: CsvFile[PlannedMovement], packs: dict[str, Pack], tally: Tally) -> _Operations:
+    """Make the operation of each row, with a key of its own; a row of which none can be made is refused."""
+    operations: _Operations = []
+    for row in file.rows:
+        try:
+            made = operation_of(caller.with_key(f"{caller.key}:{row.line}"), row.value.body, packs)
+        except InvalidError as error:
+            tally.add(refused=BadRow(row.line, f"{error.field} {error.rule}", row.text))
+            continue
+        if made is None:
+            tally.add(refused=BadRow(row.line, "this barcode is not registered; see holdfast barcodes", row.text))
+        else:
+            operations.append((row, made[1]))
+    return operations
+
+
+def _by_sku(operations: _Operations) -> Iterable[_Operations]:
+    """Put the operations of each SKU in a sequence: they take effect in the order of the file."""
+    by_sku: dict[str, _Operations] = {}
+    for row, operation in operations:
+        by_sku.setdefault(operation.sku, []).append((row, operation))
+    return by_sku.values()

@@ -1,4 +1,4 @@
-"""Takes a CSV file apart: finds its delimiter and columns, and tells the good rows from the bad, losing none.
+"""Reads the rows of a CSV file: finds its delimiter and columns, and separates good rows from bad, losing none.
 
 Each row starts on a line of its own. A quoted field may hold line breaks; a quotation mark that is never closed spoils
 its own line only, and one that is closed some lines later by another's makes all lines between bad, each by its number.
@@ -7,10 +7,12 @@ its own line only, and one that is closed some lines later by another's makes al
 import codecs
 import csv
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from hashlib import blake2b
 from itertools import islice
-from typing import Final, NamedTuple, Protocol, TypeVar
+from typing import Final, Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 DELIMITERS: Final = {",": "comma", ";": "semicolon", "\t": "tab"}
 LINES_PER_ROW_MAX: Final = 50
@@ -18,10 +20,10 @@ LINES_PER_ROW_MAX: Final = 50
 SHOWN_CHARACTERS_MAX: Final = 60
 _DIGEST_BYTES: Final = 12
 _SEPARATOR_LINE: Final = re.compile(r"sep=(.)")
-"""What Excel writes first, if asked to, to tell itself the delimiter."""
+"""The first line of a file in which Excel names the delimiter."""
 _LONE_SURROGATES: Final = re.compile("[\ud800-\udfff]")
 _UNCLOSED: Final = "\ufdd0"
-"""A noncharacter that stands for a row which could not be taken apart."""
+"""A noncharacter that stands for a row which could not be split into cells."""
 
 
 class CsvError(Exception):
@@ -33,44 +35,60 @@ class BadCellError(Exception):
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be taken, and why."""
+    """A row that cannot be imported, and why."""
 
     line: int
     reason: str
     text: str
 
 
-class HasLine(Protocol):
-    """What a row is made into: it knows its line, counted from 1."""
+class Row(NamedTuple, Generic[T]):
+    """A good row: the line that it starts on, counted from 1, that line as it stands there, and its value."""
 
-    @property
-    def line(self) -> int:
-        """The line that the row starts on."""
-
-
-Made = TypeVar("Made", bound=HasLine)
+    line: int
+    text: str
+    value: T
 
 
 class Columns(NamedTuple):
-    """The columns that a file must have, and those that it may have."""
+    """The columns that a file must have, and those that it may have.
+
+    A row must fill each required column that is not in ``may_be_empty``.
+    """
 
     required: tuple[str, ...]
-    optional: tuple[str, ...]
+    optional: tuple[str, ...] = ()
+    may_be_empty: tuple[str, ...] = ()
 
     @property
     def known(self) -> tuple[str, ...]:
         """All of them."""
         return (*self.required, *self.optional)
 
+    @property
+    def filled(self) -> tuple[str, ...]:
+        """Those that no row may leave empty."""
+        return tuple(name for name in self.required if name not in self.may_be_empty)
+
 
 class Cells:
-    """The cells of one row, by the name of the column."""
+    """The cells of one row, by the name of the column. ``positions`` counts columns from 0."""
 
-    def __init__(self, line: int, cells: list[str], places: dict[str, int], width: int) -> None:
-        self.line = line
+    def __init__(self, cells: list[str], positions: dict[str, int], others: list[str]) -> None:
         self._cells = cells
-        self._places = places
-        self._end = min(len(cells), width)
+        self._positions = positions
+        self._others = others
+
+    def others(self) -> dict[str, str]:
+        """Read the cells of unknown columns that are not empty, by the header's spelling.
+
+        Raises
+        ------
+        BadCellError
+            One is not UTF-8.
+
+        """
+        return {name: value for name in self._others if (value := self.get(name))}
 
     def get(self, column: str) -> str:
         """Read a cell; empty where there is none.
@@ -81,8 +99,8 @@ class Cells:
             It is not UTF-8.
 
         """
-        place = self._places.get(column, self._end)
-        value = self._cells[place] if place < self._end else ""
+        position = self._positions.get(column, len(self._cells))
+        value = self._cells[position] if position < len(self._cells) else ""
         if _LONE_SURROGATES.search(value):
             raise BadCellError(f"{column} is not UTF-8: save the file as “CSV UTF-8”")
         return value
@@ -105,64 +123,38 @@ class Sheet:
         self._lines = _lines(content)
         self._header_at, self._delimiter, header = _header(self._lines, columns)
         names = [column_name(cell) for cell in header]
-        self._places = {name: names.index(name) for name in columns.known if name in names}
+        self._positions = {name: names.index(name) for name in columns.known if name in names}
         self._width = len(header)
         self.others = [cell for cell, name in zip(header, names, strict=True) if name and name not in columns.known]
-        self._places |= {cell: header.index(cell) for cell in self.others}
+        self._positions |= {cell: header.index(cell) for cell in self.others}
 
-    def sort(self, make: Callable[[Cells], Made]) -> tuple[list[Made], list[BadRow]]:
-        """Make something of each row; a row of which nothing can be made (BadCellError) is bad."""
-        good: list[Made] = []
+    def rows(self, value_of: Callable[[Cells], T]) -> tuple[list[Row[T]], list[BadRow]]:
+        """Make the value of each row; a row whose value cannot be made (BadCellError) is bad."""
+        good: list[Row[T]] = []
         bad: list[BadRow] = []
         for line, cells, used in _records(self._lines, self._header_at + 1, self._delimiter):
             try:
-                good.append(make(self._whole(line, cells)))
+                good.append(Row(line, self.text(line), value_of(self._checked(cells))))
             except BadCellError as error:
                 bad.append(BadRow(line, str(error), self.text(line)))
                 bad.extend(self._inside(line, used))
         return good, bad
 
-    def one_for_each(
-        self,
-        rows: Iterable[Made],
-        what: Callable[[Made], Hashable],
-        said: Callable[[Made], Hashable],
-        told: Callable[[Made, str], str],
-    ) -> tuple[list[Made], list[BadRow], int]:
-        """Keep one row for each ``what``, and count those that say the same again.
-
-        Rows that contradict each other all become bad; ``told`` makes the reason of a row and the others' lines.
-        """
-        by_what: dict[Hashable, list[Made]] = {}
-        for row in rows:
-            by_what.setdefault(what(row), []).append(row)
-        kept: list[Made] = []
-        bad: list[BadRow] = []
-        repeated = 0
-        for same in by_what.values():
-            if len({said(row) for row in same}) == 1:
-                kept.append(same[0])
-                repeated += len(same) - 1
-                continue
-            for row in same:
-                others = ", ".join(str(other.line) for other in same if other is not row)
-                bad.append(BadRow(row.line, told(row, others), self.text(row.line)))
-        return kept, bad, repeated
-
     def text(self, line: int) -> str:
         """Read a line as it stands in the file."""
         return self._lines[line - 1]
 
-    def _whole(self, line: int, cells: list[str]) -> Cells:
+    def _checked(self, cells: list[str]) -> Cells:
         if cells[0] == _UNCLOSED:
             raise BadCellError("a quotation mark is not closed")
         if any(cells[self._width :]):
-            told = f"has {len(cells)} cells, but the header names {self._width}: is a delimiter not quoted?"
-            raise BadCellError(told)
-        return Cells(line, cells, self._places, self._width)
+            raise BadCellError(
+                f"has {len(cells)} cells, but the header names {self._width}: is a delimiter not quoted?"
+            )
+        return Cells(cells[: self._width], self._positions, self.others)
 
     def _inside(self, line: int, used: int) -> Iterator[BadRow]:
-        """Name the further lines of a bad row: rows of their own, perhaps, with a stray quotation mark before them."""
+        """Report the further lines of a bad row, which may be rows of their own after a stray quotation mark."""
         for number in range(line + 1, line + used):
             if self.text(number).strip():
                 reason = f"stands inside the quotation marks of line {line}, which is bad"

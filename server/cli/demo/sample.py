@@ -9,8 +9,8 @@ from typing import Final
 
 import structlog
 
-from server.cli.csv.send_rows import Tally, count_rows
-from server.cli.csv.stock import StockFile, read_stock_file
+from server.cli.csv.csv_import import CsvFile, Tally
+from server.cli.csv.stock import Counted, count_rows, stock_import
 from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.stage import Stage, open_stage
 from server.domain.limits import DEFAULT_PARTITION
@@ -25,11 +25,12 @@ SKU: Final = "TS-1001-SİYAH-M"
 SKU_IN_URL: Final = "TS-1001-S%C4%B0YAH-M"
 RESERVATION_ID: Final = "basket-1"
 PARTITION: Final = DEFAULT_PARTITION
+_REASON: Final = "sample catalogue"
 
 
-def sample_file() -> StockFile:
+def sample_file() -> CsvFile[Counted]:
     """Read the sample catalogue that comes with the package."""
-    return read_stock_file(files("server.cli.demo").joinpath("sample.csv").read_bytes())
+    return stock_import(_REASON).read(files("server.cli.demo").joinpath("sample.csv").read_bytes())
 
 
 async def fill_if_empty(store: OpenStore) -> None:
@@ -42,7 +43,7 @@ async def fill_if_empty(store: OpenStore) -> None:
 async def fill(ledger: Ledger) -> int:
     """Put the sample into a ledger; returns how many places were counted."""
     sample, tally = sample_file(), Tally()
-    await count_rows(ledger, sample.rows, f"import:{sample.digest}", "sample catalogue", tally)
+    await count_rows(ledger, sample.rows, f"import:{sample.digest}", _REASON, tally)
     return tally.set
 
 

@@ -1,7 +1,7 @@
 """What is kept about locations: one hash by name, and each process's own copy of it, which is looked at anew."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -18,6 +18,8 @@ REFRESH_S: Final = 1.0
 """So long a copy is taken for current: a change holds in every process within this time."""
 ANSWER_S: Final = 2.0
 """A store that does not tell the locations in this time hangs."""
+LOCATIONS_PER_WRITE: Final = 500
+"""Locations of one write: some milliseconds of the store's time."""
 _VERSION: Final = b"\0version"
 """Field of the hash that counts its changes; no name of a location holds a zero byte."""
 
@@ -150,8 +152,3 @@ class KnownLocations:
         except TimeoutError:
             raise StoreUnavailableError("The store does not answer; try again.") from None
         self._fresh_until_s = self._clock_s() + REFRESH_S
-
-
-def pieces(locations: Sequence[Location], size: int = 500) -> Iterable[Sequence[Location]]:
-    """Cut a long list into writes of some milliseconds each."""
-    return (locations[first : first + size] for first in range(0, len(locations), size))

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from redis.asyncio import Redis
 
-from server.cli.csv.locations import read_locations_file
+from server.cli.csv.locations import LOCATIONS
 from server.cli.csv.reader import CsvError
 from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
 from server.store.journal import journal
@@ -112,15 +112,15 @@ def test_an_empty_directory_knows_nothing() -> None:
 
 
 def test_given_a_file_when_read_then_each_row_is_a_location() -> None:
-    parsed = read_locations_file(
+    parsed = LOCATIONS.read(
         b"Name;kind;lat;lon;priority;footfall;open;groups;notes\n"
         b"kadikoy;Store;40.99;29.03;5;900;no;stores | istanbul;x\n"
         b"main;;;;;;;;\n"
         b"main;;;;;;;;\n"
     )
 
-    assert [row.location for row in parsed.rows] == [STORE, Location("main")]
-    assert (parsed.repeated, parsed.bad, parsed.ignored_columns) == (1, [], ["notes"])
+    assert [row.value for row in parsed.rows] == [STORE, Location("main")]
+    assert (parsed.repeated, parsed.bad, parsed.other_columns) == (1, [], ["notes"])
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_given_a_file_when_read_then_each_row_is_a_location() -> None:
     ],
 )
 def test_given_a_bad_row_when_read_then_it_says_what_is_wrong(row: str, reason: str) -> None:
-    parsed = read_locations_file(f"name,kind,lat,lon,priority,footfall,open,groups\n{row}\n".encode())
+    parsed = LOCATIONS.read(f"name,kind,lat,lon,priority,footfall,open,groups\n{row}\n".encode())
 
     assert [(bad.line, bad.reason.replace('"', "'")) for bad in parsed.bad] == [(2, reason)]
 
@@ -157,4 +157,4 @@ async def test_given_a_file_when_imported_twice_then_nothing_changes_the_second_
 
 def test_given_no_name_column_when_read_then_it_is_no_file_of_locations() -> None:
     with pytest.raises(CsvError):
-        read_locations_file(b"kind,lat\nstore,1\n")
+        LOCATIONS.read(b"kind,lat\nstore,1\n")
