@@ -1,4 +1,4 @@
-"""Settings: the only reader of the environment. Everything else is handed plain values.
+"""Settings: the only reader of the environment. All other modules take plain values.
 
 A setting comes from, in this order: the command line, the environment (``HOLDFAST_…``), the default here.
 """
@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Meta
 
 from server.config.channels import ConfiguredChannel, read_channels
+from server.config.credentials import CredentialSource
 from server.config.toml_tables import ChannelConfigError, closest, convert, refuse_unknown
 from server.config.webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.limits import LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
@@ -32,11 +33,11 @@ _SENTINEL_LOGIN = re.compile(r"(sentinel_(?:username|password))=[^&#]*")
 
 
 class ConfigError(Exception):
-    """A setting is wrong; the message names it and says what to write instead."""
+    """A setting is wrong; the message names it and what to write instead."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Every setting of a Holdfast process. ``docs/configuration.md`` says what each one is for."""
+    """Every setting of a Holdfast process; ``docs/configuration.md`` explains each."""
 
     store_url: str = ""
     """Empty: the embedded store. Else redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://."""
@@ -49,20 +50,20 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """all: serve, run maintenance and publish. api: serve only; another process does the rest.
     publisher: run maintenance and publish; serves only /livez, /readyz and /metrics."""
     durability: Durability = "durable"
-    """durable: fsync before the answer. fast: fsync each second. replicated: durable, and one replica has it."""
+    """durable: fsync before the answer. fast: fsync each second. replicated: durable, and on one replica too."""
     config: Path | None = None
     """A TOML file: API keys, channels and webhooks."""
 
     batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
     """Operations in one script call."""
     batch_lines_max: Annotated[int, Meta(ge=100, le=1_000)] = 512
-    """Lines in one script call; bounds how long the script runs. With both at their largest Lua can still unpack it."""
+    """Lines in one script call; bounds how long the script runs. Lua can unpack both at their largest."""
     queue_operations_max: Positive = 2_048
-    """Operations that may wait for the store; past that the answer is 503 overloaded."""
+    """Operations that may wait for the store; a further one is answered 503 overloaded."""
     queue_timeout_s: Seconds = 1.0
-    """How long an operation may wait unsent before it is answered 503; nothing has happened then."""
+    """How long an operation may wait unsent; then it is answered 503 overloaded and not processed."""
     reply_timeout_s: Seconds = 5.0
-    """How long to wait for the store's reply; past that the answer is 503 outcome_unknown."""
+    """How long to wait for the store's reply; then the answer is 503 outcome_unknown."""
     body_timeout_s: Seconds = 10.0
     """How long a caller may take to send a body."""
     keepalive_timeout_s: Seconds = 75.0
@@ -73,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Open GET /v1/changes streams of one worker."""
 
     ttl_default_s: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] = TTL_S_DEFAULT
-    """How long a hold lasts that names no ttl_s."""
+    """How long a hold lasts when the request has no ttl_s."""
     life_max_s: Annotated[int, Meta(ge=TTL_S_MAX)] = LIFE_S_MAX
     """How long a hold can last at most, however often it is extended."""
     idempotency_retention_s: Annotated[int, Meta(ge=86_400)] = 86_400
@@ -85,18 +86,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     journal_retention_s: Annotated[int, Meta(ge=3_600)] = 86_400
     """How long the journal is kept at least; GET /v1/changes can resume that far back."""
     sweep_interval_s: Annotated[float, Meta(gt=0, le=60)] = 0.05
-    """How often lapsed holds are looked for."""
+    """How often expired holds are looked for."""
     audit_interval_s: Annotated[float, Meta(ge=0)] = 3_600.0
     """How often counters are audited for holdfast_drift_units; 0: never."""
     figures_interval_s: Annotated[float, Meta(ge=0, le=3_600)] = 1.0
-    """How often what happened is counted into the figures of reports, and alerts are raised; 0: never."""
+    """How often changes are added to the daily figures, and alerts are raised; 0: never."""
     figures_retention_s: Annotated[int, Meta(ge=86_400 * 29, le=86_400 * 3_660)] = 90 * 86_400
-    """How long the figures of a day are kept after it."""
+    """How long the figures of a day are kept."""
     publisher_lease_s: Annotated[float, Meta(ge=1, le=60)] = 5.0
-    """How long a publisher's lease lasts, and so how late a stand-by takes over from one that died."""
+    """How long a publisher's lease lasts: a stand-by takes over from a dead one after this time."""
 
     store_check: bool = True
-    """Refuse a store whose settings cannot keep the promises. Turn off only for a store that hides its settings."""
+    """Refuse a store whose settings cannot keep the guarantees. Turn off only for a store that hides its settings."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["auto", "text", "json"] = "auto"
     """auto: text on a terminal, JSON lines elsewhere."""
@@ -127,7 +128,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
 
 def _shown(value: str) -> str:
-    """Show a value in a message without any password that it may hold."""
+    """Show a value in a message without any password in it."""
     return redact_url(value) if "://" in value else value
 
 
@@ -146,7 +147,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
     Raises
     ------
     ConfigError
-        A value breaks its rule, or a ``HOLDFAST_`` variable is not a setting's name (the nearest one is told).
+        A value breaks its rule, or a ``HOLDFAST_`` variable is not a setting's name (the message has the nearest one).
 
     """
     environ = os.environ if environ is None else environ
@@ -160,7 +161,7 @@ def load_settings(environ: Mapping[str, str] | None = None, **overrides: object)
             close = closest(name, fields)
             question = f"; did you mean {PREFIX}{close.upper()}?" if close else "."
             raise ConfigError(
-                f"{variable} is not a setting{question} Names that begin with {PREFIX} are kept for settings;"
+                f"{variable} is not a setting{question} Names that begin with {PREFIX} are reserved for settings;"
                 " a credential of a channel needs another name."
             )
         if text != "":
@@ -209,14 +210,14 @@ class _Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 def load_config_file(
     path: Path | None, environ: Mapping[str, str] | None = None, *, credentials: bool = True
 ) -> ConfigFile:
-    """Read the TOML file; no path gives the empty configuration.
+    """Read the TOML file; without a path, return the empty configuration.
 
-    ``credentials``: make sure that those of the channels are there. A process that talks to no channel needs none.
+    ``credentials``: check that the credentials can be read. A process that talks to no channel needs none.
 
     Raises
     ------
     ConfigError
-        The file cannot be read, is not TOML, holds something unknown, or a credential is not where it says.
+        The file cannot be read, is not TOML, holds something unknown, or refers to a credential that is missing.
 
     """
     if path is None:
@@ -225,11 +226,11 @@ def load_config_file(
         tables = tomllib.loads(path.read_text("utf-8"))
         refuse_unknown("the file", tables, ConfigFile.__struct_fields__, "table")
         keys = convert("[[keys]]", {"keys": tables.get("keys", [])}, _Keys).keys
-        around = os.environ if environ is None else environ, path.absolute().parent
-        channels = read_channels(tables.get("channels", {}), *around, reserved_prefix=PREFIX)
-        webhooks = read_webhooks(tables.get("webhooks", {}), *around, reserved_prefix=PREFIX)
-        told = [each.credentials for each in channels] + [each.credentials for each in webhooks]
-        for each in told if credentials else ():
+        source = CredentialSource(os.environ if environ is None else environ, path.absolute().parent, PREFIX)
+        channels = read_channels(tables.get("channels", {}), source)
+        webhooks = read_webhooks(tables.get("webhooks", {}), source)
+        references = [each.credentials for each in channels] + [each.credentials for each in webhooks]
+        for each in references if credentials else ():
             each.read()
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, ChannelConfigError) as error:
         raise ConfigError(f"{path}: {error}") from None
@@ -237,5 +238,5 @@ def load_config_file(
 
 
 def worker_environment(metrics_dir: Path) -> dict[str, str]:
-    """Make the environment of a worker process: ours, and where it leaves its metrics for the others."""
+    """Make the environment of a worker process: ours, and the directory of the metrics that all workers share."""
     return {**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(metrics_dir)}

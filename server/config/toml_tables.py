@@ -1,6 +1,6 @@
-"""Reads tables of a configuration file into types, and says what is wrong with one so that it can be mended.
+"""Reads tables of a configuration file into types; an error names what to correct.
 
-A message names the table and the field, what is allowed, and the nearest known name; it never shows a value, for what
+A message names the table and the field, what is allowed, and the nearest known name. It never shows a value: what
 stands in the wrong place may be a secret.
 """
 
@@ -13,7 +13,7 @@ from msgspec import inspect
 
 T = TypeVar("T")
 
-_SAID: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
+_MESSAGE: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
 _STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
 _TYPE: Final = re.compile(r"`([^`]*)`")
 _WORDS: Final = {
@@ -25,29 +25,29 @@ _WORDS: Final = {
     "object": "a table",
     "null": "nothing",
 }
-"""What msgspec calls types, in words that a reader of TOML knows."""
+"""The types of msgspec's messages, in words that a reader of TOML knows."""
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 
 
 class ChannelConfigError(Exception):
-    """What is configured for a channel is wrong; the message names it, says what is allowed, and shows no value."""
+    """The configuration of a channel or webhook is wrong; the message names the field and what is allowed, no value."""
 
 
 def table_of(channel: str, *below: str, among: str = "channels") -> str:
-    """Name a channel's table, or one below it, as it stands in the file; ``among`` others of that kind."""
+    """Name a channel's table, or one below it, as it stands in the file; ``among`` is the section."""
     name = f'"{channel}"' if "." in channel else channel
     return f"[{'.'.join((among, name, *below))}]"
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """Ask back with the known name that is most like ``name``; empty where none is."""
+    """Return "; did you mean …?" with the most similar known name; empty where none is similar."""
     close = closest(name, known)
     return f"; did you mean {close}?" if close else ""
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """Find the known name that is most like ``name``; empty where none is."""
+    """Find the most similar known name; empty where none is similar."""
     from difflib import get_close_matches  # noqa: PLC0415  # only ever needed for a message
 
     return next(iter(get_close_matches(name, list(known), n=1)), "")
@@ -59,12 +59,12 @@ def listed(names: Iterable[str]) -> str:
 
 
 def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str], what: str = "field") -> None:
-    """Let pass only known names.
+    """Accept only known names.
 
     Raises
     ------
     ChannelConfigError
-        There is another; the nearest and all known ones are told.
+        There is another one; the message has the nearest and all known names.
 
     """
     known = list(known)
@@ -74,7 +74,7 @@ def refuse_unknown(where: str, given: Iterable[str], known: Iterable[str], what:
 
 
 def convert(where: str, table: Mapping[str, object], wanted: type[T]) -> T:
-    """Make a ``wanted`` of a table.
+    """Convert a table to the type ``wanted``.
 
     Raises
     ------
@@ -85,13 +85,13 @@ def convert(where: str, table: Mapping[str, object], wanted: type[T]) -> T:
     try:
         return msgspec.convert(dict(table), wanted)
     except msgspec.ValidationError as error:
-        raise ChannelConfigError(f"{where}: {_plainly(str(error), wanted)}") from None
+        raise ChannelConfigError(f"{where}: {_explained(str(error), wanted)}") from None
 
 
-def _plainly(said: str, wanted: type) -> str:
-    """Say in plain words, and without values, what msgspec found wrong."""
-    found = _SAID.fullmatch(said)
-    what, path = (found["what"], found["path"] or "$") if found else (said, "$")
+def _explained(message: str, wanted: type) -> str:
+    """Rewrite msgspec's message in plain words and without values."""
+    found = _MESSAGE.fullmatch(message)
+    what, path = (found["what"], found["path"] or "$") if found else (message, "$")
     place = path.removeprefix("$").removeprefix(".")
     inside = f"{place}: " if place else ""
     here = _type_at(inspect.type_info(wanted), path)

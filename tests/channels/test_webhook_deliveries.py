@@ -106,7 +106,7 @@ def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_told(tmp_pat
         (TABLE + 'events = ["stock.gone"]', "[webhooks.erp]: events[0]: must be"),
         (TABLE + "events = []", "[webhooks.erp]: events: "),
         (TABLE + "retries = 3", "[webhooks.erp]: there is no field 'retries'."),
-        (TABLE.replace('{ env = "ERP_SECRET" }', f'"{SECRET}"'), "[webhooks.erp]: secret must say where"),
+        (TABLE.replace('{ env = "ERP_SECRET" }', f'"{SECRET}"'), "[webhooks.erp]: secret must name the place"),
         (TABLE.replace("ERP_", "OTHER_"), "[webhooks.erp]: secret: the variable OTHER_SECRET is not set or empty."),
         ("webhooks = 3", "webhooks must be tables"),
     ],

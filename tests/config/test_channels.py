@@ -176,8 +176,8 @@ def test_a_channel_that_breaks_a_rule_is_refused_with_its_place_and_what_is_allo
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (f'"{SECRET}"', "key must say where the credential is, not what it is: key = { env ="),
-        (f'["{SECRET}"]', "key must say where the credential is"),
+        (f'"{SECRET}"', "key must name the place of the credential, not hold it: key = { env ="),
+        (f'["{SECRET}"]', "key must name the place of the credential"),
         ("{ }", "key must have one of env and file"),
         (f'{{ env = "K", file = "{SECRET}" }}', "key must have one of env and file"),
         (f'{{ value = "{SECRET}" }}', "key: there is no field 'value'. Allowed: env, file."),
