@@ -1,1 +1,1 @@
-"""The commands of ``holdfast``, one module for each; ``server/cli/main.py`` puts them together."""
+"""The commands of ``holdfast``, one module for each; ``server/cli/main.py`` lists them."""

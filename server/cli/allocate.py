@@ -1,4 +1,4 @@
-"""``holdfast allocate``: give a channel units of its own, or a cap on what it may take."""
+"""``holdfast allocate``: set aside units for a channel, or cap what it may sell."""
 
 import click
 
@@ -18,9 +18,11 @@ from server.store.repositories.allocations import allocate as run_allocate
 @click.argument("sku")
 @click.argument("channel")
 @click.argument("units", type=click.IntRange(0, limits.QUANTITY_MAX))
-@click.option("--location", default=limits.DEFAULT_LOCATION, show_default=True, help="Where the units lie.")
-@click.option("--cap", is_flag=True, help="So many from the common pool and no more, instead of units of its own.")
-@click.option("--reason", help="Why, for the journal.")
+@click.option("--location", default=limits.DEFAULT_LOCATION, show_default=True, help="The location of the units.")
+@click.option(
+    "--cap", is_flag=True, help="Cap what the channel may take from the common pool, instead of setting units aside."
+)
+@click.option("--reason", help="A reason, kept in the journal.")
 @partition_option
 @store_options
 def allocate(
@@ -34,10 +36,10 @@ def allocate(
     partition: str,
     **overrides: object,
 ) -> None:
-    """Give a channel units of its own, which nobody else may be promised, or (--cap) a cap on what it may take.
+    """Set aside UNITS of a SKU for one channel, or (--cap) cap what the channel may sell.
 
-    UNITS is what it has in all, and counts what it has promised there and not yet shipped. 0 takes back what it has;
-    with --cap, 0 lets it sell nothing.
+    Only that channel can sell units that are set aside. UNITS is the new total; it includes what the channel has
+    reserved or sold there and not yet shipped. 0 removes the allocation. With --cap, 0 lets the channel sell nothing.
 
     \b
       holdfast allocate TS-1001 trendyol 40
@@ -54,7 +56,7 @@ def allocate(
     level = run(_allocate(quiet_settings(**overrides), partition, operation))
     for each in level.allocated:
         what = f"{each.units:,} of its own" if each.kind == "own" else f"a cap of {each.units:,}"
-        click.echo(f"{each.channel}: {what}, {each.used:,} promised, available to it {level.left(each.channel):,}")
+        click.echo(f"{each.channel}: {what}, {each.used:,} used, available to it {level.left(each.channel):,}")
     click.echo(f"available to everybody: {level.available:,}")
 
 

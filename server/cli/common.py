@@ -1,4 +1,4 @@
-"""What the commands share: their options, the settings, the store they work on, and how they end."""
+"""Shared by the commands: options, settings, the store that they work on, output and exit codes."""
 
 import asyncio
 import json
@@ -23,14 +23,14 @@ from server.telemetry import logs
 from server.workers import WorkersError
 
 INTERRUPTED: Final = 130
-"""Exit code of what Ctrl-C ended, as shells have it."""
+"""The exit code after Ctrl-C, as shells have it."""
 
 T = TypeVar("T")
 Decorator = Callable[[Any], Any]
 
 
 def setting(name: str, help_text: str, **options: Any) -> Decorator:
-    """Make the command-line option of a setting; left out, the environment or the default decides."""
+    """Make the command-line option of a setting. Without it, the environment or the default decides."""
     return click.option(f"--{name.replace('_', '-')}", name, default=None, help=help_text, **options)
 
 
@@ -39,13 +39,13 @@ data_dir_option: Final = setting(
 )
 store_url_option: Final = setting(
     "store_url",
-    "A store elsewhere: redis://, unix://, redis+sentinel:// or redis+cluster:// [the embedded store].",
+    "URL of a store: redis://, unix://, redis+sentinel:// or redis+cluster:// [the embedded store].",
 )
 json_option: Final = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
 
 def store_options(command: Any) -> Any:
-    """Give a command the options that say which store it works on."""
+    """Add the options that choose the store a command works on."""
     return data_dir_option(store_url_option(command))
 
 
@@ -58,12 +58,12 @@ def _partition(_context: click.Context, _parameter: click.Parameter, value: str)
 
 
 partition_option: Final = click.option(
-    "--partition", default=DEFAULT_PARTITION, show_default=True, callback=_partition, help="Whose stock it is."
+    "--partition", default=DEFAULT_PARTITION, show_default=True, callback=_partition, help="The partition to work on."
 )
 
 
 def settings_or_exit(**overrides: object) -> Settings:
-    """Read the settings, or end with what is wrong."""
+    """Read the settings, or end the command with the reason why they are wrong."""
     try:
         return load_settings(None, **overrides)
     except ConfigError as error:
@@ -71,14 +71,14 @@ def settings_or_exit(**overrides: object) -> Settings:
 
 
 def quiet_settings(**overrides: object) -> Settings:
-    """Read the settings for a command that speaks for itself: of the logs, only warnings are shown."""
+    """Read the settings for a command that prints its own results: of the logs, only warnings are shown."""
     settings = settings_or_exit(**overrides)
     logs.configure("warning" if settings.log_level == "info" else settings.log_level, settings.log_format)
     return settings
 
 
 def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncContextManager[OpenStore]:
-    """Open the store that the settings name, for the length of a command; see :func:`open_store`."""
+    """Open the store that the settings name, while a command runs; see :func:`open_store`."""
     return open_store(
         store_url=settings.store_url,
         data_dir=settings.data_dir,
@@ -90,7 +90,7 @@ def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncCo
 
 
 def run(work: Coroutine[Any, Any, T], *, failure_code: int = 1) -> T:
-    """Run on uvloop. An operating error ends the process with its message and ``failure_code``, without a traceback.
+    """Run a coroutine on uvloop. An operating error ends the process with its message and ``failure_code``.
 
     SIGINT and SIGTERM cancel the work, which may clean up; the exit code is then 130.
     """
@@ -137,9 +137,9 @@ def progress_console() -> Console:
     return Console(stderr=True, highlight=False)
 
 
-def counted(count: int, noun: str) -> str:
-    """Write a count and its noun, which takes an s unless it is one: ``1 row``, ``2,000 rows``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Write a count and its noun: ``1 row``, ``2,000 rows``. The plural takes an s unless it is given."""
+    return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
 
 
 def print_json(value: object) -> None:

@@ -30,7 +30,7 @@ def import_(file: Path, *, again: bool, **options: Any) -> None:
 
     on_hand becomes what the file has; units that are held or sold stay so. Within a day the same file changes nothing
     when it is imported again, even if units were sold in between. So run an interrupted import again. For a new count
-    that gives the same file, add --again.
+    with the same content, add --again.
 
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two

@@ -1,4 +1,4 @@
-"""``holdfast keys``: make, list and revoke API keys."""
+"""``holdfast keys``: create, list and revoke API keys."""
 
 import click
 from rich.table import Table
@@ -21,10 +21,14 @@ from server.store.repositories.api_keys import ApiKeyStore, StoredKeys
 
 @click.group()
 def keys() -> None:
-    """Make, list and revoke API keys.
+    """Create, list and revoke API keys.
 
-    The first key closes the server to everybody who has none. Running servers follow within two seconds.
-    """
+    Once there is a key, the server refuses every request without one. Running servers use a change within two seconds.
+
+    \b
+      holdfast keys new --scope reserve --name trendyol
+      holdfast keys list
+    """  # noqa: D301  # click needs the character, not the two
 
 
 def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
@@ -42,13 +46,13 @@ def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> s
     type=click.Choice([scope.value for scope in Scope]),
     multiple=True,
     required=True,
-    help="Repeatable.",
+    help="What the key may do. Repeatable.",
 )
 @partition_option
-@click.option("--name", default="", callback=_name, help="Who it is for; shown in the list.")
+@click.option("--name", default="", callback=_name, help="Who uses it; shown in the list.")
 @store_options
 def new(scopes: tuple[str, ...], partition: str, name: str, **overrides: object) -> None:
-    """Make a key and print it, once: it is kept nowhere.
+    """Create a key and print it. It is shown only once: the store keeps a hash of it.
 
     \b
     read: availability, stock, reservations     stock: count, receive, adjust
@@ -77,7 +81,7 @@ async def _new(settings: Settings, scopes: list[Scope], partition: str, name: st
 @json_option
 @store_options
 def list_(as_json: bool, **overrides: object) -> None:
-    """List the keys of the store, revoked ones too. Those of a configuration file are not among them.
+    """List the keys of the store, including revoked ones. Keys of a configuration file are not listed.
 
     \b
       holdfast keys list
@@ -88,9 +92,11 @@ def list_(as_json: bool, **overrides: object) -> None:
     elif stored.keys:
         console().print(_table(stored.keys))
     else:
-        click.echo("There is no key yet. Make one: holdfast keys new --scope reserve")
+        click.echo("There is no key yet. Create one: holdfast keys new --scope reserve")
     for key_id in stored.damaged:
-        click.echo(f"The record of key {key_id} is damaged: it opens nothing.", err=True)
+        click.echo(
+            f"The record of key {key_id} is damaged and gives no access. Revoke it, and create a new key.", err=True
+        )
 
 
 async def _list(settings: Settings) -> StoredKeys:
@@ -122,7 +128,7 @@ def _as_json(key: ApiKey) -> dict[str, object]:
 @click.argument("key_id", metavar="ID")
 @store_options
 def revoke(key_id: str, **overrides: object) -> None:
-    """Close a key for good. ID is its second part: hf_ID_secret.
+    """Revoke a key for good. ID is its second part: hf_ID_secret.
 
     \b
       holdfast keys revoke k3q5zt7xw2ma

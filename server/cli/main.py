@@ -1,4 +1,4 @@
-"""The command line: ``holdfast serve`` and its friends, each in a module of ``server/cli``."""
+"""The command line: ``holdfast serve`` and the other commands, each in a module of ``server/cli``."""
 
 from importlib import import_module
 from typing import Final
@@ -28,7 +28,7 @@ COMMANDS: Final = {
 
 
 class _Commands(click.Group):
-    """Loads a command where it is called: ``holdfast show`` does not wait for the HTTP server's modules."""
+    """Loads a command when it is called, so that ``holdfast show`` does not import the HTTP server."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(COMMANDS)
@@ -48,15 +48,15 @@ def cli() -> None:
 
     \b
     Start here:
-      holdfast serve --sample     a server with a small catalogue at http://127.0.0.1:8080
-      holdfast demo               buyers on several channels fighting over few units
-      holdfast import stock.csv   your own stock
+      holdfast serve --sample     run a server with a small catalogue at http://127.0.0.1:8080
+      holdfast demo               watch buyers on several channels compete for few units
+      holdfast import stock.csv   import your own stock
 
-    Every setting can also come from the environment: HOLDFAST_PORT=9000 is --port 9000. Where a command takes
-    --data-dir, a server that runs there may go on running.
+    Every setting can also be set in the environment: HOLDFAST_PORT=9000 is --port 9000. A command with --data-dir works
+    while a server runs on that directory, unless its help asks you to stop it.
     """  # noqa: D301  # click needs the character, not the two
 
 
 def main() -> None:
-    """Enter here."""
+    """Run the command line."""
     cli(prog_name="holdfast")

@@ -38,7 +38,7 @@ def move(file: Path, *, again: bool, **options: Any) -> None:
       holdfast move delivery.csv --report bad.csv
 
     Rows of one SKU take effect in the order of the file. Within a day the same file changes nothing when it is run
-    again. So run an interrupted one again. For a new delivery that gives the same file, add --again.
+    again. So run an interrupted one again. For a new delivery with the same content, add --again.
 
     The exit code is 1 if any row was bad or refused; the good rows are done all the same.
     """  # noqa: D301  # click needs the character, not the two

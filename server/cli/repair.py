@@ -1,4 +1,4 @@
-"""``holdfast repair``: mend a damaged append-only file of the embedded store."""
+"""``holdfast repair``: repair a damaged append-only file of the embedded store."""
 
 from typing import Any
 
@@ -11,10 +11,10 @@ from server.store.embedded import repair as repair_store
 @click.command()
 @data_dir_option
 def repair(**overrides: Any) -> None:
-    """Mend the embedded store's file when it refuses to load it.
+    """Repair the file of the embedded store when the store refuses to load it.
 
-    It keeps a copy of what was there, cuts off the end that cannot be read, and says how much that was. A file that
-    is sound stays as it is. Stop Holdfast first; afterwards, audit:
+    It keeps a copy, cuts off the end that cannot be read, and prints how much that was. An undamaged file is unchanged.
+    Stop Holdfast first, and audit the store afterwards:
 
     \b
       holdfast repair --data-dir /var/lib/holdfast

@@ -1,4 +1,4 @@
-"""``holdfast report``: what was sold, how fast things go, and how long they last, as tables or CSV."""
+"""``holdfast report``: units sold, velocity and days of cover, as tables or CSV."""
 
 import csv
 import sys
@@ -12,6 +12,7 @@ from rich.text import Text
 
 from server.cli.common import (
     console,
+    counted,
     failure,
     opened_store,
     partition_option,
@@ -30,11 +31,11 @@ from server.store.repositories.daily_figures import FigureStore
 FIGURES: Final = ("ordered", "shipped", "cancelled", "net", "returned", "received", "other")
 VELOCITY: Final = ("per_day_7", "per_day_28", "on_hand", "available", "days_of_cover", "turnover_year")
 
-_csv_option: Final = click.option("--csv", "as_csv", is_flag=True, help="Print CSV instead of a table, every row.")
+_csv_option: Final = click.option("--csv", "as_csv", is_flag=True, help="Print every row as CSV instead of a table.")
 _limit_option: Final = click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help="Rows of a table at most."
+    "--limit", type=click.IntRange(1), default=50, show_default=True, help="The most rows of a table."
 )
-_location_option: Final = click.option("--location", default="", help="At this location only.")
+_location_option: Final = click.option("--location", default="", help="For this location only.")
 _day: Final = click.DateTime(["%Y-%m-%d"])
 
 
@@ -44,43 +45,43 @@ def _options(command: Any) -> Any:
 
 @click.group()
 def report() -> None:
-    """Tell what was sold, how fast things go, and how long they last.
+    """Report units sold, velocity (units per day) and days of cover.
 
     \b
       holdfast report sales --by channel --from 2026-11-01
       holdfast report velocity --order slowest
       holdfast report cover --csv > cover.csv
 
-    The server counts while it runs, about a second late; days are those of UTC.
+    A running server adds each change to the daily figures about a second later. Days are in UTC.
     """  # noqa: D301  # click needs the character, not the two
 
 
 @report.command()
-@click.option("--from", "first", type=_day, help="The first day [28 days with the last one].")
+@click.option("--from", "first", type=_day, help="The first day, such as 2026-11-01 [27 days before the last].")
 @click.option("--to", "last", type=_day, help="The last day [today].")
 @click.option("--by", type=click.Choice(["sku", "channel", "location", "day"]), default="sku", show_default=True)
-@click.option("--sku", default="", help="Of this SKU only.")
-@click.option("--channel", default="", help="On this channel only.")
+@click.option("--sku", default="", help="For this SKU only.")
+@click.option("--channel", default="", help="For this channel only.")
 @click.option("--order", type=click.Choice(["best", "slowest"]), default="best", show_default=True)
 @_options
 def sales(
     *, first: datetime | None, last: datetime | None, by: By, sku: str, channel: str, location: str, order: SalesOrder,
     limit: int, as_csv: bool, partition: str, **overrides: object,
 ) -> None:  # fmt: skip
-    """Units ordered, shipped, cancelled, returned and received.
+    """Report units ordered, shipped, cancelled, returned and received.
 
     \b
       holdfast report sales --by day --channel trendyol
     """  # noqa: D301  # click needs the character, not the two
     only = reports.Only(sku, channel, location)
     days = (first.date() if first else None, last.date() if last else None)
-    summed, told = run(_sales(quiet_settings(**overrides), partition, by, days, only))
+    summed, period = run(_sales(quiet_settings(**overrides), partition, by, days, only))
     rows = [(key, *_figures(each)) for key, each in summed.ranked(order)]
     if as_csv:
         _print_csv((by, *FIGURES), rows)
         return
-    _print_table(f"Units by {by}, {told}", (by, *FIGURES), rows[:limit], ("all", *_figures(summed.total)))
-    _tell_left_out(len(rows), limit)
+    _print_table(f"Units by {by}, {period}", (by, *FIGURES), rows[:limit], ("all", *_figures(summed.total)))
+    _print_left_out(len(rows), limit)
 
 
 @report.command()
@@ -91,28 +92,28 @@ def velocity(
     *, skus: tuple[str, ...], order: VelocityOrder, location: str, limit: int, as_csv: bool, partition: str,
     **overrides: object,
 ) -> None:  # fmt: skip
-    """Units per day over 7 and 28 days, days of cover and turnover, of these SKUs or of all.
+    """Report units per day over 7 and 28 days, days of cover and turnover; for these SKUs or for all.
 
     \b
       holdfast report velocity TS-1001-M
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    found, told = run(_velocities(settings, partition, skus, location))
+    found, period = run(_velocities(settings, partition, skus, location))
     if skus and not found:
-        raise failure(f"None of these SKUs is known in partition {partition}.")
-    _print_velocities(f"Velocity, {told}", ranked(found, order) if not skus else found, limit, as_csv=as_csv)
+        raise failure(f"None of these SKUs is known in partition {partition}. Check the names, or add --partition.")
+    _print_velocities(f"Velocity, {period}", ranked(found, order) if not skus else found, limit, as_csv=as_csv)
 
 
 @report.command()
 @_options
 def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: object) -> None:
-    """What is gone soonest at its pace of 28 days, first.
+    """Report days of cover at the velocity of the last 28 days, the shortest first.
 
     \b
       holdfast report cover --location main
     """  # noqa: D301  # click needs the character, not the two
-    found, told = run(_velocities(quiet_settings(**overrides), partition, (), location))
-    _print_velocities(f"Days of cover, {told}", ranked(found, "cover"), limit, as_csv=as_csv)
+    found, period = run(_velocities(quiet_settings(**overrides), partition, (), location))
+    _print_velocities(f"Days of cover, {period}", ranked(found, "cover"), limit, as_csv=as_csv)
 
 
 async def _sales(
@@ -124,10 +125,10 @@ async def _sales(
         until = day_of_date(last) if last is not None else day_of(await figures.now_ms())
         begin = day_of_date(first) if first is not None else until - MONTH_DAYS + 1
         if begin > until:
-            raise failure("--from is after --to.")
-        await _tell_since(figures)
-        told = f"{date_of(begin)} to {date_of(until)}"
-        return await reports.sales(figures, by, range(begin, until + 1), only), told
+            raise failure("--from is after --to. Swap the two days.")
+        await _print_since(figures)
+        period = f"{date_of(begin)} to {date_of(until)}"
+        return await reports.sales(figures, by, range(begin, until + 1), only), period
 
 
 async def _velocities(
@@ -135,7 +136,7 @@ async def _velocities(
 ) -> tuple[list[Velocity], str]:
     async with opened_store(settings) as store:
         figures = FigureStore(store.client, Keyspace(partition))
-        await _tell_since(figures)
+        await _print_since(figures)
         span = await reports.span_of(figures, await figures.counted())
         found: list[Velocity] = []
         for sku in skus or [""]:
@@ -143,15 +144,15 @@ async def _velocities(
         return found, f"{date_of(span.first_day)} to {date_of(span.today)}"
 
 
-async def _tell_since(figures: FigureStore) -> None:
-    """Say when there is less to tell than the reader may think."""
-    counted = await figures.counted()
-    if counted is None:
-        told = "Nothing is counted yet: a server does that while it runs."
-        progress_console().print(told, markup=False, soft_wrap=True)
-    elif day_of(counted.since_ms) > day_of(await figures.now_ms()) - MONTH_DAYS + 1:
-        told = f"Counted since {date_of(day_of(counted.since_ms))}; what came before is not in it."
-        progress_console().print(told, markup=False, soft_wrap=True)
+async def _print_since(figures: FigureStore) -> None:
+    """Print from when on changes are counted, if that is not the whole period."""
+    begun = await figures.counted()
+    if begun is None:
+        remark = "There are no daily figures yet: start a server, which adds them while it runs."
+        progress_console().print(remark, markup=False, soft_wrap=True)
+    elif day_of(begun.since_ms) > day_of(await figures.now_ms()) - MONTH_DAYS + 1:
+        remark = f"The figures begin on {date_of(day_of(begun.since_ms))}; earlier changes are not in them."
+        progress_console().print(remark, markup=False, soft_wrap=True)
 
 
 def _figures(figures: Figures) -> tuple[int, ...]:
@@ -164,11 +165,11 @@ def _print_velocities(title: str, found: list[Velocity], limit: int, *, as_csv: 
         _print_csv(("sku", *VELOCITY), rows)
         return
     _print_table(title, ("sku", *VELOCITY), rows[:limit])
-    _tell_left_out(len(rows), limit)
+    _print_left_out(len(rows), limit)
 
 
 def _print_csv(names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows for a spreadsheet. What has no figure is empty; text that one would run is marked as text."""
+    """Print rows for a spreadsheet. A missing figure is empty; a name that looks like a formula is marked as text."""
     out = csv.writer(sys.stdout, lineterminator="\n")
     out.writerow(names)
     out.writerows([_harmless(row[0]), *row[1:]] for row in rows)
@@ -191,12 +192,12 @@ def _print_table(
 
 
 def _shown(value: object) -> Text:
-    """Show a cell as it is: what looks like markup in a SKU's name is none."""
+    """Show a cell as it is, without reading markup in it."""
     if isinstance(value, int | float):
         return Text(f"{value:,}")
     return Text("" if value is None else str(value))
 
 
-def _tell_left_out(rows: int, limit: int) -> None:
+def _print_left_out(rows: int, limit: int) -> None:
     if rows > limit:
-        click.echo(f"{rows - limit:,} more: --limit {rows}, or --csv for all.")
+        click.echo(f"{counted(rows - limit, 'more row')}: add --limit {rows}, or --csv for all.")

@@ -47,21 +47,21 @@ CLOSED: Final = "keys"
 @click.command()
 @setting("host", "Address to listen on; anything but loopback needs an API key [127.0.0.1].")
 @setting("port", "Port to listen on; 0 chooses a free one [8080].")
-@setting("workers", "Serving processes on that port; with 2 or more, the channels have one of their own [1].")
+@setting("workers", "Processes that serve that port; with 2 or more, one more process publishes [1].")
 @setting("role", "all: serve, run maintenance, publish; api: serve only; publisher: all but serving [all].")
 @setting("durability", "durable, fast or replicated; see docs/configuration.md [durable].")
-@setting("config", "A TOML file with channels and API keys.", type=click.Path(path_type=Path))
+@setting("config", "A TOML file with API keys, channels and webhooks.", type=click.Path(path_type=Path))
 @store_url_option
 @data_dir_option
 @click.option(
     "--sample",
     "with_sample",
     is_flag=True,
-    help="Fill an empty store with a small catalogue to try, and simulate channels unless there is a --config.",
+    help="Fill an empty store with a small catalogue; simulate channels unless --config is given.",
 )
 @click.option("--worker", type=int, default=None, hidden=True)
 def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
-    """Serve the HTTP API until Ctrl-C or SIGTERM; then answer what is in flight and stop.
+    """Serve the HTTP API until Ctrl-C or SIGTERM; then finish the requests in flight and stop.
 
     \b
       holdfast serve --sample
@@ -84,7 +84,7 @@ async def _serve(settings: Settings, *, with_sample: bool) -> None:
         await holdfast.start()
         try:
             await sampled.prepare(holdfast.store_url)
-            sampled.tell(holdfast.port, needs_key=not holdfast.state.authenticator.open)
+            sampled.print_banner(holdfast.port, needs_key=not holdfast.state.authenticator.open)
             await asked_to_stop()
             click.echo("Stopping.")
         finally:
@@ -109,7 +109,7 @@ async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
             await workers.start_store()
             await sampled.prepare(workers.store_url)
             access = await workers.start()
-            sampled.tell(workers.port, needs_key=access != OPEN)
+            sampled.print_banner(workers.port, needs_key=access != OPEN)
             await asked_to_stop()
             click.echo("Stopping.")
         finally:
@@ -118,7 +118,7 @@ async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
 
 @dataclass(frozen=True)
 class _Sampled:
-    """What is served, and whether with the sample: its catalogue, and its channels unless there are others."""
+    """What is served, and the sample beside it: a catalogue, and simulated channels unless there are others."""
 
     settings: Settings
     with_sample: bool
@@ -126,14 +126,14 @@ class _Sampled:
     remark: str = ""
 
     async def prepare(self, store_url: str) -> None:
-        """Fill an empty store, and let the channels show what they showed before."""
+        """Fill an empty store, and restore what the simulated channels showed before."""
         if self.with_sample:
             async with opened_store(msgspec.structs.replace(self.settings, store_url=store_url)) as store:
                 await sample.fill_if_empty(store)
                 await sample.recall(store, self.channels)
 
-    def tell(self, port: int, *, needs_key: bool) -> None:
-        """Print where it serves and on what terms; with the sample, the lines to try."""
+    def print_banner(self, port: int, *, needs_key: bool) -> None:
+        """Print the address and who may call it; with the sample, also lines to try."""
         settings = self.settings
         click.echo(_banner(settings, port, needs_key=needs_key))
         if not self.with_sample:
@@ -150,13 +150,13 @@ class _Sampled:
 
 @asynccontextmanager
 async def _sampled(settings: Settings, *, with_sample: bool) -> AsyncIterator[_Sampled]:
-    """Open the simulated channels that go with the sample, unless this server has or must leave alone other ones."""
+    """Open the simulated channels of the sample, unless this server or another one has real channels."""
     if not with_sample or settings.config is not None or settings.role == "api":
         yield _Sampled(settings, with_sample, ())
         return
     others = await _other_channels(settings)
     if others:
-        remark = f"No simulated channels: the store keeps others, published from elsewhere ({', '.join(others)})."
+        remark = f"No simulated channels: another server publishes the channels of this store ({', '.join(others)})."
         yield _Sampled(settings, with_sample, (), remark)
         return
     async with sample.open_channels() as stage:
@@ -164,7 +164,7 @@ async def _sampled(settings: Settings, *, with_sample: bool) -> AsyncIterator[_S
 
 
 async def _other_channels(settings: Settings) -> list[str]:
-    """Name real channels of a store that several servers may share: a publisher without them would forget them."""
+    """Name the real channels of a shared store: a publisher that is not configured for them would remove them."""
     if not settings.store_url:
         return []
     async with opened_store(settings) as store:
@@ -177,7 +177,7 @@ def _banner(settings: Settings, port: int, *, needs_key: bool) -> str:
     if needs_key:
         access = "callers with an API key: holdfast keys new --scope reserve"
     else:
-        access = "this machine only, without a key, until `holdfast keys new` makes the first"
+        access = "this machine only, without a key, until `holdfast keys new` creates the first"
     return (
         f"Holdfast {server.__version__} at {_url(settings.host, port)}\n"
         f"  store       {store}\n"
@@ -188,7 +188,7 @@ def _banner(settings: Settings, port: int, *, needs_key: bool) -> str:
 
 
 def _options_of_store(settings: Settings) -> str:
-    """Write the options that lead another command to the same store."""
+    """Return the options that make another command use the same store."""
     if settings.store_url:
         return f" --store-url {redact_url(settings.store_url)}"
     return "" if settings.data_dir == Settings().data_dir else f" --data-dir {shlex.quote(str(settings.data_dir))}"

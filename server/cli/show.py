@@ -1,4 +1,4 @@
-"""``holdfast show``: why the number is what it is, and how it came about."""
+"""``holdfast show``: the stock of a SKU, and every change that led to it."""
 
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from server.cli.common import (
     console,
+    counted,
     failure,
     json_option,
     opened_store,
@@ -34,7 +35,7 @@ from server.store.repositories.shortages import Shortage, short_at
 
 HOLDERS_MAX: Final = 500
 PATIENCE_S: Final = 30.0
-"""How long to look for who is short: a person waits, and the answer should be whole."""
+"""How long to look for orders that are short: a person waits, and the answer should be complete."""
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 
 Story = list[dict[str, Any]]
@@ -42,14 +43,14 @@ Story = list[dict[str, Any]]
 
 @click.command()
 @click.argument("sku", required=False)
-@click.option("--history", is_flag=True, help="Tell every change that the journal still knows, oldest first.")
+@click.option("--history", is_flag=True, help="Add every change that the journal still has, oldest first.")
 @partition_option
 @json_option
 @store_options
 def show(sku: str | None, history: bool, partition: str, as_json: bool, **overrides: object) -> None:
-    """Explain the stock of a SKU: its buckets at each location, and who holds how much until when.
+    """Explain the stock of a SKU: the buckets at each location, and the reservations that hold units, with deadlines.
 
-    Without a SKU: the totals of the partition.
+    Without a SKU, show the totals of the partition.
 
     \b
       holdfast show TS-1001-M
@@ -59,14 +60,16 @@ def show(sku: str | None, history: bool, partition: str, as_json: bool, **overri
     settings = quiet_settings(**overrides)
     if sku is None:
         if history:
-            raise click.UsageError("--history needs a SKU")
+            raise click.UsageError("Add the SKU whose history to show.")
         totals = run(_totals(settings, partition))
         print_json(totals) if as_json else _print_totals(totals)
         return
-    told = run(_explain(settings, partition, sku, with_history=history))
-    if not told["levels"]:
-        raise failure(f"{sku!r} is not known in partition {partition}: nothing was ever counted or received there.")
-    print_json(told) if as_json else _print(told, with_history=history)
+    explained = run(_explain(settings, partition, sku, with_history=history))
+    if not explained["levels"]:
+        raise failure(
+            f"{sku!r} has no stock record in partition {partition}. Check the name, or import or receive the SKU first."
+        )
+    print_json(explained) if as_json else _print(explained, with_history=history)
 
 
 async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
@@ -138,13 +141,13 @@ def _deltas(line: ChangeLine) -> dict[str, int]:
 
 def _level(level: StockLevel) -> dict[str, Any]:
     buckets = {bucket: getattr(level, bucket) for bucket in BUCKETS}
-    told = {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
+    found = {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
     if level.allocated:
-        told["set_aside"] = level.set_aside
-        told["allocations"] = [
+        found["set_aside"] = level.set_aside
+        found["allocations"] = [
             {**msgspec.structs.asdict(each), "available": level.left(each.channel)} for each in level.allocated
         ]
-    return told | ({"backorder": msgspec.structs.asdict(level.backorder)} if level.backorder else {})
+    return found | ({"backorder": msgspec.structs.asdict(level.backorder)} if level.backorder else {})
 
 
 def _waiter(waiter: Waiter) -> dict[str, Any]:
@@ -210,58 +213,63 @@ def _time(time_ms: int) -> str:
 
 
 def _print_totals(totals: dict[str, Any]) -> None:
-    table = Table("", "units", title=f"{totals['skus']:,} SKUs at {totals['places']:,} places", title_justify="left")
+    table = Table(
+        "",
+        "units",
+        title=f"{counted(totals['skus'], 'SKU')}, {counted(totals['places'], 'stock record')}",
+        title_justify="left",
+    )
     table.columns[1].justify = "right"
     for name in (*BUCKETS, "available", "shortage"):
         table.add_row(name, f"{totals[name]:,}")
     console().print(table)
 
 
-def _print(told: dict[str, Any], *, with_history: bool) -> None:
+def _print(explained: dict[str, Any], *, with_history: bool) -> None:
     out = console()
-    _print_levels(told)
-    if told["holders"]:
-        out.print(_holders_table(told))
-    if not told["holders_complete"]:
-        out.print("There are more holders than these; GET /v1/reservations?sku= shows all.", markup=False)
-    for line in (*_waiting_lines(told), *_short_lines(told)):
+    _print_levels(explained)
+    if explained["holders"]:
+        out.print(_holders_table(explained))
+    if not explained["holders_complete"]:
+        out.print("There are more holders than these; GET /v1/reservations?sku= lists all.", markup=False)
+    for line in (*_waiting_lines(explained), *_short_lines(explained)):
         out.print(line, markup=False, soft_wrap=True)
-    for each in told["in_transit"]:
-        line = f"{each['quantity']:,} on their way from {each['from']} to {each['to']} since {each['shipped_at']}"
+    for each in explained["in_transit"]:
+        line = f"{each['quantity']:,} in transit from {each['from']} to {each['to']} since {each['shipped_at']}"
         out.print(f"{line} (transfer {each['transfer_id']})", markup=False, soft_wrap=True)
-    for each in told["expected"]:
+    for each in explained["expected"]:
         line = f"{each['expected']:,} expected at {each['location']} on {each['expected_on']}"
-        out.print(f"{line} (supply {each['supply_id']})", markup=False, soft_wrap=True)
+        out.print(f"{line} (expected receipt {each['supply_id']})", markup=False, soft_wrap=True)
     if with_history:
-        out.print(_history_table(told["history"]))
+        out.print(_history_table(explained["history"]))
 
 
-def _print_levels(told: dict[str, Any]) -> None:
+def _print_levels(explained: dict[str, Any]) -> None:
     out = console()
-    table = Table("location", title=told["sku"], title_justify="left")
+    table = Table("location", title=explained["sku"], title_justify="left")
     for bucket in (*BUCKETS, "available"):
         table.add_column(bucket, justify="right")
-    for level in told["levels"]:
+    for level in explained["levels"]:
         table.add_row(level["location"], *(f"{level[name]:,}" for name in (*BUCKETS, "available")))
     out.print(table)
-    for level in told["levels"]:
+    for level in explained["levels"]:
         out.print(f"{level['location']}: {_because(level)}", markup=False, soft_wrap=True)
-    for level in told["levels"]:
+    for level in explained["levels"]:
         for each in level.get("allocations", ()):
             out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
 
 
-def _waiting_lines(told: dict[str, Any]) -> Iterator[str]:
-    for each in told["backorders"]:
+def _waiting_lines(explained: dict[str, Any]) -> Iterator[str]:
+    for each in explained["backorders"]:
         when = f", promised for {each['promise_on']}" if each["promise_on"] else ""
         line = f"{each['reservation_id']} waits for {each['backordered']:,} at {each['location']}{when}"
         yield line + (" (vip)" if each["vip"] else "")
-    if not told["backorders_complete"]:
-        yield "More wait than these; GET /v1/backorders?sku= shows all."
+    if not explained["backorders_complete"]:
+        yield "There are more backorders than these; GET /v1/backorders?sku= lists all."
 
 
-def _short_lines(told: dict[str, Any]) -> Iterator[str]:
-    for each in told["shortages"]:
+def _short_lines(explained: dict[str, Any]) -> Iterator[str]:
+    for each in explained["shortages"]:
         lacking = ", ".join(f"{line['reservation_id']} lacks {line['lacks']:,}" for line in each["lines"]) or "no order"
         yield f"Short of {each['short']:,} at {each['location']}: {lacking}"
 
@@ -274,22 +282,22 @@ def _because(level: dict[str, Any]) -> str:
 
 def _allocation(each: dict[str, Any]) -> str:
     what = f"{each['units']:,} of its own" if each["kind"] == "own" else f"a cap of {each['units']:,}"
-    return f"{each['channel']} has {what}, {each['used']:,} of them promised; available to it: {each['available']:,}"
+    return f"{each['channel']} has {what}, {each['used']:,} of them used; available to it: {each['available']:,}"
 
 
-def _holders_table(told: dict[str, Any]) -> Table:
-    table = Table("reservation", "channel", "location", "state", title="Who has the units", title_justify="left")
+def _holders_table(explained: dict[str, Any]) -> Table:
+    table = Table("reservation", "channel", "location", "state", title="Reservations", title_justify="left")
     for name in ("held", "committed", "until"):
         table.add_column(name, justify="right")
-    for each in told["holders"]:
+    for each in explained["holders"]:
         row = (each["reservation_id"], each["channel"], each["location"], each["state"])
         table.add_row(*row, str(each["held"] or ""), str(each["committed"] or ""), each["expires_at"] or "")
     return table
 
 
 def _history_table(story: Story) -> Table:
-    names = ("time", "who", "operation", "reservation", "location", "change")
-    table = Table(*names, title="What happened", title_justify="left")
+    names = ("time", "actor", "operation", "reservation", "location", "change")
+    table = Table(*names, title="History", title_justify="left")
     for name in ("available", "seq"):
         table.add_column(name, justify="right")
     for each in story:

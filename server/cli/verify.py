@@ -1,4 +1,4 @@
-"""``holdfast verify``: audit counters against reservations and the journal, and say where they disagree."""
+"""``holdfast verify``: compare the counters with the reservations and the journal, and print where they differ."""
 
 import sys
 from typing import Final
@@ -10,6 +10,7 @@ from rich.table import Table
 
 from server.cli.common import (
     console,
+    counted,
     json_option,
     opened_store,
     partition_option,
@@ -28,7 +29,7 @@ CLEAN: Final = 0
 DRIFT: Final = 1
 UNDECIDED: Final = 2
 ATTEMPTS: Final = 3
-"""An audit that the trimming of the journal overtook is made again so often."""
+"""How often to audit in all, if the journal was trimmed during an audit."""
 
 Reports = dict[str, AuditReport]
 
@@ -39,13 +40,13 @@ Reports = dict[str, AuditReport]
 @json_option
 @store_options
 def verify(partition: str, all_partitions: bool, as_json: bool, **overrides: object) -> None:
-    """Audit: do counters, reservations and journal agree? Exact also while sales go on.
+    """Audit the store: compare the counters with the reservations and the journal. Exact while sales go on.
 
     \b
-      holdfast verify                 the default partition
-      holdfast verify --all --json    all of them, for a monitor
+      holdfast verify                 audit the default partition
+      holdfast verify --all --json    audit every partition, for a monitor
 
-    The exit code is 0 when they agree, 1 when they do not (the table says where), 2 when it could not be decided.
+    The exit code is 0 if all agree, 1 if not (the table shows where), and 2 if the audit could not decide.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
     reports = run(_verify(settings, partition, all_partitions=all_partitions), failure_code=UNDECIDED)
@@ -53,7 +54,7 @@ def verify(partition: str, all_partitions: bool, as_json: bool, **overrides: obj
         print_json({name: msgspec.to_builtins(report) for name, report in reports.items()})
     else:
         for name, report in reports.items():
-            tell(name, report)
+            print_report(name, report)
     sys.exit(exit_code(reports))
 
 
@@ -64,7 +65,7 @@ async def _verify(settings: Settings, partition: str, *, all_partitions: bool) -
 
 
 async def audited(store: OpenStore, partition: str) -> AuditReport:
-    """Audit one partition, showing how far it is where there is a terminal."""
+    """Audit one partition, with a progress bar on a terminal."""
     shown = progress_console()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as progress:
@@ -83,21 +84,25 @@ async def audited(store: OpenStore, partition: str) -> AuditReport:
     return report
 
 
-def tell(partition: str, report: AuditReport) -> None:
-    """Print what an audit found."""
+def print_report(partition: str, report: AuditReport) -> None:
+    """Print the result of an audit."""
     if report.drift_count:
-        click.echo(f"{partition}: {report.drift_count:,} disagreements, {report.drift_units:,} units")
+        click.echo(f"{partition}: {counted(report.drift_count, 'disagreement')}, {counted(report.drift_units, 'unit')}")
         console().print(_table(report))
         if report.drift_count > len(report.drift):
-            click.echo(f"The first {len(report.drift):,} are shown.")
+            click.echo(f"The table has the first {len(report.drift):,}.")
     elif report.conclusive:
-        journal = "from its first change" if report.journal_complete else "as far back as it is kept"
+        journal = "from its first change" if report.journal_complete else "as far back as it reaches"
         click.echo(
-            f"{partition}: clean. {report.places:,} counted places, {report.reservations:,} live reservations and"
-            f" {report.journal_entries:,} journal entries ({journal}) agree. {report.seconds:.1f} s"
+            f"{partition}: clean. {counted(report.places, 'stock record')},"
+            f" {counted(report.reservations, 'live reservation')} and"
+            f" {counted(report.journal_entries, 'journal entry', 'journal entries')} ({journal}) agree."
+            f" {report.seconds:.1f} s"
         )
     if not report.conclusive:
-        click.echo(f"{partition}: not decided, because the journal was trimmed meanwhile. Run it again.", err=True)
+        click.echo(
+            f"{partition}: not decided, because the journal was trimmed during the audit. Run it again.", err=True
+        )
 
 
 def _table(report: AuditReport) -> Table:
@@ -108,7 +113,7 @@ def _table(report: AuditReport) -> Table:
 
 
 def exit_code(reports: Reports) -> int:
-    """Say how to end: drift weighs more than doubt."""
+    """Return the exit code: drift counts more than an undecided audit."""
     if any(report.drift_count for report in reports.values()):
         return DRIFT
     return CLEAN if all(report.conclusive for report in reports.values()) else UNDECIDED

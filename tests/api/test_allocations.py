@@ -80,8 +80,8 @@ async def test_given_allocations_when_the_stock_is_asked_for_then_it_is_said_why
     ]
     text = holdfast(*words, cwd=server.data_dir).stdout
     assert "available 0 = 3 on_hand − 1 committed − 3 set_aside" in text
-    assert "main: shop has 4 of its own, 1 of them promised; available to it: 2" in text
-    assert "main: kiosk has a cap of 3, 0 of them promised; available to it: 0" in text
+    assert "main: shop has 4 of its own, 1 of them used; available to it: 2" in text
+    assert "main: kiosk has a cap of 3, 0 of them used; available to it: 0" in text
 
 
 async def test_given_what_a_channel_has_when_moved_or_taken_back_then_the_rest_is_anybodys(api: Api) -> None:
@@ -177,10 +177,10 @@ async def test_given_the_command_when_units_are_given_then_it_says_what_that_lea
     (await sell(api, "shop", 1)).ok(201)
     said = holdfast("allocate", "A", "shop", "4", "--reason", "a campaign", *words, cwd=server.data_dir)
     assert said.stdout.splitlines() == [
-        "shop: 4 of its own, 1 promised, available to it 9",
+        "shop: 4 of its own, 1 used, available to it 9",
         "available to everybody: 6",
     ]
     capped = holdfast("allocate", "A", "kiosk", "2", "--cap", *words, cwd=server.data_dir)
-    assert "kiosk: a cap of 2, 0 promised, available to it 2" in capped.stdout
+    assert "kiosk: a cap of 2, 0 used, available to it 2" in capped.stdout
     refused = holdfast("allocate", "A", "pazar", "7", *words, cwd=server.data_dir)
     assert (refused.returncode, "it can have 6. Nothing changed." in refused.stderr) == (1, True)

@@ -44,7 +44,7 @@ async def test_given_units_on_their_way_when_the_stock_is_asked_for_then_they_ar
     assert (moving["transfer_id"], moving["from"], moving["to"], moving["quantity"]) == ("t-1", "main", "shop", 4)
     words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
     assert json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["in_transit"][0]["quantity"] == 4
-    assert "4 on their way from main to shop since " in holdfast(*words, cwd=server.data_dir).stdout
+    assert "4 in transit from main to shop since " in holdfast(*words, cwd=server.data_dir).stdout
 
 
 @pytest.mark.parametrize("by", ["key", "id"])

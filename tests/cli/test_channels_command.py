@@ -146,7 +146,7 @@ async def test_a_channel_that_nobody_publishes_any_more_is_named_beside_one_that
     ended = holdfast("channels", "status", cwd=tmp_path)
 
     assert ended.returncode == 2
-    assert "Nobody publishes old-shop." in ended.stdout
+    assert "No publisher runs for old-shop." in ended.stdout
     assert "holdfast channels remove" in ended.stdout
 
 
@@ -411,7 +411,7 @@ async def test_another_try_of_all_dead_letters_is_asked_for_once(kept: Kept, tmp
 
     ended = holdfast("channels", "dead-letters", SHOP, "--retry", cwd=tmp_path)
 
-    assert (ended.returncode, ended.stderr) == (0, "Asked for another try of 2.\n")
+    assert (ended.returncode, ended.stderr) == (0, "2 dead letters will be sent again.\n")
     assert await kept.commands() == [("channel_retry", SHOP, [])]
 
 
@@ -425,7 +425,7 @@ async def test_another_try_of_some_names_those_that_are_there_and_tells_of_those
     ended = holdfast("channels", "dead-letters", SHOP, "--retry", "--sku", "MUG", "--sku", "CAP", cwd=tmp_path)
 
     assert ended.returncode == 1
-    assert "No dead letter of CAP" in ended.stderr
+    assert "There is no dead letter of CAP" in ended.stderr
     assert await kept.commands() == [("channel_retry", SHOP, ["MUG"])]
 
 
@@ -444,8 +444,8 @@ async def test_reconcile_asks_and_says_when_nobody_is_there_to_do_it(kept: Kept,
     ended = holdfast("channels", "reconcile", SHOP, cwd=tmp_path)
 
     assert ended.returncode == 0
-    assert ended.stdout == f"Asked for a comparison of everything with {SHOP}.\n"
-    assert f"Nobody publishes {SHOP} now" in ended.stderr
+    assert ended.stdout == f"Every value will be compared with {SHOP}.\n"
+    assert f"No publisher runs for {SHOP} now" in ended.stderr
     assert await kept.commands() == [("channel_reconcile", SHOP, [])]
 
 
@@ -458,7 +458,7 @@ async def test_a_channel_that_does_not_exist_is_refused_with_the_nearest(
     ended = holdfast("channels", *words, "myshop", cwd=tmp_path)
 
     assert ended.returncode == 1
-    assert "'myshop' in partition default; did you mean my-shop? Known: my-shop." in ended.stderr
+    assert "'myshop' is not known in partition default; did you mean my-shop? Known: my-shop." in ended.stderr
     assert await kept.commands() == []
 
 
@@ -488,7 +488,7 @@ async def test_remove_forgets_everything_about_one_channel_only(kept: Kept, tmp_
     ended = holdfast("channels", "remove", "old-shop", "--yes", cwd=tmp_path)
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "Forgotten: old-shop (1 listings, 1 shown, 2 dead letters, 1 tickets).\n"
+    assert ended.stdout == "Deleted: old-shop (1 listing, 1 shown value, 2 dead letters, 1 ticket).\n"
     assert await kept.channels.channels() == [SHOP]
     assert set(await kept.channels.cursors()) == set(await kept.channels.statuses()) == {SHOP}
     assert [key async for key in kept.opened.client.scan_iter("*old-shop*")] == []
@@ -501,7 +501,7 @@ async def test_remove_asks_before_and_takes_no_answer_for_a_no(kept: Kept, tmp_p
     ended = holdfast("channels", "remove", "old-shop", cwd=tmp_path)
 
     assert ended.returncode == 1
-    assert "Forget all about old-shop in partition default (1 listings" in ended.stdout
+    assert "Delete all data about old-shop in partition default (1 listing," in ended.stdout
     assert await kept.channels.channels() == ["old-shop"]
 
 
@@ -511,6 +511,6 @@ async def test_a_channel_that_is_still_published_is_not_removed(kept: Kept, tmp_
     ended = holdfast("channels", "remove", SHOP, "--yes", cwd=tmp_path)
 
     assert ended.returncode == 1
-    assert "my-shop is still being published, by here" in ended.stderr
+    assert "my-shop is still published by here" in ended.stderr
     assert "[channels.my-shop]" in ended.stderr
     assert await kept.channels.channels() == [SHOP]

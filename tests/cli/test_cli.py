@@ -149,7 +149,7 @@ def test_an_unknown_sku_is_an_error(stocked: Path) -> None:
     ended = holdfast("show", "NONE", cwd=stocked)
 
     assert ended.returncode == 1
-    assert "'NONE' is not known in partition default" in ended.stderr
+    assert "'NONE' has no stock record in partition default" in ended.stderr
 
 
 # -- verify
@@ -175,7 +175,7 @@ def test_verify_of_sound_stock_ends_with_0(stocked_url: str, tmp_path: Path) -> 
     ended = holdfast("verify", "--store-url", stocked_url, cwd=tmp_path)
 
     assert ended.returncode == 0
-    assert "default: clean. 2 counted places" in ended.stdout
+    assert "default: clean. 2 stock records" in ended.stdout
 
 
 def plant_drift(store: StoreProcess, partition: str) -> None:

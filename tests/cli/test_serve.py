@@ -171,7 +171,8 @@ def test_a_shared_store_that_keeps_real_channels_gets_no_simulated_ones(tmp_path
             assert listed.returncode == 0, listed.stderr
             assert server.get("/v1/channels") == {"channels": []}
             assert (
-                "No simulated channels: the store keeps others, published from elsewhere (my-shop)." in server.output()
+                "No simulated channels: another server publishes the channels of this store (my-shop)."
+                in server.output()
             )
 
 

@@ -1,1 +1,1 @@
-"""``holdfast channels``: what each channel is told, and what becomes of it."""
+"""``holdfast channels``: show and manage the sales channels."""

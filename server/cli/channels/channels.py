@@ -1,4 +1,4 @@
-"""``holdfast channels``: how the sales channels stand, and what can be done about them."""
+"""``holdfast channels``: the state of the sales channels, and the commands that act on them."""
 
 import asyncio
 import sys
@@ -34,11 +34,11 @@ FINE: Final = 0
 TROUBLE: Final = 1
 UNDECIDED: Final = 2
 WATCH_S: Final = 1.0
-"""A publisher writes how it stands each second."""
+"""A publisher writes its state each second."""
 
 
 class _Row(NamedTuple):
-    """One line of the table, and whether it is one to worry about."""
+    """One line of the table, and whether its channel is in trouble."""
 
     cells: tuple[str, ...]
     trouble: bool
@@ -46,19 +46,23 @@ class _Row(NamedTuple):
 
 @click.group()
 def channels() -> None:
-    """Look after the sales channels: how they stand, what they list, what they refuse.
+    """Show and manage the sales channels: their state, their listings, and values that they refuse.
 
-    Channels themselves are set up in the configuration file; see docs/configuration.md.
-    """
+    Add a channel in the configuration file; see docs/configuration.md.
+
+    \b
+      holdfast channels status
+      holdfast channels listings my-shop listings.csv
+    """  # noqa: D301  # click needs the character, not the two
 
 
 @channels.command()
-@click.option("--watch", is_flag=True, help="Show it anew each second, until Ctrl-C.")
+@click.option("--watch", is_flag=True, help="Refresh each second, until Ctrl-C.")
 @partition_option
 @json_option
 @store_options
 def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> None:
-    """Show how each channel stands: what waits, what was confirmed, what was refused.
+    """Show the state of each channel: values waiting, confirmed and refused.
 
     \b
       holdfast channels status
@@ -66,18 +70,18 @@ def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> N
       holdfast channels status --json     for a monitor
 
     \b
-    dirty       SKUs whose newest value the channel has not yet confirmed
+    dirty       SKUs whose newest value the channel has not confirmed yet
     unsent      how long the oldest of them has waited
-    circuit     closed: all is well. open: the channel fails, it is tried now and then.
-                halted: it will not be asked again before somebody acts
-    dead        values that the channel refuses: holdfast channels dead-letters CHANNEL
-    lag         from the change of the stock to the channel's own confirmation
+    circuit     closed: the channel works. open: it fails and is retried now and then.
+                halted: it is not called again until you correct the cause
+    dead        values that the channel refuses: see holdfast channels dead-letters CHANNEL
+    lag         time from a change of the stock to the channel's own confirmation
 
-    The exit code is 0 when all is well, 1 when a channel's circuit is not closed or it has dead letters, 2 when that
-    could not be decided, because nobody publishes or the store did not answer.
+    The exit code is 0 if every channel works, 1 if a circuit is not closed or there are dead letters, and 2 if that is
+    not known: no publisher runs, or the store did not answer.
     """  # noqa: D301  # click needs the character, not the two
     if watch and as_json:
-        raise click.UsageError("--watch shows a table; for a program, run it again with --json")
+        raise click.UsageError("--watch shows a table. For JSON, leave out --watch and repeat the command.")
     settings = quiet_settings(**overrides)
     if watch:
         run(_watch(settings, partition), failure_code=UNDECIDED)
@@ -101,13 +105,13 @@ async def _watch(settings: Settings, partition: str) -> None:
         with Live(console=out, auto_refresh=False) if out.is_terminal else nullcontext() as live:
             while True:
                 shown = _shown(partition, await standing(kept))
-                # Without a terminal there is nothing to draw over: one table after the other, as for a log.
+                # Without a terminal, print one table after the other, as for a log.
                 live.update(shown, refresh=True) if live is not None else out.print(shown)
                 await asyncio.sleep(WATCH_S)
 
 
 def exit_code(found: Standing) -> int:
-    """Say how to end: trouble that is known weighs more than doubt."""
+    """Return the exit code: known trouble counts more than an unknown state."""
     if any(_in_trouble(status) for status in found.statuses.values()):
         return TROUBLE
     return FINE if all(found.published(channel) for channel in found.channels) else UNDECIDED
@@ -123,8 +127,8 @@ def _in_trouble(status: ChannelStatus) -> bool:
 def _shown(partition: str, found: Standing) -> Group | Text:
     if not found.channels:
         return Text(
-            f"There is no channel in partition {partition} yet. Channels are set up in the configuration file;"
-            " they appear here once a server that publishes has started with it.",
+            f"There is no channel in partition {partition} yet. Add one in the configuration file; it appears here"
+            " once a server that publishes has started with it.",
             overflow="fold",
         )
     reasons = [

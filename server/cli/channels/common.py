@@ -1,4 +1,4 @@
-"""What the commands about channels share: how the channels of a partition stand, and finding the one that is meant."""
+"""Shared by the commands about channels: the state of a partition's channels, and the check of a channel's name."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,39 +13,39 @@ from server.store.repositories.channels import ChannelStore
 
 
 class Standing(msgspec.Struct, frozen=True):
-    """The channels of which something is kept, and how they stood when their publisher last wrote."""
+    """The known channels, and their state when their publisher last wrote it."""
 
     channels: list[str]
     statuses: dict[str, ChannelStatus]
     now_ms: int
 
     def age_s(self, channel: str) -> float:
-        """Tell how long ago a channel's publisher wrote."""
+        """Return how long ago a channel's publisher wrote."""
         return (self.now_ms - self.statuses[channel].written_ms) / 1000
 
     def published(self, channel: str) -> bool:
-        """Whether somebody publishes a channel now."""
+        """Whether a publisher runs for a channel now."""
         status = self.statuses.get(channel)
         return status is not None and self.now_ms - status.written_ms <= PUBLISHER_MISSING_MS
 
     def remarks(self) -> Iterator[str]:
-        """Say what the figures do not: who is not published, and what to do."""
+        """Name the channels without a publisher, and what to do."""
         silent = [channel for channel in self.channels if not self.published(channel)]
         if not silent:
             return
         if len(silent) == len(self.channels):
             last_ms = max((status.written_ms for status in self.statuses.values()), default=None)
-            when = "none has written yet" if last_ms is None else f"the last one wrote at {time_text(last_ms)}"
-            yield f"No publisher is running: {when}. What changes now is told to the channels once one runs."
+            when = "there was none yet" if last_ms is None else f"the last one wrote at {time_text(last_ms)}"
+            yield f"No publisher is running: {when}. Changes are published once one runs: start holdfast serve."
             return
         yield (
-            f"Nobody publishes {listed(silent)}. If it was taken out of the configuration for good,"
-            " `holdfast channels remove` forgets it."
+            f"No publisher runs for {listed(silent)}. If it was removed from the configuration for good,"
+            " run `holdfast channels remove`."
         )
 
 
 async def standing(store: ChannelStore) -> Standing:
-    """Read how the channels stand."""
+    """Read the state of the channels."""
     statuses = await store.statuses()
     return Standing(await store.channels(), statuses, await store.now_ms())
 
@@ -69,15 +69,15 @@ channel_argument = click.argument("channel", callback=_channel)
 
 
 def check_known(channel: str, found: Standing, partition: str) -> None:
-    """Let pass a channel of which something is kept; else end with the nearest one.
+    """Accept a known channel; end the command for another one, with the most similar name.
 
     Raises
     ------
     click.ClickException
-        Nothing is kept about it.
+        The channel is not known.
 
     """
     if channel not in found.channels:
         question = nearest(channel, found.channels) or "."
-        text = f"Nothing is known about channel {channel!r} in partition {partition}{question}"
+        text = f"Channel {channel!r} is not known in partition {partition}{question}"
         raise failure(f"{text} Known: {listed(found.channels)}.")

@@ -1,4 +1,4 @@
-"""``holdfast channels dead-letters``, ``reconcile`` and ``remove``: what is asked of a channel by hand."""
+"""``holdfast channels dead-letters``, ``reconcile`` and ``remove``: maintenance of a channel by hand."""
 
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from rich.text import Text
 from server.cli.channels.common import Standing, channel_argument, check_known, standing, time_text
 from server.cli.common import (
     console,
+    counted,
     failure,
     json_option,
     opened_store,
@@ -27,23 +28,25 @@ from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 
 SHOWN_MAX: Final = 200
-"""Dead letters on the terminal; --json tells all."""
+"""Dead letters on the terminal; --json prints all."""
+_NOUNS: Final = {"listings": "listing", "shown": "shown value", "dead_letters": "dead letter", "tickets": "ticket"}
+"""What is stored about a channel, in words."""
 
 
 @click.command("dead-letters")
 @channel_argument
 @click.option("--sku", "skus", multiple=True, help="Only this SKU. Repeatable.")
-@click.option("--retry", is_flag=True, help="Ask the publisher to try them again.")
+@click.option("--retry", is_flag=True, help="Make the publisher send them again.")
 @partition_option
 @json_option
 @store_options
 def dead_letters(
     channel: str, skus: tuple[str, ...], retry: bool, partition: str, as_json: bool, **overrides: object
 ) -> None:
-    """Show what a channel refuses, with the channel's own reason.
+    """Show the values that a channel refuses, with the channel's own reason.
 
-    A value that the channel will not take is put aside, so that it does not hold up the others. It is sent again when
-    the SKU's stock changes, or when you ask for it, after whatever was wrong has been mended.
+    A refused value is put aside, so that it does not delay the others. It is sent again when the SKU's stock changes.
+    To send it sooner, correct the cause and add --retry.
 
     \b
       holdfast channels dead-letters my-shop
@@ -59,11 +62,11 @@ def dead_letters(
     else:
         click.echo(f"{channel} has no dead letters." if not skus else f"{channel} has no dead letters of these SKUs.")
     if retry and letters:
-        click.echo(f"Asked for another try of {len(letters):,}.", err=True)
+        click.echo(f"{counted(len(letters), 'dead letter')} will be sent again.", err=True)
         _remark(found, channel)
     missing = sorted(set(skus) - {letter.sku for letter in letters})
     if missing:
-        raise failure(f"No dead letter of {', '.join(missing)}: nothing to show or to try again there.")
+        raise failure(f"There is no dead letter of {', '.join(missing)}. Check the names.")
 
 
 async def _dead_letters(
@@ -84,7 +87,7 @@ async def _dead_letters(
 
 
 def _print(channel: str, letters: list[DeadLetter]) -> None:
-    title = f"{len(letters):,} values that {channel} refuses"
+    title = f"{counted(len(letters), 'value')} that {channel} refuses"
     table = Table("SKU", "key", title=title, title_justify="left")
     table.add_column("quantity", justify="right")
     table.add_column("code")
@@ -96,13 +99,13 @@ def _print(channel: str, letters: list[DeadLetter]) -> None:
         table.add_row(*(Text(cell) for cell in (*cells, time_text(letter.last_ms) or "")))
     console().print(table)
     if len(letters) > SHOWN_MAX:
-        click.echo(f"The newest {SHOWN_MAX:,} of {len(letters):,} are shown; --json tells all.")
+        click.echo(f"The table has the newest {SHOWN_MAX:,} of {len(letters):,}; --json prints all.")
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
-    told = msgspec.structs.asdict(letter)
-    told["first_at"], told["last_at"] = time_text(told.pop("first_ms")), time_text(told.pop("last_ms"))
-    return told
+    fields = msgspec.structs.asdict(letter)
+    fields["first_at"], fields["last_at"] = time_text(fields.pop("first_ms")), time_text(fields.pop("last_ms"))
+    return fields
 
 
 @click.command()
@@ -110,16 +113,16 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
 @partition_option
 @store_options
 def reconcile(channel: str, partition: str, **overrides: object) -> None:
-    """Compare everything with what a channel really shows, and mend what differs.
+    """Compare every value with what the channel shows, and correct the differences.
 
-    For after somebody changed stock in the channel's own panel, or when a channel has lost what it was told. It is
-    done beside the daily work, within the channel's limits; what it found stands in `holdfast channels status --json`.
+    Run it after stock was changed in the channel's own panel, or when a channel has lost values. It runs beside the
+    normal publishing, within the channel's rate limits. See the result with `holdfast channels status --json`.
 
     \b
       holdfast channels reconcile my-shop
     """  # noqa: D301  # click needs the character, not the two
     found = run(_reconcile(quiet_settings(**overrides), partition, channel))
-    click.echo(f"Asked for a comparison of everything with {channel}.")
+    click.echo(f"Every value will be compared with {channel}.")
     _remark(found, channel)
 
 
@@ -134,45 +137,45 @@ async def _reconcile(settings: Settings, partition: str, channel: str) -> Standi
 
 def _remark(found: Standing, channel: str) -> None:
     if not found.published(channel):
-        text = f"Nobody publishes {channel} now; it is done once a server that does has started."
+        text = f"No publisher runs for {channel} now; it happens once one has started."
         progress_console().print(text, markup=False, soft_wrap=True)
 
 
 @click.command()
 @channel_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @partition_option
 @store_options
 def remove(channel: str, yes: bool, partition: str, **overrides: object) -> None:
-    """Forget everything that is kept about a channel that is no longer configured.
+    """Delete all data about a channel that is no longer configured.
 
-    That is its listings, what it last confirmed, its dead letters, open tickets and rules, and the place up to which
-    it has followed the journal: as long as that is kept, the journal behind it is kept, too. The channel itself is
-    told nothing; it goes on showing what it shows.
+    That is: its listings, confirmed values, dead letters, open tickets, rules, and its position in the journal. As long
+    as the position is stored, the journal after it is kept, too. Nothing is sent to the channel; it keeps showing the
+    last values.
 
-    Take the channel out of the configuration file first and restart.
+    Remove the channel from the configuration file and restart the server first.
 
     \b
       holdfast channels remove old-shop
       holdfast channels remove old-shop --yes
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    counts = run(_kept(settings, partition, channel))
-    what = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items())
+    counts = run(_stored(settings, partition, channel))
+    what = ", ".join(counted(count, _NOUNS[name]) for name, count in counts.items())
     if not yes:
-        click.confirm(f"Forget all about {channel} in partition {partition} ({what})?", abort=True)
-    run(_forget(settings, partition, channel))
-    click.echo(f"Forgotten: {channel} ({what}).")
+        click.confirm(f"Delete all data about {channel} in partition {partition} ({what})?", abort=True)
+    run(_delete(settings, partition, channel))
+    click.echo(f"Deleted: {channel} ({what}).")
 
 
-async def _kept(settings: Settings, partition: str, channel: str) -> dict[str, int]:
+async def _stored(settings: Settings, partition: str, channel: str) -> dict[str, int]:
     async with opened_store(settings) as store:
         kept = ChannelStore(store.client, Keyspace(partition))
         _check_removable(channel, await standing(kept), partition)
         return await kept.kept(channel)
 
 
-async def _forget(settings: Settings, partition: str, channel: str) -> None:
+async def _delete(settings: Settings, partition: str, channel: str) -> None:
     async with opened_store(settings) as store:
         kept = ChannelStore(store.client, Keyspace(partition))
         _check_removable(channel, await standing(kept), partition)
@@ -183,6 +186,6 @@ def _check_removable(channel: str, found: Standing, partition: str) -> None:
     check_known(channel, found, partition)
     if found.published(channel):
         raise failure(
-            f"{channel} is still being published, by {found.statuses[channel].publisher}, which would write it anew."
-            f" Take [channels.{channel}] out of the configuration file, restart, and try again some seconds later."
+            f"{channel} is still published by {found.statuses[channel].publisher}, which would write its data again."
+            f" Remove [channels.{channel}] from the configuration file, restart, and try again some seconds later."
         )

@@ -105,7 +105,7 @@ async def _note_unknown_channel(repository: ChannelStore, channel: str, tally: T
 
 
 def _without_taken_keys(file: CsvFile[Listing], stored: Mapping[str, Listing], tally: Tally) -> CsvFile[Listing]:
-    """Refuse the rows whose key another SKU has, unless the file gives that SKU another key."""
+    """Refuse the rows whose key another SKU has, unless the file has another key for that SKU."""
     named = {row.value.sku for row in file.rows}
     taken = {listing.key: listing.sku for listing in stored.values() if listing.sku not in named}
     free = []

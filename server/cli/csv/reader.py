@@ -27,7 +27,7 @@ _UNCLOSED: Final = "\ufdd0"
 
 
 class CsvError(Exception):
-    """The file as a whole cannot be read; the message says what to change."""
+    """The file as a whole cannot be read; the message names what to change."""
 
 
 class BadCellError(Exception):

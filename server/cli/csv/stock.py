@@ -51,7 +51,7 @@ def stock_import(reason: str, salt: str = "", location: str = DEFAULT_LOCATION) 
         prefix = f"import:{file.digest}{salt and ':' + salt}"
         await count_rows(target.store.ledger(target.partition), file.rows, prefix, reason, tally)
         if tally.unchanged and not tally.set:
-            tally.hints.append("Nothing was counted. If this is a new count that gave the same file, add --again.")
+            tally.hints.append("Nothing was counted. If this is a new count with the same content, add --again.")
 
     return CsvImport(
         columns=COLUMNS,

@@ -1,4 +1,4 @@
-"""Simulated buyers: each holds a basket over HTTP and then pays, walks away, or forgets about it; some ask twice."""
+"""Simulated buyers: each reserves over HTTP, then pays, releases or lets the hold expire; some send twice."""
 
 import asyncio
 import random
@@ -16,7 +16,7 @@ import msgspec
 
 CHANNELS: Final = ("trendyol", "hepsiburada", "n11", "emag", "woocommerce", "store")
 UNITS: Final = {"LAST-PAIR 43": 3, "BORDO ELBİSE/38": 25, "KABLO USB-C, 2M": 100}
-"""What is fought over: names, and how many units there are."""
+"""The contested SKUs: names, and how many units there are."""
 TTL_S: Final = 2
 THINK_S: Final = 0.25
 """How long a buyer looks at a page, on average."""
@@ -24,7 +24,7 @@ TWO_LINES_SHARE: Final = 0.15
 RETRY_SHARE: Final = 0.2
 """Of requests that are sent a second time with the same id, as after a lost reply."""
 PAYS, WALKS_AWAY = 0.35, 0.4
-"""Shares of baskets; the rest is forgotten until its deadline."""
+"""Shares of baskets; the rest is left to expire."""
 ATTEMPTS_MAX: Final = 8
 _PAUSE_S: Final = 0.1
 _TIMEOUT_S: Final = 10.0
@@ -34,12 +34,12 @@ _decode = msgspec.json.Decoder().decode
 
 
 class DemoError(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot go on; the message has the reason."""
 
 
 @dataclass
 class Figures:
-    """What the buyers were told, in units where not said otherwise."""
+    """The answers that the buyers received, in units unless a comment has another measure."""
 
     sold: Counter[str] = field(default_factory=Counter)
     """By channel."""
@@ -57,7 +57,7 @@ class Figures:
     latencies_ms: "array[float]" = field(default_factory=lambda: array("d"))
 
     def p99_ms(self) -> float:
-        """Give the time in which 99 of 100 requests were answered."""
+        """Return the time in which 99 of 100 requests were answered."""
         if not self.latencies_ms:
             return 0.0
         ordered = sorted(self.latencies_ms)
@@ -72,32 +72,36 @@ class Shop:
         self._run_id = run_id
         self.figures = Figures()
         self.skus = {self.sku(name): units for name, units in UNITS.items()}
-        """What is fought over."""
+        """The contested SKUs, with their units."""
 
     def sku(self, name: str) -> str:
-        """Make the SKU of something in this demo."""
+        """Make the SKU of a product in this demo."""
         return f"DEMO-{self._run_id} {name}"
 
     async def stock_up(self) -> None:
-        """Count the units that will be fought over."""
+        """Count the contested units."""
         for sku, units in self.skus.items():
             await self.count(sku, units)
 
     async def count(self, sku: str, units: int) -> None:
-        """Say how many units there are of a SKU."""
+        """Set how many units there are of a SKU."""
         status, body, _ = await self._send("PUT", f"/v1/stock/{quote(sku, safe='')}/main", {"on_hand": units})
         if status >= _OK:
-            raise DemoError(f"The server refused to count the stock: {body.get('detail', status)}")
+            raise DemoError(
+                f"The server refused to count the stock: {body.get('detail', status)} Check --key and its scopes."
+            )
 
     async def order(self, sku: str) -> None:
-        """Sell one unit, for good."""
+        """Sell one unit."""
         body = {"channel": "store", "lines": [{"sku": sku, "quantity": 1}]}
         status, answer, _ = await self._send("POST", "/v1/orders", body, f"demo-{self._run_id}-{sku}")
         if status >= _OK:
-            raise DemoError(f"The server refused to sell one unit: {answer.get('detail', status)}")
+            raise DemoError(
+                f"The server refused to sell one unit: {answer.get('detail', status)} Check --key and its scopes."
+            )
 
     async def stock(self, skus: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
-        """Read the buckets of SKUs; if none is named, of those that are fought over."""
+        """Read the buckets of SKUs; if none is named, of the contested ones."""
         found = {}
         for sku in skus or self.skus:
             _, body, _ = await self._send("GET", f"/v1/stock/{quote(sku, safe='')}", None)
@@ -105,7 +109,7 @@ class Shop:
         return found
 
     async def buy_until(self, stop: asyncio.Event, number: int, seed: int) -> None:
-        """Be one buyer, on one channel, until told to stop."""
+        """Be one buyer, on one channel, until ``stop`` is set."""
         chance = random.Random(f"{seed}/{number}")  # noqa: S311  # a simulation, repeatable by its seed
         channel = CHANNELS[number % len(CHANNELS)]
         visit = 0
@@ -141,7 +145,7 @@ class Shop:
 
     def _note_sale(self, channel: str, status: int, answer: dict[str, Any]) -> None:
         if status >= _OK:
-            # On a slow machine a hold may lapse before its buyer pays, and the units go to somebody else.
+            # On a slow machine a hold may expire before its buyer pays, and another buyer gets the units.
             if answer.get("outcome") != "expired":
                 self.figures.faults.append(f"commit: {answer.get('outcome', status)}")
             return
@@ -161,7 +165,7 @@ class Shop:
         return status, answer
 
     async def _send(self, method: str, path: str, body: Any, key: str = "") -> tuple[int, dict[str, Any], bool]:
-        """Send until the answer is certain; the id or key makes that safe. Gives status, body, and whether replayed."""
+        """Send until the answer is certain; the id or key makes that safe. Return status, body, whether replayed."""
         headers = {"Idempotency-Key": key} if key else {}
         problem = ""
         for _ in range(ATTEMPTS_MAX):
@@ -178,7 +182,11 @@ class Shop:
                     return response.status, _json(raw), response.headers.get("Idempotent-Replayed") == "true"
                 problem = str(_json(raw).get("detail", "503"))
             await asyncio.sleep(_PAUSE_S)
-        raise DemoError(f"The server does not answer {method} {path}: {problem}")
+        raise DemoError(f"The server does not answer {method} {path}: {problem}. Check that it runs, and --url.")
+
+
+def _refused(what: str, body: dict[str, Any], status: int) -> str:
+    return f"The server refused to {what}: {body.get('detail', status)} Check --key and its scopes."
 
 
 def _json(raw: bytes) -> dict[str, Any]:
@@ -187,7 +195,7 @@ def _json(raw: bytes) -> dict[str, Any]:
     except msgspec.DecodeError:
         decoded = None
     if not isinstance(decoded, dict):
-        raise DemoError("The server's answer is not Holdfast's. Check the --url.")
+        raise DemoError("The answer is not from a Holdfast server. Check --url.")
     return decoded
 
 

@@ -1,4 +1,4 @@
-"""``holdfast demo``: a sale that all channels show at once, then buyers who fight over few units, before your eyes."""
+"""``holdfast demo``: a sale that all channels show at once, then buyers who compete for few units."""
 
 import asyncio
 import contextlib
@@ -16,7 +16,7 @@ from rich.live import Live
 from rich.table import Table
 
 from server.app import Holdfast
-from server.cli.common import console, failure, opened_store, progress_console, quiet_settings, run
+from server.cli.common import console, counted, failure, opened_store, progress_console, quiet_settings, run
 from server.cli.demo.buyers import CHANNELS, DemoError, Shop, open_shop
 from server.cli.demo.one_sale import (
     SKU,
@@ -30,20 +30,18 @@ from server.cli.demo.one_sale import (
 )
 from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.stage import open_stage
-from server.cli.verify import audited, exit_code, tell
+from server.cli.verify import audited, exit_code, print_report
 from server.config.settings import Settings
 from server.domain.limits import DEFAULT_PARTITION
 
 REFRESH_S: Final = 0.25
 PLAIN_S: Final = 1.0
 """Between two lines where there is no terminal."""
-TICKETS: Final = (
-    "sim-marketplace lags by its tickets: until one is answered for, 3 s later, its SKUs are told nothing newer."
-)
+TICKETS: Final = "sim-marketplace lags: a ticket is open for 3 s, and until it is settled its SKUs get no newer value."
 
 
-class Fight(NamedTuple):
-    """How long how many buyers buy; ``seed`` makes them decide as in an earlier run."""
+class Contest(NamedTuple):
+    """How many buyers buy for how long. The same ``seed`` makes the same decisions."""
 
     seconds: float
     buyers: int
@@ -51,7 +49,7 @@ class Fight(NamedTuple):
 
 
 class Units(NamedTuple):
-    """What the server's stock API says of all demo SKUs together."""
+    """The buckets of all demo SKUs together, from the server's stock API."""
 
     on_hand: int
     held: int
@@ -62,17 +60,17 @@ class Units(NamedTuple):
 
 @click.command()
 @click.option("--seconds", type=click.FloatRange(min=0.5), default=15.0, show_default=True, help="How long they buy.")
-@click.option("--buyers", type=click.IntRange(1, 1000), default=40, show_default=True, help="How many there are.")
-@click.option("--seed", type=int, default=None, help="Makes the buyers decide as in an earlier run.")
-@click.option("--url", default="", help="A server that is running; without it, one on a temporary store.")
-@click.option("--key", "api_key", default="", help="An API key for --url, with the scopes reserve, read and stock.")
+@click.option("--buyers", type=click.IntRange(1, 1000), default=40, show_default=True, help="How many buy.")
+@click.option("--seed", type=int, default=None, help="Repeat the decisions of an earlier run.")
+@click.option("--url", default="", help="A running server [a server of its own on a temporary store].")
+@click.option("--key", "api_key", default="", help="An API key for --url with the scopes reserve, read and stock.")
 def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) -> None:
-    """Watch one sale reach every channel, then buyers fight over few units; all over real HTTP.
+    """Watch one sale reach every channel, then buyers compete for few units; all over real HTTP.
 
-    Two simulated marketplaces and a webhook receiver are told what is left, and show it.
+    Holdfast publishes to a simulated marketplace, a simulated shop and a webhook receiver; each shows its quantity.
 
-    The buyers hold baskets, pay, walk away, or forget about them; some send a request twice. Sold never exceeds what
-    there was, and in the end every channel shows what is left: the exit code is 1 if not.
+    The buyers reserve, then pay, release, or let the hold expire; some send a request twice. If more is sold than
+    there was, or a channel shows a wrong quantity in the end, the exit code is 1.
 
     \b
       holdfast demo
@@ -82,30 +80,30 @@ def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) 
     quiet_settings()
     seed = secrets.randbelow(1_000_000) if seed is None else seed
     try:
-        sys.exit(run(_demo(Fight(seconds, buyers, seed), url.rstrip("/"), api_key)))
+        sys.exit(run(_demo(Contest(seconds, buyers, seed), url.rstrip("/"), api_key)))
     except DemoError as error:
         raise failure(str(error)) from None
 
 
-async def _demo(fight: Fight, url: str, api_key: str) -> int:
+async def _demo(contest: Contest, url: str, api_key: str) -> int:
     if url:
-        click.echo("Without --url there are simulated channels as well, which show what is left.")
-        healthy = await _run(url, api_key, [], fight)
-        click.echo("To audit that server's store as well: holdfast verify, with its --data-dir or --store-url")
+        click.echo("Leave out --url to see simulated channels as well.")
+        healthy = await _run(url, api_key, [], contest)
+        click.echo("To audit that server's store, run holdfast verify with its --data-dir or --store-url.")
         return 0 if healthy else 1
     with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as folder:
         data_dir = Path(folder, "data")
         async with open_stage(Path(folder)) as stage, _own_server(data_dir, stage.config) as own_url:
-            healthy = await _run(own_url, "", stage.channels, fight)
+            healthy = await _run(own_url, "", stage.channels, contest)
             async with opened_store(Settings(data_dir=data_dir)) as store:
                 report = await audited(store, DEFAULT_PARTITION)
-    tell("verify", report)
+    print_report("verify", report)
     return max(0 if healthy else 1, exit_code({DEFAULT_PARTITION: report}))
 
 
 @asynccontextmanager
 async def _own_server(data_dir: Path, channels: Path) -> AsyncIterator[str]:
-    """Run a server of our own on a free port. Its settings are the defaults, whatever the environment says."""
+    """Run a server on a free port, with default settings whatever the environment has."""
     holdfast = Holdfast(Settings(port=0, data_dir=data_dir, config=channels))
     await holdfast.start()
     try:
@@ -114,25 +112,25 @@ async def _own_server(data_dir: Path, channels: Path) -> AsyncIterator[str]:
         await holdfast.drain()
 
 
-async def _run(url: str, api_key: str, channels: Channels, fight: Fight) -> bool:
-    """Make one sale, then let the buyers fight; False: something that must not be was seen."""
-    async with open_shop(url, api_key, secrets.token_hex(3), fight.buyers) as shop:
+async def _run(url: str, api_key: str, channels: Channels, contest: Contest) -> bool:
+    """Make one sale, then let the buyers compete; False if something was wrong."""
+    async with open_shop(url, api_key, secrets.token_hex(3), contest.buyers) as shop:
         await shop.stock_up()
         faults = await _one_sale(shop, channels) if channels else []
-        told = f"{fight.buyers} buyers on {len(CHANNELS)} channels at {url} for {fight.seconds:g} s, seed {fight.seed}"
-        click.echo(told)
+        buyers = f"{counted(contest.buyers, 'buyer')} on {len(CHANNELS)} channels"
+        click.echo(f"{buyers} at {url} for {contest.seconds:g} s, seed {contest.seed}")
         if channels:
             click.echo(TICKETS)
-        await _fight(shop, channels, fight)
+        await _compete(shop, channels, contest)
         healthy = _conclude(shop, await _units(shop))
         if channels:
             faults += await _compare(shop, channels)
-        _complain(faults)
+        _print_faults(faults)
         return healthy and not faults
 
 
 async def _one_sale(shop: Shop, channels: Channels) -> list[str]:
-    """Show one sale reaching every channel; returns what was not as it should be."""
+    """Show one sale reaching every channel; return what was wrong."""
     click.echo(f"{UNITS} units of {SKU} are counted; waiting until {_names(channels)} have confirmed them.")
     await count_and_wait(shop, channels)
     drops = await sell_one(shop, channels)
@@ -152,14 +150,14 @@ def _names(channels: Channels) -> str:
     return f"{', '.join(others)} and {last}"
 
 
-async def _fight(shop: Shop, channels: Channels, fight: Fight) -> None:
-    """Run the buyers and show how it goes."""
+async def _compete(shop: Shop, channels: Channels, contest: Contest) -> None:
+    """Run the buyers and show their progress."""
     stop = asyncio.Event()
     try:
         async with asyncio.TaskGroup() as group:
-            for number in range(fight.buyers):
-                group.create_task(shop.buy_until(stop, number, fight.seed))
-            group.create_task(_show(shop, channels, fight.seconds, stop))
+            for number in range(contest.buyers):
+                group.create_task(shop.buy_until(stop, number, contest.seed))
+            group.create_task(_show(shop, channels, contest.seconds, stop))
     except* DemoError as errors:
         raise errors.exceptions[0] from None
 
@@ -173,7 +171,7 @@ async def _units(shop: Shop) -> Units:
 
 
 async def _show(shop: Shop, channels: Channels, seconds: float, stop: asyncio.Event) -> None:
-    """Show the state of things until the time is over, then tell the buyers to stop."""
+    """Show the figures until the time is over, then stop the buyers."""
     loop = asyncio.get_running_loop()
     out = console()
     began_s = loop.time()
@@ -203,7 +201,7 @@ def _table(shop: Shop, channels: Channels, units: Units, elapsed_s: float) -> Gr
     totals.add_row("units in all", str(units.on_hand), "requests/s", f"{figures.requests / max(elapsed_s, 0.1):,.0f}")
     totals.add_row("sold", str(units.sold), "p99", f"{figures.p99_ms():.1f} ms")
     totals.add_row("held", str(units.held), "refused", f"{figures.refused:,}")
-    totals.add_row("left", str(units.left), "given back", f"{figures.released:,}")
+    totals.add_row("left", str(units.left), "released", f"{figures.released:,}")
     color = "green" if units.oversold == 0 else "bold red"
     retries = f"{figures.replays:,} of {figures.retries:,}"
     totals.add_row(f"[{color}]oversold", f"[{color}]{units.oversold}", "retries answered as replays", retries)
@@ -213,7 +211,7 @@ def _table(shop: Shop, channels: Channels, units: Units, elapsed_s: float) -> Gr
 
 
 def _shown(shop: Shop, channel: SimulatedChannel) -> int:
-    """Tell how many units a channel shows of what is fought over."""
+    """Return how many of the contested units a channel shows."""
     return sum(channel.shown.get(sku, 0) for sku in shop.skus)
 
 
@@ -230,22 +228,22 @@ def _line(shop: Shop, channels: Channels, units: Units, elapsed_s: float) -> str
 def _conclude(shop: Shop, units: Units) -> bool:
     figures = shop.figures
     sold = ", ".join(f"{channel} {figures.sold[channel]}" for channel in CHANNELS)
-    told = sum(figures.sold.values())
+    confirmed = sum(figures.sold.values())
     click.echo(
         f"Sold {units.sold} of {units.on_hand} units ({sold}); {units.left} left, {units.held} held.\n"
-        f"{figures.baskets:,} baskets, {figures.refused:,} refused, {figures.released:,} given back,"
-        f" {figures.forgotten:,} forgotten until their deadline.\n"
+        f"{figures.baskets:,} baskets, {figures.refused:,} refused, {figures.released:,} released,"
+        f" {figures.forgotten:,} left to expire.\n"
         f"{figures.retries:,} requests sent twice, {figures.replays:,} answered as replays.\n"
         f"{figures.requests:,} requests, p99 {figures.p99_ms():.1f} ms.\n"
         f"Oversold: {units.oversold}"
     )
     faults = list(figures.faults)
-    if told != units.sold:
-        faults.append(f"the buyers were told of {told} units, the stock says {units.sold}")
-    _complain(faults)
+    if confirmed != units.sold:
+        faults.append(f"the buyers' answers add up to {confirmed} units sold, the stock API to {units.sold}")
+    _print_faults(faults)
     return units.oversold == 0 and not faults
 
 
-def _complain(faults: Sequence[str]) -> None:
+def _print_faults(faults: Sequence[str]) -> None:
     for fault in faults[:10]:
-        progress_console().print(f"Not as it should be: {fault}", markup=False, soft_wrap=True)
+        progress_console().print(f"Wrong: {fault}", markup=False, soft_wrap=True)

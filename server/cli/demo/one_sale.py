@@ -1,4 +1,4 @@
-"""What the demo shows of its channels: one sale making all of them drop together, and that they agree in the end."""
+"""The channels of the demo: one sale that all of them show, and a comparison at the end."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +11,7 @@ from server.cli.demo.simulated_channels import PROCESS_S, Marketplace, Simulated
 SKU: Final = "ATLAS-TEE"
 UNITS: Final = 8
 SHOW_S: Final = 20.0
-"""Longer than any channel may take to show a number, or to answer for it: the marketplace is asked after 3 s."""
+"""Longer than any channel takes to show or confirm a number: the marketplace is asked after 3 s."""
 _LOOK_S: Final = 0.005
 _ASK_S: Final = 0.1
 
@@ -19,7 +19,7 @@ Channels = Sequence[SimulatedChannel]
 
 
 class Drop(NamedTuple):
-    """When a channel showed the sale, in milliseconds from its answer; None: it did not."""
+    """When a channel showed the sale, in milliseconds after its answer; None: it did not."""
 
     channel: SimulatedChannel
     shows: int | None
@@ -27,7 +27,7 @@ class Drop(NamedTuple):
 
 
 async def count_and_wait(shop: Shop, channels: Channels) -> None:
-    """Count the units that one sale will be made of, and wait until every channel has confirmed them."""
+    """Count the units of the sale, and wait until every channel has confirmed them."""
     sku = shop.sku(SKU)
     await shop.count(sku, UNITS)
     await _until(lambda: all(each.shown.get(sku) == UNITS and not each.unsettled for each in channels))
@@ -50,18 +50,18 @@ def _drop(channel: SimulatedChannel, sku: str, answered_s: float) -> Drop:
 
 
 def drop_line(drop: Drop) -> str:
-    """Show what one channel made of the sale."""
+    """Write the line of one channel about the sale."""
     channel, shows, after_ms = drop
     who = f"{channel.name} ({channel.kind})"
     if after_ms is None:
         return f"  {who:<26}{shows!s:>5}   not in time"
-    # A channel that shows it before we have read the sale's answer is not faster than light: that is 0.
+    # A channel may show it before the answer of the sale is read; that counts as 0 ms.
     own = f", {1000 * PROCESS_S:.0f} of them its own for the ticket" if isinstance(channel, Marketplace) else ""
     return f"  {who:<26}{shows!s:>5}   after {max(0.0, after_ms):.0f} ms{own}"
 
 
 def sale_faults(drops: Sequence[Drop]) -> list[str]:
-    """Tell which channels did not show the sale."""
+    """Name the channels that did not show the sale."""
     return [
         f"{drop.channel.name} shows {drop.shows} of {SKU} {SHOW_S:g} s after the sale, {UNITS - 1} are left"
         for drop in drops
@@ -70,7 +70,7 @@ def sale_faults(drops: Sequence[Drop]) -> list[str]:
 
 
 async def disagreements(shop: Shop, channels: Channels) -> list[str]:
-    """Wait until every channel shows what is left, and tell what in the end does not."""
+    """Wait until every channel shows what is left; return the differences that remain."""
     found: list[str] = []
     try:
         async with asyncio.timeout(SHOW_S):
@@ -81,7 +81,7 @@ async def disagreements(shop: Shop, channels: Channels) -> list[str]:
                     return []
                 await asyncio.sleep(_ASK_S)
     except TimeoutError:
-        return found or ["holds are left that should have ended"]
+        return found or ["holds remain that should have expired"]
 
 
 def _differences(stock: Mapping[str, Mapping[str, Any]], channels: Channels) -> list[str]:
@@ -94,13 +94,13 @@ def _differences(stock: Mapping[str, Mapping[str, Any]], channels: Channels) -> 
 
 
 def left(level: Mapping[str, Any]) -> int:
-    """Tell what a channel may show of a SKU that has one place: publishable, by the rules that hold unless changed."""
+    """Return what a channel shows of a SKU at one location, by the default rules."""
     return max(0, int(level["available"]))
 
 
 async def _until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, as long as it may take at most: what is not so then is told by whoever looks."""
+    """Wait for a condition, at most ``SHOW_S``; the caller checks it afterwards."""
     with suppress(TimeoutError):
         async with asyncio.timeout(SHOW_S):
-            while not condition():  # noqa: ASYNC110  # a look costs less than an event for each number would
+            while not condition():  # noqa: ASYNC110  # polling costs less than an event for each number
                 await asyncio.sleep(_LOOK_S)

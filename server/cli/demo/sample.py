@@ -1,4 +1,4 @@
-"""The sample: the catalogue and simulated channels of ``holdfast serve --sample``, and the lines to try on them."""
+"""The sample of ``holdfast serve --sample``: a catalogue, simulated channels, and lines to try."""
 
 import tempfile
 from collections.abc import AsyncIterator, Sequence
@@ -34,14 +34,14 @@ def sample_file() -> CsvFile[Counted]:
 
 
 async def fill_if_empty(store: OpenStore) -> None:
-    """Put the sample into a store that has no stock."""
+    """Import the sample into a store that has no stock."""
     if await store.is_empty(PARTITION):
         await store.register(PARTITION)
         await fill(store.ledger(PARTITION))
 
 
 async def fill(ledger: Ledger) -> int:
-    """Put the sample into a ledger; returns how many places were counted."""
+    """Import the sample into a ledger; return how many stock records were set."""
     sample, tally = sample_file(), Tally()
     await count_rows(ledger, sample.rows, f"import:{sample.digest}", _REASON, tally)
     return tally.set
@@ -49,20 +49,20 @@ async def fill(ledger: Ledger) -> int:
 
 @asynccontextmanager
 async def open_channels() -> AsyncIterator[Stage]:
-    """Open simulated channels that log each new number they show; their configuration is gone with them."""
+    """Open simulated channels that log each new number; their configuration is deleted with them."""
     with tempfile.TemporaryDirectory(prefix="holdfast-sample-") as folder:
         async with open_stage(Path(folder), _log) as stage:
             yield stage
 
 
 def _log(channel: SimulatedChannel, key: str, before: int | None, shows: int) -> None:
-    # The first number of each SKU is no news, and a catalogue has many.
+    # The first number of each SKU is no change, and a catalogue has many.
     if before is not None:
         log.info("simulated_channel_shows", channel=channel.name, sku=key, shows=shows, before=before)
 
 
 async def recall(store: OpenStore, channels: Sequence[SimulatedChannel]) -> None:
-    """Let channels show again what they had confirmed when the server last ran, as a real one would all along."""
+    """Restore what the channels had confirmed when the server last ran, as real ones would keep it."""
     kept = PublisherStore(store.client, Keyspace(PARTITION))
     for channel in channels:
         async for _, shown in kept.shown(channel.name):
@@ -70,12 +70,12 @@ async def recall(store: OpenStore, channels: Sequence[SimulatedChannel]) -> None
 
 
 def channels_to_see(address: str, channels: Sequence[SimulatedChannel], *, needs_key: bool, options: str) -> str:
-    """Say which simulated channels there are, and how to see them; ``options`` lead a command to this store."""
-    names = "".join(f"  {channel.name:<16} by the adapter {channel.kind}\n" for channel in channels)
+    """Write which simulated channels there are, and how to see them; ``options`` choose this store."""
+    names = "".join(f"  {channel.name:<16} through the adapter {channel.kind}\n" for channel in channels)
     return f"""\
-Simulated channels, which show what is left; their log lines here say when:
+Simulated channels, which log here each number that they show:
 {names}\
-How they stand:
+See their state:
   curl{_key(needs_key=needs_key)} {address}/v1/channels
   holdfast channels status{options}"""
 
@@ -85,7 +85,7 @@ def _key(*, needs_key: bool) -> str:
 
 
 def lines_to_try(address: str, *, needs_key: bool) -> str:
-    """Write the curl lines: availability, reserve, commit, and why the number is what it is."""
+    """Write the curl lines: availability, reserve, commit, and the buckets behind the number."""
     key = _key(needs_key=needs_key)
     json = "-H 'Content-Type: application/json'"
     body = (
@@ -93,12 +93,12 @@ def lines_to_try(address: str, *, needs_key: bool) -> str:
         f'"lines":[{{"sku":"{SKU}","quantity":2}}]}}'
     )
     return f"""\
-What may still be sold of a black T-shirt, size M:
+See what is available of a black T-shirt, size M:
   curl{key} {address}/v1/availability/{SKU_IN_URL}
-Hold two of them while a customer pays:
+Reserve two of them while a customer pays:
   curl{key} {address}/v1/reservations {json} \\
     -d '{body}'
-The customer paid:
+Commit when the customer has paid:
   curl{key} {address}/v1/reservations/{RESERVATION_ID}/commit {json} -d '{{}}'
-Why the number is what it is:
+See the buckets behind the number:
   curl{key} {address}/v1/stock/{SKU_IN_URL}"""

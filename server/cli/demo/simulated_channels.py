@@ -1,7 +1,7 @@
 """Three simulated channels on loopback: a marketplace with tickets, a shop that answers at once, a webhook receiver.
 
-They speak the wire contracts of the adapters that come with Holdfast, and are friendly: they know every SKU and refuse
-nothing but a stranger. They are for watching; the strict ones are in the tests.
+They follow the wire contracts of the adapters that come with Holdfast, and accept every SKU; they refuse only wrong
+credentials. They are for watching; the strict simulators are in the tests.
 """
 
 import asyncio
@@ -20,35 +20,35 @@ from aiohttp import web
 
 HOST: Final = "127.0.0.1"
 PROCESS_S: Final = 0.05
-"""How long the marketplace takes over a ticket, so that "taken" and "shown" are two moments there, as in life."""
+"""How long the marketplace processes a ticket, so that "accepted" and "shown" differ, as at a real one."""
 TICKETS_KEPT: Final = 1_000
 REQUESTS_PER_S: Final = 100
-"""What the shop takes; a real one is asked more carefully."""
+"""The rate limit of the shop; that of a real one is lower."""
 SECRET_BYTES: Final = 32
 SIGNED_S_MAX: Final = 300.0
-"""How old a signature may be; Standard Webhooks leaves it to the receiver, its libraries say five minutes."""
+"""How old a signature may be: five minutes, as in the libraries of Standard Webhooks."""
 
-Told = Callable[["SimulatedChannel", str, int | None, int], None]
-"""Is told of a channel that shows another number: of which key, which number before (None: nothing), and which now."""
+OnShown = Callable[["SimulatedChannel", str, int | None, int], None]
+"""Called when a channel shows another number: the channel, the key, the number before (None: nothing), and now."""
 
 
 class SimulatedChannel(ABC):
     """One channel. ``shown`` is what its buyers see, by key; ``shown_at_s`` since when, on the event loop's clock.
 
-    ``credentials`` are made up anew for each. ``unsettled`` names what it took and has not yet answered for.
+    ``credentials`` are made up for each. ``unsettled`` has the tickets that are accepted and not settled yet.
     """
 
     name: ClassVar[str]
     kind: ClassVar[str]
-    """Of the adapter that speaks with it."""
+    """The kind of the adapter that calls it."""
 
-    def __init__(self, credentials: dict[str, str], told: Told | None) -> None:
+    def __init__(self, credentials: dict[str, str], on_shown: OnShown | None) -> None:
         self.credentials = credentials
         self.shown: dict[str, int] = {}
         self.shown_at_s: dict[str, float] = {}
         self.unsettled: set[str] = set()
         self.port = 0
-        self._told = told
+        self._on_shown = on_shown
 
     @property
     def url(self) -> str:
@@ -69,21 +69,21 @@ class SimulatedChannel(ABC):
         await self._runner.cleanup()
 
     def recall(self, key: str, quantity: int) -> None:
-        """Show what it showed before it was started anew, unless it has been told something newer."""
+        """Show what it showed before a restart, unless it has a newer value."""
         self.shown.setdefault(key, quantity)
 
     def show(self, key: str, quantity: int) -> None:
-        """Let a value take effect."""
+        """Show a new value."""
         before = self.shown.get(key)
         self.shown[key] = quantity
         if quantity != before:
             self.shown_at_s[key] = asyncio.get_running_loop().time()
-            if self._told is not None:
-                self._told(self, key, before, quantity)
+            if self._on_shown is not None:
+                self._on_shown(self, key, before, quantity)
 
     @abstractmethod
     def options(self) -> dict[str, Any]:
-        """Tell what stands in the configuration about it, once it has been started."""
+        """Return its options for the configuration file, once it has been started."""
 
     @abstractmethod
     def _routes(self) -> list[web.RouteDef]: ...
@@ -95,18 +95,18 @@ class SimulatedChannel(ABC):
 
 
 class Marketplace(SimulatedChannel):
-    """Takes stock under tickets, by barcode, as Trendyol does."""
+    """Accepts stock under tickets, by barcode, as Trendyol does."""
 
     name = "sim-marketplace"
     kind = "trendyol"
 
-    def __init__(self, told: Told | None = None) -> None:
-        super().__init__(_pair("api_key", "api_secret"), told)
+    def __init__(self, on_shown: OnShown | None = None) -> None:
+        super().__init__(_pair("api_key", "api_secret"), on_shown)
         self._tickets: dict[str, list[dict[str, Any]]] = {}
         self._processing: set[str] = set()
 
     def options(self) -> dict[str, Any]:
-        """Tell where it is."""
+        """Return its options, with its address."""
         return {"seller_id": 1, "base_url": self.url}
 
     def _routes(self) -> list[web.RouteDef]:
@@ -148,7 +148,7 @@ class Marketplace(SimulatedChannel):
     async def _read(self, request: web.Request) -> web.Response:
         self._check_basic(request)
         asked = request.query.get("barcodes", "")
-        # A barcode that holds a comma cannot be told from two; whoever asks for it gets it all the same.
+        # A barcode with a comma looks like two; it is returned all the same.
         found = [key for key in self.shown if key in asked.split(",") or ("," in key and key in asked)]
         content = [{"variants": [{"barcode": key, "quantity": self.shown[key]}]} for key in found]
         return web.json_response({"totalElements": len(found), "content": content})
@@ -159,19 +159,19 @@ class Marketplace(SimulatedChannel):
 
 
 class Shop(SimulatedChannel):
-    """Takes batches by id and answers for each at once, as WooCommerce does. Has a product for any SKU."""
+    """Accepts batches by id and answers for each at once, as WooCommerce does. Has a product for any SKU."""
 
     name = "sim-shop"
     kind = "woocommerce"
 
-    def __init__(self, told: Told | None = None) -> None:
-        super().__init__(_pair("consumer_key", "consumer_secret"), told)
+    def __init__(self, on_shown: OnShown | None = None) -> None:
+        super().__init__(_pair("consumer_key", "consumer_secret"), on_shown)
         self._ids: dict[str, int] = {}
         self._skus: dict[int, str] = {}
         self._numbers = count(1)
 
     def options(self) -> dict[str, Any]:
-        """Tell where it is."""
+        """Return its options, with its address."""
         return {"base_url": self.url, "key_is": "sku", "requests_per_s": REQUESTS_PER_S}
 
     def _routes(self) -> list[web.RouteDef]:
@@ -179,11 +179,11 @@ class Shop(SimulatedChannel):
         return [web.get(products, self._find), web.post(f"{products}/batch", self._update)]
 
     async def _find(self, request: web.Request) -> web.Response:
-        """Find products: by SKU, which makes those that are new, or by id."""
+        """Find products: by SKU, which creates missing ones, or by id."""
         self._check_basic(request)
         if "sku" in request.query:
             asked = request.query["sku"]
-            # A SKU that holds a comma cannot be told from two, so the whole text is looked for, too.
+            # A SKU with a comma looks like two, so the whole text is looked for, too.
             numbers = [self._id(sku) for sku in {*asked.split(","), asked}]
         else:
             included = request.query.get("include", "").split(",")
@@ -215,18 +215,18 @@ class Shop(SimulatedChannel):
 
 
 class Receiver(SimulatedChannel):
-    """Takes signed webhooks: verifies them as Standard Webhooks says, and drops what is older than what it has."""
+    """Receives signed webhooks: verifies them as Standard Webhooks defines, and drops older values."""
 
     name = "sim-webhook"
     kind = "webhook"
 
-    def __init__(self, told: Told | None = None) -> None:
+    def __init__(self, on_shown: OnShown | None = None) -> None:
         self._signing_key = secrets.token_bytes(SECRET_BYTES)
-        super().__init__({"secret": "whsec_" + b64encode(self._signing_key).decode()}, told)
+        super().__init__({"secret": "whsec_" + b64encode(self._signing_key).decode()}, on_shown)
         self._versions: dict[str, int] = {}
 
     def options(self) -> dict[str, Any]:
-        """Tell where it is."""
+        """Return its options, with its address."""
         return {"url": f"{self.url}/stock"}
 
     def _routes(self) -> list[web.RouteDef]:
@@ -258,4 +258,4 @@ def _pair(*names: str) -> dict[str, str]:
 
 
 NAMES: Final = (Marketplace.name, Shop.name, Receiver.name)
-"""Of all simulated channels. A real channel should have another name."""
+"""The names of all simulated channels. A real channel should have another name."""

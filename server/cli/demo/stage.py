@@ -1,4 +1,4 @@
-"""Opens the simulated channels and writes the configuration file by which a Holdfast speaks with them."""
+"""Opens the simulated channels and writes the configuration file with which a server publishes to them."""
 
 import json
 from collections.abc import AsyncIterator, Sequence
@@ -6,31 +6,31 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from server.cli.demo.simulated_channels import HOST, Marketplace, Receiver, Shop, SimulatedChannel, Told
+from server.cli.demo.simulated_channels import HOST, Marketplace, OnShown, Receiver, Shop, SimulatedChannel
 
 CONFIG: Final = "channels.toml"
 
 
 class Stage(NamedTuple):
-    """Channels that listen, and the file that tells a Holdfast of them."""
+    """Channels that listen, and the configuration file that names them."""
 
     channels: Sequence[SimulatedChannel]
     config: Path
 
 
 @asynccontextmanager
-async def open_stage(folder: Path, told: Told | None = None) -> AsyncIterator[Stage]:
+async def open_stage(folder: Path, on_shown: OnShown | None = None) -> AsyncIterator[Stage]:
     """Open one channel of each kind; ``folder`` gets the configuration file and the made-up secrets.
 
     Parameters
     ----------
     folder
-        It exists, and nobody else can read it.
-    told
-        Is told of each number that a channel shows.
+        It exists, and no other user can read it.
+    on_shown
+        Called with each number that a channel shows.
 
     """
-    channels = (Marketplace(told), Shop(told), Receiver(told))
+    channels = (Marketplace(on_shown), Shop(on_shown), Receiver(on_shown))
     async with AsyncExitStack() as opened:
         for channel in channels:
             await channel.start()
@@ -41,7 +41,7 @@ async def open_stage(folder: Path, told: Told | None = None) -> AsyncIterator[St
 
 
 def _table(channel: SimulatedChannel, folder: Path) -> str:
-    """Write a channel's part of the file, and its secrets into files beside it: they never stand in the file."""
+    """Write a channel's part of the file, and its secrets into files beside it."""
     for name, secret in channel.credentials.items():
         (folder / f"{channel.name}.{name}").write_text(secret, "utf-8")
     options = "\n".join(f"{name} = {json.dumps(value)}" for name, value in channel.options().items())
