@@ -36,7 +36,7 @@ def allocate(
     partition: str,
     **overrides: object,
 ) -> None:
-    """Set aside UNITS of a SKU for one channel, or (--cap) cap what the channel may sell.
+    """Set aside units for one channel, or cap what it may sell.
 
     Only that channel can sell units that are set aside. UNITS is the new total; it includes what the channel has
     reserved or sold there and not yet shipped. 0 removes the allocation. With --cap, 0 lets the channel sell nothing.

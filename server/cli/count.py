@@ -90,7 +90,7 @@ def count(
     partition: str,
     **overrides: object,
 ) -> None:
-    """Set a location's stock to what was counted there, and print the differences.
+    """Set a location's stock to what was counted there.
 
     The first line of the file names the columns: sku and on_hand. To keep what is sold, shipped or received during the
     count, print a baseline before it begins, and pass it with the figures.

@@ -11,7 +11,7 @@ from server.cli.csv.locations import LOCATIONS
 
 @click.group()
 def locations() -> None:
-    """Describe warehouses and stores: kind, position, priority, and whether they are open.
+    """Describe warehouses and stores.
 
     \b
       holdfast locations import locations.csv

@@ -11,10 +11,10 @@ from server.store.embedded import repair as repair_store
 @click.command()
 @data_dir_option
 def repair(**overrides: Any) -> None:
-    """Repair the file of the embedded store when the store refuses to load it.
+    """Repair a damaged file of the embedded store.
 
-    It keeps a copy, cuts off the end that cannot be read, and prints how much that was. An undamaged file is unchanged.
-    Stop Holdfast first, and audit the store afterwards:
+    Run it when the store refuses to load its file. It keeps a copy, cuts off the end that cannot be read, and prints
+    how much that was. An undamaged file is unchanged. Stop Holdfast first, and audit the store afterwards:
 
     \b
       holdfast repair --data-dir /var/lib/holdfast

@@ -92,7 +92,9 @@ def velocity(
     *, skus: tuple[str, ...], order: VelocityOrder, location: str, limit: int, as_csv: bool, partition: str,
     **overrides: object,
 ) -> None:  # fmt: skip
-    """Report units per day over 7 and 28 days, days of cover and turnover; for these SKUs or for all.
+    """Report units per day, days of cover and turnover.
+
+    Units per day are those of the last 7 and 28 days. Without SKUs, it reports all.
 
     \b
       holdfast report velocity TS-1001-M
@@ -107,7 +109,9 @@ def velocity(
 @report.command()
 @_options
 def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: object) -> None:
-    """Report days of cover at the velocity of the last 28 days, the shortest first.
+    """Report how long the stock lasts, the shortest first.
+
+    Days of cover are those at the velocity of the last 28 days.
 
     \b
       holdfast report cover --location main

@@ -40,7 +40,7 @@ _location_option: Final = click.option("--location", default=None, help="For thi
 
 @click.group()
 def rules() -> None:
-    """Set when and how much to order, and how much safety stock to keep.
+    """Set when to reorder and how much safety stock to keep.
 
     \b
       holdfast rules safety --percent 10                       a tenth of on_hand everywhere
@@ -75,7 +75,9 @@ def safety(
     partition: str,
     **overrides: object,
 ) -> None:
-    """Keep units back from sale, by rule; without a figure, list the rules.
+    """Set or list the rules of safety stock.
+
+    Safety stock is kept back from sale. Without a figure, the command lists the rules.
 
     If --units and --percent are both given, the greater one counts. If several rules fit a SKU at a location, the most
     specific one applies: category and location, else category, else location, else all.
@@ -126,7 +128,9 @@ def replenishment(
     cover_days: float | None,
     **overrides: object,
 ) -> None:
-    """Set when and how much to order; without a figure, list the rules.
+    """Set or list the rules of reordering.
+
+    Without a figure, the command lists the rules.
 
     Where sales over the given days need more than the given units, the sales count. Stock at or below --reorder-point
     also raises stock.low. If several rules fit, the most specific applies: SKU and location, else SKU, else location,
@@ -167,10 +171,10 @@ def replenishment(
 @rules.command()
 @import_options
 def categories(file: Path, **options: Any) -> None:
-    """Set the category of SKUs from a CSV file, for the rules of safety stock.
+    """Set the category of SKUs from a CSV file.
 
-    The first line names the columns: sku and category. An empty category removes the SKU from its category. Other
-    columns are ignored. UTF-8; comma, semicolon or tab.
+    Rules of safety stock can name a category. The first line names the columns: sku and category. An empty category
+    removes the SKU from its category. Other columns are ignored. UTF-8; comma, semicolon or tab.
 
     \b
       sku,category

@@ -61,7 +61,9 @@ CLOSED: Final = "keys"
 )
 @click.option("--worker", type=int, default=None, hidden=True)
 def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
-    """Serve the HTTP API until Ctrl-C or SIGTERM; then finish the requests in flight and stop.
+    """Serve the HTTP API.
+
+    Ctrl-C or SIGTERM stops it, after the requests in flight.
 
     \b
       holdfast serve --sample
@@ -96,7 +98,7 @@ async def _serve_as_worker(settings: Settings, number: int) -> None:
     await holdfast.start()
     try:
         click.echo(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
-        # Our standard input ends when the parent is gone, however it died.
+        # Standard input ends when the parent process is gone, however it ended.
         await asked_to_stop(leashed=True)
     finally:
         await holdfast.drain()

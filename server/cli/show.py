@@ -48,9 +48,10 @@ Story = list[dict[str, Any]]
 @json_option
 @store_options
 def show(sku: str | None, history: bool, partition: str, as_json: bool, **overrides: object) -> None:
-    """Explain the stock of a SKU: the buckets at each location, and the reservations that hold units, with deadlines.
+    """Explain the stock of a SKU.
 
-    Without a SKU, show the totals of the partition.
+    It shows the buckets at each location, and the reservations that hold units, with their deadlines. Without a SKU,
+    show the totals of the partition.
 
     \b
       holdfast show TS-1001-M

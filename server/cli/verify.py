@@ -40,7 +40,9 @@ Reports = dict[str, AuditReport]
 @json_option
 @store_options
 def verify(partition: str, all_partitions: bool, as_json: bool, **overrides: object) -> None:
-    """Audit the store: compare the counters with the reservations and the journal. Exact while sales go on.
+    """Audit the counters of the store.
+
+    It compares them with the reservations and the journal, and is exact while sales go on.
 
     \b
       holdfast verify                 audit the default partition

@@ -46,7 +46,7 @@ class _Row(NamedTuple):
 
 @click.group()
 def channels() -> None:
-    """Show and manage the sales channels: their state, their listings, and values that they refuse.
+    """Show and manage the sales channels.
 
     Add a channel in the configuration file; see docs/configuration.md.
 
@@ -62,7 +62,7 @@ def channels() -> None:
 @json_option
 @store_options
 def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> None:
-    """Show the state of each channel: values waiting, confirmed and refused.
+    """Show values waiting, confirmed and refused by channel.
 
     \b
       holdfast channels status

@@ -43,7 +43,7 @@ _NOUNS: Final = {"listings": "listing", "shown": "shown value", "dead_letters": 
 def dead_letters(
     channel: str, skus: tuple[str, ...], retry: bool, partition: str, as_json: bool, **overrides: object
 ) -> None:
-    """Show the values that a channel refuses, with the channel's own reason.
+    """Show the values that a channel refuses, and why.
 
     A refused value is put aside, so that it does not delay the others. It is sent again when the SKU's stock changes.
     To send it sooner, correct the cause and add --retry.
@@ -113,10 +113,11 @@ def _as_json(letter: DeadLetter) -> dict[str, Any]:
 @partition_option
 @store_options
 def reconcile(channel: str, partition: str, **overrides: object) -> None:
-    """Compare every value with what the channel shows, and correct the differences.
+    """Correct every value that a channel shows wrongly.
 
-    Run it after stock was changed in the channel's own panel, or when a channel has lost values. It runs beside the
-    normal publishing, within the channel's rate limits. See the result with `holdfast channels status --json`.
+    It compares every value with what the channel shows, and corrects the differences. Run it after stock was changed
+    in the channel's own panel, or when a channel has lost values. It runs beside the normal publishing, within the
+    channel's rate limits. See the result with `holdfast channels status --json`.
 
     \b
       holdfast channels reconcile my-shop
@@ -147,7 +148,7 @@ def _remark(found: Standing, channel: str) -> None:
 @partition_option
 @store_options
 def remove(channel: str, yes: bool, partition: str, **overrides: object) -> None:
-    """Delete all data about a channel that is no longer configured.
+    """Delete all data about a channel that was removed.
 
     That is: its listings, confirmed values, dead letters, open tickets, rules, and its position in the journal. As long
     as the position is stored, the journal after it is kept, too. Nothing is sent to the channel; it keeps showing the

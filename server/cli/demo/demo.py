@@ -65,9 +65,10 @@ class Units(NamedTuple):
 @click.option("--url", default="", help="A running server [a server of its own on a temporary store].")
 @click.option("--key", "api_key", default="", help="An API key for --url with the scopes reserve, read and stock.")
 def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) -> None:
-    """Watch one sale reach every channel, then buyers compete for few units; all over real HTTP.
+    """Watch one sale reach every channel, then buyers compete.
 
-    Holdfast publishes to a simulated marketplace, a simulated shop and a webhook receiver; each shows its quantity.
+    All of it runs over real HTTP. Holdfast publishes to a simulated marketplace, a simulated shop and a webhook
+    receiver; each shows its quantity.
 
     The buyers reserve, then pay, release, or let the hold expire; some send a request twice. If more is sold than
     there was, or a channel shows a wrong quantity in the end, the exit code is 1.
