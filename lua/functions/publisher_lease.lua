@@ -2,7 +2,7 @@
 -- Flag allow-oom.
 --
 -- KEYS  [1] publisher  hash  owner, token, until_ms; it is never deleted, so that tokens never repeat
--- ARGV  [1] "take" (also: keep what is mine) | "give" (back)
+-- ARGV  [1] "acquire" (also: renew) | "release"
 --       [2] owner  [3] ttl_ms
 -- Reply MessagePack: [token, until_ms, now_ms, owner]
 --         token  that of the caller, 0 where another holds the lease until until_ms
@@ -11,7 +11,7 @@
 -- it began before may have been on its way for as long.
 
 local function publisher_lease(keys, args)
-  local publisher, wish, owner, ttl_ms = keys[1], args[1], args[2], tonumber(args[3])
+  local publisher, action, owner, ttl_ms = keys[1], args[1], args[2], tonumber(args[3])
   local now_ms = clock_ms()
   local stored = call('HMGET', publisher, 'owner', 'token', 'until_ms')
   local holder, token, until_ms = stored[1] or '', tonumber(stored[2] or 0), tonumber(stored[3] or 0)
@@ -19,7 +19,7 @@ local function publisher_lease(keys, args)
   if holder ~= owner and not lapsed then
     return pack({0, until_ms, now_ms, holder})
   end
-  if wish == 'give' then
+  if action == 'release' then
     if holder == owner then call('HSET', publisher, 'until_ms', 0) end
     return pack({0, 0, now_ms, owner})
   end

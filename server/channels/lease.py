@@ -75,11 +75,11 @@ class Lease:
     async def release(self) -> None:
         """Release the lease, so that a stand-by need not wait for its end."""
         self._good_until_s = 0.0
-        await self._store.give(self.owner)
+        await self._store.release(self.owner)
 
     async def _take(self) -> tuple[str, float]:
         asked_s = self._clock.now_s()
-        answer = await self._store.take(self.owner, int(1000 * self._ttl_s))
+        answer = await self._store.acquire(self.owner, int(1000 * self._ttl_s))
         self._clock.learn(answer.now_ms, asked_s)
         self.token = answer.token
         if answer.token:

@@ -301,7 +301,7 @@ class Publisher:
             skus = list(channel.state.in_flight())
             if skus:
                 with suppress(StoreUnavailableError):
-                    await commands.ask(channel.name, "channel_resend", skus, "system")
+                    await commands.send_command(channel.name, "channel_resend", skus, "system")
 
     async def _stop_acting(self) -> None:
         if self.acting:

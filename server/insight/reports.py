@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final, NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
-from server.store.repositories.daily_figures import Counted, FigureStore, Row, Shelf
+from server.store.repositories.daily_figures import Counted, FigureStore, Row, StockAtLocation
 
 _ROWS_AT_A_TIME: Final = 500
 
@@ -57,7 +57,7 @@ async def paces_by_place(store: FigureStore, span: Span, only: Only) -> dict[tup
     return paces
 
 
-async def shelves(store: FigureStore, only: Only) -> AsyncIterator[Shelf]:
+async def shelves(store: FigureStore, only: Only) -> AsyncIterator[StockAtLocation]:
     """Go through the stock that a report is about."""
     if only.sku:
         for shelf in await store.shelves_of(only.sku):

@@ -23,7 +23,7 @@ from server.store.repositories.safety_stock import (
     PLACES_MAX,
     RULES_CHANGED,
     SafetyStore,
-    Wanted,
+    SafetyTarget,
 )
 
 LOOK_AGAIN_S: Final = 3_600.0
@@ -129,10 +129,14 @@ class SafetyStockRules:
             self._capped.difference_update(piece)
             self._capped.update((each.sku, each.location) for each in found.capped)
 
-    def _wanted(self, place: Place, category: str) -> Wanted:
+    def _wanted(self, place: Place, category: str) -> SafetyTarget:
         sku, location = place
         rule = rule_for(self._rules, category, location)
-        return Wanted(sku, location, -1, 0) if rule is None else Wanted(sku, location, rule.units, rule.percent)
+        return (
+            SafetyTarget(sku, location, -1, 0)
+            if rule is None
+            else SafetyTarget(sku, location, rule.units, rule.percent)
+        )
 
 
 def _matters(line: ChangeLine) -> bool:

@@ -162,7 +162,7 @@ async def _command(
 ) -> bool:
     name = channel_of(caller, channel).name
     _, missing = (await states(caller)).of(name)
-    await written(store_of(caller).ask(name, command, skus, caller.actor))
+    await written(store_of(caller).send_command(name, command, skus, caller.actor))
     return missing
 
 

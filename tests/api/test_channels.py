@@ -29,7 +29,7 @@ from server.store.connection import connect
 from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher
-from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.support.feeds import feed_of
@@ -65,7 +65,7 @@ class Shop:
     async def publish(self, writes: Writes) -> None:
         """Write as the publisher does."""
         publisher = PublisherStore(self.client, self.keyspace)
-        lease = await publisher.take("somebody", 60_000)
+        lease = await publisher.acquire("somebody", 60_000)
         await publisher.record(lease.token, writes)
 
     async def stand(self, channel: str, status: ChannelStatus) -> None:
@@ -305,7 +305,11 @@ async def test_given_listings_when_put_then_they_are_read_back_and_unknown_skus_
     assert sorted(page["listings"], key=lambda each: str(each["sku"])) == [full, listing("B / ş", listed=True)]
     assert page["next"] == ""
     [*_, change] = await shop.changes()
-    assert (change.operation, change.channel, wished_skus(change)) == ("channel_listings", "trendyol", ["A", "B / ş"])
+    assert (change.operation, change.channel, commanded_skus(change)) == (
+        "channel_listings",
+        "trendyol",
+        ["A", "B / ş"],
+    )
 
 
 async def test_given_a_listing_when_put_again_then_it_is_replaced_whole(api: Api) -> None:
@@ -446,7 +450,7 @@ async def test_given_a_wish_when_sent_then_it_stands_in_the_journal_and_a_missin
 
     assert [each.ok(202)["asked"] for each in asked] == ["reconcile", "retry", "retry"]
     assert [each.ok(202)["publisher_missing"] for each in asked] == [True, True, True]
-    assert [(change.operation, wished_skus(change)) for change in await shop.changes()] == [
+    assert [(change.operation, commanded_skus(change)) for change in await shop.changes()] == [
         ("channel_reconcile", []),
         ("channel_retry", []),
         ("channel_retry", ["A", "B"]),

@@ -106,7 +106,7 @@ async def test_hundreds_of_changes_while_a_channel_is_away_become_one_update_for
         for _ in range(50):
             await asyncio.gather(*(sell(ledger, sku) for sku in skus))
         await shop.start()
-        await engine.store.ask("shop", "channel_retry", (), "test")  # need not wait for the next probe
+        await engine.store.send_command("shop", "channel_retry", (), "test")  # need not wait for the next probe
 
         await wait_until(shows(shop, **dict.fromkeys(skus, 950)))
         await wait_until(engine.is_idle)
@@ -246,7 +246,7 @@ async def test_two_skus_under_one_key_do_not_fight_over_it(
         await wait_until(lambda: "B" in engine.channel("shop").state.dead_letter_skus())
 
         await engine.list_skus("shop", Listing("A", "k2"))
-        await engine.store.ask("shop", "channel_retry", (), "test")
+        await engine.store.send_command("shop", "channel_retry", (), "test")
 
         await wait_until(shows(shop, k=4, k2=4))
         assert not engine.channel("shop").state.dead_letter_skus()
@@ -291,7 +291,7 @@ async def test_falls_to_zero_go_first_when_there_is_little_to_spend(
         await sell(ledger, skus[-1], 4)
         done = len(shop.applied)
         await shop.start()
-        await engine.store.ask("shop", "channel_retry", (), "test")
+        await engine.store.send_command("shop", "channel_retry", (), "test")
 
         await wait_until(engine.is_idle)
 
@@ -361,7 +361,7 @@ async def test_a_dead_letter_that_is_tried_again_after_its_cause_was_mended_is_o
         await wait_until(lambda: "A" in engine.channel("shop").state.dead_letter_skus())
         shop.poisoned.clear()
 
-        await engine.store.ask("shop", "channel_retry", ["A"], "test")
+        await engine.store.send_command("shop", "channel_retry", ["A"], "test")
 
         await wait_until(shows(shop, A=7))
         await wait_until(engine.is_idle)
@@ -382,7 +382,7 @@ async def test_a_channel_that_fails_and_one_that_hangs_hold_up_no_other(
                 await wait_until(shows(other, A=left))
             await wait_until(lambda: is_given_up(engine, "failing"))
             shop.always = None
-            await engine.store.ask("failing", "channel_retry", (), "test")
+            await engine.store.send_command("failing", "channel_retry", (), "test")
 
             await wait_until(shows(shop, A=5))
 
@@ -398,7 +398,7 @@ async def test_the_newest_value_arrives_whatever_the_network_does(
     async with publishing(store, partition, [plan("shop", shop)]) as engine:
         for _ in range(20):
             await sell(ledger, "A")
-            await engine.store.ask("shop", "channel_retry", (), "test")
+            await engine.store.send_command("shop", "channel_retry", (), "test")
 
         await wait_until(shows(shop, A=30))
 
@@ -416,7 +416,7 @@ async def test_what_a_channel_confirmed_and_did_not_apply_is_found_and_corrected
         await wait_until(engine.is_idle)
         shop.lying = False
 
-        await engine.store.ask("shop", "channel_reconcile", (), "test")
+        await engine.store.send_command("shop", "channel_reconcile", (), "test")
 
         await wait_until(shows(shop, A=8, B=9))
         report = engine.channel("shop").last_reconcile
@@ -433,7 +433,7 @@ async def test_a_channel_that_cannot_be_read_is_sent_everything_again(
         await wait_until(engine.is_idle)
         shop.shown["A"] = 99
 
-        await engine.store.ask("shop", "channel_reconcile", (), "test")
+        await engine.store.send_command("shop", "channel_reconcile", (), "test")
 
         await wait_until(shows(shop, A=9))
 
@@ -453,7 +453,7 @@ async def test_credentials_that_were_changed_are_read_anew(
         await wait_until(lambda: engine.channel("shop").client.circuit_breaker.circuit == "open")
         shop.always = None
 
-        await engine.store.ask("shop", "channel_retry", (), "test")
+        await engine.store.send_command("shop", "channel_retry", (), "test")
 
         await wait_until(shows(shop, A=9))
         assert len(built) == 2
@@ -493,7 +493,7 @@ async def test_an_answer_that_the_adapter_did_not_expect_is_a_fault_of_that_chan
     async with publishing(store, partition, plans) as engine:
         await wait_until(shows(other, A=9))
         careless.broken = False
-        await engine.store.ask("careless", "channel_retry", (), "test")
+        await engine.store.send_command("careless", "channel_retry", (), "test")
 
         await wait_until(shows(shop, A=9))
 

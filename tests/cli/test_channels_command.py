@@ -15,7 +15,7 @@ from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Lis
 from server.store.command_session import OpenStore, open_store
 from server.store.journal import journal
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.support.processes import holdfast, start
@@ -47,7 +47,7 @@ class Kept:
         writes = Writes()
         writes.set(key, field, value)
         publisher = PublisherStore(self.opened.client, KEYSPACE)
-        lease = await publisher.take("test", 60_000)
+        lease = await publisher.acquire("test", 60_000)
         await publisher.record(lease.token, writes)
 
     async def listings(self, channel: str = SHOP) -> dict[str, Listing]:
@@ -56,7 +56,7 @@ class Kept:
     async def commands(self) -> list[tuple[str, str, list[str]]]:
         """What stands in the journal for the publisher: the command, the channel, the SKUs."""
         return [
-            (change.operation, change.channel, wished_skus(change))
+            (change.operation, change.channel, commanded_skus(change))
             async for _, changes in journal.read(self.opened.client, KEYSPACE)
             for change in changes
             if change.operation.startswith("channel_")

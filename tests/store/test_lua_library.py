@@ -199,8 +199,8 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
 async def publish(client: Redis, keyspace: Keyspace) -> None:
     """Take the lease, write to each key of a publisher every way there is, and give the lease back."""
     publisher = PublisherStore(client, keyspace)
-    lease = await publisher.take("somebody", HOUR_MS)
-    await publisher.take("another", HOUR_MS)
+    lease = await publisher.acquire("somebody", HOUR_MS)
+    await publisher.acquire("another", HOUR_MS)
     writes = Writes()
     for key in (*keyspace.publishing[1:], *ChannelKeys(keyspace, CHANNEL).all):
         for number in range(ARGUMENTS_MAX):
@@ -209,7 +209,7 @@ async def publish(client: Redis, keyspace: Keyspace) -> None:
     dropping = Writes()
     dropping.dropped += (*keyspace.publishing[1:], *ChannelKeys(keyspace, CHANNEL).all)
     await publisher.record(lease.token, dropping)
-    await publisher.give("somebody")
+    await publisher.release("somebody")
 
 
 async def tally(client: Redis, keyspace: Keyspace) -> None:

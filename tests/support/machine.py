@@ -41,7 +41,7 @@ from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.lua_library import Function
-from server.store.repositories.safety_stock import Applied, SafetyStore, Wanted
+from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, SafetyTarget
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
 from tests.support.model import Answer, Model, Place, Promise, keyed_part
@@ -282,13 +282,13 @@ class LedgerMachine(RuleBasedStateMachine):
         assert msgspec.msgpack.decode(reply) == [False, expected]
 
     async def _safeguard(self, units: int, percent: int) -> None:
-        wanted = [Wanted(*place, units, percent) for place in _PLACES]
+        wanted = [SafetyTarget(*place, units, percent) for place in _PLACES]
         found = await SafetyStore(self.client, self.keys).apply(wanted, _RETENTION.packed())
         entries = await self._new_entries()
         if entries:
             self.model.now_ms = entries[0][0].at_ms
         changed, capped = self.model.safeguard(_PLACES, units, percent)
-        assert found == Applied(changed, [wanted[_PLACES.index(place)] for place in capped])
+        assert found == SafetyApplied(changed, [wanted[_PLACES.index(place)] for place in capped])
 
     async def _wait(self) -> None:
         deadline_ms = self.model.next_deadline_ms()

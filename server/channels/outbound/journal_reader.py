@@ -13,7 +13,7 @@ from server.domain.channels import ChannelRules, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
-from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import PublisherStore
 
 log = structlog.get_logger("holdfast.publisher")
@@ -111,7 +111,7 @@ class JournalReader:
 
     async def _run_command(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
         """Run a command for a channel. A second run, as after a restart, does no harm."""
-        skus, state = wished_skus(change), channel.state
+        skus, state = commanded_skus(change), channel.state
         match change.operation:
             case "channel_rules":
                 given = (await self._commands.given_rules()).get(channel.name, {})

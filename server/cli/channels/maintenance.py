@@ -82,7 +82,7 @@ async def _dead_letters(
             wanted = [letter.sku for letter in letters] if skus else []
             for start in range(0, max(1, len(wanted)), DEAD_LETTERS_PER_PAGE_MAX):
                 part = wanted[start : start + DEAD_LETTERS_PER_PAGE_MAX]
-                await kept.ask(channel, "channel_retry", part, LOCAL.actor)
+                await kept.send_command(channel, "channel_retry", part, LOCAL.actor)
     return found, letters
 
 
@@ -132,7 +132,7 @@ async def _reconcile(settings: Settings, partition: str, channel: str) -> Standi
         kept = ChannelStore(store.client, Keyspace(partition))
         found = await standing(kept)
         check_known(channel, found, partition)
-        await kept.ask(channel, "channel_reconcile", [], LOCAL.actor)
+        await kept.send_command(channel, "channel_reconcile", [], LOCAL.actor)
     return found
 
 

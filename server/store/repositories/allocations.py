@@ -1,13 +1,13 @@
-"""Gives channels units of their own or caps, after counting what they have promised already where nobody knows.
+"""Sets the allocations of channels, after counting what a channel has reserved where that is not known yet.
 
-What a channel with an allocation has promised is counted by the scripts. For one that gets its first
-allocation at a place it must be counted once, over all live reservations, while sales go on:
+Scripts count what a channel with an allocation has reserved. When a channel gets its first allocation at a location,
+that is counted once, over all live reservations, while sales go on:
 
-- The journal's end is noted, then the live reservations are looked through.
-- Those that changed at the place meanwhile are named by the journal. They are read anew, together with the journal's
-  end; what happened in the moment before that is added from the journal itself. So the sum is exact for that end.
-- The script adds what the few entries since tell, and so knows the sum of the moment in which it acts. It need not
-  find the place unchanged, and a SKU that is sold from all the time can be given to a channel like any other.
+- The journal's last id is noted, then the live reservations are read.
+- The journal names those that changed there since. They are read again, together with the journal's last id. What
+  happened just before that is added from the journal. So the sum is exact for that id.
+- The script adds the few entries since, and so has the sum of the moment in which it acts. The stock may change
+  meanwhile, so a SKU that sells all the time can be allocated like any other.
 """
 
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ from server.store.ledger.ledger import Ledger
 from server.store.repositories import reservations
 
 TRIES_MAX: Final = 20
-"""The script looks through so many entries of the journal that one is enough, unless this process stood still."""
+"""The script reads so many entries of the journal that one try is enough, unless this process stood still."""
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 
@@ -37,12 +37,12 @@ _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 async def allocate(
     client: Redis, ledger: Ledger, limits: bytes, operation: Allocate | AllocateMove
 ) -> StockChanged | Refused:
-    """Run an operation on allocations; refusals as :meth:`Ledger.allocate` tells them.
+    """Run an operation on allocations, and count first if the ledger needs it.
 
     Raises
     ------
     StoreUnavailableError
-        What the channel has promised could not be counted, or the store is away. Nothing changed.
+        The channel's reserved units could not be counted, or the store is unreachable. Nothing changed.
 
     """
     answer = await ledger.run(operation)
@@ -57,11 +57,13 @@ async def allocate(
         answer = await ledger.run(counted)
         if not isinstance(answer, AllocationUsageUnknown):
             return answer
-    raise StoreUnavailableError("What the channel has promised could not be counted in time; try again.")
+    raise StoreUnavailableError(
+        "The channel's reserved units could not be counted in time. Nothing changed; try again."
+    )
 
 
 class Count:
-    """Counts what a channel has promised at a place: ``units``, as of when the journal ended with ``seen_id``."""
+    """Counts the units that a channel has reserved of a SKU at a location, as of the journal's id ``seen_id``."""
 
     def __init__(self, client: Redis, keyspace: Keyspace, limits: bytes, place: tuple[str, str], channel: str) -> None:
         self.seen_id = START
@@ -74,29 +76,29 @@ class Count:
 
     @property
     def units(self) -> int:
-        """What is promised."""
+        """The reserved units."""
         return sum(self._units.values())
 
     async def begin(self) -> None:
-        """Look through all live reservations."""
+        """Read all live reservations."""
         self.seen_id = (await bounds(self._client, self._keys)).last_id
         async for name, reservation in reservations.live_of(
             self._client, self._keys, self._limits, sku=self._place[0], channel=self._channel
         ):
-            self._units[name] = self._promised(reservation)
+            self._units[name] = self._reserved(reservation)
 
     async def catch_up(self) -> None:
-        """Follow what changed since."""
+        """Add what changed since."""
         names: dict[str, None] = {}
         async for name, _ in self._moves():
             names[name] = None
-        read_at = await self._read_anew(list(names))
+        read_at = await self._read_again(list(names))
         async for name, units in self._moves(until=read_at):
             if name not in names:
                 self._units[name] = self._units.get(name, 0) + units
 
     async def _moves(self, until: str | None = None) -> AsyncIterator[tuple[str, int]]:
-        """Give what the journal tells of the place: whose promise moved, and by how many units."""
+        """Read from the journal which reservations changed there, and by how many units."""
         async for entry_id, changes in read(self._client, self._keys, self.seen_id, until):
             self.seen_id = entry_id
             for change in changes:
@@ -105,17 +107,17 @@ class Count:
                         if (line.sku, line.location) == self._place:
                             yield change.reservation_id, line.d_held + line.d_committed
 
-    async def _read_anew(self, names: list[str]) -> str:
-        """Read some reservations as they are; gives the journal's end at that moment."""
+    async def _read_again(self, names: list[str]) -> str:
+        """Read some reservations as they are; return the journal's last id at that moment."""
         questions: list[tuple[str | int, ...]] = [("XREVRANGE", self._keys.journal, "+", "-", "COUNT", 1)]
         if names:
             questions.append(("HMGET", self._keys.reservations, *names))
         newest, *found = await together(self._client, questions)
         for name, record in zip(names, found[0] if found else [], strict=True):
-            # What is not among the live ones holds nothing any more.
-            self._units[name] = self._promised(_decode_reservation(record)) if record is not None else 0
+            # A reservation that is not live any more holds no units.
+            self._units[name] = self._reserved(_decode_reservation(record)) if record is not None else 0
         return str(newest[0][0].decode()) if newest else self.seen_id
 
-    def _promised(self, reservation: Reservation) -> int:
+    def _reserved(self, reservation: Reservation) -> int:
         lines = (line for line in reservation.lines if (line.sku, line.location) == self._place)
         return sum(line.held + line.committed for line in lines)

@@ -1,4 +1,4 @@
-"""API keys in the store: made, revoked and listed. The secret itself is shown once and kept nowhere."""
+"""API keys in the store: created, revoked and listed. The secret is shown once; only its hash is stored."""
 
 import asyncio
 import secrets
@@ -24,18 +24,18 @@ ID_BYTES: Final = 8
 ID_CHARACTERS: Final = 12
 """60 bits: ids do not collide by chance, and HSETNX refuses one that did."""
 REPLY_TIMEOUT_S: Final = 5.0
-"""A deadline of its own: the client's sockets have none, and a store that hangs must not hang its callers."""
+"""A deadline of its own: the client's sockets have none, and a store that hangs must not block its callers."""
 
 Answer = TypeVar("Answer")
 
 
 class DamagedKeyError(StoreError):
-    """A key's record in the store cannot be read, so it opens nothing. The message says how to remove it."""
+    """A key's record in the store cannot be read, so it gives no access. The message has the command to remove it."""
 
     def __init__(self, key_id: str) -> None:
         super().__init__(
-            f"The record of API key {key_id!r} is damaged, so the key opens nothing."
-            f" Remove it with HDEL {KEYS_HASH} {key_id} and make a new key."
+            f"The record of API key {key_id!r} is damaged, so the key gives no access."
+            f" Remove it with HDEL {KEYS_HASH} {key_id} and create a new key."
         )
         self.key_id = key_id
 
@@ -56,14 +56,14 @@ class ApiKeyStore:
     async def create(
         self, scopes: Iterable[Scope], partition: str = DEFAULT_PARTITION, name: str = ""
     ) -> tuple[str, ApiKey]:
-        """Make a key; the token ``hf_<id>_<secret>`` is returned here and can never be read again.
+        """Create a key; the token ``hf_<id>_<secret>`` is returned here and can never be read again.
 
         Raises
         ------
         ValueError
             No scope, or a partition or name that breaks its rule.
         StoreUnavailableError
-            The store did not answer. If a record was written all the same, nobody knows its secret.
+            The store did not answer. A record may have been written, but its secret is lost.
 
         """
         granted = frozenset(scopes)
@@ -81,14 +81,14 @@ class ApiKeyStore:
                 return f"hf_{key_id}_{secret}", key
 
     async def revoke(self, key_id: str) -> ApiKey | None:
-        """Close a key for good and return its record; None: no such key. Revoking again changes nothing.
+        """Revoke a key for good and return its record; None: no such key. Revoking again changes nothing.
 
         Raises
         ------
         DamagedKeyError
-            The record cannot be read; it opens nothing anyway.
+            The record cannot be read; it gives no access anyway.
         StoreUnavailableError
-            The store did not answer; the key may or may not be revoked, so ask again.
+            The store did not answer; the key may or may not be revoked; call again.
 
         """
         record = await self._answer(self._client.hget(KEYS_HASH, key_id))
@@ -150,7 +150,7 @@ def _age(key: ApiKey) -> tuple[float, str]:
 
 
 def _random_text(length_bytes: int) -> str:
-    """Random bytes as lower-case base32: no underscore, so a token can be taken apart in one way only."""
+    """Random bytes as lower-case base32: no underscore, so a token can be split in one way only."""
     return b32encode(secrets.token_bytes(length_bytes)).decode().rstrip("=").lower()
 
 

@@ -20,7 +20,7 @@ _decode = msgspec.msgpack.Decoder(Reservation).decode
 
 
 class Member(NamedTuple):
-    """One line in the queue, as its member there tells; see ``lua/lib/backorders.lua``."""
+    """One line in the queue, as its member there has it; see ``lua/lib/backorders.lua``."""
 
     sku: str
     location: str
@@ -30,20 +30,20 @@ class Member(NamedTuple):
     reservation_id: str
 
     def packed(self) -> bytes:
-        """Give the member as it stands in the store."""
+        """Return the member as it is stored."""
         order = f"{'0' if self.is_vip else '1'}\0{self.seq:016d}\0{self.line:03d}"
         return f"{self.sku}\0{self.location}\0{order}\0{self.reservation_id}".encode()
 
 
 class Waiter(msgspec.Struct, frozen=True):
-    """A line that waits, and its reservation as it stands."""
+    """A line that waits, and its reservation as it is now."""
 
     member: Member
     reservation: Reservation
 
 
 class WaiterPage(msgspec.Struct, frozen=True):
-    """Some of those who wait, in order. ``next`` is where to go on; empty: that was all."""
+    """Some waiting lines, in order. ``next`` is where to continue; empty: there are no more."""
 
     waiters: list[Waiter]
     next: str
@@ -55,7 +55,7 @@ def parse_member(packed: bytes) -> Member:
     Raises
     ------
     ValueError
-        It is none.
+        It is not a member.
 
     """
     parts = packed.decode().split("\0")
@@ -66,7 +66,7 @@ def parse_member(packed: bytes) -> Member:
 
 
 def members_of(reservation_id: str, record: Reservation) -> list[Member]:
-    """Tell which members of the queue a reservation has to have: one for each line that waits."""
+    """Return the members that a reservation must have in the queue: one for each waiting line."""
     is_vip = VIP in record.flags
     return [
         Member(line.sku, line.location, is_vip, line.first_seq, number, reservation_id)
@@ -78,7 +78,7 @@ def members_of(reservation_id: str, record: Reservation) -> list[Member]:
 async def find_waiters(
     client: Redis, keyspace: Keyspace, *, sku: str = "", location: str = "", after: str = "", limit: int = 100
 ) -> WaiterPage:
-    """Give the next of those who wait: of one SKU or of all, by SKU and location, there as they will get their units.
+    """Return the next waiting lines: of one SKU or of all, by SKU and location, there in the order of filling.
 
     A location alone is looked for among the next ``limit`` members, so a page can hold fewer and still have a next one.
 
@@ -113,7 +113,7 @@ def _position(after: str) -> bytes:
 
 
 async def _with_records(client: Redis, keyspace: Keyspace, members: Sequence[Member]) -> list[Waiter]:
-    """Read the reservations; who stopped waiting since the queue was read is left out."""
+    """Read the reservations; a line that stopped waiting since the queue was read is left out."""
     if not members:
         return []
     ids = dict.fromkeys(each.reservation_id for each in members)

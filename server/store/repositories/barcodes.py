@@ -1,4 +1,4 @@
-"""What a scanned barcode stands for: a SKU, and how many units of it one scan is."""
+"""Barcodes: the SKU of each, and how many units one scan counts."""
 
 from collections.abc import AsyncIterator, Sequence
 
@@ -11,7 +11,7 @@ from server.store.repositories.channels import scan
 
 
 class Pack(msgspec.Struct, array_like=True, frozen=True):
-    """What one barcode is on: ``factor`` units of a SKU. 1: a single piece; 12: a carton of twelve."""
+    """The pack of a barcode: ``factor`` units of a SKU. 1: a single piece; 12: a carton of twelve."""
 
     sku: str
     factor: int = 1
@@ -21,7 +21,7 @@ _decode = msgspec.msgpack.Decoder(Pack).decode
 
 
 async def put_barcodes(client: Redis, keyspace: Keyspace, packs: Sequence[tuple[str, Pack]]) -> None:
-    """Say what barcodes stand for, some thousand at most; what was said of them before is replaced."""
+    """Set the packs of barcodes, some thousand at most; earlier packs are replaced."""
     pairs: list[str | bytes] = []
     for barcode, pack in packs:
         pairs += (barcode, msgspec.msgpack.encode(pack))
@@ -29,7 +29,7 @@ async def put_barcodes(client: Redis, keyspace: Keyspace, packs: Sequence[tuple[
 
 
 async def find_barcodes(client: Redis, keyspace: Keyspace, barcodes: Sequence[str]) -> dict[str, Pack]:
-    """Look up some thousand barcodes at most; those that nobody named are left out."""
+    """Look up some thousand barcodes at most; unregistered ones are left out."""
     if not barcodes:
         return {}
     found = await command(client, "HMGET", keyspace.barcodes, *barcodes)

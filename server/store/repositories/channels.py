@@ -1,7 +1,7 @@
-"""What is kept about channels, as the API and the commands see it: rules, listings, status, dead letters.
+"""The data about channels, as the API and the commands see it: rules, listings, status, dead letters.
 
-What is asked of the publisher (new rules, new listings, a comparison, a second try) stands in the journal beside the
-changes of stock, written together with what it is about. So it is neither lost nor overtaken, whoever publishes.
+A command to the publisher (new rules, new listings, a comparison, a retry) is an entry of the journal, written together
+with the data that it is about. So it is neither lost nor overtaken, whichever process publishes.
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -16,8 +16,8 @@ from server.store.connection.commands import command, together
 from server.store.keys import ChannelKeys, Keyspace
 
 ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
-"""What is asked of a channel, as the journal's operation. Rules and listings have changed and are to be looked at;
-compare with the channel; try dead letters again; send these SKUs whatever the channel is believed to show."""
+"""A command to a channel's publisher, as the journal's operation: read the changed rules or listings, compare with the
+channel, retry dead letters, or send these SKUs even if the channel seems to show them."""
 
 _PAGE: Final = 500
 _SKU: Final = "sku"
@@ -28,7 +28,7 @@ _decode_status = msgspec.json.Decoder(ChannelStatus).decode
 
 
 class ChannelStore:
-    """The channels of one partition. Every method raises StoreUnavailableError where the store does not answer."""
+    """The channels of one partition. Every method raises StoreUnavailableError if the store does not answer."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
         self._client = client
@@ -42,7 +42,7 @@ class ChannelStore:
         return {_text(channel): msgspec.json.decode(packed) for channel, packed in stored.items()}
 
     async def set_rules(self, channel: str, given: dict[str, Any], actor: str) -> None:
-        """Replace what was set at run time; empty goes back to the configuration. The publisher learns of it."""
+        """Replace what was set at run time; empty restores the configuration. The journal has it for the publisher."""
         where = self._keyspace.channel_rules
         change = ("HSET", where, channel, msgspec.json.encode(given)) if given else ("HDEL", where, channel)
         await self._together([change], channel, "channel_rules", (), actor)
@@ -50,7 +50,7 @@ class ChannelStore:
     # -- listings
 
     async def put_listings(self, channel: str, listings: Sequence[Listing], actor: str) -> None:
-        """Add or replace listings, some thousand at most; the publisher learns of them."""
+        """Add or replace listings, some thousand at most. The journal has it for the publisher."""
         pairs: list[str | bytes] = []
         for listing in listings:
             pairs += (listing.sku, msgspec.msgpack.encode(listing))
@@ -63,10 +63,6 @@ class ChannelStore:
             return []
         packed = await command(self._client, "HMGET", self._keys(channel).listings, *skus)
         return [None if each is None else _decode_listing(each) for each in packed]
-
-    async def listing_count(self, channel: str) -> int:
-        """Count the listings."""
-        return int(await command(self._client, "HLEN", self._keys(channel).listings))
 
     async def listings(self, channel: str) -> AsyncIterator[Listing]:
         """Go through all listings, in no order."""
@@ -81,16 +77,16 @@ class ChannelStore:
         return int(next_position), [_decode_listing(packed) for packed in found.values()]
 
     async def unknown_skus(self, skus: Sequence[str]) -> list[str]:
-        """Pick those SKUs, of some thousand at most, that the stock has never heard of."""
+        """Return those SKUs, of some thousand at most, that have no stock record."""
         if not skus:
             return []
         known = await command(self._client, "HMGET", self._keyspace.skus, *skus)
         return [sku for sku, places in zip(skus, known, strict=True) if places is None]
 
-    # -- how it stands
+    # -- state
 
     async def channels(self) -> list[str]:
-        """Name every channel of which something is kept, in the order of the alphabet."""
+        """Name every channel that has data, in alphabetical order."""
         kept = await together(
             self._client,
             [
@@ -109,15 +105,15 @@ class ChannelStore:
                 return sorted(found)
 
     async def kept(self, channel: str) -> dict[str, int]:
-        """Count what is kept about a channel: listings, shown values, dead letters and tickets."""
+        """Count the data of a channel: listings, shown values, dead letters and tickets."""
         keys = self._keys(channel)
         counts = await together(self._client, [("HLEN", key) for key in keys.all])
         return dict(zip(("listings", "shown", "dead_letters", "tickets"), map(int, counts), strict=True))
 
     async def forget(self, channel: str) -> None:
-        """Remove everything that is kept about a channel; nobody may be publishing it.
+        """Remove all data of a channel; no publisher may run for it.
 
-        Without its cursor the journal can be trimmed again past the place where the channel stopped.
+        Without its cursor, the journal can be trimmed past the entry where the channel stopped.
         """
         keyspace = self._keyspace
         fields = (keyspace.channel_cursors, keyspace.channel_status, keyspace.channel_rules)
@@ -130,7 +126,7 @@ class ChannelStore:
         return int(seconds) * 1000 + int(microseconds) // 1000
 
     async def statuses(self) -> dict[str, ChannelStatus]:
-        """Read how each channel stood when its publisher last wrote, a second ago where one is running."""
+        """Read the state of each channel when its publisher last wrote it: a second ago where one runs."""
         stored = await command(self._client, "HGETALL", self._keyspace.channel_status)
         return {_text(channel): _decode_status(packed) for channel, packed in stored.items()}
 
@@ -144,28 +140,28 @@ class ChannelStore:
         stored = await command(self._client, "HGETALL", self._keyspace.channel_cursors)
         return {_text(channel): _text(cursor) for channel, cursor in stored.items()}
 
-    async def ask(self, channel: str, wish: ChannelCommand, skus: Iterable[str], actor: str) -> None:
-        """Ask something of a channel's publisher, for these SKUs or for all; it stands until it was done."""
-        await self._together([], channel, wish, list(skus), actor)
+    async def send_command(self, channel: str, name: ChannelCommand, skus: Iterable[str], actor: str) -> None:
+        """Send a command to a channel's publisher, for these SKUs or for all; it stays until it is carried out."""
+        await self._together([], channel, name, list(skus), actor)
 
     async def _together(
         self,
         changes: list[tuple[str | bytes | int, ...]],
         channel: str,
-        wish: ChannelCommand,
+        name: ChannelCommand,
         skus: Sequence[str],
         actor: str,
     ) -> None:
         notes = [(_SKU, sku) for sku in skus]
-        told = msgspec.msgpack.encode([Change(wish, await self.now_ms(), actor, channel, "", "", [], notes)])
-        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", told)])
+        entry = msgspec.msgpack.encode([Change(name, await self.now_ms(), actor, channel, "", "", [], notes)])
+        await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", entry)])
 
     def _keys(self, channel: str) -> ChannelKeys:
         return ChannelKeys(self._keyspace, channel)
 
 
-def wished_skus(change: Change) -> list[str]:
-    """Tell which SKUs a change of :meth:`ChannelStore.ask` and its friends is about; empty: all."""
+def commanded_skus(change: Change) -> list[str]:
+    """Return the SKUs that a command in the journal is about; empty: all."""
     return [value for name, value in change.notes if name == _SKU]
 
 

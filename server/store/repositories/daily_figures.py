@@ -1,4 +1,4 @@
-"""The figures of each day and how far they are counted: added to by one script, read by the reports."""
+"""The daily figures, and up to where the journal is counted: one script adds to them, reports read them."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
@@ -27,7 +27,7 @@ _KNOWN: Final = len(Figures.__struct_fields__)
 
 
 class Counted(NamedTuple):
-    """How far the journal is counted. ``since_ms``: from when on nothing is missing, milliseconds since 1970."""
+    """Up to where the journal is counted. ``since_ms``: from when on nothing is missing, milliseconds since 1970."""
 
     cursor: str
     since_ms: int
@@ -41,8 +41,8 @@ class Row(NamedTuple):
     figures: Figures
 
 
-class Shelf(NamedTuple):
-    """What lies at one (SKU, location), in units. ``available`` may still be promised."""
+class StockAtLocation(NamedTuple):
+    """The stock of one (SKU, location), in units. ``available`` can still be reserved."""
 
     sku: str
     location: str
@@ -51,14 +51,14 @@ class Shelf(NamedTuple):
 
 
 class FigureStore:
-    """The figures of one partition. Every method raises StoreUnavailableError where the store does not answer."""
+    """The figures of one partition. Every method raises StoreUnavailableError if the store does not answer."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
         self.client = client
         self.keyspace = keyspace
 
     async def counted(self) -> Counted | None:
-        """Tell how far the journal is counted; None: nobody has begun."""
+        """Read up to where the journal is counted; None: counting has not begun."""
         cursor, since_ms = await command(self.client, "HMGET", self.keyspace.figures, "cursor", "since_ms")
         return None if cursor is None else Counted(cursor.decode(), int(since_ms))
 
@@ -67,8 +67,8 @@ class FigureStore:
     ) -> bool:
         """Count the journal from one id up to another: figures, events and cursor in one script.
 
-        ``after`` is where the cursor stood, empty for nowhere. False: it stands elsewhere, so somebody else has counted
-        that; nothing was written. A caller who does not learn the answer asks for the cursor.
+        ``after`` is the expected cursor, empty for none. False: the cursor is another one, because another process has
+        counted that; nothing was written. A caller that gets no answer reads the cursor.
         """
         keys = (self.keyspace.figures, self.keyspace.journal, self.keyspace.events)
         newest_ms = max((event.at_ms for event in events), default=EVENTS_KEPT_MS)
@@ -90,23 +90,23 @@ class FigureStore:
         return bool(answer)
 
     async def of_day(self, day: int) -> AsyncIterator[tuple[str, list[Row]]]:
-        """Go through the figures of a day, by SKU and in no order; counting goes on meanwhile."""
+        """Go through the figures of a day, by SKU and in no order, while counting goes on."""
         async for sku, packed in scan(self.client, self.keyspace.day_figures(day)):
             yield sku.decode(), _rows(packed)
 
     async def of_sku(self, sku: str, days: Sequence[int]) -> list[list[Row]]:
-        """Read the figures of one SKU, day by day as they were asked for."""
+        """Read the figures of one SKU, for each of the days in order."""
         asked = [("HGET", self.keyspace.day_figures(day), sku) for day in days]
         found = await together(self.client, asked) if asked else []
         return [_rows(packed) if packed is not None else [] for packed in found]
 
-    async def shelves(self) -> AsyncIterator[Shelf]:
-        """Go through the whole stock, in no order; sales go on meanwhile."""
+    async def shelves(self) -> AsyncIterator[StockAtLocation]:
+        """Go through the whole stock, in no order, while sales go on."""
         async for field, packed in scan(self.client, self.keyspace.stock):
             yield _shelf(*split_field(field), packed)
 
-    async def shelves_of(self, sku: str) -> list[Shelf]:
-        """Read the stock of one SKU; empty: it is not known."""
+    async def shelves_of(self, sku: str) -> list[StockAtLocation]:
+        """Read the stock of one SKU; empty: it has no stock record."""
         packed = await command(self.client, "HGET", self.keyspace.skus, sku)
         if packed is None:
             return []
@@ -121,9 +121,9 @@ class FigureStore:
 
 
 async def lowest_follower(client: Redis, keyspace: Keyspace) -> str | None:
-    """Tell up to which journal id every channel has confirmed and every figure is counted; None: nobody follows.
+    """Return the journal id up to which every channel has confirmed and all is counted; None: there is no reader.
 
-    Who counts is not waited for longer than a publisher is: a journal that grew for ever would end everything.
+    Counting holds back trimming no longer than a publisher does: the journal must not grow for ever.
     """
     store = FigureStore(client, keyspace)
     channels, counted = await lowest_cursor(client, keyspace), await store.counted()
@@ -141,6 +141,6 @@ def _rows(packed: bytes) -> list[Row]:
     ]
 
 
-def _shelf(sku: str, location: str, packed: bytes) -> Shelf:
+def _shelf(sku: str, location: str, packed: bytes) -> StockAtLocation:
     record = decode_stock(packed)
-    return Shelf(sku, location, record.on_hand, record.free)
+    return StockAtLocation(sku, location, record.on_hand, record.free)

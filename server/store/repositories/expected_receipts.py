@@ -1,4 +1,4 @@
-"""Reads what is expected to come: one receipt, or all of a SKU together with what is available now."""
+"""Reads expected receipts: one, or all of a SKU together with what is available now."""
 
 from collections.abc import AsyncIterator
 
@@ -17,13 +17,13 @@ _decode_outlook = msgspec.msgpack.Decoder(Outlook).decode
 
 
 async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> ExpectedReceipt | None:
-    """Read one expected receipt; those that came whole are there until they are forgotten."""
+    """Read one expected receipt; fully received ones are stored until their retention ends."""
     packed = await command(client, "HGET", keyspace.supply, supply_id)
     return None if packed is None else _decode(packed)
 
 
 async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: str, location: str = "") -> Outlook:
-    """Read what is available of a SKU and what is still to come of it, the earliest first, at one location or at all.
+    """Read what is available of a SKU and what is still expected, the earliest first, at one location or at all.
 
     Both at one moment: a receipt between two reads would count twice.
     """
@@ -34,7 +34,7 @@ async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: st
 
 
 async def all_supply(client: Redis, keyspace: Keyspace) -> AsyncIterator[ExpectedReceipt]:
-    """Go through every expected receipt, also those that came whole, in no order."""
+    """Go through every expected receipt, also fully received ones, in no order."""
     async for _, packed in scan(client, keyspace.supply):
         yield _decode(packed)
 

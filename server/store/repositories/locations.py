@@ -1,4 +1,4 @@
-"""What is kept about locations: one hash by name, and each process's own copy of it, which is looked at anew."""
+"""The locations of a partition: one hash by name, and a copy of it in each process, refreshed every second."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,9 +15,9 @@ from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
 
 REFRESH_S: Final = 1.0
-"""So long a copy is taken for current: a change holds in every process within this time."""
+"""How long a copy counts as current: a change takes effect in every process within this time."""
 ANSWER_S: Final = 2.0
-"""A store that does not tell the locations in this time hangs."""
+"""A store that does not return the locations within this time hangs."""
 LOCATIONS_PER_WRITE: Final = 500
 """Locations of one write: some milliseconds of the store's time."""
 _VERSION: Final = b"\0version"
@@ -28,11 +28,11 @@ _decode = msgspec.json.Decoder(Location).decode
 
 
 class TooManyLocationsError(Exception):
-    """More locations were to be described than there may be."""
+    """There would be more locations than a partition may have."""
 
 
 class LocationStore:
-    """The described locations of one partition. Methods raise StoreUnavailableError where the store does not answer."""
+    """The registered locations of a partition. Methods raise StoreUnavailableError if the store does not answer."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
         self._client = client
@@ -45,13 +45,13 @@ class LocationStore:
         return Directory((_decode(packed) for packed in kept.values()), version)
 
     async def version(self) -> int:
-        """Read how often they changed so far."""
+        """Read how often they have changed."""
         return int(await command(self._client, "HGET", self._keyspace.locations, _VERSION) or 0)
 
     async def put(self, locations: Sequence[Location], actor: str) -> None:
-        """Describe locations, or describe them anew; those that are not named stay as they are.
+        """Register locations, or replace their descriptions; other locations are unchanged.
 
-        The journal tells who did it, as it tells of every change.
+        The entry in the journal names the actor.
 
         Raises
         ------
@@ -68,13 +68,13 @@ class LocationStore:
         for each in locations:
             pairs += (each.name, _encode(each))
         notes = [("location", each.name) for each in locations]
-        told = msgspec.msgpack.encode([Change("locations", await self._now_ms(), actor, "", "", "", [], notes)])
+        entry = msgspec.msgpack.encode([Change("locations", await self._now_ms(), actor, "", "", "", [], notes)])
         await together(
             self._client,
             [
                 ("HSET", key, *pairs),
                 ("HINCRBY", key, _VERSION, 1),
-                ("XADD", self._keyspace.journal, "*", "e", told),
+                ("XADD", self._keyspace.journal, "*", "e", entry),
             ],
         )
 
@@ -97,13 +97,13 @@ class KnownLocations:
         self._reading: asyncio.Task[None] | None = None
 
     def known(self) -> Directory | None:
-        """Give what is known now, without waiting; None before the first reading. What is old is read in background."""
+        """Return the copy without waiting; None before the first reading. Refresh an old copy in the background."""
         if self._directory is not None and self._clock_s() > self._fresh_until_s:
-            self._read_anew()
+            self._refresh()
         return self._directory
 
     async def current(self) -> Directory:
-        """Give what is current to within :data:`REFRESH_S`.
+        """Return a copy that is at most :data:`REFRESH_S` old.
 
         Raises
         ------
@@ -112,13 +112,13 @@ class KnownLocations:
 
         """
         if self._directory is None or self._clock_s() > self._fresh_until_s:
-            # All who ask meanwhile wait for one answer; who hangs up does not take it from the others.
-            await asyncio.shield(self._read_anew())
+            # All callers share one reading; one that is cancelled does not cancel it for the others.
+            await asyncio.shield(self._refresh())
         assert self._directory is not None  # noqa: S101  # the reading set it, or has raised
         return self._directory
 
     async def put(self, locations: Sequence[Location], actor: str) -> None:
-        """Describe locations; what this process answers next knows of it, if the store goes on answering."""
+        """Register locations; the next answer of this process has them, if the store still answers."""
         await self.store.put(locations, actor)
         if self._reading is not None:
             await asyncio.wait([self._reading])  # it may have begun before
@@ -132,7 +132,7 @@ class KnownLocations:
             self._reading.cancel()
             await asyncio.wait([self._reading])
 
-    def _read_anew(self) -> "asyncio.Task[None]":
+    def _refresh(self) -> "asyncio.Task[None]":
         if self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(self._read())
             self._reading.add_done_callback(self._was_read)
@@ -141,7 +141,7 @@ class KnownLocations:
     def _was_read(self, reading: "asyncio.Task[None]") -> None:
         self._reading = None
         if not reading.cancelled():
-            reading.exception()  # looked at, for nobody may have waited for it
+            reading.exception()  # read, as no caller may have waited for it
 
     async def _read(self) -> None:
         known = self._directory

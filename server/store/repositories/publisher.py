@@ -1,6 +1,6 @@
-"""What a publisher keeps, and the lease that lets it: written by one script that knows whose turn it is."""
+"""The data of a publisher, and its lease: one script writes the data only for the holder of the lease."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 import msgspec
@@ -21,7 +21,6 @@ ARGUMENTS_MAX: Final = 4_000
 """Of one script: some two milliseconds of the store's time. Lua could unpack twice as many."""
 
 _decode_lease = msgspec.msgpack.Decoder(tuple[int, int, int, str]).decode
-_decode_places = msgspec.msgpack.Decoder(list[str]).decode
 _decode_listing = msgspec.msgpack.Decoder(Listing).decode
 _decode_shown = msgspec.msgpack.Decoder(Shown).decode
 _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
@@ -29,11 +28,11 @@ _decode_ticket = msgspec.msgpack.Decoder(OpenTicket).decode
 
 
 Level = tuple[str, str, int, int, tuple[Allocation, ...]]
-"""SKU, location, what is promised to nobody, seq, and what channels have for themselves of it."""
+"""SKU, location, unreserved units, seq, and the allocations of channels there."""
 
 
 class Lease(msgspec.Struct, frozen=True):
-    """The store's answer to whoever wants to publish: ``token`` is 0 where ``owner`` holds it until ``until_ms``."""
+    """The store's answer to a publisher: ``token`` is 0 if another ``owner`` holds the lease until ``until_ms``."""
 
     token: int
     until_ms: int
@@ -42,9 +41,9 @@ class Lease(msgspec.Struct, frozen=True):
 
 
 class Writes:
-    """What is to be written about channels, gathered; later values replace earlier ones of the same field.
+    """Gathered writes about channels; a later value replaces an earlier one of the same field.
 
-    ``hashes`` maps a key to its fields, None: to be deleted. ``dropped`` are the keys to be removed whole.
+    ``hashes`` maps a key to its fields, None to delete one. ``dropped`` are the keys to be removed whole.
     """
 
     def __init__(self) -> None:
@@ -63,29 +62,29 @@ class Writes:
 
 
 class PublisherStore:
-    """One partition as its publisher sees it. Every method raises StoreUnavailableError where the store is away."""
+    """One partition as its publisher sees it. Every method raises StoreUnavailableError if the store is unreachable."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
         self.client = client
         self.keyspace = keyspace
 
-    async def take(self, owner: str, ttl_ms: int) -> Lease:
-        """Take the lease or keep it. A greater token than before means that it had run out meanwhile."""
-        return await self._lease("take", owner, ttl_ms)
+    async def acquire(self, owner: str, ttl_ms: int) -> Lease:
+        """Acquire the lease or renew it. A greater token than before means that it had run out."""
+        return await self._lease("acquire", owner, ttl_ms)
 
-    async def give(self, owner: str) -> None:
-        """Give the lease back, so that the next one need not wait for its end."""
-        await self._lease("give", owner, 0)
+    async def release(self, owner: str) -> None:
+        """Release the lease, so that another publisher need not wait for its end."""
+        await self._lease("release", owner, 0)
 
     async def record(self, token: int, writes: Writes) -> None:
-        """Write what was gathered, a bounded piece at a time and in the order in which the keys were first named.
+        """Write what was gathered, in bounded pieces and in the order in which the keys were first named.
 
-        So cursors, which are named last, move only after what they stand for.
+        So cursors, which are named last, move only after the data that they confirm.
 
         Raises
         ------
         FencedError
-            The lease is another's by now; this piece and what follows it was not written.
+            Another publisher holds the lease; this piece and those after it are not written.
 
         """
         for keys, arguments in _pieces(writes):
@@ -93,7 +92,7 @@ class PublisherStore:
                 self.client, library().function("publisher_write"), (self.keyspace.publisher, *keys), token, *arguments
             )
             if not written:
-                raise FencedError("Another publisher has taken over; this one stops.")
+                raise FencedError("Another publisher holds the lease; this one stops.")
 
     async def listings(self, channel: str) -> AsyncIterator[Listing]:
         """Go through a channel's listings."""
@@ -116,35 +115,18 @@ class PublisherStore:
             yield _decode_ticket(packed)
 
     async def levels(self) -> AsyncIterator[Level]:
-        """Go through the whole stock. Sales go on meanwhile."""
+        """Go through the whole stock, while sales go on."""
         async for field, packed in scan(self.client, self.keyspace.stock):
             yield _level(*split_field(field), packed)
-
-    async def levels_of(self, skus: Sequence[str]) -> list[Level]:
-        """As :meth:`levels`, of these SKUs, some hundred at most."""
-        if not skus:
-            return []
-        packed_places = await command(self.client, "HMGET", self.keyspace.skus, *skus)
-        wanted = [
-            (sku, place)
-            for sku, packed in zip(skus, packed_places, strict=True)
-            if packed is not None
-            for place in _decode_places(packed)
-        ]
-        if not wanted:
-            return []
-        fields = [f"{sku}\0{place}" for sku, place in wanted]
-        found = await command(self.client, "HMGET", self.keyspace.stock, *fields)
-        return [_level(*where, packed) for where, packed in zip(wanted, found, strict=True) if packed]
 
     async def cursors(self) -> dict[str, str]:
         """Read the cursors by channel."""
         stored = await command(self.client, "HGETALL", self.keyspace.channel_cursors)
         return {channel.decode(): cursor.decode() for channel, cursor in stored.items()}
 
-    async def _lease(self, wish: str, owner: str, ttl_ms: int) -> Lease:
+    async def _lease(self, action: str, owner: str, ttl_ms: int) -> Lease:
         answer = await run_confirmed(
-            self.client, library().function("publisher_lease"), (self.keyspace.publisher,), wish, owner, ttl_ms
+            self.client, library().function("publisher_lease"), (self.keyspace.publisher,), action, owner, ttl_ms
         )
         return Lease(*_decode_lease(answer))
 
@@ -153,10 +135,10 @@ class PublisherStore:
 
 
 async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
-    """Tell up to which journal id every channel has confirmed everything; None: nobody follows.
+    """Return the journal id up to which every channel has confirmed everything; None: no channel reads the journal.
 
-    A channel whose publisher has not been heard of for :data:`CURSOR_LIFE_MS` keeps the journal no longer: without one
-    it would grow for ever. If the publisher returns to find its place gone, it tells the channel everything.
+    A channel without a publisher for :data:`CURSOR_LIFE_MS` does not hold back trimming, or the journal would grow for
+    ever. If its publisher returns and the cursor's entry is gone, it sends the channel every value.
     """
     kept = ChannelStore(client, keyspace)
     cursors, statuses = await kept.cursors(), await kept.statuses()
@@ -179,7 +161,7 @@ Argument = str | bytes | int
 
 
 def _pieces(writes: Writes) -> list[tuple[list[str], list[Argument]]]:
-    """Cut what is to be written into scripts: keys, and arguments as ``functions/publisher_write.lua`` reads them."""
+    """Divide the writes into scripts: keys, and arguments as ``functions/publisher_write.lua`` reads them."""
     pieces: list[tuple[list[str], list[Argument]]] = [([], [])]
     for key in writes.dropped:
         keys, arguments = pieces[-1]

@@ -1,4 +1,4 @@
-"""The rules by which to order anew, and the events of stock that crossed a line."""
+"""The rules of reordering, and the events of stock that crossed a threshold."""
 
 from typing import Final, NamedTuple
 
@@ -14,13 +14,13 @@ from server.store.keys import Keyspace
 from server.store.repositories.rules import RuleTable
 
 RULES_CHANGED: Final = "replenishment_rules"
-"""The journal's operation by which whoever raises alerts learns that rules have changed."""
+"""The journal's operation for changed rules; the process that raises alerts reads it."""
 
 _decode_rule = msgspec.json.Decoder(Rule).decode
 
 
 class StockEvent(NamedTuple):
-    """One line that was crossed at a (SKU, location). ``at_ms`` is when it happened, ``seq`` that of the change."""
+    """One threshold that was crossed at a (SKU, location), at ``at_ms``, by the change with ``seq``."""
 
     id: str
     alert: Alert
@@ -55,7 +55,7 @@ class ReplenishmentStore(RuleTable[Rule]):
 def event_of(
     alert: Alert, *, at_ms: int, sku: str, location: str, available: int, reorder_point: int, seq: int
 ) -> Change:
-    """Make the journal's change that tells of a crossing: it has no lines, for it moves no units."""
+    """Make the event of a crossed threshold: a change without lines, as it moves no units."""
     notes = [
         ("sku", sku),
         ("location", location),

@@ -1,12 +1,11 @@
-"""Looks through reservations: pages of them for people and tools, and who holds a SKU. Off the hot path.
+"""Lists reservations in pages, and finds the holders of a SKU. Off the hot path.
 
-Reservations lie in two hashes, the live and the ended, and a page goes on where the last one stopped (HSCAN). What
-is there for as long as the paging lasts is returned at least once, also when it moves between the hashes
-meanwhile: the live ones are looked through before the ended, so who ends is met in one of them or in both; and who
-comes back from the ended (a late commit) is found at last through the journal. What can come back twice is told apart
-by its id.
+Reservations are in two hashes, the live and the ended, and a page continues where the last one stopped (HSCAN). A
+reservation that exists during the whole listing is returned at least once, even if it moves between the hashes. Live
+ones are read before the ended, so one that ends is found in one of them or in both. One that comes back from the ended
+(a late commit) is found at the end, through the journal. A caller recognises a repetition by its id.
 
-A hold whose deadline has passed is shown as ended, whether or not the sweeper has met it yet.
+A hold whose deadline has passed is shown as ended, even if the sweeper has not ended it yet.
 """
 
 import re
@@ -26,31 +25,22 @@ from server.store.keys import Keyspace
 from server.store.lua_library import library
 
 WORK_MAX_S: Final = 0.05
-"""After so long a page is handed over as it is, with the place to go on from."""
-
+"""After this time a page is returned as it is, with the position to continue from."""
 
 HOLDERS_WORK_MAX_S: Final = 0.25
-
-
 SCAN_MAX: Final = 500
-"""Reservations that one call of the script looks at, at most: about a millisecond of the store's time."""
-
-
+"""The most reservations that one call of the script reads: about a millisecond of the store's time."""
 STATES: Final = frozenset({"held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"})
-
-
 _CURSOR: Final = re.compile(
     r"(live|ended|lapsed|revived):([0-9]{1,20}(?:-[0-9]{1,20})?)@([0-9]{1,20}-[0-9]{1,20})", re.ASCII
 )
-
-
 _SCAN_CURSOR_MAX: Final = 2**64 - 1
 _SPENT: Final = frozenset({"fulfilled", "released", "expired", "cancelled"})
 _decode = msgspec.msgpack.Decoder(Reservation).decode
 
 
 class Page(msgspec.Struct, frozen=True):
-    """Some reservations as (id, reservation), none twice. ``next`` is where to go on; empty: that was all.
+    """Some reservations as (id, reservation), none twice. ``next`` is where to continue; empty: there are no more.
 
     They are shown as of ``as_of_ms`` or a little later, on the store's clock.
     A page may hold fewer than asked, or none, and still have a ``next``. It may hold a few more than asked.
@@ -62,7 +52,7 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Holder(msgspec.Struct, frozen=True):
-    """Who holds units of a SKU; ``expires_at_ms`` is 0 where nothing is held."""
+    """A line that holds units of a SKU; ``expires_at_ms`` is 0 where nothing is held."""
 
     reservation_id: str
     channel: str
@@ -91,8 +81,8 @@ class _Query(NamedTuple):
         return msgspec.msgpack.encode([ended, cursor, count, self.sku, wanted])
 
 
-class _Place(NamedTuple):
-    """Where a paging stands. ``since`` is the journal's end when it began; ``position`` means what the phase says."""
+class _Position(NamedTuple):
+    """A position in a listing. ``since`` is the journal's last id when it began; ``position`` depends on the phase."""
 
     phase: str
     position: str
@@ -103,7 +93,7 @@ class _Place(NamedTuple):
 
 
 class _Slice(NamedTuple):
-    """What one step found, and the position after it; None: the phase is over."""
+    """The result of one step, and the position after it; None: the phase is over."""
 
     found: list[tuple[str, Reservation]]
     position: str | None
@@ -134,7 +124,7 @@ async def list_reservations(
     if state and state not in STATES:
         raise ValueError(f"state {state!r} is none of {', '.join(sorted(STATES))}")
     query = _Query(client, keyspace, limits, state, sku, {name: value for name, value in fields.items() if value})
-    place: _Place | None = _parse(after, state) if after else await _first_place(query)
+    place: _Position | None = _parse(after, state) if after else await _first_place(query)
     found: dict[str, Reservation] = {}
     as_of_ms = 0
     stop_s = time.monotonic() + WORK_MAX_S
@@ -146,7 +136,7 @@ async def list_reservations(
         place = _next_place(place, part.position, state)
         if len(found) >= limit or time.monotonic() >= stop_s:
             break
-        # Few match: look at more. As soon as many do, at no more than the page still takes.
+        # If few match, read more. As soon as many do, read no more than the page still takes.
         is_sparse = 2 * len(part.found) < count
         count = min(2 * count, SCAN_MAX) if is_sparse else max(1, min(limit - len(found), SCAN_MAX))
     return Page(list(found.items()), "" if place is None else str(place), as_of_ms)
@@ -155,11 +145,11 @@ async def list_reservations(
 async def holders(
     client: Redis, keyspace: Keyspace, limits: bytes, sku: str, limit: int = 100
 ) -> tuple[list[Holder], bool]:
-    """Give the lines that hold or have committed units of a SKU; True: there may be more than these."""
+    """Return the lines that hold or have committed units of a SKU; True: there may be more than these."""
     query = _Query(client, keyspace, limits, "", sku, {})
     found: dict[tuple[str, int], Holder] = {}
     stop_s = time.monotonic() + HOLDERS_WORK_MAX_S
-    place: _Place | None = _Place("live", "0", "0-0")
+    place: _Position | None = _Position("live", "0", "0-0")
     while place is not None:
         part = await _scan(query, place, SCAN_MAX)
         for reservation_id, reservation in part.found:
@@ -207,11 +197,11 @@ def _holders_of(reservation_id: str, reservation: Reservation, sku: str) -> list
 
 
 def _phases(state: str) -> tuple[str, ...]:
-    """Say where reservations of a state can lie, in the order in which they can move on."""
+    """Return the phases that can hold reservations of a state, in the order in which they move."""
     if state == "held":
         return ("live",)
     if state in ("committed", "backordered"):
-        return ("lapsed", "live")  # a lapsed hold may leave committed units
+        return ("lapsed", "live")  # an expired hold may leave committed units
     if state in ("expired", "fulfilled"):
         return ("lapsed", "ended")
     if state:
@@ -222,13 +212,13 @@ def _phases(state: str) -> tuple[str, ...]:
 _BEGINNINGS: Final = {"live": "0", "ended": "0", "lapsed": "0", "revived": "0-0"}
 
 
-async def _first_place(query: _Query) -> _Place:
+async def _first_place(query: _Query) -> _Position:
     phase = _phases(query.state)[0]
     journal = await bounds(query.client, query.keyspace) if not query.state else Bounds()
-    return _Place(phase, _BEGINNINGS[phase], journal.last_id)
+    return _Position(phase, _BEGINNINGS[phase], journal.last_id)
 
 
-def _next_place(place: _Place, position: str | None, state: str) -> _Place | None:
+def _next_place(place: _Position, position: str | None, state: str) -> _Position | None:
     if position is not None:
         return place._replace(position=position)
     phases = _phases(state)
@@ -236,15 +226,15 @@ def _next_place(place: _Place, position: str | None, state: str) -> _Place | Non
     if not following:
         return None
     beginning = place.since if following[0] == "revived" else _BEGINNINGS[following[0]]
-    return _Place(following[0], beginning, place.since)
+    return _Position(following[0], beginning, place.since)
 
 
-def _parse(after: str, state: str) -> _Place:
-    """Read a cursor. Nothing of it reaches the store that the store could refuse."""
+def _parse(after: str, state: str) -> _Position:
+    """Read a cursor, and refuse what the store would refuse."""
     match = _CURSOR.fullmatch(after)
     if match is None:
         raise ValueError("after is not what a page gave as next")
-    place = _Place(*match.groups())
+    place = _Position(*match.groups())
     if place.phase not in _phases(state):
         raise ValueError("after belongs to a listing of another state")
     parse_entry_id(place.since)
@@ -255,8 +245,8 @@ def _parse(after: str, state: str) -> _Place:
     return place
 
 
-async def _scan(query: _Query, place: _Place, count: int) -> _Slice:
-    """Look through a slice of the live or of the ended reservations."""
+async def _scan(query: _Query, place: _Position, count: int) -> _Slice:
+    """Read a slice of the live or of the ended reservations."""
     request = query.request(ended=place.phase == "ended", cursor=place.position, count=count)
     reply: list[Any] = await run_function(
         query.client,
@@ -270,8 +260,8 @@ async def _scan(query: _Query, place: _Place, count: int) -> _Slice:
     return _Slice(found, None if cursor == b"0" else cursor.decode(), int(now_ms))
 
 
-async def _lapsed(query: _Query, place: _Place, count: int) -> _Slice:
-    """Look at holds whose deadline has passed and that nobody has ended yet: rarely any. From the oldest on."""
+async def _overdue(query: _Query, place: _Position, count: int) -> _Slice:
+    """Read holds whose deadline has passed and that are not ended yet, the oldest first: rarely any."""
     now_ms = await _now_ms(query.client)
     due = await _due(query, int(place.position), now_ms, "LIMIT", 0, count)
     is_last = len(due) < count
@@ -290,8 +280,8 @@ async def _due(query: _Query, from_ms: int, to_ms: int, *limit: str | int) -> di
     return {member: int(deadline_ms) for member, deadline_ms in zip(flat[::2], flat[1::2], strict=True)}
 
 
-async def _revived(query: _Query, place: _Place, count: int) -> _Slice:
-    """Look at what was committed after its hold had ended since the paging began: it came back among the live."""
+async def _revived(query: _Query, place: _Position, count: int) -> _Slice:
+    """Read reservations that came back since the listing began: committed after their hold had ended."""
     now_ms = await _now_ms(query.client)
     last_id: str | None = None
     ids: dict[str, None] = {}
@@ -310,7 +300,7 @@ async def _revived(query: _Query, place: _Place, count: int) -> _Slice:
 
 
 def _is_late(change: Change) -> bool:
-    """Whether it committed units whose hold had ended: such units are no longer held."""
+    """Whether a change committed units whose hold had ended: such units were not held any more."""
     return change.operation == "commit" and any(line.d_committed and not line.d_held for line in change.lines)
 
 
@@ -325,7 +315,7 @@ async def _some_entries(query: _Query, after: str) -> AsyncIterator[tuple[str, l
 
 
 def _matching(query: _Query, pairs: list[tuple[bytes, bytes]], now_ms: int) -> list[tuple[str, Reservation]]:
-    """Decode, show as of now, and keep what is asked for."""
+    """Decode, show as of now, and keep those that match."""
     found = []
     for raw_id, packed in pairs:
         reservation = as_of(_decode(packed), now_ms)
@@ -343,4 +333,4 @@ async def _now_ms(client: Redis) -> int:
     return int(seconds) * 1000 + int(microseconds) // 1000
 
 
-_STEPS: Final = {"live": _scan, "ended": _scan, "lapsed": _lapsed, "revived": _revived}
+_STEPS: Final = {"live": _scan, "ended": _scan, "lapsed": _overdue, "revived": _revived}

@@ -20,7 +20,7 @@ _pack: Final = msgspec.msgpack.Encoder().encode
 
 
 class RuleTable(Generic[RuleT]):
-    """The rules of one kind in a partition. Every method raises StoreUnavailableError where the store is away.
+    """The rules of one kind in a partition. Every method raises StoreUnavailableError if the store is unreachable.
 
     ``decode`` reads one rule as it is kept; ``changed`` is the journal's operation of a change.
     """
@@ -39,7 +39,7 @@ class RuleTable(Generic[RuleT]):
         return {split_field(field): self._decode(packed) async for field, packed in scan(self._client, self._rules)}
 
     async def set_rules(self, rules: Mapping[Where, RuleT | None], actor: str) -> None:
-        """Set rules, or take them away (None), for all that happens from then on."""
+        """Set rules, or remove them (None), for all changes from then on."""
         changes: list[Words] = []
         for (first, location), rule in rules.items():
             field = f"{first}\0{location}"

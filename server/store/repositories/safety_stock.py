@@ -1,4 +1,4 @@
-"""Rules of safety stock, the categories that they are about, and the script that brings places to what they say."""
+"""Rules of safety stock, the categories that they name, and the script that applies them."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
@@ -15,7 +15,7 @@ from server.store.repositories.rules import RuleTable
 
 RULES_CHANGED: Final = "safety_rules"
 CATEGORIES_CHANGED: Final = "sku_categories"
-"""The journal's operations by which whoever applies the rules learns of both."""
+"""The journal's operations for changed rules and categories; the process that applies the rules reads them."""
 APPLIED: Final = "safeguard"
 """The journal's operation of a safety stock that a rule has set."""
 PLACES_MAX: Final = 200
@@ -26,8 +26,8 @@ _decode_applied = msgspec.msgpack.Decoder(tuple[int, list[int]]).decode
 _pack = msgspec.msgpack.Encoder().encode
 
 
-class Wanted(NamedTuple):
-    """What a rule says of a place. ``units`` -1: there is no rule for it."""
+class SafetyTarget(NamedTuple):
+    """The safety stock that a rule sets at a (SKU, location). ``units`` -1: there is no rule for it."""
 
     sku: str
     location: str
@@ -35,11 +35,11 @@ class Wanted(NamedTuple):
     percent: int
 
 
-class Applied(NamedTuple):
-    """What came of it: how many places were changed, and those whose rule wants more than is free there now."""
+class SafetyApplied(NamedTuple):
+    """The result: how many places were changed, and those whose target is more than is unreserved there now."""
 
     changed: int
-    capped: list[Wanted]
+    capped: list[SafetyTarget]
 
 
 class SafetyStore(RuleTable[SafetyRule]):
@@ -49,7 +49,7 @@ class SafetyStore(RuleTable[SafetyRule]):
         super().__init__(client, keyspace, keyspace.safety_rules, _decode_rule, RULES_CHANGED)
 
     async def in_use(self) -> bool:
-        """Whether there is a rule, or what one has set."""
+        """Whether there is a rule, or a safety stock that a rule has set."""
         keys = self._keyspace.safety_rules, self._keyspace.safety_applied
         return any(await together(self._client, [("HLEN", key) for key in keys]))
 
@@ -63,21 +63,21 @@ class SafetyStore(RuleTable[SafetyRule]):
         return ["" if category is None else category.decode() for category in found]
 
     async def set_categories(self, categories: Mapping[str, str], actor: str) -> None:
-        """Put SKUs into categories, some thousand at most; empty takes one out."""
+        """Set the categories of SKUs, some thousand at most; an empty one removes the SKU from its category."""
         key = self._keyspace.categories
         changes: list[Words] = [
             ("HSET", key, sku, category) if category else ("HDEL", key, sku) for sku, category in categories.items()
         ]
         await self._with_entry(changes, CATEGORIES_CHANGED, actor, [("sku", sku) for sku in categories])
 
-    # -- what they come to
+    # -- applying them
 
     async def applied(self) -> set[tuple[str, str]]:
-        """Read the places where a rule has set what is kept back."""
+        """Read the (SKU, location) pairs whose safety stock a rule has set."""
         return {split_field(field) async for field, _ in scan(self._client, self._keyspace.safety_applied)}
 
-    async def apply(self, wanted: Sequence[Wanted], limits: bytes) -> Applied:
-        """Bring places, each once and :data:`PLACES_MAX` at most, to what their rules say."""
+    async def apply(self, wanted: Sequence[SafetyTarget], limits: bytes) -> SafetyApplied:
+        """Apply the rules to places, each once and :data:`PLACES_MAX` at most."""
         answer = await run_on_keys(
             self._client,
             library().function("apply_safety_rules"),
@@ -86,4 +86,4 @@ class SafetyStore(RuleTable[SafetyRule]):
             _pack(list(wanted)),
         )
         changed, capped = _decode_applied(answer)
-        return Applied(changed, [wanted[number - 1] for number in capped])
+        return SafetyApplied(changed, [wanted[number - 1] for number in capped])

@@ -1,4 +1,4 @@
-"""Finds where more is promised than there is, and whose orders are short, by looking through everything in slices."""
+"""Finds SKUs with more units reserved than there are, and the orders that are short, by reading all in slices."""
 
 import time
 from typing import Any, Final
@@ -14,17 +14,17 @@ from server.store.lua_library import library
 from server.store.repositories.stock import decode_stock
 
 WORK_MAX_S: Final = 0.5
-"""How long a request may look through the stock, and again through the reservations."""
+"""How long a request may read the stock, and again the reservations."""
 SCAN_COUNT: Final = 500
-"""Records that one call looks at, about: a millisecond of the store's time."""
+"""Records that one call reads, about: a millisecond of the store's time."""
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 
 
 class Shortage(msgspec.Struct, frozen=True):
-    """A place that is short by ``short`` units, and the lines that lack them; see :func:`who_lacks`.
+    """A SKU at a location that is short by ``short`` units, and the lines that lack them; see :func:`who_lacks`.
 
-    ``complete`` False: there was no time to look at all reservations, so the lines are a guess.
+    ``complete`` False: there was no time to read all reservations, so other lines may be short.
     """
 
     sku: str
@@ -35,14 +35,14 @@ class Shortage(msgspec.Struct, frozen=True):
 
 
 class ShortagePage(msgspec.Struct, frozen=True):
-    """Some of the places that are short. ``next`` is where to go on; empty: that was all."""
+    """Some shortages. ``next`` is where to continue; empty: there are no more."""
 
     shortages: list[Shortage]
     next: str
 
 
 async def find_shortages(client: Redis, keyspace: Keyspace, limits: bytes, after: str, limit: int) -> ShortagePage:
-    """Look for places that are short, from where a page said to go on (``""``: from the start).
+    """Find shortages, from the ``next`` of a page on (``""``: from the start).
 
     A page may hold a few more than ``limit``, or fewer and still have a next one.
     """
@@ -62,7 +62,7 @@ async def find_shortages(client: Redis, keyspace: Keyspace, limits: bytes, after
 async def short_at(
     client: Redis, keyspace: Keyspace, limits: bytes, places: dict[bytes, int], work_max_s: float = WORK_MAX_S
 ) -> list[Shortage]:
-    """Say whose orders are short at places (fields of the stock hash) that are short by so many units."""
+    """Find the orders that are short. ``places`` maps a field of the stock hash to the units that are short there."""
     waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in places}
     stop_s, cursor = time.monotonic() + work_max_s, "0"
     while places:

@@ -1,4 +1,4 @@
-"""Reads the record of a (SKU, location) as the scripts keep it (``lua/lib/stock.lua``)."""
+"""Reads the record of a (SKU, location) as the scripts store it (``lua/lib/stock.lua``)."""
 
 from typing import Final
 

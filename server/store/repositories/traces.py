@@ -1,7 +1,7 @@
-"""Which trace a change belongs to: noted beside the stock for some minutes, for the few requests that are sampled.
+"""The trace of a change: stored beside the stock for some minutes, for the few requests that are sampled.
 
-It is no part of the scripts: a change is known by its ``seq``, which the answer to its request tells, and by which the
-publisher knows what a channel has confirmed. So the hot path and the journal are the same with and without traces.
+Scripts do not know of it. A change is identified by its ``seq``: the answer to its request has it, and the publisher
+confirms by it. So the hot path and the journal are the same with and without traces.
 """
 
 from typing import Final, NamedTuple
@@ -12,12 +12,12 @@ from server.store.connection.commands import command, together
 from server.store.keys import Keyspace
 
 LIFE_S: Final = 900
-"""A channel that confirms later than this is not waited for: its lateness is a metric."""
+"""A channel that confirms later than this gets no span: its lateness is a metric."""
 PER_SKU_MAX: Final = 64
 
 
 class Traced(NamedTuple):
-    """A change that belongs to a trace; ``at_ms`` when it was answered."""
+    """A change that belongs to a trace; ``at_ms`` is when it was answered."""
 
     seq: int
     at_ms: int
@@ -25,12 +25,12 @@ class Traced(NamedTuple):
 
 
 async def remember(client: Redis, keyspace: Keyspace, sku: str, traced: Traced) -> None:
-    """Note a change's trace.
+    """Store a change's trace.
 
     Raises
     ------
     StoreUnavailableError
-        The store is away.
+        The store is unreachable.
 
     """
     key = keyspace.trace(sku)
@@ -45,12 +45,12 @@ async def remember(client: Redis, keyspace: Keyspace, sku: str, traced: Traced) 
 
 
 async def recall(client: Redis, keyspace: Keyspace, sku: str) -> list[Traced]:
-    """Give the traced changes of a SKU, the oldest first.
+    """Read the traced changes of a SKU, the oldest first.
 
     Raises
     ------
     StoreUnavailableError
-        The store is away.
+        The store is unreachable.
 
     """
     found: list[bytes] = await command(client, "LRANGE", keyspace.trace(sku), 0, -1)

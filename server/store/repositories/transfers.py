@@ -18,7 +18,7 @@ _decode = msgspec.msgpack.Decoder(Transfer).decode
 
 
 class TransferPage(msgspec.Struct, frozen=True):
-    """Some transfers that are on their way; ``next`` is where to go on, empty: that was all.
+    """Some open transfers; ``next`` is where to continue, empty: there are no more.
 
     A page may hold a few more or fewer than asked, and one that changes meanwhile may come twice.
     """
@@ -38,7 +38,7 @@ class InTransit(msgspec.Struct, frozen=True):
 
 
 async def read_transfer(client: Redis, keyspace: Keyspace, transfer_id: str) -> Transfer | None:
-    """Read one, on its way or closed."""
+    """Read one transfer, open or closed."""
     asked = [("HGET", key, transfer_id) for key in (keyspace.transfers, keyspace.transfers_closed)]
     found = await together(client, asked)
     packed = found[0] or found[1]
@@ -46,20 +46,20 @@ async def read_transfer(client: Redis, keyspace: Keyspace, transfer_id: str) -> 
 
 
 async def open_transfers(client: Redis, keyspace: Keyspace, after: str, limit: int) -> TransferPage:
-    """Read some that are on their way, from where a page said to go on (``""``: from the start)."""
+    """Read some open transfers, from the ``next`` of a page on (``""``: from the start)."""
     cursor, found = await command(client, "HSCAN", keyspace.transfers, after or "0", "COUNT", limit)
     transfers = [(raw_id.decode(), _decode(packed)) for raw_id, packed in found.items()]
     return TransferPage(transfers, "" if int(cursor) == 0 else str(int(cursor)))
 
 
 async def all_open_transfers(client: Redis, keyspace: Keyspace) -> AsyncIterator[Transfer]:
-    """Go through every transfer that is on its way, in no order."""
+    """Go through every open transfer, in no order."""
     async for _, packed in scan(client, keyspace.transfers):
         yield _decode(packed)
 
 
 async def in_transit(client: Redis, keyspace: Keyspace, sku: str) -> list[InTransit]:
-    """Tell where units of a SKU are on their way, the oldest first."""
+    """Find the units of a SKU that are in transit, the oldest first."""
     if not int(await command(client, "HGET", keyspace.meta, "in_transit") or 0):
         return []
     found: dict[str, InTransit] = {}

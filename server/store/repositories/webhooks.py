@@ -1,4 +1,4 @@
-"""How far each endpoint has been told of the events, and how many events there are."""
+"""Up to which event each endpoint has received, and how many events there are."""
 
 from typing import Any, Final, NamedTuple
 
@@ -12,44 +12,44 @@ _NONE: Final = "0-0"
 
 
 class Place(NamedTuple):
-    """A place in the stream of events: the last one passed, and how many were ever raised up to it."""
+    """A position in the stream of events: the last one passed, and how many were ever raised up to it."""
 
     event_id: str
     number: int
 
 
 class Extent(NamedTuple):
-    """What there is of the stream: ``end`` is its last place, ``first_id`` the oldest event that is still kept."""
+    """The extent of the stream: ``end`` is its last position, ``first_id`` the oldest event that is still stored."""
 
     end: Place
     first_id: str
     kept: int
 
     def missed(self, place: Place) -> int:
-        """Count the events after a place that are kept no longer."""
+        """Count the events after a position that are not stored any more."""
         if self.kept and parse_entry_id(self.first_id) <= parse_entry_id(place.event_id):
             return 0
         return max(0, self.end.number - place.number - self.kept)
 
 
 class WebhookStore:
-    """The endpoints of one partition. Every method raises StoreUnavailableError where the store does not answer."""
+    """The endpoints of one partition. Every method raises StoreUnavailableError if the store does not answer."""
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
         self._client = client
         self._keyspace = keyspace
 
     async def places(self) -> dict[str, Place]:
-        """Read how far each endpoint is."""
+        """Read the position of each endpoint."""
         stored = await command(self._client, "HGETALL", self._keyspace.webhook_cursors)
         return {name.decode(): _place(packed.decode()) for name, packed in stored.items()}
 
     async def extent(self) -> Extent:
-        """Look how many events there are."""
+        """Read how many events there are."""
         if not await command(self._client, "EXISTS", self._keyspace.events):
             return Extent(Place(START, 0), _NONE, 0)
-        told = await command(self._client, "XINFO", "STREAM", self._keyspace.events)
-        found: dict[bytes, Any] = dict(zip(told[::2], told[1::2], strict=True))
+        facts = await command(self._client, "XINFO", "STREAM", self._keyspace.events)
+        found: dict[bytes, Any] = dict(zip(facts[::2], facts[1::2], strict=True))
         first = found[b"first-entry"]
         return Extent(
             Place(found[b"last-generated-id"].decode(), int(found[b"entries-added"])),
@@ -59,7 +59,7 @@ class WebhookStore:
 
 
 def packed(place: Place) -> str:
-    """Write a place down as it is kept."""
+    """Write a position as it is stored."""
     return f"{place.event_id} {place.number}"
 
 

@@ -113,12 +113,12 @@ class SimulatedStore:
 
     def _lease(self, keys: Sequence[str], args: Sequence[bytes]) -> bytes:
         """As ``lua/functions/publisher_lease.lua``."""
-        lease, (wish, owner, ttl_ms), now_ms = self._hash(keys[0]), args, self.now_ms()
+        lease, (action, owner, ttl_ms), now_ms = self._hash(keys[0]), args, self.now_ms()
         holder, token, until_ms = lease.get(b"owner", b""), int(lease.get(b"token", 0)), int(lease.get(b"until_ms", 0))
         lapsed = until_ms <= now_ms
         if holder != owner and not lapsed:
             return _pack([0, until_ms, now_ms, holder.decode()])
-        if wish == b"give":
+        if action == b"release":
             if holder == owner:
                 lease[b"until_ms"] = b"0"
             return _pack([0, 0, now_ms, owner.decode()])

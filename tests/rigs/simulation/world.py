@@ -195,7 +195,7 @@ class World:
                 name = list(self.shops)[event.which]
                 wishes = ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
                 wish: Any = f"channel_{event.what}"
-                await wishes.ask(name, wish, self.scenario.skus if event.what == "resend" else (), "sim")
+                await wishes.send_command(name, wish, self.scenario.skus if event.what == "resend" else (), "sim")
 
     async def _restart(self, process: Process, after_s: float) -> None:
         await process.stop()

@@ -121,9 +121,9 @@ async def publisher_of(url: str, **options: Any) -> tuple[PublisherStore, Any]:
 async def test_given_a_replica_that_does_not_answer_when_the_lease_is_taken_then_nobody_holds_it(pair: Pair) -> None:
     publisher, store = await publisher_of(pair.primary.url, durability="replicated", confirm_s=1.0)
     try:
-        assert (await publisher.take("one", 60_000)).token
+        assert (await publisher.acquire("one", 60_000)).token
         with frozen(pair.replica), pytest.raises(StoreUnavailableError):
-            await publisher.take("one", 60_000)
+            await publisher.acquire("one", 60_000)
     finally:
         await store.close()
 
@@ -133,12 +133,12 @@ async def test_given_a_lease_that_a_failover_forgot_when_another_takes_it_then_t
     first, first_store = await publisher_of(pair.primary.url)
     second, second_store = await publisher_of(pair.replica.url)
     try:
-        await first.take("zero", 1)
+        await first.acquire("zero", 1)
         wait_until(lambda: bool(pair.replica.command("HGET", Keyspace(PARTITION).publisher, "token")), "replicated")
         pair.replica.command("REPLICAOF", "NO", "ONE")
         await asyncio.sleep(0.002)
-        forgotten = await first.take("one", 60_000)
-        newest = await second.take("two", 60_000)
+        forgotten = await first.acquire("one", 60_000)
+        newest = await second.acquire("two", 60_000)
         assert forgotten.token != newest.token
         writes = Writes()
         writes.set(Keyspace(PARTITION).channel_cursors, "shop", "1-1")

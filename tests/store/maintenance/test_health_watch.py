@@ -137,10 +137,10 @@ async def test_given_channels_when_nobody_holds_the_lease_then_the_publisher_is_
 
     await watching.look()
     before = sample("publisher_missing_partitions")
-    lease = await publisher.take("one", 60_000)
+    lease = await publisher.acquire("one", 60_000)
     await watching.look()
     taken = sample("publisher_missing_partitions")
-    await publisher.give("one")
+    await publisher.release("one")
     await wait_past(client, await now_ms(client) + 1)
     await watching.look()
 

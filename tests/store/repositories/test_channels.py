@@ -28,7 +28,7 @@ from server.store.errors import FencedError, StoreUnavailableError
 from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
-from server.store.repositories.channels import ChannelStore, wished_skus
+from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
 from tests.conftest import StoreClient, now_ms, wait_past, wait_until
 from tests.support.operations import HOUR_MS, SHORT_MS, ask, count, receive, reserve, stocked
@@ -138,10 +138,10 @@ async def test_given_listings_when_put_then_each_is_read_back_in_the_order_asked
 
     assert await channels.listings_of(CHANNEL, ["B", "nobody", first.sku]) == [Listing("B", "new"), None, first]
     assert await channels.listings_of(CHANNEL, []) == []
-    assert await channels.listing_count(CHANNEL) == 2
-    assert await channels.listing_count("shop") == 0
+    assert len([each async for each in channels.listings(CHANNEL)]) == 2
+    assert [each async for each in channels.listings("shop")] == []
     put, again = await changes(client, keyspace)
-    assert (put.operation, wished_skus(put), wished_skus(again)) == ("channel_listings", [first.sku, "B"], ["B"])
+    assert (put.operation, commanded_skus(put), commanded_skus(again)) == ("channel_listings", [first.sku, "B"], ["B"])
     assert abs(put.at_ms - await now_ms(client)) < MINUTE_MS
 
 
@@ -175,7 +175,7 @@ async def test_given_many_listings_when_paged_then_each_comes_and_no_page_is_muc
 async def test_given_statuses_and_dead_letters_when_read_then_they_are_what_the_publisher_wrote(
     channels: ChannelStore, publisher: PublisherStore, keyspace: Keyspace, keys: ChannelKeys
 ) -> None:
-    lease = await publisher.take("one", MINUTE_MS)
+    lease = await publisher.acquire("one", MINUTE_MS)
     status = ChannelStatus(publisher="one", written_ms=lease.now_ms, dirty=3, circuit="halted", lag_p50_s=0.5)
     letter = DeadLetter("A", "a", 3, "NO", "niçin değil", 1, 1, 2, 3)
     writes = writes_of(keyspace.channel_status, {CHANNEL: msgspec.json.encode(status)})
@@ -195,8 +195,8 @@ async def test_given_wishes_among_sales_when_the_stock_is_audited_then_nothing_h
     await stocked(ledger, A=10)
     await channels.put_listings(CHANNEL, [Listing("A", "a")], "ada")
     await ask(ledger, reserve("r", ("A", 3)))
-    await channels.ask(CHANNEL, "channel_reconcile", [], "ada")
-    await channels.ask(CHANNEL, "channel_retry", ["A"], "ada")
+    await channels.send_command(CHANNEL, "channel_reconcile", [], "ada")
+    await channels.send_command(CHANNEL, "channel_retry", ["A"], "ada")
     await ask(ledger, receive("A", 1))
 
     report = await audit(client, keyspace)
@@ -212,7 +212,7 @@ async def test_given_a_full_store_when_listings_are_put_then_neither_they_nor_th
         own_store.command("CONFIG", "SET", "maxmemory", "1")
         with pytest.raises(StoreUnavailableError):
             await channels.put_listings(CHANNEL, [Listing("A", "a")], "ada")
-        assert await channels.listing_count(CHANNEL) == 0
+        assert [each async for each in channels.listings(CHANNEL)] == []
         assert await changes(client, keyspace) == []
 
 
@@ -222,7 +222,7 @@ async def test_given_a_full_store_when_listings_are_put_then_neither_they_nor_th
 async def test_given_nobody_when_the_lease_is_taken_then_it_is_one_s_own_for_its_time(
     publisher: PublisherStore, client: Redis
 ) -> None:
-    lease = await publisher.take("one", MINUTE_MS)
+    lease = await publisher.acquire("one", MINUTE_MS)
 
     assert (lease.token > 0, lease.owner) == (True, "one")
     assert lease.until_ms == lease.now_ms + MINUTE_MS
@@ -232,8 +232,8 @@ async def test_given_nobody_when_the_lease_is_taken_then_it_is_one_s_own_for_its
 async def test_given_a_lease_when_its_holder_takes_it_again_then_it_lasts_longer_under_the_same_token(
     publisher: PublisherStore,
 ) -> None:
-    first = await publisher.take("one", MINUTE_MS)
-    second = await publisher.take("one", HOUR_MS)
+    first = await publisher.acquire("one", MINUTE_MS)
+    second = await publisher.acquire("one", HOUR_MS)
 
     assert second.token == first.token
     assert second.until_ms >= first.until_ms + HOUR_MS - MINUTE_MS
@@ -242,9 +242,9 @@ async def test_given_a_lease_when_its_holder_takes_it_again_then_it_lasts_longer
 async def test_given_a_lease_when_another_wants_it_then_they_learn_who_holds_it_and_how_long(
     publisher: PublisherStore,
 ) -> None:
-    mine = await publisher.take("one", MINUTE_MS)
+    mine = await publisher.acquire("one", MINUTE_MS)
 
-    theirs = await publisher.take("two", HOUR_MS)
+    theirs = await publisher.acquire("two", HOUR_MS)
 
     assert (theirs.token, theirs.owner, theirs.until_ms) == (0, "one", mine.until_ms)
 
@@ -253,37 +253,37 @@ async def test_given_a_lease_when_another_wants_it_then_they_learn_who_holds_it_
 async def test_given_a_lease_that_ran_out_when_it_is_taken_then_the_token_is_greater_also_for_the_same_holder(
     publisher: PublisherStore, client: Redis, next_owner: str
 ) -> None:
-    lease = await publisher.take("one", SHORT_MS)
+    lease = await publisher.acquire("one", SHORT_MS)
     await wait_past(client, lease.until_ms)
 
-    assert (await publisher.take(next_owner, MINUTE_MS)).token > lease.token
+    assert (await publisher.acquire(next_owner, MINUTE_MS)).token > lease.token
 
 
 @pytest.mark.parametrize("next_owner", ["one", "two"])
 async def test_given_a_lease_that_was_given_back_when_another_comes_then_they_need_not_wait(
     publisher: PublisherStore, next_owner: str
 ) -> None:
-    first = await publisher.take("one", HOUR_MS)
-    await publisher.give("one")
+    first = await publisher.acquire("one", HOUR_MS)
+    await publisher.release("one")
 
-    assert (await publisher.take(next_owner, HOUR_MS)).token > first.token
+    assert (await publisher.acquire(next_owner, HOUR_MS)).token > first.token
 
 
 async def test_given_a_lease_when_somebody_else_gives_it_back_then_it_stays_whose_it_is(
     publisher: PublisherStore,
 ) -> None:
-    mine = await publisher.take("one", HOUR_MS)
+    mine = await publisher.acquire("one", HOUR_MS)
 
-    await publisher.give("two")
+    await publisher.release("two")
 
-    assert (await publisher.take("two", HOUR_MS)).token == 0
-    assert (await publisher.take("one", HOUR_MS)).token == mine.token
+    assert (await publisher.acquire("two", HOUR_MS)).token == 0
+    assert (await publisher.acquire("one", HOUR_MS)).token == mine.token
 
 
 async def test_given_100_who_want_the_lease_when_they_come_at_once_then_exactly_one_gets_it(
     publisher: PublisherStore,
 ) -> None:
-    leases = await asyncio.gather(*(publisher.take(f"owner-{number}", HOUR_MS) for number in range(100)))
+    leases = await asyncio.gather(*(publisher.acquire(f"owner-{number}", HOUR_MS) for number in range(100)))
 
     [winner] = [lease for lease in leases if lease.token]
     assert {lease.owner for lease in leases} == {winner.owner}
@@ -293,12 +293,12 @@ async def test_given_a_store_that_is_killed_when_it_is_back_then_tokens_go_on_gr
     own_store: StoreProcess, keyspace: Keyspace
 ) -> None:
     async with StoreClient(own_store) as client:
-        lease = await PublisherStore(client, keyspace).take("one", SHORT_MS)
+        lease = await PublisherStore(client, keyspace).acquire("one", SHORT_MS)
         await wait_past(client, lease.until_ms)
     own_store.kill()
     own_store.start()
     async with StoreClient(own_store) as client:
-        assert (await PublisherStore(client, keyspace).take("two", HOUR_MS)).token > lease.token
+        assert (await PublisherStore(client, keyspace).acquire("two", HOUR_MS)).token > lease.token
 
 
 # -- fenced writes
@@ -307,7 +307,7 @@ async def test_given_a_store_that_is_killed_when_it_is_back_then_tokens_go_on_gr
 async def test_given_a_lease_when_its_holder_writes_then_fields_are_set_and_deleted_and_hashes_dropped(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys
 ) -> None:
-    token = (await publisher.take("one", MINUTE_MS)).token
+    token = (await publisher.acquire("one", MINUTE_MS)).token
     await publisher.record(token, writes_of(keys.shown, {"A": b"\x00\xff", "B": "b", "C": "c"}))
     await publisher.record(token, writes_of(keys.tickets, {"t": "t"}))
 
@@ -322,7 +322,7 @@ async def test_given_a_lease_when_its_holder_writes_then_fields_are_set_and_dele
 async def test_given_a_hash_when_it_is_dropped_and_written_at_once_then_it_holds_what_was_written(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys
 ) -> None:
-    token = (await publisher.take("one", MINUTE_MS)).token
+    token = (await publisher.acquire("one", MINUTE_MS)).token
     await publisher.record(token, writes_of(keys.shown, {"old": "1"}))
 
     writes = writes_of(keys.shown, {"new": "2"})
@@ -348,7 +348,7 @@ async def test_given_nothing_to_write_when_recorded_then_the_store_is_not_asked(
 async def test_given_more_than_one_script_may_hold_when_written_then_all_arrives(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys, keyspace: Keyspace
 ) -> None:
-    token = (await publisher.take("one", MINUTE_MS)).token
+    token = (await publisher.acquire("one", MINUTE_MS)).token
     fields = 3 * ARGUMENTS_MAX + 1
     await publisher.record(token, writes_of(keys.shown, {f"gone-{number}": "x" for number in range(fields)}))
 
@@ -369,9 +369,9 @@ async def test_given_more_than_one_script_may_hold_when_written_then_all_arrives
 async def test_given_another_s_lease_when_the_old_publisher_wakes_and_writes_then_it_is_refused(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys
 ) -> None:
-    old = await publisher.take("one", SHORT_MS)
+    old = await publisher.acquire("one", SHORT_MS)
     await wait_past(client, old.until_ms)
-    new = await publisher.take("two", MINUTE_MS)
+    new = await publisher.acquire("two", MINUTE_MS)
     await publisher.record(new.token, writes_of(keys.shown, {"A": "two's"}))
 
     with pytest.raises(FencedError):
@@ -383,7 +383,7 @@ async def test_given_another_s_lease_when_the_old_publisher_wakes_and_writes_the
 async def test_given_a_lease_that_ran_out_and_that_nobody_took_when_its_holder_writes_then_it_may(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys
 ) -> None:
-    lease = await publisher.take("one", SHORT_MS)
+    lease = await publisher.acquire("one", SHORT_MS)
     await wait_past(client, lease.until_ms)
 
     await publisher.record(lease.token, writes_of(keys.shown, {"A": "1"}))
@@ -403,7 +403,7 @@ async def test_given_no_lease_when_somebody_writes_then_it_is_refused(
 async def test_given_a_lease_that_is_lost_between_two_scripts_when_written_then_the_cursor_has_not_moved(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys, keyspace: Keyspace
 ) -> None:
-    old = await publisher.take("one", SHORT_MS)
+    old = await publisher.acquire("one", SHORT_MS)
     writes = writes_of(keys.shown, {str(number): "1" for number in range(20 * ARGUMENTS_MAX)})
     writes.set(keyspace.channel_cursors, CHANNEL, "5-0")
     await wait_past(client, old.until_ms)
@@ -413,7 +413,7 @@ async def test_given_a_lease_that_is_lost_between_two_scripts_when_written_then_
 
     writing = asyncio.create_task(publisher.record(old.token, writes))
     await wait_until(some_is_written, "the first script has run")
-    await publisher.take("two", MINUTE_MS)
+    await publisher.acquire("two", MINUTE_MS)
     with pytest.raises(FencedError):
         await writing
 
@@ -425,10 +425,10 @@ async def test_given_a_full_store_when_the_publisher_writes_then_it_may_for_it_w
 ) -> None:
     async with StoreClient(own_store) as client:
         publisher = PublisherStore(client, keyspace)
-        await publisher.take("one", MINUTE_MS)
+        await publisher.acquire("one", MINUTE_MS)
         own_store.command("CONFIG", "SET", "maxmemory", "1")
 
-        lease = await publisher.take("one", MINUTE_MS)
+        lease = await publisher.acquire("one", MINUTE_MS)
         await publisher.record(lease.token, writes_of(keys.shown, {"A": "1"}))
 
         assert await command(client, "HGET", keys.shown, "A") == b"1"
@@ -440,7 +440,7 @@ async def test_given_a_full_store_when_the_publisher_writes_then_it_may_for_it_w
 async def test_given_records_when_read_back_then_they_are_as_they_were_written(
     publisher: PublisherStore, channels: ChannelStore, keys: ChannelKeys
 ) -> None:
-    token = (await publisher.take("one", MINUTE_MS)).token
+    token = (await publisher.acquire("one", MINUTE_MS)).token
     shown = Shown("a", 3, "1.50", "", 7, 1_000)
     ticket = OpenTicket("t-1", 1, 2, [TicketItem("A", "a", 3, "", "", 7, 1)])
     letter = DeadLetter("B", "b", 0, "NO", "no", 8, 1, 2)
@@ -471,16 +471,13 @@ async def test_given_stock_when_levels_are_read_then_they_are_what_the_ledger_sa
     }
 
     assert {each async for each in publisher.levels()} == expected
-    assert set(await publisher.levels_of(["B / ş", "nowhere", "A"])) == expected
-    assert await publisher.levels_of(["nowhere"]) == []
-    assert await publisher.levels_of([]) == []
 
 
 async def test_given_cursors_when_asked_for_the_lowest_then_ids_compare_as_numbers(
     publisher: PublisherStore, client: Redis, keyspace: Keyspace
 ) -> None:
     assert await lowest_cursor(client, keyspace) is None
-    token = (await publisher.take("one", MINUTE_MS)).token
+    token = (await publisher.acquire("one", MINUTE_MS)).token
     cursors: dict[str, bytes | str | None] = {"a": "100-2", "b": "99-10", "c": "99-9"}
     await publisher.record(token, writes_of(keyspace.channel_cursors, cursors))
 
@@ -490,7 +487,7 @@ async def test_given_cursors_when_asked_for_the_lowest_then_ids_compare_as_numbe
 async def test_given_a_channel_that_nobody_published_for_days_when_asked_then_its_cursor_counts_no_more(
     publisher: PublisherStore, client: Redis, keyspace: Keyspace
 ) -> None:
-    token, now = (await publisher.take("one", MINUTE_MS)).token, await now_ms(client)
+    token, now = (await publisher.acquire("one", MINUTE_MS)).token, await now_ms(client)
     statuses: dict[str, bytes | str | None] = {
         "gone": msgspec.json.encode(ChannelStatus(publisher="p", written_ms=now - CURSOR_LIFE_MS)),
         "here": msgspec.json.encode(ChannelStatus(publisher="p", written_ms=now)),
@@ -505,10 +502,10 @@ ASKED: dict[str, Callable[[ChannelStore, PublisherStore], Awaitable[object]]] = 
     "rules": lambda channels, _: channels.given_rules(),
     "set_rules": lambda channels, _: channels.set_rules(CHANNEL, {}, "ada"),
     "page": lambda channels, _: channels.page_of_listings(CHANNEL, 0, 1),
-    "ask": lambda channels, _: channels.ask(CHANNEL, "channel_retry", [], "ada"),
-    "take": lambda _, publisher: publisher.take("one", 1),
+    "send_command": lambda channels, _: channels.send_command(CHANNEL, "channel_retry", [], "ada"),
+    "acquire": lambda _, publisher: publisher.acquire("one", 1),
     "record": lambda _, publisher: publisher.record(1, writes_of("key", {"A": "1"})),
-    "levels_of": lambda _, publisher: publisher.levels_of(["A"]),
+    "cursors": lambda _, publisher: publisher.cursors(),
 }
 
 
