@@ -1,11 +1,11 @@
 """Several serving processes on one port: start them, replace one that dies, stop them together.
 
 Each worker is a ``holdfast serve`` of its own on the same store and port (SO_REUSEPORT spreads connections over them).
-They report metrics through files in one directory, so that a scrape of any of them tells of all. Where there are
-channels, one more process tells them what changes: telling many takes as much of a core as the orders themselves.
+They report metrics through files in one directory, so that a scrape of any of them returns those of all. If there are
+channels, one more process publishes to them: that takes as much of a core as the orders themselves.
 
-Parent and worker know of each other by two pipes. The worker writes a line to its standard output when it serves.
-Its standard input ends when the parent is gone, however it died, and then the worker stops, too.
+Two pipes connect parent and worker. The worker writes a line to its standard output when it serves. Its standard input
+ends when the parent is gone, however it ended, and then the worker stops, too.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ from server.store.embedded import EmbeddedStore
 log = structlog.get_logger("holdfast.workers")
 
 READY: Final = "ready"
-"""First word of the line by which a worker says that it serves."""
+"""The first word of the line that a worker writes when it serves."""
 _RESTART_S_MIN: Final = 0.2
 _RESTART_S_MAX: Final = 5.0
 _STEADY_S: Final = 10.0
-"""A worker that served this long did not die of what ails its start, so the next one starts at once."""
+"""After a worker has served this long, its start works: the next one starts at once."""
 _KILL_GRACE_S: Final = 5.0
-"""So much longer than its own drain may take a worker is waited for."""
+"""How much longer than its own drain to wait for a worker."""
 
 
 class WorkersError(Exception):
-    """The workers cannot be started; the message says why and what to do."""
+    """The workers cannot be started; the message has the reason and what to do."""
 
 
 class Workers:
@@ -74,17 +74,17 @@ class Workers:
             self.store_url = self._store.url
 
     async def start(self) -> str:
-        """Start the workers and wait until all of them serve; returns what the first one said after "ready".
+        """Start the workers and wait until all of them serve; return what the first one wrote after "ready".
 
         Raises
         ------
         WorkersError
-            A worker ended instead; it has said why itself.
+            A worker ended instead; it has printed the reason itself.
 
         """
         loop = asyncio.get_running_loop()
         self._greetings = {number: loop.create_future() for number in range(self._processes_wanted)}
-        # The first one alone: what keeps it from starting keeps all, and is then said once.
+        # The first one alone: what stops its start would stop all of them, and is then printed once.
         first = await self._begin(0)
         await asyncio.gather(*(self._begin(number) for number in range(1, self._processes_wanted)))
         return first
@@ -105,7 +105,7 @@ class Workers:
         shutil.rmtree(self._metrics_dir, ignore_errors=True)
 
     def _reserve_port(self) -> None:
-        """Bind the port and never listen: that keeps the number for the workers and takes no connection itself."""
+        """Bind the port and never listen: that reserves the number for the workers and accepts no connection."""
         host, family = self._settings.host, socket.AF_INET6 if ":" in self._settings.host else socket.AF_INET
         self._reserved = socket.socket(family, socket.SOCK_STREAM)
         try:
@@ -132,13 +132,13 @@ class Workers:
         while True:
             began_s = loop.time()
             process = await self._spawn(number)
-            said = (await process.stdout.readline()).decode() if process.stdout is not None else ""
-            if said.startswith(READY) and not greeting.done():
-                greeting.set_result(said.removeprefix(READY).strip())
+            line = (await process.stdout.readline()).decode() if process.stdout is not None else ""
+            if line.startswith(READY) and not greeting.done():
+                greeting.set_result(line.removeprefix(READY).strip())
             status = await process.wait()
             mark_process_dead(process.pid, str(self._metrics_dir))  # type: ignore[no-untyped-call]
             if not greeting.done():
-                greeting.set_exception(WorkersError("The workers could not start; the reason stands above."))
+                greeting.set_exception(WorkersError("The workers could not start. Correct the error above."))
                 return
             pause_s = _RESTART_S_MIN if loop.time() - began_s > _STEADY_S else min(2 * pause_s, _RESTART_S_MAX)
             log.error("worker_ended", worker=number, pid=process.pid, status=status, restart_in_s=pause_s)
@@ -151,17 +151,17 @@ class Workers:
             env=self._environment(number),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
-            # Ctrl-C in a terminal goes to the whole session: the parent alone hears it, and stops the workers in order.
+            # Ctrl-C in a terminal goes to the whole session: only the parent gets it, and stops the workers.
             start_new_session=True,
         )
         self._processes[number] = process
         return process
 
     def _environment(self, number: int) -> dict[str, str]:
-        """Hand on the settings in the environment, not as arguments: ps shows those, and a URL may hold a password."""
+        """Pass the settings in the environment, not as arguments: ps shows those, and a URL may hold a password."""
         mine = msgspec.structs.replace(self._settings, store_url=self.store_url, port=self.port)
         if number >= self._settings.workers:
-            # It takes no part in the port: what came to it would find no route.
+            # It does not serve the port: a request there would find no route.
             mine = msgspec.structs.replace(mine, role="publisher", host="127.0.0.1", port=0)
         given = {name: getattr(mine, name) for name in mine.__struct_fields__}
         return worker_environment(self._metrics_dir) | {
@@ -182,7 +182,7 @@ class Workers:
 
 
 def _has_channels(settings: Settings) -> bool:
-    """Whether these processes are to tell channels or other endpoints anything."""
+    """Whether there are channels or webhooks to publish to."""
     if settings.role != "all":
         return False
     file = load_config_file(settings.config, credentials=False)

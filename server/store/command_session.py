@@ -1,4 +1,4 @@
-"""A store for the length of one command: at a URL, of a Holdfast that is running, or an embedded one started for it."""
+"""A store for one command: at a URL, that of a running Holdfast, or an embedded one started for the command."""
 
 import asyncio
 import time
@@ -24,20 +24,20 @@ from server.store.repositories.stock import decode_stock
 from server.store.topology import deployment
 
 OPERATIONS_MAX: Final = 128
-"""Of one batch: a command shares the store with the servers that sell from it, and must not hold it for long."""
+"""In one batch: a command shares the store with servers, and must not occupy it for long."""
 LINES_MAX: Final = 512
 QUEUE_MAX: Final = 8_192
 _QUEUE_TIMEOUT_S: Final = 10.0
 _REPLY_TIMEOUT_S: Final = 10.0
 _CLOSE_S: Final = 5.0
 _ANSWER_S: Final = 10.0
-"""How long a store that somebody is just starting may take to answer."""
+"""How long a store that is just starting may take to answer."""
 _LOOK_S: Final = 0.05
 _SCAN_COUNT: Final = 500
 
 
 class OpenStore:
-    """A store that can be used: ``client`` for reading at leisure, :meth:`ledger` for operations."""
+    """A store that can be used: ``client`` for reads off the hot path, :meth:`ledger` for operations."""
 
     def __init__(self, url: str, client: Redis, batcher: Submitter, retention: Retention) -> None:
         self.url = url
@@ -54,7 +54,7 @@ class OpenStore:
         await self.client.sadd(PARTITIONS, partition)
 
     async def partitions(self) -> list[str]:
-        """Every partition that has stock, in the order of the alphabet."""
+        """Every partition that has stock, in alphabetical order."""
         found = set()
         async for key in self.client.scan_iter(match="hf:{*}:stock", count=_SCAN_COUNT):
             found.add(key.decode().removeprefix("hf:{").removesuffix("}:stock"))
@@ -65,7 +65,7 @@ class OpenStore:
         return not await self.client.exists(Keyspace(partition).stock)
 
     async def levels(self, partition: str) -> AsyncIterator[StockLevel]:
-        """Go through every (SKU, location) of a partition, in no order; sales go on meanwhile."""
+        """Go through every (SKU, location) of a partition, in no order, while sales go on."""
         seen: set[bytes] = set()  # a hash that is being resized can show a field twice
         async for field, packed in self.client.hscan_iter(Keyspace(partition).stock, count=_SCAN_COUNT):
             if field not in seen:
@@ -84,16 +84,16 @@ async def open_store(
     check: bool = True,
     create: bool = False,
 ) -> AsyncIterator[OpenStore]:
-    """Open the store at ``store_url``, or where that is empty the embedded store of ``data_dir``.
+    """Open the store at ``store_url``, or if that is empty the embedded store of ``data_dir``.
 
-    If a Holdfast is running on ``data_dir``, its store is used and left alone. If none is, the store is started,
-    and stopped at the end. ``check``: refuse a store at a URL whose settings cannot keep the promises.
-    ``create``: a data directory that holds nothing yet is fine.
+    If a Holdfast is running on ``data_dir``, its store is used and keeps running. Otherwise the store is started,
+    and stopped at the end. ``check``: refuse a store at a URL whose settings break the guarantees.
+    ``create``: accept a data directory that is still empty.
 
     Raises
     ------
     StoreError
-        It cannot be reached, started or used, now or later inside the block; the message says what to do.
+        It cannot be reached, started or used, now or later inside the block; the message has what to do.
 
     """
     async with AsyncExitStack() as opened:
@@ -121,8 +121,8 @@ async def _embedded(data_dir: Path, durability: Durability, opened: AsyncExitSta
     store = EmbeddedStore(data_dir, durability=durability)
     if not create and not store.directory.manifest.exists():
         raise DataDirectoryError(
-            f"There is no stock in {store.directory.path} yet. Name the place with --data-dir or --store-url,"
-            " or put stock there first: holdfast import FILE.csv"
+            f"There is no stock in {store.directory.path} yet. Name the store with --data-dir or --store-url,"
+            " or import stock first: holdfast import FILE.csv"
         )
     opened.push_async_callback(store.stop)
     try:

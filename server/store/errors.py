@@ -1,4 +1,4 @@
-"""What goes wrong with the store itself; each message says what happened and what to do next."""
+"""Errors of the store itself; each message has what happened and what to do next."""
 
 
 class StoreError(Exception):
@@ -10,16 +10,16 @@ class StoreUrlError(StoreError):
 
 
 class StoreUnavailableError(StoreError):
-    """The store cannot be reached, or does not let us in, or is still loading its data."""
+    """The store cannot be reached, refuses the login, or is still loading its data."""
 
 
 class StoreMisconfiguredError(StoreError):
-    """The store answers, but its settings cannot keep the promises; ``problems`` has one sentence for each."""
+    """The store answers, but its settings break the guarantees; ``problems`` has one sentence for each."""
 
     def __init__(self, where: str, problems: list[str]) -> None:
         self.problems = problems
         listed = "".join(f"\n  - {problem}" for problem in problems)
-        super().__init__(f"The store at {where} cannot keep what Holdfast promises:{listed}")
+        super().__init__(f"The settings of the store at {where} break Holdfast's guarantees. Correct them:{listed}")
 
 
 class DataDirectoryError(StoreError):
@@ -27,7 +27,7 @@ class DataDirectoryError(StoreError):
 
 
 class DataDirectoryInUseError(StoreError):
-    """Another live process owns the data directory; ``pid`` is 0 where it is not known."""
+    """Another live process owns the data directory; ``pid`` is 0 if it is not known."""
 
     def __init__(self, message: str, pid: int) -> None:
         self.pid = pid
@@ -39,20 +39,20 @@ class StoreBinaryMissingError(StoreError):
 
 
 class StoreStartError(StoreError):
-    """The embedded store was started and did not come up; the message says why and what to do."""
+    """The embedded store was started and did not come up; the message has the reason and what to do."""
 
 
 class StoreDataDamagedError(StoreStartError):
-    """The append-only file cannot be read as it is; ``holdfast repair`` may mend it."""
+    """The append-only file cannot be read as it is; ``holdfast repair`` may repair it."""
 
 
 class FencedError(StoreError):
-    """Another publisher holds the lease of this partition by now; nothing was written."""
+    """Another publisher holds the lease of this partition; nothing was written."""
 
 
 class OverloadedError(Exception):
-    """Too many operations are waiting for the store. Nothing happened."""
+    """Too many operations are waiting for the store; this one was not processed."""
 
 
 class OutcomeUnknownError(Exception):
-    """The operation was sent and no answer came: it may or may not have taken effect. Ask again with the same key."""
+    """The operation was sent and no answer came: it may have taken effect. Send it again with the same key."""

@@ -3,7 +3,7 @@
 from typing import Final
 
 PARTITIONS: Final = "hf:partitions"
-"""Set of the partitions that were ever served; housekeeping goes through all of them."""
+"""Set of the partitions that were ever served; maintenance goes through all of them."""
 
 _NAMES: Final = (
     "stock",
@@ -17,7 +17,7 @@ _NAMES: Final = (
     "meta",
     "on_hand_log",
 )
-"""In the order in which ``lua/lib/context.lua`` expects them as KEYS, which also tells what each holds."""
+"""In the order in which ``lua/lib/context.lua`` expects them as KEYS; that file explains each."""
 
 
 class Keyspace:
@@ -49,31 +49,31 @@ class Keyspace:
         self.categories = f"hf:{{{partition}}}:categories"
         """Hash: SKU -> its category; no script knows it."""
         self.barcodes = f"hf:{{{partition}}}:barcodes"
-        """Hash: barcode -> what it stands for; no script knows it."""
+        """Hash: barcode -> its SKU and pack size; no script knows it."""
         # The publisher's: no script of the hot path knows them.
         self.publisher = f"hf:{{{partition}}}:publisher"
-        """Hash: who publishes, see ``lua/functions/publisher_lease.lua``."""
+        """Hash: the lease of the publisher, see ``lua/functions/publisher_lease.lua``."""
         self.channel_cursors = f"hf:{{{partition}}}:channel_cursors"
         """Hash: channel -> journal id up to which it has confirmed everything."""
         self.channel_status = f"hf:{{{partition}}}:channel_status"
-        """Hash: channel -> how it stands, as JSON."""
+        """Hash: channel -> its state, as JSON."""
         self.channel_rules = f"hf:{{{partition}}}:channel_rules"
         """Hash: channel -> the rules that were set at run time, as JSON."""
         self.webhook_cursors = f"hf:{{{partition}}}:webhook_cursors"
-        """Hash: endpoint -> id of the last event that it was told, and how many there were up to it."""
+        """Hash: endpoint -> id of the last event that it received, and how many there were up to it."""
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
-        """Hash: location -> what is known of it, as JSON; see ``repositories/locations.py``. No script reads it."""
-        # Of who counts each day's sales; beside these there is a hash for each day, which ends by itself.
+        """Hash: location -> its description, as JSON; see ``repositories/locations.py``. No script reads it."""
+        # Of the daily figures; beside these there is a hash for each day, which expires.
         self.figures = f"hf:{{{partition}}}:figures"
         """Hash: up to where the journal is counted, see ``lua/functions/add_daily_figures.lua``."""
         self.events = f"hf:{{{partition}}}:events"
-        """Stream: what crossed a line, as it stands in the journal, too."""
+        """Stream: events of crossed thresholds, which are in the journal, too."""
         self.replenishment = f"hf:{{{partition}}}:replenishment"
         """Hash: SKU NUL location, either may be empty -> when and how much to order, as JSON."""
 
     def day_figures(self, day: int) -> str:
-        """Name the hash of one day, numbered from 1970 on: SKU -> what was sold where."""
+        """Name the hash of one day, numbered from 1970 on: SKU -> its figures by channel and location."""
         return f"{self.figures}:{day}"
 
     def trace(self, sku: str) -> str:
@@ -82,12 +82,12 @@ class Keyspace:
 
     @property
     def insight(self) -> tuple[str, ...]:
-        """The keys of who counts and tells, but those of the days."""
+        """The keys of the daily figures and events, without those of the days."""
         return (self.figures, self.events, self.replenishment, self.safety_rules, self.categories)
 
     @property
     def promising(self) -> tuple[str, ...]:
-        """What the functions that make, settle or end promises declare as their KEYS."""
+        """The KEYS of the functions that make, change or end reservations."""
         return (*self.all, self.backorders)
 
     @property
@@ -149,6 +149,6 @@ class ChannelKeys:
 
 
 def split_field(field: bytes) -> tuple[str, str]:
-    """Take a field of the stock hash apart: (sku, location)."""
+    """Split a field of the stock hash: (sku, location)."""
     sku, _, location = field.decode("utf-8", "backslashreplace").partition("\0")
     return sku, location

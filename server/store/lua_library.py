@@ -32,7 +32,7 @@ _PLACE: Final = re.compile(r"\b([A-Z]\w*[a-z]\w*)\.(\w+)")
 """A field by its name: ``Record.state``. What is written in capitals only (``SHAPES.extend``) is the script's own."""
 _DIGEST_LENGTH: Final = 12
 NOT_LOADED: Final = "Function not found"
-"""How the store says that it does not know a function. Nothing ran then."""
+"""The store's error for a function that it does not know. Nothing ran then."""
 
 _RECORDS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "Record": Reservation,
@@ -105,7 +105,7 @@ def _read(path: str) -> str:
 
 
 def _blocks(folder: str) -> str:
-    """Read every file of a folder, each in a block, so that its locals are nobody else's."""
+    """Read every file of a folder, each in a block, so that its locals are its own."""
     names = sorted(entry.name for entry in files("lua").joinpath(folder).iterdir() if entry.name.endswith(".lua"))
     return "".join(f"do\n{_read(f'{folder}/{name}')}end\n" for name in names)
 

@@ -1,4 +1,4 @@
-"""A store in whatever form it runs: one server, a primary that sentinels watch over, or a cluster."""
+"""A store in any form: one server, a primary with sentinels, or a cluster."""
 
 from collections.abc import Callable
 from functools import partial
@@ -22,29 +22,29 @@ from server.store.ledger.cluster_batcher import ClusterBatcher
 from server.store.ledger.function_call import Submitter
 
 REPLICAS: Final = 1
-"""How many replicas must have what is acknowledged in ``replicated`` mode."""
+"""How many replicas must have a write before it is acknowledged in ``replicated`` mode."""
 CONFIRM_S: Final = 1.0
 """Well below the life of a lease, which must be renewed in time."""
 
 
 class Deployment(Protocol):
-    """What the rest of the server needs of a store. ``name`` says where it is, without user and password."""
+    """A store as the rest of the server uses it. ``name`` is its address, without user and password."""
 
     client: ConfirmingClient
     name: str
     nodes: Nodes | None
-    """Where a store has several servers that each keep a part; None: what ``client`` reaches is all of it."""
+    """Returns a client of each server that keeps a part of the data; None: ``client`` reaches all of it."""
 
     def batcher(self, **bounds: Any) -> Submitter:
-        """Make what sends operations in batches; ``bounds`` as of :class:`Batcher`. It is not started."""
+        """Make the batcher, not started; ``bounds`` are those of :class:`Batcher`."""
         ...
 
     def connections(self, keyspace: Keyspace) -> Callable[[], AbstractConnection]:
-        """Give what makes connections to where a partition is, for who keeps one of his own."""
+        """Return a function that makes connections to the server of a partition."""
         ...
 
     async def check(self) -> None:
-        """Refuse settings that cannot keep what the durability promises; raises as :func:`check_settings`."""
+        """Refuse settings that do not fit the durability; raises as :func:`check_settings`."""
         ...
 
     async def close(self) -> None:
@@ -73,7 +73,7 @@ def deployment(url: str, durability: Durability = "durable", *, confirm_s: float
 
 
 class _Single:
-    """One store to write to, whoever it is at the moment."""
+    """One server to write to, which a failover can replace."""
 
     def __init__(self, pool: ConnectionPool, durability: Durability) -> None:
         self._pool = pool

@@ -315,7 +315,7 @@ def test_workers_that_cannot_start_say_why_once(tmp_path: Path) -> None:
 
     assert ended.returncode == 1
     assert ended.stderr.count("There is no API key yet") == 1
-    assert "The workers could not start; the reason stands above." in ended.stderr
+    assert "The workers could not start. Correct the error above." in ended.stderr
 
 
 def test_a_second_ctrl_c_does_not_wait(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ be worked out from any later reading of a record:
 
 - *stock*: the record's own seq says which lines are in it. A reading with ``seq <= S0`` is the state at S0; from a
   later one the deltas of its lines in ``(S0, seq]`` are subtracted. Records are never deleted, so HSCAN, which
-  returns everything that is there from its start to its end, misses none; one made later rolls back to zero.
+  returns every field that exists from its start to its end, misses none; one made later rolls back to zero.
 - *reservations*: the same, for the seq of a record is that of its last line (an extend has none and moves no units).
   One that was live at S0 and that the scan did not return must have left the hash meanwhile, so a line after S0
-  names it: it is read anew, live or ended, with its seq, and rolled back likewise. One that a change after S0 makes
+  names it: it is read again, live or ended, with its seq, and rolled back likewise. One that a change after S0 makes
   was not there at S0. One that HSCAN returns twice counts once: the first reading and its seq belong together.
 - the *window* of the journal after S0 is complete if its seqs follow each other without a gap. If they do not, the
   journal was trimmed under the audit: the report is inconclusive, and lists only what is wrong at any moment.
@@ -22,31 +22,31 @@ channel counts as used is the sum over that channel's reservations.
 ``skus`` lists exactly the places of the stock. Those indexes have no seq, so what looks wrong is read again, both
 sides in one MULTI, before it is reported.
 
-**Those who wait for units** (backorders): a place waits for what its lines wait for, and the queue has exactly those
-lines, each in its place; see :mod:`server.store.audit.backorder_check`.
+**Backorders**: a place waits for what its lines wait for, and the queue has exactly those lines,
+each in its order; see :mod:`server.store.audit.backorder_check`.
 
-**Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of what the
-journal tells of them, if nothing was ever removed from it.
+**Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of the
+journal's changes of them, if nothing was ever removed from it.
 
 **Expected receipts**: the index by SKU names exactly those from which units are still to come.
 
 **Against the journal**: if nothing was ever removed from it, the sums of all deltas are the counters, and the last
 seqs are equal. If it was trimmed, ``available`` moves from line to line of a place by the deltas, and the last line
 agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift, unless trimming
-overtook the reader, who then starts over behind it.
+overtook the reader, which then starts over after it.
 
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
 (more than was shipped), ``backordered``, ``queue``,
-``allocations`` (what a channel's own units or cap count as used, or what the journal tells of them),
+``allocations`` (what a channel's own units or cap count as used, or the journal's sum of that),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
 ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
-Memory: see ``MEMORY_BYTES``. The event loop gets its turn every few milliseconds; ``pause_s`` makes it gentler still.
+Memory: about 300 bytes for a place and 150 for a live reservation, so 0.45 GB for a million of both. The event loop
+gets its turn every few milliseconds; ``pause_s`` slows the reading further.
 """
 
 import time
 from collections.abc import Sequence
-from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
@@ -66,9 +66,6 @@ from server.store.keys import Keyspace, split_field
 from server.store.repositories.stock import decode_stock
 
 __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
-
-MEMORY_BYTES: Final = {"place": 300, "live reservation": 150}
-"""What an audit needs for each, about: 0.45 GB for a million of both."""
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 _decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
@@ -299,8 +296,8 @@ class _Audit:
         names = _names(packed_names)
         found = [raw_id for raw_id in ids if raw_id in names]
         if wanted != found:
-            told = (_text(b", ".join(each)) or "none" for each in (wanted, found))
-            self._findings.add(Drift(_text(sku), "", "supply", *told))
+            shown = (_text(b", ".join(each)) or "none" for each in (wanted, found))
+            self._findings.add(Drift(_text(sku), "", "supply", *shown))
 
     # -- back to the start
 
@@ -330,7 +327,7 @@ class _Audit:
                             return False
                     self._state.roll_back(change)
                 done += 1
-                self._reader.tell("changes since", done, total)
+                self._reader.report("changes since", done, total)
         except DamagedEntryError:
             return False
         self._entries += done

@@ -1,4 +1,4 @@
-"""The audit's part about those who wait for units: the queue must have exactly the lines that wait.
+"""The audit's part about backorders: the queue must have exactly the lines that wait.
 
 The queue has no seq, so what looks wrong is read again, queue and record in one MULTI, before it is reported.
 """
@@ -17,7 +17,7 @@ _decode: Final = msgspec.msgpack.Decoder(Reservation).decode
 
 
 class QueueCheck:
-    """Holds records against the queue, and the queue against records."""
+    """Compares the records with the queue, and the queue with the records."""
 
     def __init__(self, reader: Reader, findings: Findings) -> None:
         self._reader = reader

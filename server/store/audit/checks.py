@@ -1,4 +1,4 @@
-"""What an audit says, and the checks of one reservation record that need nothing beside it."""
+"""The report of an audit, and the checks that need one record only."""
 
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -10,7 +10,7 @@ from server.domain.stock import BUCKETS
 from server.domain.transfer import Transfer
 
 DRIFT_LINES_MAX: Final = 1000
-"""More are counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
+"""Further drift is counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
 LIVE_STATES: Final = frozenset({"held", "committed", "backordered"})
 _UNIT_KINDS: Final = frozenset(
     {*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit", "backordered", "allocations"}
@@ -19,10 +19,10 @@ _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 
 
 class Drift(msgspec.Struct, frozen=True):
-    """One disagreement. ``what`` is a bucket's name, or another kind that :mod:`server.store.audit.audit` lists.
+    """One difference. ``what`` is a bucket's name, or another kind that :mod:`server.store.audit.audit` lists.
 
-    ``sku`` and ``location`` are empty where it concerns no place, ``reservation_id``
-    (or a transfer's) where it concerns none of those.
+    ``sku`` and ``location`` are empty if it concerns no place. ``reservation_id`` (or a transfer's id) is empty if it
+    concerns neither.
     """
 
     sku: str
@@ -34,16 +34,16 @@ class Drift(msgspec.Struct, frozen=True):
 
     @property
     def units(self) -> int:
-        """By how many units; 1 for what is not counted in units, so that no drift is ever worth nothing."""
+        """By how many units; 1 for what is not counted in units, so that no drift counts as 0."""
         if self.what in _UNIT_KINDS and isinstance(self.expected, int) and isinstance(self.found, int):
             return max(1, abs(self.expected - self.found))
         return 1
 
 
 class AuditReport(msgspec.Struct, frozen=True):
-    """What an audit found.
+    """The result of an audit.
 
-    ``conclusive`` False: the journal was trimmed under the audit or lacks entries that it needed, so the figures
+    ``conclusive`` False: the journal was trimmed during the audit or lacks entries that it needed, so the figures
     could not be brought to one moment; ``drift`` then holds only what is wrong at any moment. Audit again.
     ``drift`` lists at most ``DRIFT_LINES_MAX``; ``drift_count`` counts all. ``seconds`` is how long it took.
     """
@@ -70,12 +70,12 @@ class Findings:
         self._keys: set[tuple[str, ...]] = set()
 
     def add_all(self, drifts: Iterable[Drift]) -> None:
-        """Note several disagreements."""
+        """Add several differences."""
         for drift in drifts:
             self.add(drift)
 
     def add(self, drift: Drift) -> None:
-        """Note one disagreement, once: the same counter can be wrong against reservations and against the journal."""
+        """Add one difference, once: the same counter can be wrong against reservations and against the journal."""
         key = (drift.sku, drift.location, drift.what, drift.reservation_id, str(drift.found))
         if key in self._keys:
             return
@@ -87,7 +87,7 @@ class Findings:
 
 
 def check_transfer(transfer_id: str, transfer: Transfer) -> Iterator[Drift]:
-    """Find what contradicts itself within one transfer."""
+    """Find contradictions within one transfer."""
     for line in transfer.lines:
         lowest = min(line.received, line.lost, line.in_transit)
         if lowest < 0:
@@ -98,7 +98,7 @@ def check_transfer(transfer_id: str, transfer: Transfer) -> Iterator[Drift]:
 
 
 def check_record(reservation_id: str, record: Reservation, *, live: bool) -> Iterator[Drift]:
-    """Find what contradicts itself within one record. ``live``: it lies among those that promise units."""
+    """Find contradictions within one record. ``live``: it is stored among those that reserve units."""
     for line in record.lines:
         total = line.held + line.committed + line.fulfilled + line.released + line.expired + line.backordered
         if total != line.quantity:
@@ -130,7 +130,7 @@ def is_hold(record: Reservation) -> bool:
 
 
 def expected_state(record: Reservation) -> str:
-    """Tell the state that follows from the lines; where nothing is promised, one of three is as good as another."""
+    """Return the state that follows from the lines; if nothing is reserved, any of three is right."""
     if any(line.held for line in record.lines):
         return "held"
     if any(line.committed for line in record.lines):

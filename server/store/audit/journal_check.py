@@ -1,4 +1,4 @@
-"""The audit's last part: the journal's history up to the start, held against the records."""
+"""The audit's last part: compares the journal's history up to the start with the records."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ class History:
     """Replays the journal from its oldest entry to the start of the audit.
 
     ``complete`` afterwards: it reached back to the first change, so that every counter was rebuilt from it.
-    ``entries``: how many were looked at.
+    ``entries``: how many were read.
     """
 
     def __init__(self, reader: Reader, start: Moment, state: StateAtStart, places: Places, findings: Findings) -> None:
@@ -29,7 +29,7 @@ class History:
         self._position = START
 
     async def compare(self) -> None:
-        """Replay, and report where the records say something else."""
+        """Replay the journal, and report where the records differ."""
         began = await bounds(self._reader.client, self._reader.keys)
         self._replay = Replay(self._places, from_zero=began.removed <= 0)
         try:
@@ -56,7 +56,7 @@ class History:
                     self._findings.add(Drift(line.sku, line.location, what, expected, found))
             self._position = entry_id
             self.entries += 1
-            reader.tell("journal", self.entries, max(self.entries, total))
+            reader.report("journal", self.entries, max(self.entries, total))
 
     async def _check_end(self) -> None:
         """Check that the last change read is the last one made before the start."""
@@ -72,7 +72,7 @@ class History:
         return first is not None and not self._replay.follows(first)
 
     async def _was_overtaken(self) -> bool:
-        """Whether trimming, which takes from the front only, took what would have been read next."""
+        """Whether trimming, which removes from the front only, removed what would have been read next."""
         now = await bounds(self._reader.client, self._reader.keys)
         if now.removed <= 0:
             return False

@@ -13,16 +13,16 @@ from server.store.journal.entries import Bounds, parse_bounds
 from server.store.keys import Keyspace
 
 Progress = Callable[[str, int, int], None]
-"""Called with what is looked at, how many were, and how many there are, about."""
+"""Called with what is read, how much of it was read, and how much there is, about."""
 
 CHUNK: Final = 250
 """Elements of one HSCAN: some 0.2 ms of the store's time."""
 _TURN_S: Final = 0.002
-"""After so long the event loop gets its turn."""
+"""After this time the event loop gets its turn."""
 
 
 class Moment(msgspec.Struct, frozen=True):
-    """What was read together: the last seq and the journal's end belong to the same state. The rest are sizes."""
+    """Read at one moment: the last seq and the journal's end belong to the same state. The rest are sizes."""
 
     seq: int
     shortage: int
@@ -36,7 +36,7 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 class Reader:
-    """One partition's keys, read gently: ``pause_s`` lies between chunks."""
+    """Reads one partition's keys, with a pause of ``pause_s`` between chunks."""
 
     def __init__(self, client: Redis, keyspace: Keyspace, progress: Progress | None, pause_s: float) -> None:
         self.client = client
@@ -68,7 +68,7 @@ class Reader:
         ]
 
     async def together(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
-        """Ask several things of one moment."""
+        """Run several commands at one moment."""
         return await together(self.client, commands)
 
     async def scan(self, what: str, verb: str, key: str, total: int) -> AsyncIterator[list[tuple[bytes, Any]]]:
@@ -80,7 +80,7 @@ class Reader:
             for first in range(0, len(items), CHUNK):
                 yield items[first : first + CHUNK]
             done += len(items)
-            self.tell(what, done, max(total, done))
+            self.report(what, done, max(total, done))
             if int(cursor) == 0:
                 return
             await asyncio.sleep(self._pause_s)
@@ -92,8 +92,8 @@ class Reader:
             await asyncio.sleep(0)
             self._turn_ends_s = time.monotonic() + _TURN_S
 
-    def tell(self, what: str, done: int, total: int) -> None:
-        """Report progress to whoever asked for it."""
+    def report(self, what: str, done: int, total: int) -> None:
+        """Report the progress to the caller, if it wants that."""
         if self._progress is not None:
             self._progress(what, done, total)
 

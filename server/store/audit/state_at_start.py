@@ -1,4 +1,4 @@
-"""What an audit has read, and how it is rolled back to the moment at which the audit began."""
+"""The records that an audit has read, rolled back to the moment at which the audit began."""
 
 from array import array
 from collections.abc import Iterator
@@ -19,7 +19,7 @@ _MAKES: Final = frozenset({"reserve", "order"})
 
 
 class StateAtStart:
-    """Figures of every place, first as they were read, in the end as they were at ``start_seq``."""
+    """The figures of every place: first as they were read, at the end as they were at ``start_seq``."""
 
     def __init__(self, places: Places, start_seq: int) -> None:
         self.reservations = 0
@@ -35,9 +35,9 @@ class StateAtStart:
         self._buckets = tuple(array("q") for _ in BUCKETS)
         self._waiting = array("q")
         self._seqs = array("q")
-        self._promised_waiting = array("q")
-        self._promised_held = array("q")
-        self._promised_committed = array("q")
+        self._reserved_waiting = array("q")
+        self._reserved_held = array("q")
+        self._reserved_committed = array("q")
         self._flags = bytearray()
         self._late_places: set[int] = set()
         self._seen: set[bytes] = set()
@@ -52,7 +52,7 @@ class StateAtStart:
         return raw_id in self._seen
 
     def saw_reservation(self, raw_id: bytes, record: Reservation | None) -> None:
-        """Take in a live reservation; None: it cannot be read, and promises nothing that could be counted."""
+        """Add a live reservation; None: it cannot be read, so none of its units can be counted."""
         self._seen.add(raw_id)
         self.reservations += 1
         if record is None:
@@ -63,7 +63,7 @@ class StateAtStart:
             self._unconfirmed.add(raw_id)
 
     def saw_stock(self, field: bytes, record: StockRecord) -> None:
-        """Take in a stock record; one that was read before keeps its first reading."""
+        """Add a stock record; one that was read before keeps its first reading."""
         row = self._row(field)
         if self._flags[row] & _KNOWN:
             return
@@ -85,7 +85,7 @@ class StateAtStart:
         return bool(self._flags[row] & _KNOWN)
 
     def unlisted(self) -> Iterator[bytes]:
-        """Give places with a stock record that were not listed."""
+        """Return the places with a stock record that were not listed."""
         for field, flags in zip(list(self._places.fields()), bytes(self._flags), strict=False):
             if flags & _KNOWN and not flags & _LISTED:
                 yield field
@@ -93,7 +93,7 @@ class StateAtStart:
     # -- back to the start
 
     def roll_back(self, change: Change) -> None:
-        """Take a change since the start out of every reading that holds it. To be called in the journal's order."""
+        """Subtract a change since the start from every reading that includes it. Call it in the journal's order."""
         raw_id = change.reservation_id.encode()
         late_seq = self._late.get(raw_id, 0)
         is_missed = bool(raw_id) and raw_id not in self._seen and self._was_there(raw_id, change)
@@ -123,10 +123,10 @@ class StateAtStart:
         return True
 
     def _take_out(self, row: int, channel: str, d_held: int, d_committed: int, d_backordered: int) -> None:
-        self._promised_held[row] -= d_held
-        self._promised_committed[row] -= d_committed
-        self._promised_waiting[row] -= d_backordered
-        self.allocations.promise(row, channel, -d_held - d_committed)
+        self._reserved_held[row] -= d_held
+        self._reserved_committed[row] -= d_committed
+        self._reserved_waiting[row] -= d_backordered
+        self.allocations.add_reserved(row, channel, -d_held - d_committed)
 
     def _roll_back_stock(self, row: int, line: ChangeLine, channel: str) -> None:
         if line.seq > self._seqs[row]:
@@ -166,12 +166,12 @@ class StateAtStart:
     def compare(self, row: int, field: bytes) -> Iterator[Drift]:
         """Hold the counters of a place against the reservations, and against what is possible."""
         counters = self._counters(row)
-        promised = (self._promised_held[row], self._promised_committed[row])
-        for bucket, expected in zip((_HELD, _COMMITTED), promised, strict=True):
+        reserved = (self._reserved_held[row], self._reserved_committed[row])
+        for bucket, expected in zip((_HELD, _COMMITTED), reserved, strict=True):
             if counters[bucket] != expected:
                 yield Drift(*split_field(field), BUCKETS[bucket], expected, counters[bucket])
-        if self._waiting[row] != self._promised_waiting[row]:
-            yield Drift(*split_field(field), "backordered", self._promised_waiting[row], self._waiting[row])
+        if self._waiting[row] != self._reserved_waiting[row]:
+            yield Drift(*split_field(field), "backordered", self._reserved_waiting[row], self._waiting[row])
         for name, units in zip(BUCKETS[_ON_HAND + 1 :], counters[_ON_HAND + 1 :], strict=True):
             if units < 0:
                 yield Drift(*split_field(field), "negative", f"{name} of at least 0", units)
@@ -209,10 +209,10 @@ class StateAtStart:
         for line in record.lines:
             if line.held or line.committed or line.backordered:
                 row = self._row(f"{line.sku}\0{line.location}".encode())
-                self._promised_held[row] += line.held
-                self._promised_committed[row] += line.committed
-                self.allocations.promise(row, record.channel, line.held + line.committed)
-                self._promised_waiting[row] += line.backordered
+                self._reserved_held[row] += line.held
+                self._reserved_committed[row] += line.committed
+                self.allocations.add_reserved(row, record.channel, line.held + line.committed)
+                self._reserved_waiting[row] += line.backordered
 
     def _row(self, field: bytes) -> int:
         row = self._places.row(field)
@@ -222,7 +222,7 @@ class StateAtStart:
     def _make_room(self, row: int) -> None:
         missing = row + 1 - len(self._seqs)
         if missing > 0:
-            promised = (self._promised_held, self._promised_committed, self._promised_waiting)
-            for column in (*self._buckets, self._waiting, self._seqs, *promised):
+            reserved = (self._reserved_held, self._reserved_committed, self._reserved_waiting)
+            for column in (*self._buckets, self._waiting, self._seqs, *reserved):
                 column.frombytes(bytes(8 * missing))
             self._flags.extend(bytes(missing))

@@ -1,8 +1,8 @@
-"""Connections to a store that moves: each asks where to go whenever it connects, and is cut when that changes.
+"""Connections to a store that moves: each finds its address when it connects, and is cut when the address changes.
 
-A failover or a resharding changes who may be written to. What is connected stays with the old one until something
-fails, and what is sent to one that stands still fails late. So whoever finds the place also watches it, and cuts what
-is connected elsewhere: what was in flight there is then of unknown outcome at once, and the next try goes right.
+A failover or a resharding changes the server that accepts writes. A connection stays with the old server until a
+command fails, and a command to a server that hangs fails late. So the finder also watches the address, and cuts
+connections to another one. Commands in flight there have an unknown outcome at once, and the next try goes right.
 """
 
 import asyncio
@@ -17,32 +17,32 @@ from redis.exceptions import NoPermissionError
 Address = tuple[str, int]
 
 WATCH_S: Final = 0.5
-"""How often a watcher asks. It is what a failover takes longer than the sentinels need for it."""
+"""How often a watcher checks. A failover takes up to this much longer than the sentinels need."""
 _GREETING_S: Final = 2.0
-"""How long a store that accepted may take to say what it is: one that stands still accepts as well."""
+"""How long a store may take to answer after it accepted: one that hangs accepts as well."""
 
 
 class Finder(Protocol):
-    """Knows where to connect; ``name`` is for messages."""
+    """Finds the address to connect to; ``name`` is for messages."""
 
     name: str
     asks_role: bool
-    """Whether to ask a store, when connected, if it is a primary: the one who told may have been behind."""
+    """Whether to check after connecting that the store is a primary: the address may be outdated."""
 
     async def find(self) -> Address:
-        """Say where to connect; raises ConnectionError of redis-py's where nobody knows."""
+        """Return the address; raises ConnectionError of redis-py if it is not known."""
         ...
 
 
 class FollowingConnection(Connection):
-    """A connection that asks ``finder`` for its address each time it connects."""
+    """A connection that gets its address from ``finder`` each time it connects."""
 
     def __init__(self, *, finder: Finder, **options: Any) -> None:
         self._finder = finder
         super().__init__(**options)
 
     async def connect_check_health(self, check_health: bool = True, retry_socket_connect: bool = True) -> None:
-        """Find the address, connect there, and make sure that it may be written to."""
+        """Find the address, connect there, and check that it accepts writes."""
         if self.is_connected:
             return
         self.host, self.port = await self._finder.find()
@@ -53,7 +53,7 @@ class FollowingConnection(Connection):
 
     @property
     def address(self) -> Address:
-        """Where it is connected, or was last."""
+        """The address of this connection, or of the last one."""
         return self.host, self.port
 
     async def _require_primary(self) -> None:
@@ -72,7 +72,7 @@ class FollowingSSLConnection(FollowingConnection, SSLConnection):
 
 
 class FollowingPool(BlockingConnectionPool):
-    """A pool of connections that follow one finder, which can cut those to another address."""
+    """A pool of connections that follow one finder, and that can be cut when the address changes."""
 
     def __init__(self, finder: Finder, *, tls: bool, **options: Any) -> None:
         self.finder = finder
@@ -81,13 +81,13 @@ class FollowingPool(BlockingConnectionPool):
         super().__init__(connection_class=connection_class, finder=finder, **options)
 
     def make_connection(self) -> AbstractConnection:
-        """Make an unconnected connection, of the pool or for whoever keeps one of his own."""
+        """Make an unconnected connection, for the pool or for a caller with a connection of its own."""
         made: AbstractConnection = super().make_connection()  # type: ignore[no-untyped-call]
         self._made.add(made)
         return made
 
     async def cut_all_but(self, address: Address) -> None:
-        """Cut what is connected elsewhere; whoever reads from it gets an error."""
+        """Cut connections to other addresses; a reader of one gets an error."""
         for connection in list(self._made):
             stays = not isinstance(connection, FollowingConnection) or connection.address == address
             if connection.is_connected and not stays:

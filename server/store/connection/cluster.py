@@ -1,11 +1,11 @@
-"""Knows which node of a cluster has which slot, and sends everything off the hot path to the right one.
+"""Finds the node of each slot in a cluster, and sends every command off the hot path to the right one.
 
-A partition's keys share a hash tag, so they are in one slot, and each command or transaction of ours is on one node.
-What a node refuses because the slot is another's (MOVED), or on its way to another (ASK, TRYAGAIN), or because the
-cluster is incomplete (CLUSTERDOWN), it has not run: that, and only that, is sent once more.
+A partition's keys share a hash tag, so they are in one slot, and each command or transaction runs on one node.
+A node refuses a command if another node has the slot (MOVED), the slot is moving (ASK, TRYAGAIN), or the cluster is
+incomplete (CLUSTERDOWN). A refused command has not run: only such a command is sent again.
 
-ASK is waited out rather than followed. While a slot moves key by key, the keys that a script declares are partly here
-and partly there, and some do not exist at all, so neither node would run it before the move is finished.
+After ASK, wait rather than follow it. While a slot moves key by key, the keys that a script declares are partly on one
+node and partly on the other, and some do not exist at all, so neither node would run it before the move is finished.
 """
 
 import asyncio
@@ -33,9 +33,9 @@ from server.store.connection.multi_host_url import SeveralHosts
 log = structlog.get_logger("holdfast.store")
 
 ASK_S: Final = 0.5
-"""How long a node may take to tell the topology; those that are down must not keep us from the others' answer."""
+"""How long a node may take to return the topology; nodes that are down must not delay the answer of the others."""
 PATIENCE_S: Final = 2.0
-"""How long a command off the hot path waits for a slot that is on its way."""
+"""How long a command off the hot path waits for a slot that is moving."""
 PAUSE_S: Final = 0.02
 REDIRECTED: Final = (AskError, TryAgainError, ClusterDownError)  # MovedError is an AskError
 _OUR_KEYS: Final = ("hf:", b"hf:")
@@ -43,7 +43,7 @@ _ALL_NODES: Final = frozenset({"FUNCTION LOAD", "FUNCTION DELETE"})
 
 
 class _View(NamedTuple):
-    """What a node says of the cluster; of two views the greater is to be believed."""
+    """A node's view of the cluster; of two views the greater one is newer."""
 
     is_whole: bool
     epoch: int
@@ -51,13 +51,13 @@ class _View(NamedTuple):
 
 
 class Cluster:
-    """The nodes of a cluster and their slots, asked for when needed, and followed as long as it is open."""
+    """The nodes of a cluster and their slots: read when needed, and refreshed as long as it is open."""
 
     def __init__(self, given: SeveralHosts) -> None:
         self.name = given.name
         self.client = _Client(self)
         self.changed: list[Callable[[], None]] = []
-        """Called, each of them, when slots have changed hands."""
+        """Called, each of them, when slots have moved."""
         self._options = following_options(given)
         self._tls = given.tls
         self._seeds = list(given.hosts)
@@ -67,11 +67,11 @@ class Cluster:
         self._watcher: asyncio.Task[None] | None = None
 
     def owner(self, slot: int) -> Address:
-        """Say which node has a slot, as far as is known; one that has not will answer who does."""
+        """Return the node of a slot, as far as is known; a wrong node answers with the right one."""
         return self._owners.get(slot) or next(iter(self._owners.values()), self._seeds[0])
 
     def store(self, address: Address) -> Redis:
-        """Give the client of one node."""
+        """Return the client of one node."""
         known = self._stores.get(address)
         if known is None:
             host, port = address
@@ -87,12 +87,12 @@ class Cluster:
         return made
 
     async def primaries(self) -> list[Redis]:
-        """Give a client of each node that has slots."""
+        """Return a client of each node that has slots."""
         await self.known()
         return [self.store(address) for address in sorted(set(self._owners.values()))]
 
     def connection_to_slot(self, slot: int) -> AbstractConnection:
-        """Make a connection that goes to whoever has a slot when it connects."""
+        """Make a connection that goes to the node which has the slot when it connects."""
         options = {name: value for name, value in self._options.items() if name not in ("max_connections", "timeout")}
         connection_class = FollowingSSLConnection if self._tls else FollowingConnection
         return connection_class(finder=_SlotFinder(self, slot), **options)
@@ -109,7 +109,7 @@ class Cluster:
             await self.refresh()
 
     async def refresh(self) -> None:
-        """Ask all nodes who has what; who asks while others do shares their answer.
+        """Read the topology from all nodes; concurrent callers share one answer.
 
         Raises
         ------
@@ -122,13 +122,13 @@ class Cluster:
         await asyncio.shield(self._asking)
 
     def learn(self, error: Exception, asked: Address) -> None:
-        """Note where a slot has moved to, if that is what a node answered."""
+        """Update the node of a slot, if the error is that it has moved."""
         if isinstance(error, MovedError):
             new = (error.host or asked[0], error.port)
             if self._owners.get(error.slot_id) != new:
                 self._owners[error.slot_id] = new
                 log.info("slot_moved", slot=error.slot_id, now=f"{new[0]}:{new[1]}")
-                self._tell()
+                self._notify()
 
     async def close(self) -> None:
         """Stop following, and close all connections."""
@@ -159,9 +159,9 @@ class Cluster:
             )
         if owners != self._owners:
             self._owners = owners
-            self._tell()
+            self._notify()
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for each in self.changed:
             each()
 
@@ -211,7 +211,7 @@ class _Client(ConfirmingClient):
     """A client of the whole cluster with the few methods that the rest of the server uses."""
 
     def __init__(self, cluster: Cluster) -> None:
-        # For messages, and for what looks at the pool; nothing is ever sent through it.
+        # For messages, and for code that reads the pool's options; nothing is ever sent through it.
         super().__init__(connection_pool=BlockingConnectionPool(finder=cluster))
         self._cluster = cluster
 
@@ -229,7 +229,7 @@ class _Client(ConfirmingClient):
     async def scan_iter(  # type: ignore[override]  # the library's is typed for its blocking client
         self, match: Any = None, count: Any = None, _type: Any = None, **options: Any
     ) -> AsyncIterator[Any]:
-        """Go through the keys of every node; one that moves meanwhile may come twice."""
+        """Go through the keys of every node; one that moves during the scan may come twice."""
         for node in await self._cluster.primaries():
             async for key in node.scan_iter(match=match, count=count, _type=_type, **options):
                 yield key
@@ -286,6 +286,6 @@ class _Pipeline:
 
 
 def slot_of(words: tuple[Any, ...]) -> int:
-    """Tell the slot of a command's first key: the first word that begins as all our keys do; 0 where none does."""
+    """Return the slot of a command's first key: the first word with the prefix of our keys; 0 if there is none."""
     key = next((word for word in words if isinstance(word, (str, bytes)) and word[:3] in _OUR_KEYS), "")
     return key_slot(key.encode() if isinstance(key, str) else key)

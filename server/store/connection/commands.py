@@ -1,6 +1,6 @@
-"""Calls off the hot path, through the patient client: one command, several at one moment, or a function of ours.
+"""Calls off the hot path, through the patient client: one command, several at one moment, or a Lua function.
 
-They raise :class:`~server.store.errors.StoreUnavailableError` where the store did not answer or refused.
+They raise :class:`~server.store.errors.StoreUnavailableError` if the store did not answer or refused.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Words = Sequence[str | bytes | int]
 
 
 async def command(client: Redis, *words: str | bytes | int) -> Any:
-    """Send one command and give its answer as redis-py reads it."""
+    """Send one command and return its answer as redis-py reads it."""
     try:
         return await client.execute_command(*words)  # type: ignore[no-untyped-call]
     except (RedisError, OSError) as error:
@@ -38,7 +38,7 @@ async def together(client: Redis, commands: Sequence[Words]) -> list[Any]:
 
 
 async def run_function(client: Redis, function: Function, keyspace: Keyspace, *arguments: str | bytes | int) -> Any:
-    """Run a function on one partition; where the store does not know it, nothing ran, so load it and repeat."""
+    """Run a function on one partition. If the store does not know it, nothing ran: load it and repeat."""
     return await run_on_keys(client, function, keyspace.promising, *arguments)
 
 
@@ -57,9 +57,9 @@ async def run_on_keys(client: Redis, function: Function, keys: Sequence[str], *a
 
 
 async def run_confirmed(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
-    """As :func:`run_on_keys`, for what must outlive a failover: in ``replicated`` mode it fails if no replica has it.
+    """As :func:`run_on_keys`, for a write that must survive a failover: in ``replicated`` mode it needs a replica.
 
-    It must write whenever it answers yes: a WAIT speaks for the writes of its own connection.
+    It must write whenever it returns success: a WAIT covers the writes of its own connection.
     """
     if not isinstance(client, ConfirmingClient) or not client.replicas:
         return await run_on_keys(client, function, keys, *arguments)
@@ -81,12 +81,14 @@ async def _with_wait(client: ConfirmingClient, words: Words) -> Any:
     except (RedisError, OSError) as error:
         raise _unavailable(client, error) from error
     if int(reached) < client.replicas:
-        raise StoreUnavailableError(f"Only {reached} of {client.replicas} replicas confirmed in time.")
+        raise StoreUnavailableError(
+            f"Only {reached} of {client.replicas} replicas confirmed in time. Check that they are connected."
+        )
     return answer
 
 
 async def load(client: Redis, library: Library) -> None:
-    """Make the library known to the store; harmless where it is."""
+    """Load the library into the store; harmless if it is loaded."""
     await command(client, "FUNCTION LOAD", "REPLACE", library.source)
 
 

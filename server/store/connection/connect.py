@@ -1,4 +1,4 @@
-"""Connections to any store by its URL: exactly-once on the hot path, patient off it."""
+"""Connections to any store by its URL: each command sent once on the hot path, patient off it."""
 
 from functools import partial
 from typing import Any, Final
@@ -46,7 +46,7 @@ bring back a retry or a timeout in mid-write, and with it two effects of one req
 def connection_pool(url: str) -> ConnectionPool:
     """Make the pool for a store at any URL but a cluster's; nothing connects yet.
 
-    ``pool.make_connection()`` gives a connection outside the pool's count for the hot path: it sends each
+    ``pool.make_connection()`` returns a connection outside the pool's count for the hot path: it sends each
     command exactly once and never times out by itself, so a write once sent is never silently sent again.
 
     Raises
@@ -62,11 +62,11 @@ def connection_pool(url: str) -> ConnectionPool:
         return BlockingConnectionPool.from_url(url, **_options(keepalive=scheme != "unix"))
     except (ValueError, TypeError):
         # The library's own text may quote a piece of the password.
-        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read.") from None
+        raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read. Correct it.") from None
 
 
 def sentinel_pool(given: SeveralHosts) -> FollowingPool:
-    """Make the pool for the primary that some sentinels know; its ``finder`` is to be closed with it.
+    """Make the pool for the primary that sentinels know; close its ``finder`` with it.
 
     Raises
     ------
@@ -75,7 +75,9 @@ def sentinel_pool(given: SeveralHosts) -> FollowingPool:
 
     """
     if given.kind != "sentinel":
-        raise StoreUrlError("A command that works on one store cannot use a cluster's URL.")
+        raise StoreUrlError(
+            "A command that works on one store cannot use a cluster's URL. Name one node: redis://host:port/0"
+        )
     options = following_options(given)
     # The sentinels speak TLS where the store does; they have users of their own.
     shared = {name: value for name, value in options.items() if name not in ("username", "password", "db")}
@@ -103,7 +105,9 @@ def following_options(given: SeveralHosts) -> dict[str, Any]:
     try:
         options = {**_options(keepalive=True), **parse_url(given.store_url)}
     except (ValueError, TypeError):
-        raise StoreUrlError("The store URL has a part that cannot be read.") from None
+        raise StoreUrlError(
+            "The store URL has a part that cannot be read. Write it as redis://user:password@host:6379/0."
+        ) from None
     return {name: value for name, value in options.items() if name not in ("host", "port", "connection_class")}
 
 
@@ -116,11 +120,11 @@ _OF_THE_POOL: Final = frozenset({"max_connections", "timeout"})
 
 def _options(*, keepalive: bool) -> dict[str, Any]:
     options: dict[str, Any] = {
-        # Answers come late rather than never; each caller has its own deadline. A timeout here would cost a
-        # wait_for per send and drop connections whose write is on its way.
+        # A late answer is better than none; each caller has its own deadline. A timeout here would cost a
+        # wait_for per send and drop connections whose write is in flight.
         "socket_timeout": None,
         "socket_connect_timeout": CONNECT_TIMEOUT_S,
-        # redis-py 8 retries ten times unless told otherwise, also commands that had run.
+        # By default redis-py 8 retries ten times, also commands that had run.
         "retry": Retry(NoBackoff(), 0),
         "retry_on_error": [],
         "health_check_interval": 0,
@@ -151,12 +155,12 @@ def client(pool: ConnectionPool) -> ConfirmingClient:
 
 
 def _entries(reply: list[list[Any]], **_: object) -> list[tuple[bytes, dict[bytes, bytes]]]:
-    """Read entries of a stream, to the shape that redis-py gives them; its own way takes longer than decoding them."""
+    """Read entries of a stream in redis-py's own shape; its parser takes longer than decoding the entries."""
     return [(entry_id, dict(zip(fields[::2], fields[1::2], strict=True))) for entry_id, fields in reply]
 
 
 def _checked_scheme(url: str) -> str:
-    """Refuse what redis-py would silently ignore or misread. No message repeats the URL: it may hold a password."""
+    """Refuse a URL that redis-py would ignore or misread. No message repeats it: it may hold a password."""
     known = ", ".join(f"{scheme}://" for scheme in (*SCHEMES, *SCHEMES_OF_SEVERAL))
     try:
         parts = urlsplit(url)

@@ -15,7 +15,7 @@ CONNECT_TIMEOUT_S: Final = 2.0
 
 
 def address(pool: ConnectionPool) -> str:
-    """Say where a pool connects to, without user and password."""
+    """Return the address of a pool, without user and password."""
     options = pool.connection_kwargs
     if "finder" in options:
         return str(options["finder"].name)
@@ -25,12 +25,12 @@ def address(pool: ConnectionPool) -> str:
 
 
 def unavailable(error: BaseException, where: str) -> StoreUnavailableError:
-    """Turn what redis-py raised into one sentence with the next step; never holds a password."""
+    """Turn an error of redis-py into one sentence with the next step, without any password."""
     return StoreUnavailableError(f"The store at {where} {_reason(error)}")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield the error and what lies under it: redis-py wraps the socket's own error without naming its kind."""
+    """Yield the error and its causes: redis-py wraps the socket's own error without naming its kind."""
     current: BaseException | None = error
     while current is not None:
         yield current
@@ -46,7 +46,7 @@ def _reason(error: BaseException) -> str:  # noqa: PLR0911  # one line per way t
     if isinstance(error, redis_errors.AuthenticationError):
         return _login_reason(str(error))
     if isinstance(error, redis_errors.NoPermissionError):
-        return f"lets the user in but not do its work ({error}). Give it that command, or +@all, with ACL SETUSER."
+        return f"accepts the user but refuses a command ({error}). Grant it that command, or +@all, with ACL SETUSER."
     if isinstance(error, redis_errors.BusyLoadingError):
         return "is still loading its data. Wait until it is ready, then start again."
     if isinstance(error, (redis_errors.TimeoutError, TimeoutError)):
@@ -56,8 +56,8 @@ def _reason(error: BaseException) -> str:  # noqa: PLR0911  # one line per way t
     if isinstance(error, (redis_errors.ConnectionError, OSError)):
         return f"cannot be reached ({error}). Check the address, that it is up, and whether it wants TLS (rediss://)."
     if isinstance(error, redis_errors.RedisError):
-        return f"refused: {error}."
-    return f"failed: {error}."
+        return f"refused the command: {error}. Check the store's log."
+    return f"failed: {error}. Check the store's log."
 
 
 def _login_reason(text: str) -> str:

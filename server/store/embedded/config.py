@@ -10,17 +10,17 @@ _FSYNC: Final[dict[Durability, str]] = {"durable": "always", "replicated": "alwa
 
 
 def fsync_policy(durability: Durability) -> str:
-    """Say which ``appendfsync`` a durability asks for."""
+    """Return the ``appendfsync`` of a durability."""
     return _FSYNC[durability]
 
 
 def enforced(durability: Durability) -> dict[str, str]:
-    """Settings that carry the promises; an adopted store is set to them too."""
+    """The settings that the guarantees need; an adopted store gets them, too."""
     return {
         "appendfsync": fsync_policy(durability),
-        # "yes" would switch fsync off during each rewrite of the AOF, and with it the promise.
+        # "yes" would switch fsync off during each rewrite of the AOF, and break the guarantee.
         "no-appendfsync-on-rewrite": "no",
-        # Evicting a key would be selling the same unit twice.
+        # An evicted key would sell the same unit twice.
         "maxmemory-policy": "noeviction",
     }
 
@@ -28,7 +28,7 @@ def enforced(durability: Durability) -> dict[str, str]:
 def render(directory: DataDirectory, durability: Durability) -> bytes:
     """Write the whole configuration file for a store in ``directory``."""
     settings = {
-        # Only this machine and this user: no TCP at all, a socket that nobody else can open.
+        # Only this machine and this user: no TCP, and a socket that no other user can open.
         "port": "0",
         "unixsocket": os.fspath(directory.socket),
         "unixsocketperm": "700",
@@ -72,7 +72,7 @@ def render(directory: DataDirectory, durability: Durability) -> bytes:
         "disable-thp": "yes",
         # No limit: the operator's container has one, and a full store must refuse, never evict.
         "maxmemory": "0",
-        # Idle connections of ours are wanted.
+        # The server keeps idle connections open on purpose.
         "timeout": "0",
         **enforced(durability),
     }

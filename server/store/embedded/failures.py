@@ -1,4 +1,4 @@
-"""Why the store did not come up, in plain words, from the end of its log."""
+"""Explains from the end of its log why the store did not start."""
 
 import re
 from collections.abc import Callable
@@ -15,19 +15,19 @@ _PREFIX = re.compile(r"^\d+:\S+ (?:\d+ \w+ \d+ [\d:.]+ |\([^)]*\) )?[*#.-]? ?")
 
 
 def explain(directory: DataDirectory, log: str, how_it_ended: str) -> StoreError:
-    """Make the error that says what happened and what to do next."""
+    """Make the error, with the reason and what to do next."""
     for pattern, make in _REASONS:
         match = re.search(pattern, log)
         if match:
             return make(directory, match)
     if directory.free_bytes() < _FREE_BYTES_MIN:
         return directory.full()
-    said = f' Its last words: "{last_line(log)}".' if last_line(log) else ""
-    return StoreStartError(f"The store {how_it_ended} before it was ready.{said} All of them are in {directory.log}.")
+    last = f' Its last line: "{last_line(log)}".' if last_line(log) else ""
+    return StoreStartError(f"The store {how_it_ended} before it was ready.{last} Read {directory.log}.")
 
 
 def last_line(log: str) -> str:
-    """Give the last thing that was logged, without its time stamp."""
+    """Return the last logged line, without its time stamp."""
     lines = [line for line in log.splitlines() if line.strip()]
     return _PREFIX.sub("", lines[-1]).strip() if lines else ""
 
@@ -36,19 +36,19 @@ def _damaged(directory: DataDirectory, match: re.Match[str]) -> StoreError:
     return StoreDataDamagedError(
         f"The append-only file in {directory.append_only} is damaged and the store refuses to load it "
         f'("{match[0].strip()}"). Run: holdfast repair --data-dir {directory.path}\n'
-        "It keeps a copy, cuts the damaged end off, and says how much that was. If you have a backup, compare first."
+        "It keeps a copy, cuts the damaged end off, and prints how much that was. If you have a backup, compare first."
     )
 
 
 def _damaged_base(directory: DataDirectory, match: re.Match[str]) -> StoreError:
     return StoreDataDamagedError(
         f'The base of the append-only file in {directory.append_only} is damaged ("{match[0].strip()}"); nothing can '
-        f"mend that. Move {directory.append_only} aside, put your latest backup of it in its place, and start again."
+        f"repair that. Move {directory.append_only} aside, put your latest backup of it in its place, and start again."
     )
 
 
 def _foreign_base(directory: DataDirectory, match: re.Match[str]) -> StoreError:
-    """Tell a base that Redis cannot read because Valkey 9 wrote it from a damaged one."""
+    """Recognise a base that Redis cannot read because Valkey 9 wrote it."""
     try:
         with (directory.append_only / match["base"]).open("rb") as base:
             foreign = base.read(len(_VALKEY_BASE)) == _VALKEY_BASE
@@ -78,7 +78,7 @@ def _full(directory: DataDirectory, _match: re.Match[str]) -> StoreError:
 def _forbidden(directory: DataDirectory, match: re.Match[str]) -> StoreError:
     return DataDirectoryError(
         f'The store may not use its files in {directory.path} ("{match[0].strip()}"). '
-        f"Give all of them to the user that runs Holdfast: chown -R USER {directory.path}"
+        f"Make the user that runs Holdfast their owner: chown -R USER {directory.path}"
     )
 
 
@@ -99,7 +99,7 @@ def _config(directory: DataDirectory, match: re.Match[str]) -> StoreError:
 def _memory(_directory: DataDirectory, match: re.Match[str]) -> StoreError:
     return StoreStartError(
         f'The store could not get enough memory to load its data ("{match[0].strip()}"). '
-        "Give the machine or the container more memory, and start again; nothing is lost."
+        "Add memory to the machine or the container, and start again; nothing is lost."
     )
 
 
@@ -125,4 +125,4 @@ _REASONS: Final[list[tuple[str, Callable[[DataDirectory, re.Match[str]], StoreEr
     (r"[^\n]*(?:Permission denied|Operation not permitted|Read-only file system)", _forbidden),
     (r"Cannot allocate memory|Out Of Memory allocating.*", _memory),
 ]
-"""Tried in this order: the first lines name a cause that the later ones only follow from."""
+"""Tried in this order: the first ones name a cause, the later ones its consequences."""

@@ -11,7 +11,7 @@ Two locks keep two servers off one directory, because two of them write interlea
     not answer, and neither a stale pid file nor a pid that was given to another process can mislead us.
     Whoever starts a store must hold both.
 
-The files themselves are never removed: a lock on a removed file excludes nobody. Locks of this kind do not
+The files themselves are never removed: a lock on a removed file excludes no process. Locks of this kind do not
 reach over NFS; the directory belongs on a local disk, as any AOF does.
 """
 
@@ -58,7 +58,7 @@ class FileLock:
         return cls(descriptor)
 
     def write(self, text: str) -> None:
-        """Leave a word in the file for those who find it locked."""
+        """Write a text into the file for processes that find it locked."""
         os.ftruncate(self.descriptor, 0)
         os.pwrite(self.descriptor, text.encode(), 0)
 
@@ -140,7 +140,7 @@ class DataDirectory:
         Raises
         ------
         DataDirectoryError
-            That failed; the message says why.
+            That failed; the message has the reason.
 
         """
         probe = self.path / f".probe-{os.getpid()}"
@@ -156,7 +156,7 @@ class DataDirectory:
                 probe.unlink()
 
     def ready_socket_folder(self) -> None:
-        """See that nobody else can reach or replace the socket.
+        """Check that no other user can reach or replace the socket.
 
         Raises
         ------
@@ -216,18 +216,18 @@ class DataDirectory:
         who = f"process {pid}" if pid else "another process"
         return DataDirectoryInUseError(
             f"The data directory {self.path} is in use by a running Holdfast ({who}). Stop that one first, "
-            "or give this one a directory of its own with --data-dir.",
+            "or choose another directory for this one with --data-dir.",
             pid,
         )
 
     def unusable(self, error: OSError) -> DataDirectoryError:
-        """Make the error for what the operating system said about a file in here."""
+        """Make the error for a file in this directory from that of the operating system."""
         if error.errno in _NO_SPACE:
             return self.full()
         if error.errno in _NO_PERMISSION:
             return DataDirectoryError(
                 f"The data directory {self.path} cannot be written by user {os.getuid()} ({error.strerror}). "
-                "Give it to this user (chown), or choose another with --data-dir."
+                "Make this user its owner (chown), or choose another with --data-dir."
             )
         if error.errno in _NO_DIRECTORY:
             return DataDirectoryError(f"{self.path} is not a directory. Choose another one with --data-dir.")

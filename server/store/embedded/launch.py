@@ -1,4 +1,4 @@
-"""Starting the store process in its own session, with the lock that says that it lives."""
+"""Starts the store process in its own session, with the lock that shows that it is alive."""
 
 import subprocess
 from typing import Final
@@ -12,7 +12,7 @@ from server.store.errors import StoreStartError
 
 _TRUNCATED: Final = "!!! Truncating the AOF"
 _UMASK: Final = 0o077
-"""Stock and orders are nobody else's business on a shared machine."""
+"""Other users of a shared machine must not read stock and orders."""
 
 
 def launch(
@@ -20,7 +20,7 @@ def launch(
 ) -> tuple[StoreProcess, int]:
     """Start a store that inherits ``hold``, which is closed here; returns it and where its part of the log begins.
 
-    Not a coroutine and not for a thread: a cancellation in the middle would leave a store that nobody knows.
+    Not a coroutine and not for a thread: a cancellation in the middle would leave an unknown store process.
 
     Raises
     ------
@@ -43,7 +43,7 @@ def launch(
 
 
 def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> StoreProcess:
-    with directory.log.open("ab") as log:  # what it says before it has read where to log
+    with directory.log.open("ab") as log:  # its output before it has read where to log
         try:
             child = subprocess.Popen(  # noqa: S603  # the program that was just found and asked for its version
                 [binary.path, directory.config],
@@ -52,7 +52,7 @@ def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> Store
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 pass_fds=(hold.descriptor,),
-                # Ctrl-C in a terminal goes to the whole session: the store must outlive our last answers.
+                # Ctrl-C in a terminal goes to the whole session: the store must live until the last answers.
                 start_new_session=True,
                 umask=_UMASK,
             )

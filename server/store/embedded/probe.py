@@ -1,4 +1,4 @@
-"""What a store at a socket says of itself right now: nothing there, silent, loading, or ready."""
+"""The state of a store at a socket: absent, silent, loading, or ready."""
 
 import asyncio
 import os
@@ -17,9 +17,9 @@ _ANSWER_S: Final = 1.0
 
 
 class Presence(Enum):
-    """How much of a store there is."""
+    """The state of a store."""
 
-    NOBODY = "nobody listens"
+    NOBODY = "no process listens"
     SILENT = "something listens and does not answer"
     LOADING = "it loads its data"
     READY = "it serves"
@@ -49,7 +49,7 @@ def listening(path: Path) -> bool:
         except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
             return False
         except OSError:
-            return True  # its queue is full (alive and busy), or it is another user's: in any case not free to take
+            return True  # its queue is full (alive and busy), or it is another user's: either way not free
     return True
 
 

@@ -1,4 +1,4 @@
-"""One running store process, our child or an adopted orphan: is it alive, when did it end, please end."""
+"""One running store process, our child or an adopted orphan: whether it is alive, waiting for its end, signals."""
 
 import asyncio
 import contextlib
@@ -30,7 +30,7 @@ class StoreProcess:
         self._descriptor = _process_descriptor(pid)
 
     def alive(self) -> bool:
-        """Whether it still runs; a zombie that nobody has collected does not."""
+        """Whether it still runs; a zombie does not."""
         if self._child is not None:
             return self._child.poll() is None
         if self._descriptor >= 0:
@@ -56,12 +56,12 @@ class StoreProcess:
         if self.alive():
             with contextlib.suppress(ProcessLookupError):
                 if self._descriptor >= 0:
-                    signal.pidfd_send_signal(self._descriptor, number)  # cannot hit a process that got its pid since
+                    signal.pidfd_send_signal(self._descriptor, number)  # cannot reach another process with the same pid
                 else:
                     os.kill(self.pid, number)
 
     def how_it_ended(self) -> str:
-        """Say how it ended, for a log line."""
+        """Return how it ended, for a log line."""
         code = self._child.poll() if self._child is not None else None
         if code is None:
             return "ended"

@@ -1,4 +1,4 @@
-"""Mending a damaged append-only file: keep a copy, cut off what cannot be read, say how much that was."""
+"""Repairs a damaged append-only file: keeps a copy, cuts off the unreadable end, and returns how much that was."""
 
 import asyncio
 import shutil
@@ -18,7 +18,7 @@ _MANIFEST_WORDS_MIN: Final = 6
 
 
 async def repair(data_dir: Path, *, server_program: Path | None = None) -> str:
-    """Mend the append-only file of an embedded store that refuses to load it; say what was done.
+    """Repair the append-only file of an embedded store that refuses to load it; return what was done.
 
     ``server_program`` is the Valkey or Redis server to check with; None finds one as the embedded store does.
     Only the end of the newest file can be cut: everything before it stays exactly as it was acknowledged.
@@ -59,7 +59,7 @@ def _repair(directory: DataDirectory, server_program: Path | None) -> str:
 def _store_lives(directory: DataDirectory) -> DataDirectoryInUseError:
     pid = directory.store_pid()
     return DataDirectoryInUseError(
-        f"A store is running on {directory.path}{f' (process {pid})' if pid else ''}: its data cannot be that damaged. "
+        f"A store is running on {directory.path}{f' (process {pid})' if pid else ''}: so its data can be loaded. "
         "Start Holdfast, which takes it over, or end it first with SIGTERM.",
         pid,
     )
@@ -71,13 +71,13 @@ def _mend(directory: DataDirectory, binary: StoreBinary) -> str:
         _check_kept_part(directory, binary, kind, file, newest=file == files[-1][1])
     newest = files[-1][1]
     if files[-1][0] == _BASE or _is_sound(binary, newest):
-        return f"The append-only file in {directory.append_only} is sound. Nothing was changed."
+        return f"The append-only file in {directory.append_only} is not damaged. Nothing was changed."
     kept = _keep_copy(directory)
     before = newest.stat().st_size
     answer = _run(binary, "check-aof", "--fix", str(newest))
     if answer.returncode or not _is_sound(binary, newest):
         raise StoreDataDamagedError(
-            f"{newest} could not be mended: {answer.stdout.strip()[-300:]}\nThe directory as it was is in {kept}. "
+            f"{newest} could not be repaired: {answer.stdout.strip()[-300:]}\nThe directory as it was is in {kept}. "
             "Restore a backup."
         )
     after = newest.stat().st_size

@@ -21,11 +21,11 @@ from server.store.errors import StoreError, StoreStartError
 
 _LOOK_S: Final = 0.005
 """A store is ready in about 50 ms; looking costs it one INFO."""
-_TELL_S: Final = 5.0
+_LOG_WAITING_S: Final = 5.0
 _BACKOFF_S_MIN: Final = 0.1
 _BACKOFF_S_MAX: Final = 5.0
 _STEADY_S: Final = 10.0
-"""A store that lived this long did not die of what ails its start, so the next one starts at once."""
+"""After a store has run this long, its start works: the next one starts at once."""
 
 _log: Any = structlog.get_logger("holdfast.store")
 
@@ -84,9 +84,9 @@ class EmbeddedStore:
         StoreBinaryMissingError
             There is no server program to run.
         StoreDataDamagedError
-            The append-only file cannot be loaded; the message names the command that mends it.
+            The append-only file cannot be loaded; the message names the command that repairs it.
         StoreStartError
-            It did not come up for another reason, told in the message.
+            It did not start for another reason, which the message has.
 
         """
         if self._lock is not None:
@@ -100,7 +100,7 @@ class EmbeddedStore:
         self._watching = asyncio.create_task(self._watch(), name="embedded-store-watch")
 
     async def stop(self) -> None:
-        """Stop the store and give the directory free. Harmless when it is not started."""
+        """Stop the store and release the directory. Harmless if it is not started."""
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()
@@ -118,7 +118,7 @@ class EmbeddedStore:
     async def _adopt_or_launch(self) -> StoreProcess:
         """Take over the store that has the directory, or start one when it is certain that there is none."""
         silent_since = time.monotonic()
-        told = silent_since
+        logged_s = silent_since
         while True:
             hold = self.directory.try_hold()
             try:
@@ -135,7 +135,7 @@ class EmbeddedStore:
             silent_since = now if found.presence is Presence.LOADING else silent_since
             if now - silent_since > self._silence_s_max:
                 raise self._silent()
-            told = self._tell(found, told)
+            logged_s = self._log_waiting(found, logged_s)
             await asyncio.sleep(_LOOK_S)
 
     async def _adopt(self, found: Found) -> StoreProcess | None:
@@ -184,7 +184,7 @@ class EmbeddedStore:
         return await self._adopt_or_launch()
 
     async def _until_ready(self, process: StoreProcess, log_offset: int) -> None:
-        silent_since = told = time.monotonic()
+        silent_since = logged_s = time.monotonic()
         while True:
             found = await look(self.directory.socket)
             if found.presence is Presence.READY and found.pid == process.pid:
@@ -195,14 +195,14 @@ class EmbeddedStore:
             silent_since = now if found.presence is Presence.LOADING else silent_since
             if now - silent_since > self._silence_s_max:
                 raise self._silent()
-            told = self._tell(found, told)
+            logged_s = self._log_waiting(found, logged_s)
             await asyncio.sleep(_LOOK_S)
 
-    def _tell(self, found: Found, told: float) -> float:
-        """Log what is being waited for, every few seconds; returns when that was done last."""
+    def _log_waiting(self, found: Found, logged_s: float) -> float:
+        """Log what is being waited for, every few seconds; return when that was done last."""
         now = time.monotonic()
-        if now - told < _TELL_S:
-            return told
+        if now - logged_s < _LOG_WAITING_S:
+            return logged_s
         _log.info(
             "store_waiting", for_=found.presence.value, percent=round(found.loaded_percent), eta_s=found.loading_eta_s
         )
@@ -213,7 +213,7 @@ class EmbeddedStore:
         how = f"kill -TERM {pid}, and if that does not help kill -KILL {pid}" if pid else "find it with: ps ax"
         return StoreStartError(
             f"A store process{f' (probably {pid})' if pid else ''} has {self.directory.path} and has not answered for "
-            f"{self._silence_s_max:g} s. Look into {self.directory.log}; if it hangs, end it ({how}) and start again."
+            f"{self._silence_s_max:g} s. Read {self.directory.log}; if it hangs, end it ({how}) and start again."
         )
 
     async def _watch(self) -> None:
@@ -226,7 +226,7 @@ class EmbeddedStore:
             self.last_failure = self._last_words(process)
             _log.error("store_died", pid=process.pid, reason=self.last_failure)
             process.close()
-            # Dying again right after a good start (its disk is full, say) is also a failure to back off from.
+            # A store that ends right after a good start (a full disk, say) also needs a pause.
             delay_s = _BACKOFF_S_MIN if time.monotonic() - began > _STEADY_S else delay_s
             self._process, delay_s = await self._bring_back(delay_s)
             self.restarts += 1
@@ -245,7 +245,7 @@ class EmbeddedStore:
                 return await self._adopt_or_launch(), delay_s
             except StoreError as error:
                 self.last_failure = str(error)
-            except Exception as error:  # noqa: BLE001  # whatever it is, giving up would leave no store for ever
+            except Exception as error:  # noqa: BLE001  # whatever it is, otherwise there would be no store for ever
                 self.last_failure = f"{type(error).__name__}: {error}"
             _log.error("store_restart_failed", reason=self.last_failure, next_try_s=delay_s)
 

@@ -1,1 +1,1 @@
-"""What has to be done regularly, and whether the store is well."""
+"""The regular maintenance of a store, and the watch over its health."""

@@ -1,7 +1,7 @@
-"""Watches the store from the outside: does it answer, does it keep what it acknowledges, how much room has it left.
+"""Watches the store from the outside: does it answer, are its writes durable, how much space is left.
 
-Every serving process looks for itself, whatever its role: one that cannot reach the store must not be told well by
-another that can. It looks every few seconds through the patient client, far from the hot path.
+Every serving process checks for itself, whatever its role: another one that reaches the store must not hide that this
+one cannot. It checks every few seconds through the patient client, far from the hot path.
 """
 
 import asyncio
@@ -24,28 +24,28 @@ log = structlog.get_logger("holdfast.store")
 
 INTERVAL_S: Final = 5.0
 ANSWER_S: Final = 3.0
-"""A store that takes longer to answer is as good as away; the client itself would wait patiently."""
+"""A store that takes longer counts as unreachable; the client itself would wait longer."""
 _SECTIONS: Final = ("server", "memory", "persistence", "replication", "cluster")
-"""Of INFO: all of it would be some three times as long to read."""
+"""The sections of INFO that are read: all of INFO would be about three times as long."""
 
 
 class StoreWatch:
-    """Keeps the gauges of the store up to date, and logs what is wrong with it once, when it changes.
+    """Updates the gauges of the store, and logs a problem once, when it changes.
 
     Parameters
     ----------
     client
         The patient client.
     durability
-        What the store has to keep.
+        What the store must guarantee.
     hides_settings
-        It was not checked at the start (``HOLDFAST_STORE_CHECK=false``): one that refuses CONFIG is then no fault.
+        The store was not checked at the start (``HOLDFAST_STORE_CHECK=false``): refusing CONFIG is then no problem.
     is_here
-        It runs on this machine, so that its disk can be looked at.
+        It runs on this machine, so that its disk can be measured.
     nodes
-        Of a cluster: gives a client of each node. The worst of them counts: what is on it is what its partitions have.
+        For a cluster: returns a client of each node. The worst node counts, as its partitions depend on it.
     with_channels
-        Partitions that somebody has to publish.
+        Partitions that need a publisher.
 
     """
 
@@ -71,7 +71,7 @@ class StoreWatch:
         self._failing = False
 
     async def run(self) -> None:
-        """Look again and again until cancelled."""
+        """Check again and again until cancelled."""
         while True:
             try:
                 await self.look()
@@ -82,7 +82,7 @@ class StoreWatch:
             await asyncio.sleep(self._interval_s)
 
     async def look(self) -> None:
-        """Look once.
+        """Check once.
 
         Raises
         ------
@@ -97,19 +97,21 @@ class StoreWatch:
                 folder = await self._folder()
         except TimeoutError:
             metrics.STORE_UP.set(0)
-            raise StoreUnavailableError(f"The store has not answered for {ANSWER_S:g} s.") from None
+            raise StoreUnavailableError(
+                f"The store has not answered for {ANSWER_S:g} s. Check that it is up and not overloaded."
+            ) from None
         except BaseException:
             metrics.STORE_UP.set(0)
             raise
         metrics.STORE_UP.set(1)
         self._recovered()
-        self._tell_durable(problems)
-        _tell_memory(max(infos, key=_fullness))
-        _tell_disk(folder)
+        self._report_durable(problems)
+        _report_memory(max(infos, key=_fullness))
+        _report_disk(folder)
         metrics.PUBLISHER_MISSING_PARTITIONS.set(missing)
 
     async def _examine(self) -> tuple[list[Mapping[str, Any]], list[str]]:
-        """Give what INFO says on each node, and what keeps any of them from keeping its promises."""
+        """Return the INFO of each node, and every problem with the durability of any of them."""
         if self._nodes is None:
             info, problems = await self._examine_one(self._client)
             return [info], problems
@@ -131,7 +133,7 @@ class StoreWatch:
         )
 
     async def _missing_publishers(self) -> int:
-        """Count the partitions whose lease has run out, by the store's clock; a store that is new has none yet."""
+        """Count the partitions whose lease has run out, by the store's clock; a new store has no lease yet."""
         missing = 0
         for keys in self._with_channels:  # one by one: in a cluster they are on several nodes, each with its clock
             until_ms, (seconds, _) = await together(self._client, [("HGET", keys.publisher, "until_ms"), ("TIME",)])
@@ -139,16 +141,16 @@ class StoreWatch:
         return missing
 
     async def _folder(self) -> str:
-        """Ask the store where it writes; empty: not here, or it does not say."""
+        """Ask the store for its directory; empty: not on this machine, or not shown."""
         if not self._is_here:
             return ""
         try:
             answer: Mapping[Any, Any] = await command(self._client, "CONFIG GET", "dir")
         except StoreError:
-            return ""  # whether it answers at all was seen before
+            return ""  # that it answers at all was checked before
         return next((os.fsdecode(value) for value in answer.values()), "")
 
-    def _tell_durable(self, problems: list[str]) -> None:
+    def _report_durable(self, problems: list[str]) -> None:
         metrics.STORE_DURABLE.set(not problems)
         if problems and problems != self._problems:
             log.error("store_not_durable", problems=problems)
@@ -167,7 +169,7 @@ class StoreWatch:
         self._failing = False
 
 
-def _tell_memory(info: Mapping[str, Any]) -> None:
+def _report_memory(info: Mapping[str, Any]) -> None:
     used, limit = _memory(info)
     metrics.STORE_MEMORY_USED_BYTES.set(used)
     metrics.STORE_MEMORY_LIMIT_BYTES.set(limit)
@@ -183,10 +185,10 @@ def _fullness(info: Mapping[str, Any]) -> float:
     return used / limit if limit else 0.0
 
 
-def _tell_disk(folder: str) -> None:
+def _report_disk(folder: str) -> None:
     try:
         disk = os.statvfs(folder) if folder else None
     except OSError:
-        disk = None  # a socket that reaches us from another container: its folder is not ours to see
+        disk = None  # a socket of another container, whose directory is not visible here
     metrics.STORE_DISK_FREE_BYTES.set(disk.f_bavail * disk.f_frsize if disk else 0)
     metrics.STORE_DISK_SIZE_BYTES.set(disk.f_blocks * disk.f_frsize if disk else 0)

@@ -1,6 +1,6 @@
-"""Housekeeping: ends lapsed holds, forgets what is over, trims the journal, measures and audits.
+"""Maintenance: expires holds, purges ended records, trims the journal, measures and audits.
 
-Each chore runs in a loop of its own. A chore that fails is logged once, tried again more slowly, and disturbs no other.
+Each chore runs in a loop of its own. A chore that fails is logged once, is retried more slowly, and affects no other.
 """
 
 import asyncio
@@ -22,30 +22,30 @@ from server.telemetry import metrics
 log = structlog.get_logger("holdfast.housekeeping")
 
 LowestCursor = Callable[[str], Awaitable[str | None]]
-"""For a partition: the journal id up to which every follower has confirmed; None: nobody follows."""
+"""For a partition: the journal id up to which every reader has confirmed; None: there is no reader."""
 
 SWEEPS_AT_ONCE: Final = 4
 """Partitions swept at one time: the store's one core is shared with the hot path."""
 FILL_PLACES: Final = 200
-"""Places at which somebody waits that one fill script looks at: a millisecond of the store's time."""
+"""Places with backorders that one fill script reads: a millisecond of the store's time."""
 FORGET_INTERVAL_S: Final = 10.0
 FORGET_COUNT: Final = 500
-"""Members that one forget script looks at: some milliseconds of the store's time."""
+"""Records that one purge script reads: some milliseconds of the store's time."""
 TRIM_INTERVAL_S: Final = 60.0
 NODE_ENTRIES: Final = 100
-"""Of a stream's node, by the store's default: trimming by whole nodes leaves up to so many entries that are too old."""
+"""Entries of a stream's node, by the store's default: trimming by whole nodes can leave so many old entries."""
 GAUGE_INTERVAL_S: Final = 5.0
 AUDIT_PAUSE_S: Final = 0.01
-"""Between the audit's chunks: a million records take some minutes, and nobody notices."""
+"""Between the audit's chunks: a million records take some minutes, without effect on the hot path."""
 LAG_INTERVAL_S: Final = 0.1
 RETRY_S: Final = 1.0
-"""A chore that failed rests at least so long, so that a store that is away is not hammered."""
+"""A chore that failed waits at least so long, so that an unreachable store is not flooded with retries."""
 
 _decode_filled = msgspec.msgpack.Decoder(tuple[str, int]).decode
 
 
 class _Swept(msgspec.Struct, array_like=True, frozen=True):
-    """What ``lua/functions/expire_holds.lua`` answers."""
+    """The answer of ``lua/functions/expire_holds.lua``."""
 
     more: bool
     lateness_ms: list[int]
@@ -56,22 +56,22 @@ _decode_swept = msgspec.msgpack.Decoder(_Swept).decode
 
 
 class Housekeeper:
-    """The chores of one deployment. One process runs it; a second one would do no harm, only the work twice.
+    """The maintenance of one deployment. One process runs it; a second one would do the work twice, without harm.
 
     Parameters
     ----------
     client
         The patient client, off the hot path.
     partitions
-        Gives the partitions that this process serves; those that the store's registry names are added.
+        Returns the partitions that this process serves; those in the store's registry are added.
     retention, journal_retention_s
         How long ended reservations, idempotency keys and journal entries are kept.
     sweep_interval_s
-        How often lapsed holds are looked for: how late a hold ends is this much at most, and the time it takes.
+        How often expired holds are looked for. A hold ends at most this late, plus the time of the sweep.
     audit_interval_s
         How often counters, reservations and journal are audited; 0: never.
     lowest_cursor
-        What followers of the journal have not confirmed is not trimmed.
+        Entries that readers of the journal have not confirmed are not trimmed.
 
     """
 
@@ -109,7 +109,7 @@ class Housekeeper:
             self._chores.append(("audit", audit_interval_s, self.audit))
 
     async def run(self) -> None:
-        """Do the chores until cancelled."""
+        """Run maintenance until cancelled."""
         async with asyncio.TaskGroup() as group:
             for name, interval_s, chore in self._chores:
                 group.create_task(_repeat(name, interval_s, chore), name=f"housekeeping-{name}")
@@ -119,7 +119,7 @@ class Housekeeper:
         await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
 
     async def forget(self) -> None:
-        """Forget ended reservations, closed transfers, supply that came whole, and keys whose time is over."""
+        """Purge ended reservations, closed transfers, received receipts and idempotency keys past their retention."""
         for keyspace in self._partitions():
             looked_at = FORGET_COUNT
             while looked_at == FORGET_COUNT:
@@ -129,7 +129,7 @@ class Housekeeper:
                 await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def trim(self) -> None:
-        """Trim the journal by age, never by length and never past what a follower has not confirmed."""
+        """Trim the journal by age, never by length and never past what a reader has not confirmed."""
         seconds, _ = await command(self._client, "TIME")
         now_ms, oldest_age_ms = int(seconds) * 1000, 0
         oldest_ms = now_ms - self._journal_retention_ms
@@ -146,12 +146,12 @@ class Housekeeper:
         metrics.JOURNAL_RETENTION_SECONDS.set(self._journal_retention_ms / 1000)
 
     async def _first_ms(self, keyspace: Keyspace, now_ms: int) -> int:
-        """Tell when the oldest entry was made that is not in the journal's first node, which may be kept in part."""
+        """Return the time of the oldest entry after the journal's first node, which may be trimmed in part."""
         entries = await command(self._client, "XRANGE", keyspace.journal, "-", "+", "COUNT", NODE_ENTRIES + 1)
         return int(entries[-1][0].partition(b"-")[0]) if len(entries) > NODE_ENTRIES else now_ms
 
     async def _register(self) -> None:
-        """Learn which partitions others served, and note ours: a key may go, its partition's holds still end."""
+        """Read the partitions of all processes, and add ours: holds expire even if a partition's key is removed."""
         self._registered = frozenset(name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS))
         unknown = {keyspace.partition for keyspace in self._partitions()} - self._registered
         if unknown:
@@ -172,7 +172,7 @@ class Housekeeper:
         metrics.JOURNAL_ENTRIES.set(entries)
 
     async def audit(self) -> None:
-        """Audit every partition, one after the other; what disagrees is logged and counted in the gauge."""
+        """Audit every partition, one after the other; drift is logged and counted in the gauge."""
         drift_units = 0
         for keyspace in self._partitions():
             report = await audit(self._client, keyspace, pause_s=self._audit_pause_s)
@@ -203,7 +203,7 @@ class Housekeeper:
                     return
 
     async def _fill(self, keyspace: Keyspace, unfilled: int) -> None:
-        """Give units to those who wait for them, where more waited than one script may fill."""
+        """Fill backorders, where more lines waited than one script may fill."""
         place, function = "", library().function("fill_backorders")
         while True:
             reply = await run_function(self._client, function, keyspace, self._limits, place, FILL_PLACES, unfilled)
@@ -236,7 +236,7 @@ async def watch_event_loop(interval_s: float = LAG_INTERVAL_S) -> None:
 
 
 async def _repeat(name: str, interval_s: float, chore: Callable[[], Awaitable[None]]) -> None:
-    """Do a chore again and again, whatever becomes of it."""
+    """Run a chore again and again, even after it fails."""
     failing = False
     while True:
         try:
