@@ -439,7 +439,7 @@ async def test_given_more_dead_letters_than_asked_for_when_listed_then_the_newes
     (await api.get(f"{ONE}/dead-letters?limit=1001")).problem(400, "invalid")
 
 
-async def test_given_a_wish_when_sent_then_it_stands_in_the_journal_and_a_missing_publisher_is_told(
+async def test_given_a_command_when_sent_then_it_stands_in_the_journal_and_a_missing_publisher_is_told(
     api: Api, shop: Shop
 ) -> None:
     asked = [

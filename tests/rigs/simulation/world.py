@@ -193,9 +193,9 @@ class World:
                 self._after(event.for_s, client.mend)
             case _:
                 name = list(self.shops)[event.which]
-                wishes = ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
-                wish: Any = f"channel_{event.what}"
-                await wishes.send_command(name, wish, self.scenario.skus if event.what == "resend" else (), "sim")
+                commands = ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
+                command: Any = f"channel_{event.what}"
+                await commands.send_command(name, command, self.scenario.skus if event.what == "resend" else (), "sim")
 
     async def _restart(self, process: Process, after_s: float) -> None:
         await process.stop()

@@ -189,7 +189,7 @@ async def test_given_statuses_and_dead_letters_when_read_then_they_are_what_the_
     assert await channels.cursors() == {CHANNEL: "7-1"}
 
 
-async def test_given_wishes_among_sales_when_the_stock_is_audited_then_nothing_has_drifted(
+async def test_given_commands_among_sales_when_the_stock_is_audited_then_nothing_has_drifted(
     channels: ChannelStore, client: Redis, keyspace: Keyspace, ledger: Ledger
 ) -> None:
     await stocked(ledger, A=10)
