@@ -1,15 +1,15 @@
--- The library that the store runs: one function for each kind of call, named NAME_DIGEST after the text of all this,
--- so that two releases can run side by side on one store. server/store/lua_library.py puts it together:
+-- The library that the store runs: one function for each kind of call. The name of each ends in the digest of the whole
+-- text, so that two releases can run side by side on one store. server/store/lua_library.py puts it together:
 --
 --   @include lib/stock   the text of lib/stock.lua
---   @operations          every file in operations/, each in a block of its own: it registers its operation
---   @functions           every file in functions/, likewise: it registers its function
---   @shapes              SHAPES, see lib/batch.lua
---   Record.state         the place of the field "state" in that record or operation, counted from 1: the numbers come
---                        from the classes in server/domain/, so a field has one definition
+--   @operations          every file in operations/, each in a block of its own; it registers its operation
+--   @functions           every file in functions/, likewise; it registers its function
+--   @shapes              the table SHAPES, see lib/batch.lua
+--   Record.state         the place of the field "state" in that record or operation, counted from 1. The numbers come
+--                        from the classes in server/domain/, so that a field has one definition
 --
--- A library is read once, when it is loaded; a script of EVALSHA is run from its first line each time, which here
--- would cost more than a reserve itself (see docs/architecture.md). A chunk has room for 200 locals.
+-- A library is read once, when it is loaded. A script of EVALSHA would run from its first line each time, which here
+-- costs more than a reserve (see docs/decisions/0004-one-function-library.md). A chunk has room for 200 locals.
 --
 -- @include lib/msgpack
 -- @include lib/context
@@ -39,16 +39,16 @@
 
 -- @operations
 
--- A function of one partition's keys. knows_backorders: the last of its keys is the queue of those who wait for units.
+-- Registers a function on one partition's keys. uses_backorders: the last of its keys is the backorder queue.
 --
--- A third argument is the call's number, and comes back behind the answers: a reply that belongs to another call, as a
--- faulty proxy may deliver, is then not taken for this one's. What answers with one value is not called in batches: its
--- third argument, if it has one, is its own.
-local function register(name, callback, flags, knows_backorders)
+-- The third argument of a batch is the call's number, and is returned behind the answers. By it the caller recognises a
+-- reply that belongs to another call, as a faulty proxy may deliver. A function that replies with one value is not
+-- called in batches: its third argument, if it has one, has a meaning of its own.
+local function register(name, callback, flags, uses_backorders)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
-      begin(keys, args, knows_backorders)
+      begin(keys, args, uses_backorders)
       local reply, number = callback(args, keys), args[3]
       if number and type(reply) == 'table' then reply[#reply + 1] = number end
       return reply
@@ -57,7 +57,7 @@ local function register(name, callback, flags, knows_backorders)
   })
 end
 
--- A function on the keys of who follows the journal, not on a partition's ten.
+-- Registers a function on keys of its own, which do not begin with a partition's ten.
 local function register_apart(name, callback)
   redis.register_function({
     function_name = name .. '_@DIGEST@',

@@ -1,22 +1,22 @@
--- fill_backorders: gives units to those who wait for them and did not get them in the call that brought the units, because more
--- waited than one call may fill. Called by housekeeping until all were looked at. Flag allow-oom.
+-- fill_backorders: fills lines that wait for units, where an earlier call made units available for more lines than one
+-- call fills. Maintenance calls it until the whole queue was looked at. Flag allow-oom.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
--- ARGV  [1] limits, [2] where to go on: "" at first, [3] how many places to look at, at most,
---       [4] what expire said of it: if nobody has said so anew meanwhile, it is done at the end
--- Reply MessagePack: [where to go on ("": that was all), how many lines were filled]
+-- ARGV  [1] limits  [2] where to continue, "" at first  [3] how many stock records to look at, at most
+--       [4] the value of unfilled that the caller has read; it is deleted at the end if it is still the same
+-- Reply MessagePack [where to continue, "" at the end; number of lines filled]
 
 local function fill_backorders(args)
   local name, lines = args[2], 0
   for _ = 1, tonumber(args[3]) do
-    local sku, location = backorders.place_after(name)
+    local sku, location = backorders.next_after(name)
     name = sku and sku .. '\0' .. location or ''
     if not sku then break end
-    lines = lines + backorders.fill_place(stock_entry(sku, location))
-    if waits and waits.left <= 0 then break end
-    name = name .. '\1' -- behind all who wait there
+    lines = lines + backorders.fill_stock_entry(stock_entry(sku, location))
+    if backorder_queue and backorder_queue.lines_left <= 0 then break end
+    name = name .. '\1' -- behind all members of this stock record
   end
-  if waits then waits.backlog = false end -- who called goes on
+  if backorder_queue then backorder_queue.backlog = false end -- the caller continues
   write()
   if name == '' and call('HGET', META, 'unfilled') == args[4] then call('HDEL', META, 'unfilled') end
   return pack({name, lines})

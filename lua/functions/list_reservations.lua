@@ -1,10 +1,15 @@
 -- list_reservations: looks through a slice of the reservations and returns those that match. Flag no-writes.
--- Filtering here keeps the rest off the wire.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits, [2] MessagePack [ended, cursor, count, sku or "", {place in a record -> the value wanted there}]
---         ended: look among the ended ones; cursor: "0" at first; count: how many to look at, about
--- Reply [now_ms, next cursor ("0": that was all), id, record, id, record, …]; record: MessagePack
+-- ARGV  [1] limits  [2] MessagePack [ended, cursor, count, sku, wanted]
+--         ended   whether to look among the ended ones
+--         cursor  "0" at first
+--         count   how many to look at, roughly
+--         sku     only those with a line of it; "": all
+--         wanted  {place in a record -> the value required there}
+-- Reply [now_ms, next cursor ("0" at the end), id, record in MessagePack, id, record, …]
+--
+-- Filtering here keeps the others off the wire.
 
 local function has_line(record, sku)
   for _, line in ipairs(record[Record.lines]) do

@@ -1,16 +1,22 @@
--- list_shortages: looks through a slice of the stock for what is short, or of the live reservations for who waits for it.
--- Flag no-writes. Filtering here keeps the rest off the wire.
+-- list_shortages: looks through a slice of the stock for what is short, or of the live reservations for those with
+-- units there. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits, [2] MessagePack [cursor ("0" at first), how many to look at, about,
---         fields of the stock hash: whose reservations; empty: look through the stock]
--- Reply [now_ms, next cursor ("0": that was all), field, record, …] or [now_ms, next cursor, id, record, …]
+-- ARGV  [1] limits  [2] MessagePack [cursor, count, fields]
+--         cursor  "0" at first
+--         count   how many to look at, roughly
+--         fields  of the stock hash: look for reservations with units there; empty: look through the stock
+-- Reply [now_ms, next cursor ("0" at the end), field, record, …] of the stock,
+--       or [now_ms, next cursor, id, record, …] of the reservations; records in MessagePack
+--
+-- Filtering here keeps the others off the wire.
 
 local function is_short(_, packed_record)
   return available(stock_record(packed_record)) < 0
 end
 
-local function waits_for(wanted)
+-- Returns a test for records with live units at one of the wanted stock fields.
+local function has_units_at(wanted)
   return function(_, packed_record)
     for _, line in ipairs(unpack_msg(packed_record)[Record.lines]) do
       if line[Line.held] + line[Line.committed] > 0 and wanted[line[Line.sku] .. '\0' .. line[Line.location]] then
@@ -26,7 +32,7 @@ local function list_shortages(args)
   local wanted = {}
   for _, field in ipairs(fields_wanted) do wanted[field] = true end
   local key, fits = STOCK, is_short
-  if #fields_wanted > 0 then key, fits = RESERVATIONS, waits_for(wanted) end
+  if #fields_wanted > 0 then key, fits = RESERVATIONS, has_units_at(wanted) end
   local page = call('HSCAN', key, cursor, 'COUNT', count)
   local reply, found = {NOW_MS, page[1]}, page[2]
   for i = 1, #found, 2 do

@@ -2,11 +2,10 @@
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] supply       hash  id -> record, see lib/expected_receipts.lua
---       [12] supply_skus  hash  sku -> [id, …]: those from which units are still to come
---       [13] backorders   zset  see lib/context.lua
--- ARGV  [1] limits, [2] operations, their fields as MessagePack values one after the other
--- Reply for each operation, in order, its answer in MessagePack:
---         ["expected_receipt_changed", false, record] or as in lib/answers.lua
+--       [12] supply_skus  hash  sku -> [id, …]: those of which units have not arrived yet
+--       [13] backorders   zset  see lib/backorders.lua
+-- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua
+-- Reply for each operation, in order, its answer in MessagePack, see lib/answers.lua and lib/expected_receipts.lua
 
 local function mutate_expected_receipts(args, keys)
   local answers = run(args, function(fields) load_expected_receipts(fields, keys[11]) end)

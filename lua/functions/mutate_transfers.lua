@@ -1,12 +1,11 @@
--- mutate_transfers: runs a batch of operations on transfers, which take units from one location to another in two steps.
+-- mutate_transfers: runs a batch of operations on transfers, which move units between locations in two steps.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
---       [11] transfers         hash  id -> record: those with units on their way
---       [12] transfers_closed  hash  id -> record: the others, until they are forgotten
---       [13] backorders        zset  see lib/context.lua
--- ARGV  [1] limits, [2] operations, their fields as MessagePack values one after the other
--- Reply for each operation, in order, its answer in MessagePack:
---         ["transfer_changed", replayed, record, [[sku, location, available, seq], …]] or as in lib/answers.lua
+--       [11] transfers         hash  id -> record: those in transit, see lib/transfers.lua
+--       [12] transfers_closed  hash  id -> record: the others, until they are purged
+--       [13] backorders        zset  see lib/backorders.lua
+-- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua
+-- Reply for each operation, in order, its answer in MessagePack, see lib/answers.lua and lib/transfers.lua
 
 local function write_transfers(open_key, closed_key)
   for _, document in ipairs(changed_transfers) do

@@ -1,14 +1,15 @@
--- publisher_write: writes what a publisher knows of its channels, if it still holds the lease. Flag allow-oom.
+-- publisher_write: writes a publisher's state of its channels, if its lease token is the newest. Flag allow-oom.
 --
--- KEYS  [1] publisher  hash  see lease.lua
+-- KEYS  [1] publisher  hash  see publisher_lease.lua
 --       [2…] hashes of the channels and of the publisher
 -- ARGV  [1] token of the caller's lease
 --       then for each part: number of its key in KEYS, how many pairs to set, how many fields to delete,
---       field, value, … , field, …; "drop" instead of the two counts removes the hash
--- Reply 1, or 0: the token is not the newest, so another one publishes now; nothing was written
+--       field, value, … , field, …; "drop" instead of the two counts deletes the hash
+-- Reply 1, or 0: the token is not the newest, so another process publishes now; nothing was written
 --
--- A lease that ran out and that nobody took is still good here: nobody else has written anything since.
+-- A lease that has expired and was not acquired by another owner is still accepted: no other process has written since.
 
+-- Sets and deletes fields of one hash in chunks. Returns the place in ARGV behind its part.
 local function set_and_delete(key, args, first, sets, deletes)
   for start = first, first + 2 * sets - 1, CHUNK do
     call('HSET', key, unpack(args, start, min(start + CHUNK - 1, first + 2 * sets - 1)))

@@ -1,10 +1,27 @@
--- purge_ended: forgets ended reservations, closed transfers, expected receipts that came whole, and idempotency keys, all when
--- their time is over. Flag allow-oom.
--- A key that belongs to a reservation is kept for as long as the reservation lives.
+-- purge_ended: deletes ended reservations, closed transfers, completed expected receipts and idempotency keys whose
+-- retention is over. Flag allow-oom.
 --
--- KEYS  the twelve keys of transfer.lua, and [13] the hash supply of supply.lua
--- ARGV  [1] limits, [2] how many to look at, at most
--- Reply how many were looked at
+-- KEYS  the ten keys of one partition, see lib/context.lua, then [11] transfers  [12] transfers_closed  [13] supply
+-- ARGV  [1] limits  [2] how many to look at, at most
+-- Reply number of those looked at
+--
+-- A key that belongs to a live reservation is kept until the reservation has ended.
+
+local CLOSED_TRANSFERS, RECEIPTS = 12, 13 -- places of those hashes in KEYS
+
+local function purge_keys(keys)
+  load_keys(keys)
+  for _, key in ipairs(keys) do
+    local kept = remembered[key]
+    local id = kept and kept[KEPT_RESERVATION] or ''
+    if id ~= '' and call('HEXISTS', RESERVATIONS, id) == 1 then
+      call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
+    else
+      call('ZREM', FORGET, 'k' .. key)
+      call('HDEL', IDEMPOTENCY, key)
+    end
+  end
+end
 
 local function purge_ended(args, declared)
   local due = call('ZRANGEBYSCORE', FORGET, 0, NOW_MS, 'LIMIT', 0, tonumber(args[2]))
@@ -13,26 +30,17 @@ local function purge_ended(args, declared)
     local kind, name = member:sub(1, 1), member:sub(2)
     if kind == 't' or kind == 's' then
       call('ZREM', FORGET, member)
-      call('HDEL', declared[kind == 't' and 12 or 13], name)
+      call('HDEL', declared[kind == 't' and CLOSED_TRANSFERS or RECEIPTS], name)
     else
       local list = kind == 'r' and ids or keys
       list[#list + 1] = name
     end
   end
-  load_keys(keys)
   for _, id in ipairs(ids) do
     call('ZREM', FORGET, 'r' .. id)
     call('HDEL', ENDED, id)
   end
-  for _, key in ipairs(keys) do
-    local kept = remembered[key]
-    if kept and kept[KEPT_RESERVATION] ~= '' and call('HEXISTS', RESERVATIONS, kept[KEPT_RESERVATION]) == 1 then
-      call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
-    else
-      call('ZREM', FORGET, 'k' .. key)
-      call('HDEL', IDEMPOTENCY, key)
-    end
-  end
+  purge_keys(keys)
   return #due
 end
 

@@ -1,17 +1,19 @@
--- read: answers a batch of questions. Flag no-writes.
+-- read: answers a batch of questions about availability, stock and reservations. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits, [2] questions, their fields as MessagePack values one after the other:
---         "availability", [sku, …], location or "", channel or "" | "stock", sku, "", "" | "reservation", id, "", ""
--- Reply for each question, in order, MessagePack:
---   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none: unknown. Available to
---                 the channel, or without one to everybody
+-- ARGV  [1] limits  [2] questions, their four fields as MessagePack values one after the other:
+--         "availability", [sku, …], location or "", channel or "" (available to any channel)
+--         "stock", sku, "", ""
+--         "reservation", id, "", ""
+-- Reply for each question, in order, MessagePack; units and seq are integers:
+--   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none where it is unknown
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
---                 allocations or false, backorder], …]]: the last two are left out where there are none
---   reservation   [now_ms, record or nil]
+--                 allocations or false, backorder], …]]; the last two are left out where there are none
+--   reservation   [now_ms, record or nil], see lib/reservations.lua
 
-local QUESTION_LENGTH = 4 -- fields of each
+local QUESTION_LENGTH = 4 -- fields of one question
 
+-- Reads the locations of all SKUs that the questions are about: sku -> {location, …}.
 local function all_locations(questions)
   local skus, seen = {}, {}
   local function want(sku)
@@ -76,7 +78,9 @@ local function read(args)
     local kind, name = question.kind, question.about
     if kind == 'availability' then
       local found = {}
-      for j, sku in ipairs(name) do found[j] = location_levels(sku, question.location, question.channel, locations[sku]) end
+      for j, sku in ipairs(name) do
+        found[j] = location_levels(sku, question.location, question.channel, locations[sku])
+      end
       answers[i] = pack({NOW_MS, found})
     elseif kind == 'stock' then
       answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})

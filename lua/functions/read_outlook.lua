@@ -1,16 +1,18 @@
--- read_outlook: reads what is available of a SKU together with what is still to come, at one moment: a receipt between two
--- reads would count twice. Flag no-writes.
+-- read_outlook: reads the available units of a SKU and its expected receipts at one moment, since a receipt that came
+-- between two reads would be counted twice. Flag no-writes.
 --
--- KEYS  the twelve keys of supply.lua
--- ARGV  [1] limits, [2] MessagePack [sku, location or "": all]
--- Reply MessagePack [now_ms, [[location, available, seq, how many units are waited for], …], [[supply id, record], …]]
+-- KEYS  the ten keys of one partition, see lib/context.lua, then [11] supply  [12] supply_skus, see
+--       mutate_expected_receipts.lua
+-- ARGV  [1] limits  [2] MessagePack [sku, location or "" for all]
+-- Reply MessagePack [now_ms, [[location, available, seq, units that lines wait for], …], [[receipt id, record], …]]
 
 local function available_at(sku, wanted)
   local packed_names, levels = call('HGET', SKUS, sku), {}
   for _, location in ipairs(packed_names and unpack_msg(packed_names) or NONE) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left, backorder = allocated and allocations.left(entry, nil) or entry.available, entry.record[Stock.backorder]
+      local left = allocated and allocations.left(entry, nil) or entry.available
+      local backorder = entry.record[Stock.backorder]
       levels[#levels + 1] = {location, left, entry.record[Stock.seq], backorder and backorder[Backorder.waiting] or 0}
     end
   end
@@ -24,7 +26,9 @@ local function read_outlook(args, keys)
   local ids = packed_ids and unpack_msg(packed_ids) or NONE
   for i, packed_record in ipairs(hash_get_many(keys[11], ids)) do
     local record = packed_record and unpack_msg(packed_record)
-    if record and (wanted == '' or wanted == record[Receipt.location]) then expected[#expected + 1] = {ids[i], record} end
+    if record and (wanted == '' or wanted == record[Receipt.location]) then
+      expected[#expected + 1] = {ids[i], record}
+    end
   end
   return pack({NOW_MS, available_at(sku, wanted), expected})
 end

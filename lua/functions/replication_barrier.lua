@@ -1,9 +1,12 @@
--- replication_barrier: writes next to nothing, so that a WAIT after it speaks for all that was written before, by whomever. Some
--- stores let a WAIT speak only for the writes of its own connection, and an answer may rest on another's: a replay, or
--- a refusal because of what another has taken. Flag allow-oom.
+-- replication_barrier: writes one field, so that a WAIT after it covers all earlier writes of any connection.
+-- Flag allow-oom.
 --
 -- KEYS  [1] meta  hash  of any partition on this store
--- Reply "confirmed": never to be mistaken for what a WAIT answers
+-- ARGV  none
+-- Reply "confirmed", which cannot be mistaken for the number that a WAIT returns
+--
+-- Some stores let a WAIT cover only the writes of its own connection. An answer may rest on another connection's
+-- write: a replay, or a refusal because other orders have taken the units.
 
 local function replication_barrier(keys)
   call('HSET', keys[1], 'confirmed', 1)

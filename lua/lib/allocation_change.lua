@@ -1,8 +1,8 @@
--- Changes what a channel has for itself at a (SKU, location): what operations/allocate.lua and allocate_move.lua share.
+-- Changes a channel's allocation at a (SKU, location): shared by operations/allocate.lua and allocate_move.lua.
 --
--- How much a channel without an allocation has promised here stands nowhere, and an index would be paid for by every
--- reserve. So whoever asks has counted it, as of when seen_id was the journal's last entry; what happened since is added
--- here. If nothing was counted ("") or too much happened, the answer is allocation_usage_unknown; see
+-- No record holds how many units a channel without an allocation has reserved here: each reserve would pay for such an
+-- index. So the caller counts them (used) as of a journal entry (seen_id), and the changes since are added here. With
+-- no count ("") or too many changes, the answer is allocation_usage_unknown; see
 -- server/store/repositories/allocations.py.
 
 local allocation_change = {}
@@ -11,16 +11,18 @@ do
 
 local ALLOCATIONS_MAX = 32 -- channels at one (SKU, location): the record is read and written with each sale
 
-local ENTRIES_MAX = 64 -- of the journal that are looked through for what happened since; an entry holds a batch at most
+local ENTRIES_MAX = 64 -- journal entries since seen_id that one call looks through; an entry holds at most a batch
 
--- A reserve or order stands in the journal with its record, anything else with its lines, see lib/journal.lua.
-local PROMISE_FIELDS_MAX, PROMISE_RECORD = 4, 3
+-- The change of a reserve or order has three or four values, and its record is the third; see lib/journal.lua.
+local NEW_FIELDS_MAX, NEW_RECORD = 4, 3
 
--- The channel of a change, and for each of its lines its SKU, location, and by how much what is promised there grew.
+local ENTRY_FIELDS, FIRST_VALUE = 2, 2 -- XRANGE: [entry id, ["e", the packed changes]]
+
+-- Returns the channel of a change and its lines: {{sku, location, units (by which the reserved units grew)}, …}.
 local function lines_of(change)
   local lines = {}
-  if #change <= PROMISE_FIELDS_MAX then
-    local record = change[PROMISE_RECORD]
+  if #change <= NEW_FIELDS_MAX then
+    local record = change[NEW_RECORD]
     for i, line in ipairs(record[Record.lines]) do
       lines[i] = {sku = line[Line.sku], location = line[Line.location], units = line[Line.held] + line[Line.committed]}
     end
@@ -33,8 +35,8 @@ local function lines_of(change)
   return change[Change.channel], lines
 end
 
--- By how much the changes of one entry moved what a channel has promised of a stock entry.
-local function promised_in(changes, entry, channel)
+-- The units by which a list of changes moved what a channel has reserved of a stock entry.
+local function used_in(changes, entry, channel)
   local units = 0
   for _, change in ipairs(changes) do
     local of_channel, lines = lines_of(change)
@@ -45,8 +47,8 @@ local function promised_in(changes, entry, channel)
   return units
 end
 
--- The units that a channel has promised here, or nil: not known.
-function allocation_change.promised_by(entry, channel, seen_id, used)
+-- The units that a channel has reserved of a stock entry, or nil where that is not known. seen_id, used: see above.
+function allocation_change.used_by(entry, channel, seen_id, used)
   local record = entry.record
   local known = allocations.find(record, channel)
   if known then return known[Allocation.used] end
@@ -54,12 +56,14 @@ function allocation_change.promised_by(entry, channel, seen_id, used)
   if seen_id == '' then return nil end
   local since = call('XRANGE', JOURNAL, '(' .. seen_id, '+', 'COUNT', ENTRIES_MAX)
   if #since == ENTRIES_MAX then return nil end
-  for _, found in ipairs(since) do used = used + promised_in(unpack_msg(found[2][2]), entry, channel) end
-  -- What this very call did is not in the journal yet.
-  return used + promised_in(unpack_msg(array_of(change_count) .. concat(change_parts)), entry, channel)
+  for _, found in ipairs(since) do
+    used = used + used_in(unpack_msg(found[ENTRY_FIELDS][FIRST_VALUE]), entry, channel)
+  end
+  -- The changes of this call are not in the journal yet.
+  return used + used_in(unpack_msg(array_of(change_count) .. concat(change_parts)), entry, channel)
 end
 
--- Sets a channel's allocation; nil as kind: takes it away.
+-- Sets a channel's allocation; kind nil: removes it.
 function allocation_change.set(record, channel, kind, units, used)
   local list = record[Stock.allocations] or {}
   local _, place = allocations.find(record, channel)
@@ -69,28 +73,31 @@ function allocation_change.set(record, channel, kind, units, used)
     table.remove(list, place)
   end
   record[Stock.allocations] = #list > 0 and list or nil
-  if #list == 0 and record[Stock.backorder] ~= nil then record[Stock.allocations] = false end -- no hole before what follows
+  -- Without allocations false stands before a backorder: an array in MessagePack has no holes.
+  if #list == 0 and record[Stock.backorder] ~= nil then record[Stock.allocations] = false end
 end
 
--- Writes the change down: nothing moves, but what is left for whom does.
+-- Adds the change to the journal. No bucket changes, but what is left for each channel does.
 function allocation_change.journal(entry, operation, actor, channel, notes)
   local journal_lines = {}
-  change_buckets(entry, journal_lines, {0, 0, 0, 0, 0, 0})
+  change_buckets(entry, journal_lines, NO_DELTAS)
   journal(operation, actor, channel, '', '', journal_lines, notes_of(notes))
 end
 
+-- Whether a channel without an allocation here cannot get one, because there are as many as there may be.
 function allocation_change.is_full(record, channel)
   return not allocations.find(record, channel) and #(record[Stock.allocations] or NONE) >= ALLOCATIONS_MAX
 end
 
--- By how many units more would be set aside, and how many may be; nil: how much is used is not known.
+-- Returns by how many units more would be set aside, how many may be, and how many the channel has reserved or set
+-- aside already; nil: the reserved units are not known.
 function allocation_change.set_aside_by(entry, channel, kind, units, seen_id, used)
-  local promised = allocation_change.promised_by(entry, channel, seen_id, used)
-  if not promised then return nil end
+  local reserved = allocation_change.used_by(entry, channel, seen_id, used)
+  if not reserved then return nil end
   local known = allocations.find(entry.record, channel)
   local before = known and known[Allocation.kind] == 'own' and allocations.rest(known) or 0
-  local after = kind == 'own' and max(0, units - promised) or 0
-  return after - before, max(0, promisable(entry, nil)), promised + before
+  local after = kind == 'own' and max(0, units - reserved) or 0
+  return after - before, max(0, reservable(entry, nil)), reserved + before
 end
 
 end

@@ -1,25 +1,36 @@
--- The shapes of an answer; server/domain/outcomes.py holds the other half of the contract.
+-- The shapes of an answer, as operations return them; server/domain/outcomes.py decodes them.
+--
+--   ["refused", outcome, state or "", lines]        lines: [[line, sku, location, requested, available], …], in units
+--   ["changed", replayed, record, availability]     record: lib/reservations.lua; availability: [[sku, location,
+--                                                   available, seq], …]
+--   ["stock_changed", replayed, level]              level: lib/stock.lua
+--   ["retry_after_expiry"]                          more holds are due than one call expires: the ledger calls again
+--   ["allocation_usage_unknown"]                    see lib/allocation_change.lua
 
--- lines: [[line, sku, location, requested, available], …]
+-- Places in an answer: the outcome of a refusal, the availability of a change.
+local REFUSED_OUTCOME, CHANGED_AVAILABILITY = 2, 4
+
+-- lines: as above, or nil for none.
 local function refused(outcome, state, lines)
   return {'refused', outcome, state or '', lines or NONE}
 end
 
--- What is left of the entries that an operation touched, as a channel sees it; nil: as everybody does.
+-- The availability of the entries that an operation touched, for a channel; nil: for any channel.
 local function left_of(entries, channel)
   local availability, seen = {}, {}
   for _, entry in ipairs(entries) do
     if not seen[entry] then
       seen[entry] = true
       availability[#availability + 1] = {
-        entry.sku, entry.location, allocated and allocations.left(entry, channel) or entry.available, entry.record[Stock.seq],
+        entry.sku, entry.location, allocated and allocations.left(entry, channel) or entry.available,
+        entry.record[Stock.seq],
       }
     end
   end
   return availability
 end
 
--- entries: the stock entries that the operation touched. A reserve's own answer has none: its lines tell.
+-- entries: the stock entries that the operation touched. A new reservation has none: its lines hold the availability.
 local function changed(record, entries)
   return {'changed', false, record, left_of(entries, record[Record.channel])}
 end

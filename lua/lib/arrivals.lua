@@ -1,12 +1,13 @@
--- Units that come in through the door and are looked at: what was shipped and comes back, what another location sent.
+-- Units that arrive and are inspected: returned by a customer, or sent from another location.
 
--- Which bucket holds them back, beside on_hand. Those that can be sold again stand in none.
+-- Disposition -> the bucket that keeps the units back beside on_hand. A restock has none: they can be sold at once.
 local HELD_BACK = {damaged = Stock.damaged, quality_control = Stock.quality_control}
 
--- Takes units in at a (SKU, location), which becomes known by it. disposition: restock, damaged or quality_control.
-local function take_in(entry, journal_lines, units, disposition, line)
+-- Adds units to a stock record, which is created where there is none. disposition: restock, damaged or quality_control.
+-- line: the reservation's line number, nil outside any.
+local function receive_units(entry, journal_lines, units, disposition, line)
   if not entry.record then create_stock(entry) end
-  local deltas, bucket = {units, 0, 0, 0, 0, 0}, HELD_BACK[disposition]
+  local deltas, bucket = {units, 0, 0, 0, 0, 0}, HELD_BACK[disposition] -- in the order of a stock record
   if bucket then deltas[bucket] = units end
   change_buckets(entry, journal_lines, deltas, line)
 end

@@ -1,8 +1,8 @@
--- The check before a promise: are the units there?
+-- The check before units are reserved: are they available?
 
--- What may be promised of an entry to a channel (nil: to whoever has nothing for himself). As long as somebody waits there,
--- what he will get is not for others: where more wait than one call may fill, it stands in available until the next.
-local function promisable(entry, channel)
+-- The units of an entry that a channel can reserve (nil: a channel without an allocation). Units that lines wait for
+-- are not among them: where more lines wait than one call fills, available holds their units until the next call.
+local function reservable(entry, channel)
   local left, record = entry.available - entry.claimed, entry.record
   local backorder = record and record[Stock.backorder]
   local waiting = backorder and backorder[Backorder.waiting] or 0
@@ -10,13 +10,13 @@ local function promisable(entry, channel)
   return left - waiting
 end
 
--- How many units each line can have. lines: {entry (of the stock), units}, … channel: as above.
--- Returns {units, …} and the lines that run short, or nil where none does.
+-- How many units each line can have. lines: {{entry (of the stock), units}, …}; channel: as above.
+-- Returns {units, …} and the lines that run short, as refused takes them, or nil where none does.
 local function grant(lines, channel)
   local granted, short = {}, nil
   for i, line in ipairs(lines) do
     local entry, units = line.entry, line.units
-    local left = promisable(entry, channel)
+    local left = reservable(entry, channel)
     if left < units then
       left = max(left, 0)
       short = short or {}

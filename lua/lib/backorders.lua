@@ -1,73 +1,80 @@
--- Those who wait for units that are not there yet: who may, in which order, and that what comes goes to them first.
+-- The backorder queue: which lines may wait for units, in which order, and that units which arrive go to them first.
 --
--- Whether one may is said for each (SKU, location), in the place BACKORDER of its stock record:
---   [mode ("preorder": nothing was there yet; "backorder": it is sold out), limit (units that may be waited for),
---    promise_on ("2026-12-01", or "": no day is told), waiting (units that are waited for now)]
--- Units that are waited for are in no bucket, and what is available does not know them. A line counts them as waiting
--- (they will be held) or as owed (they will be committed).
+-- The rule of a (SKU, location) is the ninth value of its stock record:
+--   [mode ("preorder": no units have been there yet; "backorder": they are sold out), limit (units that lines may wait
+--    for), promise_on ("2026-12-01", or "" for no day), waiting (units that lines wait for now)]
+-- Units that lines wait for are in no bucket, and available disregards them. A line counts them as waiting (they will
+-- be held) or as owed (they will be committed).
 --
--- The queue has one member for each line that waits: sku \0 location \0 class \0 seq \0 line \0 id
+-- The queue has one member per line that waits: sku \0 location \0 class \0 seq \0 line \0 id
 --   class  0: the reservation is flagged vip, 1: it is not
---   seq    the one of the promise, 16 digits: older is smaller. line: 3 digits
--- All have the same score, so they stand in the order of their bytes: by place, by class, the oldest first.
+--   seq    of the reservation's first change, 16 digits: the older, the smaller. line: its number, 3 digits
+-- All members have the same score, so they are sorted by their bytes: by SKU, location, class and age.
 --
--- waits: {todo (entries at which something changed), pending (entry -> is in todo), left (lines that this call may still
---         fill), joined (entry -> its new members), added (all new members), gone (member -> has left), filling,
---         paused (what comes free is kept back), backlog (units are there that somebody waits for)}
+-- backorder_queue (nil until the call needs it):
+--   todo            stock entries that changed and may have units for lines that wait; pending: entry -> it is in todo
+--   lines_left      lines that this call may still fill
+--   added, added_at all new members; entry -> its new members
+--   removed         member -> true: it no longer waits
+--   filling         fill is running, or is suspended by pause
+--   paused          units that become available are kept back, see pause; backlog_before: backlog as it was then
+--   backlog         units are available that lines wait for
 
 do
 
 local FILL_MAX = 100 -- lines that one call fills: some 3 ms
--- Where line and id stand in what follows a member's place: "1 \0 seq \0 line \0 id".
+-- Bytes of line and id in what follows SKU and location in a member: "1 \0 seq \0 line \0 id".
 local NUMBER_FROM, NUMBER_TO, ID_FROM = 20, 22, 24
 
-local function known()
-  if not waits then
-    waits = {
-      todo = {}, pending = {}, left = FILL_MAX, joined = {}, added = {}, gone = {}, filling = false,
+local function queue_state()
+  if not backorder_queue then
+    backorder_queue = {
+      todo = {}, pending = {}, lines_left = FILL_MAX, added_at = {}, added = {}, removed = {}, filling = false,
       backlog = false, paused = false, backlog_before = false,
     }
   end
-  return waits
+  return backorder_queue
 end
 
--- Whether there is something for those who wait: units that are set aside for channels are not.
+-- Whether there are units for lines that wait; those set aside for channels are not for them.
 local function is_fillable(entry)
   local backorder = entry.record[Stock.backorder]
   if not backorder or backorder[Backorder.waiting] == 0 then return false end
   return (allocated and allocations.common(entry) or entry.available) > 0
 end
 
--- A record that was read: more waited there than one call could fill.
-function backorders.look(entry)
-  if BACKORDERS and is_fillable(entry) then known().backlog = true end
+-- Notes that a stock record was read which has units for lines that wait: an earlier call had no room to fill them.
+function backorders.note_read(entry)
+  if BACKORDERS and is_fillable(entry) then queue_state().backlog = true end
 end
 
--- Something changes at an entry: who waits there may get something by it.
-function backorders.touch(entry)
+-- Notes that a stock entry changes: there may be units for lines that wait.
+function backorders.note_change(entry)
   if not BACKORDERS or entry.record[Stock.backorder][Backorder.waiting] == 0 then return end
-  local state = known()
+  local state = queue_state()
   if state.pending[entry] then return end
   state.pending[entry] = true
   if state.paused then state.backlog = true end
   state.todo[#state.todo + 1] = entry
 end
 
--- Sets what holds for an entry. Without a limit and with nobody waiting, nothing is left of it.
+-- Sets the rule of a stock entry. With neither a limit nor units that lines wait for, it is removed.
 function backorders.set(entry, mode, limit, promise_on, waiting)
   local record = entry.record
   if limit > 0 or waiting ~= 0 then
-    record[Stock.seq + 1] = record[Stock.seq + 1] or false
+    record[Stock.allocations] = record[Stock.allocations] or false
     record[Stock.backorder] = {mode, limit, promise_on, waiting}
   else
     record[Stock.backorder] = nil
-    if record[Stock.seq + 1] == false then record[Stock.seq + 1] = nil end
+    if record[Stock.allocations] == false then record[Stock.allocations] = nil end
   end
 end
 
+-- Adds to the units that lines wait for; units is signed.
 local function add_waiting(entry, units)
-  local now = entry.record[Stock.backorder] or {'backorder', 0, '', 0}
-  backorders.set(entry, now[Backorder.mode], now[Backorder.limit], now[Backorder.promise_on], now[Backorder.waiting] + units)
+  local now = entry.record[Stock.backorder] or {'backorder', 0, '', 0} -- in the order of the rule above
+  local waiting = now[Backorder.waiting] + units
+  backorders.set(entry, now[Backorder.mode], now[Backorder.limit], now[Backorder.promise_on], waiting)
 end
 
 local function is_vip(flags)
@@ -77,13 +84,14 @@ local function is_vip(flags)
   return false
 end
 
+-- The member of the queue for a line: its number in the reservation with that id and those flags.
 local function member_of(line, id, number, flags)
   return line[Line.sku] .. '\0' .. line[Line.location] .. '\0' .. (is_vip(flags) and '0' or '1')
     .. string.format('\0%016.0f\0%03d\0', line[Line.first_seq], number) .. id
 end
 
--- The units that lines lack, or nil where one of them may not wait. lines, granted, channel: see lib/availability_check.lua. A cap
--- bounds what is asked for in all, so that waiting is no way around it.
+-- The units that each line lacks, or nil where one of them may not wait. lines, granted, channel: see
+-- lib/availability_check.lua. A cap bounds what is requested in all, the units to wait for included.
 function backorders.missing(lines, granted, channel)
   local missing, asked = {}, {}
   for i, line in ipairs(lines) do
@@ -99,43 +107,45 @@ function backorders.missing(lines, granted, channel)
   return missing
 end
 
--- Puts into a line of eight that it waits.
-function backorders.wait(line, is_order, units, mode, promise_on)
+-- Sets the fields behind the first eight of a line that waits.
+function backorders.set_waiting(line, is_order, units, mode, promise_on)
   for counter = Line.fulfilled, Line.returned do line[counter] = 0 end
-  line[Line.waiting], line[Line.owed], line[Line.first_waiting] = is_order and 0 or units, is_order and units or 0, units
+  line[Line.waiting], line[Line.owed] = is_order and 0 or units, is_order and units or 0
+  line[Line.first_waiting] = units
   line[Line.mode], line[Line.promise_on] = mode, promise_on
 end
 
--- A line of a new promise begins to wait.
-function backorders.join(entry, line, id, number, flags, units, is_order)
-  local backorder, state = entry.record[Stock.backorder], known()
-  backorders.wait(line, is_order, units, backorder[Backorder.mode], backorder[Backorder.promise_on])
+-- Adds a line of a new reservation to the queue. number: of the line in the reservation with that id and those flags.
+function backorders.enqueue(entry, line, id, number, flags, units, is_order)
+  local backorder, state = entry.record[Stock.backorder], queue_state()
+  backorders.set_waiting(line, is_order, units, backorder[Backorder.mode], backorder[Backorder.promise_on])
   add_waiting(entry, units)
-  local member, joined = member_of(line, id, number, flags), state.joined[entry] or {}
+  local member, joined = member_of(line, id, number, flags), state.added_at[entry] or {}
   joined[#joined + 1] = member
-  state.joined[entry] = joined
+  state.added_at[entry] = joined
   state.added[#state.added + 1] = member
 end
 
--- Changes what a line waits for, and says so in the journal line that its move has just written.
+-- Changes the units that a line waits for, also in the last journal line, which is its own. d_waiting, d_owed: signed.
 function backorders.change(entry, journal_lines, reservation, number, d_waiting, d_owed)
   local record = reservation.record
-  local line, told = record[Record.lines][number], journal_lines[#journal_lines]
+  local line, journal_line = record[Record.lines][number], journal_lines[#journal_lines]
   line[Line.waiting], line[Line.owed] = (line[Line.waiting] or 0) + d_waiting, (line[Line.owed] or 0) + d_owed
-  told[ChangeLine.d_waiting], told[ChangeLine.d_owed] = d_waiting, d_owed
+  journal_line[ChangeLine.d_waiting], journal_line[ChangeLine.d_owed] = d_waiting, d_owed
   add_waiting(entry, d_waiting + d_owed)
   if line[Line.waiting] + line[Line.owed] == 0 then
-    known().gone[member_of(line, reservation.id, number, record[Record.flags])] = true
+    queue_state().removed[member_of(line, reservation.id, number, record[Record.flags])] = true
   end
 end
 
--- Who waits at an entry, in order: as the store has it, and those that this call has added.
+-- Returns the queue of a stock entry, in order: its members in the store and those that this call has added. And for
+-- each member {number (of its line), id (of its reservation)}.
 local function queue_of(entry)
   local prefix = entry.field .. '\0'
   local queue = call('ZRANGEBYLEX', BACKORDERS, '[' .. prefix, '(' .. entry.field .. '\1', 'LIMIT', 0, FILL_MAX)
-  -- Where there are more than were read, the end of the queue is not known, and its newest can wait.
-  if #queue < FILL_MAX and waits.joined[entry] then
-    for _, member in ipairs(waits.joined[entry]) do queue[#queue + 1] = member end
+  -- Where the store has more members than were read, new ones are left out: they come after those.
+  if #queue < FILL_MAX and backorder_queue.added_at[entry] then
+    for _, member in ipairs(backorder_queue.added_at[entry]) do queue[#queue + 1] = member end
     table.sort(queue)
   end
   local names, rest_at = {}, #prefix + 1
@@ -146,7 +156,7 @@ local function queue_of(entry)
   return queue, names
 end
 
--- Reads the reservations of the next in the queue, as many as can be meant.
+-- Reads the reservations of the next members of the queue, from the first on, at most `most` of them.
 local function load_next(names, first, most)
   local unread, seen = {}, {}
   for i = first, min(#names, first + most - 1) do
@@ -159,98 +169,103 @@ local function load_next(names, first, most)
   if #unread > 0 then load_reservations(unread) end
 end
 
--- Gives one line what there is for it; false: it does not wait, or not any more.
+-- Fills one line as far as there are units. Returns false where it does not wait for any.
 local function fill_line(entry, reservation, number)
   local record = record_of(reservation)
   local line = record and record[Record.lines][number]
   if not line or line[Line.sku] ~= entry.sku or line[Line.location] ~= entry.location then return false end
   if expire_if_due(reservation) then return true end
   local waiting, owed = line[Line.waiting] or 0, line[Line.owed] or 0
-  local units = min(allocated and allocations.for_waiting(entry, record[Record.channel]) or entry.available, waiting + owed)
+  local left = allocated and allocations.left_for_backorder(entry, record[Record.channel]) or entry.available
+  local units = min(left, waiting + owed)
   if units <= 0 then return false end
   local committed, journal_lines = min(units, owed), {}
   local held = units - committed
   move(entry, journal_lines, number, held, committed, 0, record[Record.channel])
   line[Line.held], line[Line.committed] = line[Line.held] + held, line[Line.committed] + committed
   backorders.change(entry, journal_lines, reservation, number, -held, -committed)
-  settle_state(reservation, record[Record.state])
-  waits.left = waits.left - 1
+  derive_state(reservation, record[Record.state])
+  backorder_queue.lines_left = backorder_queue.lines_left - 1
   journal('backorder_fill', 'system', record[Record.channel], reservation.id, record[Record.state], journal_lines, NONE)
   return true
 end
 
+-- Fills the lines that wait at a stock entry, in order, until the units or lines_left run out.
 local function fill_entry(entry)
   local queue, names, at = nil, nil, 1
   while is_fillable(entry) do
-    if waits.left <= 0 then
-      waits.backlog = true
+    if backorder_queue.lines_left <= 0 then
+      backorder_queue.backlog = true
       return
     end
     if not queue then queue, names = queue_of(entry) end
     local member = queue[at]
     if not member then return end
-    if waits.gone[member] then
+    if backorder_queue.removed[member] then
       at = at + 1
     else
       local number, id = names[at].number, names[at].id
-      if not reservations[id] then load_next(names, at, min(entry.available, waits.left)) end
-      -- The queue and the records disagree: nothing to give, and left there it would stand in the way of others.
-      if not fill_line(entry, reservations[id], number) then waits.gone[member] = true end
+      if not reservations[id] then load_next(names, at, min(entry.available, backorder_queue.lines_left)) end
+      -- A member without a line that waits is removed: left there, it would block the members behind it.
+      if not fill_line(entry, reservations[id], number) then backorder_queue.removed[member] = true end
     end
   end
 end
 
--- Keeps back what comes free: what an exchange brings may have to be undone. Nobody else gets it meanwhile.
+-- Keeps back units that become available, because the return of an exchange may have to be undone. Until resume, no
+-- line of another reservation gets them.
 function backorders.pause()
-  known().filling = true
-  waits.paused, waits.backlog_before = true, waits.backlog
+  queue_state().filling = true
+  backorder_queue.paused, backorder_queue.backlog_before = true, backorder_queue.backlog
 end
 
--- Gives what was kept back.
-function backorders.go_on()
-  waits.filling, waits.paused, waits.backlog = false, false, waits.backlog_before
+-- Fills lines with the units that were kept back.
+function backorders.resume()
+  backorder_queue.filling, backorder_queue.paused = false, false
+  backorder_queue.backlog = backorder_queue.backlog_before
   backorders.fill()
 end
 
--- Gives what came free in this operation to those who wait for it. What it does can free more.
+-- Fills lines with the units that became available in this operation. That can expire holds and so append to todo.
 function backorders.fill()
-  if waits.filling then return end
-  waits.filling = true
-  local todo, at = waits.todo, 1
+  if backorder_queue.filling then return end
+  backorder_queue.filling = true
+  local todo, at = backorder_queue.todo, 1
   while todo[at] do
-    waits.pending[todo[at]] = nil
+    backorder_queue.pending[todo[at]] = nil
     fill_entry(todo[at])
     at = at + 1
   end
-  waits.todo, waits.filling = {}, false
+  backorder_queue.todo, backorder_queue.filling = {}, false
 end
 
--- As fill, at one place; gives how many lines got something.
-function backorders.fill_place(entry)
+-- Fills lines at one stock entry. Returns the number of lines filled.
+function backorders.fill_stock_entry(entry)
   if not entry.record or not is_fillable(entry) then return 0 end
-  local left = known().left
-  backorders.touch(entry)
+  local left = queue_state().lines_left
+  backorders.note_change(entry)
   backorders.fill()
-  return left - waits.left
+  return left - backorder_queue.lines_left
 end
 
--- The first place behind a member's or another place's name at which somebody waits, or nil: its SKU and location.
-function backorders.place_after(name)
+-- The SKU and location of the first member behind a name (a member or the beginning of one), or nil.
+function backorders.next_after(name)
   local member = call('ZRANGEBYLEX', BACKORDERS, name == '' and '-' or '(' .. name, '+', 'LIMIT', 0, 1)[1]
   if not member then return nil end
   return member:match('^(%Z+)%z(%Z+)%z')
 end
 
+-- Writes the changes of the queue.
 function backorders.write()
   local added, gone = {}, {}
-  for _, member in ipairs(waits.added) do
-    if not waits.gone[member] then push(added, 0, member) end
+  for _, member in ipairs(backorder_queue.added) do
+    if not backorder_queue.removed[member] then push(added, 0, member) end
   end
-  for member in pairs(waits.gone) do gone[#gone + 1] = member end
+  for member in pairs(backorder_queue.removed) do gone[#gone + 1] = member end
   flush('ZREM', BACKORDERS, gone)
   flush('ZADD', BACKORDERS, added)
-  -- For housekeeping, see fill.lua; a greater number than any before.
-  if waits.backlog and last_seq then call('HSET', META, 'unfilled', last_seq) end
+  -- Maintenance then calls fill_backorders. last_seq is greater than any value before, so the mark is a new one.
+  if backorder_queue.backlog and last_seq then call('HSET', META, 'unfilled', last_seq) end
 end
 
 end

@@ -1,22 +1,22 @@
--- Runs the operations of a batch in order. Each stands alone: its answer depends only on the state that those
--- before it left. All that they will need is read first, in a few commands for the whole batch.
+-- Runs the operations of a batch in order. Each depends only on the state that those before it left. All that they need
+-- is read first, in a few commands for the whole batch.
 --
--- args[2] holds the fields of all operations one after the other, MessagePack values without arrays around them:
--- unpacked at once into one table, where fields[at] is an operation's tag and what follows are its fields.
+-- args[2] holds the fields of all operations one after the other, MessagePack values without arrays around them. They
+-- are unpacked at once into one table: fields[at] is an operation's tag, and its fields follow.
 
--- SHAPES: tag -> the place of each field, counted from the tag, and "length", the tag counted. Made from the classes in
--- server/domain/operations/ by server/store/lua_library.py. A reserve or order has lines behind its fields.
+-- SHAPES: tag -> {field -> its place, counted from the tag; length: number of fields, the tag included}. Made from the
+-- classes in server/domain/operations/ by server/store/lua_library.py. A reserve or order has lines behind its fields.
 -- @shapes
 
 -- Each file in operations/ registers its own:
---   operation(tag, handler)   handler(fields, at) returns its answer; that of a reserve or order is handler(fields, at,
---                             last), where the last line begins, and returns its answer packed: most of that is the
---                             record as it is stored.
---   composite(tag, parts)     what stands in front of an operation and runs it: a source, a bind, an exchange.
---                             parts.prefetch(fields, at) names what it needs and returns where to go on;
+--   operation(tag, handler)   handler(fields, at) returns its answer. The handler of a reserve or order is
+--                             handler(fields, at, last): last is where its last line begins. It returns its answer
+--                             packed, since most of that is the record as it is stored.
+--   composite(tag, parts)     stands in front of another operation and runs it: a source, a bind, an exchange.
+--                             parts.prefetch(fields, at) registers what it needs and returns the place to continue at;
 --                             parts.run(fields, at) returns its answer, packed, and where the next operation begins.
 local operations, composites = {}, {}
-local makers = {} -- of the operations those that make a reservation: most of what is asked
+local makers = {} -- handlers of the operations that make a reservation, by tag: the most frequent ones
 
 local function operation(tag, handler)
   operations[tag] = handler
@@ -40,16 +40,16 @@ local function want_lines_of(ids)
   end
 end
 
--- What a batch is about to need: ids of reservations, idempotency keys.
+-- What the batch needs: ids of reservations, idempotency keys.
 local wanted_ids, wanted_keys
 
--- The idempotency key of an operation, or nil. A reserve or order has its id for that.
+-- The idempotency key of an operation, or nil. A reserve or order has its id instead.
 local function key_of(fields, at, shape)
   local key = fields[at + shape.key]
   return key ~= '' and key or nil
 end
 
--- Names what an operation with a key is about: a reservation or a (SKU, location).
+-- Registers what an operation with a key is about: a reservation or a (SKU, location).
 function prefetch_keyed(fields, at, shape)
   if shape.reservation_id then wanted_ids[#wanted_ids + 1] = fields[at + shape.reservation_id]
   else want_stock(fields[at + shape.sku], fields[at + shape.location]) end
@@ -59,7 +59,7 @@ end
 
 local function prefetch_new(fields, at)
   local last = last_line(fields, at)
-  -- The entry takes the place of the SKU, so that its name is put together once only.
+  -- The stock entry replaces the SKU, so that the name of its hash field is made only once.
   for j = at + LINES_AT, last, LINE_LENGTH do fields[j] = want_stock(fields[j], fields[j + LOCATION_OF]) end
   -- Without a fingerprint the id is the server's own and new: there is nothing to look up.
   if fields[at + Reserve.fingerprint] ~= '' then wanted_ids[#wanted_ids + 1] = fields[at + Reserve.reservation_id] end
@@ -80,8 +80,8 @@ local function prefetch(fields)
   load_stock()
 end
 
--- Runs one operation that may have a key; returns its answer, packed. Packed at once, because a later operation of the
--- batch may change the record that this answer shows. shape: that of its fields.
+-- Runs one operation that may have a key; returns its answer, packed. It is packed at once, because a later operation
+-- of the batch may change the record that the answer holds. shape: of the operation's fields, see SHAPES.
 function answer(handler, fields, at, shape)
   local key = key_of(fields, at, shape)
   local first = key and remembered[key]
@@ -90,29 +90,31 @@ function answer(handler, fields, at, shape)
     return first[KEPT_ANSWER]
   end
   local result = handler(fields, at)
-  if key and result[IS_REPLAY] == false then -- it took effect, now
-    remember(key, fields[at + shape.fingerprint], shape.reservation_id and fields[at + shape.reservation_id] or '', result)
+  if key and result[IS_REPLAY] == false then -- it took effect in this call
+    local id = shape.reservation_id and fields[at + shape.reservation_id] or ''
+    remember(key, fields[at + shape.fingerprint], id, result)
   end
   return pack(result)
 end
 
--- Plans a new reservation and makes it, unless there is no plan; returns its answer, packed, and where the next
+-- Chooses locations for a new reservation and makes it, or refuses it. Returns its answer, packed, and where the next
 -- operation begins.
 function sourced(fields, at)
-  local promise = sourcing.promise_at(fields, at)
-  local last, extras = last_line(fields, promise), record_extras
+  local start = sourcing.reservation_at(fields, at)
+  local last, extras = last_line(fields, start), record_extras
   local longer, refusal = sourcing.plan(fields, at)
   local result
   if refusal then result = pack(refusal)
   elseif longer then result = operations[longer[1]](longer, 1, last_line(longer, 1))
-  else result = operations[fields[promise]](fields, promise, last) end
+  else result = operations[fields[start]](fields, start, last) end
   record_extras = extras
   return result, last + LINE_LENGTH
 end
 
 composite('source', {prefetch = sourcing.prefetch, run = sourced})
 
--- load: reads what the operations need, where that is not reservations and stock.
+-- Runs all operations of a call and returns their packed answers. load: reads what they need, where that is other than
+-- reservations and stock.
 function run(args, load)
   local fields = {unpack_msg(args[2])}
   local begin_batch = load or prefetch

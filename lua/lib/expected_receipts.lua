@@ -1,22 +1,24 @@
--- The expected receipts that a call touches; for the function mutate_expected_receipts.
+-- The expected receipts that a call reads and changes; for the function mutate_expected_receipts.
 --
--- record: [sku, location, quantity, received, expected_on "2026-12-01", reference]
--- The index holds for each SKU the ids of those from which units are still to come. What came whole is kept for a while,
--- so that an old list of deliveries that is sent again does not promise its units a second time.
+-- record: [sku, location, quantity, received, expected_on "2026-12-01", reference]; quantity and received in units
+-- The index holds for each SKU the ids of the receipts of which units have not arrived yet. A complete receipt is kept
+-- for a while, so that an old list of deliveries that is sent again does not add its units a second time.
 
--- What the call has read: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}.
+-- expected_receipts: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}. The other: the list
+-- of those that changed.
 local expected_receipts, changed_expected_receipts
 
--- Units that are still to come. More may have come than was said.
+-- Units that have not arrived yet; more may have arrived than were expected.
 local function still_expected(record)
   return max(0, record[Receipt.quantity] - record[Receipt.received])
 end
 
--- The SKU under which the index names it, or nil.
+-- The SKU under which the index is to hold a record, or nil.
 local function index_place(record)
   return record and still_expected(record) > 0 and record[Receipt.sku] or nil
 end
 
+-- Reads the receipts and idempotency keys of all operations of a call.
 local function load_expected_receipts(fields, key)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
@@ -42,7 +44,7 @@ local function mark_expected_receipt(document)
   changed_expected_receipts[#changed_expected_receipts + 1] = document
 end
 
--- Notes in moves, sku -> id -> whether the index is to name it.
+-- Notes in moves (sku -> id -> whether the index is to hold it) how one receipt changes the index.
 local function move_in_index(moves, document)
   local before, after = document.indexed_under, index_place(document.record)
   if before == after then return end
@@ -84,7 +86,7 @@ local function write_expected_receipts(key, index_key)
   write_index(index_key, moves)
 end
 
--- The tag is stored: it is part of the answer that is kept for an idempotency key, which another release may read.
+-- The answer. Its tag must not change: it is stored with an idempotency key, and another release may read it.
 local function expected_receipt_changed(document)
   return {'supply_changed', false, document.record}
 end

@@ -1,10 +1,11 @@
--- Where a hold is ended because its deadline has passed: by the sweeper, by any operation that meets a lapsed
--- reservation, and by any that runs short of units.
+-- Ends holds whose deadline has passed: for maintenance, for an operation on such a reservation, and for an operation
+-- that runs short of units.
+--
+-- orphans          ids of deadlines without a record, which are deleted at the end
+-- more_are_due     more holds are due than one call may end
+-- has_expired_due  this call has ended all that it may
 
--- orphans: deadlines without a record. more_are_due: more lapsed holds wait than one call may end; has_expired_due: this call has
--- ended all that it may.
-
--- Ends the hold if its deadline has passed. Returns how late that was (ms), or nil.
+-- Ends a hold if its deadline has passed. Returns now minus its deadline (ms), or nil.
 local function expire_if_due(entry)
   local record = entry.record
   local deadline_ms = record[Record.deadline_ms]
@@ -20,12 +21,12 @@ local function expire_if_due(entry)
       if waiting > 0 then backorders.change(stock_of_line, journal_lines, entry, number, -waiting, 0) end
     end
   end
-  settle_state(entry, 'expired')
+  derive_state(entry, 'expired')
   journal('expire', 'system', record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return NOW_MS - deadline_ms
 end
 
--- Ends what is due, longest overdue first, at most EXPIRE_BATCH_MAX holds and once a call. Returns the latenesses (ms).
+-- Ends due holds, the longest overdue first, at most EXPIRE_BATCH_MAX and once per call. Returns their latenesses (ms).
 local function expire_due()
   local lateness_ms = {}
   if has_expired_due then return lateness_ms end
@@ -42,7 +43,7 @@ local function expire_due()
     if entry.record then
       lateness_ms[#lateness_ms + 1] = expire_if_due(entry)
     else
-      -- The set and the records disagree, so there is nothing to give back. Left there, it would be due for ever.
+      -- A deadline without a record has no units to release. Left in the set, it would be due for ever.
       orphans[#orphans + 1] = id
     end
   end

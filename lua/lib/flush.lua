@@ -1,5 +1,6 @@
--- Writes all that changed, at the end and in one go. Nothing before this point has written anything.
+-- Writes everything that a call has changed, at its end. Nothing is written before: Lua does not roll back.
 
+-- Calls a variadic command in chunks; with no arguments it is not called.
 local function flush(command, key, args)
   local n = #args
   for first = 1, n, CHUNK do
@@ -37,8 +38,8 @@ local function write_stock()
   if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
 end
 
--- Records that were there before, or are new and were changed in this very call. Those that stay live, and deadlines, join
--- those of new promises; what ends is taken away after those were written, for it may be one of them.
+-- Writes records that existed before, or that are new and were changed in this call. live and deadlines hold those of
+-- new reservations already. Records that end are deleted after those are written, for they may be among them.
 local function write_changed(live, deadlines)
   local ended, revived, gone, done, forget = {}, {}, {}, {}, {}
   for i = 1, #changed_reservations do
@@ -69,7 +70,7 @@ local function write_changed(live, deadlines)
 end
 
 local function write_reservations()
-  -- First, for the id of an orphan may have been taken anew by this call.
+  -- First, for a new reservation of this call may have the id of an orphan.
   flush('ZREM', DEADLINES, orphans)
   if #changed_reservations > 0 then
     write_changed(live_records, live_deadlines)
@@ -89,11 +90,12 @@ local function write_keys()
   flush('ZADD', FORGET, forget)
 end
 
+-- Writes the journal entry, stock, reservations, backorder queue and idempotency keys.
 function write()
   if change_count > 0 then call('XADD', JOURNAL, '*', 'e', array_of(change_count) .. concat(change_parts)) end
   write_stock()
   write_reservations()
-  if waits then backorders.write() end
+  if backorder_queue then backorders.write() end
   if #new_keys > 0 then write_keys() end
 end
 

@@ -2,39 +2,43 @@
 --
 -- change: [operation, at_ms, actor, channel, reservation id or "", state or "", lines, notes]
 -- line:   [line or 0, sku, location, d_on_hand, d_held, d_committed, d_damaged, d_quality_control, d_safety,
---          available after, seq, then where there is any of it: d_waiting, d_owed of lines that wait for units, see
---          lib/backorders.lua, and the allocations after, see lib/allocations.lua]
--- notes:  [[name, value], …]
+--          available after, seq], then where there are any: d_waiting, d_owed (see lib/backorders.lua), and the
+--          allocations after (see lib/allocations.lua); all but names in units
+-- notes:  [[name, value], …], both strings
 --
--- A reserve or order is [operation, reservation id, record]: its record, see lib/reservations.lua, is new and tells all
--- of the above. server/store/journal/journal.py turns both into the same. Where channels have something for themselves, its lines
--- tell what is left for this one, so a fourth value follows: for each line false, or [available after, allocations after].
+-- The change of a reserve or order is [operation, reservation id, record]: the record is new and holds all of the
+-- above, see lib/reservations.lua. The available units in its lines are those of its channel. So where a line's stock
+-- record has allocations, a fourth value follows: for each line false or [available after, allocations after].
+-- server/store/journal/journal.py decodes both forms alike.
 --
--- change_parts: the changes, packed already, a promise in four parts or five; change_count: how many they are.
+-- change_parts: the packed changes, each in one part, that of a reserve or order in four or five. change_count: how
+-- many changes they are.
 
-local journal, journal_promise
+local journal, journal_reservation
 
 do
 
--- [operation, … of a promise in MessagePack: an array of three, the name.
-local PROMISED = {reserve = '\147\167reserve', order = '\147\165order'}
-local PROMISED_ALLOCATED = {reserve = '\148\167reserve', order = '\148\165order'}
+-- How the change of a reserve or order begins in MessagePack: an array of three (\147) or four (\148) values, a string
+-- of seven (\167) or five (\165) bytes, the operation.
+local NEW_HEAD = {reserve = '\147\167reserve', order = '\147\165order'}
+local NEW_HEAD_ALLOCATED = {reserve = '\148\167reserve', order = '\148\165order'}
 
+-- Adds a change, then fills lines that wait with units which it made available.
 function journal(operation, actor, channel, id, state, lines, notes)
   change_count = change_count + 1
   change_parts[#change_parts + 1] = pack({operation, NOW_MS, actor, channel, id, state, lines, notes})
-  if waits then backorders.fill() end
+  if backorder_queue then backorders.fill() end
 end
 
--- behind: the fourth value, packed, or nil.
-function journal_promise(operation, id, packed_record, behind)
+-- Adds the change of a reserve or order. extra: the fourth value, packed, or nil.
+function journal_reservation(operation, id, packed_record, extra)
   change_count = change_count + 1
   local n = #change_parts
-  change_parts[n + 1] = (behind and PROMISED_ALLOCATED or PROMISED)[operation]
+  change_parts[n + 1] = (extra and NEW_HEAD_ALLOCATED or NEW_HEAD)[operation]
   change_parts[n + 2] = string_of[#id]
   change_parts[n + 3] = id
   change_parts[n + 4] = packed_record
-  if behind then change_parts[n + 5] = behind end
+  if extra then change_parts[n + 5] = extra end
 end
 
 end

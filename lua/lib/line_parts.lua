@@ -1,17 +1,22 @@
--- Operations on a part of a reservation: which units of which lines are meant.
+-- Operations on a part of a reservation: which units of which lines are meant, and how they change line and stock.
+--
+-- parts: {line number -> units}
 
--- wanted: [[line, quantity], …] or empty for all that counter holds. counter: LINE_HELD, LINE_COMMITTED, …
--- spent: the counter of those of them that cannot be meant any more, or nil. waiting: the counter of those that are meant,
--- too, though they are not there yet (LINE_WAITING, LINE_OWED), or nil.
--- Returns {line number -> units}, or nil and the lines that ask for more than is left or do not exist.
+-- wanted: [[line, quantity], …], or empty for all units of the counter. Places in a line:
+--   counter  of the units that are meant, such as Line.held
+--   spent    of those among them that are no longer available to the operation, such as Line.returned, or nil
+--   waiting  of units that the line waits for and that are meant as well (Line.waiting or Line.owed), or nil
+-- Returns the parts, or nil and the lines that request more units than are left or do not exist.
 local function select_parts(record, wanted, counter, spent, waiting)
   local parts = {}
   if #wanted == 0 then
-    for number, line in ipairs(record[Record.lines]) do parts[number] = line[counter] + (waiting and line[waiting] or 0) end
+    for number, line in ipairs(record[Record.lines]) do
+      parts[number] = line[counter] + (waiting and line[waiting] or 0)
+    end
     return parts
   end
   local excess = {}
-  for _, want in ipairs(wanted) do -- a returned line begins as any other part does
+  for _, want in ipairs(wanted) do -- a ReturnedLine begins with the same two fields
     local number = want[LineQuantity.line]
     parts[number] = (parts[number] or 0) + want[LineQuantity.quantity]
   end
@@ -31,13 +36,14 @@ local function select_parts(record, wanted, counter, spent, waiting)
   return parts
 end
 
--- Adds a note to a record, if there is something to note.
+-- Adds a note to a record, unless its value is "".
 local function note(record, name, value)
   if value == '' then return end
   if record[Record.notes] == NONE then record[Record.notes] = {} end
   table.insert(record[Record.notes], {name, value})
 end
 
+-- The pairs {name, value} whose value is not "", as the journal takes them.
 local function notes_of(pairs_)
   local notes = {}
   for _, pair in ipairs(pairs_) do
@@ -46,17 +52,18 @@ local function notes_of(pairs_)
   return notes
 end
 
--- Why a reservation that holds nothing cannot be extended, released or committed.
+-- The refusal to extend, release or commit a reservation without held units.
 local function nothing_held(record)
   local state = record[Record.state]
   if total(record, Line.expired) > 0 and state ~= 'cancelled' then return refused('expired', state) end
-  if state == 'committed' or state == 'fulfilled' or state == 'backordered' then return refused('already_committed', state) end
+  local is_ordered = state == 'committed' or state == 'fulfilled' or state == 'backordered'
+  if is_ordered then return refused('already_committed', state) end
   if state == 'released' then return refused('already_released', state) end
   return refused('not_held', state)
 end
 
--- Moves the chosen units of each line from one of its counters to another, and in the stock by as many times the signs.
--- Returns the journal lines and the stock entries that were touched.
+-- Moves the units of each part from one counter of its line to another. The stock's held, committed and on_hand change
+-- by the units times their sign (-1, 0 or 1). Returns the journal lines and the stock entries that changed.
 local function move_parts(record, parts, from, to, held_sign, committed_sign, on_hand_sign)
   local journal_lines, entries = {}, {}
   for number, line in ipairs(record[Record.lines]) do
@@ -65,7 +72,8 @@ local function move_parts(record, parts, from, to, held_sign, committed_sign, on
       local entry = stock_entry(line[Line.sku], line[Line.location])
       entries[#entries + 1] = entry
       move(
-        entry, journal_lines, number, held_sign * units, committed_sign * units, on_hand_sign * units, record[Record.channel]
+        entry, journal_lines, number, held_sign * units, committed_sign * units, on_hand_sign * units,
+        record[Record.channel]
       )
       line[from] = line[from] - units
       line[to] = line[to] + units
@@ -74,23 +82,24 @@ local function move_parts(record, parts, from, to, held_sign, committed_sign, on
   return journal_lines, entries
 end
 
--- Gives the chosen units of each line back, those that it waits for first: nobody has them yet. counter, waiting:
--- LINE_HELD, LINE_WAITING or LINE_COMMITTED, LINE_OWED. Returns what move_parts does.
-local function give_back(entry, parts, counter, waiting)
+-- Releases the units of each part; those that the line waits for first, since none are reserved for them. counter and
+-- waiting: Line.held and Line.waiting, or Line.committed and Line.owed. Returns what move_parts does.
+local function release_units(entry, parts, counter, waiting)
   local journal_lines, entries, is_hold = {}, {}, counter == Line.held
   local channel = entry.record[Record.channel]
   for number, line in ipairs(entry.record[Record.lines]) do
     local units = parts[number] or 0
     if units > 0 then
       local stock_of_line = stock_entry(line[Line.sku], line[Line.location])
-      local unmade = min(units, line[waiting] or 0)
-      local back = units - unmade
+      local waited = min(units, line[waiting] or 0)
+      local released = units - waited
       entries[#entries + 1] = stock_of_line
-      move(stock_of_line, journal_lines, number, is_hold and -back or 0, is_hold and 0 or -back, 0, channel)
-      line[counter] = line[counter] - back
+      move(stock_of_line, journal_lines, number, is_hold and -released or 0, is_hold and 0 or -released, 0, channel)
+      line[counter] = line[counter] - released
       line[Line.released] = line[Line.released] + units
-      if unmade > 0 then
-        backorders.change(stock_of_line, journal_lines, entry, number, is_hold and -unmade or 0, is_hold and 0 or -unmade)
+      if waited > 0 then
+        local d_waiting, d_owed = is_hold and -waited or 0, is_hold and 0 or -waited
+        backorders.change(stock_of_line, journal_lines, entry, number, d_waiting, d_owed)
       end
     end
   end

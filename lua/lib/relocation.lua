@@ -1,10 +1,13 @@
--- Promised units that are to come from another location: what operations/relocate.lua and operations/bind.lua share.
+-- Moves reserved units to lines at other locations: shared by operations/relocate.lua and operations/bind.lua.
+--
+-- moves: {{number (of the line), units, entry (of the stock at the destination), committed_only (whether only committed
+--        units move; else held units move first)}, …}
 
 local relocation = {}
 
 do
 
--- The number of the line that moves have made for a (SKU, location), or nil. No reserve leaves a line without a seq.
+-- The number of the line that an earlier move added for a (SKU, location), or nil. Only such lines have first_seq 0.
 local function moved_line(lines, sku, location)
   for number, line in ipairs(lines) do
     if line[Line.first_seq] == 0 and line[Line.sku] == sku and line[Line.location] == location then return number end
@@ -12,6 +15,7 @@ local function moved_line(lines, sku, location)
   return nil
 end
 
+-- The number of lines that a record has after the moves.
 local function lines_after(lines, moves)
   local count, new = #lines, {}
   for _, move_of in ipairs(moves) do
@@ -24,35 +28,49 @@ local function lines_after(lines, moves)
   return count
 end
 
--- moves: {number (of the line), units, entry (of the stock there), committed_only (else held units go first)}, …
--- Returns the journal lines, the stock entries that were touched, and the number of each move's new line.
+-- Moves the units of one move out of its line. Returns how many of them were held and how many committed.
+local function take_out(record, move_of, here, journal_lines)
+  local number, units = move_of.number, move_of.units
+  local line = record[Record.lines][number]
+  local held = move_of.committed_only and 0 or min(units, line[Line.held])
+  local committed = units - held
+  move(here, journal_lines, number, -held, -committed, 0, record[Record.channel])
+  line[Line.held], line[Line.committed] = line[Line.held] - held, line[Line.committed] - committed
+  line[Line.released] = line[Line.released] + units
+  return held, committed
+end
+
+-- Adds held and committed units to the line at the destination, which is made where there is none. Returns its number.
+local function put_in(record, there, journal_lines, held, committed)
+  local lines, units = record[Record.lines], held + committed
+  local number = moved_line(lines, there.sku, there.location)
+  if not number then
+    number = #lines + 1
+    -- SKU and location, then the ten counters from quantity to returned.
+    lines[number] = {there.sku, there.location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+  end
+  local line = lines[number]
+  move(there, journal_lines, number, held, committed, 0, record[Record.channel])
+  line[Line.quantity], line[Line.requested] = line[Line.quantity] + units, line[Line.requested] + units
+  line[Line.held], line[Line.committed] = line[Line.held] + held, line[Line.committed] + committed
+  return number
+end
+
+-- Returns the journal lines, the stock entries that changed, and the number of each move's line at the destination.
 function relocation.move_units(record, moves)
-  local lines, journal_lines, entries, numbers = record[Record.lines], {}, {}, {}
+  local journal_lines, entries, numbers = {}, {}, {}
   for _, move_of in ipairs(moves) do
-    local number, units, there = move_of.number, move_of.units, move_of.entry
-    local line, here = lines[number], stock_entry(lines[number][Line.sku], lines[number][Line.location])
-    local held = move_of.committed_only and 0 or min(units, line[Line.held])
-    local committed = units - held
-    move(here, journal_lines, number, -held, -committed, 0, record[Record.channel])
-    line[Line.held], line[Line.committed] = line[Line.held] - held, line[Line.committed] - committed
-    line[Line.released] = line[Line.released] + units
-    local new_number = moved_line(lines, there.sku, there.location)
-    if not new_number then
-      new_number = #lines + 1
-      lines[new_number] = {there.sku, there.location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-    end
-    local new = lines[new_number]
-    move(there, journal_lines, new_number, held, committed, 0, record[Record.channel])
-    new[Line.quantity], new[Line.requested] = new[Line.quantity] + units, new[Line.requested] + units
-    new[Line.held], new[Line.committed] = new[Line.held] + held, new[Line.committed] + committed
+    local line, there = record[Record.lines][move_of.number], move_of.entry
+    local here = stock_entry(line[Line.sku], line[Line.location])
+    local held, committed = take_out(record, move_of, here, journal_lines)
+    numbers[#numbers + 1] = put_in(record, there, journal_lines, held, committed)
     entries[#entries + 1] = here
     entries[#entries + 1] = there
-    numbers[#numbers + 1] = new_number
   end
   return journal_lines, entries, numbers
 end
 
--- Whether the record has room for the lines that moves add.
+-- Whether a record has room for the lines that the moves add.
 function relocation.fits(record, moves)
   return lines_after(record[Record.lines], moves) <= RECORD_LINES_MAX
 end

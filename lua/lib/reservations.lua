@@ -1,32 +1,32 @@
--- The reservation records that a call touches, and where their life stands.
+-- The reservation records that a call reads and changes.
 --
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
 --          flags, notes, open]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
---          expired, returned, and of those that had to wait for units: waiting, owed, first_waiting, mode, promise_on]
--- What stands last may be left out where it is empty or zero: most records are short-lived and never need it.
--- first_available: what was left for the reservation's channel.
--- Lines that operations/relocate.lua added stand last; their first_available and first_seq are 0.
--- open:   [group, numbers of the lines, whether they were bound]: held where they lie only for want of an address, see
---         operations/bind.lua; left out where no line ever was open.
+--          expired, returned], then of those that had to wait for units: waiting, owed, first_waiting, mode, promise_on
+-- Values at the end may be left out where they are empty or zero: most records are short-lived and never need them.
+-- first_available: the units that were available to the reservation's channel after the line was reserved.
+-- Lines that operations/relocate.lua added stand at the end; their first_available and first_seq are 0.
+-- open:   [group, numbers of the lines, whether they were bound]: lines whose location is chosen again when the address
+--         is known, see operations/bind.lua; left out where no line was ever open.
 -- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.
--- waiting: units that are not there yet and will be held; owed: that will be committed; see lib/backorders.lua.
+-- waiting: units that the line waits for and that will be held; owed: that will be committed; see lib/backorders.lua.
 
 local RECORD_LINES_MAX = 200 -- as server/domain/limits.py has it
 
--- In a reserve or order the lines stand last and flat, each three fields: SKU (its stock entry, once that is named),
--- location, quantity. Places of the latter two are counted from the SKU.
+-- In a reserve or order the lines stand last and flat, three fields each: SKU (replaced by its stock entry in
+-- lib/batch.lua), location, quantity. LOCATION_OF and QUANTITY_OF are counted from the SKU.
 local LINES_AT, LINE_LENGTH, LOCATION_OF, QUANTITY_OF = Reserve.lines, 3, 1, 2
 
--- Where the last line of the promise at fields[at] begins.
+-- The place at which the last line of the reserve or order at fields[at] begins.
 local function last_line(fields, at)
   return at + LINES_AT + LINE_LENGTH * (fields[at + Reserve.line_count] - 1)
 end
 
--- entry: {id, record (nil: unknown), packed (the record of a promise made in this call; see record_of),
+-- entry: {id, record (nil: unknown), packed (the record of a reservation made in this call, see record_of),
 --         was_live, was_ended, had_deadline, changed}
 
--- Reads a record and fills in what was left out.
+-- Unpacks a record and adds the values that were left out.
 local function unpack_record(packed)
   local record = unpack_msg(packed)
   record[Record.order_ref] = record[Record.order_ref] or ''
@@ -49,8 +49,8 @@ local function new_reservation_entry(id, packed, live)
   return entry
 end
 
--- The record, or nil. That of a promise made in this call is unpacked here, for few operations ask for one. It will be
--- live by the time that changes of it are written, with a deadline if it has one.
+-- The record, or nil. That of a reservation made in this call is unpacked here, since few operations need it. It is
+-- written as live, with its deadline if it has one, before changes of it are.
 local function record_of(entry)
   if not entry.record and entry.packed then
     entry.record = unpack_record(entry.packed)
@@ -59,7 +59,7 @@ local function record_of(entry)
   return entry.record
 end
 
--- Reads many records at once: first among the live ones, then, for those not found, among the ended.
+-- Reads many records at once: among the live ones, then those not found among the ended ones.
 local function load_reservations(ids)
   local packed = hash_get_many(RESERVATIONS, ids)
   local missing = {}
@@ -70,7 +70,7 @@ local function load_reservations(ids)
   for i = 1, #missing do new_reservation_entry(missing[i], packed[i], false) end
 end
 
--- Keeps a new record for writing. live_records, live_deadlines: the arguments of the HSET and ZADD at the end.
+-- Registers a new record for writing. live_records, live_deadlines: the arguments of HSET and ZADD in lib/flush.lua.
 local function write_new(id, packed, deadline_ms)
   local n = #live_records
   live_records[n + 1] = id
@@ -82,14 +82,15 @@ local function write_new(id, packed, deadline_ms)
   end
 end
 
+-- Registers a changed record for writing.
 local function mark_reservation(entry)
   if entry.changed then return end
   entry.changed = true
   changed_reservations[#changed_reservations + 1] = entry
 end
 
--- Sets the state that follows from the lines; ending: the state where nothing is promised any more.
-local function settle_state(entry, ending)
+-- Sets the state that follows from the lines. ending: the state of a reservation without live and shipped units.
+local function derive_state(entry, ending)
   local held, committed, fulfilled, waiting, owed = 0, 0, 0, 0, 0
   local record = entry.record
   for _, line in ipairs(record[Record.lines]) do
@@ -108,6 +109,7 @@ local function settle_state(entry, ending)
   mark_reservation(entry)
 end
 
+-- The sum of one counter over all lines. counter: its place in a line.
 local function total(record, counter)
   local units = 0
   local lines = record[Record.lines]

@@ -1,13 +1,14 @@
--- source: chooses where to take the lines that name no location, of the reserve or order that stands right behind it.
+-- source: chooses locations for those lines of the reserve or order behind it that have none.
 --
 -- op      [1 tag, 2 splits_max, 3 closed (false, or the numbers of the lines that name a closed location),
 --          4 split_lines, 5 open (false, or the group within which the planned lines may still be bound elsewhere),
---          6 how many chunks, then each chunk: MessagePack values name, rank, name, rank, …], then the reserve or order,
---         whose lines to be planned have "" as their location
--- Effect  the location stands in those lines, and the reserve or order is run as if its caller had named it
--- Answers location_closed · unknown_sku · out_of_stock · too_many_splits · too_many_lines · retry_after_expiry
+--          6 number of chunks, then each chunk: MessagePack values name, rank, name, rank, …], then the reserve or
+--         order; lines without a location have "" in its place
+-- Effect  the locations are put into those lines, and the reserve or order runs as if its caller had named them
+-- Answers those of the reserve or order · location_closed · unknown_sku · out_of_stock · too_many_splits
+--         · too_many_lines · retry_after_expiry
 --
--- How the choice is made: lib/sourcing.lua. In the place of splits_max the prefetch puts the source made of these fields.
+-- How locations are chosen: lib/sourcing.lua. prefetch replaces splits_max by the source made of these fields.
 
 do
 
@@ -15,15 +16,17 @@ do
 local SOURCE_AT = {splits_max = 1, closed = 2, split_lines = 3, open = 4, chunk_count = 5, chunks = 6}
 local MADE_AT = SOURCE_AT.splits_max
 
-function sourcing.promise_at(fields, at)
+-- The place of the reserve or order behind a source.
+function sourcing.reservation_at(fields, at)
   return at + SOURCE_AT.chunks + fields[at + SOURCE_AT.chunk_count]
 end
 
+-- The number of the line at a place, counted from 1; first: place of the first line.
 local function number_of(line, first)
   return (line - first) / LINE_LENGTH + 1
 end
 
--- What the planned lines want, and whether other lines name their location.
+-- The wants of the lines without a location, and whether other lines name theirs.
 local function wants_of(fields, first, last)
   local wants, by_sku, has_named = {}, {}, false
   for line = first, last, LINE_LENGTH do
@@ -36,9 +39,9 @@ local function wants_of(fields, first, last)
   return wants, has_named
 end
 
--- Names the records that the first chunk needs; returns where the reserve or order begins.
+-- Registers the records that the first chunk needs. Returns the place of the reserve or order.
 function sourcing.prefetch(fields, at)
-  local order_at = sourcing.promise_at(fields, at)
+  local order_at = sourcing.reservation_at(fields, at)
   local wants, has_named = wants_of(fields, order_at + LINES_AT, last_line(fields, order_at))
   local source = sourcing.new(
     wants, fields[order_at + Reserve.channel], fields[at + SOURCE_AT.splits_max], fields[at + SOURCE_AT.split_lines],
@@ -50,7 +53,7 @@ function sourcing.prefetch(fields, at)
   return order_at
 end
 
--- Refuses the numbered lines, or those to be planned, for their locations take no orders.
+-- The refusal of the numbered lines, or (nil) of those without a location, because their locations are closed.
 local function closed_lines(fields, first, last, numbers)
   local lines = {}
   for line = first, last, LINE_LENGTH do
@@ -63,7 +66,7 @@ local function closed_lines(fields, first, last, numbers)
   return refused('location_closed', '', lines)
 end
 
--- Claims what lines that name their location take, for that is not there for the others. sign: -1 undoes it.
+-- Claims the units of lines that name their location, so that they are not planned a second time. sign: -1 undoes it.
 local function claim_named(fields, first, last, sign)
   for line = first, last, LINE_LENGTH do
     if fields[line + LOCATION_OF] ~= '' then
@@ -72,29 +75,29 @@ local function claim_named(fields, first, last, sign)
   end
 end
 
--- What look(source) returns while the named lines have their units.
-local function beside_named(source, fields, first, last, look)
-  if not source.has_named then return look(source) end
+-- Calls find(source) while the units of lines that name their location are claimed; returns its results.
+local function with_named_claimed(source, fields, first, last, find)
+  if not source.has_named then return find(source) end
   claim_named(fields, first, last, 1)
-  local found, ranked = look(source)
+  local found, ranked = find(source)
   claim_named(fields, first, last, -1)
   return found, ranked
 end
 
--- The choice for the lines to be planned: SKU -> parts, nil where there are none. Or nil, the refusal, and all candidates
--- in their order. choose: sourcing.choose or sourcing.choose_or_expire.
+-- Chooses for the lines without a location. Returns SKU -> parts, or nil where there are none; else nil, the refusal
+-- and all candidates in their order. choose: sourcing.choose or sourcing.choose_or_expire.
 local function choose_for(source, fields, at, first, last, choose)
   local closed = fields[at + SOURCE_AT.closed]
   if closed then return nil, closed_lines(fields, first, last, closed) end
   if #source.wants == 0 then return nil end
   if #source.chunks == 0 then return nil, closed_lines(fields, first, last, nil) end
-  local chosen, ranked = beside_named(source, fields, first, last, choose)
+  local chosen, ranked = with_named_claimed(source, fields, first, last, choose)
   if chosen then return sourcing.parts_by_sku(source, chosen, sourcing.has_all) end
   return nil, sourcing.refusal(source, '', ''), ranked
 end
 
--- Deals the parts out to the planned lines, in order: use(line, stock entry, units) for each part of a line.
-local function deal(fields, first, last, by_sku, use)
+-- Distributes the parts among the lines without a location, in order: calls use(line, stock entry, units) for each.
+local function distribute(fields, first, last, by_sku, use)
   for line = first, last, LINE_LENGTH do
     if fields[line + LOCATION_OF] == '' then
       local parts, missing = by_sku[fields[line].sku], fields[line + QUANTITY_OF]
@@ -109,11 +112,11 @@ local function deal(fields, first, last, by_sku, use)
   end
 end
 
--- Puts the locations into the lines. What of a split line comes from elsewhere becomes lines behind all others, so that
--- those keep their numbers. There is no room for them in fields: the whole is then returned in a table of its own.
+-- Puts the locations into the lines. The further parts of split lines become lines behind all others, so that those
+-- keep their numbers. fields has no room for them: the operation is then returned in a table of its own, else nil.
 local function assign(fields, order_at, first, last, by_sku)
   local more = {}
-  deal(fields, first, last, by_sku, function(line, entry, units)
+  distribute(fields, first, last, by_sku, function(line, entry, units)
     if fields[line + LOCATION_OF] == '' then
       fields[line], fields[line + LOCATION_OF], fields[line + QUANTITY_OF] = entry, entry.location, units
     else
@@ -129,6 +132,7 @@ local function assign(fields, order_at, first, last, by_sku)
   return longer
 end
 
+-- The numbers of the lines without a location.
 local function planned_numbers(fields, first, last)
   local numbers = {}
   for line = first, last, LINE_LENGTH do
@@ -137,9 +141,9 @@ local function planned_numbers(fields, first, last)
   return numbers
 end
 
--- Puts the choice into the lines, and into the new record which of them are open: the further parts of split ones, too.
--- Returns what assign returns, or nil and the refusal.
-local function settle_on(fields, at, order_at, first, last, by_sku)
+-- Puts the choice into the lines. Where they stay open, their numbers (with the further parts of split lines) go into
+-- the new record. Returns what assign returns, or nil and the refusal.
+local function apply_choice(fields, at, order_at, first, last, by_sku)
   local open = fields[at + SOURCE_AT.open]
   local numbers = open and planned_numbers(fields, first, last)
   local longer = assign(fields, order_at, first, last, by_sku)
@@ -154,22 +158,22 @@ local function settle_on(fields, at, order_at, first, last, by_sku)
   return longer
 end
 
-local function knows(candidate, i)
+local function is_known_at(candidate, i)
   return candidate.entries[i].record
 end
 
--- Where an order that accepts a shortage takes units that are nowhere: from the first candidates that know the SKUs. nil:
--- it is refused all the same.
+-- The parts of an order that accepts a shortage, for units that no candidate has: from the first candidates that know
+-- the SKUs. nil: it is refused nevertheless.
 local function parts_when_short(source, fields, order_at, refusal, ranked)
   if fields[order_at] ~= 'order' or not fields[order_at + Order.accept_shortage] or not ranked then return nil end
-  if refusal[2] == 'unknown_sku' or refusal[1] == 'retry_after_expiry' then return nil end
-  return sourcing.parts_by_sku(source, ranked, knows)
+  if refusal[REFUSED_OUTCOME] == 'unknown_sku' or refusal[1] == 'retry_after_expiry' then return nil end
+  return sourcing.parts_by_sku(source, ranked, is_known_at)
 end
 
--- Plans a reserve or order. Returns, each where there is one: the whole in a table of its own, because lines were split,
--- and the refusal. One that came before is not planned: it is answered as the first time.
+-- Chooses locations for a reserve or order. Returns the operation in a table of its own where lines were split, else
+-- nil; then the refusal, if there is one. A repeated request is not planned: it gets the original answer.
 function sourcing.plan(fields, at)
-  local order_at = sourcing.promise_at(fields, at)
+  local order_at = sourcing.reservation_at(fields, at)
   local known = fields[order_at + Reserve.fingerprint] ~= '' and reservations[fields[order_at + Reserve.reservation_id]]
   if known and record_of(known) then return nil, nil end
   local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
@@ -179,36 +183,37 @@ function sourcing.plan(fields, at)
     if not by_sku then return nil, refusal end
   end
   if not by_sku then return nil, nil end
-  return settle_on(fields, at, order_at, first, last, by_sku)
+  return apply_choice(fields, at, order_at, first, last, by_sku)
 end
 
--- What of each want a candidate has for the order's channel.
+-- The units of each want that the order's channel can reserve at a candidate.
 local function units_at(source, candidate)
   local units = {}
-  for i, entry in ipairs(candidate.entries) do units[i] = entry.record and promisable(entry, source.channel) or 0 end
+  for i, entry in ipairs(candidate.entries) do units[i] = entry.record and reservable(entry, source.channel) or 0 end
   return units
 end
 
-local function everything_at(source)
+-- For all candidates, in their order: {{name, {units of each want}}, …}.
+local function units_at_all(source)
   local found = {}
   for i, candidate in ipairs(sourcing.ranked(source)) do found[i] = {candidate.name, units_at(source, candidate)} end
   return found
 end
 
--- The same choice for functions/explain_sourcing.lua, which changes nothing: the refusal or nil, the parts [[line, location,
--- units], …] of the planned lines, the wants [[sku, units], …], and the candidates [[name, [units of each want]], …].
+-- The same choice for functions/explain_sourcing.lua, without any change. Returns the refusal or nil; the parts of the
+-- planned lines {{line, location, units}, …}; the wants {{sku, units}, …}; and the candidates, as in units_at_all.
 function sourcing.explain(fields, at)
-  local order_at = sourcing.promise_at(fields, at)
+  local order_at = sourcing.reservation_at(fields, at)
   local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
   local by_sku, refusal = choose_for(source, fields, at, first, last, sourcing.choose)
   local parts, wants = {}, {}
   if by_sku then
-    deal(fields, first, last, by_sku, function(line, entry, units)
+    distribute(fields, first, last, by_sku, function(line, entry, units)
       parts[#parts + 1] = {number_of(line, first), entry.location, units}
     end)
   end
   for i, want in ipairs(source.wants) do wants[i] = {want.sku, want.units} end
-  return refusal, parts, wants, beside_named(source, fields, first, last, everything_at)
+  return refusal, parts, wants, with_named_claimed(source, fields, first, last, units_at_all)
 end
 
 end

@@ -1,40 +1,41 @@
--- Sourcing: chooses which locations the units of an order come from. Nothing here changes anything but what a source
--- itself keeps, so that orders (lib/sourced_orders.lua), binding (operations/bind.lua) and explanations
--- (functions/explain_sourcing.lua) choose alike.
+-- Sourcing: chooses the locations from which the units of an order come. It changes only the source itself, so that
+-- orders (lib/sourced_orders.lua), binding (operations/bind.lua) and explanations (functions/explain_sourcing.lua)
+-- choose alike.
 --
--- All units of a SKU come from one location, unless split_lines allows otherwise: see lib/splitting.lua. One location
--- that has everything is best; else as few as possible (lib/sourcing_search.lua), of those the ones that come first.
+-- All units of a SKU come from one location, unless split_lines permits otherwise: see lib/splitting.lua. One location
+-- that has all units is best. Else as few as possible are chosen (lib/sourcing_search.lua), the first in their order.
 --
 -- source:    {wants, channel, splits_max (locations beyond the first), split_lines, chunks (of candidates: packed, or a
---            list once they are needed), places (candidates unpacked so far), looked (chunks looked at by the choice)}
--- want:      {sku, units, first (number of its first line), known, most (units that one location has; with split_lines:
---            that all have)}
+--            list once they are needed), places (candidates unpacked so far), looked (chunks examined by the choice)}
+-- want:      {sku, units, first (number of its first line), known (whether a candidate knows the SKU), most (units that
+--            one location has; with split_lines: that all have)}
 -- candidate: {name, rank, place (in the order in which they were sent), entries (stock entry of each want), has (bits:
 --            which wants it has in full), units (of all wants), left (with split_lines: units of each want, at most as
 --            many as are wanted)}
--- part:      {entry (stock entry), units}: so many units of a SKU come from there
+-- part:      {entry (stock entry), units}: units of a SKU that come from there
 --
--- Candidates stand best first. Those of one rank are equals: of them, the one with more of what is wanted comes first. A
--- rank lies within one chunk. The first chunk suffices for most orders: the others stay packed until then.
+-- Candidates are sent best first. Those of one rank are equal: of them, the one with more units of the wants comes
+-- first. A rank lies within one chunk. The first chunk suffices for most orders; the others stay packed until then.
 
 local sourcing = {
-  -- Candidates looked at while searching for the fewest; some 2 ms of the 8 that a script may take. Past it the search is
-  -- for few, not fewest.
+  -- Candidates examined in the search for the fewest: some 2 ms of the 8 that a script may take. Beyond it the search
+  -- is a greedy one.
   SEARCH_MAX = 4000,
 }
 
 do
 
--- A candidate in a chunk: name, rank.
+-- Values of a candidate in a chunk: name, rank.
 local CANDIDATE_FIELDS = 2
 
+-- Whether candidate a is better than candidate b.
 function sourcing.comes_before(a, b)
   if a.rank ~= b.rank then return a.rank < b.rank end
   if a.units ~= b.units then return a.units > b.units end
   return a.place < b.place
 end
 
--- fields[chunks_at] is the first of the chunks; how many there are stands in front of it.
+-- Makes a source. fields[chunks_at] is the first chunk; their number stands in front of it.
 function sourcing.new(wants, channel, splits_max, split_lines, fields, chunks_at)
   local chunks, count_at = {}, chunks_at - 1
   for i = 1, fields[count_at] do chunks[i] = fields[chunks_at + i - 1] end
@@ -44,7 +45,7 @@ function sourcing.new(wants, channel, splits_max, split_lines, fields, chunks_at
   }
 end
 
--- Adds units of a line to what is wanted: each SKU stands there once. by_sku: SKU -> want.
+-- Adds the units of a line to the wants, which hold each SKU once. by_sku: SKU -> want. number: of the line.
 function sourcing.add_want(wants, by_sku, sku, units, number)
   local want = by_sku[sku]
   if not want then
@@ -55,7 +56,7 @@ function sourcing.add_want(wants, by_sku, sku, units, number)
   want.units = want.units + units
 end
 
--- Unpacks a chunk, if it still is packed, and names the stock records that it needs. Returns its candidates.
+-- Unpacks a chunk, unless that was done, and registers the stock records that it needs. Returns its candidates.
 function sourcing.unpack_chunk(source, number)
   local chunk, wants = source.chunks[number], source.wants
   if type(chunk) == 'table' then return chunk end
@@ -72,15 +73,15 @@ function sourcing.unpack_chunk(source, number)
   return candidates
 end
 
--- Counts what a candidate has for a channel of what is wanted, beyond what lines that name it take.
-local function look(candidate, wants, channel, split_lines)
+-- Counts the units of the wants that a channel can reserve at a candidate, without those claimed by lines that name it.
+local function examine(candidate, wants, channel, split_lines)
   local entries, has, sum, bit_of_want = candidate.entries, 0, 0, 1
   if split_lines then candidate.left = {} end
   for i = 1, #wants do
     local want, entry, left = wants[i], entries[i], 0
     if entry.record then
       want.known = true
-      left = promisable(entry, channel)
+      left = reservable(entry, channel)
     end
     if left > 0 then
       sum = sum + left
@@ -93,18 +94,18 @@ local function look(candidate, wants, channel, split_lines)
   candidate.has, candidate.units = has, sum
 end
 
--- Looks at the next chunk of candidates and returns them.
-local function look_at_next(source)
+-- Examines the next chunk of candidates and returns them.
+local function examine_next(source)
   local number = source.looked + 1
   local candidates = sourcing.unpack_chunk(source, number)
   load_stock()
-  for i = 1, #candidates do look(candidates[i], source.wants, source.channel, source.split_lines) end
+  for i = 1, #candidates do examine(candidates[i], source.wants, source.channel, source.split_lines) end
   source.looked = number
   return candidates
 end
 
--- The best candidate of a chunk that has everything, or nil.
-local function whole(candidates, all)
+-- The best candidate of a chunk that has all units of all wants, or nil. all: the bits of all wants.
+local function best_single(candidates, all)
   local best
   for i = 1, #candidates do
     local candidate = candidates[i]
@@ -114,10 +115,10 @@ local function whole(candidates, all)
   return best
 end
 
--- All candidates in their order. Looks at those that the choice did not need.
+-- All candidates in their order. Examines those that the choice did not need.
 function sourcing.ranked(source)
   local ranked = {}
-  while source.looked < #source.chunks do look_at_next(source) end
+  while source.looked < #source.chunks do examine_next(source) end
   for _, candidates in ipairs(source.chunks) do
     for i = 1, #candidates do ranked[#ranked + 1] = candidates[i] end
   end
@@ -125,14 +126,14 @@ function sourcing.ranked(source)
   return ranked
 end
 
--- The choice: the candidates to take from, or nil and all candidates in their order.
+-- Returns the candidates to take units from, or nil; where no single one suffices, also all candidates in their order.
 function sourcing.choose(source)
   local wants = source.wants
-  local all = 2 ^ #wants - 1
+  local all = 2 ^ #wants - 1 -- one bit per want
   source.looked = 0
   for i = 1, #wants do wants[i].most = 0 end
   for _ = 1, #source.chunks do
-    local best = whole(look_at_next(source), all)
+    local best = best_single(examine_next(source), all)
     if best then return {best} end
   end
   local ranked, size_max = sourcing.ranked(source), source.splits_max + 1
@@ -140,7 +141,7 @@ function sourcing.choose(source)
   return sourcing.fewest(ranked, all, size_max), ranked
 end
 
--- The same for an order that may end holds that are due: what they held is there for it.
+-- As choose, for an order that may expire due holds, whose units it can then have.
 function sourcing.choose_or_expire(source)
   local chosen, ranked = sourcing.choose(source)
   if not chosen and not has_expired_due then
@@ -155,8 +156,8 @@ function sourcing.has_all(candidate, i)
   return band(candidate.has, 2 ^ (i - 1)) ~= 0
 end
 
--- How many units to take of each SKU where: SKU -> parts. has(candidate, i): whether all units of want i are to come from
--- there; where that holds nowhere, the line is split.
+-- Returns SKU -> parts. has(candidate, i): whether all units of want i can come from that candidate; where no candidate
+-- has them, the line is split.
 function sourcing.parts_by_sku(source, chosen, has)
   local by_sku = {}
   for i, want in ipairs(source.wants) do
@@ -171,7 +172,7 @@ function sourcing.parts_by_sku(source, chosen, has)
   return by_sku
 end
 
--- Why nothing could be chosen, as refused has it. location: the one that was named, or ''. state: of the reservation.
+-- The refusal where nothing could be chosen. location: the one that was named, or ''. state: of the reservation, or ''.
 function sourcing.refusal(source, location, state)
   local unknown, short, all = {}, {}, {}
   for i, want in ipairs(source.wants) do

@@ -1,12 +1,12 @@
--- The fewest candidates that have everything together where no line is split: sets by size, and of one size in the order
--- of the candidates. What a candidate has is a number, of which each want is one bit. See lib/sourcing.lua.
+-- The search for the fewest candidates that have all units together where no line is split: sets by size, and of one
+-- size in the order of the candidates. What a candidate has is a number with one bit per want. See lib/sourcing.lua.
 
 do
 
 local SEARCH_MAX, comes_before = sourcing.SEARCH_MAX, sourcing.comes_before
 
--- The first `size` candidates, in their order, that have everything together; nil: there are none. Then whether the search
--- was given up, and how many candidates were looked at; looked: how many before.
+-- Returns the first `size` candidates, in their order, that have the bits `all` together, or nil; whether the search
+-- was abandoned; and how many candidates were examined. looked: how many were examined before.
 function sourcing.cover(candidates, all, size, looked)
   local n, rest, chosen, gave_up = #candidates, {}, {}, false
   rest[n + 1] = 0
@@ -21,7 +21,7 @@ function sourcing.cover(candidates, all, size, looked)
         return false
       end
       local gain = band(candidates[i].has, missing)
-      -- One that brings no more than an earlier one did, which failed with all that come after, fails too.
+      -- A candidate that adds no more than an earlier one, which failed with all that follow, fails as well.
       local useful = gain ~= 0 and (left > 1 or gain == missing)
       for t = 1, useful and #tried or 0 do
         if band(gain, tried[t]) == gain then
@@ -43,6 +43,7 @@ function sourcing.cover(candidates, all, size, looked)
   return nil, gave_up, looked
 end
 
+-- The number of bits that are set.
 local function ones(bits)
   local count = 0
   while bits > 0 do
@@ -52,7 +53,7 @@ local function ones(bits)
   return count
 end
 
--- Few rather than fewest: always the one that brings most of what is missing.
+-- Few rather than fewest: always adds the candidate with most of the missing wants.
 local function greedy(candidates, all, size_max)
   local chosen, missing = {}, all
   while missing > 0 and #chosen < size_max do
@@ -70,8 +71,8 @@ local function greedy(candidates, all, size_max)
   return chosen
 end
 
--- The fewest candidates that have everything together, at most size_max; nil: there are none. It is known that no single
--- one has everything, so the search begins at two.
+-- The fewest candidates, at most size_max, that have all units together, or nil. No single one has all units, so the
+-- search begins at two.
 function sourcing.fewest(candidates, all, size_max)
   local looked = 0
   for size = 2, min(size_max, #candidates) do

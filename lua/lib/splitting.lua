@@ -1,11 +1,11 @@
--- Splitting: which candidates, and how many units from each, where a line may be split because no location has all units of
--- its SKU. What a candidate has is counted in units here. See lib/sourcing.lua for wants, candidates and parts.
+-- Splitting: which candidates, and how many units from each, where a line may be split because no location has all
+-- units of its SKU. Here candidates are compared by units. See lib/sourcing.lua for wants, candidates and parts.
 
 do
 
 local SEARCH_MAX, comes_before = sourcing.SEARCH_MAX, sourcing.comes_before
 
--- Whether no candidate tried before at this place brought as much of everything.
+-- Whether no candidate tried before at this position added as many units of each want. gain, tried[t]: units per want.
 local function brings_more(gain, tried)
   for t = 1, #tried do
     local earlier, more = tried[t], false
@@ -20,7 +20,7 @@ local function brings_more(gain, tried)
   return true
 end
 
--- most[w][i]: the most that one of the candidates from i on has of want w.
+-- most[w][i]: the greatest number of units of want w that one of the candidates from i on has.
 local function most_from(candidates, wants)
   local most = {}
   for w = 1, #wants do
@@ -34,7 +34,7 @@ local function most_from(candidates, wants)
   return most
 end
 
--- sums[k]: what the k candidates that have most have together. of: a candidate's units.
+-- sums[k]: the units that the k candidates with most units have together. of(candidate): its units.
 local function top_sums(candidates, size_max, of)
   local top, sums = {}, {[0] = 0}
   for i = 1, #candidates do
@@ -51,7 +51,7 @@ local function top_sums(candidates, size_max, of)
   return sums
 end
 
--- What so many candidates can bring at most: sums of each want, and of all together.
+-- The units that k candidates can have at most: sums (see top_sums) for each want, and for all wants together.
 local function bounds_of(candidates, wants, size_max)
   local bounds = {}
   for w = 1, #wants do
@@ -65,14 +65,28 @@ local function bounds_of(candidates, wants, size_max)
   return bounds, all
 end
 
--- Returns a function of a size and of what the search has cost so far. It returns the first `size` candidates, in their
--- order, that have everything together, or nil; whether it was given up; what the search has cost. A look costs as much as
--- there are wants, and as much again for each candidate that it is compared with: units take so much longer than bits.
+-- What a candidate adds to a choice. has, missing: units of each want. Returns the units that it adds and those that
+-- are still missing, of each want; whether it adds any; whether none are missing.
+local function gain_of(has, missing, count)
+  local gain, rest, useful, done = {}, {}, false, true
+  for w = 1, count do
+    local units = min(has[w], missing[w])
+    gain[w], rest[w] = units, missing[w] - units
+    if units > 0 then useful = true end
+    if rest[w] > 0 then done = false end
+  end
+  return gain, rest, useful, done
+end
+
+-- Returns a function search(size, looked). It returns the first `size` candidates, in their order, that have all units
+-- together, or nil; whether it was abandoned; and the cost so far. To examine a candidate costs the number of wants,
+-- and as much again for each candidate that it is compared with, because units take longer to compare than bits.
 local function new_search(candidates, wants, size_max)
   local n, count, most = #candidates, #wants, most_from(candidates, wants)
   local bounds, bound_of_all = bounds_of(candidates, wants, size_max)
   local chosen, gave_up, looked
 
+  -- Whether no `left` candidates can have the missing units.
   local function too_much(missing, left)
     local sum = 0
     for w = 1, count do
@@ -82,6 +96,7 @@ local function new_search(candidates, wants, size_max)
     return sum > bound_of_all[left]
   end
 
+  -- Chooses at most `left` of the candidates from `first` on for the missing units of each want.
   local function try(first, missing, left)
     if too_much(missing, left) then return false end
     local tried = {}
@@ -94,14 +109,8 @@ local function new_search(candidates, wants, size_max)
         gave_up = true
         return false
       end
-      local has, gain, rest, useful, done = candidates[i].left, {}, {}, false, true
-      for w = 1, count do
-        local units = min(has[w], missing[w])
-        gain[w], rest[w] = units, missing[w] - units
-        if units > 0 then useful = true end
-        if rest[w] > 0 then done = false end
-      end
-      -- One that brings no more than an earlier one did, which failed with all that come after, fails too.
+      local gain, rest, useful, done = gain_of(candidates[i].left, missing, count)
+      -- A candidate that adds no more than an earlier one, which failed with all that follow, fails as well.
       if useful and (done or left > 1) and brings_more(gain, tried) then
         tried[#tried + 1] = gain
         chosen[#chosen + 1] = candidates[i]
@@ -122,7 +131,7 @@ local function new_search(candidates, wants, size_max)
   end
 end
 
--- Few rather than fewest: always the one that brings most units of what is missing.
+-- Few rather than fewest: always adds the candidate with most of the missing units.
 local function greedy(candidates, wants, size_max)
   local chosen, used, missing, lacking = {}, {}, {}, 0
   for w = 1, #wants do
@@ -146,8 +155,8 @@ local function greedy(candidates, wants, size_max)
   return chosen
 end
 
--- The fewest candidates that have all units together, at most size_max; nil: there are none. Of as many, first those that
--- split no line. It is known that no single one has everything, so the search begins at two.
+-- The fewest candidates, at most size_max, that have all units together, or nil. Among equally many, those that split
+-- no line come first. No single one has all units, so the search begins at two.
 function sourcing.fewest_with_split_lines(candidates, wants, all, size_max)
   for _, want in ipairs(wants) do
     if want.most < want.units then return nil end
@@ -167,7 +176,7 @@ function sourcing.fewest_with_split_lines(candidates, wants, all, size_max)
   return nil
 end
 
--- The parts of want w: as few as possible, so first where there is most.
+-- The parts of want w: as few as possible, so the candidates with most units come first.
 function sourcing.split(chosen, w, units)
   local order, parts = {}, {}
   for place, candidate in ipairs(chosen) do

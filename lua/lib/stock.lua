@@ -1,16 +1,22 @@
--- The stock records that a call touches: each is read once and written once, however many operations use it.
+-- The stock records that a call reads and changes: each is read once and written once, however many operations use it.
 --
--- entry: {field, sku, location, record (nil: unknown here), available, claimed, shortage, is_new, on_hand_changes}
--- available: what may still be promised, kept in step with the record. claimed: units that earlier lines of the same
--- operation want. shortage: units promised beyond what there was before the first change, nil until then; it says that
--- the entry is to be written. is_new, on_hand_changes (see lib/on_hand_log.lua): where there is reason to, else nil.
+-- record: [on_hand, held, committed, damaged, quality_control, safety, seq], all but seq in units; then where they are
+--         set: allocations or false (lib/allocations.lua), backorder rule (lib/backorders.lua)
+-- entry:  {field, sku, location, record (nil: unknown here), available, claimed, shortage, is_new, on_hand_changes}
+--   field            of the hash stock: sku \0 location
+--   available        kept in step with the record
+--   claimed          units that earlier lines of the same operation request
+--   shortage         units by which available was below zero before the first change; else nil. It marks the
+--                    entry as changed, so that it is written
+--   is_new           whether this call has made the record, else nil
+--   on_hand_changes  see lib/on_hand_log.lua, else nil
 
--- Names a record that will be needed: gives its entry, which has no record before load_stock.
+-- Registers a record that will be needed. Returns its entry, which has no record before load_stock.
 local function want_stock(sku, location)
   local field = sku .. '\0' .. location
   local entry = stock[field]
   if not entry then
-    -- With what is always needed from the start: a table that grows is laid out anew each time.
+    -- With all fields that are always needed: a table that grows is allocated again each time.
     entry = {
       field = field, sku = sku, location = location, record = nil, available = 0, claimed = 0, shortage = nil,
     }
@@ -20,16 +26,16 @@ local function want_stock(sku, location)
   return entry
 end
 
--- The array is made here, from single values: cmsgpack fills one value by value, for three times the price.
+-- Unpacks a record. The array is made from single values here: cmsgpack would fill it at three times the cost.
 local function stock_record(packed)
   local _, on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder = unpack_some(packed, 9, 1)
-  -- Few have more than seven values.
+  -- Few records have more than seven values.
   if list == nil then return {on_hand, held, committed, damaged, quality_control, safety, seq} end
   if list then allocated = true end
   return {on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder}
 end
 
--- What a record shows outside: its buckets and seq, then what somebody has set.
+-- The level in an answer: sku, location and the values of a record r, in its order.
 local function stock_level(sku, location, r)
   return {
     sku, location, r[Stock.on_hand], r[Stock.held], r[Stock.committed], r[Stock.damaged], r[Stock.quality_control],
@@ -37,12 +43,13 @@ local function stock_level(sku, location, r)
   }
 end
 
+-- The units of a record that can still be reserved, allocations disregarded.
 local function available(r)
   return r[Stock.on_hand] - r[Stock.damaged] - r[Stock.quality_control] - r[Stock.safety]
     - r[Stock.held] - r[Stock.committed]
 end
 
--- Reads all that were named since the last time.
+-- Reads all records that were registered since the last call of it.
 local function load_stock()
   local entries = unread_stock
   local n = #entries
@@ -55,42 +62,44 @@ local function load_stock()
       local entry = entries[i]
       entry.record = stock_record(packed[i])
       entry.available = available(entry.record)
-      if entry.record[Stock.backorder] then backorders.look(entry) end
+      if entry.record[Stock.backorder] then backorders.note_read(entry) end
     end
   end
   unread_stock = {}
 end
 
+-- The entry of a (SKU, location), with its record read.
 local function stock_entry(sku, location)
   local entry = want_stock(sku, location)
   load_stock()
   return entry
 end
 
+-- The last seq of the partition, this call included.
 local function partition_seq()
   last_seq = last_seq or tonumber(call('HGET', META, 'seq') or 0)
   return last_seq
 end
 
--- Units promised beyond what there is.
+-- The units by which available is below zero.
 local function shortage(entry)
   return entry.available < 0 and -entry.available or 0
 end
 
--- Before the first change of an entry: notes what it was short of.
+-- Called before the first change of an entry: notes its shortage and registers it for writing.
 local function mark_changed(entry)
   if entry.shortage then return end
   entry.shortage = shortage(entry)
   changed_stock[#changed_stock + 1] = entry
 end
 
--- Makes an unknown (SKU, location) known, with all buckets at zero.
+-- Makes the record of an unknown (SKU, location), with all buckets and seq at zero.
 local function create_stock(entry)
   entry.record = {0, 0, 0, 0, 0, 0, 0}
   entry.is_new = true
 end
 
--- Gives the change that is being made its seq.
+-- Sets and returns the seq of the change that is being made.
 local function next_seq(record)
   local seq = (last_seq or partition_seq()) + 1
   last_seq = seq
@@ -98,6 +107,7 @@ local function next_seq(record)
   return seq
 end
 
+-- Adds a change of on_hand to the log of the entry, before the record is changed.
 local function note_on_hand_change(entry, seq)
   local noted = entry.on_hand_changes or {}
   noted[#noted + 1] = seq
@@ -105,8 +115,8 @@ local function note_on_hand_change(entry, seq)
   entry.on_hand_changes = noted
 end
 
--- Takes units for a new promise. bucket: HELD or COMMITTED.
-local function take_from(entry, bucket, units)
+-- Adds the units of a new reservation to a bucket: Stock.held or Stock.committed.
+local function reserve_units(entry, bucket, units)
   if not entry.shortage then mark_changed(entry) end
   local record = entry.record
   record[bucket] = record[bucket] + units
@@ -114,12 +124,12 @@ local function take_from(entry, bucket, units)
   next_seq(record)
 end
 
--- Moves promised units and appends the change's line to the journal lines of the operation.
--- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed. channel: whose promise it is.
+-- Changes the reserved units of an entry, and appends a line to the journal lines of the operation.
+-- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed. channel: of the reservation.
 local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
   mark_changed(entry)
   local record = entry.record
-  if record[Stock.backorder] then backorders.touch(entry) end
+  if record[Stock.backorder] then backorders.note_change(entry) end
   local seq = next_seq(record)
   if d_on_hand ~= 0 then note_on_hand_change(entry, seq) end
   record[Stock.held] = record[Stock.held] + d_held
@@ -130,15 +140,15 @@ local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, 
   journal_lines[#journal_lines + 1] = {
     line, entry.sku, entry.location, d_on_hand, d_held, d_committed, 0, 0, 0, entry.available, seq,
   }
-  if allocated then allocations.tell(record, journal_lines) end
+  if allocated then allocations.add_to_journal_line(record, journal_lines) end
 end
 
--- Changes buckets without a promise. deltas: six signed units, in the order of the record. line: the reservation's line
--- number, nil outside any.
+-- Changes buckets of an entry outside of a reservation, and appends a line to the journal lines of the operation.
+-- deltas: six signed units, in the order of the record. line: the reservation's line number for a return, else nil.
 local function change_buckets(entry, journal_lines, deltas, line)
   mark_changed(entry)
   local record = entry.record
-  if record[Stock.backorder] then backorders.touch(entry) end
+  if record[Stock.backorder] then backorders.note_change(entry) end
   local seq = next_seq(record)
   if deltas[Stock.on_hand] ~= 0 then note_on_hand_change(entry, seq) end
   for bucket = Stock.on_hand, Stock.safety do record[bucket] = record[bucket] + deltas[bucket] end
@@ -147,5 +157,5 @@ local function change_buckets(entry, journal_lines, deltas, line)
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
     entry.available, seq,
   }
-  if allocated then allocations.tell(record, journal_lines) end
+  if allocated then allocations.add_to_journal_line(record, journal_lines) end
 end

@@ -1,17 +1,20 @@
--- The records of the transfers that a call touches; for the function mutate_transfers.
+-- The transfers that a call reads and changes; for the function mutate_transfers.
 --
--- record: [state (in_transit, closed), shipped_ms, closed_ms, actor, fingerprint, from, to,
---          lines [[sku, quantity, received, lost], …], reason, lost_reason]
--- Units on their way belong to no location. meta in_transit is their sum, and the journal tells by how much each change
--- moved it (note in_transit), so that none can get lost between two documents.
+-- record: [state ("in_transit" or "closed"), shipped_ms, closed_ms (0: open), actor, fingerprint, from, to,
+--          lines [[sku, quantity, received, lost], …] in units, reason, lost_reason]
+-- Units in transit belong to no location. in_transit in the hash meta is their sum. The note in_transit of each journal
+-- entry has the difference that it makes, so that the audit can compare the two.
 
--- What the call has read: id -> {id, record or nil, was_open, changed}; by how much in_transit grows.
+-- transfers: id -> {id, record or nil, was_open, changed}; then the list of those that changed, and the units by which
+-- in_transit grows.
 local transfers, changed_transfers, in_transit_delta
 
+-- The units of a line that are still in transit.
 local function units_left(item)
   return item[TransferLine.quantity] - item[TransferLine.received] - item[TransferLine.lost]
 end
 
+-- Reads the transfers and idempotency keys of all operations of a call.
 local function load_transfers(fields, open_key, closed_key)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
@@ -37,10 +40,12 @@ local function mark_transfer(document)
   changed_transfers[#changed_transfers + 1] = document
 end
 
+-- The answer ["transfer_changed", replayed, record, availability], see lib/answers.lua.
 local function transfer_changed(record, entries)
   return {'transfer_changed', false, record, left_of(entries, nil)}
 end
 
+-- Adds the change to the journal. by: units, signed, by which in_transit grows.
 local function journal_transfer(operation, actor, document, lines, by, notes)
   in_transit_delta = in_transit_delta + by
   local all = {{'transfer', document.id}, {'in_transit', string.format('%+.0f', by)}}

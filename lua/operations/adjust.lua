@@ -1,10 +1,13 @@
--- adjust: change one bucket by a signed number of units.
+-- adjust: changes one bucket by a signed number of units.
 --
 -- Fields  Adjust in server/domain/operations/stock.py
--- Effect  the bucket changes by delta. Available may fall below zero by it: that is a shortage, and recorded.
+-- Effect  the bucket changes by delta. available may fall below zero: that is a shortage, and is recorded.
 -- Answers stock_changed · unknown_sku · exceeds_remaining (the bucket would fall below zero)
 
-local ADJUSTABLE = {on_hand = Stock.on_hand, damaged = Stock.damaged, quality_control = Stock.quality_control, safety = Stock.safety}
+-- Place in a stock record by the bucket's name. held and committed change only with their reservations.
+local ADJUSTABLE = {
+  on_hand = Stock.on_hand, damaged = Stock.damaged, quality_control = Stock.quality_control, safety = Stock.safety,
+}
 
 local function adjust(fields, at)
   local actor, sku, location = fields[at + Adjust.actor], fields[at + Adjust.sku], fields[at + Adjust.location]
@@ -15,7 +18,7 @@ local function adjust(fields, at)
   if delta < 0 and units + delta < 0 then
     return refused('exceeds_remaining', '', {{1, sku, location, -delta, units}})
   end
-  local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {}
+  local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {} -- deltas: in the order of a stock record
   deltas[bucket] = delta
   change_buckets(entry, journal_lines, deltas)
   journal('adjust', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)

@@ -1,11 +1,29 @@
--- allocate: gives a channel units of its own at a (SKU, location), or a cap on what it may take from the common pool; or
--- takes them back.
+-- allocate: sets a channel's allocation at a (SKU, location): units of its own, or a cap on those of the common pool.
 --
--- Fields  Allocate in server/domain/operations/allocations.py; units in all: own and 0 takes the allocation away. seen_id, used: see lib/allocation_change.lua
--- Effect  the allocation is as said, the rest of it is set aside. What the channel has promised already counts as used,
---         so nothing that is promised is ever taken back.
--- Answers stock_changed · unknown_sku · exceeds_available (others may have the rest) · allocation_usage_unknown
+-- Fields  Allocate in server/domain/operations/allocations.py; units: in all; kind own and units 0: the allocation is
+--         removed. seen_id, used: see lib/allocation_change.lua
+-- Effect  the allocation is set, and its rest is set aside. Units that the channel has reserved already count as used,
+--         so no reserved unit is ever taken away.
+-- Answers stock_changed · unknown_sku · exceeds_available (for the rest) · allocation_usage_unknown
 --         · retry_after_expiry · too_many_allocations
+
+-- Sets an allocation, as far as its rest is available. Returns the refusal, or nil.
+local function set_allocation(entry, channel, kind, units, seen_id, used)
+  local record = entry.record
+  if allocation_change.is_full(record, channel) then return refused('too_many_allocations') end
+  local more, free, counted = allocation_change.set_aside_by(entry, channel, kind, units, seen_id, used)
+  if more and more > free then
+    expire_due()
+    more, free, counted = allocation_change.set_aside_by(entry, channel, kind, units, seen_id, used)
+  end
+  if not more then return {'allocation_usage_unknown'} end
+  if more > free then
+    if more_are_due then return {'retry_after_expiry'} end
+    return refused('exceeds_available', '', {{1, entry.sku, entry.location, units, counted + free}})
+  end
+  allocation_change.set(record, channel, kind, units, allocation_change.used_by(entry, channel, seen_id, used))
+  return nil
+end
 
 local function allocate(fields, at)
   local actor, sku, location = fields[at + Allocate.actor], fields[at + Allocate.sku], fields[at + Allocate.location]
@@ -20,19 +38,10 @@ local function allocate(fields, at)
     if not known then return stock_changed(entry) end
     allocation_change.set(record, channel, nil)
   else
-    if known and known[Allocation.kind] == kind and known[Allocation.units] == units then return stock_changed(entry) end
-    if allocation_change.is_full(record, channel) then return refused('too_many_allocations') end
-    local more, free, counted = allocation_change.set_aside_by(entry, channel, kind, units, seen_id, used)
-    if more and more > free then
-      expire_due()
-      more, free, counted = allocation_change.set_aside_by(entry, channel, kind, units, seen_id, used)
-    end
-    if not more then return {'allocation_usage_unknown'} end
-    if more > free then
-      if more_are_due then return {'retry_after_expiry'} end
-      return refused('exceeds_available', '', {{1, sku, location, units, counted + free}})
-    end
-    allocation_change.set(record, channel, kind, units, allocation_change.promised_by(entry, channel, seen_id, used))
+    local is_same = known and known[Allocation.kind] == kind and known[Allocation.units] == units
+    if is_same then return stock_changed(entry) end
+    local refusal = set_allocation(entry, channel, kind, units, seen_id, used)
+    if refusal then return refusal end
   end
   allocated = true
   allocation_change.journal(entry, 'allocate', actor, channel, {

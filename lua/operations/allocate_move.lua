@@ -1,7 +1,8 @@
--- allocate_move: gives units of one channel at a (SKU, location) to another, the taker.
+-- allocate_move: moves units of one channel's allocation at a (SKU, location) to another channel, the taker.
 --
--- Fields  AllocateMove in server/domain/operations/allocations.py; seen_id, used: the taker's, see lib/allocation_change.lua
--- Effect  units that the channel has, and has not promised, are the taker's; as many stay set aside as were
+-- Fields  AllocateMove in server/domain/operations/allocations.py; seen_id, used: the taker's, see
+--         lib/allocation_change.lua
+-- Effect  units that the channel has not reserved become the taker's; as many units as before stay set aside
 -- Answers stock_changed · unknown_sku · unknown_allocation · allocation_differs · exceeds_remaining
 --         · allocation_usage_unknown · retry_after_expiry · too_many_allocations
 
@@ -23,14 +24,15 @@ local function allocate_move(fields, at)
     if more_are_due then return {'retry_after_expiry'} end
     return refused('exceeds_remaining', '', {{1, sku, location, units, allocations.rest(giving)}})
   end
-  local promised = allocation_change.promised_by(entry, to, seen_id, used)
-  if not promised then return {'allocation_usage_unknown'} end
+  local reserved = allocation_change.used_by(entry, to, seen_id, used)
+  if not reserved then return {'allocation_usage_unknown'} end
   local left = giving[Allocation.units] - units
-  if allocation_change.is_full(record, to) and not (kind == 'own' and left == 0) then return refused('too_many_allocations') end
-  allocation_change.set(record, from, (kind == 'cap' or left > 0) and kind or nil, left, giving[Allocation.used])
-  -- Whoever has promised more than he has gets all of the units all the same: as much stays set aside as was.
-  local had = max(taking and taking[Allocation.units] or 0, promised)
-  allocation_change.set(record, to, kind, had + units, promised)
+  local is_removed = kind == 'own' and left == 0 -- the allocation of the channel, which makes room for the taker's
+  if allocation_change.is_full(record, to) and not is_removed then return refused('too_many_allocations') end
+  allocation_change.set(record, from, not is_removed and kind or nil, left, giving[Allocation.used])
+  -- A taker that has reserved more than it was allocated gets all of the units: as many stay set aside as before.
+  local had = max(taking and taking[Allocation.units] or 0, reserved)
+  allocation_change.set(record, to, kind, had + units, reserved)
   allocation_change.journal(entry, 'allocate_move', actor, from, {
     {'to', to}, {'units', string.format('%.0f', units)}, {'reason', reason},
   })

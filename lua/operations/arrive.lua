@@ -1,10 +1,11 @@
--- arrive: units of a transfer are received at its destination, all or some; what will never come is written off.
+-- arrive: units of a transfer are received at its destination, all or some; units that will not arrive are written off.
 --
 -- Fields  Arrive in server/domain/operations/transfers.py
--- Effect  on_hand + at the destination, and damaged or quality_control + where the disposition says so. The SKU becomes
---         known there. With nothing left in transit the transfer is closed.
+-- Effect  on_hand + at the destination, and damaged or quality_control + by the disposition. The SKU becomes
+--         known there. With no units left in transit the transfer is closed.
 -- Answers transfer_changed · unknown_transfer · transfer_closed · exceeds_remaining (more than is in transit)
 
+-- All units in transit, as an ArrivedLine for each line: [line, quantity, disposition].
 local function everything_in(record)
   local lines = {}
   for number, item in ipairs(record[Transfer.lines]) do
@@ -13,7 +14,7 @@ local function everything_in(record)
   return lines
 end
 
--- The lines that name more than is on its way, or nil.
+-- The arrived lines with more units than are in transit, as refused takes them, or nil.
 local function too_much(record, arrived)
   local sums, excess = {}, {}
   for _, part in ipairs(arrived) do
@@ -32,7 +33,7 @@ local function too_much(record, arrived)
   return #excess > 0 and excess or nil
 end
 
--- Writes off what is still on its way; gives how many units that are.
+-- Writes off the units that are still in transit. Returns how many.
 local function write_off(record)
   local lost = 0
   for _, item in ipairs(record[Transfer.lines]) do
@@ -43,12 +44,13 @@ local function write_off(record)
   return lost
 end
 
+-- Receives the arrived units. Returns journal lines, stock entries, the units received and those left in transit.
 local function receive_parts(record, arrived)
   local journal_lines, entries, units, left = {}, {}, 0, 0
   for i, part in ipairs(arrived) do
     local item, quantity = record[Transfer.lines][part[ArrivedLine.line]], part[ArrivedLine.quantity]
     entries[i] = stock_entry(item[TransferLine.sku], record[Transfer.destination])
-    take_in(entries[i], journal_lines, quantity, part[ArrivedLine.disposition])
+    receive_units(entries[i], journal_lines, quantity, part[ArrivedLine.disposition])
     item[TransferLine.received] = item[TransferLine.received] + quantity
     units = units + quantity
   end

@@ -1,9 +1,9 @@
--- backorder: sets how many units of a SKU at a location may be ordered although they are not there.
+-- backorder: sets how many units of a SKU at a location can be ordered beyond those available.
 --
--- Fields  SetBackorder in server/domain/operations/stock.py
--- Effect  this holds for new reservations; those that wait keep their date. The SKU becomes known at the location, so
---         that it can be ordered before any of it was there.
--- Answers stock_changed · unknown_sku (nothing is known there that could be ended)
+-- Fields  SetBackorder in server/domain/operations/stock.py; limit 0: none from now on
+-- Effect  the rule applies to new reservations; lines that wait keep their date. The SKU becomes known at the location,
+--         so that it can be ordered before the first units arrive.
+-- Answers stock_changed · unknown_sku (limit 0 where the SKU is not known)
 
 local function set_backorder(fields, at)
   local actor, sku = fields[at + SetBackorder.actor], fields[at + SetBackorder.sku]
@@ -15,11 +15,11 @@ local function set_backorder(fields, at)
     if limit == 0 then return refused('unknown_sku', '', {{1, sku, location, 0, 0}}) end
     create_stock(entry)
   end
-  local now = entry.record[Stock.backorder] or {'', 0, '', 0}
+  local now = entry.record[Stock.backorder] or {'', 0, '', 0} -- mode, limit, promise_on, waiting
   if now[Backorder.mode] ~= mode or now[Backorder.limit] ~= limit or now[Backorder.promise_on] ~= promise_on then
     local journal_lines = {}
     backorders.set(entry, mode, limit, promise_on, now[Backorder.waiting])
-    change_buckets(entry, journal_lines, {0, 0, 0, 0, 0, 0})
+    change_buckets(entry, journal_lines, NO_DELTAS)
     local notes = notes_of({{'mode', mode}, {'limit', string.format('%.0f', limit)}, {'promise_on', promise_on}})
     journal('backorder', actor, '', '', '', journal_lines, notes)
   end

@@ -1,16 +1,17 @@
--- bind: plans open lines anew for the commit or fulfil that stands right behind it, and moves them there.
+-- bind: chooses locations again for the open lines of the commit or fulfil behind it, and relocates them.
 --
--- op      [1 tag, 2 splits_max, 3 split_lines, 4 location ("": the best of the candidates), 5 whether that is closed,
---          6 how many chunks, then the chunks, as in a source: without the location, all that may be; else only it],
+-- op      [1 tag, 2 splits_max, 3 split_lines, 4 location ("": the best of the candidates), 5 whether it is closed,
+--          6 number of chunks, then the chunks, as in a source: all candidates, or only the named location],
 --         then the commit or fulfil
--- Effect  of commit: it takes place, then all that it leaves promised in open lines moves, and they are open no more. Of
---         fulfil: what is to be shipped of open lines moves first, and is shipped from there; the rest stays open.
---         Without a location, what cannot be had elsewhere stays where it is; with one, that is refused.
--- Answers those of commit or fulfil · not_open · location_closed · unknown_sku · out_of_stock · too_many_lines · retry_after_expiry
+-- Effect  of commit: it runs, then all units that it leaves in open lines are relocated, and those lines are open no
+--         more. Of fulfil: the units to be shipped are relocated first and shipped from there; other units stay open.
+--         Without a location, units that cannot be had elsewhere stay where they are; with one, that is refused.
+-- Answers those of commit or fulfil · not_open · location_closed · unknown_sku · out_of_stock · too_many_lines
+--         · retry_after_expiry
 --
--- A move is what operations/relocate.lua makes of it, in the journal, too.
+-- The journal has the relocation as one of operations/relocate.lua.
 --
--- open line: {number, line, entry (its place), now (units that can be planned elsewhere), units (to be planned)}
+-- open line: {number, line, entry (of its stock), now (units that can be planned elsewhere), units (to be planned)}
 
 -- Places of the fields, counted from the tag.
 local BIND_AT = {splits_max = 1, split_lines = 2, location = 3, closed = 4, chunk_count = 5, chunks = 6}
@@ -19,10 +20,11 @@ local function is_open(record)
   return record[Record.open] and not record[Record.open][Open.bound]
 end
 
--- What the commit will leave promised in each line, or nil where it will be refused.
+-- The units that the commit will leave in each line, or nil where it will be refused.
 local function units_after_commit(record, wanted, keep_remainder)
   local counter = total(record, Line.held) > 0 and Line.held or Line.expired
-  if total(record, counter) == 0 or (counter == Line.expired and record[Record.state] == 'cancelled') then return nil end
+  local is_cancelled = counter == Line.expired and record[Record.state] == 'cancelled'
+  if total(record, counter) == 0 or is_cancelled then return nil end
   local parts = select_parts(record, wanted, counter)
   if not parts then return nil end
   local units = {}
@@ -33,7 +35,8 @@ local function units_after_commit(record, wanted, keep_remainder)
   return units
 end
 
--- The open lines that are to be planned anew, and the units that the operation is about, by line; nil: it will be refused.
+-- Returns the open lines that are to be planned again, and the units that the operation is about, by line. nil: it will
+-- be refused.
 local function open_lines(record, tag, fields, op)
   local wanted, units = fields[op + Commit.lines], nil
   if tag == 'commit' then units = units_after_commit(record, wanted, fields[op + Commit.keep_remainder])
@@ -51,13 +54,14 @@ local function open_lines(record, tag, fields, op)
   return open, units
 end
 
+-- The units of the open lines as wants, see lib/sourcing.lua.
 local function wants_of_open(open)
   local wants, by_sku = {}, {}
   for _, each in ipairs(open) do sourcing.add_want(wants, by_sku, each.entry.sku, each.units, each.number) end
   return wants
 end
 
--- Where the open lines go: SKU -> parts, or nil. What they hold themselves is there for them.
+-- Chooses for the open lines: SKU -> parts, or nil. Their own units count as available to them.
 local function destinations(source, open)
   for _, each in ipairs(open) do each.entry.claimed = each.entry.claimed - each.now end
   local chosen = sourcing.choose_or_expire(source)
@@ -65,7 +69,7 @@ local function destinations(source, open)
   return chosen and sourcing.parts_by_sku(source, chosen, sourcing.has_all)
 end
 
--- What is to move, as relocate takes it: as little as can be. kept: of each open line, what stays where it is.
+-- The moves, as lib/relocation.lua takes them; as few units as possible. kept: units of each open line that stay.
 local function moves_to(found, open, committed_only)
   local moves, kept = {}, {}
   for _, each in ipairs(open) do
@@ -91,7 +95,7 @@ local function moves_to(found, open, committed_only)
   return moves
 end
 
--- Why a named location cannot be, before anything is looked up there; or nil.
+-- The refusal of a named location before any of its stock is read, or nil.
 local function refusal_of_name(record, open, location, closed)
   if location == '' then return nil end
   local lines = {}
@@ -116,8 +120,8 @@ local function source_of(fields, at, open, channel)
   )
 end
 
--- What is to move, or nil and the refusal.
-local function plan_anew(record, open, fields, at, committed_only)
+-- The moves, or nil and the refusal.
+local function plan_moves(record, open, fields, at, committed_only)
   local location = fields[at + BIND_AT.location]
   local refusal = refusal_of_name(record, open, location, fields[at + BIND_AT.closed])
   if refusal then return nil, refusal end
@@ -134,26 +138,29 @@ local function plan_anew(record, open, fields, at, committed_only)
   return {}
 end
 
--- Moves, and says so in the journal. Returns the stock entries that were touched and the new lines' numbers.
-local function carry_out(entry, moves, actor, bound_by)
+-- Relocates units and adds that to the journal. Returns the stock entries that changed, and the number of each move's
+-- line at the destination.
+local function relocate_lines(entry, moves, actor, bound_by)
   if #moves == 0 then return NONE, NONE end
   local record = entry.record
   local journal_lines, entries, numbers = relocation.move_units(record, moves)
-  settle_state(entry, record[Record.state])
+  derive_state(entry, record[Record.state])
   local notes = {{'bound_by', bound_by}}
   journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return entries, numbers
 end
 
--- The answer of an operation, with what the moves touched.
+-- The answer of an operation, with the availability of the stock entries that the moves touched as well.
 local function with_touched(result, record, touched)
   local entries = {}
-  for _, each in ipairs(result[4]) do entries[#entries + 1] = stock_entry(each[Availability.sku], each[Availability.location]) end
+  for _, each in ipairs(result[CHANGED_AVAILABILITY]) do
+    entries[#entries + 1] = stock_entry(each[Availability.sku], each[Availability.location])
+  end
   for _, each in ipairs(touched) do entries[#entries + 1] = each end
   return changed(record, entries)
 end
 
--- Which units to ship from which lines, once the moves are made: [[line, quantity], …].
+-- The lines to ship after the moves: [[line, quantity], …].
 local function parts_after(units, moves, numbers)
   local parts, wanted = {}, {}
   for number, each in pairs(units) do parts[number] = each end
@@ -167,33 +174,38 @@ local function parts_after(units, moves, numbers)
   return wanted
 end
 
+-- Runs the commit, then the moves.
 local function commit_bound(handler, fields, op, entry, moves)
   local record = entry.record
   local result = handler(fields, op)
   if result[1] ~= 'changed' then return result end
-  local touched = carry_out(entry, moves, fields[op + Commit.actor], 'commit')
+  local touched = relocate_lines(entry, moves, fields[op + Commit.actor], 'commit')
   if is_open(record) then record[Record.open][Open.bound] = true end
   return with_touched(result, record, touched)
 end
 
+-- Runs the moves, then the fulfil.
 local function fulfil_bound(handler, fields, op, entry, moves, units)
-  local touched, numbers = carry_out(entry, moves, fields[op + Commit.actor], 'fulfil')
+  local touched, numbers = relocate_lines(entry, moves, fields[op + Commit.actor], 'fulfil')
   if #moves > 0 then fields[op + Fulfil.lines] = parts_after(units, moves, numbers) end
   return with_touched(handler(fields, op), entry.record, touched)
 end
 
+-- Runs the commit or fulfil at op and the moves that belong to it. Returns its answer.
 local function bound(handler, tag, fields, at, op)
+  -- Commit and Fulfil have reservation_id, actor and lines in the same places.
   local entry = reservations[fields[op + Commit.reservation_id]]
-  if not record_of(entry) then return handler(fields, op) end -- a promise of this very batch is there, too
+  if not record_of(entry) then return handler(fields, op) end
   expire_if_due(entry)
   local open, units = open_lines(entry.record, tag, fields, op)
   if not open then return handler(fields, op) end
-  local moves, refusal = plan_anew(entry.record, open, fields, at, tag == 'fulfil')
+  local moves, refusal = plan_moves(entry.record, open, fields, at, tag == 'fulfil')
   if refusal then return refusal end
   if tag == 'commit' then return commit_bound(handler, fields, op, entry, moves) end
   return fulfil_bound(handler, fields, op, entry, moves, units)
 end
 
+-- The place of the commit or fulfil behind a bind.
 local function op_at(fields, at)
   return at + BIND_AT.chunks + fields[at + BIND_AT.chunk_count]
 end

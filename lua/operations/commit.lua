@@ -1,14 +1,14 @@
--- commit: turn held units into ordered ones.
+-- commit: turns held units into ordered ones.
 --
 -- Fields  Commit in server/domain/operations/reservations.py; no lines: all of them
--- Effect  held - and committed +, and a backorder becomes one of an order. What is not named is released, or kept until
---         its deadline (keep_remainder). After the deadline the units are taken anew if they are there.
--- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are gone) · retry_after_expiry
---         · already_committed · already_released · not_held
+-- Effect  held -, committed +; units that a line waits for become owed. Other units are released, or (keep_remainder)
+--         kept until the deadline. After the deadline the units are reserved again if they are available.
+-- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are not available)
+--         · retry_after_expiry · already_committed · already_released · not_held
 
--- Takes units anew that were lost at the deadline.
-local function commit_late(entry, parts)
-  local record, lines, numbers, entries = entry.record, {}, {}, {}
+-- The parts of lines that expired: lines as grant takes them, their numbers, and their stock entries.
+local function lines_to_reserve(record, parts)
+  local lines, numbers, entries = {}, {}, {}
   for number, line in ipairs(record[Record.lines]) do
     local units = parts[number] or 0
     if units > 0 then
@@ -18,6 +18,13 @@ local function commit_late(entry, parts)
       lines[#lines + 1] = {entry = stock_of_line, units = units}
     end
   end
+  return lines, numbers, entries
+end
+
+-- Reserves units again that expired at the deadline. Returns the journal lines, the refusal and the stock entries.
+local function commit_late(entry, parts)
+  local record = entry.record
+  local lines, numbers, entries = lines_to_reserve(record, parts)
   local _, short = grant(lines, record[Record.channel])
   if short then
     expire_due()
@@ -40,22 +47,25 @@ local function commit_late(entry, parts)
   return journal_lines, nil, entries
 end
 
+-- Commits held units and those that lines wait for. Returns the journal lines, nil and the stock entries.
 local function commit_held(entry, parts, keep_remainder)
   local record, journal_lines, entries = entry.record, {}, {}
   for number, line in ipairs(record[Record.lines]) do
     local waiting, held = line[Line.waiting] or 0, line[Line.held]
-    local units = min(parts[number] or 0, held) -- those that are there come first
+    local units = min(parts[number] or 0, held) -- held units before those that the line waits for
     local owed = (parts[number] or 0) - units
     local released = keep_remainder and 0 or held - units
-    local unmade = keep_remainder and 0 or waiting - owed
-    if units + released + owed + unmade > 0 then
+    local dropped = keep_remainder and 0 or waiting - owed -- of the units that the line waits for
+    if units + released + owed + dropped > 0 then
       local stock_of_line = stock_entry(line[Line.sku], line[Line.location])
       entries[#entries + 1] = stock_of_line
       move(stock_of_line, journal_lines, number, -(units + released), units, 0, record[Record.channel])
       line[Line.held] = held - units - released
       line[Line.committed] = line[Line.committed] + units
-      line[Line.released] = line[Line.released] + released + unmade
-      if owed + unmade > 0 then backorders.change(stock_of_line, journal_lines, entry, number, -(owed + unmade), owed) end
+      line[Line.released] = line[Line.released] + released + dropped
+      if owed + dropped > 0 then
+        backorders.change(stock_of_line, journal_lines, entry, number, -(owed + dropped), owed)
+      end
     end
   end
   return journal_lines, nil, entries
@@ -70,7 +80,7 @@ local function commit(fields, at)
   expire_if_due(entry)
   local counter, commit_parts = Line.held, commit_held
   if total(record, Line.held) + total(record, Line.waiting) == 0 then
-    -- What lapsed before a cancel stays gone: a cancelled order does not come back.
+    -- Units that expired before a cancel are not committed: a cancelled order stays cancelled.
     if total(record, Line.expired) == 0 or record[Record.state] == 'cancelled' then return nothing_held(record) end
     counter, commit_parts = Line.expired, commit_late
   end
@@ -79,8 +89,9 @@ local function commit(fields, at)
   local journal_lines, refusal, entries = commit_parts(entry, parts, keep_remainder)
   if refusal then return refusal end
   note(record, 'order_ref', order_ref)
-  settle_state(entry, 'expired')
-  journal('commit', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes_of({{'order_ref', order_ref}}))
+  derive_state(entry, 'expired')
+  local notes = notes_of({{'order_ref', order_ref}})
+  journal('commit', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)
 end
 

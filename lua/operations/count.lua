@@ -1,9 +1,15 @@
--- count: somebody counted, so on_hand is set absolutely.
+-- count: sets on_hand to the number of units that were found.
 --
 -- Fields  Count in server/domain/operations/stock.py; -1: no on_hand, no baseline, no safety stock to set
--- Effect  on_hand = counted + what was received, adjusted and shipped since the baseline, never below zero;
---         safety = safety. The SKU becomes known at the location. Counting what is already so changes nothing.
--- Answers stock_changed · invalid (a baseline that was never handed out) · baseline_expired
+-- Effect  on_hand = counted + units received, adjusted and shipped since the baseline, never below zero;
+--         safety = safety. The SKU becomes known at the location. A count that finds no difference changes nothing.
+-- Answers stock_changed · invalid (a baseline that the partition has not reached) · baseline_expired
+
+-- The counted units, as of now rather than as of the baseline. nil: its log does not reach back to the baseline.
+local function counted_now(entry, counted, baseline_seq)
+  local then_on_hand = on_hand_at(entry, baseline_seq)
+  return then_on_hand and max(0, counted + entry.record[Stock.on_hand] - then_on_hand)
+end
 
 local function count(fields, at)
   local actor, sku, location = fields[at + Count.actor], fields[at + Count.sku], fields[at + Count.location]
@@ -13,15 +19,14 @@ local function count(fields, at)
   if baseline_seq >= 0 and on_hand >= 0 then
     if baseline_seq > partition_seq() then return refused('invalid') end
     if entry.record then
-      local then_on_hand = on_hand_at(entry, baseline_seq)
-      if not then_on_hand then return refused('baseline_expired') end
-      on_hand = max(0, on_hand + entry.record[Stock.on_hand] - then_on_hand)
+      on_hand = counted_now(entry, on_hand, baseline_seq)
+      if not on_hand then return refused('baseline_expired') end
     end
   end
   local is_new = not entry.record
   if is_new then create_stock(entry) end
   local record = entry.record
-  local deltas = {0, 0, 0, 0, 0, 0}
+  local deltas = {0, 0, 0, 0, 0, 0} -- in the order of a stock record
   if on_hand >= 0 then deltas[Stock.on_hand] = on_hand - record[Stock.on_hand] end
   if safety >= 0 then deltas[Stock.safety] = safety - record[Stock.safety] end
   if is_new or deltas[Stock.on_hand] ~= 0 or deltas[Stock.safety] ~= 0 then

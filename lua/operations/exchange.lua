@@ -1,19 +1,22 @@
--- exchange: shipped units come back and the customer is promised others instead: both, or neither.
+-- exchange: shipped units are returned and a new reservation replaces them: both, or neither.
 --
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines, 7 reason], all as in a return, then the
---         promise: a reserve or order, with a source before it or without
--- Effect  that of the return, then that of the promise, for which what came back to be sold again is there already. Two
---         changes in the journal, each with a note that names the other's reservation
--- Answers exchanged · exchange_refused: which half ("return" or "promise"), and as what
+--         replacement: a reserve or order, with a source in front of it or without
+-- Effect  that of the return, then that of the replacement, which can have the restocked units. The journal gets two
+--         changes, each with a note that names the other's reservation.
+-- Answers exchanged · exchange_refused (which half, "return" or "promise", and its refusal)
 --         · id_reused (of the key) · retry_after_expiry
+--
+-- Lua does not roll back: the state before the return is kept, and restored where the replacement is refused.
 
--- Where the promise itself begins, and what stands behind it.
-local function promise_in(fields, at)
-  local promise = at + SHAPES['return'].length
-  if fields[promise] == 'source' then promise = sourcing.promise_at(fields, promise) end
-  return promise, last_line(fields, promise) + LINE_LENGTH
+-- The place of the reserve or order itself, and that of the next operation.
+local function replacement_at(fields, at)
+  local start = at + SHAPES['return'].length
+  if fields[start] == 'source' then start = sourcing.reservation_at(fields, start) end
+  return start, last_line(fields, start) + LINE_LENGTH
 end
 
+-- Removes the values of a list behind its first `length` ones.
 local function cut(list, length)
   for i = #list, length + 1, -1 do list[i] = nil end
 end
@@ -30,57 +33,62 @@ local function returned_units(lines)
   return units
 end
 
-local function record_as_it_is(record)
+-- A copy of a stock record.
+local function record_snapshot(record)
   local copied = copy(record)
   copied[Stock.allocations] = allocations.copy(record) or record[Stock.allocations]
   return copied
 end
 
-local function place_as_it_is(entry)
+-- What a return changes of a stock entry. noted: length of on_hand_changes.
+local function stock_snapshot(entry)
   return {
-    entry = entry, record = entry.record and record_as_it_is(entry.record), available = entry.available,
+    entry = entry, record = entry.record and record_snapshot(entry.record), available = entry.available,
     shortage = entry.shortage, is_new = entry.is_new, noted = entry.on_hand_changes and #entry.on_hand_changes,
   }
 end
 
--- Everything that a return changes, as it is before. A script has no way back but to put all of it back.
-local function as_it_is(entry, wanted)
+-- Everything that a return changes, as it is before: of the reservation, of the stock records, and of the call.
+local function snapshot(entry, wanted)
   local record = entry.record
   local before = {
     entry = entry, changed = entry.changed, reservations = #changed_reservations, stock = #changed_stock,
     parts = #change_parts, changes = change_count, seq = last_seq, state = record[Record.state],
     record_seq = record[Record.seq], deadline_ms = record[Record.deadline_ms], notes = copy(record[Record.notes]),
-    returned = returned_units(record[Record.lines]), places = {},
+    returned = returned_units(record[Record.lines]), stock_entries = {},
   }
   for _, want in ipairs(wanted) do
     local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
     if line then
-      local place = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
-      before.places[#before.places + 1] = place_as_it_is(place)
+      local stock_of_line = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
+      before.stock_entries[#before.stock_entries + 1] = stock_snapshot(stock_of_line)
     end
   end
   return before
 end
 
-local function put_back(before)
+-- Restores what snapshot has returned.
+local function restore(before)
   local entry = before.entry
   local record = entry.record
   entry.changed, last_seq, change_count = before.changed, before.seq, before.changes
   cut(changed_reservations, before.reservations)
   cut(changed_stock, before.stock)
   cut(change_parts, before.parts)
-  record[Record.state], record[Record.seq], record[Record.deadline_ms] = before.state, before.record_seq, before.deadline_ms
+  record[Record.state], record[Record.seq] = before.state, before.record_seq
+  record[Record.deadline_ms] = before.deadline_ms
   record[Record.notes] = #before.notes > 0 and before.notes or NONE
   for number, units in ipairs(before.returned) do record[Record.lines][number][Line.returned] = units end
-  for _, was in ipairs(before.places) do
-    local place = was.entry
-    place.record, place.available, place.shortage, place.is_new = was.record, was.available, was.shortage, was.is_new
-    if was.noted then cut(place.on_hand_changes, was.noted) else place.on_hand_changes = nil end
+  for _, was in ipairs(before.stock_entries) do
+    local changed_entry = was.entry
+    changed_entry.record, changed_entry.available = was.record, was.available
+    changed_entry.shortage, changed_entry.is_new = was.shortage, was.is_new
+    if was.noted then cut(changed_entry.on_hand_changes, was.noted) else changed_entry.on_hand_changes = nil end
   end
 end
 
--- The promise takes from what the return has left: tells what is available to the channel of that after both.
-local function told_anew(availability, channel)
+-- Updates the availability in the return's answer: the replacement may have reserved units of the same records.
+local function refresh_availability(availability, channel)
   for _, each in ipairs(availability) do
     local entry = stock_entry(each[Availability.sku], each[Availability.location])
     each[Availability.available] = allocated and allocations.left(entry, channel) or entry.available
@@ -88,47 +96,55 @@ local function told_anew(availability, channel)
   end
 end
 
--- Makes the promise; gives its answer.
-local function promised(fields, at, instead_of)
-  local first, promise = at + SHAPES['return'].length, promise_in(fields, at)
+-- Makes the replacement. Returns its answer.
+local function make_replacement(fields, at, instead_of)
+  local first, start = at + SHAPES['return'].length, replacement_at(fields, at)
   record_extras = {notes = {{'exchange_of', instead_of}}}
   local result
-  if first == promise then result = operations[fields[first]](fields, first, last_line(fields, first))
+  if first == start then result = operations[fields[first]](fields, first, last_line(fields, first))
   else result = sourced(fields, first) end
   record_extras = nil
   return unpack_msg(result)
 end
 
-local function both(fields, at)
-  local promise, id = promise_in(fields, at), fields[at + Return.reservation_id]
-  local entry, new_id = reservations[id], fields[promise + Reserve.reservation_id]
-  local known = fields[promise + Reserve.fingerprint] ~= '' and reservations[new_id]
+-- The refusal of an exchange before the return runs, or nil. start: place of the replacement.
+local function refusal_of(fields, entry, start)
+  local id = fields[start + Reserve.reservation_id]
+  local known = fields[start + Reserve.fingerprint] ~= '' and reservations[id]
   if not record_of(entry) then return {'exchange_refused', 'return', refused('unknown_reservation')} end
   expire_if_due(entry)
-  expire_due() -- now, so that what the promise may need of it is not undone with the return
+  expire_due() -- before the snapshot: what it expires stays expired where the return is undone
   if known and record_of(known) then
     return {'exchange_refused', 'promise', refused('id_reused', known.record[Record.state])}
   end
-  local before = as_it_is(entry, fields[at + Return.lines])
+  return nil
+end
+
+local function replace_units(fields, at)
+  local start, id = replacement_at(fields, at), fields[at + Return.reservation_id]
+  local entry, new_id = reservations[id], fields[start + Reserve.reservation_id]
+  local refusal = refusal_of(fields, entry, start)
+  if refusal then return refusal end
+  local before = snapshot(entry, fields[at + Return.lines])
   backorders.pause()
   local returned = operations['return'](fields, at, new_id)
   if returned[1] == 'refused' then
-    backorders.go_on()
+    backorders.resume()
     return {'exchange_refused', 'return', returned}
   end
-  local made = promised(fields, at, id)
-  if made[1] ~= 'changed' then put_back(before) end
-  backorders.go_on()
+  local made = make_replacement(fields, at, id)
+  if made[1] ~= 'changed' then restore(before) end
+  backorders.resume()
   if made[1] ~= 'changed' then
     return made[1] == 'retry_after_expiry' and made or {'exchange_refused', 'promise', made}
   end
-  told_anew(returned[4], entry.record[Record.channel])
+  refresh_availability(returned[CHANGED_AVAILABILITY], entry.record[Record.channel])
   return {'exchanged', false, returned, made}
 end
 
 local function exchange(fields, at)
-  local _, following = promise_in(fields, at)
-  local function handler() return both(fields, at) end
+  local _, following = replacement_at(fields, at)
+  local function handler() return replace_units(fields, at) end
   return answer(handler, fields, at, SHAPES['return']), following
 end
 

@@ -1,16 +1,17 @@
--- expect: units are to come on a day.
+-- expect: registers or changes an expected receipt.
 --
 -- Fields  Expect in server/domain/operations/expected_receipts.py
--- Effect  the expected receipt is set to this. What was received against it stays received, so that the same again has no
---         effect. No stock changes.
--- Answers expected_receipt_changed · id_reused (the id is that of another SKU's)
+-- Effect  the expected receipt is set to these values. The units that were received against it stay, so that a repeated
+--         request has no effect. No stock changes.
+-- Answers expected_receipt_changed · id_reused (the id belongs to another SKU)
 
 local function expect(fields, at)
   local document, sku = expected_receipts[fields[at + Expect.supply_id]], fields[at + Expect.sku]
   local before = document.record
   if before and before[Receipt.sku] ~= sku then return refused('id_reused') end
   document.record = {
-    sku, fields[at + Expect.location], fields[at + Expect.quantity], before and before[Receipt.received] or 0, fields[at + Expect.expected_on], fields[at + Expect.reference],
+    sku, fields[at + Expect.location], fields[at + Expect.quantity], before and before[Receipt.received] or 0,
+    fields[at + Expect.expected_on], fields[at + Expect.reference],
   }
   mark_expected_receipt(document)
   return expected_receipt_changed(document)

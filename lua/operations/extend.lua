@@ -1,4 +1,4 @@
--- extend: move the deadline of a hold.
+-- extend: moves the deadline of a hold.
 --
 -- Fields  Extend in server/domain/operations/reservations.py
 -- Effect  deadline = now + ttl_ms, never earlier than it is and never past the hold's longest life
@@ -14,7 +14,8 @@ local function extend(fields, at)
   local deadline_ms = min(NOW_MS + ttl_ms, record[Record.created_ms] + LIFE_MAX_MS)
   record[Record.deadline_ms] = max(record[Record.deadline_ms], deadline_ms)
   mark_reservation(entry)
-  journal('extend', actor, record[Record.channel], entry.id, record[Record.state], NONE, {{'deadline_ms', tostring(record[Record.deadline_ms])}})
+  local notes = {{'deadline_ms', tostring(record[Record.deadline_ms])}}
+  journal('extend', actor, record[Record.channel], entry.id, record[Record.state], NONE, notes)
   return changed(record, NONE)
 end
 

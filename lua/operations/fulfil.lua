@@ -1,7 +1,7 @@
--- fulfil: ordered units are shipped and leave the building.
+-- fulfil: ships ordered units.
 --
 -- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them
--- Effect  committed - and on_hand -, so what is available stays the same
+-- Effect  committed - and on_hand -, so available stays the same
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining
 
 local function fulfil(fields, at)
@@ -15,10 +15,11 @@ local function fulfil(fields, at)
   if total(record, Line.committed) == 0 then return refused('not_committed', record[Record.state]) end
   local parts, excess = select_parts(record, wanted, Line.committed)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
+  -- The signs are of held, committed and on_hand.
   local journal_lines, entries = move_parts(record, parts, Line.committed, Line.fulfilled, 0, -1, -1)
   local notes = notes_of({{'tracking', tracking}, {'carrier', carrier}, {'invoice_ref', invoice_ref}})
   for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
-  settle_state(entry, 'fulfilled')
+  derive_state(entry, 'fulfilled')
   journal('fulfil', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)
 end

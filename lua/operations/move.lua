@@ -1,20 +1,23 @@
--- move: units go from one shelf of a (SKU, location) to another: found broken, put aside for inspection, repaired.
+-- move: moves units between shelves of a (SKU, location), as when they are found damaged, inspected or repaired.
 --
 -- Fields  Move in server/domain/operations/stock.py
--- Effect  one bucket -, the other +; on_hand stays. Reserved units can be found broken, too: what is available may fall
---         below zero by it, which is a shortage, and recorded.
--- Answers stock_changed · unknown_sku · exceeds_bucket (there are not as many; of available: on the shelf, reserved or
---         not)
+-- Effect  one bucket -, the other +; on_hand stays. Reserved units can be found damaged as well, so available may fall
+--         below zero: that is a shortage, and is recorded.
+-- Answers stock_changed · unknown_sku · exceeds_bucket (more than the shelf has; the shelf "available" has all units
+--         that are neither damaged nor in quality control, reserved or not)
 
 local function move_between(fields, at)
   local actor, sku, location = fields[at + Move.actor], fields[at + Move.sku], fields[at + Move.location]
-  local from, to, units, reason = HELD_BACK[fields[at + Move.from_shelf]], HELD_BACK[fields[at + Move.to_shelf]], fields[at + Move.quantity], fields[at + Move.reason]
+  -- nil for the shelf "available", which is no bucket.
+  local from, to = HELD_BACK[fields[at + Move.from_shelf]], HELD_BACK[fields[at + Move.to_shelf]]
+  local units, reason = fields[at + Move.quantity], fields[at + Move.reason]
   local entry = stock_entry(sku, location)
   local record = entry.record
   if not record then return refused('unknown_sku', '', {{1, sku, location, units, 0}}) end
-  local there = from and record[from] or max(0, record[Stock.on_hand] - record[Stock.damaged] - record[Stock.quality_control])
+  local unharmed = max(0, record[Stock.on_hand] - record[Stock.damaged] - record[Stock.quality_control])
+  local there = from and record[from] or unharmed
   if units > there then return refused('exceeds_bucket', '', {{1, sku, location, units, there}}) end
-  local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {}
+  local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {} -- deltas: in the order of a stock record
   if from then deltas[from] = -units end
   if to then deltas[to] = units end
   change_buckets(entry, journal_lines, deltas)

@@ -1,4 +1,4 @@
--- receive: units arrived.
+-- receive: adds units that arrived.
 --
 -- Fields  Receive in server/domain/operations/stock.py
 -- Effect  on_hand +; the SKU becomes known at the location
@@ -10,7 +10,7 @@ local function receive(fields, at)
   local entry = stock_entry(sku, location)
   if not entry.record then create_stock(entry) end
   local journal_lines = {}
-  change_buckets(entry, journal_lines, {quantity, 0, 0, 0, 0, 0})
+  change_buckets(entry, journal_lines, {quantity, 0, 0, 0, 0, 0}) -- on_hand is the first bucket
   journal('receive', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   return stock_changed(entry)
 end

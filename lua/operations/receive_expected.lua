@@ -1,9 +1,9 @@
--- receive_expected: units arrived that were expected.
+-- receive_expected: adds units of an expected receipt that arrived.
 --
--- Fields  ReceiveExpected in server/domain/operations/expected_receipts.py; no location: where they were expected
--- Effect  on_hand +, and as many are not expected any more. The SKU becomes known at the location. More than was expected
---         is received, too: nothing is expected then.
--- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is another SKU's)
+-- Fields  ReceiveExpected in server/domain/operations/expected_receipts.py; no location: that of the expected receipt
+-- Effect  on_hand +, and as many units are no longer expected. The SKU becomes known at the location. More units than
+--         were expected are received as well; none are expected then.
+-- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is of another SKU)
 
 local function receive_expected(fields, at)
   local actor, id = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id]
@@ -14,7 +14,7 @@ local function receive_expected(fields, at)
   if not record or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
   local entry = stock_entry(sku, location ~= '' and location or record[Receipt.location])
   local journal_lines = {}
-  take_in(entry, journal_lines, quantity, 'restock')
+  receive_units(entry, journal_lines, quantity, 'restock')
   record[Receipt.received] = record[Receipt.received] + quantity
   mark_expected_receipt(document)
   journal('receive', actor, '', '', '', journal_lines, notes_of({{'supply', id}, {'reason', reason}}))

@@ -1,7 +1,7 @@
--- release: end a hold, whole or in part, before its deadline.
+-- release: ends a hold, whole or in part, before its deadline.
 --
 -- Fields  Release in server/domain/operations/reservations.py; no lines: all of them
--- Effect  held -; of units that the line waits for, those first. A part that is larger than what is held is refused whole.
+-- Effect  held -; units that the line waits for first. A part that exceeds what is held is refused as a whole.
 -- Answers changed · unknown_reservation · exceeds_remaining · expired · already_committed · already_released
 --         · not_held
 
@@ -14,8 +14,8 @@ local function release(fields, at)
   if record[Record.deadline_ms] == 0 then return nothing_held(record) end
   local parts, excess = select_parts(record, wanted, Line.held, nil, Line.waiting)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
-  local journal_lines, entries = give_back(entry, parts, Line.held, Line.waiting)
-  settle_state(entry, 'released')
+  local journal_lines, entries = release_units(entry, parts, Line.held, Line.waiting)
+  derive_state(entry, 'released')
   journal('release', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return changed(record, entries)
 end

@@ -1,42 +1,57 @@
--- relocate: reserved units are to come from another location.
+-- relocate: moves a reservation's units to other locations.
 --
--- Fields  Relocate in server/domain/operations/reservations.py
+-- Fields  Relocate in server/domain/operations/reservations.py; quantity 0: all units of the line
 -- Effect  of the line: held first, then committed -, released +; at the destination both +, in a line at the end of the
---         record that was made by this or an earlier relocation. What lies there already stays. The deadline stays.
+--         record, made by this or an earlier relocation. Units that are at the destination already stay. The deadline
+--         stays.
 -- Answers changed · unknown_reservation · expired · not_held · exceeds_remaining · location_closed · unknown_sku
 --         · too_many_lines · out_of_stock · retry_after_expiry
 
--- What is to be moved, as lib/relocation.lua takes it, or nil and the refusal.
-local function read_moves(record, wanted)
-  local moves, gone = {}, {}
-  local excess, closed, unknown = {}, {}, {}
-  for _, want in ipairs(wanted) do
-    local number, units, to = want[LineRelocation.line], want[LineRelocation.quantity], want[LineRelocation.to]
-    local line = record[Record.lines][number]
-    if not line then
-      excess[#excess + 1] = {number, '', to, units, 0}
-    else
-      local left = line[Line.held] + line[Line.committed] - (gone[number] or 0)
-      if units == 0 then units = left end
-      local told = {number, line[Line.sku], to, units, 0}
-      if units > left or units == 0 then
-        excess[#excess + 1] = {number, line[Line.sku], line[Line.location], max(units, 1), left}
-      elseif line[Line.location] ~= to then
-        local entry = stock_entry(line[Line.sku], to)
-        if want[LineRelocation.closed] then closed[#closed + 1] = told
-        elseif not entry.record then unknown[#unknown + 1] = told end
-        gone[number] = (gone[number] or 0) + units
-        moves[#moves + 1] = {number = number, units = units, entry = entry}
-      end
-    end
+-- Adds a line to a list of refused lines, see lib/answers.lua.
+local function push_line(lines, number, sku, location, requested, available_units)
+  lines[#lines + 1] = {number, sku, location, requested, available_units}
+end
+
+-- Units of a line that can still be moved; taken: those that earlier moves of the request take, or nil.
+local function units_left_in(line, taken)
+  return line[Line.held] + line[Line.committed] - (taken or 0)
+end
+
+-- Adds one wanted relocation to the moves, or to one of the lists of refused lines. taken: line number -> units that
+-- earlier moves of the request take.
+local function read_move(record, want, moves, taken, lists)
+  local number, units, to = want[LineRelocation.line], want[LineRelocation.quantity], want[LineRelocation.to]
+  local line = record[Record.lines][number]
+  if not line then
+    push_line(lists.excess, number, '', to, units, 0)
+    return
   end
-  if #excess > 0 then return nil, refused('exceeds_remaining', record[Record.state], excess) end
-  if #closed > 0 then return nil, refused('location_closed', record[Record.state], closed) end
-  if #unknown > 0 then return nil, refused('unknown_sku', record[Record.state], unknown) end
+  local sku, left = line[Line.sku], units_left_in(line, taken[number])
+  if units == 0 then units = left end
+  if units > left or units == 0 then
+    push_line(lists.excess, number, sku, line[Line.location], max(units, 1), left)
+    return
+  end
+  if line[Line.location] == to then return end
+  local entry = stock_entry(sku, to)
+  if want[LineRelocation.closed] then push_line(lists.closed, number, sku, to, units, 0)
+  elseif not entry.record then push_line(lists.unknown, number, sku, to, units, 0) end
+  taken[number] = (taken[number] or 0) + units
+  moves[#moves + 1] = {number = number, units = units, entry = entry}
+end
+
+-- Returns the moves, as lib/relocation.lua takes them, or nil and the refusal.
+local function read_moves(record, wanted)
+  local moves, taken, lists = {}, {}, {excess = {}, closed = {}, unknown = {}}
+  for _, want in ipairs(wanted) do read_move(record, want, moves, taken, lists) end
+  local state = record[Record.state]
+  if #lists.excess > 0 then return nil, refused('exceeds_remaining', state, lists.excess) end
+  if #lists.closed > 0 then return nil, refused('location_closed', state, lists.closed) end
+  if #lists.unknown > 0 then return nil, refused('unknown_sku', state, lists.unknown) end
   return moves
 end
 
--- Why the destinations cannot take it, or nil.
+-- The refusal where the destinations have too few units, or nil.
 local function shortage_there(record, moves)
   local _, short = grant(moves, record[Record.channel])
   if short then
@@ -55,7 +70,7 @@ local function relocate(fields, at)
   local actor, id = fields[at + Relocate.actor], fields[at + Relocate.reservation_id]
   local wanted = fields[at + Relocate.lines]
   local entry = reservations[id]
-  local record = record_of(entry) -- a promise of this very batch is there, too
+  local record = record_of(entry) -- also where this batch has made the reservation
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   local state = record[Record.state]
@@ -69,7 +84,7 @@ local function relocate(fields, at)
   if refusal then return refusal end
   if #moves == 0 then return changed(record, NONE) end
   local journal_lines, entries = relocation.move_units(record, moves)
-  settle_state(entry, state)
+  derive_state(entry, state)
   journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return changed(record, entries)
 end

@@ -1,9 +1,10 @@
--- ship: units leave a location for another one.
+-- ship: sends units from one location to another.
 --
 -- Fields  Ship in server/domain/operations/transfers.py
--- Effect  on_hand - at the source, only of what is available there; the transfer is in transit
+-- Effect  on_hand - at the source, only of available units; the transfer is in transit
 -- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (reserved units stay) · retry_after_expiry
 
+-- The lines as grant takes them, and those whose SKU is not known at the source, as refused takes them, or nil.
 local function lines_to_ship(wanted, from)
   local lines, unknown = {}, nil
   for i, item in ipairs(wanted) do
@@ -37,9 +38,10 @@ local function ship(fields, at)
   end
   local journal_lines, entries, items, units = {}, {}, {}, 0
   for i, line in ipairs(lines) do
-    change_buckets(line.entry, journal_lines, {-line.units, 0, 0, 0, 0, 0})
+    change_buckets(line.entry, journal_lines, {-line.units, 0, 0, 0, 0, 0}) -- on_hand is the first bucket
     entries[i], items[i], units = line.entry, {line.entry.sku, line.units, 0, 0}, units + line.units
   end
+  -- In the order of lib/transfers.lua: not closed, and no reason of a loss yet.
   document.record = {'in_transit', NOW_MS, 0, actor, fingerprint, from, to, items, reason, ''}
   mark_transfer(document)
   journal_transfer('transfer_ship', actor, document, journal_lines, units, {{'to', to}, {'reason', reason}})

@@ -106,8 +106,8 @@ PLANTED: Final = {
     "what came is still expected": ("record[Receipt.received] = record[Receipt.received] + quantity", ""),
     "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
     "what was given back stays used": (
-        "allocation[Allocation.used] + promised",
-        "allocation[Allocation.used] + max(0, promised)",
+        "allocation[Allocation.used] + reserved",
+        "allocation[Allocation.used] + max(0, reserved)",
     ),
     "the backorder queue is served from the end": (
         "  local names, rest_at = {}, #prefix + 1",
