@@ -1,6 +1,7 @@
 """One operation, one contract: the class in ``server/domain/operations``, its file in ``lua/operations``, the codec."""
 
 import re
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +15,37 @@ from server.store.lua_library import LibraryError, assemble, with_places
 from tests.support.http import ROOT
 
 LUA = ROOT / "lua"
+LUA_FILES = sorted(LUA.rglob("*.lua"))
+LINE_MAX = 120
+"""Characters, as in Python."""
+LINES_MAX = 300
+HEADERS = {"functions": ("KEYS", "ARGV", "Reply"), "operations": ("Effect", "Answers")}
+"""What the header of each file in a folder describes, beside its purpose."""
 COMPOSITES = {"bind", "exchange"}
-"""Operations that stand in front of another one; they have no class of their own that travels as it is."""
+"""Operations in front of another one; no class of theirs is sent as it is."""
 BARE = re.compile(r"fields\[\w+ [+-] \d+\]")
 OPERATION = re.compile(r"^(?:operation|composite)\('(\w+)'", re.MULTILINE)
 FUNCTION = re.compile(r"^(?:register|register_apart)\('(\w+)'", re.MULTILINE)
 
 
 def bare_places(text: str) -> list[str]:
-    """Places of fields that stand as a number: whoever adds a field would have to find each of them."""
+    """Find places of fields that are written as a number: a new field would change them unseen."""
     return [found for line in text.splitlines() for found in BARE.findall(line.partition("--")[0])]
+
+
+def too_long(text: str) -> list[str]:
+    """Find the lines of a file that are too long, and the file itself if it has too many of them."""
+    lines = text.splitlines()
+    wide = [f"line {number}" for number, line in enumerate(lines, 1) if len(line) > LINE_MAX]
+    return wide + ([f"{len(lines)} lines"] if len(lines) > LINES_MAX else [])
+
+
+def missing_in_header(path: Path, text: str) -> list[str]:
+    """Find what the header of a file should describe and does not: its purpose, and what ``HEADERS`` names."""
+    header = list(takewhile(lambda line: line.startswith("--"), text.splitlines()))
+    words = HEADERS.get(path.parent.name, ())
+    missing = [word for word in words if not any(line.startswith(f"-- {word} ") for line in header)]
+    return missing if header and len(header[0]) > len("-- One short one.") else ["purpose", *missing]
 
 
 def decoded(packed: bytes) -> list[Any]:
@@ -71,6 +93,29 @@ def test_a_field_that_stands_by_its_number_is_found() -> None:
     assert bare_places("local sku = fields[at + 4] -- fields[at + 5]") == ["fields[at + 4]"]
 
 
+@pytest.mark.parametrize("path", LUA_FILES, ids=lambda path: path.stem)
+def test_no_line_and_no_file_is_too_long_to_read(path: Path) -> None:
+    assert too_long(path.read_text("utf-8")) == []
+
+
+@pytest.mark.parametrize("path", LUA_FILES, ids=lambda path: path.stem)
+def test_the_header_of_every_file_describes_its_contract(path: Path) -> None:
+    assert missing_in_header(path, path.read_text("utf-8")) == []
+
+
+def test_a_line_and_a_file_too_long_are_found() -> None:
+    assert too_long("x" * LINE_MAX + "\n" + "x" * (LINE_MAX + 1)) == ["line 2"]
+    assert too_long("\n" * LINES_MAX) == []
+    assert too_long("\n" * (LINES_MAX + 1)) == ["301 lines"]
+
+
+def test_a_header_that_leaves_something_out_is_found() -> None:
+    path = LUA / "functions" / "planted.lua"
+
+    assert missing_in_header(path, "local planted = 1\n") == ["purpose", "KEYS", "ARGV", "Reply"]
+    assert missing_in_header(path, "-- planted: answers one question.\n--\n-- KEYS  [1] meta\n-- Reply 1\n") == ["ARGV"]
+
+
 def test_places_come_from_the_class() -> None:
     assert with_places("fields[at + Extend.ttl_ms] -- Extend.ttl_ms") == "fields[at + 5] -- Extend.ttl_ms"
     assert Extend.__struct_fields__[5 - 1] == "ttl_ms"
@@ -100,10 +145,10 @@ def test_a_new_reservation_travels_as_its_wire_says(operation: Reserve | Order) 
     values = decoded(pack(operation))
     head = len(operation.wire) - 1
 
-    told = dict(zip(operation.wire[:-1], values[1 : 1 + head], strict=True))
+    fields = dict(zip(operation.wire[:-1], values[1 : 1 + head], strict=True))
 
-    assert told.pop("line_count") == len(operation.lines)
-    assert told == {name: getattr(operation, name) for name in told}
+    assert fields.pop("line_count") == len(operation.lines)
+    assert fields == {name: getattr(operation, name) for name in fields}
     assert values[1 + head :] == ["A", "main", 2]
     assert operation.wire.index("lines") + 1 == 1 + head
 
