@@ -1,4 +1,4 @@
-"""Which line a change of what is available crosses: low, out, back, or promised beyond what there is."""
+"""The alerts that a change of the available units raises: low, out, back, or a shortage."""
 
 from typing import Final, Literal
 
@@ -7,11 +7,10 @@ ALERTS: Final[tuple[Alert, ...]] = ("stock.low", "stock.out", "stock.back", "sho
 
 
 def crossed(was: int, now: int, reorder_point: int) -> tuple[Alert, ...]:
-    """Tell what crossing from ``was`` to ``now`` units available raises; nothing for most changes.
+    """Return the alerts of a change from ``was`` to ``now`` units available; none for most changes.
 
-    Each line is crossed in one direction only, so it is told again only after the other side was reached: ``stock.low``
-    after there was more than the reorder point, ``stock.out`` after there was something. A fall through both tells
-    the greater one.
+    An alert is raised again only after its threshold was crossed the other way: ``stock.low`` after more units than the
+    reorder point, ``stock.out`` after any units were available. A fall through both raises only the greater one.
     """
     if was > now:
         if was > 0 >= now:

@@ -1,6 +1,6 @@
-"""What channels have of a (SKU, location) for themselves: units of their own, or a cap on what they may take.
+"""Allocations of channels at a (SKU, location): units of their own, or a cap on those of the common pool.
 
-``lua/lib/allocations.lua`` says the same where promises are made.
+``lua/lib/allocations.lua`` is the same arithmetic where units are reserved.
 """
 
 from collections.abc import Sequence
@@ -9,14 +9,14 @@ from typing import Literal
 import msgspec
 
 AllocationKind = Literal["own", "cap"]
-"""own: units that nobody else may be promised. cap: so many from the common pool, and no more."""
+"""own: units that no other channel can reserve. cap: at most so many units of the common pool."""
 
 
 class Allocation(msgspec.Struct, array_like=True, frozen=True):
-    """What one channel has, in units, as it stands in a stock record.
+    """The allocation of one channel, in units, as a stock record holds it.
 
-    ``units`` counts what its live promises hold and have committed, which is ``used``, and what it may still be
-    promised. What it ships is used up: both fall by it.
+    ``used`` is what its live reservations hold and have committed; ``units`` is that and what it can still reserve.
+    Both fall by the units that it ships.
     """
 
     channel: str
@@ -26,7 +26,7 @@ class Allocation(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def rest(self) -> int:
-        """What the channel may still be promised of it."""
+        """Units of it that the channel can still reserve."""
         return max(0, self.units - self.used)
 
 
@@ -34,15 +34,15 @@ Allocations = Sequence[Allocation]
 
 
 def set_aside(allocations: Allocations) -> int:
-    """Sum up what is kept for channels, and so not there for everybody."""
+    """Sum up the units that are kept for channels, and so are not in the common pool."""
     return sum(each.rest for each in allocations if each.kind == "own")
 
 
 def left(free: int, allocations: Allocations, channel: str = "") -> int:
-    """Tell what a channel (empty: anybody) may be promised; negative is a shortage, and the same for all.
+    """Return the units that a channel (empty: one without an allocation) can reserve; negative: a shortage.
 
-    ``free`` is what is promised to nobody, set aside or not. Where that is less than was set aside, the channels share
-    what is there, first come, first served.
+    ``free``: the units that are not reserved, set aside or not. Where fewer are free than are set aside, the channels
+    share them, first come, first served. A shortage is the same for all channels.
     """
     if free <= 0 or not allocations:
         return free
@@ -52,7 +52,7 @@ def left(free: int, allocations: Allocations, channel: str = "") -> int:
 
 
 def followed(allocations: Allocations, channel: str, d_promised: int, d_on_hand: int) -> list[Allocation]:
-    """Tell what a change of a channel's promises leaves of all allocations; ``d_on_hand`` is what it shipped."""
+    """Return all allocations after a channel's reserved units and ``on_hand`` changed by so many units, signed."""
     return [
         Allocation(each.channel, each.kind, max(0, each.units + min(0, d_on_hand)), each.used + d_promised)
         if each.channel == channel

@@ -1,4 +1,4 @@
-"""What can be promised for a day: pure arithmetic over what is available now, what is to come, and what is to go."""
+"""Available to promise by day: arithmetic over the units available now, expected receipts and dated demand."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -9,13 +9,13 @@ from typing import Final
 import msgspec
 
 DAYS_MAX: Final = 180
-"""Days that one answer tells of."""
+"""Days in one answer."""
 
 _ONE_DAY: Final = timedelta(days=1)
 
 
 class Dated(msgspec.Struct, frozen=True):
-    """So many units come, or go, on a day."""
+    """Units that arrive, or are due, on a day."""
 
     on: date
     units: int
@@ -24,8 +24,8 @@ class Dated(msgspec.Struct, frozen=True):
 class AtpDay(msgspec.Struct, frozen=True):
     """One day, in units.
 
-    ``projected``: what will be available at the end of it, if all comes and goes as it is dated; negative: short.
-    ``promisable``: what can be promised for it without making any promise for that or a later day impossible.
+    ``projected``: available at the end of it, if all units arrive and leave as dated; negative: a shortage.
+    ``promisable``: what can be reserved for it without causing a shortage on that or a later day.
     """
 
     on: date
@@ -36,14 +36,14 @@ class AtpDay(msgspec.Struct, frozen=True):
 def available_to_promise(
     available: int, supply: Iterable[Dated], demand: Iterable[Dated], *, today: date, start: date, end: date
 ) -> list[AtpDay]:
-    """Tell day by day, from ``start`` to ``end`` (both included, ``start`` not before ``today``), what can be promised.
+    """Return what is available to promise from ``start`` to ``end``, both included; ``start`` is not before ``today``.
 
-    ``available`` is what may be promised now; what is held or committed has left it already. Supply counts from its day
-    on; if that is over it is late, and counts for nothing until it was received. Demand is what was promised for a day
-    and is not in ``available``; if its day is over it is still owed, today.
+    ``available``: units that can be reserved now; held and committed ones are not among them. Supply counts from its
+    day on; once that has passed it is late and counts only when it is received. Demand is owed on its day and is not in
+    ``available``; once its day has passed it counts for today.
 
-    A day's ``promisable`` is the least that is projected from that day on, however far ahead, and never below zero:
-    units promised for a day are gone on every later one, so all of those must be able to spare them.
+    A day's ``promisable`` is the least that is projected from that day on, however far ahead, and never below zero.
+    Units reserved for a day are missing on every later one, so each of those must have them to spare.
     """
     changes: Counter[date] = Counter()
     for each in supply:
@@ -63,7 +63,7 @@ def available_to_promise(
 
 
 def late(supply: Iterable[Dated], today: date) -> int:
-    """Count the units whose day is over."""
+    """Count the units whose day has passed."""
     return sum(each.units for each in supply if each.on < today)
 
 

@@ -1,4 +1,4 @@
-"""Late binding: what is held only for want of an address is planned anew when it is committed or shipped."""
+"""Late binding: the location of open lines is chosen again when they are committed or shipped."""
 
 from typing import ClassVar
 
@@ -10,10 +10,10 @@ from server.domain.sourcing import RECORDS_PER_LINE, Candidate
 
 
 class Binding(msgspec.Struct, frozen=True):
-    """Where open lines are to be taken from: the best of the ``candidates``, or ``location`` and nowhere else.
+    """The locations of open lines: the best of the ``candidates``, or only ``location``.
 
-    ``closed``: that location takes no new promises. What each of the two means where it cannot be is told in
-    ``lua/operations/bind.lua``.
+    ``closed``: that location takes no new reservations. ``lua/operations/bind.lua`` describes what happens where the
+    units are not available.
     """
 
     candidates: list[Candidate]
@@ -24,7 +24,7 @@ class Binding(msgspec.Struct, frozen=True):
 
 
 class Bound(msgspec.Struct, frozen=True):
-    """A commit or fulfil that binds what is open, in the same step."""
+    """A commit or fulfil that binds open lines in the same step."""
 
     function: ClassVar[str] = "mutate"
 
@@ -33,7 +33,7 @@ class Bound(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """The lines of the reservation, as assumed, and the records that the plan looks at."""
+        """The lines of the reservation, as assumed, and the records that the plan reads."""
         return LINES_ASSUMED + LINES_ASSUMED * len(self.binding.candidates) // RECORDS_PER_LINE
 
 

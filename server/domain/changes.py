@@ -1,4 +1,4 @@
-"""What one operation changed, as it stands in the journal (``lua/lib/journal.lua``)."""
+"""What one operation changed, as an entry of the journal holds it (``lua/lib/journal.lua``)."""
 
 import msgspec
 
@@ -6,10 +6,10 @@ from server.domain.allocations import Allocation
 
 
 class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
-    """What one change did to one (SKU, location): signed units for each bucket, and what was left.
+    """The change of one (SKU, location): signed units for each bucket, and what is available after it.
 
-    ``line`` is the reservation's line, 0 outside of one. ``available`` is what is promised to nobody, negative where
-    there is a shortage; ``allocations`` say what of it is set aside for channels.
+    ``line`` is the reservation's line, 0 outside of one. ``available``: units that are not reserved, negative where
+    there is a shortage; ``allocations``: those of the channels, which set some of them aside.
     ``seq`` is partition-wide and without gaps: each line has the number after that of the line before.
     """
 
@@ -25,7 +25,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     available: int
     seq: int
     d_waiting: int = 0
-    """Units that are waited for, to be held when they come; in no bucket."""
+    """Units that lines wait for, to be held when they arrive; in no bucket."""
     d_owed: int = 0
     """The same, to be committed."""
     allocations: list[Allocation] | None = None
@@ -37,7 +37,7 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def d_available(self) -> int:
-        """By how much the change moved what may be promised."""
+        """By how many units the change moved ``available``."""
         return self.d_on_hand - self.d_held - self.d_committed - self.d_damaged - self.d_quality_control - self.d_safety
 
 

@@ -1,4 +1,4 @@
-"""What a channel is told, and what is kept about it: rules, listings, and the records of what it confirmed.
+"""What is published to a channel, and what is kept about it: rules, listings, and the quantities that it confirmed.
 
 Types with ``array_like`` are kept in the store as MessagePack, so new fields come at the end, with a default.
 """
@@ -21,7 +21,7 @@ LISTINGS_PER_CALL_MAX: Final = 1_000
 DEAD_LETTERS_PER_PAGE_MAX: Final = 1_000
 MONTH_S: Final = 31 * 86_400
 PUBLISHER_MISSING_MS: Final = 5_000
-"""A publisher writes each second; who has been silent for so long is not there."""
+"""A publisher writes each second; one that has not written for so long is not running."""
 
 NonNegative = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Place = Annotated[str, Meta(min_length=1, max_length=LOCATION_BYTES_MAX)]
@@ -31,11 +31,11 @@ ReconcileEveryS = Annotated[float, Meta(ge=0, le=MONTH_S)]
 
 
 class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How a channel's number comes from what is available, and when it is told.
+    """How a channel's publishable quantity follows from the available units, and when it is published.
 
-    ``locations`` empty: all of them. ``buffer`` units stay behind. ``percent`` of the rest are shown, none of fewer
-    than ``min_publish``, and never more than ``cap``. ``cadence_s`` 0: at once; else every so many seconds, but a fall
-    to zero goes at once all the same. ``reconcile_every_s`` 0: only when asked.
+    ``locations`` empty: all of them. ``buffer`` units are kept back, and ``percent`` of the rest are published: 0 if
+    that is less than ``min_publish``, and never more than ``cap``. ``cadence_s`` 0: at once; else every so many
+    seconds, but a fall to zero is published at once. ``reconcile_every_s`` 0: only on request.
     """
 
     locations: list[Place] = []
@@ -52,7 +52,7 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class RulesError(ValueError):
-    """Rules that were given at run time cannot be: ``field`` names which, ``rule`` what is expected there."""
+    """A rule set at run time is invalid: ``field`` names it, ``rule`` describes the values that it can have."""
 
     def __init__(self, field: str, rule: str) -> None:
         self.field = field
@@ -61,19 +61,19 @@ class RulesError(ValueError):
 
 
 def understood(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Keep of stored rules what this release can read; a newer one may have written more, or wider values."""
+    """Return the stored rules that this release can read; a newer one may have written other fields or values."""
     return {field: value for field, value in given.items() if not _fault(field, value)}
 
 
 def rules_in_force(configured: ChannelRules, given: Mapping[str, Any]) -> ChannelRules:
-    """Tell the rules that hold: those of the configuration, but for the fields that were given at run time.
+    """Return the rules in force: those of the configuration, with the fields that were set at run time.
 
-    Fields that this release does not know are passed over. Of what is stored, hand over what is :func:`understood`.
+    Fields that this release does not know are ignored. Of stored rules, pass those that are :func:`understood`.
 
     Raises
     ------
     RulesError
-        A known field has a value that it cannot have.
+        A known field has an invalid value.
 
     """
     known = {field: value for field, value in given.items() if field in ChannelRules.__struct_fields__}
@@ -85,7 +85,7 @@ def rules_in_force(configured: ChannelRules, given: Mapping[str, Any]) -> Channe
 
 
 def _fault(field: str, value: object) -> str:
-    """Tell what is wrong with one field of the rules; empty: nothing. No rule is about two fields."""
+    """Describe the values that a field can have where its value is invalid; else empty. No rule spans two fields."""
     try:
         msgspec.convert({field: value}, ChannelRules)
     except msgspec.ValidationError as error:
@@ -127,9 +127,9 @@ def check_channel_name(name: str) -> None:
 
 
 class Listing(msgspec.Struct, array_like=True, frozen=True):
-    """A SKU as a channel knows it. ``key``: its name there; ``listed`` False: the channel is told 0.
+    """A SKU as a channel knows it. ``key``: its name there; ``listed`` False: 0 is published.
 
-    Prices are decimal text, empty: not told. ``attributes`` is what an adapter needs beside the key.
+    Prices are decimal text, empty: not published. ``attributes`` is what an adapter needs beside the key.
     """
 
     sku: str
@@ -142,7 +142,7 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Shown(msgspec.Struct, array_like=True, frozen=True):
-    """What a channel has last confirmed for a SKU. ``seq`` and ``changed_ms`` are of the change that it carried."""
+    """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it."""
 
     key: str
     quantity: int
@@ -153,7 +153,7 @@ class Shown(msgspec.Struct, array_like=True, frozen=True):
 
 
 class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
-    """A value that a channel will not take. ``reason`` in the channel's own words; times are of the store's clock."""
+    """A quantity that a channel refused for good. ``reason``: in its own words. Times: of the store's clock."""
 
     sku: str
     key: str
@@ -167,7 +167,7 @@ class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
 
 
 class TicketItem(msgspec.Struct, array_like=True, frozen=True):
-    """One value that a ticket carries."""
+    """One SKU's quantity and price in a ticket."""
 
     sku: str
     key: str
@@ -179,7 +179,7 @@ class TicketItem(msgspec.Struct, array_like=True, frozen=True):
 
 
 class OpenTicket(msgspec.Struct, array_like=True, frozen=True):
-    """A push that the channel took for later and has not yet answered for."""
+    """A push that the channel has accepted and not yet confirmed."""
 
     id: str
     accepted_ms: int
@@ -188,11 +188,11 @@ class OpenTicket(msgspec.Struct, array_like=True, frozen=True):
 
 
 Circuit = Literal["closed", "open", "halted"]
-"""open: the channel fails, one careful request now and then. halted: it said that it is of no use to ask again."""
+"""open: the channel fails, and gets one trial request at a time. halted: it answered that retries are useless."""
 
 
 class LastReconcile(msgspec.Struct, frozen=True):
-    """What the last comparison with the channel found. ``read_back`` False: it cannot be read, all was sent again."""
+    """The result of the last reconcile. ``read_back`` False: the channel cannot be read, so all was sent again."""
 
     finished_ms: int
     checked: int
@@ -201,10 +201,10 @@ class LastReconcile(msgspec.Struct, frozen=True):
 
 
 class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """How a channel stands, as its publisher last wrote it. Ages are seconds, times milliseconds since 1970.
+    """The status of a channel, as its publisher last wrote it. Ages are seconds, times milliseconds since 1970.
 
-    ``since_ms``: when the channel was first told anything. ``oldest_unsent_s``: how long the longest waiting change has
-    waited. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
+    ``since_ms``: when something was first published to it. ``oldest_unsent_s``: age of the oldest change that was not
+    sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
     where there was none. ``cursor``: the journal id up to which all is confirmed.
     """
 
@@ -227,9 +227,9 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def publishable(rules: ChannelRules, available: Mapping[str, int], *, listed: bool = True) -> int:
-    """Tell what a channel is shown of a SKU, from what may be promised at each location. Never negative.
+    """Return the publishable quantity of a SKU from the units available at each location. Never negative.
 
-    A shortage at one of the channel's locations takes from what the others have: those units are promised.
+    A shortage at one of the channel's locations reduces the sum: those units are reserved.
     """
     if not listed:
         return 0

@@ -11,11 +11,10 @@ _PROMISES: Final = frozenset({"order", "commit"})
 
 
 class Figures(msgspec.Struct, array_like=True):
-    """Units of one day, all but ``other`` counted upwards. Kept in the store: new fields come at the end.
+    """Units of one day; all but ``other`` only grow. Kept in the store: new fields come at the end.
 
-    ``ordered`` were committed, or are owed until they come, whether or not they were shipped; ``other`` is the
-    signed rest of what ``on_hand`` moved by: counts, adjustments, transfers. So ``on_hand`` moved by
-    ``received + returned - shipped + other``.
+    ``ordered``: committed, or owed until they arrive, shipped or not. ``other``: signed changes of ``on_hand`` by
+    counts, adjustments and transfers. ``on_hand`` changed by ``received + returned - shipped + other``.
     """
 
     ordered: int = 0
@@ -27,12 +26,12 @@ class Figures(msgspec.Struct, array_like=True):
 
     @property
     def net(self) -> int:
-        """Units ordered and not cancelled; negative where more was cancelled than ordered, as on a quiet day."""
+        """Units ordered minus units cancelled; negative where more were cancelled on that day."""
         return self.ordered - self.cancelled
 
     @property
     def d_on_hand(self) -> int:
-        """By how much ``on_hand`` moved."""
+        """By how many units ``on_hand`` changed."""
         return self.received + self.returned - self.shipped + self.other
 
     def add(self, more: "Figures") -> None:
@@ -45,10 +44,9 @@ class Figures(msgspec.Struct, array_like=True):
         self.other += more.other
 
     def take(self, operation: str, d_on_hand: int, d_ordered: int) -> None:
-        """Take in one line of a change of the journal.
+        """Add one line of a change in the journal.
 
-        What is ordered or cancelled goes by the operation, not by the sign alone: an order that is moved to another
-        location is neither.
+        Units are ordered or cancelled by their operation, not by their sign alone: a relocated order is neither.
         """
         if operation in _PROMISES:
             self.ordered += max(0, d_ordered)
@@ -73,15 +71,15 @@ class Figures(msgspec.Struct, array_like=True):
 
 
 def day_of(time_ms: int) -> int:
-    """Number the UTC day of a time, from 1970 on."""
+    """Return the number of the UTC day of a time, from 1970 on."""
     return time_ms // DAY_MS
 
 
 def date_of(day: int) -> date:
-    """Give the date of a day's number."""
+    """Return the date of a day's number."""
     return date.fromordinal(_EPOCH + day)
 
 
 def day_of_date(when: date) -> int:
-    """Give the number of a date."""
+    """Return the number of a date's day, from 1970 on."""
     return when.toordinal() - _EPOCH

@@ -1,4 +1,4 @@
-"""Exchange: shipped units come back and others are promised instead; both happen, or neither."""
+"""Exchange: shipped units are returned and a new reservation replaces them; both take effect, or neither."""
 
 from typing import ClassVar, Literal
 
@@ -13,10 +13,10 @@ Half = Literal["return", "promise"]
 
 
 class Exchange(msgspec.Struct, frozen=True):
-    """A return, and the promise made instead. The return's ``key`` and ``fingerprint`` stand for both.
+    """A return, and the new reservation (``promise``). The return's ``key`` and ``fingerprint`` are those of both.
 
-    What comes back to be sold again is there for the promise. A ``reservation_id`` of the promise that exists already
-    is refused: only the key makes a retry.
+    Restocked units are available to the new reservation. Its ``reservation_id`` must be new: only the key identifies a
+    retry.
     """
 
     function: ClassVar[str] = "mutate"
@@ -26,14 +26,14 @@ class Exchange(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """What both halves weigh."""
+        """The sum of both halves."""
         return self.returned.weight + self.promise.weight
 
 
 class Exchanged(msgspec.Struct, array_like=True, frozen=True, tag="exchanged"):
     """Both halves took effect, now or (``replayed``) when the same request came first.
 
-    ``returned.availability`` tells what both have left; ``promised`` is as the promise alone would have been answered.
+    ``returned.availability`` is that after both halves; ``promised`` is the answer of the new reservation alone.
     """
 
     replayed: bool
@@ -42,16 +42,16 @@ class Exchanged(msgspec.Struct, array_like=True, frozen=True, tag="exchanged"):
 
 
 class ExchangeRefused(msgspec.Struct, array_like=True, frozen=True, tag="exchange_refused"):
-    """Nothing changed: ``half`` could not be, for the reason that ``refused`` tells."""
+    """Nothing changed: ``half`` was refused, with the reason in ``refused``."""
 
     half: Half
     refused: Refused
 
 
 ExchangeAnswer = Exchanged | ExchangeRefused | Refused
-"""Refused without a half: the key came before with another body."""
+"""Refused without a half: the key was used before with another body."""
 
 
 def promise_of(exchange: Exchange) -> Reserve | Order:
-    """Give the promise itself, whether or not it is planned."""
+    """Return the new reservation without its plan."""
     return exchange.promise.promise if isinstance(exchange.promise, Sourced) else exchange.promise

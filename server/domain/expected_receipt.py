@@ -1,4 +1,4 @@
-"""Receipts that are expected, as the ledger answers them."""
+"""Expected receipts, as the ledger returns them."""
 
 from datetime import date
 
@@ -6,7 +6,7 @@ import msgspec
 
 
 class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
-    """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have come."""
+    """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have arrived."""
 
     sku: str
     location: str
@@ -17,12 +17,12 @@ class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def expected(self) -> int:
-        """Units that are still to come; more may have come than was ordered."""
+        """Units that have not arrived yet; more may have arrived than were ordered."""
         return max(0, self.quantity - self.received)
 
 
 class ExpectedReceiptChanged(msgspec.Struct, array_like=True, frozen=True, tag="supply_changed"):
-    """An expected receipt is as this says, or (forgone) was."""
+    """An expected receipt after its change, or before it was removed."""
 
     replayed: bool
     supply: ExpectedReceipt

@@ -1,4 +1,4 @@
-"""The limits of one request, each with its unit. What the store can grow to is not limited here."""
+"""The limits of one request, each with its unit. The size of the store is not limited here."""
 
 from typing import Final
 
@@ -18,7 +18,7 @@ QUANTITY_MAX: Final = 1_000_000_000
 """Sums of it over any real catalogue stay below 2**53, the largest exact integer of Lua."""
 LINES_MAX: Final = 100
 RECORD_LINES_MAX: Final = 200
-"""Lines of one reservation with those that moves to other locations added."""
+"""Lines of one reservation including those that relocations added."""
 FLAGS_MAX: Final = 16
 RESERVATIONS_PER_BATCH_MAX: Final = 500
 MOVEMENTS_PER_CALL_MAX: Final = 1_000
@@ -30,7 +30,7 @@ PAGE_RESERVATIONS_MAX: Final = 200
 TTL_S_MAX: Final = 86_400
 TTL_S_DEFAULT: Final = 900
 LIFE_S_MAX: Final = 7 * 86_400
-"""However often a hold is extended, it ends at the latest so long after it was made."""
+"""The longest life of a hold, extensions included."""
 
 BODY_BYTES_MAX: Final = 64 * 1024
 BULK_BODY_BYTES_MAX: Final = 1024 * 1024

@@ -1,4 +1,4 @@
-"""Where units lie: warehouses and stores, what is known of each, and how far one is from a given place."""
+"""Locations: warehouses and stores, their attributes, and their distance from a position."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
@@ -22,17 +22,17 @@ Kind = Literal["warehouse", "store"]
 
 
 class Position(msgspec.Struct, frozen=True):
-    """A place on the earth, in degrees: ``lat`` north of the equator, ``lon`` east of Greenwich."""
+    """A position on the earth, in degrees: ``lat`` north of the equator, ``lon`` east of Greenwich."""
 
     lat: float
     lon: float
 
 
 class Location(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is known of one location. A location that is not registered is an open warehouse without a position.
+    """The attributes of one location. A location that is not registered is an open warehouse without a position.
 
     ``priority``: higher comes first. ``footfall``: visitors, in whatever unit the merchant counts them.
-    ``open`` false: it takes no new promises; those that exist stay as they are.
+    ``open`` false: it takes no new reservations; those that exist stay as they are.
     """
 
     name: str
@@ -99,11 +99,11 @@ class Directory:
         return frozenset(group for each in self.locations.values() for group in each.groups)
 
     def open_in(self, group: str = "") -> frozenset[str]:
-        """Name the described locations that are open, all or those of a group."""
+        """Return the names of the registered locations that are open, all or those of a group."""
         return frozenset(self.open_locations(group).names)
 
     def open_locations(self, group: str = "") -> OpenLocations:
-        """Give the described locations that are open, all or those of a group, by name."""
+        """Return the registered locations that are open, all or those of a group, sorted by name."""
         known = self._open.get(group)
         if known is None:
             known = OpenLocations(

@@ -51,7 +51,7 @@ ExpectedReceiptAnswer = ExpectedReceiptChanged | Refused
 class Outcome(msgspec.Struct, frozen=True):
     """How a refusal or an error appears over HTTP.
 
-    ``status`` is the HTTP status. ``title`` says in a few words what happened. ``detail`` adds what the caller can do
+    ``status`` is the HTTP status. ``title`` is a short description. ``detail`` adds what the caller can do
     next; a route may replace it by one that names the field or the store's own message. ``retryable``: the same
     request may succeed later.
     """

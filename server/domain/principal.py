@@ -15,7 +15,7 @@ KEY_ID_PATTERN: Final = rf"[a-z0-9-]{{1,{NAME_BYTES_MAX}}}"
 """No underscore: it separates the id from the secret in ``hf_<id>_<secret>``."""
 SHA256_PATTERN: Final = "[0-9a-f]{64}"
 RESERVED_ACTORS: Final = frozenset({"local", "system"})
-"""Names that the journal uses for everybody on an open server and for housekeeping."""
+"""Names in the journal for every caller of an open server, and for maintenance."""
 
 
 class Scope(StrEnum):
@@ -31,7 +31,7 @@ ALL_SCOPES: Final = frozenset(Scope)
 
 
 class Principal(msgspec.Struct, frozen=True):
-    """Who a request acts as: ``actor`` goes into the journal, ``partition`` says whose stock it is."""
+    """Who a request acts as: ``actor`` goes into the journal, ``partition`` is the stock that it acts on."""
 
     actor: str
     partition: str
@@ -43,7 +43,7 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 LOCAL: Final = Principal(actor="local", partition=DEFAULT_PARTITION, scopes=ALL_SCOPES)
-"""Everybody on a server that only this machine can reach and for which no key was ever made."""
+"""Every caller of a server that only this machine can reach and for which no key was ever made."""
 
 
 class ApiKey(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,10 +16,10 @@ ANY: Final = ""
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """When to order (SKU, location) anew, and up to how much. Kept as JSON: new fields need a default.
+    """When to reorder a (SKU, location), and up to how much. Kept as JSON: new fields need a default.
 
     ``reorder_point`` and ``target`` are units; ``lead_time_days`` is how long a delivery takes, ``cover_days`` how long
-    it is to last once it is there. What velocity makes of the days counts where it is more than the units given.
+    it is to last. The days times the velocity count where they are more than the units.
     """
 
     reorder_point: Units = 0
@@ -36,7 +36,7 @@ R = TypeVar("R")
 
 
 def rule_for(rules: Mapping[tuple[str, str], R], sku: str, location: str) -> R | None:
-    """Find the rule that holds: for both, for the SKU, for the location, for everything; the first that there is."""
+    """Return the first rule that exists: for both, for the SKU, for the location, for everything; or None."""
     for where in ((sku, location), (sku, ANY), (ANY, location), (ANY, ANY)):
         rule = rules.get(where)
         if rule is not None:
@@ -65,7 +65,7 @@ def propose(
 ) -> Proposal | None:
     """Propose how much to order; None: nothing.
 
-    ``available`` may be negative: what is promised too often is ordered, too. ``incoming`` units are on their way.
+    ``available`` may be negative: a shortage is ordered as well. ``incoming``: units that are expected or in transit.
     """
     point = max(rule.reorder_point, _ceil(per_day * rule.lead_time_days))
     target = max(rule.target, point, _ceil(per_day * (rule.lead_time_days + rule.cover_days)))
@@ -76,7 +76,7 @@ def propose(
 
 
 def most_urgent(proposals: Iterable[Proposal]) -> list[Proposal]:
-    """Order proposals: what is gone soonest first."""
+    """Sort proposals: what runs out soonest first."""
     return sorted(proposals, key=lambda each: (_days_left(each), -each.quantity, each.sku, each.location))
 
 

@@ -1,4 +1,4 @@
-"""What the figures of days say: sales by SKU, channel, location or day; velocity, days of cover and turnover."""
+"""Reports from the daily figures: sales by SKU, channel, location or day; velocity, days of cover and turnover."""
 
 from collections.abc import Iterable
 from typing import Final, Literal
@@ -43,9 +43,9 @@ class Sales:
         self.total.add(figures)
 
     def ranked(self, order: SalesOrder) -> list[tuple[str, Figures]]:
-        """Give the sums: days in their order, everything else by units ordered and not cancelled, best or least first.
+        """Return the sums: days in their order, all else by units ordered and not cancelled, best or least first.
 
-        What belongs to no channel (deliveries, counts) is a row of its own with an empty key.
+        Units of no channel (receipts, counts) are a row of their own with an empty key.
         """
         if self.by == "day":
             return sorted(self.sums.items(), reverse=order == "slowest")
@@ -75,13 +75,13 @@ class Span(msgspec.Struct, frozen=True):
         return range(self.first_day, self.today + 1)
 
     def elapsed_days(self, days: int) -> float:
-        """Tell how long the last ``days`` days are so far, and no less than one: an hour's sales are no trend."""
+        """Return the length of the last ``days`` days so far, at least 1: an hour's sales are no trend."""
         begin_ms = max((self.today - days + 1) * DAY_MS, self.since_ms)
         return max(1.0, (self.now_ms - begin_ms) / DAY_MS)
 
 
 class Pace:
-    """How fast something goes: gathers the figures of a :class:`Span`."""
+    """How fast a SKU sells: adds up the figures of a :class:`Span`."""
 
     __slots__ = ("change_days", "shipped", "sold_month", "sold_week")
 
@@ -109,7 +109,7 @@ class Pace:
         return max(0, self.sold_month) / span.elapsed_days(MONTH_DAYS)
 
     def average_on_hand(self, on_hand: int, span: Span) -> float:
-        """Tell how many units lay there at the end of a day, on average, from how many do now."""
+        """Return how many units were on hand at the end of a day, on average, from how many are now."""
         return on_hand - self.change_days / len(span.days)
 
 
@@ -117,8 +117,8 @@ class Velocity(msgspec.Struct, frozen=True):
     """How fast a SKU sells. Units per day; a day that has not ended counts for as long as it has lasted.
 
     ``days_of_cover``: how long what is available lasts at the pace of 28 days; null where nothing was sold.
-    ``turnover_year``: how often a year the stock is sold at this pace, from what was shipped and what lay there on
-    average; null where nothing lay there.
+    ``turnover_year``: how often a year the stock is sold at this pace, from what was shipped and the average on hand;
+    null where nothing was on hand.
     """
 
     sku: str
@@ -131,7 +131,7 @@ class Velocity(msgspec.Struct, frozen=True):
 
 
 def velocity(sku: str, pace: Pace, span: Span, *, on_hand: int, available: int) -> Velocity:
-    """Work out how fast a SKU sells."""
+    """Calculate how fast a SKU sells."""
     per_day, average = pace.per_day_28(span), pace.average_on_hand(on_hand, span)
     shipped_per_day = pace.shipped / span.elapsed_days(MONTH_DAYS)
     return Velocity(
@@ -146,7 +146,7 @@ def velocity(sku: str, pace: Pace, span: Span, *, on_hand: int, available: int) 
 
 
 def ranked(found: Iterable[Velocity], order: VelocityOrder) -> list[Velocity]:
-    """Order them: best sellers first; slowest of those that lie there; or what is gone soonest."""
+    """Sort them: best sellers first; slowest of those on hand first; or what runs out soonest first."""
     match order:
         case "best":
             return sorted(found, key=lambda each: (-each.per_day_28, -each.per_day_7, each.sku))

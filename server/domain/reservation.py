@@ -10,12 +10,10 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
 
     At any time ``quantity = held + committed + fulfilled + released + expired + backordered``, and
     ``returned`` is at most ``fulfilled``. Of those that are backordered, ``waiting`` will be held and ``owed``
-    committed when they come; ``first_waiting`` is how many they were at first, ``mode`` and ``promise_on`` what was
-    told then.
-    ``requested`` exceeds ``quantity`` only where a partial reservation got less than it wanted.
-    ``first_available`` and ``first_seq`` are what the reserve or order itself left of the (SKU, location) for its
-    channel, kept so that a replay can answer as the first time; both are 0 in a line that a move to another location
-    added.
+    committed when they arrive. ``first_waiting`` is their number at first; ``mode`` and ``promise_on`` are of then.
+    ``requested`` exceeds ``quantity`` only where a partial reservation got less than it requested.
+    ``first_available`` and ``first_seq`` are the availability for its channel after the reserve or order itself,
+    kept so that a replay can return the original answer; both are 0 in a line that a relocation added.
     """
 
     sku: str
@@ -38,14 +36,14 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def backordered(self) -> int:
-        """Units that are not there yet."""
+        """Units that the line waits for."""
         return self.waiting + self.owed
 
 
 class OpenLines(msgspec.Struct, array_like=True, frozen=True):
-    """Lines that are held where they lie only for want of an address, until they are ``bound``.
+    """Lines whose location is chosen again when the address is known, until they are ``bound``.
 
-    ``group`` is where they may be bound, empty: anywhere; ``lines`` are numbers, counted from 1.
+    ``group``: the locations to which they may be bound, empty: all; ``lines`` are numbers, counted from 1.
     """
 
     group: str
@@ -54,13 +52,13 @@ class OpenLines(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Reservation(msgspec.Struct, array_like=True, frozen=True):
-    """One promise, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
+    """One reservation, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
 
-    ``state``: held, committed, backordered (nothing but units that are not there yet), fulfilled, released, expired,
-    cancelled. ``deadline_ms`` is 0 where nothing is held, or waited for to be held.
-    ``ttl_ms`` is the first one asked for, 0 for an order. ``seq`` is the last change's.
-    ``notes`` are (name, value) pairs that later operations left: tracking, carrier, invoice_ref, cancel reason,
-    return reason, exchanged_for; exchange_of is there from the start. ``open``: None where no line ever was.
+    ``state``: held, committed, backordered (only units that lines wait for), fulfilled, released, expired,
+    cancelled. ``deadline_ms`` is 0 where no units are held or wait to be held.
+    ``ttl_ms`` is the first one requested, 0 for an order. ``seq`` is the last change's.
+    ``notes`` are (name, value) pairs that later operations added: tracking, carrier, invoice_ref, cancel reason,
+    return reason, exchanged_for; exchange_of is set from the start. ``open``: None where no line was ever open.
     """
 
     state: str
@@ -82,8 +80,8 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
 class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):
     """An operation on a reservation took effect, now or (``replayed``) when the same request came first.
 
-    ``availability``: what the operation left, for the reservation's channel, of each (SKU, location) that it touched. A
-    reserve or order sends none: its lines tell, see :func:`left_available`.
+    ``availability``: of each (SKU, location) that it changed, for the reservation's channel. A reserve or order sends
+    none, because its lines hold it; see :func:`left_available`.
     """
 
     replayed: bool
@@ -92,24 +90,24 @@ class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):
 
 
 def left_available(changed: Changed) -> list[Availability]:
-    """Tell what an operation left of each (SKU, location) that it touched, in the order of the lines."""
+    """Return the availability of each (SKU, location) that an operation changed, in the order of the lines."""
     if changed.availability:
         return changed.availability
     lines = changed.reservation.lines
-    # Where several lines name one place, the last one tells what is left there.
+    # Where several lines name one location, the last one has what is left there.
     last = {(line.sku, line.location): line for line in lines}
     return [Availability(sku, place, line.first_available, line.first_seq) for (sku, place), line in last.items()]
 
 
 class FoundReservation(msgspec.Struct, array_like=True, frozen=True):
-    """A reservation as it stands at a moment on the store's clock, or None."""
+    """A reservation as it is at a moment on the store's clock, or None."""
 
     as_of_ms: int
     reservation: Reservation | None = None
 
 
 def as_of(reservation: Reservation, now_ms: int) -> Reservation:
-    """Show a reservation as it is at a moment: a hold past its deadline has ended, swept or not."""
+    """Return a reservation as it is at a moment: a hold past its deadline has expired, in the store or not."""
     if not 0 < reservation.deadline_ms <= now_ms:
         return reservation
     lines = [

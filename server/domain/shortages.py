@@ -1,4 +1,4 @@
-"""Who goes without where more is promised than there is."""
+"""Which lines lack units where more are reserved than there are."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -10,9 +10,9 @@ PROTECTING_FLAG: Final = "vip"
 
 
 class Waiting(msgspec.Struct, frozen=True):
-    """A promised line at a place that is short; ``quantity`` is what is held or committed, in units.
+    """A reserved line at a location with a shortage; ``quantity`` is what is held or committed, in units.
 
-    ``created_ms`` is on the store's clock. ``lacks``: how many of the units it will not get.
+    ``created_ms`` is on the store's clock. ``lacks``: how many of the units are missing for it.
     """
 
     reservation_id: str
@@ -27,9 +27,9 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 def who_lacks(short: int, waiting: Iterable[Waiting]) -> list[Waiting]:
-    """Say which lines lack how many of ``short`` units: the newest first, those with the flag ``vip`` last.
+    """Return which lines lack how many of ``short`` units: the newest first, those with the flag ``vip`` last.
 
-    Fewer than ``short`` come together where it is not promises that took the units, but damage or safety stock.
+    Their sum is less than ``short`` where damage or safety stock caused the shortage, not reservations.
     """
     lacking = []
     order = sorted(waiting, key=lambda each: (PROTECTING_FLAG in each.flags, -each.created_ms, each.reservation_id))

@@ -1,7 +1,7 @@
 """Sourcing: which locations an order is taken from. The order of the candidates, and the choice among them.
 
-What does not depend on the stock (distance, footfall, priority, open, group) is ranked here and sent along; the choice
-itself is made inside the store by ``lua/lib/sourcing.lua``, for an order as for an explanation.
+Candidates are ranked here by what does not depend on the stock: distance, footfall, priority, open, group. The choice
+among them is made inside the store by ``lua/lib/sourcing.lua``, for an order as for an explanation.
 """
 
 from collections.abc import Sequence
@@ -21,14 +21,14 @@ STRATEGIES_MAX: Final = 4
 """Each once."""
 SPLITS_DEFAULT: Final = 1
 SPLITS_MAX: Final = 9
-"""Ten parcels for one order are enough."""
+"""Locations beyond the first: ten parcels for one order are enough."""
 SKUS_MAX: Final = 30
 """Different SKUs that one order can have planned: the store keeps them as bits of one number."""
 CANDIDATES_MAX: Final = 500
 PAIRS_MAX: Final = 2_500
 """Candidates times SKUs of one order: each may be one record to read, so this is some 5 ms of its time."""
 RECORDS_PER_LINE: Final = 6
-"""So many records that sourcing looks at take as long as one line."""
+"""So many records that sourcing reads take as long as one line."""
 _CHUNK_FIRST: Final = 2
 _CHUNK_GROWTH: Final = 4
 """The store reads candidates in growing chunks, and stops at one that has everything."""
@@ -37,7 +37,7 @@ _CHUNK_GROWTH: Final = 4
 class Rules(msgspec.Struct, frozen=True):
     """How an order is to be sourced: by ``strategies``, each breaking the ties of those before it.
 
-    ``group`` empty: any described location. ``splits_max``: locations beyond the first. ``position`` is where it goes.
+    ``group`` empty: any registered location. ``splits_max``: locations beyond the first. ``position``: the destination.
     ``split_lines``: where no location has all units of a SKU, they may come from several; ``late``: see :class:`Plan`.
     """
 
@@ -57,10 +57,10 @@ class Candidate(NamedTuple):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What goes along with a reserve or order so that the store can choose. ``closed``: lines at closed locations.
+    """What is sent with a reserve or order so that the store can choose. ``closed``: lines at closed locations.
 
     ``split_lines``: units of one SKU may come from several locations. ``open_group``: the planned lines stay open, and
-    are bound within this group (empty: anywhere) when there is an address.
+    are bound within this group (empty: to any location) when the address is known.
     """
 
     splits_max: int
@@ -80,14 +80,14 @@ class Sourced(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """Its lines, and the records that the plan looks at: all candidates of the first rank are."""
+        """Its lines, and the records that the plan reads: those of all candidates of the first rank."""
         lines, candidates = len(self.promise.lines), self.plan.candidates
         equals = sum(each.rank == candidates[0].rank for each in candidates)
         return lines + lines * equals // RECORDS_PER_LINE
 
     @property
     def weight_to_explain(self) -> int:
-        """The same where all candidates are looked at."""
+        """The same where the records of all candidates are read."""
         lines = len(self.promise.lines)
         return lines + lines * len(self.plan.candidates) // RECORDS_PER_LINE
 
@@ -119,7 +119,7 @@ ChoiceOutcome = Literal["chosen", "unknown_sku", "location_closed", "too_many_sp
 
 
 class Choice(msgspec.Struct, array_like=True, frozen=True):
-    """Where the store would take an order from at a moment on its clock; nothing is held.
+    """The locations that the store would choose for an order at a moment on its clock; nothing is held.
 
     ``parts``: of the planned lines, in their order; none where the outcome is not ``chosen``. ``candidates``: all of
     them, the best first.
@@ -133,9 +133,9 @@ class Choice(msgspec.Struct, array_like=True, frozen=True):
 
 
 def ranked(directory: Directory, rules: Rules, skus: int) -> list[Candidate]:
-    """Put the open locations of the group in order, as far as that needs no stock; at most as many as may be read.
+    """Sort the open locations of the group, as far as that needs no stock; at most as many as may be read.
 
-    Where no location was described at all, the default one is the only candidate. ``nearest`` needs a position.
+    Where no location is registered at all, the default one is the only candidate. ``nearest`` needs a position.
     """
     if not directory.locations and not rules.group:
         return [Candidate(DEFAULT_LOCATION, 0)]

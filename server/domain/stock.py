@@ -1,4 +1,4 @@
-"""Stock as the ledger answers it: buckets, availability, and what is backordered."""
+"""Stock as the ledger returns it: buckets, availability and backorders."""
 
 from typing import Annotated, Final
 
@@ -12,7 +12,7 @@ BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", 
 
 
 class Availability(msgspec.Struct, array_like=True, frozen=True):
-    """What may still be promised of a SKU at a location, and the seq that says how new that is."""
+    """The units of a SKU at a location that can be reserved, and the seq: the greater, the newer."""
 
     sku: str
     location: str
@@ -21,9 +21,9 @@ class Availability(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Backorder(msgspec.Struct, array_like=True, frozen=True):
-    """How many units of a (SKU, location) may be waited for at a time, and how many are now.
+    """How many units of a (SKU, location) lines may wait for, and how many they wait for now.
 
-    ``mode``: preorder or backorder. ``promise_on``: the day that new ones are told, or "".
+    ``mode``: preorder or backorder. ``promise_on``: the date for new lines, or "".
     """
 
     mode: str
@@ -33,11 +33,11 @@ class Backorder(msgspec.Struct, array_like=True, frozen=True):
 
 
 Units = Annotated[int, msgspec.Meta(ge=-(2**53), le=2**53)]
-"""Lua's whole numbers are exact within these; anything beyond is damage."""
+"""Lua's whole numbers are exact within these; anything beyond is a corrupt record."""
 
 
 class StockRecord(msgspec.Struct, array_like=True, frozen=True):
-    """Six buckets and the seq. What stands behind them is left out where nobody set it."""
+    """Six buckets and the seq; the values behind them are left out where they were never set."""
 
     on_hand: Units
     held: Units
@@ -57,26 +57,26 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def allocated(self) -> list[Allocation]:
-        """What channels have for themselves."""
+        """The allocations of channels."""
         return self.allocations if isinstance(self.allocations, list) else []
 
     @property
     def free(self) -> int:
-        """What is promised to nobody, set aside or not; negative is a shortage."""
+        """Units that are not reserved, set aside or not; negative: a shortage."""
         return self.on_hand - self.held - self.committed - self.damaged - self.quality_control - self.safety
 
     def left(self, channel: str = "") -> int:
-        """What may still be promised to a channel; empty: to anybody."""
+        """Return the units that a channel can reserve; empty: one without an allocation."""
         return left(self.free, self.allocated, channel)
 
     @property
     def waiting(self) -> int:
-        """Units that are waited for; in no bucket."""
+        """Units that lines wait for; in no bucket."""
         return self.backorder.waiting if self.backorder is not None else 0
 
 
 class StockLevel(msgspec.Struct, array_like=True, frozen=True):
-    """Every bucket of one (SKU, location), in units, and what channels have for themselves."""
+    """Every bucket of one (SKU, location), in units, and the allocations of channels."""
 
     sku: str
     location: str
@@ -93,26 +93,26 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def free(self) -> int:
-        """What is promised to nobody, set aside or not; negative is a shortage."""
+        """Units that are not reserved, set aside or not; negative: a shortage."""
         return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
 
     @property
     def allocated(self) -> list[Allocation]:
-        """What channels have for themselves."""
+        """The allocations of channels."""
         return self.allocations if isinstance(self.allocations, list) else []
 
     @property
     def set_aside(self) -> int:
-        """What is kept for channels; more than is free, where units went missing."""
+        """Units that are kept for channels; more than are free, where units went missing."""
         return set_aside(self.allocated)
 
     @property
     def available(self) -> int:
-        """What may still be promised to anybody; negative is a shortage."""
+        """Units that a channel without an allocation can reserve; negative: a shortage."""
         return left(self.free, self.allocated) if self.allocations else self.free
 
     def left(self, channel: str) -> int:
-        """What may still be promised to a channel."""
+        """Return the units that a channel can reserve."""
         return left(self.free, self.allocated, channel)
 
 
@@ -124,17 +124,17 @@ class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_chan
 
 
 class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
-    """What may still be promised of a SKU at one location."""
+    """The units of a SKU at one location that can be reserved."""
 
     location: str
     available: int
     seq: int
     waiting: int = 0
-    """Units that are waited for; only an outlook tells."""
+    """Units that lines wait for; only set in an :class:`Outlook`."""
 
 
 class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
-    """For each SKU asked for, what may still be promised at its locations, at a moment on the store's clock.
+    """For each requested SKU, the units that can be reserved at its locations, at a moment on the store's clock.
 
     A SKU without locations is unknown.
     """
@@ -144,7 +144,7 @@ class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Outlook(msgspec.Struct, array_like=True, frozen=True):
-    """What is available of a SKU and what is still to come (supply id, supply), both at one moment."""
+    """The available units of a SKU and its expected receipts, each with its id, at one moment."""
 
     as_of_ms: int
     levels: list[LocationAvailability]

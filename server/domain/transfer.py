@@ -1,4 +1,4 @@
-"""Units on their way from one location to another, as the ledger answers them."""
+"""Transfers between locations, as the ledger returns them."""
 
 import msgspec
 
@@ -6,7 +6,7 @@ from server.domain.stock import Availability
 
 
 class TransferLine(msgspec.Struct, array_like=True, frozen=True):
-    """One SKU of a transfer, in units. What was neither received nor lost is on its way."""
+    """One SKU of a transfer, in units. Units neither received nor lost are in transit."""
 
     sku: str
     quantity: int
@@ -15,14 +15,14 @@ class TransferLine(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def in_transit(self) -> int:
-        """Units on their way: they belong to no location."""
+        """Units in transit: they belong to no location."""
         return self.quantity - self.received - self.lost
 
 
 class Transfer(msgspec.Struct, array_like=True, frozen=True):
     """Units sent from one location to another, as the store keeps it. ``state``: in_transit, closed.
 
-    Times are milliseconds since 1970 on the store's clock; ``closed_ms`` is 0 while it is on its way.
+    Times are milliseconds since 1970 on the store's clock; ``closed_ms`` is 0 while it is in transit.
     """
 
     state: str

@@ -1,4 +1,4 @@
-"""Who is told of events: endpoints that are sent each event of their kinds, one after the other."""
+"""Webhook endpoints: each receives the events of its kinds, one after the other."""
 
 import re
 from typing import Final
@@ -14,7 +14,7 @@ SOURCE: Final = "holdfast"
 
 
 class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """One endpoint, without its secret. ``events``: the kinds that it is told.
+    """One endpoint, without its secret. ``events``: the kinds that it receives.
 
     ``allow_private`` names hosts that may be called although their address is private, and without TLS.
     """

@@ -1,6 +1,6 @@
 """The Lua library: put together from ``lua/``, named after the digest of its text.
 
-What its directives mean stands in ``lua/holdfast.lua``. The name of each function ends in the digest, so a call runs
+``lua/holdfast.lua`` describes its directives. The name of each function ends in the digest, so a call runs
 exactly the text that this release shipped, and the libraries of two releases can live side by side on one store. The
 store keeps libraries over restarts and hands them to its replicas.
 """
@@ -29,7 +29,7 @@ _INCLUDE: Final = re.compile(r"^-- @include (\S+)$", re.MULTILINE)
 _FOLDER: Final = re.compile(r"^-- @(operations|functions)$", re.MULTILINE)
 _SHAPES: Final = "-- @shapes\n"
 _PLACE: Final = re.compile(r"\b([A-Z]\w*[a-z]\w*)\.(\w+)")
-"""A field by its name: ``Record.state``. What is written in capitals only (``SHAPES.extend``) is the script's own."""
+"""A field by its name: ``Record.state``. Names in capitals only (``SHAPES.extend``) are the script's own."""
 _DIGEST_LENGTH: Final = 12
 NOT_LOADED: Final = "Function not found"
 """The store's error for a function that it does not know. Nothing ran then."""
@@ -83,13 +83,13 @@ class Function:
 
 
 def assemble() -> str:
-    """Put ``lua/holdfast.lua`` together with all files that it names; fields still stand by their names."""
+    """Put ``lua/holdfast.lua`` together with all files that it names; fields are still written by their names."""
     text = _INCLUDE.sub(lambda include: _read(f"{include[1]}.lua"), _read("holdfast.lua"))
     return _FOLDER.sub(lambda folder: _blocks(folder[1]), text).replace(_SHAPES, _shapes())
 
 
 def with_places(text: str) -> str:
-    """Put the place of each field where the text has its name, but in comments.
+    """Replace the name of each field by its place, except in comments.
 
     Raises
     ------

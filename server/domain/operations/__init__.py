@@ -1,7 +1,7 @@
-"""What can be asked of the ledger: one immutable type for each operation, in the file of what it is about.
+"""The operations of the ledger: one immutable type for each, in the file of its subject.
 
-A new operation is a class here and a file in ``lua/operations/`` with the name of its tag; see ``base.py`` for what the
-class says and ``lua/README.md`` for what the file does.
+A new operation is a class here and a file in ``lua/operations/`` with the name of its tag. ``base.py`` describes the
+class and ``lua/README.md`` the file.
 """
 
 from server.domain.operations.allocations import AllocationOperation

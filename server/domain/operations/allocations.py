@@ -1,18 +1,18 @@
-"""Operations on what a channel has for itself, or may take at most."""
+"""Operations on allocations: units of a channel's own, or a cap."""
 
 from server.domain.allocations import AllocationKind
 from server.domain.operations.base import Operation
 
 
 class AllocationOperation(Operation, frozen=True):
-    """A change of what a channel has for itself at one (SKU, location)."""
+    """A change of a channel's allocation at one (SKU, location)."""
 
 
 class Allocate(AllocationOperation, tag="allocate", frozen=True):
-    """Give a channel units of its own, or a cap on what it may take; ``units`` in all, what it has promised included.
+    """Set a channel's units of its own, or its cap; ``units`` in all, those that it has reserved included.
 
-    own and 0: it has nothing for itself any more. What a channel without an allocation has promised there must be
-    counted: it was ``used`` when the journal ended with ``seen_id`` (empty: not counted).
+    own and 0: remove the allocation. The units that a channel without an allocation has reserved there must be counted:
+    ``used`` is their number when the journal ended with ``seen_id`` (empty: not counted).
     """
 
     key: str
@@ -27,7 +27,7 @@ class Allocate(AllocationOperation, tag="allocate", frozen=True):
 
 
 class AllocateMove(AllocationOperation, tag="allocate_move", frozen=True):
-    """Give units that a channel has, and has not promised, to another. ``used`` and ``seen_id`` are the taker's."""
+    """Move units that a channel has not reserved to another one. ``used`` and ``seen_id`` are the taker's."""
 
     key: str
     sku: str

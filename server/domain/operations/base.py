@@ -1,4 +1,4 @@
-"""What every operation carries, and the fingerprint that tells one request from another."""
+"""The fields of every operation, and the fingerprint that distinguishes one request from another."""
 
 from hashlib import blake2b
 from typing import ClassVar, Final
@@ -12,9 +12,9 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 def fingerprint(*parts: object) -> str:
-    """Digest of a request, 16 hexadecimal characters; equal for equal requests, however they were spelled.
+    """Return the digest of a request, 16 hexadecimal characters; equal for equal requests, however they are encoded.
 
-    ``parts``: what the request means (its name, what it is about, its decoded body), not who sent it.
+    ``parts``: the meaning of the request (its name, its subject, its decoded body), not its sender.
     """
     return blake2b(_encoder.encode(parts), digest_size=_FINGERPRINT_BYTES).hexdigest()
 
@@ -24,15 +24,15 @@ LINES_ASSUMED: Final = 4
 
 
 class Operation(msgspec.Struct, array_like=True, frozen=True):
-    """What all operations have in common: who asks, and what makes a retry safe.
+    """The fields that all operations share: the actor, and the fingerprint that makes a retry safe.
 
-    ``fingerprint`` is that of the request, so that a key that comes back with another body is refused. Empty: the
-    caller asked for no protection against retries.
-    ``actor`` stands in the journal: an API key's id, ``local`` or ``system``.
+    ``fingerprint`` is that of the request, so that a key that is used again with another body is refused. Empty: the
+    caller sent no key.
+    ``actor`` is written into the journal: an API key's id, ``local`` or ``system``.
 
     ``function`` names the Lua function that runs it (``lua/functions/``), its tag the file with its handler
     (``lua/operations/``). The handler finds a field by the name it has here: ``fields[at + Extend.ttl_ms]``.
-    ``wire`` names the fields in the order in which they travel, where that is not the order of the class.
+    ``wire`` names the fields in the order in which they are sent, where that is not the order of the class.
     """
 
     function: ClassVar[str] = "mutate"

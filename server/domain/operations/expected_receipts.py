@@ -1,4 +1,4 @@
-"""Operations on receipts that are expected."""
+"""Operations on expected receipts."""
 
 from datetime import date
 from typing import ClassVar
@@ -8,15 +8,15 @@ from server.domain.operations.stock import StockOperation
 
 
 class ExpectedReceiptOperation(Operation, frozen=True):
-    """A change of what is expected."""
+    """A change of an expected receipt."""
 
     function: ClassVar[str] = "mutate_expected_receipts"
 
 
 class Expect(ExpectedReceiptOperation, tag="expect", frozen=True):
-    """Say that units are to come on a day. ``quantity`` is all that was ordered, also what has come of it by now.
+    """Set an expected receipt. ``quantity``: all units that were ordered, those that have arrived included.
 
-    A ``supply_id`` that is there already is changed to what this says; it stays with its SKU.
+    A ``supply_id`` that exists is changed to these values; its SKU cannot change.
     """
 
     key: str
@@ -29,14 +29,14 @@ class Expect(ExpectedReceiptOperation, tag="expect", frozen=True):
 
 
 class Forgo(ExpectedReceiptOperation, tag="forgo", frozen=True):
-    """Expect a receipt no longer."""
+    """Remove an expected receipt."""
 
     key: str
     supply_id: str
 
 
 class ReceiveExpected(StockOperation, tag="receive_expected", frozen=True):
-    """Units arrived that were expected. ``location`` empty: where they were expected."""
+    """Add units of an expected receipt that arrived. ``location`` empty: that of the expected receipt."""
 
     function: ClassVar[str] = "mutate_expected_receipts"
 

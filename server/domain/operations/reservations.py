@@ -1,4 +1,4 @@
-"""Operations on reservations: reserve and order, and what becomes of them."""
+"""Operations on reservations: reserve and order, and the changes of their units."""
 
 from typing import ClassVar
 
@@ -9,7 +9,7 @@ from server.domain.operations.stock import Disposition
 
 
 class Line(msgspec.Struct, array_like=True, frozen=True):
-    """Units of one SKU at one location that a caller wants."""
+    """Requested units of one SKU at one location."""
 
     sku: str
     location: str
@@ -24,7 +24,7 @@ class LineQuantity(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ReturnedLine(msgspec.Struct, array_like=True, frozen=True):
-    """Shipped units of one line that came back. ``location`` empty: to where they were shipped from."""
+    """Returned units of one line. ``location`` empty: that of the line."""
 
     line: int
     quantity: int
@@ -35,14 +35,14 @@ class ReturnedLine(msgspec.Struct, array_like=True, frozen=True):
 class ReservationOperation(Operation, frozen=True):
     """An operation on one reservation.
 
-    A new one travels with its lines last and flat: an array costs the store more than all that is in it.
+    A new one is sent with its lines last and flat, since an array costs the store more than its values.
     """
 
 
 class Reserve(ReservationOperation, tag="reserve", frozen=True):
     """Hold units until a deadline; all or nothing, or as much of each line as there is (``partial``).
 
-    ``backorder``: what is missing waits, where the (SKU, location) allows it.
+    ``backorder``: lines wait for missing units, where the (SKU, location) permits it.
     """
 
     wire: ClassVar[tuple[str, ...]] = (
@@ -67,9 +67,9 @@ class Reserve(ReservationOperation, tag="reserve", frozen=True):
 
 
 class Order(ReservationOperation, tag="order", frozen=True):
-    """Reserve and commit in one step. ``accept_shortage``: it is already sold, so record what is missing.
+    """Reserve and commit in one step. ``accept_shortage``: it is sold already, so commit missing units as well.
 
-    ``backorder`` comes first: what may not wait is a shortage.
+    ``backorder`` comes first: lines that may not wait become a shortage.
     """
 
     wire: ClassVar[tuple[str, ...]] = (
@@ -121,7 +121,7 @@ class Commit(ReservationOperation, tag="commit", frozen=True):
 
 
 class Release(ReservationOperation, tag="release", frozen=True):
-    """Give held units back. No lines: all of them."""
+    """Release held units. No lines: all of them."""
 
     function: ClassVar[str] = "mutate_when_full"
 
@@ -136,7 +136,7 @@ class Release(ReservationOperation, tag="release", frozen=True):
 
 
 class Cancel(ReservationOperation, tag="cancel", frozen=True):
-    """Give ordered units back that have not been shipped. No lines: all of them."""
+    """Cancel ordered units that have not been shipped. No lines: all of them."""
 
     function: ClassVar[str] = "mutate_when_full"
 
@@ -170,9 +170,9 @@ class Fulfil(ReservationOperation, tag="fulfil", frozen=True):
 
 
 class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
-    """What a line has promised (``quantity`` 0), or so much of it, is to come from ``to``.
+    """Units of a line (``quantity`` 0: all) that are to be taken from the location ``to``.
 
-    ``closed``: that location takes no new promises, so the move is refused if it is not a replay.
+    ``closed``: that location takes no new reservations, so the relocation is refused if it is not a replay.
     """
 
     line: int
@@ -182,7 +182,7 @@ class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Relocate(ReservationOperation, tag="relocate", frozen=True):
-    """Take promised units from other locations, where they must be available."""
+    """Move reserved units to other locations, where they must be available."""
 
     reservation_id: str
     key: str
@@ -190,7 +190,7 @@ class Relocate(ReservationOperation, tag="relocate", frozen=True):
 
     @property
     def weight(self) -> int:
-        """The lines of the reservation, as assumed, and those that move."""
+        """The lines of the reservation, as assumed, and those that are relocated."""
         return LINES_ASSUMED + len(self.lines)
 
 

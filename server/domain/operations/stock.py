@@ -17,7 +17,7 @@ class Bucket(StrEnum):
 
 
 class Disposition(StrEnum):
-    """What becomes of units that come in: sold again, or held back in a bucket."""
+    """What is done with units that arrive: sold again, or kept back in a bucket."""
 
     RESTOCK = "restock"
     DAMAGED = "damaged"
@@ -25,7 +25,7 @@ class Disposition(StrEnum):
 
 
 class Shelf(StrEnum):
-    """Where units of a (SKU, location) lie: they can be sold, or are held back in a bucket."""
+    """The condition of units at a (SKU, location): they can be sold, or are kept back in a bucket."""
 
     AVAILABLE = "available"
     DAMAGED = "damaged"
@@ -33,7 +33,7 @@ class Shelf(StrEnum):
 
 
 class BackorderMode(StrEnum):
-    """Why units may be promised that are not there: none was yet, or they are sold out and more is to come."""
+    """Why lines may wait for units: none have been there yet, or they are sold out and more are to come."""
 
     PREORDER = "preorder"
     BACKORDER = "backorder"
@@ -48,7 +48,7 @@ class StockOperation(Operation, frozen=True):
 
 
 class Receive(StockOperation, tag="receive", frozen=True):
-    """Units arrived: ``on_hand`` grows. Makes the SKU known at the location."""
+    """Add units that arrived to ``on_hand``. Makes the SKU known at the location."""
 
     quantity: int
     reason: str = ""
@@ -63,10 +63,10 @@ class Adjust(StockOperation, tag="adjust", frozen=True):
 
 
 class Count(StockOperation, tag="count", frozen=True):
-    """Somebody counted: set ``on_hand`` absolutely.
+    """Set ``on_hand`` to the number of units that were found.
 
-    ``baseline_seq`` is the seq that the counter saw when the count began: what was shipped or received since then
-    is added to the figure. -1: no baseline, the figure holds as of now.
+    ``baseline_seq``: the seq when the count began. Units that were shipped or received since then correct the number.
+    -1: no baseline, the number is that of now.
     ``safety`` -1: leave the safety stock as it is. ``on_hand`` -1: set only the safety stock.
     """
 
@@ -77,9 +77,9 @@ class Count(StockOperation, tag="count", frozen=True):
 
 
 class Move(StockOperation, tag="move", frozen=True):
-    """Put units from one shelf on another; ``on_hand`` stays. Promised units can turn out to be broken, too.
+    """Move units from one shelf to another; ``on_hand`` stays. Reserved units can be found damaged as well.
 
-    There must be as many where they are taken from: of ``available``, as lie there unharmed, promised or not.
+    The shelf must have as many. ``available`` has all units that are not kept back, reserved or not.
     """
 
     from_shelf: Shelf
@@ -89,9 +89,9 @@ class Move(StockOperation, tag="move", frozen=True):
 
 
 class SetBackorder(StockOperation, tag="backorder", frozen=True):
-    """Say how many units of a (SKU, location) may be waited for at a time; makes the SKU known there.
+    """Set how many units of a (SKU, location) lines may wait for; makes the SKU known there.
 
-    ``limit`` 0: none from now on, those who wait stay. ``promise_on``: the day that new ones are told, or "".
+    ``limit`` 0: none from now on; lines that wait stay. ``promise_on``: the date for new lines, or "".
     """
 
     mode: BackorderMode

@@ -30,9 +30,9 @@ class TransferOperation(Operation, frozen=True):
 
 
 class Ship(TransferOperation, tag="ship", frozen=True):
-    """Send units from one location to another; only what may still be promised there.
+    """Send units from one location to another; only available units.
 
-    A ``transfer_id`` that is there already is a retry, if the fingerprint is the same.
+    A ``transfer_id`` that exists is a retry if the fingerprint is the same, else refused.
     """
 
     key: str
@@ -51,8 +51,8 @@ class Ship(TransferOperation, tag="ship", frozen=True):
 class Arrive(TransferOperation, tag="arrive", frozen=True):
     """Receive units of a transfer at its destination.
 
-    ``everything``: all that is on its way arrived, to be sold again; ``lines`` is empty then.
-    ``close``: what has not arrived by now never will, for this ``reason``.
+    ``everything``: all units in transit arrived and can be sold; ``lines`` is empty then.
+    ``close``: write off the units that have not arrived, for this ``reason``.
     """
 
     key: str

@@ -2,12 +2,12 @@
 
 There is no wait window. Each of a few *slots* owns one connection and has at most one batch in flight; while all slots
 are busy, arriving operations gather in a queue, and the next free slot takes them. At low load a batch is one
-operation and nobody waits; under load one round trip and one fsync serve many.
+operation and none waits; under load one round trip and one fsync serve many.
 
 An operation that was sent is never sent again and never cancelled, also when its caller has gone. So there are
 three ways to fail:
 
-- :class:`OverloadedError` – too many are waiting; it was not sent.
+- :class:`OverloadedError` – too many operations are waiting; it was not sent.
 - :class:`StoreUnavailableError` – it was not sent, or the store refused it before running anything.
 - :class:`OutcomeUnknownError` – it was sent, and no answer came.
 """
@@ -35,7 +35,7 @@ from server.telemetry import metrics
 log = structlog.get_logger("holdfast.store")
 
 SLOTS: Final = 2
-"""One batch in the store while the next one's replies are handed out and its operations gather."""
+"""One batch runs in the store while the replies of the other are handed out and its next operations gather."""
 _RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 _WATCH_S: Final = 0.05
 
@@ -51,7 +51,7 @@ class Waiting(NamedTuple):
 
 
 Redirect = Callable[[FunctionCall, list[Waiting], Exception], bool]
-"""Asked with each error that the store gave in place of a reply; True: those waiting are sent somewhere else."""
+"""Called with each error that the store returned in place of a reply; True: the operations are sent to another node."""
 
 
 class Batcher:
@@ -109,7 +109,7 @@ class Batcher:
         self._tasks.append(asyncio.create_task(self._watch(), name="batcher-watch"))
 
     async def close(self) -> None:
-        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        """Answer all waiting operations, then close. The caller bounds it with a timeout."""
         try:
             while self._queue or self._in_flight:  # noqa: ASYNC110  # only at a stop; an event would cost every batch
                 await asyncio.sleep(0.005)
@@ -144,7 +144,7 @@ class Batcher:
         return len(self._queue)
 
     def take_out(self, wanted: Callable[[FunctionCall], bool]) -> list[Waiting]:
-        """Take out of the queue what waits for such calls; it was not sent."""
+        """Remove the operations of such calls from the queue and return them; they were not sent."""
         taken = [waiting for waiting in self._queue if wanted(waiting.call)]
         if taken:
             kept = [waiting for waiting in self._queue if not wanted(waiting.call)]
@@ -153,7 +153,7 @@ class Batcher:
         return taken
 
     def take_over(self, waiting: list[Waiting]) -> None:
-        """Queue what another batcher did not send, or what was refused unrun, before all that came later."""
+        """Queue operations that another batcher did not send, or that were refused unrun, before later ones."""
         self._queue.extendleft(reversed(waiting))
         self._wake_slot()
 
@@ -174,7 +174,7 @@ class Batcher:
                     await idle
                 try:
                     await self._serve(connection)
-                except Exception as error:  # a slot outlives any fault: without it everything would wait for ever
+                except Exception as error:  # a slot outlives any fault: without it all operations would wait for ever
                     self._last_problem = f"{type(error).__name__}: {error}"
                     log.exception("slot_failed")
                     await connection.disconnect(nowait=True)
@@ -206,7 +206,7 @@ class Batcher:
             except (RedisError, OSError) as error:
                 self._last_problem = str(error) or type(error).__name__
                 await connection.disconnect(nowait=True)
-                self._wake_slot()  # it may be connected, or have more luck
+                self._wake_slot()  # it may be connected, or connect sooner
                 await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
                 attempt += 1
             else:
@@ -273,7 +273,7 @@ class Batcher:
         self, connection: AbstractConnection, call: FunctionCall, waiting: list[Waiting], error: Exception
     ) -> None:
         if may_be_elsewhere(error):
-            # Not used again: who connects anew is told where to write by now.
+            # Not used again: a new connection is opened to where writes go by now.
             await connection.disconnect(nowait=True)
         if self._redirect is None or not self._redirect(call, waiting, error):
             _fail(waiting, meaning(error, call))
@@ -281,7 +281,7 @@ class Batcher:
     async def _reply(
         self, connection: AbstractConnection, call: FunctionCall, waiting: list[Waiting], number: bytes
     ) -> Any:
-        """Read one reply: a list of answers, or the error that the store gave in its place."""
+        """Read one reply: a list of answers, or the error that the store returned in its place."""
         try:
             reply = await connection.read_response(disable_decoding=True)
         except ResponseError as error:
@@ -329,7 +329,7 @@ class Batcher:
             _fail(waiting, failure)
 
     async def _watch(self) -> None:
-        """Keep both deadlines, so that no operation and no batch needs a timer of its own."""
+        """Enforce both deadlines, so that no operation and no batch needs a timer of its own."""
         while True:
             await asyncio.sleep(_WATCH_S)
             now_s = self._loop.time()
@@ -338,7 +338,7 @@ class Batcher:
                 _fail([self._queue.popleft()], StoreUnavailableError(f"The store is away: {self._last_problem}"))
             for connection, sent_s in list(self._sent_s.items()):
                 if sent_s < now_s - self._reply_timeout_s:
-                    # Whoever reads from it gets an error, and answers its batch.
+                    # The slot that reads from it gets an error, and fails its batch.
                     await connection.disconnect(nowait=True)
 
     def _fail_queue(self, error: Exception) -> None:
@@ -347,9 +347,9 @@ class Batcher:
 
 
 async def _usable(connection: AbstractConnection) -> bool:
-    """Say whether a connection can be sent on: the other side may have closed it while it was idle.
+    """Return whether a connection can be used: the other side may have closed it while it was idle.
 
-    Found out now, nothing was sent; found out after sending, the outcome would be unknown.
+    Detected now, nothing was sent; detected after sending, the outcome would be unknown.
     """
     if not connection.is_connected:
         return False
@@ -383,7 +383,7 @@ def _fail(waiting: list[Waiting], error: Exception) -> None:
 
 
 async def close_quietly(batcher: Submitter, timeout_s: float) -> None:
-    """Close, giving what is in flight so long to be answered."""
+    """Close, with a limit on the time for the answers of batches in flight."""
     with suppress(TimeoutError):
         async with asyncio.timeout(timeout_s):
             await batcher.close()

@@ -1,4 +1,4 @@
-"""Group commit on a cluster: a batcher for each node, and what a node refuses because a slot moved goes to the next.
+"""Group commit on a cluster: a batcher for each node; calls refused because a slot moved are sent to the next node.
 
 A refused call has not run, so sending it to the right node is not sending it twice. One whose reply was lost is never
 sent again, here as anywhere.
@@ -35,7 +35,7 @@ class ClusterBatcher:
         self._cluster.follow()
 
     async def close(self) -> None:
-        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        """Answer all waiting operations, then close. The caller bounds it with a timeout."""
         try:
             while self._resting:  # noqa: ASYNC110  # only at a stop
                 await asyncio.sleep(_CLOSE_S)
@@ -66,7 +66,7 @@ class ClusterBatcher:
         return known
 
     def _redirect(self, asked: Address, call: FunctionCall, waiting: list[Waiting], error: Exception) -> bool:
-        """Send on what a node has refused unrun: where it moved to, or after a moment, for as long as it may wait."""
+        """Send operations that a node refused unrun to the slot's node, or again after a pause, until their timeout."""
         if not isinstance(error, REDIRECTED):
             return False
         self._cluster.learn(error, asked)
@@ -87,7 +87,7 @@ class ClusterBatcher:
         self._batcher(self._cluster.owner(call.slot)).take_over([each for each in waiting if not each.answer.done()])
 
     def _sort_out(self) -> None:
-        """Give what waits for a node that no longer has its slot to the one that does."""
+        """Move operations that wait for a node without their slot to the one that has it."""
         for address, batcher in list(self._batchers.items()):
             for waiting in batcher.take_out(partial(self._is_misplaced, address)):
                 self._batcher(self._cluster.owner(waiting.call.slot)).take_over([waiting])

@@ -1,6 +1,6 @@
-"""From an operation to the bytes that its Lua function reads.
+"""Encode an operation as the bytes that its Lua function reads.
 
-An operation travels as MessagePack values one after the other, without an array around them: its tag, then its fields
+An operation is sent as MessagePack values one after the other, without an array around them: its tag, then its fields
 in the order of its class, or of its ``wire`` where it has one. ``lua/lib/batch.lua`` reads them.
 """
 
@@ -25,7 +25,7 @@ def pack(operation: object) -> bytes:
     Raises
     ------
     UnicodeEncodeError
-        A text holds half a surrogate pair, which no UTF-8 has.
+        A text holds half a surrogate pair, which UTF-8 cannot encode.
 
     """
     special = _SPECIAL.get(type(operation))
@@ -33,7 +33,7 @@ def pack(operation: object) -> bytes:
 
 
 def _pack_new(new: Reserve | Order) -> bytes:
-    """Pack a new reservation as its ``wire`` says."""
+    """Pack a new reservation in the order of its ``wire``."""
     is_order = type(new) is Order
     fields: list[object] = [
         "order" if is_order else "reserve",
@@ -63,7 +63,7 @@ def _pack_sourced(sourced: Sourced) -> bytes:
 
 
 def pack_to_explain(sourced: Sourced) -> bytes:
-    """Pack the same for ``lua/functions/explain_sourcing.lua``, which makes the choice only."""
+    """Pack the same for ``lua/functions/explain_sourcing.lua``, which only makes the choice."""
     return _pack_plan("explain", sourced.plan) + pack(sourced.promise)
 
 
@@ -99,4 +99,4 @@ _SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
     Bound: _pack_bound,
     Exchange: _pack_exchange,
 }
-"""What does not travel as msgspec would encode it."""
+"""Types that are not sent as msgspec would encode them."""

@@ -56,7 +56,7 @@ class FunctionCall:
         self._head = b"*%d\r\n" % (len(fixed) + 3) + b"".join(bulk(word.encode()) for word in fixed) + bulk(limits)
 
     def command(self, operations: list[bytes], number: bytes = b"0") -> bytes:
-        """Pack the call as it goes over the wire; ``number`` comes back as the last of the answers."""
+        """Pack the call as it is sent; ``number`` is returned as the last of the answers."""
         return self._head + bulk(b"".join(operations)) + bulk(number)
 
 
@@ -70,14 +70,14 @@ def bulk(value: bytes) -> bytes:
 
 
 class Submitter(Protocol):
-    """What takes operations and sends them in batches, to one store or to many."""
+    """Sends operations in batches, to one store or to the nodes of a cluster."""
 
     def start(self) -> None:
         """Begin; needs a running event loop."""
         ...
 
     async def close(self) -> None:
-        """Answer all that is waiting, then close. Bound it with a timeout of your own."""
+        """Answer all waiting operations, then close. The caller bounds it with a timeout."""
         ...
 
     def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":

@@ -1,4 +1,4 @@
-"""The ledger of one partition: what is asked, and what the store answers. It does not know how a call travels."""
+"""The ledger of one partition: its operations and queries, and their answers. It does not know how a call is sent."""
 
 from dataclasses import dataclass
 from typing import Any, Final, cast, overload
@@ -119,12 +119,12 @@ class Ledger:
     async def run(self, operation: Any) -> Any:
         """Run one operation, or refuse it.
 
-        The answer's type follows from the operation's kind; which refusals there are stands in the operation's file in
-        ``lua/operations/``.
+        The answer's type follows from the operation's kind; the operation's file in ``lua/operations/`` lists its
+        refusals.
         """
         function, packed, weight = self._functions[operation.function], pack(operation), operation.weight
         answer = await self._submit(function, packed, weight)
-        # The store is short of units as long as due holds are not expired, of which it expires some in each call.
+        # Each call expires some of the due holds; until none is left, their units are not available.
         while type(answer) is RetryAfterExpiry:
             answer = await self._submit(function, packed, weight)
         return answer
@@ -132,7 +132,7 @@ class Ledger:
     async def availability(self, skus: list[str], location: str = "", channel: str = "") -> FoundAvailability:
         """Read what is available to promise of some SKUs (up to some 100), at one location or at each.
 
-        ``channel`` empty: to anybody; else to that channel, its own units and its caps considered.
+        ``channel`` empty: to any channel; else to that channel, its own units and its caps considered.
         """
         question = ("availability", skus, location, channel)
         return cast(FoundAvailability, await self._submit(self._availability, pack(question), len(skus)))

@@ -1,7 +1,7 @@
-"""Replicated mode: what follows a batch so that its answers count, and whether they do.
+"""Replicated mode: the calls after a batch that confirm it on the replicas, and the check of their replies.
 
-A WAIT alone is not enough. Some stores let it speak only for what its own connection has written, and an answer may
-rest on what another has: a replay of an outcome that was unknown, or a refusal because somebody else took the units.
+A WAIT alone is not enough. Some stores let it cover only the writes of its own connection, and an answer may rest on
+another's: a replay of an outcome that was unknown, or a refusal because another order took the units.
 """
 
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ from server.store.lua_library import NOT_LOADED
 
 
 class ReplicaAck:
-    """Asks ``replicas`` to confirm within ``timeout_s``; 0 replicas: asks nobody."""
+    """Asks ``replicas`` to confirm within ``timeout_s``; 0 replicas: asks none."""
 
     def __init__(self, replicas: int, timeout_s: float) -> None:
         self._replicas = replicas
@@ -24,7 +24,7 @@ class ReplicaAck:
         self._wait = b"*3\r\n" + b"".join(bulk(word) for word in words)
 
     def after(self, functions: Iterable[FunctionCall]) -> list[bytes]:
-        """Give the calls to send after a batch, WAIT the last of them; none for a batch that only reads.
+        """Return the calls to send after a batch, WAIT the last of them; none for a batch that only reads.
 
         A confirmation for each slot: in a cluster one may move away between an operation and its confirmation.
         """
@@ -34,14 +34,14 @@ class ReplicaAck:
         return [*by_slot.values(), self._wait] if by_slot else []
 
     async def read(self, connection: AbstractConnection, calls: list[bytes], replies: list[Any]) -> None:
-        """Read what came of those calls.
+        """Read the replies of those calls.
 
         Raises
         ------
         TimeoutError
             An answer may rest on what no replica has.
         InvalidResponse
-            What came belongs to another call: replies and calls are out of step.
+            A reply belongs to another call: replies and calls are out of step.
 
         """
         errors = [reply for reply in replies if isinstance(reply, Exception)]
@@ -62,9 +62,9 @@ class ReplicaAck:
 
 
 def _expect(reply: Any, kind: type) -> Any:
-    """Give back a reply of the right kind, or raise InvalidResponse.
+    """Return a reply of the right kind, or raise InvalidResponse.
 
-    Answers are lists, a confirmation is a word, a WAIT gives a number: what comes twice shifts them against the calls.
+    Answers are lists, a confirmation is a word, a WAIT returns a number: a reply that comes twice shifts them.
     """
     if not isinstance(reply, kind):
         raise InvalidResponse("The store's reply belongs to another call.")

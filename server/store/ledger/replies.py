@@ -1,4 +1,4 @@
-"""What an error of the store means for the calls that met it: did anything run, may it be tried again."""
+"""What an error of the store means for its calls: whether anything ran, and whether to try again."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _NOTHING_RAN: Final = frozenset({"OOM", "READONLY", "MISCONF", "NOREPLICAS", "MA
 
 
 def unreadable(call: FunctionCall, reason: str) -> Exception:
-    """Return the error for an answer that this release cannot read; its neighbours in the batch are not concerned."""
+    """Return the error for an answer that this release cannot read; others in the batch are not affected."""
     log.error("answer_unreadable", function=call.function.name, reason=reason)
     if call.writes:
         return OutcomeUnknownError("The store gave an answer that cannot be read.")
