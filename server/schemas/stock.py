@@ -177,10 +177,10 @@ class MoveMovement(Body, frozen=True, tag_field="kind", tag="move"):
     location: Location = limits.DEFAULT_LOCATION
 
 
+MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement
+
+
 class MovementsBody(Body, frozen=True):
     """Up to 1,000 movements, each on its own, in order."""
 
-    movements: Annotated[
-        list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement],
-        Meta(min_length=1, max_length=limits.MOVEMENTS_PER_CALL_MAX),
-    ]
+    movements: Annotated[list[MovementBody], Meta(min_length=1, max_length=limits.MOVEMENTS_PER_CALL_MAX)]

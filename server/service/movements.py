@@ -1,15 +1,13 @@
 """Movements of stock: from a request or a row of a file to the ledger's operations, and carrying them out."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
-
-from msgspec import structs
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
 
 from server.domain import limits
 from server.domain.operations.expected_receipts import ReceiveExpected
-from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf
-from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
+from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf, StockOperation
+from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement
 from server.service.caller import Caller
 from server.service.checks import (
     InvalidError,
@@ -22,9 +20,6 @@ from server.service.checks import (
 from server.service.problems import within
 from server.store.connection.timeouts import in_time
 from server.store.repositories.barcodes import Pack, find_barcodes
-
-Movement = Receive | ReceiveExpected | Adjust | Count | Move
-MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement
 
 Result = TypeVar("Result")
 
@@ -51,7 +46,7 @@ def _units(field: str, packs: int, factor: int) -> int:
     return packs * factor
 
 
-def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> tuple[str, Movement] | None:
+def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> tuple[str, StockOperation] | None:
     """Make the operation of a movement, and its name; None: its barcode is not registered.
 
     Raises
@@ -67,30 +62,57 @@ def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> 
         pack = packs[body.barcode]
     sku = check_sku("sku", pack.sku)
     location = check_location("location", body.location) if body.location is not None else ""
-    head = caller.fingerprint("movement", body), caller.actor, caller.key
-    match body:
-        case ReceiveMovement():
-            reason = check_reference("reason", body.reason)
-            units = _units("quantity", body.quantity, pack.factor)
-            if body.supply_id is None:
-                place = location or limits.DEFAULT_LOCATION
-                return "receive", Receive(*head, sku, place, units, reason)
-            supply_id = check_reservation_id("supply_id", body.supply_id)
-            return "receive", ReceiveExpected(*head, sku, location, supply_id, units, reason)
-        case AdjustMovement():
-            if body.quantity == 0:
-                raise InvalidError("quantity", "must not be 0")
-            reason = check_reference("reason", body.reason)
-            return "adjust", Adjust(*head, sku, location, Bucket(body.bucket), body.quantity, reason)
-        case CountMovement():
-            on_hand = _units("on_hand", body.on_hand, pack.factor)
-            return "count", _count(head, (sku, location), structs.replace(body, on_hand=on_hand))
-        case MoveMovement():
-            if body.from_ == body.to:
-                raise InvalidError("to", "must be another bucket than from")
-            shelves = Shelf(body.from_), Shelf(body.to)
-            reason = check_reference("reason", body.reason)
-            return "move", Move(*head, sku, location, *shelves, body.quantity, reason)
+    head = caller.fingerprint("movement", body), caller.actor, caller.key, sku, location
+    return kind_of(body), _MAKERS[type(body)](head, body, pack)
+
+
+def kind_of(body: MovementBody) -> str:
+    """Return the name of a movement's kind, as it stands in the request."""
+    return str(body.__struct_config__.tag)
+
+
+Head = tuple[str, str, str, str, str]
+"""Fingerprint, actor, idempotency key, SKU, location: the first fields of every :class:`StockOperation`."""
+
+
+def _receive(head: Head, body: ReceiveMovement, pack: Pack) -> StockOperation:
+    request, actor, key, sku, location = head
+    reason = check_reference("reason", body.reason)
+    units = _units("quantity", body.quantity, pack.factor)
+    if body.supply_id is None:
+        return Receive(request, actor, key, sku, location or limits.DEFAULT_LOCATION, units, reason)
+    supply_id = check_reservation_id("supply_id", body.supply_id)
+    return ReceiveExpected(*head, supply_id, units, reason)
+
+
+def _adjust(head: Head, body: AdjustMovement, _: Pack) -> StockOperation:
+    if body.quantity == 0:
+        raise InvalidError("quantity", "must not be 0")
+    return Adjust(*head, Bucket(body.bucket), body.quantity, check_reference("reason", body.reason))
+
+
+def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
+    return Count(
+        *head,
+        _units("on_hand", body.on_hand, pack.factor),
+        -1 if body.baseline_seq is None else body.baseline_seq,
+        -1 if body.safety is None else body.safety,
+        check_reference("reason", body.reason),
+    )
+
+
+def _move(head: Head, body: MoveMovement, _: Pack) -> StockOperation:
+    if body.from_ == body.to:
+        raise InvalidError("to", "must be another bucket than from")
+    return Move(*head, Shelf(body.from_), Shelf(body.to), body.quantity, check_reference("reason", body.reason))
+
+
+_MAKERS: Final[dict[type, Callable[[Head, Any, Pack], StockOperation]]] = {
+    ReceiveMovement: _receive,
+    AdjustMovement: _adjust,
+    CountMovement: _count,
+    MoveMovement: _move,
+}
 
 
 def count_of(caller: Caller, sku: str, location: str, body: CountBody) -> Count:
@@ -103,24 +125,14 @@ def count_of(caller: Caller, sku: str, location: str, body: CountBody) -> Count:
 
     """
     where = check_sku("sku", sku), check_location("location", location)
-    return _count((caller.fingerprint("count", *where, body), caller.actor, caller.key), where, body)
-
-
-def _count(head: tuple[str, str, str], where: tuple[str, str], body: CountBody | CountMovement) -> Count:
-    return Count(
-        *head,
-        *where,
-        body.on_hand,
-        -1 if body.baseline_seq is None else body.baseline_seq,
-        -1 if body.safety is None else body.safety,
-        check_reference("reason", body.reason),
-    )
+    head = caller.fingerprint("count", *where, body), caller.actor, caller.key, *where
+    return _count(head, body, Pack(sku))
 
 
 # -- carrying them out
 
 
-async def operations_of(caller: Caller, bodies: list[MovementBody]) -> list[tuple[str, Movement] | None]:
+async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[tuple[str, StockOperation] | None]:
     """Make the operations of a batch, and their names; None: the barcode is not registered.
 
     Raises
@@ -141,7 +153,7 @@ async def operations_of(caller: Caller, bodies: list[MovementBody]) -> list[tupl
     return made
 
 
-async def _packs(caller: Caller, bodies: list[MovementBody]) -> dict[str, Pack]:
+async def _packs(caller: Caller, bodies: Sequence[MovementBody]) -> dict[str, Pack]:
     """Look up the barcodes that stand in place of SKUs."""
     barcodes = []
     for i, body in enumerate(bodies):
@@ -155,19 +167,19 @@ async def _packs(caller: Caller, bodies: list[MovementBody]) -> dict[str, Pack]:
 
 
 async def each_in_order(
-    movements: list[tuple[str, Movement] | None], move_one: Callable[[str, Movement], Awaitable[Result]]
+    movements: list[tuple[str, StockOperation] | None], move_one: Callable[[str, StockOperation], Awaitable[Result]]
 ) -> dict[int, Result]:
     """Carry movements out, those of one SKU one after the other; return the results by place in the list.
 
     Two batches in flight may pass each other, so movements of one SKU must not be in flight together.
     """
     results: dict[int, Result] = {}
-    by_sku: dict[str, list[tuple[int, str, Movement]]] = {}
+    by_sku: dict[str, list[tuple[int, str, StockOperation]]] = {}
     for place, each in enumerate(movements):
         if each is not None:
             by_sku.setdefault(each[1].sku, []).append((place, *each))
 
-    async def one_after_the_other(same: list[tuple[int, str, Movement]]) -> None:
+    async def one_after_the_other(same: list[tuple[int, str, StockOperation]]) -> None:
         for place, name, movement in same:
             results[place] = await move_one(name, movement)
 

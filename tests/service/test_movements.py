@@ -4,23 +4,22 @@ import asyncio
 
 import pytest
 
+from server.domain.operations.stock import StockOperation
 from server.domain.outcomes import StockAnswer
 from server.domain.stock import StockChanged
 from server.schemas.barcodes import BarcodeBody, BarcodesBody
-from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
+from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement
 from server.service.barcodes import find_barcode, put_barcodes
 from server.service.caller import Caller
 from server.service.checks import InvalidError
-from server.service.movements import Movement, count_of, each_in_order, operations_of
+from server.service.movements import count_of, each_in_order, operations_of
 from server.service.stock import details
 
 
-async def moved(
-    caller: Caller, bodies: list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement]
-) -> list[StockAnswer | None]:
+async def moved(caller: Caller, bodies: list[MovementBody]) -> list[StockAnswer | None]:
     operations = await operations_of(caller, bodies)
 
-    async def move_one(_name: str, movement: Movement) -> StockAnswer:
+    async def move_one(_name: str, movement: StockOperation) -> StockAnswer:
         return await caller.ledger.run(movement)
 
     results = await each_in_order(operations, move_one)
@@ -72,7 +71,7 @@ async def test_given_different_skus_when_sent_together_then_none_waits_for_anoth
     operations = await operations_of(caller, [ReceiveMovement(1, sku="A"), ReceiveMovement(1, sku="B")])
     both = asyncio.Barrier(2)
 
-    async def move_one(_name: str, movement: Movement) -> str:
+    async def move_one(_name: str, movement: StockOperation) -> str:
         await both.wait()
         return movement.sku
 

@@ -3,6 +3,7 @@
 from server.api.http.answer import Answer, answer_item
 from server.api.http.routing import Call, Route
 from server.domain import limits
+from server.domain.operations.stock import StockOperation
 from server.domain.outcomes import StockAnswer
 from server.domain.principal import Scope
 from server.domain.stock import StockChanged
@@ -20,7 +21,6 @@ from server.schemas.stock import (
 )
 from server.schemas.stock_views import level_view, moved_view
 from server.service import movements
-from server.service.movements import Movement
 from server.service.problems import problem, refusal
 from server.service.stock import SkuDetails, details
 
@@ -72,7 +72,7 @@ async def move_many(call: Call) -> MovementResults:
     body: MovementsBody = call.body
     operations = await movements.operations_of(call.caller, body.movements)
 
-    async def move_one(name: str, movement: Movement) -> MovementResult:
+    async def move_one(name: str, movement: StockOperation) -> MovementResult:
         return _result(await answer_item(name, call.caller.ledger.run(movement), _moved))
 
     results = await movements.each_in_order(operations, move_one)

@@ -10,9 +10,11 @@ from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target, in_piec
 from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Row, shown
 from server.cli.csv.send_rows import send_rows
 from server.domain.limits import BARCODES_PER_CALL_MAX
+from server.domain.operations.stock import StockOperation
+from server.schemas.stock import MovementBody
 from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
-from server.service.movements import Movement, MovementBody, barcode_of, operation_of
+from server.service.movements import barcode_of, operation_of
 from server.service.problems import of_error
 from server.store.keys import Keyspace
 from server.store.repositories.barcodes import Pack, find_barcodes
@@ -31,7 +33,7 @@ class PlannedMovement(NamedTuple):
     barcode: str
 
 
-_Operations = list[tuple[Row[PlannedMovement], Movement]]
+_Operations = list[tuple[Row[PlannedMovement], StockOperation]]
 
 
 def movements_import(reason: str, salt: str = "") -> CsvImport[PlannedMovement]:
