@@ -25,8 +25,7 @@ from server.domain.operations.reservations import Line, Reserve
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.schemas.availability import AvailableView
-from server.schemas.reservation_views import reservation_view
-from server.schemas.reservations import LineView, ReservationView, ReserveBody
+from server.schemas.reservations import LineView, ReservationView, ReserveBody, reservation_view
 from server.store.embedded import EmbeddedStore
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack

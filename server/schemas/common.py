@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, date, datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -96,3 +96,9 @@ RowsMax = Annotated[int, Meta(ge=1, le=1_000, description="Rows at most.")]
 def time_of(time_ms: int) -> datetime:
     """Return milliseconds since 1970 as a time in UTC."""
     return datetime.fromtimestamp(time_ms / 1000, UTC)
+
+
+class Health(msgspec.Struct, frozen=True):
+    """The server can take work."""
+
+    status: Literal["ok"]

@@ -1,12 +1,13 @@
 """Reservations over the wire: what callers send, and what they get."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
 from server.domain import limits
+from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine, as_of, left_available
 from server.schemas.availability import AvailableView
 from server.schemas.common import (
     Body,
@@ -20,9 +21,118 @@ from server.schemas.common import (
     ReservationId,
     Sku,
     TtlS,
+    time_of,
 )
 from server.schemas.problems import Problem
 from server.schemas.sourcing import SourcingBody
+
+_PROMISING: Final = frozenset({"reserve", "order"})
+
+
+class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
+
+    The last three are there where the line had to wait for units: how many of them are not there yet, and what was
+    shown when it was reserved (``promise_on``: the day, if one was).
+    """
+
+    line: int
+    sku: str
+    location: str
+    quantity: int
+    requested: int
+    held: int
+    committed: int
+    fulfilled: int
+    released: int
+    expired: int
+    returned: int
+    backordered: int = 0
+    mode: str = ""
+    promise_on: str = ""
+
+
+class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The lines that commit or fulfil can still take from elsewhere, within the group; without one: from anywhere."""
+
+    lines: list[int]
+    group: str = ""
+
+
+State = Literal["held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"]
+
+
+class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
+
+    ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
+    """
+
+    reservation_id: str
+    state: State
+    channel: str
+    created_at: datetime
+    lines: list[LineView]
+    expires_at: datetime | None = None
+    order_ref: str = ""
+    customer_ref: str = ""
+    flags: list[str] = []
+    notes: dict[str, str] = {}
+    availability: list[AvailableView] = []
+    open: OpenView | None = None
+
+
+def reservation_view(
+    reservation_id: str, record: Reservation, left: list[AvailableView] | None = None, *, as_of_ms: int = 0
+) -> ReservationView:
+    """Show a reservation, and what its last operation ``left`` to promise.
+
+    ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
+    """
+    if 0 < record.deadline_ms <= as_of_ms:
+        record = as_of(record, as_of_ms)
+    notes = dict(record.notes) if record.notes else {}
+    return ReservationView(
+        reservation_id,
+        record.state,  # type: ignore[arg-type]  # the scripts know only these states
+        record.channel,
+        time_of(record.created_ms),
+        [
+            LineView(
+                number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
+                line.fulfilled, line.released, line.expired, line.returned, line.waiting + line.owed, line.mode,
+                line.promise_on,
+            )
+            for number, line in enumerate(record.lines, 1)
+        ],
+        time_of(record.deadline_ms) if record.deadline_ms else None,
+        notes.pop("order_ref", record.order_ref),
+        record.customer_ref,
+        record.flags,
+        notes,
+        left or [],
+        None if record.open is None else _open_view(record, record.open),
+    )  # fmt: skip
+
+
+def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
+    """Show the open lines of which something is reserved; None: there is none."""
+    numbers = [] if lines.bound else [each for each in lines.lines if _is_promised(record.lines[each - 1])]
+    return OpenView(numbers, lines.group) if numbers else None
+
+
+def _is_promised(line: ReservationLine) -> bool:
+    return line.held + line.committed > 0
+
+
+def left_views(answer: Changed, operation: str) -> list[AvailableView]:
+    """Show what an operation left to promise; an extend touches no units, so it leaves nothing to tell."""
+    lines = answer.reservation.lines
+    if operation in _PROMISING and len(lines) == 1:  # most of them: nothing to sort out
+        line = lines[0]
+        return [AvailableView(line.sku, line.location, line.first_available, line.first_seq)]
+    left = left_available(answer) if operation in _PROMISING else answer.availability
+    return [AvailableView(each.sku, each.location, each.available, each.seq) for each in left]
 
 
 class ReserveBody(Body, frozen=True):
@@ -88,22 +198,6 @@ class CancelBody(Body, frozen=True):
     reason: Reference | None = None
 
 
-class ReturnPartBody(Body, frozen=True):
-    """Shipped units of one line that came back. Without a location: to where they were shipped from."""
-
-    line: LineNumber
-    quantity: Quantity
-    disposition: Literal["restock", "damaged", "quality_control"]
-    location: Location | None = None
-
-
-class ReturnBody(Body, frozen=True):
-    """What came back, and what becomes of it."""
-
-    lines: Annotated[list[ReturnPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
-    reason: Reference | None = None
-
-
 class CommitBody(Body, frozen=True):
     """Commit the named parts, or all. What is not named is released, or kept until its deadline.
 
@@ -128,14 +222,6 @@ class FulfilBody(Body, frozen=True):
     location: Location | msgspec.UnsetType = msgspec.UNSET
 
 
-class ExchangeBody(Body, frozen=True):
-    """What comes back, and what is reserved instead: either a ``reservation`` or an ``order``."""
-
-    return_: ReturnBody = msgspec.field(name="return")
-    reservation: ReserveBody | msgspec.UnsetType = msgspec.UNSET
-    order: OrderBody | msgspec.UnsetType = msgspec.UNSET
-
-
 class RelocateLineBody(Body, frozen=True):
     """Take what a line has reserved, or ``quantity`` of it, from the location ``to``."""
 
@@ -148,66 +234,6 @@ class RelocateBody(Body, frozen=True):
     """Take reserved units from other locations: all that is named, or nothing."""
 
     lines: Annotated[list[RelocateLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
-
-
-class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
-
-    The last three are there where the line had to wait for units: how many of them are not there yet, and what was
-    shown when it was reserved (``promise_on``: the day, if one was).
-    """
-
-    line: int
-    sku: str
-    location: str
-    quantity: int
-    requested: int
-    held: int
-    committed: int
-    fulfilled: int
-    released: int
-    expired: int
-    returned: int
-    backordered: int = 0
-    mode: str = ""
-    promise_on: str = ""
-
-
-State = Literal["held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"]
-
-
-class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The lines that commit or fulfil can still take from elsewhere, within the group; without one: from anywhere."""
-
-    lines: list[int]
-    group: str = ""
-
-
-class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
-
-    ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
-    """
-
-    reservation_id: str
-    state: State
-    channel: str
-    created_at: datetime
-    lines: list[LineView]
-    expires_at: datetime | None = None
-    order_ref: str = ""
-    customer_ref: str = ""
-    flags: list[str] = []
-    notes: dict[str, str] = {}
-    availability: list[AvailableView] = []
-    open: OpenView | None = None
-
-
-class ExchangeView(msgspec.Struct, frozen=True):
-    """What came back, and what is reserved instead. ``returned.availability`` is what both have left."""
-
-    returned: ReservationView
-    reservation: ReservationView
 
 
 class ReservationResult(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -232,12 +258,6 @@ class ReservationPage(msgspec.Struct, frozen=True):
 
     reservations: list[ReservationView]
     next: str
-
-
-class Health(msgspec.Struct, frozen=True):
-    """The server can take work."""
-
-    status: Literal["ok"]
 
 
 class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

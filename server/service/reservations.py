@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 from hashlib import blake2b
+from typing import Final
 
 import msgspec
 
@@ -21,6 +22,7 @@ from server.domain.operations.reservations import (
     Reserve,
 )
 from server.domain.outcomes import ReservationAnswer
+from server.domain.reservation import Reservation
 from server.schemas.common import LineBody
 from server.schemas.reservations import (
     CancelBody,
@@ -262,6 +264,11 @@ def _parts(parts: list[PartBody] | None) -> list[LineQuantity]:
 
 # -- reading
 
+_FILTERS: Final = tuple(
+    name for name in ListQuery.__struct_fields__ if name in Reservation.__struct_fields__ and name != "state"
+)
+"""Fields of a query that are texts of the record, and must be the same there."""
+
 
 async def find(caller: Caller, query: ListQuery) -> Page:
     """Read the reservations that match, a page at a time.
@@ -274,8 +281,9 @@ async def find(caller: Caller, query: ListQuery) -> Page:
         The store did not answer in time.
 
     """
-    if query.channel is not None:
-        check_text("channel", query.channel, limits.NAME_BYTES_MAX)
+    fields = {name: getattr(query, name) for name in _FILTERS if getattr(query, name) is not None}
+    for name, value in fields.items():
+        check_text(name, value, limits.NAME_BYTES_MAX if name == "channel" else limits.REFERENCE_BYTES_MAX)
     if query.sku is not None:
         check_sku("sku", query.sku)
     partition = caller.partition
@@ -286,10 +294,10 @@ async def find(caller: Caller, query: ListQuery) -> Page:
                 partition.keyspace,
                 partition.limits,
                 state="" if query.state is msgspec.UNSET else query.state,
-                channel=query.channel or "",
                 sku=query.sku or "",
                 after=query.after,
                 limit=query.limit,
+                **fields,
             )
         )
     except ValueError as error:

@@ -9,7 +9,8 @@ from server.domain.exchange import Exchange, ExchangeAnswer
 from server.domain.operations.base import fingerprint
 from server.domain.operations.reservations import Order, Reserve, Return, ReturnedLine
 from server.domain.operations.stock import Disposition
-from server.schemas.reservations import ExchangeBody, OrderBody, ReserveBody, ReturnBody
+from server.schemas.reservations import OrderBody, ReserveBody
+from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_reference
 from server.service.problems import within

@@ -57,10 +57,7 @@ async def test_given_a_barcode_of_a_carton_when_received_then_quantity_counts_pa
 
 async def test_given_a_key_when_a_batch_is_sent_twice_then_each_movement_has_one_effect(caller: Caller) -> None:
     keyed = caller.with_key("delivery-1")
-    batch: list[ReceiveMovement | AdjustMovement | CountMovement | MoveMovement] = [
-        ReceiveMovement(1, sku="A"),
-        ReceiveMovement(1, sku="A"),
-    ]
+    batch: list[MovementBody] = [ReceiveMovement(1, sku="A"), ReceiveMovement(1, sku="A")]
 
     first, second = await moved(keyed, batch), await moved(keyed, batch)
 

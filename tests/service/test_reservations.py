@@ -10,7 +10,6 @@ from server.schemas.locations import LocationBody
 from server.schemas.reservations import (
     CancelBody,
     CommitBody,
-    ExchangeBody,
     FulfilBody,
     ListQuery,
     OrderBody,
@@ -20,9 +19,8 @@ from server.schemas.reservations import (
     RelocateLineBody,
     ReserveBody,
     ReserveManyBody,
-    ReturnBody,
-    ReturnPartBody,
 )
+from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody, ReturnPartBody
 from server.schemas.sourcing import SourcingBody
 from server.schemas.stock import CountBody
 from server.service import binding, returns

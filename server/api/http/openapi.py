@@ -10,8 +10,8 @@ from server.api.http.routing import Route
 from server.api.http.wire import JSON, MSGPACK, PROBLEM_TYPE
 from server.domain.outcomes import OUTCOMES
 from server.schemas.channels import ChannelName
+from server.schemas.common import Health
 from server.schemas.problems import Problem
-from server.schemas.reservations import Health
 
 _REF: Final = "#/components/schemas/{name}"
 _EVERYWHERE: Final = ("unauthorized", "forbidden", "overloaded", "outcome_unknown", "store_unavailable")

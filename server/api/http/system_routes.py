@@ -11,7 +11,7 @@ from server.api.http.app_state import AppState
 from server.api.http.openapi import docs_page, document
 from server.api.http.routing import Route
 from server.api.http.wire import JSON, json_encode, respond_problem
-from server.schemas.reservations import Health
+from server.schemas.common import Health
 from server.service.problems import problem
 from server.telemetry.request_tally import TALLY
 

@@ -4,8 +4,7 @@ from server.api.http.answer import Answer
 from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Changed
 from server.schemas.problems import Problem
-from server.schemas.reservation_views import left_views, reservation_view
-from server.schemas.reservations import ReservationView
+from server.schemas.reservations import ReservationView, left_views, reservation_view
 from server.service.problems import refusal
 
 

@@ -11,7 +11,6 @@ from server.domain.operations import ReservationOperation
 from server.domain.operations.reservations import Reserve
 from server.domain.principal import Scope
 from server.schemas.problems import Problem
-from server.schemas.reservation_views import reservation_view
 from server.schemas.reservations import (
     CancelBody,
     CommitBody,
@@ -26,6 +25,7 @@ from server.schemas.reservations import (
     ReservationView,
     ReserveBody,
     ReserveManyBody,
+    reservation_view,
 )
 from server.service import binding
 from server.service import reservations as service

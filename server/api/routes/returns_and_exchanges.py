@@ -10,8 +10,8 @@ from server.domain.operations.reservations import Reserve
 from server.domain.principal import Scope
 from server.domain.reservation import Changed
 from server.schemas.problems import Problem
-from server.schemas.reservation_views import left_views, reservation_view
-from server.schemas.reservations import ExchangeBody, ExchangeView, ReservationView, ReturnBody
+from server.schemas.reservations import ReservationView, left_views, reservation_view
+from server.schemas.returns_and_exchanges import ExchangeBody, ExchangeView, ReturnBody
 from server.service import returns
 from server.service.problems import refusal
 from server.service.reservations import check_target
