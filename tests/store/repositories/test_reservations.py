@@ -145,15 +145,20 @@ async def test_given_constant_change_when_paged_then_who_was_there_all_the_time_
     names = [f"r{number}" for number in range(MANY)]
     await asyncio.gather(*(changed(ledger, reserve(name, ("cap", 1))) for name in names))
 
+    rounds = 0
+
     async def churn() -> None:
         for number, name in enumerate(names[::2]):
             await changed(ledger, release(name))
             await changed(ledger, order(f"new{number}", ("cap", 1)))
+        more = 0
+        while rounds < 2:  # a fast machine has changed all of them before the second paging begins
+            await changed(ledger, order(f"more{more}", ("cap", 1)))
+            more += 1
 
     # When
     churning = asyncio.create_task(churn())
     found: set[str] = set()
-    rounds = 0
     while not churning.done():
         found = await explorer.ids(limit=40)
         rounds += 1
