@@ -54,7 +54,7 @@ def keyspace() -> Keyspace:
 def lane() -> FunctionCall:
     """Make what packs calls of the function that reserves and counts, exactly as the server packs them."""
     return FunctionCall(
-        library().function("mutate"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keyspace().promising
+        library().function("mutate"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keyspace().reserving
     )
 
 

@@ -70,7 +70,7 @@ def noop() -> Handler:
 def pool(client: Redis) -> Handler:
     """Send one script call for each request and wait for its answer."""
     fcall: Any = client.fcall
-    take, keys = library().function("mutate").call_name, Keyspace(PARTITION).promising
+    take, keys = library().function("mutate").call_name, Keyspace(PARTITION).reserving
 
     async def handle(request: web.Request) -> web.Response:
         body = _decode_body(await request.read())

@@ -19,7 +19,7 @@ class Only(NamedTuple):
 
 
 async def span_of(store: FigureStore, counted: Counted | None) -> Span:
-    """Tell which time velocity can be worked out for."""
+    """Return for which days velocity can be worked out."""
     now_ms = await store.now_ms()
     return Span(now_ms, counted.since_ms if counted is not None else now_ms)
 

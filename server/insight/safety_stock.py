@@ -140,5 +140,5 @@ class SafetyStockRules:
 
 
 def _matters(line: ChangeLine) -> bool:
-    """Whether a change may move what a rule comes to. A promise of what is free does not."""
+    """Whether a change may move what a rule comes to. A reservation of free units does not."""
     return bool(line.available < 0 or line.d_on_hand or line.d_damaged or line.d_quality_control or line.d_safety)

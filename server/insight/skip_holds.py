@@ -39,8 +39,8 @@ class _Record(msgspec.Struct, array_like=True, frozen=True, gc=False):
     lines: list[_Line]
 
 
-class _Promise(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A promise, as it stands in the journal. ``behind`` is there where channels have units of their own."""
+class _New(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A reserve or order, as it stands in the journal. ``behind`` is there where channels have units of their own."""
 
     operation: str
     reservation_id: msgspec.Raw
@@ -49,7 +49,7 @@ class _Promise(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 _HOLD: Final = "reserve"
-_glance = msgspec.msgpack.Decoder(list[_Promise]).decode
+_glance = msgspec.msgpack.Decoder(list[_New]).decode
 
 
 def worth_counting(entry: Entry, highest_point: int) -> tuple[list[Change], int]:
@@ -64,13 +64,13 @@ def worth_counting(entry: Entry, highest_point: int) -> tuple[list[Change], int]
 
     """
     try:
-        promises = _glance(entry.fields.get(b"e", b""))
-    except msgspec.ValidationError:  # there are others than promises
+        made = _glance(entry.fields.get(b"e", b""))
+    except msgspec.ValidationError:  # there are other changes
         return entry.changes, 0
-    for promise in promises:
-        if promise.operation != _HOLD or promise.behind is not None:
+    for new in made:
+        if new.operation != _HOLD or new.behind is not None:
             return entry.changes, 0
-        for line in promise.record.lines:
+        for line in new.record.lines:
             if line.first_available <= highest_point or line.committed:
                 return entry.changes, 0
-    return [], len(promises)
+    return [], len(made)

@@ -1,4 +1,4 @@
-"""Expected receipts and what can be promised by day, over the wire."""
+"""Expected receipts and what is available to promise by day, over the wire."""
 
 from datetime import date, datetime
 
@@ -38,7 +38,7 @@ class AtpDayView(msgspec.Struct, frozen=True):
 
 
 class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What can be promised by day. ``late`` units were expected before today and count for nothing.
+    """What is available to promise by day. ``late`` units were expected before today and count for nothing.
 
     ``backordered`` units are waited for: what comes goes to those who wait before it can be promised.
     """

@@ -32,7 +32,7 @@ class PositionView(msgspec.Struct, frozen=True):
 
 
 class LocationView(msgspec.Struct, frozen=True):
-    """What is known of a location. ``open`` false: it takes no new promises."""
+    """What is known of a location. ``open`` false: it takes no new reservations."""
 
     location: str
     kind: Kind

@@ -85,9 +85,9 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
 def reservation_view(
     reservation_id: str, record: Reservation, left: list[AvailableView] | None = None, *, as_of_ms: int = 0
 ) -> ReservationView:
-    """Show a reservation, and what its last operation ``left`` to promise.
+    """Return the view of a reservation, and what its last operation ``left`` available.
 
-    ``as_of_ms`` lets a hold that lapsed but was not swept yet show as expired.
+    ``as_of_ms`` shows a hold as expired that is due and not expired yet.
     """
     if 0 < record.deadline_ms <= as_of_ms:
         record = as_of(record, as_of_ms)
@@ -126,7 +126,7 @@ def _is_promised(line: ReservationLine) -> bool:
 
 
 def left_views(answer: Changed, operation: str) -> list[AvailableView]:
-    """Show what an operation left to promise; an extend touches no units, so it leaves nothing to tell."""
+    """Return what an operation left available; an extend touches no units, so it has nothing to show."""
     lines = answer.reservation.lines
     if operation in _PROMISING and len(lines) == 1:  # most of them: nothing to sort out
         line = lines[0]

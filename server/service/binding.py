@@ -32,7 +32,7 @@ def check_binding(body: CommitBody | FulfilBody) -> None:
     elif body.sourcing is not msgspec.UNSET:
         check_sourcing(body.sourcing, [], policy="all_or_nothing")
         if body.sourcing.binding is not msgspec.UNSET:
-            raise InvalidError("sourcing.binding", "is decided where the promise is made")
+            raise InvalidError("sourcing.binding", "is decided where the reservation is made")
 
 
 def carry_out(

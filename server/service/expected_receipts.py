@@ -1,4 +1,4 @@
-"""Expected receipts: what suppliers are to deliver, how much and when, and what can be promised by day with it."""
+"""Expected receipts: what suppliers are to deliver, how much, when, and what is available to promise by day."""
 
 from datetime import UTC, date, datetime, timedelta
 from typing import Final, NamedTuple
@@ -80,9 +80,9 @@ async def outlook_of(caller: Caller, sku: str, location: str | None) -> Outlook:
 
 
 class Forecast(NamedTuple):
-    """What can be promised of a SKU by day, in units. ``late`` ones were expected before today and count for nothing.
+    """Available to promise of a SKU by day, in units. ``late`` ones were expected before today and count for nothing.
 
-    ``waiting`` units are backordered: what comes fills those before it can be promised.
+    ``waiting`` units are backordered: what comes fills those before it is available.
     """
 
     available: int
@@ -93,7 +93,7 @@ class Forecast(NamedTuple):
 
 
 async def forecast(caller: Caller, sku: str, query: AtpQuery) -> Forecast | None:
-    """Compute what can be promised by day; the days are those of the store's clock in UTC. None: unknown SKU.
+    """Compute what is available to promise by day; the days are those of the store's clock in UTC. None: unknown SKU.
 
     Raises
     ------

@@ -97,7 +97,7 @@ def order_operation(caller: Caller, body: OrderBody) -> Order:
     )  # fmt: skip
 
 
-def promise(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
+def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
     """Carry a new reservation or order out; the store chooses or refuses locations where that may be needed.
 
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
@@ -241,7 +241,7 @@ def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
 
 
 async def relocate_operation(caller: Caller, target: str, body: RelocateBody) -> Relocate:
-    """Make the operation that takes promised units from other locations; it refuses those that are closed now.
+    """Make the operation that takes reserved units from other locations; it refuses those that are closed now.
 
     Raises
     ------

@@ -60,14 +60,14 @@ def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> Exchang
 
     """
     half, wanted = _wanted(body)
-    promise = _promise(caller, half, wanted, fingerprint("exchange", target, body, *lines_to_plan(wanted)))
+    new = _new_reservation(caller, half, wanted, fingerprint("exchange", target, body, *lines_to_plan(wanted)))
     # A new reservation's own id makes a retry safe where there is no key; no caller can send a key that begins so.
-    key = caller.key or ("" if wanted.reservation_id is None else f"\0{promise.reservation_id}")
+    key = caller.key or ("" if wanted.reservation_id is None else f"\0{new.reservation_id}")
     try:
-        returned = _return(caller, target, body.return_, promise.fingerprint, key)
+        returned = _return(caller, target, body.return_, new.fingerprint, key)
     except InvalidError as error:
         raise within("return", error) from None
-    return ExchangeRequest(returned, half, wanted, promise)
+    return ExchangeRequest(returned, half, wanted, new)
 
 
 def _wanted(body: ExchangeBody) -> tuple[BodyHalf, ReserveBody | OrderBody]:
@@ -75,10 +75,12 @@ def _wanted(body: ExchangeBody) -> tuple[BodyHalf, ReserveBody | OrderBody]:
         return "reservation", body.reservation
     if isinstance(body.order, OrderBody) and body.reservation is msgspec.UNSET:
         return "order", body.order
-    raise InvalidError("reservation", "or order: exactly one of the two says what is promised instead")
+    raise InvalidError("reservation", "or order: exactly one of the two says what is reserved instead")
 
 
-def _promise(caller: Caller, half: BodyHalf, wanted: ReserveBody | OrderBody, body_fingerprint: str) -> Reserve | Order:
+def _new_reservation(
+    caller: Caller, half: BodyHalf, wanted: ReserveBody | OrderBody, body_fingerprint: str
+) -> Reserve | Order:
     """Make the new reservation's operation; its fingerprint is that of the exchange, for no other request makes it."""
     try:
         operation: Reserve | Order

@@ -86,7 +86,7 @@ class Keyspace:
         return (self.figures, self.events, self.replenishment, self.safety_rules, self.categories)
 
     @property
-    def promising(self) -> tuple[str, ...]:
+    def reserving(self) -> tuple[str, ...]:
         """The KEYS of the functions that make, change or end reservations."""
         return (*self.all, self.backorders)
 

@@ -33,8 +33,8 @@ from server.service.reservations import (
     commit_operation,
     find,
     fulfil_operation,
+    make,
     order_operation,
-    promise,
     release_operation,
     relocate_operation,
     reserve_operation,
@@ -51,7 +51,7 @@ async def stocked(caller: Caller, on_hand: int = 10, location: str = "main") -> 
 
 
 async def reserved(caller: Caller, asked: ReserveBody) -> Changed | Refused:
-    return await promise(caller, asked, reserve_operation(caller, asked))
+    return await make(caller, asked, reserve_operation(caller, asked))
 
 
 async def performed(caller: Caller, operation: ReservationOperation) -> Changed | Refused:
@@ -129,7 +129,7 @@ async def test_given_an_order_when_made_then_it_is_committed_at_once(caller: Cal
     await stocked(caller)
     asked = OrderBody(channel="trendyol", lines=[LineBody("TS-1", 2)])
 
-    answer = await promise(caller, asked, order_operation(caller, asked))
+    answer = await make(caller, asked, order_operation(caller, asked))
 
     assert state_of(answer) == "committed"
 
@@ -163,7 +163,7 @@ async def test_given_a_closed_location_when_named_then_it_is_refused_and_so_is_m
 async def test_given_shipped_units_when_exchanged_then_both_halves_happen(caller: Caller) -> None:
     await stocked(caller, 1)
     order = OrderBody(channel="web", lines=[LineBody("TS-1", 1)], reservation_id="sold")
-    await promise(caller, order, order_operation(caller, order))
+    await make(caller, order, order_operation(caller, order))
     await performed(caller, fulfil_operation(caller, "sold", FulfilBody()))
     asked = ExchangeBody(return_=ReturnBody([ReturnPartBody(1, 1, "restock")]), reservation=body(1))
 

@@ -63,7 +63,7 @@ class AppState:
         )
 
     def feed(self, partition: str) -> JournalFeed:
-        """Return this process's feed of a partition's journal; whoever waits for new entries has to start it."""
+        """Return this process's feed of a partition's journal; a follower of new entries has to start it."""
         known = self.feeds.get(partition)
         if known is None:
             known = self.feeds[partition] = self.new_feed(Keyspace(partition))

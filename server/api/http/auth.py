@@ -30,7 +30,7 @@ class Authenticator:
 
     ``open_to_loopback``: the server can be reached from this machine only, so while no key was ever made everybody
     is :data:`LOCAL`. The first key ends that, and it does not come back while the process lives.
-    Until the first :meth:`refresh` has succeeded nobody is let in on the store's account.
+    Until the first :meth:`refresh` has succeeded no key of the store is accepted.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ class Authenticator:
         return self._ever_a_key
 
     def authenticate(self, header: str | None) -> Principal | None:
-        """Return whom an ``Authorization`` header stands for; None: nobody. The caller checks the scopes."""
+        """Return the principal of an ``Authorization`` header, or None. The caller checks the scopes."""
         if self._everybody is not None:
             return self._everybody
         if header is None or header[: len(SCHEME)].lower() != SCHEME:

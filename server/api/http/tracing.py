@@ -29,7 +29,7 @@ class _Level(msgspec.Struct):
 
 
 class _Touched(msgspec.Struct):
-    """What of an answer tells which changes it made."""
+    """The part of an answer that names the changes it made."""
 
     availability: list[_Level] = []
 

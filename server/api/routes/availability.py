@@ -51,7 +51,7 @@ async def read_many(call: Call) -> AvailabilityList:
 
 ROUTES = [
     Route(
-        "GET", "/v1/availability/{sku}", read, Scope.READ, "What may still be promised of a SKU",
+        "GET", "/v1/availability/{sku}", read, Scope.READ, "Read the available units of a SKU",
         {200: AvailabilityView, 304: None}, query=AvailabilityQuery, outcomes=("invalid", "unknown_sku"),
         headers=("If-None-Match",),
     ),

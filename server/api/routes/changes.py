@@ -1,4 +1,4 @@
-"""GET /v1/changes: every change of what may be promised, as server-sent events that can be resumed.
+"""GET /v1/changes: every change of what is available, as server-sent events that can be resumed.
 
 The journal is the source, so nothing is missed over a disconnect or a restart: an event's id is the journal id up to
 which the caller is up to date. The value is read when it is sent, so a SKU that changed a hundred times meanwhile comes

@@ -20,7 +20,7 @@ async def move(call: Call) -> Answer[ReservationView] | Problem:
 
 ROUTES = [
     Route(
-        "POST", "/v1/reservations/{reservation_id}/move", move, Scope.RESERVE, "Take promised units from elsewhere",
+        "POST", "/v1/reservations/{reservation_id}/move", move, Scope.RESERVE, "Reserve from another location",
         {200: ReservationView}, RelocateBody, headers=("Idempotency-Key",), operation="move",
         outcomes=(
             "id_reused", "unknown_reservation",

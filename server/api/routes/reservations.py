@@ -39,7 +39,7 @@ async def reserve(call: Call) -> Shown:
     body: ReserveBody = call.body
     operation = service.reserve_operation(call.caller, body)
     call.reservation_id = operation.reservation_id
-    answer = await service.promise(call.caller, body, operation)
+    answer = await service.make(call.caller, body, operation)
     return answer_reservation("reserve", operation.reservation_id, answer)
 
 
@@ -56,7 +56,7 @@ async def reserve_many(call: Call) -> ReservationResults:
 async def _one_result(call: Call, body: ReserveBody, operation: Reserve) -> ReservationResult:
     reservation_id = operation.reservation_id
     show = partial(answer_reservation, "reserve", reservation_id)
-    answer = await answer_item("reserve", service.promise(call.caller, body, operation), show, reservation_id)
+    answer = await answer_item("reserve", service.make(call.caller, body, operation), show, reservation_id)
     if isinstance(answer, Problem):
         return ReservationResult(answer.status, answer.outcome, reservation_id, problem=answer)
     view = answer.view
@@ -68,7 +68,7 @@ async def order(call: Call) -> Shown:
     body: OrderBody = call.body
     operation = service.order_operation(call.caller, body)
     call.reservation_id = operation.reservation_id
-    answer = await service.promise(call.caller, body, operation)
+    answer = await service.make(call.caller, body, operation)
     return answer_reservation("order", operation.reservation_id, answer)
 
 

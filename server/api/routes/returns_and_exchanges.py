@@ -70,7 +70,7 @@ ROUTES = [
         {200: ReservationView}, ReturnBody, outcomes=_RETURN, headers=_KEY, operation="return",
     ),
     Route(
-        "POST", _ONE + "/exchange", exchange, Scope.RESERVE, "Take shipped units back and promise others instead",
+        "POST", _ONE + "/exchange", exchange, Scope.RESERVE, "Take shipped units back and reserve others instead",
         {201: ExchangeView}, ExchangeBody, headers=_KEY, operation="exchange",
         outcomes=(
             *_RETURN, "unknown_sku", "location_closed", "too_many_splits", "too_many_lines", "out_of_stock",

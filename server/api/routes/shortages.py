@@ -27,7 +27,7 @@ def _view(shortage: Shortage) -> ShortageView:
 
 ROUTES = [
     Route(
-        "GET", "/v1/shortages", read, Scope.READ, "Read where more is promised than there is",
+        "GET", "/v1/shortages", read, Scope.READ, "Read where more is reserved than there is",
         {200: ShortageList}, query=ShortageQuery, outcomes=("invalid",),
     ),
 ]  # fmt: skip

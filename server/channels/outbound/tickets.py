@@ -31,7 +31,7 @@ async def watch(
     Returns
     -------
     list of InFlight
-        Those of a ticket that was refused whole because of one among them that nobody named, still in flight.
+        Those of a ticket that was refused whole because of one that the channel did not name, still in flight.
         Mostly none.
 
     """

@@ -248,7 +248,7 @@ class _Audit:
     # -- transfers
 
     async def _check_transfers(self) -> None:
-        """Hold the units on their way against the sum that is kept of them. They are few enough to be read together."""
+        """Compare the units in transit with the stored sum. They are few enough to be read together."""
         documents, kept = await self._reader.together(
             ("HGETALL", self._keys.transfers), ("HGET", self._keys.meta, "in_transit")
         )
@@ -268,7 +268,7 @@ class _Audit:
     # -- expected receipts
 
     async def _check_supply(self) -> None:
-        """Hold the index by SKU against the records; what looks wrong is read again."""
+        """Compare the index by SKU with the records; what looks wrong is read again."""
         expected: dict[bytes, set[bytes]] = {}
         async for chunk in self._reader.scan("supply", "HSCAN", self._keys.supply, 0):
             for raw_id, packed in chunk:

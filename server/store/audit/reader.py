@@ -87,7 +87,7 @@ class Reader:
             self._turn_ends_s = time.monotonic() + _TURN_S
 
     async def breathe(self) -> None:
-        """Give the event loop its turn, if this one has lasted long enough."""
+        """Yield to the event loop, if this turn has lasted long enough."""
         if time.monotonic() >= self._turn_ends_s:
             await asyncio.sleep(0)
             self._turn_ends_s = time.monotonic() + _TURN_S

@@ -57,7 +57,7 @@ class StateAtStart:
         self.reservations += 1
         if record is None:
             return
-        self._promise(record)
+        self._add_reserved(record)
         if record.seq > self._start_seq:
             self._late[raw_id] = record.seq
             self._unconfirmed.add(raw_id)
@@ -143,12 +143,12 @@ class StateAtStart:
         for deltas in self.missed.pop(raw_id):
             self._take_out(*deltas)
         if record is not None:
-            self._promise(record)
+            self._add_reserved(record)
         self._seen.add(raw_id)
         self._late[raw_id] = seq if record is None else record.seq
 
     def unconfirmed(self) -> Iterator[Drift]:
-        """Tell of readings whose seq no line of the journal explains."""
+        """Report readings whose seq no line of the journal explains."""
         fields = list(self._places.fields()) if self._late_places else []
         for row in sorted(self._late_places):
             yield Drift(*split_field(fields[row]), "seq", "a line of the journal", self._seqs[row])
@@ -159,12 +159,12 @@ class StateAtStart:
     # -- at the start
 
     def available(self, row: int) -> int:
-        """Give what was available at a place."""
+        """Return what was available at a location."""
         on_hand, *taken = self._counters(row)
         return on_hand - sum(taken)
 
     def compare(self, row: int, field: bytes) -> Iterator[Drift]:
-        """Hold the counters of a place against the reservations, and against what is possible."""
+        """Compare the counters of a location with the reservations, and with what is possible."""
         counters = self._counters(row)
         reserved = (self._reserved_held[row], self._reserved_committed[row])
         for bucket, expected in zip((_HELD, _COMMITTED), reserved, strict=True):
@@ -179,7 +179,7 @@ class StateAtStart:
             yield Drift(*split_field(field), "allocations", expected, used)
 
     def compare_journal(self, row: int, field: bytes, replay: Replay) -> Iterator[Drift]:
-        """Hold the record of a place against the journal up to the start."""
+        """Compare the record of a location with the journal up to the start."""
         counters, seq = self._counters(row), self._seqs[row]
         last_seq = replay.last_seq(row)
         if replay.from_zero:
@@ -195,9 +195,9 @@ class StateAtStart:
         if (
             last_seq == seq
             and seq
-            and (told := replay.allocations.get(row, [])) != (read := self.allocations.read(row))
+            and (written := replay.allocations.get(row, [])) != (read := self.allocations.read(row))
         ):
-            yield Drift(*split_field(field), "allocations", str(told), str(read))
+            yield Drift(*split_field(field), "allocations", str(written), str(read))
         if last_seq != seq and (last_seq or replay.from_zero or 0 < replay.first_seq <= seq):
             yield Drift(*split_field(field), "seq", last_seq, seq)
 
@@ -205,7 +205,7 @@ class StateAtStart:
         self._make_room(row)
         return tuple(bucket[row] for bucket in self._buckets)
 
-    def _promise(self, record: Reservation) -> None:
+    def _add_reserved(self, record: Reservation) -> None:
         for line in record.lines:
             if line.held or line.committed or line.backordered:
                 row = self._row(f"{line.sku}\0{line.location}".encode())

@@ -39,7 +39,7 @@ async def together(client: Redis, commands: Sequence[Words]) -> list[Any]:
 
 async def run_function(client: Redis, function: Function, keyspace: Keyspace, *arguments: str | bytes | int) -> Any:
     """Run a function on one partition. If the store does not know it, nothing ran: load it and repeat."""
-    return await run_on_keys(client, function, keyspace.promising, *arguments)
+    return await run_on_keys(client, function, keyspace.reserving, *arguments)
 
 
 async def run_on_keys(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:

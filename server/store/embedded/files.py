@@ -9,7 +9,7 @@ Two locks keep two servers off one directory, because two of them write interlea
     close our own; from then on the kernel frees it exactly when the store (and a child of it that rewrites
     the AOF) is gone, however it died. So an orphan left by a killed Holdfast is noticed even while it does
     not answer, and neither a stale pid file nor a pid that was given to another process can mislead us.
-    Whoever starts a store must hold both.
+    A process must hold both to start a store.
 
 The files themselves are never removed: a lock on a removed file excludes no process. Locks of this kind do not
 reach over NFS; the directory belongs on a local disk, as any AOF does.

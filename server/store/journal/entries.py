@@ -23,11 +23,11 @@ _ID: Final = re.compile(r"(\d{1,20})-(\d{1,20})", re.ASCII)
 ID_PART_MAX: Final = 2**64 - 1
 
 
-class _Promise(msgspec.Struct, array_like=True, frozen=True):
-    """A reserve or order: its record is new, and tells all that a change tells.
+class _NewReservation(msgspec.Struct, array_like=True, frozen=True):
+    """A reserve or order: its record is new, and holds all that a change holds.
 
-    Where channels have something for themselves the record's lines tell what is left for this one. ``behind`` then has
-    for each line what is promised to nobody, and the allocations.
+    With allocations, the record's lines show what is left for this channel. ``behind`` then has for each line what is
+    reserved by no one, and the allocations.
     """
 
     operation: str
@@ -38,30 +38,32 @@ class _Promise(msgspec.Struct, array_like=True, frozen=True):
 
 _split = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _decode_change = msgspec.msgpack.Decoder(Change).decode
-_decode_promise = msgspec.msgpack.Decoder(_Promise).decode
+_decode_new = msgspec.msgpack.Decoder(_NewReservation).decode
 _ARRAY_OF_FOUR: Final = 0x94
-"""A promise is an array of three or four; other changes are longer."""
+"""A reserve or order is an array of three or four; other changes are longer."""
 
 
-def _change_of(promise: _Promise) -> Change:
-    record = promise.record
+def _change_of(new: _NewReservation) -> Change:
+    record = new.record
     lines = [
         _line_of(number, line)
         for number, line in enumerate(record.lines, 1)
-        if line.quantity  # a line of a partial promise that got nothing changed nothing
+        if line.quantity  # a line of a partial reservation that got nothing changed nothing
     ]
-    if promise.behind:
-        lines = [_behind(line, promise.behind[line.line - 1]) for line in lines]
+    if new.behind:
+        lines = [_behind(line, new.behind[line.line - 1]) for line in lines]
     notes = [("order_ref", record.order_ref)] if record.order_ref else []
     notes += record.notes
     return Change(
-        promise.operation, record.created_ms, record.actor, record.channel, promise.reservation_id, record.state, lines,
+        new.operation, record.created_ms, record.actor, record.channel, new.reservation_id, record.state, lines,
         notes,
     )  # fmt: skip
 
 
-def _behind(line: ChangeLine, told: tuple[int, list[Allocation]] | bool) -> ChangeLine:
-    return line if isinstance(told, bool) else msgspec.structs.replace(line, available=told[0], allocations=told[1])
+def _behind(line: ChangeLine, behind: tuple[int, list[Allocation]] | bool) -> ChangeLine:
+    return (
+        line if isinstance(behind, bool) else msgspec.structs.replace(line, available=behind[0], allocations=behind[1])
+    )
 
 
 def _line_of(number: int, line: ReservationLine) -> ChangeLine:
@@ -81,7 +83,7 @@ def decode_entry(fields: dict[bytes, bytes]) -> list[Change]:
 
     """
     return [
-        _change_of(_decode_promise(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
+        _change_of(_decode_new(each)) if memoryview(each)[0] <= _ARRAY_OF_FOUR else _decode_change(each)
         for each in _split(fields.get(b"e", b""))
     ]
 
@@ -119,7 +121,7 @@ class Bounds(msgspec.Struct, frozen=True):
     """Where the journal begins and ends.
 
     ``first_id`` is that of the oldest entry kept, ``0-0`` where none is; ``last_id`` of the newest ever written.
-    ``max_deleted_id`` tells of single deletions only (which Holdfast never makes): trimming does not move it, and is
+    ``max_deleted_id`` reports single deletions only (which Holdfast never makes): trimming does not move it, and is
     known by ``removed``, the number of entries that are gone.
     """
 

@@ -23,7 +23,7 @@ class Places:
         return len(self._rows)
 
     def row(self, field: bytes) -> int:
-        """Give the number of a field of the stock hash, a new one where it has none."""
+        """Return the number of a field of the stock hash, a new one where it has none."""
         return self._rows.setdefault(field, len(self._rows))
 
     def row_of(self, sku: str, location: str) -> int:
@@ -77,7 +77,7 @@ class Replay:
         self._seqs = array("q")
         self.allocations: dict[int, list[Allocation]] = {}
         """What channels have for themselves, by the number of the place; only where there is any."""
-        self.promises: dict[tuple[str, int], tuple[int, int]] = {}
+        self.reserved: dict[tuple[str, int], tuple[int, int]] = {}
         """(reservation id, line) to units held and committed, for those that hold or have committed any."""
 
     def apply(self, change: Change) -> list[Fault]:
@@ -90,7 +90,7 @@ class Replay:
             self._apply_allocations(change, line, faults)
             self._apply_line(line, faults)
             if self._track and change.reservation_id:
-                self._promise(change.reservation_id, line)
+                self._apply_reserved(change.reservation_id, line)
         return faults
 
     def follows(self, line: ChangeLine) -> bool:
@@ -98,22 +98,22 @@ class Replay:
         return line.seq == self.seq + 1 or not (self.seq or self.from_zero)
 
     def counters(self, row: int) -> tuple[int, ...]:
-        """Give the six buckets of a place."""
+        """Return the six buckets of a (SKU, location)."""
         self._make_room(row)
         return tuple(bucket[row] for bucket in self._buckets)
 
     def waiting(self, row: int) -> int:
-        """Give how many units of a place are waited for."""
+        """Return how many backordered units a (SKU, location) has."""
         self._make_room(row)
         return self._waiting[row]
 
     def available(self, row: int) -> int:
-        """Give what was available after the last change of a place; 0 where there was none."""
+        """Return what was available after the last change of a (SKU, location); 0 where there was none."""
         self._make_room(row)
         return self._available[row]
 
     def last_seq(self, row: int) -> int:
-        """Give the last seq of a place; 0: no change of it was applied."""
+        """Return the last seq of a (SKU, location); 0: no change of it was applied."""
         self._make_room(row)
         return self._seqs[row]
 
@@ -140,17 +140,17 @@ class Replay:
         self.first_seq = self.first_seq or line.seq
 
     def _apply_allocations(self, change: Change, line: ChangeLine, faults: list[Fault]) -> None:
-        """Take in the allocations that a line tells, which follow from those before unless they were set by it."""
-        row, told = self.places.row_of(line.sku, line.location), list(line.allocations or ())
+        """Apply the allocations of a line; they follow from those before unless the change set them."""
+        row, written = self.places.row_of(line.sku, line.location), list(line.allocations or ())
         before = self.allocations.get(row, [])
-        if not told and not before:
+        if not written and not before:
             return
         if change.operation not in _ALLOCATIONS and (self.last_seq(row) or self.from_zero):
             expected = followed(before, change.channel, line.d_held + line.d_committed, line.d_on_hand)
-            if expected != told:
-                faults.append(Fault("allocations", line, str(expected), str(told)))
-        self.allocations[row] = told
-        if not told:
+            if expected != written:
+                faults.append(Fault("allocations", line, str(expected), str(written)))
+        self.allocations[row] = written
+        if not written:
             del self.allocations[row]
 
     def _apply_line(self, line: ChangeLine, faults: list[Fault]) -> None:
@@ -167,12 +167,12 @@ class Replay:
         self._available[row] = line.available
         self._seqs[row] = line.seq
 
-    def _promise(self, reservation_id: str, line: ChangeLine) -> None:
+    def _apply_reserved(self, reservation_id: str, line: ChangeLine) -> None:
         key = (reservation_id, line.line)
-        held, committed = self.promises.pop(key, (0, 0))
+        held, committed = self.reserved.pop(key, (0, 0))
         held, committed = held + line.d_held, committed + line.d_committed
         if held or committed:
-            self.promises[key] = (held, committed)
+            self.reserved[key] = (held, committed)
 
     def _make_room(self, row: int) -> None:
         missing = row + 1 - len(self._seqs)

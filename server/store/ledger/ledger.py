@@ -84,8 +84,8 @@ class Ledger:
         self._functions = {
             name: self._function(name, keys)
             for name, keys in (
-                ("mutate", keyspace.promising),
-                ("mutate_when_full", keyspace.promising),
+                ("mutate", keyspace.reserving),
+                ("mutate_when_full", keyspace.reserving),
                 ("mutate_transfers", keyspace.transferring),
                 ("mutate_expected_receipts", keyspace.receiving),
             )

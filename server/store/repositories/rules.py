@@ -1,4 +1,4 @@
-"""Rules by place: one hash of a partition, with an entry of the journal for whoever applies them."""
+"""Rules by location: one hash of a partition, with a journal entry for the process that applies them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Generic, TypeVar

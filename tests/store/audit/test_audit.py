@@ -268,7 +268,7 @@ async def test_given_all_kinds_of_changes_when_replayed_from_zero_then_every_cou
         for number, line in enumerate(found.lines, 1):
             if line.held or line.committed:
                 promised[reservation_id.decode(), number] = (line.held, line.committed)
-    assert replay.promises == promised, f"seed {seed}"
+    assert replay.reserved == promised, f"seed {seed}"
 
 
 # -- planted drift
