@@ -97,9 +97,9 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
         found.tables.append(lateness.table(late))
         found.bars.extend(lateness.bars(late))
     if "propagation" in plan.parts:
-        told = propagation.measure(plan.rounds, tell, quick=plan.quick)
-        found.tables.extend(propagation.tables(told))
-        found.bars.extend(propagation.bars(told))
+        measured = propagation.measure(plan.rounds, tell, quick=plan.quick)
+        found.tables.extend(propagation.tables(measured))
+        found.bars.extend(propagation.bars(measured))
     if "sourcing" in plan.parts:
         chosen = sourcing_table.measure(stores[0], plan.rounds, tell)
         found.tables.append(sourcing_table.table(chosen, _title(stores[0])))
@@ -126,7 +126,7 @@ def _take_others(plan: Plan, stores: list[StoreBinary], tell: Tell, found: Findi
 
 
 def steps(plan: Plan, stores: list[StoreBinary]) -> int:
-    """Say how often :func:`take` tells what it does."""
+    """Return how often :func:`take` reports progress."""
     return sum(
         {
             "http": http_table.steps(plan.connections, plan.rounds),

@@ -114,7 +114,7 @@ class Caller:
 
 
 def address_of(url: str) -> tuple[str, int]:
-    """Give host and port of a server's URL."""
+    """Return host and port of a server's URL."""
     parts = urlsplit(url)
     return str(parts.hostname), int(parts.port or 80)
 

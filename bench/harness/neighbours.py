@@ -19,7 +19,7 @@ class Neighbours:
         self._others_s = _others_s()
 
     def cores(self) -> float | None:
-        """Say how many cores others kept busy, on average, since this was made."""
+        """Return how many cores others kept busy, on average, since this was made."""
         others_s = _others_s()
         if self._others_s is None or others_s is None:
             return None
@@ -56,7 +56,7 @@ def _ours_s(ticks_per_s: int) -> float:
 
 
 def _processes() -> Iterator[tuple[int, int, int]]:
-    """Give (pid, parent's pid, ticks of its own and of its waited-for children) of every process."""
+    """Return (pid, parent's pid, ticks of its own and of its waited-for children) of every process."""
     for path in _PROC.glob("[0-9]*/stat"):
         try:
             # The name stands in brackets and may hold anything.

@@ -24,7 +24,7 @@ ON_HAND: Final = 500_000_000
 SPREAD_SKUS: Final = 10_000
 FILL_BATCH: Final = 128
 TTL_MS: Final = 86_400_000
-"""So long that nothing lapses while it is measured."""
+"""So long that nothing expires while it is measured."""
 _DAY_S: Final = 86_400
 # As the settings are by default.
 LIMITS: Final = Retention(

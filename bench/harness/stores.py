@@ -97,7 +97,7 @@ class Store:
         self._wait(self._is_logged, _REWRITE_TIMEOUT_S)
 
     def used_bytes(self) -> int:
-        """Say how much memory the data and its structures take, once what was freed is really free."""
+        """Return how much memory the data and its structures take, once what was freed is really free."""
         self._wait(lambda: self.info("lazyfree_pending_objects") == 0, _READY_TIMEOUT_S)
         return int(self.info("used_memory"))
 

@@ -74,7 +74,7 @@ class Server:
         self._unread += connections
 
     def check(self) -> None:
-        """Hold what the store says is held against what was acknowledged.
+        """Compare what the store holds with what was acknowledged.
 
         Raises
         ------

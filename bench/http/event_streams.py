@@ -235,7 +235,7 @@ def _calls(holdfast: Holdfast) -> dict[str, int]:
 
 
 def wanted(sales: Sequence[Sale]) -> dict[str, int]:
-    """Give the value of each SKU that every subscriber must have in the end."""
+    """Return the value of each SKU that every subscriber must have in the end."""
     return {stock.sku(number - 1): left for number, left in last_values(sales).items()}
 
 
@@ -293,7 +293,7 @@ def commands_table(found: Sequence[Found]) -> Table:
 
 
 def verdict(found: Sequence[Found], changes_per_s: int) -> str:
-    """Say in one line what the figure is, and whether the server kept up when it was taken."""
+    """Return in one line what the figure is, and whether the server kept up when it was taken."""
     first, last = found[0], found[-1]
     return (
         f"Commands for each change with {last.subscribers:,} subscribers, of those with {first.subscribers:,}: "

@@ -42,7 +42,7 @@ def measure(connections: list[int], seconds: int, rounds: int, tell: Callable[[s
 
 
 def steps(connections: list[int], rounds: int) -> int:
-    """Say how often ``measure`` tells what it does."""
+    """Return how often ``measure`` reports progress."""
     servers = len({each.server for each in contestants.ALL})
     return rounds * (1 + 2 * servers + len(connections) * len(contestants.ALL))
 
@@ -91,7 +91,7 @@ def noise(cells: Cells) -> float:
 
 
 def bars(cells: Cells) -> Iterator[Bar]:
-    """Hold the figures against the bars, as far as they were taken."""
+    """Compare the figures with the bars, as far as they were taken."""
     numbers = {number for number, _ in cells}
     for number in sorted(numbers & {32, 128}):
         for each in (DURABLE, contestants.DURABLE_SPREAD):

@@ -57,7 +57,7 @@ class Counter(Protocol):
     """How many reserves make a figure that repeats."""
 
     def python(self, interpreter: str) -> Sequence[str]:
-        """Give the words in front of ``-m`` that start a server which can be counted."""
+        """Return the words in front of ``-m`` that start a server which can be counted."""
 
     def count(self, pids: Sequence[int], work: Callable[[], object]) -> list[int]:
         """Do something, and say how many instructions each process took meanwhile."""

@@ -60,7 +60,7 @@ def measure(tell: Callable[[str], None], *, quick: bool) -> Lateness:
 
 
 def make(socket: Path, holds: int) -> dict[str, int]:
-    """Make holds that lapse one after the other, :data:`EXPIRIES_PER_S` a second; returns how long each lasts (ms)."""
+    """Make holds that expire one after the other, :data:`EXPIRIES_PER_S` a second; returns how long each lasts (ms)."""
     ttls_ms = (round(1000 * (_LEAD_S + number / EXPIRIES_PER_S)) for number in itertools.count())
     operations = stock.reserves([number % stock.SPREAD_SKUS for number in range(holds)], ttls_ms)
     drive(socket, stock.commands(operations, stock.FILL_BATCH), stock.FILL_BATCH, stock.took_effect)
@@ -110,6 +110,6 @@ def table(found: Lateness) -> Table:
 
 
 def bars(found: Lateness) -> Iterator[Bar]:
-    """Hold the figures against the bars."""
+    """Compare the figures with the bars."""
     yield Bar(f"Hold ended after its deadline, p99 at {EXPIRIES_PER_S:,}/s", "≤", 250, Figure([found.p99_ms]), "ms")
     yield Bar("Holds ended before their deadline", "≤", 0, Figure([found.early]), "holds")

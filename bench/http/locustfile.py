@@ -6,7 +6,7 @@ Against a running server, without its web page::
 
 ``--skus`` names the SKUs to sell, ``--on-hand`` how many units of each are counted in before the start (0: leave the
 stock as it is), ``--token`` an API key with the scopes read, reserve and stock. An answer that is wrong in any way
-counts as a failure, and so does stock that does not add up at the end, provided that nobody else sells these SKUs.
+counts as a failure, and so does stock that does not add up at the end, provided that no one else sells these SKUs.
 """
 
 # locust is an extra that a checkout can do without, and its events carry no types.
@@ -52,7 +52,7 @@ _decode_moved = msgspec.json.Decoder(MovedView).decode
 _numbers = itertools.count(1)
 _run = secrets.token_hex(4)
 _ID: Final = re.compile(rf"{_run}-\d+")
-_promised: Counter[str] = Counter()
+_reserved: Counter[str] = Counter()
 """Units of each SKU that this run holds or has committed: what must be missing at the end."""
 
 
@@ -96,12 +96,12 @@ class Buyer(FastHttpUser):
 
     @task(80)
     def look(self) -> None:
-        """Ask what is available; a newer answer never tells of an older state."""
+        """Ask what is available; a newer answer never shows an older state."""
         sku = self._next_sku()
         with self._request("GET", f"/v1/availability/{quote(sku, safe='')}", "availability") as response:
             expect(response.status_code == 200, f"status {response.status_code}")
             found = _decode_availability(response.content)
-            expect(found.sku == sku, f"asked for {sku!r}, told of {found.sku!r}")
+            expect(found.sku == sku, f"asked for {sku!r}, answered for {found.sku!r}")
             expect(found.available == sum(each.available for each in found.locations), "the locations do not add up")
             expect(found.seq >= self.newest.get(sku, 0), "the seq went back")
             self.newest[sku] = found.seq
@@ -123,7 +123,7 @@ class Buyer(FastHttpUser):
                 return
             expect(response.status_code == 201, f"status {response.status_code}")
             view = _decode_reservation(response.content)
-            _promised[sku] += quantity
+            _reserved[sku] += quantity
             self.held.append(view)
             _check_line(view, reservation_id, "held", sku, held=quantity)
             expect(view.expires_at is not None, "a hold without a deadline")
@@ -144,14 +144,14 @@ class Buyer(FastHttpUser):
 
     @task(3)
     def release(self) -> None:
-        """Give back what is held."""
+        """Release what is held."""
         if not self.held:
             return
         hold = self.held.pop(0)
         [line] = hold.lines
         with self._request("POST", f"/v1/reservations/{hold.reservation_id}/release", "release", {}) as response:
             expect(response.status_code == 200, f"status {response.status_code}")
-            _promised[line.sku] -= line.held
+            _reserved[line.sku] -= line.held
             view = _decode_reservation(response.content)
             _check_line(view, hold.reservation_id, "released", line.sku, released=line.held)
 
@@ -186,7 +186,7 @@ def _check_line(  # one line, one state, and every unit in one counter
     committed: int = 0,
     released: int = 0,
 ) -> None:
-    expect(view.reservation_id == reservation_id, f"asked for {reservation_id}, told of {view.reservation_id}")
+    expect(view.reservation_id == reservation_id, f"asked for {reservation_id}, answered for {view.reservation_id}")
     expect(view.state == state, f"state {view.state} instead of {state}")
     [line] = view.lines
     expect(line.sku == sku, f"a line of {line.sku!r} instead of {sku!r}")
@@ -226,10 +226,10 @@ _at_start: dict[str, int] = {}
 @events.test_start.add_listener
 def _begin(environment: Environment, **_: Any) -> None:
     assert environment.parsed_options is not None
-    # At the end every buyer hears the answer to what it has sent: what nobody heard could not be added up.
+    # At the end every buyer waits for the answer to what it has sent, else the sums would not add up.
     environment.stop_timeout = _STOP_TIMEOUT_S
     on_hand = environment.parsed_options.on_hand
-    _promised.clear()
+    _reserved.clear()
     for sku in skus_of(environment):
         if on_hand:
             body = {"on_hand": on_hand, "reason": "locust"}
@@ -239,9 +239,9 @@ def _begin(environment: Environment, **_: Any) -> None:
 
 @events.quitting.add_listener
 def _end(environment: Environment, **_: Any) -> None:
-    """Hold the stock against what was answered."""
+    """Compare the stock with what was answered."""
     for sku, available in _at_start.items():
         missing = available - _available(environment, sku)
-        if missing != _promised[sku]:
-            print(f"{sku!r}: {_promised[sku]} units were promised, and {missing} are missing from what was available")
+        if missing != _reserved[sku]:
+            print(f"{sku!r}: {_reserved[sku]} units were reserved, and {missing} are missing from what was available")
             environment.process_exit_code = 1

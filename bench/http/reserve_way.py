@@ -118,7 +118,7 @@ def count(steps: Sequence[Step]) -> Count:
 
 
 def _outermost(steps: Sequence[Step]) -> int:
-    """Give the depth of what the event loop calls; what lies above it started the server."""
+    """Return the depth of what the event loop calls; what lies above it started the server."""
     return min((step.depth for step in steps), default=0)
 
 

@@ -11,7 +11,7 @@ from bench.harness.stock import SPREAD_SKUS, sku
 UNITS: Final = 500_000_000
 """Of each SKU under load: more than any run can sell."""
 RACE_SKU, LAPSE_SKU = SPREAD_SKUS, SPREAD_SKUS + 1
-"""SKUs that the load never asks for: one runs out, of the other holds lapse."""
+"""SKUs that the load never asks for: one runs out, of the other holds expire."""
 
 
 class MissingError(Exception):
@@ -37,7 +37,7 @@ class Peer(Protocol):
     """One running server that reserves stock."""
 
     url: str
-    lapses: bool
+    expires: bool
     """Whether a hold can be given a deadline at all."""
 
     @property
@@ -50,7 +50,7 @@ class Peer(Protocol):
         ...
 
     def put(self, number: int, units: int) -> None:
-        """Give a SKU so many units."""
+        """Set the units of a SKU."""
         ...
 
     def available(self, number: int) -> int:

@@ -1,4 +1,4 @@
-"""Whether a peer is right, for a fast peer that is wrong is none: its books, a race for few units, holds that lapse."""
+"""Whether a peer is right: its records, a race for few units, holds that expire. A fast peer that is wrong is none."""
 
 import time
 from typing import Final, NamedTuple
@@ -41,8 +41,8 @@ class Right(NamedTuple):
 
 
 def check(peer: Peer, sizes: Sizes) -> Right:
-    """Let callers race for few units, and let holds lapse."""
-    return Right(sizes.units, sizes.requests, race(peer, sizes), sizes.holds, lapse(peer, sizes))
+    """Let callers race for few units, and let holds expire."""
+    return Right(sizes.units, sizes.requests, race(peer, sizes), sizes.holds, expire(peer, sizes))
 
 
 def race(peer: Peer, sizes: Sizes) -> int:
@@ -52,9 +52,9 @@ def race(peer: Peer, sizes: Sizes) -> int:
     return ask_at_once(peer.url, lambda: peer.ask(RACE_SKU, _LONG_S), sizes.requests, _CONNECTIONS, may_fail=may_fail)
 
 
-def lapse(peer: Peer, sizes: Sizes) -> int | None:
-    """Make holds that nobody pays for; returns how many units never came back, None if holds cannot lapse."""
-    if not peer.lapses:
+def expire(peer: Peer, sizes: Sizes) -> int | None:
+    """Make holds that nobody pays for; returns how many units never came back, None if holds cannot expire."""
+    if not peer.expires:
         return None
     holds = sizes.holds
     peer.put(LAPSE_SKU, holds)
@@ -68,7 +68,7 @@ def lapse(peer: Peer, sizes: Sizes) -> int | None:
 
 
 def hold_against_books(title: str, before: Books, now: Books, acknowledged: int, unread: int) -> None:
-    """Hold what was acknowledged against what a peer wrote down.
+    """Compare what was acknowledged with what a peer wrote down.
 
     Raises
     ------

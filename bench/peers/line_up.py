@@ -39,7 +39,7 @@ _AVAILABLE: Final = "SELECT available FROM stock WHERE sku = $1"
 class _Plain:
     """What the peers of this module have in common: Holdfast's own bodies, and nothing left over when load ends."""
 
-    lapses = True
+    expires = True
 
     @property
     def target(self) -> Target:

@@ -52,7 +52,7 @@ SELECT (stocked_quantity - reserved_quantity)::bigint FROM inventory_level WHERE
 class Medusa:
     """One Node process, in production mode, with its event bus, cache and locks in memory, as it comes."""
 
-    lapses = False
+    expires = False
     title = f"Medusa {VERSION}"
 
     def __init__(self, cluster: Cluster) -> None:
@@ -164,7 +164,7 @@ class Medusa:
         self._token = str(who["token"])
         made: Any = msgspec.json.decode(call(f"{self.url}/admin/stock-locations", {"name": "main"}, self._token))
         self._location = str(made["stock_location"]["id"])
-        # Two more than the load asks for: one to run out of, one for lapsing holds elsewhere.
+        # Two more than the load asks for: one to run out of, one for expiring holds elsewhere.
         script = _FILL.format(last=SPREAD_SKUS + 1, location=self._location, units=UNITS)
         database.execute(self._dsn, script)
 

@@ -36,7 +36,7 @@ _NODE: Final = "install Node.js 20.19 or newer, which brings npm (Debian 13: apt
 
 
 def installed() -> Path:
-    """Give the folder whose ``node_modules`` hold Medusa, installed now if need be; two may ask at once.
+    """Return the folder whose ``node_modules`` hold Medusa, installed now if need be; two may ask at once.
 
     Raises
     ------

@@ -3,7 +3,7 @@
 Bodies, HTTP server, event loop and settings are those of Holdfast. What lies between is what a careful engineer would
 write on Postgres: a pool, statements that are prepared once, the reservation's rows first and the contended stock row
 last, so that its lock is held for as short as can be; rows of several lines in one order, so that no two deadlock; and
-a task that ends lapsed holds each second. ``statement``: a reservation of one line is a single statement.
+a task that ends expired holds each second. ``statement``: a reservation of one line is a single statement.
 """
 
 import asyncio
@@ -56,11 +56,11 @@ WITH taken AS (
 SELECT available, seq FROM taken
 """
 _SWEEP: Final = """
-WITH lapsed AS (
+WITH expired AS (
   UPDATE reservation SET state = 'expired' WHERE state = 'held' AND expires_at <= now()
   RETURNING sku, location, quantity
 ), back AS (
-  SELECT sku, location, sum(quantity)::bigint AS units FROM lapsed GROUP BY sku, location
+  SELECT sku, location, sum(quantity)::bigint AS units FROM expired GROUP BY sku, location
 )
 UPDATE stock SET available = available + back.units, seq = seq + 1
 FROM back WHERE stock.sku = back.sku AND stock.location = back.location
@@ -70,10 +70,10 @@ _decode_body = msgspec.json.Decoder(ReserveBody).decode
 _encode_json = msgspec.json.Encoder().encode
 Left = dict[int, Any]
 """By line: what is available afterwards, and the SKU's seq."""
-Keep = Callable[["Promise"], Awaitable[Left]]
+Keep = Callable[["NewReservation"], Awaitable[Left]]
 
 
-class Promise(NamedTuple):
+class NewReservation(NamedTuple):
     """What is to be kept."""
 
     reservation_id: str
@@ -82,7 +82,7 @@ class Promise(NamedTuple):
     expires_at: datetime
 
     def row(self, number: int) -> tuple[Any, ...]:
-        """Give the row of a line, counted from 1."""
+        """Return the row of a line, counted from 1."""
         line = self.body.lines[number - 1]
         what = (line.sku, line.location, line.quantity)
         return (self.reservation_id, number, *what, self.body.channel, self.created_at, self.expires_at)
@@ -97,11 +97,11 @@ def _by_sku(numbered: tuple[int, tuple[Any, ...]]) -> tuple[Any, ...]:
 
 
 def transaction(pool: Any) -> Keep:
-    """Keep a promise in a transaction of its statements."""
+    """Keep a new in a transaction of its statements."""
 
-    async def keep(promise: Promise) -> Left:
+    async def keep(new: NewReservation) -> Left:
         left: Left = {}
-        rows = [(number, promise.row(number)) for number in range(1, len(promise.body.lines) + 1)]
+        rows = [(number, new.row(number)) for number in range(1, len(new.body.lines) + 1)]
         async with pool.acquire() as connection, connection.transaction():
             for _, row in rows:
                 await connection.execute(_KEEP, *row)
@@ -116,13 +116,13 @@ def transaction(pool: Any) -> Keep:
 
 
 def statement(pool: Any) -> Keep:
-    """Keep a promise of one line in one statement, one of more in a transaction."""
+    """Keep a new of one line in one statement, one of more in a transaction."""
     several = transaction(pool)
 
-    async def keep(promise: Promise) -> Left:
-        if len(promise.body.lines) > 1:
-            return await several(promise)
-        found = await pool.fetchrow(_BOTH, *promise.row(1))
+    async def keep(new: NewReservation) -> Left:
+        if len(new.body.lines) > 1:
+            return await several(new)
+        found = await pool.fetchrow(_BOTH, *new.row(1))
         if found is None:
             raise _ShortError
         return {1: found}
@@ -137,30 +137,30 @@ def handler(keep: Keep) -> Callable[[web.Request], Awaitable[web.Response]]:
         body = _decode_body(await request.read())
         now = datetime.now(UTC)
         until = now + timedelta(seconds=body.ttl_s or _TTL_S)
-        promise = Promise(body.reservation_id or secrets.token_hex(8), body, now, until)
+        new = NewReservation(body.reservation_id or secrets.token_hex(8), body, now, until)
         try:
-            left = await keep(promise)
+            left = await keep(new)
         except _ShortError:
             return web.Response(status=409, body=_encode_json({"outcome": "out_of_stock"}), headers=_JSON)
         except asyncpg.UniqueViolationError:
             return web.Response(status=422, body=_encode_json({"outcome": "id_reused"}), headers=_JSON)
-        return web.Response(status=201, body=_encode_json(_view(promise, left)), headers=_JSON)
+        return web.Response(status=201, body=_encode_json(_view(new, left)), headers=_JSON)
 
     return handle
 
 
-def _view(promise: Promise, left: Left) -> ReservationView:
-    numbered = list(enumerate(promise.body.lines, 1))
+def _view(new: NewReservation, left: Left) -> ReservationView:
+    numbered = list(enumerate(new.body.lines, 1))
     return ReservationView(
-        reservation_id=promise.reservation_id,
+        reservation_id=new.reservation_id,
         state="held",
-        channel=promise.body.channel,
-        created_at=promise.created_at,
+        channel=new.body.channel,
+        created_at=new.created_at,
         lines=[
             LineView(n, line.sku, line.location, line.quantity, line.quantity, line.quantity, 0, 0, 0, 0, 0)
             for n, line in numbered
         ],
-        expires_at=promise.expires_at,
+        expires_at=new.expires_at,
         availability=[
             AvailableView(line.sku, line.location, left[n]["available"], left[n]["seq"]) for n, line in numbered
         ],

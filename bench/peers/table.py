@@ -68,7 +68,7 @@ def rivals(peers: Iterable[str]) -> list[Rival]:
 
 
 def steps(connections: list[int], rounds: int) -> int:
-    """Say how often ``measure`` tells what it does, if no peer is missing."""
+    """Return how often ``measure`` reports progress, if no peer is missing."""
     return 2 + rounds * (2 + len(connections) * len(rivals(PEERS))) + len(PEERS)
 
 
@@ -89,7 +89,7 @@ def measure(
                 _one_round(found, peers, connections, seconds, partial(_tell_round, tell, turn))
                 if turn == rounds:
                     for name, peer in peers.items():
-                        tell(f"{name}: a race for few units, and holds that lapse")
+                        tell(f"{name}: a race for few units, and holds that expire")
                         found.right[name] = checks.check(peer, checks.USUAL)
     return found
 
@@ -210,13 +210,13 @@ def right_table(found: Found) -> Table:
     """Lay out whether each is right."""
     made = Table(
         "Is it right? A race for few units, and holds that nobody pays for",
-        ["server", "units", "asked for", "granted", "oversold", "holds that lapsed", "units that never came back"],
+        ["server", "units", "asked for", "granted", "oversold", "holds that expired", "units that never came back"],
     )
     for name in (name for name in PEERS if name in found.right):
         right = found.right[name]
-        lapsed = (f"{right.holds:,}", f"{right.never_back:,}") if right.never_back is not None else ("none can", "–")
+        expired = (f"{right.holds:,}", f"{right.never_back:,}") if right.never_back is not None else ("none can", "–")
         figures = (f"{right.units:,}", f"{right.asked:,}", f"{right.granted:,}", f"{right.oversold:,}")
-        made.add(found.versions.get(name, name), *figures, *lapsed)
+        made.add(found.versions.get(name, name), *figures, *expired)
     return made
 
 
@@ -233,13 +233,13 @@ def summary(found: Found) -> Table | None:
         for rival in (Rival(peer, 1), Rival(peer, SPREAD_SKUS)):
             ahead = "" if peer == HOLDFAST else f"{_ahead(found, JUDGED_AT, rival).median:.1f} ×"
             row += [f"{rate(found, JUDGED_AT, rival).median:,.0f}", ahead]
-        back = "holds never lapse" if right.never_back is None else f"{right.never_back:,} of {right.holds:,}"
+        back = "holds never expire" if right.never_back is None else f"{right.never_back:,} of {right.holds:,}"
         made.add(*row, f"{right.oversold:,}", back)
     return made
 
 
 def picture(found: Found, taken: str) -> pictures.Peers:
-    """Give what is drawn: the medians."""
+    """Return what is drawn: the medians."""
     connections = sorted({number for number, _ in found.cells})
 
     def medians(skus: int) -> dict[str, list[float]]:
@@ -259,7 +259,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 def bars(found: Found) -> Iterator[Bar]:
-    """Hold the figures against the bars, as far as they were taken."""
+    """Compare the figures with the bars, as far as they were taken."""
     for skus, limit in ((1, HOT_BAR), (SPREAD_SKUS, SPREAD_BAR)):
         for peer in (POSTGRES, STATEMENT):
             if (JUDGED_AT, rival := Rival(peer, skus)) in found.cells:
@@ -268,7 +268,7 @@ def bars(found: Found) -> Iterator[Bar]:
     for name, right in found.right.items():
         if name == HOLDFAST:
             yield Bar("Holdfast: units oversold in the race", "≤", 0, Figure([right.oversold]), "units")
-            yield Bar("Holdfast: units of lapsed holds that never came back", "≤", 0, _never_back(right), "units")
+            yield Bar("Holdfast: units of expired holds that never came back", "≤", 0, _never_back(right), "units")
 
 
 def _never_back(right: checks.Right) -> Figure:

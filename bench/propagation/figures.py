@@ -33,7 +33,7 @@ def values(arrivals: Iterable[Arrival]) -> Values:
 
 
 def delays_ms(sales: Sequence[Sale], arrived: Values) -> Iterator[float]:
-    """Give for each sale how long after it a request was at the channel that carries its value or a newer one.
+    """Return for each sale how long after it a request was at the channel that carries its value or a newer one.
 
     Units are only sold meanwhile, so a smaller quantity is the newer one.
 
@@ -60,7 +60,7 @@ def backwards(arrived: Values) -> int:
 
 
 def last_values(sales: Iterable[Sale]) -> dict[int, int]:
-    """Tell what is left of each SKU in the end."""
+    """Return what is left of each SKU in the end."""
     return {sale.number: sale.available for sale in sales}
 
 
@@ -70,7 +70,7 @@ def is_right(arrived: Values, wanted: Mapping[int, int]) -> bool:
 
 
 def right_at_us(arrived: Values, wanted: Mapping[int, int]) -> int:
-    """Tell when the last of these values came that was still missing."""
+    """Return when the last of these values came that was still missing."""
     return max(
         next(at_us for at_us, quantity in arrived[number] if quantity == left) for number, left in wanted.items()
     )

@@ -81,7 +81,7 @@ class Found(msgspec.Struct, frozen=True):
 
 
 def steps(rounds: int) -> int:
-    """Say how often ``measure`` tells what it does."""
+    """Return how often ``measure`` reports progress."""
     return 1 + 2 * rounds + 2 + 1 + rounds
 
 
@@ -299,7 +299,7 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 def bars(found: Found) -> Iterator[Bar]:
-    """Hold the figures against the bars."""
+    """Compare the figures with the bars."""
     load = f"{CHANGES_PER_S:,} sales/s, {len(CHANNELS)} channels"
     yield Bar(f"Sale to request at the channel, {load}: p50", "≤", P50_MS, figure(e.p50_ms for e in found.well), "ms")
     yield Bar(f"Sale to request at the channel, {load}: p99", "≤", P99_MS, figure(e.p99_ms for e in found.well), "ms")

@@ -124,7 +124,7 @@ class Holdfast:
         _call(f"{self.url}/v1/channels/{name}/dead-letters/retry", {})
 
     def now_id(self) -> str:
-        """Give the id of the journal's newest entry."""
+        """Return the id of the journal's newest entry."""
         newest = self.client.xrevrange(stock.keyspace().journal, count=1)
         return str(newest[0][0].decode()) if newest else "0-0"
 
@@ -139,7 +139,7 @@ class Holdfast:
 
 
 def number_of(sku: str) -> int:
-    """Give the key of a SKU on every channel."""
+    """Return the key of a SKU on every channel."""
     return int(sku.rpartition("-")[2]) + 1
 
 
@@ -185,13 +185,13 @@ def configuration(folder: Path, ports: dict[str, int], kinds: Mapping[str, Kind]
 
 
 def wait_until_right(channels: Channels, wanted: dict[int, int], *names: str) -> dict[str, Values]:
-    """Wait until these channels were told the last value of each SKU; returns all that arrived there."""
+    """Wait until these channels have the last value of each SKU; returns all that arrived there."""
     until = time.monotonic() + _READY_S
     while True:
         arrived = channels.values(*names)
-        late = [name for name, told in arrived.items() if not is_right(told, wanted)]
+        late = [name for name, arrivals in arrived.items() if not is_right(arrivals, wanted)]
         if not late:
             return arrived
         if time.monotonic() > until:
-            raise TimeoutError(f"{', '.join(late)}: not told the newest values after {_READY_S:g} s")
+            raise TimeoutError(f"{', '.join(late)}: the newest values have not arrived after {_READY_S:g} s")
         time.sleep(_LOOK_S)

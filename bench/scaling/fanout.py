@@ -12,7 +12,7 @@ from bench.propagation.propagation import Spread, stretch
 from bench.propagation.setup import running
 
 SALES_PER_S: Final = 200
-"""So that a hundred channels are told as many values a second as twenty are at a thousand."""
+"""So that a hundred channels get as many values a second as twenty do at a thousand."""
 USUAL: Final = (1, 20, 100)
 QUICK: Final = (1, 20)
 SECONDS, SECONDS_QUICK = 5, 4
@@ -33,17 +33,17 @@ def measure(counts: tuple[int, ...], rounds: int, seconds: int, tell: Callable[[
         tell(f"starting a server and {channels} channels")
         with (
             tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
-            running(Path(folder), kinds=named) as (server, told),
+            running(Path(folder), kinds=named) as (server, arrivals),
         ):
             for turn in range(1, rounds + 1):
                 tell(f"round {turn}: {SALES_PER_S} sales a second, {channels} channels")
-                spread = stretch(server, told, seconds, list(named), sales_per_s=SALES_PER_S)
+                spread = stretch(server, arrivals, seconds, list(named), sales_per_s=SALES_PER_S)
                 found.setdefault(channels, []).append(spread)
     return found
 
 
 def steps(counts: tuple[int, ...], rounds: int) -> int:
-    """Say how often ``measure`` tells what it does."""
+    """Return how often ``measure`` reports progress."""
     return len(counts) * (1 + rounds)
 
 

@@ -58,5 +58,5 @@ class Inside:
                 series.add(f"{live:,}", rate(stores[state], Case(state, spread, BATCH)))
 
     def steps(self) -> int:
-        """Say how often one round tells what it does."""
+        """Return how often one round reports progress."""
         return len(self._sizes.skus) + len(self._sizes.live)

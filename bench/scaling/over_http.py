@@ -81,7 +81,7 @@ class OverHttp:
 
     @staticmethod
     def steps() -> int:
-        """Say how often one round tells what it does."""
+        """Return how often one round reports progress."""
         return 4 + len(WORKERS)
 
 

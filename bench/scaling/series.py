@@ -51,7 +51,7 @@ def table(found: Iterable[Series]) -> Table:
 
 
 def bars(found: Iterable[Series]) -> Iterator[Bar]:
-    """Hold what should stay flat against the bar, at its largest."""
+    """Compare what should stay flat with the bar, at its largest."""
     for series in found:
         if series.flat:
             smallest, largest = series.sizes[0], series.sizes[-1]

@@ -42,8 +42,8 @@ def measure(binary: StoreBinary, rounds: int, seconds: int, tell: Callable[[str]
             if loader() == "wrk":
                 http.take(stores, partial(_tell_round, tell, turn))
     counts, stretch_s = (fanout.QUICK, fanout.SECONDS_QUICK) if quick else (fanout.USUAL, fanout.SECONDS)
-    told = fanout.measure(counts, rounds, stretch_s, tell)
-    return Found([each for each in (*within.series, *http.series) if each.points], told)
+    measured = fanout.measure(counts, rounds, stretch_s, tell)
+    return Found([each for each in (*within.series, *http.series) if each.points], measured)
 
 
 def _tell_round(tell: Callable[[str], None], turn: int, doing: str) -> None:
@@ -51,7 +51,7 @@ def _tell_round(tell: Callable[[str], None], turn: int, doing: str) -> None:
 
 
 def steps(rounds: int, *, quick: bool) -> int:
-    """Say how often ``measure`` tells what it does."""
+    """Return how often ``measure`` reports progress."""
     sizes = inside.QUICK if quick else inside.USUAL
     http = rounds * OverHttp.steps() if loader() == "wrk" else 0
     channels = fanout.steps(fanout.QUICK if quick else fanout.USUAL, rounds)
@@ -59,7 +59,7 @@ def steps(rounds: int, *, quick: bool) -> int:
 
 
 def picture(found: Found, taken: str) -> pictures.Growth:
-    """Give what is drawn: the medians of what should stay flat, and of the channels' delays."""
+    """Return what is drawn: the medians of what should stay flat, and of the channels' delays."""
     flat = {
         each.title: [(int(size.replace(",", "")), each.ratio(size).median) for size in each.sizes]
         for each in found.series
@@ -79,5 +79,5 @@ def tables(found: Found) -> Iterator[Table]:
 
 
 def bars(found: Found) -> Iterator[Bar]:
-    """Hold what should stay flat against the bar."""
+    """Compare what should stay flat with the bar."""
     yield from series.bars(found.series)

@@ -64,7 +64,7 @@ def table(found: list[Memory]) -> Table:
 
 
 def bars(found: list[Memory]) -> Iterator[Bar]:
-    """Hold the figures against the bars. The journal is not the reservation's: it is kept by time."""
+    """Compare the figures with the bars. The journal is not the reservation's: it is kept by time."""
     for each in found:
         yield Bar(f"{each.version}: memory of a SKU at a location", "≤", 300, Figure([each.sku]), "B")
         yield Bar(f"{each.version}: memory of a live reservation", "≤", 450, Figure([each.reservation]), "B")

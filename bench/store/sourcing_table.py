@@ -73,7 +73,7 @@ def measure(binary: StoreBinary, rounds: int, tell: Callable[[str], None]) -> Ce
 
 
 def steps(rounds: int) -> int:
-    """Say how often ``measure`` tells what it does."""
+    """Return how often ``measure`` reports progress."""
     return 1 + rounds
 
 
@@ -115,7 +115,7 @@ def orders(case: Case) -> list[Reserve | Sourced]:
     for _ in range(ORDERS):
         location = "" if plans else name(choose.randrange(STORES))
         skus = choose.sample(range(SKUS), case.lines)
-        promise = Reserve(
+        reserve = Reserve(
             "0123456789abcdef",
             "local",
             f"{run}-{next(_numbers)}",
@@ -123,7 +123,7 @@ def orders(case: Case) -> list[Reserve | Sourced]:
             [Line(stock.sku(sku), location, 1) for sku in skus],
             stock.TTL_MS,
         )
-        made.append(Sourced(promise, choose.choice(plans)) if plans else promise)
+        made.append(Sourced(reserve, choose.choice(plans)) if plans else reserve)
     return made
 
 
@@ -169,7 +169,7 @@ def table(cells: Cells, version: str) -> Table:
 
 
 def bars(cells: Cells) -> Iterator[Bar]:
-    """Hold the figures against the bars."""
+    """Compare the figures with the bars."""
     for lines in (1, SKUS):
         case = Case(lines, 100, NEAREST)
         cost = figure(cells[case.named]).over(figure(cells[case]))

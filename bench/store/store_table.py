@@ -85,7 +85,7 @@ def measure(binary: StoreBinary, rounds: int, tell: Callable[[str], None], *, qu
 
 
 def steps(rounds: int) -> int:
-    """Say how often ``measure`` tells what it does."""
+    """Return how often ``measure`` reports progress."""
     return len(states(quick=True)) * (1 + rounds)
 
 
@@ -153,7 +153,7 @@ def table(cells: Cells, version: str) -> Table:
 
 
 def bars(cells: Cells, *, quick: bool) -> Iterator[Bar]:
-    """Hold the figures against the bars."""
+    """Compare the figures with the bars."""
     small, middle, large = states(quick=quick)
     trivial = figure(cells[TRIVIAL]).median
     for case, limit in ((Case(small, 1, 64), 0.25), (Case(middle, stock.SPREAD_SKUS, 64), 0.17)):

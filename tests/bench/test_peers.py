@@ -82,8 +82,8 @@ def test_the_postgres_peer_does_not_oversell(postgres: Peer) -> None:
     assert postgres.available(RACE_SKU) == 0
 
 
-def test_the_postgres_peer_gives_back_what_lapsed(postgres: Peer) -> None:
-    assert checks.lapse(postgres, SMALL) == 0
+def test_the_postgres_peer_releases_what_expired(postgres: Peer) -> None:
+    assert checks.expire(postgres, SMALL) == 0
 
 
 def test_the_postgres_peer_takes_all_lines_or_none(postgres: Peer) -> None:
@@ -110,7 +110,7 @@ def test_the_naive_redis_peer_does_not_oversell(naive_redis: Peer) -> None:
 
 
 def test_units_that_the_naive_redis_peer_never_gives_back_are_counted(naive_redis: Peer) -> None:
-    found = checks.lapse(naive_redis, SMALL._replace(grace_s=0.5))
+    found = checks.expire(naive_redis, SMALL._replace(grace_s=0.5))
 
     assert found == SMALL.holds
     assert naive_redis.available(LAPSE_SKU) == 0
