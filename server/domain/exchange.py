@@ -50,8 +50,3 @@ class ExchangeRefused(msgspec.Struct, array_like=True, frozen=True, tag="exchang
 
 ExchangeAnswer = Exchanged | ExchangeRefused | Refused
 """Refused without a half: the key was used before with another body."""
-
-
-def promise_of(exchange: Exchange) -> Reserve | Order:
-    """Return the new reservation without its plan."""
-    return exchange.promise.promise if isinstance(exchange.promise, Sourced) else exchange.promise

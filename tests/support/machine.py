@@ -21,7 +21,7 @@ from redis.asyncio import Redis
 
 from server.domain.allocations import AllocationKind
 from server.domain.binding import Bound
-from server.domain.exchange import Exchange, ExchangeRefused, promise_of
+from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
@@ -45,7 +45,7 @@ from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, S
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
 from tests.support.model import Answer, Model, Place, Promise, keyed_part
-from tests.support.operations import AnOperation
+from tests.support.operations import AnOperation, reservation_of
 from tests.support.replay import Entry, Replayed, read_journal
 
 T = TypeVar("T", bound=Operation)
@@ -696,7 +696,7 @@ def _bare(operation: AnOperation) -> AnOperation:
     """Give the promise that an operation makes, or the operation that it is."""
     if isinstance(operation, Sourced):
         return operation.promise
-    return promise_of(operation) if isinstance(operation, Exchange) else operation
+    return reservation_of(operation) if isinstance(operation, Exchange) else operation
 
 
 def _with_key(operation: AnOperation, key: str) -> AnOperation:

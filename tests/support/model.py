@@ -13,7 +13,7 @@ import msgspec
 
 from server.domain.allocations import Allocation, AllocationKind
 from server.domain.binding import Binding, Bound
-from server.domain.exchange import Exchange, Exchanged, ExchangeRefused, promise_of
+from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
@@ -39,7 +39,7 @@ from server.domain.stock import Availability, Backorder, StockChanged, StockLeve
 from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
 from tests.support.brute_force import brute_force, brute_force_parts
-from tests.support.operations import AnAnswer, AnOperation
+from tests.support.operations import AnAnswer, AnOperation, reservation_of
 from tests.support.sourcing_oracle import Parts
 
 Place = tuple[str, str]
@@ -847,7 +847,7 @@ class Model:
         return Refused("out_of_stock", promise.state, short)
 
     def _exchange(self, op: Exchange) -> Answer:
-        promise = promise_of(op)
+        promise = reservation_of(op)
         old = self._found(op.returned.reservation_id)
         if not old:
             return ExchangeRefused("return", Refused("unknown_reservation", "", []))

@@ -410,3 +410,8 @@ async def level(ledger: Ledger, sku: str, location: str = "main") -> StockLevel:
 
 async def available(ledger: Ledger, sku: str, location: str = "main") -> int:
     return (await level(ledger, sku, location)).available
+
+
+def reservation_of(exchange: Exchange) -> Reserve | Order:
+    """Return the new reservation of an exchange, without its plan."""
+    return exchange.promise.promise if isinstance(exchange.promise, Sourced) else exchange.promise

@@ -103,70 +103,47 @@ class Extend(ReservationOperation, tag="extend", frozen=True):
     ttl_ms: int
 
 
-class Commit(ReservationOperation, tag="commit", frozen=True):
-    """Turn held units into ordered ones. No lines: all of them."""
+class PartsOperation(ReservationOperation, frozen=True):
+    """An operation on parts of an existing reservation. No lines: all that can be meant.
+
+    A full store still runs it: it gives memory back, or takes next to none.
+    """
 
     function: ClassVar[str] = "mutate_when_full"
 
     reservation_id: str
     key: str
     lines: list[LineQuantity]
+
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed."""
+        return LINES_ASSUMED
+
+
+class Commit(PartsOperation, tag="commit", frozen=True):
+    """Turn held units into ordered ones."""
+
     keep_remainder: bool = False
     order_ref: str = ""
 
-    @property
-    def weight(self) -> int:
-        """The lines of the reservation, as assumed."""
-        return LINES_ASSUMED
+
+class Release(PartsOperation, tag="release", frozen=True):
+    """Release held units."""
 
 
-class Release(ReservationOperation, tag="release", frozen=True):
-    """Release held units. No lines: all of them."""
+class Cancel(PartsOperation, tag="cancel", frozen=True):
+    """Cancel ordered units that have not been shipped."""
 
-    function: ClassVar[str] = "mutate_when_full"
-
-    reservation_id: str
-    key: str
-    lines: list[LineQuantity]
-
-    @property
-    def weight(self) -> int:
-        """The lines of the reservation, as assumed."""
-        return LINES_ASSUMED
-
-
-class Cancel(ReservationOperation, tag="cancel", frozen=True):
-    """Cancel ordered units that have not been shipped. No lines: all of them."""
-
-    function: ClassVar[str] = "mutate_when_full"
-
-    reservation_id: str
-    key: str
-    lines: list[LineQuantity]
     reason: str = ""
 
-    @property
-    def weight(self) -> int:
-        """The lines of the reservation, as assumed."""
-        return LINES_ASSUMED
 
+class Fulfil(PartsOperation, tag="fulfil", frozen=True):
+    """Ship ordered units: they leave ``on_hand``."""
 
-class Fulfil(ReservationOperation, tag="fulfil", frozen=True):
-    """Ship ordered units: they leave ``on_hand``. No lines: all that is ordered."""
-
-    function: ClassVar[str] = "mutate_when_full"
-
-    reservation_id: str
-    key: str
-    lines: list[LineQuantity]
     tracking: str = ""
     carrier: str = ""
     invoice_ref: str = ""
-
-    @property
-    def weight(self) -> int:
-        """The lines of the reservation, as assumed."""
-        return LINES_ASSUMED
 
 
 class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
