@@ -1,8 +1,8 @@
-// Runs a Vendure shop on 127.0.0.1 with a database in memory; what it is told comes from the environment.
+// Runs a Vendure shop on 127.0.0.1 with a database in memory; its settings come from the environment.
 //
 // VENDURE_PORT; VENDURE_USER and VENDURE_PASSWORD of its first administrator; VENDURE_DATABASE, a file to begin with;
 // VENDURE_SAVE, a file to write the database to at the end. It ends with SIGTERM, or when its standard input does: so
-// it cannot outlive whoever started it.
+// it cannot outlive the process that started it.
 'use strict';
 
 const fs = require('node:fs');
