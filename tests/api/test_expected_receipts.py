@@ -47,7 +47,7 @@ async def test_given_an_expected_receipt_when_the_sku_is_shown_then_it_is_listed
     assert [(each["supply_id"], each["expected"], each["expected_on"]) for each in shown] == [
         ("po-9", 10, "2030-01-15")
     ]
-    assert "10 expected at depo on 2030-01-15 (supply po-9)" in holdfast(*words, cwd=server.data_dir).stdout
+    assert "10 expected at depo on 2030-01-15 (expected receipt po-9)" in holdfast(*words, cwd=server.data_dir).stdout
 
 
 async def test_given_a_carton_that_was_expected_when_scanned_then_its_units_are_expected_no_longer(api: Api) -> None:
