@@ -36,7 +36,7 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how far the model-based test went, over all workers."""
+    """Report how far the model-based test went, over all workers."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     runs = [value for report in reports for name, value in report.user_properties if name == "model_run"]
     if runs:
@@ -124,7 +124,7 @@ async def client(store: StoreProcess) -> AsyncIterator[Redis]:
         yield client
         stray = await stray_keys(client)
         await client.flushdb()
-    assert not stray, f"keys that nobody declared and that never end: {stray}"
+    assert not stray, f"undeclared keys that never end: {stray}"
 
 
 class StoreClient:
@@ -186,7 +186,7 @@ def make_batcher(store: StoreProcess | str, **settings: Any) -> Batcher:
 
 @pytest.fixture
 async def open_batcher() -> AsyncIterator[Callable[..., Batcher]]:
-    """Give a function that makes and starts batchers, which are closed after the test."""
+    """Return a function that makes and starts batchers, which are closed after the test."""
     started: list[Batcher] = []
 
     def start(store: StoreProcess | str, **settings: Any) -> Batcher:
@@ -212,7 +212,7 @@ async def batcher(
 
 @pytest.fixture
 def make_ledger(batcher: Batcher, partition: str) -> Callable[..., Ledger]:
-    """Give a function that makes a ledger of this test's partition; arguments replace those of RETENTION."""
+    """Return a function that makes a ledger of this test's partition; arguments replace those of RETENTION."""
 
     def make(batcher: Batcher = batcher, partition: str = partition, **retention: int) -> Ledger:
         kept = {name: getattr(RETENTION, name) for name in Retention.__slots__} | retention
@@ -229,7 +229,7 @@ def ledger(make_ledger: Callable[..., Ledger]) -> Ledger:
 
 @pytest.fixture
 def limits_with() -> Callable[..., bytes]:
-    """Give a function that packs a script's first argument; arguments replace those of RETENTION."""
+    """Return a function that packs a script's first argument; arguments replace those of RETENTION."""
 
     def pack(expire_max: int = EXPIRE_BATCH_MAX, **retention: int) -> bytes:
         kept = {name: getattr(RETENTION, name) for name in Retention.__slots__} | retention

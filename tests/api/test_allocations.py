@@ -32,8 +32,8 @@ async def sell(api: Api, channel: str, quantity: int) -> Answer:
 
 async def test_given_own_units_when_allocated_then_everybody_sees_the_number_that_he_may_sell(api: Api) -> None:
     await api.count("A", 10)
-    told = await allocated(api, reason="a campaign")
-    assert told == {
+    answer = await allocated(api, reason="a campaign")
+    assert answer == {
         "sku": "A",
         "location": "main",
         "available": 6,
@@ -112,9 +112,9 @@ async def test_given_a_key_when_an_allocation_is_taken_away_again_then_a_newer_o
 async def test_given_a_channel_with_orders_when_it_gets_its_first_units_then_those_count(api: Api) -> None:
     await api.count("A", 10)
     (await sell(api, "shop", 3)).ok(201)
-    told = await allocated(api)
-    assert told["allocations"] == [{"channel": "shop", "kind": "own", "units": 4, "used": 3, "available": 7}]
-    assert told["available"] == 6
+    answer = await allocated(api)
+    assert answer["allocations"] == [{"channel": "shop", "kind": "own", "units": 4, "used": 3, "available": 7}]
+    assert answer["available"] == 6
 
 
 async def test_given_a_key_when_the_same_is_asked_again_then_it_is_replayed(api: Api) -> None:
@@ -165,8 +165,8 @@ async def test_given_a_channel_when_sourcing_is_explained_then_it_goes_by_what_t
         (await api.put(f"/v1/locations/{name}", {"priority": 2 if name == "main" else 1})).ok()
     body = {"lines": [{"sku": "A", "quantity": 5}], "sourcing": {"strategy": "priority"}}
     for channel, chosen in (("shop", "main"), ("pazar", "depo")):
-        told = (await api.post("/v1/sourcing/explain", {**body, "channel": channel})).ok()
-        assert [line["location"] for line in told["lines"]] == [chosen]
+        answer = (await api.post("/v1/sourcing/explain", {**body, "channel": channel})).ok()
+        assert [line["location"] for line in answer["lines"]] == [chosen]
 
 
 async def test_given_the_command_when_units_are_given_then_it_says_what_that_leaves_or_why_not(

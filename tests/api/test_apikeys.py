@@ -140,7 +140,7 @@ async def test_revoking_what_never_was_says_so(keys: ApiKeyStore) -> None:
 
 
 @pytest.mark.parametrize("record", [b"", b"{", b'{"id": "other"}', b"\xff", msgspec.json.encode(KEY)])
-async def test_a_damaged_record_is_told_apart_and_spoils_no_other(
+async def test_a_damaged_record_is_recognised_and_spoils_no_other(
     keys: ApiKeyStore, client: Redis, record: bytes
 ) -> None:
     _, good = await keys.create([Scope.READ])
@@ -248,7 +248,7 @@ def test_the_scheme_may_be_spelled_as_http_allows(header: str) -> None:
         f"Bearer hf_\udcff_{SECRET}",
     ],
 )
-def test_any_other_header_is_nobody(header: str | None) -> None:
+def test_any_other_header_belongs_to_no_key(header: str | None) -> None:
     assert authenticator([KEY]).authenticate(header) is None
 
 
@@ -294,7 +294,7 @@ def test_without_any_key_everybody_on_this_machine_is_local() -> None:
     assert (who.authenticate(None), who.authenticate(HEADER), who.open) == (LOCAL, LOCAL, True)
 
 
-def test_without_any_key_nobody_from_elsewhere_is_let_in() -> None:
+def test_without_any_key_no_caller_from_elsewhere_is_let_in() -> None:
     who = authenticator(loopback=False)
 
     assert (who.authenticate(None), who.authenticate(HEADER), who.open) == (None, None, False)
@@ -307,7 +307,7 @@ def test_a_key_in_the_configuration_closes_the_server() -> None:
     assert who.any_key
 
 
-async def test_nobody_is_let_in_before_the_store_told_its_keys(keys: ApiKeyStore) -> None:
+async def test_no_caller_is_let_in_before_the_keys_are_read(keys: ApiKeyStore) -> None:
     who = authenticator(store=keys, loopback=True)
     before = who.authenticate(None)
 
@@ -347,16 +347,16 @@ async def test_keys_that_vanish_do_not_open_the_server(keys: ApiKeyStore, client
     assert (who.authenticate(None), who.authenticate(bearer(token))) == (None, None)
 
 
-async def test_a_damaged_record_keeps_the_server_closed_and_is_told_once(keys: ApiKeyStore, client: Redis) -> None:
+async def test_a_damaged_record_keeps_the_server_closed_and_is_reported_once(keys: ApiKeyStore, client: Redis) -> None:
     await client.hset(KEYS_HASH, "damaged", b"{")
     who = authenticator(store=keys, loopback=True)
 
-    with structlog.testing.capture_logs() as told:
+    with structlog.testing.capture_logs() as logs:
         await who.refresh()
         await who.refresh()
 
     assert who.authenticate(None) is None
-    assert [(event["log_level"], event["key_ids"]) for event in told] == [("error", ("damaged",))]
+    assert [(event["log_level"], event["key_ids"]) for event in logs] == [("error", ("damaged",))]
 
 
 # -- staying up to date
@@ -406,15 +406,15 @@ async def test_the_last_known_keys_work_while_the_store_is_away(store: StoreProc
     assert (who.authenticate(bearer(token)), who.authenticate(HEADER)) == (key.principal, KEY.principal)
 
 
-async def test_a_store_that_is_away_is_told_once(store: StoreProcess, keys: ApiKeyStore) -> None:
+async def test_a_store_that_is_away_is_reported_once(store: StoreProcess, keys: ApiKeyStore) -> None:
     who = authenticator(store=keys)
     store.kill()
 
-    with structlog.testing.capture_logs() as told:
+    with structlog.testing.capture_logs() as logs:
         for _ in range(3):
             await who._refresh_if_possible()
 
-    assert [event["log_level"] for event in told] == ["warning"]
+    assert [event["log_level"] for event in logs] == ["warning"]
 
 
 async def test_a_running_server_notices_the_store_s_return(store: StoreProcess, keys: ApiKeyStore) -> None:

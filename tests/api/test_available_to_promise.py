@@ -1,4 +1,4 @@
-"""What can be promised by day, over HTTP: from what is there now and what is expected."""
+"""Available to promise by day, over HTTP: from what is there now and what is expected."""
 
 from datetime import date, timedelta
 from typing import Any
@@ -30,10 +30,10 @@ async def test_given_stock_and_supply_when_asked_by_day_then_each_counts_from_it
     (await api.reserve("A", 2)).ok(201)
     await expect(api, "late", 100, now - timedelta(days=1))
     await expect(api, "soon", 10, now + timedelta(days=2))
-    told = (await api.get(f"/v1/atp/A?to={now + timedelta(days=3)}")).ok()
-    assert (told["sku"], told["available"], told["late"]) == ("A", 3, 100)
-    assert [each["on"] for each in told["days"]] == [str(now + timedelta(days=n)) for n in range(4)]
-    assert shown(told) == [(3, 3), (3, 3), (13, 13), (13, 13)]
+    answer = (await api.get(f"/v1/atp/A?to={now + timedelta(days=3)}")).ok()
+    assert (answer["sku"], answer["available"], answer["late"]) == ("A", 3, 100)
+    assert [each["on"] for each in answer["days"]] == [str(now + timedelta(days=n)) for n in range(4)]
+    assert shown(answer) == [(3, 3), (3, 3), (13, 13), (13, 13)]
 
 
 async def test_given_late_supply_when_it_is_received_then_it_counts(api: Api) -> None:
@@ -42,8 +42,8 @@ async def test_given_late_supply_when_it_is_received_then_it_counts(api: Api) ->
     assert shown((await api.get(f"/v1/atp/A?to={now}")).ok()) == [(0, 0)]
     movement = {"kind": "receive", "sku": "A", "quantity": 40, "supply_id": "late"}
     (await api.post("/v1/stock/movements", {"movements": [movement]})).ok()
-    told = (await api.get(f"/v1/atp/A?to={now}")).ok()
-    assert (shown(told), told["late"]) == ([(40, 40)], 60)
+    answer = (await api.get(f"/v1/atp/A?to={now}")).ok()
+    assert (shown(answer), answer["late"]) == ([(40, 40)], 60)
 
 
 async def test_given_a_shortage_when_asked_by_day_then_a_receipt_first_makes_up_for_it(api: Api) -> None:
@@ -64,7 +64,7 @@ async def test_given_a_location_when_asked_by_day_then_only_its_units_count(api:
     (await api.get("/v1/atp/A?location=nowhere")).problem(422, "unknown_sku")
 
 
-async def test_given_no_days_when_asked_then_thirty_are_told_and_180_can_be(api: Api) -> None:
+async def test_given_no_days_when_asked_then_thirty_are_returned_and_180_can_be(api: Api) -> None:
     now = await today(api)
     await api.count("A", 5)
     assert len((await api.get("/v1/atp/A")).ok()["days"]) == 30
@@ -84,7 +84,7 @@ async def test_given_no_days_when_asked_then_thirty_are_told_and_180_can_be(api:
         ("days=4", "days"),
     ],
 )
-async def test_given_days_that_cannot_be_told_when_asked_for_then_the_field_is_named(
+async def test_given_days_that_cannot_be_projected_when_asked_for_then_the_field_is_named(
     api: Api, query: str, field: str
 ) -> None:
     assert (await api.get(f"/v1/atp/A?{query}")).problem(400, "invalid")["errors"][0]["field"] == field

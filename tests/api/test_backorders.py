@@ -65,16 +65,16 @@ async def events(api: Api) -> list[tuple[str, int]]:
     return [(each["type"], each["available"]) for each in found]
 
 
-async def test_given_who_waits_when_a_carton_is_scanned_then_vip_then_the_oldest_get_it_and_one_event_goes_out(
+async def test_given_waiting_orders_when_a_carton_is_scanned_then_vip_then_the_oldest_get_it_and_one_event_goes_out(
     counting: Api,
 ) -> None:
     api = counting
     (await api.put("/v1/barcodes", {"barcodes": [{"barcode": "8690", "sku": "A", "factor": 12}]})).ok()
     (await api.put(SETTING, BACKORDER)).ok()
     for name, quantity, flags in (("young", 2, []), ("younger", 3, []), ("vip", 4, ["vip"])):
-        told = await order(api, name, quantity, flags=flags)
-        assert (told["state"], told["lines"][0]["backordered"]) == ("backordered", quantity)
-        assert told["lines"][0]["promise_on"] == "2030-01-15"
+        answer = await order(api, name, quantity, flags=flags)
+        assert (answer["state"], answer["lines"][0]["backordered"]) == ("backordered", quantity)
+        assert answer["lines"][0]["promise_on"] == "2030-01-15"
     assert await waiting(api) == [("vip", 4), ("young", 2), ("younger", 3)]
 
     carton = {"movements": [{"kind": "receive", "barcode": "8690", "quantity": 1}]}
@@ -90,10 +90,10 @@ async def test_given_who_waits_when_a_carton_is_scanned_then_vip_then_the_oldest
     journal = (await api.get("/v1/reservations/younger")).ok()
     assert (journal["state"], journal["lines"][0]["committed"]) == ("committed", 3)
 
-    async def is_told() -> bool:
+    async def is_raised() -> bool:
         return bool(await events(api))
 
-    await wait_until(is_told, "an event was raised")
+    await wait_until(is_raised, "an event was raised")
     await order(api, "last", 3)
     await wait_until(lambda: _has(api, ("stock.out", 0)), "what came after was counted, too")
     assert await events(api) == [("stock.back", 3), ("stock.out", 0)]
@@ -113,14 +113,14 @@ async def test_given_a_carton_that_is_all_waited_for_when_received_then_nothing_
     assert await waiting(api) == [("o2", 2)]
     await receive(api, 3)
 
-    await wait_until(lambda: _has(api, ("stock.back", 1)), "what is really there is told")
+    await wait_until(lambda: _has(api, ("stock.back", 1)), "what is really there is raised")
     assert await events(api) == [("stock.back", 1)]
 
 
 async def test_given_a_setting_when_read_changed_and_ended_then_the_stock_tells(api: Api) -> None:
     headers = {"Idempotency-Key": "once"}
-    told = (await api.put(SETTING, BACKORDER, headers=headers)).ok()
-    assert told == {"sku": "A", "location": "main", **BACKORDER, "waiting": 0, "available": 0, "seq": told["seq"]}
+    answer = (await api.put(SETTING, BACKORDER, headers=headers)).ok()
+    assert answer == {"sku": "A", "location": "main", **BACKORDER, "waiting": 0, "available": 0, "seq": answer["seq"]}
     assert (await api.put(SETTING, BACKORDER, headers=headers)).headers["Idempotent-Replayed"] == "true"
     (await api.put(SETTING, {**BACKORDER, "limit": 3}, headers=headers)).problem(422, "id_reused")
     await order(api, "o", 2)
@@ -136,7 +136,7 @@ async def test_given_a_setting_when_read_changed_and_ended_then_the_stock_tells(
     assert "backorder" not in level
 
 
-async def test_given_who_waits_when_asked_page_by_page_then_each_comes_once_and_in_order(api: Api) -> None:
+async def test_given_waiting_orders_when_asked_page_by_page_then_each_comes_once_and_in_order(api: Api) -> None:
     (await api.put(SETTING, BACKORDER)).ok()
     (await api.put("/v1/stock/B/depo/backorder", BACKORDER)).ok()
     for name in ("o1", "o2", "o3"):
@@ -157,7 +157,7 @@ async def test_given_who_waits_when_asked_page_by_page_then_each_comes_once_and_
     (await api.get("/v1/backorders?after=nowhere")).problem(400, "invalid")
 
 
-async def test_given_a_hold_that_waits_when_read_and_released_then_its_state_is_told(api: Api) -> None:
+async def test_given_a_hold_that_waits_when_read_and_released_then_its_state_is_returned(api: Api) -> None:
     (await api.put(SETTING, BACKORDER)).ok()
     body = {"channel": "web", "policy": "backorder", "lines": [{"sku": "A", "quantity": 2}], "reservation_id": "r"}
     held = (await api.post("/v1/reservations", body)).ok(201)
@@ -171,25 +171,25 @@ async def test_given_a_hold_that_waits_when_read_and_released_then_its_state_is_
     assert await waiting(api) == []
 
 
-async def test_given_who_waits_when_asked_what_can_be_promised_by_day_then_they_come_first(api: Api) -> None:
+async def test_given_waiting_orders_when_asked_what_can_be_promised_by_day_then_they_come_first(api: Api) -> None:
     (await api.put(SETTING, BACKORDER)).ok()
     (await api.put("/v1/supply/po", {"sku": "A", "quantity": 10, "expected_on": "2999-01-01"})).ok()
     await order(api, "o", 4)
 
-    told = (await api.get("/v1/atp/A?from=2998-12-31&to=2999-01-02")).ok()
+    answer = (await api.get("/v1/atp/A?from=2998-12-31&to=2999-01-02")).ok()
 
-    assert told["backordered"] == 4
-    assert [(day["projected"], day["promisable"]) for day in told["days"]] == [(-4, 0), (6, 6), (6, 6)]
+    assert answer["backordered"] == 4
+    assert [(day["projected"], day["promisable"]) for day in answer["days"]] == [(-4, 0), (6, 6), (6, 6)]
 
 
-async def test_given_who_waits_when_the_sku_is_shown_then_they_are_told(api: Api, server: Server) -> None:
+async def test_given_waiting_orders_when_the_sku_is_shown_then_they_are_listed(api: Api, server: Server) -> None:
     (await api.put(SETTING, BACKORDER)).ok()
     await order(api, "o", 4, flags=["vip"])
     words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
 
-    told = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)
+    shown = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)
 
-    assert [(each["reservation_id"], each["backordered"]) for each in told["backorders"]] == [("o", 4)]
+    assert [(each["reservation_id"], each["backordered"]) for each in shown["backorders"]] == [("o", 4)]
     text = holdfast(*words, "--history", cwd=server.data_dir).stdout
     assert "o waits for 4 at main, promised for 2030-01-15 (vip)" in text
     assert "backordered +4" in text.replace("\n", " ")

@@ -202,7 +202,7 @@ QUERIES: list[tuple[str, str, str]] = [
 
 
 class Watched:
-    """A partition with stock and promises, which says whether anything in it changed."""
+    """A partition with stock and reservations, which says whether anything in it changed."""
 
     def __init__(self, api: Api, server: Server) -> None:
         self.api = api
@@ -223,12 +223,12 @@ async def watched(api: Api, server: Server) -> Watched:
 
 
 def names(answer: Answer, field: str, rule: str) -> bool:
-    told = answer.problem(400, "invalid")
-    [error] = told["errors"]
-    assert not told["retryable"]
-    assert error["field"] == field, told
-    assert rule in error["rule"], told
-    return field in told["detail"]
+    problem = answer.problem(400, "invalid")
+    [error] = problem["errors"]
+    assert not problem["retryable"]
+    assert error["field"] == field, problem
+    assert rule in error["rule"], problem
+    return field in problem["detail"]
 
 
 async def test_given_a_body_that_breaks_a_rule_when_sent_then_field_and_rule_are_named(watched: Watched) -> None:
@@ -361,8 +361,8 @@ async def test_given_an_unknown_sku_when_asked_then_it_is_unknown(watched: Watch
 @pytest.mark.parametrize("path", [RESERVE, ORDER])
 async def test_given_an_unknown_sku_when_wanted_then_every_unknown_line_is_named(watched: Watched, path: str) -> None:
     lines = [LINE, {"sku": "?", "quantity": 2}, {"sku": "A", "quantity": 3, "location": "moon"}]
-    told = (await watched.api.post(path, GOOD | {"lines": lines})).problem(422, "unknown_sku")
-    assert [(line["line"], line["sku"], line["location"]) for line in told["lines"]] == [
+    problem = (await watched.api.post(path, GOOD | {"lines": lines})).problem(422, "unknown_sku")
+    assert [(line["line"], line["sku"], line["location"]) for line in problem["lines"]] == [
         (2, "?", "main"),
         (3, "A", "moon"),
     ]
@@ -462,14 +462,14 @@ AUTHORIZATIONS = [
 
 
 @pytest.mark.parametrize("authorization", AUTHORIZATIONS, ids=[value[:24] or "none" for value in AUTHORIZATIONS])
-async def test_given_no_valid_key_when_asked_then_nobody_is_let_in(
+async def test_given_no_valid_key_when_asked_then_no_caller_is_let_in(
     watched: Watched, server: Server, authorization: str
 ) -> None:
-    async with opened(server) as nobody:
+    async with opened(server) as anonymous:
         for method, path, body in CALLS:
             headers = {"Authorization": authorization}
             raw = None if body is None else msgspec.json.encode(body)
-            answer = await nobody.send(method, path, raw=raw, headers=headers)
+            answer = await anonymous.send(method, path, raw=raw, headers=headers)
             answer.problem(401, "unauthorized")
             assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert watched.unchanged()
@@ -492,10 +492,10 @@ async def test_given_a_key_in_the_store_when_revoked_then_it_opens_nothing(serve
     try:
         keys = ApiKeyStore(client(pool))
         token, made = await keys.create(["read"], "scopes")  # type: ignore[list-item]
-        async with opened(server) as nobody:
+        async with opened(server) as anonymous:
 
             async def status() -> int:
-                return (await nobody.get(RESERVE, headers={"Authorization": f"Bearer {token}"})).status
+                return (await anonymous.get(RESERVE, headers={"Authorization": f"Bearer {token}"})).status
 
             async def let_in() -> bool:
                 return await status() == 200

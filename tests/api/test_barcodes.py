@@ -108,7 +108,7 @@ async def test_given_barcodes_that_break_a_rule_when_put_then_none_is_taken(
     (await api.get(f"/v1/barcodes/{CARTON['barcode']}")).problem(422, "unknown_barcode")
 
 
-async def test_given_a_file_of_barcodes_when_imported_then_good_rows_count_and_bad_ones_are_told(
+async def test_given_a_file_of_barcodes_when_imported_then_good_rows_count_and_bad_ones_are_reported(
     api: Api, server: Server, tmp_path: Path
 ) -> None:
     file = tmp_path / "barcodes.csv"
@@ -116,9 +116,9 @@ async def test_given_a_file_of_barcodes_when_imported_then_good_rows_count_and_b
         "barcode;sku;factor;note\n1;A;12;x\n2;A;;\n2;A;1;\n3;;1;\n4;A;none;\n5;A;1;\n5;B;1;\n", encoding="utf-8"
     )
     words = ("barcodes", "import", file, "--partition", api.partition, "--data-dir", server.data_dir)
-    told = holdfast(*words, cwd=tmp_path)
-    assert (told.returncode, told.stdout) == (1, "7 rows: 2 set, 0 unchanged, 1 repeated, 4 bad\n")
-    assert "line 5: sku is empty" in told.stderr
-    assert "line 6: factor is 'none'" in told.stderr
+    ended = holdfast(*words, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "7 rows: 2 set, 0 unchanged, 1 repeated, 4 bad\n")
+    assert "line 5: sku is empty" in ended.stderr
+    assert "line 6: factor is 'none'" in ended.stderr
     assert (await api.get("/v1/barcodes/1")).ok() == {"barcode": "1", "sku": "A", "factor": 12}
     assert holdfast(*words, cwd=tmp_path).stdout.startswith("7 rows: 0 set, 2 unchanged")

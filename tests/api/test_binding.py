@@ -54,10 +54,10 @@ async def test_given_an_address_when_committed_then_it_is_bound_near_it_within_t
     await two_stores(api)
     await held(api)
 
-    told = (await commit(api, sourcing=NEAR_ANKARA)).ok()
+    answer = (await commit(api, sourcing=NEAR_ANKARA)).ok()
 
-    assert where(told) == {"ankara": 2}
-    assert "open" not in told
+    assert where(answer) == {"ankara": 2}
+    assert "open" not in answer
     assert "open" not in (await api.get("/v1/reservations/r-1")).ok()
     assert (await api.get("/v1/availability/A?location=kadikoy")).ok()["available"] == 5
 
@@ -76,9 +76,9 @@ async def test_given_lines_that_may_be_split_when_bound_then_they_are(api: Api) 
     await api.count("A", 1, "third")
     (await api.put("/v1/locations/kadikoy", {"position": KADIKOY, "groups": ["stores"], "open": False})).ok()
 
-    told = (await commit(api, sourcing={**NEAR_ANKARA, "split_lines": True})).ok()
+    answer = (await commit(api, sourcing={**NEAR_ANKARA, "split_lines": True})).ok()
 
-    assert where(told) == {"ankara": 1, "third": 1}
+    assert where(answer) == {"ankara": 1, "third": 1}
 
 
 async def test_given_a_store_that_ships_when_fulfilled_from_there_then_the_units_leave_it(api: Api) -> None:

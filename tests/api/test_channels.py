@@ -159,12 +159,12 @@ async def put(api: Api, *listings: dict[str, object]) -> Any:
 
 
 async def test_given_a_configured_channel_when_read_then_its_rules_come_from_the_configuration(api: Api) -> None:
-    told = (await api.get(ONE)).ok()
+    answer = (await api.get(ONE)).ok()
 
-    assert (told["channel"], told["kind"], told["listings"], told["set_at_run_time"]) == (
+    assert (answer["channel"], answer["kind"], answer["listings"], answer["set_at_run_time"]) == (
         "trendyol", "webhook", "listed", [],
     )  # fmt: skip
-    assert told["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20))
+    assert answer["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20))
 
 
 async def test_given_rules_when_put_then_they_hold_and_the_others_stay_configured(api: Api, shop: Shop) -> None:
@@ -209,9 +209,9 @@ async def test_given_rules_at_run_time_when_others_are_put_then_those_left_out_g
 async def test_given_a_rule_that_cannot_be_when_put_then_its_field_is_named_and_nothing_changes(
     api: Api, shop: Shop, rules: object, field: str
 ) -> None:
-    told = (await api.put(ONE, rules)).problem(400, "invalid")
+    problem = (await api.put(ONE, rules)).problem(400, "invalid")
 
-    assert [each["field"] for each in told["errors"]] == [field]
+    assert [each["field"] for each in problem["errors"]] == [field]
     assert await shop.changes() == []
 
 
@@ -219,10 +219,10 @@ async def test_given_rules_of_a_newer_release_when_read_then_what_is_understood_
     stored = {"percent": 50, "by_weekday": {"sun": 0}, "cap": "none", "buffer": {"main": 1}}
     await ChannelStore(shop.client, shop.keyspace).set_rules("trendyol", stored, "newer")
 
-    told = (await api.get(ONE)).ok()
+    answer = (await api.get(ONE)).ok()
 
-    assert told["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20, percent=50))
-    assert told["set_at_run_time"] == ["percent"]
+    assert answer["rules"] == msgspec.to_builtins(ChannelRules(buffer=2, cap=20, percent=50))
+    assert answer["set_at_run_time"] == ["percent"]
 
 
 def test_the_rules_that_can_be_put_are_those_that_there_are() -> None:
@@ -241,7 +241,9 @@ async def test_given_no_publisher_when_asked_how_a_channel_stands_then_it_says_s
     )  # fmt: skip
 
 
-async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_is_told(api: Api, shop: Shop) -> None:
+async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_is_returned(
+    api: Api, shop: Shop
+) -> None:
     at_ms = await now_ms(shop.client)
     await shop.stand(
         "trendyol",
@@ -294,13 +296,15 @@ async def test_given_two_channels_when_listed_then_each_says_how_it_stands_and_n
 # -- listings
 
 
-async def test_given_listings_when_put_then_they_are_read_back_and_unknown_skus_are_told(api: Api, shop: Shop) -> None:
+async def test_given_listings_when_put_then_they_are_read_back_and_unknown_skus_are_returned(
+    api: Api, shop: Shop
+) -> None:
     await api.count("A", 5)
     full = listing("A", "869", listed=False, price="129.90", list_price="150", currency="TRY", attributes={"id": "7"})
 
-    told = await put(api, full, listing("B / ş"))
+    answer = await put(api, full, listing("B / ş"))
 
-    assert told == {"listings": 2, "unknown_skus": ["B / ş"]}
+    assert answer == {"listings": 2, "unknown_skus": ["B / ş"]}
     page = (await api.get(f"{ONE}/listings")).ok()
     assert sorted(page["listings"], key=lambda each: str(each["sku"])) == [full, listing("B / ş", listed=True)]
     assert page["next"] == ""
@@ -347,8 +351,8 @@ async def test_given_a_sku_when_asked_for_then_its_listing_alone_comes(api: Api)
 async def test_given_a_query_that_cannot_be_when_listings_are_read_then_its_field_is_named(
     api: Api, query: str
 ) -> None:
-    told = (await api.get(f"{ONE}/listings?{query}")).problem(400, "invalid")
-    assert told["errors"][0]["field"] == query.partition("=")[0]
+    problem = (await api.get(f"{ONE}/listings?{query}")).problem(400, "invalid")
+    assert problem["errors"][0]["field"] == query.partition("=")[0]
 
 
 @pytest.mark.parametrize(
@@ -382,9 +386,9 @@ async def test_given_a_query_that_cannot_be_when_listings_are_read_then_its_fiel
 async def test_given_a_listing_that_cannot_be_when_put_then_its_field_is_named_and_none_is_put(
     api: Api, second: dict[str, object], field: str
 ) -> None:
-    told = (await api.put(f"{ONE}/listings", {"listings": [listing("A"), second]})).problem(400, "invalid")
+    problem = (await api.put(f"{ONE}/listings", {"listings": [listing("A"), second]})).problem(400, "invalid")
 
-    assert [each["field"] for each in told["errors"]] == [field]
+    assert [each["field"] for each in problem["errors"]] == [field]
     assert (await api.get(f"{ONE}/listings")).ok()["listings"] == []
 
 
@@ -416,11 +420,11 @@ async def test_given_dead_letters_when_listed_then_the_newest_come_first_with_th
 ) -> None:
     await shop.bury("trendyol", [letter("old", 1_000), letter("new", 3_000), letter("mid", 2_000)])
 
-    told = (await api.get(f"{ONE}/dead-letters")).ok()
+    answer = (await api.get(f"{ONE}/dead-letters")).ok()
 
-    assert [each["sku"] for each in told["dead_letters"]] == ["new", "mid", "old"]
-    assert told["complete"] is True
-    assert told["dead_letters"][0] == {
+    assert [each["sku"] for each in answer["dead_letters"]] == ["new", "mid", "old"]
+    assert answer["complete"] is True
+    assert answer["dead_letters"][0] == {
         "sku": "new", "key": "key-of-new", "quantity": 3, "code": "PRICE_MISSING", "reason": "Fiyat boş olamaz",
         "attempts": 4, "first_at": "1970-01-01T00:00:01Z", "last_at": "1970-01-01T00:00:03Z", "seq": 12,
     }  # fmt: skip
@@ -431,15 +435,15 @@ async def test_given_more_dead_letters_than_asked_for_when_listed_then_the_newes
 ) -> None:
     await shop.bury("trendyol", [letter(f"S{number}", number) for number in range(1, 1_201)])
 
-    told = (await api.get(f"{ONE}/dead-letters?limit=2")).ok()
+    answer = (await api.get(f"{ONE}/dead-letters?limit=2")).ok()
 
-    assert [each["sku"] for each in told["dead_letters"]] == ["S1200", "S1199"]
-    assert told["complete"] is False
+    assert [each["sku"] for each in answer["dead_letters"]] == ["S1200", "S1199"]
+    assert answer["complete"] is False
     assert len((await api.get(f"{ONE}/dead-letters?limit=1000")).ok()["dead_letters"]) == 1_000
     (await api.get(f"{ONE}/dead-letters?limit=1001")).problem(400, "invalid")
 
 
-async def test_given_a_command_when_sent_then_it_stands_in_the_journal_and_a_missing_publisher_is_told(
+async def test_given_a_command_when_sent_then_it_stands_in_the_journal_and_a_missing_publisher_is_reported(
     api: Api, shop: Shop
 ) -> None:
     asked = [
@@ -465,7 +469,7 @@ async def test_given_a_retry_of_nothing_or_of_no_sku_when_sent_then_it_is_not_a_
     assert await shop.changes() == []
 
 
-# -- who may, and what is never told
+# -- who may, and what is never shown
 
 
 Request = Callable[[Api], Awaitable[Answer]]
@@ -489,17 +493,17 @@ async def test_given_a_channel_that_is_not_configured_here_when_named_then_it_is
 ) -> None:
     shop.state.channels = {shop.partition: {}, "another": {"trendyol": settings("trendyol", "another")}}
 
-    told = (await request_(api)).problem(404, "unknown_channel")
+    problem = (await request_(api)).problem(404, "unknown_channel")
 
-    assert "configuration file" in told["detail"]
+    assert "configuration file" in problem["detail"]
     assert await shop.changes() == []
 
 
 @pytest.mark.parametrize("scope", ["read", "reserve", "stock"])
 async def test_given_a_key_without_admin_when_it_changes_a_channel_then_it_may_not(shop: Shop, scope: str) -> None:
     for name, request_ in CHANGES.items():
-        told = (await request_(shop.api(scope))).problem(403, "forbidden")
-        assert "admin" in told["detail"], name
+        problem = (await request_(shop.api(scope))).problem(403, "forbidden")
+        assert "admin" in problem["detail"], name
     assert await shop.changes() == []
 
 
@@ -509,7 +513,7 @@ async def test_given_a_key_that_reads_when_it_reads_channels_then_it_may(shop: S
         (await request_(shop.api("reserve"))).problem(403, "forbidden")
 
 
-async def test_given_secrets_in_the_options_when_every_route_has_answered_then_none_of_them_was_told(
+async def test_given_secrets_in_the_options_when_every_route_has_answered_then_none_of_them_was_shown(
     shop: Shop, api: Api
 ) -> None:
     await shop.stand("trendyol", ChannelStatus(publisher="host:1", written_ms=await now_ms(shop.client)))
@@ -520,9 +524,9 @@ async def test_given_secrets_in_the_options_when_every_route_has_answered_then_n
     (await api.put(ONE, {"percent": 101})).problem(400, "invalid")
     (await api.get("/openapi.json")).ok()
 
-    told = b"\n".join(answer.raw + str(dict(answer.headers)).encode() for answer in shop.answers)
+    output = b"\n".join(answer.raw + str(dict(answer.headers)).encode() for answer in shop.answers)
 
-    assert [secret for secret in SECRETS if secret.encode() in told] == []
+    assert [secret for secret in SECRETS if secret.encode() in output] == []
 
 
 CONFIGURED: Final = """
@@ -536,22 +540,22 @@ api_secret = { file = "%s" }
 """
 
 
-async def test_given_credentials_in_the_environment_and_in_a_file_when_all_is_asked_then_nothing_tells_them(
+async def test_given_credentials_in_the_environment_and_in_a_file_when_all_is_asked_then_nothing_shows_them(
     start_server: Callable[..., Server], tmp_path: Path
 ) -> None:
     secrets = ("made-up-key-4711", "made-up-secret-0815", "9988776655")
     (tmp_path / "secret").write_text(secrets[1])
     server = start_server(toml=CONFIGURED % (tmp_path / "secret"), environment={"SHOP_KEY": secrets[0]}, role="api")
-    told = []
+    answers = []
     async with opened(server) as api:
         for request_ in (lambda api: api.get("/v1/channels"), *READS.values(), *CHANGES.values(), *READS.values()):
             answer = await request_(api)
             answer.ok(answer.status if answer.status == 202 else 200)
-            told.append(answer)
-        told += [await api.get(path) for path in ("/metrics", "/docs", "/openapi.json")]
+            answers.append(answer)
+        answers += [await api.get(path) for path in ("/metrics", "/docs", "/openapi.json")]
     assert server.stop() == 0
 
-    everything = server.stderr + "".join(answer.raw.decode() + str(dict(answer.headers)) for answer in told)
+    everything = server.stderr + "".join(answer.raw.decode() + str(dict(answer.headers)) for answer in answers)
 
     assert "trendyol" in everything
     assert [secret for secret in secrets if secret in everything] == []
@@ -572,6 +576,6 @@ async def test_given_a_store_that_is_away_when_asked_then_the_answer_does_not_li
         await pool.aclose()
     # The others read before they write.
     is_sent = name in {"rules", "put_listings"}
-    told = answer.problem(503, "outcome_unknown" if is_sent else "store_unavailable")
-    assert told["retryable"] is True
-    assert told["detail"].endswith("needs no key." if is_sent else "Nothing happened.")
+    problem = answer.problem(503, "outcome_unknown" if is_sent else "store_unavailable")
+    assert problem["retryable"] is True
+    assert problem["detail"].endswith("needs no key." if is_sent else "Nothing happened.")

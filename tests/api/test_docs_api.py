@@ -51,11 +51,11 @@ def test_every_route_names_its_scope_its_limit_and_its_refusals() -> None:
         text = sections()[route.method, route.path]
         [scope] = re.findall(r"^Scope `(\w+)`\.", text, re.MULTILINE)
         limits = re.findall(r"Body up to (\d+ [KM]iB)\.", text)
-        told = re.search(r"Refusals: ([^.]*)\.", text)
-        assert told is not None, route.path
+        refusals = re.search(r"Refusals: ([^.]*)\.", text)
+        assert refusals is not None, route.path
         assert scope == route.scope
         assert limits == ([] if route.body is None else ["1 MiB" if route.body_bytes_max > 2**16 else "64 KiB"])
-        assert set(re.findall(r"`(\w+)`", told[1])) - EVERYWHERE == set(route.refusals) - EVERYWHERE, route.path
+        assert set(re.findall(r"`(\w+)`", refusals[1])) - EVERYWHERE == set(route.refusals) - EVERYWHERE, route.path
 
 
 def test_every_outcome_is_documented_with_its_status_and_words_and_every_documented_one_exists() -> None:

@@ -73,7 +73,7 @@ async def test_given_an_answer_when_returned_then_it_is_sent_as_the_route_succee
     assert counts == [("reserve", "held")]
 
 
-async def test_given_a_replay_when_returned_then_its_header_and_its_count_tell_it_apart(counts: Counts) -> None:
+async def test_given_a_replay_when_returned_then_its_header_and_its_count_mark_it(counts: Counts) -> None:
     async def handler(_call: Call) -> object:
         return Answer(BarcodesPut(3), "replayed")
 

@@ -54,7 +54,7 @@ class Caller:
             raise ConnectionResetError
 
     def take(self, events: list[tuple[bytes, bytes]]) -> None:
-        """Show what events tell."""
+        """Show what events contain."""
         for event_id, data in events:
             view = msgspec.json.decode(data)
             assert view["seq"] >= self._seqs.get(view["sku"], 0), "a value went back"

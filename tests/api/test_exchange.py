@@ -1,4 +1,4 @@
-"""Exchange over HTTP: one call, both halves or neither, and the story that ``holdfast show --history`` tells."""
+"""Exchange over HTTP: one call, both halves or neither, and what ``holdfast show --history`` shows of it."""
 
 import json
 from typing import Any
@@ -28,13 +28,13 @@ def wanted(quantity: int = 1, **more: object) -> dict[str, Any]:
     return {"channel": "web", "lines": [{"sku": "A", "quantity": quantity}], **more}
 
 
-async def test_given_a_damaged_unit_when_exchanged_then_the_history_tells_both_halves(api: Api, server: Server) -> None:
+async def test_given_a_damaged_unit_when_exchanged_then_the_history_shows_both_halves(api: Api, server: Server) -> None:
     await shipped(api)
-    told = (await api.post(URL, {"return": back(location="shop"), "order": wanted(reservation_id="o-2")})).ok(201)
+    answer = (await api.post(URL, {"return": back(location="shop"), "order": wanted(reservation_id="o-2")})).ok(201)
 
-    assert (told["returned"]["reservation_id"], told["returned"]["lines"][0]["returned"]) == ("o-1", 1)
-    assert (told["reservation"]["reservation_id"], told["reservation"]["state"]) == ("o-2", "committed")
-    assert told["returned"]["notes"] == {"return_reason": "cracked", "exchanged_for": "o-2"}
+    assert (answer["returned"]["reservation_id"], answer["returned"]["lines"][0]["returned"]) == ("o-1", 1)
+    assert (answer["reservation"]["reservation_id"], answer["reservation"]["state"]) == ("o-2", "committed")
+    assert answer["returned"]["notes"] == {"return_reason": "cracked", "exchanged_for": "o-2"}
     assert (await api.get("/v1/reservations/o-2")).ok()["notes"] == {"exchange_of": "o-1"}
     shown = holdfast(
         "show", "A", "--history", "--json", "--partition", api.partition, "--data-dir", server.data_dir,
@@ -99,15 +99,15 @@ async def test_given_a_closed_location_when_wanted_from_there_then_the_exchange_
     assert problem["half"] == "order"
 
 
-async def test_given_sourcing_when_exchanged_then_the_new_promise_is_planned(api: Api) -> None:
+async def test_given_sourcing_when_exchanged_then_the_new_reservation_is_planned(api: Api) -> None:
     await shipped(api, 2)
     (await api.put("/v1/locations/shop", {})).ok()
     await api.count("A", 1, "shop")
 
     new = wanted(sourcing={"strategy": "most_stock"})
-    told = (await api.post(URL, {"return": back(), "reservation": new})).ok(201)
+    answer = (await api.post(URL, {"return": back(), "reservation": new})).ok(201)
 
-    assert told["reservation"]["lines"][0]["location"] == "shop"
+    assert answer["reservation"]["lines"][0]["location"] == "shop"
 
 
 @pytest.mark.parametrize(

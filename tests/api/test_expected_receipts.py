@@ -1,4 +1,4 @@
-"""Expected receipts over HTTP: told, received in parts, forgone; refusals are problems that change nothing."""
+"""Expected receipts over HTTP: set, received in parts, cancelled; refusals are problems that change nothing."""
 
 import json
 from pathlib import Path
@@ -27,11 +27,11 @@ async def still_expected(api: Api) -> dict[str, int]:
 
 
 async def test_given_an_expected_receipt_when_it_goes_its_way_then_each_step_can_be_read(api: Api) -> None:
-    told = (await api.put(PO, SUPPLY)).ok()
-    assert told == {**SUPPLY, "supply_id": "po-9", "received": 0, "expected": 10}
+    answer = (await api.put(PO, SUPPLY)).ok()
+    assert answer == {**SUPPLY, "supply_id": "po-9", "received": 0, "expected": 10}
     result = await receive(api, 4)
     assert (result["outcome"], result["stock"]["location"], result["stock"]["available"]) == ("moved", "depo", 4)
-    assert (await api.get(PO)).ok() == {**told, "received": 4, "expected": 6}
+    assert (await api.get(PO)).ok() == {**answer, "received": 4, "expected": 6}
     assert await still_expected(api) == {"po-9": 6}
     assert (await api.get("/v1/supply?sku=A&location=main")).ok()["supply"] == []
     assert (await api.send("DELETE", PO)).ok()["expected"] == 6
@@ -39,12 +39,14 @@ async def test_given_an_expected_receipt_when_it_goes_its_way_then_each_step_can
     assert await api.available("A") == 4
 
 
-async def test_given_an_expected_receipt_when_the_sku_is_shown_then_it_is_told(api: Api, server: Server) -> None:
+async def test_given_an_expected_receipt_when_the_sku_is_shown_then_it_is_listed(api: Api, server: Server) -> None:
     await api.count("A", 1)
     (await api.put(PO, SUPPLY)).ok()
     words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
-    told = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["expected"]
-    assert [(each["supply_id"], each["expected"], each["expected_on"]) for each in told] == [("po-9", 10, "2030-01-15")]
+    shown = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["expected"]
+    assert [(each["supply_id"], each["expected"], each["expected_on"]) for each in shown] == [
+        ("po-9", 10, "2030-01-15")
+    ]
     assert "10 expected at depo on 2030-01-15 (expected receipt po-9)" in holdfast(*words, cwd=server.data_dir).stdout
 
 
@@ -67,10 +69,10 @@ async def test_given_a_file_of_what_came_when_run_then_it_is_expected_no_longer(
     file.write_text("kind,sku,quantity,supply_id\nreceive,A,4,po-9\nreceive,A,4,nobody\nadjust,A,1,po-9\n", "utf-8")
     words = ("move", file, "--partition", api.partition, "--data-dir", server.data_dir)
     for outcome in ("1 done, 0 unchanged", "0 done, 1 unchanged"):
-        told = holdfast(*words, cwd=tmp_path)
-        assert told.stdout.startswith(f"3 rows: {outcome} (same file run before), 2 bad")
-        assert "line 3: the ledger refused it: unknown_supply" in told.stderr
-        assert "line 4: supply_id is not known here" in told.stderr
+        ended = holdfast(*words, cwd=tmp_path)
+        assert ended.stdout.startswith(f"3 rows: {outcome} (same file run before), 2 bad")
+        assert "line 3: the ledger refused it: unknown_supply" in ended.stderr
+        assert "line 4: supply_id is not known here" in ended.stderr
     assert await still_expected(api) == {"po-9": 6}
     assert await api.available("A") == 4
 
@@ -83,7 +85,7 @@ async def test_given_a_receipt_without_a_name_when_received_then_nothing_expecte
     assert await still_expected(api) == {"po-9": 10}
 
 
-async def test_given_a_mistake_when_told_then_nothing_changes(api: Api, server: Server, key: Key) -> None:
+async def test_given_a_mistake_when_set_then_nothing_changes(api: Api, server: Server, key: Key) -> None:
     (await api.put(PO, SUPPLY)).ok()
     before = server.state(key.partition)
     (await api.put(PO, {**SUPPLY, "sku": "B"})).problem(422, "id_reused")

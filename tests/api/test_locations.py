@@ -27,7 +27,7 @@ async def three_stores(api: Api) -> None:
 
 
 async def test_given_a_described_location_when_read_then_it_is_as_described(api: Api) -> None:
-    told = await describe(
+    answer = await describe(
         api,
         "kadikoy",
         kind="store",
@@ -37,7 +37,7 @@ async def test_given_a_described_location_when_read_then_it_is_as_described(api:
         groups=["stores", "istanbul", "stores"],
     )
 
-    assert told == {
+    assert answer == {
         "location": "kadikoy",
         "kind": "store",
         "position": KADIKOY,
@@ -46,16 +46,16 @@ async def test_given_a_described_location_when_read_then_it_is_as_described(api:
         "open": True,
         "groups": ["istanbul", "stores"],
     }
-    assert (await api.get("/v1/locations/kadikoy")).ok() == told
-    assert (await api.get("/v1/locations")).ok() == {"locations": [told]}
+    assert (await api.get("/v1/locations/kadikoy")).ok() == answer
+    assert (await api.get("/v1/locations")).ok() == {"locations": [answer]}
 
 
 async def test_given_a_location_when_described_anew_then_what_is_left_out_goes_back(api: Api) -> None:
     await describe(api, "kadikoy", kind="store", priority=5)
 
-    told = await describe(api, "kadikoy", open=False)
+    answer = await describe(api, "kadikoy", open=False)
 
-    assert (told["kind"], told["priority"], told["open"]) == ("warehouse", 0, False)
+    assert (answer["kind"], answer["priority"], answer["open"]) == ("warehouse", 0, False)
 
 
 async def test_given_no_description_when_read_then_the_location_is_unknown(api: Api) -> None:
@@ -117,10 +117,10 @@ async def test_given_many_skus_when_asked_by_group_then_each_counts_its_own(api:
     await three_stores(api)
     await api.count("B", 3, "main")
 
-    told = (await api.post("/v1/availability/query", {"skus": ["A", "B", "C"], "group": "stores"})).ok()
+    answer = (await api.post("/v1/availability/query", {"skus": ["A", "B", "C"], "group": "stores"})).ok()
 
-    assert [(each["sku"], each["available"]) for each in told["availability"]] == [("A", 7), ("B", 0)]
-    assert told["unknown"] == ["C"]
+    assert [(each["sku"], each["available"]) for each in answer["availability"]] == [("A", 7), ("B", 0)]
+    assert answer["unknown"] == ["C"]
 
 
 @pytest.mark.parametrize("query", ["group=nobody", "group=stores&location=main", "group="])
@@ -130,7 +130,7 @@ async def test_given_a_group_that_cannot_be_meant_when_asked_then_it_is_invalid(
     (await api.get(f"/v1/availability/A?{query}")).problem(400, "invalid")
 
 
-async def test_given_a_place_when_asked_who_has_it_then_the_nearest_open_location_comes_first(api: Api) -> None:
+async def test_given_a_position_when_asked_who_has_it_then_the_nearest_open_location_comes_first(api: Api) -> None:
     await three_stores(api)
     await describe(api, "empty", kind="store", position=KADIKOY, groups=["stores"])
     await api.count("A", 0, "empty")
@@ -157,7 +157,7 @@ async def test_given_a_group_and_a_limit_when_asked_who_has_it_then_both_hold(ap
 
 
 @pytest.mark.parametrize("query", ["lat=40", "lat=40&lon=200", "lat=x&lon=1", "lat=1&lon=1&limit=0"])
-async def test_given_no_place_when_asked_who_has_it_then_it_is_invalid(api: Api, query: str) -> None:
+async def test_given_no_position_when_asked_who_has_it_then_it_is_invalid(api: Api, query: str) -> None:
     await api.count("A", 1)
 
     (await api.get(f"/v1/availability/A/nearby?{query}")).problem(400, "invalid")

@@ -38,20 +38,20 @@ async def read_unless_busy(api: Api, path: str) -> Answer:
 async def test_given_a_store_that_hangs_when_much_is_asked_then_every_refusal_is_true(narrow: Server) -> None:
     async with opened(narrow) as api:
         await api.count("A", 1000)
-        # Both connections to the store are open; a request that is sent over one of them leaves doubt.
+        # Both connections to the store are open; a request that is sent over one of them has an unknown outcome.
         await asyncio.gather(*(api.reserve("A", 1, f"warm{number}") for number in range(8)))
         warm = 1000 - await api.available("A")
         with narrow.frozen_store():
             answers = await asyncio.gather(*(api.reserve("A", 1, f"r{number}") for number in range(REQUESTS)))
         outcomes = {f"r{number}": answer.problem(503, answer.body["outcome"]) for number, answer in enumerate(answers)}
-        assert {told["outcome"] for told in outcomes.values()} == {*NOTHING_HAPPENED, "outcome_unknown"}
+        assert {body["outcome"] for body in outcomes.values()} == {*NOTHING_HAPPENED, "outcome_unknown"}
         assert {answer.headers["Retry-After"] for answer in answers} == {"1"}
-        assert all(told["retryable"] and told["reservation_id"] == name for name, told in outcomes.items())
+        assert all(body["retryable"] and body["reservation_id"] == name for name, body in outcomes.items())
         await recovered(api)
         existing = set()
-        for name, told in outcomes.items():
+        for name, body in outcomes.items():
             status = (await read_unless_busy(api, f"/v1/reservations/{name}")).status
-            assert not (status == 200 and told["outcome"] in NOTHING_HAPPENED), (name, told["outcome"])
+            assert not (status == 200 and body["outcome"] in NOTHING_HAPPENED), (name, body["outcome"])
             existing |= {name} if status == 200 else set()
         assert await api.available("A") == 1000 - warm - len(existing)
         for name in outcomes:

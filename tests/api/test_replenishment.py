@@ -35,17 +35,17 @@ async def events_until(api: Api, *expected: tuple[str, int]) -> Any:
     """Wait until these and no other events were raised: (type, available)."""
     answer: Any = None
 
-    async def is_told() -> bool:
+    async def is_raised() -> bool:
         nonlocal answer
         answer = (await api.get("/v1/events")).ok()
         return len(answer["events"]) >= len(expected)
 
-    await wait_until(is_told, f"{expected} were raised")
+    await wait_until(is_raised, f"{expected} were raised")
     assert [(each["type"], each["available"]) for each in answer["events"]] == list(expected)
     return answer
 
 
-async def test_given_a_rule_when_stock_falls_step_by_step_then_each_line_is_told_once(
+async def test_given_a_rule_when_stock_falls_step_by_step_then_each_line_is_reported_once(
     api: Api, counting_server: Server
 ) -> None:
     await set_rules(api, {"sku": "A", "reorder_point": 5, "target": 20})
@@ -79,7 +79,7 @@ async def test_given_events_that_were_read_when_reading_on_then_only_newer_ones_
     assert [each["type"] for each in newer["events"]] == ["stock.out"]
 
 
-async def test_given_a_killed_server_when_it_is_back_then_no_event_is_missing_or_told_twice(
+async def test_given_a_killed_server_when_it_is_back_then_no_event_is_missing_or_raised_twice(
     start_server: Callable[..., Server],
 ) -> None:
     server = start_server(figures_interval_s=0.02)

@@ -87,7 +87,7 @@ async def test_given_a_question_that_cannot_be_answered_then_it_is_refused(api: 
     assert problem["errors"][0]["field"] == field
 
 
-async def test_given_a_sku_that_sells_then_its_velocity_and_cover_are_told(api: Api) -> None:
+async def test_given_a_sku_that_sells_then_its_velocity_and_cover_are_returned(api: Api) -> None:
     await api.count("A", 50)
     await order(api, "A", 10)
 
@@ -97,7 +97,7 @@ async def test_given_a_sku_that_sells_then_its_velocity_and_cover_are_told(api: 
     assert (found["sku"], found["per_day_28"], found["available"], found["days_of_cover"]) == ("A", 10.0, 40, 4.0)
 
 
-async def test_given_a_sku_that_nobody_knows_then_its_velocity_is_refused(api: Api) -> None:
+async def test_given_a_sku_that_is_unknown_then_its_velocity_is_refused(api: Api) -> None:
     (await api.get("/v1/reports/velocity?sku=nowhere")).problem(422, "unknown_sku")
 
 
@@ -153,7 +153,7 @@ async def test_given_sales_when_reported_as_tables_then_people_can_read_them(api
     assert "DEAD" not in printed(counting_server, api, "velocity", "A [b]")
 
 
-async def test_given_a_sku_that_nobody_knows_when_reported_then_the_command_fails(
+async def test_given_a_sku_that_is_unknown_when_reported_then_the_command_fails(
     api: Api, counting_server: Server
 ) -> None:
     await api.count("A", 1)

@@ -81,9 +81,9 @@ async def test_given_too_few_units_when_wanted_then_each_short_line_says_what_th
     await api.count("A", 1)
     await api.count("B", 9)
     lines = [LINE, {"sku": "B", "quantity": 1}]
-    told = (await api.post(RESERVE, {"channel": "web", "lines": lines})).problem(409, "out_of_stock")
-    assert told["retryable"] is True
-    assert told["lines"] == [{"line": 1, "sku": "A", "location": "main", "requested": 2, "available": 1}]
+    problem = (await api.post(RESERVE, {"channel": "web", "lines": lines})).problem(409, "out_of_stock")
+    assert problem["retryable"] is True
+    assert problem["lines"] == [{"line": 1, "sku": "A", "location": "main", "requested": 2, "available": 1}]
     assert (await api.available("A"), await api.available("B")) == (1, 9)
 
 
@@ -119,12 +119,12 @@ async def test_given_a_state_when_an_operation_does_not_fit_then_it_is_refused(
 async def test_given_more_than_is_left_when_released_then_it_is_refused_whole(api: Api, line: object) -> None:
     await api.count("A", 10)
     (await api.reserve("A", 2, "r")).ok(201)
-    told = (await api.post(RESERVE + "/r/release", {"lines": [line]})).problem(422, "exceeds_remaining")
-    assert (told["reservation_id"], told["state"]) == ("r", "held")
+    problem = (await api.post(RESERVE + "/r/release", {"lines": [line]})).problem(422, "exceeds_remaining")
+    assert (problem["reservation_id"], problem["state"]) == ("r", "held")
     assert await api.available("A") == 8
 
 
-async def test_given_a_lapsed_hold_when_the_next_buyer_comes_then_it_does_not_block(api: Api) -> None:
+async def test_given_an_overdue_hold_when_the_next_buyer_comes_then_it_does_not_block(api: Api) -> None:
     await api.count("A", 2)
     (await api.reserve("A", 2, "first", ttl_s=1)).ok(201)
     async with asyncio.timeout(20):
@@ -132,8 +132,8 @@ async def test_given_a_lapsed_hold_when_the_next_buyer_comes_then_it_does_not_bl
             await asyncio.sleep(0.02)
     assert answer.ok(201)["state"] == "held"
     assert (await api.get(RESERVE + "/first")).ok()["state"] == "expired"
-    told = (await api.post(RESERVE + "/first/commit", {})).problem(409, "expired")
-    assert told["lines"][0]["available"] == 0
+    problem = (await api.post(RESERVE + "/first/commit", {})).problem(409, "expired")
+    assert problem["lines"][0]["available"] == 0
 
 
 # -- replays
@@ -254,7 +254,7 @@ async def test_given_500_reservations_of_all_fates_when_sent_then_each_has_its_o
         sku, quantity = ("A", 1) if number % 5 < 3 else ("nothing", 1) if number % 5 == 3 else ("A", 1000)
         wanted.append({"reservation_id": f"b{number}", "channel": "web", "lines": [{"sku": sku, "quantity": quantity}]})
     await api.count("B", 1)
-    # Of a SKU of its own: what is refused, as the last of A's may be, is no promise that could be replayed.
+    # Of a SKU of its own: what is refused, as the last of A's may be, is no reservation that could be replayed.
     wanted[0] = wanted[499] = {"reservation_id": "b0", "channel": "web", "lines": [{"sku": "B", "quantity": 1}]}
     results = (await api.post(RESERVE + "/batch", {"reservations": wanted}, msgpack=msgpack)).ok()["results"]
     assert [result["reservation_id"] for result in results] == [each["reservation_id"] for each in wanted]

@@ -1,4 +1,4 @@
-"""Returns and moves between buckets over HTTP, and the story that ``holdfast show --history`` tells of them."""
+"""Returns and moves between buckets over HTTP, and what ``holdfast show --history`` shows of them."""
 
 import json
 from typing import Any
@@ -24,16 +24,16 @@ def part(quantity: int, disposition: str = "restock", **more: object) -> dict[st
     return {"line": 1, "quantity": quantity, "disposition": disposition, **more}
 
 
-async def test_given_an_order_of_one_channel_when_returned_damaged_in_a_store_then_the_history_tells_the_story(
+async def test_given_an_order_of_one_channel_when_returned_damaged_in_a_store_then_the_history_shows_the_story(
     api: Api, server: Server
 ) -> None:
     await shipped(api)
     body = {"lines": [part(1, "damaged", location="store-b")], "reason": "cracked"}
-    told = (await api.post("/v1/reservations/o-1/return", body)).ok()
-    assert (told["state"], told["lines"][0]["returned"], told["notes"]) == (
+    answer = (await api.post("/v1/reservations/o-1/return", body)).ok()
+    assert (answer["state"], answer["lines"][0]["returned"], answer["notes"]) == (
         "fulfilled", 1, {"return_reason": "cracked"},
     )  # fmt: skip
-    [left] = told["availability"]
+    [left] = answer["availability"]
     assert (left["location"], left["available"]) == ("store-b", 0)
     levels = {each["location"]: each for each in (await api.get("/v1/stock/A")).ok()["levels"]}
     assert (levels["main"]["on_hand"], levels["store-b"]["on_hand"], levels["store-b"]["damaged"]) == (7, 1, 1)

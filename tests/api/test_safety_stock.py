@@ -83,7 +83,7 @@ async def test_given_rules_and_a_category_when_stock_changes_then_the_server_kee
 
 
 @pytest.mark.soak
-async def test_given_rules_of_replenishment_when_set_by_command_then_the_api_tells_them(
+async def test_given_rules_of_replenishment_when_set_by_command_then_the_api_returns_them(
     live: Api, own: Server, tmp_path: Path
 ) -> None:
     def run(*words: str) -> Any:

@@ -1,4 +1,4 @@
-"""schemathesis reads the served OpenAPI and tries what nobody thought of: no 5xx, no answer outside the schema."""
+"""schemathesis reads the served OpenAPI and tries unforeseen requests: no 5xx, no answer outside the schema."""
 
 import asyncio
 import os
@@ -33,7 +33,7 @@ seller_id = 1
 api_key = { env = "TRENDYOL_KEY" }
 api_secret = { env = "TRENDYOL_SECRET" }
 """
-"""Named as a fuzzer would name one. Nobody publishes: what the API takes is the question here."""
+"""Named as a fuzzer would name one. Without a publisher: what the API takes is the question here."""
 CREDENTIALS = {"TRENDYOL_KEY": "made-up-key", "TRENDYOL_SECRET": "made-up-secret"}
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"

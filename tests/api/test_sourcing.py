@@ -99,7 +99,9 @@ async def test_given_a_retry_when_the_stock_and_the_stores_changed_then_it_is_an
     other.problem(422, "id_reused")
 
 
-async def test_given_a_closed_location_when_named_then_new_promises_are_refused_and_old_ones_go_on(api: Api) -> None:
+async def test_given_a_closed_location_when_named_then_new_reservations_are_refused_and_old_ones_go_on(
+    api: Api,
+) -> None:
     await three_stores(api)
     line = {"sku": "A", "quantity": 1, "location": "taksim"}
     held = (await reserve(api, line, reservation_id="held")).ok(201)
@@ -177,19 +179,19 @@ async def test_given_an_order_when_explained_then_it_says_why_and_why_not_and_ho
     await describe(api, "besiktas", position=TAKSIM, open=False)
     await describe(api, "depot", groups=["warehouse"])
 
-    told = await explain(api, strategy="nearest", position=KADIKOY, group="stores")
+    answer = await explain(api, strategy="nearest", position=KADIKOY, group="stores")
 
-    assert told["outcome"] == "chosen"
-    assert told["lines"] == [{"line": 1, "sku": "A", "quantity": 2, "location": "taksim"}]
-    seen = [(each["location"], each["chosen"], each["why"], each["stock"]) for each in told["candidates"]]
+    assert answer["outcome"] == "chosen"
+    assert answer["lines"] == [{"line": 1, "sku": "A", "quantity": 2, "location": "taksim"}]
+    seen = [(each["location"], each["chosen"], each["why"], each["stock"]) for each in answer["candidates"]]
     assert seen == [
         ("kadikoy", False, "has none of it in the quantity that is wanted", 1),
         ("taksim", True, "the first that has everything", 3),
         ("ankara", False, "has everything, but comes after taksim", 5),
     ]
-    assert told["candidates"][0]["lacks"] == [{"sku": "A", "wanted": 2, "available": 1}]
-    assert [round(each["distance_km"]) for each in told["candidates"]] == [0, 6, 345]
-    assert told["passed_over"] == [
+    assert answer["candidates"][0]["lacks"] == [{"sku": "A", "wanted": 2, "available": 1}]
+    assert [round(each["distance_km"]) for each in answer["candidates"]] == [0, 6, 345]
+    assert answer["passed_over"] == [
         {"location": "besiktas", "why": "closed"},
         {"location": "depot", "why": "not_in_group"},
     ]
@@ -213,12 +215,12 @@ async def test_given_an_order_when_explained_then_a_reservation_comes_to_the_sam
     await api.count("B", 1, "taksim")
     sourcing = {**NEAR_KADIKOY, "splits_max": splits_max}
 
-    told = await explain(api, *lines, **sourcing)
+    response = await explain(api, *lines, **sourcing)
     answer = await reserve(api, *lines, sourcing=sourcing)
 
-    assert told["outcome"] == outcome
+    assert response["outcome"] == outcome
     if outcome == "chosen":
-        assert [line["location"] for line in told["lines"]] == places(answer.ok(201))
+        assert [line["location"] for line in response["lines"]] == places(answer.ok(201))
     else:
         assert answer.body["outcome"] == outcome
 
@@ -226,7 +228,7 @@ async def test_given_an_order_when_explained_then_a_reservation_comes_to_the_sam
 # -- elsewhere
 
 
-async def test_given_a_hold_when_moved_over_http_then_it_is_promised_there(api: Api) -> None:
+async def test_given_a_hold_when_moved_over_http_then_it_is_reserved_there(api: Api) -> None:
     await three_stores(api)
     await reserve(api, {"sku": "A", "quantity": 2, "location": "taksim"}, reservation_id="r1")
 
@@ -267,9 +269,9 @@ async def test_given_lines_that_all_name_their_location_when_explained_then_ther
 ) -> None:
     await three_stores(api)
 
-    told = await explain(
+    answer = await explain(
         api, {"sku": "A", "quantity": 1, "location": "taksim"}, strategy="most_stock", position=None, group=None
     )
 
-    assert (told["outcome"], told["candidates"], told["passed_over"]) == ("chosen", [], [])
-    assert [line["location"] for line in told["lines"]] == ["taksim"]
+    assert (answer["outcome"], answer["candidates"], answer["passed_over"]) == ("chosen", [], [])
+    assert [line["location"] for line in answer["lines"]] == ["taksim"]

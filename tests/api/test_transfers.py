@@ -20,8 +20,8 @@ async def shipped(api: Api) -> Any:
 
 
 async def test_given_a_transfer_when_it_goes_its_way_then_each_step_can_be_read(api: Api) -> None:
-    told = await shipped(api)
-    assert (told["state"], told["from"], told["to"], told["availability"][0]["available"]) == (
+    answer = await shipped(api)
+    assert (answer["state"], answer["from"], answer["to"], answer["availability"][0]["available"]) == (
         "in_transit", "main", "shop", 6,
     )  # fmt: skip
     first = (await api.post(RECEIVE, {"lines": [{"line": 1, "quantity": 3, "disposition": "quality_control"}]})).ok()
@@ -34,13 +34,13 @@ async def test_given_a_transfer_when_it_goes_its_way_then_each_step_can_be_read(
     assert (await api.get("/v1/transfers")).ok() == {"transfers": [], "next": ""}
 
 
-async def test_given_units_on_their_way_when_the_stock_is_asked_for_then_they_are_told_beside_the_locations(
+async def test_given_units_on_their_way_when_the_stock_is_asked_for_then_they_are_shown_beside_the_locations(
     api: Api, server: Server
 ) -> None:
     await shipped(api)
-    told = (await api.get("/v1/stock/A")).ok()
-    assert (told["available"], [each["location"] for each in told["levels"]]) == (6, ["main"])
-    [moving] = told["in_transit"]
+    answer = (await api.get("/v1/stock/A")).ok()
+    assert (answer["available"], [each["location"] for each in answer["levels"]]) == (6, ["main"])
+    [moving] = answer["in_transit"]
     assert (moving["transfer_id"], moving["from"], moving["to"], moving["quantity"]) == ("t-1", "main", "shop", 4)
     words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
     assert json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["in_transit"][0]["quantity"] == 4
@@ -103,7 +103,7 @@ async def test_given_a_body_that_breaks_a_rule_when_sent_then_the_field_is_named
 
 
 @pytest.mark.parametrize("after", ["x", "-1", "99999999999999999999"])
-async def test_given_a_page_that_nobody_gave_when_asked_for_then_it_is_invalid(api: Api, after: str) -> None:
+async def test_given_a_page_that_was_never_issued_when_asked_for_then_it_is_invalid(api: Api, after: str) -> None:
     (await api.get(f"/v1/transfers?after={after}")).problem(400, "invalid")
 
 

@@ -117,7 +117,7 @@ def test_bars_over_http_are_judged_against_the_no_op_of_the_same_connections() -
     assert not reached["Holdfast fast, hot, 1 connection: p50 of the no-op's"]
 
 
-def test_a_missed_bar_is_told_in_capitals() -> None:
+def test_a_missed_bar_is_reported_in_capitals() -> None:
     table = bars_table([Bar("speed", "≥", 2.0, Figure([1.0]))])
 
     assert table.rows == [("speed", "≥ 2.00 ×", "1.00 ×", "NO")]
@@ -183,7 +183,7 @@ def test_an_acknowledged_reservation_that_is_not_held_is_found(holdfast: Server)
 # -- the machine
 
 
-def test_work_of_another_process_is_told_apart_from_the_bench_s_own() -> None:
+def test_work_of_another_process_is_kept_apart_from_the_bench_s_own() -> None:
     # given a child of ours that has burnt a known time, and was waited for
     before_s = _ours_s(100)
 
@@ -240,12 +240,12 @@ def test_a_hold_that_never_ended_is_found() -> None:
 # -- from a sale to the channels
 
 
-def arrived(*told: tuple[int, int, int]) -> figures.Values:
-    return figures.values([Arrival(at_us, [(key, quantity)]) for at_us, key, quantity in told])
+def arrived(*arrivals: tuple[int, int, int]) -> figures.Values:
+    return figures.values([Arrival(at_us, [(key, quantity)]) for at_us, key, quantity in arrivals])
 
 
-def test_a_change_counts_as_told_by_its_own_value_or_a_newer_one() -> None:
-    # given two sales of one SKU, of which the channel was only told the second's value
+def test_a_change_counts_as_published_by_its_own_value_or_a_newer_one() -> None:
+    # given two sales of one SKU, of which only the second's value was published to the channel
     sales = [Sale(1, 9, at_ms=1_000), Sale(1, 8, at_ms=1_005)]
 
     delays_ms = list(figures.delays_ms(sales, arrived((1_010_500, 1, 8))))
@@ -253,7 +253,7 @@ def test_a_change_counts_as_told_by_its_own_value_or_a_newer_one() -> None:
     assert delays_ms == [10.5, 5.5]
 
 
-def test_an_older_value_does_not_tell_a_change() -> None:
+def test_an_older_value_does_not_report_a_change() -> None:
     sales = [Sale(1, 8, at_ms=1_000)]
 
     delays_ms = list(figures.delays_ms(sales, arrived((1_001_000, 1, 9), (1_007_000, 1, 8))))
@@ -261,7 +261,7 @@ def test_an_older_value_does_not_tell_a_change() -> None:
     assert delays_ms == [7.0]
 
 
-def test_a_change_that_was_never_told_gives_no_figure() -> None:
+def test_a_change_that_was_never_published_gives_no_figure() -> None:
     with pytest.raises(NeverToldError):
         list(figures.delays_ms([Sale(1, 8, at_ms=1_000)], arrived((1_001_000, 1, 9))))
 
@@ -270,7 +270,7 @@ def test_a_value_that_arrives_after_a_newer_one_is_counted() -> None:
     assert figures.backwards(arrived((1, 7, 5), (2, 7, 4), (3, 7, 5), (4, 8, 9))) == 1
 
 
-def test_a_channel_is_right_when_the_last_value_it_was_told_is_the_newest() -> None:
+def test_a_channel_is_right_when_the_last_value_it_got_is_the_newest() -> None:
     wanted = figures.last_values([Sale(1, 9, 0), Sale(1, 8, 0)])
 
     assert figures.is_right(arrived((1, 1, 9), (2, 1, 8)), wanted)
@@ -406,18 +406,18 @@ def test_the_real_mix_finds_units_that_somebody_else_took(holdfast: Server, tmp_
 def test_given_two_checkouts_when_taken_in_turn_then_each_round_is_its_own_and_the_ratio_is_the_median() -> None:
     program = "import os, json; print(json.dumps({'rate': float(os.environ['RATE'])}))"
     slow, fast = Checkout(ROOT, {"RATE": "100"}), Checkout(ROOT, {"RATE": "150"})
-    told: list[str] = []
+    lines: list[str] = []
 
-    before, after = before_after.in_turn((slow, fast), (), 2, told.append, program)
+    before, after = before_after.in_turn((slow, fast), (), 2, lines.append, program)
 
     assert (before, after) == ([{"rate": 100.0}] * 2, [{"rate": 150.0}] * 2)
-    assert told == ["round 1: before", "round 1: after", "round 2: after", "round 2: before"]
+    assert lines == ["round 1: before", "round 1: after", "round 2: after", "round 2: before"]
     assert before_after.table("http", before, after).rows == [
         ("rate", "100 (100 – 100)", "150 (150 – 150)", "1.50 (1.50 – 1.50)")
     ]
 
 
-def test_given_a_checkout_whose_bench_fails_when_taken_then_what_it_said_is_told(tmp_path: Path) -> None:
+def test_given_a_checkout_whose_bench_fails_when_taken_then_its_output_is_reported(tmp_path: Path) -> None:
     with pytest.raises(OtherCheckoutError, match="no such luck"):
         before_after.take(Checkout(ROOT, {}), (), "raise SystemExit('no such luck')")
     with pytest.raises(OtherCheckoutError, match="make -C"):
@@ -446,7 +446,7 @@ class KnownCounter:
     requests = 10
 
     def __init__(self) -> None:
-        self._told = iter([[0, 0], [100, 0]])
+        self._readings = iter([[0, 0], [100, 0]])
 
     def python(self, interpreter: str) -> Sequence[str]:
         return (interpreter,)
@@ -454,7 +454,7 @@ class KnownCounter:
     def count(self, pids: Sequence[int], work: Callable[[], object]) -> list[int]:
         assert len(pids) == len(instructions.PROCESSES)
         work()
-        return next(self._told)
+        return next(self._readings)
 
 
 def test_given_a_counter_when_a_checkout_is_counted_then_the_figure_is_of_one_reserve(
@@ -564,11 +564,11 @@ def test_requests_that_all_took_other_ways_give_no_figure() -> None:
 
 
 def test_a_reserve_of_this_checkout_is_followed_through_the_server() -> None:
-    told: list[str] = []
+    lines: list[str] = []
 
-    found = reserve_way.measure(ROOT, 30, told.append)
+    found = reserve_way.measure(ROOT, 30, lines.append)
 
-    assert len(told) == 30
+    assert len(lines) == 30
     assert found.count.calls > found.count.files > 1
     assert {step.file for step in found.steps} <= {str(path.relative_to(ROOT)) for path in ROOT.rglob("*.py")}
     rows = dict(zip(("calls", "into", "files"), reserve_way.table([found, found]).rows, strict=False))

@@ -109,7 +109,7 @@ def test_the_naive_redis_peer_does_not_oversell(naive_redis: Peer) -> None:
     assert checks.race(naive_redis, SMALL) == SMALL.units
 
 
-def test_units_that_the_naive_redis_peer_never_gives_back_are_counted(naive_redis: Peer) -> None:
+def test_units_that_the_naive_redis_peer_never_releases_are_counted(naive_redis: Peer) -> None:
     found = checks.expire(naive_redis, SMALL._replace(grace_s=0.5))
 
     assert found == SMALL.holds
@@ -189,7 +189,7 @@ def test_the_bars_hold_holdfast_against_postgres_at_the_same_load() -> None:
     assert not reached["Holdfast durable against Postgres, spread, 32 connections: requests/s"]
 
 
-def test_units_that_were_promised_and_are_not_there_are_oversold() -> None:
+def test_units_that_were_reserved_and_are_not_there_are_oversold() -> None:
     rows = {row[0]: row for row in table.right_table(found_where(lambda *_: 1)).rows}
 
     assert rows[MEDUSA][4] == "10"
@@ -205,7 +205,7 @@ def test_every_peer_has_its_row_at_each_load() -> None:
     assert Rival(POSTGRES, SPREAD_SKUS).title == "Postgres, spread"
 
 
-def test_the_readme_is_told_how_far_ahead_and_what_leaks() -> None:
+def test_the_readme_says_how_far_ahead_and_what_leaks() -> None:
     summary = table.summary(found_where(lambda peer, _: 300 if peer == HOLDFAST else 100))
 
     assert summary is not None
@@ -223,7 +223,7 @@ def test_books_that_do_not_agree_give_no_figure(now: Books) -> None:
         checks.hold_against_books("a peer", Books(0, 0), now, acknowledged=10, unread=2)
 
 
-def test_answers_that_failed_are_told_and_not_in_the_rate() -> None:
+def test_answers_that_failed_are_reported_and_not_in_the_rate() -> None:
     # given a peer that gave up on a quarter of its requests
     found = found_where(lambda *_: 100)
     found.cells[32, Rival(MEDUSA, 1)] = [Result(100, 1_000_000, 100, 200, 25, 0)]

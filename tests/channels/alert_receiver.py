@@ -42,7 +42,7 @@ class AlertReceiver(Simulator):
         return web.Response(status=status)
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def events(self) -> list[tuple[str, str]]:
         """What came, each id once, in the order of the first time: (type, SKU)."""
         return [(event["type"], event["subject"]) for event in dict(reversed(self.taken)).values()][::-1]
 

@@ -250,7 +250,7 @@ class Conformance(Driving[S]):
         assert shown == {self.key(0): 7, self.key(1): 0}
         assert shown.items() <= simulator.shown.items()
 
-    async def test_reading_back_tells_what_is_shown_and_not_what_was_said(self, simulator: S, warm: Driven) -> None:
+    async def test_reading_back_returns_what_is_shown_and_not_what_was_sent(self, simulator: S, warm: Driven) -> None:
         simulator.faults.append("lying")
         simulator.only = self.push_path
 
@@ -340,7 +340,7 @@ class Conformance(Driving[S]):
         assert capabilities.read_items_max >= 0
         assert not self.gives_tickets or capabilities.ticket_life_s > capabilities.poll_every_s > 0
 
-    async def test_an_option_that_nobody_knows_is_refused(self, simulator: S) -> None:
+    async def test_an_option_that_is_unknown_is_refused(self, simulator: S) -> None:
         with pytest.raises(msgspec.ValidationError, match="unheard_of"):
             msgspec.convert({**self.options_for(simulator), "unheard_of": 1}, self.kind.options)
 

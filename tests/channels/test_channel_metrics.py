@@ -45,7 +45,7 @@ def sample(name: str, **labels: str) -> float | None:
     return REGISTRY.get_sample_value(name, {"channel": CHANNEL, **labels})
 
 
-def test_the_gauges_tell_how_a_channel_stands() -> None:
+def test_the_gauges_show_how_a_channel_stands() -> None:
     ChannelMetrics(CHANNEL).show(STATUS, cadence_s=300)
 
     assert [sample(name) for name in GAUGES] == [7, 61.5, 60, 3, 2, 300]
@@ -160,7 +160,7 @@ def test_of_two_workers_the_one_that_reported_last_counts(run: Run, tmp_path: Pa
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 2
 
 
-def test_a_worker_that_does_not_publish_tells_nothing(run: Run, tmp_path: Path) -> None:
+def test_a_worker_that_does_not_publish_sends_nothing(run: Run, tmp_path: Path) -> None:
     run("report(dirty=500)")
     run("")
 
@@ -180,7 +180,7 @@ def test_a_worker_that_forgets_late_does_not_hide_its_successor_s_figure(run: Ru
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 2
 
 
-def test_a_worker_that_takes_the_lease_again_tells_again(run: Run, tmp_path: Path) -> None:
+def test_a_worker_that_takes_the_lease_again_publishes_again(run: Run, tmp_path: Path) -> None:
     run("report(dirty=500); forget_channel('shop'); report(dirty=3)")
 
     assert scrape(tmp_path, "holdfast_channel_dirty_skus", channel="shop") == 3

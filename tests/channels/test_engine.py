@@ -146,7 +146,7 @@ async def test_what_happened_while_no_publisher_ran_is_published_by_the_next(
         await wait_until(shows(shop, A=1, B=3))
 
 
-async def test_a_publisher_whose_place_in_the_journal_is_gone_tells_everything(
+async def test_a_publisher_whose_place_in_the_journal_is_gone_publishes_everything(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 3, "A", "B")
@@ -352,7 +352,7 @@ async def test_a_bad_row_that_is_not_named_is_found_by_halving(
         assert {letter.sku for letter in await dead_letters(engine, "shop")} == {"SKU-17", "SKU-150"}
 
 
-async def test_a_dead_letter_that_is_tried_again_after_its_cause_was_mended_is_one_no_more(
+async def test_a_dead_letter_that_is_tried_again_after_its_cause_was_corrected_is_one_no_more(
     store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
 ) -> None:
     await stock(ledger, 7, "A")

@@ -193,7 +193,7 @@ async def test_given_two_publishers_started_by_mistake_then_only_one_acts_and_se
     assert "publisher_acts" not in stands_by.stderr
 
 
-async def test_given_a_stand_by_when_the_one_that_acts_is_killed_then_the_stand_by_tells_what_was_sold(
+async def test_given_a_stand_by_when_the_one_that_acts_is_killed_then_the_stand_by_publishes_what_was_sold(
     one_and_two: tuple[Server, Server], shop: Shop, ledger: Ledger
 ) -> None:
     one, two = one_and_two
@@ -282,7 +282,7 @@ async def test_given_one_that_was_replaced_with_something_left_to_write_when_it_
         await shows(shop, 8)
         await wait_until(lambda: noted(store) == 8, "it is written down that 8 was confirmed", HAND_OVER_S)
 
-        proxy.cuts = LEASE  # nobody tells it but the store, when it writes
+        proxy.cuts = LEASE  # it learns of it from the store alone, when it writes
         one.process.send_signal(signal.SIGCONT)
 
         await wait_until(lambda: "publisher_fenced" in one.stderr, "the old one was fenced", HAND_OVER_S)
@@ -304,7 +304,7 @@ async def test_given_one_that_was_replaced_with_a_push_on_its_way_when_it_goes_o
     token = store.command("HGET", KEYSPACE.publisher, "token")
 
     shop.go_on.set()
-    await shows(shop, 9)  # older after newer, at last: nobody could have kept the channel from that
+    await shows(shop, 9)  # older after newer, at last: nothing could have kept the channel from that
     one.process.send_signal(signal.SIGCONT)
 
     await wait_until(lambda: "publisher_fenced" in one.stderr, "the old one was fenced", HAND_OVER_S)

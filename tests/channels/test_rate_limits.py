@@ -143,7 +143,7 @@ def test_the_full_rate_is_reached(limits: list[Limit], expected: int) -> None:
     assert sent == expected
 
 
-def test_a_day_s_quota_is_given_back_at_most_a_four_thousandth_of_a_day_late() -> None:
+def test_a_day_s_quota_is_returned_at_most_a_four_thousandth_of_a_day_late() -> None:
     quota = Window(1_000_000, 86_400.0, of="items")
     rate_limits = RateLimits([quota], START_S)
     rate_limits.spend(WRITE, START_S, items=1_000_000)

@@ -158,7 +158,7 @@ async def test_a_server_that_speaks_no_tls_is_not_sent(named: Transport) -> None
             await named.send(post(f"https://127.0.0.1:{mail.port}/"))
 
 
-async def test_a_certificate_that_nobody_vouches_for_is_not_sent(named: Transport, tmp_path: Path) -> None:
+async def test_a_certificate_without_a_trusted_issuer_is_not_sent(named: Transport, tmp_path: Path) -> None:
     async with RawServer(tls=self_signed(tmp_path)) as server:
         with pytest.raises(NotSentError, match=r"TLS failed: .*certificate verify failed"):
             await named.send(post(f"https://127.0.0.1:{server.port}/"))
@@ -299,7 +299,7 @@ async def test_a_header_with_a_line_break_is_not_sent(server: RawServer, named: 
 # -- what is reported
 
 
-async def test_no_failure_tells_a_credential(server: RawServer, hasty: Transport, guarded: Transport) -> None:
+async def test_no_failure_shows_a_credential(server: RawServer, hasty: Transport, guarded: Transport) -> None:
     server.acts.extend(["hang up", "silence", b"garbage\r\n\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"])
     urls = [server.url] * 4 + [
         "http://127.0.0.1:1",

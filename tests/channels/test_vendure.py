@@ -293,7 +293,7 @@ class TestVendure(Conformance[VendureSimulator]):
         with pytest.raises(msgspec.ValidationError, match="base_url"):
             msgspec.convert({"base_url": url}, self.kind.options)
 
-    # -- answers that nobody expects
+    # -- unexpected answers
 
     @pytest.mark.parametrize(
         "body",

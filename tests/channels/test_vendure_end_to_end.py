@@ -87,4 +87,4 @@ async def test_what_holdfast_holds_available_is_what_vendure_reports_for_each_va
         reconcile = (await api.get(f"{CHANNEL}/status")).ok()["reconcile"]
         return reconcile is not None and (reconcile["checked"], reconcile["differed"]) == (len(skus), 1)
 
-    await wait_until(reconciled, "the status tells of the one difference", within_s=DONE_S)
+    await wait_until(reconciled, "the status shows the one difference", within_s=DONE_S)

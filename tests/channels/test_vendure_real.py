@@ -134,7 +134,7 @@ async def test_allocated_units_are_added_so_that_buyers_can_have_what_was_pushed
     assert meeting.shop.refused(key, 7) == 6  # seven wanted, six to be had
 
 
-async def test_shipping_and_cancelling_leave_and_give_back_what_is_shown(meeting: Meeting) -> None:
+async def test_shipping_and_cancelling_leave_and_release_what_is_shown(meeting: Meeting) -> None:
     driven, key = meeting.adapter(), meeting.ids[SKUS[6]]
     await driven.settle(item(key, 10))
     shipped, cancelled = meeting.shop.order(key, 3), meeting.shop.order(key, 2)

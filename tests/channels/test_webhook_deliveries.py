@@ -1,4 +1,4 @@
-"""Alerts go to webhooks: each in its order, until it is confirmed, whoever is down, and whoever is killed."""
+"""Alerts go to webhooks: each in its order, until it is confirmed, whatever is down and whatever is killed."""
 
 import asyncio
 import random
@@ -90,7 +90,7 @@ def refused(folder: Path, text: str) -> str:
     return str(error.value).removeprefix(f"{path}: ")
 
 
-def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_told(tmp_path: Path) -> None:
+def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_configured(tmp_path: Path) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(TABLE + 'events = ["shortage.opened", "stock.out"]\n[webhooks.all]\n' + TABLE.split("\n", 1)[1])
     some, every = load_config_file(path, {"ERP_SECRET": SECRET}).webhooks
@@ -100,7 +100,7 @@ def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_told(tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         (TABLE.replace("secret", "#"), '[webhooks.erp]: needs secret: secret = { env = "…" } or { file = "…" }.'),
         (TABLE + 'events = ["stock.gone"]', "[webhooks.erp]: events[0]: must be"),
@@ -111,15 +111,18 @@ def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_told(tmp_pat
         ("webhooks = 3", "webhooks must be tables"),
     ],
 )
-def test_given_a_wrong_endpoint_when_read_then_it_is_told_what_to_write(tmp_path: Path, text: str, told: str) -> None:
-    assert refused(tmp_path, text).startswith(told)
+def test_given_a_wrong_endpoint_when_read_then_the_error_names_what_to_write(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    assert refused(tmp_path, text).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("secret", "url", "told"), [("hush-hush", "https://a.example", "whsec_"), (SECRET, "ftp://a.example", "https://")]
+    ("secret", "url", "message"),
+    [("hush-hush", "https://a.example", "whsec_"), (SECRET, "ftp://a.example", "https://")],
 )
 def test_given_a_url_or_a_secret_of_another_form_when_it_starts_then_it_says_so_and_shows_nothing(
-    tmp_path: Path, secret: str, url: str, told: str
+    tmp_path: Path, secret: str, url: str, message: str
 ) -> None:
     path = tmp_path / "holdfast.toml"
     path.write_text(TABLE.replace("https://erp.example/hooks", url), "utf-8")
@@ -129,7 +132,7 @@ def test_given_a_url_or_a_secret_of_another_form_when_it_starts_then_it_says_so_
         _webhooks(path, webhooks, check=True)
 
     assert str(refused.value).startswith(f"{path}: [webhooks.erp]: ")
-    assert told in str(refused.value)
+    assert message in str(refused.value)
     assert secret not in str(refused.value)
 
 
@@ -150,7 +153,7 @@ def test_given_the_page_about_webhooks_then_it_knows_every_field_and_its_example
 # -- the delivery
 
 
-async def test_given_an_alert_when_it_is_raised_then_the_endpoint_is_told_what_the_api_tells(
+async def test_given_an_alert_when_it_is_raised_then_the_endpoint_gets_what_the_api_returns(
     store: StoreProcess, client: Redis, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver
 ) -> None:
     partition = ledger.keyspace.partition
@@ -170,7 +173,7 @@ async def test_given_an_alert_when_it_is_raised_then_the_endpoint_is_told_what_t
     }  # fmt: skip
 
 
-async def test_given_an_endpoint_that_wants_some_kinds_then_it_is_told_those_alone(
+async def test_given_an_endpoint_that_wants_some_kinds_then_it_gets_those_alone(
     store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, partition: str
 ) -> None:
     async with publishing(store, partition, [], webhooks=[plan("erp", erp, ("stock.out",))]):
@@ -179,10 +182,10 @@ async def test_given_an_endpoint_that_wants_some_kinds_then_it_is_told_those_alo
         await counting.catch_up()
         await wait_until(lambda: len(erp.taken) == 3, "three events came")
 
-    assert erp.told == [("stock.out", sku) for sku in "ABC"]
+    assert erp.events == [("stock.out", sku) for sku in "ABC"]
 
 
-async def test_given_what_happened_before_an_endpoint_was_there_then_it_is_told_what_happens_from_then_on(
+async def test_given_what_happened_before_an_endpoint_was_there_then_it_gets_what_happens_from_then_on(
     store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, partition: str
 ) -> None:
     await sell_out(ledger, "before")
@@ -193,9 +196,9 @@ async def test_given_what_happened_before_an_endpoint_was_there_then_it_is_told_
     await counting.catch_up()
 
     async with publishing(store, partition, [], webhooks=[plan("erp", erp)]):
-        await wait_until(lambda: len(erp.taken) == 2, "what happened meanwhile is told")
+        await wait_until(lambda: len(erp.taken) == 2, "what happened meanwhile is delivered")
 
-    assert {sku for _, sku in erp.told} == {"while away"}
+    assert {sku for _, sku in erp.events} == {"while away"}
 
 
 @ON_ONE_STORE
@@ -209,9 +212,9 @@ async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again
         for sku in "ABC":
             await sell_out(ledger, sku)
         await counting.catch_up()
-        await wait_until(lambda: len(erp.told) == 6, "all events came", WITHIN_S)
+        await wait_until(lambda: len(erp.events) == 6, "all events came", WITHIN_S)
 
-    assert erp.told == [(kind, sku) for sku in "ABC" for kind in ("stock.back", "stock.out")]
+    assert erp.events == [(kind, sku) for sku in "ABC" for kind in ("stock.back", "stock.out")]
     assert len(erp.taken) == 7, "the one whose answer was lost came twice"
     assert len(erp.ids()) == 6
     bodies = [request for request in erp.received if b"evt_" in request.body]
@@ -220,7 +223,7 @@ async def test_given_answers_of_every_kind_but_yes_then_each_event_is_sent_again
 
 
 @ON_ONE_STORE
-async def test_given_an_endpoint_that_hangs_when_another_is_well_then_that_one_waits_for_nobody(
+async def test_given_an_endpoint_that_hangs_when_another_is_well_then_that_one_waits_for_no_other(
     store: StoreProcess, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver, page: AlertReceiver
 ) -> None:
     partition = ledger.keyspace.partition
@@ -256,7 +259,7 @@ async def raise_at(client: Redis, keyspace: Keyspace, at_ms: int, sku: str) -> N
     await command(client, "XADD", keyspace.events, "*", "e", msgspec.msgpack.encode([event]))
 
 
-async def test_given_events_that_are_kept_no_longer_then_they_are_counted_and_told_and_the_others_go_out(
+async def test_given_events_that_are_kept_no_longer_then_they_are_counted_and_reported_and_the_others_go_out(
     store: StoreProcess, client: Redis, ledger: Ledger, erp: AlertReceiver, partition: str
 ) -> None:
     keyspace = ledger.keyspace
@@ -272,9 +275,9 @@ async def test_given_events_that_are_kept_no_longer_then_they_are_counted_and_to
 
     with capture_logs() as logs:
         async with publishing(store, partition, [], webhooks=[plan("erp", erp)]):
-            await wait_until(lambda: len(erp.taken) == 2, "what can be told is told")
+            await wait_until(lambda: len(erp.taken) == 2, "what can be delivered is delivered")
 
-    assert [sku for _, sku in erp.told] == ["trimmed-5", "fresh"]
+    assert [sku for _, sku in erp.events] == ["trimmed-5", "fresh"]
     assert [line["events"] for line in logs if line["event"] == "webhook_events_dropped"] == [5, 2]
 
 
@@ -330,14 +333,14 @@ async def test_given_a_process_that_is_killed_again_and_again_then_no_event_is_l
                 selling = asyncio.create_task(_sell_out_many(ledger, f"sku-{number}", chance.randint(10, 40)))
                 before = len(erp.taken)
                 erp.faults.extend(chance.choice([["reset_after"], ["failing"], []]))
-                await wait_until(lambda before=before: len(erp.taken) > before, "something is told", WITHIN_S)  # type: ignore[misc]
+                await wait_until(lambda before=before: len(erp.taken) > before, "something is delivered", WITHIN_S)  # type: ignore[misc]
                 await asyncio.sleep(chance.uniform(0, 0.05))
                 server.kill()
                 await selling
                 await publishers.start(server)
 
             events = [f"evt_default_{each}" for each in await _all_events(client, keyspace)]
-            await wait_until(lambda: len(erp.ids()) == len(events), "all events are told", WITHIN_S)
+            await wait_until(lambda: len(erp.ids()) == len(events), "all events are delivered", WITHIN_S)
         assert server.faults == []
     finally:
         publishers.end(server)

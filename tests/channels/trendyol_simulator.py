@@ -257,7 +257,7 @@ class TrendyolSimulator(Simulator):
         """Report of each item; a batch of stock and prices has no status of its own."""
         return {
             "batchRequestId": name,
-            "items": [self._told(line) for line in lines],
+            "items": [self._row_of(line) for line in lines],
             "creationDate": 1_746_704_227_943,
             "lastModification": 1_746_704_227_943,
             "sourceType": "API",
@@ -266,7 +266,7 @@ class TrendyolSimulator(Simulator):
             "batchRequestType": "ProductInventoryUpdate",
         }
 
-    def _told(self, line: Line) -> dict[str, Any]:
+    def _row_of(self, line: Line) -> dict[str, Any]:
         status = "IN_PROGRESS" if not line.is_ended else "FAILED" if line.failure else "SUCCESS"
         drift: Callable[[str], str] = str.swapcase if self.drifts else str
         item = msgspec.structs.replace(line.item, barcode=drift(line.item.barcode))

@@ -133,7 +133,7 @@ class WooCommerceSimulator(Simulator):
 
     def _check_element(self, element: dict[str, Any]) -> None:
         if element.keys() - _FIELDS:
-            self.complain(f"fields that nobody knows: {sorted(element.keys() - _FIELDS)}")
+            self.complain(f"unknown fields: {sorted(element.keys() - _FIELDS)}")
         if not (type(element.get("id")) is int and type(element.get("stock_quantity")) is int):
             self.complain(f"id and stock_quantity must be whole numbers: {element}")
         if element.get("manage_stock") is not True:

@@ -91,14 +91,14 @@ async def test_status_shows_how_a_channel_stands(kept: Kept, tmp_path: Path) -> 
     assert cells == [SHOP, "closed", "4,000", "12", "3.2 s", "never", "0", "4 ms", "1.2 min"]
 
 
-async def test_status_for_programs_tells_all_that_is_known(kept: Kept, tmp_path: Path) -> None:
+async def test_status_for_programs_shows_all_that_is_known(kept: Kept, tmp_path: Path) -> None:
     last = LastReconcile(finished_ms=86_400_000, checked=10, differed=1)
     await kept.status(last_confirmed_ms=1_000, cursor="5-0", reconcile=last)
 
-    code, told = shown(tmp_path)
+    code, status = shown(tmp_path)
 
-    [channel] = told["channels"]
-    assert (code, told["partition"], told["publisher_missing"]) == (0, "default", False)
+    [channel] = status["channels"]
+    assert (code, status["partition"], status["publisher_missing"]) == (0, "default", False)
     assert channel["last_confirmed_at"] == "1970-01-01T00:00:01.000Z"
     assert (channel["channel"], channel["circuit"], channel["cursor"]) == (SHOP, "closed", "5-0")
     assert channel["reconcile"] == {
@@ -110,7 +110,7 @@ async def test_status_for_programs_tells_all_that_is_known(kept: Kept, tmp_path:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "output"),
     [
         ({"circuit": "open", "reason": "HTTP 500: [oops]"}, "\nmy-shop: HTTP 500: [oops]\n"),
         ({"circuit": "halted", "reason": "HTTP 410"}, "halted"),
@@ -118,7 +118,7 @@ async def test_status_for_programs_tells_all_that_is_known(kept: Kept, tmp_path:
     ],
 )
 async def test_status_ends_with_1_where_a_channel_needs_somebody(
-    fields: dict[str, Any], told: str, kept: Kept, tmp_path: Path
+    fields: dict[str, Any], output: str, kept: Kept, tmp_path: Path
 ) -> None:
     await kept.status("fine")
     await kept.status(**fields)
@@ -126,10 +126,10 @@ async def test_status_ends_with_1_where_a_channel_needs_somebody(
     ended = holdfast("channels", "status", cwd=tmp_path)
 
     assert ended.returncode == 1
-    assert told in ended.stdout
+    assert output in ended.stdout
 
 
-async def test_status_ends_with_2_and_says_so_where_nobody_publishes(kept: Kept, tmp_path: Path) -> None:
+async def test_status_ends_with_2_and_says_so_where_no_process_publishes(kept: Kept, tmp_path: Path) -> None:
     await kept.status(age_ms=60_000)
 
     ended = holdfast("channels", "status", cwd=tmp_path)
@@ -139,7 +139,7 @@ async def test_status_ends_with_2_and_says_so_where_nobody_publishes(kept: Kept,
     assert "closed (as of 1.0 min ago)" in ended.stdout
 
 
-async def test_a_channel_that_nobody_publishes_any_more_is_named_beside_one_that_is(kept: Kept, tmp_path: Path) -> None:
+async def test_a_channel_that_is_no_longer_published_is_named_beside_one_that_is(kept: Kept, tmp_path: Path) -> None:
     await kept.status()
     await kept.status("old-shop", age_ms=60_000)
 
@@ -237,7 +237,7 @@ async def test_listings_of_skus_that_the_stock_does_not_know_are_taken_and_count
     assert set(await kept.listings()) == {"TEE", "NEW"}
 
 
-async def test_of_a_bad_row_nothing_is_written_and_its_line_is_told(kept: Kept, tmp_path: Path) -> None:
+async def test_of_a_bad_row_nothing_is_written_and_its_line_is_reported(kept: Kept, tmp_path: Path) -> None:
     await kept.status()
 
     code, out, err = import_listings(tmp_path, "sku,key,price\nTEE,1,9.90\nMUG,,\nCAP,3,9 TL\n", "--report", "bad.csv")
@@ -337,9 +337,9 @@ def read_listings_file(content: bytes) -> CsvFile[Listing]:
 def test_a_listing_that_breaks_a_rule_is_bad_with_the_reason(row: str, reason: str) -> None:
     found = read_listings_file(f"sku,key,listed,price,list_price,currency,color\n{row}\n".encode())
 
-    [(line, told, _)] = found.bad
+    [(line, text, _)] = found.bad
     assert line == 2
-    assert told.startswith(reason)
+    assert text.startswith(reason)
 
 
 def test_listings_that_contradict_each_other_are_all_bad() -> None:
@@ -365,15 +365,15 @@ def test_a_column_that_resembles_a_known_one_is_remarked() -> None:
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "message"),
     [
         ("sku,price", "must name the columns sku and key"),
         ("sku,key,size,size", "names the column 'size' twice"),
         ("sku,key," + ",".join(f"a{n}" for n in range(33)), "names 33 columns beside sku, key"),
     ],
 )
-def test_a_file_of_listings_that_cannot_be_read_says_what_to_change(header: str, told: str) -> None:
-    with pytest.raises(CsvError, match=told):
+def test_a_file_of_listings_that_cannot_be_read_says_what_to_change(header: str, message: str) -> None:
+    with pytest.raises(CsvError, match=message):
         read_listings_file(header.encode() + b"\n")
 
 
@@ -415,7 +415,7 @@ async def test_another_try_of_all_dead_letters_is_asked_for_once(kept: Kept, tmp
     assert await kept.commands() == [("channel_retry", SHOP, [])]
 
 
-async def test_another_try_of_some_names_those_that_are_there_and_tells_of_those_that_are_not(
+async def test_another_try_of_some_names_those_that_are_there_and_reports_those_that_are_not(
     kept: Kept, tmp_path: Path
 ) -> None:
     await kept.status()
@@ -438,7 +438,7 @@ async def test_where_nothing_is_dead_nothing_is_asked_for(kept: Kept, tmp_path: 
     assert await kept.commands() == []
 
 
-async def test_reconcile_asks_and_says_when_nobody_is_there_to_do_it(kept: Kept, tmp_path: Path) -> None:
+async def test_reconcile_asks_and_says_when_no_publisher_is_there_to_do_it(kept: Kept, tmp_path: Path) -> None:
     await kept.status(age_ms=60_000)
 
     ended = holdfast("channels", "reconcile", SHOP, cwd=tmp_path)

@@ -1,4 +1,4 @@
-"""The commands that look, check, mend and make keys, run as processes on real stores."""
+"""The commands that show, verify, repair and make keys, run as processes on real stores."""
 
 import re
 import signal
@@ -33,17 +33,17 @@ def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[s
 
 @pytest.mark.parametrize("words", list(commands(cli)), ids=" ".join)
 def test_every_help_teaches_with_an_example(words: tuple[str, ...]) -> None:
-    told = CliRunner().invoke(cli, [*words, "--help"], prog_name="holdfast")
+    result = CliRunner().invoke(cli, [*words, "--help"], prog_name="holdfast")
 
-    assert told.exit_code == 0
+    assert result.exit_code == 0
     example = "holdfast " + " ".join(words)
-    assert any(line.strip().startswith(example) for line in told.output.splitlines()[1:]), told.output
+    assert any(line.strip().startswith(example) for line in result.output.splitlines()[1:]), result.output
 
 
 def test_the_help_names_every_command() -> None:
-    told = CliRunner().invoke(cli, ["--help"])
+    result = CliRunner().invoke(cli, ["--help"])
 
-    assert {"serve", "demo", "import", "show", "report", "verify", "keys", "repair"} <= set(told.output.split())
+    assert {"serve", "demo", "import", "show", "report", "verify", "keys", "repair"} <= set(result.output.split())
 
 
 @pytest.fixture
@@ -72,9 +72,9 @@ def test_a_command_starts_the_embedded_store_and_stops_it_again(stocked: Path) -
 
 def test_a_command_uses_the_store_of_a_running_server_and_leaves_it_running(stocked: Path) -> None:
     with Server(cwd=stocked) as server:
-        told = show(stocked, "TEE")
+        output = show(stocked, "TEE")
 
-        assert told["available"] == 6
+        assert output["available"] == 6
         assert server.get("/v1/availability/TEE")["available"] == 6
 
 
@@ -87,7 +87,7 @@ def test_where_there_is_nothing_a_look_makes_nothing(tmp_path: Path) -> None:
     assert not (tmp_path / ".holdfast").exists()
 
 
-def test_a_store_that_cannot_be_reached_is_told_in_plain_words(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_reached_is_reported_in_plain_words(tmp_path: Path) -> None:
     ended = holdfast("show", "TEE", "--store-url", f"unix://{tmp_path}/none.sock", cwd=tmp_path)
 
     assert ended.returncode == 1
@@ -110,19 +110,19 @@ def test_show_explains_the_number_and_names_the_holders(stocked: Path) -> None:
         line = {"sku": "TEE", "quantity": 2}
         server.post("/v1/reservations", {"reservation_id": "b-1", "channel": "emag", "ttl_s": 600, "lines": [line]})
 
-        told = show(stocked, "TEE")
+        output = show(stocked, "TEE")
         table = holdfast("show", "TEE", cwd=stocked).stdout
 
-    main, izmir = told["levels"]
+    main, izmir = output["levels"]
     assert (main["on_hand"], main["held"], main["safety"], main["available"]) == (5, 2, 2, 1)
     assert (izmir["location"], izmir["available"]) == ("izmir", 3)
-    [holder] = told["holders"]
+    [holder] = output["holders"]
     assert (holder["reservation_id"], holder["channel"], holder["held"]) == ("b-1", "emag", 2)
     assert "available 1 = 5 on_hand − 2 held − 2 safety" in table
     assert holder["expires_at"] in table
 
 
-def test_the_history_tells_every_change_with_its_deltas(stocked: Path) -> None:
+def test_the_history_shows_every_change_with_its_deltas(stocked: Path) -> None:
     with Server(cwd=stocked) as server:
         line = {"sku": "TEE", "quantity": 1}
         server.post("/v1/reservations", {"reservation_id": "b-1", "channel": "emag", "lines": [line]})
@@ -140,9 +140,15 @@ def test_the_history_tells_every_change_with_its_deltas(stocked: Path) -> None:
 
 
 def test_without_a_sku_the_totals_of_the_partition_are_shown(stocked: Path) -> None:
-    told = show(stocked)
+    output = show(stocked)
 
-    assert (told["skus"], told["places"], told["on_hand"], told["safety"], told["available"]) == (2, 3, 15, 2, 13)
+    assert (output["skus"], output["places"], output["on_hand"], output["safety"], output["available"]) == (
+        2,
+        3,
+        15,
+        2,
+        13,
+    )
 
 
 def test_an_unknown_sku_is_an_error(stocked: Path) -> None:
@@ -179,7 +185,7 @@ def test_verify_of_sound_stock_ends_with_0(stocked_url: str, tmp_path: Path) -> 
 
 
 def plant_drift(store: StoreProcess, partition: str) -> None:
-    """Hold three units for nobody."""
+    """Hold three units for no customer."""
     record = msgspec.msgpack.encode([5, 3, 0, 0, 0, 0, 1]).decode("latin-1")
     with store.admin() as client:
         client.hset(Keyspace(partition).stock, "TEE\0main", record.encode("latin-1"))
@@ -273,18 +279,18 @@ def test_revoking_a_key_that_does_not_exist_is_an_error(stocked: Path) -> None:
 
 
 @pytest.mark.soak
-def test_repair_mends_what_keeps_the_store_from_starting(stocked: Path) -> None:
+def test_repair_removes_what_keeps_the_store_from_starting(stocked: Path) -> None:
     [newest] = (stocked / ".holdfast" / "appendonlydir").glob("*.incr.aof")
     with newest.open("ab") as file:
         file.write(b"*3\r\n$3\r\nSET\r\n$1\r\nx\r\nrubbish, not a value\r\n*1\r\n$4\r\nPING\r\n")
     refused = holdfast("show", "TEE", cwd=stocked)
 
-    mended = holdfast("repair", "--data-dir", ".holdfast", cwd=stocked)
+    repaired = holdfast("repair", "--data-dir", ".holdfast", cwd=stocked)
 
     assert refused.returncode == 1
     assert "holdfast repair --data-dir" in refused.stderr
-    assert mended.returncode == 0, mended.stderr
-    assert mended.stdout.startswith("Cut ")
+    assert repaired.returncode == 0, repaired.stderr
+    assert repaired.stdout.startswith("Cut ")
     assert holdfast("verify", cwd=stocked).returncode == 0
     assert show(stocked, "TEE")["available"] == 6
 

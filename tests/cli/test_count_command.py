@@ -1,4 +1,4 @@
-"""holdfast count: a location is as it was counted, differences and shortages are told, and nothing moved is lost."""
+"""holdfast count: a location is as it was counted, differences and shortages are shown, and nothing moved is lost."""
 
 import json
 from collections.abc import Iterator
@@ -15,9 +15,9 @@ from tests.support.processes import Server, holdfast, stop_store
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Path]:
-    """Give a directory with a store of its own: A 10, B 5 and C 2 in store-b, A 7 in main."""
-    told = moved(tmp_path, "receive,A,10,store-b\nreceive,B,5,store-b\nreceive,C,2,store-b\nreceive,A,7,main\n")
-    assert told.returncode == 0, told.stderr
+    """Return a directory with a store of its own: A 10, B 5 and C 2 in store-b, A 7 in main."""
+    ended = moved(tmp_path, "receive,A,10,store-b\nreceive,B,5,store-b\nreceive,C,2,store-b\nreceive,A,7,main\n")
+    assert ended.returncode == 0, ended.stderr
     yield tmp_path
     stop_store(tmp_path / ".holdfast")
 
@@ -33,14 +33,14 @@ def counted(shop: Path, rows: str, *words: str) -> Any:
 
 
 def on_hand(shop: Path, sku: str) -> dict[str, int]:
-    told = json.loads(holdfast("show", sku, "--json", cwd=shop).stdout)
-    return {each["location"]: each["on_hand"] for each in told["levels"]}
+    shown = json.loads(holdfast("show", sku, "--json", cwd=shop).stdout)
+    return {each["location"]: each["on_hand"] for each in shown["levels"]}
 
 
-def test_given_a_count_when_it_differs_then_the_differences_are_told_and_written(shop: Path) -> None:
-    told = counted(shop, "A,8\nB,5\n", "--differences", "diff.csv")
-    assert (told.returncode, told.stderr) == (0, "")
-    assert told.stdout.splitlines() == [
+def test_given_a_count_when_it_differs_then_the_differences_are_reported_and_written(shop: Path) -> None:
+    ended = counted(shop, "A,8\nB,5\n", "--differences", "diff.csv")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert ended.stdout.splitlines() == [
         "A: -2, available 8",
         "Not counted, left as they are; --missing-is-none sets them to 0: 1 SKU (C)",
         "2 rows: 2 counted, 0 unchanged (counted before), 0 bad; 1 difference",
@@ -51,9 +51,9 @@ def test_given_a_count_when_it_differs_then_the_differences_are_told_and_written
 
 
 @pytest.mark.soak
-def test_given_what_nobody_counted_when_missing_is_none_then_it_is_gone(shop: Path) -> None:
-    told = counted(shop, "A,10\nB,5\n", "--missing-is-none")
-    assert "C: -2, available 0" in told.stdout
+def test_given_what_was_not_counted_when_missing_is_none_then_it_is_gone(shop: Path) -> None:
+    ended = counted(shop, "A,10\nB,5\n", "--missing-is-none")
+    assert "C: -2, available 0" in ended.stdout
     assert on_hand(shop, "C") == {"store-b": 0}
 
 
@@ -67,27 +67,27 @@ def test_given_a_baseline_when_units_arrive_while_people_count_then_they_are_kep
     assert "1 row: 0 counted, 1 unchanged (counted before), 0 bad; 0 differences" in again.stdout
 
 
-def test_given_promises_when_fewer_are_found_then_the_orders_that_are_short_are_named(shop: Path) -> None:
+def test_given_reservations_when_fewer_are_found_then_the_orders_that_are_short_are_named(shop: Path) -> None:
     with Server(cwd=shop) as server:
         lines = [{"sku": "A", "quantity": 9, "location": "store-b"}]
         server.post("/v1/orders", {"reservation_id": "o-1", "channel": "web", "lines": lines})
-        told = counted(shop, "A,6\n")
-    assert "A: -4, available -3" in told.stdout
-    assert "Short of 3 A: o-1 lacks 3" in told.stdout
+        ended = counted(shop, "A,6\n")
+    assert "A: -4, available -3" in ended.stdout
+    assert "Short of 3 A: o-1 lacks 3" in ended.stdout
 
 
 @pytest.mark.soak
 def test_given_rows_of_another_location_when_counted_then_they_are_bad(shop: Path) -> None:
     (shop / "counted.csv").write_text("sku,on_hand,location\nA,1,main\nB,4,store-b\n", encoding="utf-8")
-    told = holdfast("count", "counted.csv", "--location", "store-b", cwd=shop)
-    assert told.returncode == 1
-    assert "line 2: is at main, but the count is of store-b" in told.stderr
+    ended = holdfast("count", "counted.csv", "--location", "store-b", cwd=shop)
+    assert ended.returncode == 1
+    assert "line 2: is at main, but the count is of store-b" in ended.stderr
     assert on_hand(shop, "A") == {"store-b": 10, "main": 7}
     assert on_hand(shop, "B") == {"store-b": 4}
 
 
 @pytest.mark.parametrize("complete", [True, False])
-def test_given_more_orders_than_there_was_time_for_when_told_who_is_short_then_that_is_said(
+def test_given_more_orders_than_there_was_time_for_when_asked_who_is_short_then_that_is_said(
     complete: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = Found([], [], [Shortage("A", "store-b", 3, [], complete)])

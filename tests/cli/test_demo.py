@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ended(folder: Path) -> "subprocess.CompletedProcess[str]":
-    """One demo, of which several tests tell something."""
+    """One demo, which several tests examine."""
     return holdfast("demo", "--seconds", "3", "--buyers", "60", "--seed", "7", cwd=folder)
 
 

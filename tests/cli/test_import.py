@@ -1,4 +1,4 @@
-"""``holdfast import``: what a file may look like, what is told of bad rows, and that running it again is safe."""
+"""``holdfast import``: what a file may look like, how bad rows are reported, and that running it again is safe."""
 
 import csv
 import random
@@ -111,7 +111,7 @@ def test_the_sample_has_no_fault() -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"", "The file is empty"),
         (b"\n \n", "The file is empty"),
@@ -121,8 +121,8 @@ def test_the_sample_has_no_fault() -> None:
         ("sku,on_hand\nTEE,5\n".encode("utf-16"), "not UTF-8"),
     ],
 )
-def test_a_file_that_cannot_be_read_says_what_to_change(content: bytes, told: str) -> None:
-    with pytest.raises(CsvError, match=told):
+def test_a_file_that_cannot_be_read_says_what_to_change(content: bytes, message: str) -> None:
+    with pytest.raises(CsvError, match=message):
         read_stock_file(content)
 
 
@@ -148,11 +148,11 @@ def test_a_file_that_cannot_be_read_says_what_to_change(content: bytes, told: st
         ('"TEE,5', "a quotation mark is not closed"),
     ],
 )
-def test_a_bad_row_is_told_with_its_line_and_the_reason(row: str, reason: str) -> None:
-    (line, told), *_ = bad_of(f"sku,on_hand,location,safety\n{row}\n")
+def test_a_bad_row_is_reported_with_its_line_and_the_reason(row: str, reason: str) -> None:
+    (line, message), *_ = bad_of(f"sku,on_hand,location,safety\n{row}\n")
 
     assert line == 2
-    assert told.startswith(reason)
+    assert message.startswith(reason)
 
 
 def test_a_quotation_mark_that_is_not_closed_spoils_its_own_line_only() -> None:
@@ -162,7 +162,7 @@ def test_a_quotation_mark_that_is_not_closed_spoils_its_own_line_only() -> None:
     assert [(row.line, row.reason) for row in found.bad] == [(3, "a quotation mark is not closed")]
 
 
-def test_rows_between_two_stray_quotation_marks_are_told_one_by_one() -> None:
+def test_rows_between_two_stray_quotation_marks_are_reported_one_by_one() -> None:
     found = read_stock_file(b'sku,on_hand\nA,1\n"B,2\nC,3\nD,"4\nE,5\n')
 
     assert [(row.value.sku, row.value.on_hand) for row in found.rows] == [("A", 1), ("E", 5)]
@@ -202,7 +202,7 @@ def on_hand(cwd: Path, sku: str) -> int:
     return int(level["on_hand"])
 
 
-def test_the_good_rows_are_imported_and_the_bad_ones_told(tmp_path: Path) -> None:
+def test_the_good_rows_are_imported_and_the_bad_ones_reported(tmp_path: Path) -> None:
     (tmp_path / "stock.csv").write_text("sku,on_hand,safety\nTEE,5,1\nMUG,x,\nCAP,-3,\n")
 
     ended = holdfast("import", "stock.csv", cwd=tmp_path)

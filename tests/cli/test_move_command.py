@@ -12,7 +12,7 @@ from tests.support.processes import holdfast, stop_store
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Path]:
-    """Give a directory with a store of its own, in which 18690000000038 is a carton of twelve A."""
+    """Return a directory with a store of its own, in which 18690000000038 is a carton of twelve A."""
     barcodes = tmp_path / "barcodes.csv"
     barcodes.write_text("barcode,sku,factor\n18690000000038,A,12\n", encoding="utf-8")
     ended = holdfast("barcodes", "import", barcodes, cwd=tmp_path)
@@ -27,8 +27,8 @@ def moved(shop: Path, text: str, *words: str) -> Any:
 
 
 def levels(shop: Path, sku: str) -> dict[str, Any]:
-    told = json.loads(holdfast("show", sku, "--json", cwd=shop).stdout)
-    return {each["location"]: each for each in told["levels"]}
+    shown = json.loads(holdfast("show", sku, "--json", cwd=shop).stdout)
+    return {each["location"]: each for each in shown["levels"]}
 
 
 GOOD = """kind;sku;barcode;quantity;location;from;to;bucket;reason
@@ -42,8 +42,8 @@ adjust;A;;2;;;;quality_control;odd
 
 
 def test_given_movements_of_each_kind_when_run_then_each_has_its_effect_in_order(shop: Path) -> None:
-    told = moved(shop, GOOD)
-    assert (told.returncode, told.stdout) == (
+    ended = moved(shop, GOOD)
+    assert (ended.returncode, ended.stdout) == (
         0,
         "6 rows: 6 done, 0 unchanged (same file run before), 0 bad\n",
     )
@@ -63,8 +63,8 @@ def test_given_the_same_file_when_run_again_then_nothing_changes_unless_asked(sh
     assert levels(shop, "A")["main"]["on_hand"] == 10
 
 
-def test_given_bad_rows_when_run_then_each_is_told_and_the_good_ones_are_done(shop: Path) -> None:
-    told = moved(
+def test_given_bad_rows_when_run_then_each_is_reported_and_the_good_ones_are_done(shop: Path) -> None:
+    ended = moved(
         shop,
         "kind,sku,barcode,quantity,from,to\n"
         "receive,A,,5,,\n"
@@ -78,7 +78,7 @@ def test_given_bad_rows_when_run_then_each_is_told_and_the_good_ones_are_done(sh
         "--report",
         "bad.csv",
     )
-    assert (told.returncode, told.stdout) == (
+    assert (ended.returncode, ended.stdout) == (
         1,
         "8 rows: 1 done, 0 unchanged (same file run before), 7 bad\n",
     )
@@ -91,12 +91,12 @@ def test_given_bad_rows_when_run_then_each_is_told_and_the_good_ones_are_done(sh
         "line 8: to must be another bucket than from",
         "line 9: quantity ",
     ):
-        assert line in told.stderr
+        assert line in ended.stderr
     assert len((shop / "bad.csv").read_text("utf-8").splitlines()) == 8
     assert levels(shop, "A")["main"]["on_hand"] == 5
 
 
 def test_given_a_file_without_its_columns_when_run_then_it_is_said_what_it_must_name(shop: Path) -> None:
-    told = moved(shop, "sku,on_hand\nA,1\n")
-    assert told.returncode == 1
-    assert "must name the columns kind and quantity" in told.stderr
+    ended = moved(shop, "sku,on_hand\nA,1\n")
+    assert ended.returncode == 1
+    assert "must name the columns kind and quantity" in ended.stderr

@@ -1,4 +1,4 @@
-"""Channels in the configuration file: what is read, what is refused and how that is told, and that no secret shows."""
+"""Channels in the configuration file: what is read, what is refused with which message, and that no secret shows."""
 
 import asyncio
 import os
@@ -38,10 +38,10 @@ def load(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> l
 def refusal(folder: Path, text: str, environ: Mapping[str, str] | None = None) -> str:
     with pytest.raises(ConfigError) as refused:
         load(folder, text, environ)
-    told = str(refused.value)
-    assert told.startswith(f"{folder / 'holdfast.toml'}: ")
-    assert SECRET not in told
-    return told.partition(": ")[2]
+    message = str(refused.value)
+    assert message.startswith(f"{folder / 'holdfast.toml'}: ")
+    assert SECRET not in message
+    return message.partition(": ")[2]
 
 
 # -- what is read
@@ -116,7 +116,7 @@ def test_a_secret_that_changed_in_its_file_counts_from_the_next_reading_on(tmp_p
     assert channel.credentials.read() == {"key": "new"}
 
 
-def test_a_secret_file_that_went_away_is_told_by_its_path(tmp_path: Path) -> None:
+def test_a_secret_file_that_went_away_is_reported_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET)
     [channel] = load(tmp_path, MINIMAL + '[channels.my-shop.credentials]\nkey = { file = "secret" }')
 
@@ -147,7 +147,7 @@ def test_a_process_that_calls_no_channel_needs_no_credentials(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ('[channel.a]\nkind = "x"', "there is no table 'channel'; did you mean channels?"),
         ("channels = 3", "channels must be tables, one for each channel: [channels.my-shop]"),
@@ -168,13 +168,13 @@ def test_a_process_that_calls_no_channel_needs_no_credentials(tmp_path: Path) ->
     ],
 )
 def test_a_channel_that_breaks_a_rule_is_refused_with_its_place_and_what_is_allowed(
-    text: str, told: str, tmp_path: Path
+    text: str, message: str, tmp_path: Path
 ) -> None:
-    assert refusal(tmp_path, text).startswith(told) or told in refusal(tmp_path, text)
+    assert refusal(tmp_path, text).startswith(message) or message in refusal(tmp_path, text)
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         (f'"{SECRET}"', "key must name the place of the credential, not hold it: key = { env ="),
         (f'["{SECRET}"]', "key must name the place of the credential"),
@@ -195,14 +195,14 @@ def test_a_channel_that_breaks_a_rule_is_refused_with_its_place_and_what_is_allo
         ('{ file = "a\\u0000b" }', "cannot be read: not a path."),
     ],
 )
-def test_a_credential_that_is_not_a_reference_to_one_is_refused(given: str, told: str, tmp_path: Path) -> None:
+def test_a_credential_that_is_not_a_reference_to_one_is_refused(given: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "empty").write_text("\n")
     (tmp_path / "binary").write_bytes(SECRET.encode() + b"\xff")
 
     said = refusal(tmp_path, f"{MINIMAL}[channels.my-shop.credentials]\nkey = {given}", {"K": SECRET, "EMPTY": ""})
 
     assert said.startswith("[channels.my-shop.credentials]: key")
-    assert told in said
+    assert message in said
 
 
 def test_a_variable_that_looks_like_a_setting_is_refused_with_the_way_out() -> None:
@@ -210,7 +210,7 @@ def test_a_variable_that_looks_like_a_setting_is_refused_with_the_way_out() -> N
         load_settings({"HOLDFAST_SHOP_KEY": SECRET})
 
 
-def test_a_broken_key_is_still_told_by_its_place(tmp_path: Path) -> None:
+def test_a_broken_key_is_still_reported_by_its_place(tmp_path: Path) -> None:
     assert refusal(tmp_path, '[[keys]]\nid = "a"\nsha = "b"\n').startswith(
         "[[keys]]: keys[0]: there is no field 'sha'; did you mean sha256? Allowed: id, sha256, scopes,"
     )
@@ -276,7 +276,7 @@ def test_the_credentials_that_must_be_there_and_those_that_may_are_enough(names:
 
 
 @pytest.mark.parametrize(
-    ("changed", "names", "told"),
+    ("changed", "names", "message"),
     [
         (
             {"kind": "qiet"},
@@ -324,13 +324,13 @@ def test_the_credentials_that_must_be_there_and_those_that_may_are_enough(names:
         ({"name": "my.shop", "options": {}}, ["key"], '[channels."my.shop".options]: needs base_url.'),
     ],
 )
-def test_what_a_kind_does_not_know_is_refused(changed: dict[str, Any], names: list[str], told: str) -> None:
+def test_what_a_kind_does_not_know_is_refused(changed: dict[str, Any], names: list[str], message: str) -> None:
     with pytest.raises(ChannelConfigError) as checked:
         adapter_registry.check(quiet(**changed), names, KNOWN)
     with pytest.raises(ChannelConfigError) as built:
         adapter_registry.build(quiet(**changed), dict.fromkeys(names, "value"), KNOWN)
 
-    assert str(checked.value) == told == str(built.value)
+    assert str(checked.value) == message == str(built.value)
 
 
 def test_a_credential_that_the_adapter_refuses_is_not_shown() -> None:
@@ -378,9 +378,9 @@ def test_the_documented_default_of_an_option_is_its_default() -> None:
     for kind in kinds().values():
         documented = rows(chapter(f"### `{kind.name}`"))
         for option in msgspec.structs.fields(kind.options):
-            told = documented.get(option.encode_name)
-            if told and option.default is not msgspec.NODEFAULT:
-                assert told == str(option.default).removesuffix(".0").replace("True", "true"), (
+            stated = documented.get(option.encode_name)
+            if stated and option.default is not msgspec.NODEFAULT:
+                assert stated == str(option.default).removesuffix(".0").replace("True", "true"), (
                     f"{kind.name} {option.name}"
                 )
 

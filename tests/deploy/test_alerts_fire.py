@@ -1,4 +1,4 @@
-"""A real Prometheus scrapes a real server: faults are injected, and the alerts that tell of them fire, and end."""
+"""A real Prometheus scrapes a real server: faults are injected, and the alerts about them fire, and end."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
@@ -37,8 +37,8 @@ async def until_well(server: Server, *, publisher: bool = False) -> None:
     async with opened(server) as api:
 
         async def is_well() -> bool:
-            told = (await api.get("/metrics")).raw.decode().splitlines()
-            return all(line in told for line in lines)
+            metrics = (await api.get("/metrics")).raw.decode().splitlines()
+            return all(line in metrics for line in lines)
 
         await wait_until(is_well, "the server is well")
 
@@ -164,7 +164,7 @@ async def test_given_a_server_and_a_publisher_when_one_fault_after_the_other_is_
             await fires(prometheus, "HoldfastChannelCircuitOpen")
             await fires(prometheus, "HoldfastChannelStale", within_s=STALE_S)
 
-            # A publisher that dies, and nobody stands by.
+            # A publisher that dies, without a stand-by.
             publisher.kill()
             await fires(prometheus, "HoldfastPublisherMissing", "HoldfastDown")
             await ends(prometheus, "HoldfastChannelCircuitOpen")

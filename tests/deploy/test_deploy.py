@@ -1,4 +1,4 @@
-"""What lies in deploy/: it parses, names only what exists, fits together, and its store settings keep the promises."""
+"""deploy/: it parses, names only what exists, fits together, and its store settings keep the guarantees."""
 
 import re
 import shlex
@@ -56,7 +56,7 @@ def of_kubernetes() -> dict[str, str]:
 
 @pytest.mark.parametrize("kind", START)
 @pytest.mark.parametrize("settings", [of_the_file, of_kubernetes])
-async def test_a_store_with_these_settings_keeps_what_durable_promises(kind: str, settings: Any) -> None:
+async def test_a_store_with_these_settings_keeps_what_durable_guarantees(kind: str, settings: Any) -> None:
     with START[kind](settings=settings()) as store:
         async with StoreClient(store) as client:
             await check_settings(client, "durable")

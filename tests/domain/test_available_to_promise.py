@@ -1,4 +1,4 @@
-"""What can be promised by day, against a brute force that tries each promise on every day there is."""
+"""Available to promise by day, against a brute force that tries each reservation on every day there is."""
 
 from collections.abc import Sequence
 from datetime import date, timedelta
@@ -23,7 +23,7 @@ starts = st.integers(-60, 60)
 
 
 def balance(available: int, supply: Sequence[Dated], demand: Sequence[Dated], on: date) -> int:
-    """Say what there is at the end of a day, counted one by one."""
+    """Return what there is at the end of a day, counted one by one."""
     units = available
     for each in supply:
         if TODAY <= each.on <= on:
@@ -34,13 +34,13 @@ def balance(available: int, supply: Sequence[Dated], demand: Sequence[Dated], on
     return units
 
 
-def can_be_promised(available: int, supply: Sequence[Dated], demand: Sequence[Dated], on: date, units: int) -> bool:
-    """Say whether one more promise leaves no day short, from its own on."""
+def is_reservable(available: int, supply: Sequence[Dated], demand: Sequence[Dated], on: date, units: int) -> bool:
+    """Return whether one more reservation leaves no day short, from its own on."""
     more = [*demand, Dated(on, units)]
     return all(balance(available, supply, more, day(number)) >= 0 for number in range(FAR + 2) if day(number) >= on)
 
 
-def told(
+def projected(
     available: int, supply: Sequence[Dated], demand: Sequence[Dated], first: int = 0, last: int = FAR
 ) -> list[AtpDay]:
     return available_to_promise(available, supply, demand, today=TODAY, start=day(first), end=day(last))
@@ -48,23 +48,23 @@ def told(
 
 @given(available=starts, supply=amounts, demand=amounts)
 @settings(max_examples=100, deadline=None)
-def test_given_any_supply_and_demand_when_told_then_each_day_is_as_the_brute_force_finds_it(
+def test_given_any_supply_and_demand_when_projected_then_each_day_is_as_the_brute_force_finds_it(
     available: int, supply: list[Dated], demand: list[Dated]
 ) -> None:
-    for each in told(available, supply, demand):
+    for each in projected(available, supply, demand):
         assert each.projected == balance(available, supply, demand, each.on)
         if each.promisable:
-            assert can_be_promised(available, supply, demand, each.on, each.promisable)
-        assert not can_be_promised(available, supply, demand, each.on, each.promisable + 1)
+            assert is_reservable(available, supply, demand, each.on, each.promisable)
+        assert not is_reservable(available, supply, demand, each.on, each.promisable + 1)
 
 
 @given(available=starts, supply=amounts, demand=amounts, first=st.integers(0, FAR), days=st.integers(0, FAR))
 @settings(max_examples=100, deadline=None)
-def test_given_any_part_of_the_days_when_told_then_it_says_of_each_what_the_whole_says(
+def test_given_any_part_of_the_days_when_projected_then_each_is_as_in_the_whole(
     available: int, supply: list[Dated], demand: list[Dated], first: int, days: int
 ) -> None:
     last = min(FAR, first + days)
-    assert told(available, supply, demand, first, last) == told(available, supply, demand)[first : last + 1]
+    assert projected(available, supply, demand, first, last) == projected(available, supply, demand)[first : last + 1]
 
 
 @given(
@@ -73,31 +73,31 @@ def test_given_any_part_of_the_days_when_told_then_it_says_of_each_what_the_whol
     requests=st.lists(st.tuples(st.integers(0, FAR), st.integers(1, 40)), max_size=20),
 )
 @settings(max_examples=100, deadline=None)
-def test_given_promises_for_any_days_when_made_one_after_the_other_then_none_makes_an_earlier_one_impossible(
+def test_given_reservations_for_any_days_when_made_one_after_the_other_then_none_makes_an_earlier_one_impossible(
     available: int, supply: list[Dated], requests: list[tuple[int, int]]
 ) -> None:
-    promised: list[Dated] = []
+    reserved: list[Dated] = []
     for number, wanted in requests:
-        units = min(wanted, told(available, supply, promised)[number].promisable)
-        promised.append(Dated(day(number), units))
-        assert all(each.projected >= 0 for each in told(available, supply, promised))
+        units = min(wanted, projected(available, supply, reserved)[number].promisable)
+        reserved.append(Dated(day(number), units))
+        assert all(each.projected >= 0 for each in projected(available, supply, reserved))
 
 
-def test_given_late_supply_when_told_then_it_counts_for_nothing() -> None:
+def test_given_late_supply_when_projected_then_it_counts_for_nothing() -> None:
     supply = [Dated(day(-1), 5), Dated(day(0), 2), Dated(day(1), 3)]
-    assert [each.projected for each in told(10, supply, [], 0, 2)] == [12, 15, 15]
+    assert [each.projected for each in projected(10, supply, [], 0, 2)] == [12, 15, 15]
     assert late(supply, TODAY) == 5
 
 
-def test_given_late_demand_when_told_then_it_is_still_owed() -> None:
-    assert told(10, [], [Dated(day(-3), 4)], 0, 0) == [AtpDay(TODAY, 6, 6)]
+def test_given_late_demand_when_projected_then_it_is_still_owed() -> None:
+    assert projected(10, [], [Dated(day(-3), 4)], 0, 0) == [AtpDay(TODAY, 6, 6)]
 
 
-def test_given_demand_beyond_the_days_asked_for_when_told_then_its_units_are_kept_for_it() -> None:
+def test_given_demand_beyond_the_days_asked_for_when_projected_then_its_units_are_kept_for_it() -> None:
     demand = [Dated(day(35), 8)]
-    assert told(10, [], demand, 0, 1) == [AtpDay(day(0), 10, 2), AtpDay(day(1), 10, 2)]
+    assert projected(10, [], demand, 0, 1) == [AtpDay(day(0), 10, 2), AtpDay(day(1), 10, 2)]
 
 
-def test_given_more_promised_than_there_is_when_told_then_a_receipt_first_makes_up_for_it() -> None:
-    days = told(-5, [Dated(day(2), 12)], [], 0, 2)
+def test_given_more_reserved_than_there_is_when_projected_then_a_receipt_first_makes_up_for_it() -> None:
+    days = projected(-5, [Dated(day(2), 12)], [], 0, 2)
     assert [(each.projected, each.promisable) for each in days] == [(-5, 0), (-5, 0), (7, 7)]

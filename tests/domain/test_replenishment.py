@@ -109,7 +109,7 @@ def test_what_is_gone_soonest_comes_first() -> None:
 
 
 @pytest.mark.parametrize(
-    ("was", "now", "told"),
+    ("was", "now", "events"),
     [
         (9, 6, ()),
         (9, 5, ("stock.low",)),
@@ -126,12 +126,12 @@ def test_what_is_gone_soonest_comes_first() -> None:
         (-2, 9, ("stock.back",)),
     ],
 )
-def test_a_line_is_told_when_it_is_crossed(was: int, now: int, told: tuple[str, ...]) -> None:
-    assert crossed(was, now, 5) == told
+def test_a_line_is_reported_when_it_is_crossed(was: int, now: int, events: tuple[str, ...]) -> None:
+    assert crossed(was, now, 5) == events
 
 
 @given(levels=st.lists(st.integers(-9, 15)), point=st.integers(0, 9))
-def test_no_line_is_told_twice_without_the_other_side_between(levels: list[int], point: int) -> None:
+def test_no_line_is_reported_twice_without_the_other_side_between(levels: list[int], point: int) -> None:
     other_side = {
         "stock.low": lambda level: level > point,
         "stock.out": lambda level: level > 0,

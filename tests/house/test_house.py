@@ -64,7 +64,7 @@ lua_library <- connection <- ledger, journal, embedded <- repositories, topology
 import itself, but an adapter only its own folder. The package itself, which holds the version alone, is open to all."""
 
 FLOORS_MAX = {"server.api": 5, "server.store": 7, "server.service": 5}
-"""How many modules of a package may stand on each other: whoever follows an import down has so far to go at most."""
+"""How many modules of a package may stand on each other: following an import down takes so many steps at most."""
 
 Modules = dict[str, str]
 """A module's dotted name and its source."""

@@ -1,4 +1,4 @@
-"""The figures of each day count every change exactly once, whoever is killed, and whoever counts beside."""
+"""The figures of each day count every change exactly once, whichever process is killed or counts beside."""
 
 import asyncio
 import random
@@ -84,7 +84,7 @@ async def test_given_a_sale_from_basket_to_parcel_then_each_step_is_counted_wher
     }
 
 
-async def test_given_a_hold_that_is_given_back_then_nothing_is_counted(
+async def test_given_a_hold_that_is_released_then_nothing_is_counted(
     ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.run(receive("A", 10))
@@ -192,19 +192,19 @@ async def stock_up(ledger: Ledger) -> None:
 
 
 async def set_low(figures: FigureStore) -> None:
-    """Say that every place is low with :data:`LOW` units."""
+    """Report every location as low with :data:`LOW` units."""
     rules = {("", ""): Rule(reorder_point=LOW)}
     await ReplenishmentStore(figures.client, figures.keyspace).set_rules(rules, "tester")
 
 
 async def is_exact(figures: FigureStore) -> None:
-    """Hold figures and alerts against the journal."""
+    """Compare figures and alerts with the journal."""
     assert await counted(figures) == await told_by_journal(figures)
     assert await raised(figures) == await crossings(figures, LOW)
 
 
 class Unlucky(FigureStore):
-    """Loses the answer to a script, before it ran or after, whenever it is told to."""
+    """Loses the answer to a script, before it ran or after, whenever a test asks for it."""
 
     loses = ""
 
@@ -285,7 +285,7 @@ async def _range_reads(client: Redis) -> int:
 
 @pytest.fixture
 def counter(own_store: StoreProcess) -> Iterator[Callable[[], "subprocess.Popen[bytes]"]]:
-    """Give a function that starts a process that counts the partition "killed"."""
+    """Return a function that starts a process that counts the partition "killed"."""
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> "subprocess.Popen[bytes]":
@@ -371,7 +371,7 @@ async def test_given_changes_that_are_not_counted_then_the_journal_is_kept_for_t
     assert abs(int(oldest.partition("-")[0]) - (await now_ms(client) - CURSOR_LIFE_MS)) < 60_000
 
 
-async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_left_is_counted_and_the_gap_is_told(
+async def test_given_a_journal_that_was_trimmed_beyond_the_cursor_then_what_is_left_is_counted_and_the_gap_is_reported(
     client: Redis, ledger: Ledger, figures: FigureStore, counting: DailyFigureCounter
 ) -> None:
     await ledger.run(receive("A", 1))

@@ -1,4 +1,4 @@
-"""Safety stock by rule: what is kept back follows rules, categories and stock, and never takes back a promise."""
+"""Safety stock by rule: what is kept back follows rules, categories and stock, and never takes back a reservation."""
 
 from collections.abc import AsyncIterator
 
@@ -35,7 +35,7 @@ async def kept(ledger: Ledger, sku: str) -> dict[str, tuple[int, int]]:
 
 @pytest.fixture
 async def exact(client: Redis, ledger: Ledger) -> AsyncIterator[None]:
-    """Hold every counter against the journal afterwards."""
+    """Compare every counter with the journal afterwards."""
     yield
     report = await audit(client, ledger.keyspace)
     assert (report.drift, report.conclusive) == ([], True)
@@ -44,7 +44,7 @@ async def exact(client: Redis, ledger: Ledger) -> AsyncIterator[None]:
 pytestmark = pytest.mark.usefixtures("exact")
 
 
-async def test_given_a_rule_for_all_when_it_is_set_then_every_place_keeps_its_units(
+async def test_given_a_rule_for_all_when_it_is_set_then_every_location_keeps_its_units(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.run(receive("A", 10))
@@ -74,7 +74,7 @@ async def test_given_a_percentage_when_units_come_and_go_then_it_follows_what_li
     assert await kept(ledger, "A") == {"main": (2, 5)}
 
 
-async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_waits_until_they_are_free(
+async def test_given_units_that_are_reserved_when_a_rule_wants_them_then_it_waits_until_they_are_free(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.run(receive("A", 10))
@@ -95,7 +95,7 @@ async def test_given_units_that_are_promised_when_a_rule_wants_them_then_it_wait
     assert await kept(ledger, "A") == {"main": (5, 5)}
 
 
-async def test_given_safety_stock_of_a_rule_when_fewer_units_are_found_then_it_gives_way_to_promises(
+async def test_given_safety_stock_of_a_rule_when_fewer_units_are_found_then_it_gives_way_to_reservations(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     await ledger.run(receive("A", 10))
@@ -130,7 +130,7 @@ async def test_given_a_value_set_by_hand_then_it_stays_whatever_the_rules_say_un
     assert await kept(ledger, "A") == {"main": (3, 7)}
 
 
-async def test_given_rules_of_several_kinds_then_the_one_that_is_most_about_a_place_counts(
+async def test_given_rules_of_several_kinds_then_the_one_that_is_most_about_a_location_counts(
     ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
 ) -> None:
     for sku in ("tee", "mug"):

@@ -20,6 +20,6 @@ async def test_given_load_when_a_store_of_several_servers_fails_then_nothing_is_
     counts = await FAULTS[fault](store, seed, 1)
 
     again = f"python -m tests.rigs.cluster_faults --seed {seed} --only {fault} --store {store}"
-    told = f"seed {seed}: {again}\n{table([counts])}"
-    assert counts.acknowledged, told
-    assert counts.failures == [], told
+    message = f"seed {seed}: {again}\n{table([counts])}"
+    assert counts.acknowledged, message
+    assert counts.failures == [], message

@@ -1,4 +1,4 @@
-"""A whole store is counted while orders run: no promise is broken, all that is short is told, channels show zero."""
+"""A store is counted while orders run: no reservation is lost, all that is short is reported, channels show zero."""
 
 import secrets
 
@@ -17,11 +17,11 @@ async def _count(rows: int) -> None:
     assert done.during > 0
 
 
-async def test_given_orders_that_run_when_a_store_is_counted_then_promises_are_kept_and_all_is_told() -> None:
+async def test_given_orders_that_run_when_a_store_is_counted_then_reservations_hold_and_all_is_reported() -> None:
     await _count(300)
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(900)
-async def test_given_orders_that_run_when_10_000_rows_are_counted_then_promises_are_kept_and_all_is_told() -> None:
+async def test_given_orders_that_run_when_10_000_rows_are_counted_then_reservations_hold_and_all_is_reported() -> None:
     await _count(10_000)

@@ -82,8 +82,8 @@ async def test_given_faults_made_by_hand_when_accounted_then_each_is_found(start
     assert [fault.partition(":")[0] for fault in found.lost] == ["gone", "undone"]
     assert {fault.partition(":")[0] for fault in found.double} == {"undone", "A"}
     assert account(server, PARTITION, {"A": 10}, requests[:1]).wrong == [
-        "stays: nobody asked for it",
-        "undone: nobody asked for it",
+        "stays: no caller asked for it",
+        "undone: no caller asked for it",
     ]
 
 

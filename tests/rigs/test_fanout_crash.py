@@ -133,7 +133,7 @@ def store() -> Iterator[StoreProcess]:
 async def begin(
     store: StoreProcess, open_batcher: Callable[..., Batcher], make_ledger: Callable[..., Ledger]
 ) -> AsyncIterator[Callable[..., Any]]:
-    """Give a function that opens a channel, which shows 5 when the function returns, and all is written down."""
+    """Return a function that opens a channel, which shows 5 when the function returns, and all is written down."""
     async with contextlib.AsyncExitStack() as stack:
 
         async def open_channel(name: str) -> Stage:
@@ -171,7 +171,7 @@ async def _list(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("name", HELD_BACK)
-async def test_given_a_confirmed_value_that_was_not_written_when_killed_and_stock_is_as_before_then_it_is_told_again(
+async def test_given_a_confirmed_value_not_written_when_killed_and_stock_is_as_before_then_it_is_published_again(
     name: str, begin: Callable[..., Any]
 ) -> None:
     stage = await begin(name)
@@ -192,7 +192,7 @@ async def test_given_a_confirmed_value_that_was_not_written_when_killed_and_stoc
 
 
 @pytest.mark.parametrize("name", ["woo", "shop", "hook"])
-async def test_given_a_value_that_took_effect_when_killed_before_the_answer_and_the_stock_is_as_before_then_it_is_told(
+async def test_given_a_value_that_took_effect_when_killed_unanswered_and_stock_is_as_before_then_it_is_published(
     name: str, begin: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stage = await begin(name)
@@ -269,7 +269,7 @@ async def test_given_an_open_ticket_when_killed_then_the_next_one_asks_about_it_
 
 @dataclass
 class Lost:
-    """A push with 4 units that the channel took and has not begun with; nobody knows its ticket, and 3 are shown."""
+    """A push of 4 units that the channel took and has not begun with; no process knows its ticket, and 3 are shown."""
 
     stage: Stage
     market: SlowMarket
@@ -311,7 +311,7 @@ async def test_given_a_newer_value_that_was_confirmed_when_a_lost_push_takes_eff
 
 @pytest.mark.soak
 @pytest.mark.timeout(400)
-async def test_given_a_newer_value_that_was_confirmed_and_another_kill_when_a_lost_push_takes_effect_then_it_is_mended(
+async def test_given_a_newer_confirmed_value_and_another_kill_when_a_lost_push_takes_effect_then_it_is_corrected(
     lost: Lost,
 ) -> None:
     lost.stage.publisher.kill()

@@ -39,7 +39,7 @@ async def test_given_a_server_under_load_when_a_fault_strikes_then_nothing_ackno
     await _holds(name, store, rounds=1)
 
 
-def test_given_the_page_on_faults_when_read_then_it_tells_of_each() -> None:
+def test_given_the_page_on_faults_when_read_then_it_describes_each() -> None:
     page = (Path(__file__).parents[2] / "docs" / "faults.md").read_text("utf-8")
     assert [name for name in FAULTS if f"| `{name}` |" not in page] == []
 

@@ -19,7 +19,7 @@ from tests.rigs.rolling_upgrade.outcome import Outcome
 from tests.rigs.rolling_upgrade.records import Ask, Diary, Move, Record, Reply
 from tests.rigs.rolling_upgrade.releases import ROOT, Release, commit_of
 from tests.rigs.rolling_upgrade.servers import Server, Verified
-from tests.rigs.rolling_upgrade.shelf import NOBODY_PAYS, received
+from tests.rigs.rolling_upgrade.shelf import NEVER_PAID, received
 from tests.rigs.rolling_upgrade.table import problems, table
 from tests.support.stores import free_port, redis7_binary
 
@@ -65,13 +65,13 @@ def granted(ask: Ask, body: Any, release: str = "old") -> Record:
 
 def records() -> list[Record]:
     """Ten cups came; two are held, two are shipped and one of those came back broken."""
-    promise = {"channel": "web", "lines": []}
+    request = {"channel": "web", "lines": []}
     back = (Move("cup", "main", "on_hand", 1), Move("cup", "main", "damaged", 1))
     return [
         granted(received("k1", "cup", 10), {"results": [{"status": 200}]}),
-        granted(Ask("reserve", "POST", "", promise | {"reservation_id": "a"}), reservation("a")),
+        granted(Ask("reserve", "POST", "", request | {"reservation_id": "a"}), reservation("a")),
         granted(
-            Ask("order", "POST", "", promise | {"reservation_id": "b"}), reservation("b", "committed", committed=2)
+            Ask("order", "POST", "", request | {"reservation_id": "b"}), reservation("b", "committed", committed=2)
         ),
         granted(Ask("fulfil", "POST", "", {}, "k2"), reservation("b", "fulfilled", fulfilled=2), "new"),
         granted(Ask("return", "POST", "", {}, "k3", back), reservation("b", "fulfilled", fulfilled=2, returned=1)),
@@ -81,8 +81,8 @@ def records() -> list[Record]:
 def found() -> State:
     """Read back what those records have made, as it should be."""
     stock = {"on_hand": 9, "held": 2, "committed": 0, "damaged": 1, "quality_control": 0, "safety": 0}
-    promises = {"a": reservation("a"), "b": reservation("b", "fulfilled", fulfilled=2, returned=1)}
-    return State(promises, {}, {}, {("cup", "main"): stock}, {"shipped": 2, "returned": 1, "received": 10})
+    reservations = {"a": reservation("a"), "b": reservation("b", "fulfilled", fulfilled=2, returned=1)}
+    return State(reservations, {}, {}, {("cup", "main"): stock}, {"shipped": 2, "returned": 1, "received": 10})
 
 
 def test_given_all_that_was_acknowledged_when_checked_then_nothing_is_found() -> None:
@@ -95,7 +95,7 @@ def test_given_a_reservation_that_is_gone_when_checked_then_it_is_lost() -> None
 
     findings = check(expected(records()), there, "new")
 
-    assert findings.lost == ["new: reservation a was told to be held and is not there"]
+    assert findings.lost == ["new: reservation a was acknowledged as held and is not there"]
 
 
 def test_given_a_reservation_in_an_earlier_state_when_checked_then_the_later_one_is_lost() -> None:
@@ -104,16 +104,16 @@ def test_given_a_reservation_in_an_earlier_state_when_checked_then_the_later_one
 
     findings = check(expected(records()), there, "new")
 
-    assert findings.lost[0] == "new: reservation b was told to be fulfilled, is committed"
+    assert findings.lost[0] == "new: reservation b was acknowledged as fulfilled, is committed"
 
 
-def test_given_a_reservation_that_nobody_was_told_of_when_checked_then_it_is_double() -> None:
+def test_given_a_reservation_that_was_never_acknowledged_when_checked_then_it_is_double() -> None:
     there = found()
     there.reservations["a-again"] = reservation("a-again")
 
     findings = check(expected(records()), there, "new")
 
-    assert findings.double == ["new: reservation a-again is there, and nobody was told so"]
+    assert findings.double == ["new: reservation a-again is there, and it was never acknowledged"]
 
 
 def test_given_a_refused_reservation_that_is_there_when_checked_then_it_is_double() -> None:
@@ -133,7 +133,7 @@ def test_given_units_that_were_shipped_twice_when_checked_then_they_are_double()
 
     findings = check(expected(records()), there, "new")
 
-    assert findings.double == ["new: reservation b: line 1: fulfilled was told to be 2, is 4"]
+    assert findings.double == ["new: reservation b: line 1: fulfilled was acknowledged as 2, is 4"]
 
 
 @pytest.mark.parametrize("bucket", ["on_hand", "held", "committed", "damaged"])
@@ -144,8 +144,8 @@ def test_given_a_counter_that_is_one_off_when_checked_then_it_is_miscounted(buck
 
     findings = check(expected(records()), there, "new")
 
-    told = f"new: cup at main: {bucket} is {right + 1}, all that was told makes {right}"
-    assert findings.miscounted == [told]
+    message = f"new: cup at main: {bucket} is {right + 1}, all that was acknowledged makes {right}"
+    assert findings.miscounted == [message]
 
 
 def test_given_a_shipment_that_the_report_has_twice_when_checked_then_it_is_miscounted() -> None:
@@ -154,7 +154,7 @@ def test_given_a_shipment_that_the_report_has_twice_when_checked_then_it_is_misc
 
     findings = check(expected(records()), there, "new")
 
-    assert findings.miscounted == ["new: the report has 4 units shipped, all that was told makes 2"]
+    assert findings.miscounted == ["new: the report has 4 units shipped, all that was acknowledged makes 2"]
 
 
 def test_given_a_count_when_worked_out_then_it_replaces_what_came_before() -> None:
@@ -166,8 +166,8 @@ def test_given_a_count_when_worked_out_then_it_replaces_what_came_before() -> No
     assert state.stock["cup", "main"]["on_hand"] == 5 - 2, "less what was shipped, which no counted SKU of a run has"
 
 
-def test_given_a_hold_that_nobody_pays_for_when_worked_out_then_it_has_expired() -> None:
-    held = reservation("a") | {"order_ref": NOBODY_PAYS}
+def test_given_a_hold_that_is_never_paid_when_worked_out_then_it_has_expired() -> None:
+    held = reservation("a") | {"order_ref": NEVER_PAID}
     state = expected([granted(Ask("reserve", "POST", "", {"reservation_id": "a"}), held)])
 
     assert state.reservations["a"]["state"] == "expired"
@@ -184,7 +184,7 @@ def test_given_a_transfer_and_a_receipt_that_came_twice_when_checked_then_both_a
     findings = check(wanted, there, "new")
 
     assert findings.double == [
-        "new: transfer t: line 1: received was told to be 2, is 3",
+        "new: transfer t: line 1: received was acknowledged as 2, is 3",
         "new: of po 4 units came, 8 are noted",
     ]
 
@@ -212,7 +212,7 @@ def test_given_a_run_without_faults_when_judged_then_all_held() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "message"),
     [
         ({"diary": Diary(records(), failed=["commit k9: no answer"])}, "failed: commit k9: no answer"),
         ({"diary": Diary(records(), odd=["commit k9: 404"])}, "odd answers: commit k9: 404"),
@@ -227,9 +227,11 @@ def test_given_a_run_without_faults_when_judged_then_all_held() -> None:
         ({"libraries_wanted": 2}, "not tried: the store has 0 function libraries, not 2"),
     ],
 )
-def test_given_one_fault_when_judged_then_the_run_has_failed_and_says_why(changes: dict[str, Any], told: str) -> None:
+def test_given_one_fault_when_judged_then_the_run_has_failed_and_says_why(
+    changes: dict[str, Any], message: str
+) -> None:
     assert not outcome(**changes).held
-    assert problems(outcome(**changes)) == [told]
+    assert problems(outcome(**changes)) == [message]
 
 
 def test_given_a_kind_that_was_never_replayed_in_one_direction_when_judged_then_the_run_has_failed() -> None:
@@ -252,7 +254,7 @@ Open = Callable[..., Any]
 
 @pytest.fixture
 async def serve(tmp_path: Path) -> AsyncIterator[Open]:
-    """Give a function that opens a server which answers every request as the handler does; handler None: nobody."""
+    """Return a function that opens a server which answers as the handler does; handler None: no server."""
     runners: list[web.AppRunner] = []
 
     async def open_server(release: str, handler: Handler | None) -> Server:
@@ -308,7 +310,7 @@ def desk(balancer: Balancer) -> Desk:
 
 
 @pytest.mark.parametrize(
-    ("bad", "told"),
+    ("bad", "message"),
     [
         (answering(503, {"outcome": "store_unavailable"}), "commit k: old-api-1 answered 503 store_unavailable"),
         (answering(500, {"outcome": "internal_error"}), "commit k: old-api-1 answered 500 internal_error"),
@@ -316,7 +318,7 @@ def desk(balancer: Balancer) -> Desk:
     ],
 )
 async def test_given_a_request_that_failed_once_when_asked_then_it_is_noted_and_asked_again(
-    bad: Handler, told: str, serve: Open
+    bad: Handler, message: str, serve: Open
 ) -> None:
     async with Balancer() as balancer:
         await balancer.add(await serve("old", first_bad(bad, answering(200, reservation("a", "committed")))))
@@ -324,14 +326,14 @@ async def test_given_a_request_that_failed_once_when_asked_then_it_is_noted_and_
 
         await at.ask(COMMIT)
 
-    assert at.diary.failed == [told]
+    assert at.diary.failed == [message]
     assert (at.diary.asked_again, len(at.diary.records)) == (1, 1)
 
 
 async def test_given_a_server_that_refuses_connections_when_asked_then_the_next_one_answers(serve: Open) -> None:
     async with Balancer() as balancer:
         gone = await serve("old", None)
-        balancer._watch.cancel()  # nobody has noticed yet
+        balancer._watch.cancel()  # it was not noticed yet
         here = await serve("old", answering(200, reservation("a", "committed")))
         await balancer.add(here)
         balancer._backends.insert(0, type(balancer._backends[0])(gone, ready=True))
@@ -344,7 +346,7 @@ async def test_given_a_server_that_refuses_connections_when_asked_then_the_next_
     assert sum(balancer.retried_on_connect.values()) == 1, "it is out of rotation after that"
 
 
-async def test_given_a_release_that_tells_another_answer_when_replayed_then_it_is_unlike(serve: Open) -> None:
+async def test_given_a_release_that_returns_another_answer_when_replayed_then_it_is_unlike(serve: Open) -> None:
     async with Balancer() as balancer:
         await balancer.add(await serve("old", answering(200, reservation("a", "committed", committed=2))))
         at = desk(balancer)

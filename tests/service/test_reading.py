@@ -54,7 +54,7 @@ async def test_given_more_skus_than_one_question_takes_when_read_then_all_come_i
     assert [each.sku for each in found if each.locations] == ["A"]
 
 
-async def test_given_two_places_when_asked_for_near_ones_then_the_nearest_is_first(caller: Caller) -> None:
+async def test_given_two_locations_when_asked_for_near_ones_then_the_nearest_is_first(caller: Caller) -> None:
     for name, lat in (("far", 10.0), ("near", 1.0)):
         await put_location(caller, name, LocationBody(position=PositionBody(lat, 0.0)))
         await stocked(caller, name, 3)

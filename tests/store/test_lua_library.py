@@ -112,7 +112,7 @@ def _record(calls: list[Call], line: bytes) -> None:
 
 
 async def keys_of(client: Redis, commands: Sequence[list[bytes]]) -> set[bytes]:
-    """Tell which words of the commands are keys, as the store itself knows them."""
+    """Return which words of the commands are keys, as the store itself knows them."""
     names = sorted({words[0].decode().upper() for words in commands})
     shapes: Any = await command(client, "COMMAND INFO", *names)
     keys = set()
@@ -213,13 +213,13 @@ async def publish(client: Redis, keyspace: Keyspace) -> None:
 
 
 async def tally(client: Redis, keyspace: Keyspace) -> None:
-    """Count something, tell of it, and try it a second time, which is one time too often."""
+    """Count something, report it, and try it a second time, which is one time too often."""
     figures = FigureStore(client, keyspace)
-    told = Change("stock.out", TODAY * DAY_MS, "system", "", "", "", [], [("sku", "A")])
+    change = Change("stock.out", TODAY * DAY_MS, "system", "", "", "", [], [("sku", "A")])
     counted = Counted("1-0", 0)
     for after in ("", "1-0", ""):
         days = {TODAY: {"A": {("web", "main"): Figures(ordered=1)}}}
-        await figures.add(after, counted, days, [told], retention_s=1)
+        await figures.add(after, counted, days, [change], retention_s=1)
 
 
 async def test_given_every_operation_when_the_store_is_watched_then_each_call_touches_only_its_declared_keys(

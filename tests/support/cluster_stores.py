@@ -27,7 +27,7 @@ _FAST_SYNC = {"repl-diskless-sync-delay": "0", "repl-ping-replica-period": "1"}
 
 
 def binary(kind: str) -> Path:
-    """Give the server of a kind, ``valkey`` or ``redis7``."""
+    """Return the server of a kind, ``valkey`` or ``redis7``."""
     return find_binary().path if kind == "valkey" else redis7_binary()
 
 
@@ -37,7 +37,7 @@ def client(port: int) -> Any:
 
 
 def ask(port: int, *words: str | int | bytes) -> Any:
-    """Send one command to whoever listens there."""
+    """Send one command to the server that listens there."""
     with contextlib.closing(client(port)) as store:
         return store.execute_command(*words)
 
@@ -200,7 +200,7 @@ class Shards:
         return str(ask(store.port, "CLUSTER", "MYID").decode())
 
     def owner(self, partition: str) -> StoreProcess:
-        """Give the node that has a partition's slot, as that node says itself."""
+        """Return the node that has a partition's slot, as that node says itself."""
         slot = slot_of(partition)
         for store in self.stores:
             if store.running and any(
@@ -208,10 +208,10 @@ class Shards:
                 for first, last in ((each[0], each[-1]) for each in self._nodes(store)[self.id_of(store)])
             ):
                 return store
-        raise AssertionError(f"nobody has slot {slot}")
+        raise AssertionError(f"no node has slot {slot}")
 
     def move(self, partition: str, target: StoreProcess) -> None:
-        """Move a partition's slot as ``redis-cli --cluster reshard`` does: key by key, then tell everybody."""
+        """Move a partition's slot as ``redis-cli --cluster reshard`` does: key by key, then notify every node."""
         slot, source = slot_of(partition), self.owner(partition)
         source_id, target_id = self.id_of(source), self.id_of(target)
         ask(target.port, "CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
@@ -220,7 +220,7 @@ class Shards:
             ask(source.port, "MIGRATE", "127.0.0.1", target.port, keys[0], 0, 10_000)
         for store in (target, source, *(each for each in self.stores if each not in (source, target))):
             if store.running:
-                with contextlib.suppress(redis.ResponseError):  # a replica is told by its primary
+                with contextlib.suppress(redis.ResponseError):  # a replica learns it from its primary
                     ask(store.port, "CLUSTER", "SETSLOT", slot, "NODE", target_id)
 
     def _node(self) -> StoreProcess:
@@ -269,7 +269,7 @@ class Shards:
 
 
 def slot_of(partition: str) -> int:
-    """Tell the slot of a partition's keys."""
+    """Return the slot of a partition's keys."""
     return key_slot(f"hf:{{{partition}}}:stock".encode())
 
 

@@ -21,7 +21,7 @@ class Contract:
         self._validators: dict[str, Any] = {}
 
     def faults(self, method: str, path: str, status: int, content_type: str, body: object) -> list[str]:
-        """Say what of an answer the document does not allow; ``body`` is decoded."""
+        """Return what of an answer the document does not allow; ``body`` is decoded."""
         operation = self._operation(method, path.partition("?")[0])
         if operation is None:
             return []

@@ -27,7 +27,7 @@ SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "W
 """Headers of an answer that the document shows, where they are not the usual ones."""
 USUAL: Final = {"Content-Type": "application/json"}
 COUNTED: Final = ("/v1/reports", "/v1/events", "/v1/replenishment")
-"""Routes that tell what was counted."""
+"""Routes that return what was counted."""
 NOT_SHOWN: Final = "…"
 """The body of an answer that is too long to show."""
 CHANNEL: Final = """

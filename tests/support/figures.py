@@ -54,17 +54,17 @@ Crossings = list[tuple[str, str, str, int]]
 
 
 async def raised(store: FigureStore) -> Crossings:
-    """Read all events, as the stream has them; the journal must tell the same."""
+    """Read all events, as the stream has them; the journal must hold the same."""
     found = await ReplenishmentStore(store.client, store.keyspace).events("0-0", 1_000_000)
-    told: Crossings = [(each.alert, each.sku, each.location, each.seq) for each in found]
+    rows: Crossings = [(each.alert, each.sku, each.location, each.seq) for each in found]
     in_journal: Crossings = []
     async for _, changes in journal.read(store.client, store.keyspace):
         for change in changes:
             if change.operation.startswith(("stock.", "shortage.")):
                 notes = dict(change.notes)
                 in_journal.append((change.operation, notes["sku"], notes["location"], int(notes["seq"])))
-    assert in_journal == told
-    return told
+    assert in_journal == rows
+    return rows
 
 
 async def crossings(store: FigureStore, reorder_point: int) -> Crossings:

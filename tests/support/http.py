@@ -123,7 +123,7 @@ class Server:
 
     @property
     def faults(self) -> list[str]:
-        """The lines of the log that tell of a fault: errors, and anything with a traceback."""
+        """The lines of the log that report a fault: errors, and anything with a traceback."""
         telltale = ('"level": "error"', '"exception"', "Traceback")
         return [line for line in self.stderr.splitlines() if any(word in line for word in telltale)]
 
@@ -144,7 +144,7 @@ class Server:
         try:
             wait_until(self._serves, "the server serves", END_S)
         except BaseException:
-            self.close()  # nobody else will: a context manager that never began does not end
+            self.close()  # nothing else will: a context manager that never began does not end
             raise
         return self
 
@@ -354,7 +354,7 @@ class RawConnection:
         await self._writer.drain()
 
     def half_close(self) -> None:
-        """Say that nothing more will be sent; answers can still come."""
+        """Close the sending side; answers can still come."""
         self._writer.write_eof()
 
     def hang_up(self) -> None:

@@ -61,7 +61,7 @@ async def counted_api(counting_server: Server) -> AsyncIterator[Api]:
 
 @pytest.fixture
 def start_server() -> Iterator[Callable[..., Server]]:
-    """Give a function that starts servers of the test's own, which are ended after it."""
+    """Return a function that starts servers of the test's own, which are ended after it."""
     started: list[Server] = []
 
     def start(**options: Any) -> Server:

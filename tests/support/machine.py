@@ -1,9 +1,9 @@
 """The state machine that drives a real ledger and the model side by side.
 
 Hypothesis draws *intents*, small and free of ids and times; the machine turns them into operations on what is there.
-Several go to the batcher in one turn of the event loop, so that they share a call. Time is real: the model is
-told when the store decided, which the journal says for every call that changed something; one that changed nothing
-ended no hold, so for it no time has passed.
+Several go to the batcher in one turn of the event loop, so that they share a call. Time is real: the model gets
+the time at which the store decided. The journal has it for every call that changed something; a call that changed
+nothing ended no hold, so for it no time has passed.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ from server.store.lua_library import Function
 from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, SafetyTarget
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
-from tests.support.model import Answer, Model, Place, Promise, keyed_part
+from tests.support.model import Answer, Model, ModelReservation, Place, keyed_part
 from tests.support.operations import AnOperation, reservation_of
 from tests.support.replay import Entry, Replayed, read_journal
 
@@ -137,7 +137,7 @@ def some(*kinds: str) -> st.SearchStrategy[list[Intent]]:
 
 @dataclass(frozen=True)
 class Wait:
-    """Let time pass until the next hold has lapsed."""
+    """Let time pass until the next hold has expired."""
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ class LedgerMachine(RuleBasedStateMachine):
         waits = [ops.backorder(sku, 9, location, on="2030-01-01") for sku, location in (*_PLACES[:3], _AWAITED)]
         self._step(self._perform([*first, *waits]))
 
-    # One rule only: Hypothesis leaves out some rules of an example altogether, and without promises there is
+    # One rule only: Hypothesis leaves out some rules of an example altogether, and without reservations there is
     # nothing to settle.
     @rule(action=actions)
     def act(self, action: Action) -> None:
@@ -316,8 +316,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert stock.levels == levels
         assert everywhere.skus == [expected]
         assert here.skus == [[each for each in expected if each.location == location]]
-        promise = self.model.promises.get(reservation_id)
-        assert found.reservation == (promise.shown() if promise else None)
+        reservation = self.model.reservations.get(reservation_id)
+        assert found.reservation == (reservation.shown() if reservation else None)
 
     async def _new_entries(self) -> list[Entry]:
         read = await read_journal(self.client, self.keys.journal, self.journal_id)
@@ -329,8 +329,8 @@ class LedgerMachine(RuleBasedStateMachine):
         return entries
 
     def _never_oversold(self, entries: Sequence[Entry]) -> None:
-        promises = [_bare(each) for each in self.sent]
-        accepting = {each.reservation_id for each in promises if isinstance(each, Order) and each.accept_shortage}
+        reservations = [_bare(each) for each in self.sent]
+        accepting = {each.reservation_id for each in reservations if isinstance(each, Order) and each.accept_shortage}
         for entry in entries:
             for change in entry:
                 if change.operation == "order" and change.reservation_id in accepting:
@@ -341,7 +341,7 @@ class LedgerMachine(RuleBasedStateMachine):
                     assert line.held + line.committed + line.on_hand <= 0 or line.available >= 0 or line.on_hand > 0
 
     async def _agree(self) -> None:
-        """Hold every key of the partition against the model."""
+        """Compare every key of the partition with the model."""
         keys = self.keys
         pipe = self.client.pipeline(transaction=False)
         hashes = (
@@ -366,22 +366,22 @@ class LedgerMachine(RuleBasedStateMachine):
             stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, applied,
             deadlines, forget, queue,
         ) = found  # fmt: skip
-        promises = self.model.promises
-        in_life = {each for each, promise in promises.items() if promise.state in LIVE_STATES}
+        reservations = self.model.reservations
+        in_life = {each for each, reservation in reservations.items() if reservation.state in LIVE_STATES}
         assert {_place(name): _stock(packed) for name, packed in stock.items()} == {
             place: _stock_of(self.model.shown(place)) for place in self.model.stock
         }
         assert queue == self.model.queue
         assert {each.decode() for each in live} == in_life
         assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
-            each: promise.shown() for each, promise in promises.items()
+            each: reservation.shown() for each, reservation in reservations.items()
         }
         assert {each.decode(): int(at_ms) for each, at_ms in deadlines} == {
-            each: promise.deadline_ms for each, promise in promises.items() if promise.deadline_ms
+            each: reservation.deadline_ms for each, reservation in reservations.items() if reservation.deadline_ms
         }
         assert {each.decode() for each in remembered} == set(self.model.remembered)
         assert {each.decode() for each in forget} == {
-            *(f"r{each}" for each in promises.keys() - in_life),
+            *(f"r{each}" for each in reservations.keys() - in_life),
             *(f"k{key}" for key in self.model.remembered),
             *(f"s{each}" for each, one in self.model.supplies.items() if not one.expected),
             *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state == "closed"),
@@ -398,8 +398,8 @@ class LedgerMachine(RuleBasedStateMachine):
             assert {each.decode(): _transfer(packed) for each, packed in found.items()} == {
                 each: sent.shown() for each, sent in self.model.transfers.items() if sent.state == state
             }
-        for promise in promises.values():
-            for line in promise.lines:
+        for reservation in reservations.values():
+            for line in reservation.lines:
                 parts = line.held + line.committed + line.fulfilled + line.released + line.expired
                 assert line.quantity == parts + line.waiting + line.owed
                 counters = (line.held, line.committed, line.fulfilled, line.released, line.expired)
@@ -412,10 +412,10 @@ class LedgerMachine(RuleBasedStateMachine):
         report = await audit(self.client, self.keys)
         await self.client.delete(*self.keys.transferring, *self.keys.supplying, self.keys.safety_applied)
         if not self.agreed:
-            return  # a step has failed, and its own failure tells more
+            return  # a step has failed, and its own failure says more
         assert (report.drift, report.conclusive) == ([], True)
         replayed = Replayed(entry for _, entry in entries)
-        assert {place: told for place, told in replayed.allocations.items() if told} == {
+        assert {place: allocations for place, allocations in replayed.allocations.items() if allocations} == {
             place: [msgspec.structs.astuple(each) for each in self.model.allocations(place)]
             for place, stock in self.model.stock.items()
             if stock.allocated
@@ -426,16 +426,16 @@ class LedgerMachine(RuleBasedStateMachine):
                 {bucket: getattr(shown, bucket) for bucket in Bucket},
                 shown.seq,
             )
-        assert {place: dict(units) for place, units in replayed.promised.items()} == {
+        assert {place: dict(units) for place, units in replayed.reserved.items()} == {
             (each, number): {"held": line.held, "committed": line.committed, "waiting": line.waiting, "owed": line.owed}
-            for each, promise in self.model.promises.items()
-            for number, line in enumerate(promise.lines, 1)
+            for each, reservation in self.model.reservations.items()
+            for number, line in enumerate(reservation.lines, 1)
             if line.quantity
         }
         assert replayed.seq == self.model.seq
 
     def _recent(self, which: int) -> str:
-        recent = list(self.model.promises)[-_RECENT:]
+        recent = list(self.model.reservations)[-_RECENT:]
         return recent[which % len(recent)] if recent and which < 7 else "nobody"
 
     def _fitting(self, intent: Intent) -> str:
@@ -444,7 +444,7 @@ class LedgerMachine(RuleBasedStateMachine):
         counter = "committed" if on_order else _WORKS_ON.get(intent.kind, "held")
         if intent.which == 4:
             counter = {"held": "waiting", "committed": "owed"}.get(counter, counter)
-        fitting = [each for each, promise in self.model.promises.items() if promise.total(counter)]
+        fitting = [each for each, reservation in self.model.reservations.items() if reservation.total(counter)]
         if intent.which > 4 or not fitting:
             return self._recent(intent.which)
         return fitting[-1 - intent.which % len(fitting)]
@@ -466,9 +466,14 @@ class LedgerMachine(RuleBasedStateMachine):
 
     def _new(self, intent: Intent) -> AnOperation:  # noqa: PLR0911  # one for each kind
         key = f"k{next(self.numbers)}" if intent.option % 2 else ""
-        promise = {"reserve": self._promise, "order": self._promise, "source": self._sourced, "late": self._late}
-        if intent.kind in promise:
-            return promise[intent.kind](intent)
+        build = {
+            "reserve": self._reserve_or_order,
+            "order": self._reserve_or_order,
+            "source": self._sourced,
+            "late": self._late,
+        }
+        if intent.kind in build:
+            return build[intent.kind](intent)
         if intent.kind in _WAITS:
             return self._wait_or_come(intent, key)
         if intent.kind in _ALLOCATIONS:
@@ -481,7 +486,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return self._supply(intent, key)
         return self._settlement(intent, key)
 
-    def _promise(self, intent: Intent) -> Reserve | Order:
+    def _reserve_or_order(self, intent: Intent) -> Reserve | Order:
         reservation_id = f"r{next(self.numbers)}"
         option, channel = intent.option, _CHANNELS[intent.which % 3]
         places = [(_drawn(number), quantity) for number, quantity in intent.parts]
@@ -498,7 +503,7 @@ class LedgerMachine(RuleBasedStateMachine):
         )
 
     def _wait_or_come(self, intent: Intent, key: str) -> AnOperation:
-        """Promise units that are not there, to some before others; or let a few of them come."""
+        """Reserve units that are not there, to some before others; or let a few of them come."""
         sku, location = _AWAITED
         units, option = intent.parts[0][1], intent.option
         if intent.kind == "come":
@@ -517,10 +522,10 @@ class LedgerMachine(RuleBasedStateMachine):
             return Sourced(apart, Plan(intent.which % 2, [Candidate("mağaza", 0), Candidate("depo", 1)], []))
         option, first = intent.option, intent.parts[0][0]
         kind = "reserve" if option % 3 else "order"
-        promise = self._promise(replace(intent, kind=kind, option=1 if option > 4 else option))
+        request = self._reserve_or_order(replace(intent, kind=kind, option=1 if option > 4 else option))
         lines = [
             line if number == 1 and first > 7 else msgspec.structs.replace(line, location="")
-            for number, line in enumerate(promise.lines, 1)
+            for number, line in enumerate(request.lines, 1)
         ]
         names = [_LOCATIONS[(intent.which + step) % 3] for step in range(0 if intent.again == 9 else 1 + first % 3)]
         candidates = [Candidate(name, place if option % 2 else 0) for place, name in enumerate(names)]
@@ -529,30 +534,30 @@ class LedgerMachine(RuleBasedStateMachine):
         splits_max = max(0, intent.which - 5) if option % 4 else 2
         open_group = None if intent.again < 6 else ("", "stores")[option % 2]
         plan = Plan(splits_max, candidates, closed, split_lines=option % 4 == 0, open_group=open_group)
-        return Sourced(ops.sealed(msgspec.structs.replace(promise, lines=lines, backorder=False)), plan)
+        return Sourced(ops.sealed(msgspec.structs.replace(request, lines=lines, backorder=False)), plan)
 
     def _late(self, intent: Intent) -> Sourced:
-        """Promise a few units wherever they are, to be bound later."""
+        """Reserve a few units wherever they are, to be bound later."""
         option, first = intent.option, intent.parts[0][0]
         lines = [(_drawn(number)[0], 1 + units % 3, "") for number, units in intent.parts]
         reservation_id = f"r{next(self.numbers)}"
-        promise: Reserve | Order = (
+        request: Reserve | Order = (
             ops.order(reservation_id, *lines) if option % 2 else ops.reserve(reservation_id, *lines)
         )
         names = [_LOCATIONS[(first + step) % 3] for step in range(3)]
-        return ops.sourced(promise, names, 2, split_lines=option > 3, open_group=("", "stores")[option % 2])
+        return ops.sourced(request, names, 2, split_lines=option > 3, open_group=("", "stores")[option % 2])
 
     def _bound(self, intent: Intent, key: str) -> Bound:
         """Commit or ship what is open, if something is, and have it taken from elsewhere."""
         option, first = intent.option, intent.parts[0][0]
-        waiting = {each: _open_units(one) for each, one in self.model.promises.items()}
+        waiting = {each: _open_units(one) for each, one in self.model.reservations.items()}
         fitting = [each for each, units in waiting.items() if units]
         reservation_id = fitting[-1 - intent.which % len(fitting)] if fitting else self._recent(intent.which)
         units = waiting.get(reservation_id, {})
         parts = [(line, 1 + first % most) for line, most in units.items() if (line + first) % 3] if option > 3 else []
-        promise = self.model.promises.get(reservation_id)
+        reservation = self.model.reservations.get(reservation_id)
         plain: Commit | Fulfil = ops.fulfil(reservation_id, *parts, key=key)
-        if promise and promise.total("committed") == 0:
+        if reservation and reservation.total("committed") == 0:
             plain = ops.commit(reservation_id, *parts, keep=intent.which > 3, key=key)
         location = _LOCATIONS[first % 3] if first > 6 else ""
         names = [_LOCATIONS[(first + step) % 3] for step in range(1 + intent.which % 3)]
@@ -566,7 +571,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Send a part back, now and then one that cannot be, and want something else, planned or not."""
         left = [
             (each, number)
-            for each, one in self.model.promises.items()
+            for each, one in self.model.reservations.items()
             for number, line in enumerate(one.lines, 1)
             if line.fulfilled > line.returned
         ]
@@ -578,15 +583,15 @@ class LedgerMachine(RuleBasedStateMachine):
         assert isinstance(returned, Return)
         new = replace(intent, parts=intent.parts[:2], option=intent.option % 6)
         kind = ("reserve", "order", "source", "late")[(intent.which + intent.option) % 4]
-        promise = self._new(replace(new, kind=kind))
-        assert isinstance(promise, Reserve | Order | Sourced)
-        return ops.exchange(returned, promise)
+        request = self._new(replace(new, kind=kind))
+        assert isinstance(request, Reserve | Order | Sourced)
+        return ops.exchange(returned, request)
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: PLR0911  # one for each kind
         reservation_id, option = self._fitting(intent), intent.option
-        promise = self.model.promises.get(reservation_id)
+        reservation = self.model.reservations.get(reservation_id)
         # One line too many now and then, so that there are parts of lines that do not exist.
-        lines = (len(promise.lines) if promise else 1) + (option == 7)
+        lines = (len(reservation.lines) if reservation else 1) + (option == 7)
         parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
         note = "" if option % 3 else f"n{option}"
         match intent.kind:
@@ -610,7 +615,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
 
     def _relocation(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Relocate:
-        """Move some lines anywhere, also where they lie already; all that is promised, or so many units."""
+        """Move some lines anywhere, also where they lie already; all that is reserved, or so many units."""
         moves = [
             (number % lines + 1, 0 if intent.option < 4 else units, _LOCATIONS[(number + units) % 3])
             for number, units in intent.parts
@@ -649,7 +654,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return ops.receive_expected(supply_id, fitting, units, "" if option % 3 else location, key=key)
 
     def _allocation(self, intent: Intent, key: str) -> Allocate | AllocateMove:
-        """Give a channel something for itself, mostly after counting what it has promised."""
+        """Allocate units to a channel, mostly after counting what it has reserved."""
         (place, units), option, which = intent.parts[0], intent.option, intent.which
         sku, location = _AWAITED if which % 4 == 3 else _drawn(place if place > 8 else place % 2)
         channel, taker = _CHANNELS[which % 3], _CHANNELS[(which + 1 + option % 2) % 3]
@@ -657,8 +662,8 @@ class LedgerMachine(RuleBasedStateMachine):
         if intent.kind == "allocate_move" and several and which < 6:
             (sku, location), stock = several[which % len(several)]
             channel, taker = list(stock.allocated)[:2]
-        told = taker if intent.kind == "allocate_move" else channel
-        counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), told))
+        counted_channel = taker if intent.kind == "allocate_move" else channel
+        counted = ("", 0) if option == 7 else (self.journal_id, self.model.used((sku, location), counted_channel))
         if intent.kind == "allocate_move":
             return ops.allocate_move(sku, channel, taker, (units + 1) // 2, location, key=key, counted=counted)
         kind: AllocationKind = "cap" if option in (2, 5) or (channel == "kiosk" and option % 2) else "own"
@@ -683,17 +688,17 @@ class LedgerMachine(RuleBasedStateMachine):
         return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
 
 
-def _open_units(promise: Promise) -> dict[int, int]:
-    """Give for each open line what it has committed; where the whole has nothing committed, what it holds."""
-    if promise.open is None or promise.open.bound:
+def _open_units(reservation: ModelReservation) -> dict[int, int]:
+    """Return for each open line what it has committed; where the whole has nothing committed, what it holds."""
+    if reservation.open is None or reservation.open.bound:
         return {}
-    counter = "committed" if promise.total("committed") else "held"
-    units = {number: getattr(promise.lines[number - 1], counter) for number in promise.open.lines}
+    counter = "committed" if reservation.total("committed") else "held"
+    units = {number: getattr(reservation.lines[number - 1], counter) for number in reservation.open.lines}
     return {number: each for number, each in units.items() if each}
 
 
 def _bare(operation: AnOperation) -> AnOperation:
-    """Give the promise that an operation makes, or the operation that it is."""
+    """Return the reserve or order that an operation contains, or the operation that it is."""
     if isinstance(operation, Sourced):
         return operation.promise
     return reservation_of(operation) if isinstance(operation, Exchange) else operation
@@ -714,17 +719,17 @@ def _keyed(operation: T, key: str) -> T:
     return ops.sealed(msgspec.structs.replace(operation, key=key))
 
 
-def _renamed(promise: Reserve | Order | Sourced, earlier: AnOperation) -> Reserve | Order | Sourced:
-    """Give a promise the id of an earlier operation."""
-    if isinstance(promise, Sourced):
-        return Sourced(_with_id(promise.promise, earlier), promise.plan)
-    return _with_id(promise, earlier)
+def _renamed(request: Reserve | Order | Sourced, earlier: AnOperation) -> Reserve | Order | Sourced:
+    """Return a reservation with the id of an earlier operation."""
+    if isinstance(request, Sourced):
+        return Sourced(_with_id(request.promise, earlier), request.plan)
+    return _with_id(request, earlier)
 
 
-def _with_id(promise: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
+def _with_id(request: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
     about = _bare(earlier)
-    earlier_id = getattr(about, "reservation_id", "") or promise.reservation_id
-    return ops.sealed(msgspec.structs.replace(promise, reservation_id=earlier_id))
+    earlier_id = getattr(about, "reservation_id", "") or request.reservation_id
+    return ops.sealed(msgspec.structs.replace(request, reservation_id=earlier_id))
 
 
 def _returned(parts: Sequence[tuple[int, int]], option: int) -> Iterator[tuple[int, int, str, str]]:
@@ -735,7 +740,7 @@ def _returned(parts: Sequence[tuple[int, int]], option: int) -> Iterator[tuple[i
 
 
 def _calls(operations: Sequence[AnOperation]) -> list[list[int]]:
-    """Tell which operations share a call: one for each lane, in the order in which the lanes first occur."""
+    """Return which operations share a call: one for each lane, in the order in which the lanes first occur."""
     lanes: dict[str, list[int]] = {}
     for place, operation in enumerate(operations):
         lanes.setdefault(_lane(operation), []).append(place)
@@ -747,14 +752,14 @@ def _lane(operation: AnOperation) -> str:
 
 
 def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry], started_ms: int) -> list[list[int]]:
-    """Tell when each call of a batch may have decided; several possibilities where the journal leaves it open."""
+    """Return when each call of a batch may have decided; several possibilities where the journal leaves it open."""
     calls = _calls(operations)
     assert len(entries) <= len(calls), "a call writes one journal entry at most"
     if len(entries) == len(calls):
         return [[entry[0].at_ms for entry in entries]]
     if not entries:
         return [[started_ms] * len(calls)]
-    # One of two calls wrote an entry. The other changed nothing, so nothing that it met had lapsed by then.
+    # One of two calls wrote an entry. The other changed nothing, so nothing that it met had expired by then.
     at_ms = entries[0][0].at_ms
     takes = {change.operation in _TAKE_NAMES for change in entries[0] if change.operation not in _ANYWHERE}
     possible = [[at_ms, at_ms], [started_ms, at_ms]]

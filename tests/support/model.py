@@ -1,6 +1,6 @@
-"""The ledger as a plain Python model: what it must answer, told without a store, a script or a batch.
+"""The ledger as a plain Python model: what it must answer, without a store, a script or a batch.
 
-Times come in from outside: the model is told when the store decided, and never looks at a clock.
+Times come in from outside: the model gets the time at which the store decided, and never looks at a clock.
 """
 
 import math
@@ -49,7 +49,7 @@ Answer = AnAnswer
 
 @dataclass
 class Own:
-    """What a channel has for itself at a place; what it uses of it, its promises tell."""
+    """What is allocated to a channel at a location; what it uses of it follows from its reservations."""
 
     kind: AllocationKind
     units: int
@@ -80,7 +80,7 @@ class Stock:
         return self.backorder.waiting if self.backorder else 0
 
     def wait(self, units: int) -> None:
-        """Let so many more units be waited for; nothing is left of a limit of zero for which nobody waits."""
+        """Let so many more units be waited for; nothing is left of a limit of zero for which no order waits."""
         assert self.backorder
         now = msgspec.structs.replace(self.backorder, waiting=self.backorder.waiting + units)
         self.backorder = now if now.limit or now.waiting else None
@@ -95,7 +95,7 @@ class Stock:
 
 
 @dataclass
-class PromisedLine:
+class ModelLine:
     place: Place
     quantity: int
     requested: int
@@ -135,12 +135,12 @@ class PromisedLine:
 
 
 @dataclass
-class Promise:
+class ModelReservation:
     asked: Reserve | Order
     created_ms: int
     deadline_ms: int
     seq: int
-    lines: list[PromisedLine]
+    lines: list[ModelLine]
     ended_as: str = ""
     notes: list[tuple[str, str]] = field(default_factory=list)
     open: OpenLines | None = None
@@ -225,7 +225,7 @@ class Model:
         self.log_max = log_max
         self.seq = 0
         self.stock: dict[Place, Stock] = {}
-        self.promises: dict[str, Promise] = {}
+        self.reservations: dict[str, ModelReservation] = {}
         self.transfers: dict[str, Sent] = {}
         self.supplies: dict[str, ExpectedReceipt] = {}
         self.safeguarded: dict[Place, int] = {}
@@ -237,8 +237,8 @@ class Model:
         self.touched: list[Place] = []
         self.filling = False
         self.handlers: dict[type, Callable[..., Answer]] = {
-            Reserve: self._promise,
-            Order: self._promise,
+            Reserve: self._reserve,
+            Order: self._reserve,
             Sourced: self._source,
             Bound: self._bind,
             Exchange: self._exchange,
@@ -272,7 +272,10 @@ class Model:
         return sum(max(0, -stock.available) for stock in self.stock.values())
 
     def next_deadline_ms(self) -> int | None:
-        return min((promise.deadline_ms for promise in self.promises.values() if promise.deadline_ms), default=None)
+        return min(
+            (reservation.deadline_ms for reservation in self.reservations.values() if reservation.deadline_ms),
+            default=None,
+        )
 
     def apply(self, operations: Sequence[AnOperation], now_ms: int) -> list[Answer]:
         """Answer what one script call is asked, in order; all of it happens at ``now_ms``."""
@@ -285,11 +288,11 @@ class Model:
     def expire(self, now_ms: int) -> list[int]:
         """End all holds that are due; for each, how late that was in milliseconds."""
         self.now_ms = now_ms
-        due = [(promise.deadline_ms, each.encode(), promise) for each, promise in self.promises.items()]
+        due = [(reservation.deadline_ms, each.encode(), reservation) for each, reservation in self.reservations.items()]
         return [
-            self._lapse(promise)
-            for at_ms, _, promise in sorted(due, key=lambda one: one[:2])
-            if 0 < at_ms <= now_ms and promise.deadline_ms  # what one gave back may have ended another
+            self._expire(reservation)
+            for at_ms, _, reservation in sorted(due, key=lambda one: one[:2])
+            if 0 < at_ms <= now_ms and reservation.deadline_ms  # what one released may have ended another
         ]
 
     def safeguard(self, places: Iterable[Place], units: int, percent: int) -> tuple[int, list[Place]]:
@@ -325,11 +328,11 @@ class Model:
             self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
         return answer
 
-    def _promise(self, op: Reserve | Order) -> Answer:
+    def _reserve(self, op: Reserve | Order) -> Answer:
         first = self.first_answers.get(op.reservation_id)
         if first:
             if first.reservation.fingerprint != op.fingerprint:
-                return Refused("id_reused", self.promises[op.reservation_id].state, [])
+                return Refused("id_reused", self.reservations[op.reservation_id].state, [])
             return msgspec.structs.replace(first, replayed=True)
         unknown = [
             LineRefusal(number, line.sku, line.location, line.quantity, 0)
@@ -345,53 +348,53 @@ class Model:
         if short and op.backorder:
             missing = [line.quantity - units for line, units in zip(op.lines, granted, strict=True)]
             if self._may_wait(op.lines, missing, op.channel):
-                return self._promised(op, granted, missing)
+                return self._reserved(op, granted, missing)
         if short and isinstance(op, Order) and op.accept_shortage:
             granted = [line.quantity for line in op.lines]
         elif short and not (op.partial and any(granted)):
             return Refused("out_of_stock", "", short)
-        return self._promised(op, granted)
+        return self._reserved(op, granted)
 
     def _source(self, op: Sourced) -> Answer:
-        promise = op.promise
-        if promise.reservation_id in self.first_answers:
-            return self._promise(promise)
+        request = op.promise
+        if request.reservation_id in self.first_answers:
+            return self._reserve(request)
         if op.plan.closed:
-            return _closed(promise, op.plan.closed)
-        planned = [number for number, line in enumerate(promise.lines, 1) if not line.location]
+            return _closed(request, op.plan.closed)
+        planned = [number for number, line in enumerate(request.lines, 1) if not line.location]
         if not planned:
-            return self._promise(promise)
+            return self._reserve(request)
         if not op.plan.candidates:
-            return _closed(promise, planned)
+            return _closed(request, planned)
         chosen = self._choose(op)
         if chosen is None:
             self.expire(self.now_ms)
             chosen = self._choose(op)
         if chosen is None:
             refusal, chosen = self._unsourced(op)
-            if refusal.outcome == "unknown_sku" or not (isinstance(promise, Order) and promise.accept_shortage):
+            if refusal.outcome == "unknown_sku" or not (isinstance(request, Order) and request.accept_shortage):
                 return refusal
-        lines, further = _dealt(promise.lines, chosen)
+        lines, further = _dealt(request.lines, chosen)
         if op.plan.open_group is not None:
             numbers = [*planned, *range(len(lines) + 1, len(lines) + len(further) + 1)]
             self.next_open = OpenLines(op.plan.open_group, numbers)
-        answer = self._promise(msgspec.structs.replace(promise, lines=lines + further))
+        answer = self._reserve(msgspec.structs.replace(request, lines=lines + further))
         self.next_open = None
         return answer
 
     def _choose(self, op: Sourced) -> dict[str, Parts] | None:
         return _chosen(_wanted(op.promise), op.plan, self._unclaimed(op.promise))
 
-    def _unclaimed(self, promise: Reserve | Order) -> dict[Place, int]:
+    def _unclaimed(self, request: Reserve | Order) -> dict[Place, int]:
         """What is available beyond what lines that name their location take."""
-        left = {place: self._promisable(place, promise.channel) for place in self.stock}
-        for line in promise.lines:
+        left = {place: self._reservable(place, request.channel) for place in self.stock}
+        for line in request.lines:
             if (line.sku, line.location) in left:
                 left[line.sku, line.location] -= line.quantity
         return left
 
     def _unsourced(self, op: Sourced) -> tuple[Refused, dict[str, Parts]]:
-        """Tell why there is no choice, and where each SKU goes if it must go somewhere."""
+        """Return why there is no choice, and where each SKU goes if it must go somewhere."""
         left, names = self._unclaimed(op.promise), self._in_order(op)
         places = [(line.sku, line.location) for line in op.promise.lines]
         lines: list[tuple[bool, LineRefusal]] = []
@@ -423,7 +426,7 @@ class Model:
         granted, short = [], []
         for number, line in enumerate(lines, 1):
             place = (line.sku, line.location)
-            left = self._promisable(place, channel) - claimed[place]
+            left = self._reservable(place, channel) - claimed[place]
             units = min(line.quantity, max(0, left))
             if units < line.quantity:
                 short.append(LineRefusal(number, *place, line.quantity, units))
@@ -431,8 +434,8 @@ class Model:
             granted.append(units)
         return granted, short
 
-    def _promisable(self, place: Place, channel: str = "") -> int:
-        """Tell what a channel may have: what is there and somebody waits for is kept for him."""
+    def _reservable(self, place: Place, channel: str = "") -> int:
+        """Return what a channel may have: units that a backorder waits for are kept for it."""
         return self.left(place, channel, self.stock[place].waiting)
 
     def _may_wait(self, lines: Sequence[WantedLine], missing: list[int], channel: str) -> bool:
@@ -451,51 +454,53 @@ class Model:
             for place, stock in places.items()
         )
 
-    def _promised(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
+    def _reserved(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
         deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
-        promise = Promise(op, self.now_ms, deadline_ms, self.seq, [], notes=self.next_notes, open=self.next_open)
+        reservation = ModelReservation(
+            op, self.now_ms, deadline_ms, self.seq, [], notes=self.next_notes, open=self.next_open
+        )
         self.next_notes = []
-        self.promises[op.reservation_id] = promise
+        self.reservations[op.reservation_id] = reservation
         for wanted, units, waits in zip(op.lines, granted, missing or [0] * len(granted), strict=True):
             place = (wanted.sku, wanted.location)
             held, committed = (units, 0) if isinstance(op, Reserve) else (0, units)
             if units + waits:
                 self._move(place, held=held, committed=committed)
             stock = self.stock[place]
-            line = PromisedLine(place, units + waits, wanted.quantity, held, committed, 0, stock.seq)
-            promise.lines.append(line)
+            line = ModelLine(place, units + waits, wanted.quantity, held, committed, 0, stock.seq)
+            reservation.lines.append(line)
             line.first_available = self.left(place, op.channel)
             if waits and stock.backorder:
                 line.waiting, line.owed = (waits, 0) if isinstance(op, Reserve) else (0, waits)
                 line.first_waiting, line.mode, line.promise_on = waits, stock.backorder.mode, stock.backorder.promise_on
                 stock.wait(waits)
-        promise.seq = self.seq
-        # What is left is told by the lines themselves.
-        answer = self._changed(promise, [])
+        reservation.seq = self.seq
+        # What is left stands in the lines themselves.
+        answer = self._changed(reservation, [])
         if op.fingerprint:
             self.first_answers[op.reservation_id] = answer
         return answer
 
     def _extend(self, op: Extend) -> Answer:
-        promise = self._found(op.reservation_id)
-        if not promise:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
             return Refused("unknown_reservation", "", [])
-        if not promise.is_hold:
-            return _nothing_held(promise)
-        latest_ms = promise.created_ms + self.life_max_ms
-        promise.deadline_ms = max(promise.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
-        return self._changed(promise, [])
+        if not reservation.is_hold:
+            return _nothing_held(reservation)
+        latest_ms = reservation.created_ms + self.life_max_ms
+        reservation.deadline_ms = max(reservation.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
+        return self._changed(reservation, [])
 
     def _release(self, op: Release) -> Answer:
-        promise = self._found(op.reservation_id)
-        if not promise:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
             return Refused("unknown_reservation", "", [])
-        if not promise.is_hold:
-            return _nothing_held(promise)
-        parts = _parts(promise, op.lines, "held", waiting="waiting")
+        if not reservation.is_hold:
+            return _nothing_held(reservation)
+        parts = _parts(reservation, op.lines, "held", waiting="waiting")
         if isinstance(parts, Refused):
             return parts
-        return self._give_back(promise, parts, "held", "released", ending="released")
+        return self._release_units(reservation, parts, "held", "released", ending="released")
 
     def _cancel(self, op: Cancel) -> Answer:
         return self._ordered(op, "released", "cancelled", [("cancel_reason", op.reason)])
@@ -505,24 +510,26 @@ class Model:
         return self._ordered(op, "fulfilled", "fulfilled", notes)
 
     def _return(self, op: Return, exchanged_for: str = "") -> Changed | Refused:
-        promise = self._found(op.reservation_id)
-        if not promise:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
             return Refused("unknown_reservation", "", [])
-        if not promise.total("fulfilled"):
-            return Refused("not_fulfilled", promise.state, [])
-        parts = _parts(promise, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned")
+        if not reservation.total("fulfilled"):
+            return Refused("not_fulfilled", reservation.state, [])
+        parts = _parts(
+            reservation, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned"
+        )
         if isinstance(parts, Refused):
             return parts
         touched = []
         for part in op.lines:
-            line = promise.lines[part.line - 1]
+            line = reservation.lines[part.line - 1]
             touched.append((line.place[0], part.location or line.place[1]))
             self._take_in(touched[-1], part.quantity, part.disposition)
             line.returned += part.quantity
-        promise.notes += [("return_reason", op.reason)] if op.reason else []
-        promise.notes += [("exchanged_for", exchanged_for)] if exchanged_for else []
-        self._settle(promise, "fulfilled")
-        return self._changed(promise, touched)
+        reservation.notes += [("return_reason", op.reason)] if op.reason else []
+        reservation.notes += [("exchanged_for", exchanged_for)] if exchanged_for else []
+        self._settle(reservation, "fulfilled")
+        return self._changed(reservation, touched)
 
     def _take_in(self, place: Place, units: int, disposition: Disposition) -> None:
         self.stock.setdefault(place, Stock())
@@ -530,52 +537,52 @@ class Model:
         self._move(place, on_hand=units, **held_back)
 
     def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
-        promise = self._found(op.reservation_id)
-        if not promise:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
             return Refused("unknown_reservation", "", [])
         waiting = "owed" if isinstance(op, Cancel) else ""
-        if not promise.total("committed") + (promise.total("owed") if waiting else 0):
-            return Refused("not_committed", promise.state, [])
-        parts = _parts(promise, op.lines, "committed", waiting=waiting)
+        if not reservation.total("committed") + (reservation.total("owed") if waiting else 0):
+            return Refused("not_committed", reservation.state, [])
+        parts = _parts(reservation, op.lines, "committed", waiting=waiting)
         if isinstance(parts, Refused):
             return parts
-        promise.notes += [note for note in notes if note[1]]
+        reservation.notes += [note for note in notes if note[1]]
         if waiting:
-            return self._give_back(promise, parts, "committed", into, ending=ending)
-        return self._shift(promise, parts, "committed", into, ending=ending)
+            return self._release_units(reservation, parts, "committed", into, ending=ending)
+        return self._shift(reservation, parts, "committed", into, ending=ending)
 
     def _commit(self, op: Commit) -> Answer:
-        promise = self._found(op.reservation_id)
-        if not promise:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
             return Refused("unknown_reservation", "", [])
-        late = not promise.is_hold
-        if late and (not promise.total("expired") or promise.state == "cancelled"):
-            return _nothing_held(promise)  # a cancelled order does not come back
-        parts = _parts(promise, op.lines, "expired" if late else "held", waiting="" if late else "waiting")
+        late = not reservation.is_hold
+        if late and (not reservation.total("expired") or reservation.state == "cancelled"):
+            return _nothing_held(reservation)  # a cancelled order does not come back
+        parts = _parts(reservation, op.lines, "expired" if late else "held", waiting="" if late else "waiting")
         if isinstance(parts, Refused):
             return parts
         if late:
-            short = self._short_again(promise, parts)
+            short = self._short_again(reservation, parts)
             if short:
-                return Refused("expired", promise.state, short)
+                return Refused("expired", reservation.state, short)
         if op.order_ref:
-            promise.notes.append(("order_ref", op.order_ref))
+            reservation.notes.append(("order_ref", op.order_ref))
         if late:
-            return self._shift(promise, parts, "expired", "committed", ending="expired")
-        return self._commit_held(promise, parts, keep=op.keep_remainder)
+            return self._shift(reservation, parts, "expired", "committed", ending="expired")
+        return self._commit_held(reservation, parts, keep=op.keep_remainder)
 
-    def _short_again(self, promise: Promise, parts: dict[int, int]) -> list[LineRefusal]:
+    def _short_again(self, reservation: ModelReservation, parts: dict[int, int]) -> list[LineRefusal]:
         numbers = [number for number in sorted(parts) if parts[number]]
-        wanted = [WantedLine(*promise.lines[number - 1].place, parts[number]) for number in numbers]
-        channel = promise.asked.channel
+        wanted = [WantedLine(*reservation.lines[number - 1].place, parts[number]) for number in numbers]
+        channel = reservation.asked.channel
         if self._grant(wanted, channel)[1]:
             self.expire(self.now_ms)
         shorts = self._grant(wanted, channel)[1]
         return [msgspec.structs.replace(short, line=numbers[short.line - 1]) for short in shorts]
 
-    def _commit_held(self, promise: Promise, parts: dict[int, int], *, keep: bool) -> Answer:
+    def _commit_held(self, reservation: ModelReservation, parts: dict[int, int], *, keep: bool) -> Answer:
         touched = []
-        for number, line in enumerate(promise.lines, 1):
+        for number, line in enumerate(reservation.lines, 1):
             units = min(parts.get(number, 0), line.held)
             owed = parts.get(number, 0) - units
             released = 0 if keep else line.held - units
@@ -591,35 +598,39 @@ class Model:
             line.owed += owed
             if unmade:
                 self.stock[line.place].wait(-unmade)
-        self._settle(promise, "")
-        return self._changed(promise, touched)
+        self._settle(reservation, "")
+        return self._changed(reservation, touched)
 
-    def _shift(self, promise: Promise, parts: dict[int, int], out_of: str, into: str, *, ending: str) -> Changed:
+    def _shift(
+        self, reservation: ModelReservation, parts: dict[int, int], out_of: str, into: str, *, ending: str
+    ) -> Changed:
         """Move units from one counter of the lines to another, and the buckets with them."""
         touched = []
         for number, units in sorted(parts.items()):
             if not units:
                 continue
-            line = promise.lines[number - 1]
+            line = reservation.lines[number - 1]
             touched.append(line.place)
             deltas = {name: sign * units for name, sign in ((out_of, -1), (into, 1)) if name in ("held", "committed")}
             self._move(line.place, **deltas, on_hand=-units if into == "fulfilled" else 0)
-            own = self.stock[line.place].allocated.get(promise.asked.channel)
+            own = self.stock[line.place].allocated.get(reservation.asked.channel)
             if own and into == "fulfilled":
                 own.units = max(0, own.units - units)
             setattr(line, out_of, getattr(line, out_of) - units)
             setattr(line, into, getattr(line, into) + units)
-        self._settle(promise, ending)
-        return self._changed(promise, touched)
+        self._settle(reservation, ending)
+        return self._changed(reservation, touched)
 
-    def _give_back(self, promise: Promise, parts: dict[int, int], out_of: str, into: str, *, ending: str) -> Changed:
-        """Give units back that are held or committed, of those first that are not there yet."""
+    def _release_units(
+        self, reservation: ModelReservation, parts: dict[int, int], out_of: str, into: str, *, ending: str
+    ) -> Changed:
+        """Release units that are held or committed, those first that are not there yet."""
         waiting = "waiting" if out_of == "held" else "owed"
         touched = []
         for number, units in sorted(parts.items()):
             if not units:
                 continue
-            line = promise.lines[number - 1]
+            line = reservation.lines[number - 1]
             unmade = min(units, getattr(line, waiting))
             touched.append(line.place)
             self._move(line.place, **{out_of: unmade - units})
@@ -628,11 +639,11 @@ class Model:
             setattr(line, into, getattr(line, into) + units)
             if unmade:
                 self.stock[line.place].wait(-unmade)
-        self._settle(promise, ending)
-        return self._changed(promise, touched)
+        self._settle(reservation, ending)
+        return self._changed(reservation, touched)
 
     def _fill(self) -> None:
-        """Give what came free to those who wait for it; that can free more."""
+        """Fill the backorders with what came free; that can free more."""
         if self.filling:
             return
         self.filling = True
@@ -643,24 +654,24 @@ class Model:
     def _fill_place(self, place: Place) -> None:
         stock = self.stock[place]
         while self.left(place) > 0 and stock.waiting:
-            promise, line = self._first_in_line(place)
-            if 0 < promise.deadline_ms <= self.now_ms:
-                self._lapse(promise)
+            reservation, line = self._first_in_line(place)
+            if 0 < reservation.deadline_ms <= self.now_ms:
+                self._expire(reservation)
                 continue
-            units = min(self.left(place, promise.asked.channel, is_capped=False), line.waiting + line.owed)
+            units = min(self.left(place, reservation.asked.channel, is_capped=False), line.waiting + line.owed)
             committed = min(units, line.owed)
             held = units - committed
             self._move(place, held=held, committed=committed)
             line.held, line.committed = line.held + held, line.committed + committed
             line.waiting, line.owed = line.waiting - held, line.owed - committed
             stock.wait(-units)
-            self._settle(promise, promise.ended_as)
+            self._settle(reservation, reservation.ended_as)
 
-    def _first_in_line(self, place: Place) -> tuple[Promise, PromisedLine]:
+    def _first_in_line(self, place: Place) -> tuple[ModelReservation, ModelLine]:
         waiting = [
-            ("vip" not in promise.asked.flags, line.first_seq, promise, line)
-            for promise in self.promises.values()
-            for line in promise.lines
+            ("vip" not in reservation.asked.flags, line.first_seq, reservation, line)
+            for reservation in self.reservations.values()
+            for line in reservation.lines
             if line.place == place and line.waiting + line.owed
         ]
         return min(waiting, key=lambda one: one[:2])[2:]
@@ -669,9 +680,9 @@ class Model:
     def queue(self) -> list[bytes]:
         """The members of the store's queue."""
         return sorted(
-            Member(*line.place, "vip" in promise.asked.flags, line.first_seq, number, each).packed()
-            for each, promise in self.promises.items()
-            for number, line in enumerate(promise.lines, 1)
+            Member(*line.place, "vip" in reservation.asked.flags, line.first_seq, number, each).packed()
+            for each, reservation in self.reservations.items()
+            for number, line in enumerate(reservation.lines, 1)
             if line.waiting + line.owed
         )
 
@@ -689,89 +700,91 @@ class Model:
         return self._stock_changed(op)
 
     def _relocate(self, op: Relocate) -> Answer:
-        promise = self._found(op.reservation_id)
-        if not promise:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
             return Refused("unknown_reservation", "", [])
-        if not promise.total("held") + promise.total("committed"):
-            return Refused("expired" if promise.state == "expired" else "not_held", promise.state, [])
-        moves = self._moves(promise, op)
+        if not reservation.total("held") + reservation.total("committed"):
+            return Refused("expired" if reservation.state == "expired" else "not_held", reservation.state, [])
+        moves = self._moves(reservation, op)
         if isinstance(moves, Refused):
             return moves
-        wanted = [WantedLine(promise.lines[number - 1].place[0], to, units) for number, units, to in moves]
-        if self._grant(wanted, promise.asked.channel)[1]:
+        wanted = [WantedLine(reservation.lines[number - 1].place[0], to, units) for number, units, to in moves]
+        if self._grant(wanted, reservation.asked.channel)[1]:
             self.expire(self.now_ms)
-        short = self._grant(wanted, promise.asked.channel)[1]
+        short = self._grant(wanted, reservation.asked.channel)[1]
         if short:
             lines = [msgspec.structs.replace(each, line=moves[each.line - 1][0]) for each in short]
-            return Refused("out_of_stock", promise.state, lines)
-        touched = [place for number, units, to in moves for place in self._move_line(promise, number, units, to)[:2]]
+            return Refused("out_of_stock", reservation.state, lines)
+        touched = [
+            place for number, units, to in moves for place in self._move_line(reservation, number, units, to)[:2]
+        ]
         if moves:
-            self._settle(promise, "")
-        return self._changed(promise, touched)
+            self._settle(reservation, "")
+        return self._changed(reservation, touched)
 
-    def _moves(self, promise: Promise, op: Relocate) -> list[tuple[int, int, str]] | Refused:
+    def _moves(self, reservation: ModelReservation, op: Relocate) -> list[tuple[int, int, str]] | Refused:
         moves: list[tuple[int, int, str]] = []
         refusals: dict[str, list[LineRefusal]] = {"exceeds_remaining": [], "location_closed": [], "unknown_sku": []}
         for want in op.lines:
-            if want.line > len(promise.lines):
+            if want.line > len(reservation.lines):
                 refusals["exceeds_remaining"].append(LineRefusal(want.line, "", want.to, want.quantity, 0))
                 continue
-            line = promise.lines[want.line - 1]
+            line = reservation.lines[want.line - 1]
             left = line.held + line.committed - sum(units for number, units, _ in moves if number == want.line)
             units = want.quantity or left
             if not 0 < units <= left:
-                told = LineRefusal(want.line, *line.place, max(units, 1), left)
-                refusals["exceeds_remaining"].append(told)
+                refusal = LineRefusal(want.line, *line.place, max(units, 1), left)
+                refusals["exceeds_remaining"].append(refusal)
             elif line.place[1] != want.to:
                 outcome = "location_closed" if want.closed else "unknown_sku"
                 if want.closed or (line.place[0], want.to) not in self.stock:
                     refusals[outcome].append(LineRefusal(want.line, line.place[0], want.to, units, 0))
                 moves.append((want.line, units, want.to))
         told_first = next((outcome for outcome, lines in refusals.items() if lines), "")
-        return Refused(told_first, promise.state, refusals[told_first]) if told_first else moves
+        return Refused(told_first, reservation.state, refusals[told_first]) if told_first else moves
 
     def _move_line(
-        self, promise: Promise, number: int, units: int, to: str, *, committed_only: bool = False
+        self, reservation: ModelReservation, number: int, units: int, to: str, *, committed_only: bool = False
     ) -> tuple[Place, Place, int]:
-        """Move units of a line; gives where from, where to, and the number of the line there."""
-        line = promise.lines[number - 1]
+        """Move units of a line; returns where from, where to, and the number of the line there."""
+        line = reservation.lines[number - 1]
         there = (line.place[0], to)
         held = 0 if committed_only else min(units, line.held)
         self._move(line.place, held=-held, committed=held - units)
         self._move(there, held=held, committed=units - held)
         line.held, line.committed = line.held - held, line.committed - units + held
         line.released += units
-        moved = next((each for each in promise.lines if each.place == there and not each.first_seq), None)
+        moved = next((each for each in reservation.lines if each.place == there and not each.first_seq), None)
         if moved is None:
-            moved = PromisedLine(there, 0, 0, 0, 0, 0, 0)
-            promise.lines.append(moved)
+            moved = ModelLine(there, 0, 0, 0, 0, 0, 0)
+            reservation.lines.append(moved)
         moved.quantity, moved.requested = moved.quantity + units, moved.requested + units
         moved.held, moved.committed = moved.held + held, moved.committed + units - held
-        number = next(place for place, each in enumerate(promise.lines, 1) if each is moved)
+        number = next(place for place, each in enumerate(reservation.lines, 1) if each is moved)
         return line.place, there, number
 
     def _bind(self, op: Bound) -> Answer:
         inner = op.operation
-        promise = self._found(inner.reservation_id)
-        units = _units_bound(promise, inner) if promise else None
-        if promise is None or units is None:
+        reservation = self._found(inner.reservation_id)
+        units = _units_bound(reservation, inner) if reservation else None
+        if reservation is None or units is None:
             return self.handlers[type(inner)](inner)
-        open_lines = _open_lines(promise, inner, units)
-        refusal = _refused_there(promise, open_lines, op)
+        open_lines = _open_lines(reservation, inner, units)
+        refusal = _refused_there(reservation, open_lines, op)
         if refusal:
             return refusal
-        moves = self._binding_moves(promise, open_lines, op) if open_lines else []
+        moves = self._binding_moves(reservation, open_lines, op) if open_lines else []
         if isinstance(moves, Refused):
             return moves
         if isinstance(inner, Commit):
             answer = self._commit(inner)
             if isinstance(answer, Refused):
                 return answer
-            touched = [place for move in moves for place in self._move_line(promise, *move)[:2]]
-            if promise.open:
-                promise.open = msgspec.structs.replace(promise.open, bound=True)
+            touched = [place for move in moves for place in self._move_line(reservation, *move)[:2]]
+            if reservation.open:
+                reservation.open = msgspec.structs.replace(reservation.open, bound=True)
         else:
-            moved = [self._move_line(promise, *move, committed_only=True) for move in moves]
+            moved = [self._move_line(reservation, *move, committed_only=True) for move in moves]
             self._fill()  # the move is a change of its own, before what is shipped
             touched = [place for each in moved for place in each[:2]]
             for (number, count, _), (_, _, line) in zip(moves, moved, strict=True):
@@ -781,30 +794,30 @@ class Model:
             answer = self._fulfil(msgspec.structs.replace(inner, lines=parts) if moves else inner)
         assert isinstance(answer, Changed)
         if moves:
-            promise.seq = self.seq
+            reservation.seq = self.seq
         places = [(each.sku, each.location) for each in answer.availability]
-        return self._changed(promise, [*places, *touched])
+        return self._changed(reservation, [*places, *touched])
 
     def _binding_moves(
-        self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound
+        self, reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound
     ) -> list[tuple[int, int, str]] | Refused:
         """Plan open lines anew (number: units that are there for it now, units that it needs)."""
-        found = self._bind_to(promise, open_lines, op)
+        found = self._bind_to(reservation, open_lines, op)
         if found is None:
             self.expire(self.now_ms)
-            found = self._bind_to(promise, open_lines, op)
+            found = self._bind_to(reservation, open_lines, op)
         if found is None:
-            return self._bind_refusal(promise, open_lines, op) if op.binding.location else []
+            return self._bind_refusal(reservation, open_lines, op) if op.binding.location else []
         moves: list[tuple[int, int, str]] = []
         left = {(sku, name): units for sku, parts in found.items() for name, units in parts}
         missing = {}
         for number, (_, units) in open_lines.items():
-            place = promise.lines[number - 1].place
+            place = reservation.lines[number - 1].place
             stays = min(units, left.get(place, 0))
             left[place] = left.get(place, 0) - stays
             missing[number] = units - stays
         for number, wanted in missing.items():
-            sku, still = promise.lines[number - 1].place[0], wanted
+            sku, still = reservation.lines[number - 1].place[0], wanted
             for name, _ in found[sku]:
                 taken = min(still, left[sku, name])
                 if taken:
@@ -813,51 +826,55 @@ class Model:
                     still -= taken
         return moves
 
-    def _bind_to(self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> dict[str, Parts] | None:
-        wanted, left = self._open_wants(promise, open_lines)
+    def _bind_to(
+        self, reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound
+    ) -> dict[str, Parts] | None:
+        wanted, left = self._open_wants(reservation, open_lines)
         return _chosen(wanted, op.binding, left)
 
     def _open_wants(
-        self, promise: Promise, open_lines: dict[int, tuple[int, int]]
+        self, reservation: ModelReservation, open_lines: dict[int, tuple[int, int]]
     ) -> tuple[list[Wanted], dict[Place, int]]:
         wanted: Counter[str] = Counter()
-        left = {place: self._promisable(place, promise.asked.channel) for place in self.stock}
+        left = {place: self._reservable(place, reservation.asked.channel) for place in self.stock}
         for number, (now, units) in open_lines.items():
-            place = promise.lines[number - 1].place
+            place = reservation.lines[number - 1].place
             wanted[place[0]] += units
             left[place] += now
         return [Wanted(*each) for each in wanted.items()], left
 
-    def _bind_refusal(self, promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused:
-        (wanted, left), location = self._open_wants(promise, open_lines), op.binding.location
-        firsts = {promise.lines[number - 1].place[0]: number for number in reversed(list(open_lines))}
+    def _bind_refusal(
+        self, reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound
+    ) -> Refused:
+        (wanted, left), location = self._open_wants(reservation, open_lines), op.binding.location
+        firsts = {reservation.lines[number - 1].place[0]: number for number in reversed(list(open_lines))}
         unknown = [
             LineRefusal(firsts[want.sku], want.sku, location, want.units, 0)
             for want in wanted
             if (want.sku, location) not in left
         ]
         if unknown:
-            return Refused("unknown_sku", promise.state, unknown)
+            return Refused("unknown_sku", reservation.state, unknown)
         there = [(want, max(0, left[want.sku, location])) for want in wanted]
         short = [
             LineRefusal(firsts[want.sku], want.sku, location, want.units, units)
             for want, units in there
             if units < want.units
         ]
-        return Refused("out_of_stock", promise.state, short)
+        return Refused("out_of_stock", reservation.state, short)
 
     def _exchange(self, op: Exchange) -> Answer:
-        promise = reservation_of(op)
+        request = reservation_of(op)
         old = self._found(op.returned.reservation_id)
         if not old:
             return ExchangeRefused("return", Refused("unknown_reservation", "", []))
         self.expire(self.now_ms)
-        known = self.promises.get(promise.reservation_id)
+        known = self.reservations.get(request.reservation_id)
         if known:
             return ExchangeRefused("promise", Refused("id_reused", known.state, []))
         before = deepcopy({name: value for name, value in vars(self).items() if name != "handlers"})
         self.filling = True  # what comes free is given when it is sure that both happen
-        returned = self._return(op.returned, exchanged_for=promise.reservation_id)
+        returned = self._return(op.returned, exchanged_for=request.reservation_id)
         if isinstance(returned, Refused):
             self.filling = False
             return ExchangeRefused("return", returned)
@@ -873,23 +890,23 @@ class Model:
         returned = msgspec.structs.replace(returned, reservation=old.shown(), availability=left)
         return Exchanged(replayed=False, returned=returned, promised=made)
 
-    def _found(self, reservation_id: str) -> Promise | None:
-        promise = self.promises.get(reservation_id)
-        if promise and 0 < promise.deadline_ms <= self.now_ms:
-            self._lapse(promise)
-        return promise
+    def _found(self, reservation_id: str) -> ModelReservation | None:
+        reservation = self.reservations.get(reservation_id)
+        if reservation and 0 < reservation.deadline_ms <= self.now_ms:
+            self._expire(reservation)
+        return reservation
 
-    def _lapse(self, promise: Promise) -> int:
-        late_ms = self.now_ms - promise.deadline_ms
-        parts = {number: line.held + line.waiting for number, line in enumerate(promise.lines, 1)}
-        self._give_back(promise, parts, "held", "expired", ending="expired")
+    def _expire(self, reservation: ModelReservation) -> int:
+        late_ms = self.now_ms - reservation.deadline_ms
+        parts = {number: line.held + line.waiting for number, line in enumerate(reservation.lines, 1)}
+        self._release_units(reservation, parts, "held", "expired", ending="expired")
         return late_ms
 
-    def _settle(self, promise: Promise, ending: str) -> None:
-        promise.ended_as = ending
-        promise.seq = self.seq
-        if not promise.is_hold:
-            promise.deadline_ms = 0
+    def _settle(self, reservation: ModelReservation, ending: str) -> None:
+        reservation.ended_as = ending
+        reservation.seq = self.seq
+        if not reservation.is_hold:
+            reservation.deadline_ms = 0
 
     def _receive(self, op: Receive) -> Answer:
         self.stock.setdefault((op.sku, op.location), Stock())
@@ -939,12 +956,14 @@ class Model:
         return self._stock_changed(op)
 
     def used(self, place: Place, channel: str) -> int:
-        """What a channel has promised at a place."""
-        mine = [promise for promise in self.promises.values() if promise.asked.channel == channel]
-        return sum(line.held + line.committed for promise in mine for line in promise.lines if line.place == place)
+        """What a channel has reserved at a location."""
+        mine = [reservation for reservation in self.reservations.values() if reservation.asked.channel == channel]
+        return sum(
+            line.held + line.committed for reservation in mine for line in reservation.lines if line.place == place
+        )
 
     def left(self, place: Place, channel: str = "", waiting: int = 0, *, is_capped: bool = True) -> int:
-        """What a channel may be promised: what others have for themselves is theirs for as long as there is enough.
+        """What a channel may reserve: what is allocated to others is theirs for as long as there is enough.
 
         ``waiting`` units of the rest are kept for those who wait.
         """
@@ -974,9 +993,9 @@ class Model:
             return self._stock_changed(op)
         if not self._is_counted(op, op.channel):
             return AllocationUsageUnknown()
-        if self._more(place, op) > max(0, self._promisable(place)):
+        if self._more(place, op) > max(0, self._reservable(place)):
             self.expire(self.now_ms)
-        free, had = max(0, self._promisable(place)), self._set_aside(place, op.channel)
+        free, had = max(0, self._reservable(place)), self._set_aside(place, op.channel)
         if self._more(place, op) > free:
             most = self.used(place, op.channel) + had + free
             return Refused("exceeds_available", "", [LineRefusal(1, *place, op.units, most)])
@@ -1127,10 +1146,10 @@ class Model:
             setattr(stock, bucket, getattr(stock, bucket) + delta)
         stock.seq = self.seq
 
-    def _changed(self, promise: Promise, touched: Iterable[Place]) -> Changed:
+    def _changed(self, reservation: ModelReservation, touched: Iterable[Place]) -> Changed:
         self._fill()
         return Changed(
-            replayed=False, reservation=promise.shown(), availability=self._left(touched, promise.asked.channel)
+            replayed=False, reservation=reservation.shown(), availability=self._left(touched, reservation.asked.channel)
         )
 
     def _left(self, touched: Iterable[Place], channel: str = "") -> list[Availability]:
@@ -1156,48 +1175,48 @@ class Model:
 
 
 def _parts(
-    promise: Promise, wanted: Sequence[LineQuantity], counter: str, spent: str = "", waiting: str = ""
+    reservation: ModelReservation, wanted: Sequence[LineQuantity], counter: str, spent: str = "", waiting: str = ""
 ) -> dict[int, int] | Refused:
     """Which units of which lines are meant; all that ``counter`` and ``waiting`` hold where no line is named."""
     if not wanted:
         return {
             number: getattr(line, counter) + (getattr(line, waiting) if waiting else 0)
-            for number, line in enumerate(promise.lines, 1)
+            for number, line in enumerate(reservation.lines, 1)
         }
     parts: Counter[int] = Counter()
     for part in wanted:
         parts[part.line] += part.quantity
     excess = []
     for number, units in sorted(parts.items()):
-        if not 1 <= number <= len(promise.lines):
+        if not 1 <= number <= len(reservation.lines):
             excess.append(LineRefusal(number, "", "", units, 0))
             continue
-        line = promise.lines[number - 1]
+        line = reservation.lines[number - 1]
         left = getattr(line, counter) - (getattr(line, spent) if spent else 0)
         left += getattr(line, waiting) if waiting else 0
         if units > left:
             excess.append(LineRefusal(number, *line.place, units, left))
-    return Refused("exceeds_remaining", promise.state, excess) if excess else dict(parts)
+    return Refused("exceeds_remaining", reservation.state, excess) if excess else dict(parts)
 
 
-def _wanted(promise: Reserve | Order) -> list[Wanted]:
+def _wanted(request: Reserve | Order) -> list[Wanted]:
     """Sum up by SKU what the lines want that name no location."""
     units: Counter[str] = Counter()
-    for line in promise.lines:
+    for line in request.lines:
         if not line.location:
             units[line.sku] += line.quantity
     return [Wanted(*each) for each in units.items()]
 
 
-def _closed(promise: Reserve | Order, numbers: list[int]) -> Refused:
-    lines = [(number, promise.lines[number - 1]) for number in numbers]
+def _closed(request: Reserve | Order, numbers: list[int]) -> Refused:
+    lines = [(number, request.lines[number - 1]) for number in numbers]
     refusals = [LineRefusal(number, line.sku, line.location, line.quantity, 0) for number, line in lines]
     return Refused("location_closed", "", refusals)
 
 
-def _nothing_held(promise: Promise) -> Refused:
-    state = promise.state
-    if promise.total("expired") and state != "cancelled":
+def _nothing_held(reservation: ModelReservation) -> Refused:
+    state = reservation.state
+    if reservation.total("expired") and state != "cancelled":
         return Refused("expired", state, [])
     outcome = {"released": "already_released"}
     outcome |= dict.fromkeys(("committed", "fulfilled", "backordered"), "already_committed")
@@ -1205,7 +1224,7 @@ def _nothing_held(promise: Promise) -> Refused:
 
 
 def keyed_part(operation: AnOperation) -> AnOperation:
-    """Give the part of an operation that carries its key."""
+    """Return the part of an operation that carries its key."""
     if isinstance(operation, Bound):
         return operation.operation
     return operation.returned if isinstance(operation, Exchange) else operation
@@ -1238,43 +1257,45 @@ def _dealt(lines: list[WantedLine], chosen: dict[str, Parts]) -> tuple[list[Want
     return first, further
 
 
-def _units_bound(promise: Promise, op: Commit | Fulfil) -> dict[int, int] | None:
-    """Tell how many units of each line a commit leaves promised, or a fulfil ships; None: it will be refused."""
+def _units_bound(reservation: ModelReservation, op: Commit | Fulfil) -> dict[int, int] | None:
+    """Return how many units of each line a commit leaves reserved, or a fulfil ships; None: it will be refused."""
     if isinstance(op, Fulfil):
-        parts = _parts(promise, op.lines, "committed") if promise.total("committed") else None
+        parts = _parts(reservation, op.lines, "committed") if reservation.total("committed") else None
         return dict(parts) if isinstance(parts, dict) else None
-    counter = "held" if promise.total("held") else "expired"
-    parts = _parts(promise, op.lines, counter) if promise.total(counter) else None
-    if not isinstance(parts, dict) or (counter == "expired" and promise.state == "cancelled"):
+    counter = "held" if reservation.total("held") else "expired"
+    parts = _parts(reservation, op.lines, counter) if reservation.total(counter) else None
+    if not isinstance(parts, dict) or (counter == "expired" and reservation.state == "cancelled"):
         return None
     return {
         number: line.committed + (max(line.held, parts.get(number, 0)) if op.keep_remainder else parts.get(number, 0))
-        for number, line in enumerate(promise.lines, 1)
+        for number, line in enumerate(reservation.lines, 1)
     }
 
 
-def _open_lines(promise: Promise, op: Commit | Fulfil, units: dict[int, int]) -> dict[int, tuple[int, int]]:
-    """Give for each open line the units that are there for it now, and those that it needs."""
-    if promise.open is None or promise.open.bound:
+def _open_lines(
+    reservation: ModelReservation, op: Commit | Fulfil, units: dict[int, int]
+) -> dict[int, tuple[int, int]]:
+    """Return for each open line the units that are there for it now, and those that it needs."""
+    if reservation.open is None or reservation.open.bound:
         return {}
-    lines = {number: promise.lines[number - 1] for number in promise.open.lines if units.get(number)}
+    lines = {number: reservation.lines[number - 1] for number in reservation.open.lines if units.get(number)}
     return {
         number: (line.held + line.committed if isinstance(op, Commit) else units[number], units[number])
         for number, line in lines.items()
     }
 
 
-def _refused_there(promise: Promise, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused | None:
+def _refused_there(reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused | None:
     location = op.binding.location
     if open_lines and location and op.binding.closed:
         lines = [
-            LineRefusal(number, promise.lines[number - 1].place[0], location, units, 0)
+            LineRefusal(number, reservation.lines[number - 1].place[0], location, units, 0)
             for number, (_, units) in open_lines.items()
         ]
-        return Refused("location_closed", promise.state, lines)
+        return Refused("location_closed", reservation.state, lines)
     lines = [
         LineRefusal(number, *line.place, line.held + line.committed, 0)
-        for number, line in enumerate(promise.lines, 1)
+        for number, line in enumerate(reservation.lines, 1)
         if line.held + line.committed and line.place[1] != location
     ]
-    return Refused("not_open", promise.state, lines) if location and not open_lines and lines else None
+    return Refused("not_open", reservation.state, lines) if location and not open_lines and lines else None

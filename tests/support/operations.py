@@ -91,7 +91,7 @@ ALine = tuple[str, int] | tuple[str, int, str]
 
 
 def sealed(operation: T) -> T:
-    """Give an operation the fingerprint of what it asks."""
+    """Return an operation with the fingerprint of what it asks."""
     bare = msgspec.structs.replace(operation, fingerprint="")
     return msgspec.structs.replace(bare, fingerprint=fingerprint(bare))
 
@@ -186,7 +186,7 @@ def fulfil(
 
 
 def relocate(reservation_id: str, *moves: tuple[int, int, str], closed: Iterable[str] = (), key: str = "") -> Relocate:
-    """Move (line, quantity, to); a quantity of 0 means all that the line has promised."""
+    """Move (line, quantity, to); a quantity of 0 means all that the line has reserved."""
     lines = [LineRelocation(line, quantity, to, to in closed) for line, quantity, to in moves]
     return sealed(Relocate("", "tester", reservation_id, key, lines))
 
@@ -203,7 +203,7 @@ def take_back(
 
 
 def sourced(
-    promise: Reserve | Order,
+    request: Reserve | Order,
     candidates: Iterable[Candidate | str],
     splits_max: int = 0,
     closed: Iterable[int] = (),
@@ -211,8 +211,8 @@ def sourced(
     split_lines: bool = False,
     open_group: str | None = None,
 ) -> Sourced:
-    """Plan a promise; candidates given as words come in that order. ``open_group``: they are bound later."""
-    return Sourced(promise, Plan(splits_max, _ranked(candidates), list(closed), split_lines, open_group))
+    """Plan a reservation; candidates given as words come in that order. ``open_group``: they are bound later."""
+    return Sourced(request, Plan(splits_max, _ranked(candidates), list(closed), split_lines, open_group))
 
 
 def _ranked(candidates: Iterable[Candidate | str]) -> list[Candidate]:
@@ -233,9 +233,9 @@ def bound(
     return Bound(_sealed_with(operation, binding), binding)
 
 
-def exchange(returned: Return, promise: Reserve | Order | Sourced) -> Exchange:
-    """Exchange what comes back for a promise; the return's key and fingerprint stand for both."""
-    return Exchange(_sealed_with(returned, promise), promise)
+def exchange(returned: Return, request: Reserve | Order | Sourced) -> Exchange:
+    """Exchange what comes back for a reservation; the return's key and fingerprint stand for both."""
+    return Exchange(_sealed_with(returned, request), request)
 
 
 def _sealed_with(operation: T, other: object) -> T:
@@ -321,7 +321,7 @@ def allocate(
     key: str = "",
     counted: tuple[str, int] = ("", 0),
 ) -> Allocate:
-    """Make one; ``counted`` is (the journal's last id, what the channel has promised there then)."""
+    """Make one; ``counted`` is (the journal's last id, what the channel has reserved there then)."""
     operation = Allocate("", "tester", key, sku, location, channel, kind, units, reason)
     return msgspec.structs.replace(sealed(operation), seen_id=counted[0], used=counted[1])
 
@@ -384,7 +384,7 @@ async def exchanged(ledger: Ledger, operation: Exchange) -> Exchanged:
 
 
 async def half_refused(ledger: Ledger, operation: Exchange) -> tuple[str, str]:
-    """Ask for an exchange that cannot be; gives the half that was refused, and as what."""
+    """Ask for an exchange that cannot be; returns the half that was refused, and as what."""
     answer = await ask(ledger, operation)
     assert isinstance(answer, ExchangeRefused), answer
     return answer.half, answer.refused.outcome
@@ -398,7 +398,7 @@ async def refused(ledger: Ledger, operation: AnOperation) -> Refused:
 
 
 async def stocked(ledger: Ledger, **units: int) -> None:
-    """Give each SKU so many units at ``main``."""
+    """Receive of each SKU so many units at ``main``."""
     for sku, quantity in units.items():
         await moved(ledger, receive(sku, quantity))
 

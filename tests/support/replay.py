@@ -51,18 +51,18 @@ def _decode(packed: bytes) -> Entry:
 
 
 def _change_of(fields: list[Any]) -> Change:
-    """Read a change; one of three or four fields is a reserve or order, told by its record."""
+    """Read a change; one of three or four fields is a reserve or order, recognised by its record."""
     if len(fields) > 4:
         return msgspec.convert(fields, Change)
     operation, reservation_id, (state, created_ms, _, _, _, channel, actor, _, record_lines, *rest), *behind = fields
-    told = [each or () for each in behind[0]] if behind else [()] * len(record_lines)
+    allocations = [each or () for each in behind[0]] if behind else [()] * len(record_lines)
     lines = [
         msgspec.convert(
-            [number, sku, location, 0, held, committed, 0, 0, 0, *(_told(free, seq, waits[4:6], more))],
+            [number, sku, location, 0, held, committed, 0, 0, 0, *(_left_after(free, seq, waits[4:6], more))],
             ChangeLine,
         )
         for number, ((sku, location, quantity, _, held, committed, free, seq, *waits), more) in enumerate(
-            zip(record_lines, told, strict=True), 1
+            zip(record_lines, allocations, strict=True), 1
         )
         if quantity
     ]
@@ -70,8 +70,8 @@ def _change_of(fields: list[Any]) -> Change:
     return Change(operation, created_ms, actor, channel, reservation_id, state, lines, notes)
 
 
-def _told(left: int, seq: int, waits: Sequence[int], more: Sequence[Any]) -> Sequence[Any]:
-    """Where channels have something for themselves, a line tells what is left for this one."""
+def _left_after(left: int, seq: int, waits: Sequence[int], more: Sequence[Any]) -> Sequence[Any]:
+    """Where channels have something for themselves, a line says what is left for this one."""
     return (more[0], seq, *(waits or (0, 0)), more[1]) if more else (left, seq, *waits)
 
 
@@ -86,7 +86,7 @@ class Replayed:
 
     def __init__(self, entries: Iterable[Entry]) -> None:
         self.stock: dict[tuple[str, str], Counter[str]] = {}
-        self.promised: dict[tuple[str, int], Counter[str]] = {}
+        self.reserved: dict[tuple[str, int], Counter[str]] = {}
         self.seqs: dict[tuple[str, str], int] = {}
         self.allocations: dict[tuple[str, str], list[tuple[str, str, int, int]]] = {}
         self.seq = 0
@@ -106,8 +106,8 @@ class Replayed:
         aside = sum(buckets[bucket] for bucket in _BUCKETS if bucket is not Bucket.ON_HAND)
         assert line.available == buckets[Bucket.ON_HAND] - aside, f"available of {place} at seq {line.seq}"
         if line.line:
-            promised = self.promised.setdefault((change.reservation_id, line.line), Counter())
-            promised["held"] += line.held
-            promised["committed"] += line.committed
-            promised["waiting"] += line.d_waiting
-            promised["owed"] += line.d_owed
+            reserved = self.reserved.setdefault((change.reservation_id, line.line), Counter())
+            reserved["held"] += line.held
+            reserved["committed"] += line.committed
+            reserved["waiting"] += line.d_waiting
+            reserved["owed"] += line.d_owed

@@ -178,7 +178,7 @@ def test_less_than_the_level_is_not_written() -> None:
     assert [event["event"] for event in lines(stream)] == ["store away"]
 
 
-def test_libraries_tell_warnings_only_unless_debugging() -> None:
+def test_libraries_log_warnings_only_unless_debugging() -> None:
     quiet = configured("info")
     logging.getLogger("asyncio").info("using selector")
     debugging = configured("debug")

@@ -45,7 +45,7 @@ class Collector:
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
@@ -54,8 +54,8 @@ class Collector:
 
     def take(self, request: Any) -> None:
         for resource in request.resource_spans:
-            told = {each.key: each.value.string_value for each in resource.resource.attributes}
-            self.services.add(told["service.name"])
+            attributes = {each.key: each.value.string_value for each in resource.resource.attributes}
+            self.services.add(attributes["service.name"])
             for scope in resource.scope_spans:
                 self.spans += scope.spans
 
@@ -115,18 +115,18 @@ async def test_given_a_traced_request_when_the_channel_has_confirmed_then_one_tr
 
         # Then
         await wait_until(lambda: len(collector.of(TRACE)) == 2, "both spans have come")
-    request, told = (collector.of(TRACE)[name] for name in ("POST /v1/reservations", "tell shop"))
+    request, push = (collector.of(TRACE)[name] for name in ("POST /v1/reservations", "tell shop"))
     assert request.parent_span_id.hex() == CALLER
-    assert told.parent_span_id == request.span_id
-    assert request.start_time_unix_nano < told.end_time_unix_nano
-    attributes = {each.key: each.value.string_value or each.value.int_value for each in told.attributes}
+    assert push.parent_span_id == request.span_id
+    assert request.start_time_unix_nano < push.end_time_unix_nano
+    attributes = {each.key: each.value.string_value or each.value.int_value for each in push.attributes}
     assert attributes == {
         "holdfast.channel": "shop",
         "holdfast.sku": "A",
         "holdfast.seq": answer["availability"][0]["seq"],
     }
     assert collector.services == {"holdfast"}
-    assert [span.name for span in collector.spans if span.trace_id.hex() == TRACE] == [request.name, told.name]
+    assert [span.name for span in collector.spans if span.trace_id.hex() == TRACE] == [request.name, push.name]
     assert server.stop() == 0
     assert server.faults == []
 

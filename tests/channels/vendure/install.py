@@ -40,7 +40,7 @@ def installed() -> Path:
 
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Let one process at a time make what is at ``path``; the lock goes with whoever holds it."""
+    """Let one process at a time make what is at ``path``; the lock ends with the process that holds it."""
     with path.with_name(f"{path.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -19,7 +19,7 @@ CUT_S: Final = (0.5, 1.5)
 BACK_S: Final = 30.0
 
 Work = Callable[[Watched, StoreProcess, random.Random], Awaitable[float]]
-"""Does the harm and waits until there is another primary; gives the moment from which recovering counts."""
+"""Does the harm and waits until there is another primary; returns the moment from which recovering counts."""
 
 
 async def primary_killed(store: str, seed: int, rounds: int = 1) -> Counts:
@@ -65,7 +65,7 @@ async def _kill_without(
 ) -> float:
     """Cut the link of some replicas, let orders run, kill the primary, and let the replicas log in again."""
     for replica in replicas:
-        # It cannot log in when it comes back, so its link stays cut, and nobody else notices.
+        # It cannot log in when it comes back, so its link stays cut, and no other node notices.
         ask(replica.port, "CONFIG", "SET", "masterauth", "not-the-password", "masteruser", "nobody")
     ask(primary.port, "CLIENT", "KILL", "TYPE", "replica")
     await asyncio.sleep(chance.uniform(*CUT_S))

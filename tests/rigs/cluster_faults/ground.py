@@ -55,7 +55,7 @@ class Ground:
 
     @contextlib.asynccontextmanager
     async def load(self, counts: Counts, chance: random.Random) -> AsyncIterator[None]:
-        """Have callers ask until the block ends; then account, ask again for what is in doubt, account again."""
+        """Have callers ask until the block ends; then account, ask again for what is unconfirmed, account again."""
         self._number += 1
         loaders = [
             (api, Loader(f"c{self._number}.{each}", api, self._skus, f"{chance.random()}"))

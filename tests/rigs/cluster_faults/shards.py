@@ -36,7 +36,7 @@ async def resharding(store: str, seed: int, rounds: int = 1) -> Counts:
 
 
 async def _move(shards: Shards, target: StoreProcess) -> float:
-    """Move the hot partition; tells how long its slot was on the way, in which it answers store_unavailable."""
+    """Move the hot partition; returns how long its slot was on the way, in which it answers store_unavailable."""
     began_s = time.monotonic()
     await asyncio.to_thread(shards.move, HOT, target)
     return time.monotonic() - began_s
@@ -72,7 +72,7 @@ async def shard_killed(store: str, seed: int, rounds: int = 1) -> Counts:
                 victim.kill()
                 began_s = time.monotonic()
                 await _promoted(shards)
-                # Alone now, the new primary may not write; whoever runs a cluster brings the old one back.
+                # Alone now, the new primary may not write; an operator brings the old one back.
                 await asyncio.to_thread(victim.start)
                 await ground.recovered(counts, began_s)
                 await asyncio.sleep(chance.uniform(*LOAD_S))

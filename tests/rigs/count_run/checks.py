@@ -1,4 +1,4 @@
-"""Holds what a count left behind against what was promised, counted and moved, each reckoned here anew."""
+"""Compares what a count left behind with what was reserved, counted and moved, each reckoned here anew."""
 
 from collections.abc import Iterable, Mapping
 from typing import Final
@@ -8,15 +8,15 @@ import msgspec
 from bench.propagation.figures import Values
 from server.domain.changes import Change
 from server.domain.reservation import Reservation
-from tests.rigs.count_run.traffic import LOCATION, Promise, Shelf
+from tests.rigs.count_run.traffic import LOCATION, Acknowledged, Shelf
 
 COUNTER: Final = {"held": "held", "committed": "committed", "fulfilled": "fulfilled", "released": "released"}
 
 
 class Zeros(msgspec.Struct):
-    """How long after the change a channel was told zero, in milliseconds.
+    """How long after the change a channel got zero, in milliseconds.
 
-    ``superseded``: more had come by then. ``shown``: it showed zero already, for what rose before was not told yet.
+    ``superseded``: more had come by then. ``shown``: it showed zero already, a rise before it was not published yet.
     """
 
     delays_ms: list[float] = []
@@ -24,19 +24,19 @@ class Zeros(msgspec.Struct):
     shown: int = 0
 
 
-def broken_promises(promises: Iterable[Promise], records: Mapping[str, Reservation]) -> list[str]:
+def broken_reservations(reservations: Iterable[Acknowledged], records: Mapping[str, Reservation]) -> list[str]:
     """List what was acknowledged and is not there as it was."""
     wrong = []
-    for promise in promises:
-        record = records.get(promise.id)
+    for reservation in reservations:
+        record = records.get(reservation.id)
         if record is None:
-            wrong.append(f"{promise.id} was acknowledged and is gone")
-        elif record.state != promise.state:
-            wrong.append(f"{promise.id} is {record.state}, not {promise.state}")
+            wrong.append(f"{reservation.id} was acknowledged and is gone")
+        elif record.state != reservation.state:
+            wrong.append(f"{reservation.id} is {record.state}, not {reservation.state}")
         else:
-            found = {line.sku: getattr(line, COUNTER[promise.state]) for line in record.lines}
-            if found != promise.lines:
-                wrong.append(f"{promise.id} has {found} {promise.state}, not {promise.lines}")
+            found = {line.sku: getattr(line, COUNTER[reservation.state]) for line in record.lines}
+            if found != reservation.lines:
+                wrong.append(f"{reservation.id} has {found} {reservation.state}, not {reservation.lines}")
     return wrong
 
 
@@ -49,13 +49,13 @@ def wrong_levels(stock: Iterable[Shelf], on_hand: Mapping[str, int]) -> list[str
     ]
 
 
-def wrong_differences(stock: Iterable[Shelf], told: Mapping[str, int]) -> list[str]:
+def wrong_differences(stock: Iterable[Shelf], reported: Mapping[str, int]) -> list[str]:
     """List where the report of differences is not what the books and the count come to."""
     wanted = {shelf.sku: shelf.counted - shelf.on_hand for shelf in stock if shelf.counted != shelf.on_hand}
     return [
-        f"{sku}: told {told.get(sku)}, differs by {wanted.get(sku)}"
-        for sku in sorted(wanted.keys() | told.keys())
-        if told.get(sku) != wanted.get(sku)
+        f"{sku}: reported {reported.get(sku)}, differs by {wanted.get(sku)}"
+        for sku in sorted(wanted.keys() | reported.keys())
+        if reported.get(sku) != wanted.get(sku)
     ]
 
 
@@ -74,7 +74,7 @@ def shortages(records: Mapping[str, Reservation], available: Mapping[str, int]) 
 
 
 def zeros(changes: Iterable[Change], arrived: Values, key_of: Mapping[str, int]) -> Zeros:
-    """Find for each fall to zero or below by the count when the channel was told.
+    """Find for each fall to zero or below by the count when the channel got it.
 
     Raises
     ------
@@ -102,6 +102,6 @@ def zeros(changes: Iterable[Change], arrived: Values, key_of: Mapping[str, int])
             found.superseded += 1
         else:
             shown = [units for _, units in arrived[key_of[line.sku]]][-1:]
-            assert shown == [0], f"{line.sku}: never told zero"
+            assert shown == [0], f"{line.sku}: zero was never published"
             found.shown += 1
     return found

@@ -64,8 +64,8 @@ consumer_secret = {{ env = "COUNT_SHOP" }}
 _decode = msgspec.msgpack.Decoder(Reservation).decode
 
 
-class Told(msgspec.Struct, frozen=True):
-    """What one channel was told of the falls to zero: how many, and after how many milliseconds."""
+class Delays(msgspec.Struct, frozen=True):
+    """Which falls to zero one channel got: how many, and after how many milliseconds."""
 
     channel: str
     zeros: int
@@ -82,13 +82,13 @@ class Run(msgspec.Struct, frozen=True):
     rows: int
     count_s: float
     counting_s: float
-    promises: int
+    acknowledged: int
     refused: int
     during: int
     differences: int
     short_skus: int
     short_units: int
-    told: list[Told]
+    delays: list[Delays]
     wrong: list[str]
 
 
@@ -155,7 +155,7 @@ class Stage:
                 return found
 
     async def until_right(self, available: dict[str, int]) -> dict[str, Values]:
-        """Wait until both channels show what may be sold; gives all that they were told."""
+        """Wait until both channels show what may be sold; returns all that was published to them."""
         wanted = {self.key_of[sku]: publishable(ChannelRules(), {LOCATION: units}) for sku, units in available.items()}
 
         until_s = time.monotonic() + RIGHT_S
@@ -163,7 +163,7 @@ class Stage:
             values = await asyncio.to_thread(self.channels.values)
             if all(is_right(arrived, wanted) for arrived in values.values()):
                 return values
-            assert time.monotonic() < until_s, f"still not told what may be sold after {RIGHT_S:g} s"
+            assert time.monotonic() < until_s, f"the channels do not show what may be sold after {RIGHT_S:g} s"
             await asyncio.sleep(LOOK_S)  # a look takes the machine some work
 
 
@@ -175,7 +175,7 @@ async def run(rows: int, seed: int) -> Run:
         traffic = Traffic(stage.api, stage.stock, chance)
         await traffic.promise_beforehand()
         await stage.until_right({sku: _available(level) for sku, level in (await stage.levels()).items()})
-        before = len(traffic.promises)
+        before = len(traffic.acknowledged)
         with tempfile.TemporaryDirectory(prefix="hf-count-") as folder:
             output, count_s = await _count(stage, traffic, Path(folder))
             differences = _differences(Path(folder) / "differences.csv")
@@ -228,18 +228,18 @@ async def _account(
 ) -> Run:
     records, levels, changes = await stage.records(), await stage.levels(), await stage.journal()
     available = {sku: _available(level) for sku, level in levels.items()}
-    wrong = checks.broken_promises(traffic.promises.values(), records)
+    wrong = checks.broken_reservations(traffic.acknowledged.values(), records)
     wrong += checks.wrong_levels(stage.stock, {sku: level[0] for sku, level in levels.items()})
     wrong += checks.wrong_differences(stage.stock, {sku: by for sku, (by, _) in differences.items()})
     wanted, found = checks.shortages(records, available), await stage.shortages()
     wrong += [
-        f"{sku}: told short {found.get(sku)}, is short {wanted.get(sku)}"
+        f"{sku}: reported short {found.get(sku)}, is short {wanted.get(sku)}"
         for sku in sorted(wanted.keys() | found.keys())
         if list(found.get(sku, {}).items()) != list(wanted.get(sku, {}).items())
     ]
     named = {line.partition(":")[0] for line in output.splitlines()}
     wrong += [
-        f"{sku}: the command did not tell that it is short of {-units}"
+        f"{sku}: the command did not report that it is short of {-units}"
         for sku, (_, units) in differences.items()
         if units < 0 and f"Short of {-units:,} {sku}" not in named
     ]
@@ -253,22 +253,22 @@ async def _account(
         rows=len(stage.stock),
         count_s=count_s,
         counting_s=(max(counting) - min(counting)) / 1000,
-        promises=len(traffic.promises),
+        acknowledged=len(traffic.acknowledged),
         refused=traffic.refused,
-        during=len(traffic.promises) - before,
+        during=len(traffic.acknowledged) - before,
         differences=len(differences),
         short_skus=len(wanted),
         short_units=sum(-units for units in available.values() if units < 0),
-        told=[_told(name, checks.zeros(changes, arrived[name], stage.key_of)) for name in KINDS],
+        delays=[_delays_of(name, checks.zeros(changes, arrived[name], stage.key_of)) for name in KINDS],
         wrong=wrong,
     )
 
 
-def _told(name: str, zeros: checks.Zeros) -> Told:
+def _delays_of(name: str, zeros: checks.Zeros) -> Delays:
     delays = sorted(zeros.delays_ms)
-    assert delays, f"{name} was told of no fall to zero"
+    assert delays, f"{name} got no fall to zero"
     p50_ms, p99_ms = percentile(delays, 50), percentile(delays, 99)
-    return Told(name, len(delays), zeros.superseded, zeros.shown, p50_ms, p99_ms, delays[-1])
+    return Delays(name, len(delays), zeros.superseded, zeros.shown, p50_ms, p99_ms, delays[-1])
 
 
 async def _drift(server: Server) -> list[str]:
@@ -292,7 +292,8 @@ def table(done: Run) -> list[str]:
             f" {done.counting_s:.2f} s); {done.differences:,} differ"
         ),
         (
-            f"{done.promises:,} promises acknowledged, {done.during:,} of them meanwhile, {done.refused:,} refused;"
+            f"{done.acknowledged:,} reservations acknowledged, {done.during:,} of them meanwhile,"
+            f" {done.refused:,} refused;"
             f" short of {done.short_units:,} units of {done.short_skus:,} SKUs"
         ),
         f"{'channel':<8} {'zeros':>6} {'superseded':>10} {'shown':>6} {'p50 ms':>8} {'p99 ms':>8} {'max ms':>8}",
@@ -300,6 +301,6 @@ def table(done: Run) -> list[str]:
     lines += [
         f"{each.channel:<8} {each.zeros:>6,} {each.superseded:>10,} {each.shown:>6,}"
         f" {each.p50_ms:>8.0f} {each.p99_ms:>8.0f} {each.max_ms:>8.0f}"
-        for each in done.told
+        for each in done.delays
     ]
     return [*lines, f"wrong: {len(done.wrong)}", *done.wrong]

@@ -1,4 +1,4 @@
-"""What is promised before and while people count; every acknowledged promise is written down, to be looked for."""
+"""Orders before and during a count; every acknowledged reservation is noted, to be looked for afterwards."""
 
 import asyncio
 import random
@@ -25,11 +25,11 @@ class Shelf(msgspec.Struct):
 
     @property
     def is_safe_to_ship(self) -> bool:
-        """Whether nothing was missing: of the others units may be promised that are not there."""
+        """Whether nothing was missing: of the others units may be reserved that are not there."""
         return self.counted >= self.on_hand
 
 
-class Promise(msgspec.Struct):
+class Acknowledged(msgspec.Struct):
     """What was acknowledged. ``state`` is the last one that was."""
 
     id: str
@@ -49,10 +49,10 @@ def shelves(rows: int, chance: random.Random) -> list[Shelf]:
 
 
 class Traffic:
-    """Callers over HTTP. ``promises`` are all that were acknowledged."""
+    """Callers over HTTP. ``acknowledged`` are all reservations that were acknowledged."""
 
     def __init__(self, api: Api, stock: list[Shelf], chance: random.Random) -> None:
-        self.promises: dict[str, Promise] = {}
+        self.acknowledged: dict[str, Acknowledged] = {}
         self.refused = 0
         self.running = True
         self._api = api
@@ -60,10 +60,10 @@ class Traffic:
         self._by_sku = {shelf.sku: shelf for shelf in stock}
         self._chance = chance
         self._number = 0
-        self._free: dict[str, list[Promise]] = {"held": [], "committed": []}
+        self._free: dict[str, list[Acknowledged]] = {"held": [], "committed": []}
 
     async def promise_beforehand(self) -> None:
-        """Have much of the stock promised already when the count begins."""
+        """Have much of the stock reserved already when the count begins."""
         waiting = iter([self._stock[at : at + _LINES] for at in range(0, len(self._stock), _LINES)] * 2)
 
         async def caller() -> None:
@@ -94,9 +94,9 @@ class Traffic:
 
     async def _ask(self, path: str, lines: dict[str, int]) -> None:
         self._number += 1
-        promise = Promise(f"p{self._number}", "committed" if path == "orders" else "held", lines)
+        reservation = Acknowledged(f"p{self._number}", "committed" if path == "orders" else "held", lines)
         body: dict[str, Any] = {
-            "reservation_id": promise.id,
+            "reservation_id": reservation.id,
             "channel": "web",
             "flags": ["vip"] if self._chance.random() < 0.2 else [],
             "lines": [{"sku": sku, "quantity": units, "location": LOCATION} for sku, units in lines.items()],
@@ -108,26 +108,26 @@ class Traffic:
             self.refused += 1
             return
         answer.ok(201)
-        self.promises[promise.id] = promise
-        self._free[promise.state].append(promise)
+        self.acknowledged[reservation.id] = reservation
+        self._free[reservation.state].append(reservation)
 
     async def _settle(self) -> None:
-        promise = self._taken("held")
-        if promise is None:
+        reservation = self._taken("held")
+        if reservation is None:
             return
         verb, state = self._chance.choice((("commit", "committed"), ("release", "released")))
-        (await self._api.post(f"/v1/reservations/{promise.id}/{verb}", {})).ok()
-        promise.state = state
+        (await self._api.post(f"/v1/reservations/{reservation.id}/{verb}", {})).ok()
+        reservation.state = state
 
     async def _ship(self) -> None:
-        promise = self._taken("committed")
-        if promise is None:
+        reservation = self._taken("committed")
+        if reservation is None:
             return
-        if not all(self._by_sku[sku].is_safe_to_ship for sku in promise.lines):
+        if not all(self._by_sku[sku].is_safe_to_ship for sku in reservation.lines):
             return
-        (await self._api.post(f"/v1/reservations/{promise.id}/fulfil", {})).ok()
-        promise.state = "fulfilled"
-        for sku, units in promise.lines.items():
+        (await self._api.post(f"/v1/reservations/{reservation.id}/fulfil", {})).ok()
+        reservation.state = "fulfilled"
+        for sku, units in reservation.lines.items():
             self._by_sku[sku].moved -= units
 
     async def _receive(self) -> None:
@@ -138,8 +138,8 @@ class Traffic:
         assert result["status"] == 200, result
         shelf.moved += units
 
-    def _taken(self, state: str) -> Promise | None:
-        """Take a promise out of those in a state: no other caller settles or ships it."""
+    def _taken(self, state: str) -> Acknowledged | None:
+        """Take a reservation out of those in a state: no other caller ends or ships it."""
         free = self._free[state]
         if not free:
             return None

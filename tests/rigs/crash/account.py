@@ -1,4 +1,4 @@
-"""Accounting after a crash: what the store holds against what callers were told."""
+"""Accounting after a crash: what the store holds against what callers were answered."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -29,13 +29,13 @@ class Account(msgspec.Struct):
 
 
 def account(server: Server, partition: str, on_hand: dict[str, int], requests: Iterable[Request]) -> Account:
-    """Hold the embedded store of a server against the requests, as :func:`account_of` does."""
+    """Compare the embedded store of a server with the requests, as :func:`account_of` does."""
     with server.store() as store:
         return account_of(store, partition, on_hand, requests)
 
 
 def account_of(store: Any, partition: str, on_hand: dict[str, int], requests: Iterable[Request]) -> Account:
-    """Hold a store, by a blocking client, against the requests; what is undecided may have happened once at most."""
+    """Compare a store, by a blocking client, with the requests; what is undecided may have happened once at most."""
     keyspace = Keyspace(partition)
     records = {
         name.decode(): _decode(packed)
@@ -52,7 +52,7 @@ def account_of(store: Any, partition: str, on_hand: dict[str, int], requests: It
 
 
 def _acknowledged(result: Account, records: dict[str, Reservation], requests: list[Request]) -> None:
-    """Each acknowledged effect is there; nothing is there that nobody asked for."""
+    """Each acknowledged effect is there; nothing is there that was not asked for."""
     expected: dict[str, Request] = {}
     asked = {request.reservation_id for request in requests}
     for request in requests:
@@ -74,7 +74,7 @@ def _acknowledged(result: Account, records: dict[str, Reservation], requests: li
             wanted = [(line["sku"], line["quantity"]) for line in request.body["lines"]]
             if [(line.sku, line.quantity) for line in record.lines] != wanted:
                 result.wrong.append(f"{request.reservation_id}: other lines than asked for")
-    result.wrong += [f"{name}: nobody asked for it" for name in sorted(records.keys() - asked)]
+    result.wrong += [f"{name}: no caller asked for it" for name in sorted(records.keys() - asked)]
 
 
 def _journal(result: Account, changes: list[Any]) -> None:

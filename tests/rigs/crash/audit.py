@@ -7,12 +7,12 @@ from tests.support.http import Server
 
 
 async def drift(server: Server, partition: str) -> list[str]:
-    """Say where counters, reservations and journal of a server's embedded store disagree; they should not."""
+    """Report where counters, reservations and journal of a server's embedded store disagree; they should not."""
     return await drift_of(f"unix://{server.data_dir}/store.sock", partition)
 
 
 async def drift_of(store_url: str, partition: str) -> list[str]:
-    """Say where counters, reservations and journal of a store disagree."""
+    """Report where counters, reservations and journal of a store disagree."""
     pool = connection_pool(store_url)
     try:
         report = await audit(client(pool), Keyspace(partition))

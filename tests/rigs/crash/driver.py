@@ -1,4 +1,4 @@
-"""Rounds of kill -9 under load: server, store, or both. After each, all is asked again that is in doubt, and accounted.
+"""Rounds of kill -9 under load: server, store, or both. After each, the unconfirmed is asked again and accounted.
 
 Run it by hand:  python -m tests.rigs.crash.driver --rounds 21 --seed 7
 """

@@ -63,7 +63,7 @@ class Loader:
         self._committed: list[str] = []
 
     async def run(self) -> None:
-        """Ask until told to stop; while nobody answers, ask more slowly."""
+        """Ask until stopped; while no server answers, ask more slowly."""
         pause_s, longest_s = PAUSE_S
         while self.running:
             request = self._next()
@@ -129,15 +129,15 @@ class Loader:
 
     def _compare(self, request: Request, answer: Answer) -> None:
         """Note an answer that is about something else than what was asked."""
-        told = answer.body
-        if told.get("reservation_id", request.reservation_id) != request.reservation_id:
-            self.mixed_up.append(f"{request.reservation_id} was told of {told['reservation_id']}")
-        if answer.status < 300 and told["state"] != REACHED[request.operation]:
-            self.mixed_up.append(f"{request.reservation_id}: {request.operation} was told {told['state']}")
+        body = answer.body
+        if body.get("reservation_id", request.reservation_id) != request.reservation_id:
+            self.mixed_up.append(f"{request.reservation_id} was answered about {body['reservation_id']}")
+        if answer.status < 300 and body["state"] != REACHED[request.operation]:
+            self.mixed_up.append(f"{request.reservation_id}: {request.operation} was answered {body['state']}")
         if answer.status < 300 and request.operation in ("reserve", "order"):
-            lines = [(line["sku"], line["quantity"]) for line in told["lines"]]
+            lines = [(line["sku"], line["quantity"]) for line in body["lines"]]
             if lines != [(line["sku"], line["quantity"]) for line in request.body["lines"]]:
-                self.mixed_up.append(f"{request.reservation_id} was told of the lines {lines}")
+                self.mixed_up.append(f"{request.reservation_id} was answered with the lines {lines}")
 
     def _learn(self, request: Request) -> None:
         if request.operation == "reserve":

@@ -1,1 +1,1 @@
-"""Crash runs of the publisher: killed again and again while it tells misbehaving channels, which must all end right."""
+"""Crash runs of the publisher: killed often while it publishes to misbehaving channels, which must all end right."""

@@ -20,13 +20,13 @@ class History:
     changes: int = 0
 
     def published(self, sku: str, rules: ChannelRules, quantity_max: int | None) -> list[int]:
-        """Tell the values of a SKU that a channel may have been told, in order; before the first change it is 0."""
+        """Return the values of a SKU that a channel may have got, in order; before the first change it is 0."""
         values = [0, *(publishable(rules, {"main": units}) for units in self.available[sku])]
         return values if quantity_max is None else [min(value, quantity_max) for value in values]
 
 
 async def read_history(client: Redis, keyspace: Keyspace) -> History:
-    """Read the whole journal, which nobody has trimmed yet."""
+    """Read the whole journal, which has not been trimmed yet."""
     history = History()
     async for _, changes in journal.read(client, keyspace):
         for change in changes:

@@ -104,7 +104,7 @@ class Stage:
             (await self.api.post(f"/v1/channels/{shop.name}/dead-letters/retry", {"skus": self.skus[:1]})).ok(202)
 
     async def wanted(self) -> dict[str, dict[str, int]]:
-        """Tell what each channel must show, by its name and key."""
+        """Return what each channel must show, by its name and key."""
         asked = (await self.api.post("/v1/availability/query", {"skus": self.skus})).ok()
         available = [each["available"] for each in asked["availability"]]
         return {
@@ -131,7 +131,7 @@ class Stage:
             if not shop.is_quiet():
                 wrong.append(f"{shop.name} has not finished with all tickets")
             if status["publisher_missing"]:
-                wrong.append(f"nobody publishes to {shop.name}")
+                wrong.append(f"no process publishes to {shop.name}")
         return wrong
 
     def close(self) -> None:
@@ -139,14 +139,14 @@ class Stage:
             publishers.end(server)
 
 
-async def run(rounds: int, seed: int, told: Callable[[Round], None] = lambda _: None) -> Run:
-    """Run so many rounds on one store; ``told`` is given each as it ends."""
+async def run(rounds: int, seed: int, on_round: Callable[[Round], None] = lambda _: None) -> Run:
+    """Run so many rounds on one store; ``on_round`` gets each as it ends."""
     chance = random.Random(seed)
     done: list[Round] = []
     async with _staged() as (stage, url):
         for number in range(rounds):
             done.append(await _round(stage, number + 1, chance))
-            told(done[-1])
+            on_round(done[-1])
         return await _account(stage, url, done)
 
 
@@ -205,7 +205,7 @@ async def _traffic(stage: Stage, name: str, chance: random.Random) -> AsyncItera
 
 
 async def _until_right(stage: Stage) -> tuple[float, list[str]]:
-    """Wait until all is right; tells how long it took, and what is still wrong if the time was not enough."""
+    """Wait until all is right; returns how long it took, and what is still wrong if the time was not enough."""
     began_s = time.monotonic()
     wanted, revived_s = await stage.wanted(), 0.0
     while True:
@@ -220,7 +220,7 @@ async def _until_right(stage: Stage) -> tuple[float, list[str]]:
 
 
 async def _account(stage: Stage, url: str, rounds: list[Round]) -> Run:
-    """Hold all that took effect against the journal, and the store against itself."""
+    """Compare all that took effect with the journal, and the store with itself."""
     pool = connect.connection_pool(url)
     try:
         client = connect.client(pool)

@@ -41,7 +41,7 @@ async def acting(servers: Sequence[Server]) -> list[Server]:
 async def start(server: Server) -> None:
     """Start a process while this one goes on serving what it asks.
 
-    On a new port each time: nobody has to find it, and a connection may have taken the old one meanwhile.
+    On a new port each time: no client has to find it, and a connection may have taken the old one meanwhile.
     """
     server.port = 0
     await asyncio.to_thread(server.start)

@@ -63,7 +63,7 @@ class Shop:
         )
 
     def effects(self) -> list[tuple[str, int]]:
-        """Give what took effect, in order, but for tickets that no publisher ever knew of."""
+        """Return what took effect, in order, but for tickets that no publisher ever knew of."""
         if isinstance(self.simulator, SlowMarket):
             return [(key, units) for ticket, key, units in self.simulator.effects if ticket.polls]
         return self.simulator.applied
@@ -104,7 +104,7 @@ class SlowMarket(TrendyolSimulator):
 
 def all_shops() -> list[Shop]:
     """Make one channel of each shape, and one that never fails."""
-    rules = {"reconcile_every_s": 0.0}  # what is wrong must be mended without a comparison
+    rules = {"reconcile_every_s": 0.0}  # what is wrong must be corrected without a comparison
     woo = {"consumer_key": "WOO_KEY", "consumer_secret": "WOO_SECRET"}
     return [
         Shop(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from tests.support.http import Answer, Api
 
 UNITS_MAX: Final = 9_000
-"""So many, and such large orders, that one value seldom comes twice: then what a channel shows tells which it was."""
+"""So many, and such large orders, that one value seldom comes twice: so the value shown names the change."""
 ORDER_MAX: Final = 300
 PAUSE_S_MAX: Final = 0.02
 
@@ -25,7 +25,7 @@ class Buyer:
         self._held: list[str] = []
 
     async def run(self) -> None:
-        """Ask until told to stop."""
+        """Ask until stopped."""
         while self.running:
             await self._ask()
             await asyncio.sleep(self._chance.uniform(0, PAUSE_S_MAX))
@@ -39,9 +39,9 @@ class Buyer:
                 units = self._chance.choice((0, self._chance.randint(0, UNITS_MAX)))
                 await self._move({"kind": "count", "sku": self._sku(), "location": "main", "on_hand": units})
             case "order":
-                _expected(await self._api.post("/v1/orders", self._promise()), 201)
+                _expected(await self._api.post("/v1/orders", self._body()), 201)
             case "hold":
-                answer = await self._api.post("/v1/reservations", {**self._promise(), "ttl_s": 86_400})
+                answer = await self._api.post("/v1/reservations", {**self._body(), "ttl_s": 86_400})
                 if _expected(answer, 201):
                     self._held.append(answer.body["reservation_id"])
             case "settle" if self._held:
@@ -52,7 +52,7 @@ class Buyer:
     def _sku(self) -> str:
         return self._chance.choice(self._skus)
 
-    def _promise(self) -> dict[str, Any]:
+    def _body(self) -> dict[str, Any]:
         self._number += 1
         lines = [
             {"sku": sku, "quantity": self._chance.randint(1, ORDER_MAX)}
@@ -66,6 +66,6 @@ class Buyer:
 
 
 def _expected(answer: Answer, status: int) -> bool:
-    """Tell whether it was done; to be short of units is the only refusal that is expected here."""
+    """Return whether it was done; to be short of units is the only refusal that is expected here."""
     assert answer.status in (status, 409), answer.raw
     return answer.status == status

@@ -41,7 +41,7 @@ def commands(data: bytes) -> Iterator[Span]:
 
 
 def _number(data: bytes, at: int, mark: bytes) -> tuple[int, int]:
-    """Read a mark and the number after it; gives also where the line after it begins."""
+    """Read a mark and the number after it; returns also where the line after it begins."""
     end = data.index(b"\r\n", at)
     if data[at : at + 1] != mark:
         raise ValueError(f"no {mark!r} at {at}: {data[at : at + 40]!r}")

@@ -72,7 +72,7 @@ class WrongClock(Fault):
 
 
 async def _all_ended(ground: Ground, names: Iterable[str]) -> dict[str, int]:
-    """Wait until holds have ended; gives when, on the store's clock, as the journal has it."""
+    """Wait until holds have ended; returns when, on the store's clock, as the journal has it."""
 
     def ended() -> dict[str, int]:
         with ground.store() as store:

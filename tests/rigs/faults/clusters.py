@@ -21,8 +21,8 @@ class SeveralServers(Fault):
 
     def __init__(self, name: str, work: Work) -> None:
         self.name = name
-        told = (work.__doc__ or name).strip()
-        self.does = told[0].lower() + told[1:].rstrip(".")
+        text = (work.__doc__ or name).strip()
+        self.does = text[0].lower() + text[1:].rstrip(".")
         self._work = work
 
     async def run(self, setting: Setting) -> AsyncGenerator[Round]:

@@ -56,7 +56,7 @@ class Damage(Fault):
 
 
 class TornTail(Damage):
-    """The file ends in the middle of a script that nobody was told about: it comes back by itself."""
+    """The file ends in the middle of a script that was never acknowledged: it comes back by itself."""
 
     name = "aof-torn"
     does = "the file ends in the middle of a script that was not yet synced; it must come back by itself"
@@ -106,7 +106,7 @@ class BrokenFrame(Damage):
         "a flipped bit in the frame of a command in the middle; it must refuse to start, and the repair must drop "
         "exactly what follows, and say so"
     )
-    promise = "dropped by repair"
+    guarantee = "dropped by repair"
 
     def failures(self, done: Round) -> list[str]:
         proof = [] if done.lost else ["nothing was lost, so nothing was damaged"]
@@ -133,7 +133,7 @@ class ChangedValue(Damage):
 
     name = "aof-flipped-value"
     does = "a flipped bit in a counter: the store loads it, and `verify` must find it"
-    promise = "must be found"
+    guarantee = "must be found"
 
     def failures(self, done: Round) -> list[str]:
         proof = [] if done.verify else ["verify did not find it"]
@@ -168,7 +168,7 @@ async def _mended(ground: Ground, file: Path, keeps: int, kept: Sequence[list[Sp
     refused = await asyncio.to_thread(_holdfast, ground.server, "serve", "--port", "0")
     wrong = repairing.refusal(refused, ground.server.data_dir)
     said = await asyncio.to_thread(_holdfast, ground.server, "repair")
-    wrong += repairing.told(said, before, keeps)
+    wrong += repairing.misreported(said, before, keeps)
     await asyncio.to_thread(ground.server.start)
     if kept:
         with ground.store() as store:

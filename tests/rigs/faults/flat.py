@@ -24,13 +24,13 @@ def settled(samples: Sequence[Sample]) -> Sequence[Sample]:
 
 
 def slope_per_s(samples: Sequence[Sample]) -> float:
-    """Give the change for each second: the median of the slopes between all pairs, so that one spike does not count."""
+    """Return the change per second: the median of the slopes between all pairs, so that one spike does not count."""
     slopes = [(b.value - a.value) / (b.at_s - a.at_s) for a, b in combinations(samples, 2) if b.at_s > a.at_s]
     return median(slopes) if slopes else 0.0
 
 
 def growth(samples: Sequence[Sample]) -> float:
-    """Give by what share of its middle value a row grew from the end of the warm-up to its own end."""
+    """Return by what share of its middle value a row grew from the end of the warm-up to its own end."""
     kept = settled(samples)
     middle = median(sample.value for sample in kept) if kept else 0.0
     if len(kept) < SLICES_MIN or not middle:

@@ -71,7 +71,7 @@ class Ground:
             await asyncio.gather(*tasks)
 
     async def settle(self, loaders: Sequence[Loader]) -> Round:
-        """Account before and after all that is in doubt is asked again, then verify, then look at the channels."""
+        """Account before and after all that is unconfirmed is asked again, then verify, then look at the channels."""
         requests = [request for loader in loaders for request in loader.requests]
         acknowledged = sum(request.done for request in requests)
         # Before anything is asked again: what was acknowledged must be there by itself.
@@ -89,10 +89,10 @@ class Ground:
         return done
 
     def account(self, requests: Sequence[Request] = ()) -> Account:
-        """Hold the store against these requests and all that were settled before."""
+        """Compare the store with these requests and all that were settled before."""
         with self.store() as store:
             found = account_of(store, PARTITION, dict.fromkeys(self.skus, UNITS), [*self._earlier, *requests])
-        aside = {f"{name}: nobody asked for it" for name in self.asked_aside}
+        aside = {f"{name}: no caller asked for it" for name in self.asked_aside}
         found.wrong = [each for each in found.wrong if each not in aside]
         return found
 

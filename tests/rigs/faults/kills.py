@@ -62,9 +62,9 @@ class Kill(Fault):
         return done
 
     async def _start_again(self, server: Server) -> None:
-        """Start it on the same port, which the workers give back when they have noticed that their parent is gone."""
+        """Start it on the same port, which the workers free when they have noticed that their parent is gone."""
         server.process.wait()
-        while _orphans(server):  # nobody tells when they have gone
+        while _orphans(server):  # there is no notice when they have gone
             await asyncio.sleep(LOOK_S)
         await asyncio.to_thread(server.start)
 
@@ -94,7 +94,7 @@ def _victims(server: Server, victim: str, chance: random.Random) -> list[int]:
 
 
 def workers(server: Server) -> dict[int, int]:
-    """Give the process ids of the parent's children by their numbers; the last one publishes."""
+    """Return the process ids of the parent's children by their numbers; the last one publishes."""
     return {_number(pid): pid for pid in processes.children(server.process.pid)}
 
 

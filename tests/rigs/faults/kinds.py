@@ -17,7 +17,7 @@ START: Final[Mapping[Kind, Callable[..., StoreProcess]]] = {"valkey": start_valk
 
 
 def absent(kind: Kind) -> str:
-    """Say how to get a kind of store that is not here; empty: it is."""
+    """Return how to get a kind of store that is not here; empty: it is."""
     if kind == "redis" and not REDIS7.exists():
         return "Redis is not installed: apt-get install redis-server"
     return ""
@@ -43,5 +43,5 @@ def _without_wheel() -> tuple[tempfile.TemporaryDirectory[str], dict[str, str]]:
 
 
 def environment(kind: Kind) -> dict[str, str]:
-    """Give the environment in which Holdfast's embedded store is of this kind."""
+    """Return the environment in which Holdfast's embedded store is of this kind."""
     return dict(_without_wheel()[1]) if kind == "redis" else {}

@@ -43,7 +43,7 @@ class MemoryFull(Fault):
                 yield await self._round(ground, number, setting.chance(number))
 
     async def _round(self, ground: Ground, number: int, chance: random.Random) -> Round:
-        names = await _promised(ground.api, number)
+        names = await _reserved(ground.api, number)
         ground.asked_aside.update(names.values())
         async with ground.load(number, chance) as loaders:
             await asyncio.sleep(chance.uniform(*LOAD_S))
@@ -60,13 +60,13 @@ class MemoryFull(Fault):
             evicted = int(store.info()["evicted_keys"])
         await _put_back(ground.api, number)
         done = await ground.settle(loaders)
-        done.recover_s, done.note = recover_s, f"{len(SETTLED)} operations and a lapsed hold went through"
+        done.recover_s, done.note = recover_s, f"{len(SETTLED)} operations and an overdue hold went through"
         done.wrong += wrong + ([f"{evicted} keys were evicted"] if evicted else [])
         return done
 
 
-async def _promised(api: Api, number: int) -> dict[str, str]:
-    """Make one promise for each operation that is to settle it; gives their names."""
+async def _reserved(api: Api, number: int) -> dict[str, str]:
+    """Make one reservation for each operation that is to end it; returns their ids."""
     names = {operation: f"{operation}-{number}" for operation in (*SETTLED, "expire")}
     for operation, name in names.items():
         body = {"reservation_id": name, "channel": "web", "lines": [{"sku": "aside", "quantity": 1}]}
@@ -107,13 +107,13 @@ async def _settles(api: Api, name: str, operation: str, reached: str) -> list[st
 
 
 async def _ends(api: Api, name: str) -> list[str]:
-    """Wait until a hold has lapsed."""
+    """Wait until a hold has expired."""
 
-    async def lapsed() -> bool:
+    async def expired() -> bool:
         return bool((await api.get(f"/v1/reservations/{name}")).ok()["state"] == "expired")
 
     try:
-        await wait_until(lapsed, "the hold has ended")
+        await wait_until(expired, "the hold has ended")
     except AssertionError as error:
         return [f"with a full memory: {error}"]
     return []

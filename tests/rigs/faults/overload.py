@@ -83,7 +83,7 @@ async def _offer(server: Server, name: str, rate_per_s: float, seconds: float) -
 
 
 def _misplaced(ground: Ground, offered: Sequence[Offered], done: Round) -> list[str]:
-    """Hold what every caller was told against what is there; what was accepted and is not there goes to ``lost``."""
+    """Compare what every caller was answered with what is there; what was accepted and is missing goes to ``lost``."""
     keyspace = Keyspace(PARTITION)
     with ground.store() as store:
         there = {name.decode() for name in store.hkeys(keyspace.reservations)}
@@ -97,7 +97,7 @@ def _misplaced(ground: Ground, offered: Sequence[Offered], done: Round) -> list[
             elif outcome in REFUSALS | {UNSENT}:
                 wrong += [f"{name}: there, but answered {outcome}" for name in present]
             else:
-                wrong += [f"{len(names)} callers were told {outcome}"]
+                wrong += [f"{len(names)} callers were answered {outcome}"]
     if held != len(there):
         done.double.append(f"{held} units held by {len(there)} reservations of one unit")
     return wrong

@@ -36,7 +36,7 @@ class PowerCut(Fault):
         self._durability: Durability = durability
         self._torn = torn
         if durability == "fast":
-            self.promise = "fast: no promise"
+            self.guarantee = "fast: no promise"
             self.rounds = 2
 
     def missing(self) -> str:
@@ -101,7 +101,7 @@ def _wait_gone(pid: int) -> None:
 
 
 def _all_synced(append_only: Path, notes: Path) -> Callable[[], bool]:
-    """Give a function that says whether all that is there now was synced."""
+    """Return a function that says whether all that is there now was synced."""
     states = [file.stat() for file in append_only.iterdir()]
 
     def synced() -> bool:

@@ -40,11 +40,11 @@ class Setting(msgspec.Struct, frozen=True):
     """How long one round lasts, where a fault is about time; 0: as the fault itself has it."""
 
     def chance(self, number: int) -> random.Random:
-        """Give the dice of one round: the same seed, fault, store and round throw the same."""
+        """Return the dice of one round: the same seed, fault, store and round throw the same."""
         return random.Random(f"{self.seed}/{self.fault}/{self.store}/{number}")
 
     def command(self, rounds: int) -> str:
-        """Tell the command that repeats the run up to and with a round."""
+        """Return the command that repeats the run up to and with a round."""
         minutes = f" --minutes {self.minutes:g}" if self.minutes else ""
         return (
             f"python -m tests.rigs.faults --seed {self.seed} --only {self.fault} --rounds {rounds} --store {self.store}"
@@ -95,15 +95,15 @@ class Fault(ABC):
     rounds: int = 3
     """How many rounds, unless the command line says otherwise."""
     stores: tuple[Kind, ...] = KINDS
-    promise: str = ""
-    """Why this row promises less than the others; empty: nothing may be lost."""
+    guarantee: str = ""
+    """Why this row guarantees less than the others; empty: nothing may be lost."""
 
     def missing(self) -> str:
-        """Say what this machine lacks for it, and how to get it; empty: nothing."""
+        """Return what this machine lacks for it, and how to get it; empty: nothing."""
         return ""
 
     def failures(self, done: Round) -> list[str]:
-        """Say what a round must not show. A fault that promises less allows more, and asks for proof that it bites."""
+        """Return what a round must not show. A fault that guarantees less allows more, and must have effect."""
         return done.faults
 
     @abstractmethod

@@ -21,15 +21,15 @@ _ON_HAND_END: Final = 6
 
 
 def refusal(ended: "subprocess.CompletedProcess[str]", data_dir: Path) -> list[str]:
-    """Say what is missing in a start that must have been refused with the command that mends it."""
+    """Return what is missing in a start that must have been refused with the command that repairs it."""
     wrong = [] if ended.returncode else ["it started on a damaged file"]
     if f"holdfast repair --data-dir {data_dir}" not in ended.stderr:
         wrong.append(f"the refusal does not name the repair: {ended.stderr[-500:]}")
     return wrong + (["the refusal is a traceback"] if "Traceback" in ended.stderr else [])
 
 
-def told(ended: "subprocess.CompletedProcess[str]", before: bytes, keeps: int) -> list[str]:
-    """Say where a repair did not tell exactly what it dropped, or kept no copy of it."""
+def misreported(ended: "subprocess.CompletedProcess[str]", before: bytes, keeps: int) -> list[str]:
+    """Report where a repair did not name exactly what it dropped, or kept no copy of it."""
     found, copy = _CUT.search(ended.stdout), _COPY.search(ended.stdout)
     if ended.returncode or found is None or copy is None:
         return [f"the repair did not say what it dropped: {ended.stdout[-300:]} {ended.stderr[-300:]}"]
@@ -42,7 +42,7 @@ def told(ended: "subprocess.CompletedProcess[str]", before: bytes, keeps: int) -
 
 
 def other_journal(store: Any, kept: Iterable[Sequence[Span]]) -> list[str]:
-    """Say whether a store's journal is another than that of the scripts that were kept; alerts come by themselves."""
+    """Report whether a journal differs from that of the scripts that were kept; alerts come by themselves."""
     wanted = [entry for entry in _entries(kept) if not _is_alert(entry)]
     found = [entry for _, fields in store.xrange(KEYS.journal) if not _is_alert(entry := fields[b"e"])]
     return [] if found == wanted else [f"the journal has {len(found)} entries, not the {len(wanted)} that were kept"]
@@ -53,7 +53,7 @@ def _is_alert(entry: bytes) -> bool:
 
 
 def reservations(dropped: Iterable[Sequence[Span]]) -> set[str]:
-    """Name the reservations that scripts tell of."""
+    """Name the reservations that scripts mention."""
     return {change.reservation_id for entry in _entries(dropped) for change in decode_entry({b"e": entry})}
 
 

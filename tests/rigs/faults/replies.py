@@ -1,4 +1,4 @@
-"""Replies of the store that are lost, late, doubled or cut off: callers are told the truth, or that nobody knows."""
+"""Replies of the store that are lost, late, doubled or cut off: callers get the true answer, or `outcome_unknown`."""
 
 import asyncio
 import random
@@ -14,7 +14,7 @@ from tests.support.http import Server
 
 REPLY_TIMEOUT_S: Final = 0.3
 LATE_S: Final = 2 * REPLY_TIMEOUT_S
-"""Every other late reply comes when nobody waits for it any more."""
+"""Every other late reply comes when no caller waits for it any more."""
 PROBABILITY: Final = 0.1
 TROUBLE_S: Final = (1.0, 2.0)
 LAST_S: Final = (0.05, 0.2)
@@ -52,7 +52,7 @@ class Replies(Fault):
         unknown = sum(request.outcome == "outcome_unknown" for loader in loaders for request in loader.requests)
         done = await ground.settle(loaders)
         met = proxy.met.total() - before
-        done.recover_s, done.note = recover_s, f"{met} calls met it, {unknown} callers were told outcome_unknown"
+        done.recover_s, done.note = recover_s, f"{met} calls met it, {unknown} callers were answered outcome_unknown"
         done.wrong += [] if met else ["no call met it"]
         return done
 

@@ -19,7 +19,7 @@ class Row(msgspec.Struct):
     failures: list[str] = []
     """What must not be, each with the command that repeats it."""
     skipped: str = ""
-    promise: str = ""
+    guarantee: str = ""
     took_s: float = 0.0
 
     @property
@@ -29,8 +29,10 @@ class Row(msgspec.Struct):
 
 
 async def run(fault: Fault, setting: Setting, say: Callable[[str], None]) -> Row:
-    """Run a fault; ``say`` is told at once of what must not be, and how to repeat it."""
-    row = Row(fault.name, version(setting.store) if not absent(setting.store) else setting.store, promise=fault.promise)
+    """Run a fault; ``say`` gets at once what must not be, and how to repeat it."""
+    row = Row(
+        fault.name, version(setting.store) if not absent(setting.store) else setting.store, guarantee=fault.guarantee
+    )
     row.skipped = absent(setting.store) or fault.missing()
     if row.skipped:
         return row
@@ -51,7 +53,7 @@ def _judge(row: Row, setting: Setting, failures: list[str], say: Callable[[str],
     if not failures:
         return
     number = len(row.rounds)
-    told = [f"{row.fault}, {row.store}, round {number}: {failure}" for failure in failures]
-    row.failures += told
-    for line in (*told, f"seed {setting.seed}; to repeat it: {setting.command(number)}"):
+    messages = [f"{row.fault}, {row.store}, round {number}: {failure}" for failure in failures]
+    row.failures += messages
+    for line in (*messages, f"seed {setting.seed}; to repeat it: {setting.command(number)}"):
         say(line)

@@ -13,7 +13,7 @@ _BUILT: Final = tempfile.TemporaryDirectory(prefix="hf-shims-")
 
 
 def missing() -> str:
-    """Say what is needed to build and use them; empty: nothing."""
+    """Return what is needed to build and use them; empty: nothing."""
     if sys.platform != "linux":
         return "the shim is preloaded with LD_PRELOAD, which is Linux only"
     return "" if shutil.which("gcc") else "gcc is not installed: apt-get install gcc libc6-dev"
@@ -21,7 +21,7 @@ def missing() -> str:
 
 @functools.cache
 def build(name: str) -> Path:
-    """Compile one of them; gives the library for ``LD_PRELOAD``."""
+    """Compile one of them; returns the library for ``LD_PRELOAD``."""
     library = Path(_BUILT.name) / f"{name}.so"
     words = ["gcc", "-O1", "-Wall", "-Werror", "-shared", "-fPIC", "-o", library, _SOURCES / f"{name}.c"]
     done = subprocess.run([*map(str, words), "-ldl"], capture_output=True, text=True, check=False)
@@ -30,5 +30,5 @@ def build(name: str) -> Path:
 
 
 def preloaded(name: str, **settings: str | int | Path) -> dict[str, str]:
-    """Give the environment of a process with one of them in it; settings by the names that its source knows."""
+    """Return the environment of a process with one of them in it; settings by the names that its source knows."""
     return {"LD_PRELOAD": str(build(name))} | {f"FAULTS_{key.upper()}": str(value) for key, value in settings.items()}

@@ -52,7 +52,7 @@ class Soak(Fault):
 
 
 async def _measure(ground: Ground, number: int, seconds: float) -> dict[str, list[Sample]]:
-    """Take memory and latency in slices; gives a row of samples for each process and percentile."""
+    """Take memory and latency in slices; returns a row of samples for each process and percentile."""
     rows: dict[str, list[Sample]] = defaultdict(list)
     names, began_s = itertools.count(), time.monotonic()
     for slice_number in range(1, SLICES + 1):
@@ -69,7 +69,7 @@ async def _measure(ground: Ground, number: int, seconds: float) -> dict[str, lis
 
 
 async def _probe(ground: Ground, name: str) -> float:
-    """Reserve and release one unit; gives the milliseconds of the reserve."""
+    """Reserve and release one unit; returns the milliseconds of the reserve."""
     ground.asked_aside.add(name)
     began_s = time.monotonic()
     (await ground.api.reserve("aside", 1, name)).ok(201)
@@ -94,7 +94,7 @@ def _shown(name: str, row: list[Sample]) -> str:
 
 
 def _grew(name: str, row: list[Sample]) -> bool:
-    """Tell whether it grew too much; the store keeps what it is told, for as long as it promises to."""
+    """Report whether it grew too much; the store keeps what is written, for as long as its retention."""
     if name.startswith("store"):
         return False
     return growth(row) > (LATENCY_GROWTH_MAX if name.endswith("ms") else MEMORY_GROWTH_MAX)

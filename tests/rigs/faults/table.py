@@ -23,7 +23,7 @@ def _skipped(row: Row) -> str:
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    name = f"{row.fault} ({row.promise})" if row.promise else row.fault
+    name = f"{row.fault} ({row.guarantee})" if row.guarantee else row.fault
     if row.skipped:
         return (name, row.store, "skipped", *[""] * (len(HEAD) - 3))
     return (

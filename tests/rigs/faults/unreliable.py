@@ -1,4 +1,4 @@
-"""A TCP proxy before a store that loses, delays and repeats replies and cuts connections, by dice, while told to."""
+"""A TCP proxy of a store that loses, delays and repeats replies and cuts connections, by dice, while switched on."""
 
 import asyncio
 import contextlib

@@ -107,7 +107,7 @@ class Balancer:
         LostError
             It may have arrived, and no answer came.
         NobodyReadyError
-            Nobody who may answer is in rotation.
+            No server that may answer is in rotation.
 
         """
         refused: list[Backend] = []

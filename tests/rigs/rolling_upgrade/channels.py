@@ -78,7 +78,7 @@ class Channels:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The credentials, for the processes that tell the channels."""
+        """The credentials, for the processes that publish to the channels."""
         return _ENVIRONMENT
 
     def toml(self) -> str:
@@ -87,7 +87,7 @@ class Channels:
         return _TOML.format(hook=HOOK, shop=SHOP, hook_url=hook_url, shop_url=shop_url, buffer=SHOP_BUFFER)
 
     def listings(self) -> dict[str, list[dict[str, Any]]]:
-        """Give the listings of each channel, as the API takes them."""
+        """Return the listings of each channel, as the API takes them."""
         return {
             HOOK: [{"sku": sku, "key": sku} for sku in LISTED],
             SHOP: [{"sku": sku, "key": _product(sku)} for sku in LISTED],

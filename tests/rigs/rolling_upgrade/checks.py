@@ -13,7 +13,7 @@ _MORE_MEANS_TWICE: Final = ("quantity", "fulfilled", "returned", "received", "lo
 class Findings:
     """What does not add up; empty lists are what is wanted.
 
-    ``lost``: acknowledged, and not there or not so. ``double``: there, and nobody was told so. ``miscounted``: a bucket
+    ``lost``: acknowledged, and not there or not so. ``double``: there, and never acknowledged. ``miscounted``: a bucket
     of the stock, or a figure of the report, that is not the sum of what was acknowledged.
     """
 
@@ -35,54 +35,67 @@ def check(wanted: State, found: State, reader: str = "") -> Findings:
     _stock(findings, wanted, found, reader)
     for name, units in wanted.figures.items():
         if found.figures.get(name, 0) != units:
-            told = (
-                f"{reader}: the report has {found.figures.get(name, 0)} units {name}, all that was told makes {units}"
-            )
-            findings.miscounted.append(told)
+            found_units = found.figures.get(name, 0)
+            message = f"{reader}: the report has {found_units} units {name}, all that was acknowledged makes {units}"
+            findings.miscounted.append(message)
     return findings
 
 
 def _reservations(findings: Findings, wanted: State, found: State, reader: str) -> None:
-    for name, told in wanted.reservations.items():
+    for name, acknowledged in wanted.reservations.items():
         there = found.reservations.get(name)
         if there is None:
-            findings.lost.append(f"{reader}: reservation {name} was told to be {told['state']} and is not there")
+            findings.lost.append(
+                f"{reader}: reservation {name} was acknowledged as {acknowledged['state']} and is not there"
+            )
             continue
-        if there["state"] != told["state"]:
-            findings.lost.append(f"{reader}: reservation {name} was told to be {told['state']}, is {there['state']}")
-        _lines(findings, f"{reader}: reservation {name}", told, there, UNITS)
+        if there["state"] != acknowledged["state"]:
+            findings.lost.append(
+                f"{reader}: reservation {name} was acknowledged as {acknowledged['state']}, is {there['state']}"
+            )
+        _lines(findings, f"{reader}: reservation {name}", acknowledged, there, UNITS)
     for name in sorted(found.reservations.keys() - wanted.reservations.keys()):
-        why = "it was refused" if name in wanted.refused else "nobody was told so"
+        why = "it was refused" if name in wanted.refused else "it was never acknowledged"
         findings.double.append(f"{reader}: reservation {name} is there, and {why}")
 
 
 def _transfers(findings: Findings, wanted: State, found: State, reader: str) -> None:
-    for name, told in wanted.transfers.items():
+    for name, acknowledged in wanted.transfers.items():
         there = found.transfers.get(name)
         if there is None:
-            findings.lost.append(f"{reader}: transfer {name} was told to be {told['state']} and is not there")
+            findings.lost.append(
+                f"{reader}: transfer {name} was acknowledged as {acknowledged['state']} and is not there"
+            )
         else:
-            if there["state"] != told["state"]:
-                findings.lost.append(f"{reader}: transfer {name} was told to be {told['state']}, is {there['state']}")
-            _lines(findings, f"{reader}: transfer {name}", told, there, ("quantity", "received", "lost", "in_transit"))
+            if there["state"] != acknowledged["state"]:
+                findings.lost.append(
+                    f"{reader}: transfer {name} was acknowledged as {acknowledged['state']}, is {there['state']}"
+                )
+            _lines(
+                findings,
+                f"{reader}: transfer {name}",
+                acknowledged,
+                there,
+                ("quantity", "received", "lost", "in_transit"),
+            )
     for name in sorted(found.transfers.keys() - wanted.transfers.keys()):
-        findings.double.append(f"{reader}: transfer {name} is there, and nobody was told so")
+        findings.double.append(f"{reader}: transfer {name} is there, and it was never acknowledged")
 
 
-def _lines(findings: Findings, what: str, told: Any, there: Any, units: tuple[str, ...]) -> None:
-    if len(told["lines"]) != len(there["lines"]):
-        kind = findings.double if len(there["lines"]) > len(told["lines"]) else findings.lost
-        kind.append(f"{what}: {len(told['lines'])} lines were told, {len(there['lines'])} are there")
+def _lines(findings: Findings, what: str, acknowledged: Any, there: Any, units: tuple[str, ...]) -> None:
+    if len(acknowledged["lines"]) != len(there["lines"]):
+        kind = findings.double if len(there["lines"]) > len(acknowledged["lines"]) else findings.lost
+        kind.append(f"{what}: {len(acknowledged['lines'])} lines were acknowledged, {len(there['lines'])} are there")
         return
-    for mine, other in zip(told["lines"], there["lines"], strict=True):
+    for mine, other in zip(acknowledged["lines"], there["lines"], strict=True):
         for name in ("sku", "location"):
             if mine.get(name) != other.get(name):
-                findings.lost.append(f"{what}: {name} was told to be {mine.get(name)}, is {other.get(name)}")
+                findings.lost.append(f"{what}: {name} was acknowledged as {mine.get(name)}, is {other.get(name)}")
         for name in units:
             was, now = mine.get(name, 0), other.get(name, 0)
             if was != now:
                 kind = findings.double if name in _MORE_MEANS_TWICE and now > was else findings.lost
-                kind.append(f"{what}: line {mine['line']}: {name} was told to be {was}, is {now}")
+                kind.append(f"{what}: line {mine['line']}: {name} was acknowledged as {was}, is {now}")
 
 
 def _supplies(findings: Findings, wanted: State, found: State, reader: str) -> None:
@@ -103,5 +116,6 @@ def _stock(findings: Findings, wanted: State, found: State, reader: str) -> None
         for bucket, units in buckets.items():
             if there[bucket] != units:
                 findings.miscounted.append(
-                    f"{reader}: {' at '.join(place)}: {bucket} is {there[bucket]}, all that was told makes {units}"
+                    f"{reader}: {' at '.join(place)}: {bucket} is {there[bucket]},"
+                    f" all that was acknowledged makes {units}"
                 )

@@ -1,4 +1,4 @@
-"""Where a caller asks: sends a request, asks again where nobody knows what became of it, and has some replayed.
+"""Where a caller asks: sends a request, asks again where the outcome is unknown, and has some replayed.
 
 A share of all requests is sent once more through the *other* release, some even at the same moment. Both must get the
 same answer, which neither release can give if it does not understand what the other one has written.
@@ -51,7 +51,7 @@ class Desk:
     _newest: dict[str, Any] = field(default_factory=dict)
 
     def state(self, reservation_id: str) -> str:
-        """Tell the state of a reservation, as its newest answer said."""
+        """Return the state of a reservation, as its newest answer said."""
         return str(self._newest[reservation_id]["state"])
 
     async def ask(self, ask: Ask, *, rests: bool = True) -> Any:
@@ -103,8 +103,8 @@ class Desk:
         how = f"{_named(ask)}, written by {first.release}, replayed by {again.release}"
         if again.status != first.status:
             self.diary.unlike.append(f"{how}: {first.status} became {again.status} {again.outcome}")
-        elif again.told != first.told:
-            self.diary.unlike.append(f"{how}: {difference(first.told, again.told)}")
+        elif again.answer != first.answer:
+            self.diary.unlike.append(f"{how}: {difference(first.answer, again.answer)}")
         elif ask.is_protected and not again.is_replay:
             self.diary.unlike.append(f"{how}: not said to be a replay")
 
@@ -126,7 +126,7 @@ class Desk:
         raise StoryEndsError
 
     async def _at_once(self, ask: Ask) -> Reply:
-        """Send a request through both releases at one moment: one of them does it, both tell the same."""
+        """Send a request through both releases at one moment: one of them does it, both return the same."""
         sent = [self.balancer.send(ask, release) for release in sorted(self.balancer.releases())]
         replies = await asyncio.gather(*sent, return_exceptions=True)
         for reply in replies:
@@ -169,7 +169,7 @@ class Desk:
 
 
 def difference(first: Any, again: Any, at: str = "") -> str:
-    """Say where two answers differ first."""
+    """Report where two answers differ first."""
     if isinstance(first, dict) and isinstance(again, dict):
         for name in sorted(first.keys() | again.keys()):
             if first.get(name) != again.get(name):

@@ -1,4 +1,4 @@
-"""What must be there at the end, by what callers were told: every acknowledged request, and nothing else."""
+"""What must be there at the end, by what callers were answered: every acknowledged request, and nothing else."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tests.rigs.rolling_upgrade.records import Record
-from tests.rigs.rolling_upgrade.shelf import NOBODY_PAYS
+from tests.rigs.rolling_upgrade.shelf import NEVER_PAID
 
 Place = tuple[str, str]
 """A SKU and a location."""
@@ -60,7 +60,7 @@ def expected(records: Sequence[Record]) -> State:
 
 
 def reservations_in(body: Any) -> list[Any]:
-    """Pick the reservations that an answer tells: one, the two of an exchange, or those of a batch."""
+    """Pick the reservations that an answer holds: one, the two of an exchange, or those of a batch."""
     if not isinstance(body, dict):
         return []
     if "returned" in body and "reservation" in body:
@@ -95,8 +95,8 @@ def _figures(records: Sequence[Record], state: State) -> dict[str, int]:
 
 
 def _ended(reservation: Any) -> Any:
-    """Tell what becomes of a reservation by itself: a hold that nobody pays for expires."""
-    if reservation.get("order_ref") != NOBODY_PAYS:
+    """Return what becomes of a reservation by itself: a hold that is never paid expires."""
+    if reservation.get("order_ref") != NEVER_PAID:
         return reservation
     lines = [line | {"held": 0, "expired": line["expired"] + line["held"]} for line in reservation["lines"]]
     return reservation | {"state": "expired", "lines": lines}

@@ -1,4 +1,4 @@
-"""The load: callers who tell stories, and somebody who has old requests replayed through the other release."""
+"""The load: callers who play stories, and one who has old requests replayed through the other release."""
 
 import asyncio
 import contextlib
@@ -19,7 +19,7 @@ END_S: Final = 60.0
 
 @contextlib.asynccontextmanager
 async def tell_stories(desk: Desk, callers: int, seed: int) -> AsyncIterator[None]:
-    """Have so many callers tell stories meanwhile; each ends with the request that it is at."""
+    """Have so many callers play stories meanwhile; each ends with the request that it is at."""
     tasks = [asyncio.create_task(_caller(number, desk, seed)) for number in range(callers)]
     tasks.append(asyncio.create_task(_replay_late(desk, random.Random(f"{seed}/replays"))))
     try:

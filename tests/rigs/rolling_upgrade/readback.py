@@ -1,4 +1,4 @@
-"""Reads everything back from a server, over HTTP, when nobody changes anything any more."""
+"""Reads everything back from a server, over HTTP, when nothing changes any more."""
 
 import asyncio
 import time
@@ -34,7 +34,7 @@ class Reader:
             return await response.json()
 
     async def available(self, skus: Iterable[str]) -> dict[str, int]:
-        """Read what may be promised of each SKU."""
+        """Read what is available of each SKU."""
         async with self._session.post(self._url + "/v1/availability/query", json={"skus": list(skus)}) as response:
             assert response.status == 200, await response.text()
             return {each["sku"]: each["available"] for each in (await response.json())["availability"]}
@@ -95,6 +95,6 @@ async def _add(reader: Reader, found: dict[str, Any], wanted: Iterable[str], pat
 
 
 async def available(url: str, skus: Iterable[str]) -> dict[str, int]:
-    """Read what may be promised of each SKU, from one server."""
+    """Read what is available of each SKU, from one server."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=_READ_S)) as session:
         return await Reader(session, url).available(skus)

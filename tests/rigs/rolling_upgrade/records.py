@@ -40,7 +40,7 @@ class Ask:
 
     @property
     def reservation_id(self) -> str:
-        """The id that a new promise brings along; empty for every other request."""
+        """The id that a new reservation brings along; empty for every other request."""
         return self.body.get("reservation_id", "") if isinstance(self.body, dict) else ""
 
     @property
@@ -79,7 +79,7 @@ class Reply:
         return all(each.get("replayed") for each in self.results) if self.results else self.replayed
 
     @property
-    def told(self) -> Any:
+    def answer(self) -> Any:
         """What was answered, without the remark that it was done before where that stands in the body."""
         if not self.results:
             return self.body

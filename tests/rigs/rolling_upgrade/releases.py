@@ -16,7 +16,7 @@ _END_S: Final = 60.0
 _OTHER: Final = frozenset({"bench", "tests"})
 """Folders whose Lua is not the server's."""
 _DIGEST_LENGTH: Final = 12
-"""Enough for a person to tell two apart."""
+"""Enough for a person to distinguish two."""
 _WHERE: Final = "import server; print(server.__file__)"
 
 

@@ -30,7 +30,7 @@ from tests.support.stores import StoreProcess, start_redis7, start_valkey
 StoreName = Literal["valkey", "redis7"]
 STORES: Final[dict[StoreName, Callable[..., StoreProcess]]] = {"valkey": start_valkey, "redis7": start_redis7}
 LAPSE_S: Final = 3.0
-"""By then the last hold that nobody pays for has expired: it lasts 1 s, and is swept 20 times a second."""
+"""By then the last hold that is never paid has expired: it lasts 1 s, and is swept 20 times a second."""
 
 
 async def run(plan: Plan, store_name: StoreName, say: Say) -> Outcome:

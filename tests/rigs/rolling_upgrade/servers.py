@@ -90,7 +90,7 @@ class Server:
         return Path(f"/proc/{self._process.pid}/cwd").resolve()
 
     def faults(self) -> list[str]:
-        """List the lines of its log that tell of a fault."""
+        """List the lines of its log that report a fault."""
         said = self._err.read_text("utf-8", errors="replace") if self._err.exists() else ""
         lines = [line for line in said.splitlines() if any(word in line for word in _FAULT)]
         return [f"{self.name}: {line[:300]}" for line in lines if _OF_CHANNELS not in line]

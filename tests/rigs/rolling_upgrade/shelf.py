@@ -18,7 +18,7 @@ PLENTY: Final = 1_000_000
 FEW: Final = 5
 PACK: Final = 12
 """Units of a pack that is received by its barcode."""
-NOBODY_PAYS: Final = "nobody pays"
+NEVER_PAID: Final = "never paid"
 """The order_ref of holds that are left to expire."""
 LISTED: Final = (*HOT, *SCARCE, *SPREAD)
 """What the channels show."""
@@ -27,7 +27,7 @@ DAY_S: Final = 86_400
 
 
 def counted_by(caller: int) -> str:
-    """Name the SKU that only this caller receives, counts and transfers, so that a count meets nobody else's."""
+    """Name the SKU that only this caller receives, counts and transfers, so that a count meets no other caller's."""
     return f"counted-{caller}"
 
 

@@ -19,7 +19,7 @@ Say = Callable[[str], None]
 _LIBRARY: Final = re.compile(r"holdfast_[0-9a-f]{12}")
 _ACTIVE: Final = re.compile(r"^holdfast_publisher_active(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 TAKE_OVER_S: Final = 30.0
-"""How long the lease may be with nobody: it lasts 5 s, and is given back when its holder stops."""
+"""How long the lease may be free: it lasts 5 s, and is released when its holder stops."""
 NOTICE_S: Final = 0.5
 """With ``notice``: how long before its signal a server gets nothing new."""
 _LOOK_S: Final = 0.05

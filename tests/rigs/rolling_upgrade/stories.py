@@ -1,6 +1,6 @@
 """What callers do: short stories of a customer, an order or a delivery, from the first request to the last.
 
-A caller tells one story after the other. Between two requests it rests, so a story that the old release began is often
+A caller plays one story after the other. Between two requests it rests, so a story that the old release began is often
 ended by the new one. ``Desk.ask`` sends a request, and raises :class:`StoryEndsError` where it cannot go on.
 """
 
@@ -27,7 +27,7 @@ class Teller:
 
     async def basket(self) -> None:
         """A customer fills a basket, stays a while, and buys some of it, all of it or nothing."""
-        basket = await self._promise("reserve", ttl_s=shelf.DAY_S)
+        basket = await self._reserve("reserve", ttl_s=shelf.DAY_S)
         if self._chance.random() < 0.4:
             await self._on(basket, "extend", {"ttl_s": shelf.DAY_S})
         if self._chance.random() < 0.3:
@@ -36,20 +36,20 @@ class Teller:
             await self._on(basket, "commit", {"order_ref": f"shop-{basket['reservation_id']}"})
             await self._deliver(basket)
 
-    async def lapse(self) -> None:
+    async def expire(self) -> None:
         """A customer never comes back: the hold ends by itself."""
-        await self._promise("reserve", ttl_s=1, order_ref=shelf.NOBODY_PAYS)
+        await self._reserve("reserve", ttl_s=1, order_ref=shelf.NEVER_PAID)
 
     async def order(self) -> None:
         """An order comes in and is shipped, or cancelled."""
-        await self._deliver(await self._promise("order", order_ref="market", flags=["gift"]))
+        await self._deliver(await self._reserve("order", order_ref="market", flags=["gift"]))
 
     async def scarce(self) -> None:
         """Many want what is nearly sold out; now and then some more arrive."""
         sku = self._chance.choice(shelf.SCARCE)
         if self._chance.random() < 0.2:
             await self._desk.ask(shelf.received(self._name("delivery"), sku, shelf.FEW))
-        order = await self._promise("order", lines=[{"sku": sku, "quantity": self._units()}])
+        order = await self._reserve("order", lines=[{"sku": sku, "quantity": self._units()}])
         if self._chance.random() < 0.3:
             await self._on(order, "cancel", {"reason": "found it cheaper"})
 
@@ -57,7 +57,7 @@ class Teller:
         """An order leaves the choice of location to the server, and later goes to another one."""
         sourcing = {"strategy": ["priority", "most_stock"], "group": shelf.GROUP, "split_lines": True}
         lines = [{"sku": sku, "quantity": self._units()} for sku in self._chance.sample(shelf.SPREAD, 2)]
-        order = await self._promise("order (sourced)", lines=lines, sourcing=sourcing)
+        order = await self._reserve("order (sourced)", lines=lines, sourcing=sourcing)
         here = order["lines"][0]["location"]
         to = self._chance.choice([place for place in shelf.PLACES if place != here])
         order = await self._on(order, "move", {"lines": [{"line": 1, "to": to}]}, may_lack=True)
@@ -67,7 +67,7 @@ class Teller:
         """A basket is held in a group of shops, and bound to one of them when it is paid."""
         sourcing = {"strategy": "most_stock", "group": shelf.GROUP, "binding": "late"}
         lines = [{"sku": self._chance.choice(shelf.SPREAD), "quantity": self._units()}]
-        basket = await self._promise("reserve (late)", ttl_s=shelf.DAY_S, lines=lines, sourcing=sourcing)
+        basket = await self._reserve("reserve (late)", ttl_s=shelf.DAY_S, lines=lines, sourcing=sourcing)
         body = {"location": self._chance.choice(shelf.PLACES)}
         if self._chance.random() < 0.5:
             await self._on(basket, "commit", body, kind="commit (bound)", may_lack=True)
@@ -82,10 +82,10 @@ class Teller:
         await self._desk.ask(shelf.waiting_allowed(self._name("let-wait"), sku))
         units = self._units() + 1
         lines = [{"sku": sku, "quantity": units}]
-        order = await self._promise("order (waits)", lines=lines, policy="backorder", order_ref="waits")
+        order = await self._reserve("order (waits)", lines=lines, policy="backorder", order_ref="waits")
         for part in (1, units - 1):
             await self._desk.ask(shelf.received(self._name("delivery"), sku, part), rests=False)
-            # Units go to whoever waits, so what the order has now stands in no answer but its own.
+            # Units go to waiting orders, so what the order has now stands in no answer but its own.
             order = await self._desk.read(order["reservation_id"])
         await self._deliver(order)
 
@@ -95,7 +95,7 @@ class Teller:
         path = f"/v1/stock/{sku}/{LOCATION}/allocations/"
         body: dict[str, Any] = {"units": 20, "reason": "a week"}
         await self._desk.ask(Ask("allocate", "PUT", path + "campaign", body, self._name("own")))
-        order = await self._promise("order", lines=[{"sku": sku, "quantity": self._units()}], channel="campaign")
+        order = await self._reserve("order", lines=[{"sku": sku, "quantity": self._units()}], channel="campaign")
         body = {"sku": sku, "from_channel": "campaign", "to_channel": "outlet", "units": 5}
         await self._desk.ask(Ask("allocate (move)", "POST", "/v1/allocations/move", body, self._name("give")))
         for channel in ("campaign", "outlet"):
@@ -111,8 +111,8 @@ class Teller:
             for name in names
         ]
         ask = Ask("reserve (batch)", "POST", "/v1/reservations/batch", {"reservations": baskets}, self._name("batch"))
-        told = await self._desk.ask(ask)
-        bought = told["results"][0]["reservation"]
+        answer = await self._desk.ask(ask)
+        bought = answer["results"][0]["reservation"]
         await self._on(bought, "commit", {})
         await self._deliver(bought)
 
@@ -131,7 +131,7 @@ class Teller:
             await self._desk.ask(shelf.movement("receive (expected)", key, body, move, supply=(supply_id, units)))
 
     async def shelf_work(self) -> None:
-        """Units are received, found broken, mended and counted."""
+        """Units are received, found broken, repaired and counted."""
         sku = shelf.counted_by(self._number)
         units = self._units() + 1
         await self._desk.ask(shelf.received(self._name("delivery"), sku, units))
@@ -139,8 +139,8 @@ class Teller:
         broken = Move(sku, LOCATION, "damaged", units)
         await self._desk.ask(shelf.movement("adjust", self._name("adjust"), body, broken))
         body = {"kind": "move", "sku": sku, "quantity": 1, "from": "damaged", "to": "available", "reason": "dusty"}
-        mended = Move(sku, LOCATION, "damaged", -1)
-        await self._desk.ask(shelf.movement("shelf move", self._name("move"), body, mended))
+        repaired = Move(sku, LOCATION, "damaged", -1)
+        await self._desk.ask(shelf.movement("shelf move", self._name("move"), body, repaired))
         on_hand = shelf.PLENTY + self._chance.randint(0, 1_000)
         found = Move(sku, LOCATION, "on_hand", on_hand, absolute=True)
         body = {"on_hand": on_hand, "reason": "cycle count"}
@@ -184,14 +184,14 @@ class Teller:
             moves.append(Move(line["sku"], line["location"], disposition, 1))
         return part, tuple(moves)
 
-    async def _promise(self, kind: str, **fields: Any) -> Any:
+    async def _reserve(self, kind: str, **fields: Any) -> Any:
         path = "/v1/orders" if kind.startswith("order") else "/v1/reservations"
         body = {"reservation_id": self._name(kind.split(" ", 1)[0]), "channel": "web", "lines": self._lines()} | fields
         return await self._desk.ask(Ask(kind, "POST", path, body, may_lack=True))
 
     async def _on(
         self,
-        promise: Any,
+        reservation: Any,
         what: str,
         body: Any,
         *,
@@ -200,7 +200,7 @@ class Teller:
         may_lack: bool = False,
     ) -> Any:
         """Ask for something to be done with a reservation."""
-        path = f"{_ONE}{promise['reservation_id']}/{what}"
+        path = f"{_ONE}{reservation['reservation_id']}/{what}"
         return await self._desk.ask(Ask(kind or what, "POST", path, body, self._name(what), moves, may_lack=may_lack))
 
     def _is_large(self, basket: Any) -> bool:
@@ -224,7 +224,7 @@ class Teller:
 Story = Callable[[Teller], Awaitable[None]]
 STORIES: Final[tuple[tuple[Story, int], ...]] = (
     (Teller.basket, 6),
-    (Teller.lapse, 1),
+    (Teller.expire, 1),
     (Teller.order, 4),
     (Teller.scarce, 3),
     (Teller.sourced_order, 3),
@@ -236,4 +236,4 @@ STORIES: Final[tuple[tuple[Story, int], ...]] = (
     (Teller.shelf_work, 2),
     (Teller.transfer, 2),
 )
-"""Each story, and how often it is told beside the others."""
+"""Each story, and how often it is played beside the others."""

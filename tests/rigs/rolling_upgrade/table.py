@@ -6,7 +6,7 @@ from typing import Final
 from tests.rigs.rolling_upgrade.outcome import Outcome
 
 SHOWN_MAX: Final = 8
-"""So many examples of each kind of problem are told."""
+"""So many examples of each kind of problem are shown."""
 
 
 def table(outcome: Outcome) -> str:

@@ -22,21 +22,21 @@ _HASH_SEED: Final = "PYTHONHASHSEED"
 
 
 def main() -> int:
-    """Play, tell what came of it, and fail if anything was wrong."""
+    """Play, print the result, and fail if anything was wrong."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=1_000, help="how many seeds (default: %(default)s)")
     parser.add_argument("--first", type=int, default=0, help="the first seed (default: %(default)s)")
-    parser.add_argument("--seed", type=int, help="play this one alone and tell its story")
+    parser.add_argument("--seed", type=int, help="play this one alone and print its log")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes (default: %(default)s)")
     parser.add_argument("--plant", default="", choices=["", *names()], help="a fault that is to be found")
     given = parser.parse_args()
     _silence()
     if given.seed is not None:
-        return _tell_one(given.seed, given.plant)
+        return _print_one(given.seed, given.plant)
     return _play_many(given.first, given.runs, given.jobs, given.plant)
 
 
-def _tell_one(seed: int, plant: str) -> int:
+def _print_one(seed: int, plant: str) -> int:
     with planted(plant):
         played = play(draw(seed))
     for line in played.story:
@@ -80,7 +80,7 @@ def _without_story(played: Played) -> Played:
 
 
 def _silence() -> None:
-    """What goes wrong is made to go wrong: the log would tell of nothing else."""
+    """What goes wrong is made to go wrong: the log would hold nothing else."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
 
 

@@ -1,4 +1,4 @@
-"""What happens in one run: drawn from one number, so that the number tells all of it."""
+"""What happens in one run: drawn from one number, so that the number reproduces all of it."""
 
 from random import Random
 from typing import Any, Final
@@ -124,7 +124,7 @@ def _counts(random: Random, skus: tuple[str, ...]) -> list[Event]:
 
 
 def _baits(random: Random, kill: Event, counts: list[Event]) -> list[Event]:
-    """Change a SKU shortly before a kill and back again after it: what was on its way may be shown, and nobody knew."""
+    """Change a SKU shortly before a kill and back again after it: what was on its way may be shown, unknown to all."""
     before = [each for each in counts if each.at_s < kill.at_s - 1.0]
     if not before or random.random() < 0.3:
         return []

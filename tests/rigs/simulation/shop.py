@@ -23,7 +23,7 @@ LATE_S: Final = 30.0
 
 FAULTS: Final = ("refused", "lost", "late", "unanswered", "busy", "throttled", "html", "unauthorized")
 UNKNOWN: Final = frozenset({"lost", "late", "unanswered"})
-"""After these nobody knows whether the request was carried out."""
+"""After these it is unknown whether the request was carried out."""
 _STATUS: Final = {"busy": 503, "throttled": 429, "html": 200, "unauthorized": 401}
 
 
@@ -67,7 +67,7 @@ class Shop:
     plan: ShopPlan
     random: Random
     now_s: Callable[[], float]
-    tell: Callable[[str], None]
+    log: Callable[[str], None]
     shown: dict[str, int] = field(default_factory=dict)
     applied: list[tuple[str, int]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
@@ -76,7 +76,7 @@ class Shop:
     later: set[asyncio.Task[None]] = field(default_factory=set)
 
     def fault(self) -> str:
-        """Tell what happens to the next request; empty: nothing."""
+        """Return what happens to the next request; empty: nothing."""
         now_s = self.now_s()
         for window in self.plan.windows:
             if window.from_s <= now_s < window.until_s and self.random.random() < window.share:
@@ -84,7 +84,7 @@ class Shop:
         return ""
 
     def carry_out(self, request: Request) -> dict[str, Any]:
-        """Do what is asked; gives the answer's body."""
+        """Do what is asked; returns the answer's body."""
         path = request.url.removeprefix(URL)
         if path == "/push":
             return self._push(json.loads(request.body))
@@ -93,7 +93,7 @@ class Shop:
         return self._poll(path.rpartition("/")[2])
 
     def carry_out_later(self, request: Request, within_s: float) -> None:
-        """Do it when nobody waits for the answer any more."""
+        """Do it when no caller waits for the answer any more."""
         if request.url.endswith("/push"):
             self._later(self.random.uniform(0, within_s), lambda: self.carry_out(request))
 
@@ -118,7 +118,7 @@ class Shop:
     def _apply(self, key: str, quantity: int) -> str:
         if self._refuses(key):
             return f"{key} is refused"
-        self.tell(f"{self.plan.name} shows {quantity} of {key}")
+        self.log(f"{self.plan.name} shows {quantity} of {key}")
         self.shown[key] = quantity
         self.applied.append((key, quantity))
         return OK
@@ -175,7 +175,7 @@ class SimulatedTransport(Transport):
         there_s, back_s = shop.random.uniform(*shop.plan.answer_s), shop.random.uniform(*shop.plan.answer_s)
         await asyncio.sleep(there_s)
         if fault:
-            shop.tell(f"{shop.plan.name} {fault}: {request.url.removeprefix(URL)} {request.body.decode()}")
+            shop.log(f"{shop.plan.name} {fault}: {request.url.removeprefix(URL)} {request.body.decode()}")
         if fault == "refused":
             raise NotSentError("no connection")
         if fault in UNKNOWN:
@@ -187,9 +187,9 @@ class SimulatedTransport(Transport):
             raise UnknownResultError("no whole answer in time")
         if fault:
             return Answer(_STATUS[fault], body=b"<html>")
-        told = json.dumps(shop.carry_out(request)).encode()
+        body = json.dumps(shop.carry_out(request)).encode()
         await asyncio.sleep(back_s)
-        return Answer(200, body=told)
+        return Answer(200, body=body)
 
     async def close(self) -> None:
         """There is nothing to close."""

@@ -1,6 +1,6 @@
 """A store in memory that knows what a publisher asks of one: hashes, the journal, the lease and the fenced record.
 
-Two of our Lua functions are told here once more, in Python. The tests of the lease and of the publisher run the real
+Two of our Lua functions are written here once more, in Python. The tests of the lease and of the publisher run the real
 ones; here it matters what the engine makes of every answer and of every answer that does not come.
 """
 
@@ -91,7 +91,7 @@ class SimulatedStore:
             "HMGET": lambda key, *fields: [self._hash(key).get(_bytes(field)) for field in fields],
             "XINFO STREAM": lambda _: self._bounds(),
             "XRANGE": lambda _, after, __, ___, count: self.entries_after(after.removeprefix("("))[:count],
-            "XADD": lambda _, __, field, told: self._append({field.encode(): told}),
+            "XADD": lambda _, __, field, entry: self._append({field.encode(): entry}),
             "TIME": lambda: divmod(self.now_ms() * 1000, 1_000_000),
             "FCALL": lambda function, count, *given: self._call(function, given[:count], given[count:]),
         }
@@ -115,14 +115,14 @@ class SimulatedStore:
         """As ``lua/functions/publisher_lease.lua``."""
         lease, (action, owner, ttl_ms), now_ms = self._hash(keys[0]), args, self.now_ms()
         holder, token, until_ms = lease.get(b"owner", b""), int(lease.get(b"token", 0)), int(lease.get(b"until_ms", 0))
-        lapsed = until_ms <= now_ms
-        if holder != owner and not lapsed:
+        expired = until_ms <= now_ms
+        if holder != owner and not expired:
             return _pack([0, until_ms, now_ms, holder.decode()])
         if action == b"release":
             if holder == owner:
                 lease[b"until_ms"] = b"0"
             return _pack([0, 0, now_ms, owner.decode()])
-        token += lapsed or holder != owner
+        token += expired or holder != owner
         until_ms = now_ms + int(ttl_ms)
         lease.update({b"owner": owner, b"token": b"%d" % token, b"until_ms": b"%d" % until_ms})
         return _pack([token, until_ms, now_ms, owner.decode()])
@@ -164,7 +164,7 @@ class SimulatedClient:
         """Lose the connection: what is on its way gets no answer, and may have been carried out."""
         self.away, self.breaks = True, self.breaks + 1
 
-    def mend(self) -> None:
+    def restore(self) -> None:
         """Let it be there again."""
         self.away = False
         self.back.set()

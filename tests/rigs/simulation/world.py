@@ -28,7 +28,7 @@ FLUSH_S: Final = 0.25
 
 
 class Played(msgspec.Struct):
-    """What came of one scenario. ``problems`` empty: everything that was promised held."""
+    """What came of one scenario. ``problems`` empty: every guarantee held."""
 
     seed: int
     problems: list[str]
@@ -190,7 +190,7 @@ class World:
             case "cut":
                 client = self.processes[event.which].client
                 client.cut()
-                self._after(event.for_s, client.mend)
+                self._after(event.for_s, client.restore)
             case _:
                 name = list(self.shops)[event.which]
                 commands = ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
@@ -215,7 +215,7 @@ class World:
     # -- what must be
 
     async def _until_right(self) -> list[str]:
-        """Wait until everything is as it should be and nobody has anything left to do; tell what never is."""
+        """Wait until everything is as it should be and nothing is left to do; report what never is."""
         until_s = self.loop.time() + SETTLED_S
         problems = self._wrong()
         while (problems or not self._is_idle()) and self.loop.time() < until_s:
@@ -261,18 +261,18 @@ class World:
         if unsure:
             return []
         return [
-            f"{shop.plan.name} was shown {sku} out of order: {told} of {self.wanted[shop.plan.name, sku]}"
+            f"{shop.plan.name} was shown {sku} out of order: {shown} of {self.wanted[shop.plan.name, sku]}"
             for sku in self.scenario.skus
             if not _in_order(
-                told := [units for key, units in shop.applied if key == sku], self.wanted[shop.plan.name, sku]
+                shown := [units for key, units in shop.applied if key == sku], self.wanted[shop.plan.name, sku]
             )
         ]
 
 
-def _in_order(told: list[int], wanted: list[int]) -> bool:
-    """Whether ``told`` is what is left of ``wanted`` when some of it is taken out; one value may be told twice."""
+def _in_order(shown: list[int], wanted: list[int]) -> bool:
+    """Whether ``shown`` is what is left of ``wanted`` when some of it is taken out; one value may be shown twice."""
     at = 0
-    for units in told:
+    for units in shown:
         while at < len(wanted) and wanted[at] != units:
             at += 1
         if at == len(wanted):
@@ -294,4 +294,4 @@ def play(scenario: Scenario) -> Played:
     except Exception as error:  # noqa: BLE001  # whatever it is, the seed is what helps
         return Played(scenario.seed, [f"{type(error).__name__}: {error}"], 0, 0, 0, 0, 0.0)
     finally:
-        gc.unfreeze()  # a publisher freezes what it loads; a thousand of them would never be given back
+        gc.unfreeze()  # a publisher freezes what it loads; a thousand of them would never be freed

@@ -40,7 +40,7 @@ LOCATIONS = ["main", "Kadıköy"]
 
 
 class Traffic:
-    """Random operations on one ledger, until told to stop."""
+    """Random operations on one ledger, until stopped."""
 
     def __init__(self, ledger: Ledger, client: Redis, limits: bytes, seed: int) -> None:
         self.ledger = ledger
@@ -121,8 +121,8 @@ async def test_given_constant_change_when_audited_again_and_again_then_no_drift_
     await running
     reports.append(await audit(client, ledger.keyspace))
 
-    told = [(report.drift, report.conclusive) for report in reports if report.drift or not report.conclusive]
-    assert not told, f"seed {seed}"
+    bad = [(report.drift, report.conclusive) for report in reports if report.drift or not report.conclusive]
+    assert not bad, f"seed {seed}"
     assert all(report.journal_complete is not trimmed for report in reports)
     assert traffic.done > 3000
     assert len(reports) > 1
@@ -261,14 +261,14 @@ async def test_given_all_kinds_of_changes_when_replayed_from_zero_then_every_cou
     # Then
     for rebuilt in replay.levels():
         assert rebuilt == await level(ledger, rebuilt.sku, rebuilt.location), f"seed {seed}"
-    promised = {}
+    reserved = {}
     for reservation_id in await command(client, "HKEYS", ledger.keyspace.reservations):
         found = (await ledger.reservation(reservation_id.decode())).reservation
         assert found is not None
         for number, line in enumerate(found.lines, 1):
             if line.held or line.committed:
-                promised[reservation_id.decode(), number] = (line.held, line.committed)
-    assert replay.reserved == promised, f"seed {seed}"
+                reserved[reservation_id.decode(), number] = (line.held, line.committed)
+    assert replay.reserved == reserved, f"seed {seed}"
 
 
 # -- planted drift
@@ -364,7 +364,13 @@ def _plants() -> Iterator[Any]:
         "deadline lost", lambda p: p.run("ZREM", p.keys.deadlines, "held"), "", "deadline", Drift, "none", "held"
     )
     yield case(
-        "deadline of nobody", lambda p: p.run("ZADD", p.keys.deadlines, 7, "ghost"), "", "deadline", "none", 7, "ghost"
+        "deadline without a reservation",
+        lambda p: p.run("ZADD", p.keys.deadlines, 7, "ghost"),
+        "",
+        "deadline",
+        "none",
+        7,
+        "ghost",
     )
     yield case("shortage", lambda p: p.run("HINCRBY", p.keys.meta, "shortage", 2), "", "shortage", 0, 2)
     yield case("seq of the partition", lambda p: p.run("HINCRBY", p.keys.meta, "seq", 5), "", "sequence", 10, 5)
@@ -399,8 +405,8 @@ async def test_given_planted_drift_when_audited_then_it_is_found_and_named(
     report = await audit(client, ledger.keyspace)
 
     # Then
-    told = [(drift.sku, drift.what, drift.expected, drift.found, drift.reservation_id) for drift in report.drift]
-    assert any(all(want in (Drift, said) for want, said in zip(wanted, line, strict=True)) for line in told), told
+    found = [(drift.sku, drift.what, drift.expected, drift.found, drift.reservation_id) for drift in report.drift]
+    assert any(all(want in (Drift, said) for want, said in zip(wanted, line, strict=True)) for line in found), found
     assert report.drift_units >= 1
     assert report.conclusive
 
@@ -446,11 +452,11 @@ async def test_given_an_empty_partition_when_audited_then_there_is_nothing_to_re
     assert (report.drift, report.conclusive, report.places, report.journal_complete) == ([], True, 0, True)
 
 
-async def test_given_progress_is_asked_for_when_audited_then_each_part_tells_of_itself(
+async def test_given_progress_is_asked_for_when_audited_then_each_part_reports_itself(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, cap=3)
     await changed(ledger, reserve("r1", ("cap", 1)))
-    told: list[str] = []
-    await audit(client, ledger.keyspace, progress=lambda what, done, total: told.append(f"{what} {done}/{total}"))
-    assert {"reservations 1/1", "stock 1/1", "journal 2/2"} <= set(told)
+    messages: list[str] = []
+    await audit(client, ledger.keyspace, progress=lambda what, done, total: messages.append(f"{what} {done}/{total}"))
+    assert {"reservations 1/1", "stock 1/1", "journal 2/2"} <= set(messages)

@@ -57,7 +57,7 @@ def test_given_a_url_of_a_cluster_when_taken_apart_then_it_names_its_nodes() -> 
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("redis+sentinel://:s3cret@a:26379", "names no primary"),
         ("redis+sentinel://:s3cret@a:26379,:1/shop", "hosts"),
@@ -72,11 +72,11 @@ def test_given_a_url_of_a_cluster_when_taken_apart_then_it_names_its_nodes() -> 
     ],
 )
 def test_given_an_unusable_url_of_several_when_opened_then_the_error_says_what_and_never_the_password(
-    url: str, told: str
+    url: str, message: str
 ) -> None:
     with pytest.raises(StoreUrlError) as caught:
         deployment(url)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "s3cret" not in str(caught.value)
 
 

@@ -1,4 +1,4 @@
-"""Connecting to real stores: by every scheme, exactly once, and with settings that keep the promises."""
+"""Connecting to real stores: by every scheme, exactly once, and with settings that keep the guarantees."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -54,7 +54,7 @@ async def problems(url: str, durability: Durability = "durable") -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("url", "told"),
+    ("url", "message"),
     [
         ("http://host", "redis://, rediss://, unix://"),
         ("redis+sentinel://host", "redis+sentinel://"),
@@ -74,11 +74,11 @@ async def problems(url: str, durability: Durability = "durable") -> list[str]:
     ],
 )
 def test_given_an_unusable_url_when_a_pool_is_made_then_the_error_says_what_and_never_the_password(
-    url: str, told: str
+    url: str, message: str
 ) -> None:
     with pytest.raises(StoreUrlError) as caught:
         connect.connection_pool(url)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "p4ss" not in str(caught.value)
 
 
@@ -157,7 +157,7 @@ async def unavailable(url: str) -> str:
     return str(caught.value)
 
 
-async def test_given_nobody_at_the_address_when_checked_then_it_says_cannot_be_reached() -> None:
+async def test_given_no_server_at_the_address_when_checked_then_it_says_cannot_be_reached() -> None:
     assert "cannot be reached" in await unavailable("redis://127.0.0.1:1/0")
 
 
@@ -169,7 +169,9 @@ async def test_given_a_host_that_does_not_resolve_when_checked_then_it_names_the
     assert "cannot be resolved" in await unavailable("redis://store.invalid:6379/0")
 
 
-async def test_given_a_password_when_it_is_missing_wrong_or_needless_then_each_is_told_apart(start: Start) -> None:
+async def test_given_a_password_when_it_is_missing_wrong_or_needless_then_each_is_reported_as_such(
+    start: Start,
+) -> None:
     with start(tcp=True, requirepass="right") as store:
         address = f"127.0.0.1:{store.port}"
         assert "asks for a password" in await unavailable(f"redis://{address}")
@@ -219,7 +221,7 @@ async def test_given_right_settings_when_checked_then_it_passes(start: Start) ->
         ("aof-load-truncated", "no"),
     ],
 )
-async def test_given_one_wrong_setting_when_checked_then_only_it_is_told_with_the_command_that_mends_it(
+async def test_given_one_wrong_setting_when_checked_then_only_it_is_reported_with_the_command_that_corrects_it(
     start: Start, name: str, wrong: str
 ) -> None:
     with start(settings={name: wrong}) as store:
@@ -238,7 +240,7 @@ def store_info(store: StoreProcess) -> bytes:
         return bytes(admin.execute_command("INFO", "persistence"))
 
 
-async def test_given_several_wrong_settings_when_checked_then_every_one_is_told() -> None:
+async def test_given_several_wrong_settings_when_checked_then_every_one_is_reported() -> None:
     with start_valkey(appendonly="no", appendfsync="no", maxmemory_policy="volatile-ttl") as store:
         assert len(await problems(store.url)) == 3
         assert len(await problems(store.url, "fast")) == 3
@@ -249,10 +251,10 @@ async def test_given_everysec_when_durability_is_fast_then_it_passes(start: Star
         await check(store.url, "fast")
 
 
-async def test_given_no_replica_when_replicated_is_asked_then_both_needs_are_told(start: Start) -> None:
+async def test_given_no_replica_when_replicated_is_asked_then_both_needs_are_reported(start: Start) -> None:
     with start() as store:
-        told = await problems(store.url, "replicated")
-        assert ["No replica" in told[0], "min-replicas-to-write is 0" in told[1]] == [True, True]
+        messages = await problems(store.url, "replicated")
+        assert ["No replica" in messages[0], "min-replicas-to-write is 0" in messages[1]] == [True, True]
 
 
 async def test_given_a_replica_when_replicated_is_asked_then_the_primary_passes_and_the_replica_does_not(

@@ -105,7 +105,7 @@ async def test_given_data_when_stopped_and_started_then_the_data_is_there(
 
 
 @pytest.mark.parametrize(("durability", "fsync"), [("durable", b"always"), ("fast", b"everysec")])
-async def test_given_a_durability_when_started_then_the_settings_keep_its_promise(
+async def test_given_a_durability_when_started_then_the_settings_keep_its_guarantee(
     directory: Path, program: Path | None, durability: Any, fsync: bytes
 ) -> None:
     async with started(directory, program, durability=durability) as store:
@@ -268,7 +268,7 @@ async def test_given_a_dead_store_when_stopped_during_the_backoff_then_no_store_
 
 @contextlib.contextmanager
 def holder(directory: Path) -> Iterator[tuple["subprocess.Popen[str]", int]]:
-    """Run a process that has an embedded store; gives it and the store's pid."""
+    """Run a process that has an embedded store; returns it and the store's pid."""
     with subprocess.Popen([sys.executable, "-c", HOLDER, directory], stdout=subprocess.PIPE, text=True) as parent:
         assert parent.stdout is not None
         pid = next(int(line.split()[1]) for line in parent.stdout if line.startswith("pid "))
@@ -438,10 +438,10 @@ async def test_given_a_damaged_aof_when_repaired_then_it_starts_with_what_came_b
     assert "bytes off appendonly.aof.1.incr.aof" in said
     (kept,) = directory.glob("appendonlydir.damaged-*")
     assert next(kept.glob("*.incr.aof")).read_bytes() == harmed
-    async with started(directory, program) as mended:
-        assert await ask(mended, "GET", "kept") == b"1"
-        assert await ask(mended, "GET", "second") == second
-        assert await ask(mended, "GET", "first") == second  # whole scripts or nothing
+    async with started(directory, program) as repaired:
+        assert await ask(repaired, "GET", "kept") == b"1"
+        assert await ask(repaired, "GET", "second") == second
+        assert await ask(repaired, "GET", "first") == second  # whole scripts or nothing
 
 
 async def test_given_a_torn_tail_when_started_then_no_half_of_the_script_ever_comes_back(

@@ -78,7 +78,9 @@ async def test_given_many_waiters_when_the_journal_grows_then_all_wake(ledger: L
     assert await asyncio.gather(*waiters) == [True] * 20
 
 
-async def test_given_a_waiter_at_the_end_when_nothing_comes_then_it_hears_so(ledger: Ledger, feed: JournalFeed) -> None:
+async def test_given_a_waiter_at_the_end_when_nothing_comes_then_it_is_notified(
+    ledger: Ledger, feed: JournalFeed
+) -> None:
     await stocked(ledger, cap=1)
     await feed.grown(START, SOON_S)
     assert await feed.grown(feed.last_id, 0.01) is False

@@ -1,4 +1,4 @@
-"""Units of a channel's own and caps: who may have what, through everything that can happen to a promise."""
+"""Units of a channel's own and caps: who may have what, through everything that can happen to a reservation."""
 
 import asyncio
 import random
@@ -76,7 +76,7 @@ async def allocation(ledger: Ledger, channel: str, location: str = "main") -> tu
 
 
 async def stored(ledger: Ledger, client: Redis) -> list[Any]:
-    """Give the stock record as it lies in the store."""
+    """Return the stock record as it lies in the store."""
     packed: Any = await client.hget(ledger.keyspace.stock, "A\0main")
     record: list[Any] = msgspec.msgpack.decode(packed)
     return record
@@ -91,7 +91,7 @@ async def assert_clean(ledger: Ledger, client: Redis) -> None:
             assert replay.apply(change) == []
     for rebuilt in replay.levels():
         found = await level(ledger, rebuilt.sku, rebuilt.location)
-        assert rebuilt == msgspec.structs.replace(found, backorder=None)  # which the journal does not tell
+        assert rebuilt == msgspec.structs.replace(found, backorder=None)  # which the journal does not hold
 
 
 @pytest.fixture
@@ -125,7 +125,7 @@ async def test_given_its_own_units_when_a_channel_sells_then_they_go_before_the_
     await assert_clean(shared, client)
 
 
-async def test_given_lines_that_name_a_place_twice_when_reserved_then_they_count_together(shared: Ledger) -> None:
+async def test_given_lines_that_name_a_location_twice_when_reserved_then_they_count_together(shared: Ledger) -> None:
     await refused(shared, reserve("r", ("A", 3), ("A", 4), channel="pazar"))
     part = await changed(shared, reserve("r", ("A", 3), ("A", 4), channel="pazar", partial=True))
     assert [(line.quantity, line.first_available) for line in part.reservation.lines] == [(3, 3), (3, 0)]
@@ -146,8 +146,8 @@ async def test_given_a_cap_when_a_channel_sells_then_it_gets_no_more_than_that(l
     await assert_clean(ledger, client)
 
 
-@pytest.mark.parametrize("way", ["release", "cancel", "lapse"])
-async def test_given_a_promise_of_own_units_when_it_ends_then_they_are_the_channels_again(
+@pytest.mark.parametrize("way", ["release", "cancel", "expire"])
+async def test_given_a_reservation_of_own_units_when_it_ends_then_they_are_the_channels_again(
     shared: Ledger, client: Redis, limits_with: Callable[..., bytes], way: str
 ) -> None:
     if way == "cancel":
@@ -183,7 +183,7 @@ async def test_given_own_units_when_shipped_then_they_are_used_up_and_a_return_i
     await assert_clean(shared, client)
 
 
-async def test_given_a_lapsed_hold_when_committed_late_then_it_may_have_what_its_channel_may(
+async def test_given_an_overdue_hold_when_committed_late_then_it_may_have_what_its_channel_may(
     shared: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await changed(shared, reserve("mine", ("A", 4), channel="shop", ttl_ms=SHORT_MS))
@@ -226,7 +226,7 @@ async def test_given_fewer_units_than_are_set_aside_when_counted_then_the_channe
     await assert_clean(shared, client)
 
 
-async def test_given_a_promise_when_moved_then_each_place_asks_whether_its_channel_may(
+async def test_given_a_reservation_when_moved_then_each_location_asks_whether_its_channel_may(
     shared: Ledger, client: Redis
 ) -> None:
     await moved(shared, receive("A", 5, "depo"))
@@ -236,14 +236,14 @@ async def test_given_a_promise_when_moved_then_each_place_asks_whether_its_chann
     assert refusal.lines == [LineRefusal(1, "A", "depo", 4, 3)]
     await changed(shared, relocate("o", (1, 3, "depo")))
     await changed(shared, order("s", ("A", 4), channel="shop"))
-    told = await changed(shared, relocate("s", (1, 2, "depo")))
-    assert [(each.location, each.available) for each in told.availability] == [("main", 7), ("depo", 0)]
+    answer = await changed(shared, relocate("s", (1, 2, "depo")))
+    assert [(each.location, each.available) for each in answer.availability] == [("main", 7), ("depo", 0)]
     assert await allocation(shared, "shop") == ("own", 4, 2)
     assert await allocation(shared, "shop", "depo") == ("own", 2, 2)
     await assert_clean(shared, client)
 
 
-async def test_given_a_plan_when_sourced_then_a_place_offers_what_the_channel_may_have(
+async def test_given_a_plan_when_sourced_then_a_location_offers_what_the_channel_may_have(
     shared: Ledger, client: Redis
 ) -> None:
     await moved(shared, receive("A", 7, "depo"))
@@ -279,7 +279,7 @@ async def test_given_too_few_common_units_when_allocated_then_it_is_refused_and_
     assert await level(shared, "A") == before
 
 
-async def test_given_a_lapsed_hold_when_its_units_are_wanted_for_a_channel_then_it_is_ended_first(
+async def test_given_an_overdue_hold_when_its_units_are_wanted_for_a_channel_then_it_is_ended_first(
     shared: Ledger, client: Redis
 ) -> None:
     held = await changed(shared, reserve("r", ("A", 6), channel="pazar", ttl_ms=SHORT_MS))
@@ -289,7 +289,7 @@ async def test_given_a_lapsed_hold_when_its_units_are_wanted_for_a_channel_then_
     await assert_clean(shared, client)
 
 
-async def test_given_promises_when_units_are_taken_back_then_those_stay(shared: Ledger, client: Redis) -> None:
+async def test_given_reservations_when_units_are_taken_back_then_those_stay(shared: Ledger, client: Redis) -> None:
     await changed(shared, order("o", ("A", 3), channel="shop"))
     await moved(shared, allocate("A", "shop", 1))
     assert await allocation(shared, "shop") == ("own", 1, 3)
@@ -326,7 +326,7 @@ async def test_given_own_units_when_moved_then_as_much_stays_set_aside(shared: L
     await assert_clean(shared, client)
 
 
-async def test_given_a_taker_that_has_promised_more_when_units_are_moved_then_it_gets_them_all_the_same(
+async def test_given_a_taker_that_has_reserved_more_when_units_are_moved_then_it_gets_them_all_the_same(
     shared: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await changed(shared, order("o", ("A", 3), channel="pazar"))
@@ -365,10 +365,10 @@ async def test_given_as_many_channels_as_may_be_when_one_more_is_given_units_the
     await moved(ledger, allocate_move("A", "c0", "one more", 1))
 
 
-# -- what was promised before
+# -- what was reserved before
 
 
-async def test_given_live_promises_when_a_channel_gets_its_first_units_then_they_count(
+async def test_given_live_reservations_when_a_channel_gets_its_first_units_then_they_count(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=10)
@@ -384,7 +384,7 @@ async def test_given_live_promises_when_a_channel_gets_its_first_units_then_they
     await assert_clean(ledger, client)
 
 
-async def test_given_sales_that_go_on_when_promises_are_counted_then_the_sum_is_exact(
+async def test_given_sales_that_go_on_when_reservations_are_counted_then_the_sum_is_exact(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=100_000)
@@ -520,7 +520,7 @@ async def owed(ledger: Ledger, reservation_id: str = "w") -> int:
     return found.lines[0].owed
 
 
-async def test_given_somebody_who_waits_when_units_lie_there_for_a_channel_then_only_that_may_have_them(
+async def test_given_a_waiting_order_when_units_lie_there_for_a_channel_then_only_that_may_have_them(
     awaited: Ledger, client: Redis
 ) -> None:
     assert await left(awaited, "shop") == 4
@@ -532,11 +532,11 @@ async def test_given_somebody_who_waits_when_units_lie_there_for_a_channel_then_
     await assert_clean(awaited, client)
 
 
-async def test_given_somebody_who_waits_when_a_channel_gives_its_own_back_then_they_are_his(
+async def test_given_a_waiting_order_when_a_channel_returns_its_own_units_then_the_order_gets_them(
     awaited: Ledger, client: Redis
 ) -> None:
-    told = (await moved(awaited, allocate("A", "shop", 3))).level
-    assert (told.committed, told.backorder) == (1, Backorder("backorder", 9, "", 1))
+    level = (await moved(awaited, allocate("A", "shop", 3))).level
+    assert (level.committed, level.backorder) == (1, Backorder("backorder", 9, "", 1))
     await moved(awaited, allocate("A", "shop", 0))
     assert (await owed(awaited), await left(awaited)) == (0, 2)
     await assert_clean(awaited, client)
@@ -585,7 +585,7 @@ async def test_given_a_cap_when_more_than_that_is_to_be_waited_for_then_it_is_re
     await assert_clean(ledger, client)
 
 
-async def test_given_a_promise_that_cannot_be_when_exchanged_then_the_allocations_are_as_before(
+async def test_given_a_reservation_that_cannot_be_when_exchanged_then_the_allocations_are_as_before(
     shared: Ledger, client: Redis
 ) -> None:
     await changed(shared, order("old", ("A", 2), channel="shop"))
@@ -595,8 +595,8 @@ async def test_given_a_promise_that_cannot_be_when_exchanged_then_the_allocation
     assert await half_refused(shared, swap) == ("promise", "out_of_stock")
     assert await stored(shared, client) == before
     swap = exchange(take_back("old", (1, 1)), order("new", ("A", 2), channel="shop"))
-    told = await exchanged(shared, swap)
-    assert [each.available for each in told.returned.availability] == [7]
+    answer = await exchanged(shared, swap)
+    assert [each.available for each in answer.returned.availability] == [7]
     assert await allocation(shared, "shop") == ("own", 2, 2)
     await assert_clean(shared, client)
 

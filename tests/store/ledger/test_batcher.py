@@ -301,7 +301,7 @@ async def test_given_a_lost_reply_when_asked_again_then_the_first_effect_was_the
     assert (await level(ledger, "A")).seq == seq == 2
 
 
-async def test_given_a_reply_that_comes_again_when_the_next_call_is_out_then_nobody_takes_it_for_his_own(
+async def test_given_a_reply_that_comes_again_when_the_next_call_is_out_then_no_caller_takes_it_for_its_own(
     proxy: Proxy, open_batcher: OpenBatcher
 ) -> None:
     ledger = ledger_over(open_batcher(proxy.url))
@@ -309,14 +309,14 @@ async def test_given_a_reply_that_comes_again_when_the_next_call_is_out_then_nob
     proxy.next_fate = Fate.REPEAT_LATER
     assert (await moved(ledger, receive("first", 1))).level.sku == "first"
     # As many as there are connections: one of them goes over the one with the copy.
-    told = [await _told_of(ledger, f"next-{number}") for number in range(SLOTS)]
-    assert told.count("unknown") == 1
-    assert all(sku == f"next-{number}" for number, sku in enumerate(told) if sku != "unknown")
+    answers = [await _sku_answered(ledger, f"next-{number}") for number in range(SLOTS)]
+    assert answers.count("unknown") == 1
+    assert all(sku == f"next-{number}" for number, sku in enumerate(answers) if sku != "unknown")
     assert [(await level(ledger, f"next-{number}")).on_hand for number in range(SLOTS)] == [1] * SLOTS
 
 
-async def _told_of(ledger: Ledger, sku: str) -> str:
-    """Receive a unit of a SKU; gives the SKU that the answer is about."""
+async def _sku_answered(ledger: Ledger, sku: str) -> str:
+    """Receive a unit of a SKU; returns the SKU that the answer is about."""
     try:
         return (await moved(ledger, receive(sku, 1))).level.sku
     except OutcomeUnknownError:
@@ -426,7 +426,7 @@ async def test_given_scripts_that_the_store_forgot_when_asked_then_they_are_load
     assert (shelf.on_hand, shelf.held, shelf.committed) == (11, 2, 1)
 
 
-async def test_given_a_full_store_when_asked_to_promise_then_it_refuses_and_nothing_is_half_written(
+async def test_given_a_full_store_when_asked_to_reserve_then_it_refuses_and_nothing_is_half_written(
     own_store: StoreProcess, open_batcher: OpenBatcher
 ) -> None:
     ledger = ledger_over(open_batcher(own_store))
@@ -451,7 +451,7 @@ async def test_given_a_full_store_when_asked_to_let_go_then_it_does(
     assert (await changed(ledger, commit("r2"))).reservation.state == "committed"
 
 
-async def test_given_a_full_store_when_memory_is_there_again_then_it_promises_again(
+async def test_given_a_full_store_when_memory_is_there_again_then_it_reserves_again(
     own_store: StoreProcess, open_batcher: OpenBatcher
 ) -> None:
     ledger = ledger_over(open_batcher(own_store))
@@ -485,7 +485,7 @@ async def test_given_too_few_replicas_when_asked_to_write_then_it_is_unavailable
         await ask(ledger, receive("A", 1))
 
 
-# A fault of our own: it harms nobody else
+# A fault of our own: it harms no other test
 
 
 def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.decode) -> FunctionCall:
@@ -511,7 +511,7 @@ def faulty_lane(body: str, decode: Callable[[bytes], Any] = msgspec.msgpack.deco
         "this is not lua",
     ],
 )
-async def test_given_a_script_with_a_fault_when_called_then_its_caller_hears_and_the_next_are_served(
+async def test_given_a_script_with_a_fault_when_called_then_its_caller_is_answered_and_the_next_are_served(
     batcher: Batcher, client: Redis, source: str
 ) -> None:
     ledger = ledger_over(batcher)
@@ -524,7 +524,7 @@ async def test_given_a_script_with_a_fault_when_called_then_its_caller_hears_and
     assert (await moved(ledger, receive("A", 1))).level.on_hand == 1
 
 
-async def test_given_one_answer_that_cannot_be_read_when_a_batch_is_answered_then_its_neighbours_hear_theirs(
+async def test_given_one_answer_that_cannot_be_read_when_a_batch_is_answered_then_its_neighbours_get_theirs(
     batcher: Batcher, client: Redis
 ) -> None:
     await client.ping()
@@ -538,7 +538,7 @@ async def test_given_one_answer_that_cannot_be_read_when_a_batch_is_answered_the
     assert [answers[0], type(answers[1]), answers[2]] == [1, OutcomeUnknownError, 3]
 
 
-async def test_given_an_operation_that_cannot_be_written_when_submitted_then_only_its_caller_hears(
+async def test_given_an_operation_that_cannot_be_written_when_submitted_then_only_its_caller_gets_the_error(
     batcher: Batcher, client: Redis
 ) -> None:
     await client.ping()

@@ -28,12 +28,12 @@ async def stocked(ledger: Ledger, **places: dict[str, int]) -> None:
 
 
 async def held(ledger: Ledger, *lines: ops.ALine, ttl_ms: int = ops.HOUR_MS) -> Changed:
-    promise = ops.reserve("r", *lines, ttl_ms=ttl_ms)
-    return await ops.changed(ledger, ops.sourced(promise, "abc", 1, open_group="stores"))
+    request = ops.reserve("r", *lines, ttl_ms=ttl_ms)
+    return await ops.changed(ledger, ops.sourced(request, "abc", 1, open_group="stores"))
 
 
 def where(record: Reservation) -> list[tuple[str, str, int, int]]:
-    """Tell where units are promised: SKU, location, held, committed."""
+    """Return where units are reserved: SKU, location, held, committed."""
     return [(x.sku, x.location, x.held, x.committed) for x in record.lines if x.held + x.committed]
 
 
@@ -50,11 +50,11 @@ async def left(ledger: Ledger, sku: str = "A") -> dict[str, int]:
 async def test_given_a_hold_at_a_group_when_made_then_it_lies_at_a_real_location_and_is_open(ledger: Ledger) -> None:
     await stocked(ledger, a={"A": 2}, b={"A": 2})
 
-    told = await held(ledger, ("A", 1, ""), ("A", 1, "b"))
+    answer = await held(ledger, ("A", 1, ""), ("A", 1, "b"))
 
-    assert where(told.reservation) == [("A", "a", 1, 0), ("A", "b", 1, 0)]
-    assert told.reservation.open == OpenLines("stores", [1])
-    assert await now(ledger) == told.reservation
+    assert where(answer.reservation) == [("A", "a", 1, 0), ("A", "b", 1, 0)]
+    assert answer.reservation.open == OpenLines("stores", [1])
+    assert await now(ledger) == answer.reservation
 
 
 async def test_given_an_open_hold_when_committed_with_an_address_then_it_is_bound_there(
@@ -63,11 +63,11 @@ async def test_given_an_open_hold_when_committed_with_an_address_then_it_is_boun
     await stocked(ledger, a={"A": 2}, b={"A": 2})
     await held(ledger, ("A", 2, ""))
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r"), "b", "a"))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r"), "b", "a"))
 
-    assert where(told.reservation) == [("A", "b", 0, 2)]
-    assert told.reservation.open == OpenLines("stores", [1], bound=True)
-    assert {each.location: each.available for each in told.availability} == {"a": 2, "b": 0}
+    assert where(answer.reservation) == [("A", "b", 0, 2)]
+    assert answer.reservation.open == OpenLines("stores", [1], bound=True)
+    assert {each.location: each.available for each in answer.availability} == {"a": 2, "b": 0}
     *_, last = [changes async for _, changes in read(client, ledger.keyspace)]
     assert [(change.operation, dict(change.notes)) for change in last] == [
         ("commit", {}),
@@ -79,10 +79,10 @@ async def test_given_nothing_better_when_committed_then_it_stays_and_is_bound(le
     await stocked(ledger, a={"A": 2}, b={"A": 1})
     await held(ledger, ("A", 2, ""))
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r"), "b"))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r"), "b"))
 
-    assert where(told.reservation) == [("A", "a", 0, 2)]
-    assert told.reservation.open == OpenLines("stores", [1], bound=True)
+    assert where(answer.reservation) == [("A", "a", 0, 2)]
+    assert answer.reservation.open == OpenLines("stores", [1], bound=True)
 
 
 async def test_given_its_own_location_as_the_best_when_committed_then_its_own_units_count_as_there(
@@ -91,9 +91,9 @@ async def test_given_its_own_location_as_the_best_when_committed_then_its_own_un
     await stocked(ledger, a={"A": 2}, b={"A": 2})
     await held(ledger, ("A", 2, ""))
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r"), "a", "b"))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r"), "a", "b"))
 
-    assert where(told.reservation) == [("A", "a", 0, 2)]
+    assert where(answer.reservation) == [("A", "a", 0, 2)]
 
 
 async def test_given_no_address_when_committed_then_it_stays_open_and_a_fulfil_can_still_bind_it(
@@ -128,9 +128,9 @@ async def test_given_a_remainder_that_is_released_when_bound_then_only_what_is_o
     await stocked(ledger, a={"A": 3}, b={"A": 2})
     await held(ledger, ("A", 3, ""))
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r", (1, 2)), "b"))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r", (1, 2)), "b"))
 
-    assert where(told.reservation) == [("A", "b", 0, 2)]
+    assert where(answer.reservation) == [("A", "b", 0, 2)]
     assert await left(ledger) == {"a": 3, "b": 0}
 
 
@@ -138,19 +138,19 @@ async def test_given_a_remainder_that_is_kept_when_bound_then_it_moves_along(led
     await stocked(ledger, a={"A": 3}, b={"A": 3})
     await held(ledger, ("A", 3, ""))
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r", (1, 2), keep=True), "b"))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r", (1, 2), keep=True), "b"))
 
-    assert where(told.reservation) == [("A", "b", 1, 2)]
-    assert told.reservation.state == "held"
+    assert where(answer.reservation) == [("A", "b", 1, 2)]
+    assert answer.reservation.state == "held"
 
 
 async def test_given_several_locations_when_bound_then_lines_may_be_split_if_that_is_allowed(ledger: Ledger) -> None:
     await stocked(ledger, a={"A": 3}, b={"A": 2}, c={"A": 1})
     await held(ledger, ("A", 3, ""))
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r"), "b", "c", splits_max=1, split_lines=True))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r"), "b", "c", splits_max=1, split_lines=True))
 
-    assert where(told.reservation) == [("A", "b", 0, 2), ("A", "c", 0, 1)]
+    assert where(answer.reservation) == [("A", "b", 0, 2), ("A", "c", 0, 1)]
     assert await left(ledger) == {"a": 3, "b": 0, "c": 0}
 
 
@@ -158,19 +158,19 @@ async def test_given_some_units_there_already_when_split_anew_then_only_the_othe
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, a={"A": 2}, b={"A": 2})
-    promise = ops.sourced(ops.reserve("r", ("A", 3, "")), "ab", 1, split_lines=True, open_group="")
-    assert where((await ops.changed(ledger, promise)).reservation) == [("A", "a", 2, 0), ("A", "b", 1, 0)]
+    request = ops.sourced(ops.reserve("r", ("A", 3, "")), "ab", 1, split_lines=True, open_group="")
+    assert where((await ops.changed(ledger, request)).reservation) == [("A", "a", 2, 0), ("A", "b", 1, 0)]
 
-    told = await ops.changed(
+    answer = await ops.changed(
         ledger, ops.bound(ops.commit("r"), Candidate("b", 0), Candidate("a", 1), splits_max=1, split_lines=True)
     )
 
-    assert where(told.reservation) == [("A", "a", 0, 1), ("A", "b", 0, 1), ("A", "b", 0, 1)]
+    assert where(answer.reservation) == [("A", "a", 0, 1), ("A", "b", 0, 1), ("A", "b", 0, 1)]
     assert (await audit(client, ledger.keyspace)).drift == []
 
 
 @pytest.mark.parametrize(
-    ("closed", "outcome", "told"),
+    ("closed", "outcome", "refused_line"),
     [
         (False, "out_of_stock", LineRefusal(1, "A", "b", 2, 1)),
         (True, "location_closed", LineRefusal(1, "A", "b", 2, 0)),
@@ -179,16 +179,16 @@ async def test_given_some_units_there_already_when_split_anew_then_only_the_othe
 )
 @pytest.mark.parametrize("operation", [ops.commit("r"), ops.fulfil("o")])
 async def test_given_a_named_location_that_cannot_be_when_bound_then_it_is_refused_and_nothing_changes(
-    ledger: Ledger, operation: Commit | Fulfil, closed: bool, outcome: str, told: LineRefusal
+    ledger: Ledger, operation: Commit | Fulfil, closed: bool, outcome: str, refused_line: LineRefusal
 ) -> None:
     await stocked(ledger, a={"A": 4}, b={"A": 1})
     await held(ledger, ("A", 2, ""))
     await ops.changed(ledger, ops.sourced(ops.order("o", ("A", 2, "")), "a", open_group=""))
     before = await now(ledger, operation.reservation_id), await left(ledger)
 
-    refused = await ops.refused(ledger, ops.bound(operation, location=told.location, closed=closed))
+    refused = await ops.refused(ledger, ops.bound(operation, location=refused_line.location, closed=closed))
 
-    assert refused == Refused(outcome, before[0].state, [told])
+    assert refused == Refused(outcome, before[0].state, [refused_line])
     assert (await now(ledger, operation.reservation_id), await left(ledger)) == before
 
 
@@ -213,9 +213,9 @@ async def test_given_a_commit_that_is_refused_when_it_names_an_address_then_noth
 
     too_many = await ops.refused(ledger, ops.bound(ops.commit("r", (1, 3)), "b"))
     not_yet = await ops.refused(ledger, ops.bound(ops.fulfil("r"), "b"))
-    nobody = await ops.refused(ledger, ops.bound(ops.commit("nobody"), "b"))
+    missing = await ops.refused(ledger, ops.bound(ops.commit("nobody"), "b"))
 
-    assert [each.outcome for each in (too_many, not_yet, nobody)] == [
+    assert [each.outcome for each in (too_many, not_yet, missing)] == [
         "exceeds_remaining", "not_committed", "unknown_reservation",
     ]  # fmt: skip
     assert await now(ledger) == before
@@ -235,16 +235,16 @@ async def test_given_a_key_when_sent_again_then_the_answer_is_the_first_one(ledg
     assert await ops.changed(ledger, again) == msgspec.structs.replace(made, replayed=True)
 
 
-async def test_given_a_hold_that_lapsed_when_committed_late_with_an_address_then_it_is_taken_anew_and_bound(
+async def test_given_a_hold_that_expired_when_committed_late_with_an_address_then_it_is_taken_anew_and_bound(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, a={"A": 2}, b={"A": 2})
     made = await held(ledger, ("A", 2, ""), ttl_ms=ops.SHORT_MS)
     await wait_past(client, made.reservation.deadline_ms)
 
-    told = await ops.changed(ledger, ops.bound(ops.commit("r"), "b"))
+    answer = await ops.changed(ledger, ops.bound(ops.commit("r"), "b"))
 
-    assert where(told.reservation) == [("A", "b", 0, 2)]
+    assert where(answer.reservation) == [("A", "b", 0, 2)]
     assert (await audit(client, ledger.keyspace)).drift == []
 
 
@@ -272,15 +272,15 @@ async def test_given_late_bound_and_named_holds_when_they_race_for_the_last_unit
 
     async def late(number: int) -> int:
         group = choice.sample(names, 3)
-        promise = ops.reserve(f"late{number}", ("A", choice.randint(1, 3), ""))
-        if not isinstance(await ledger.run(ops.sourced(promise, group, 1, open_group="")), Changed):
+        request = ops.reserve(f"late{number}", ("A", choice.randint(1, 3), ""))
+        if not isinstance(await ledger.run(ops.sourced(request, group, 1, open_group="")), Changed):
             return 0
         # What was held at the group can always be committed, and shipped, wherever it is to come from.
         address = choice.sample(names, 2)
         committed = await ops.changed(ledger, ops.bound(ops.commit(f"late{number}"), *address, splits_max=1))
         shipped = await ops.changed(ledger, ops.bound(ops.fulfil(f"late{number}"), *address))
         units = sum(each.fulfilled for each in shipped.reservation.lines)
-        assert units == sum(each.committed for each in committed.reservation.lines) == promise.lines[0].quantity
+        assert units == sum(each.committed for each in committed.reservation.lines) == request.lines[0].quantity
         return units
 
     async def named(number: int) -> int:

@@ -1,4 +1,4 @@
-"""Exchange: a return and a new promise in one script: both happen, or neither."""
+"""Exchange: a return and a new reservation in one script: both happen, or neither."""
 
 import asyncio
 
@@ -42,32 +42,32 @@ async def test_given_a_damaged_unit_when_exchanged_for_the_same_sku_then_both_ha
     await shipped(ledger)
     before = len(await entries(client, ledger))
 
-    told = await ops.exchanged(
+    answer = await ops.exchanged(
         ledger, ops.exchange(ops.take_back("old", (1, 1, "damaged", "")), ops.order("new", ("A", 1)))
     )
 
-    assert (told.returned.reservation.lines[0].returned, told.promised.reservation.state) == (1, "committed")
+    assert (answer.returned.reservation.lines[0].returned, answer.promised.reservation.state) == (1, "committed")
     assert (await ops.level(ledger, "A")).damaged == 1
-    assert [(each.location, each.available) for each in told.returned.availability] == [("main", 2)]
+    assert [(each.location, each.available) for each in answer.returned.availability] == [("main", 2)]
     new = (await entries(client, ledger))[before:]
     assert [[change.operation for change in entry] for entry in new] == [["return", "order"]]
     assert [dict(change.notes) for change in new[0]] == [{"exchanged_for": "new"}, {"exchange_of": "old"}]
-    assert [dict(each.reservation.notes) for each in (told.returned, told.promised)] == [
+    assert [dict(each.reservation.notes) for each in (answer.returned, answer.promised)] == [
         {"exchanged_for": "new"},
         {"exchange_of": "old"},
     ]
 
 
-async def test_given_nothing_else_on_the_shelf_when_exchanged_then_what_comes_back_serves_the_new_promise(
+async def test_given_nothing_else_on_the_shelf_when_exchanged_then_what_comes_back_serves_the_new_reservation(
     ledger: Ledger,
 ) -> None:
     await ops.stocked(ledger, A=2)
     await shipped(ledger)
 
-    told = await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 2)), ops.reserve("new", ("A", 2))))
+    answer = await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 2)), ops.reserve("new", ("A", 2))))
 
-    assert told.promised.reservation.lines[0].held == 2
-    assert [each.available for each in told.returned.availability] == [0]
+    assert answer.promised.reservation.lines[0].held == 2
+    assert [each.available for each in answer.returned.availability] == [0]
 
 
 async def test_given_damaged_units_and_an_empty_shelf_when_exchanged_then_neither_half_happens(
@@ -87,7 +87,7 @@ async def test_given_damaged_units_and_an_empty_shelf_when_exchanged_then_neithe
 
 
 @pytest.mark.parametrize(
-    ("returned", "promise", "refusal"),
+    ("returned", "new", "refusal"),
     [
         (ops.take_back("old", (1, 3)), ops.reserve("new", ("A", 1)), "return: exceeds_remaining"),
         (ops.take_back("old", (2, 1)), ops.reserve("new", ("A", 1)), "return: exceeds_remaining"),
@@ -110,14 +110,14 @@ async def test_given_damaged_units_and_an_empty_shelf_when_exchanged_then_neithe
     ],
 )
 async def test_given_a_half_that_cannot_be_when_exchanged_then_it_is_named_and_nothing_changes(
-    ledger: Ledger, client: Redis, returned: Return, promise: Reserve | Order | Sourced, refusal: str
+    ledger: Ledger, client: Redis, returned: Return, new: Reserve | Order | Sourced, refusal: str
 ) -> None:
     await ops.stocked(ledger, A=5)
     await shipped(ledger)
     await ops.changed(ledger, ops.reserve("held", ("A", 1)))
     before = await everything(client, ledger)
 
-    half, outcome = await ops.half_refused(ledger, ops.exchange(returned, promise))
+    half, outcome = await ops.half_refused(ledger, ops.exchange(returned, new))
 
     assert f"{half}: {outcome}" == refusal
 
@@ -140,17 +140,17 @@ async def test_given_a_key_when_sent_again_then_both_halves_are_answered_as_the_
     assert await ops.available(ledger, "A") == 4
 
 
-async def test_given_a_planned_promise_when_exchanged_then_a_location_is_chosen_for_it(ledger: Ledger) -> None:
+async def test_given_a_planned_reservation_when_exchanged_then_a_location_is_chosen_for_it(ledger: Ledger) -> None:
     await ops.stocked(ledger, A=2)
     await shipped(ledger)
     await ops.moved(ledger, ops.receive("A", 1, "depo"))
-    promise = ops.sourced(ops.order("new", ("A", 3, "")), ["depo", "main"], 1, split_lines=True)
+    request = ops.sourced(ops.order("new", ("A", 3, "")), ["depo", "main"], 1, split_lines=True)
 
-    told = await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 2)), promise))
+    answer = await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 2)), request))
 
-    lines = told.promised.reservation.lines
+    lines = answer.promised.reservation.lines
     assert [(line.location, line.committed) for line in lines] == [("main", 2), ("depo", 1)]
-    assert dict(told.promised.reservation.notes) == {"exchange_of": "old"}
+    assert dict(answer.promised.reservation.notes) == {"exchange_of": "old"}
 
 
 async def test_given_refused_and_accepted_exchanges_in_one_call_when_run_then_each_stands_alone(
@@ -174,21 +174,21 @@ async def test_given_refused_and_accepted_exchanges_in_one_call_when_run_then_ea
     assert (await audit(client, ledger.keyspace)).drift == []
 
 
-async def test_given_units_of_a_lapsed_hold_when_exchanged_then_the_promise_can_have_them(
+async def test_given_units_of_an_overdue_hold_when_exchanged_then_the_reservation_can_have_them(
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.stocked(ledger, A=1, B=1)
     await shipped(ledger, "old", 1)
-    lapsed = await ops.changed(ledger, ops.reserve("basket", ("B", 1), ttl_ms=ops.SHORT_MS))
-    await wait_past(client, lapsed.reservation.deadline_ms)
+    expired = await ops.changed(ledger, ops.reserve("basket", ("B", 1), ttl_ms=ops.SHORT_MS))
+    await wait_past(client, expired.reservation.deadline_ms)
 
-    told = await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 1)), ops.order("new", ("B", 1))))
+    answer = await ops.exchanged(ledger, ops.exchange(ops.take_back("old", (1, 1)), ops.order("new", ("B", 1))))
 
-    assert told.promised.reservation.lines[0].committed == 1
+    assert answer.promised.reservation.lines[0].committed == 1
     assert (await audit(client, ledger.keyspace)).drift == []
 
 
-async def test_given_many_exchanges_at_once_when_units_are_few_then_returns_and_promises_go_together(
+async def test_given_many_exchanges_at_once_when_units_are_few_then_returns_and_reservations_go_together(
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.stocked(ledger, A=20, B=7)
@@ -216,7 +216,7 @@ async def owed(ledger: Ledger, reservation_id: str) -> int:
     return sum(line.backordered for line in found.reservation.lines)
 
 
-async def test_given_somebody_who_waits_when_units_come_back_in_an_exchange_then_they_are_his_and_not_the_customer_s(
+async def test_given_a_waiting_order_when_units_come_back_in_an_exchange_then_it_gets_them_and_the_customer_does_not(
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.stocked(ledger, A=1, B=1)
@@ -232,17 +232,17 @@ async def test_given_somebody_who_waits_when_units_come_back_in_an_exchange_then
     assert (await audit(client, ledger.keyspace)).drift == []
 
 
-async def test_given_an_exchange_for_what_is_not_there_yet_when_made_then_the_new_promise_waits_and_names_the_old_one(
+async def test_given_an_exchange_for_what_is_not_there_yet_then_the_new_reservation_waits_and_names_the_old_one(
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.stocked(ledger, A=1, B=0)
     await shipped(ledger, units=1)
     await ops.moved(ledger, ops.backorder("B", 5))
 
-    told = await ops.exchanged(
+    answer = await ops.exchanged(
         ledger, ops.exchange(ops.take_back("old", (1, 1)), ops.order("new", ("B", 1), backorder=True))
     )
 
-    assert told.promised.reservation.state == "backordered"
-    assert dict(told.promised.reservation.notes) == {"exchange_of": "old"}
+    assert answer.promised.reservation.state == "backordered"
+    assert dict(answer.promised.reservation.notes) == {"exchange_of": "old"}
     assert (await audit(client, ledger.keyspace)).drift == []

@@ -1,4 +1,4 @@
-"""Expected receipts: what is still to come is less by each unit that came, and an old list promises nothing twice."""
+"""Expected receipts: what is still to come is less by each unit that came, and an old list adds nothing twice."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -45,7 +45,7 @@ async def assert_clean(ledger: Ledger, client: Redis) -> None:
     assert (report.drift, report.conclusive, report.journal_complete) == ([], True, True)
 
 
-async def test_given_an_order_at_a_supplier_when_told_then_it_is_expected_and_nothing_is_available(
+async def test_given_an_order_at_a_supplier_when_set_then_it_is_expected_and_nothing_is_available(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=3)
@@ -91,7 +91,7 @@ async def test_given_an_expected_receipt_when_it_came_whole_then_nothing_is_expe
     await assert_clean(ledger, client)
 
 
-async def test_given_a_receipt_in_part_when_the_same_list_is_told_again_then_no_unit_is_expected_twice(
+async def test_given_a_receipt_in_part_when_the_same_list_is_set_again_then_no_unit_is_expected_twice(
     ledger: Ledger, outlook: Outlook
 ) -> None:
     await expected(ledger, expect("po", "A", 10))
@@ -103,15 +103,15 @@ async def test_given_a_receipt_in_part_when_the_same_list_is_told_again_then_no_
     assert await outlook() == {}
 
 
-async def test_given_an_expected_receipt_when_told_otherwise_then_the_new_holds(
+async def test_given_an_expected_receipt_when_set_otherwise_then_the_new_holds(
     ledger: Ledger, client: Redis, outlook: Outlook
 ) -> None:
     await expected(ledger, expect("po", "A", 10))
     await moved(ledger, receive_expected("po", "A", 4))
     await expected(ledger, expect("po", "A", 4))
     assert await outlook() == {}
-    told = await expected(ledger, expect("po", "A", 12, "2031-05-06", "depo"))
-    assert (told.supply.expected, str(told.supply.expected_on), told.supply.location) == (8, "2031-05-06", "depo")
+    answer = await expected(ledger, expect("po", "A", 12, "2031-05-06", "depo"))
+    assert (answer.supply.expected, str(answer.supply.expected_on), answer.supply.location) == (8, "2031-05-06", "depo")
     assert await outlook() == {"po": 8}
     assert await client.zscore(ledger.keyspace.all[6], "spo") is None
     await assert_clean(ledger, client)
@@ -141,7 +141,7 @@ async def test_given_an_expected_receipt_when_it_is_forgone_then_only_what_came_
     ],
     ids=["unknown", "of another SKU", "to another SKU"],
 )
-async def test_given_a_mistake_when_told_then_nothing_changes(
+async def test_given_a_mistake_when_set_then_nothing_changes(
     ledger: Ledger, client: Redis, outlook: Outlook, operation: object, outcome: str
 ) -> None:
     await stocked(ledger, B=1)
@@ -153,7 +153,7 @@ async def test_given_a_mistake_when_told_then_nothing_changes(
     assert (await level(ledger, "B")).on_hand == 1
 
 
-async def test_given_a_key_when_a_receipt_is_told_again_then_it_counts_once(ledger: Ledger, outlook: Outlook) -> None:
+async def test_given_a_key_when_a_receipt_is_set_again_then_it_counts_once(ledger: Ledger, outlook: Outlook) -> None:
     await expected(ledger, expect("po", "A", 10))
     first = await moved(ledger, receive_expected("po", "A", 4, key="k"))
     again = await moved(ledger, receive_expected("po", "A", 4, key="k"))

@@ -46,7 +46,7 @@ async def hold_shortly(ledger: Ledger, client: Redis, number: int, sku: str = "A
     await wait_past(client, max(each.reservation.deadline_ms for each in held))
 
 
-async def test_given_a_lapsed_hold_when_swept_then_its_units_are_available(
+async def test_given_an_overdue_hold_when_swept_then_its_units_are_available(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=1)
@@ -59,7 +59,7 @@ async def test_given_a_lapsed_hold_when_swept_then_its_units_are_available(
     assert (ended.state, ended.lines[0].expired, ended.deadline_ms) == ("expired", 1, 0)
 
 
-async def test_given_a_lapsed_hold_when_swept_then_its_lateness_is_counted_from_its_deadline(
+async def test_given_an_overdue_hold_when_swept_then_its_lateness_is_counted_from_its_deadline(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=1)
@@ -125,7 +125,7 @@ async def test_given_an_extended_hold_when_its_first_deadline_is_swept_then_it_s
     assert await expire(client, ledger, limits_with()) == (False, [])
 
 
-async def test_given_a_lapsed_hold_and_no_sweeper_when_the_next_buyer_comes_then_it_gets_the_units(
+async def test_given_an_overdue_hold_and_no_sweeper_when_the_next_buyer_comes_then_it_gets_the_units(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=1)
@@ -134,7 +134,7 @@ async def test_given_a_lapsed_hold_and_no_sweeper_when_the_next_buyer_comes_then
     assert (await refused(ledger, release("short-0"))).outcome == "expired"
 
 
-async def test_given_a_lapsed_hold_and_no_sweeper_when_a_marketplace_orders_then_there_is_no_shortage(
+async def test_given_an_overdue_hold_and_no_sweeper_when_a_marketplace_orders_then_there_is_no_shortage(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=1)
@@ -143,7 +143,7 @@ async def test_given_a_lapsed_hold_and_no_sweeper_when_a_marketplace_orders_then
     assert answer.reservation.lines[0].first_available == 0
 
 
-async def test_given_a_lapsed_hold_of_another_when_a_late_commit_runs_short_then_it_gets_the_units(
+async def test_given_an_overdue_hold_of_another_when_a_late_commit_runs_short_then_it_gets_the_units(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=1)
@@ -154,7 +154,7 @@ async def test_given_a_lapsed_hold_of_another_when_a_late_commit_runs_short_then
     assert (await changed(ledger, commit("first"))).reservation.state == "committed"
 
 
-async def test_given_lapsed_holds_and_a_partial_buyer_when_units_run_short_then_it_gets_them_all(
+async def test_given_overdue_holds_and_a_partial_buyer_when_units_run_short_then_it_gets_them_all(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=3)
@@ -163,7 +163,7 @@ async def test_given_lapsed_holds_and_a_partial_buyer_when_units_run_short_then_
     assert answer.reservation.lines[0].held == 3
 
 
-async def test_given_a_refusal_when_lapsed_holds_were_ended_on_the_way_then_it_tells_what_is_left_with_them(
+async def test_given_a_refusal_when_overdue_holds_were_ended_on_the_way_then_it_reports_what_is_left_with_them(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=3)
@@ -172,7 +172,7 @@ async def test_given_a_refusal_when_lapsed_holds_were_ended_on_the_way_then_it_t
     assert (await level(ledger, "A")).held == 0
 
 
-async def test_given_several_short_in_one_batch_when_it_runs_then_the_lapsed_units_are_given_once(
+async def test_given_several_short_in_one_batch_when_it_runs_then_the_expired_units_are_given_once(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=2)
@@ -181,7 +181,7 @@ async def test_given_several_short_in_one_batch_when_it_runs_then_the_lapsed_uni
     assert [getattr(answer, "outcome", "held") for answer in answers] == ["held"] * 2 + ["out_of_stock"] * 2
 
 
-async def test_given_more_lapsed_holds_than_one_script_may_end_when_swept_then_it_says_that_there_are_more(
+async def test_given_more_overdue_holds_than_one_script_may_end_when_swept_then_it_says_that_there_are_more(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=5)
@@ -191,7 +191,7 @@ async def test_given_more_lapsed_holds_than_one_script_may_end_when_swept_then_i
     assert [(more, len(lateness_ms)) for more, lateness_ms in rounds] == [(True, 2), (True, 2), (False, 1)]
 
 
-async def test_given_lapsed_holds_of_many_ages_when_swept_then_the_longest_overdue_ends_first(
+async def test_given_overdue_holds_of_many_ages_when_swept_then_the_longest_overdue_ends_first(
     ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
 ) -> None:
     await stocked(ledger, A=3)
@@ -204,12 +204,12 @@ async def test_given_lapsed_holds_of_many_ages_when_swept_then_the_longest_overd
 
 @pytest.fixture
 def expire_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let one script end two lapsed holds at most, so that a handful of them needs several."""
+    """Let one script end two overdue holds at most, so that a handful of them needs several."""
     monkeypatch.setattr(ledger_module, "EXPIRE_BATCH_MAX", 2)
 
 
 @pytest.mark.usefixtures("expire_two")
-async def test_given_units_behind_many_lapsed_holds_when_a_buyer_comes_then_it_asks_again_until_they_are_free(
+async def test_given_units_behind_many_overdue_holds_when_a_buyer_comes_then_it_asks_again_until_they_are_free(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
     ledger = make_ledger()
@@ -220,7 +220,7 @@ async def test_given_units_behind_many_lapsed_holds_when_a_buyer_comes_then_it_a
 
 
 @pytest.mark.usefixtures("expire_two")
-async def test_given_many_lapsed_holds_elsewhere_when_a_buyer_runs_short_then_it_is_refused_in_the_end(
+async def test_given_many_overdue_holds_elsewhere_when_a_buyer_runs_short_then_it_is_refused_in_the_end(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
     ledger = make_ledger()
@@ -230,7 +230,7 @@ async def test_given_many_lapsed_holds_elsewhere_when_a_buyer_runs_short_then_it
 
 
 @pytest.mark.usefixtures("expire_two")
-async def test_given_many_lapsed_holds_when_a_late_commit_runs_short_then_it_asks_again_until_they_are_free(
+async def test_given_many_overdue_holds_when_a_late_commit_runs_short_then_it_asks_again_until_they_are_free(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
     ledger = make_ledger()
@@ -245,7 +245,7 @@ async def test_given_many_lapsed_holds_when_a_late_commit_runs_short_then_it_ask
 
 
 @pytest.mark.usefixtures("expire_two")
-async def test_given_more_lapsed_than_may_be_ended_when_a_script_answers_again_then_it_took_nothing(
+async def test_given_more_overdue_than_may_be_ended_when_a_script_answers_again_then_it_took_nothing(
     make_ledger: Callable[..., Ledger], client: Redis
 ) -> None:
     ledger = make_ledger()

@@ -68,7 +68,7 @@ async def prepare(ledger: Ledger) -> None:
 
 
 def as_first(answer: object) -> object:
-    """Take the mark of a replay away; all else must be as the first time."""
+    """Take the flag of a replay away; all else must be as the first time."""
     assert isinstance(answer, Changed | StockChanged)
     assert answer.replayed
     return msgspec.structs.replace(answer, replayed=False)
@@ -205,7 +205,7 @@ async def test_given_a_refused_key_when_it_comes_with_another_body_then_it_is_as
     await changed(ledger, release("held", (1, 1), key="k"))
 
 
-async def test_given_a_replayed_reserve_when_its_hold_has_lapsed_then_it_answers_as_the_first_time(
+async def test_given_a_replayed_reserve_when_its_hold_has_expired_then_it_answers_as_the_first_time(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)

@@ -1,4 +1,4 @@
-"""extend, commit, release, cancel, fulfil: what becomes of a promise."""
+"""extend, commit, release, cancel, fulfil: what becomes of a reservation."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ def counters(reservation: Reservation) -> list[tuple[int, int, int, int, int]]:
     return [(line.held, line.committed, line.fulfilled, line.released, line.expired) for line in reservation.lines]
 
 
-async def lapsed(ledger: Ledger, client: Redis, reservation_id: str, *lines: tuple[str, int]) -> None:
+async def expired(ledger: Ledger, client: Redis, reservation_id: str, *lines: tuple[str, int]) -> None:
     """Hold units and wait until their deadline has passed."""
     held = await changed(ledger, reserve(reservation_id, *lines, ttl_ms=SHORT_MS))
     await wait_past(client, held.reservation.deadline_ms)
@@ -119,7 +119,9 @@ async def test_given_a_kept_remainder_when_committed_later_then_all_is_ordered(l
     assert counters((await changed(ledger, commit("r"))).reservation) == [(0, 3, 0, 0, 0)]
 
 
-async def test_given_a_kept_remainder_when_it_lapses_then_what_was_ordered_stays(ledger: Ledger, client: Redis) -> None:
+async def test_given_a_kept_remainder_when_it_expires_then_what_was_ordered_stays(
+    ledger: Ledger, client: Redis
+) -> None:
     await stocked(ledger, A=5)
     held = await changed(ledger, reserve("r", ("A", 3), ttl_ms=ALIVE_MS))
     await changed(ledger, commit("r", (1, 1), keep=True))
@@ -287,32 +289,32 @@ async def test_given_a_shipped_order_when_fulfilled_again_then_nothing_is_commit
     assert await refused(ledger, fulfil("r")) == Refused("not_committed", "fulfilled", [])
 
 
-async def test_given_a_lapsed_hold_when_committed_while_units_are_there_then_they_are_taken_anew(
+async def test_given_an_overdue_hold_when_committed_while_units_are_there_then_they_are_taken_anew(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     reservation = (await changed(ledger, commit("r"))).reservation
     assert (reservation.state, counters(reservation)) == ("committed", [(0, 3, 0, 0, 0)])
     assert await available(ledger, "A") == 2
 
 
-async def test_given_a_lapsed_hold_when_committed_after_its_units_are_gone_then_it_is_expired(
+async def test_given_an_overdue_hold_when_committed_after_its_units_are_gone_then_it_is_expired(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5, B=5)
-    await lapsed(ledger, client, "r", ("B", 1), ("A", 3))
+    await expired(ledger, client, "r", ("B", 1), ("A", 3))
     await changed(ledger, reserve("other", ("A", 4)))
     answer = await refused(ledger, commit("r"))
     assert answer == Refused("expired", "expired", [LineRefusal(2, "A", "main", 3, 1)])
     assert await available(ledger, "B") == 5
 
 
-async def test_given_a_lapsed_hold_when_a_line_with_units_is_committed_then_only_that_is_ordered(
+async def test_given_an_overdue_hold_when_a_line_with_units_is_committed_then_only_that_is_ordered(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5, B=5)
-    await lapsed(ledger, client, "r", ("B", 1), ("A", 3))
+    await expired(ledger, client, "r", ("B", 1), ("A", 3))
     await changed(ledger, reserve("other", ("A", 4)))
     reservation = (await changed(ledger, commit("r", (1, 1)))).reservation
     assert (reservation.state, counters(reservation)) == ("committed", [(0, 1, 0, 0, 0), (0, 0, 0, 0, 3)])
@@ -322,37 +324,37 @@ async def test_given_a_late_commit_that_was_refused_when_units_come_then_it_succ
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=3)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     await changed(ledger, reserve("other", ("A", 3)))
     await refused(ledger, commit("r"))
     await changed(ledger, release("other"))
     assert (await changed(ledger, commit("r"))).reservation.state == "committed"
 
 
-async def test_given_a_late_commit_when_it_asks_for_more_than_lapsed_then_it_is_refused(
+async def test_given_a_late_commit_when_it_asks_for_more_than_expired_then_it_is_refused(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     answer = await refused(ledger, commit("r", (1, 4)))
     assert answer == Refused("exceeds_remaining", "expired", [LineRefusal(1, "A", "main", 4, 3)])
 
 
 @pytest.mark.parametrize("operation", [extend("r", 1000), release("r")])
-async def test_given_a_lapsed_hold_when_treated_as_a_hold_then_it_is_expired(
+async def test_given_an_overdue_hold_when_treated_as_a_hold_then_it_is_expired(
     ledger: Ledger, client: Redis, operation: AnOperation
 ) -> None:
     await stocked(ledger, A=5)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     assert await refused(ledger, operation) == Refused("expired", "expired", [])
 
 
 @pytest.mark.parametrize("operation", [cancel("r"), fulfil("r")])
-async def test_given_a_lapsed_hold_when_treated_as_an_order_then_nothing_is_committed(
+async def test_given_an_overdue_hold_when_treated_as_an_order_then_nothing_is_committed(
     ledger: Ledger, client: Redis, operation: AnOperation
 ) -> None:
     await stocked(ledger, A=5)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     assert await refused(ledger, operation) == Refused("not_committed", "expired", [])
 
 
@@ -360,7 +362,7 @@ async def test_given_a_late_commit_when_it_is_shipped_then_it_ends_like_any_orde
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     await changed(ledger, commit("r"))
     assert (await changed(ledger, fulfil("r"))).reservation.state == "fulfilled"
     assert (await level(ledger, "A")).on_hand == 2
@@ -370,7 +372,7 @@ async def test_given_a_reservation_that_ended_and_came_back_when_forgetting_is_d
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
-    await lapsed(ledger, client, "r", ("A", 3))
+    await expired(ledger, client, "r", ("A", 3))
     await refused(ledger, release("r"))
     assert await client.hexists(ledger.keyspace.ended, "r")
     await changed(ledger, commit("r"))

@@ -1,4 +1,4 @@
-"""Moving promised units to another location: one step, never below zero there, and every counter right afterwards."""
+"""Relocating reserved units to another location: one step, never below zero there, every counter right afterwards."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ from tests.support import operations as ops
 
 
 async def stocked(ledger: Ledger, **places: int) -> None:
-    """Give each location so many units of A."""
+    """Receive at each location so many units of A."""
     for name, units in places.items():
         await ops.moved(ledger, ops.count("A", units, name))
 
@@ -73,7 +73,7 @@ async def test_given_units_where_they_lie_already_when_moved_then_nothing_change
 
 
 @pytest.mark.parametrize(
-    ("move", "outcome", "told"),
+    ("move", "outcome", "refused_line"),
     [
         ((1, 0, "b"), "out_of_stock", LineRefusal(1, "A", "b", 3, 2)),
         ((1, 4, "c"), "exceeds_remaining", LineRefusal(1, "A", "a", 4, 3)),
@@ -83,7 +83,7 @@ async def test_given_units_where_they_lie_already_when_moved_then_nothing_change
     ],
 )
 async def test_given_a_move_that_cannot_be_when_asked_then_it_is_refused_whole(
-    ledger: Ledger, move: tuple[int, int, str], outcome: str, told: LineRefusal
+    ledger: Ledger, move: tuple[int, int, str], outcome: str, refused_line: LineRefusal
 ) -> None:
     await stocked(ledger, a=5, b=2, c=9, shut=9)
     held = await ops.changed(ledger, ops.reserve("r", ("A", 3, "a")))
@@ -91,7 +91,7 @@ async def test_given_a_move_that_cannot_be_when_asked_then_it_is_refused_whole(
 
     refused = await ops.refused(ledger, ops.relocate("r", move, closed=["shut"], key="k"))
 
-    assert refused == Refused(outcome, "held", [told])
+    assert refused == Refused(outcome, "held", [refused_line])
     assert await left(ledger) == before
     assert (await ledger.reservation("r")).reservation == held.reservation
 
@@ -106,26 +106,26 @@ async def test_given_one_move_of_two_that_cannot_be_when_asked_then_none_is_made
     assert await left(ledger) == {"a": 1, "b": 3}
 
 
-async def test_given_nothing_promised_when_moved_then_it_says_why(ledger: Ledger, client: Redis) -> None:
+async def test_given_nothing_reserved_when_moved_then_it_says_why(ledger: Ledger, client: Redis) -> None:
     await stocked(ledger, a=5, b=5)
     await ops.changed(ledger, ops.reserve("released", ("A", 1, "a")))
     await ops.changed(ledger, ops.release("released"))
-    lapsed = await ops.changed(ledger, ops.reserve("lapsed", ("A", 1, "a"), ttl_ms=ops.SHORT_MS))
-    await wait_past(client, lapsed.reservation.deadline_ms)
+    expired = await ops.changed(ledger, ops.reserve("expired", ("A", 1, "a"), ttl_ms=ops.SHORT_MS))
+    await wait_past(client, expired.reservation.deadline_ms)
 
     outcomes = [
         (await ops.refused(ledger, ops.relocate(name, (1, 0, "b")))).outcome
-        for name in ("released", "lapsed", "nobody")
+        for name in ("released", "expired", "nobody")
     ]
 
     assert outcomes == ["not_held", "expired", "unknown_reservation"]
 
 
-async def test_given_a_lapsed_hold_there_when_moved_then_its_units_are_free(ledger: Ledger, client: Redis) -> None:
+async def test_given_an_overdue_hold_there_when_moved_then_its_units_are_free(ledger: Ledger, client: Redis) -> None:
     await stocked(ledger, a=5, b=3)
-    lapsed = await ops.changed(ledger, ops.reserve("old", ("A", 3, "b"), ttl_ms=ops.SHORT_MS))
+    expired = await ops.changed(ledger, ops.reserve("old", ("A", 3, "b"), ttl_ms=ops.SHORT_MS))
     await ops.changed(ledger, ops.reserve("r", ("A", 3, "a")))
-    await wait_past(client, lapsed.reservation.deadline_ms)
+    await wait_past(client, expired.reservation.deadline_ms)
 
     await ops.changed(ledger, ops.relocate("r", (1, 0, "b")))
 

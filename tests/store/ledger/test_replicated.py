@@ -118,7 +118,9 @@ async def publisher_of(url: str, **options: Any) -> tuple[PublisherStore, Any]:
     return PublisherStore(store.client, Keyspace(PARTITION)), store
 
 
-async def test_given_a_replica_that_does_not_answer_when_the_lease_is_taken_then_nobody_holds_it(pair: Pair) -> None:
+async def test_given_a_replica_that_does_not_answer_when_the_lease_is_taken_then_no_process_holds_it(
+    pair: Pair,
+) -> None:
     publisher, store = await publisher_of(pair.primary.url, durability="replicated", confirm_s=1.0)
     try:
         assert (await publisher.acquire("one", 60_000)).token

@@ -1,4 +1,4 @@
-"""reserve and order: units are promised while they are there."""
+"""reserve and order: units are reserved while they are there."""
 
 import asyncio
 
@@ -83,7 +83,9 @@ async def test_given_names_and_lines_of_any_size_when_reserved_then_record_and_j
     assert change.lines[-1] == ChangeLine(lines, sku, name, 0, units, 0, 0, 0, 0, 0, lines + 1)
 
 
-async def test_given_several_lines_when_reserved_then_availability_and_seq_are_told_for_each(ledger: Ledger) -> None:
+async def test_given_several_lines_when_reserved_then_availability_and_seq_are_returned_for_each(
+    ledger: Ledger,
+) -> None:
     await stocked(ledger, A=5, B=2)
     answer = await changed(ledger, reserve("r", ("A", 2), ("B", 2)))
     assert left(answer) == [("A", 3, 3), ("B", 0, 4)]
@@ -161,7 +163,7 @@ async def test_given_a_hundred_lines_when_reserved_then_all_are_held(ledger: Led
 
 
 @pytest.mark.parametrize("bucket", [Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY])
-async def test_given_units_set_aside_when_reserved_then_they_are_not_promised(ledger: Ledger, bucket: Bucket) -> None:
+async def test_given_units_set_aside_when_reserved_then_they_are_left(ledger: Ledger, bucket: Bucket) -> None:
     await stocked(ledger, A=3)
     await moved(ledger, adjust("A", bucket, 1))
     assert (await refused(ledger, reserve("r", ("A", 3)))).lines[0].available == 2

@@ -37,7 +37,7 @@ BUCKETS = (Bucket.ON_HAND, Bucket.HELD, Bucket.COMMITTED, Bucket.DAMAGED, Bucket
 
 
 async def shipped(ledger: Ledger, reservation_id: str = "o", units: int = 3, on_hand: int = 10) -> None:
-    """Give A so many units at ``main`` and ship some of them on channel n11."""
+    """Receive so many units of A at ``main`` and ship some of them on channel n11."""
     await stocked(ledger, A=on_hand)
     await changed(ledger, order(reservation_id, ("A", units), channel="n11"))
     await changed(ledger, fulfil(reservation_id))
@@ -155,7 +155,7 @@ async def test_given_an_order_shipped_in_part_when_that_part_comes_back_then_the
     await assert_clean(ledger, client)
 
 
-async def test_given_a_hold_beside_what_was_shipped_when_it_lapsed_then_the_return_ends_it_first(
+async def test_given_a_hold_beside_what_was_shipped_when_its_deadline_passed_then_the_return_ends_it_first(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)
@@ -212,7 +212,7 @@ async def test_given_fewer_in_the_bucket_when_moved_then_it_is_refused_and_nothi
     assert await journal_of(ledger, client) == before
 
 
-async def test_given_promised_units_when_found_broken_then_the_shortage_is_recorded_and_not_refused(
+async def test_given_reserved_units_when_found_broken_then_the_shortage_is_recorded_and_not_refused(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=5)

@@ -40,15 +40,15 @@ def test_given_10_000_random_orders_when_chosen_then_the_choice_is_that_of_brute
 
 
 def sourced(
-    promise: Reserve | Order, candidates: Sequence[Candidate | str], splits_max: int = 0, closed: Sequence[int] = ()
+    request: Reserve | Order, candidates: Sequence[Candidate | str], splits_max: int = 0, closed: Sequence[int] = ()
 ) -> Sourced:
-    """Plan a promise; candidates given as words come in that order."""
+    """Plan a reservation; candidates given as words come in that order."""
     ranked = [Candidate(each, place) if isinstance(each, str) else each for place, each in enumerate(candidates)]
-    return Sourced(promise, Plan(splits_max, ranked, list(closed)))
+    return Sourced(request, Plan(splits_max, ranked, list(closed)))
 
 
 async def stocked(ledger: Ledger, **places: dict[str, int]) -> None:
-    """Give each location so many units of each SKU."""
+    """Receive at each location so many units of each SKU."""
     for name, units in places.items():
         for sku, quantity in units.items():
             await ops.moved(ledger, ops.count(sku, quantity, name))
@@ -82,7 +82,7 @@ class Merchant:
         return ops.receive(sku, units, name)
 
     def order(self) -> tuple[Sourced, list[str] | str]:
-        """Draw an order; tells what must come of it, which is the locations or the outcome."""
+        """Draw an order; returns what must come of it, which is the locations or the outcome."""
         choice = self.choice
         wanted = [Wanted(sku, choice.randint(1, 3)) for sku in choice.sample(self.skus, choice.randint(1, 4))]
         rank, candidates = 0, []
@@ -91,8 +91,8 @@ class Merchant:
             candidates.append(Candidate(name, rank))
         splits_max = choice.randint(0, 3)
         self.orders += 1
-        promise = ops.reserve(f"r{self.orders}", *((want.sku, want.units, "") for want in wanted))
-        return sourced(promise, candidates, splits_max), self._expected(wanted, candidates, splits_max)
+        request = ops.reserve(f"r{self.orders}", *((want.sku, want.units, "") for want in wanted))
+        return sourced(request, candidates, splits_max), self._expected(wanted, candidates, splits_max)
 
     def _expected(self, wanted: list[Wanted], candidates: list[Candidate], splits_max: int) -> list[str] | str:
         places = brute_force(wanted, candidates, self.stock, splits_max)
@@ -120,13 +120,15 @@ async def test_given_10_000_random_orders_when_the_store_chooses_then_the_choice
         drawn_orders = [merchant.order() for _ in range(12)]  # in one turn, so in one call and in this order
         answers = await asyncio.gather(*(ledger.run(operation) for operation, _ in drawn_orders))
         for (operation, expected), answer in zip(drawn_orders, answers, strict=True):
-            told: list[str] | str
+            locations: list[str] | str
             if isinstance(answer, Changed):
-                told = [line.location for line in answer.reservation.lines]
+                locations = [line.location for line in answer.reservation.lines]
             else:
-                told = answer.outcome
-            assert told == expected, operation
-            outcomes["one" if len(set(told)) == 1 else "several" if isinstance(told, list) else told] += 1
+                locations = answer.outcome
+            assert locations == expected, operation
+            outcomes[
+                "one" if len(set(locations)) == 1 else "several" if isinstance(locations, list) else locations
+            ] += 1
     for outcome in ("one", "several", "unknown_sku", "out_of_stock", "too_many_splits"):
         assert outcomes[outcome] > 10, outcomes  # or it was not really tried
 
@@ -142,9 +144,9 @@ async def test_given_many_candidates_when_the_search_is_given_up_then_store_and_
     expected = choose([Wanted(sku, 1) for sku in skus], candidates, stock, 9)
     assert expected is not None
 
-    told = await chosen(ledger, sourced(ops.reserve("r", *((sku, 1, "") for sku in skus)), candidates, 9))
+    locations = await chosen(ledger, sourced(ops.reserve("r", *((sku, 1, "") for sku in skus)), candidates, 9))
 
-    assert told == expected
+    assert locations == expected
 
 
 async def test_given_one_location_with_everything_when_sourced_then_it_is_taken_though_others_come_first(
@@ -152,9 +154,9 @@ async def test_given_one_location_with_everything_when_sourced_then_it_is_taken_
 ) -> None:
     await stocked(ledger, near={"A": 5}, far={"A": 5, "B": 5}, other={"B": 5})
 
-    told = await chosen(ledger, sourced(ops.reserve("r", ("A", 1, ""), ("B", 1, "")), ["near", "other", "far"], 3))
+    locations = await chosen(ledger, sourced(ops.reserve("r", ("A", 1, ""), ("B", 1, "")), ["near", "other", "far"], 3))
 
-    assert told == ["far", "far"]
+    assert locations == ["far", "far"]
 
 
 async def test_given_no_location_with_everything_when_sourced_then_the_fewest_are_taken(ledger: Ledger) -> None:
@@ -162,9 +164,9 @@ async def test_given_no_location_with_everything_when_sourced_then_the_fewest_ar
     order = ops.reserve("r", ("A", 1, ""), ("B", 1, ""), ("C", 1, ""))
 
     refusal = await refused(ledger, sourced(order, ["a", "b", "c"], 0))
-    told = await chosen(ledger, sourced(order, ["a", "b", "c"], 2))
+    locations = await chosen(ledger, sourced(order, ["a", "b", "c"], 2))
 
-    assert (refusal.outcome, told) == ("too_many_splits", ["a", "c", "c"])
+    assert (refusal.outcome, locations) == ("too_many_splits", ["a", "c", "c"])
 
 
 async def test_given_equals_when_sourced_then_the_one_with_more_comes_first(ledger: Ledger) -> None:
@@ -178,9 +180,9 @@ async def test_given_equals_when_sourced_then_the_one_with_more_comes_first(ledg
 async def test_given_lines_of_one_sku_when_sourced_then_they_come_from_one_location(ledger: Ledger) -> None:
     await stocked(ledger, a={"A": 3}, b={"A": 5})
 
-    told = await chosen(ledger, sourced(ops.order("r", ("A", 3, ""), ("A", 2, "")), ["a", "b"]))
+    locations = await chosen(ledger, sourced(ops.order("r", ("A", 3, ""), ("A", 2, "")), ["a", "b"]))
 
-    assert told == ["b", "b"]
+    assert locations == ["b", "b"]
 
 
 async def test_given_a_line_that_names_its_location_when_the_others_are_planned_then_its_units_are_its_own(
@@ -188,9 +190,9 @@ async def test_given_a_line_that_names_its_location_when_the_others_are_planned_
 ) -> None:
     await stocked(ledger, a={"A": 3}, b={"A": 5})
 
-    told = await chosen(ledger, sourced(ops.reserve("r", ("A", 2, "a"), ("A", 2, "")), ["a", "b"]))
+    locations = await chosen(ledger, sourced(ops.reserve("r", ("A", 2, "a"), ("A", 2, "")), ["a", "b"]))
 
-    assert told == ["a", "b"]
+    assert locations == ["a", "b"]
 
 
 async def test_given_a_replay_when_the_stock_has_changed_then_the_answer_is_the_first_one(ledger: Ledger) -> None:
@@ -219,7 +221,7 @@ async def test_given_closed_locations_when_sourced_then_it_is_refused_and_nothin
     assert await ops.available(ledger, "A", "a") == 3
 
 
-async def test_given_too_little_when_sourced_then_the_refusal_tells_the_most_that_one_location_has(
+async def test_given_too_little_when_sourced_then_the_refusal_names_the_most_that_one_location_has(
     ledger: Ledger,
 ) -> None:
     await stocked(ledger, a={"A": 3}, b={"A": 5, "B": 1})
@@ -232,18 +234,18 @@ async def test_given_too_little_when_sourced_then_the_refusal_tells_the_most_tha
     assert unknown == Refused("unknown_sku", "", [LineRefusal(2, "C", "", 1, 0)])
 
 
-async def test_given_an_order_sold_already_when_nobody_has_it_then_the_first_that_knows_it_is_short(
+async def test_given_an_order_sold_already_when_no_location_has_it_then_the_first_that_knows_it_is_short(
     ledger: Ledger,
 ) -> None:
     await stocked(ledger, a={"B": 1}, b={"A": 5}, c={"A": 5})
 
-    told = await chosen(ledger, sourced(ops.order("r", ("A", 7, ""), accept_shortage=True), ["a", "b", "c"]))
+    locations = await chosen(ledger, sourced(ops.order("r", ("A", 7, ""), accept_shortage=True), ["a", "b", "c"]))
 
-    assert told == ["b"]
+    assert locations == ["b"]
     assert await ops.available(ledger, "A", "b") == -2
 
 
-async def test_given_a_lapsed_hold_when_sourced_then_its_units_are_there_again(ledger: Ledger, client: Redis) -> None:
+async def test_given_an_overdue_hold_when_sourced_then_its_units_are_there_again(ledger: Ledger, client: Redis) -> None:
     await stocked(ledger, a={"A": 3})
     held = await ops.changed(ledger, ops.reserve("old", ("A", 3, "a"), ttl_ms=ops.SHORT_MS))
     await wait_past(client, held.reservation.deadline_ms)
@@ -288,7 +290,7 @@ def places(*locations: Location) -> Directory:
 
 
 def in_ranks(directory: Directory, *strategies: Strategy, group: str = "", skus: int = 1) -> list[list[str]]:
-    """Give the candidates' names by rank."""
+    """Return the candidates' names by rank."""
     found = ranked(directory, Rules(strategies, group, HERE), skus)
     return [[name for name, rank in found if rank == each] for each in sorted({rank for _, rank in found})]
 

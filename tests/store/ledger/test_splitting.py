@@ -53,7 +53,7 @@ class Merchant:
         return ops.receive(sku, units, name)
 
     def order(self) -> tuple[Sourced, list[Wanted], Answer]:
-        """Draw an order; tells what must come of it, which is the parts or the outcome."""
+        """Draw an order; returns what must come of it, which is the parts or the outcome."""
         choice = self.choice
         wanted = [Wanted(sku, choice.randint(1, 7)) for sku in choice.sample(self.skus, choice.randint(1, 3))]
         names = choice.sample(self.names, choice.randint(1, len(self.names)))
@@ -61,8 +61,8 @@ class Merchant:
         candidates.sort(key=lambda one: one.rank)
         splits_max = choice.randint(0, 4)
         self.orders += 1
-        promise = ops.reserve(f"r{self.orders}", *((want.sku, want.units, "") for want in wanted))
-        planned = ops.sourced(promise, candidates, splits_max, split_lines=True)
+        request = ops.reserve(f"r{self.orders}", *((want.sku, want.units, "") for want in wanted))
+        planned = ops.sourced(request, candidates, splits_max, split_lines=True)
         return planned, wanted, self._expected(wanted, candidates, splits_max)
 
     def _expected(self, wanted: list[Wanted], candidates: list[Candidate], splits_max: int) -> Answer:
@@ -96,10 +96,10 @@ async def test_given_thousands_of_random_orders_when_the_store_splits_lines_then
         drawn_orders = [merchant.order() for _ in range(12)]  # in one turn, so in one call and in this order
         answers = await asyncio.gather(*(ledger.run(operation) for operation, _, _ in drawn_orders))
         for (operation, wanted, expected), answer in zip(drawn_orders, answers, strict=True):
-            told: Answer = parts_of(answer, wanted) if isinstance(answer, Changed) else answer.outcome
-            assert told == expected, operation
-            split = isinstance(told, list) and any(len(parts) > 1 for parts in told)
-            outcomes["split" if split else "whole" if isinstance(told, list) else told] += 1
+            found: Answer = parts_of(answer, wanted) if isinstance(answer, Changed) else answer.outcome
+            assert found == expected, operation
+            split = isinstance(found, list) and any(len(parts) > 1 for parts in found)
+            outcomes["split" if split else "whole" if isinstance(found, list) else found] += 1
     for outcome in ("split", "whole", "out_of_stock", "too_many_splits"):
         assert outcomes[outcome] > 10, outcomes  # or it was not really tried
 
@@ -116,8 +116,8 @@ async def test_given_many_candidates_when_the_search_is_given_up_then_store_and_
     expected = choose_parts(wanted, candidates, stock, 9)
     assert brute_force(wanted, candidates, stock, 0) is None
 
-    promise = ops.reserve("r", *((sku, 10, "") for sku in skus))
-    answer = await ledger.run(ops.sourced(promise, candidates, 9, split_lines=True))
+    request = ops.reserve("r", *((sku, 10, "") for sku in skus))
+    answer = await ledger.run(ops.sourced(request, candidates, 9, split_lines=True))
 
     assert (parts_of(answer, wanted) if isinstance(answer, Changed) else None) == expected
 
@@ -138,9 +138,9 @@ async def test_given_no_location_with_all_units_when_lines_may_be_split_then_the
     await stocked(ledger, a={"A": 1}, b={"A": 2, "B": 5})
     order = ops.reserve("r", ("A", 3, ""), ("B", 1, ""))
 
-    told = await ops.changed(ledger, ops.sourced(order, ["a", "b"], 1, split_lines=True))
+    answer = await ops.changed(ledger, ops.sourced(order, ["a", "b"], 1, split_lines=True))
 
-    assert lines(told) == [("A", "b", 2, 2), ("B", "b", 1, 1), ("A", "a", 1, 1)]
+    assert lines(answer) == [("A", "b", 2, 2), ("B", "b", 1, 1), ("A", "a", 1, 1)]
     assert [await ops.available(ledger, "A", name) for name in ("a", "b")] == [0, 0]
 
 
@@ -158,18 +158,18 @@ async def test_given_two_locations_that_need_no_split_line_when_as_few_would_spl
     await stocked(ledger, a={"A": 2, "B": 1}, b={"A": 1, "B": 1}, c={"A": 3})
     order = ops.reserve("r", ("A", 3, ""), ("B", 1, ""))
 
-    told = await ops.changed(ledger, ops.sourced(order, ["a", "b", "c"], 1, split_lines=True))
+    answer = await ops.changed(ledger, ops.sourced(order, ["a", "b", "c"], 1, split_lines=True))
 
-    assert lines(told) == [("A", "c", 3, 3), ("B", "a", 1, 1)]
+    assert lines(answer) == [("A", "c", 3, 3), ("B", "a", 1, 1)]
 
 
 async def test_given_lines_of_one_sku_when_it_is_split_then_each_line_gets_its_units(ledger: Ledger) -> None:
     await stocked(ledger, a={"A": 1}, b={"A": 3})
     order = ops.order("r", ("A", 2, ""), ("A", 2, ""))
 
-    told = await ops.changed(ledger, ops.sourced(order, ["a", "b"], 1, split_lines=True))
+    answer = await ops.changed(ledger, ops.sourced(order, ["a", "b"], 1, split_lines=True))
 
-    assert lines(told) == [("A", "b", 2, 2), ("A", "b", 1, 1), ("A", "a", 1, 1)]
+    assert lines(answer) == [("A", "b", 2, 2), ("A", "b", 1, 1), ("A", "a", 1, 1)]
 
 
 async def test_given_a_split_order_when_sent_again_then_it_is_answered_as_the_first_time(ledger: Ledger) -> None:
@@ -182,7 +182,7 @@ async def test_given_a_split_order_when_sent_again_then_it_is_answered_as_the_fi
     assert again == msgspec.structs.replace(first, replayed=True)
 
 
-async def test_given_too_little_everywhere_when_lines_may_be_split_then_the_refusal_tells_what_all_have(
+async def test_given_too_little_everywhere_when_lines_may_be_split_then_the_refusal_names_what_all_have(
     ledger: Ledger,
 ) -> None:
     await stocked(ledger, a={"A": 1}, b={"A": 2}, c={"A": 1})

@@ -49,7 +49,7 @@ async def test_given_a_known_sku_when_units_arrive_then_they_are_added(ledger: L
     assert (await moved(ledger, receive("A", 2))).level.on_hand == 7
 
 
-async def test_given_units_at_several_locations_when_read_then_each_is_told(ledger: Ledger) -> None:
+async def test_given_units_at_several_locations_when_read_then_each_is_returned(ledger: Ledger) -> None:
     await moved(ledger, receive("A", 5, "main"))
     await moved(ledger, receive("A", 2, "shop"))
     assert [(each.location, each.available) for each in (await ledger.availability(["A"])).skus[0]] == [
@@ -152,7 +152,7 @@ async def test_given_units_received_and_shipped_since_when_counted_then_both_are
     assert (await moved(ledger, count("A", 9, baseline_seq=baseline_seq))).level.on_hand == 9
 
 
-async def test_given_promises_made_since_the_baseline_when_counted_then_they_do_not_matter(ledger: Ledger) -> None:
+async def test_given_reservations_made_since_the_baseline_when_counted_then_they_do_not_matter(ledger: Ledger) -> None:
     await stocked(ledger, A=10)
     baseline_seq = (await level(ledger, "A")).seq
     await changed(ledger, reserve("r", ("A", 3)))
@@ -278,7 +278,7 @@ async def test_given_an_extension_when_written_then_the_journal_says_until_when(
     assert (change.lines, change.notes) == ([], [("deadline_ms", str(deadline_ms))])
 
 
-async def test_given_a_lapse_when_written_then_the_journal_says_that_the_system_ended_it(
+async def test_given_an_expiry_when_written_then_the_journal_says_that_the_system_ended_it(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=9)
@@ -291,7 +291,7 @@ async def test_given_a_lapse_when_written_then_the_journal_says_that_the_system_
     assert await available(ledger, "A") == 9
 
 
-async def test_given_a_refusal_when_nothing_lapsed_then_the_journal_stays_as_it_was(
+async def test_given_a_refusal_when_nothing_expired_then_the_journal_stays_as_it_was(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=9)

@@ -99,7 +99,7 @@ async def test_given_a_transfer_when_nothing_of_it_arrives_then_it_can_be_writte
     await assert_clean(ledger, client)
 
 
-async def test_given_promised_units_when_shipped_away_then_it_is_refused_whole(ledger: Ledger, client: Redis) -> None:
+async def test_given_reserved_units_when_shipped_away_then_it_is_refused_whole(ledger: Ledger, client: Redis) -> None:
     await stocked(ledger, A=10, B=5)
     await changed(ledger, reserve("r", ("A", 7)))
     before = await client.xlen(ledger.keyspace.journal)
@@ -112,7 +112,7 @@ async def test_given_promised_units_when_shipped_away_then_it_is_refused_whole(l
     await transferred(ledger, ship("t", "main", "shop", ("B", 5), ("A", 2), ("A", 2), key="k"))
 
 
-async def test_given_a_lapsed_hold_when_its_units_are_shipped_then_it_is_ended_first(
+async def test_given_an_overdue_hold_when_its_units_are_shipped_then_it_is_ended_first(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=10)

@@ -1,4 +1,4 @@
-"""What is told of the store itself: that it answers, keeps what it acknowledges, has room, and has its publisher."""
+"""What is reported of the store: that it answers, keeps what it acknowledges, has room, and has its publisher."""
 
 import shutil
 import signal
@@ -79,7 +79,7 @@ async def test_given_fsync_switched_off_while_serving_when_looked_at_then_it_is_
     assert "CONFIG SET appendfsync always" in logs[0]["problems"][0]
 
 
-async def test_given_everysec_when_only_fast_was_promised_then_the_store_keeps_it(
+async def test_given_everysec_when_only_fast_was_asked_for_then_the_store_keeps_it(
     own_store: StoreProcess, own_client: Redis
 ) -> None:
     own_store.command("CONFIG", "SET", "appendfsync", "everysec")
@@ -113,7 +113,7 @@ async def test_given_a_store_that_is_away_when_looked_at_then_it_counts_as_down(
     assert sample("store_up") == 0
 
 
-async def test_given_a_store_that_hangs_when_looked_at_then_nobody_waits_for_it(
+async def test_given_a_store_that_hangs_when_looked_at_then_no_caller_waits_for_it(
     own_store: StoreProcess, own_client: Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health_watch, "ANSWER_S", 0.05)
@@ -129,7 +129,7 @@ async def test_given_a_store_that_hangs_when_looked_at_then_nobody_waits_for_it(
     assert sample("store_up") == 0
 
 
-async def test_given_channels_when_nobody_holds_the_lease_then_the_publisher_is_missing(
+async def test_given_channels_when_no_process_holds_the_lease_then_the_publisher_is_missing(
     client: Redis, partition: str
 ) -> None:
     watching = StoreWatch(client, "fast", with_channels=[partition, partition + "-2"])

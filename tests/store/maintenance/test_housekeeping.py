@@ -60,7 +60,7 @@ def sample(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
 
-async def test_given_lapsed_holds_when_housekeeping_runs_then_each_ends_once_and_never_early(
+async def test_given_overdue_holds_when_housekeeping_runs_then_each_ends_once_and_never_early(
     make: Make, ledger: Ledger, client: Redis
 ) -> None:
     # Given
@@ -80,7 +80,7 @@ async def test_given_lapsed_holds_when_housekeeping_runs_then_each_ends_once_and
         def counted() -> bool:
             return sample("holdfast_expiry_lateness_seconds_count") == before + 1000
 
-        await wait_until(counted, "the sweeper has told of each")
+        await wait_until(counted, "the sweeper has reported each")
 
     # Then
     names = [hold.reservation_id for hold in holds]
@@ -107,7 +107,7 @@ async def test_given_more_than_one_script_may_end_when_swept_once_then_all_are_e
     assert (await level(ledger, "cap")).held == 0
 
 
-async def test_given_only_deadlines_of_nobody_when_swept_then_it_says_so_and_does_not_spin(
+async def test_given_only_deadlines_without_a_reservation_when_swept_then_it_says_so_and_does_not_spin(
     make: Make, client: Redis, partition: str
 ) -> None:
     await client.zadd(Keyspace(partition).deadlines, {f"ghost{number}": 1 for number in range(400)})
@@ -256,10 +256,10 @@ async def test_given_drift_when_audited_then_the_gauge_shows_it_and_each_line_is
         await make(audit_pause_s=0.0).audit()
 
     assert sample("holdfast_drift_units") == 3
-    told = [
+    logged = [
         (entry["sku"], entry["what"], entry["expected"], entry["found"]) for entry in logs if entry["event"] == "drift"
     ]
-    assert told == [("cap", "committed", 0, 3)]
+    assert logged == [("cap", "committed", 0, 3)]
     assert all(entry["log_level"] == "error" for entry in logs)
 
 
@@ -301,8 +301,8 @@ async def test_given_a_chore_that_fails_when_housekeeping_runs_then_the_others_a
             await wait_until(swept, "the sweeper goes on")
 
     # Then: one line for the failure, one for the recovery.
-    told = [entry["event"] for entry in logs if entry.get("chore") == "forget"]
-    assert told == ["housekeeping_waits", "housekeeping_recovered"]
+    events = [entry["event"] for entry in logs if entry.get("chore") == "forget"]
+    assert events == ["housekeeping_waits", "housekeeping_recovered"]
 
 
 async def test_given_the_event_loop_when_watched_then_its_lag_is_measured() -> None:

@@ -98,11 +98,11 @@ def test_given_a_field_that_this_release_does_not_know_when_merged_then_it_is_pa
     ],
 )
 def test_given_a_value_that_cannot_be_when_merged_then_the_field_is_named(given: dict[str, Any], field: str) -> None:
-    with pytest.raises(RulesError) as told:
+    with pytest.raises(RulesError) as caught:
         rules_in_force(ChannelRules(), given)
 
-    assert told.value.field == field
-    assert told.value.rule
+    assert caught.value.field == field
+    assert caught.value.rule
     assert understood(given) == {name: value for name, value in given.items() if name != field}
 
 
@@ -119,8 +119,8 @@ async def test_given_rules_when_set_then_they_are_kept_as_given_and_nothing_give
     await channels.set_rules(CHANNEL, {}, "bob")
 
     assert await channels.given_rules() == {"shop": {"buffer": 1}}
-    told = [(change.operation, change.channel, change.actor) for change in await changes(client, keyspace)]
-    assert told == [
+    found = [(change.operation, change.channel, change.actor) for change in await changes(client, keyspace)]
+    assert found == [
         ("channel_rules", CHANNEL, "ada"),
         ("channel_rules", "shop", "ada"),
         ("channel_rules", CHANNEL, "bob"),
@@ -219,7 +219,7 @@ async def test_given_a_full_store_when_listings_are_put_then_neither_they_nor_th
 # -- the lease
 
 
-async def test_given_nobody_when_the_lease_is_taken_then_it_is_one_s_own_for_its_time(
+async def test_given_no_holder_when_the_lease_is_taken_then_it_is_one_s_own_for_its_time(
     publisher: PublisherStore, client: Redis
 ) -> None:
     lease = await publisher.acquire("one", MINUTE_MS)
@@ -260,7 +260,7 @@ async def test_given_a_lease_that_ran_out_when_it_is_taken_then_the_token_is_gre
 
 
 @pytest.mark.parametrize("next_owner", ["one", "two"])
-async def test_given_a_lease_that_was_given_back_when_another_comes_then_they_need_not_wait(
+async def test_given_a_lease_that_was_released_when_another_comes_then_they_need_not_wait(
     publisher: PublisherStore, next_owner: str
 ) -> None:
     first = await publisher.acquire("one", HOUR_MS)
@@ -380,7 +380,7 @@ async def test_given_another_s_lease_when_the_old_publisher_wakes_and_writes_the
     assert await command(client, "HGETALL", keys.shown) == {b"A": b"two's"}
 
 
-async def test_given_a_lease_that_ran_out_and_that_nobody_took_when_its_holder_writes_then_it_may(
+async def test_given_a_lease_that_ran_out_and_that_no_other_took_when_its_holder_writes_then_it_may(
     publisher: PublisherStore, client: Redis, keys: ChannelKeys
 ) -> None:
     lease = await publisher.acquire("one", SHORT_MS)
@@ -484,7 +484,7 @@ async def test_given_cursors_when_asked_for_the_lowest_then_ids_compare_as_numbe
     assert await lowest_cursor(client, keyspace) == "99-9"
 
 
-async def test_given_a_channel_that_nobody_published_for_days_when_asked_then_its_cursor_counts_no_more(
+async def test_given_a_channel_that_was_not_published_for_days_when_asked_then_its_cursor_counts_no_more(
     publisher: PublisherStore, client: Redis, keyspace: Keyspace
 ) -> None:
     token, now = (await publisher.acquire("one", MINUTE_MS)).token, await now_ms(client)

@@ -36,7 +36,7 @@ async def test_given_locations_when_put_then_they_are_read_back_with_the_default
     assert (found.open_in(), found.open_in("stores")) == (frozenset({"main"}), frozenset())
 
 
-async def test_given_locations_when_put_then_the_journal_tells_who_did_it(
+async def test_given_locations_when_put_then_the_journal_names_who_did_it(
     kept: LocationStore, client: Redis, ledger: Ledger
 ) -> None:
     await kept.put([STORE, Location("main")], "tester")

@@ -59,7 +59,7 @@ async def _one_of_each(ledger: Ledger) -> None:
         await changed(ledger, end(name))
 
 
-async def _lapsed(ledger: Ledger, client: Redis, *ids: str) -> None:
+async def _expired(ledger: Ledger, client: Redis, *ids: str) -> None:
     for name in ids:
         hold = await changed(ledger, reserve(name, ("cap", 1), ttl_ms=1))
         await wait_past(client, hold.reservation.deadline_ms)
@@ -89,11 +89,11 @@ async def test_given_a_channel_and_a_sku_when_asked_for_then_only_those_match(
     assert await explorer.ids(sku="mug", channel="shop") == set()
 
 
-async def test_given_a_lapsed_hold_when_not_swept_yet_then_it_is_shown_as_expired(
+async def test_given_an_overdue_hold_when_not_swept_yet_then_it_is_shown_as_expired(
     explorer: Explorer, ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, cap=5)
-    await _lapsed(ledger, client, "late")
+    await _expired(ledger, client, "late")
 
     shown = dict(await explorer.all())["late"]
 
@@ -105,7 +105,7 @@ async def test_given_a_lapsed_hold_when_not_swept_yet_then_it_is_shown_as_expire
     assert await explorer.ids(state="expired") == {"late"}
 
 
-async def test_given_a_lapsed_remainder_when_not_swept_yet_then_what_was_ordered_is_shown(
+async def test_given_an_overdue_remainder_when_not_swept_yet_then_what_was_ordered_is_shown(
     explorer: Explorer, ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, cap=5)
@@ -116,13 +116,13 @@ async def test_given_a_lapsed_remainder_when_not_swept_yet_then_what_was_ordered
     assert await explorer.ids(state="expired") == set()
 
 
-async def test_given_more_lapsed_holds_than_a_page_when_paged_then_all_come(
+async def test_given_more_overdue_holds_than_a_page_when_paged_then_all_come(
     explorer: Explorer, ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, cap=50)
     names = [f"late{number}" for number in range(20)]
     await asyncio.gather(*(changed(ledger, reserve(name, ("cap", 1), ttl_ms=1)) for name in names))
-    await _lapsed(ledger, client, "last")
+    await _expired(ledger, client, "last")
     assert await explorer.ids(state="expired", limit=3) == {*names, "last"}
 
 
@@ -173,7 +173,7 @@ async def test_given_a_late_commit_behind_the_page_when_paged_on_then_it_is_not_
 ) -> None:
     # Given: an ended hold that comes back to life after the live ones were looked through, before the ended are.
     await stocked(ledger, cap=5)
-    await _lapsed(ledger, client, "back")
+    await _expired(ledger, client, "back")
     await explorer.sweep()
     await changed(ledger, reserve("other", ("cap", 1)))
     first = await explorer.page(limit=1)
@@ -253,7 +253,7 @@ async def test_given_a_sku_when_asked_who_holds_it_then_each_line_is_named(
     await changed(ledger, order("o1", ("cap", 3), channel="market"))
     await changed(ledger, order("o2", ("cap", 1)))
     await changed(ledger, fulfil("o2"))
-    await _lapsed(ledger, client, "late")
+    await _expired(ledger, client, "late")
 
     # When
     found, truncated = await holders(client, ledger.keyspace, explorer.limits, "cap", 10)

@@ -1,4 +1,4 @@
-"""Shortages: where more is promised than there is, and who goes without."""
+"""Shortages: where more is reserved than there is, and who goes without."""
 
 import json
 import random
@@ -27,7 +27,7 @@ def lacking(page: ShortagePage) -> dict[str, dict[str, int]]:
     return {each.sku: {line.reservation_id: line.lacks for line in each.lines} for each in page.shortages}
 
 
-async def promised(ledger: Ledger, client: Redis, *ids: str, units: int = 3, flags: tuple[str, ...] = ()) -> None:
+async def reserved(ledger: Ledger, client: Redis, *ids: str, units: int = 3, flags: tuple[str, ...] = ()) -> None:
     """Order so many units of A under each id, each at a later millisecond."""
     for each in ids:
         await wait_past(client, await now_ms(client) + 1)
@@ -36,15 +36,15 @@ async def promised(ledger: Ledger, client: Redis, *ids: str, units: int = 3, fla
 
 async def test_given_enough_of_everything_when_asked_then_nothing_is_short(ledger: Ledger, client: Redis) -> None:
     await stocked(ledger, A=10)
-    await promised(ledger, client, "o1")
+    await reserved(ledger, client, "o1")
     assert await found(ledger, client) == ShortagePage([], "")
 
 
-async def test_given_a_count_below_what_is_promised_when_asked_then_the_newest_order_is_short(
+async def test_given_a_count_below_what_is_reserved_when_asked_then_the_newest_order_is_short(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=10, B=5)
-    await promised(ledger, client, "old", "middle", "new")
+    await reserved(ledger, client, "old", "middle", "new")
     await moved(ledger, count("A", 5))
     page = await found(ledger, client)
     [shortage] = page.shortages
@@ -59,8 +59,8 @@ async def test_given_a_vip_order_when_units_are_short_then_it_is_the_last_to_go_
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=10)
-    await promised(ledger, client, "old", "older")
-    await promised(ledger, client, "vip", flags=("vip",))
+    await reserved(ledger, client, "old", "older")
+    await reserved(ledger, client, "vip", flags=("vip",))
     await moved(ledger, count("A", 4))
     assert lacking(await found(ledger, client)) == {"A": {"older": 3, "old": 2}}
     await moved(ledger, count("A", 2))
@@ -69,7 +69,7 @@ async def test_given_a_vip_order_when_units_are_short_then_it_is_the_last_to_go_
 
 async def test_given_shipped_units_when_others_are_short_then_they_lack_nothing(ledger: Ledger, client: Redis) -> None:
     await stocked(ledger, A=10)
-    await promised(ledger, client, "shipped", "waiting")
+    await reserved(ledger, client, "shipped", "waiting")
     await changed(ledger, fulfil("shipped"))
     await moved(ledger, count("A", 1))
     assert lacking(await found(ledger, client)) == {"A": {"waiting": 2}}
@@ -100,7 +100,7 @@ async def test_given_many_places_when_paged_through_then_each_shortage_is_met(le
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_given_any_promises_when_shared_out_then_no_more_lack_than_need_be(seed: int) -> None:
+def test_given_any_reservations_when_shared_out_then_no_more_lack_than_need_be(seed: int) -> None:
     draw = random.Random(seed)
     waiting = [
         Waiting(
@@ -123,17 +123,17 @@ async def test_given_a_shortage_when_asked_over_http_then_orders_are_named_and_s
     await api.count("A", 5)
     body = {"channel": "n11", "order_ref": "N-1", "lines": [{"sku": "A", "quantity": 7}], "on_shortage": "accept"}
     (await api.post("/v1/orders", {**body, "reservation_id": "o-1"})).ok(201)
-    told = (await api.get("/v1/shortages")).ok()
-    [shortage] = told["shortages"]
-    assert (shortage["sku"], shortage["short"], shortage["lines_complete"], told["next"]) == ("A", 2, True, "")
+    printed = (await api.get("/v1/shortages")).ok()
+    [shortage] = printed["shortages"]
+    assert (shortage["sku"], shortage["short"], shortage["lines_complete"], printed["next"]) == ("A", 2, True, "")
     [line] = shortage["lines"]
     assert (line["reservation_id"], line["order_ref"], line["channel"], line["lacks"]) == ("o-1", "N-1", "n11", 2)
     words = ("show", "A", "--partition", api.partition, "--data-dir", server.data_dir)
     shown = holdfast(*words, cwd=server.data_dir).stdout
     assert "Short of 2 at main: o-1 lacks 2" in shown
-    [told] = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["shortages"]
-    assert told["lines"] == [{"reservation_id": "o-1", "line": 1, "lacks": 2}]
+    [printed] = json.loads(holdfast(*words, "--json", cwd=server.data_dir).stdout)["shortages"]
+    assert printed["lines"] == [{"reservation_id": "o-1", "line": 1, "lacks": 2}]
 
 
-async def test_given_a_page_that_nobody_gave_when_asked_for_then_it_is_invalid(api: Api) -> None:
+async def test_given_a_page_that_was_never_issued_when_asked_for_then_it_is_invalid(api: Api) -> None:
     (await api.get("/v1/shortages?after=x")).problem(400, "invalid")
