@@ -39,7 +39,7 @@ _REDIS7: Final = Path("/usr/bin/redis-server")
 USUAL, QUICK = "1,8,32,128", "1,32"
 WIDTH_MIN: Final = 110
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass
@@ -70,11 +70,11 @@ def _stores() -> list[StoreBinary]:
     return [embedded] + ([other] if other is not None and other.path != embedded.path else [])
 
 
-def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
+def take(plan: Plan, stores: list[StoreBinary], report: Report) -> Findings:
     """Take all figures of a plan."""
     found = Findings()
     if "http" in plan.parts:
-        cells = http_table.measure(plan.connections, plan.seconds, plan.rounds, tell)
+        cells = http_table.measure(plan.connections, plan.seconds, plan.rounds, report)
         found.tables.append(http_table.table(cells))
         found.notes.extend(_noise(cells, plan.rounds))
         if loader() == "wrk":
@@ -85,33 +85,33 @@ def take(plan: Plan, stores: list[StoreBinary], tell: Tell) -> Findings:
                 "the servers do: the table compares loaders more than servers, and the bars over HTTP are not judged."
             )
     if "store" in plan.parts:
-        rates = store_table.measure(stores[0], plan.rounds, tell, quick=plan.quick)
+        rates = store_table.measure(stores[0], plan.rounds, report, quick=plan.quick)
         found.tables.append(store_table.table(rates, _title(stores[0])))
         found.bars.extend(store_table.bars(rates, quick=plan.quick))
     if "memory" in plan.parts:
-        sizes = [memory.measure(binary, tell, quick=plan.quick) for binary in stores]
+        sizes = [memory.measure(binary, report, quick=plan.quick) for binary in stores]
         found.tables.append(memory.table(sizes))
         found.bars.extend(memory.bars(sizes))
     if "latency" in plan.parts:
-        late = lateness.measure(tell, quick=plan.quick)
+        late = lateness.measure(report, quick=plan.quick)
         found.tables.append(lateness.table(late))
         found.bars.extend(lateness.bars(late))
     if "propagation" in plan.parts:
-        measured = propagation.measure(plan.rounds, tell, quick=plan.quick)
+        measured = propagation.measure(plan.rounds, report, quick=plan.quick)
         found.tables.extend(propagation.tables(measured))
         found.bars.extend(propagation.bars(measured))
     if "sourcing" in plan.parts:
-        chosen = sourcing_table.measure(stores[0], plan.rounds, tell)
+        chosen = sourcing_table.measure(stores[0], plan.rounds, report)
         found.tables.append(sourcing_table.table(chosen, _title(stores[0])))
         found.bars.extend(sourcing_table.bars(chosen))
-    _take_others(plan, stores, tell, found)
+    _take_others(plan, stores, report, found)
     return found
 
 
-def _take_others(plan: Plan, stores: list[StoreBinary], tell: Tell, found: Findings) -> None:
+def _take_others(plan: Plan, stores: list[StoreBinary], report: Report, found: Findings) -> None:
     """Take what is only taken when it is asked for, and has a picture."""
     if "peers" in plan.parts:
-        rivals = side_by_side.measure(plan.connections, plan.seconds, plan.rounds, tell)
+        rivals = side_by_side.measure(plan.connections, plan.seconds, plan.rounds, report)
         found.tables.extend(side_by_side.tables(rivals))
         found.notes.extend(rivals.skipped)
         found.summary = side_by_side.summary(rivals)
@@ -119,7 +119,7 @@ def _take_others(plan: Plan, stores: list[StoreBinary], tell: Tell, found: Findi
         if loader() == "wrk":
             found.bars.extend(side_by_side.bars(rivals))
     if "scaling" in plan.parts:
-        grown = scaling.measure(stores[0], plan.rounds, plan.seconds, tell, quick=plan.quick)
+        grown = scaling.measure(stores[0], plan.rounds, plan.seconds, report, quick=plan.quick)
         found.tables.extend(scaling.tables(grown))
         found.drawings["scaling"] = scaling.picture(grown, _today())
         found.bars.extend(scaling.bars(grown))
@@ -216,7 +216,7 @@ def main(
     console = Console()
     if console.width < WIDTH_MIN and not console.is_terminal:
         console = Console(width=WIDTH_MIN)
-    # Ended gently by whoever bounds its time, it must still end every server that it started.
+    # After a SIGTERM, as a time limit sends it, every server that was started must still be ended.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         stores = _stores()
@@ -253,10 +253,10 @@ def _take_with_progress(plan: Plan, stores: list[StoreBinary]) -> Findings:
     with Progress(*columns, console=Console(stderr=True), refresh_per_second=2, transient=True) as progress:
         task = progress.add_task("starting", total=steps(plan, stores))
 
-        def tell(doing: str) -> None:
+        def report(doing: str) -> None:
             progress.update(task, advance=1, description=doing)
 
-        return take(plan, stores, tell)
+        return take(plan, stores, report)
 
 
 if __name__ == "__main__":

@@ -74,20 +74,20 @@ def take(checkout: Checkout, words: Sequence[str], program: str = "") -> Round:
 
 
 def in_turn(
-    checkouts: Sequence[Checkout], words: Sequence[str], rounds: int, tell: Callable[[str], None], program: str = ""
+    checkouts: Sequence[Checkout], words: Sequence[str], rounds: int, report: Callable[[str], None], program: str = ""
 ) -> list[list[Round]]:
     """Take the rounds of both with a program, the other one first in every second round."""
-    return alternate(checkouts, rounds, tell, lambda checkout: take(checkout, words, program))
+    return alternate(checkouts, rounds, report, lambda checkout: take(checkout, words, program))
 
 
 def alternate(
-    checkouts: Sequence[Checkout], rounds: int, tell: Callable[[str], None], take_one: Callable[[Checkout], Round]
+    checkouts: Sequence[Checkout], rounds: int, report: Callable[[str], None], take_one: Callable[[Checkout], Round]
 ) -> list[list[Round]]:
     """Take the rounds of both, the other one first in every second round."""
     taken: list[list[Round]] = [[], []]
     for turn in range(rounds):
         for which in (0, 1) if turn % 2 == 0 else (1, 0):
-            tell(f"round {turn + 1}: {NAMES[which]}")
+            report(f"round {turn + 1}: {NAMES[which]}")
             taken[which].append(take_one(checkouts[which]))
     return taken
 
@@ -109,7 +109,7 @@ def _take_part(words: Sequence[str], checkouts: Sequence[Checkout], rounds: int)
     with Progress(console=Console(stderr=True), refresh_per_second=2, transient=True) as progress:
         task = progress.add_task("starting", total=2 * rounds)
 
-        def tell(doing: str) -> None:
+        def report(doing: str) -> None:
             progress.update(task, advance=1, description=doing)
 
         part, connections, _ = words
@@ -119,8 +119,8 @@ def _take_part(words: Sequence[str], checkouts: Sequence[Checkout], rounds: int)
             def count(checkout: Checkout) -> Round:
                 return instructions.measure(checkout.path, numbers, checkout.settings)
 
-            return table(part, *alternate(checkouts, rounds, tell, count))
-        return table(part, *in_turn(checkouts, words, rounds, tell))
+            return table(part, *alternate(checkouts, rounds, report, count))
+        return table(part, *in_turn(checkouts, words, rounds, report))
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True}, help=__doc__)

@@ -34,7 +34,7 @@ ALL: Final = (NOOP, POOL, FAST, FAST_SPREAD, DURABLE, DURABLE_SPREAD)
 
 
 _COUNTED_S: Final = 10.0
-"""Who is told not to count, by the environment, does not."""
+"""The longest wait for the counting. A server that the environment keeps from counting never finishes it."""
 _LOOK_S: Final = 0.05
 
 

@@ -12,7 +12,7 @@ The subscribers are one process, the sales another, and each row has a server an
 - **each change**: commands for each change that was made, and this as a multiple of the first row. This figure must not
   grow with the subscribers. Commands a second alone look well where hardly any change is made any more.
 - **p50 ms**, **p99 ms**: the delay from the moment of a change, as the store's journal has it, to the event at a
-  subscriber that carries its value or a newer one; of a few sampled subscribers. None is told where a value is wrong.
+  subscriber that carries its value or a newer one; of a few sampled subscribers. There is none where a value is wrong.
 - **events each**: how many each subscriber got, the fewest and the most, of all changes, with those of the warm-up.
   Where a SKU changes again before a stream is served, only its newest value is sent: then there are fewer than changes.
 - **wrong**: values at subscribers, over all SKUs, that are not the last ones in the end. It must be 0.
@@ -97,7 +97,7 @@ class Found(msgspec.Struct, frozen=True):
 
     @property
     def commands_per_change(self) -> float:
-        """Commands that the store carried out for each change that was made, whoever asked for them."""
+        """Commands that the store carried out for each change that was made, whatever asked for them."""
         return self.commands_per_s / self.changes_per_s if self.changes_per_s else 0.0
 
 
@@ -220,7 +220,7 @@ def _sell(holdfast: Holdfast, pids: Mapping[str, int], changes_per_s: int, secon
         ended_s = time.time()
         made = {name: calls - commands.get(name, 0) for name, calls in _calls(holdfast).items()}
         used = {name: (cpu_s(pid) - cpu[name]) / (ended_s - began_s) for name, pid in pids.items()}
-        # Where the server cannot keep up, answers are still due. Which changes were made, the journal tells.
+        # Where the server cannot keep up, answers are still due. The journal has the changes that were made.
         try:
             loader.wait(_SOLD_S_MAX)
         except subprocess.TimeoutExpired:
@@ -302,11 +302,11 @@ def verdict(found: Sequence[Found], changes_per_s: int) -> str:
     )
 
 
-def take(numbers: Sequence[int], changes_per_s: int, seconds: int, tell: Callable[[str], None]) -> list[Found]:
+def take(numbers: Sequence[int], changes_per_s: int, seconds: int, report: Callable[[str], None]) -> list[Found]:
     """Take all rows."""
     found = []
     for number in numbers:
-        tell(f"{number:,} subscribers")
+        report(f"{number:,} subscribers")
         found.append(measure(number, changes_per_s, seconds))
     return found
 

@@ -17,26 +17,26 @@ Cells = dict[tuple[int, Contestant], list[Result]]
 WARM_UP_S: Final = 1
 
 
-def measure(connections: list[int], seconds: int, rounds: int, tell: Callable[[str], None]) -> Cells:
+def measure(connections: list[int], seconds: int, rounds: int, report: Callable[[str], None]) -> Cells:
     """Take the figures. In each round every server begins anew with an empty store.
 
     The contestants take turns at each number of connections, so that a slow minute of the machine hits them all.
     """
     cells: Cells = {(number, each): [] for number in connections for each in contestants.ALL}
     for turn in range(1, rounds + 1):
-        tell(f"round {turn}: starting the servers")
+        report(f"round {turn}: starting the servers")
         with contestants.running({each.server for each in contestants.ALL}) as servers:
             for name, server in servers.items():
-                tell(f"round {turn}: warming up {name}")
+                report(f"round {turn}: warming up {name}")
                 server.count(load(server.url, 8, WARM_UP_S, stock.SPREAD_SKUS).requests, 8)
             for number in connections:
                 for each in contestants.ALL:
-                    tell(f"round {turn}: {each.title}, {number} connections")
+                    report(f"round {turn}: {each.title}, {number} connections")
                     result = load(servers[each.server].url, number, seconds, each.skus)
                     servers[each.server].count(result.requests, number)
                     cells[number, each].append(result)
             for name, server in servers.items():
-                tell(f"round {turn}: adding up the stock of {name}")
+                report(f"round {turn}: adding up the stock of {name}")
                 server.check()
     return cells
 

@@ -173,5 +173,5 @@ def _timed(tool: Counter, pids: Sequence[int], work: Callable[[], object]) -> tu
 
 
 def _children(pid: int) -> Iterator[int]:
-    told = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
-    return map(int, told.stdout.split())
+    listed = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False)
+    return map(int, listed.stdout.split())

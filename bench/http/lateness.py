@@ -42,19 +42,19 @@ class Lateness(msgspec.Struct, frozen=True):
     """Ended before their deadline; must be 0."""
 
 
-def measure(tell: Callable[[str], None], *, quick: bool) -> Lateness:
+def measure(report: Callable[[str], None], *, quick: bool) -> Lateness:
     """Make holds whose deadlines lie evenly, and wait until the server's housekeeping has ended every one."""
     holds = EXPIRIES_PER_S * (_SECONDS_QUICK if quick else _SECONDS)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
-        tell("starting a server")
+        report("starting a server")
         server = contestants.start("durable", folder, stack)
         server.fill()
         socket = DataDirectory(folder / "durable").socket
         client = stack.enter_context(connect(socket))
-        tell(f"making {holds:,} holds")
+        report(f"making {holds:,} holds")
         ttls_ms = make(socket, holds)
-        tell(f"waiting for {EXPIRIES_PER_S:,} expiries a second")
+        report(f"waiting for {EXPIRIES_PER_S:,} expiries a second")
         _wait_for_all(client)
         return summary(ended(client, ttls_ms), holds)
 

@@ -108,7 +108,7 @@ class Buyer(FastHttpUser):
 
     @task(10)
     def reserve(self) -> None:
-        """Hold one to three units."""
+        """Reserve one to three units."""
         sku, quantity = self._next_sku(), 1 + self.turn % _QUANTITY_MAX
         reservation_id = f"{_run}-{next(_numbers)}"
         body = {

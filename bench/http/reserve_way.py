@@ -20,7 +20,7 @@ What is counted, for one request:
 - **changes of file**: how often an entry stands in another file than the entry before it; the first one is one.
 
 The batcher's part counts, too: it runs in a task of its own, but for the request. What other tasks do meanwhile does
-not: each request is noted by itself, and the way that most of them took is the one that is told. Beside it stands a
+not: each request is noted by itself, and the way that most of them took is the one that is shown. Beside it stands a
 control, the mean of all requests less the mean of as many stretches of the same length without a request.
 """
 
@@ -145,7 +145,7 @@ def way(requests: Sequence[Sequence[Step]], idle: Sequence[Sequence[Step]]) -> W
 
 
 class Control:
-    """Tells a counted server when to note."""
+    """Starts and stops the notes of a counted server."""
 
     def __init__(self, path: Path) -> None:
         self._listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -195,7 +195,7 @@ def counted(checkout: Path) -> Iterator[tuple[Caller, Control]]:
             yield caller, control
 
 
-def measure(checkout: Path, requests: int, tell: Callable[[str], None]) -> Way:
+def measure(checkout: Path, requests: int, report: Callable[[str], None]) -> Way:
     """Count the way of a reserve in a checkout."""
     with counted(checkout.resolve()) as (caller, control):
         run = secrets.token_hex(4)
@@ -204,7 +204,7 @@ def measure(checkout: Path, requests: int, tell: Callable[[str], None]) -> Way:
         began_s, taken = time.perf_counter(), []
         for number in range(requests):
             taken.append(control.noted(lambda: caller.reserve(f"{run}-{number}")))  # noqa: B023  # called at once
-            tell(f"{checkout.name}: {requests} requests")
+            report(f"{checkout.name}: {requests} requests")
         each_s = (time.perf_counter() - began_s) / requests
         idle = [control.noted(lambda: time.sleep(max(0.0, each_s - _REST_S))) for _ in range(requests)]
     return way(taken, idle)
@@ -260,10 +260,10 @@ def main(*, before: Path | None, requests: int, with_tree: bool) -> None:
         with Progress(console=Console(stderr=True), refresh_per_second=2, transient=True) as progress:
             task = progress.add_task("starting", total=len(checkouts) * requests)
 
-            def tell(doing: str) -> None:
+            def report(doing: str) -> None:
                 progress.update(task, advance=1, description=doing)
 
-            ways = [measure(checkout, requests, tell) for checkout in checkouts]
+            ways = [measure(checkout, requests, report) for checkout in checkouts]
     except (ServerFailedError, WrongStatusError, NoWayError) as error:
         raise click.ClickException(str(error)) from None
     table(ways).show(Console(width=110))

@@ -10,8 +10,8 @@ from bench.harness.stock import SPREAD_SKUS, sku
 
 UNITS: Final = 500_000_000
 """Of each SKU under load: more than any run can sell."""
-RACE_SKU, LAPSE_SKU = SPREAD_SKUS, SPREAD_SKUS + 1
-"""SKUs that the load never asks for: one runs out, of the other holds expire."""
+RACE_SKU, EXPIRY_SKU = SPREAD_SKUS, SPREAD_SKUS + 1
+"""SKUs that the load never asks for: one runs out, the holds of the other expire."""
 
 
 class MissingError(Exception):
@@ -26,8 +26,8 @@ class Ask(NamedTuple):
     headers: dict[str, str]
 
 
-class Books(NamedTuple):
-    """What a peer says itself: units that its reservations hold, and units that are gone from what is available."""
+class Recorded(NamedTuple):
+    """What a peer itself has recorded: units that its reservations hold, and units missing from what is available."""
 
     reserved: int
     gone: int
@@ -54,11 +54,11 @@ class Peer(Protocol):
         ...
 
     def available(self, number: int) -> int:
-        """Read how many units of a SKU can still be promised."""
+        """Read how many units of a SKU can still be reserved."""
         ...
 
-    def books(self) -> Books:
-        """Read what it wrote down of the SKUs under load."""
+    def recorded(self) -> Recorded:
+        """Read what it has recorded of the SKUs under load."""
         ...
 
     def settle(self) -> None:

@@ -4,7 +4,7 @@ import time
 from typing import Final, NamedTuple
 
 from bench.http.contestants import MiscountError
-from bench.peers.base import LAPSE_SKU, RACE_SKU, Books, Peer
+from bench.peers.base import EXPIRY_SKU, RACE_SKU, Peer, Recorded
 from bench.peers.web import ask_at_once
 
 _CONNECTIONS: Final = 32
@@ -26,17 +26,17 @@ USUAL: Final = Sizes(units=50, requests=200, holds=500, grace_s=5.0)
 
 
 class Right(NamedTuple):
-    """What the checks found. ``never_back`` is None where holds have no deadline."""
+    """What the checks found. ``never_released`` is None where holds have no deadline."""
 
     units: int
     asked: int
     granted: int
     holds: int
-    never_back: int | None
+    never_released: int | None
 
     @property
     def oversold(self) -> int:
-        """Units that were promised and are not there."""
+        """Units that were reserved and are not there."""
         return max(0, self.granted - self.units)
 
 
@@ -53,27 +53,27 @@ def race(peer: Peer, sizes: Sizes) -> int:
 
 
 def expire(peer: Peer, sizes: Sizes) -> int | None:
-    """Make holds that nobody pays for; returns how many units never came back, None if holds cannot expire."""
+    """Make holds that are never paid for; returns how many units were never released, None if holds cannot expire."""
     if not peer.expires:
         return None
     holds = sizes.holds
-    peer.put(LAPSE_SKU, holds)
-    granted = ask_at_once(peer.url, lambda: peer.ask(LAPSE_SKU, _TTL_S), holds, _CONNECTIONS)
+    peer.put(EXPIRY_SKU, holds)
+    granted = ask_at_once(peer.url, lambda: peer.ask(EXPIRY_SKU, _TTL_S), holds, _CONNECTIONS)
     if granted != holds:
         raise MiscountError(f"{peer.url}: of {holds} units, only {granted} could be held")
     until = time.monotonic() + _TTL_S + sizes.grace_s
-    while (back := peer.available(LAPSE_SKU)) < holds and time.monotonic() < until:
+    while (available := peer.available(EXPIRY_SKU)) < holds and time.monotonic() < until:
         time.sleep(_LOOK_S)
-    return holds - back
+    return holds - available
 
 
-def hold_against_books(title: str, before: Books, now: Books, acknowledged: int, unread: int) -> None:
-    """Compare what was acknowledged with what a peer wrote down.
+def compare_with_records(title: str, before: Recorded, now: Recorded, acknowledged: int, unread: int) -> None:
+    """Compare what was acknowledged with what a peer has recorded.
 
     Raises
     ------
     MiscountError
-        Its two sums differ, or it wrote down less than it acknowledged, or more than it was asked.
+        Its two sums differ, or it recorded less than it acknowledged, or more than it was asked.
 
     """
     reserved, gone = now.reserved - before.reserved, now.gone - before.gone

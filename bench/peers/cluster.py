@@ -124,7 +124,7 @@ def _unprivileged() -> str | None:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens at now."""
+    """Find a port at which no process listens now."""
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         port: int = found.getsockname()[1]

@@ -15,7 +15,7 @@ from bench.harness.processes import ServerProcess
 from bench.harness.stores import connect
 from bench.http import contestants
 from bench.peers import database
-from bench.peers.base import LAPSE_SKU, RACE_SKU, UNITS, Ask, Books, Peer, holdfast_like
+from bench.peers.base import EXPIRY_SKU, RACE_SKU, UNITS, Ask, Peer, Recorded, holdfast_like
 from bench.peers.cluster import Cluster
 from bench.peers.postgres_server import SCHEMA
 from bench.peers.redis_server import hold_key, stock_key
@@ -72,10 +72,10 @@ class Holdfast(_Plain):
         available: int = found["available"]
         return available
 
-    def books(self) -> Books:
+    def recorded(self) -> Recorded:
         """Count its records, each of one unit, and add up what its stock says is held."""
         with connect(self._socket) as client:
-            return Books(int(client.hlen(stock.keyspace().reservations)), stock.held_units(client))
+            return Recorded(int(client.hlen(stock.keyspace().reservations)), stock.held_units(client))
 
 
 class Postgres(_Plain):
@@ -94,10 +94,10 @@ class Postgres(_Plain):
         found: int = database.value(self._dsn, _AVAILABLE, stock.sku(number))
         return found
 
-    def books(self) -> Books:
+    def recorded(self) -> Recorded:
         """Add up both tables."""
         reserved = database.value(self._dsn, _RESERVED)
-        return Books(reserved, database.value(self._dsn, _GONE.format(units=UNITS)))
+        return Recorded(reserved, database.value(self._dsn, _GONE.format(units=UNITS)))
 
 
 class NaiveRedis(_Plain):
@@ -110,7 +110,7 @@ class NaiveRedis(_Plain):
     def fill(self) -> None:
         """Write the counters."""
         with connect(self._socket) as client:
-            client.mset({stock_key(stock.sku(n)): UNITS for n in (*_UNDER_LOAD, RACE_SKU, LAPSE_SKU)})
+            client.mset({stock_key(stock.sku(n)): UNITS for n in (*_UNDER_LOAD, RACE_SKU, EXPIRY_SKU)})
 
     def put(self, number: int, units: int) -> None:
         """Write a counter."""
@@ -122,12 +122,12 @@ class NaiveRedis(_Plain):
         with connect(self._socket) as client:
             return int(client.get(stock_key(stock.sku(number))) or 0)
 
-    def books(self) -> Books:
+    def recorded(self) -> Recorded:
         """Count the holds' keys, each of one unit, and add up what the counters lost."""
         with connect(self._socket) as client:
-            counters = client.mget([stock_key(stock.sku(n)) for n in (*_UNDER_LOAD, RACE_SKU, LAPSE_SKU)])
+            counters = client.mget([stock_key(stock.sku(n)) for n in (*_UNDER_LOAD, RACE_SKU, EXPIRY_SKU)])
             holds = sum(1 for _ in client.scan_iter(match=hold_key("*"), count=10_000))
-        return Books(holds, sum(UNITS - int(counter) for counter in counters))
+        return Recorded(holds, sum(UNITS - int(counter) for counter in counters))
 
 
 @contextlib.contextmanager
@@ -136,7 +136,7 @@ def holdfast(folder: Path) -> Iterator[Peer]:
     data_dir = folder / "holdfast"
     with contestants.holdfast(data_dir, "durable", folder / "holdfast.log") as process:
         peer = Holdfast(process.url, DataDirectory(data_dir).socket)
-        stock.fill_skus(DataDirectory(data_dir).socket, LAPSE_SKU + 1)
+        stock.fill_skus(DataDirectory(data_dir).socket, EXPIRY_SKU + 1)
         yield peer
 
 
@@ -148,7 +148,7 @@ def postgres(folder: Path, cluster: Cluster, how: str) -> Iterator[Peer]:
     database.execute(main, f"DROP DATABASE IF EXISTS {name}")
     database.execute(main, f"CREATE DATABASE {name}")
     dsn = cluster.dsn(name)
-    database.execute(dsn, SCHEMA + _FILL.format(units=UNITS, last=LAPSE_SKU))
+    database.execute(dsn, SCHEMA + _FILL.format(units=UNITS, last=EXPIRY_SKU))
     database.execute(dsn, _VACUUM)
     log = folder / f"{name}.log"
     with ServerProcess("bench.peers.postgres_server", dsn, how, log=log) as process:

@@ -16,7 +16,7 @@ from bench.harness.load import Target
 from bench.harness.processes import ServerFailedError
 from bench.harness.stock import SPREAD_SKUS
 from bench.peers import database
-from bench.peers.base import UNITS, Ask, Books
+from bench.peers.base import UNITS, Ask, Recorded
 from bench.peers.cluster import Cluster, free_port
 from bench.peers.medusa_install import VERSION, installed
 from bench.peers.web import call
@@ -120,14 +120,14 @@ class Medusa:
         found: int = database.value(self._dsn, _AVAILABLE, _item(number))
         return found
 
-    def books(self) -> Books:
+    def recorded(self) -> Recorded:
         """Add up its reservations, and what its levels say is reserved."""
-        return Books(database.value(self._dsn, _RESERVED), database.value(self._dsn, _GONE))
+        return Recorded(database.value(self._dsn, _RESERVED), database.value(self._dsn, _GONE))
 
     def settle(self) -> None:
-        """Wait until it has finished what nobody waits for any more: it does not notice that a caller hung up."""
+        """Wait until it has finished the requests whose caller hung up, which it does not notice."""
         until, before = time.monotonic() + _SETTLE_S, -1
-        while (now := self.books().reserved) != before and time.monotonic() < until:
+        while (now := self.recorded().reserved) != before and time.monotonic() < until:
             before = now
             time.sleep(_LOOK_S)
 

@@ -1,7 +1,7 @@
 """The naive Redis peer's server: ``python -m bench.peers.redis_server DATA_DIR``.
 
 What most public examples of stock reservation on Redis do: one script for each request through the client's pool, which
-takes the units from a counter and keeps the hold in a key with a TTL. When the key goes, nobody gives the units back.
+takes the units from a counter and keeps the hold in a key with a TTL. When the key expires, the units are not released.
 Bodies, HTTP server, event loop, store and durability are those of Holdfast.
 """
 

@@ -73,41 +73,41 @@ def steps(connections: list[int], rounds: int) -> int:
 
 
 def measure(
-    connections: list[int], seconds: int, rounds: int, tell: Callable[[str], None], *, leave_out: Collection[str] = ()
+    connections: list[int], seconds: int, rounds: int, report: Callable[[str], None], *, leave_out: Collection[str] = ()
 ) -> Found:
     """Take the figures. In each round every peer begins anew and empty, but for Medusa, which starts too slowly."""
     found = Found({}, {}, [], {})
     with contextlib.ExitStack() as stack:
-        prepared = starters(stack, found, tell, leave_out)
+        prepared = starters(stack, found, report, leave_out)
         present = {name: prepared[name] for name in PEERS if name in prepared}
         found.cells = {(number, rival): [] for number in connections for rival in rivals(present)}
         for turn in range(1, rounds + 1):
-            tell(f"round {turn}: starting the servers")
+            report(f"round {turn}: starting the servers")
             with contextlib.ExitStack() as one_round:
                 folder = Path(one_round.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
                 peers = {name: one_round.enter_context(start(folder)) for name, start in present.items()}
-                _one_round(found, peers, connections, seconds, partial(_tell_round, tell, turn))
+                _one_round(found, peers, connections, seconds, partial(_report_round, report, turn))
                 if turn == rounds:
                     for name, peer in peers.items():
-                        tell(f"{name}: a race for few units, and holds that expire")
+                        report(f"{name}: a race for few units, and holds that expire")
                         found.right[name] = checks.check(peer, checks.USUAL)
     return found
 
 
-def _tell_round(tell: Callable[[str], None], turn: int, doing: str) -> None:
-    tell(f"round {turn}: {doing}")
+def _report_round(report: Callable[[str], None], turn: int, doing: str) -> None:
+    report(f"round {turn}: {doing}")
 
 
 Start = Callable[[Path], contextlib.AbstractContextManager[Peer]]
 
 
 def starters(
-    stack: contextlib.ExitStack, found: Found, tell: Callable[[str], None], leave_out: Collection[str]
+    stack: contextlib.ExitStack, found: Found, report: Callable[[str], None], leave_out: Collection[str]
 ) -> dict[str, Start]:
     """Prepare what every round needs; who cannot be had is noted, with what to do about it."""
     starters: dict[str, Start] = {HOLDFAST: line_up.holdfast, REDIS: line_up.naive_redis}
     try:
-        tell("starting Postgres")
+        report("starting Postgres")
         cluster = stack.enter_context(Cluster())
     except MissingError as missing:
         found.skipped.append(f"Left out: Postgres, and Medusa, which needs it. {missing}")
@@ -119,7 +119,7 @@ def starters(
         return starters
     try:
         needed("wrk", "apt-get install wrk")
-        tell("starting Medusa; the first time npm installs it, which takes minutes")
+        report("starting Medusa; the first time npm installs it, which takes minutes")
         medusa = stack.enter_context(Medusa(cluster))
     except MissingError as missing:
         found.skipped.append(f"Left out: Medusa. {missing}")
@@ -130,9 +130,9 @@ def starters(
 
 
 def _one_round(
-    found: Found, peers: Mapping[str, Peer], connections: Iterable[int], seconds: int, tell: Callable[[str], None]
+    found: Found, peers: Mapping[str, Peer], connections: Iterable[int], seconds: int, report: Callable[[str], None]
 ) -> None:
-    tell("warming up")
+    report("warming up")
     acknowledged, unread = dict.fromkeys(peers, 0), dict.fromkeys(peers, 0)
 
     def one_load(name: str, number: int, seconds: int, skus: int) -> Result:
@@ -143,16 +143,16 @@ def _one_round(
         peer.settle()
         return result
 
-    before = {name: peer.books() for name, peer in peers.items()}
+    before = {name: peer.recorded() for name, peer in peers.items()}
     for name in peers:
         one_load(name, 8, _SLOW_S if name == MEDUSA else WARM_UP_S, SPREAD_SKUS)
     for number in connections:
         for rival in rivals(peers):
-            tell(f"{rival.title}, {number} connections")
+            report(f"{rival.title}, {number} connections")
             stretch_s = max(seconds, _SLOW_S, number // 8) if rival.peer == MEDUSA else seconds
             found.cells[number, rival].append(one_load(rival.peer, number, stretch_s, rival.skus))
     for name, peer in peers.items():
-        checks.hold_against_books(name, before[name], peer.books(), acknowledged[name], unread[name])
+        checks.compare_with_records(name, before[name], peer.recorded(), acknowledged[name], unread[name])
 
 
 # -- the report
@@ -209,12 +209,14 @@ def _failed(rounds: list[Result]) -> str:
 def right_table(found: Found) -> Table:
     """Lay out whether each is right."""
     made = Table(
-        "Is it right? A race for few units, and holds that nobody pays for",
-        ["server", "units", "asked for", "granted", "oversold", "holds that expired", "units that never came back"],
+        "Correctness: a race for few units, and holds that are never paid for",
+        ["server", "units", "asked for", "granted", "oversold", "holds that expired", "units never released"],
     )
     for name in (name for name in PEERS if name in found.right):
         right = found.right[name]
-        expired = (f"{right.holds:,}", f"{right.never_back:,}") if right.never_back is not None else ("none can", "–")
+        expired = (
+            (f"{right.holds:,}", f"{right.never_released:,}") if right.never_released is not None else ("none can", "–")
+        )
         figures = (f"{right.units:,}", f"{right.asked:,}", f"{right.granted:,}", f"{right.oversold:,}")
         made.add(found.versions.get(name, name), *figures, *expired)
     return made
@@ -226,15 +228,23 @@ def summary(found: Found) -> Table | None:
         return None
     made = Table(
         f"{JUDGED_AT} connections, requests/s",
-        ["server", "one SKU", "Holdfast is ahead", "10,000 SKUs", "Holdfast is ahead", "oversold", "units never back"],
+        [
+            "server",
+            "one SKU",
+            "Holdfast is ahead",
+            "10,000 SKUs",
+            "Holdfast is ahead",
+            "oversold",
+            "units never released",
+        ],
     )
     for peer in found.right:
         right, row = found.right[peer], [found.versions.get(peer, peer)]
         for rival in (Rival(peer, 1), Rival(peer, SPREAD_SKUS)):
             ahead = "" if peer == HOLDFAST else f"{_ahead(found, JUDGED_AT, rival).median:.1f} ×"
             row += [f"{rate(found, JUDGED_AT, rival).median:,.0f}", ahead]
-        back = "holds never expire" if right.never_back is None else f"{right.never_back:,} of {right.holds:,}"
-        made.add(*row, f"{right.oversold:,}", back)
+        kept = "holds never expire" if right.never_released is None else f"{right.never_released:,} of {right.holds:,}"
+        made.add(*row, f"{right.oversold:,}", kept)
     return made
 
 
@@ -268,8 +278,8 @@ def bars(found: Found) -> Iterator[Bar]:
     for name, right in found.right.items():
         if name == HOLDFAST:
             yield Bar("Holdfast: units oversold in the race", "≤", 0, Figure([right.oversold]), "units")
-            yield Bar("Holdfast: units of expired holds that never came back", "≤", 0, _never_back(right), "units")
+            yield Bar("Holdfast: units of expired holds, never released", "≤", 0, _never_released(right), "units")
 
 
-def _never_back(right: checks.Right) -> Figure:
-    return Figure([float(right.never_back or 0)])
+def _never_released(right: checks.Right) -> Figure:
+    return Figure([float(right.never_released or 0)])

@@ -1,7 +1,7 @@
 """The channels of the propagation bench, a process of their own: notes when each value arrives, and answers at once.
 
-``python -m bench.propagation.channels NAME=KIND …`` listens at a port for each channel, and at one more to be told how
-each shall behave and to be asked what arrived. A request is written down as it came, with the time, and read only when
+``python -m bench.propagation.channels NAME=KIND …`` listens at a port for each channel, and at one more for commands:
+how each is to behave, and what arrived. A request is written down as it came, with the time, and read only when
 it is asked for: what the channels do meanwhile is taken from the machine that is measured.
 """
 
@@ -68,7 +68,7 @@ class Channel:
         self._server: asyncio.Server | None = None
 
     async def behave(self, conduct: Conduct) -> None:
-        """Behave so from now on. Whoever still waits for an answer is hung up on."""
+        """Behave so from now on. Connections that still wait for an answer are closed."""
         if conduct != self.conduct:
             for transport in list(self.connections):
                 transport.abort()

@@ -15,8 +15,8 @@ class Sale(NamedTuple):
     at_ms: int
 
 
-class NeverToldError(Exception):
-    """A channel was never told of a change, so there is no figure."""
+class NeverReceivedError(Exception):
+    """A channel never received a change, so there is no figure."""
 
 
 Values = dict[int, list[tuple[int, int]]]
@@ -39,24 +39,26 @@ def delays_ms(sales: Sequence[Sale], arrived: Values) -> Iterator[float]:
 
     Raises
     ------
-    NeverToldError
+    NeverReceivedError
         No such request came.
 
     """
-    places = dict.fromkeys(arrived, 0)
+    positions = dict.fromkeys(arrived, 0)
     for sale in sales:
-        told, place = arrived.get(sale.number, []), places.get(sale.number, 0)
-        while place < len(told) and told[place][1] > sale.available:
-            place += 1
-        if place == len(told):
-            raise NeverToldError(f"a channel was never told that {sale.available} are left of {sale.number}")
-        places[sale.number] = place
-        yield told[place][0] / 1000 - sale.at_ms
+        received, position = arrived.get(sale.number, []), positions.get(sale.number, 0)
+        while position < len(received) and received[position][1] > sale.available:
+            position += 1
+        if position == len(received):
+            raise NeverReceivedError(f"a channel never received that {sale.available} are left of {sale.number}")
+        positions[sale.number] = position
+        yield received[position][0] / 1000 - sale.at_ms
 
 
 def backwards(arrived: Values) -> int:
     """Count the values that arrived after newer ones of their SKU."""
-    return sum(later > earlier for told in arrived.values() for (_, earlier), (_, later) in itertools.pairwise(told))
+    return sum(
+        later > earlier for received in arrived.values() for (_, earlier), (_, later) in itertools.pairwise(received)
+    )
 
 
 def last_values(sales: Iterable[Sale]) -> dict[int, int]:
@@ -65,7 +67,7 @@ def last_values(sales: Iterable[Sale]) -> dict[int, int]:
 
 
 def is_right(arrived: Values, wanted: Mapping[int, int]) -> bool:
-    """Whether a channel was told the last value of each SKU, last."""
+    """Whether the last value that a channel received of each SKU is the newest."""
     return all(number in arrived and arrived[number][-1][1] == left for number, left in wanted.items())
 
 

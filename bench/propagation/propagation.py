@@ -85,30 +85,30 @@ def steps(rounds: int) -> int:
     return 1 + 2 * rounds + 2 + 1 + rounds
 
 
-def measure(rounds: int, tell: Callable[[str], None], *, quick: bool) -> Found:
+def measure(rounds: int, report: Callable[[str], None], *, quick: bool) -> Found:
     """Take the figures: rounds with all channels well and with one that hangs, in turn; then the backlog."""
     seconds = _SECONDS_QUICK if quick else _SECONDS
     well, hanging, apart = [], [], []
-    with _started(tell, apart=False) as (holdfast, channels):
+    with _started(report, apart=False) as (holdfast, channels):
         for turn in range(1, rounds + 1):
-            tell(f"round {turn}: {CHANGES_PER_S:,} sales a second, all channels well")
+            report(f"round {turn}: {CHANGES_PER_S:,} sales a second, all channels well")
             well.append(stretch(holdfast, channels, seconds, list(CHANNELS)))
-            tell(f"round {turn}: {CHANGES_PER_S:,} sales a second, one channel hangs")
+            report(f"round {turn}: {CHANGES_PER_S:,} sales a second, one channel hangs")
             with _hanging(holdfast, channels):
                 hanging.append(stretch(holdfast, channels, seconds, _others(HANGING)))
         changes = _BACKLOG_QUICK if quick else _BACKLOG
-        tell(f"{changes:,} changes of {HOT_SKUS} SKUs while one channel is down")
-        backlog = _backlog(holdfast, channels, changes, tell)
-    with _started(tell, apart=True) as (holdfast, channels):
+        report(f"{changes:,} changes of {HOT_SKUS} SKUs while one channel is down")
+        backlog = _backlog(holdfast, channels, changes, report)
+    with _started(report, apart=True) as (holdfast, channels):
         for turn in range(1, rounds + 1):
-            tell(f"round {turn}: {CHANGES_PER_S:,} sales a second, the publisher apart")
+            report(f"round {turn}: {CHANGES_PER_S:,} sales a second, the publisher apart")
             apart.append(stretch(holdfast, channels, seconds, list(CHANNELS)))
     return Found(well, hanging, apart, backlog)
 
 
 @contextlib.contextmanager
-def _started(tell: Callable[[str], None], *, apart: bool) -> Iterator[tuple[Holdfast, Channels]]:
-    tell(f"starting a server, and {len(CHANNELS)} channels that list {SKUS:,} SKUs each")
+def _started(report: Callable[[str], None], *, apart: bool) -> Iterator[tuple[Holdfast, Channels]]:
+    report(f"starting a server, and {len(CHANNELS)} channels that list {SKUS:,} SKUs each")
     with (
         tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
         running(Path(folder), apart=apart) as (holdfast, channels),
@@ -180,8 +180,8 @@ def summary(
     others.sort()
     each_request = [
         len(arrival.items)
-        for told in arrivals.values()
-        for arrival in told
+        for requests in arrivals.values()
+        for arrival in requests
         if 1000 * began_ms <= arrival.at_us < 1000 * ended_ms
     ]
     seconds = window_s[1] - window_s[0]
@@ -214,7 +214,7 @@ def _hanging(holdfast: Holdfast, channels: Channels) -> Iterator[None]:
 # -- a channel that was down
 
 
-def _backlog(holdfast: Holdfast, channels: Channels, changes: int, tell: Callable[[str], None]) -> Backlog:
+def _backlog(holdfast: Holdfast, channels: Channels, changes: int, report: Callable[[str], None]) -> Backlog:
     channels.forget()
     after = holdfast.now_id()
     channels.behave(DOWN, "down")
@@ -225,7 +225,7 @@ def _backlog(holdfast: Holdfast, channels: Channels, changes: int, tell: Callabl
     sales = list(holdfast.sales(after))
     wanted = last_values(sales)
     wait_until_right(channels, wanted, *_others(DOWN))
-    tell("the channel comes back")
+    report("the channel comes back")
     back_us = channels.behave(DOWN, "answers")
     arrived = wait_until_right(channels, wanted, DOWN)[DOWN]
     # Whatever would be sent once more has its chance to be.

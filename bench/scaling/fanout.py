@@ -25,18 +25,18 @@ def kinds(channels: int) -> dict[str, Kind]:
     return {f"channel-{number:03}": each[number % 2] for number in range(channels)}
 
 
-def measure(counts: tuple[int, ...], rounds: int, seconds: int, tell: Callable[[str], None]) -> Found:
+def measure(counts: tuple[int, ...], rounds: int, seconds: int, report: Callable[[str], None]) -> Found:
     """Take the figures, one server for each number of channels."""
     found: Found = {}
     for channels in counts:
         named = kinds(channels)
-        tell(f"starting a server and {channels} channels")
+        report(f"starting a server and {channels} channels")
         with (
             tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder,
             running(Path(folder), kinds=named) as (server, arrivals),
         ):
             for turn in range(1, rounds + 1):
-                tell(f"round {turn}: {SALES_PER_S} sales a second, {channels} channels")
+                report(f"round {turn}: {SALES_PER_S} sales a second, {channels} channels")
                 spread = stretch(server, arrivals, seconds, list(named), sales_per_s=SALES_PER_S)
                 found.setdefault(channels, []).append(spread)
     return found

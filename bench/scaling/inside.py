@@ -44,16 +44,16 @@ class Inside:
         """All of them."""
         return [self._hot, self._spread, self._all, self._live_hot, self._live_spread]
 
-    def take(self, stores: Mapping[State, Store], tell: Callable[[str], None]) -> None:
+    def take(self, stores: Mapping[State, Store], report: Callable[[str], None]) -> None:
         """Take one round, the sizes in turn."""
         for skus in self._sizes.skus:
             state = State(skus, 0)
-            tell(f"inside the store: {state.title}")
+            report(f"inside the store: {state.title}")
             for series, spread in ((self._hot, 1), (self._spread, FEW), (self._all, skus)):
                 series.add(f"{skus:,}", rate(stores[state], Case(state, spread, BATCH)))
         for live in self._sizes.live:
             state = State(SOME, live)
-            tell(f"inside the store: {state.title}")
+            report(f"inside the store: {state.title}")
             for series, spread in ((self._live_hot, 1), (self._live_spread, SOME)):
                 series.add(f"{live:,}", rate(stores[state], Case(state, spread, BATCH)))
 

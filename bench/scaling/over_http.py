@@ -46,7 +46,7 @@ class OverHttp:
         """All of them."""
         return [self._skus, self._live, self._workers, self._more, self._orders, self._lines, self._batches]
 
-    def take(self, stores: Mapping[State, Store], tell: Callable[[str], None]) -> None:
+    def take(self, stores: Mapping[State, Store], report: Callable[[str], None]) -> None:
         """Take one round: servers come and go, the stores stay, with what was reserved in them before."""
         skus, live = self._sizes.skus, self._sizes.live
         base, full = State(SOME, 0), State(SOME, live[-1])
@@ -56,12 +56,12 @@ class OverHttp:
             (self._live, live[0], base),
             (self._live, live[-1], full),
         ):
-            tell(f"over HTTP: {state.title}")
+            report(f"over HTTP: {state.title}")
             with serving(stores[state], 1) as served:
                 # The same spread over the fewest, so that only what lies beside it differs.
                 series.add(f"{size:,}", served.rate(CONNECTIONS, self._seconds, skus[0]))
         for workers in WORKERS:
-            tell(f"over HTTP: {workers} worker processes")
+            report(f"over HTTP: {workers} worker processes")
             with serving(stores[base], workers) as served:
                 self._workers.add(str(workers), served.rate(CONNECTIONS, self._seconds, SOME))
                 self._more.add(str(workers), served.rate(MANY_CONNECTIONS, self._seconds, SOME))

@@ -26,28 +26,28 @@ class Found(msgspec.Struct):
     channels: fanout.Found
 
 
-def measure(binary: StoreBinary, rounds: int, seconds: int, tell: Callable[[str], None], *, quick: bool) -> Found:
+def measure(binary: StoreBinary, rounds: int, seconds: int, report: Callable[[str], None], *, quick: bool) -> Found:
     """Take the figures: every state in a store of its own, in turn and ``rounds`` times; the channels last."""
     sizes = inside.QUICK if quick else inside.USUAL
     within, http = Inside(sizes), OverHttp(sizes, seconds)
     with contextlib.ExitStack() as stack:
         stores = {}
         for state in sizes.states:
-            tell(f"filling a store: {state.title}")
+            report(f"filling a store: {state.title}")
             stores[state] = stack.enter_context(filled(binary, state))
         for turn in range(1, rounds + 1):
-            within.take(stores, partial(_tell_round, tell, turn))
+            within.take(stores, partial(_report_round, report, turn))
         # Afterwards, as what is reserved over HTTP stays in the stores.
         for turn in range(1, rounds + 1):
             if loader() == "wrk":
-                http.take(stores, partial(_tell_round, tell, turn))
+                http.take(stores, partial(_report_round, report, turn))
     counts, stretch_s = (fanout.QUICK, fanout.SECONDS_QUICK) if quick else (fanout.USUAL, fanout.SECONDS)
-    measured = fanout.measure(counts, rounds, stretch_s, tell)
+    measured = fanout.measure(counts, rounds, stretch_s, report)
     return Found([each for each in (*within.series, *http.series) if each.points], measured)
 
 
-def _tell_round(tell: Callable[[str], None], turn: int, doing: str) -> None:
-    tell(f"round {turn}: {doing}")
+def _report_round(report: Callable[[str], None], turn: int, doing: str) -> None:
+    report(f"round {turn}: {doing}")
 
 
 def steps(rounds: int, *, quick: bool) -> int:

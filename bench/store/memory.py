@@ -27,18 +27,18 @@ class Memory(msgspec.Struct, frozen=True):
     journal: float
 
 
-def measure(binary: StoreBinary, tell: Callable[[str], None], *, quick: bool) -> Memory:
+def measure(binary: StoreBinary, report: Callable[[str], None], *, quick: bool) -> Memory:
     """Fill a store through the functions that serve and see by how much its used memory grows."""
     records = _RECORDS_QUICK if quick else _RECORDS
     with Store(binary) as store:
         store.stop_logging()
         journal = stock.keyspace().journal
         empty = store.used_bytes()
-        tell(f"{store.version}: {records:,} SKUs")
+        report(f"{store.version}: {records:,} SKUs")
         stock.fill_skus(store.socket, records)
         store.client.unlink(journal)
         with_skus = store.used_bytes()
-        tell(f"{store.version}: {records:,} reservations")
+        report(f"{store.version}: {records:,} reservations")
         stock.fill_reservations(store.socket, records, records)
         with_journal = store.used_bytes()
         store.client.unlink(journal)

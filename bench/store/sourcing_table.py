@@ -59,14 +59,14 @@ CASES: Final = tuple(
 Cells = dict[Case, list[float]]
 
 
-def measure(binary: StoreBinary, rounds: int, tell: Callable[[str], None]) -> Cells:
+def measure(binary: StoreBinary, rounds: int, report: Callable[[str], None]) -> Cells:
     """Take the figures, in turn and ``rounds`` times, in one store for each way of stocking."""
     cells: Cells = {case: [] for case in CASES}
     with contextlib.ExitStack() as stack:
-        tell("filling the stores' shelves")
+        report("filling the stores' shelves")
         stores = {percent: stack.enter_context(filled(binary, percent)) for percent in (100, 90)}
         for turn in range(1, rounds + 1):
-            tell(f"round {turn}: sourcing")
+            report(f"round {turn}: sourcing")
             for case in CASES:
                 cells[case].append(rate(stores[case.stocked_percent], case))
     return cells

@@ -66,17 +66,17 @@ def cases(state: State) -> list[Case]:
     return [Case(state, spread, batch) for spread in (*hot, min(state.skus, stock.SPREAD_SKUS)) for batch in BATCHES]
 
 
-def measure(binary: StoreBinary, rounds: int, tell: Callable[[str], None], *, quick: bool) -> Cells:
+def measure(binary: StoreBinary, rounds: int, report: Callable[[str], None], *, quick: bool) -> Cells:
     """Take the figures, every state in a store of its own, in turn and ``rounds`` times."""
     cells: Cells = {TRIVIAL: []} | {case: [] for state in states(quick=quick) for case in cases(state)}
     with contextlib.ExitStack() as stack:
         stores: dict[State, Store] = {}
         for state in states(quick=quick):
-            tell(f"filling a store: {state.title}")
+            report(f"filling a store: {state.title}")
             stores[state] = stack.enter_context(filled(binary, state))
         for turn in range(1, rounds + 1):
             for state, store in stores.items():
-                tell(f"round {turn}: {state.title}")
+                report(f"round {turn}: {state.title}")
                 if state.live == 0:
                     cells[TRIVIAL].append(trivial_rate(store))
                 for case in cases(state):

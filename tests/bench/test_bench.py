@@ -43,7 +43,7 @@ from bench.http.event_subscribers import Question, Subscriber
 from bench.http.reserve_way import NoWayError, Step
 from bench.propagation import figures, propagation, setup
 from bench.propagation.channels import Arrival
-from bench.propagation.figures import NeverToldError, Sale
+from bench.propagation.figures import NeverReceivedError, Sale
 from bench.store import sourcing_table, store_table
 from server.store.embedded.binary import find_binary
 from server.store.embedded.files import DataDirectory
@@ -262,7 +262,7 @@ def test_an_older_value_does_not_report_a_change() -> None:
 
 
 def test_a_change_that_was_never_published_gives_no_figure() -> None:
-    with pytest.raises(NeverToldError):
+    with pytest.raises(NeverReceivedError):
         list(figures.delays_ms([Sale(1, 8, at_ms=1_000)], arrived((1_001_000, 1, 9))))
 
 

@@ -11,7 +11,7 @@ from bench.harness.load import LoadError, Result, Target, load
 from bench.harness.stock import SPREAD_SKUS
 from bench.http.contestants import MiscountError
 from bench.peers import checks, line_up, table
-from bench.peers.base import LAPSE_SKU, RACE_SKU, Ask, Books, MissingError, Peer
+from bench.peers.base import EXPIRY_SKU, RACE_SKU, Ask, MissingError, Peer, Recorded
 from bench.peers.checks import Right, Sizes
 from bench.peers.cluster import Cluster
 from bench.peers.medusa import Medusa
@@ -60,11 +60,11 @@ def reserve_one(peer: Peer, number: int) -> int:
 
 
 def assert_one_unit_is_taken(peer: Peer) -> None:
-    before, left = peer.books(), peer.available(7)
+    before, left = peer.recorded(), peer.available(7)
 
     assert reserve_one(peer, 7) == 1
 
-    after = peer.books()
+    after = peer.recorded()
     assert (after.reserved - before.reserved, after.gone - before.gone) == (1, 1)
     assert peer.available(7) == left - 1
 
@@ -113,7 +113,7 @@ def test_units_that_the_naive_redis_peer_never_releases_are_counted(naive_redis:
     found = checks.expire(naive_redis, SMALL._replace(grace_s=0.5))
 
     assert found == SMALL.holds
-    assert naive_redis.available(LAPSE_SKU) == 0
+    assert naive_redis.available(EXPIRY_SKU) == 0
 
 
 # -- Holdfast and Medusa, as the bench sees them
@@ -125,7 +125,7 @@ def test_holdfast_passes_the_checks_that_its_peers_must_pass(tmp_path: Path) -> 
         assert_one_unit_is_taken(peer)
         right = checks.check(peer, SMALL)
 
-    assert (right.granted, right.oversold, right.never_back) == (SMALL.units, 0, 0)
+    assert (right.granted, right.oversold, right.never_released) == (SMALL.units, 0, 0)
 
 
 @pytest.mark.soak
@@ -134,7 +134,7 @@ def test_medusa_reserves_and_does_not_oversell(medusa: Peer) -> None:
     assert_one_unit_is_taken(medusa)
     right = checks.check(medusa, SMALL)
 
-    assert (right.granted, right.oversold, right.never_back) == (SMALL.units, 0, None)
+    assert (right.granted, right.oversold, right.never_released) == (SMALL.units, 0, None)
 
 
 # -- what is missing is said
@@ -215,12 +215,12 @@ def test_the_readme_says_how_far_ahead_and_what_leaks() -> None:
 
 @pytest.mark.parametrize(
     "now",
-    [Books(reserved=9, gone=9), Books(reserved=13, gone=13), Books(reserved=10, gone=11)],
+    [Recorded(reserved=9, gone=9), Recorded(reserved=13, gone=13), Recorded(reserved=10, gone=11)],
     ids=["fewer than acknowledged", "more than asked", "its sums differ"],
 )
-def test_books_that_do_not_agree_give_no_figure(now: Books) -> None:
+def test_records_that_do_not_agree_give_no_figure(now: Recorded) -> None:
     with pytest.raises(MiscountError):
-        checks.hold_against_books("a peer", Books(0, 0), now, acknowledged=10, unread=2)
+        checks.compare_with_records("a peer", Recorded(0, 0), now, acknowledged=10, unread=2)
 
 
 def test_answers_that_failed_are_reported_and_not_in_the_rate() -> None:
