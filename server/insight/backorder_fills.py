@@ -1,4 +1,4 @@
-"""What came in and went on to those who waited for it, seen as one change: only what is left was ever to be had."""
+"""Units that came in and filled backorders at once, seen as one change: only the rest was ever available."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -16,11 +16,11 @@ NOBODY_WAITED: Final[Filled] = MappingProxyType({})
 
 
 def seen_as_one(changes: Sequence[Change]) -> Filled:
-    """Tell, for the changes of one journal entry, how lines are to be seen whose units went on at once.
+    """Return how lines are to be seen whose units filled backorders at once, for the changes of one journal entry.
 
-    The first line of a change at a place goes from what was before to what is left in the end; its others there, and
-    those by which the units went on, move nothing. A fill that no change before it brought units for, because they were
-    there already, is not in the answer: it stands for itself.
+    The first line of a change at a location goes from what was before to what is left in the end. Its others there, and
+    those by which the units filled backorders, move nothing. A fill that no change before it brought units for, because
+    they were there already, is not in the answer: it stands for itself.
     """
     seen: dict[int, tuple[int, int]] = {}
     brought: dict[tuple[str, str], list[ChangeLine]] = {}

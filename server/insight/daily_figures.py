@@ -64,7 +64,7 @@ class Piece:
     def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
         """Take one change in; ``rules`` define what is low, and no reorder point is above ``highest_point``.
 
-        ``filled``: lines whose units went on to those who waited for them.
+        ``filled``: lines whose units filled backorders at once.
         """
         self.changes += 1
         operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel

@@ -1,4 +1,4 @@
-"""Adds up what is on its way to each place: receipts that are expected in time, and transfers in transit."""
+"""Adds up what is on its way to each location: receipts that are expected in time, and transfers in transit."""
 
 from collections import Counter
 from collections.abc import Mapping

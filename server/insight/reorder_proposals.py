@@ -1,4 +1,4 @@
-"""Holds stock and velocity of each place against the rules, and proposes what to order."""
+"""Compares stock and velocity of each SKU at each location with the rules, and proposes what to order."""
 
 from datetime import UTC, datetime
 
@@ -10,7 +10,7 @@ from server.store.repositories.daily_figures import FigureStore
 
 
 async def proposals(store: FigureStore, rules: Rules, span: Span, only: Only) -> list[Proposal]:
-    """Propose what to order for every place that a rule is for, in no order."""
+    """Propose what to order for every (SKU, location) that a rule is for, in no order."""
     if not rules:
         return []
     paces, nothing = await paces_by_place(store, span, only), Pace()

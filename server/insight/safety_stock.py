@@ -1,7 +1,7 @@
 """Keeps the safety stock of one partition at the value of its rules, as rules, categories and stock change.
 
 Where there are no rules, nothing is done but to look for one. Else it follows the journal from where it began, and
-looks again at each place whose units changed; when it begins, when rules change, and once an hour, at every place.
+looks again at each (SKU, location) whose units changed; when it begins, when rules change, and once an hour, at all.
 So it keeps nothing over a restart, and two that do it at the same time do no harm: the script changes what differs.
 """
 
@@ -19,8 +19,8 @@ from server.store.journal.journal import DamagedEntryError
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.safety_stock import (
     APPLIED,
+    APPLY_MAX,
     CATEGORIES_CHANGED,
-    PLACES_MAX,
     RULES_CHANGED,
     SafetyStore,
     SafetyTarget,
@@ -30,7 +30,7 @@ LOOK_AGAIN_S: Final = 3_600.0
 """What another process was to see to and did not, because it died, is seen to by then."""
 PAGE_ENTRIES: Final = 64
 
-Place = tuple[str, str]
+SkuLocation = tuple[str, str]
 
 
 class SafetyStockRules:
@@ -45,10 +45,10 @@ class SafetyStockRules:
         self._cursor = ""
         self._looked_s = 0.0
         self._rules: SafetyRules = {}
-        self._capped: set[Place] = set()
+        self._capped: set[SkuLocation] = set()
 
     async def catch_up(self) -> None:
-        """Bring every place to the value of its rule.
+        """Bring every (SKU, location) to the value of its rule.
 
         Raises
         ------
@@ -78,59 +78,59 @@ class SafetyStockRules:
             await self._look_at_all(end.last_id)
 
     async def _look_at_all(self, end: str) -> None:
-        """Look at every place; ``end`` is where the journal was before the rules were read."""
+        """Look at every (SKU, location); ``end`` is where the journal was before the rules were read."""
         self._rules = await self._store.rules()
         self._capped.clear()
-        places = await self._store.applied()
+        pairs = await self._store.applied()
         async for shelf in self._figures.shelves():
-            # Most rules are for all of a location or category; which SKUs have one is looked up with the place.
+            # Most rules are for all of a location or category; which SKUs have one is looked up with the stock.
             if self._rules:
-                places.add((shelf.sku, shelf.location))
-            if len(places) >= PLACES_MAX:
-                await self._apply(places)
-                places.clear()
-        await self._apply(places)
+                pairs.add((shelf.sku, shelf.location))
+            if len(pairs) >= APPLY_MAX:
+                await self._apply(pairs)
+                pairs.clear()
+        await self._apply(pairs)
         self._cursor = end
 
     async def _follow(self) -> None:
-        places: set[Place] = set()
+        pairs: set[SkuLocation] = set()
         async for entry_id, changes in self._feed.read(self._cursor, PAGE_ENTRIES):
             for change in changes:
                 if change.operation == RULES_CHANGED:
                     await self._look_at_all(entry_id)
-                    places.clear()
+                    pairs.clear()
                 elif change.operation == CATEGORIES_CHANGED:
-                    places |= await self._places_of(sku for name, sku in change.notes if name == "sku")
+                    pairs |= await self._pairs_of(sku for name, sku in change.notes if name == "sku")
                 else:
-                    self._note(places, change)
+                    self._note(pairs, change)
             self._cursor = entry_id
-            if len(places) >= PLACES_MAX:
-                await self._apply(places)
-                places.clear()
-        await self._apply(places)
+            if len(pairs) >= APPLY_MAX:
+                await self._apply(pairs)
+                pairs.clear()
+        await self._apply(pairs)
 
-    def _note(self, places: set[Place], change: Change) -> None:
+    def _note(self, pairs: set[SkuLocation], change: Change) -> None:
         if change.operation == APPLIED:
             return
         for line in change.lines:
-            place = line.sku, line.location
-            if _matters(line) or place in self._capped:
-                places.add(place)
+            pair = line.sku, line.location
+            if _matters(line) or pair in self._capped:
+                pairs.add(pair)
 
-    async def _places_of(self, skus: Iterable[str]) -> set[Place]:
+    async def _pairs_of(self, skus: Iterable[str]) -> set[SkuLocation]:
         return {(shelf.sku, shelf.location) for sku in skus for shelf in await self._figures.shelves_of(sku)}
 
-    async def _apply(self, places: Iterable[Place]) -> None:
-        waiting = iter(sorted(places))
-        while piece := list(islice(waiting, PLACES_MAX)):
+    async def _apply(self, pairs: Iterable[SkuLocation]) -> None:
+        waiting = iter(sorted(pairs))
+        while piece := list(islice(waiting, APPLY_MAX)):
             categories = await self._store.categories([sku for sku, _ in piece])
-            wanted = [self._wanted(place, category) for place, category in zip(piece, categories, strict=True)]
+            wanted = [self._wanted(pair, category) for pair, category in zip(piece, categories, strict=True)]
             found = await self._store.apply(wanted, self._limits)
             self._capped.difference_update(piece)
             self._capped.update((each.sku, each.location) for each in found.capped)
 
-    def _wanted(self, place: Place, category: str) -> SafetyTarget:
-        sku, location = place
+    def _wanted(self, pair: SkuLocation, category: str) -> SafetyTarget:
+        sku, location = pair
         rule = rule_for(self._rules, category, location)
         return (
             SafetyTarget(sku, location, -1, 0)

@@ -42,7 +42,7 @@ class BackorderSetView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class WaitingLineView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A line that waits for ``backordered`` units. ``promise_on``: the day that was promised, if one was."""
+    """A line that waits for ``backordered`` units. ``promise_on``: the delivery day that was given, if any."""
 
     sku: str
     location: str

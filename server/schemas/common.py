@@ -81,7 +81,7 @@ Longitude = Annotated[
 
 
 class PositionBody(Body, frozen=True):
-    """A place on the earth, in degrees."""
+    """A position on the earth, in degrees."""
 
     lat: Latitude
     lon: Longitude

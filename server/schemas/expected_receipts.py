@@ -40,7 +40,7 @@ class AtpDayView(msgspec.Struct, frozen=True):
 class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is available to promise by day. ``late`` units were expected before today and count for nothing.
 
-    ``backordered`` units are waited for: what comes goes to those who wait before it can be promised.
+    ``backordered`` units come off first: receipts fill backorders before they are available to promise.
     """
 
     sku: str

@@ -25,7 +25,7 @@ class LocationBody(Body, frozen=True):
 
 
 class PositionView(msgspec.Struct, frozen=True):
-    """A place on the earth, in degrees."""
+    """A position on the earth, in degrees."""
 
     lat: float
     lon: float
@@ -68,7 +68,7 @@ class NearbyView(msgspec.Struct, frozen=True):
 
 
 class NearbyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Near which place, in which group, and how many at most."""
+    """Near which position, in which group, and how many at most."""
 
     lat: Latitude
     lon: Longitude

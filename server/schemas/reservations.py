@@ -136,7 +136,7 @@ def left_views(answer: Changed, operation: str) -> list[AvailableView]:
 
 
 class ReserveBody(Body, frozen=True):
-    """Hold units while a customer pays. Without ttl_s the server's default holds."""
+    """Reserve units while a customer pays. Without ttl_s the server's default applies."""
 
     channel: Channel
     lines: Lines
@@ -180,7 +180,7 @@ Parts = Annotated[list[PartBody], Meta(min_length=1, max_length=limits.LINES_MAX
 
 
 class ExtendBody(Body, frozen=True):
-    """Hold for so long from now; never shortens."""
+    """Move the deadline to ``ttl_s`` from now; it never moves back."""
 
     ttl_s: TtlS
 

@@ -31,7 +31,7 @@ class ShortLineView(msgspec.Struct, frozen=True):
 
 
 class ShortageView(msgspec.Struct, frozen=True):
-    """A place that is short by so many units, and whose they are: the newest first, those flagged vip last.
+    """A SKU that is short by so many units at a location, and whose they are: the newest first, those flagged vip last.
 
     ``lines_complete`` false: there were too many reservations to look at all, so the lines are a guess.
     """

@@ -17,7 +17,7 @@ from server.service.sourcing import check_sourcing, rules_of
 
 
 def check_binding(body: CommitBody | FulfilBody) -> None:
-    """Check that a body names one place to bind to at most.
+    """Check that a body names one location to bind to at most.
 
     Raises
     ------

@@ -72,10 +72,10 @@ async def outlook_of(caller: Caller, sku: str, location: str | None) -> Outlook:
         The store did not answer in time.
 
     """
-    place = "" if location is None else check_location("location", location)
+    only_at = "" if location is None else check_location("location", location)
     partition = caller.partition
     return await in_time(
-        read_outlook(partition.client, partition.keyspace, partition.limits, check_sku("sku", sku), place)
+        read_outlook(partition.client, partition.keyspace, partition.limits, check_sku("sku", sku), only_at)
     )
 
 

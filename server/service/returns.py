@@ -47,7 +47,7 @@ class ExchangeRequest(NamedTuple):
     returned: Return
     half: BodyHalf
     body: ReserveBody | OrderBody
-    promise: Reserve | Order
+    operation: Reserve | Order
 
 
 def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> ExchangeRequest:
@@ -98,5 +98,5 @@ async def exchange(caller: Caller, request: ExchangeRequest) -> ExchangeAnswer:
 
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
     """
-    promise = await planned(caller, request.body, request.promise)
-    return await caller.partition.ledger.run(Exchange(request.returned, promise))
+    operation = await planned(caller, request.body, request.operation)
+    return await caller.partition.ledger.run(Exchange(request.returned, operation))

@@ -1,4 +1,4 @@
-"""Rules by place: when and how much to order, and how much safety stock to keep. One way to check, set and read both.
+"""Rules by location: when and how much to order, and how much safety stock to keep. One way to check and set both.
 
 A rule is for a pair of names: a SKU or category, and a location; :data:`ANY` for all.
 """

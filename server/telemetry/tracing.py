@@ -71,7 +71,7 @@ class Tracing:
         self._propagator.inject(carrier)
         return carrier.get("traceparent", "")
 
-    def told(self, channel: str, sku: str, seq: int, *, parent: str, from_ms: int, to_ms: int) -> None:
+    def published(self, channel: str, sku: str, seq: int, *, parent: str, from_ms: int, to_ms: int) -> None:
         """Make the span from a change to its confirmation by a channel, in the trace of the change."""
         span = self._tracer.start_span(
             f"tell {channel}",

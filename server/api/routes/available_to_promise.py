@@ -1,4 +1,4 @@
-"""What can be promised by day, with what is still to come."""
+"""Units available to promise by day, expected receipts included."""
 
 from server.api.http.routing import Call, Route
 from server.domain.principal import Scope
@@ -10,7 +10,7 @@ from server.service.problems import problem
 
 
 async def read(call: Call) -> AtpView | Problem:
-    """Compute by day what can be promised; the days are those of the store's clock in UTC."""
+    """Compute the units available to promise by day; the days are those of the store's clock in UTC."""
     sku = call.named("sku")
     found = await forecast(call.caller, sku, call.query(AtpQuery))
     if found is None:
@@ -21,7 +21,7 @@ async def read(call: Call) -> AtpView | Problem:
 
 ROUTES = [
     Route(
-        "GET", "/v1/atp/{sku}", read, Scope.READ, "What can be promised by day, up to 180 days",
+        "GET", "/v1/atp/{sku}", read, Scope.READ, "Units available to promise by day, up to 180 days",
         {200: AtpView}, query=AtpQuery, outcomes=("invalid", "unknown_sku"),
     ),
 ]  # fmt: skip

@@ -35,7 +35,7 @@ Shown = Answer[ReservationView] | Problem
 
 
 async def reserve(call: Call) -> Shown:
-    """Hold units."""
+    """Reserve units."""
     body: ReserveBody = call.body
     operation = service.reserve_operation(call.caller, body)
     call.reservation_id = operation.reservation_id
@@ -44,7 +44,7 @@ async def reserve(call: Call) -> Shown:
 
 
 async def reserve_many(call: Call) -> ReservationResults:
-    """Hold units many times over, each on its own."""
+    """Make many reservations, each on its own."""
     body: ReserveManyBody = call.body
     operations = service.reserve_operations(call.caller, body)
     results = await asyncio.gather(

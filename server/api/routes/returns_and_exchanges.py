@@ -32,7 +32,7 @@ async def exchange(call: Call) -> Answer[ExchangeView] | Problem:
     body: ExchangeBody = call.body
     target = check_target(call.named("reservation_id"))
     request = returns.exchange_request(call.caller, target, body)
-    call.reservation_id = request.promise.reservation_id
+    call.reservation_id = request.operation.reservation_id
     answer = await returns.exchange(call.caller, request)
     if isinstance(answer, Exchanged):
         return Answer(_both(target, request, answer), "replayed" if answer.replayed else "exchanged")
@@ -40,13 +40,13 @@ async def exchange(call: Call) -> Answer[ExchangeView] | Problem:
         return refusal(answer, target)
     if answer.half == "return":
         return _of_half(refusal(answer.refused, target), "return")
-    return _of_half(refusal(answer.refused, request.promise.reservation_id), request.half)
+    return _of_half(refusal(answer.refused, request.operation.reservation_id), request.half)
 
 
 def _both(target: str, request: ExchangeRequest, answer: Exchanged) -> ExchangeView:
-    name = "reserve" if isinstance(request.promise, Reserve) else "order"
-    promised = _view(request.promise.reservation_id, answer.promised, name)
-    return ExchangeView(_view(target, answer.returned, "return"), promised)
+    name = "reserve" if isinstance(request.operation, Reserve) else "order"
+    reserved = _view(request.operation.reservation_id, answer.promised, name)
+    return ExchangeView(_view(target, answer.returned, "return"), reserved)
 
 
 def _view(reservation_id: str, changed: Changed, operation: str) -> ReservationView:

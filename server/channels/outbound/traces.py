@@ -60,7 +60,7 @@ class Follower:
             return
         for change in traced:
             if newest_traced < change.seq <= each.seq:
-                self._tracing.told(
+                self._tracing.published(
                     each.channel,
                     each.sku,
                     change.seq,

@@ -20,7 +20,7 @@ class AllocationsAtStart:
         self._reserved: dict[int, Counter[str]] = {}
 
     def saw(self, row: int, allocations: list[Allocation]) -> None:
-        """Add the allocations of a place."""
+        """Add the allocations of a (SKU, location)."""
         self._read[row] = allocations
         self._used[row] = Counter({each.channel: each.used for each in allocations})
         self._reserved[row] = Counter()

@@ -19,10 +19,10 @@ be worked out from any later reading of a record:
 channel counts as used is the sum over that channel's reservations.
 
 **At any moment**: each reservation agrees with itself; ``deadlines`` holds exactly the holders with their deadlines;
-``skus`` lists exactly the places of the stock. Those indexes have no seq, so what looks wrong is read again, both
+``skus`` lists exactly the locations of the stock. Those indexes have no seq, so what looks wrong is read again, both
 sides in one MULTI, before it is reported.
 
-**Backorders**: a place waits for what its lines wait for, and the queue has exactly those lines,
+**Backorders**: a (SKU, location) waits for what its lines wait for, and the queue has exactly those lines,
 each in its order; see :mod:`server.store.audit.backorder_check`.
 
 **Transfers**: ``in_transit`` is the sum of what their lines have on its way (read in one MULTI), and that of the
@@ -31,9 +31,9 @@ journal's changes of them, if nothing was ever removed from it.
 **Expected receipts**: the index by SKU names exactly those from which units are still to come.
 
 **Against the journal**: if nothing was ever removed from it, the sums of all deltas are the counters, and the last
-seqs are equal. If it was trimmed, ``available`` moves from line to line of a place by the deltas, and the last line
-agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift, unless trimming
-overtook the reader, which then starts over after it.
+seqs are equal. If it was trimmed, ``available`` moves from line to line of a (SKU, location) by the deltas, and the
+last line agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift,
+unless trimming overtook the reader, which then starts over after it.
 
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
 (more than was shipped), ``backordered``, ``queue``,
@@ -41,8 +41,8 @@ Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's pa
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
 ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
-Memory: about 300 bytes for a place and 150 for a live reservation, so 0.45 GB for a million of both. The event loop
-gets its turn every few milliseconds; ``pause_s`` slows the reading further.
+Memory: about 300 bytes for a stock record and 150 for a live reservation, so 0.45 GB for a million of both.
+The event loop gets its turn every few milliseconds; ``pause_s`` slows the reading further.
 """
 
 import time
@@ -61,7 +61,7 @@ from server.store.audit.reader import CHUNK, Moment, Progress, Reader
 from server.store.audit.state_at_start import StateAtStart
 from server.store.connection.commands import command
 from server.store.journal.journal import DamagedEntryError, read
-from server.store.journal.replay import Places, Replay
+from server.store.journal.replay import Replay, RowNumbers
 from server.store.keys import Keyspace, split_field
 from server.store.repositories.stock import decode_stock
 
@@ -98,14 +98,14 @@ class _Audit:
         self._keys = reader.keys
         self._skus = reader.keys.all[1]
         self._findings = Findings()
-        self._places = Places()
+        self._row_numbers = RowNumbers()
         self._entries = 0
 
     async def run(self, *, journal: bool) -> AuditReport:
         began_s = time.monotonic()
         self._start = await self._reader.moment()
-        self._state = StateAtStart(self._places, self._start.seq)
-        history = History(self._reader, self._start, self._state, self._places, self._findings)
+        self._state = StateAtStart(self._row_numbers, self._start.seq)
+        history = History(self._reader, self._start, self._state, self._row_numbers, self._findings)
         await self._scan_stock()  # before the reservations: see AllocationsAtStart
         await self._scan_live()
         await self._scan_ended()
@@ -125,7 +125,7 @@ class _Audit:
             drift_units=self._findings.units,
             conclusive=conclusive,
             reservations=self._state.reservations,
-            places=self._state.places_known,
+            places=self._state.records_read,
             journal_entries=self._entries + history.entries,
             journal_complete=history.complete,
             seconds=time.monotonic() - began_s,
@@ -231,7 +231,7 @@ class _Audit:
             self._findings.add(Drift(_text(sku), "", "skus", len(set(locations)), len(locations)))
         for location in locations:
             field = sku + b"\0" + location.encode()
-            if not self._state.list_place(field):
+            if not self._state.list_record(field):
                 await self._check_place_again(field)
 
     async def _check_place_again(self, field: bytes) -> None:
@@ -344,7 +344,7 @@ class _Audit:
 
     async def _compare(self) -> None:
         shortage = 0
-        for row, field in enumerate(list(self._places.fields())):
+        for row, field in enumerate(list(self._row_numbers.fields())):
             await self._reader.breathe()
             shortage += max(0, -self._state.available(row))
             self._findings.add_all(self._state.compare(row, field))

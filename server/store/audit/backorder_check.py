@@ -42,7 +42,7 @@ class QueueCheck:
     async def check_members(self) -> None:
         """Find members of the queue whose lines do not wait."""
         keys = self._reader.keys
-        async for chunk in self._reader.scan("those who wait", "ZSCAN", keys.backorders, 0):
+        async for chunk in self._reader.scan("the backorder queue", "ZSCAN", keys.backorders, 0):
             members: list[tuple[bytes, Member]] = []
             for packed, _ in chunk:
                 await self._reader.breathe()

@@ -21,7 +21,7 @@ _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 class Drift(msgspec.Struct, frozen=True):
     """One difference. ``what`` is a bucket's name, or another kind that :mod:`server.store.audit.audit` lists.
 
-    ``sku`` and ``location`` are empty if it concerns no place. ``reservation_id`` (or a transfer's id) is empty if it
+    ``sku`` and ``location`` are empty if it concerns no stock. ``reservation_id`` (or a transfer's id) is empty if it
     concerns neither.
     """
 

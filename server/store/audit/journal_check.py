@@ -8,7 +8,7 @@ from server.store.audit.reader import Moment, Reader
 from server.store.audit.state_at_start import StateAtStart
 from server.store.journal.entries import START, parse_entry_id
 from server.store.journal.journal import DamagedEntryError, bounds, read
-from server.store.journal.replay import Places, Replay
+from server.store.journal.replay import Replay, RowNumbers
 
 
 class History:
@@ -18,20 +18,22 @@ class History:
     ``entries``: how many were read.
     """
 
-    def __init__(self, reader: Reader, start: Moment, state: StateAtStart, places: Places, findings: Findings) -> None:
+    def __init__(
+        self, reader: Reader, start: Moment, state: StateAtStart, row_numbers: RowNumbers, findings: Findings
+    ) -> None:
         self.complete = False
         self.entries = 0
         self._reader = reader
         self._start = start
         self._state = state
-        self._places = places
+        self._row_numbers = row_numbers
         self._findings = findings
         self._position = START
 
     async def compare(self) -> None:
         """Replay the journal, and report where the records differ."""
         began = await bounds(self._reader.client, self._reader.keys)
-        self._replay = Replay(self._places, from_zero=began.removed <= 0)
+        self._replay = Replay(self._row_numbers, from_zero=began.removed <= 0)
         try:
             await self._read(began.entries)
         except DamagedEntryError as error:
@@ -41,7 +43,7 @@ class History:
         self.complete = self._replay.from_zero
         if self.complete and self._replay.in_transit != self._start.in_transit:
             self._findings.add(Drift("", "", "in_transit", self._replay.in_transit, self._start.in_transit))
-        for row, field in enumerate(list(self._places.fields())):
+        for row, field in enumerate(list(self._row_numbers.fields())):
             await self._reader.breathe()
             self._findings.add_all(self._state.compare_journal(row, field, self._replay))
 

@@ -9,7 +9,7 @@ from server.domain.reservation import Reservation
 from server.domain.stock import BUCKETS, StockRecord
 from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
-from server.store.journal.replay import Places, Replay
+from server.store.journal.replay import Replay, RowNumbers
 from server.store.keys import split_field
 
 _ON_HAND, _HELD, _COMMITTED = 0, 1, 2
@@ -19,18 +19,18 @@ _MAKES: Final = frozenset({"reserve", "order"})
 
 
 class StateAtStart:
-    """The figures of every place: first as they were read, at the end as they were at ``start_seq``."""
+    """The figures of every (SKU, location): first as they were read, at the end as they were at ``start_seq``."""
 
-    def __init__(self, places: Places, start_seq: int) -> None:
+    def __init__(self, row_numbers: RowNumbers, start_seq: int) -> None:
         self.reservations = 0
         """Live ones that were read."""
-        self.places_known = 0
+        self.records_read = 0
         """Stock records that were read."""
         self.missed: dict[bytes, list[tuple[int, str, int, int, int]]] = {}
         """Reservations that changed since the start and were not read: by how much each line moved
         (row, channel, held, committed, backordered)."""
         self.allocations = AllocationsAtStart()
-        self._places = places
+        self._row_numbers = row_numbers
         self._start_seq = start_seq
         self._buckets = tuple(array("q") for _ in BUCKETS)
         self._waiting = array("q")
@@ -68,7 +68,7 @@ class StateAtStart:
         if self._flags[row] & _KNOWN:
             return
         self._flags[row] |= _KNOWN
-        self.places_known += 1
+        self.records_read += 1
         for bucket, units in zip(self._buckets, record.buckets, strict=True):
             bucket[row] = units
         self._waiting[row] = record.waiting
@@ -78,15 +78,15 @@ class StateAtStart:
         if record.allocations:
             self.allocations.saw(row, record.allocated)
 
-    def list_place(self, field: bytes) -> bool:
-        """Note that a place is listed; False: no stock record of it was read."""
+    def list_record(self, field: bytes) -> bool:
+        """Note that a (SKU, location) is listed; False: no stock record of it was read."""
         row = self._row(field)
         self._flags[row] |= _LISTED
         return bool(self._flags[row] & _KNOWN)
 
     def unlisted(self) -> Iterator[bytes]:
-        """Return the places with a stock record that were not listed."""
-        for field, flags in zip(list(self._places.fields()), bytes(self._flags), strict=False):
+        """Return each (SKU, location) with a stock record that was not listed."""
+        for field, flags in zip(list(self._row_numbers.fields()), bytes(self._flags), strict=False):
             if flags & _KNOWN and not flags & _LISTED:
                 yield field
 
@@ -149,7 +149,7 @@ class StateAtStart:
 
     def unconfirmed(self) -> Iterator[Drift]:
         """Report readings whose seq no line of the journal explains."""
-        fields = list(self._places.fields()) if self._late_places else []
+        fields = list(self._row_numbers.fields()) if self._late_places else []
         for row in sorted(self._late_places):
             yield Drift(*split_field(fields[row]), "seq", "a line of the journal", self._seqs[row])
         for raw_id in sorted(self._unconfirmed):
@@ -215,7 +215,7 @@ class StateAtStart:
                 self._reserved_waiting[row] += line.backordered
 
     def _row(self, field: bytes) -> int:
-        row = self._places.row(field)
+        row = self._row_numbers.row(field)
         self._make_room(row)
         return row
 

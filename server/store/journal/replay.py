@@ -13,7 +13,7 @@ _ALLOCATIONS: Final = frozenset({"allocate", "allocate_move"})
 _TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive"})
 
 
-class Places:
+class RowNumbers:
     """Numbers for (SKU, location) pairs, so that figures of a million of them fit into plain arrays."""
 
     def __init__(self) -> None:
@@ -49,18 +49,20 @@ class Replay:
 
     Parameters
     ----------
-    places
-        Shared numbers, where a caller keeps other figures of the same places.
+    row_numbers
+        Shared numbers, where a caller keeps other figures of the same (SKU, location)s.
     from_zero
         Whether the first change applied is the first ever made. Otherwise the counters are only sums of deltas
-        since some moment, and the first ``available`` of each place is taken on trust.
+        since some moment, and the first ``available`` of each (SKU, location) is taken on trust.
     reservations
         Whether to rebuild what each reservation's lines hold, too.
 
     """
 
-    def __init__(self, places: Places | None = None, *, from_zero: bool = True, reservations: bool = False) -> None:
-        self.places = Places() if places is None else places
+    def __init__(
+        self, row_numbers: RowNumbers | None = None, *, from_zero: bool = True, reservations: bool = False
+    ) -> None:
+        self.row_numbers = RowNumbers() if row_numbers is None else row_numbers
         self._track = reservations
         self._begin(from_zero=from_zero)
 
@@ -76,7 +78,7 @@ class Replay:
         self._available = array("q")
         self._seqs = array("q")
         self.allocations: dict[int, list[Allocation]] = {}
-        """What channels have for themselves, by the number of the place; only where there is any."""
+        """The allocations of channels, by the number of the (SKU, location); only where there is any."""
         self.reserved: dict[tuple[str, int], tuple[int, int]] = {}
         """(reservation id, line) to units held and committed, for those that hold or have committed any."""
 
@@ -118,8 +120,8 @@ class Replay:
         return self._seqs[row]
 
     def levels(self) -> Iterator[StockLevel]:
-        """Every place that a change was applied to."""
-        for row, field in enumerate(self.places.fields()):
+        """Return the stock of every (SKU, location) that a change was applied to."""
+        for row, field in enumerate(self.row_numbers.fields()):
             if self.last_seq(row):
                 sku, location = split_field(field)
                 on_hand, held, committed, damaged, quality_control, safety = self.counters(row)
@@ -141,7 +143,7 @@ class Replay:
 
     def _apply_allocations(self, change: Change, line: ChangeLine, faults: list[Fault]) -> None:
         """Apply the allocations of a line; they follow from those before unless the change set them."""
-        row, written = self.places.row_of(line.sku, line.location), list(line.allocations or ())
+        row, written = self.row_numbers.row_of(line.sku, line.location), list(line.allocations or ())
         before = self.allocations.get(row, [])
         if not written and not before:
             return
@@ -154,7 +156,7 @@ class Replay:
             del self.allocations[row]
 
     def _apply_line(self, line: ChangeLine, faults: list[Fault]) -> None:
-        row = self.places.row_of(line.sku, line.location)
+        row = self.row_numbers.row_of(line.sku, line.location)
         self._make_room(row)
         if self._seqs[row] or self.from_zero:
             expected = self._available[row] + line.d_available
@@ -177,6 +179,6 @@ class Replay:
     def _make_room(self, row: int) -> None:
         missing = row + 1 - len(self._seqs)
         if missing > 0:
-            missing = max(missing, len(self.places) - len(self._seqs))
+            missing = max(missing, len(self.row_numbers) - len(self._seqs))
             for column in (*self._buckets, self._waiting, self._available, self._seqs):
                 column.frombytes(bytes(8 * missing))

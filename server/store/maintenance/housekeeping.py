@@ -26,8 +26,8 @@ LowestCursor = Callable[[str], Awaitable[str | None]]
 
 SWEEPS_AT_ONCE: Final = 4
 """Partitions swept at one time: the store's one core is shared with the hot path."""
-FILL_PLACES: Final = 200
-"""Places with backorders that one fill script reads: a millisecond of the store's time."""
+FILL_MAX: Final = 200
+"""The (SKU, location)s with backorders that one fill script reads: a millisecond of the store's time."""
 FORGET_INTERVAL_S: Final = 10.0
 FORGET_COUNT: Final = 500
 """Records that one purge script reads: some milliseconds of the store's time."""
@@ -162,8 +162,8 @@ class Housekeeper:
         await self._register()
         sums = [0, 0, 0, 0, 0]
         for keyspace in self._partitions():
-            for place, figure in enumerate(await self._figures(keyspace)):
-                sums[place] += figure
+            for number, figure in enumerate(await self._figures(keyspace)):
+                sums[number] += figure
         live, held, ended, shortage, entries = sums
         _HELD.set(held)
         _COMMITTED.set(max(0, live - held))
@@ -204,11 +204,11 @@ class Housekeeper:
 
     async def _fill(self, keyspace: Keyspace, unfilled: int) -> None:
         """Fill backorders, where more lines waited than one script may fill."""
-        place, function = "", library().function("fill_backorders")
+        after, function = "", library().function("fill_backorders")
         while True:
-            reply = await run_function(self._client, function, keyspace, self._limits, place, FILL_PLACES, unfilled)
-            place, _ = _decode_filled(reply)
-            if not place:
+            reply = await run_function(self._client, function, keyspace, self._limits, after, FILL_MAX, unfilled)
+            after, _ = _decode_filled(reply)
+            if not after:
                 return
             await asyncio.sleep(0.001)  # let the hot path through between two scripts
 

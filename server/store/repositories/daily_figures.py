@@ -21,7 +21,7 @@ DaysFigures = Mapping[int, Mapping[str, Mapping[tuple[str, str], Figures]]]
 EVENTS_KEPT_MS: Final = 30 * DAY_MS
 
 _decode_rows = msgspec.msgpack.Decoder(list[list[str | int]]).decode
-_decode_places = msgspec.msgpack.Decoder(list[str]).decode
+_decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 _pack = msgspec.msgpack.Encoder().encode
 _KNOWN: Final = len(Figures.__struct_fields__)
 
@@ -110,9 +110,11 @@ class FigureStore:
         packed = await command(self.client, "HGET", self.keyspace.skus, sku)
         if packed is None:
             return []
-        places = _decode_places(packed)
-        found = await command(self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{place}" for place in places))
-        return [_shelf(sku, place, each) for place, each in zip(places, found, strict=True) if each]
+        locations = _decode_locations(packed)
+        found = await command(
+            self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in locations)
+        )
+        return [_shelf(sku, location, each) for location, each in zip(locations, found, strict=True) if each]
 
     async def now_ms(self) -> int:
         """Read the store's clock, which all times here are of; milliseconds since 1970."""

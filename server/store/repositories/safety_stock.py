@@ -18,7 +18,7 @@ CATEGORIES_CHANGED: Final = "sku_categories"
 """The journal's operations for changed rules and categories; the process that applies the rules reads them."""
 APPLIED: Final = "safeguard"
 """The journal's operation of a safety stock that a rule has set."""
-PLACES_MAX: Final = 200
+APPLY_MAX: Final = 200
 """Of one script: about a millisecond of the store's time."""
 
 _decode_rule = msgspec.json.Decoder(SafetyRule).decode
@@ -36,7 +36,7 @@ class SafetyTarget(NamedTuple):
 
 
 class SafetyApplied(NamedTuple):
-    """The result: how many places were changed, and those whose target is more than is unreserved there now."""
+    """The result: how many records were changed, and those whose target is more than is unreserved there now."""
 
     changed: int
     capped: list[SafetyTarget]
@@ -77,7 +77,7 @@ class SafetyStore(RuleTable[SafetyRule]):
         return {split_field(field) async for field, _ in scan(self._client, self._keyspace.safety_applied)}
 
     async def apply(self, wanted: Sequence[SafetyTarget], limits: bytes) -> SafetyApplied:
-        """Apply the rules to places, each once and :data:`PLACES_MAX` at most."""
+        """Apply the rules to (SKU, location)s, each once and :data:`APPLY_MAX` at most."""
         answer = await run_on_keys(
             self._client,
             library().function("apply_safety_rules"),

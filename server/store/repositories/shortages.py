@@ -60,20 +60,20 @@ async def find_shortages(client: Redis, keyspace: Keyspace, limits: bytes, after
 
 
 async def short_at(
-    client: Redis, keyspace: Keyspace, limits: bytes, places: dict[bytes, int], work_max_s: float = WORK_MAX_S
+    client: Redis, keyspace: Keyspace, limits: bytes, fields: dict[bytes, int], work_max_s: float = WORK_MAX_S
 ) -> list[Shortage]:
-    """Find the orders that are short. ``places`` maps a field of the stock hash to the units that are short there."""
-    waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in places}
+    """Find the orders that are short. ``fields`` maps a field of the stock hash to the units that are short there."""
+    waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in fields}
     stop_s, cursor = time.monotonic() + work_max_s, "0"
-    while places:
-        cursor, now_ms, pairs = await _slice(client, keyspace, limits, cursor, list(places))
+    while fields:
+        cursor, now_ms, pairs = await _slice(client, keyspace, limits, cursor, list(fields))
         for raw_id, packed in pairs:
             _note(waiting, raw_id.decode(), as_of(_decode_reservation(packed), now_ms))
         if cursor == "0" or time.monotonic() >= stop_s:
             break
     return [
         Shortage(*split_field(field), short, who_lacks(short, waiting[field].values()), cursor == "0")
-        for field, short in sorted(places.items())
+        for field, short in sorted(fields.items())
     ]
 
 

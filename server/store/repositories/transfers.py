@@ -69,7 +69,7 @@ async def in_transit(client: Redis, keyspace: Keyspace, sku: str) -> list[InTran
         for transfer_id, transfer in page.transfers:
             units = sum(line.in_transit for line in transfer.lines if line.sku == sku)
             if units:
-                places = transfer.source, transfer.destination
-                found[transfer_id] = InTransit(transfer_id, *places, units, transfer.shipped_ms)
+                route = transfer.source, transfer.destination
+                found[transfer_id] = InTransit(transfer_id, *route, units, transfer.shipped_ms)
         after = page.next
     return sorted(found.values(), key=lambda each: (each.shipped_ms, each.transfer_id))
