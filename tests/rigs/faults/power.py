@@ -36,7 +36,7 @@ class PowerCut(Fault):
         self._durability: Durability = durability
         self._torn = torn
         if durability == "fast":
-            self.guarantee = "fast: no promise"
+            self.guarantee = "fast: no guarantee"
             self.rounds = 2
 
     def missing(self) -> str:
