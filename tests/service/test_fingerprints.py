@@ -1,0 +1,63 @@
+"""The fingerprint of a request stays the same over an upgrade, so that a retry of it is still a replay."""
+
+from typing import Final
+
+import msgspec
+import pytest
+
+from server.schemas.allocations import AllocationBody, AllocationMoveBody
+from server.schemas.common import Body, LineBody
+from server.schemas.expected_receipts import ExpectedReceiptBody
+from server.schemas.reservations import (
+    CancelBody,
+    CommitBody,
+    ExtendBody,
+    FulfilBody,
+    OrderBody,
+    PartBody,
+    ReleaseBody,
+    RelocateBody,
+    RelocateLineBody,
+    ReserveBody,
+)
+from server.schemas.returns_and_exchanges import ReturnBody, ReturnPartBody
+from server.schemas.sourcing import SourcingBody
+from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
+from server.schemas.transfers import ArriveBody, ArrivedBody, ShipBody, TransferLineBody
+
+ALWAYS_THERE: Final[dict[type[Body], str]] = {
+    LineBody: "sku quantity location",
+    SourcingBody: "strategy group position splits_max",
+    ReserveBody: "channel lines reservation_id ttl_s policy order_ref customer_ref flags",
+    OrderBody: "channel lines reservation_id on_shortage policy order_ref customer_ref flags",
+    PartBody: "line quantity",
+    ExtendBody: "ttl_s",
+    ReleaseBody: "lines",
+    CancelBody: "lines reason",
+    CommitBody: "lines remainder order_ref",
+    FulfilBody: "lines tracking carrier invoice_ref",
+    RelocateLineBody: "line to quantity",
+    RelocateBody: "lines",
+    ReturnPartBody: "line quantity disposition location",
+    ReturnBody: "lines reason",
+    CountBody: "on_hand baseline_seq safety reason",
+    ReceiveMovement: "quantity sku barcode location supply_id reason",
+    AdjustMovement: "sku quantity reason location bucket",
+    CountMovement: "on_hand sku barcode location baseline_seq safety reason",
+    MoveMovement: "sku quantity from to reason location",
+    TransferLineBody: "sku quantity",
+    ShipBody: "from to lines transfer_id reason",
+    ArrivedBody: "line quantity disposition",
+    ArriveBody: "lines close reason",
+    ExpectedReceiptBody: "sku quantity expected_on location reference",
+    AllocationBody: "units kind reason",
+    AllocationMoveBody: "sku from_channel to_channel units location reason",
+}
+"""The fields that are in the fingerprint even where a request does not name them, in the order in which they count."""
+
+
+@pytest.mark.parametrize("body", ALWAYS_THERE, ids=lambda body: body.__name__)
+def test_a_field_that_a_body_gained_is_not_in_the_fingerprint_of_a_request_without_it(body: type[Body]) -> None:
+    fields = [field.encode_name for field in msgspec.structs.fields(body) if field.default is not msgspec.UNSET]
+
+    assert fields == ALWAYS_THERE[body].split(), "the default of a new field must be msgspec.UNSET"
