@@ -228,16 +228,18 @@ def test_only_a_kind_with_a_test_on_the_real_server_is_said_to_work_with_it(kind
     is_run_for_real = (ROOT / "tests" / "channels" / f"test_{kind}_real.py").exists()
     status = REAL if is_run_for_real else SIMULATED
 
-    [row] = [line for line in read(CHANNELS).splitlines() if line.startswith(f"| [`{kind}`]")]
-    assert f"| {status} |" in row
+    table = [line for line in read(CHANNELS).splitlines() if line.startswith(f"| [`{kind}`]")]
+    assert len(table) == 1, f"{CHANNELS} needs one row for {kind} in the table of kinds"
+    assert f"| {status} |" in table[0]
     assert chapter_of(kind).lstrip().startswith(f"**Status: {status}")
 
 
 @pytest.mark.parametrize("kind", kinds())
 def test_every_kind_has_an_example_in_the_guide_that_would_start(kind: str, tmp_path: Path) -> None:
-    [example] = blocks("toml", chapter_of(kind))
+    examples = blocks("toml", chapter_of(kind))
+    assert len(examples) == 1, f"the chapter of {kind} in {CHANNELS} needs one example in TOML"
     path = tmp_path / "holdfast.toml"
-    path.write_text(example, "utf-8")
+    path.write_text(examples[0], "utf-8")
 
     [channel] = load_config_file(path, credentials=False).channels
 
