@@ -1,6 +1,7 @@
 """Movements of stock through the service: by SKU, by barcode, in batches, and by key."""
 
 import asyncio
+from typing import get_args
 
 import pytest
 
@@ -12,7 +13,7 @@ from server.schemas.stock import AdjustMovement, CountBody, CountMovement, Movem
 from server.service.barcodes import find_barcode, put_barcodes
 from server.service.caller import Caller
 from server.service.checks import InvalidError
-from server.service.movements import count_of, each_in_order, operations_of
+from server.service.movements import _MAKERS, count_of, each_in_order, operations_of
 from server.service.stock import details
 
 
@@ -98,3 +99,7 @@ async def test_given_a_count_without_a_key_when_made_then_it_has_no_fingerprint(
 
     assert plain.fingerprint == ""
     assert len(keyed.fingerprint) == 16
+
+
+def test_every_kind_of_movement_has_its_maker() -> None:
+    assert set(_MAKERS) == set(get_args(MovementBody))
