@@ -46,7 +46,8 @@ def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) 
 
 def forgo_operation(caller: Caller, supply_id: str) -> Forgo:
     """Make the operation that expects a receipt no longer."""
-    return Forgo("", caller.actor, "", check_supply_id(supply_id))
+    target = check_supply_id(supply_id)
+    return Forgo(caller.fingerprint("forgo", target), caller.actor, caller.key, target)
 
 
 async def find_receipt(caller: Caller, supply_id: str) -> ExpectedReceipt | None:

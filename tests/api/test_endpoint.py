@@ -9,10 +9,11 @@ from aiohttp import web
 from aiohttp.test_utils import make_mocked_request
 
 from server.api.http import answer as answers
-from server.api.http import routing
+from server.api.http import openapi, routing
 from server.api.http.answer import Answer, answer_item
 from server.api.http.app_state import AppState
 from server.api.http.routing import Call, Handler, Route, endpoint
+from server.api.routes import ROUTES
 from server.domain.principal import LOCAL, Scope
 from server.schemas.barcodes import BarcodesPut
 from server.schemas.problems import Problem
@@ -156,3 +157,11 @@ async def test_given_items_of_a_batch_when_answered_then_each_is_counted_as_if_a
     assert isinstance(made[2], Problem)
     assert made[2].reservation_id == "r-1"
     assert counts == [("reserve", "held"), ("reserve", "out_of_stock"), ("reserve", "overloaded")]
+
+
+def test_the_ids_of_operations_do_not_follow_the_names_of_modules() -> None:
+    paths = openapi.document(ROUTES, "0")["paths"]
+
+    ids = {each["operationId"] for methods in paths.values() for each in methods.values() if "operationId" in each}
+
+    assert {"supply_put", "supply_drop", "atp_read", "move_move", "safety_put_sku", "returns_take_back"} <= ids

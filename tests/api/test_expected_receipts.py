@@ -123,3 +123,15 @@ async def test_given_a_supply_id_that_cannot_be_one_when_received_against_then_t
     movement = {"kind": "receive", "sku": "A", "quantity": 1, "supply_id": "ş"}
     answer = await api.post("/v1/stock/movements", {"movements": [movement]})
     assert answer.problem(400, "invalid")["errors"][0]["field"] == "movements[0].supply_id"
+
+
+async def test_given_a_key_when_a_receipt_is_deleted_again_then_a_newer_one_stays(api: Api) -> None:
+    headers = {"Idempotency-Key": "drop-1"}
+    (await api.put(PO, SUPPLY)).ok()
+    first = await api.send("DELETE", PO, headers=headers)
+    (await api.put(PO, SUPPLY)).ok()
+
+    again = await api.send("DELETE", PO, headers=headers)
+
+    assert (again.ok(), again.headers["Idempotent-Replayed"]) == (first.ok(), "true")
+    assert (await api.get(PO)).ok()["expected"] == first.ok()["expected"]

@@ -60,6 +60,21 @@ def _health(summary: str, by_type: dict[Any, Any]) -> dict[str, Any]:
     }
 
 
+_GROUPS: Final = {
+    "available_to_promise": "atp",
+    "expected_receipts": "supply",
+    "relocate": "move",
+    "returns_and_exchanges": "returns",
+    "safety_stock": "safety",
+}
+"""Modules whose name is not that of their operations: generated clients know these, so they do not change."""
+
+
+def _group(route: Route) -> str:
+    module = route.handler.__module__.rpartition(".")[2]
+    return _GROUPS.get(module, module)
+
+
 def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]) -> dict[str, Any]:
     responses = {str(status): _answer(route, kind, by_type) for status, kind in route.answers.items()}
     by_status: dict[int, list[str]] = {}
@@ -67,11 +82,12 @@ def _operation(route: Route, by_type: dict[Any, Any], components: dict[str, Any]
         by_status.setdefault(OUTCOMES[outcome].status, []).append(outcome)
     for status, outcomes in sorted(by_status.items()):
         responses[str(status)] = _problems(outcomes, by_type)
+    group = _group(route)
     operation: dict[str, Any] = {
-        "operationId": f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}",
+        "operationId": f"{group}_{route.handler.__name__}",
         "summary": route.summary,
         "description": (route.handler.__doc__ or "").strip() + f" Scope: {route.scope}.",
-        "tags": [route.handler.__module__.rpartition(".")[2]],
+        "tags": [group],
         "parameters": _parameters(route, components),
         "responses": responses,
     }

@@ -55,10 +55,10 @@ async def stream(call: Call) -> web.StreamResponse:
     after, reset = _start(call, bounds)
     state.open_streams += 1
     try:
-        response = await _open(call)
-        fan_out = _fan_out(call)
-        # A caller that leaves is how a stream ends.
+        response, fan_out = _response(), _fan_out(call)
+        # A caller that leaves is how a stream ends, also before it has begun.
         with suppress(ConnectionResetError):
+            await _open(call, response)
             async with fan_out.joined(parse_entry_id(bounds.last_id)):
                 following = _Stream(call, response, fan_out, after)
                 if reset:
@@ -87,13 +87,15 @@ def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, bool]:
     return after, False
 
 
-async def _open(call: Call) -> web.StreamResponse:
-    response = web.StreamResponse(
+def _response() -> web.StreamResponse:
+    return web.StreamResponse(
         headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
+
+
+async def _open(call: Call, response: web.StreamResponse) -> None:
     await response.prepare(call.request)
     await response.write(b"retry: %d\n\n" % _RECONNECT_MS)
-    return response
 
 
 def _fan_out(call: Call) -> EventFanOut:

@@ -72,6 +72,6 @@ ROUTES = [
     ),
     Route(
         "DELETE", _ONE, drop, Scope.STOCK, "Expect a receipt no longer", {200: ExpectedReceiptView},
-        outcomes=("invalid", "unknown_supply"), operation="forgo",
+        outcomes=("invalid", "id_reused", "unknown_supply"), headers=("Idempotency-Key",), operation="forgo",
     ),
 ]  # fmt: skip
