@@ -13,6 +13,7 @@
 --
 -- @include lib/msgpack
 -- @include lib/context
+-- @include lib/places
 -- @include lib/allocations
 -- @include lib/stock
 -- @include lib/reservations

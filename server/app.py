@@ -30,6 +30,7 @@ from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
+from server.service.channels import limit_orders
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
 from server.store.embedded import EmbeddedStore
@@ -143,6 +144,8 @@ class Holdfast:
             },
         )
         started.push_async_callback(state.close_feeds)
+        for partition in state.channels:
+            await limit_orders(state.partition(partition))
         return state
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:

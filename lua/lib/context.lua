@@ -14,7 +14,8 @@
 --   [9] meta          hash    seq: the last one used; shortage: units by which available is below zero;
 --                           in_transit: units between two locations, see lib/transfers.lua;
 --                           unfilled: the seq at which units were left for lines that wait, see lib/backorders.lua;
---                           confirmed: see functions/replication_barrier.lua
+--                           confirmed: see functions/replication_barrier.lua;
+--                           places, closed, channel_places, closed_as_of: see lib/places.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
 --
 -- and, as the last one, for functions that are registered with it:
@@ -34,6 +35,7 @@ local known_limits -- the limits of the call before, packed: they rarely change,
 
 -- What a call has read and changed so far; each part is described in the file that uses it.
 local stock, unread_stock, changed_stock, last_seq, allocated
+local places, short_units -- see lib/places.lua
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
 local record_extras -- {notes, open} of the next new record, see lib/reservations.lua; else nil
@@ -85,6 +87,7 @@ local function begin(keys, args, uses_backorders)
   end
   NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
+  places, short_units = nil, 0
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Replaced by tables where they are needed, which is rare.

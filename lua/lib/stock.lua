@@ -75,12 +75,6 @@ local function stock_entry(sku, location)
   return entry
 end
 
--- The last seq of the partition, this call included.
-local function partition_seq()
-  last_seq = last_seq or tonumber(call('HGET', META, 'seq') or 0)
-  return last_seq
-end
-
 -- The units by which available is below zero.
 local function shortage(entry)
   return entry.available < 0 and -entry.available or 0

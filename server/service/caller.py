@@ -71,12 +71,12 @@ class Caller(msgspec.Struct, frozen=True):
 def local_caller(store: OpenStore, partition: str, key: str = "") -> Caller:
     """Make the caller for a command on this machine. Needs a running event loop."""
     clock_s = asyncio.get_running_loop().time
-    keyspace = Keyspace(partition)
+    keyspace, limits = Keyspace(partition), store.retention.packed()
     parts = Partition(
         ledger=store.ledger(partition),
         client=store.client,
-        limits=store.retention.packed(),
-        locations=KnownLocations(LocationStore(store.client, keyspace), clock_s),
+        limits=limits,
+        locations=KnownLocations(LocationStore(store.client, keyspace, limits), clock_s),
         new_id=lambda: f"r{secrets.token_hex(12)}",
     )
     return Caller(Principal(LOCAL.actor, partition, ALL_SCOPES), parts, key)

@@ -16,7 +16,7 @@ from server.domain.channels import (
     understood,
 )
 from server.schemas.channels import ChannelRulesBody, RetryBody
-from server.service.caller import Caller
+from server.service.caller import Caller, Partition
 from server.service.checks import InvalidError, check_location, check_sku
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
@@ -126,7 +126,25 @@ async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> Rul
     except RulesError as error:
         raise InvalidError(error.field, error.rule) from None
     await written(store_of(caller).set_rules(settings.name, given, caller.actor))
+    await written(limit_orders(caller.partition))
     return answer
+
+
+async def limit_orders(partition: Partition) -> None:
+    """Have orders of each channel taken from the locations that its rules name, where they name any.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    given = await ChannelStore(partition.client, partition.keyspace).given_rules()
+    locations = {
+        name: rules_in_force(settings.rules, understood(given.get(name, {}))).locations
+        for name, settings in partition.channels.items()
+    }
+    await partition.locations.store.limit_channels(locations)
 
 
 # -- commands to the publisher

@@ -63,7 +63,7 @@ class Keyspace:
         """Hash: endpoint -> id of the last event that it received, and how many there were up to it."""
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
-        """Hash: location -> its description, as JSON; see ``repositories/locations.py``. No script reads it."""
+        """Hash: location -> its description, as JSON; see ``repositories/locations.py``."""
         # Of the daily figures; beside these there is a hash for each day, which expires.
         self.figures = f"hf:{{{partition}}}:figures"
         """Hash: up to where the journal is counted, see ``lua/functions/add_daily_figures.lua``."""
@@ -109,6 +109,11 @@ class Keyspace:
     def supplying(self) -> tuple[str, ...]:
         """What the functions that know expected receipts declare as their KEYS."""
         return (*self.all, self.supply, self.supply_skus)
+
+    @property
+    def describing(self) -> tuple[str, ...]:
+        """What ``lua/functions/describe_locations.lua`` declares as its KEYS."""
+        return (*self.all, self.locations)
 
     @property
     def safeguarding(self) -> tuple[str, ...]:

@@ -48,7 +48,7 @@ class FixedLocations(KnownLocations):
     """Locations that nobody describes anew."""
 
     def __init__(self, directory: Directory, client: Redis, ledger: Ledger) -> None:
-        super().__init__(LocationStore(client, ledger.keyspace), lambda: 0.0)
+        super().__init__(LocationStore(client, ledger.keyspace, RETENTION.packed()), lambda: 0.0)
         self._directory = directory
 
 

@@ -51,12 +51,12 @@ class AppState:
         return known
 
     def _new_partition(self, name: str) -> Partition:
-        keyspace = Keyspace(name)
+        keyspace, limits = Keyspace(name), self.retention.packed()
         return Partition(
             ledger=Ledger(self.batcher, keyspace, self.retention),
             client=self.client,
-            limits=self.retention.packed(),
-            locations=KnownLocations(LocationStore(self.client, keyspace), asyncio.get_running_loop().time),
+            limits=limits,
+            locations=KnownLocations(LocationStore(self.client, keyspace, limits), asyncio.get_running_loop().time),
             new_id=self.new_id,
             ttl_default_s=self.ttl_default_s,
             channels=self.channels.get(name, {}),

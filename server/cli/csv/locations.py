@@ -69,7 +69,7 @@ def _key(location: Location) -> str:
 
 
 async def _put(target: Target, file: CsvFile[Location], tally: Tally) -> None:
-    repository = LocationStore(target.store.client, Keyspace(target.partition))
+    repository = LocationStore(target.store.client, Keyspace(target.partition), target.store.retention.packed())
     stored = (await repository.directory()).locations
     try:
         for piece in in_pieces(only_changed(file, stored, _key, tally), LOCATIONS_PER_WRITE):

@@ -1,18 +1,18 @@
 """The locations of a partition: one hash by name, and a copy of it in each process, refreshed every second."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.changes import Change
 from server.domain.locations import LOCATIONS_MAX, Directory, Location
-from server.store.connection.commands import command, together
+from server.store.connection.commands import command, run_confirmed, run_on_keys
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
+from server.store.lua_library import Function, library
 
 REFRESH_S: Final = 1.0
 """How long a copy counts as current: a change takes effect in every process within this time."""
@@ -25,6 +25,8 @@ _VERSION: Final = b"\0version"
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Location).decode
+_pack = msgspec.msgpack.Encoder().encode
+_unpack_result = msgspec.msgpack.Decoder(tuple[bool, str]).decode
 
 
 class TooManyLocationsError(Exception):
@@ -34,9 +36,11 @@ class TooManyLocationsError(Exception):
 class LocationStore:
     """The registered locations of a partition. Methods raise StoreUnavailableError if the store does not answer."""
 
-    def __init__(self, client: Redis, keyspace: Keyspace) -> None:
+    def __init__(self, client: Redis, keyspace: Keyspace, limits: bytes) -> None:
+        """``limits``: :meth:`Retention.packed`, which every script needs."""
         self._client = client
         self._keyspace = keyspace
+        self._limits = limits
 
     async def directory(self) -> Directory:
         """Read all of them."""
@@ -51,7 +55,7 @@ class LocationStore:
     async def put(self, locations: Sequence[Location], actor: str) -> None:
         """Register locations, or replace their descriptions; other locations are unchanged.
 
-        The entry in the journal names the actor.
+        An order is never taken from a location after this has closed it. The entry in the journal names the actor.
 
         Raises
         ------
@@ -59,28 +63,41 @@ class LocationStore:
             There would be more than LOCATIONS_MAX.
 
         """
-        known = await self.directory()
-        added = {each.name for each in locations} - known.locations.keys()
-        if added and len(known.locations) + len(added) > LOCATIONS_MAX:
+        # As text: the store's MessagePack knows no binary.
+        described = [(each.name, _encode(each).decode(), each.open) for each in locations]
+        # Confirmed: a location that was closed stays closed over a failover.
+        answer = await run_confirmed(self._client, *self._call("describe_locations", [actor, LOCATIONS_MAX, described]))
+        if not _unpack_result(answer)[0]:
             raise TooManyLocationsError
-        key = self._keyspace.locations
-        pairs: list[str | bytes] = []
-        for each in locations:
-            pairs += (each.name, _encode(each))
-        notes = [("location", each.name) for each in locations]
-        entry = msgspec.msgpack.encode([Change("locations", await self._now_ms(), actor, "", "", "", [], notes)])
-        await together(
-            self._client,
-            [
-                ("HSET", key, *pairs),
-                ("HINCRBY", key, _VERSION, 1),
-                ("XADD", self._keyspace.journal, "*", "e", entry),
-            ],
-        )
 
-    async def _now_ms(self) -> int:
-        seconds, microseconds = await command(self._client, "TIME")
-        return int(seconds) * 1000 + int(microseconds) // 1000
+    async def settle(self) -> None:
+        """Tell the scripts which locations are closed, where an older release has described them.
+
+        Repeated until no other description comes between reading and writing.
+        """
+        while True:
+            as_of, settled = await self._versions()
+            if as_of == settled:
+                return
+            closed = sorted((await self.directory()).closed)
+            if await self._settled([as_of, closed, False]):
+                return
+
+    async def limit_channels(self, locations: Mapping[str, Sequence[str]]) -> None:
+        """Tell the scripts which locations each channel's orders may be taken from; channels left out: from all."""
+        limited = {channel: sorted(names) for channel, names in locations.items() if names}
+        await self._settled(["", [], limited])
+
+    async def _versions(self) -> tuple[str, str]:
+        as_of = await command(self._client, "HGET", self._keyspace.locations, _VERSION)
+        settled = await command(self._client, "HGET", self._keyspace.meta, "closed_as_of")
+        return (as_of or b"0").decode(), (settled or b"0").decode()
+
+    async def _settled(self, argument: Sequence[object]) -> bool:
+        return _unpack_result(await run_on_keys(self._client, *self._call("settle_places", argument)))[0]
+
+    def _call(self, function: str, argument: Sequence[object]) -> tuple[Function, Sequence[str], bytes, bytes]:
+        return library().function(function), self._keyspace.describing, self._limits, _pack(argument)
 
 
 class KnownLocations:
@@ -148,6 +165,7 @@ class KnownLocations:
         try:
             async with asyncio.timeout(ANSWER_S):
                 if known is None or await self.store.version() != known.version:
+                    await self.store.settle()
                     self._directory = await self.store.directory()
         except TimeoutError:
             raise StoreUnavailableError("The store does not answer; try again.") from None

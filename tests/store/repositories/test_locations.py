@@ -3,17 +3,19 @@
 import math
 from pathlib import Path
 
+import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from server.cli.csv.locations import LOCATIONS
 from server.cli.csv.reader import CsvError
 from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
+from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.locations import REFRESH_S, KnownLocations, LocationStore, TooManyLocationsError
-from tests.conftest import wait_until
+from tests.conftest import RETENTION, wait_until
 from tests.support.processes import holdfast
 
 STORE = Location("kadikoy", "store", Position(40.99, 29.03), 5, 900, open=False, groups=("istanbul", "stores"))
@@ -21,7 +23,12 @@ STORE = Location("kadikoy", "store", Position(40.99, 29.03), 5, 900, open=False,
 
 @pytest.fixture
 def kept(client: Redis, ledger: Ledger) -> LocationStore:
-    return LocationStore(client, ledger.keyspace)
+    return LocationStore(client, ledger.keyspace, RETENTION.packed())
+
+
+async def meta(client: Redis, ledger: Ledger, field: str) -> bytes:
+    found = await command(client, "HGET", ledger.keyspace.meta, field)
+    return bytes(found or b"")
 
 
 async def test_given_locations_when_put_then_they_are_read_back_with_the_defaults_of_others(
@@ -44,7 +51,56 @@ async def test_given_locations_when_put_then_the_journal_names_who_did_it(
     [change] = [change async for _, changes in journal.read(client, ledger.keyspace) for change in changes]
 
     assert (change.operation, change.actor, change.lines) == ("locations", "tester", [])
-    assert change.notes == [("location", "kadikoy"), ("location", "main")]
+    version = (await meta(client, ledger, "places")).decode()
+    assert change.notes == [("location", "kadikoy"), ("closed", "kadikoy"), ("location", "main"), ("places", version)]
+
+
+async def test_given_a_closed_location_when_it_is_described_again_then_only_an_opening_is_a_new_version(
+    kept: LocationStore, client: Redis, ledger: Ledger
+) -> None:
+    async def version() -> int:
+        return int(await meta(client, ledger, "places"))
+
+    await kept.put([STORE], "tester")
+    closed = await version()
+    await kept.put([msgspec.structs.replace(STORE, priority=6)], "tester")
+    assert await version() == closed
+
+    await kept.put([msgspec.structs.replace(STORE, open=True)], "tester")
+
+    assert await version() > closed
+    assert await meta(client, ledger, "closed") == b""
+
+
+async def test_given_locations_that_an_older_release_described_when_settled_then_the_scripts_know_the_closed_ones(
+    kept: LocationStore, client: Redis, ledger: Ledger
+) -> None:
+    keys = ledger.keyspace
+    await client.hset(keys.locations, "kadikoy", msgspec.json.encode(STORE))
+    await client.hincrby(keys.locations, "\0version", 1)
+    await kept.put([Location("main")], "tester")  # by this release, which must not take the older one's for settled
+
+    await kept.settle()
+
+    assert msgspec.msgpack.decode(await meta(client, ledger, "closed")) == ["kadikoy"]
+    assert await meta(client, ledger, "closed_as_of") == b"2"
+    changes = [change async for _, changes in journal.read(client, keys) for change in changes]
+    assert ("closed", "kadikoy") in changes[-1].notes
+
+
+async def test_given_limits_of_channels_when_told_twice_then_the_version_changes_once(
+    kept: LocationStore, client: Redis, ledger: Ledger
+) -> None:
+    await kept.limit_channels({"shop": ["main", "izmir"], "market": []})
+    first = await meta(client, ledger, "places")
+    await kept.limit_channels({"shop": ["izmir", "main"]})
+
+    assert msgspec.msgpack.decode(await meta(client, ledger, "channel_places")) == {"shop": ["izmir", "main"]}
+    assert await meta(client, ledger, "places") == first
+
+    await kept.limit_channels({})
+
+    assert await meta(client, ledger, "channel_places") == b""
 
 
 async def test_given_too_many_locations_when_put_then_none_is_kept(
@@ -66,7 +122,7 @@ async def test_given_another_process_when_it_closes_a_location_then_this_one_lea
     places = KnownLocations(kept, lambda: now_s)
     assert places.known() is None
     first = await places.current()
-    await LocationStore(client, Keyspace(ledger.keyspace.partition)).put([STORE], "tester")
+    await LocationStore(client, Keyspace(ledger.keyspace.partition), RETENTION.packed()).put([STORE], "tester")
     assert places.known() is first
     assert await places.current() is first
 

@@ -1,0 +1,67 @@
+-- describe_locations: describes locations anew, and opens or closes them.
+--
+-- KEYS  the ten keys of one partition, see lib/context.lua, and
+--       [11] locations  hash  location -> its description, as JSON; "\0version" -> how often they have changed
+-- ARGV  [1] limits  [2] MessagePack [actor, most (locations that can be described), [[name, description, is_open], …]]
+-- Reply MessagePack [whether there is room for them, version of the places]; without room nothing changes
+--
+-- The journal gets one change without lines. Its notes name the locations, those among them that this has closed or
+-- opened, and the version of the places, see lib/places.lua. No stock record is touched.
+
+local VERSION = '\0version' -- no name of a location holds a zero byte
+
+local NAME, DESCRIPTION, IS_OPEN = 1, 2, 3 -- places in a described location
+
+-- Whether the locations can be described without there being more than most.
+local function has_room(locations, most, described)
+  local names = {}
+  for i, each in ipairs(described) do names[i] = each[NAME] end
+  local count, known = call('HLEN', locations), hash_get_many(locations, names)
+  if call('HEXISTS', locations, VERSION) == 1 then count = count - 1 end
+  local added = 0
+  for i = 1, #names do
+    if not known[i] then added = added + 1 end
+  end
+  return added == 0 or count + added <= most
+end
+
+-- Opens and closes what the descriptions say. Returns the notes of the journal, the names of all locations that are
+-- closed now, and whether that has changed.
+local function reopened(described)
+  local closed, notes, has_changed = {}, {}, false
+  for name in pairs(places_now().closed or NONE) do closed[name] = true end
+  for _, each in ipairs(described) do
+    local name, is_open = each[NAME], each[IS_OPEN]
+    notes[#notes + 1] = {'location', name}
+    if is_open == (closed[name] == true) then
+      closed[name] = not is_open or nil
+      notes[#notes + 1] = {is_open and 'opened' or 'closed', name}
+      has_changed = true
+    end
+  end
+  local names = {}
+  for name in pairs(closed) do names[#names + 1] = name end
+  table.sort(names)
+  return notes, names, has_changed
+end
+
+local function describe_locations(args, keys)
+  local locations, actor, most, described = keys[11], unpack(unpack_msg(args[2]))
+  if not has_room(locations, most, described) then return pack({false, places_now().version}) end
+  local notes, closed, has_changed = reopened(described)
+  local pairs_to_set = {}
+  for _, each in ipairs(described) do push(pairs_to_set, each[NAME], each[DESCRIPTION]) end
+  flush('HSET', locations, pairs_to_set)
+  local before = call('HGET', locations, VERSION) or '0'
+  local after = string.format('%.0f', call('HINCRBY', locations, VERSION, 1))
+  -- An older release, which does not know of the closed ones here, may have described locations meanwhile.
+  local is_settled = (call('HGET', META, 'closed_as_of') or '0') == before
+  if has_changed then set_places({closed = closed}) end
+  if is_settled then call('HSET', META, 'closed_as_of', after) end
+  notes[#notes + 1] = {'places', places_now().version}
+  journal('locations', actor, '', '', '', NONE, notes)
+  write()
+  return pack({true, places_now().version})
+end
+
+register('describe_locations', describe_locations)
