@@ -31,6 +31,9 @@
 -- @include lib/sourced_orders
 -- @include lib/flush
 -- @include lib/backorders
+-- @include lib/places_of_order
+-- @include lib/waiting_places
+-- @include lib/lines_of_order
 -- @include lib/batch
 -- @include lib/new_reservation
 -- @include lib/relocation

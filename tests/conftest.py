@@ -16,10 +16,12 @@ import pytest
 import uvloop
 from redis.asyncio import Redis
 
+from server.domain.locations import Location
 from server.store.connection import connect
 from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.ledger.ledger import EXPIRE_BATCH_MAX, Ledger, Retention
+from server.store.repositories.locations import LocationStore
 from tests.support.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
 DAY_S: Final = 86_400
@@ -168,6 +170,12 @@ async def stray_keys(client: Redis) -> list[str]:
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):
             stray.append(name)
     return stray
+
+
+async def close_locations(client: Redis, ledger: Ledger, *names: str) -> None:
+    """Describe locations as closed."""
+    locations = LocationStore(client, ledger.keyspace, RETENTION.packed())
+    await locations.put([Location(name, open=False) for name in names], "tester")
 
 
 def make_batcher(store: StoreProcess | str, **settings: Any) -> Batcher:

@@ -129,7 +129,7 @@ def orders(case: Case) -> list[Reserve | Sourced]:
 
 def _plan(described: Directory, case: Case, position: Position) -> Plan:
     rules = Rules(case.strategies, "", position, _RULES_SPLITS_MAX)  # type: ignore[arg-type]  # words of the table
-    return Plan(rules.splits_max, ranked(described, rules, case.lines), [])
+    return Plan(rules.splits_max, ranked(described, rules, case.lines))
 
 
 def rate(store: Store, case: Case) -> float:

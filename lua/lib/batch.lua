@@ -59,8 +59,12 @@ end
 
 local function prefetch_new(fields, at)
   local last = last_line(fields, at)
-  -- The stock entry replaces the SKU, so that the name of its hash field is made only once.
-  for j = at + LINES_AT, last, LINE_LENGTH do fields[j] = want_stock(fields[j], fields[j + LOCATION_OF]) end
+  -- The stock entry replaces the SKU, so that the name of its hash field is made only once. That of a line without a
+  -- location ("") is the one of `main`, where it has the units as a rule.
+  for j = at + LINES_AT, last, LINE_LENGTH do
+    local location = fields[j + LOCATION_OF]
+    fields[j] = want_stock(fields[j], location == '' and DEFAULT_LOCATION or location)
+  end
   -- Without a fingerprint the id is the server's own and new: there is nothing to look up.
   if fields[at + Reserve.fingerprint] ~= '' then wanted_ids[#wanted_ids + 1] = fields[at + Reserve.reservation_id] end
   return last + LINE_LENGTH
@@ -68,13 +72,15 @@ end
 
 local function prefetch(fields)
   wanted_ids, wanted_keys = {}, {}
-  local at, n = 1, #fields
+  local at, n, count = 1, #fields, 0
   while at <= n do
     local tag = fields[at]
+    count = count + 1
     if makers[tag] then at = prefetch_new(fields, at)
     elseif composites[tag] then at = composites[tag].prefetch(fields, at)
     else at = prefetch_keyed(fields, at, SHAPES[tag]) end
   end
+  is_alone = count == 1
   if #wanted_ids > 0 then want_lines_of(wanted_ids) end
   if #wanted_keys > 0 then load_keys(wanted_keys) end
   load_stock()

@@ -101,6 +101,43 @@ local function partial_grant(lines, channel, partial, accept_shortage)
   return granted
 end
 
+-- Whether lines that name no location cannot simply be had at `main`, and the refusal where others name a closed one.
+-- What a channel has sold already (accept_shortage) is booked at a closed location that is named, and short or not.
+local function cannot_stay(fields, first, last, channel, accept_shortage)
+  local now, short = places_now(), not accept_shortage and (short_now or units_short() > 0)
+  if not (now.closed or now.of_channel or short) then return false, nil end
+  local elsewhere, closed = short or not may_take_from(DEFAULT_LOCATION, channel), {}
+  local cannot, is_checked = false, now.closed and not accept_shortage
+  for at = first, last, LINE_LENGTH do
+    local location = fields[at + LOCATION_OF]
+    if location == '' then
+      cannot = elsewhere
+    elseif is_checked and now.closed[location] then
+      local number = (at - first) / LINE_LENGTH + 1
+      closed[#closed + 1] = {number, fields[at].sku, location, fields[at + QUANTITY_OF], 0}
+    end
+  end
+  return cannot, #closed > 0 and refused('location_closed', '', closed) or nil
+end
+
+local function has_unnamed(fields, first, last)
+  for at = first, last, LINE_LENGTH do
+    if fields[at + LOCATION_OF] == '' then return true end
+  end
+  return false
+end
+
+-- Decides what lines get that cannot simply have all units where they are. Returns the operation, whose lines have
+-- locations now: {fields, at, last, granted, missing}, see lib/lines_of_order.lua; or nil and the refusal.
+local function resolve(fields, at, last, accept_shortage)
+  local first, channel, partial = at + LINES_AT, fields[at + Reserve.channel], fields[at + Reserve.partial]
+  if accept_shortage then short_now = true end
+  if has_unnamed(fields, first, last) then return resolve_places(fields, at, accept_shortage) end
+  local granted, refusal, missing = partial_grant(lines_of(fields, first, last), channel, partial, accept_shortage)
+  if refusal then return nil, refusal end
+  return {fields = fields, at = at, last = last, granted = granted, missing = missing}
+end
+
 -- The record of a new reservation is concatenated from packed parts: tables that are made only to be packed would cost
 -- as much as all the rest of a reserve.
 
@@ -130,8 +167,9 @@ local function reserve_lines(fields, first, last, granted, is_order, channel)
   local bucket, newest = is_order and Stock.committed or Stock.held, nil
   local extra, has_allocations = packed_lines, false
   for at = first, last, LINE_LENGTH do
-    local entry, location, wanted = fields[at], fields[at + LOCATION_OF], fields[at + QUANTITY_OF]
-    local sku, units = entry.sku, granted and granted[(at - first) / LINE_LENGTH + 1] or wanted
+    local entry, wanted = fields[at], fields[at + QUANTITY_OF]
+    local sku, location = entry.sku, entry.location
+    local units = granted and granted[(at - first) / LINE_LENGTH + 1] or wanted
     if units > 0 then reserve_units(entry, bucket, units) end
     local left = entry.available
     if allocated then
@@ -220,13 +258,15 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
     if earlier[Record.fingerprint] ~= fingerprint then return pack(refused('id_reused', earlier[Record.state])) end
     return pack(first_answer(earlier))
   end
-  local granted, refusal, missing = nil, nil, nil
-  local first = at + LINES_AT
-  if (backorder_queue and backorder_queue.backlog) or not all_available(fields, first, last)
+  local first, granted, missing = at + LINES_AT, nil, nil
+  local cannot, refusal = cannot_stay(fields, first, last, channel, accept_shortage)
+  if refusal then return pack(refusal) end
+  if cannot or (backorder_queue and backorder_queue.backlog) or not all_available(fields, first, last)
     or allocated and not all_allowed(fields, first, last, channel) then
-    local partial = fields[at + Reserve.partial]
-    granted, refusal, missing = partial_grant(lines_of(fields, first, last), channel, partial, accept_shortage)
+    local made
+    made, refusal = resolve(fields, at, last, accept_shortage)
     if refusal then return pack(refusal) end
+    fields, at, last, granted, missing = made.fields, made.at, made.last, made.granted, made.missing
   end
   local record, extra
   if missing then record, extra = backorder_record(fields, at, last, granted, missing, ttl_ms)

@@ -12,7 +12,8 @@
 -- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.
 -- waiting: units that the line waits for and that will be held; owed: that will be committed; see lib/backorders.lua.
 
-local RECORD_LINES_MAX = 200 -- as server/domain/limits.py has it
+-- As server/domain/limits.py has them. The location is that of a line without one, where it has the units.
+local RECORD_LINES_MAX, DEFAULT_LOCATION = 200, 'main'
 
 -- In a reserve or order the lines stand last and flat, three fields each: SKU (replaced by its stock entry in
 -- lib/batch.lua), location, quantity. LOCATION_OF and QUANTITY_OF are counted from the SKU.

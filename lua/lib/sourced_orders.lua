@@ -1,9 +1,8 @@
 -- source: chooses locations for those lines of the reserve or order behind it that have none.
 --
--- op      [1 tag, 2 splits_max, 3 closed (false, or the numbers of the lines that name a closed location),
---          4 split_lines, 5 open (false, or the group within which the planned lines may still be bound elsewhere),
---          6 number of chunks, then each chunk: MessagePack values name, rank, name, rank, …], then the reserve or
---         order; lines without a location have "" in its place
+-- op      [1 tag, 2 splits_max, 3 split_lines, 4 open (false, or the group within which the planned lines may still be
+--          bound elsewhere), 5 number of chunks, then each chunk: MessagePack values name, rank, name, rank, …], then
+--         the reserve or order; lines without a location have "" in its place
 -- Effect  the locations are put into those lines, and the reserve or order runs as if its caller had named them
 -- Answers those of the reserve or order · location_closed · unknown_sku · out_of_stock · too_many_splits
 --         · too_many_lines · retry_after_expiry
@@ -13,7 +12,7 @@
 do
 
 -- Places of the fields, counted from the tag.
-local SOURCE_AT = {splits_max = 1, closed = 2, split_lines = 3, open = 4, chunk_count = 5, chunks = 6}
+local SOURCE_AT = {splits_max = 1, split_lines = 2, open = 3, chunk_count = 4, chunks = 5}
 local MADE_AT = SOURCE_AT.splits_max
 
 -- The place of the reserve or order behind a source.
@@ -53,17 +52,21 @@ function sourcing.prefetch(fields, at)
   return order_at
 end
 
--- The refusal of the numbered lines, or (nil) of those without a location, because their locations are closed.
-local function closed_lines(fields, first, last, numbers)
+-- The refusal of the lines at the locations of a set, for they are closed; or nil where none is.
+local function refusal_of_closed(fields, first, last, closed)
   local lines = {}
   for line = first, last, LINE_LENGTH do
-    local number, is_named = number_of(line, first), false
-    for _, closed in ipairs(numbers or NONE) do is_named = is_named or closed == number end
-    if is_named or (not numbers and fields[line + LOCATION_OF] == '') then
-      lines[#lines + 1] = {number, fields[line].sku, fields[line + LOCATION_OF], fields[line + QUANTITY_OF], 0}
+    local location = fields[line + LOCATION_OF]
+    if closed[location] then
+      lines[#lines + 1] = {number_of(line, first), fields[line].sku, location, fields[line + QUANTITY_OF], 0}
     end
   end
-  return refused('location_closed', '', lines)
+  return #lines > 0 and refused('location_closed', '', lines) or nil
+end
+
+-- Whether the units are sold already, so that they are booked in any case.
+local function accepts_shortage(fields, order_at)
+  return fields[order_at] == 'order' and fields[order_at + Order.accept_shortage]
 end
 
 -- Claims the units of lines that name their location, so that they are not planned a second time. sign: -1 undoes it.
@@ -86,11 +89,12 @@ end
 
 -- Chooses for the lines without a location. Returns SKU -> parts, or nil where there are none; else nil, the refusal
 -- and all candidates in their order. choose: sourcing.choose or sourcing.choose_or_expire.
-local function choose_for(source, fields, at, first, last, choose)
-  local closed = fields[at + SOURCE_AT.closed]
-  if closed then return nil, closed_lines(fields, first, last, closed) end
+local function choose_for(source, fields, order_at, first, last, choose)
+  local closed = not accepts_shortage(fields, order_at) and places_now().closed
+  local refusal = closed and refusal_of_closed(fields, first, last, closed)
+  if refusal then return nil, refusal end
   if #source.wants == 0 then return nil end
-  if #source.chunks == 0 then return nil, closed_lines(fields, first, last, nil) end
+  if sourcing.is_empty(source) then return nil, refusal_of_closed(fields, first, last, {[''] = true}) end
   local chosen, ranked = with_named_claimed(source, fields, first, last, choose)
   if chosen then return sourcing.parts_by_sku(source, chosen, sourcing.has_all) end
   return nil, sourcing.refusal(source, '', ''), ranked
@@ -162,12 +166,53 @@ local function is_known_at(candidate, i)
   return candidate.entries[i].record
 end
 
--- The parts of an order that accepts a shortage, for units that no candidate has: from the first candidates that know
--- the SKUs. nil: it is refused nevertheless.
+-- SKU -> parts: all that is there at any of the candidates, wherever it must be taken from.
+local function parts_of_all(source, ranked)
+  for _, candidate in ipairs(ranked) do
+    candidate.left = {}
+    for i, entry in ipairs(candidate.entries) do
+      local left = entry.record and reservable(entry, source.channel) or 0
+      candidate.left[i] = min(max(0, left), source.wants[i].units)
+    end
+  end
+  return sourcing.parts_by_sku(source, ranked, sourcing.has_all)
+end
+
+-- Adds to the parts of a want what is missing, at one place: where a candidate is `main` and knows the SKU, there; else
+-- at the first one that knows it.
+local function add_missing(parts, ranked, i, missing)
+  local home, at_home = nil, nil
+  for _, candidate in ipairs(ranked) do
+    local entry = candidate.entries[i]
+    if entry.record and (not home or entry.location == DEFAULT_LOCATION) then home = entry end
+  end
+  for _, part in ipairs(parts) do
+    missing = missing - part.units
+    if part.entry == home then at_home = part end
+  end
+  if missing == 0 then return end
+  if not at_home then
+    at_home = {entry = home, units = 0}
+    parts[#parts + 1] = at_home
+  end
+  at_home.units = at_home.units + missing
+end
+
+-- The parts of an order that accepts a shortage, for units that no choice of candidates has: all that is there, and the
+-- rest is booked as short. nil: it is refused nevertheless.
 local function parts_when_short(source, fields, order_at, refusal, ranked)
-  if fields[order_at] ~= 'order' or not fields[order_at + Order.accept_shortage] or not ranked then return nil end
+  if not accepts_shortage(fields, order_at) or not ranked then return nil end
   if refusal[REFUSED_OUTCOME] == 'unknown_sku' or refusal[1] == 'retry_after_expiry' then return nil end
-  return sourcing.parts_by_sku(source, ranked, is_known_at)
+  local by_sku = with_named_claimed(
+    source, fields, order_at + LINES_AT, last_line(fields, order_at), function() return parts_of_all(source, ranked) end
+  )
+  local lines = fields[order_at + Reserve.line_count]
+  for i, want in ipairs(source.wants) do
+    add_missing(by_sku[want.sku], ranked, i, want.units)
+    lines = lines + #by_sku[want.sku] - 1
+  end
+  if lines <= RECORD_LINES_MAX then return by_sku end
+  return sourcing.parts_by_sku(source, ranked, is_known_at) -- not all that is there, but the order is not lost
 end
 
 -- Chooses locations for a reserve or order. Returns the operation in a table of its own where lines were split, else
@@ -177,7 +222,7 @@ function sourcing.plan(fields, at)
   local known = fields[order_at + Reserve.fingerprint] ~= '' and reservations[fields[order_at + Reserve.reservation_id]]
   if known and record_of(known) then return nil, nil end
   local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
-  local by_sku, refusal, ranked = choose_for(source, fields, at, first, last, sourcing.choose_or_expire)
+  local by_sku, refusal, ranked = choose_for(source, fields, order_at, first, last, sourcing.choose_or_expire)
   if refusal then
     by_sku = parts_when_short(source, fields, order_at, refusal, ranked)
     if not by_sku then return nil, refusal end
@@ -205,7 +250,7 @@ end
 function sourcing.explain(fields, at)
   local order_at = sourcing.reservation_at(fields, at)
   local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
-  local by_sku, refusal = choose_for(source, fields, at, first, last, sourcing.choose)
+  local by_sku, refusal = choose_for(source, fields, order_at, first, last, sourcing.choose)
   local parts, wants = {}, {}
   if by_sku then
     distribute(fields, first, last, by_sku, function(line, entry, units)

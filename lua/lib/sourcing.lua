@@ -56,21 +56,32 @@ function sourcing.add_want(wants, by_sku, sku, units, number)
   want.units = want.units + units
 end
 
--- Unpacks a chunk, unless that was done, and registers the stock records that it needs. Returns its candidates.
+-- Unpacks a chunk, unless that was done, and registers the stock records that it needs. Returns its candidates, without
+-- those that have been closed since the caller ranked them.
 function sourcing.unpack_chunk(source, number)
   local chunk, wants = source.chunks[number], source.wants
   if type(chunk) == 'table' then return chunk end
-  local values, candidates = {unpack_msg(chunk)}, {}
+  local values, candidates, closed = {unpack_msg(chunk)}, {}, places_now().closed or NONE
   for at = 1, #values, CANDIDATE_FIELDS do
-    source.places = source.places + 1
     local entries, name = {}, values[at]
-    for i = 1, #wants do entries[i] = want_stock(wants[i].sku, name) end
-    candidates[#candidates + 1] = {
-      name = name, rank = values[at + 1], place = source.places, entries = entries, has = 0, units = 0,
-    }
+    if not closed[name] then
+      source.places = source.places + 1
+      for i = 1, #wants do entries[i] = want_stock(wants[i].sku, name) end
+      candidates[#candidates + 1] = {
+        name = name, rank = values[at + 1], place = source.places, entries = entries, has = 0, units = 0,
+      }
+    end
   end
   source.chunks[number] = candidates
   return candidates
+end
+
+-- Whether there is no candidate: all are closed by now.
+function sourcing.is_empty(source)
+  for number = 1, #source.chunks do
+    if #sourcing.unpack_chunk(source, number) > 0 then return false end
+  end
+  return true
 end
 
 -- Counts the units of the wants that a channel can reserve at a candidate, without those claimed by lines that name it.

@@ -11,16 +11,21 @@
 --   is_new           whether this call has made the record, else nil
 --   on_hand_changes  see lib/on_hand_log.lua, else nil
 
+local function new_stock_entry(field, sku, location)
+  -- With all fields that are always needed: a table that grows is allocated again each time.
+  local entry = {
+    field = field, sku = sku, location = location, record = nil, available = 0, claimed = 0, shortage = nil,
+  }
+  stock[field] = entry
+  return entry
+end
+
 -- Registers a record that will be needed. Returns its entry, which has no record before load_stock.
 local function want_stock(sku, location)
   local field = sku .. '\0' .. location
   local entry = stock[field]
   if not entry then
-    -- With all fields that are always needed: a table that grows is allocated again each time.
-    entry = {
-      field = field, sku = sku, location = location, record = nil, available = 0, claimed = 0, shortage = nil,
-    }
-    stock[field] = entry
+    entry = new_stock_entry(field, sku, location)
     unread_stock[#unread_stock + 1] = entry
   end
   return entry
@@ -49,6 +54,19 @@ local function available(r)
     - r[Stock.held] - r[Stock.committed]
 end
 
+local function set_record(entry, packed_record)
+  entry.record = stock_record(packed_record)
+  entry.available = available(entry.record)
+  if entry.record[Stock.backorder] then backorders.note_read(entry) end
+end
+
+-- Makes the entry of a record that was read apart, and that has none yet.
+local function stock_entry_of(sku, location, packed_record)
+  local entry = new_stock_entry(sku .. '\0' .. location, sku, location)
+  set_record(entry, packed_record)
+  return entry
+end
+
 -- Reads all records that were registered since the last call of it.
 local function load_stock()
   local entries = unread_stock
@@ -58,12 +76,7 @@ local function load_stock()
   for i = 1, n do fields[i] = entries[i].field end
   local packed = hash_get_many(STOCK, fields)
   for i = 1, n do
-    if packed[i] then
-      local entry = entries[i]
-      entry.record = stock_record(packed[i])
-      entry.available = available(entry.record)
-      if entry.record[Stock.backorder] then backorders.note_read(entry) end
-    end
+    if packed[i] then set_record(entries[i], packed[i]) end
   end
   unread_stock = {}
 end
@@ -147,6 +160,7 @@ local function change_buckets(entry, journal_lines, deltas, line)
   if deltas[Stock.on_hand] ~= 0 then note_on_hand_change(entry, seq) end
   for bucket = Stock.on_hand, Stock.safety do record[bucket] = record[bucket] + deltas[bucket] end
   entry.available = available(record)
+  if entry.available < 0 then short_now = true end
   journal_lines[#journal_lines + 1] = {
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
     entry.available, seq,

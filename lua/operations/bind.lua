@@ -1,8 +1,7 @@
 -- bind: chooses locations again for the open lines of the commit or fulfil behind it, and relocates them.
 --
--- op      [1 tag, 2 splits_max, 3 split_lines, 4 location ("": the best of the candidates), 5 whether it is closed,
---          6 number of chunks, then the chunks, as in a source: all candidates, or only the named location],
---         then the commit or fulfil
+-- op      [1 tag, 2 splits_max, 3 split_lines, 4 location ("": the best of the candidates), 5 number of chunks, then
+--          the chunks, as in a source: all candidates, or only the named location], then the commit or fulfil
 -- Effect  of commit: it runs, then all units that it leaves in open lines are relocated, and those lines are open no
 --         more. Of fulfil: the units to be shipped are relocated first and shipped from there; other units stay open.
 --         Without a location, units that cannot be had elsewhere stay where they are; with one, that is refused.
@@ -14,7 +13,7 @@
 -- open line: {number, line, entry (of its stock), now (units that can be planned elsewhere), units (to be planned)}
 
 -- Places of the fields, counted from the tag.
-local BIND_AT = {splits_max = 1, split_lines = 2, location = 3, closed = 4, chunk_count = 5, chunks = 6}
+local BIND_AT = {splits_max = 1, split_lines = 2, location = 3, chunk_count = 4, chunks = 5}
 
 local function is_open(record)
   return record[Record.open] and not record[Record.open][Open.bound]
@@ -96,7 +95,7 @@ local function moves_to(found, open, committed_only)
 end
 
 -- The refusal of a named location before any of its stock is read, or nil.
-local function refusal_of_name(record, open, location, closed)
+local function refusal_of_name(record, open, location)
   if location == '' then return nil end
   local lines = {}
   if #open == 0 then
@@ -108,7 +107,8 @@ local function refusal_of_name(record, open, location, closed)
     end
     return #lines > 0 and refused('not_open', record[Record.state], lines) or nil
   end
-  if not closed then return nil end
+  local closed = places_now().closed
+  if not closed or not closed[location] then return nil end
   for i, each in ipairs(open) do lines[i] = {each.number, each.entry.sku, location, each.units, 0} end
   return refused('location_closed', record[Record.state], lines)
 end
@@ -123,7 +123,7 @@ end
 -- The moves, or nil and the refusal.
 local function plan_moves(record, open, fields, at, committed_only)
   local location = fields[at + BIND_AT.location]
-  local refusal = refusal_of_name(record, open, location, fields[at + BIND_AT.closed])
+  local refusal = refusal_of_name(record, open, location)
   if refusal then return nil, refusal end
   if #open == 0 then return {} end
   local source = source_of(fields, at, open, record[Record.channel])

@@ -136,7 +136,8 @@ local function replace_units(fields, at)
   if made[1] ~= 'changed' then restore(before) end
   backorders.resume()
   if made[1] ~= 'changed' then
-    return made[1] == 'retry_after_expiry' and made or {'exchange_refused', 'promise', made}
+    local is_retry = made[1] == 'retry_after_expiry' or made[1] == 'retry_with_weight'
+    return is_retry and made or {'exchange_refused', 'promise', made}
   end
   refresh_availability(returned[CHANGED_AVAILABILITY], entry.record[Record.channel])
   return {'exchanged', false, returned, made}

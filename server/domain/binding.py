@@ -12,15 +12,13 @@ from server.domain.sourcing import RECORDS_PER_LINE, Candidate
 class Binding(msgspec.Struct, frozen=True):
     """The locations of open lines: the best of the ``candidates``, or only ``location``.
 
-    ``closed``: that location takes no new reservations. ``lua/operations/bind.lua`` describes what happens where the
-    units are not available.
+    ``lua/operations/bind.lua`` describes what happens where the units are not available.
     """
 
     candidates: list[Candidate]
     splits_max: int = 0
     split_lines: bool = False
     location: str = ""
-    closed: bool = False
 
 
 class Bound(msgspec.Struct, frozen=True):
@@ -37,6 +35,6 @@ class Bound(msgspec.Struct, frozen=True):
         return LINES_ASSUMED + LINES_ASSUMED * len(self.binding.candidates) // RECORDS_PER_LINE
 
 
-def at_location(location: str, *, closed: bool) -> Binding:
+def at_location(location: str) -> Binding:
     """Bind to a named location."""
-    return Binding([Candidate(location, 0)], location=location, closed=closed)
+    return Binding([Candidate(location, 0)], location=location)

@@ -37,6 +37,15 @@ class RetryAfterExpiry(msgspec.Struct, array_like=True, frozen=True, tag="retry_
     """Units are short and more expired holds are due than one script may end: call again. Nothing changed."""
 
 
+class RetryWithWeight(msgspec.Struct, array_like=True, frozen=True, tag="retry_with_weight"):
+    """It looks at so many places that it may share a call with few operations: call again with this ``weight``.
+
+    Nothing changed.
+    """
+
+    weight: int
+
+
 class AllocationUsageUnknown(msgspec.Struct, array_like=True, frozen=True, tag="allocation_usage_unknown"):
     """The units that a channel has reserved there are not known any more: count and call again. Nothing changed."""
 
@@ -208,7 +217,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     ),
     "too_many_splits": Outcome(
         409,
-        "The order needs more locations than splits_max allows",
+        "The order needs more locations than splits_max or the lines of a reservation allow",
         "Allow a larger `splits_max`, or reduce the quantity. No units are held.",
         retryable=True,
     ),
@@ -221,7 +230,15 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "out_of_stock": Outcome(
         409,
         "Insufficient stock",
-        "Reduce the quantity to what `lines` lists, or try again later. No units are held.",
+        "Reduce the quantity to what `lines` lists, or try again later. No units are held. A channel with `locations` "
+        "in its rules gets what lies there; a line that names a location is taken from it all the same.",
+        retryable=True,
+    ),
+    "sourcing_incomplete": Outcome(
+        503,
+        "The SKUs lie at more locations than one order can look at",
+        "Name the locations of some lines, order fewer lines at once, or send `sourcing` with a `group`. No units are "
+        "held.",
         retryable=True,
     ),
     "overloaded": Outcome(

@@ -57,7 +57,7 @@ class Candidate(NamedTuple):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is sent with a reserve or order so that the store can choose. ``closed``: lines at closed locations.
+    """What is sent with a reserve or order so that the store can choose.
 
     ``split_lines``: units of one SKU may come from several locations. ``open_group``: the planned lines stay open, and
     are bound within this group (empty: to any location) when the address is known.
@@ -65,7 +65,6 @@ class Plan(msgspec.Struct, frozen=True):
 
     splits_max: int
     candidates: list[Candidate]
-    closed: list[int]
     split_lines: bool = False
     open_group: str | None = None
 

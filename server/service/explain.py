@@ -43,7 +43,7 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
     channel = "" if body.channel is None else check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     directory = await caller.partition.locations.current()
     reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
-    choice = await caller.ledger.explain(with_plan(directory, body.sourcing, body.lines, reserve))
+    choice = await caller.ledger.explain(with_plan(directory, body.sourcing, reserve))
     return _Explanation(directory, rules_of(body.sourcing), body.lines, choice).view()
 
 

@@ -23,7 +23,7 @@ from server.domain.operations.reservations import (
 )
 from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Reservation
-from server.schemas.common import LineBody
+from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import (
     CancelBody,
     CommitBody,
@@ -98,22 +98,14 @@ def order_operation(caller: Caller, body: OrderBody) -> Order:
 
 
 def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
-    """Carry a new reservation or order out; the store chooses or refuses locations where that may be needed.
+    """Carry a new reservation or order out; the store chooses the locations of lines that name none.
 
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
     """
-    directory = caller.partition.locations.known()
-    if (
-        body.sourcing is msgspec.UNSET
-        and directory is not None
-        and not (directory.closed and _names_one_of(directory.closed, operation))
-    ):
+    # The first reading of the locations tells the store which are closed, if an older release has described them.
+    if body.sourcing is msgspec.UNSET and caller.partition.locations.known() is not None:
         return caller.partition.ledger.run(operation)
     return _sourced(caller, body, operation)
-
-
-def _names_one_of(closed: frozenset[str], operation: Reserve | Order) -> bool:
-    return any(line.location in closed for line in operation.lines)
 
 
 async def _sourced(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
@@ -145,12 +137,12 @@ def lines_to_plan(body: ReserveBody | OrderBody) -> list[list[int]]:
 
 
 def lines_of(lines: list[LineBody]) -> list[Line]:
-    """Check the names in the lines and return the ledger's lines."""
+    """Check the names in the lines and return the ledger's lines, their locations empty where they name none."""
     for i, line in enumerate(lines):
         if not is_plain_place(line.sku, line.location):
             check_sku(f"lines[{i}].sku", line.sku)
             check_location(f"lines[{i}].location", line.location)
-    return [Line(line.sku, line.location, line.quantity) for line in lines]
+    return [Line(line.sku, "" if line.location is UNNAMED else line.location, line.quantity) for line in lines]
 
 
 def _check_common(body: ReserveBody | OrderBody) -> tuple[str, str]:
@@ -241,7 +233,7 @@ def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
 
 
 async def relocate_operation(caller: Caller, target: str, body: RelocateBody) -> Relocate:
-    """Make the operation that takes reserved units from other locations; it refuses those that are closed now.
+    """Make the operation that takes reserved units from other locations; the store refuses those that are closed.
 
     Raises
     ------
@@ -253,8 +245,9 @@ async def relocate_operation(caller: Caller, target: str, body: RelocateBody) ->
     """
     for i, line in enumerate(body.lines):
         check_location(f"lines[{i}].to", line.to)
-    closed = (await caller.partition.locations.current()).closed
-    moves = [LineRelocation(line.line, line.quantity or 0, line.to, line.to in closed) for line in body.lines]
+    # The first reading tells the store which are closed, if an older release has described them.
+    await caller.partition.locations.current()
+    moves = [LineRelocation(line.line, line.quantity or 0, line.to) for line in body.lines]
     return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
 
 

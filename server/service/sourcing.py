@@ -61,38 +61,18 @@ def rules_of(body: SourcingBody) -> Rules:
 async def planned(
     caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order
 ) -> Reserve | Order | Sourced:
-    """Add to a reserve or order what is needed to choose or refuse locations, where that may be so."""
+    """Add to a reserve or order what is needed to choose locations as its caller asks, where some are to be chosen."""
     directory = await caller.partition.locations.current()
-    made = with_plan(directory, body.sourcing, body.lines, operation)
-    is_needed = made.plan.closed or any(line.location == "" for line in made.promise.lines)
-    return made if is_needed else operation
+    if body.sourcing is msgspec.UNSET or not planned_lines(body.lines):
+        return operation
+    return with_plan(directory, body.sourcing, operation)
 
 
-def with_plan(
-    directory: Directory, sourcing: SourcingBody | msgspec.UnsetType, lines: list[LineBody], operation: Reserve | Order
-) -> Sourced:
-    """Add the plan for the lines that name no location: the candidates, and which other lines name a closed one."""
-    numbers = planned_lines(lines) if isinstance(sourcing, SourcingBody) else []
-    closed = [] if _is_sold_already(operation) else _closed_lines(directory, operation, numbers)
-    plan = Plan(0, [], closed)
-    if numbers and isinstance(sourcing, SourcingBody):
-        rules, skus = rules_of(sourcing), len({lines[number - 1].sku for number in numbers})
-        open_group = rules.group if rules.late else None
-        plan = Plan(rules.splits_max, ranked(directory, rules, skus), closed, rules.split_lines, open_group)
-    with_gaps = [
-        msgspec.structs.replace(line, location="") if number in numbers else line
-        for number, line in enumerate(operation.lines, 1)
-    ]
-    return Sourced(msgspec.structs.replace(operation, lines=with_gaps), plan)
-
-
-def _is_sold_already(operation: Reserve | Order) -> bool:
-    return isinstance(operation, Order) and operation.accept_shortage
-
-
-def _closed_lines(directory: Directory, operation: Reserve | Order, planned: list[int]) -> list[int]:
-    return [
-        number
-        for number, line in enumerate(operation.lines, 1)
-        if line.location in directory.closed and number not in planned
-    ]
+def with_plan(directory: Directory, sourcing: SourcingBody, operation: Reserve | Order) -> Sourced:
+    """Add the plan for the lines that name no location: where they may be taken from."""
+    rules = rules_of(sourcing)
+    skus = len({line.sku for line in operation.lines if not line.location})
+    open_group = rules.group if rules.late else None
+    candidates = ranked(directory, rules, skus) if skus else []
+    plan = Plan(rules.splits_max, candidates, rules.split_lines, open_group)
+    return Sourced(operation, plan)

@@ -52,6 +52,11 @@ class FixedLocations(KnownLocations):
         self._directory = directory
 
 
+async def described(client: Redis, ledger: Ledger, *locations: Location) -> None:
+    """Describe locations in the store."""
+    await LocationStore(client, ledger.keyspace, RETENTION.packed()).put(locations, "tester")
+
+
 def caller_at(directory: Directory, client: Redis, ledger: Ledger) -> Caller:
     """Make a caller who sees these locations."""
     here = FixedLocations(directory, client, ledger)
@@ -64,8 +69,8 @@ class Case:
 
     def __init__(self, choice: random.Random, number: int) -> None:
         wanted, candidates, stock, splits_max = drawn(choice, MOST)
-        self.stock = {(f"{number}-{sku}", name): units for (sku, name), units in stock.items()}
-        self.directory = Directory([_location(choice, each.name) for each in candidates])
+        self.stock = {(f"{number}-{sku}", f"{number}-{name}"): units for (sku, name), units in stock.items()}
+        self.directory = Directory([_location(choice, f"{number}-{each.name}") for each in candidates])
         position = PositionBody(choice.uniform(36, 42), choice.uniform(26, 45))
         self.body = ExplainBody(
             [LineBody(f"{number}-{want.sku}", units) for want in wanted for units in _cut(choice, want.units)],
@@ -94,8 +99,9 @@ class Case:
             lines.insert(choice.randint(0, len(lines)), line)
             self.body = msgspec.structs.replace(self.body, lines=lines)
 
-    async def fill(self, ledger: Ledger) -> None:
-        """Stock the locations; where units are negative, that many were sold and are missing."""
+    async def fill(self, ledger: Ledger, client: Redis) -> None:
+        """Describe and stock the locations; where units are negative, that many were sold and are missing."""
+        await described(client, ledger, *self.directory.locations.values())
         for number, ((sku, name), units) in enumerate(self.stock.items()):
             await ops.moved(ledger, ops.count(sku, max(0, units), name))
             if units < 0:
@@ -112,7 +118,7 @@ class Case:
         return view.outcome, _in_a_reservation(view.lines)
 
     async def ordered(self, ledger: Ledger) -> Choice:
-        answer = await ledger.run(with_plan(self.directory, self.body.sourcing, self.body.lines, self.order))
+        answer = await ledger.run(with_plan(self.directory, self.body.sourcing, self.order))
         if not isinstance(answer, Changed):
             return answer.outcome, []
         return "chosen", [(line.sku, line.location, line.held) for line in answer.reservation.lines]
@@ -137,7 +143,7 @@ def _cut(choice: random.Random, units: int) -> list[int]:
 
 
 def _fields(line: LineBody) -> tuple[str, str, int]:
-    return line.sku, line.location, line.quantity
+    return line.sku, "" if line.location is UNNAMED else line.location, line.quantity
 
 
 def _parts(line: ExplainedLine) -> list[tuple[str, str, int]]:
@@ -175,7 +181,7 @@ async def compare(make_ledger: Callable[..., Ledger], client: Redis, orders: int
         ledger = make_ledger(partition=f"explained-{first}")
         cases = [Case(choice, number) for number in range(PER_PARTITION)]
         for case in cases:
-            await case.fill(ledger)
+            await case.fill(ledger, client)
         before = await contents(client)
         explained = [await case.explained(ledger, client) for case in cases]
         assert await contents(client) == before, f"seed {seed}"
@@ -207,7 +213,7 @@ PLANTED: Final = {
     "splits_max is ignored": f"  source.splits_max = 9\n{_CHOICE}",
     "no line is split": f"  source.split_lines = false\n{_CHOICE}",
     "units of lines that name their location are free": f"  source.has_named = false\n{_CHOICE}",
-    "a line may name a closed location": f"  fields[at + SOURCE_AT.closed] = false\n{_CHOICE}",
+    "a line may name a closed location": f"  places = {{version = '0'}}\n{_CHOICE}",
 }
 
 
@@ -250,9 +256,10 @@ async def test_given_a_line_that_names_a_closed_location_when_explained_then_the
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.moved(ledger, ops.count("A", 3, "a"))
-    lines = [LineBody("A", 1, "shut"), LineBody("A", 2)]
+    lines, places = [LineBody("A", 1, "shut"), LineBody("A", 2)], [Location("a"), Location("shut", open=False)]
+    await described(client, ledger, *places)
 
-    view = await explained(ledger, client, lines, Location("a"), Location("shut", open=False))
+    view = await explained(ledger, client, lines, *places)
 
     assert (view.outcome, [line.location for line in view.lines]) == ("location_closed", ["shut", ""])
     [candidate] = view.candidates

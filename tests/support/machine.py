@@ -23,6 +23,7 @@ from server.domain.allocations import AllocationKind
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt
+from server.domain.locations import Location
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
@@ -41,6 +42,7 @@ from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.lua_library import Function
+from server.store.repositories.locations import LocationStore
 from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, SafetyTarget
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
@@ -58,6 +60,8 @@ _PLACES: Final[tuple[Place, ...]] = (
     ("A", "main"), ("A", "mağaza"), ("A", "depo"), ("B 1/2", "main"), ("B 1/2", "depo"), ("Ç", "main"),
 )  # fmt: skip
 _LOCATIONS: Final = ("main", "mağaza", "depo")
+_LIMITS: Final = tuple(map(frozenset[str], ((), ("main",), ("depo",), ("mağaza",), ("depo", "mağaza"))))
+"""The locations that a channel may be limited to; none: it may be taken from anywhere."""
 _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
@@ -154,6 +158,22 @@ class Safeguard:
 
 
 @dataclass(frozen=True)
+class Describe:
+    """Open or close a location."""
+
+    name: str
+    is_open: bool
+
+
+@dataclass(frozen=True)
+class Limit:
+    """Limit the orders of a channel to some locations, or (none) lift the limit."""
+
+    channel: str
+    names: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Look:
     """Read a SKU and a reservation."""
 
@@ -161,7 +181,7 @@ class Look:
     which: int
 
 
-Action = list[Intent] | Wait | Sweep | Safeguard | Look
+Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Look
 actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_PROMISES),
     some(*_SETTLEMENTS),
@@ -176,6 +196,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     st.builds(Wait),
     st.builds(Sweep),
     st.builds(Safeguard, st.integers(-1, 4), st.sampled_from((0, 0, 10, 25, 100))),
+    st.builds(Describe, st.sampled_from(_LOCATIONS), st.sampled_from((True, True, False))),
+    st.builds(Limit, st.sampled_from(_CHANNELS), st.sampled_from(_LIMITS)),
     st.builds(Look, st.sampled_from(_PLACES), st.integers(0, 7)),
 )
 
@@ -204,6 +226,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.client = world.client
         self.ledger = Ledger(world.batcher, Keyspace(f"model-{next(world.partitions)}"), _RETENTION)
         self.keys = self.ledger.keyspace
+        self.locations = LocationStore(self.client, self.keys, _RETENTION.packed())
         self.model = Model(1000 * LIFE_MAX_S, LOG_MAX)
         self.journal: list[Entry] = []
         self.journal_id = "-"
@@ -231,6 +254,10 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._step(self._sweep())
             case Safeguard(units, percent):
                 self._step(self._safeguard(units, percent))
+            case Describe(name, is_open):
+                self._step(self._describe(name, is_open=is_open))
+            case Limit(channel, names):
+                self._step(self._limit(channel, names))
             case Look(place, which):
                 self._step(self._read(place, which))
             case intents:
@@ -289,6 +316,18 @@ class LedgerMachine(RuleBasedStateMachine):
             self.model.now_ms = entries[0][0].at_ms
         changed, capped = self.model.safeguard(_PLACES, units, percent)
         assert found == SafetyApplied(changed, [wanted[_PLACES.index(place)] for place in capped])
+
+    async def _describe(self, name: str, *, is_open: bool) -> None:
+        await self.locations.put([Location(name, open=is_open)], "tester")
+        (self.model.closed.discard if is_open else self.model.closed.add)(name)
+        [[change]] = await self._new_entries()
+        assert (change.operation, change.lines) == ("locations", [])
+
+    async def _limit(self, channel: str, names: frozenset[str]) -> None:
+        self.model.limited = {**self.model.limited, channel: set(names)}
+        if not names:
+            del self.model.limited[channel]
+        await self.locations.limit_channels({each: list(among) for each, among in self.model.limited.items()})
 
     async def _wait(self) -> None:
         deadline_ms = self.model.next_deadline_ms()
@@ -410,7 +449,8 @@ class LedgerMachine(RuleBasedStateMachine):
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
         report = await audit(self.client, self.keys)
-        await self.client.delete(*self.keys.transferring, *self.keys.supplying, self.keys.safety_applied)
+        others = (self.keys.safety_applied, self.keys.locations)
+        await self.client.delete(*self.keys.transferring, *self.keys.supplying, *others)
         if not self.agreed:
             return  # a step has failed, and its own failure says more
         assert (report.drift, report.conclusive) == ([], True)
@@ -490,7 +530,10 @@ class LedgerMachine(RuleBasedStateMachine):
         reservation_id = f"r{next(self.numbers)}"
         option, channel = intent.option, _CHANNELS[intent.which % 3]
         places = [(_drawn(number), quantity) for number, quantity in intent.parts]
-        lines = [(sku, quantity, location) for (sku, location), quantity in places]
+        lines = [
+            (sku, quantity, "" if intent.again > 5 and (quantity + intent.which) % 4 else location)
+            for (sku, location), quantity in places
+        ]
         waits: dict[str, Any] = {"backorder": intent.which < 4 and option <= 4, "flags": ["vip"] * (intent.which == 3)}
         if intent.kind == "reserve":
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
@@ -519,7 +562,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Plan all lines but, now and then, the first; the candidates in any order, some of them equals."""
         if intent.option == 3:  # which no location alone can have while stock is as it was at first
             apart = ops.reserve(f"r{next(self.numbers)}", ("A", 7, ""), ("B 1/2", 1, ""), ttl_ms=SHORT_MS)
-            return Sourced(apart, Plan(intent.which % 2, [Candidate("mağaza", 0), Candidate("depo", 1)], []))
+            return Sourced(apart, Plan(intent.which % 2, [Candidate("mağaza", 0), Candidate("depo", 1)]))
         option, first = intent.option, intent.parts[0][0]
         kind = "reserve" if option % 3 else "order"
         request = self._reserve_or_order(replace(intent, kind=kind, option=1 if option > 4 else option))
@@ -529,11 +572,9 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         names = [_LOCATIONS[(intent.which + step) % 3] for step in range(0 if intent.again == 9 else 1 + first % 3)]
         candidates = [Candidate(name, place if option % 2 else 0) for place, name in enumerate(names)]
-        named = [number for number, line in enumerate(lines, 1) if line.location]
-        closed = named if intent.which == 7 else []
         splits_max = max(0, intent.which - 5) if option % 4 else 2
         open_group = None if intent.again < 6 else ("", "stores")[option % 2]
-        plan = Plan(splits_max, candidates, closed, split_lines=option % 4 == 0, open_group=open_group)
+        plan = Plan(splits_max, candidates, split_lines=option % 4 == 0, open_group=open_group)
         return Sourced(ops.sealed(msgspec.structs.replace(request, lines=lines, backorder=False)), plan)
 
     def _late(self, intent: Intent) -> Sourced:
@@ -562,10 +603,7 @@ class LedgerMachine(RuleBasedStateMachine):
         location = _LOCATIONS[first % 3] if first > 6 else ""
         names = [_LOCATIONS[(first + step) % 3] for step in range(1 + intent.which % 3)]
         candidates = [Candidate(name, place if option % 4 else 0) for place, name in enumerate(names)]
-        return ops.bound(
-            plain, *candidates, splits_max=intent.which % 3, split_lines=first % 2 == 0, location=location,
-            closed=intent.again == 9,
-        )  # fmt: skip
+        return ops.bound(plain, *candidates, splits_max=intent.which % 3, split_lines=first % 2 == 0, location=location)
 
     def _exchanged(self, intent: Intent, key: str) -> Exchange:
         """Send a part back, now and then one that cannot be, and want something else, planned or not."""
@@ -620,7 +658,7 @@ class LedgerMachine(RuleBasedStateMachine):
             (number % lines + 1, 0 if intent.option < 4 else units, _LOCATIONS[(number + units) % 3])
             for number, units in intent.parts
         ]
-        return ops.relocate(reservation_id, *moves, closed=("depo",) if intent.which == 3 else (), key=key)
+        return ops.relocate(reservation_id, *moves, key=key)
 
     def _transfer(self, intent: Intent, key: str) -> AnOperation:
         option = intent.option

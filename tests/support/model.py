@@ -15,6 +15,7 @@ from server.domain.allocations import Allocation, AllocationKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
+from server.domain.limits import DEFAULT_LOCATION
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.reservations import (
@@ -40,6 +41,7 @@ from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
 from tests.support.brute_force import brute_force, brute_force_parts
 from tests.support.operations import AnAnswer, AnOperation, reservation_of
+from tests.support.placed import Placed
 from tests.support.sourcing_oracle import Parts
 
 Place = tuple[str, str]
@@ -225,6 +227,8 @@ class Model:
         self.log_max = log_max
         self.seq = 0
         self.stock: dict[Place, Stock] = {}
+        self.closed: set[str] = set()
+        self.limited: dict[str, set[str]] = {}
         self.reservations: dict[str, ModelReservation] = {}
         self.transfers: dict[str, Sent] = {}
         self.supplies: dict[str, ExpectedReceipt] = {}
@@ -334,6 +338,15 @@ class Model:
             if first.reservation.fingerprint != op.fingerprint:
                 return Refused("id_reused", self.reservations[op.reservation_id].state, [])
             return msgspec.structs.replace(first, replayed=True)
+        closed = self._closed_lines(op)
+        if closed:
+            return _closed(op, closed)
+        if all(line.location for line in op.lines):
+            return self._reserve_named(op)
+        made = Placed(self, op).made()
+        return made if isinstance(made, Refused) else self._reserved(made.op, made.granted, made.missing)
+
+    def _reserve_named(self, op: Reserve | Order) -> Answer:
         unknown = [
             LineRefusal(number, line.sku, line.location, line.quantity, 0)
             for number, line in enumerate(op.lines, 1)
@@ -359,11 +372,13 @@ class Model:
         request = op.promise
         if request.reservation_id in self.first_answers:
             return self._reserve(request)
-        if op.plan.closed:
-            return _closed(request, op.plan.closed)
+        closed = self._closed_lines(request)
+        if closed:
+            return _closed(request, closed)
         planned = [number for number, line in enumerate(request.lines, 1) if not line.location]
         if not planned:
             return self._reserve(request)
+        op = Sourced(request, msgspec.structs.replace(op.plan, candidates=self._open(op.plan.candidates)))
         if not op.plan.candidates:
             return _closed(request, planned)
         chosen = self._choose(op)
@@ -372,7 +387,7 @@ class Model:
             chosen = self._choose(op)
         if chosen is None:
             refusal, chosen = self._unsourced(op)
-            if refusal.outcome == "unknown_sku" or not (isinstance(request, Order) and request.accept_shortage):
+            if refusal.outcome == "unknown_sku" or not _is_sold_already(request):
                 return refusal
         lines, further = _dealt(request.lines, chosen)
         if op.plan.open_group is not None:
@@ -382,12 +397,20 @@ class Model:
         self.next_open = None
         return answer
 
+    def _closed_lines(self, request: Reserve | Order) -> list[int]:
+        """Return which lines name a closed location, unless what they want is sold already."""
+        lines = [] if _is_sold_already(request) else enumerate(request.lines, 1)
+        return [number for number, line in lines if line.location in self.closed]
+
+    def _open(self, candidates: Iterable[Candidate]) -> list[Candidate]:
+        return [each for each in candidates if each.name not in self.closed]
+
     def _choose(self, op: Sourced) -> dict[str, Parts] | None:
         return _chosen(_wanted(op.promise), op.plan, self._unclaimed(op.promise))
 
     def _unclaimed(self, request: Reserve | Order) -> dict[Place, int]:
         """What is available beyond what lines that name their location take."""
-        left = {place: self._reservable(place, request.channel) for place in self.stock}
+        left = {place: self.reservable(place, request.channel) for place in self.stock}
         for line in request.lines:
             if (line.sku, line.location) in left:
                 left[line.sku, line.location] -= line.quantity
@@ -402,7 +425,7 @@ class Model:
         for want in _wanted(op.promise):
             number = places.index((want.sku, "")) + 1
             there = [name for name in names if (want.sku, name) in left]
-            known |= {want.sku: [(there[0], want.units)]} if there else {}
+            known |= {want.sku: _all_there(want, there, left)} if there else {}
             most = (sum if op.plan.split_lines else max)([0, *(max(0, left[want.sku, name]) for name in there)])
             lines.append((bool(there), LineRefusal(number, want.sku, "", want.units, most)))
         unknown = [line for is_known, line in lines if not is_known]
@@ -426,7 +449,7 @@ class Model:
         granted, short = [], []
         for number, line in enumerate(lines, 1):
             place = (line.sku, line.location)
-            left = self._reservable(place, channel) - claimed[place]
+            left = self.reservable(place, channel) - claimed[place]
             units = min(line.quantity, max(0, left))
             if units < line.quantity:
                 short.append(LineRefusal(number, *place, line.quantity, units))
@@ -434,9 +457,26 @@ class Model:
             granted.append(units)
         return granted, short
 
-    def _reservable(self, place: Place, channel: str = "") -> int:
+    def reservable(self, place: Place, channel: str = "") -> int:
         """Return what a channel may have: units that a backorder waits for are kept for it."""
         return self.left(place, channel, self.stock[place].waiting)
+
+    def names_of(self, sku: str) -> list[str]:
+        """Return where a SKU is known."""
+        return [name for each, name in self.stock if each == sku]
+
+    def rule(self, place: Place) -> Backorder | None:
+        """Return how many units may be waited for at a place."""
+        return self.stock[place].backorder
+
+    def cap_rest(self, place: Place, channel: str) -> int | None:
+        """Return what is left of a channel's cap; None: it has none."""
+        mine = self.stock[place].allocated.get(channel)
+        return max(0, mine.units - self.used(place, channel)) if mine and mine.kind == "cap" else None
+
+    def end_due_holds(self) -> None:
+        """End all holds that are due."""
+        self.expire(self.now_ms)
 
     def _may_wait(self, lines: Sequence[WantedLine], missing: list[int], channel: str) -> bool:
         wanted: Counter[Place] = Counter()
@@ -736,8 +776,9 @@ class Model:
                 refusal = LineRefusal(want.line, *line.place, max(units, 1), left)
                 refusals["exceeds_remaining"].append(refusal)
             elif line.place[1] != want.to:
-                outcome = "location_closed" if want.closed else "unknown_sku"
-                if want.closed or (line.place[0], want.to) not in self.stock:
+                is_closed = want.to in self.closed
+                outcome = "location_closed" if is_closed else "unknown_sku"
+                if is_closed or (line.place[0], want.to) not in self.stock:
                     refusals[outcome].append(LineRefusal(want.line, line.place[0], want.to, units, 0))
                 moves.append((want.line, units, want.to))
         told_first = next((outcome for outcome, lines in refusals.items() if lines), "")
@@ -770,7 +811,7 @@ class Model:
         if reservation is None or units is None:
             return self.handlers[type(inner)](inner)
         open_lines = _open_lines(reservation, inner, units)
-        refusal = _refused_there(reservation, open_lines, op)
+        refusal = _refused_there(reservation, open_lines, op, self.closed)
         if refusal:
             return refusal
         moves = self._binding_moves(reservation, open_lines, op) if open_lines else []
@@ -830,13 +871,13 @@ class Model:
         self, reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound
     ) -> dict[str, Parts] | None:
         wanted, left = self._open_wants(reservation, open_lines)
-        return _chosen(wanted, op.binding, left)
+        return _chosen(wanted, msgspec.structs.replace(op.binding, candidates=self._open(op.binding.candidates)), left)
 
     def _open_wants(
         self, reservation: ModelReservation, open_lines: dict[int, tuple[int, int]]
     ) -> tuple[list[Wanted], dict[Place, int]]:
         wanted: Counter[str] = Counter()
-        left = {place: self._reservable(place, reservation.asked.channel) for place in self.stock}
+        left = {place: self.reservable(place, reservation.asked.channel) for place in self.stock}
         for number, (now, units) in open_lines.items():
             place = reservation.lines[number - 1].place
             wanted[place[0]] += units
@@ -993,9 +1034,9 @@ class Model:
             return self._stock_changed(op)
         if not self._is_counted(op, op.channel):
             return AllocationUsageUnknown()
-        if self._more(place, op) > max(0, self._reservable(place)):
+        if self._more(place, op) > max(0, self.reservable(place)):
             self.expire(self.now_ms)
-        free, had = max(0, self._reservable(place)), self._set_aside(place, op.channel)
+        free, had = max(0, self.reservable(place)), self._set_aside(place, op.channel)
         if self._more(place, op) > free:
             most = self.used(place, op.channel) + had + free
             return Refused("exceeds_available", "", [LineRefusal(1, *place, op.units, most)])
@@ -1208,6 +1249,24 @@ def _wanted(request: Reserve | Order) -> list[Wanted]:
     return [Wanted(*each) for each in units.items()]
 
 
+def _is_sold_already(request: Reserve | Order) -> bool:
+    return isinstance(request, Order) and request.accept_shortage
+
+
+def _all_there(want: Wanted, names: list[str], left: dict[Place, int]) -> Parts:
+    """Take all that is there of a SKU, from one place if one has everything; what is missing comes from the first."""
+    whole = next((name for name in names if left[want.sku, name] >= want.units), None)
+    if whole:
+        return [(whole, want.units)]
+    parts, missing = Counter[str](), want.units
+    for name in sorted(names, key=lambda name: -min(want.units, max(0, left[want.sku, name]))):
+        units = min(missing, max(0, left[want.sku, name]))
+        parts[name] += units
+        missing -= units
+    parts[DEFAULT_LOCATION if DEFAULT_LOCATION in names else names[0]] += missing
+    return [(name, units) for name, units in parts.items() if units]
+
+
 def _closed(request: Reserve | Order, numbers: list[int]) -> Refused:
     lines = [(number, request.lines[number - 1]) for number in numbers]
     refusals = [LineRefusal(number, line.sku, line.location, line.quantity, 0) for number, line in lines]
@@ -1285,9 +1344,11 @@ def _open_lines(
     }
 
 
-def _refused_there(reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound) -> Refused | None:
+def _refused_there(
+    reservation: ModelReservation, open_lines: dict[int, tuple[int, int]], op: Bound, closed: set[str]
+) -> Refused | None:
     location = op.binding.location
-    if open_lines and location and op.binding.closed:
+    if open_lines and location in closed:
         lines = [
             LineRefusal(number, reservation.lines[number - 1].place[0], location, units, 0)
             for number, (_, units) in open_lines.items()

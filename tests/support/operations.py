@@ -185,9 +185,9 @@ def fulfil(
     return sealed(Fulfil("", "tester", reservation_id, key, _parts(parts), tracking, carrier, invoice_ref))
 
 
-def relocate(reservation_id: str, *moves: tuple[int, int, str], closed: Iterable[str] = (), key: str = "") -> Relocate:
+def relocate(reservation_id: str, *moves: tuple[int, int, str], key: str = "") -> Relocate:
     """Move (line, quantity, to); a quantity of 0 means all that the line has reserved."""
-    lines = [LineRelocation(line, quantity, to, to in closed) for line, quantity, to in moves]
+    lines = [LineRelocation(line, quantity, to) for line, quantity, to in moves]
     return sealed(Relocate("", "tester", reservation_id, key, lines))
 
 
@@ -206,13 +206,12 @@ def sourced(
     request: Reserve | Order,
     candidates: Iterable[Candidate | str],
     splits_max: int = 0,
-    closed: Iterable[int] = (),
     *,
     split_lines: bool = False,
     open_group: str | None = None,
 ) -> Sourced:
     """Plan a reservation; candidates given as words come in that order. ``open_group``: they are bound later."""
-    return Sourced(request, Plan(splits_max, _ranked(candidates), list(closed), split_lines, open_group))
+    return Sourced(request, Plan(splits_max, _ranked(candidates), split_lines, open_group))
 
 
 def _ranked(candidates: Iterable[Candidate | str]) -> list[Candidate]:
@@ -225,11 +224,10 @@ def bound(
     splits_max: int = 0,
     split_lines: bool = False,
     location: str = "",
-    closed: bool = False,
 ) -> Bound:
     """Bind what is open: to the best of the candidates, or to a location and nowhere else."""
     names = [location] if location else candidates
-    binding = Binding(_ranked(names), splits_max, split_lines, location, closed)
+    binding = Binding(_ranked(names), splits_max, split_lines, location)
     return Bound(_sealed_with(operation, binding), binding)
 
 

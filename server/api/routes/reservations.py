@@ -140,6 +140,7 @@ _PROMISE = (
     "too_many_splits",
     "too_many_lines",
     "out_of_stock",
+    "sourcing_incomplete",
 )
 
 

@@ -74,6 +74,7 @@ ROUTES = [
         {201: ExchangeView}, ExchangeBody, headers=_KEY, operation="exchange",
         outcomes=(
             *_RETURN, "unknown_sku", "location_closed", "too_many_splits", "too_many_lines", "out_of_stock",
+            "sourcing_incomplete",
         ),
     ),
 ]  # fmt: skip

@@ -147,15 +147,11 @@ class Fulfil(PartsOperation, tag="fulfil", frozen=True):
 
 
 class LineRelocation(msgspec.Struct, array_like=True, frozen=True):
-    """Units of a line (``quantity`` 0: all) that are to be taken from the location ``to``.
-
-    ``closed``: that location takes no new reservations, so the relocation is refused if it is not a replay.
-    """
+    """Units of a line (``quantity`` 0: all) that are to be taken from the location ``to``."""
 
     line: int
     quantity: int
     to: str
-    closed: bool = False
 
 
 class Relocate(ReservationOperation, tag="relocate", frozen=True):

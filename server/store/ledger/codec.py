@@ -69,13 +69,13 @@ def pack_to_explain(sourced: Sourced) -> bytes:
 
 def _pack_plan(tag: str, plan: Plan) -> bytes:
     open_group = False if plan.open_group is None else plan.open_group
-    return _with_chunks([tag, plan.splits_max, plan.closed or False, plan.split_lines, open_group], plan.candidates)
+    return _with_chunks([tag, plan.splits_max, plan.split_lines, open_group], plan.candidates)
 
 
 def _pack_bound(bound: Bound) -> bytes:
     """Pack a binding, as ``lua/operations/bind.lua`` expects it, and behind it the commit or fulfil."""
     binding = bound.binding
-    head: list[object] = ["bind", binding.splits_max, binding.split_lines, binding.location, binding.closed]
+    head: list[object] = ["bind", binding.splits_max, binding.split_lines, binding.location]
     return _with_chunks(head, binding.candidates) + pack(bound.operation)
 
 

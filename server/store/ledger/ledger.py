@@ -22,6 +22,7 @@ from server.domain.outcomes import (
     Refused,
     ReservationAnswer,
     RetryAfterExpiry,
+    RetryWithWeight,
     StockAnswer,
     TransferAnswer,
 )
@@ -37,10 +38,14 @@ from server.store.lua_library import library
 EXPIRE_BATCH_MAX: Final = 400
 """Due holds that one script expires: some 4 ms of the store's time."""
 
+_WEIGHT_GROWTH: Final = 4
+"""So an operation that found no room in a call is soon alone in one."""
+
 _decode_answer = msgspec.msgpack.Decoder(
     Changed
     | Refused
     | RetryAfterExpiry
+    | RetryWithWeight
     | StockChanged
     | AllocationUsageUnknown
     | Exchanged
@@ -124,8 +129,10 @@ class Ledger:
         """
         function, packed, weight = self._functions[operation.function], pack(operation), operation.weight
         answer = await self._submit(function, packed, weight)
-        # Each call expires some of the due holds; until none is left, their units are not available.
-        while type(answer) is RetryAfterExpiry:
+        while type(answer) is RetryAfterExpiry or type(answer) is RetryWithWeight:
+            # Each call expires some of the due holds; until none is left, their units are not available.
+            if type(answer) is RetryWithWeight:
+                weight = max(answer.weight, _WEIGHT_GROWTH * weight)
             answer = await self._submit(function, packed, weight)
         return answer
 

@@ -249,7 +249,7 @@ async def test_given_a_plan_when_sourced_then_a_location_offers_what_the_channel
     await moved(shared, receive("A", 7, "depo"))
     for name, channel, chosen in (("p", "pazar", "depo"), ("s", "shop", "main")):
         wanted = reserve(name, ("A", 7, ""), channel=channel)
-        plan = Plan(0, [Candidate("main", 0), Candidate("depo", 1)], [])
+        plan = Plan(0, [Candidate("main", 0), Candidate("depo", 1)])
         sourced = await changed(shared, Sourced(wanted, plan))
         assert [line.location for line in sourced.reservation.lines] == [chosen]
     await assert_clean(shared, client)

@@ -15,7 +15,7 @@ from server.domain.sourcing import Candidate
 from server.store.audit.audit import audit
 from server.store.journal.journal import read
 from server.store.ledger.ledger import Ledger
-from tests.conftest import wait_past
+from tests.conftest import close_locations, wait_past
 from tests.support import operations as ops
 
 SEED: Final = random.randrange(1 << 32)
@@ -170,23 +170,24 @@ async def test_given_some_units_there_already_when_split_anew_then_only_the_othe
 
 
 @pytest.mark.parametrize(
-    ("closed", "outcome", "refused_line"),
+    ("outcome", "refused_line"),
     [
-        (False, "out_of_stock", LineRefusal(1, "A", "b", 2, 1)),
-        (True, "location_closed", LineRefusal(1, "A", "b", 2, 0)),
-        (False, "unknown_sku", LineRefusal(1, "A", "nowhere", 2, 0)),
+        ("out_of_stock", LineRefusal(1, "A", "b", 2, 1)),
+        ("location_closed", LineRefusal(1, "A", "b", 2, 0)),
+        ("unknown_sku", LineRefusal(1, "A", "nowhere", 2, 0)),
     ],
 )
 @pytest.mark.parametrize("operation", [ops.commit("r"), ops.fulfil("o")])
 async def test_given_a_named_location_that_cannot_be_when_bound_then_it_is_refused_and_nothing_changes(
-    ledger: Ledger, operation: Commit | Fulfil, closed: bool, outcome: str, refused_line: LineRefusal
+    ledger: Ledger, client: Redis, operation: Commit | Fulfil, outcome: str, refused_line: LineRefusal
 ) -> None:
     await stocked(ledger, a={"A": 4}, b={"A": 1})
     await held(ledger, ("A", 2, ""))
     await ops.changed(ledger, ops.sourced(ops.order("o", ("A", 2, "")), "a", open_group=""))
     before = await now(ledger, operation.reservation_id), await left(ledger)
+    await close_locations(client, ledger, *["b"] * (outcome == "location_closed"))
 
-    refused = await ops.refused(ledger, ops.bound(operation, location=refused_line.location, closed=closed))
+    refused = await ops.refused(ledger, ops.bound(operation, location=refused_line.location))
 
     assert refused == Refused(outcome, before[0].state, [refused_line])
     assert (await now(ledger, operation.reservation_id), await left(ledger)) == before

@@ -118,6 +118,11 @@ PLANTED: Final = {
         "false",
     ),
     "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
+    "an order without a location forgets allocations": (
+        "  return shown <= 0 and shown or max(0, reservable(entry, channel))\n",
+        "  return entry.available - entry.claimed\n",
+    ),
+    "an order without a location is taken from a closed one": ("if not closed[name] and (not own", "if (not own"),
     "a key is not held against the body": (
         "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",
         "if false then",

@@ -10,7 +10,7 @@ from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
-from tests.conftest import wait_past
+from tests.conftest import close_locations, wait_past
 from tests.support import operations as ops
 
 
@@ -83,13 +83,14 @@ async def test_given_units_where_they_lie_already_when_moved_then_nothing_change
     ],
 )
 async def test_given_a_move_that_cannot_be_when_asked_then_it_is_refused_whole(
-    ledger: Ledger, move: tuple[int, int, str], outcome: str, refused_line: LineRefusal
+    ledger: Ledger, client: Redis, move: tuple[int, int, str], outcome: str, refused_line: LineRefusal
 ) -> None:
     await stocked(ledger, a=5, b=2, c=9, shut=9)
+    await close_locations(client, ledger, "shut")
     held = await ops.changed(ledger, ops.reserve("r", ("A", 3, "a")))
     before = await left(ledger)
 
-    refused = await ops.refused(ledger, ops.relocate("r", move, closed=["shut"], key="k"))
+    refused = await ops.refused(ledger, ops.relocate("r", move, key="k"))
 
     assert refused == Refused(outcome, "held", [refused_line])
     assert await left(ledger) == before

@@ -18,7 +18,7 @@ from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Plan, Rules, Sourced, Strategy, Wanted, chunks, ranked
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
-from tests.conftest import ON_ONE_STORE, wait_past
+from tests.conftest import ON_ONE_STORE, close_locations, wait_past
 from tests.support import operations as ops
 from tests.support.brute_force import brute_force
 from tests.support.random_orders import Bounds, drawn
@@ -39,12 +39,10 @@ def test_given_10_000_random_orders_when_chosen_then_the_choice_is_that_of_brute
     assert ORDERS / 4 < found < ORDERS
 
 
-def sourced(
-    request: Reserve | Order, candidates: Sequence[Candidate | str], splits_max: int = 0, closed: Sequence[int] = ()
-) -> Sourced:
+def sourced(request: Reserve | Order, candidates: Sequence[Candidate | str], splits_max: int = 0) -> Sourced:
     """Plan a reservation; candidates given as words come in that order."""
     ranked = [Candidate(each, place) if isinstance(each, str) else each for place, each in enumerate(candidates)]
-    return Sourced(request, Plan(splits_max, ranked, list(closed)))
+    return Sourced(request, Plan(splits_max, ranked))
 
 
 async def stocked(ledger: Ledger, **places: dict[str, int]) -> None:
@@ -195,14 +193,17 @@ async def test_given_a_line_that_names_its_location_when_the_others_are_planned_
     assert locations == ["a", "b"]
 
 
-async def test_given_a_replay_when_the_stock_has_changed_then_the_answer_is_the_first_one(ledger: Ledger) -> None:
+async def test_given_a_replay_when_the_stock_has_changed_then_the_answer_is_the_first_one(
+    ledger: Ledger, client: Redis
+) -> None:
     await stocked(ledger, a={"A": 3}, b={"A": 5})
     order = ops.reserve("r", ("A", 3, ""))
     first = await ledger.run(sourced(order, ["a", "b"]))
     assert isinstance(first, Changed)
 
-    again = await ledger.run(sourced(order, ["b"], closed=[]))
-    closed = await ledger.run(sourced(order, [], closed=[1]))
+    again = await ledger.run(sourced(order, ["b"]))
+    await close_locations(client, ledger, "a")
+    closed = await ledger.run(sourced(order, []))
     other = await refused(ledger, sourced(ops.reserve("r", ("A", 2, "")), ["a", "b"]))
 
     assert again == closed == msgspec.structs.replace(first, replayed=True)
@@ -210,14 +211,18 @@ async def test_given_a_replay_when_the_stock_has_changed_then_the_answer_is_the_
     assert await ops.available(ledger, "A", "b") == 5
 
 
-async def test_given_closed_locations_when_sourced_then_it_is_refused_and_nothing_changes(ledger: Ledger) -> None:
+async def test_given_closed_locations_when_sourced_then_it_is_refused_and_nothing_changes(
+    ledger: Ledger, client: Redis
+) -> None:
     await stocked(ledger, a={"A": 3})
+    await close_locations(client, ledger, "a")
 
-    named = await refused(ledger, sourced(ops.reserve("r1", ("A", 1, "a")), [], closed=[1]))
+    named = await refused(ledger, sourced(ops.reserve("r1", ("A", 1, "a")), []))
     none_open = await refused(ledger, sourced(ops.reserve("r2", ("A", 1, "")), []))
+    closed_since = await refused(ledger, sourced(ops.reserve("r3", ("A", 1, "")), ["a"]))
 
     assert named == Refused("location_closed", "", [LineRefusal(1, "A", "a", 1, 0)])
-    assert none_open == Refused("location_closed", "", [LineRefusal(1, "A", "", 1, 0)])
+    assert none_open == closed_since == Refused("location_closed", "", [LineRefusal(1, "A", "", 1, 0)])
     assert await ops.available(ledger, "A", "a") == 3
 
 
@@ -234,15 +239,16 @@ async def test_given_too_little_when_sourced_then_the_refusal_names_the_most_tha
     assert unknown == Refused("unknown_sku", "", [LineRefusal(2, "C", "", 1, 0)])
 
 
-async def test_given_an_order_sold_already_when_no_location_has_it_then_the_first_that_knows_it_is_short(
+async def test_given_an_order_sold_already_when_no_location_has_it_then_all_is_taken_and_the_first_is_short(
     ledger: Ledger,
 ) -> None:
-    await stocked(ledger, a={"B": 1}, b={"A": 5}, c={"A": 5})
+    await stocked(ledger, a={"B": 1}, b={"A": 5}, c={"A": 6})
 
-    locations = await chosen(ledger, sourced(ops.order("r", ("A", 7, ""), accept_shortage=True), ["a", "b", "c"]))
+    answer = await ledger.run(sourced(ops.order("r", ("A", 12, ""), accept_shortage=True), ["a", "b", "c"]))
 
-    assert locations == ["b"]
-    assert await ops.available(ledger, "A", "b") == -2
+    assert isinstance(answer, Changed), answer
+    assert [(line.location, line.committed) for line in answer.reservation.lines] == [("c", 6), ("b", 6)]
+    assert await ops.available(ledger, "A", "b") == -1
 
 
 async def test_given_an_overdue_hold_when_sourced_then_its_units_are_there_again(ledger: Ledger, client: Redis) -> None:

@@ -1,0 +1,297 @@
+-- Which places the lines of a reserve or order without a location are taken from, where not simply from `main`: that is
+-- closed, not for the channel, does not know the SKU or has too few units of it; or units are short anywhere.
+--
+-- Places are those that know the SKU, are open, and are among those that the channel is limited to. A channel is shown
+-- the sum of what it can reserve at them, a shortage at one of them subtracted, so an order gets no more than that sum.
+-- All lines come from one place where one has all of it: `main` before others, else the one with most units. Otherwise
+-- each SKU comes from the places with most units first. Lines that name a location have their units first.
+--
+-- order: {fields, at, first (place of its first line), channel, count (of lines), wants, granted (units of each line
+--        that names a location, by number), accept_shortage (it is sold already), takes_less (it is made also where
+--        units are missing)}
+-- want:  {sku, units, lines (numbers), all (places that know the SKU), names (those among them that may be taken from),
+--        fields (of the hash stock), left (units at each of the names, negative: a shortage), net (their sum, at least
+--        0), parts, missing (units that there is no part for)}
+-- part:  {entry (stock entry), units}
+
+local places_of_order = {}
+
+do
+
+-- Places that operations of one call look at together, and those that one operation looks at in a call of its own: some
+-- 3 and 6 ms. Beyond that, an operation is answered so that the ledger sends it by itself.
+local LOOK_MAX, LOOK_ALONE_MAX = 2500, 5000
+-- So many places take as long as one line; and a weight that shares a call with no other operation.
+local PLACES_PER_LINE, WEIGHT_ALONE = 6, 1000000
+-- So many places take as long as to end a hold.
+local PLACES_PER_HOLD = 10
+
+-- Whether place a of a want comes before place b: more units, then `main`, then by name.
+function places_of_order.comes_before(want, a, b)
+  local left, names = want.left, want.names
+  if left[a] ~= left[b] then return left[a] > left[b] end
+  if names[a] == DEFAULT_LOCATION or names[b] == DEFAULT_LOCATION then return names[a] == DEFAULT_LOCATION end
+  return names[a] < names[b]
+end
+
+-- The order's wants: the units of each SKU whose lines name no location.
+function places_of_order.read(fields, at, accept_shortage)
+  local order = {
+    fields = fields, at = at, first = at + LINES_AT, channel = fields[at + Reserve.channel],
+    count = fields[at + Reserve.line_count], wants = {}, granted = {},
+    accept_shortage = accept_shortage, takes_less = accept_shortage or fields[at + Reserve.partial] ~= false,
+  }
+  local by_sku, wants = {}, order.wants
+  for number = 1, order.count do
+    local line = order.first + LINE_LENGTH * (number - 1)
+    if fields[line + LOCATION_OF] == '' then
+      local sku = fields[line].sku
+      local want = by_sku[sku]
+      if not want then
+        want = {sku = sku, units = 0, lines = {}, all = NONE, names = {}, fields = {}, left = {}, net = 0}
+        by_sku[sku], wants[#wants + 1] = want, want
+      end
+      want.units = want.units + fields[line + QUANTITY_OF]
+      want.lines[#want.lines + 1] = number
+    end
+  end
+  return order
+end
+
+-- Calls use(number, entry, units) for each line that names a location.
+function places_of_order.each_named(order, use)
+  local fields = order.fields
+  for number = 1, order.count do
+    local line = order.first + LINE_LENGTH * (number - 1)
+    if fields[line + LOCATION_OF] ~= '' then use(number, fields[line], fields[line + QUANTITY_OF]) end
+  end
+end
+
+-- Grants and claims the units of the lines that name a location.
+local function claim_named(order)
+  places_of_order.each_named(order, function(number, entry, units)
+    local taken = max(0, min(units, entry.record and reservable(entry, order.channel) or 0))
+    order.granted[number] = taken
+    entry.claimed = entry.claimed + taken
+  end)
+end
+
+-- Reads which places know the SKUs, those that this call has made included.
+local function read_places(order)
+  local skus, by_sku = {}, {}
+  for i, want in ipairs(order.wants) do
+    skus[i] = want.sku
+    by_sku[want.sku] = want
+  end
+  local packed = hash_get_many(SKUS, skus)
+  for i, want in ipairs(order.wants) do want.all = packed[i] and unpack_msg(packed[i]) or {} end
+  for _, entry in ipairs(changed_stock) do
+    local want = entry.is_new and by_sku[entry.sku]
+    if want then want.all[#want.all + 1] = entry.location end
+  end
+end
+
+-- Chooses among the places of each want those that the channel may take from. Returns how many they are in all.
+local function choose_names(order)
+  local now, count = places_now(), 0
+  local closed, own = now.closed or NONE, now.of_channel and now.of_channel[order.channel]
+  for _, want in ipairs(order.wants) do
+    local all, names = want.all, want.names
+    if not own and closed == NONE then
+      want.names = all
+    else
+      for i = 1, #all do
+        local name = all[i]
+        if not closed[name] and (not own or own[name]) then names[#names + 1] = name end
+      end
+    end
+    count = count + #want.names
+  end
+  return count
+end
+
+-- For an order that accepts a shortage, where there are too many places to look at: `main` and the first others are
+-- kept. Returns how many they are in all.
+local function cut_names(order)
+  local most, count = floor(LOOK_ALONE_MAX / #order.wants), 0
+  for _, want in ipairs(order.wants) do
+    local kept = {}
+    for _, name in ipairs(want.names) do
+      if name == DEFAULT_LOCATION then table.insert(kept, 1, name) else kept[#kept + 1] = name end
+    end
+    for i = #kept, most + 1, -1 do kept[i] = nil end
+    want.names, count = kept, count + #kept
+  end
+  return count
+end
+
+-- The units of an entry that the channel is shown there: those that it can reserve, or a shortage, which is negative.
+local function shown_at(entry, channel)
+  local shown = allocated and allocations.left(entry, channel) or entry.available
+  return shown <= 0 and shown or max(0, reservable(entry, channel))
+end
+
+-- The units at a place of a want by its record. An entry is made only where there is more to it than buckets.
+local function units_of(want, i, packed_record, channel)
+  local _, on_hand, held, committed, damaged, quality_control, safety, _, list = unpack_some(packed_record, 8, 1)
+  if list == nil then return on_hand - damaged - quality_control - safety - held - committed end
+  return shown_at(stock_entry_of(want.sku, want.names[i], packed_record), channel)
+end
+
+-- Reads the units of each want at its places. Most of the many records are not needed later, so they get no entry.
+local function read_levels(order)
+  local unread = {}
+  for _, want in ipairs(order.wants) do
+    local names, fields = want.names, want.fields
+    local prefix = want.sku .. '\0'
+    for i = 1, #names do
+      local field = prefix .. names[i]
+      fields[i] = field
+      if not stock[field] then unread[#unread + 1] = field end
+    end
+  end
+  local packed_records, at = hash_get_many(STOCK, unread), 0
+  for _, want in ipairs(order.wants) do
+    local left, fields = want.left, want.fields
+    for i = 1, #fields do
+      if not stock[fields[i]] then
+        at = at + 1
+        local packed_record = packed_records[at]
+        left[i] = packed_record and units_of(want, i, packed_record, order.channel) or 0
+      end
+    end
+  end
+end
+
+-- Works out what can be had where, after the units that lines with a location have claimed.
+local function measure(order)
+  for _, want in ipairs(order.wants) do
+    local left, fields, net = want.left, want.fields, 0
+    for i = 1, #fields do
+      local entry = stock[fields[i]]
+      if entry then left[i] = entry.record and shown_at(entry, order.channel) or 0 end
+      net = net + (order.accept_shortage and max(0, left[i]) or left[i])
+    end
+    want.net = max(0, net)
+  end
+end
+
+-- The name of the place that has all of all wants, or nil: `main`, else the one with most units of them.
+local function whole_place(order)
+  local wants, best, most = order.wants, nil, 0
+  local units = nil -- name -> those of the wants so far, where it has all of them
+  for w = 1, #wants do
+    local want, fits = wants[w], {}
+    if want.units > want.net then return nil end
+    for i = 1, #want.names do
+      local name, left = want.names[i], want.left[i]
+      local before = not units and 0 or units[name]
+      if before and left >= want.units then
+        local sum = before + left
+        if w < #wants then fits[name] = sum
+        elseif name == DEFAULT_LOCATION then return name
+        elseif sum > most or sum == most and name < best then best, most = name, sum end
+      end
+    end
+    units = fits
+  end
+  return best
+end
+
+-- The first places of a want that have so many units together, at most count_max of them, in their order. Quickselect,
+-- because to sort thousands of places takes too long.
+local function first_places(want, units, count_max)
+  local list, chosen = {}, {}
+  for i = 1, #want.names do
+    if want.left[i] > 0 then list[#list + 1] = i end
+  end
+  while #list > 0 and units > 0 and #chosen < count_max do
+    local pivot = list[floor((#list + 1) / 2)]
+    local before, rest, sum = {}, {}, 0
+    for j = 1, #list do
+      local i = list[j]
+      if i ~= pivot and places_of_order.comes_before(want, i, pivot) then
+        before[#before + 1], sum = i, sum + want.left[i]
+      elseif i ~= pivot then
+        rest[#rest + 1] = i
+      end
+    end
+    if sum >= units or #chosen + #before >= count_max then
+      list = before
+    else
+      for j = 1, #before do chosen[#chosen + 1] = before[j] end
+      chosen[#chosen + 1] = pivot
+      units, list = units - sum - want.left[pivot], rest
+    end
+  end
+  table.sort(chosen, function(a, b) return places_of_order.comes_before(want, a, b) end)
+  return chosen
+end
+
+-- Sets the parts of each want and what is missing. room: lines that may be added to the order.
+local function set_parts(order, room)
+  local whole = whole_place(order)
+  for _, want in ipairs(order.wants) do
+    local units = min(want.units, want.net)
+    want.parts, want.missing = {}, want.units
+    if units < want.units and not order.takes_less then
+      want.missing = want.units - units
+    elseif whole then
+      want.parts[1] = {entry = want_stock(want.sku, whole), units = units}
+      want.missing = 0
+    else
+      for _, i in ipairs(first_places(want, units, room + 1)) do
+        local taken = min(units, want.left[i])
+        want.parts[#want.parts + 1] = {entry = want_stock(want.sku, want.names[i]), units = taken}
+        units, want.missing = units - taken, want.missing - taken
+      end
+    end
+    room = max(0, room - max(0, #want.parts - 1))
+  end
+  load_stock()
+end
+
+-- Looks for the units of all lines: each want gets its parts. lines_more: lines that the parts may add to the order.
+function places_of_order.find(order, lines_more)
+  claim_named(order)
+  measure(order)
+  set_parts(order, lines_more)
+  places_of_order.each_named(order, function(_, entry) entry.claimed = 0 end)
+end
+
+-- Whether a line lacks units.
+function places_of_order.is_short(order)
+  for _, want in ipairs(order.wants) do
+    if want.missing > 0 then return true end
+  end
+  local short = false
+  places_of_order.each_named(order, function(number, _, units) short = short or order.granted[number] < units end)
+  return short
+end
+
+-- How the ledger is answered that is to send the operation again with a weight of so many lines, or nil.
+local function retry_with(order, count)
+  if is_alone and places_looked == 0 and count <= LOOK_ALONE_MAX then return nil end
+  if places_looked + count <= LOOK_MAX then return nil end
+  if count > LOOK_MAX then return {'retry_with_weight', WEIGHT_ALONE} end
+  return {'retry_with_weight', order.count + floor(count / PLACES_PER_LINE)}
+end
+
+-- Reads the places of an order and what they have. Returns nil, or the answer in place of the order's own.
+function places_of_order.look(order)
+  read_places(order)
+  local count = choose_names(order)
+  if count > LOOK_ALONE_MAX then
+    if not order.accept_shortage then return refused('sourcing_incomplete') end
+    count = cut_names(order)
+  end
+  local retry = retry_with(order, count)
+  if retry then return retry end
+  local ended = count > LOOK_MAX and #expire_due() or 0
+  if count + PLACES_PER_HOLD * ended > LOOK_ALONE_MAX then return {'retry_after_expiry'} end
+  places_looked = places_looked + count
+  read_levels(order)
+  return nil
+end
+
+end

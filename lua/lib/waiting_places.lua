@@ -1,0 +1,52 @@
+-- At which places the missing units of a reserve or order without a location wait. See lib/places_of_order.lua for
+-- order, want and part, and lib/backorders.lua for the rules that permit it.
+
+do
+
+-- Whether the missing units of a want may wait at a place. asked, waits: units of each entry that are requested, and
+-- that are to be waited for.
+local function may_wait(want, entry, asked, waits, channel)
+  local rule = entry.record[Stock.backorder]
+  if not rule then return false end
+  if rule[Backorder.waiting] + (waits[entry] or 0) + want.missing > rule[Backorder.limit] then return false end
+  local units = (asked[entry] or 0) + want.missing
+  return not allocated or not allocations.is_capped({{entry = entry, units = units}}, channel)
+end
+
+-- The place at which the missing units of a want wait: `main` before others, else the one with most units; or nil.
+local function waiting_place(want, asked, waits, channel)
+  local best, best_entry = nil, nil
+  for i = 1, #want.names do
+    local entry = stock[want.fields[i]] -- a record with a rule has got its entry when it was read
+    local is_better = not best or want.names[i] == DEFAULT_LOCATION
+      or want.names[best] ~= DEFAULT_LOCATION and places_of_order.comes_before(want, i, best)
+    if is_better and entry and entry.record and may_wait(want, entry, asked, waits, channel) then
+      best, best_entry = i, entry
+    end
+  end
+  return best_entry
+end
+
+-- The places at which missing units wait, by want; or nil where those of one may not wait.
+function places_of_order.waiting(order)
+  local asked, waits, found = {}, {}, {}
+  local function add(entry, units, missing)
+    asked[entry] = (asked[entry] or 0) + units
+    waits[entry] = (waits[entry] or 0) + missing
+  end
+  places_of_order.each_named(order, function(number, entry, units) add(entry, units, units - order.granted[number]) end)
+  for _, want in ipairs(order.wants) do
+    for _, part in ipairs(want.parts) do add(part.entry, part.units, 0) end
+  end
+  for _, want in ipairs(order.wants) do
+    if want.missing > 0 then
+      local entry = waiting_place(want, asked, waits, order.channel)
+      if not entry then return nil end
+      add(entry, want.missing, want.missing)
+      found[want] = entry
+    end
+  end
+  return found
+end
+
+end
