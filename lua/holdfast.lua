@@ -30,6 +30,7 @@
 -- @include lib/splitting
 -- @include lib/sourced_orders
 -- @include lib/flush
+-- @include lib/lacking
 -- @include lib/backorders
 -- @include lib/places_of_order
 -- @include lib/waiting_places

@@ -1,4 +1,4 @@
--- list_shortages: looks through a slice of the stock for what is short, or of the live reservations for those with
+-- list_shortages: looks through a slice of the stock for what orders lack, or of the live reservations for those with
 -- units there. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
@@ -12,7 +12,7 @@
 -- Filtering here keeps the others off the wire.
 
 local function is_short(_, packed_record)
-  return available(stock_record(packed_record)) < 0
+  return lacks(stock_record(packed_record)) > 0
 end
 
 -- Returns a test for records with live units at one of the wanted stock fields.

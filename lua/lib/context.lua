@@ -13,6 +13,7 @@
 --   [8] journal       stream  field e: MessagePack list of the changes that one script made
 --   [9] meta          hash    seq: the last one used; shortage: units by which available is below zero;
 --                           in_transit: units between two locations, see lib/transfers.lua;
+--                           lacking and "lacks \0 sku \0 location": see lib/lacking.lua;
 --                           unfilled: the seq at which units were left for lines that wait, see lib/backorders.lua;
 --                           confirmed: see functions/replication_barrier.lua;
 --                           places, closed, channel_places, closed_as_of: see lib/places.lua
@@ -47,6 +48,8 @@ local backorder_queue
 
 -- Filled by lib/backorders.lua; declared here because stock and journal call it.
 local backorders = {}
+-- Filled by lib/lacking.lua; declared here because lib/flush.lua calls it.
+local lacking = {}
 
 -- Shared and never changed: most operations have no notes.
 local NONE = {}

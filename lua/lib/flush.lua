@@ -17,13 +17,27 @@ local write
 
 do
 
+-- The changed entries that are or were short of units, or nil; and by how many units the shortage changes.
+local function short_entries()
+  local entries, delta = nil, 0
+  for i = 1, #changed_stock do
+    local entry = changed_stock[i]
+    local before, after = entry.shortage, shortage(entry)
+    if before > 0 or after > 0 then
+      entries = entries or {}
+      entries[#entries + 1] = entry
+      delta = delta + after - before
+    end
+  end
+  return entries, delta
+end
+
 local function write_stock()
-  local records, new_skus, shortage_delta = {}, {}, 0
+  local records, new_skus = {}, {}
   for i = 1, #changed_stock do
     local entry = changed_stock[i]
     records[2 * i - 1] = entry.field
     records[2 * i] = pack(entry.record)
-    shortage_delta = shortage_delta + shortage(entry) - entry.shortage
     if entry.is_new then new_skus[#new_skus + 1] = entry end
     if entry.on_hand_changes then write_on_hand_log(entry) end
   end
@@ -35,7 +49,6 @@ local function write_stock()
     call('HSET', SKUS, entry.sku, pack(locations))
   end
   if #changed_stock > 0 then call('HSET', META, 'seq', last_seq) end
-  if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', shortage_delta) end
 end
 
 -- Writes records that existed before, or that are new and were changed in this call. live and deadlines hold those of
@@ -92,8 +105,14 @@ end
 
 -- Writes the journal entry, stock, reservations, backorder queue and idempotency keys.
 function write()
+  local short, shortage_delta = short_entries()
+  if short then lacking.journal(short) end
   if change_count > 0 then call('XADD', JOURNAL, '*', 'e', array_of(change_count) .. concat(change_parts)) end
   write_stock()
+  if short then
+    if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', string.format('%.0f', shortage_delta)) end
+    lacking.write(short)
+  end
   write_reservations()
   if backorder_queue then backorders.write() end
   if #new_keys > 0 then write_keys() end

@@ -2,12 +2,14 @@
 --
 -- record: [on_hand, held, committed, damaged, quality_control, safety, seq], all but seq in units; then where they are
 --         set: allocations or false (lib/allocations.lua), backorder rule (lib/backorders.lua)
--- entry:  {field, sku, location, record (nil: unknown here), available, claimed, shortage, is_new, on_hand_changes}
+-- entry:  {field, sku, location, record (nil: unknown here), available, claimed, shortage, lacked, is_new,
+--          on_hand_changes}
 --   field            of the hash stock: sku \0 location
 --   available        kept in step with the record
 --   claimed          units that earlier lines of the same operation request
 --   shortage         units by which available was below zero before the first change; else nil. It marks the
 --                    entry as changed, so that it is written
+--   lacked           units that orders lacked before the first change, see lib/lacking.lua; nil: none
 --   is_new           whether this call has made the record, else nil
 --   on_hand_changes  see lib/on_hand_log.lua, else nil
 
@@ -93,10 +95,17 @@ local function shortage(entry)
   return entry.available < 0 and -entry.available or 0
 end
 
+-- The reserved units of a record that are not on the shelf. Safety stock is on the shelf, and can be shipped.
+local function lacks(r)
+  local reserved = r[Stock.held] + r[Stock.committed]
+  return min(reserved, max(0, reserved - (r[Stock.on_hand] - r[Stock.damaged] - r[Stock.quality_control])))
+end
+
 -- Called before the first change of an entry: notes its shortage and registers it for writing.
 local function mark_changed(entry)
   if entry.shortage then return end
   entry.shortage = shortage(entry)
+  if entry.shortage > 0 then entry.lacked = lacks(entry.record) end -- fewer can be available, but no more can lack
   changed_stock[#changed_stock + 1] = entry
 end
 

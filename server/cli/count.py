@@ -32,7 +32,7 @@ from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
-from server.store.repositories.shortages import Shortage, short_at
+from server.store.repositories.shortages import Shortage, lacking_at, short_at
 
 SHOWN_MAX: Final = 25
 """Differences on the terminal: about a screenful."""
@@ -188,9 +188,10 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
 
 
 async def _shortages(store: OpenStore, job: Job, differences: list[Difference]) -> list[Shortage]:
-    short = {f"{each.sku}\0{job.location}".encode(): -each.available for each in differences if each.available < 0}
-    limits = store.retention.packed()
-    return await short_at(store.client, Keyspace(job.partition), limits, short, _PATIENCE_S)
+    keyspace = Keyspace(job.partition)
+    below = [f"{each.sku}\0{job.location}" for each in differences if each.available < 0]
+    short = await lacking_at(store.client, keyspace, below)
+    return await short_at(store.client, keyspace, store.retention.packed(), short, _PATIENCE_S)
 
 
 def _write(path: Path, differences: list[Difference]) -> None:

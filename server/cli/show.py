@@ -83,7 +83,7 @@ async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
             for bucket in BUCKETS:
                 totals[bucket] += getattr(level, bucket)
             totals["available"] += max(0, level.available)
-            totals["shortage"] += max(0, -level.available)
+            totals["shortage"] += level.lacks
         return {"partition": partition, "skus": len(skus), "places": places, **totals}
 
 
@@ -96,7 +96,7 @@ async def _explain(settings: Settings, partition: str, sku: str, *, with_history
         moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
         outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
         waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX)
-        short = {f"{sku}\0{each.location}".encode(): -each.available for each in found.levels if each.available < 0}
+        short = {f"{sku}\0{each.location}".encode(): each.lacks for each in found.levels if each.lacks}
         lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
         story = [each async for each in _history(store, partition, sku)] if with_history else []
     return {

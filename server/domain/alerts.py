@@ -1,4 +1,4 @@
-"""The alerts that a change of the available units raises: low, out, back, or a shortage."""
+"""The alerts that a change raises: what is available is low, out or back, or orders lack units."""
 
 from typing import Final, Literal
 
@@ -11,12 +11,11 @@ def crossed(was: int, now: int, reorder_point: int) -> tuple[Alert, ...]:
 
     An alert is raised again only after its threshold was crossed the other way: ``stock.low`` after more units than the
     reorder point, ``stock.out`` after any units were available. A fall through both raises only the greater one.
+    What orders lack does not follow from these: safety stock is not available, and yet it can be shipped.
     """
     if was > now:
         if was > 0 >= now:
-            return ("stock.out",) if now == 0 else ("stock.out", "shortage.opened")
-        if was == 0:
-            return ("shortage.opened",)
+            return ("stock.out",)
         if was > reorder_point >= now > 0:
             return ("stock.low",)
     elif was <= 0 < now:

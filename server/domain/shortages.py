@@ -29,7 +29,7 @@ class Waiting(msgspec.Struct, frozen=True):
 def who_lacks(short: int, waiting: Iterable[Waiting]) -> list[Waiting]:
     """Return which lines lack how many of ``short`` units: the newest first, those with the flag ``vip`` last.
 
-    Their sum is less than ``short`` where damage or safety stock caused the shortage, not reservations.
+    Their sum is ``short``, which is never more than is reserved, unless not all lines were found.
     """
     lacking = []
     order = sorted(waiting, key=lambda each: (PROTECTING_FLAG in each.flags, -each.created_ms, each.reservation_id))

@@ -11,6 +11,12 @@ BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", 
 """In the order of a stock record and of a journal line's deltas."""
 
 
+def lacking(on_hand: int, held: int, committed: int, damaged: int, quality_control: int) -> int:
+    """Return how many reserved units are not on the shelf; safety stock is there, and can be shipped."""
+    reserved = held + committed
+    return min(reserved, max(0, reserved - (on_hand - damaged - quality_control)))
+
+
 class Availability(msgspec.Struct, array_like=True, frozen=True):
     """The units of a SKU at a location that can be reserved, and the seq: the greater, the newer."""
 
@@ -62,8 +68,13 @@ class StockRecord(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def free(self) -> int:
-        """Units that are not reserved, set aside or not; negative: a shortage."""
+        """Units that are not reserved, set aside or not; negative: more are reserved or safety stock than there are."""
         return self.on_hand - self.held - self.committed - self.damaged - self.quality_control - self.safety
+
+    @property
+    def lacks(self) -> int:
+        """Reserved units that are not on the shelf."""
+        return lacking(self.on_hand, self.held, self.committed, self.damaged, self.quality_control)
 
     def left(self, channel: str = "") -> int:
         """Return the units that a channel can reserve; empty: one without an allocation."""
@@ -93,7 +104,7 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def free(self) -> int:
-        """Units that are not reserved, set aside or not; negative: a shortage."""
+        """Units that are not reserved, set aside or not; negative: more are reserved or safety stock than there are."""
         return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
 
     @property
@@ -108,8 +119,13 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
 
     @property
     def available(self) -> int:
-        """Units that a channel without an allocation can reserve; negative: a shortage."""
+        """Units that a channel without an allocation can reserve; may be negative, as ``free``."""
         return left(self.free, self.allocated) if self.allocations else self.free
+
+    @property
+    def lacks(self) -> int:
+        """Reserved units that are not on the shelf."""
+        return lacking(self.on_hand, self.held, self.committed, self.damaged, self.quality_control)
 
     def left(self, channel: str) -> int:
         """Return the units that a channel can reserve."""

@@ -27,7 +27,7 @@ from server.store.journal.feed import Entry, JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, parse_entry_id
 from server.store.keys import PARTITIONS
 from server.store.repositories.daily_figures import Counted, FigureStore
-from server.store.repositories.replenishment import RULES_CHANGED, ReplenishmentStore, event_of
+from server.store.repositories.replenishment import LACKING_CHANGED, RULES_CHANGED, ReplenishmentStore, event_of
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.insight")
@@ -68,6 +68,8 @@ class Piece:
         """
         self.changes += 1
         operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
+        if operation == LACKING_CHANGED:
+            self._note_lacking(change, rules)
         for line in change.lines:
             now = line.available
             was = now - line.d_available
@@ -91,6 +93,19 @@ class Piece:
                     reorder_point=point, seq=line.seq,
                 )
             )  # fmt: skip
+
+    def _note_lacking(self, change: Change, rules: Rules) -> None:
+        notes = dict(change.notes)
+        if notes["lacked"] != "0":
+            return  # the shortage was there before
+        sku, location = notes["sku"], notes["location"]
+        rule = rule_for(rules, sku, location)
+        self.events.append(
+            event_of(
+                "shortage.opened", at_ms=change.at_ms, sku=sku, location=location, available=int(notes["available"]),
+                reorder_point=rule.reorder_point if rule is not None else 0, seq=int(notes["seq"]),
+            )
+        )  # fmt: skip
 
     def _row(self, day: int, sku: str, channel: str, location: str) -> Figures:
         where = day, sku, channel, location

@@ -79,7 +79,7 @@ EXPIRY_LATENESS_SECONDS: Final = Histogram(
 
 
 SHORTAGE_UNITS: Final = Gauge(
-    "holdfast_shortage_units", "Units reserved beyond what there is.", multiprocess_mode="livemostrecent"
+    "holdfast_shortage_units", "Reserved units that are not on the shelf.", multiprocess_mode="livemostrecent"
 )
 
 

@@ -238,6 +238,29 @@ async def test_given_a_store_that_goes_away_around_the_script_when_it_is_back_th
     await is_exact(figures)
 
 
+async def test_given_safety_stock_when_orders_take_it_then_no_shortage_opens_before_units_are_missing(
+    ledger: Ledger, figures: FigureStore
+) -> None:
+    await ledger.run(receive("A", 3))
+    await ledger.run(adjust("A", Bucket.SAFETY, 2))
+    await ledger.run(counting_of("B", 0, safety=2))
+    for number in range(1, 6):
+        await ledger.run(order(f"o{number}", ("A", 1), accept_shortage=True))
+    await ledger.run(cancel("o5"))
+    await ledger.run(cancel("o4"))
+    await ledger.run(order("o6", ("A", 1), accept_shortage=True))
+
+    await DailyFigureCounter(feed_of(figures.client, figures.keyspace), retention_s=RETENTION_S).catch_up()
+
+    events = await ReplenishmentStore(figures.client, figures.keyspace).events("0-0", 100)
+    assert [(each.alert, each.sku, each.available) for each in events] == [
+        ("stock.back", "A", 3),
+        ("stock.out", "A", 0),
+        ("shortage.opened", "A", -3),
+        ("shortage.opened", "A", -3),
+    ]
+
+
 async def test_given_three_that_count_at_the_same_time_while_units_are_sold_then_each_change_is_counted_once(
     client: Redis, ledger: Ledger, figures: FigureStore
 ) -> None:

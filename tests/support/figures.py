@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Final
 
+from server.domain.changes import Change
 from server.store.journal import journal
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.replenishment import ReplenishmentStore
@@ -67,9 +68,28 @@ async def raised(store: FigureStore) -> Crossings:
     return rows
 
 
+def _shortages(changes: list[Change], shelf: dict[tuple[str, str], list[int]]) -> Crossings:
+    """Find the places where units begin to lack in one entry; ``shelf`` has reserved units and those on the shelf."""
+    before: dict[tuple[str, str], int] = {}
+    seqs: dict[tuple[str, str], int] = {}
+    for line in (line for change in changes for line in change.lines):
+        place = line.sku, line.location
+        units = shelf.setdefault(place, [0, 0])
+        before.setdefault(place, min(units[0], max(0, units[0] - units[1])))
+        units[0] += line.d_held + line.d_committed
+        units[1] += line.d_on_hand - line.d_damaged - line.d_quality_control
+        seqs[place] = line.seq
+    return [
+        ("shortage.opened", *place, seqs[place])
+        for place, lacked in before.items()
+        if not lacked and min(shelf[place][0], shelf[place][0] - shelf[place][1]) > 0
+    ]
+
+
 async def crossings(store: FigureStore, reorder_point: int) -> Crossings:
     """Go through the whole journal with a memory of which side each place is on."""
     was: dict[tuple[str, str], int] = {}
+    shelf: dict[tuple[str, str], list[int]] = {}
     found: Crossings = []
     async for _, changes in journal.read(store.client, store.keyspace):
         for line in (line for change in changes for line in change.lines):
@@ -77,9 +97,9 @@ async def crossings(store: FigureStore, reorder_point: int) -> Crossings:
             now = was[line.sku, line.location] = line.available
             sides = {
                 "stock.out": before > 0 >= now,
-                "shortage.opened": before >= 0 > now,
                 "stock.low": before > reorder_point >= now > 0,
                 "stock.back": before <= 0 < now,
             }
             found += [(alert, line.sku, line.location, line.seq) for alert, is_crossed in sides.items() if is_crossed]
+        found += _shortages(changes, shelf)  # they stand at the end of the entry
     return found

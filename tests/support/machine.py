@@ -56,6 +56,8 @@ LOG_MAX: Final = 2
 """How many changes of on_hand the scripts keep here; 200 would never be reached."""
 SHORT_MS: Final = 25
 LIFE_MAX_S: Final = 7_200
+LACKS: Final = b"lacks\0"
+"""How a field of the hash meta begins that says what a place lacks."""
 _PLACES: Final[tuple[Place, ...]] = (
     ("A", "main"), ("A", "mağaza"), ("A", "depo"), ("B 1/2", "main"), ("B 1/2", "depo"), ("Ç", "main"),
 )  # fmt: skip
@@ -428,6 +430,10 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {_place(name): int(units) for name, units in applied.items()} == self.model.safeguarded
         assert int(meta[b"seq"]) == self.model.seq
         assert int(meta.get(b"shortage", 0)) == self.model.shortage
+        assert {_lacking_place(name): int(units) for name, units in meta.items() if name.startswith(LACKS)} == {
+            place: stock.lacks for place, stock in self.model.stock.items() if stock.lacks
+        }
+        assert int(meta.get(b"lacking", 0)) == self.model.lacking
         assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
         assert {each.decode(): _supply(packed) for each, packed in supply.items()} == self.model.supplies
         assert {each.decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
@@ -823,6 +829,10 @@ def _drawn(number: int) -> Place:
 def _place(name: bytes) -> Place:
     sku, _, location = name.decode().partition("\0")
     return sku, location
+
+
+def _lacking_place(name: bytes) -> Place:
+    return _place(name.removeprefix(LACKS))
 
 
 def _stock(packed: bytes) -> list[object]:

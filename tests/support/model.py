@@ -78,6 +78,11 @@ class Stock:
         return self.on_hand - self.damaged - self.quality_control - self.safety - self.held - self.committed
 
     @property
+    def lacks(self) -> int:
+        reserved, shelf = self.held + self.committed, self.on_hand - self.damaged - self.quality_control
+        return 0 if shelf >= reserved else reserved if shelf <= 0 else reserved - shelf
+
+    @property
     def waiting(self) -> int:
         return self.backorder.waiting if self.backorder else 0
 
@@ -274,6 +279,10 @@ class Model:
     @property
     def shortage(self) -> int:
         return sum(max(0, -stock.available) for stock in self.stock.values())
+
+    @property
+    def lacking(self) -> int:
+        return sum(stock.lacks for stock in self.stock.values())
 
     def next_deadline_ms(self) -> int | None:
         return min(

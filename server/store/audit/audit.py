@@ -15,12 +15,13 @@ be worked out from any later reading of a record:
   journal was trimmed under the audit: the report is inconclusive, and lists only what is wrong at any moment.
 
 **At S0**, for each (SKU, location): ``held`` and ``committed`` are the sums over the reservations, no bucket but
-``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, and what an allocation of a
-channel counts as used is the sum over that channel's reservations.
+``on_hand`` is negative, ``shortage`` is the sum of what ``available`` lies below zero, ``lacking`` that of reserved
+units that are not on the shelf, and what an allocation of a channel counts as used is the sum over that channel's
+reservations.
 
 **At any moment**: each reservation agrees with itself; ``deadlines`` holds exactly the holders with their deadlines;
 ``skus`` lists exactly the locations of the stock. Those indexes have no seq, so what looks wrong is read again, both
-sides in one MULTI, before it is reported.
+sides in one MULTI, before it is reported. So is what each place lacks.
 
 **Backorders**: a (SKU, location) waits for what its lines wait for, and the queue has exactly those lines,
 each in its order; see :mod:`server.store.audit.backorder_check`.
@@ -38,8 +39,8 @@ unless trimming overtook the reader, which then starts over after it.
 Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's parts against its quantity), ``returned``
 (more than was shipped), ``backordered``, ``queue``,
 ``allocations`` (what a channel's own units or cap count as used, or the journal's sum of that),
-``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``skus``,
-``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
+``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``lacking``,
+``skus``, ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
 Memory: about 300 bytes for a stock record and 150 for a live reservation, so 0.45 GB for a million of both.
 The event loop gets its turn every few milliseconds; ``pause_s`` slows the reading further.
@@ -57,6 +58,7 @@ from server.domain.transfer import Transfer
 from server.store.audit.backorder_check import QueueCheck
 from server.store.audit.checks import AuditReport, Drift, Findings, check_record, check_transfer, is_hold
 from server.store.audit.journal_check import History
+from server.store.audit.lacking_check import LackingCheck
 from server.store.audit.reader import CHUNK, Moment, Progress, Reader
 from server.store.audit.state_at_start import StateAtStart
 from server.store.connection.commands import command
@@ -343,13 +345,20 @@ class _Audit:
             self._state.recover(raw_id, _readable(live_packed or ended_packed), int(seq or 0))
 
     async def _compare(self) -> None:
-        shortage = 0
+        shortage, lacking, short = 0, 0, set()
         for row, field in enumerate(list(self._row_numbers.fields())):
             await self._reader.breathe()
             shortage += max(0, -self._state.available(row))
+            if lacks := self._state.lacks(row):
+                lacking += lacks
+                short.add(field)
             self._findings.add_all(self._state.compare(row, field))
         if shortage != self._start.shortage:
             self._findings.add(Drift("", "", "shortage", shortage, self._start.shortage))
+        if self._start.lacking >= 0:
+            if lacking != self._start.lacking:
+                self._findings.add(Drift("", "", "lacking", lacking, self._start.lacking))
+            await LackingCheck(self._reader, self._findings).check_places(short)
 
 
 def _readable(packed: bytes | None) -> Reservation | None:

@@ -13,7 +13,7 @@ DRIFT_LINES_MAX: Final = 1000
 """Further drift is counted, not listed: a store that is wrong throughout must not fill the memory and the log."""
 LIVE_STATES: Final = frozenset({"held", "committed", "backordered"})
 _UNIT_KINDS: Final = frozenset(
-    {*BUCKETS, "shortage", "available", "quantity", "returned", "in_transit", "backordered", "allocations"}
+    {*BUCKETS, "shortage", "lacking", "available", "quantity", "returned", "in_transit", "backordered", "allocations"}
 )
 _SPENT_STATES: Final = frozenset({"released", "expired", "cancelled"})
 

@@ -33,6 +33,8 @@ class Moment(msgspec.Struct, frozen=True):
     journal: Bounds
     in_transit: int = 0
     """Units between two locations; belongs to the same state as the seq."""
+    lacking: int = -1
+    """Reserved units that are not there, at the same moment; -1: not all places were counted yet."""
 
 
 class Reader:
@@ -65,6 +67,8 @@ class Reader:
             ("HLEN", keys.ended),
             ("ZCARD", keys.deadlines),
             ("HGET", keys.meta, "in_transit"),
+            ("HGET", keys.meta, "lacking"),
+            ("HEXISTS", keys.meta, "lacking_known"),
         ]
 
     async def together(self, *commands: tuple[str | bytes | int, ...]) -> list[Any]:
@@ -99,5 +103,6 @@ class Reader:
 
 
 def _moment(journal: Bounds, figures: list[Any]) -> Moment:
-    seq, shortage, stock, live, ended, deadlines, in_transit = (int(figure or 0) for figure in figures)
-    return Moment(seq, shortage, stock, live, ended, deadlines, journal, in_transit)
+    *sizes, in_transit, lacking, known = (int(figure or 0) for figure in figures)
+    seq, shortage, stock, live, ended, deadlines = sizes
+    return Moment(seq, shortage, stock, live, ended, deadlines, journal, in_transit, lacking if known else -1)

@@ -6,7 +6,7 @@ from typing import Final
 
 from server.domain.changes import Change, ChangeLine
 from server.domain.reservation import Reservation
-from server.domain.stock import BUCKETS, StockRecord
+from server.domain.stock import BUCKETS, StockRecord, lacking
 from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
 from server.store.journal.replay import Replay, RowNumbers
@@ -162,6 +162,11 @@ class StateAtStart:
         """Return what was available at a location."""
         on_hand, *taken = self._counters(row)
         return on_hand - sum(taken)
+
+    def lacks(self, row: int) -> int:
+        """Return how many reserved units were not on the shelf of a location."""
+        on_hand, held, committed, damaged, quality_control, _ = self._counters(row)
+        return lacking(on_hand, held, committed, damaged, quality_control)
 
     def compare(self, row: int, field: bytes) -> Iterator[Drift]:
         """Compare the counters of a location with the reservations, and with what is possible."""

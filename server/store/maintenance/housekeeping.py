@@ -17,6 +17,7 @@ from server.store.errors import StoreError
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger.ledger import Retention
 from server.store.lua_library import library
+from server.store.maintenance.lacking import recount_lacking
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.housekeeping")
@@ -35,6 +36,8 @@ TRIM_INTERVAL_S: Final = 60.0
 NODE_ENTRIES: Final = 100
 """Entries of a stream's node, by the store's default: trimming by whole nodes can leave so many old entries."""
 GAUGE_INTERVAL_S: Final = 5.0
+RECOUNT_INTERVAL_S: Final = 3600.0
+"""Where nothing is audited; each audit counts what orders lack before it begins."""
 AUDIT_PAUSE_S: Final = 0.01
 """Between the audit's chunks: a million records take some minutes, without effect on the hot path."""
 LAG_INTERVAL_S: Final = 0.1
@@ -107,6 +110,8 @@ class Housekeeper:
         ]
         if audit_interval_s > 0:
             self._chores.append(("audit", audit_interval_s, self.audit))
+        else:
+            self._chores.append(("recount", RECOUNT_INTERVAL_S, self.recount))
 
     async def run(self) -> None:
         """Run maintenance until cancelled."""
@@ -164,15 +169,21 @@ class Housekeeper:
         for keyspace in self._partitions():
             for number, figure in enumerate(await self._figures(keyspace)):
                 sums[number] += figure
-        live, held, ended, shortage, entries = sums
+        live, held, ended, lacking, entries = sums
         _HELD.set(held)
         _COMMITTED.set(max(0, live - held))
         _ENDED.set(ended)
-        metrics.SHORTAGE_UNITS.set(shortage)
+        metrics.SHORTAGE_UNITS.set(lacking)
         metrics.JOURNAL_ENTRIES.set(entries)
+
+    async def recount(self) -> None:
+        """Count anew what orders lack, in every partition."""
+        for keyspace in self._partitions():
+            await recount_lacking(self._client, keyspace, self._limits)
 
     async def audit(self) -> None:
         """Audit every partition, one after the other; drift is logged and counted in the gauge."""
+        await self.recount()
         drift_units = 0
         for keyspace in self._partitions():
             report = await audit(self._client, keyspace, pause_s=self._audit_pause_s)
@@ -219,7 +230,7 @@ class Housekeeper:
                 ("HLEN", keyspace.reservations),
                 ("ZCARD", keyspace.deadlines),
                 ("HLEN", keyspace.ended),
-                ("HGET", keyspace.meta, "shortage"),
+                ("HGET", keyspace.meta, "lacking"),
                 ("XLEN", keyspace.journal),
             ],
         )

@@ -15,6 +15,8 @@ from server.store.repositories.rules import RuleTable
 
 RULES_CHANGED: Final = "replenishment_rules"
 """The journal's operation for changed rules; the process that raises alerts reads it."""
+LACKING_CHANGED: Final = "shortage"
+"""The journal's operation where a place begins or ceases to lack units, or lacks more or fewer; it has no lines."""
 
 _decode_rule = msgspec.json.Decoder(Rule).decode
 

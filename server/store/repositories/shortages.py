@@ -1,6 +1,7 @@
 """Finds SKUs with more units reserved than there are, and the orders that are short, by reading all in slices."""
 
 import time
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -22,7 +23,7 @@ _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 
 
 class Shortage(msgspec.Struct, frozen=True):
-    """A SKU at a location that is short by ``short`` units, and the lines that lack them; see :func:`who_lacks`.
+    """A SKU at a location whose reservations lack ``short`` units, and the lines that lack them; see :func:`who_lacks`.
 
     ``complete`` False: there was no time to read all reservations, so other lines may be short.
     """
@@ -77,6 +78,18 @@ async def short_at(
     ]
 
 
+async def lacking_at(client: Redis, keyspace: Keyspace, fields: Sequence[bytes | str]) -> dict[bytes, int]:
+    """Read what reservations lack at fields of the stock hash; those where they lack nothing are left out."""
+    found: dict[bytes, int] = {}
+    for first in range(0, len(fields), SCAN_COUNT):
+        part = fields[first : first + SCAN_COUNT]
+        records = await command(client, "HMGET", keyspace.stock, *part)
+        for field, packed in zip(part, records, strict=True):
+            if packed is not None and (units := _short(packed)):
+                found[field if isinstance(field, bytes) else field.encode()] = units
+    return found
+
+
 def _note(waiting: dict[bytes, dict[tuple[str, int], Waiting]], reservation_id: str, record: Reservation) -> None:
     order_ref = dict(record.notes).get("order_ref", record.order_ref)
     for number, line in enumerate(record.lines, 1):
@@ -89,7 +102,7 @@ def _note(waiting: dict[bytes, dict[tuple[str, int], Waiting]], reservation_id: 
 
 
 def _short(packed: bytes) -> int:
-    return -decode_stock(packed).free
+    return decode_stock(packed).lacks
 
 
 async def _slice(

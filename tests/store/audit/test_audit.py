@@ -17,7 +17,8 @@ from server.store.journal.journal import read
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
-from tests.conftest import wait_past
+from server.store.maintenance.lacking import recount_lacking
+from tests.conftest import RETENTION, wait_past
 from tests.support.operations import (
     adjust,
     ask,
@@ -372,6 +373,9 @@ def _plants() -> Iterator[Any]:
         7,
         "ghost",
     )
+    yield case("lacking", lambda p: p.run("HINCRBY", p.keys.meta, "lacking", 2), "", "lacking", 0, 2)
+    yield case("a place that lacks nothing", lambda p: p.run("HSET", p.keys.meta, "lacks\0cap\0main", 3), "cap",
+               "lacking", 0, 3)  # fmt: skip
     yield case("shortage", lambda p: p.run("HINCRBY", p.keys.meta, "shortage", 2), "", "shortage", 0, 2)
     yield case("seq of the partition", lambda p: p.run("HINCRBY", p.keys.meta, "seq", 5), "", "sequence", 10, 5)
     yield case("place not listed", lambda p: p.run("HDEL", p.keys.all[1], "cap"), "cap", "skus", "listed", "unlisted")
@@ -398,6 +402,7 @@ async def test_given_planted_drift_when_audited_then_it_is_found_and_named(
     await changed(ledger, reserve("held", ("cap", 2)))
     await changed(ledger, order("ordered", ("cap", 1)))
     await changed(ledger, order("other", ("mug", 1)))
+    await recount_lacking(client, ledger.keyspace, RETENTION.packed())
     assert (await audit(client, ledger.keyspace)).drift == []
     await plant(Planter(ledger, client))
 

@@ -103,6 +103,14 @@ def test_given_any_operations_in_any_order_when_run_then_the_ledger_answers_as_t
 PLANTED: Final = {
     "what is moved is not counted in the line": ("line[to] = line[to] + units\n", "\n"),
     "what is held counts as available": ("    - r[Stock.held] - r[Stock.committed]", "    - r[Stock.committed]"),
+    "safety stock is missing on the shelf": (
+        "(r[Stock.on_hand] - r[Stock.damaged]",
+        "(r[Stock.on_hand] - r[Stock.safety] - r[Stock.damaged]",
+    ),
+    "what orders lack is not added up": (
+        "delta, moved = delta + now - was,",
+        "delta, moved = delta + max(0, now - was),",
+    ),
     "what came is still expected": ("record[Receipt.received] = record[Receipt.received] + quantity", ""),
     "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
     "what was given back stays used": (

@@ -1,19 +1,26 @@
 """Shortages: where more is reserved than there is, and who goes without."""
 
+import asyncio
 import json
 import random
 
 import msgspec
 import pytest
+from prometheus_client import REGISTRY
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from server.domain.operations.stock import Bucket
 from server.domain.shortages import Waiting, who_lacks
+from server.store.audit.audit import audit
+from server.store.connection.commands import command
 from server.store.ledger.ledger import Ledger
+from server.store.maintenance.housekeeping import Housekeeper
+from server.store.maintenance.lacking import recount_lacking
 from server.store.repositories.shortages import ShortagePage, find_shortages
 from tests.conftest import RETENTION, now_ms, wait_past
 from tests.support.http import Api, Server
-from tests.support.operations import adjust, changed, count, fulfil, moved, order, reserve, sealed, stocked
+from tests.support.operations import adjust, changed, count, fulfil, level, moved, order, reserve, sealed, stocked
 from tests.support.processes import holdfast
 
 pytest_plugins = ("tests.support.http_fixtures",)
@@ -75,12 +82,138 @@ async def test_given_shipped_units_when_others_are_short_then_they_lack_nothing(
     assert lacking(await found(ledger, client)) == {"A": {"waiting": 2}}
 
 
-async def test_given_damage_beyond_what_there_is_when_asked_then_no_order_lacks_it(
+async def gauge(client: Redis, ledger: Ledger) -> int:
+    housekeeper = Housekeeper(client, lambda: [ledger.keyspace.partition], RETENTION, journal_retention_s=3600)
+    await housekeeper.measure()
+    return int(REGISTRY.get_sample_value("holdfast_shortage_units") or 0)
+
+
+async def written(client: Redis, ledger: Ledger) -> tuple[int, dict[str, int]]:
+    """Read what the store says is lacking: the sum, and each place."""
+    meta = await command(client, "HGETALL", ledger.keyspace.meta)
+    places = {name.decode().split("\0", 1)[1]: int(units) for name, units in meta.items() if name.startswith(b"lacks")}
+    assert sum(places.values()) == int(meta.get(b"lacking", 0))
+    return int(meta.get(b"lacking", 0)), places
+
+
+async def test_given_safety_stock_when_more_is_ordered_than_is_on_the_shelf_then_only_the_rest_is_lacking(
     ledger: Ledger, client: Redis
 ) -> None:
     await stocked(ledger, A=2)
-    await moved(ledger, adjust("A", Bucket.SAFETY, 5))
-    assert lacking(await found(ledger, client)) == {"A": {}}
+    await moved(ledger, adjust("A", Bucket.SAFETY, 1))
+    await changed(ledger, order("o1", ("A", 3), accept_shortage=True))
+    page = await found(ledger, client)
+    assert [(each.short, [line.lacks for line in each.lines]) for each in page.shortages] == [(1, [1])]
+    assert await gauge(client, ledger) == 1
+    assert (await level(ledger, "A")).available == -2  # safety stock included, as ever
+    assert int(await client.hget(ledger.keyspace.meta, "shortage") or 0) == 2  # what other releases read
+
+
+async def test_given_an_empty_place_with_safety_stock_when_nobody_has_ordered_then_nothing_is_short(
+    ledger: Ledger, client: Redis
+) -> None:
+    await moved(ledger, count("A", 0, safety=2))
+    await stocked(ledger, B=2)
+    await moved(ledger, adjust("B", Bucket.DAMAGED, 2))
+    await moved(ledger, adjust("B", Bucket.SAFETY, 5))
+    assert await found(ledger, client) == ShortagePage([], "")
+    assert (await gauge(client, ledger), await written(client, ledger)) == (0, (0, {}))
+
+
+async def test_given_safety_stock_that_covers_the_orders_when_asked_then_none_lacks_units(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=3)
+    await reserved(ledger, client, "o1")
+    await moved(ledger, adjust("A", Bucket.SAFETY, 2))
+    assert ((await level(ledger, "A")).available, await written(client, ledger)) == (-2, (0, {}))
+    await moved(ledger, adjust("A", Bucket.QUALITY_CONTROL, 1))
+    assert await written(client, ledger) == (1, {"A\0main": 1})
+    await changed(ledger, fulfil("o1"))
+    assert await written(client, ledger) == (0, {})
+
+
+async def test_given_more_shipped_than_was_there_when_asked_then_only_what_is_still_reserved_is_lacking(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=1)
+    await changed(ledger, order("gone", ("A", 1)))
+    await changed(ledger, order("o1", ("A", 4), accept_shortage=True))
+    await changed(ledger, order("o2", ("A", 2), accept_shortage=True))
+    await changed(ledger, fulfil("o1"))
+    assert (await level(ledger, "A")).on_hand == -3
+    assert lacking(await found(ledger, client)) == {"A": {"o2": 2, "gone": 1}}
+    assert await written(client, ledger) == (3, {"A\0main": 3})
+
+
+async def test_given_a_store_of_an_older_release_when_maintenance_begins_then_it_learns_what_is_lacking(
+    ledger: Ledger, client: Redis
+) -> None:
+    # Given: shortages that were written without what they lack, and one field that is stale.
+    await stocked(ledger, A=1, B=1, C=1)
+    await changed(ledger, order("o1", ("A", 4), ("B", 2), accept_shortage=True))
+    meta = ledger.keyspace.meta
+    await client.hdel(meta, "lacking", "lacks\0A\0main", "lacks\0B\0main")
+    await client.hset(meta, mapping={"lacking": 7, "lacks\0C\0main": 7})
+
+    # When
+    first = await recount_lacking(client, ledger.keyspace, RETENTION.packed())
+
+    # Then
+    assert (first, await written(client, ledger)) == (11, (4, {"A\0main": 3, "B\0main": 1}))
+    assert await recount_lacking(client, ledger.keyspace, RETENTION.packed()) == 0
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_a_store_of_an_older_release_when_a_place_changes_first_then_it_is_right_before_it_is_counted(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=1, B=1)
+    await changed(ledger, order("o1", ("A", 4), ("B", 2), accept_shortage=True))
+    await client.hdel(ledger.keyspace.meta, "lacking", "lacks\0A\0main", "lacks\0B\0main")
+    await moved(ledger, count("A", 2))
+    assert await written(client, ledger) == (2, {"A\0main": 2})
+    await moved(ledger, count("B", 9))
+    assert await written(client, ledger) == (2, {"A\0main": 2})
+
+
+async def test_given_another_release_that_changes_stock_meanwhile_when_counted_again_then_it_is_mended_and_said(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=1, B=1)
+    await recount_lacking(client, ledger.keyspace, RETENTION.packed())
+    await changed(ledger, order("o1", ("A", 4), accept_shortage=True))
+    await client.hset(ledger.keyspace.meta, mapping={"lacks\0A\0main": 5, "lacking": 5})
+    with capture_logs() as logs:
+        await recount_lacking(client, ledger.keyspace, RETENTION.packed())
+    assert await written(client, ledger) == (3, {"A\0main": 3})
+    assert [(each["event"], each["units"]) for each in logs] == [("lacking_mended", 2)]
+
+
+async def test_given_many_places_that_lack_units_when_counted_then_each_is_met_in_bounded_slices(
+    ledger: Ledger, client: Redis
+) -> None:
+    places = [f"S{number}" for number in range(1500)]
+    await asyncio.gather(*(moved(ledger, count(sku, 0)) for sku in places))
+    for first in range(0, 1500, 100):
+        lines = [(sku, 2) for sku in places[first : first + 100]]
+        await changed(ledger, order(f"o{first}", *lines, accept_shortage=True))
+    names = [f"lacks\0{sku}\0main" for sku in places]
+    await client.hdel(ledger.keyspace.meta, "lacking", *names)
+    assert await recount_lacking(client, ledger.keyspace, RETENTION.packed()) == 3000
+    assert (await written(client, ledger))[0] == 3000
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_a_reserve_that_makes_no_shortage_when_run_then_nothing_is_written_about_one(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=5)
+    await changed(ledger, reserve("r1", ("A", 5)))
+    assert set(await client.hkeys(ledger.keyspace.meta)) == {b"seq"}
+    entries = await command(client, "XRANGE", ledger.keyspace.journal, "-", "+")
+    assert len(entries) == 2
+    assert not any(b"shortage" in fields[b"e"] for _, fields in entries)
 
 
 async def test_given_many_places_when_paged_through_then_each_shortage_is_met(ledger: Ledger, client: Redis) -> None:
