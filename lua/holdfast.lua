@@ -24,6 +24,7 @@
 -- @include lib/arrivals
 -- @include lib/idempotency
 -- @include lib/answers
+-- @include lib/range
 -- @include lib/line_parts
 -- @include lib/sourcing
 -- @include lib/sourcing_search

@@ -1,6 +1,7 @@
 -- The shapes of an answer, as operations return them; server/domain/outcomes.py decodes them.
 --
---   ["refused", outcome, state or "", lines]        lines: [[line, sku, location, requested, available], …], in units
+--   ["refused", outcome, state or "", lines]        lines: [[line, sku, location, requested, available], …], in units;
+--                                                   for out_of_range also the counter, see lib/range.lua
 --   ["changed", replayed, record, availability]     record: lib/reservations.lua; availability: [[sku, location,
 --                                                   available, seq], …]
 --   ["stock_changed", replayed, level]              level: lib/stock.lua

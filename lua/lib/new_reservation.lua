@@ -92,6 +92,8 @@ local function partial_grant(lines, channel, partial, accept_shortage)
     partial = false
   end
   if accept_shortage then
+    local refusal = range.refuse_short(lines)
+    if refusal then return nil, refusal end
     for i, line in ipairs(lines) do granted[i] = line.units end
     return granted
   end

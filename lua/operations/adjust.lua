@@ -1,8 +1,9 @@
 -- adjust: changes one bucket by a signed number of units.
 --
 -- Fields  Adjust in server/domain/operations/stock.py
--- Effect  the bucket changes by delta. available may fall below zero: that is a shortage, and is recorded.
+-- Effect  the bucket changes by delta. available may fall below zero.
 -- Answers stock_changed · unknown_sku · exceeds_remaining (the bucket would fall below zero)
+--         · out_of_range
 
 -- Place in a stock record by the bucket's name. held and committed change only with their reservations.
 local ADJUSTABLE = {
@@ -20,6 +21,8 @@ local function adjust(fields, at)
   end
   local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {} -- deltas: in the order of a stock record
   deltas[bucket] = delta
+  local refusal = range.refuse(entry, deltas, math.abs(delta))
+  if refusal then return refusal end
   change_buckets(entry, journal_lines, deltas)
   journal('adjust', actor, '', '', '', journal_lines, reason ~= '' and {{'reason', reason}} or NONE)
   return stock_changed(entry)

@@ -4,7 +4,7 @@
 --         lib/allocation_change.lua
 -- Effect  units that the channel has not reserved become the taker's; as many units as before stay set aside
 -- Answers stock_changed · unknown_sku · unknown_allocation · allocation_differs · exceeds_remaining
---         · allocation_usage_unknown · retry_after_expiry · too_many_allocations
+--         · allocation_usage_unknown · retry_after_expiry · too_many_allocations · out_of_range
 
 local function allocate_move(fields, at)
   local actor, sku = fields[at + AllocateMove.actor], fields[at + AllocateMove.sku]
@@ -29,9 +29,12 @@ local function allocate_move(fields, at)
   local left = giving[Allocation.units] - units
   local is_removed = kind == 'own' and left == 0 -- the allocation of the channel, which makes room for the taker's
   if allocation_change.is_full(record, to) and not is_removed then return refused('too_many_allocations') end
-  allocation_change.set(record, from, not is_removed and kind or nil, left, giving[Allocation.used])
   -- A taker that has reserved more than it was allocated gets all of the units: as many stay set aside as before.
   local had = max(taking and taking[Allocation.units] or 0, reserved)
+  if not range.fits(had + units) then
+    return refused('out_of_range', '', {{1, sku, location, units, 0, 'allocation'}})
+  end
+  allocation_change.set(record, from, not is_removed and kind or nil, left, giving[Allocation.used])
   allocation_change.set(record, to, kind, had + units, reserved)
   allocation_change.journal(entry, 'allocate_move', actor, from, {
     {'to', to}, {'units', string.format('%.0f', units)}, {'reason', reason},

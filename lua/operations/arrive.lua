@@ -4,6 +4,7 @@
 -- Effect  on_hand + at the destination, and damaged or quality_control + by the disposition. The SKU becomes
 --         known there. With no units left in transit the transfer is closed.
 -- Answers transfer_changed · unknown_transfer · transfer_closed · exceeds_remaining (more than is in transit)
+--         · out_of_range
 
 -- All units in transit, as an ArrivedLine for each line: [line, quantity, disposition].
 local function everything_in(record)
@@ -31,6 +32,19 @@ local function too_much(record, arrived)
   end
   table.sort(excess, function(a, b) return a[1] < b[1] end)
   return #excess > 0 and excess or nil
+end
+
+-- The refusal where the arrived units take a counter out of its range, or nil.
+local function refusal_of_range(record, arrived)
+  local changes = {}
+  for i, part in ipairs(arrived) do
+    local item, units = record[Transfer.lines][part[ArrivedLine.line]], part[ArrivedLine.quantity]
+    changes[i] = {
+      entry = stock_entry(item[TransferLine.sku], record[Transfer.destination]), units = units,
+      number = part[ArrivedLine.line], deltas = deltas_of_arrival(units, part[ArrivedLine.disposition]),
+    }
+  end
+  return range.refusal(changes, record[Transfer.state])
 end
 
 -- Writes off the units that are still in transit. Returns how many.
@@ -69,6 +83,8 @@ local function arrive(fields, at)
   if everything then arrived = everything_in(record) end
   local excess = too_much(record, arrived)
   if excess then return refused('exceeds_remaining', record[Transfer.state], excess) end
+  local refusal = refusal_of_range(record, arrived)
+  if refusal then return refusal end
   local journal_lines, entries, units, left = receive_parts(record, arrived)
   local lost = close and write_off(record) or 0
   if lost > 0 then record[Transfer.lost_reason] = reason end

@@ -3,7 +3,7 @@
 -- Fields  Count in server/domain/operations/stock.py; -1: no on_hand, no baseline, no safety stock to set
 -- Effect  on_hand = counted + units received, adjusted and shipped since the baseline, never below zero;
 --         safety = safety. The SKU becomes known at the location. A count that finds no difference changes nothing.
--- Answers stock_changed · invalid (a baseline that the partition has not reached) · baseline_expired
+-- Answers stock_changed · invalid (a baseline that the partition has not reached) · baseline_expired · out_of_range
 
 -- The counted units, as of now rather than as of the baseline. nil: its log does not reach back to the baseline.
 local function counted_now(entry, counted, baseline_seq)
@@ -23,12 +23,13 @@ local function count(fields, at)
       if not on_hand then return refused('baseline_expired') end
     end
   end
-  local is_new = not entry.record
-  if is_new then create_stock(entry) end
-  local record = entry.record
+  local is_new, record = not entry.record, entry.record or NO_DELTAS
   local deltas = {0, 0, 0, 0, 0, 0} -- in the order of a stock record
   if on_hand >= 0 then deltas[Stock.on_hand] = on_hand - record[Stock.on_hand] end
   if safety >= 0 then deltas[Stock.safety] = safety - record[Stock.safety] end
+  local refusal = range.refuse(entry, deltas, max(on_hand, safety))
+  if refusal then return refusal end
+  if is_new then create_stock(entry) end
   if is_new or deltas[Stock.on_hand] ~= 0 or deltas[Stock.safety] ~= 0 then
     local journal_lines = {}
     change_buckets(entry, journal_lines, deltas)

@@ -2,9 +2,9 @@
 --
 -- Fields  Move in server/domain/operations/stock.py
 -- Effect  one bucket -, the other +; on_hand stays. Reserved units can be found damaged as well, so available may fall
---         below zero: that is a shortage, and is recorded.
+--         below zero.
 -- Answers stock_changed · unknown_sku · exceeds_bucket (more than the shelf has; the shelf "available" has all units
---         that are neither damaged nor in quality control, reserved or not)
+--         that are neither damaged nor in quality control, reserved or not) · out_of_range
 
 local function move_between(fields, at)
   local actor, sku, location = fields[at + Move.actor], fields[at + Move.sku], fields[at + Move.location]
@@ -20,6 +20,8 @@ local function move_between(fields, at)
   local deltas, journal_lines = {0, 0, 0, 0, 0, 0}, {} -- deltas: in the order of a stock record
   if from then deltas[from] = -units end
   if to then deltas[to] = units end
+  local refusal = range.refuse(entry, deltas, units)
+  if refusal then return refusal end
   change_buckets(entry, journal_lines, deltas)
   journal('move', actor, '', '', '', journal_lines, notes_of({{'reason', reason}}))
   return stock_changed(entry)

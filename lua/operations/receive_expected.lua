@@ -3,7 +3,7 @@
 -- Fields  ReceiveExpected in server/domain/operations/expected_receipts.py; no location: that of the expected receipt
 -- Effect  on_hand +, and as many units are no longer expected. The SKU becomes known at the location. More units than
 --         were expected are received as well; none are expected then.
--- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is of another SKU)
+-- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is of another SKU) · out_of_range
 
 local function receive_expected(fields, at)
   local actor, id = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id]
@@ -13,7 +13,8 @@ local function receive_expected(fields, at)
   local record = document.record
   if not record or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
   local entry = stock_entry(sku, location ~= '' and location or record[Receipt.location])
-  local journal_lines = {}
+  local refusal, journal_lines = range.refuse(entry, deltas_of_arrival(quantity, 'restock'), quantity), {}
+  if refusal then return refusal end
   receive_units(entry, journal_lines, quantity, 'restock')
   record[Receipt.received] = record[Receipt.received] + quantity
   mark_expected_receipt(document)

@@ -4,6 +4,7 @@
 -- Effect  on_hand +, and damaged or quality_control + by the disposition. The SKU becomes known at the location. The
 --         state of the reservation stays; its lines count the returned units.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)
+--         · out_of_range
 
 -- Returns each wanted part to the stock and counts it in its line. Returns the journal lines and the stock entries.
 local function receive_lines(record, wanted)
@@ -20,6 +21,20 @@ local function receive_lines(record, wanted)
   return journal_lines, entries
 end
 
+-- The refusal where the returned units take a counter out of its range, or nil.
+local function refusal_of_range(record, wanted)
+  local changes = {}
+  for i, want in ipairs(wanted) do
+    local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
+    local units = want[ReturnedLine.quantity]
+    changes[i] = {
+      entry = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location]), units = units,
+      number = want[ReturnedLine.line], deltas = deltas_of_arrival(units, want[ReturnedLine.disposition]),
+    }
+  end
+  return range.refusal(changes, record[Record.state])
+end
+
 -- exchanged_for: the id of the reservation that replaces the units in an exchange, else nil.
 local function return_units(fields, at, exchanged_for)
   local actor, id, wanted = fields[at + Return.actor], fields[at + Return.reservation_id], fields[at + Return.lines]
@@ -31,6 +46,8 @@ local function return_units(fields, at, exchanged_for)
   if total(record, Line.fulfilled) == 0 then return refused('not_fulfilled', record[Record.state]) end
   local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
+  local refusal = refusal_of_range(record, wanted)
+  if refusal then return refusal end
   local journal_lines, entries = receive_lines(record, wanted)
   note(record, 'return_reason', reason)
   note(record, 'exchanged_for', exchanged_for or '')

@@ -15,7 +15,10 @@ REFERENCE_BYTES_MAX: Final = 256
 """order_ref, customer_ref, tracking, carrier, invoice_ref, reason."""
 
 QUANTITY_MAX: Final = 1_000_000_000
-"""Sums of it over any real catalogue stay below 2**53, the largest exact integer of Lua."""
+UNITS_MAX: Final = 10**15
+"""Of a bucket and of what is available, either sign; ``lua/lib/range.lua`` sees to it. Lua is exact up to 2**53."""
+SHORT_MAX: Final = 10**9
+"""Units that a place may be short of through an order that accepts it."""
 LINES_MAX: Final = 100
 RECORD_LINES_MAX: Final = 200
 """Lines of one reservation including those that relocations added."""

@@ -16,13 +16,18 @@ from server.domain.transfer import TransferChanged
 
 
 class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
-    """Why one line was refused: the units requested, and the units available (or remaining)."""
+    """Why one line was refused: the units requested, and the units available (or remaining).
+
+    ``counter``: for ``out_of_range``, what would leave its range: a bucket, ``available``, ``allocation``, or
+    ``shortage``, the units that an order takes though they are not there.
+    """
 
     line: int
     sku: str
     location: str
     requested: int
     available: int
+    counter: str = ""
 
 
 class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
@@ -226,6 +231,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Exceeds unreserved stock",
         "Reduce the quantity: reserved and allocated units cannot be taken. Nothing changed.",
         retryable=True,
+    ),
+    "out_of_range": Outcome(
+        422,
+        "A counter would leave its range",
+        "A bucket, and what is available, stay within 10^15 units, and an order can leave a place short of 10^9."
+        " Send a smaller quantity, or correct the stock first. Nothing changed.",
     ),
     "out_of_stock": Outcome(
         409,

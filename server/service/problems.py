@@ -5,7 +5,8 @@ from typing import Final
 
 import msgspec
 
-from server.domain.outcomes import OUTCOMES, Refused
+from server.domain.limits import SHORT_MAX, UNITS_MAX
+from server.domain.outcomes import OUTCOMES, LineRefusal, Refused
 from server.schemas.problems import FieldProblem, LineProblem, Problem
 from server.service.checks import InvalidError
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
@@ -56,8 +57,25 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
     """Make the problem of what the ledger refused."""
     if refused.outcome == "invalid":
         return invalid("baseline_seq", "must be a seq that this server gave out")
+    detail = _range_of(refused.lines[0]) if refused.outcome == "out_of_range" and refused.lines else ""
     lines = [LineProblem(each.line, each.sku, each.location, each.requested, each.available) for each in refused.lines]
-    return problem(refused.outcome, lines=lines, state=refused.state, reservation_id=reservation_id)
+    return problem(refused.outcome, detail, lines=lines, state=refused.state, reservation_id=reservation_id)
+
+
+def _range_of(line: LineRefusal) -> str:
+    """Say which counter of which place has no room left, and what to do."""
+    where = f"{line.sku} at {line.location}"
+    if line.counter == "shortage":
+        return (
+            f"{where} may be short of {SHORT_MAX:,} units at most: it has room for {line.available:,} more, and"
+            f" {line.requested:,} were ordered. Receive or count the units that are there, or order fewer. Nothing"
+            " changed."
+        )
+    return (
+        f"{line.counter} of {where} stays within {UNITS_MAX:,} units: it has room for {line.available:,} more, and"
+        f" {line.requested:,} were asked for. Send a smaller quantity, or correct the stock with a count or an"
+        " adjustment first. Nothing changed."
+    )
 
 
 def invalid(field: str, rule: str) -> Problem:

@@ -55,6 +55,9 @@ T = TypeVar("T", bound=Operation)
 LOG_MAX: Final = 2
 """How many changes of on_hand the scripts keep here; 200 would never be reached."""
 SHORT_MS: Final = 25
+UNITS_MAX: Final = 24
+SHORT_MAX: Final = 6
+"""How far counters may go, and by how much an order may leave a place short: 10^15 and 10^9 outside of here."""
 LIFE_MAX_S: Final = 7_200
 LACKS: Final = b"lacks\0"
 """How a field of the hash meta begins that says what a place lacks."""
@@ -229,7 +232,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.ledger = Ledger(world.batcher, Keyspace(f"model-{next(world.partitions)}"), _RETENTION)
         self.keys = self.ledger.keyspace
         self.locations = LocationStore(self.client, self.keys, _RETENTION.packed())
-        self.model = Model(1000 * LIFE_MAX_S, LOG_MAX)
+        self.model = Model(1000 * LIFE_MAX_S, LOG_MAX, UNITS_MAX, SHORT_MAX)
         self.journal: list[Entry] = []
         self.journal_id = "-"
         self.sent: list[AnOperation] = []
@@ -428,6 +431,8 @@ class LedgerMachine(RuleBasedStateMachine):
             *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state == "closed"),
         }
         assert {_place(name): int(units) for name, units in applied.items()} == self.model.safeguarded
+        for at in self.model.stock.values():
+            assert max(abs(getattr(at, counter)) for counter in (*Bucket, "available")) <= UNITS_MAX
         assert int(meta[b"seq"]) == self.model.seq
         assert int(meta.get(b"shortage", 0)) == self.model.shortage
         assert {_lacking_place(name): int(units) for name, units in meta.items() if name.startswith(LACKS)} == {

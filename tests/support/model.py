@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from server.domain import limits
 from server.domain.allocations import Allocation, AllocationKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
@@ -225,11 +226,15 @@ class Sent:
 
 
 class Model:
-    """All of one partition. ``life_max_ms`` and ``log_max`` are the limits that the scripts run with."""
+    """All of one partition. ``life_max_ms`` and the others are the limits that the scripts run with."""
 
-    def __init__(self, life_max_ms: int, log_max: int) -> None:
+    def __init__(
+        self, life_max_ms: int, log_max: int, units_max: int = limits.UNITS_MAX, short_max: int = limits.SHORT_MAX
+    ) -> None:
         self.life_max_ms = life_max_ms
         self.log_max = log_max
+        self.units_max = units_max
+        self.short_max = short_max
         self.seq = 0
         self.stock: dict[Place, Stock] = {}
         self.closed: set[str] = set()
@@ -341,7 +346,7 @@ class Model:
             self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
         return answer
 
-    def _reserve(self, op: Reserve | Order) -> Answer:
+    def _reserve(self, op: Reserve | Order) -> Answer:  # noqa: PLR0911  # one for each outcome
         first = self.first_answers.get(op.reservation_id)
         if first:
             if first.reservation.fingerprint != op.fingerprint:
@@ -372,10 +377,48 @@ class Model:
             if self._may_wait(op.lines, missing, op.channel):
                 return self._reserved(op, granted, missing)
         if short and isinstance(op, Order) and op.accept_shortage:
+            beyond = self._too_short(op.lines)
+            if beyond:
+                return Refused("out_of_range", "", beyond)
             granted = [line.quantity for line in op.lines]
         elif short and not (op.partial and any(granted)):
             return Refused("out_of_stock", "", short)
         return self._reserved(op, granted)
+
+    def _too_short(self, lines: Sequence[WantedLine]) -> list[LineRefusal]:
+        """Return the lines after which a place would be short of more units than may be, or a counter too great."""
+        taken: Counter[Place] = Counter()
+        found = []
+        for number, line in enumerate(lines, 1):
+            place = line.sku, line.location
+            stock = self.stock[place]
+            shelf = stock.on_hand - stock.damaged - stock.quality_control
+            room = min(
+                shelf - stock.held - stock.committed + self.short_max,
+                self.units_max - stock.committed,
+                self.units_max + stock.available,
+            )
+            room = max(0, room - taken[place])
+            if line.quantity > room:
+                found.append(LineRefusal(number, *place, line.quantity, room, "shortage"))
+            taken[place] += line.quantity
+        return found
+
+    def _out_of_range(self, state: str, *changes: tuple[int, Place, int, dict[str, int]]) -> Refused | None:
+        """Refuse changes (line, place, units, deltas) after which a counter would be out of its range."""
+        found = []
+        after = {place: deepcopy(self.stock.get(place, Stock())) for _, place, _, _ in changes}
+        for number, place, units, deltas in changes:
+            was, now = self.stock.get(place, Stock()), after[place]
+            for bucket, delta in deltas.items():
+                setattr(now, bucket, getattr(now, bucket) + delta)
+            for name in (*Bucket, "available"):
+                before, grown = getattr(was, name), getattr(now, name)
+                if abs(grown) > self.units_max and (grown > before if grown > 0 else grown < before):
+                    room = max(0, self.units_max - abs(before))
+                    found.append(LineRefusal(number, *place, units, room, str(name)))
+                    break
+        return Refused("out_of_range", state, found) if found else None
 
     def _source(self, op: Sourced) -> Answer:
         request = op.promise
@@ -569,6 +612,19 @@ class Model:
         )
         if isinstance(parts, Refused):
             return parts
+        arrivals = [
+            (
+                part.line,
+                (place[0], part.location or place[1]),
+                part.quantity,
+                _taken_in(part.quantity, part.disposition),
+            )
+            for part in op.lines
+            for place in [reservation.lines[part.line - 1].place]
+        ]
+        beyond = self._out_of_range(reservation.state, *arrivals)
+        if beyond:
+            return beyond
         touched = []
         for part in op.lines:
             line = reservation.lines[part.line - 1]
@@ -582,8 +638,7 @@ class Model:
 
     def _take_in(self, place: Place, units: int, disposition: Disposition) -> None:
         self.stock.setdefault(place, Stock())
-        held_back = {disposition.value: units} if disposition is not Disposition.RESTOCK else {}
-        self._move(place, on_hand=units, **held_back)
+        self._move(place, **_taken_in(units, disposition))
 
     def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
         reservation = self._found(op.reservation_id)
@@ -959,6 +1014,9 @@ class Model:
             reservation.deadline_ms = 0
 
     def _receive(self, op: Receive) -> Answer:
+        beyond = self._out_of_range("", (1, (op.sku, op.location), op.quantity, {"on_hand": op.quantity}))
+        if beyond:
+            return beyond
         self.stock.setdefault((op.sku, op.location), Stock())
         self._move((op.sku, op.location), on_hand=op.quantity)
         return self._stock_changed(op)
@@ -970,6 +1028,9 @@ class Model:
         units = getattr(stock, op.bucket)
         if op.delta < 0 and units + op.delta < 0:
             return Refused("exceeds_remaining", "", [LineRefusal(1, op.sku, op.location, -op.delta, units)])
+        beyond = self._out_of_range("", (1, (op.sku, op.location), abs(op.delta), {op.bucket: op.delta}))
+        if beyond:
+            return beyond
         self._move((op.sku, op.location), **{op.bucket: op.delta})
         return self._stock_changed(op)
 
@@ -982,7 +1043,11 @@ class Model:
         if op.quantity > there:
             return Refused("exceeds_bucket", "", [LineRefusal(1, op.sku, op.location, op.quantity, there)])
         signs = ((op.from_shelf, -1), (op.to_shelf, 1))
-        self._move((op.sku, op.location), **{s: n * op.quantity for s, n in signs if s is not Shelf.AVAILABLE})
+        deltas = {str(s): n * op.quantity for s, n in signs if s is not Shelf.AVAILABLE}
+        beyond = self._out_of_range("", (1, (op.sku, op.location), op.quantity, deltas))
+        if beyond:
+            return beyond
+        self._move((op.sku, op.location), **deltas)
         return self._stock_changed(op)
 
     def _count(self, op: Count) -> Answer:
@@ -996,11 +1061,15 @@ class Model:
                     return Refused("baseline_expired", "", [])
                 on_hand = max(0, on_hand + stock.on_hand - stock.on_hand_at(op.baseline_seq))
         is_new = stock is None
-        stock = self.stock.setdefault(place, Stock())
+        was = stock or Stock()
         deltas = {
-            "on_hand": on_hand - stock.on_hand if on_hand >= 0 else 0,
-            "safety": op.safety - stock.safety if op.safety >= 0 else 0,
+            "on_hand": on_hand - was.on_hand if on_hand >= 0 else 0,
+            "safety": op.safety - was.safety if op.safety >= 0 else 0,
         }
+        beyond = self._out_of_range("", (1, place, max(on_hand, op.safety), deltas))
+        if beyond:
+            return beyond
+        self.stock.setdefault(place, Stock())
         if is_new or any(deltas.values()):
             self._move(place, **deltas)
         return self._stock_changed(op)
@@ -1066,7 +1135,7 @@ class Model:
         stock = self.stock[op.sku, op.location]
         return bool(op.seen_id) or channel in stock.allocated or not stock.held + stock.committed
 
-    def _allocate_move(self, op: AllocateMove) -> Answer:
+    def _allocate_move(self, op: AllocateMove) -> Answer:  # noqa: PLR0911  # one for each outcome
         place = (op.sku, op.location)
         stock = self.stock.get(place)
         if not stock:
@@ -1083,10 +1152,12 @@ class Model:
             return Refused("exceeds_remaining", "", [LineRefusal(1, *place, op.units, rest)])
         if not self._is_counted(op, op.taker):
             return AllocationUsageUnknown()
+        had = max(taking.units if taking else 0, self.used(place, op.taker))
+        if had + op.units > self.units_max:
+            return Refused("out_of_range", "", [LineRefusal(1, *place, op.units, 0, "allocation")])
         giving.units -= op.units
         if giving == Own("own", 0):
             del stock.allocated[op.channel]
-        had = max(taking.units if taking else 0, self.used(place, op.taker))
         stock.allocated[op.taker] = Own(giving.kind, had + op.units)
         self._move(place)
         return self._stock_changed(op)
@@ -1109,6 +1180,9 @@ class Model:
         if not supply or supply.sku != op.sku:
             return Refused("unknown_supply", "", [])
         place = (op.sku, op.location or supply.location)
+        beyond = self._out_of_range("", (1, place, op.quantity, {"on_hand": op.quantity}))
+        if beyond:
+            return beyond
         self._take_in(place, op.quantity, Disposition.RESTOCK)
         self.supplies[op.supply_id] = msgspec.structs.replace(supply, received=supply.received + op.quantity)
         self._fill()
@@ -1157,6 +1231,13 @@ class Model:
         if excess:
             return Refused("exceeds_remaining", "in_transit", excess)
         places = [(sent.lines[number - 1].sku, sent.asked.destination) for number, _, _ in parts]
+        arrivals = [
+            (number, place, units, _taken_in(units, disposition))
+            for place, (number, units, disposition) in zip(places, parts, strict=True)
+        ]
+        beyond = self._out_of_range("in_transit", *arrivals)
+        if beyond:
+            return beyond
         for place, (number, units, disposition) in zip(places, parts, strict=True):
             self._take_in(place, units, disposition)
             sent.lines[number - 1].received += units
@@ -1289,6 +1370,12 @@ def _nothing_held(reservation: ModelReservation) -> Refused:
     outcome = {"released": "already_released"}
     outcome |= dict.fromkeys(("committed", "fulfilled", "backordered"), "already_committed")
     return Refused(outcome.get(state, "not_held"), state, [])
+
+
+def _taken_in(units: int, disposition: Disposition) -> dict[str, int]:
+    """Return the deltas of units that arrive."""
+    held_back = {disposition.value: units} if disposition is not Disposition.RESTOCK else {}
+    return {"on_hand": units, **held_back}
 
 
 def keyed_part(operation: AnOperation) -> AnOperation:

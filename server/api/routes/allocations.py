@@ -62,7 +62,7 @@ ROUTES = [
     Route(
         "POST", "/v1/allocations/move", move, Scope.STOCK, "Move units from one channel's allocation to another's",
         {200: AllocatedView}, AllocationMoveBody,
-        outcomes=(*_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining"),
+        outcomes=(*_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining", "out_of_range"),
         headers=("Idempotency-Key",), operation="allocate_move",
     ),
 ]  # fmt: skip

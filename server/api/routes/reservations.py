@@ -164,7 +164,7 @@ ROUTES = [
     ),
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",
-        {201: ReservationView}, OrderBody, outcomes=_PROMISE, headers=_KEY, operation="order",
+        {201: ReservationView}, OrderBody, outcomes=(*_PROMISE, "out_of_range"), headers=_KEY, operation="order",
     ),
     Route(
         "GET", "/v1/reservations", read_many, Scope.READ, "Read the reservations that match, page by page",

@@ -86,7 +86,7 @@ def _result(answer: Answer[MovedView] | Problem) -> MovementResult:
     return MovementResult(200, "moved", replayed=answer.replayed, stock=answer.view)
 
 
-_COUNT = ("id_reused", "baseline_expired")
+_COUNT = ("id_reused", "baseline_expired", "out_of_range")
 
 ROUTES = [
     Route(

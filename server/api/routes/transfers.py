@@ -72,7 +72,7 @@ ROUTES = [
     Route(
         "POST", _ONE + "/receive", receive, Scope.STOCK, "Receive units of a transfer, all or some",
         {200: TransferView}, ArriveBody,
-        outcomes=("id_reused", "unknown_transfer", "transfer_closed", "exceeds_remaining"),
+        outcomes=("id_reused", "unknown_transfer", "transfer_closed", "exceeds_remaining", "out_of_range"),
         headers=("Idempotency-Key",), operation="transfer_receive",
     ),
 ]  # fmt: skip

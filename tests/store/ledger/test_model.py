@@ -16,7 +16,7 @@ from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.lua_library import Library, assemble, with_places
 from server.store.repositories import safety_stock as safety_module
 from tests.conftest import ON_ONE_STORE, StoreClient, make_batcher
-from tests.support.machine import LOG_MAX, LedgerMachine, World
+from tests.support.machine import LOG_MAX, SHORT_MAX, UNITS_MAX, LedgerMachine, World
 from tests.support.stores import StoreProcess
 
 STEPS_PER_EXAMPLE: Final = 50
@@ -27,7 +27,7 @@ RARE: Final = {"already_released", "too_many_splits", "allocation_differs", "not
 OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
-    *("location_closed", "too_many_splits", "not_open"),
+    *("location_closed", "too_many_splits", "not_open", "out_of_range"),
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
@@ -37,11 +37,15 @@ _FAR_BACK: Final = ("local ENTRIES_MAX = 64 ", "local ENTRIES_MAX = 1000 ")
 """So that an operation that is sent again long after may still be counted on from where it was."""
 
 
+_NARROW: Final = ("UNITS_MAX, SHORT_MAX = 1e15, 1e9\n", f"UNITS_MAX, SHORT_MAX = {UNITS_MAX}, {SHORT_MAX}\n")
+"""So that small quantities reach the edges."""
+
+
 @contextmanager
 def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[str, str]) -> Iterator[World]:
     """Open a ledger's world whose library carries the edits."""
     text = assemble()
-    for old, new in (_SHORT_LOG, _FAR_BACK, *edits):
+    for old, new in (_SHORT_LOG, _FAR_BACK, _NARROW, *edits):
         assert old in text, f"the library has no line {old!r}"
         text = text.replace(old, new)
     library = Library(with_places(text))
@@ -111,6 +115,11 @@ PLANTED: Final = {
         "delta, moved = delta + now - was,",
         "delta, moved = delta + max(0, now - was),",
     ),
+    "an order may leave a place short of any number": (
+        "- record[Stock.committed] + SHORT_MAX",
+        "- record[Stock.committed] + 1e9",
+    ),
+    "what arrives is not held against the range": ("delta > 0 and units + delta > UNITS_MAX or", "false or"),
     "what came is still expected": ("record[Receipt.received] = record[Receipt.received] + quantity", ""),
     "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
     "what was given back stays used": (
