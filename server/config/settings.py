@@ -19,6 +19,7 @@ from server.config.channels import ConfiguredChannel, read_channels
 from server.config.credentials import CredentialSource
 from server.config.toml_tables import ChannelConfigError, closest, convert, refuse_unknown
 from server.config.webhooks import ConfiguredWebhook, read_webhooks
+from server.domain.channels import LEASE_S_MAX
 from server.domain.limits import LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
 
 PREFIX = "HOLDFAST_"
@@ -93,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How often changes are added to the daily figures, and alerts are raised; 0: never."""
     figures_retention_s: Annotated[int, Meta(ge=86_400 * 29, le=86_400 * 3_660)] = 90 * 86_400
     """How long the figures of a day are kept."""
-    publisher_lease_s: Annotated[float, Meta(ge=1, le=60)] = 5.0
+    publisher_lease_s: Annotated[float, Meta(ge=1, le=LEASE_S_MAX)] = 5.0
     """How long a publisher's lease lasts: a stand-by takes over from a dead one after this time."""
 
     store_check: bool = True

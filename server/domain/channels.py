@@ -22,6 +22,8 @@ DEAD_LETTERS_PER_PAGE_MAX: Final = 1_000
 MONTH_S: Final = 31 * 86_400
 PUBLISHER_MISSING_MS: Final = 5_000
 """A publisher writes each second; one that has not written for so long is not running."""
+LEASE_S_MAX: Final = 60
+"""The longest lease of a publisher; ``lua/functions/publisher_lease.lua`` has it, too."""
 
 NonNegative = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
 Place = Annotated[str, Meta(min_length=1, max_length=LOCATION_BYTES_MAX)]
@@ -224,6 +226,10 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag_p99_s: float | None = None
     cursor: str = ""
     reconcile: LastReconcile | None = None
+
+    def is_current(self, now_ms: int) -> bool:
+        """Whether a publisher runs. A time ahead of the clock was written while that was fast, so it says nothing."""
+        return abs(now_ms - self.written_ms) <= PUBLISHER_MISSING_MS
 
 
 def publishable(rules: ChannelRules, available: Mapping[str, int], *, listed: bool = True) -> int:

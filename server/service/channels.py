@@ -6,7 +6,6 @@ from typing import Any, Final, Literal, NamedTuple
 import msgspec
 
 from server.domain.channels import (
-    PUBLISHER_MISSING_MS,
     ChannelRules,
     ChannelSettings,
     ChannelStatus,
@@ -59,7 +58,7 @@ class States(NamedTuple):
     def of(self, channel: str) -> tuple[ChannelStatus, bool]:
         """Return a channel's status, and whether its publisher is missing."""
         status = self.statuses.get(channel, ChannelStatus(publisher="", written_ms=0))
-        return status, self.now_ms - status.written_ms > PUBLISHER_MISSING_MS
+        return status, not status.is_current(self.now_ms)
 
 
 async def states(caller: Caller) -> States:

@@ -167,6 +167,8 @@ class ChannelState:
         value = self._catalogue.value(listing)
         if not forced and sku not in self._pending and self._catalogue.is_shown(listing, value):
             return
+        # The time of a change lies ahead where the store's clock was fast: what waits must not look as if it did not.
+        changed_ms = min(changed_ms, self._clock.store_ms())
         pending = self._pending.add(sku, entry_id, changed_ms, self._queue(sku, value), forced=forced)
         pending.maybe_applied |= maybe_applied
         pending.since_ms = pending.since_ms or changed_ms or self._clock.store_ms()

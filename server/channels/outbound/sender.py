@@ -275,7 +275,8 @@ class Sender:
             every_s = self.state.reconcile_every_s
             since_s = (self._clock.store_ms() - self._compared_ms) / 1000
             due_s = every_s * self._spread - since_s if every_s else _FOREVER_S
-            if due_s <= 0:
+            # A time well ahead is of a clock that was fast: nobody knows when it was, so it is due.
+            if due_s <= 0 or (every_s and since_s < -WAIT_S_MAX):
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(due_s, WAIT_S_MAX)):  # the rules may change meanwhile

@@ -35,12 +35,14 @@ async def watch(
         Mostly none.
 
     """
+    # By two clocks: the store's may have been fast when the ticket came, and ours goes on only while we run.
+    lost_s = clock.now_s() + (ticket.expires_ms - ticket.accepted_ms) / 1000
     left = {sent.key: sent for sent in batch}
     spoiled: list[InFlight] = []
     while left:
         await asyncio.sleep(min(max(client.capabilities.poll_every_s, client.wait_s(READ)), WAIT_S_MAX))
         try:
-            result = await _poll(ticket, list(left), client, clock)
+            result = await _poll(ticket, list(left), client, clock, lost_s)
         except SpoiledError as error:
             if len(left) > 1:
                 spoiled, left = list(left.values()), {}
@@ -60,8 +62,8 @@ async def watch(
 
 
 async def _poll(
-    ticket: OpenTicket, keys: Sequence[str], client: ChannelClient, clock: Clock
+    ticket: OpenTicket, keys: Sequence[str], client: ChannelClient, clock: Clock, lost_s: float
 ) -> Outcomes | StillPending:
-    if clock.store_ms() > ticket.expires_ms:
+    if clock.store_ms() > ticket.expires_ms or clock.now_s() > lost_s:
         raise TicketLostError("it was not answered for in its lifetime")
     return await client.talk(lambda adapter: adapter.poll(ticket.id, keys))

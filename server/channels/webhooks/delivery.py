@@ -130,13 +130,15 @@ class Delivery:
 
     async def _deliver(self, event: StockEvent) -> None:
         """Try until it is confirmed, or too old to be kept for."""
+        began_s = self._clock.now_s()
         while True:
             age_ms = self._clock.store_ms() - event.at_ms
             if age_ms > self._kept_ms:
                 self._drop(1)
                 return
             self._report_dropped()
-            self._metrics.oldest_unsent.set(max(0, age_ms) / 1000)
+            # An event's time lies ahead where the store's clock was fast: it waits all the same.
+            self._metrics.oldest_unsent.set(max(age_ms / 1000, self._clock.now_s() - began_s))
             pause_s = self._pause_s()
             if pause_s > 0:
                 await asyncio.sleep(min(pause_s, _NAP_S_MAX))

@@ -154,7 +154,7 @@ def _row(channel: str, found: Standing) -> _Row:
     status = found.statuses.get(channel)
     if status is None:
         return _Row((channel, "not yet published"), trouble=False)
-    ago_ms = None if status.last_confirmed_ms is None else found.now_ms - status.last_confirmed_ms
+    ago_ms = None if status.last_confirmed_ms is None else max(0, found.now_ms - status.last_confirmed_ms)
     cells = (
         channel,
         status.circuit if found.published(channel) else f"{status.circuit} (as of {_ago(found.age_s(channel))})",

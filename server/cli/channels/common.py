@@ -8,7 +8,7 @@ import msgspec
 
 from server.cli.common import failure
 from server.config.toml_tables import listed, nearest
-from server.domain.channels import PUBLISHER_MISSING_MS, ChannelStatus, check_channel_name
+from server.domain.channels import ChannelStatus, check_channel_name
 from server.store.repositories.channels import ChannelStore
 
 
@@ -26,7 +26,7 @@ class Standing(msgspec.Struct, frozen=True):
     def published(self, channel: str) -> bool:
         """Whether a publisher runs for a channel now."""
         status = self.statuses.get(channel)
-        return status is not None and self.now_ms - status.written_ms <= PUBLISHER_MISSING_MS
+        return status is not None and status.is_current(self.now_ms)
 
     def remarks(self) -> Iterator[str]:
         """Name the channels without a publisher, and what to do."""

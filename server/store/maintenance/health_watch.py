@@ -12,6 +12,7 @@ from typing import Any, Final
 import structlog
 from redis.asyncio import Redis
 
+from server.domain.channels import LEASE_S_MAX
 from server.store.connection.clients import Durability, Nodes
 from server.store.connection.commands import command, together
 from server.store.connection.connect import address
@@ -133,11 +134,14 @@ class StoreWatch:
         )
 
     async def _missing_publishers(self) -> int:
-        """Count the partitions whose lease has run out, by the store's clock; a new store has no lease yet."""
+        """Count the partitions whose lease has run out, by the store's clock; a new store has no lease yet.
+
+        A lease that claims more than the longest there is was taken by a clock that was fast, and nobody keeps it.
+        """
         missing = 0
         for keys in self._with_channels:  # one by one: in a cluster they are on several nodes, each with its clock
             until_ms, (seconds, _) = await together(self._client, [("HGET", keys.publisher, "until_ms"), ("TIME",)])
-            missing += int(until_ms or 0) <= int(seconds) * 1000
+            missing += not 0 < int(until_ms or 0) - int(seconds) * 1000 <= 1000 * (LEASE_S_MAX + 1)
         return missing
 
     async def _folder(self) -> str:

@@ -143,7 +143,7 @@ async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
     kept = ChannelStore(client, keyspace)
     cursors, statuses = await kept.cursors(), await kept.statuses()
     now_ms = await kept.now_ms()
-    silent = {name for name, status in statuses.items() if now_ms - status.written_ms >= CURSOR_LIFE_MS}
+    silent = {name for name, status in statuses.items() if abs(now_ms - status.written_ms) >= CURSOR_LIFE_MS}
     return min((cursor for name, cursor in cursors.items() if name not in silent), key=_order, default=None)
 
 
