@@ -174,8 +174,10 @@ class Publisher:
             self._endpoints.start(group)
 
     async def _load(self) -> tuple[JournalReader, WriteBehind]:
+        cursors = await self._store.cursors()  # before the journal's end, which may have moved on behind them
         end = await journal.bounds(self._client, self._keyspace)
-        cursors = await self._store.cursors()
+        for name in sorted(name for name, cursor in cursors.items() if end.is_beyond(cursor)):
+            log.warning("channel_went_back", channel=name, cursor=cursors[name], end=end.last_id)
         await self._forget_removed(cursors)
         # A channel that was never published to, or whose place in the journal is gone, is sent everything.
         kept = {name: parse_entry_id(cursor) for name, cursor in cursors.items() if not end.is_lost(cursor)}

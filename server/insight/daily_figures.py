@@ -38,6 +38,8 @@ PAGE_CHANGES: Final = 400
 """About so many are asked for at a time; the event loop, which may be serving orders, gets its turn after each page."""
 PAGE_ENTRIES: Final = (16, 512)
 """At least, at most. How many changes an entry holds depends on how many orders come at once."""
+LOOK_S: Final = 5.0
+"""How often a counter looks whether the journal has gone back."""
 REST_S: Final = 5.0
 """After a failure."""
 
@@ -132,6 +134,7 @@ class DailyFigureCounter:
         self._rules: Rules = {}
         self._highest_point = 0
         self._page_entries = PAGE_ENTRIES[0]
+        self._looked_s = 0.0
 
     async def catch_up(self) -> None:
         """Count up to the journal's end, as far as it is when that is reached.
@@ -142,6 +145,10 @@ class DailyFigureCounter:
             The store is away; what was not counted is counted next time.
 
         """
+        if self._counted is not None and self._is_time_to_look():
+            end = await journal.bounds(self._feed.client, self._keyspace)
+            if end.is_beyond(self._counted.cursor):
+                self._counted = None
         if self._counted is None:
             self._counted = await self._begin()
         try:
@@ -151,11 +158,23 @@ class DailyFigureCounter:
             self._counted = None  # whether the last script ran has to be read from the store
             raise
 
+    def _is_time_to_look(self) -> bool:
+        """Whether it is time to see that the journal has not gone back, as where a backup was restored meanwhile."""
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_s < LOOK_S:
+            return False
+        self._looked_s = now_s
+        return True
+
     async def _begin(self) -> Counted:
         """Read how far it is counted; a gap in the journal from there on is logged and skipped."""
         await self._read_rules()
         found, end = await self._store.counted(), await journal.bounds(self._feed.client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
+        if found is not None and end.is_beyond(found.cursor):
+            # All that the journal has was counted, and more that it lost: from its beginning it would be counted twice.
+            log.error("figures_went_back", partition=self._keyspace.partition, counted=found.cursor, end=end.last_id)
+            return Counted(end.last_id, found.since_ms)
         if found is not None and not end.is_lost(found.cursor):
             return found
         since_ms = parse_entry_id(end.first_id)[0] if end.entries else await self._store.now_ms()

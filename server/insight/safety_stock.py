@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from itertools import islice
 from typing import Final
 
+import structlog
+
 from server.domain.changes import Change, ChangeLine
 from server.domain.replenishment import rule_for
 from server.domain.safety_stock import SafetyRules
@@ -25,6 +27,8 @@ from server.store.repositories.safety_stock import (
     SafetyStore,
     SafetyTarget,
 )
+
+log = structlog.get_logger("holdfast.insight")
 
 LOOK_AGAIN_S: Final = 3_600.0
 """What another process was to see to and did not, because it died, is seen to by then."""
@@ -68,6 +72,9 @@ class SafetyStockRules:
             return
         now_s = asyncio.get_running_loop().time()
         end = await journal.bounds(self._feed.client, self._feed.keyspace)
+        if self._cursor and end.is_beyond(self._cursor):
+            log.warning("safety_stock_looks_again", partition=self._feed.keyspace.partition, read=self._cursor,
+                        end=end.last_id)  # fmt: skip
         if not self._cursor or end.is_lost(self._cursor) or now_s - self._looked_s > LOOK_AGAIN_S:
             await self._look_at_all(end.last_id)
             self._looked_s = now_s

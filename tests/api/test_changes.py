@@ -150,6 +150,64 @@ async def test_given_a_crash_of_server_and_store_when_resumed_then_nothing_was_m
             assert await open_stream.until({"A": 9, "B": 5, "C": 7}) == {"A": 9, "B": 5, "C": 7}
 
 
+async def test_given_an_id_beyond_the_journal_s_end_when_resumed_then_a_reset_comes_at_once_and_it_goes_on(
+    api: Api, server: Server
+) -> None:
+    """A backup was restored: the caller has read what the store has lost."""
+    await api.count("A", 1)
+    for where in ("header", "query"):
+        ahead = "9999999999999-7"
+        query, header = ("?after=" + ahead, "") if where == "query" else ("", ahead)
+        async with asyncio.timeout(5), stream(api, query, last_event_id=header) as open_stream:
+            reset = await open_stream.event()
+            assert (reset.name, reset.data["reason"]) == ("reset", "the store came back without its newest entries")
+            with server.store() as store:
+                end = store.xinfo_stream(Keyspace(api.partition).journal)["last-generated-id"]
+            assert reset.id == (end.decode() if isinstance(end, bytes) else end)
+            await api.count("A", 20 + len(where))
+            assert (await open_stream.event()).data["available"] == 20 + len(where)
+
+
+async def test_given_an_id_that_was_lost_when_new_entries_came_since_then_a_reset_comes_all_the_same(
+    api: Api, server: Server
+) -> None:
+    await api.count("A", 1)
+    await api.count("A", 2)
+    async with stream(api, "?after=0") as open_stream:
+        await open_stream.until({"A": 2})
+        last_id = open_stream.last_id
+    with server.store() as store:
+        store.xdel(Keyspace(api.partition).journal, last_id)
+    await api.count("B", 3)
+    async with asyncio.timeout(5), stream(api, last_event_id=last_id) as open_stream:
+        assert (await open_stream.event()).name == "reset"
+
+
+async def test_given_an_open_stream_when_the_store_comes_back_without_its_newest_entries_then_a_reset_comes(
+    api: Api, server: Server
+) -> None:
+    # Given
+    await api.count("A", 1)
+    async with asyncio.timeout(20), stream(api, "?after=0") as open_stream:
+        await open_stream.until({"A": 1})
+        await api.count("A", 2)
+        await open_stream.until({"A": 2})
+
+        # When: its last entry is gone, and the feed has to connect again.
+        with server.store() as store:
+            journal = Keyspace(api.partition).journal
+            [(first, fields), *_] = store.xrange(journal)
+            store.delete(journal)
+            store.xadd(journal, fields, id=first)
+            store.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+
+        # Then
+        reset = await open_stream.event()
+        assert (reset.name, reset.data["reason"]) == ("reset", "the store came back without its newest entries")
+        await api.count("A", 30)
+        assert (await open_stream.event()).data["available"] == 30
+
+
 async def test_given_a_trimmed_journal_when_resumed_before_its_start_then_a_reset_comes_and_it_goes_on(
     api: Api, server: Server
 ) -> None:

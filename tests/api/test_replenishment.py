@@ -67,6 +67,13 @@ async def test_given_a_rule_when_stock_falls_step_by_step_then_each_line_is_repo
     assert (report.drift_count, report.conclusive) == (0, True)
 
 
+async def test_given_a_place_beyond_the_last_event_when_read_then_the_next_is_the_last_event(api: Api) -> None:
+    await api.count("A", 1)
+    answer = await events_until(api, ("stock.back", 1))
+    beyond = (await api.get("/v1/events?after=9999999999999-0")).ok()
+    assert (beyond["events"], beyond["next"]) == ([], answer["next"])
+
+
 async def test_given_events_that_were_read_when_reading_on_then_only_newer_ones_come(api: Api) -> None:
     await api.count("A", 1)
     first = await events_until(api, ("stock.back", 1))

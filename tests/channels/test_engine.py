@@ -6,12 +6,14 @@ from contextlib import AsyncExitStack
 from itertools import count
 
 import pytest
+from structlog.testing import capture_logs
 
 from adapters.contract.http import Exchange
 from adapters.contract.limits import PerItem, Window
 from adapters.contract.stock import Item, Outcomes, Ticket
 from server.domain.channels import DeadLetter, Listing
 from server.domain.operations.stock import Bucket
+from server.store.connection.commands import command
 from server.store.keys import ChannelKeys
 from server.store.ledger.ledger import Ledger
 from tests.channels.engine import Engine, plan, publishing
@@ -167,6 +169,23 @@ async def test_a_publisher_whose_place_in_the_journal_is_gone_publishes_everythi
 
 
 # -- rules, listings, cadence
+
+
+async def test_a_publisher_whose_place_lies_beyond_the_journal_s_end_publishes_everything(
+    store: StoreProcess, ledger: Ledger, partition: str, shop: PlainChannel
+) -> None:
+    """A backup was restored: the channel shows what the store has lost."""
+    await stock(ledger, 9, "A")
+    async with publishing(store, partition, [plan("shop", shop)]) as engine:
+        await wait_until(shows(shop, A=9))
+        await wait_until(engine.is_idle)
+        await engine.publisher.finish()
+        await command(engine.client, "HSET", ledger.keyspace.channel_cursors, "shop", "9999999999999-0")
+    shop.shown["A"] = 4
+    with capture_logs() as logs:
+        async with publishing(store, partition, [plan("shop", shop)]):
+            await wait_until(shows(shop, A=9))
+    assert [each["channel"] for each in logs if each["event"] == "channel_went_back"] == ["shop"]
 
 
 async def test_rules_set_at_run_time_take_effect_at_once(

@@ -250,6 +250,20 @@ async def test_given_an_endpoint_that_was_taken_away_then_its_place_is_forgotten
     assert set(await WebhookStore(client, ledger.keyspace).places()) == {"other"}
 
 
+async def test_given_a_place_beyond_the_last_event_then_it_gets_what_comes_from_then_on(
+    store: StoreProcess, client: Redis, ledger: Ledger, counting: DailyFigureCounter, erp: AlertReceiver
+) -> None:
+    """A backup was restored, and the newest events are lost."""
+    await command(client, "HSET", ledger.keyspace.webhook_cursors, "erp", "9999999999999-0 77")
+    with capture_logs() as logs:
+        async with publishing(store, ledger.keyspace.partition, [], webhooks=[plan("erp", erp)]):
+            await wait_until(lambda: any(entry["event"] == "webhook_went_back" for entry in logs), "it is noticed")
+            await sell_out(ledger, "A")
+            await counting.catch_up()
+            await wait_until(lambda: len(erp.taken) == 2, "what comes then is delivered")
+    assert erp.events == [("stock.back", "A"), ("stock.out", "A")]
+
+
 # -- what is too old
 
 

@@ -10,10 +10,11 @@ from typing import Any, Final
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from server.domain.operations.stock import Bucket
 from server.domain.replenishment import Rule
-from server.insight.daily_figures import DailyFigureCounter, Insight
+from server.insight.daily_figures import LOOK_S, DailyFigureCounter, Insight
 from server.insight.skip_holds import worth_counting
 from server.store.audit.audit import audit
 from server.store.connection.commands import command
@@ -236,6 +237,36 @@ async def test_given_a_store_that_goes_away_around_the_script_when_it_is_back_th
     await counting.catch_up()
 
     await is_exact(figures)
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["another process", "the same process"])
+async def test_given_a_journal_that_went_back_when_counted_then_nothing_counts_twice_and_what_follows_does(
+    client: Redis, ledger: Ledger, figures: FigureStore, is_new: bool
+) -> None:
+    # Given: two entries are counted, and the second is lost with the journal's tail.
+    counting = DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S)
+    await ledger.run(receive("A", 10))
+    await ledger.run(receive("A", 5))
+    await counting.catch_up()
+    before, journal = await counted(figures), ledger.keyspace.journal
+    [(first, fields), *_] = await command(client, "XRANGE", journal, "-", "+")
+    await command(client, "DEL", journal)
+    await command(client, "XADD", journal, first, "e", fields[b"e"])
+    if is_new:
+        counting = DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S)
+    counting._looked_s = -LOOK_S
+
+    # When
+    with capture_logs() as logs:
+        await counting.catch_up()
+    after = await counted(figures)
+    await ledger.run(receive("A", 7))
+    await counting.catch_up()
+
+    # Then
+    assert [entry["event"] for entry in logs] == ["figures_went_back"]
+    assert after == before
+    assert sum(units[4] for units in (await counted(figures)).values()) == 10 + 5 + 7
 
 
 async def test_given_safety_stock_when_orders_take_it_then_no_shortage_opens_before_units_are_missing(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from redis.asyncio import Redis
+from structlog.testing import capture_logs
 
 from server.domain.operations.stock import Bucket
 from server.domain.safety_stock import SafetyRule
@@ -181,6 +182,20 @@ async def test_given_a_rule_that_is_taken_away_then_nothing_is_kept_back_and_wha
     assert await kept(ledger, "A") == {"main": (0, 10)}
     assert await kept(ledger, "B") == {"main": (3, 7)}
     assert not await rules.in_use()
+
+
+async def test_given_a_journal_that_went_back_when_rules_are_applied_then_all_is_looked_at_anew(
+    ledger: Ledger, rules: SafetyStore, safeguarding: SafetyStockRules
+) -> None:
+    await ledger.run(receive("A", 5))
+    await rules.set_rules({("", ""): SafetyRule(units=2)}, "tester")
+    await safeguarding.catch_up()
+    await rules.set_rules({("", ""): SafetyRule(units=3)}, "tester")
+    safeguarding._cursor = "9999999999999-0"  # it has read what the journal has lost
+    with capture_logs() as logs:
+        await safeguarding.catch_up()
+    assert await kept(ledger, "A") == {"main": (3, 2)}
+    assert [entry["event"] for entry in logs] == ["safety_stock_looks_again"]
 
 
 async def test_given_two_that_apply_the_rules_then_nothing_is_changed_twice(

@@ -82,11 +82,14 @@ class EventFanOut:
 
     def __init__(self, feed: JournalFeed, read_events: Callable[[list[str]], Awaitable[list[Event]]]) -> None:
         self.store_is_away = False
+        self.rewinds = 0
+        """How often the store came back without entries that were read before: each stream then resets its caller."""
         self.read_at_s = 0.0
         """When the values of the newest round began to be read, on the loop's clock."""
         self._feed = feed
         self._read_events = read_events
         self._connections = 0
+        self._feed_rewinds = 0
         self._streams = 0
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Future[None], None] = {}
@@ -99,6 +102,7 @@ class EventFanOut:
         self._streams += 1
         if self._task is None:
             self._start_at(journal_end)
+            self._feed_rewinds = self._feed.rewinds
             self._feed.start()
             self._task = asyncio.create_task(self._run(), name=f"event-fan-out {self._feed.keyspace.journal}")
         try:
@@ -204,8 +208,10 @@ class EventFanOut:
         if self._feed.connections != self._connections:
             self._connections = self._feed.connections
             end = parse_entry_id(self._feed.last_id)
-            if end < self.position:
+            if end < self.position or self._feed_rewinds != self._feed.rewinds:
+                self._feed_rewinds = self._feed.rewinds
                 self._start_at(end)
+                self.rewinds += 1
 
     async def _read(self, entries: AsyncIterator[tuple[str, list[Change]]], position: EntryId) -> Round:
         skus, upto, more = await in_time(_changed_skus(entries, position))

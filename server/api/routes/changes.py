@@ -2,8 +2,9 @@
 
 The journal is the source, so nothing is missed over a disconnect or a restart: an event's id is the journal id up to
 which the caller is up to date. The value is read when it is sent, so a SKU that changed a hundred times meanwhile comes
-once, with its newest value. If the caller was away for longer than the journal reaches back, it gets a ``reset``
-event instead of silence: read everything anew, then go on from there.
+once, with its newest value. If the caller was away for longer than the journal reaches back, or has read entries that a
+store lost which came back from a backup, it gets a ``reset`` event instead of silence: read everything anew, then go on
+from there.
 
 Streams that keep up share one reading of the journal, one query and one encoding: see ``event_fanout``.
 """
@@ -14,6 +15,7 @@ from functools import partial
 from typing import Annotated, Final
 
 import msgspec
+import structlog
 from aiohttp import web
 from msgspec import Meta
 
@@ -31,12 +33,16 @@ from server.store.journal import journal
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
 from server.store.ledger.ledger import Ledger
 
+log = structlog.get_logger("holdfast.http")
+
 _HEARTBEAT_S: Final = 15.0
 """A comment so often keeps proxies from closing a quiet stream."""
 _LOOK_S: Final = 0.5
 """How often a quiet stream looks whether the server is stopping."""
 _RECONNECT_MS: Final = 1_000
 _NOT_THAT_FAR: Final = "the journal does not reach back that far"
+_NOT_THERE: Final = "the journal does not have that entry any more"
+_WENT_BACK: Final = "the store came back without its newest entries"
 _UNREADABLE: Final = "an entry of the journal cannot be read"
 
 
@@ -51,8 +57,16 @@ async def stream(call: Call) -> web.StreamResponse:
     state = call.state
     if state.draining or state.open_streams >= state.changes_streams_max:
         raise ProblemError(problem("overloaded", "Too many streams are open; close one or try again later."))
-    bounds = await in_time(journal.bounds(state.client, call.caller.partition.keyspace))
+    keyspace = call.caller.partition.keyspace
+    bounds = await in_time(journal.bounds(state.client, keyspace))
     after, reset = _start(call, bounds)
+    end = parse_entry_id(bounds.last_id)
+    # Where entries were lost and new ones came since, this one lies before the end, and yet is not there.
+    asked = format_entry_id(after)
+    if not reset and (0, 0) < after < end and not await in_time(journal.has_entry(state.client, keyspace, asked)):
+        after, reset = end, _NOT_THERE
+    if reset:
+        log.warning("changes_position_lost", partition=keyspace.partition, reason=reset, end=bounds.last_id)
     state.open_streams += 1
     try:
         response, fan_out = _response(), _fan_out(call)
@@ -62,29 +76,29 @@ async def stream(call: Call) -> web.StreamResponse:
             async with fan_out.joined(parse_entry_id(bounds.last_id)):
                 following = _Stream(call, response, fan_out, after)
                 if reset:
-                    await following.reset(after, _NOT_THAT_FAR)
+                    await following.reset(after, reset)
                 await following.run()
         return response
     finally:
         state.open_streams -= 1
 
 
-def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, bool]:
-    """Decide after which journal id to begin, and whether something before it is lost."""
+def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, str]:
+    """Decide after which journal id to begin, and why something before it is lost; empty: nothing is."""
     query: ChangesQuery = parse_query(call.request, ChangesQuery)
     resumed = call.request.headers.get("Last-Event-ID")
     asked = resumed or query.after
     last = parse_entry_id(bounds.last_id)
     if asked is None:
-        return last, False
+        return last, ""
     try:
         after = parse_entry_id(journal.START if asked == "0" else asked)
     except ValueError:
         field = "Last-Event-ID" if resumed else "after"
         raise InvalidError(field, "must be the id of an event of this stream, or 0") from None
-    if bounds.is_lost(format_entry_id(after)):
-        return last, True
-    return after, False
+    if bounds.is_beyond(format_entry_id(after)):
+        return last, _WENT_BACK
+    return (last, _NOT_THAT_FAR) if bounds.is_lost(format_entry_id(after)) else (after, "")
 
 
 def _response() -> web.StreamResponse:
@@ -126,6 +140,7 @@ class _Stream:
         self._sent_alone: dict[str, int] = {}
         """The seqs that it sent while it caught up by itself: events that were read before must not follow."""
         self._alone_until_s = 0.0
+        self._rewinds = fan_out.rewinds
 
     async def run(self) -> None:
         """Follow until the server drains or the caller is gone."""
@@ -146,11 +161,15 @@ class _Stream:
         )
         await self._write(body)
         self._position = position
+        self._sent_alone = {}  # a seq may come again
 
     async def _step(self) -> None:
         fan_out = self._fan_out
         grown = await fan_out.grown(self._position, _LOOK_S)
-        if not fan_out.reaches(self._position):
+        if fan_out.rewinds != self._rewinds:
+            self._rewinds = fan_out.rewinds
+            await self.reset(fan_out.position, _WENT_BACK)
+        elif not fan_out.reaches(self._position):
             await self._catch_up()
         elif grown:
             await self._take()

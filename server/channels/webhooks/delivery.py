@@ -115,6 +115,11 @@ class Delivery:
 
     async def _page(self) -> list[StockEvent]:
         extent = await self._store.extent()
+        if extent.is_before(self.place):
+            # As from a backup: what it has confirmed is not there, and what comes now is after the end as it is.
+            confirmed, end = self.place.event_id, extent.end.event_id
+            log.warning("webhook_went_back", webhook=self.name, partition=self._partition, confirmed=confirmed, end=end)
+            self._move(extent.end)
         missed = extent.missed(self.place)
         if missed:
             self._drop(missed)

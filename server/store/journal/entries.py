@@ -136,13 +136,20 @@ class Bounds(msgspec.Struct, frozen=True):
         """How many entries were ever trimmed or deleted."""
         return self.entries_added - self.entries
 
+    def is_beyond(self, after: str) -> bool:
+        """Whether this id lies beyond the end: the store came back without its newest entries, as from a backup."""
+        return parse_entry_id(after) > parse_entry_id(self.last_id)
+
     def is_lost(self, after: str) -> bool:
         """Whether entries after this id may be gone, so that a reader who resumes there has to start afresh.
 
-        It errs on the safe side: a reader whose own last entry was trimmed, but none after it, counts as lost.
+        It errs on the safe side: a reader whose own last entry was trimmed, but none after it, counts as lost. So does
+        one who has read entries that the journal never had: those that follow are not what followed then.
         """
+        if self.is_beyond(after):
+            return True
         cursor = parse_entry_id(after)
-        if self.removed <= 0 or cursor >= parse_entry_id(self.last_id):
+        if self.removed <= 0 or cursor == parse_entry_id(self.last_id):
             return False
         if self.entries == 0 or cursor < parse_entry_id(self.max_deleted_id):
             return True

@@ -104,6 +104,8 @@ class JournalFeed:
         self.keyspace = keyspace
         self.connections = 0
         """How often it has connected: after each but the first, the store may have lost its newest entries."""
+        self.rewinds = 0
+        """How often it then had: the last entry that was read is not there."""
         self._connect = connect
         self._buffer_entries = buffer_entries
         self._buffer_bytes = buffer_bytes
@@ -189,7 +191,12 @@ class JournalFeed:
             try:
                 await connection.connect()  # type: ignore[no-untyped-call]
                 # Asked anew at each connection: a store that lost its newest entries in a crash is behind us.
-                self._begin(await self._newest(connection))
+                newest, first = await self._ends(connection)
+                if await self._is_gone(connection, newest, first):
+                    self.rewinds += 1
+                    log.warning("journal_went_back", journal=self.keyspace.journal, read=self.last_id,
+                                end=format_entry_id(newest))  # fmt: skip
+                self._begin(newest)
                 attempt = 0
                 while True:
                     self._take(await self._next(connection))
@@ -202,17 +209,32 @@ class JournalFeed:
             await asyncio.sleep(_RECONNECT_S[min(attempt, len(_RECONNECT_S) - 1)])
             attempt += 1
 
-    async def _newest(self, connection: AbstractConnection) -> EntryId:
+    async def _ends(self, connection: AbstractConnection) -> tuple[EntryId, EntryId]:
+        """Ask for the newest id and the oldest that is kept."""
         await connection.send_command("XINFO", "STREAM", self.keyspace.journal)
         try:
             async with asyncio.timeout(_BLOCK_GRACE_S):
                 answer = await connection.read_response(disable_decoding=True)
         except ResponseError as error:
             if "no such key" in str(error):
-                return (0, 0)
+                return (0, 0), (0, 0)
             raise
         info = dict(zip(answer[::2], answer[1::2], strict=True))
-        return parse_entry_id(text_of(info[b"last-generated-id"]))
+        return (
+            parse_entry_id(text_of(info[b"last-generated-id"])),
+            parse_entry_id(text_of(info[b"recorded-first-entry-id"])),
+        )
+
+    async def _is_gone(self, connection: AbstractConnection, newest: EntryId, first: EntryId) -> bool:
+        """Whether the last entry that was read is missing, and not because it was trimmed."""
+        last = self._last
+        if last >= newest or last == (0, 0):
+            return last > newest
+        if last < first:
+            return False
+        await connection.send_command("XRANGE", self.keyspace.journal, self.last_id, self.last_id)
+        async with asyncio.timeout(_BLOCK_GRACE_S):
+            return not await connection.read_response(disable_decoding=True)
 
     async def _next(self, connection: AbstractConnection) -> list[Entry]:
         """Wait once for entries after the newest known."""

@@ -33,6 +33,7 @@ __all__ = [
     "bounds",
     "decode_entry",
     "format_entry_id",
+    "has_entry",
     "is_missing",
     "parse_bounds",
     "parse_entry_id",
@@ -76,6 +77,18 @@ async def bounds(client: Redis, keyspace: Keyspace) -> Bounds:
         if is_missing(error):
             return Bounds()
         raise
+
+
+async def has_entry(client: Redis, keyspace: Keyspace, entry_id: str) -> bool:
+    """Whether the journal holds an entry with this id.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    return bool(await command(client, "XRANGE", keyspace.journal, entry_id, entry_id))
 
 
 def is_missing(error: StoreUnavailableError) -> bool:

@@ -25,6 +25,10 @@ class Extent(NamedTuple):
     first_id: str
     kept: int
 
+    def is_before(self, place: Place) -> bool:
+        """Whether a position lies beyond the end: the store came back without its newest events."""
+        return parse_entry_id(place.event_id) > parse_entry_id(self.end.event_id)
+
     def missed(self, place: Place) -> int:
         """Count the events after a position that are not stored any more."""
         if self.kept and parse_entry_id(self.first_id) <= parse_entry_id(place.event_id):

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+import redis
 from redis.asyncio import Redis
 
 from server.domain.changes import Change
@@ -212,8 +213,28 @@ async def test_given_a_store_that_lost_its_newest_entries_when_it_is_back_then_w
     await wait_until(lambda: own_feed.last_id == "50-0", "the feed stands at the store's end")
 
     # Then
-    assert own_feed.connections == 2
+    assert (own_feed.connections, own_feed.rewinds) == (2, 1)
     assert [entry.entry_id for entry in await own_feed.read_page(START, 10)] == ["50-0"]
+
+
+@pytest.mark.parametrize(
+    ("kept", "rewinds"), [(["40-0", "99-0"], 0), (["40-0", "120-0"], 1), (["99-0", "120-0"], 0), (["120-0"], 0)]
+)
+async def test_given_entries_that_came_meanwhile_when_connected_again_then_only_a_lost_one_counts_as_gone_back(
+    own_store: StoreProcess, own_feed: JournalFeed, kept: list[str], rewinds: int
+) -> None:
+    """The last case is a journal that was trimmed."""
+    journal = own_feed.keyspace.journal
+    own_store.command("XADD", journal, "99-0", "e", "")
+    assert await own_feed.grown("98-0", SOON_S)
+    with redis.Redis(unix_socket_path=str(own_store.socket)) as store, store.pipeline(transaction=True) as at_once:
+        at_once.delete(journal)
+        for entry_id in kept:
+            at_once.execute_command("XADD", journal, entry_id, "e", "")
+        at_once.execute_command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+        at_once.execute()
+    await wait_until(lambda: own_feed.last_id == kept[-1] and own_feed.connections == 2, "it is connected again")
+    assert own_feed.rewinds == rewinds
 
 
 async def test_given_no_journal_yet_when_its_first_entry_comes_then_followers_get_it(

@@ -73,6 +73,7 @@ def test_given_entry_ids_when_parsed_then_they_compare_in_the_order_of_the_strea
 async def test_given_no_journal_when_asked_for_its_bounds_then_nothing_is_lost(ledger: Ledger, client: Redis) -> None:
     assert await bounds(client, ledger.keyspace) == Bounds()
     assert not Bounds().is_lost(START)
+    assert (Bounds().is_lost("5-0"), Bounds().is_beyond("5-0")) == (True, True)  # the journal was there once
 
 
 async def test_given_a_trimmed_journal_when_asked_then_only_cursors_before_what_is_kept_are_lost(
