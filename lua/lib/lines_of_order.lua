@@ -6,8 +6,8 @@
 -- The first piece of a line keeps the line's number; the others become lines behind all others.
 --
 -- resolve_places(fields, at, accept_shortage) returns {fields, at, last, granted, missing}: the operation in a table of
--- its own, its lines with their locations; the units of each line; those that it waits for, or nil where none does. Or
--- nil and the refusal. Nothing has changed then.
+-- its own, its lines with their locations; the units of each line; those that it waits for, or nil where none does; and
+-- numbers: those of the request's lines. Or nil and the refusal. Nothing has changed then.
 
 local resolve_places
 
@@ -160,22 +160,23 @@ end
 
 -- The operation in a table of its own, with a line for each piece.
 local function with_pieces(order, pieces)
-  local fields, granted, missing, waits = {}, {}, {}, false
-  local function add(piece)
+  local fields, granted, missing, waits, numbers = {}, {}, {}, false, {}
+  local function add(piece, of)
     local line, number = #fields + 1, #granted + 1
     fields[line], fields[line + LOCATION_OF] = piece.entry, piece.entry.location
     fields[line + QUANTITY_OF] = piece.wanted
-    granted[number], missing[number] = piece.units, piece.waits
+    granted[number], missing[number], numbers[number] = piece.units, piece.waits, of
     waits = waits or piece.waits > 0
   end
   for i = order.at, order.first - 1 do fields[#fields + 1] = order.fields[i] end
-  for number = 1, order.count do add(pieces[number][1]) end
+  for number = 1, order.count do add(pieces[number][1], number) end
   for number = 1, order.count do
-    for i = 2, #pieces[number] do add(pieces[number][i]) end
+    for i = 2, #pieces[number] do add(pieces[number][i], number) end
   end
   fields[1 + Reserve.line_count] = #granted
   return {
     fields = fields, at = 1, last = last_line(fields, 1), granted = granted, missing = waits and missing or nil,
+    numbers = numbers,
   }
 end
 

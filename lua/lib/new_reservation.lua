@@ -92,8 +92,6 @@ local function partial_grant(lines, channel, partial, accept_shortage)
     partial = false
   end
   if accept_shortage then
-    local refusal = range.refuse_short(lines)
-    if refusal then return nil, refusal end
     for i, line in ipairs(lines) do granted[i] = line.units end
     return granted
   end
@@ -129,15 +127,32 @@ local function has_unnamed(fields, first, last)
   return false
 end
 
--- Decides what lines get that cannot simply have all units where they are. Returns the operation, whose lines have
--- locations now: {fields, at, last, granted, missing}, see lib/lines_of_order.lua; or nil and the refusal.
-local function resolve(fields, at, last, accept_shortage)
+-- The lines of an operation that was resolved, as range.refuse_short takes them.
+local function lines_taken(made)
+  local lines = lines_of(made.fields, made.at + LINES_AT, made.last)
+  for i, line in ipairs(lines) do
+    line.units = made.granted and made.granted[i] or line.units
+    line.number = made.numbers and made.numbers[i]
+  end
+  return lines
+end
+
+-- As resolve, before the range of counters is looked at.
+local function resolve_lines(fields, at, last, accept_shortage)
   local first, channel, partial = at + LINES_AT, fields[at + Reserve.channel], fields[at + Reserve.partial]
-  if accept_shortage then short_now = true end
   if has_unnamed(fields, first, last) then return resolve_places(fields, at, accept_shortage) end
   local granted, refusal, missing = partial_grant(lines_of(fields, first, last), channel, partial, accept_shortage)
   if refusal then return nil, refusal end
   return {fields = fields, at = at, last = last, granted = granted, missing = missing}
+end
+
+-- Decides what lines get that cannot simply have all units where they are. Returns the operation, whose lines have
+-- locations now: {fields, at, last, granted, missing}, see lib/lines_of_order.lua; or nil and the refusal.
+local function resolve(fields, at, last, accept_shortage)
+  if accept_shortage then short_now = true end
+  local made, refusal = resolve_lines(fields, at, last, accept_shortage)
+  if made and accept_shortage then refusal = range.refuse_short(lines_taken(made)) end
+  return made, refusal
 end
 
 -- The record of a new reservation is concatenated from packed parts: tables that are made only to be packed would cost

@@ -358,7 +358,15 @@ class Model:
         if all(line.location for line in op.lines):
             return self._reserve_named(op)
         made = Placed(self, op).made()
-        return made if isinstance(made, Refused) else self._reserved(made.op, made.granted, made.missing)
+        if isinstance(made, Refused):
+            return made
+        lines = zip(made.numbers, made.op.lines, made.granted, strict=True)
+        beyond = _is_sold_already(op) and self._too_short(
+            (number, msgspec.structs.replace(line, quantity=units)) for number, line, units in lines
+        )
+        if beyond:
+            return Refused("out_of_range", "", beyond)
+        return self._reserved(made.op, made.granted, made.missing)
 
     def _reserve_named(self, op: Reserve | Order) -> Answer:
         unknown = [
@@ -377,7 +385,7 @@ class Model:
             if self._may_wait(op.lines, missing, op.channel):
                 return self._reserved(op, granted, missing)
         if short and isinstance(op, Order) and op.accept_shortage:
-            beyond = self._too_short(op.lines)
+            beyond = self._too_short(enumerate(op.lines, 1))
             if beyond:
                 return Refused("out_of_range", "", beyond)
             granted = [line.quantity for line in op.lines]
@@ -385,11 +393,11 @@ class Model:
             return Refused("out_of_stock", "", short)
         return self._reserved(op, granted)
 
-    def _too_short(self, lines: Sequence[WantedLine]) -> list[LineRefusal]:
+    def _too_short(self, lines: Iterable[tuple[int, WantedLine]]) -> list[LineRefusal]:
         """Return the lines after which a place would be short of more units than may be, or a counter too great."""
         taken: Counter[Place] = Counter()
         found = []
-        for number, line in enumerate(lines, 1):
+        for number, line in lines:
             place = line.sku, line.location
             stock = self.stock[place]
             shelf = stock.on_hand - stock.damaged - stock.quality_control

@@ -51,11 +51,15 @@ class Piece:
 
 @dataclass
 class Made:
-    """The operation with every location filled in, the units of its lines, and those that they wait for."""
+    """The operation with every location filled in, the units of its lines, and those that they wait for.
+
+    ``numbers``: those of the lines that the pieces were cut from.
+    """
 
     op: Reserve | Order
     granted: list[int]
     missing: list[int]
+    numbers: list[int]
 
 
 class Placed:
@@ -230,7 +234,12 @@ class Placed:
         all_pieces = [(number, pieces[number][0]) for number in numbers] + rest
         lines = [Line(self.op.lines[number - 1].sku, piece.name, piece.wanted) for number, piece in all_pieces]
         op = msgspec.structs.replace(self.op, lines=lines)
-        return Made(op, [piece.units for _, piece in all_pieces], [piece.waits for _, piece in all_pieces])
+        return Made(
+            op,
+            [piece.units for _, piece in all_pieces],
+            [piece.waits for _, piece in all_pieces],
+            [number for number, _ in all_pieces],
+        )
 
     def _pieces(self, sku: str, quantity: int, units: Counter[str], waits_at: Mapping[str, str] | None) -> list[Piece]:
         own = {name: Piece(name, count, 0, count) for name, count in units.items()}

@@ -232,3 +232,16 @@ async def test_given_a_refusal_over_http_when_read_then_it_names_place_counter_l
         assert word in shown["detail"]
     assert [(line["line"], line["requested"], line["available"]) for line in shown["lines"]] == [(2, 10**9, 5)]
     (await api.get("/v1/stock/A")).ok()
+
+
+async def test_given_an_order_without_a_location_when_it_accepts_a_shortage_then_the_place_that_is_short_has_a_limit(
+    ledger: Ledger,
+) -> None:
+    await moved(ledger, count("A", 3))
+    await moved(ledger, count("A", 4, "izmir"))
+    await changed(ledger, order("o1", ("A", QUANTITY_MAX, ""), accept_shortage=True))
+    short = min((await level(ledger, "A")).available, (await level(ledger, "A", "izmir")).available)
+    assert short == 7 - QUANTITY_MAX
+    answer = await refused(ledger, order("o2", ("A", 8, ""), accept_shortage=True))
+    assert (answer.outcome, [(line.line, line.counter) for line in answer.lines]) == ("out_of_range", [(1, "shortage")])
+    await changed(ledger, order("o3", ("A", 7, ""), accept_shortage=True))
