@@ -48,6 +48,13 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
 
 
+class PriceRejected(msgspec.Struct, frozen=True):
+    """The channel shows the quantity now, and does not accept the price. ``reason`` in the channel's own words."""
+
+    code: str
+    reason: str
+
+
 class Retry(msgspec.Struct, frozen=True):
     """Not now: try again, after ``after_s`` seconds where the channel named a time.
 
@@ -71,7 +78,7 @@ class Unknown(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-Outcome = Applied | Rejected | Retry | Conflict | Unknown
+Outcome = Applied | Rejected | PriceRejected | Retry | Conflict | Unknown
 
 
 Outcomes = dict[str, Outcome]

@@ -151,9 +151,16 @@ class Shown(msgspec.Struct, array_like=True, frozen=True):
     seq: int
     confirmed_ms: int
 
+    def confirms(self, key: str, quantity: int) -> bool:
+        """Return whether the channel has confirmed this quantity under this key."""
+        return (self.quantity, self.key) == (quantity, key)
+
 
 class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
-    """A quantity that a channel refused for good. ``reason``: in its own words. Times: of the store's clock."""
+    """A quantity or a price that a channel refused for good. ``reason``: in its own words. Times: of the store's clock.
+
+    ``field`` says which of the two; a SKU can have one of each. Only that of a price has ``price`` and what follows.
+    """
 
     sku: str
     key: str
@@ -164,10 +171,17 @@ class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
     first_ms: int
     last_ms: int
     seq: int = 0
+    field: Literal["quantity", "price"] = "quantity"
+    price: str = ""
+    list_price: str = ""
+    currency: str = ""
 
 
 class TicketItem(msgspec.Struct, array_like=True, frozen=True):
-    """One SKU's quantity and price in a ticket."""
+    """One SKU's quantity and price in a ticket. ``priced``: it carries the price, else the channel showed it before.
+
+    Earlier releases did not write which of the two it is.
+    """
 
     sku: str
     key: str
@@ -176,6 +190,7 @@ class TicketItem(msgspec.Struct, array_like=True, frozen=True):
     list_price: str
     seq: int
     changed_ms: int
+    priced: bool = True
 
 
 class OpenTicket(msgspec.Struct, array_like=True, frozen=True):
@@ -205,7 +220,8 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``since_ms``: when something was first published to it. ``oldest_unsent_s``: age of the oldest change that was not
     sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
-    where there was none. ``cursor``: the journal id up to which all is confirmed.
+    where there was none. ``cursor``: the journal id up to which all is confirmed. ``refused_prices`` of the
+    ``dead_letters`` are about a price alone.
     """
 
     publisher: str
@@ -224,6 +240,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag_p99_s: float | None = None
     cursor: str = ""
     reconcile: LastReconcile | None = None
+    refused_prices: int = 0
 
 
 def publishable(rules: ChannelRules, available: Mapping[str, int], *, listed: bool = True) -> int:

@@ -5,6 +5,7 @@ from itertools import islice
 from typing import Final
 
 from adapters.contract.adapter import Capabilities
+from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.in_flight import CanSend, InFlight, Value
 from server.channels.outbound.pending import PendingSku
 from server.channels.outbound.stock_levels import StockLevels
@@ -23,6 +24,8 @@ class Catalogue:
         Whether a SKU without a listing is listed under its own name.
     capabilities
         What the channel can do.
+    dead_letters
+        The values that it refuses: the number of a listing has no price while that is refused.
 
     """
 
@@ -33,9 +36,11 @@ class Catalogue:
         lists_all: bool,
         capabilities: Capabilities,
         stock_levels: StockLevels,
+        dead_letters: DeadLetters,
         write_behind: ChannelWriteBehind,
     ) -> None:
         self.rules = rules
+        self.dead_letters = dead_letters
         self._lists_all = lists_all
         self._quantity_max = capabilities.quantity_max
         self._takes_price = capabilities.takes_price
@@ -69,6 +74,10 @@ class Catalogue:
         self._sku_of_key[listing.key] = listing.sku
         self._listings[listing.sku] = listing
         return None
+
+    def own_listing(self, sku: str) -> Listing | None:
+        """Return a SKU's listing as it was added; None: there is none."""
+        return self._listings.get(sku)
 
     def listing(self, sku: str) -> Listing | None:
         """Return a SKU's listing; None: the channel does not know the SKU.
@@ -120,15 +129,14 @@ class Catalogue:
         shown = self._shown.get(listing.sku)
         return (
             shown is not None
-            and shown.quantity == value.quantity
-            and shown.key == listing.key
+            and shown.confirms(listing.key, value.quantity)
             and (not value.price or (shown.price, shown.list_price) == (value.price, value.list_price))
         )
 
     def is_quantity_shown(self, listing: Listing, quantity: int) -> bool:
         """Return whether the channel has confirmed this quantity; only a price may be new."""
         shown = self._shown.get(listing.sku)
-        return shown is not None and (shown.quantity, shown.key) == (quantity, listing.key)
+        return shown is not None and shown.confirms(listing.key, quantity)
 
     def shows_stock(self, sku: str) -> bool:
         """Return whether the channel shows units of a SKU, or may."""
@@ -144,15 +152,20 @@ class Catalogue:
         )
         if self._quantity_max is not None:
             units = min(units, self._quantity_max)
-        if not self._takes_price:
+        if not self._takes_price or self.dead_letters.refuses_price(listing):
             return Value(units, "", "")
         return Value(units, listing.price, listing.list_price)
 
     def in_flight(self, sku: str, listing: Listing, value: Value, pending: PendingSku, can_send: CanSend) -> InFlight:
-        """Make what carries a value to the channel, with its price where that is new and may be sent."""
+        """Make what carries a value to the channel, with its price where that is new and may be sent.
+
+        Three travel without it: a fall to zero, which no price may hold back; what goes ``alone``; and a quantity that
+        was refused. Once it is confirmed the price follows.
+        """
         shown = self._shown.get(sku)
         priced = False
-        if value.price:
+        is_fall = not value.quantity and (pending.forced or not self.is_quantity_shown(listing, 0))
+        if value.price and not is_fall and not pending.alone and sku not in self.dead_letters:
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(

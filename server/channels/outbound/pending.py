@@ -22,12 +22,18 @@ class Queue(IntEnum):
     URGENT = 0
     """A fall to zero: every further sale there would be an order that cannot be shipped."""
     READY = 1
-    CADENCE = 2
+    PRICES = 2
+    """Prices that go in pushes of their own, while no quantity waits."""
+    CADENCE = 3
     """Until the channel's next cadence."""
-    DELAYED = 3
+    DELAYED = 4
     """Until its own time to retry."""
-    BLOCKED = 4
+    BLOCKED = 5
     """Until the push that is in flight with the same SKU has been answered."""
+
+
+_LEFT_BY_A_CHANGE: Final = (Queue.DELAYED, Queue.PRICES)
+"""Where a SKU does not stay that changes: the reason may not hold for its new value."""
 
 
 @dataclass(slots=True)
@@ -38,6 +44,8 @@ class PendingSku:
     was no change of stock). ``since_ms``: when it became pending. ``forced``: send whatever the channel is believed to
     show. ``maybe_applied``: a request with it had no answer and may still take effect. ``next_queue`` is where a
     BLOCKED one goes. ``not_before_s``: when it may be retried, unless it has become urgent.
+    ``alone``: without its price, for that was refused or put off together with it. ``price_group``: its price was in a
+    push that was refused whole; it goes only with those that have the same number, and with no new quantity. 0: none.
 
     ``tries`` counts all attempts, ``attempt`` those that had a definite answer, ``refusals`` the answers that speak
     against the value.
@@ -55,6 +63,8 @@ class PendingSku:
     tries: int = 0
     attempt: int = 0
     refusals: int = 0
+    alone: bool = False
+    price_group: int = 0
 
     def count_try(self, *, answered: bool, refused: bool = False) -> None:
         """Count one attempt; ``answered``: it had a definite answer, ``refused``: one against the value."""
@@ -69,7 +79,8 @@ class Pending:
     def __init__(self) -> None:
         self._waiting: dict[str, PendingSku] = {}
         self._in_flight: dict[str, PendingSku] = {}
-        self._queues: dict[Queue, dict[str, None]] = {Queue.URGENT: {}, Queue.READY: {}, Queue.CADENCE: {}}
+        queues = (Queue.URGENT, Queue.READY, Queue.PRICES, Queue.CADENCE)
+        self._queues: dict[Queue, dict[str, None]] = {queue: {} for queue in queues}
         self._delayed: list[tuple[float, str]] = []
         self._oldest: list[tuple[EntryId, str]] = []
 
@@ -105,18 +116,32 @@ class Pending:
         pending.changed_ms = pending.changed_ms or changed_ms
         if pending.queue is Queue.BLOCKED:
             pending.next_queue = queue
-        elif pending.queue is Queue.DELAYED or (pending.queue is Queue.URGENT) is not (queue is Queue.URGENT):
+        elif pending.queue in _LEFT_BY_A_CHANGE or (pending.queue is Queue.URGENT) is not (queue is Queue.URGENT):
             self._dequeue(sku, pending)
             self._enqueue(sku, pending, queue)
         return pending
 
     def sendable(self, now_s: float) -> Iterator[tuple[str, PendingSku]]:
-        """Go through the SKUs that may be sent now, the most urgent first; what is iterated over must not change."""
+        """Go through the SKUs that may be sent now, the most urgent first; what is iterated over must not change.
+
+        Those with :meth:`prices` of their own are not among them.
+        """
         self._end_delays(now_s)
         waiting = self._waiting
         for queue in (Queue.URGENT, Queue.READY):
             for sku in self._queues[queue]:
                 yield sku, waiting[sku]
+
+    def prices(self) -> Iterator[tuple[str, PendingSku]]:
+        """Go through the SKUs whose price goes in a push of its own; what is iterated over must not change."""
+        for sku in self._queues[Queue.PRICES]:
+            yield sku, self._waiting[sku]
+
+    def move(self, sku: str, queue: Queue) -> None:
+        """Let a waiting SKU wait in another queue."""
+        pending = self._waiting[sku]
+        self._dequeue(sku, pending)
+        self._enqueue(sku, pending, queue)
 
     def release_cadence(self) -> None:
         """Make everything ready that waits for the channel's cadence."""
@@ -178,7 +203,11 @@ class Pending:
             newer.tries, newer.refusals = pending.tries, pending.refusals
             newer.forced |= pending.forced
             newer.maybe_applied |= pending.maybe_applied
-            pending, queue = newer, Queue.URGENT if newer.next_queue is Queue.URGENT else queue
+            newer.alone |= pending.alone
+            newer.price_group = pending.price_group
+            if queue is Queue.PRICES or newer.next_queue is Queue.URGENT:
+                queue = newer.next_queue
+            pending = newer
         self._waiting[sku] = pending
         pending.forced |= forced
         pending.due_s = due_s

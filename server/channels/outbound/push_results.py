@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from adapters.contract.stock import Applied, Conflict, Outcome, Outcomes, Rejected, Retry, Unknown
+from adapters.contract.stock import Applied, Conflict, Outcome, Outcomes, PriceRejected, Rejected, Retry, Unknown
 from server.channels.connection.clock import Clock
 from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.in_flight import InFlight
@@ -37,6 +37,9 @@ class PushResults:
                 case Rejected():
                     sent.pending.count_try(answered=True, refused=True)
                     self._state.refused(sent, outcome.code, outcome.reason, now_ms)
+                case PriceRejected():
+                    sent.pending.count_try(answered=True)
+                    self._state.price_refused(sent, outcome.code, outcome.reason, now_ms)
                 case Retry():
                     self._retry(sent, outcome, now_ms)
                 case Conflict():
@@ -75,7 +78,9 @@ class PushResults:
             return
         pending = sent.pending
         pending.count_try(answered=True, refused=True)
-        if is_given_up(pending.refusals):
+        if sent.with_price and not sent.is_price_only:  # the price may be what is put off
+            self._state.send_alone(sent)
+        elif is_given_up(pending.refusals):
             reason = f"{outcome.reason} (tried {pending.refusals} times)"
             self._state.refused(sent, outcome.code, reason, now_ms)
         else:
@@ -86,6 +91,7 @@ _NOT_NAMED: Final = Unknown("the answer does not name it")
 _RESULTS: Final[Mapping[type[Outcome], str]] = {
     Applied: "applied",
     Rejected: "rejected",
+    PriceRejected: "rejected",
     Retry: "retried",
     Conflict: "conflict",
     Unknown: "unknown",

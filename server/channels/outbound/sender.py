@@ -194,22 +194,22 @@ class Sender:
 
     async def _push(self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]) -> None:
         try:
-            await self._push_whole_or_halves(group, batch, items)
+            await self._push_whole_or_parts(group, batch, items)
         finally:
             self._pushes -= 1
             self._wake.set()
 
-    async def _push_whole_or_halves(
+    async def _push_whole_or_parts(
         self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]
     ) -> None:
-        """Push; where one unnamed item spoils the push for all, push halves until it stands alone."""
+        """Push; where one unnamed item spoils the push for all, push parts until it stands alone."""
         try:
             result = await self.client.push(items)
         except SpoiledError as error:
             if len(batch) == 1:
                 self._push_results.apply(batch, {batch[0].key: Rejected(error.code, error.reason)})
                 return
-            await self._push_halves(group, batch)
+            await self._push_parts(group, batch)
         except ChannelError as error:
             self._push_results.not_sent(batch, unknown=isinstance(error, UnknownResultError))
         else:
@@ -218,12 +218,9 @@ class Sender:
             else:
                 self._push_results.apply(batch, result)
 
-    async def _push_halves(self, group: asyncio.TaskGroup, batch: Sequence[InFlight]) -> None:
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            fresh = self.state.refreshed(half, self.client.item_wait_s)
-            if fresh:
-                await self._push_whole_or_halves(group, fresh, [sent.item() for sent in fresh])
+    async def _push_parts(self, group: asyncio.TaskGroup, batch: Sequence[InFlight]) -> None:
+        for part in self.state.divided(batch):
+            await self._push_whole_or_parts(group, part, [sent.item() for sent in part])
 
     async def _accept(self, group: asyncio.TaskGroup, ticket: Ticket, batch: Sequence[InFlight]) -> None:
         stored = self._push_results.accepted(ticket.id, batch, self.client.capabilities.ticket_life_s)
@@ -235,7 +232,7 @@ class Sender:
     async def _watch(self, group: asyncio.TaskGroup, ticket: OpenTicket, batch: Sequence[InFlight]) -> None:
         spoiled = await watch(ticket, batch, push_results=self._push_results, client=self.client, clock=self._clock)
         if spoiled:
-            await self._push_halves(group, spoiled)
+            await self._push_parts(group, spoiled)
         self._wake.set()
 
     def _rearranged(
