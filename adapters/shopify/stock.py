@@ -68,6 +68,7 @@ class Shopify(Adapter):
             read_items_max=self._options.items_max,
             quantity_max=QUANTITY_MAX,
             takes_price=True,
+            own_sale="lowers",
             limits=(CostPoints(maximum=BUCKET_S * per_s, restore_per_s=per_s),),
         )
 

@@ -68,6 +68,7 @@ class Trendyol(Adapter):
             read_items_max=READ_BARCODES_MAX if options.read_back else 0,
             quantity_max=QUANTITY_MAX,
             takes_price=True,
+            own_sale="lowers",
             limits=limits(options),
         )
 

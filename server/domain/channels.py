@@ -142,7 +142,11 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Shown(msgspec.Struct, array_like=True, frozen=True):
-    """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it."""
+    """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it.
+
+    ``sold``: the units that it has sold itself since then, fewer than none if it took some back. It has changed its
+    own number, so that is unknown. None: there was no such sale.
+    """
 
     key: str
     quantity: int
@@ -150,10 +154,21 @@ class Shown(msgspec.Struct, array_like=True, frozen=True):
     list_price: str
     seq: int
     confirmed_ms: int
+    sold: int | None = None
 
     def confirms(self, key: str, quantity: int) -> bool:
-        """Return whether the channel has confirmed this quantity under this key."""
-        return (self.quantity, self.key) == (quantity, key)
+        """Return whether the channel has confirmed this quantity under this key, and sold nothing itself since."""
+        return (self.quantity, self.key, self.sold) == (quantity, key, None)
+
+    @property
+    def may_show_units(self) -> bool:
+        """Whether the channel may show more than nothing."""
+        return self.quantity > 0 or self.sold is not None
+
+    @property
+    def is_sold_out_there(self) -> bool:
+        """Whether the channel's own sales have taken all that it was told."""
+        return self.sold is not None and self.sold >= self.quantity > 0
 
 
 class DeadLetter(msgspec.Struct, array_like=True, frozen=True):

@@ -21,7 +21,7 @@ from tests.channels.engine import Engine, publishing
 from tests.channels.vendure.shop import Shop
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
 from tests.conftest import wait_until
-from tests.support.operations import count, moved
+from tests.support.operations import cancel, changed, count, moved, order
 from tests.support.stores import StoreProcess
 
 pytest_plugins = ("tests.channels.vendure.fixtures",)
@@ -254,6 +254,27 @@ async def test_a_zero_together_with_new_bad_prices_arrives_within_a_second(
         refused = [("V-0025", "price"), ("V-0026", "price")]
         await wait_until(lambda: _is(shop.price_letters(), refused), within_s=20.0, every_s=0.05)
         assert vendure.shop.price(vendure.ids["V-0024"]) == 980
+
+
+async def test_vendures_own_orders_leave_it_with_the_number_that_it_is_to_show(
+    vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    sku, key = SKUS[26], vendure.ids[SKUS[26]]
+    async with published(vendure, store, ledger, partition, sku, cap=5) as shop:
+        await shop.count(50)
+        await shop.set_prices(V_0027="9.90 USD")
+        await wait_until(lambda: shop.can_be_had(5), within_s=20.0, every_s=0.05)
+        await wait_until(shop.engine.is_idle, within_s=20.0)
+
+        bought = await asyncio.to_thread(vendure.shop.order, key, 2)
+        assert await shop.can_be_had(3)
+        await changed(ledger, order("by-vendure", (sku, 2), channel="shop"))
+        await wait_until(lambda: shop.can_be_had(5), "the cap is shown again", within_s=5.0, every_s=0.02)
+
+        await asyncio.to_thread(vendure.shop.cancel, bought)
+        assert await shop.can_be_had(7)
+        await changed(ledger, cancel("by-vendure"))
+        await wait_until(lambda: shop.can_be_had(5), "no more than the cap is shown", within_s=5.0, every_s=0.02)
 
 
 async def _is(found: Awaitable[Any], wanted: Any) -> bool:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from adapters.contract.adapter import Capabilities
 from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.in_flight import CanSend, InFlight, Value
@@ -89,7 +91,12 @@ class Catalogue:
             listing = Listing(sku, sku)
         if listing is not None:
             shown = self._shown.get(sku)
-            if shown is not None and shown.key != listing.key and shown.quantity and shown.key not in self._sku_of_key:
+            if (
+                shown is not None
+                and shown.key != listing.key
+                and shown.may_show_units
+                and shown.key not in self._sku_of_key
+            ):
                 return Listing(sku, shown.key, listed=False)
         return listing
 
@@ -141,7 +148,18 @@ class Catalogue:
     def shows_stock(self, sku: str) -> bool:
         """Return whether the channel shows units of a SKU, or may."""
         shown = self._shown.get(sku)
-        return shown is None or shown.quantity > 0
+        return shown is None or shown.may_show_units
+
+    def add_own_sale(self, sku: str, units: int) -> None:
+        """Record that the channel has sold units itself, and with that changed what it shows."""
+        shown = self._shown.get(sku)
+        if shown is not None:
+            self.set_shown(sku, replace(shown, sold=(shown.sold or 0) + units))
+
+    def is_sold_out_there(self, sku: str) -> bool:
+        """Return whether the channel's own sales may have made it show none."""
+        shown = self._shown.get(sku)
+        return shown is not None and shown.is_sold_out_there
 
     # -- what it should show
 

@@ -68,6 +68,7 @@ class ChannelState:
         )
         self._clock = clock
         self._metrics = metrics
+        self._changes_its_number = capabilities.own_sale != "none"
 
     # -- beginning, and what others may know
 
@@ -175,6 +176,15 @@ class ChannelState:
         pending.since_ms = pending.since_ms or changed_ms or self._clock.store_ms()
         self.on_work()
 
+    def sold_there(self, sku: str, units: int) -> None:
+        """Note a sale of the channel's own; fewer units than none: it took some back. :meth:`changed` follows.
+
+        It has changed its own number, so ours is sent again even where it is the same as before.
+        """
+        if self._changes_its_number:
+            self._catalogue.add_own_sale(sku, units)
+            self._pending.sold(sku, units)
+
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
         """Compare every listing, yielding to other tasks; ``forced``: all of them become pending."""
         for number, sku in enumerate(self.skus()):
@@ -270,7 +280,7 @@ class ChannelState:
         """Record that the channel shows what was sent; what has changed since becomes pending."""
         sku, pending = sent.sku, sent.pending
         quantity, price, list_price = sent.result
-        self._catalogue.set_shown(sku, Shown(sent.key, quantity, price, list_price, sent.seq, now_ms))
+        self._catalogue.set_shown(sku, Shown(sent.key, quantity, price, list_price, sent.seq, now_ms, pending.sold))
         self._confirmations.last_ms = now_ms
         if sku in self._dead_letters:
             self._dead_letters.remove(sku)
@@ -329,7 +339,7 @@ class ChannelState:
         before, shown = self._catalogue.shown(sent.sku), None
         if remote is not None:
             prices = (before.price, before.list_price) if before else ("", "")
-            shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms())
+            shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms(), sent.pending.sold)
             sent.pending.forced = False  # now it is known what the channel shows
         self._catalogue.set_shown(sent.sku, shown)
         log.warning("channel_differs", channel=self.name, sku=sent.sku, shows=remote, wanted=sent.value.quantity)
@@ -367,9 +377,14 @@ class ChannelState:
             self._dead_letters.add_price(sent, listing, code, reason, now_ms)  # else another is on its way already
 
     def _queue(self, sku: str, value: Value) -> Queue:
-        """Return how soon a value is to go: a fall to zero at once and first."""
+        """Return how soon a value is to go: a fall to zero at once and first.
+
+        What the channel may have sold out by itself waits for no cadence, or nobody could buy what is left.
+        """
         if value.quantity == 0 and self._catalogue.shows_stock(sku):
             return Queue.URGENT
+        if self._catalogue.is_sold_out_there(sku):
+            return Queue.READY
         return Queue.CADENCE if self._catalogue.rules.cadence_s else Queue.READY
 
     def _requeue(self, sent: InFlight, after_s: float, *, forced: bool = False) -> None:

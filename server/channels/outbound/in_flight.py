@@ -65,7 +65,8 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
 
     def item(self) -> Item:
         """Return it in the form that an adapter takes."""
-        known = self.shown is not None and not self.pending.forced and self.shown.key == self.key
+        shown = self.shown
+        known = shown is not None and not self.pending.forced and shown.key == self.key and shown.sold is None
         return Item(
             key=self.key,
             sku=self.sku,
@@ -73,7 +74,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             version=self.seq,
             changed_ms=self.pending.since_ms,
             attempt=self.pending.attempt,
-            previous=self.shown.quantity if self.shown is not None and known else None,
+            previous=shown.quantity if shown is not None and known else None,
             price=self.value.price if self.with_price else None,
             list_price=(self.value.list_price or None) if self.with_price else None,
             currency=(self.listing.currency or None) if self.with_price else None,

@@ -32,8 +32,14 @@ class Queue(IntEnum):
     """Until the push that is in flight with the same SKU has been answered."""
 
 
-_LEFT_BY_A_CHANGE: Final = (Queue.DELAYED, Queue.PRICES)
-"""Where a SKU does not stay that changes: the reason may not hold for its new value."""
+def _is_moved(waits_in: Queue, queue: Queue) -> bool:
+    """Return whether a SKU that changes leaves its queue: for more haste, for less, or its reason may be gone."""
+    hastened = waits_in is Queue.CADENCE and queue is Queue.READY
+    return (
+        waits_in in (Queue.DELAYED, Queue.PRICES)
+        or hastened
+        or (waits_in is Queue.URGENT) is not (queue is Queue.URGENT)
+    )
 
 
 @dataclass(slots=True)
@@ -46,6 +52,7 @@ class PendingSku:
     BLOCKED one goes. ``not_before_s``: when it may be retried, unless it has become urgent.
     ``alone``: without its price, for that was refused or put off together with it. ``price_group``: its price was in a
     push that was refused whole; it goes only with those that have the same number, and with no new quantity. 0: none.
+    ``sold``: the units that the channel sold itself while this was in flight; None: there was no such sale.
 
     ``tries`` counts all attempts, ``attempt`` those that had a definite answer, ``refusals`` the answers that speak
     against the value.
@@ -65,6 +72,7 @@ class PendingSku:
     refusals: int = 0
     alone: bool = False
     price_group: int = 0
+    sold: int | None = None
 
     def count_try(self, *, answered: bool, refused: bool = False) -> None:
         """Count one attempt; ``answered``: it had a definite answer, ``refused``: one against the value."""
@@ -116,7 +124,7 @@ class Pending:
         pending.changed_ms = pending.changed_ms or changed_ms
         if pending.queue is Queue.BLOCKED:
             pending.next_queue = queue
-        elif pending.queue in _LEFT_BY_A_CHANGE or (pending.queue is Queue.URGENT) is not (queue is Queue.URGENT):
+        elif _is_moved(pending.queue, queue):
             self._dequeue(sku, pending)
             self._enqueue(sku, pending, queue)
         return pending
@@ -165,6 +173,7 @@ class Pending:
         pending = self._waiting.pop(sku)
         self._dequeue(sku, pending)
         self._in_flight[sku] = pending
+        pending.sold = None
         return pending
 
     def delay(self, sku: str, due_s: float) -> None:
@@ -182,6 +191,12 @@ class Pending:
         if waiting is not None:
             self._dequeue(sku, waiting)
             self._enqueue(sku, waiting, Queue.READY if waiting.queue is Queue.DELAYED else waiting.queue)
+
+    def sold(self, sku: str, units: int) -> None:
+        """Note that the channel has sold units of a SKU itself, which may be in flight."""
+        pending = self._in_flight.get(sku)
+        if pending is not None:
+            pending.sold = (pending.sold or 0) + units
 
     def drop(self, sku: str) -> None:
         """Remove a waiting SKU: there is nothing to publish."""
