@@ -92,6 +92,11 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class StillPending(msgspec.Struct, frozen=True):
-    """The channel has not finished with a ticket. ``settled``: the outcomes of finished items."""
+    """The channel has not finished with a ticket. ``settled``: the outcomes of finished items.
+
+    ``unnamed``: the keys that its answer leaves out, although it has finished with all that it names. After some more
+    answers of that kind they count as :class:`Unknown`.
+    """
 
     settled: Outcomes = {}
+    unnamed: frozenset[str] = frozenset()

@@ -141,11 +141,22 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
     attributes: dict[str, str] = {}
 
 
+class Kept(msgspec.Struct, array_like=True, frozen=True):
+    """What comparisons have found of a SKU, ``times`` in a row: it shows one number after it has confirmed another.
+
+    ``sent``: what it confirmed each time, None: not always the same.
+    """
+
+    shows: int
+    sent: int | None
+    times: int
+
+
 class Shown(msgspec.Struct, array_like=True, frozen=True):
     """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it.
 
     ``sold``: the units that it has sold itself since then, fewer than none if it took some back. It has changed its
-    own number, so that is unknown. None: there was no such sale.
+    own number, so that is unknown. None: there was no such sale. ``kept``: comparisons say that it did not take effect.
     """
 
     key: str
@@ -155,6 +166,7 @@ class Shown(msgspec.Struct, array_like=True, frozen=True):
     seq: int
     confirmed_ms: int
     sold: int | None = None
+    kept: Kept | None = None
 
     def confirms(self, key: str, quantity: int) -> bool:
         """Return whether the channel has confirmed this quantity under this key, and sold nothing itself since."""

@@ -183,7 +183,7 @@ class Catalogue:
         shown = self._shown.get(sku)
         priced = False
         is_fall = not value.quantity and (pending.forced or not self.is_quantity_shown(listing, 0))
-        if value.price and not is_fall and not pending.alone and sku not in self.dead_letters:
+        if value.price and not is_fall and not pending.alone and not self.dead_letters.is_refused(sku):
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(

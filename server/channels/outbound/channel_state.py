@@ -14,6 +14,7 @@ import structlog
 from adapters.contract.adapter import Capabilities
 from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import Catalogue
+from server.channels.outbound.comparison import Comparison
 from server.channels.outbound.confirmations import Confirmations
 from server.channels.outbound.in_flight import CanSend, InFlight, Value, resumed
 from server.channels.outbound.pending import Pending, PendingSku, Queue
@@ -63,6 +64,9 @@ class ChannelState:
         self._resend_later = ResendLater()
         self._dead_letters = catalogue.dead_letters
         self._confirmations = Confirmations()
+        self.comparison = Comparison(
+            catalogue, self._pending, channel=self.name, mark=self.changed, clock=clock, metrics=metrics
+        )
         self._selection = Selection(
             catalogue, self._pending, self._dead_letters, capabilities=capabilities, clock=clock
         )
@@ -205,6 +209,7 @@ class ChannelState:
             if sku in self._dead_letters:
                 self._dead_letters.remove(sku)
             self._dead_letters.remove_price(sku)
+            self.comparison.begin_anew(sku)
             self.changed(sku, entry_id, 0, forced=True)
         return retried
 
@@ -212,33 +217,6 @@ class ChannelState:
         """Make pending what an older request may have overwritten, once that request must be over."""
         while (overdue := self._resend_later.take(now_s)) is not None:
             self.changed(*overdue, 0, forced=True)
-
-    def confirmed_values(self, listings: Iterable[Listing]) -> dict[str, Shown | None]:
-        """Return, by key, what the channel has confirmed of those listings that are not pending."""
-        return {each.key: self._catalogue.shown(each.sku) for each in listings if each.sku not in self._pending}
-
-    def is_unchanged(self, listing: Listing, before: Shown | None) -> bool:
-        """Return whether a listing is not pending and still has the confirmed value of before."""
-        return listing.sku not in self._pending and self._catalogue.shown(listing.sku) is before
-
-    def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
-        """Compare what a channel shows (None: it does not know the key) with what it should, and correct it.
-
-        Returns
-        -------
-        bool
-            Whether it differed.
-
-        """
-        value = self._catalogue.value(listing)
-        if (shows or 0) == value.quantity:
-            return False
-        self._metrics.reconcile_differences.inc()
-        if log_it:
-            log.warning("channel_differs", channel=self.name, sku=listing.sku, shows=shows, wanted=value.quantity)
-        self._catalogue.set_shown(listing.sku, None)
-        self.changed(listing.sku, entry_id, 0, forced=True)
-        return True
 
     # -- what is sent
 
@@ -280,9 +258,11 @@ class ChannelState:
         """Record that the channel shows what was sent; what has changed since becomes pending."""
         sku, pending = sent.sku, sent.pending
         quantity, price, list_price = sent.result
-        self._catalogue.set_shown(sku, Shown(sent.key, quantity, price, list_price, sent.seq, now_ms, pending.sold))
+        kept = self.comparison.kept(sku, sent.key)
+        shown = Shown(sent.key, quantity, price, list_price, sent.seq, now_ms, pending.sold, kept)
+        self._catalogue.set_shown(sku, shown)
         self._confirmations.last_ms = now_ms
-        if sku in self._dead_letters:
+        if sku in self._dead_letters and not self._dead_letters.is_kept(sku, sent.key):
             self._dead_letters.remove(sku)
         if sent.with_price:
             self._dead_letters.remove_price(sku)

@@ -4,15 +4,20 @@ A quantity and a price have dead letters of their own, so that a price that is r
 """
 
 from collections.abc import Collection, Iterable
+from typing import Final
 
 import structlog
 
 from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.retry_policy import dead_letter_wait_s
 from server.channels.write_behind import ChannelWriteBehind
-from server.domain.channels import DeadLetter, Listing
+from server.domain.channels import DeadLetter, Kept, Listing
 
 log = structlog.get_logger("holdfast.channel")
+
+KEPT: Final = "kept"
+"""The code of a quantity that the channel confirms and does not show."""
+_TIMES: Final = {3: "three times"}
 
 
 class DeadLetters:
@@ -60,6 +65,26 @@ class DeadLetters:
         if of_price is not None and (of_price.code, of_price.reason) == (code, reason):
             self.remove_price(sent.sku)  # it was not the price: the item is refused without it, for the same reason
         self._log("quantity", sent, code, reason)
+
+    def is_refused(self, sku: str) -> bool:
+        """Return whether the channel refused a quantity: one that it only keeps from showing is sent as any other."""
+        letter = self._letters.get(sku)
+        return letter is not None and letter.code != KEPT
+
+    def add_kept(self, listing: Listing, quantity: int, kept: Kept, now_ms: int) -> None:
+        """Add a quantity that the channel confirms and does not show."""
+        before, times = self._letters.get(listing.sku), _TIMES.get(kept.times, f"{kept.times} times")
+        sent = f"{kept.sent} {times}" if kept.sent is not None else f"other numbers {times}, the last was {quantity}"
+        reason = f"the channel says yes and keeps showing {kept.shows}; we sent {sent}"
+        first_ms = before.first_ms if before is not None and before.code == KEPT else now_ms
+        self._set(DeadLetter(listing.sku, listing.key, quantity, KEPT, reason, kept.times, first_ms, now_ms))
+        channel = self._write_behind.channel
+        log.warning("channel_dead_letter", channel=channel, sku=listing.sku, key=listing.key, code=KEPT, reason=reason)
+
+    def is_kept(self, sku: str, key: str) -> bool:
+        """Return whether only a comparison can say that a quantity is shown: the channel confirms it anyway."""
+        letter = self._letters.get(sku)
+        return letter is not None and (letter.code, letter.key) == (KEPT, key)
 
     def remove(self, sku: str) -> None:
         """Remove a dead letter. Raises KeyError where there is none."""

@@ -25,7 +25,10 @@ class PushResults:
         self._metrics = metrics
 
     def apply(self, batch: Iterable[InFlight], outcomes: Outcomes) -> None:
-        """Apply the outcome of each item; of one that is not named the result is unknown."""
+        """Apply the outcome of each item; of one that is not named the result is unknown.
+
+        It is sent again, and becomes a dead letter where answers do not name it time after time.
+        """
         counted: dict[type[Outcome], int] = {}
         now_ms = self._clock.store_ms()
         for sent in batch:
@@ -45,6 +48,8 @@ class PushResults:
                 case Conflict():
                     sent.pending.count_try(answered=True)
                     self._state.conflict(sent, outcome.remote, conflict_wait_s(sent.pending.tries))
+                case Unknown() if outcome is _NOT_NAMED:
+                    self._not_named(sent, now_ms)
                 case Unknown():
                     sent.pending.count_try(answered=False)
                     self._state.unknown(sent, backoff_s(sent.pending.tries))
@@ -70,6 +75,15 @@ class PushResults:
     def close_ticket(self, ticket_id: str) -> None:
         """Remove a ticket: all that it carried has its result."""
         self._tickets.close(ticket_id)
+
+    def _not_named(self, sent: InFlight, now_ms: int) -> None:
+        pending = sent.pending
+        pending.count_try(answered=False, refused=True)
+        if is_given_up(pending.refusals):
+            reason = f"the channel's answer does not name it (sent {pending.refusals} times)"
+            self._state.refused(sent, "not_named", reason, now_ms)
+        else:
+            self._state.unknown(sent, backoff_s(pending.tries))
 
     def _retry(self, sent: InFlight, outcome: Retry, now_ms: int) -> None:
         if outcome.after_s == 0:  # nothing against this one: another spoiled the push
