@@ -182,13 +182,21 @@ class Catalogue:
         """
         shown = self._shown.get(sku)
         priced = False
-        is_fall = not value.quantity and (pending.forced or not self.is_quantity_shown(listing, 0))
-        if value.price and not is_fall and not pending.alone and not self.dead_letters.is_refused(sku):
+        if (
+            value.price
+            and not self._is_fall(listing, value, pending)
+            and not pending.alone
+            and not self.dead_letters.is_refused(sku)
+        ):
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(
             sku, listing.key, value, self._stock_levels.seq(sku), pending, priced, shown, listing, self.rules
         )
+
+    def _is_fall(self, listing: Listing, value: Value, pending: PendingSku) -> bool:
+        """Return whether a value may take the last units off what the channel shows."""
+        return not value.quantity and (pending.forced or not self.is_quantity_shown(listing, 0))
 
     def is_current(self, sent: InFlight) -> bool:
         """Return whether nothing has changed since a value was made, and no price had to stay behind."""

@@ -31,6 +31,8 @@ log = structlog.get_logger("holdfast.channel")
 
 WAIT_S_MAX: Final = 60.0
 """The longest wait for one wake-up: rules and limits may change meanwhile without one."""
+CLOCK_ERROR_S_MAX: Final = 60.0
+"""A comparison that ended later than this in the future was timed by a clock that has gone back since: it is void."""
 _JITTER: Final = 0.1
 """Share by which the intervals of comparing differ between channels that began together."""
 _FOREVER_S: Final = float("inf")
@@ -272,7 +274,7 @@ class Sender:
             every_s = self.state.reconcile_every_s
             since_s = (self._clock.store_ms() - self._compared_ms) / 1000
             due_s = every_s * self._spread - since_s if every_s else _FOREVER_S
-            if due_s <= 0:
+            if due_s <= 0 or since_s < -CLOCK_ERROR_S_MAX:
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(due_s, WAIT_S_MAX)):  # the rules may change meanwhile
