@@ -64,7 +64,7 @@ class ChannelState:
         self._resend_later = ResendLater()
         self._dead_letters = catalogue.dead_letters
         self._confirmations = Confirmations()
-        self.comparison = Comparison(
+        self._comparison = Comparison(
             catalogue, self._pending, channel=self.name, mark=self.changed, clock=clock, metrics=metrics
         )
         self._selection = Selection(
@@ -209,7 +209,7 @@ class ChannelState:
             if sku in self._dead_letters:
                 self._dead_letters.remove(sku)
             self._dead_letters.remove_price(sku)
-            self.comparison.begin_anew(sku)
+            self._comparison.begin_anew(sku)
             self.changed(sku, entry_id, 0, forced=True)
         return retried
 
@@ -217,6 +217,20 @@ class ChannelState:
         """Make pending what an older request may have overwritten, once that request must be over."""
         while (overdue := self._resend_later.take(now_s)) is not None:
             self.changed(*overdue, 0, forced=True)
+
+    # -- what a comparison finds
+
+    def confirmed_values(self, listings: Iterable[Listing]) -> dict[str, Shown | None]:
+        """Return, by key, what the channel has confirmed of those listings that are not pending."""
+        return self._comparison.confirmed_values(listings)
+
+    def is_unchanged(self, listing: Listing, before: Shown | None) -> bool:
+        """Return whether a listing is not pending and still has the confirmed value of before."""
+        return self._comparison.is_unchanged(listing, before)
+
+    def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
+        """Compare what a channel shows with what it should, and correct it; returns whether it differed."""
+        return self._comparison.compare(listing, shows, entry_id, log_it=log_it)
 
     # -- what is sent
 
@@ -258,7 +272,7 @@ class ChannelState:
         """Record that the channel shows what was sent; what has changed since becomes pending."""
         sku, pending = sent.sku, sent.pending
         quantity, price, list_price = sent.result
-        kept = self.comparison.kept(sku, sent.key)
+        kept = self._comparison.kept(sku, sent.key)
         shown = Shown(sent.key, quantity, price, list_price, sent.seq, now_ms, pending.sold, kept)
         self._catalogue.set_shown(sku, shown)
         self._confirmations.last_ms = now_ms

@@ -36,13 +36,13 @@ async def reconcile(
     checked = differed = 0
     for page in _pages(state, client.capabilities.read_items_max):
         # What is pending, or becomes so while we read, is not compared: the answer may be older than that.
-        before = state.comparison.confirmed_values(page)
+        before = state.confirmed_values(page)
         shows = await _read(state, client, list(before))
         for listing in page:
-            if listing.key in before and state.comparison.is_unchanged(listing, before[listing.key]):
+            if listing.key in before and state.is_unchanged(listing, before[listing.key]):
                 checked += 1
                 shown, log_it = shows.get(listing.key), differed < LOGGED_MAX
-                differed += state.comparison.compare(listing, shown, position(), log_it=log_it)
+                differed += state.compare(listing, shown, position(), log_it=log_it)
     finished = LastReconcile(clock.store_ms(), checked, differed)
     log.info("channel_reconciled", channel=state.name, checked=checked, differed=differed)
     return finished
