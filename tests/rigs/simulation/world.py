@@ -264,12 +264,16 @@ class World:
         return problems
 
     def _wrong(self) -> list[str]:
-        return self._wrong_prices() + [
-            f"{name} shows {shop.shown.get(sku)} of {sku}, and should show {self._publishable(name, sku)}"
-            for name, shop in self.shops.items()
-            for sku in sorted({sku for sku, _ in self.store.on_hand})
-            if self._shown(shop, sku) != self._publishable(name, sku) and not self._may_differ(shop, sku)
-        ]
+        return (
+            self._held_back()
+            + self._wrong_prices()
+            + [
+                f"{name} shows {shop.shown.get(sku)} of {sku}, and should show {self._publishable(name, sku)}"
+                for name, shop in self.shops.items()
+                for sku in sorted({sku for sku, _ in self.store.on_hand})
+                if self._shown(shop, sku) != self._publishable(name, sku) and not self._may_differ(shop, sku)
+            ]
+        )
 
     def _shown(self, shop: Shop, sku: str) -> int | None:
         """What the shop shows; where it never took a value of the SKU, it has nothing to sell."""
@@ -277,8 +281,21 @@ class World:
 
     def _may_differ(self, shop: Shop, sku: str) -> bool:
         """Whether the shop refused or kept the SKU, and that stands in the dead letters for everybody to see."""
+        return self._is_bad(shop, sku) and (sku, "quantity") in self._dead_letters(shop.plan.name)
+
+    def _is_bad(self, shop: Shop, sku: str) -> bool:
+        """Whether the shop has a reason to refuse a quantity of the SKU; a price is none."""
         is_bad = any(each.key == sku for each in shop.plan.poisons) or sku in shop.plan.keeps_for_ever
-        return (is_bad or bool(shop.plan.left_out)) and (sku, "quantity") in self._dead_letters(shop.plan.name)
+        return is_bad or bool(shop.plan.left_out)
+
+    def _held_back(self) -> list[str]:
+        """List quantities that are refused without a reason, as those are that a price holds back."""
+        return [
+            f"{name} refuses every quantity of {sku}, and has nothing against it"
+            for name, shop in self.shops.items()
+            for sku, refused in sorted(self._dead_letters(name))
+            if refused == "quantity" and not self._is_bad(shop, sku)
+        ]
 
     def _wrong_prices(self) -> list[str]:
         """Every price is shown, or stands in the dead letters, or its SKU does."""
@@ -317,8 +334,10 @@ class World:
         )
         if unsure:
             return []
-        is_told_all = not shop.plan.keeps and not any(each.what == "sell" for each in self.scenario.events)
-        falls = shop.priced_falls if is_told_all else []
+        which = list(self.shops).index(shop.plan.name)
+        changed_there = {each.sku for each in self.scenario.events if each.what == "sell" and each.which == which}
+        changed_there |= {each.key for each in shop.plan.keeps}
+        falls = [key for key in shop.priced_falls if key not in changed_there]
         return [f"{shop.plan.name} was sent a price with the zero of {key}" for key in falls] + [
             f"{shop.plan.name} was shown {sku} out of order: {shown} of {self.wanted[shop.plan.name, sku]}"
             for sku in self.scenario.skus
