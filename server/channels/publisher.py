@@ -297,10 +297,10 @@ class Publisher:
             await asyncio.sleep(STATUS_S)
 
     async def _report_in_flight(self) -> None:
-        """Have the current publisher send again what we had in flight: it may take effect after theirs."""
+        """Have the current publisher send again what of ours may still take effect after theirs."""
         commands = ChannelStore(self._client, self._keyspace)
         for channel in self.channels:
-            skus = list(channel.state.in_flight())
+            skus = channel.state.unsure()
             if skus:
                 with suppress(StoreUnavailableError):
                     await commands.send_command(channel.name, "channel_resend", skus, "system")

@@ -123,6 +123,10 @@ class ChannelState:
         """Return the SKUs that are in flight."""
         return self._pending.in_flight()
 
+    def unsure(self) -> list[str]:
+        """Return the SKUs of which a request may still take effect: in flight, or without an answer not long ago."""
+        return sorted({*self._pending.unsure(), *self._resend_later.skus()})
+
     def is_pending(self, sku: str) -> bool:
         """Return whether a SKU waits to be sent or is in flight."""
         return sku in self._pending

@@ -103,6 +103,10 @@ class Pending:
         """Return the SKUs that are in flight; the view changes with them."""
         return self._in_flight.keys()
 
+    def unsure(self) -> set[str]:
+        """Return the SKUs that are in flight, and those whose last request had no answer."""
+        return {*self._in_flight, *(sku for sku, pending in self._waiting.items() if pending.maybe_applied)}
+
     def add(
         self, sku: str, entry_id: EntryId, changed_ms: int, queue: Queue, *, forced: bool = False, due_s: float = 0.0
     ) -> PendingSku:
