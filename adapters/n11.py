@@ -110,6 +110,7 @@ class N11(Adapter):
             poll_every_s=POLL_EVERY_S,
             ticket_life_s=TICKET_LIFE_S,
             takes_price=True,
+            own_sale="lowers",
             limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in (WRITE, READ)),
         )
 

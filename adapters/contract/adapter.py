@@ -32,7 +32,9 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     flight at once, never two with one item. ``jobs_pending_max`` tickets may be open; they are polled every
     ``poll_every_s`` seconds for ``ticket_life_s`` seconds at most. A body identical to one sent within
     ``identical_body_window_s`` is refused by the channel. ``read_items_max`` 0: the channel cannot be read back.
-    ``quantity_max``: greater quantities are shown as this one.
+    ``quantity_max``: greater quantities are shown as this one. ``own_sale`` says what the channel does to its number
+    when it sells: it "lowers" the one that it was told; it "subtracts" its open orders from it; or "none", where it
+    shows what it was told and sells nothing itself.
     """
 
     items_max: int
@@ -45,6 +47,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     read_items_max: int = 0
     quantity_max: int | None = None
     takes_price: bool = False
+    own_sale: Literal["lowers", "subtracts", "none"] = "none"
     limits: tuple[Limit, ...] = ()
 
 

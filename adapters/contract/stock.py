@@ -48,6 +48,13 @@ class Rejected(msgspec.Struct, frozen=True):
     reason: str
 
 
+class PriceRejected(msgspec.Struct, frozen=True):
+    """The channel shows the quantity now, and does not accept the price. ``reason`` in the channel's own words."""
+
+    code: str
+    reason: str
+
+
 class Retry(msgspec.Struct, frozen=True):
     """Not now: try again, after ``after_s`` seconds where the channel named a time.
 
@@ -71,7 +78,7 @@ class Unknown(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
-Outcome = Applied | Rejected | Retry | Conflict | Unknown
+Outcome = Applied | Rejected | PriceRejected | Retry | Conflict | Unknown
 
 
 Outcomes = dict[str, Outcome]
@@ -85,6 +92,11 @@ class Ticket(msgspec.Struct, frozen=True):
 
 
 class StillPending(msgspec.Struct, frozen=True):
-    """The channel has not finished with a ticket. ``settled``: the outcomes of finished items."""
+    """The channel has not finished with a ticket. ``settled``: the outcomes of finished items.
+
+    ``unnamed``: the keys that its answer leaves out, although it has finished with all that it names. After some more
+    answers of that kind they count as :class:`Unknown`.
+    """
 
     settled: Outcomes = {}
+    unnamed: frozenset[str] = frozenset()

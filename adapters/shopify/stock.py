@@ -14,7 +14,7 @@ from adapters.contract.adapter import Adapter, Capabilities
 from adapters.contract.errors import ChannelError, ClosedError, SpoiledError, UnavailableError, UnknownResultError
 from adapters.contract.http import Answer, Exchange
 from adapters.contract.limits import CostLeft, CostPoints
-from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, Rejected, Retry, Unknown
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, PriceRejected, Rejected, Retry, Unknown
 from adapters.shopify.graphql import (
     READ_QUANTITIES,
     SET_PRICES,
@@ -68,6 +68,7 @@ class Shopify(Adapter):
             read_items_max=self._options.items_max,
             quantity_max=QUANTITY_MAX,
             takes_price=True,
+            own_sale="lowers",
             limits=(CostPoints(maximum=BUCKET_S * per_s, restore_per_s=per_s),),
         )
 
@@ -76,7 +77,7 @@ class Shopify(Adapter):
 
         A listing without the attributes ``product_id`` and ``variant_id`` keeps its price. An item counts as applied
         when both its quantity and its price are: where only the price was refused, that is its outcome, and the
-        quantity stands. Sent again it will be found to differ from what was last confirmed, which is a conflict.
+        quantity stands. Put off and sent again, it is found to differ from what was last confirmed: a conflict.
         """
         outcomes: Outcomes = {item.key: NOT_A_GID for item in items if not is_gid("InventoryItem", item.key)}
         sent = [item for item in items if item.key not in outcomes]
@@ -155,9 +156,9 @@ class Shopify(Adapter):
             return {}
         rows = _rows(errors, "variants")
         beside = Retry("PRICE_NOT_APPLIED", "the price of another variant of the product was refused", after_s=0.0)
-        named = {row: Rejected(error.name, f"price: {error.message}") for row, error in rows.items()}
+        named = {row: PriceRejected(error.name, f"price: {error.message}") for row, error in rows.items()}
         # An error that names no variant is about the product, and so about all of them.
-        rest = beside if named else Rejected(errors[0].name, f"price: {errors[0].message}")
+        rest = beside if named else PriceRejected(errors[0].name, f"price: {errors[0].message}")
         return {item.key: named.get(row, rest) for row, item in enumerate(items)}
 
 

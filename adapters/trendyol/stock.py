@@ -39,6 +39,7 @@ TICKET_LIFE_S: Final = 4 * 3600.0
 POLL_EVERY_S: Final = 3.0
 """Other clients poll every 3 to 5 s; polls count against the account's reads."""
 
+_COMPLETED: Final = "completed"
 _SUCCEEDED: Final = "success"
 _FAILED: Final = ("failed", "failure")
 """The second is from a third party; any other status means that the item is not finished."""
@@ -68,6 +69,7 @@ class Trendyol(Adapter):
             read_items_max=READ_BARCODES_MAX if options.read_back else 0,
             quantity_max=QUANTITY_MAX,
             takes_price=True,
+            own_sale="lowers",
             limits=limits(options),
         )
 
@@ -97,7 +99,10 @@ class Trendyol(Adapter):
         return Ticket(ticket)
 
     def poll(self, ticket_id: str, keys: Sequence[str]) -> Exchange[Outcomes | StillPending]:
-        """Poll a ticket: it is done when every item is, since the batch itself has no status."""
+        """Poll a ticket: it is done when it says so, or where it has no status, when every item is.
+
+        Items that a finished one does not name are left out: their result is unknown.
+        """
         answer = yield Request("GET", f"{self._tickets_url}/{quote(ticket_id, safe='')}", self._headers, group=READ)
         if answer.status in _NO_SUCH_TICKET:
             raise TicketLostError(f"HTTP {answer.status}: {excerpt(answer.body)}")
@@ -107,9 +112,13 @@ class Trendyol(Adapter):
         known = Barcodes(keys)
         ended = [(known.find(each.request_item.get("barcode")), self._outcome(each)) for each in lines]
         settled = {key: outcome for key, outcome in ended if key is not None and outcome is not None}
-        is_ended = all(outcome is not None for _, outcome in ended)
+        have_ended = bool(lines) and all(outcome is not None for _, outcome in ended)
         is_whole = len(lines) >= (batch.item_count or len(keys))
-        return settled if is_ended and is_whole else StillPending(settled)
+        if (batch.status or "").casefold() == _COMPLETED or (have_ended and is_whole):
+            return settled
+        if batch.status or not have_ended:
+            return StillPending(settled)
+        return StillPending(settled, frozenset(keys) - {key for key, _ in ended if key is not None})
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
         """Read what is shown of approved products. That a comma separates barcodes is unverified."""

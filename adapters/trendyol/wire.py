@@ -25,8 +25,9 @@ class Line(msgspec.Struct, rename="camel"):
 
 
 class Batch(msgspec.Struct, rename="camel"):
-    """The answer about a ticket. Batches of stock and prices have no status of their own."""
+    """The answer about a ticket. By older descriptions batches of stock and prices have no status of their own."""
 
+    status: str | None = None
     items: list[Line] | None = None
     item_count: int | None = None
 

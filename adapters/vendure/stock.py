@@ -75,6 +75,7 @@ class Vendure(Adapter):
             read_items_max=READ_ITEMS_MAX,
             quantity_max=QUANTITY_MAX,
             takes_price=True,
+            own_sale="subtracts",
         )
 
     @property

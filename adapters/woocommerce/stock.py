@@ -46,6 +46,7 @@ class WooCommerce(Adapter):
             items_max=self._options.items_max,
             read_items_max=ITEMS_MAX,
             takes_price=True,
+            own_sale="lowers",
             limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in (WRITE, READ)),
         )
 

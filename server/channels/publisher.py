@@ -21,6 +21,7 @@ from server.channels.connection.http_transport import Transport
 from server.channels.lease import Lease
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.channel_state import ChannelState, SavedState
+from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.journal_reader import JournalReader
 from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.sender import Sender
@@ -226,6 +227,7 @@ class Publisher:
             lists_all=plan.settings.listings == "all",
             capabilities=client.capabilities,
             stock_levels=stock_levels,
+            dead_letters=DeadLetters(write_behind),
             write_behind=write_behind,
         )
         state = ChannelState(
@@ -246,7 +248,7 @@ class Publisher:
     async def _saved_state(self, name: str) -> SavedState:
         return SavedState(
             shown={sku: shown async for sku, shown in self._store.shown(name)},
-            dead_letters={letter.sku: letter async for letter in self._store.dead_letters(name)},
+            dead_letters=[letter async for letter in self._store.dead_letters(name)],
             listings=[listing async for listing in self._store.listings(name)],
         )
 
@@ -297,10 +299,10 @@ class Publisher:
             await asyncio.sleep(STATUS_S)
 
     async def _report_in_flight(self) -> None:
-        """Have the current publisher send again what we had in flight: it may take effect after theirs."""
+        """Have the current publisher send again what of ours may still take effect after theirs."""
         commands = ChannelStore(self._client, self._keyspace)
         for channel in self.channels:
-            skus = list(channel.state.in_flight())
+            skus = channel.state.unsure()
             if skus:
                 with suppress(StoreUnavailableError):
                     await commands.send_command(channel.name, "channel_resend", skus, "system")

@@ -143,8 +143,23 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
     attributes: dict[str, str] = {}
 
 
+class Kept(msgspec.Struct, array_like=True, frozen=True):
+    """What comparisons have found of a SKU, ``times`` in a row: it shows one number after it has confirmed another.
+
+    ``sent``: what it confirmed each time, None: not always the same.
+    """
+
+    shows: int
+    sent: int | None
+    times: int
+
+
 class Shown(msgspec.Struct, array_like=True, frozen=True):
-    """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it."""
+    """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it.
+
+    ``sold``: the units that it has sold itself since then, fewer than none if it took some back. It has changed its
+    own number, so that is unknown. None: there was no such sale. ``kept``: comparisons say that it did not take effect.
+    """
 
     key: str
     quantity: int
@@ -152,10 +167,29 @@ class Shown(msgspec.Struct, array_like=True, frozen=True):
     list_price: str
     seq: int
     confirmed_ms: int
+    sold: int | None = None
+    kept: Kept | None = None
+
+    def confirms(self, key: str, quantity: int) -> bool:
+        """Return whether the channel has confirmed this quantity under this key, and sold nothing itself since."""
+        return (self.quantity, self.key, self.sold) == (quantity, key, None)
+
+    @property
+    def may_show_units(self) -> bool:
+        """Whether the channel may show more than nothing."""
+        return self.quantity > 0 or self.sold is not None
+
+    @property
+    def is_sold_out_there(self) -> bool:
+        """Whether the channel's own sales have taken all that it was told."""
+        return self.sold is not None and self.sold >= self.quantity > 0
 
 
 class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
-    """A quantity that a channel refused for good. ``reason``: in its own words. Times: of the store's clock."""
+    """A quantity or a price that a channel refused for good. ``reason``: in its own words. Times: of the store's clock.
+
+    ``field`` says which of the two; a SKU can have one of each. Only that of a price has ``price`` and what follows.
+    """
 
     sku: str
     key: str
@@ -166,10 +200,17 @@ class DeadLetter(msgspec.Struct, array_like=True, frozen=True):
     first_ms: int
     last_ms: int
     seq: int = 0
+    field: Literal["quantity", "price"] = "quantity"
+    price: str = ""
+    list_price: str = ""
+    currency: str = ""
 
 
 class TicketItem(msgspec.Struct, array_like=True, frozen=True):
-    """One SKU's quantity and price in a ticket."""
+    """One SKU's quantity and price in a ticket. ``priced``: it carries the price, else the channel showed it before.
+
+    Earlier releases did not write which of the two it is.
+    """
 
     sku: str
     key: str
@@ -178,6 +219,7 @@ class TicketItem(msgspec.Struct, array_like=True, frozen=True):
     list_price: str
     seq: int
     changed_ms: int
+    priced: bool = True
 
 
 class OpenTicket(msgspec.Struct, array_like=True, frozen=True):
@@ -207,7 +249,8 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     ``since_ms``: when something was first published to it. ``oldest_unsent_s``: age of the oldest change that was not
     sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
-    where there was none. ``cursor``: the journal id up to which all is confirmed.
+    where there was none. ``cursor``: the journal id up to which all is confirmed. ``refused_prices`` of the
+    ``dead_letters`` are about a price alone.
     """
 
     publisher: str
@@ -226,6 +269,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     lag_p99_s: float | None = None
     cursor: str = ""
     reconcile: LastReconcile | None = None
+    refused_prices: int = 0
 
     def is_current(self, now_ms: int) -> bool:
         """Whether a publisher runs. A time ahead of the clock was written while that was fast, so it says nothing."""

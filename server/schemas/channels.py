@@ -61,7 +61,7 @@ class ChannelStatusView(msgspec.Struct, frozen=True):
 
     ``oldest_unsent_s``: how long the longest waiting change has waited, in seconds. ``lag_p50_s`` and ``lag_p99_s``:
     from change to the channel's own confirmation, over the last thousand. ``cursor``: the id in the journal up to which
-    all is confirmed.
+    all is confirmed. ``refused_prices``: how many of the ``dead_letters`` are about a price alone.
     """
 
     channel: str
@@ -81,6 +81,7 @@ class ChannelStatusView(msgspec.Struct, frozen=True):
     lag_p99_s: float | None
     cursor: str
     reconcile: ReconcileView | None
+    refused_prices: int
 
 
 class ListingsPut(msgspec.Struct, frozen=True):
@@ -110,7 +111,10 @@ class ListingPage(msgspec.Struct, frozen=True):
 
 
 class DeadLetterView(msgspec.Struct, frozen=True):
-    """A value that the channel will not take. ``reason`` is in the channel's own words."""
+    """A value that the channel will not take. ``reason`` is in the channel's own words.
+
+    ``field``: "price" means that the channel shows the quantity, and goes on doing so; ``price`` is the refused one.
+    """
 
     sku: str
     key: str
@@ -121,6 +125,8 @@ class DeadLetterView(msgspec.Struct, frozen=True):
     first_at: datetime
     last_at: datetime
     seq: int
+    field: Literal["quantity", "price"]
+    price: str
 
 
 class DeadLetterList(msgspec.Struct, frozen=True):

@@ -203,12 +203,12 @@ async def dead_letters(caller: Caller, channel: str, count: int) -> tuple[list[D
 
 async def _newest(store: ChannelStore, channel: str, count: int) -> tuple[list[DeadLetter], bool]:
     """Pick the newest. No more than ``count`` are in memory at any time."""
-    newest: list[tuple[int, str, DeadLetter]] = []
+    newest: list[tuple[int, str, str, DeadLetter]] = []
     seen = 0
     async for each in store.dead_letters(channel):
         seen += 1
         push = heapq.heappush if len(newest) < count else heapq.heappushpop
-        push(newest, (each.last_ms, each.sku, each))
+        push(newest, (each.last_ms, each.sku, each.field, each))
         if seen == DEAD_LETTERS_LOOKED_AT_MAX:
             break
-    return [each for _, _, each in sorted(newest, reverse=True)], seen == len(newest)
+    return [each for *_, each in sorted(newest, reverse=True)], seen == len(newest)

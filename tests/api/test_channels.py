@@ -73,10 +73,12 @@ class Shop:
         writes.set(self.keyspace.channel_status, channel, msgspec.json.encode(status))
         await self.publish(writes)
 
-    async def bury(self, channel: str, letters: Sequence[DeadLetter]) -> None:
+    async def bury(self, channel: str, letters: Sequence[DeadLetter], *, field: str = "") -> None:
         writes = Writes()
         for each in letters:
-            writes.set(ChannelKeys(self.keyspace, channel).dead_letters, each.sku, msgspec.msgpack.encode(each))
+            writes.set(
+                ChannelKeys(self.keyspace, channel).dead_letters, field or each.sku, msgspec.msgpack.encode(each)
+            )
         await self.publish(writes)
 
 
@@ -263,7 +265,7 @@ async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_
         "last_confirmed_at": "2023-11-14T22:13:20.123000Z", "dead_letters": 4, "lag_p50_s": 0.02, "lag_p99_s": 0.3,
         "cursor": "17-0", "reconcile": {
             "finished_at": "2023-11-14T22:13:20Z", "checked": 9, "differed": 1, "read_back": True,
-        },
+        }, "refused_prices": 0,
     }  # fmt: skip
 
 
@@ -427,7 +429,20 @@ async def test_given_dead_letters_when_listed_then_the_newest_come_first_with_th
     assert answer["dead_letters"][0] == {
         "sku": "new", "key": "key-of-new", "quantity": 3, "code": "PRICE_MISSING", "reason": "Fiyat boş olamaz",
         "attempts": 4, "first_at": "1970-01-01T00:00:01Z", "last_at": "1970-01-01T00:00:03Z", "seq": 12,
+        "field": "quantity", "price": "",
     }  # fmt: skip
+
+
+async def test_given_a_refused_price_beside_a_refused_quantity_when_listed_then_each_says_which_it_is(
+    api: Api, shop: Shop
+) -> None:
+    both = [letter("S", 2_000), msgspec.structs.replace(letter("S", 2_000), field="price", price="6.66")]
+    for number, each in enumerate(both):
+        await shop.bury("trendyol", [each], field=f"S{number}")
+
+    answer = (await api.get(f"{ONE}/dead-letters")).ok()
+
+    assert [(each["field"], each["price"]) for each in answer["dead_letters"]] == [("quantity", ""), ("price", "6.66")]
 
 
 async def test_given_more_dead_letters_than_asked_for_when_listed_then_the_newest_come_and_it_says_so(

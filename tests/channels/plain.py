@@ -72,8 +72,9 @@ class PlainChannel(Simulator):
     """The channel. ``whole``: one bad row refuses all, and is not named. ``tickets``: results come later.
 
     ``slow_polls``: so many polls find a ticket pending. ``open_to_all``: it knows every key. ``poisoned`` keys are
-    refused. ``remembers_bodies``: an identical body is refused. ``spoils_late``: a ticket with a bad row is refused
-    whole, when it is asked about.
+    refused, and so are rows with one of the ``refused_prices``, whole. ``remembers_bodies``: an identical body is
+    refused. ``spoils_late``: a ticket with a bad row is refused whole, when it is asked about. ``keeps`` are keys that
+    are answered with yes and stay as they are; ``unnamed`` those that a finished answer leaves out.
     """
 
     whole: bool = False
@@ -83,6 +84,9 @@ class PlainChannel(Simulator):
     remembers_bodies: bool = False
     spoils_late: bool = False
     poisoned: set[str] = field(default_factory=set)
+    refused_prices: set[str] = field(default_factory=set)
+    keeps: set[str] = field(default_factory=set)
+    unnamed: set[str] = field(default_factory=set)
     open_tickets: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     polls: dict[str, int] = field(default_factory=dict)
     pushed_items: int = 0
@@ -112,7 +116,7 @@ class PlainChannel(Simulator):
             return web.json_response({"spoiled": "some row is bad"})
         if self.tickets:
             return self._accept(rows)
-        return web.json_response({"results": {row["key"]: self._apply(row) for row in rows}})
+        return web.json_response({"results": self._results(rows)})
 
     def _accept(self, rows: list[dict[str, Any]]) -> web.Response:
         ticket = f"t{len(self.polls)}"
@@ -133,23 +137,27 @@ class PlainChannel(Simulator):
         del self.open_tickets[ticket]
         if self.spoils_late and any(self._refusal(row) for row in rows):
             return web.json_response({"spoiled": "some row is bad"})
-        results = {row["key"]: self._apply(row) for row in rows}
-        return web.json_response({"results": results, "done": True})
+        return web.json_response({"results": self._results(rows), "done": True})
 
     async def _read(self, request: web.Request) -> web.Response:
         keys = await request.json()
         return web.json_response({key: self.shown[key] for key in keys if key in self.shown})
 
+    def _results(self, rows: list[dict[str, Any]]) -> dict[str, str]:
+        return {row["key"]: self._apply(row) for row in rows if row["key"] not in self.unnamed}
+
     def _apply(self, row: dict[str, Any]) -> str:
         refusal = self._refusal(row)
-        if refusal:
-            return refusal
+        if refusal or row["key"] in self.keeps:
+            return refusal or OK
         self.show(row["key"], row["quantity"], row.get("price"))
         return OK
 
     def _refusal(self, row: dict[str, Any]) -> str:
         if row["key"] in self.poisoned:
             return f"{row['key']} is poisoned"
+        if row.get("price") in self.refused_prices:
+            return f"a price of {row['price']} is not possible"
         if not self.open_to_all and row["key"] not in self.shown:
             return f"{row['key']} is not known here"
         return ""

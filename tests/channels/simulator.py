@@ -88,6 +88,10 @@ class Simulator(ABC):
         if price is not None:
             self.prices[key] = price
 
+    def sell(self, key: str, units: int = 1) -> None:
+        """Let a buyer order here: the channel takes the units off its own number, as far as they are there."""
+        self.shown[key] = max(0, self.shown[key] - units)
+
     def complain(self, what: str) -> None:
         """Note that a request broke the contract."""
         self.complaints.append(what)

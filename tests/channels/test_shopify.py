@@ -16,7 +16,7 @@ from adapters.contract.errors import (
 )
 from adapters.contract.http import Answer, Request
 from adapters.contract.limits import CostLeft
-from adapters.contract.stock import Applied, Conflict, Item, Outcome, Rejected, Retry, Unknown
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, PriceRejected, Rejected, Retry, Unknown
 from adapters.shopify import ADAPTER, Options
 from server.channels.connection.http_transport import Transport
 from tests.channels.conformance import Conformance
@@ -326,7 +326,7 @@ class TestShopify(Conformance[ShopifySimulator]):
         words = "price: Price must be greater than or equal to 0"
         beside = Retry("PRICE_NOT_APPLIED", "the price of another variant of the product was refused", after_s=0.0)
         assert outcomes == {
-            self.key(0): Rejected("GREATER_THAN_OR_EQUAL_TO", words),
+            self.key(0): PriceRejected("GREATER_THAN_OR_EQUAL_TO", words),
             self.key(1): beside,
             self.key(2): Applied(),
         }
@@ -340,7 +340,7 @@ class TestShopify(Conformance[ShopifySimulator]):
 
         outcomes = await channel.push(item)
 
-        assert outcomes == {self.key(0): Rejected("PRODUCT_DOES_NOT_EXIST", "price: Product does not exist")}
+        assert outcomes == {self.key(0): PriceRejected("PRODUCT_DOES_NOT_EXIST", "price: Product does not exist")}
         assert simulator.shown[self.key(0)] == 3
 
     @pytest.mark.parametrize(("fault", "reported"), [("throttled_with_retry_after", Retry), ("reset", Unknown)])

@@ -192,7 +192,20 @@ def test_a_ticket_without_an_end_of_every_item_is_pending(body: Any) -> None:
 def test_a_ticket_that_lists_fewer_items_than_it_counts_is_pending() -> None:
     body = {"items": [line("868", "SUCCESS")], "itemCount": 2}
 
-    assert polled(200, body, "868", "869") == StillPending({"868": Applied()})
+    assert polled(200, body, "868", "869") == StillPending({"868": Applied()}, frozenset({"869"}))
+
+
+def test_what_a_completed_ticket_does_not_name_or_finish_is_left_out() -> None:
+    body = {"status": "COMPLETED", "items": [line("868", "SUCCESS"), line("870", "NEW")], "itemCount": 3}
+
+    assert polled(200, body, "868", "869", "870") == {"868": Applied()}
+
+
+@pytest.mark.parametrize("items", [[], [line("868", "SUCCESS")]])
+def test_a_ticket_in_progress_is_pending_whatever_it_lists(items: list[dict[str, Any]]) -> None:
+    body = {"status": "IN_PROGRESS", "items": items, "itemCount": 2}
+
+    assert polled(200, body, "868", "869") == StillPending({"868": Applied()} if items else {})
 
 
 def test_an_item_that_a_finished_ticket_does_not_name_is_left_out() -> None:

@@ -1,6 +1,8 @@
 """Vendure's adapter against a real Vendure over real sockets: what was pushed is what Vendure's own API reports."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import msgspec
@@ -11,9 +13,16 @@ from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Conflict, Item, Outcomes, Rejected, Retry
 from adapters.vendure import ADAPTER
 from server.channels.connection.http_transport import Transport
+from server.channels.publisher import ChannelPlan
+from server.domain.channels import ChannelRules, ChannelSettings, Listing
+from server.store.ledger.ledger import Ledger
 from tests.channels.driving import Driven
+from tests.channels.engine import Engine, publishing
 from tests.channels.vendure.shop import Shop
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
+from tests.conftest import wait_until
+from tests.support.operations import cancel, changed, count, moved, order
+from tests.support.stores import StoreProcess
 
 pytest_plugins = ("tests.channels.vendure.fixtures",)
 pytestmark = pytest.mark.timeout(VENDURE_TIMEOUT_S)
@@ -165,6 +174,111 @@ async def test_what_the_shop_itself_keeps_back_is_left_alone(meeting: Meeting) -
 
     assert await driven.read([key]) == {key: 10}
     assert meeting.shop.refused(key, 11) == 7
+
+
+# -- through the engine: what buyers can have, with bad prices beside it, and after their own orders
+
+
+class Published:
+    """Some variants listed in the real shop, through a publisher of our own."""
+
+    def __init__(self, engine: Engine, ledger: Ledger, server: VendureServer, *skus: str) -> None:
+        self.engine = engine
+        self.skus = skus
+        self._ledger = ledger
+        self._shop = server.shop
+        self._ids = server.ids
+
+    async def set_prices(self, **price_of: str) -> None:
+        """List the variants, each with a price in a currency: ``9.90 USD``."""
+        prices = [(sku, *price_of[sku.replace("-", "_")].split()) for sku in self.skus]
+        listings = [Listing(sku, self._ids[sku], price=price, currency=currency) for sku, price, currency in prices]
+        await self.engine.list_skus("shop", *listings)
+
+    async def count(self, units: int) -> None:
+        """Count all of them at one moment."""
+        await asyncio.gather(*(moved(self._ledger, count(sku, units)) for sku in self.skus))
+
+    async def can_be_had(self, *units: int) -> bool:
+        levels = [await asyncio.to_thread(self._shop.level, self._ids[sku]) for sku in self.skus]
+        return [each.saleable for each in levels] == list(units)
+
+    async def price_letters(self) -> list[tuple[str, str]]:
+        letters = [each async for each in self.engine.store.dead_letters("shop")]
+        return sorted((each.sku, each.field) for each in letters)
+
+
+@asynccontextmanager
+async def published(
+    vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str, *skus: str, cap: int | None = None
+) -> AsyncIterator[Published]:
+    options = msgspec.convert({"base_url": vendure.admin_url}, ADAPTER.options)
+    rules = ChannelRules(cap=cap, reconcile_every_s=0.0)
+    settings = ChannelSettings(name="shop", kind="vendure", rules=rules, allow_private=["127.0.0.1"])
+    plan = ChannelPlan(settings, lambda: ADAPTER.build(options, CREDENTIALS))
+    async with publishing(store, partition, [plan]) as engine:
+        yield Published(engine, ledger, vendure, *skus)
+
+
+@pytest.mark.parametrize(
+    "bad", ["6.66 EUR", "6.66 TRY", "6.6666 USD"], ids=["another currency", "no such currency here", "a fraction"]
+)
+async def test_a_zero_beside_refused_prices_arrives_within_a_second(
+    bad: str, vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    async with published(vendure, store, ledger, partition, *SKUS[20:23]) as shop:
+        await shop.count(7)
+        await shop.set_prices(V_0021="9.90 USD", V_0022=bad, V_0023=bad)
+        await wait_until(lambda: shop.can_be_had(7, 7, 7), within_s=20.0, every_s=0.05)
+        refused = [("V-0022", "price"), ("V-0023", "price")]
+        await wait_until(lambda: _is(shop.price_letters(), refused), within_s=20.0, every_s=0.05)
+
+        await shop.count(0)
+
+        await wait_until(lambda: shop.can_be_had(0, 0, 0), "nothing can be had any more", within_s=1.0, every_s=0.02)
+        assert await shop.price_letters() == refused
+
+
+async def test_a_zero_together_with_new_bad_prices_arrives_within_a_second(
+    vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    async with published(vendure, store, ledger, partition, *SKUS[23:26]) as shop:
+        await shop.count(7)
+        await shop.set_prices(V_0024="9.90 USD", V_0025="9.90 USD", V_0026="9.90 USD")
+        await wait_until(lambda: shop.can_be_had(7, 7, 7), within_s=20.0, every_s=0.05)
+        await wait_until(shop.engine.is_idle, within_s=20.0)
+
+        await asyncio.gather(shop.set_prices(V_0024="9.80 USD", V_0025="1 EUR", V_0026="1 EUR"), shop.count(0))
+
+        await wait_until(lambda: shop.can_be_had(0, 0, 0), "nothing can be had any more", within_s=1.0, every_s=0.02)
+        refused = [("V-0025", "price"), ("V-0026", "price")]
+        await wait_until(lambda: _is(shop.price_letters(), refused), within_s=20.0, every_s=0.05)
+        assert vendure.shop.price(vendure.ids["V-0024"]) == 980
+
+
+async def test_vendures_own_orders_leave_it_with_the_number_that_it_is_to_show(
+    vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    sku, key = SKUS[26], vendure.ids[SKUS[26]]
+    async with published(vendure, store, ledger, partition, sku, cap=5) as shop:
+        await shop.count(50)
+        await shop.set_prices(V_0027="9.90 USD")
+        await wait_until(lambda: shop.can_be_had(5), within_s=20.0, every_s=0.05)
+        await wait_until(shop.engine.is_idle, within_s=20.0)
+
+        bought = await asyncio.to_thread(vendure.shop.order, key, 2)
+        assert await shop.can_be_had(3)
+        await changed(ledger, order("by-vendure", (sku, 2), channel="shop"))
+        await wait_until(lambda: shop.can_be_had(5), "the cap is shown again", within_s=5.0, every_s=0.02)
+
+        await asyncio.to_thread(vendure.shop.cancel, bought)
+        assert await shop.can_be_had(7)
+        await changed(ledger, cancel("by-vendure"))
+        await wait_until(lambda: shop.can_be_had(5), "no more than the cap is shown", within_s=5.0, every_s=0.02)
+
+
+async def _is(found: Awaitable[Any], wanted: Any) -> bool:
+    return bool(await found == wanted)
 
 
 # -- what it will not take

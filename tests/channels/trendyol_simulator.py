@@ -79,7 +79,9 @@ class TrendyolSimulator(Simulator):
     A ticket takes effect when it is processed: ``process_s`` after it was taken, or at its ``polls_until_done``-th
     poll; ``next_process_s`` sets it for the next tickets one by one, so that a later one can overtake an earlier.
     ``early`` of its items end at half of that. ``refusals`` are barcodes whose values fail, and why. ``drifts`` writes
-    statuses and barcodes in another case. ``throttled`` counts what came too often, ``copies`` the refused copies.
+    statuses and barcodes in another case. ``left_out`` are barcodes that no answer about a ticket names.
+    ``has_status``: a ticket says whether it is completed, as the newer description has it. ``throttled`` counts what
+    came too often, ``copies`` the refused copies.
     """
 
     seller_id: int = 4711
@@ -100,6 +102,8 @@ class TrendyolSimulator(Simulator):
     early: int = 0
     refusals: dict[str, str] = field(default_factory=dict)
     drifts: bool = False
+    left_out: set[str] = field(default_factory=set)
+    has_status: bool = False
     throttled: int = 0
     copies: int = 0
     list_prices: dict[str, str] = field(default_factory=dict)
@@ -254,10 +258,12 @@ class TrendyolSimulator(Simulator):
         return web.Response(body=_encode(body), content_type="application/json")
 
     def _batch(self, name: str, lines: list[Line]) -> dict[str, Any]:
-        """Report of each item; a batch of stock and prices has no status of its own."""
-        return {
+        """Report of each item; by the older description a batch of stock and prices has no status of its own."""
+        has_ended = all(line.is_ended for line in lines)
+        status = {"status": "COMPLETED" if has_ended else "IN_PROGRESS"} if self.has_status else {}
+        return status | {
             "batchRequestId": name,
-            "items": [self._row_of(line) for line in lines],
+            "items": [self._row_of(line) for line in lines if line.item.barcode not in self.left_out],
             "creationDate": 1_746_704_227_943,
             "lastModification": 1_746_704_227_943,
             "sourceType": "API",

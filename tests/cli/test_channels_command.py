@@ -115,6 +115,7 @@ async def test_status_for_programs_shows_all_that_is_known(kept: Kept, tmp_path:
         ({"circuit": "open", "reason": "HTTP 500: [oops]"}, "\nmy-shop: HTTP 500: [oops]\n"),
         ({"circuit": "halted", "reason": "HTTP 410"}, "halted"),
         ({"dead_letters": 7}, "7"),
+        ({"dead_letters": 3, "refused_prices": 2}, "3 (2 of"),
     ],
 )
 async def test_status_ends_with_1_where_a_channel_needs_somebody(

@@ -50,6 +50,7 @@ def _status_view(channel: str, states: States) -> ChannelStatusView:
         channel, status.publisher, missing, _time(status.written_ms), status.circuit, status.reason, status.listings,
         status.dirty, status.in_flight, status.tickets, status.oldest_unsent_s, _time(status.last_confirmed_ms),
         status.dead_letters, status.lag_p50_s, status.lag_p99_s, status.cursor, _reconcile_view(status.reconcile),
+        status.refused_prices,
     )  # fmt: skip
 
 
@@ -113,7 +114,7 @@ async def dead_letters(call: Call) -> DeadLetterList:
     views = [
         DeadLetterView(
             each.sku, each.key, each.quantity, each.code, each.reason, each.attempts, time_of(each.first_ms),
-            time_of(each.last_ms), each.seq,
+            time_of(each.last_ms), each.seq, each.field, each.price,
         )
         for each in found
     ]  # fmt: skip

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from adapters.contract.adapter import Adapter, Capabilities
 from adapters.contract.errors import ChannelError, CredentialsError, NotSentError, ThrottledError, UnavailableError
 from adapters.contract.http import WRITE, Answer, Exchange, Request
-from adapters.contract.stock import Item, Outcomes, Rejected, Retry, Ticket
+from adapters.contract.stock import Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport, converse
@@ -105,7 +105,7 @@ class ChannelClient:
         """Mask credentials in the reasons that the channel gave."""
         return {
             key: replace(outcome, reason=self._mask(outcome.reason))
-            if isinstance(outcome, Rejected | Retry) and self._mask(outcome.reason) != outcome.reason
+            if isinstance(outcome, Rejected | PriceRejected | Retry) and self._mask(outcome.reason) != outcome.reason
             else outcome
             for key, outcome in outcomes.items()
         }

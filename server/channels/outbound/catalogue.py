@@ -4,7 +4,10 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Final
 
+from msgspec.structs import replace
+
 from adapters.contract.adapter import Capabilities
+from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.in_flight import CanSend, InFlight, Value
 from server.channels.outbound.pending import PendingSku
 from server.channels.outbound.stock_levels import StockLevels
@@ -23,6 +26,8 @@ class Catalogue:
         Whether a SKU without a listing is listed under its own name.
     capabilities
         What the channel can do.
+    dead_letters
+        The values that it refuses: the number of a listing has no price while that is refused.
 
     """
 
@@ -33,9 +38,11 @@ class Catalogue:
         lists_all: bool,
         capabilities: Capabilities,
         stock_levels: StockLevels,
+        dead_letters: DeadLetters,
         write_behind: ChannelWriteBehind,
     ) -> None:
         self.rules = rules
+        self.dead_letters = dead_letters
         self._lists_all = lists_all
         self._quantity_max = capabilities.quantity_max
         self._takes_price = capabilities.takes_price
@@ -70,6 +77,10 @@ class Catalogue:
         self._listings[listing.sku] = listing
         return None
 
+    def own_listing(self, sku: str) -> Listing | None:
+        """Return a SKU's listing as it was added; None: there is none."""
+        return self._listings.get(sku)
+
     def listing(self, sku: str) -> Listing | None:
         """Return a SKU's listing; None: the channel does not know the SKU.
 
@@ -80,7 +91,12 @@ class Catalogue:
             listing = Listing(sku, sku)
         if listing is not None:
             shown = self._shown.get(sku)
-            if shown is not None and shown.key != listing.key and shown.quantity and shown.key not in self._sku_of_key:
+            if (
+                shown is not None
+                and shown.key != listing.key
+                and shown.may_show_units
+                and shown.key not in self._sku_of_key
+            ):
                 return Listing(sku, shown.key, listed=False)
         return listing
 
@@ -120,20 +136,30 @@ class Catalogue:
         shown = self._shown.get(listing.sku)
         return (
             shown is not None
-            and shown.quantity == value.quantity
-            and shown.key == listing.key
+            and shown.confirms(listing.key, value.quantity)
             and (not value.price or (shown.price, shown.list_price) == (value.price, value.list_price))
         )
 
     def is_quantity_shown(self, listing: Listing, quantity: int) -> bool:
         """Return whether the channel has confirmed this quantity; only a price may be new."""
         shown = self._shown.get(listing.sku)
-        return shown is not None and (shown.quantity, shown.key) == (quantity, listing.key)
+        return shown is not None and shown.confirms(listing.key, quantity)
 
     def shows_stock(self, sku: str) -> bool:
         """Return whether the channel shows units of a SKU, or may."""
         shown = self._shown.get(sku)
-        return shown is None or shown.quantity > 0
+        return shown is None or shown.may_show_units
+
+    def add_own_sale(self, sku: str, units: int) -> None:
+        """Record that the channel has sold units itself, and with that changed what it shows."""
+        shown = self._shown.get(sku)
+        if shown is not None:
+            self.set_shown(sku, replace(shown, sold=(shown.sold or 0) + units))
+
+    def is_sold_out_there(self, sku: str) -> bool:
+        """Return whether the channel's own sales may have made it show none."""
+        shown = self._shown.get(sku)
+        return shown is not None and shown.is_sold_out_there
 
     # -- what it should show
 
@@ -144,20 +170,33 @@ class Catalogue:
         )
         if self._quantity_max is not None:
             units = min(units, self._quantity_max)
-        if not self._takes_price:
+        if not self._takes_price or self.dead_letters.refuses_price(listing):
             return Value(units, "", "")
         return Value(units, listing.price, listing.list_price)
 
     def in_flight(self, sku: str, listing: Listing, value: Value, pending: PendingSku, can_send: CanSend) -> InFlight:
-        """Make what carries a value to the channel, with its price where that is new and may be sent."""
+        """Make what carries a value to the channel, with its price where that is new and may be sent.
+
+        Three travel without it: a fall to zero, which no price may hold back; what goes ``alone``; and a quantity that
+        was refused. Once it is confirmed the price follows.
+        """
         shown = self._shown.get(sku)
         priced = False
-        if value.price:
+        if (
+            value.price
+            and not self._is_fall(listing, value, pending)
+            and not pending.alone
+            and not self.dead_letters.is_refused(sku)
+        ):
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(
             sku, listing.key, value, self._stock_levels.seq(sku), pending, priced, shown, listing, self.rules
         )
+
+    def _is_fall(self, listing: Listing, value: Value, pending: PendingSku) -> bool:
+        """Return whether a value may take the last units off what the channel shows."""
+        return not value.quantity and (pending.forced or not self.is_quantity_shown(listing, 0))
 
     def is_current(self, sent: InFlight) -> bool:
         """Return whether nothing has changed since a value was made, and no price had to stay behind."""

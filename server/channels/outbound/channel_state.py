@@ -14,9 +14,9 @@ import structlog
 from adapters.contract.adapter import Capabilities
 from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import Catalogue
+from server.channels.outbound.comparison import Comparison
 from server.channels.outbound.confirmations import Confirmations
-from server.channels.outbound.dead_letters import DeadLetters
-from server.channels.outbound.in_flight import CanSend, InFlight, Value
+from server.channels.outbound.in_flight import CanSend, InFlight, Value, resumed
 from server.channels.outbound.pending import Pending, PendingSku, Queue
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.retry_policy import RESEND_AFTER_S
@@ -35,10 +35,10 @@ _SKUS_AT_A_TIME: Final = 500
 
 @dataclass
 class SavedState:
-    """What an earlier publisher stored of a channel; ``shown`` and ``dead_letters`` by SKU."""
+    """What an earlier publisher stored of a channel; ``shown`` by SKU."""
 
     shown: dict[str, Shown] = field(default_factory=dict)
-    dead_letters: dict[str, DeadLetter] = field(default_factory=dict)
+    dead_letters: list[DeadLetter] = field(default_factory=list)
     listings: list[Listing] = field(default_factory=list)
 
 
@@ -62,13 +62,17 @@ class ChannelState:
         self._catalogue = catalogue
         self._pending = Pending()
         self._resend_later = ResendLater()
-        self._dead_letters = DeadLetters(write_behind)
+        self._dead_letters = catalogue.dead_letters
         self._confirmations = Confirmations()
+        self._comparison = Comparison(
+            catalogue, self._pending, channel=self.name, mark=self.changed, clock=clock, metrics=metrics
+        )
         self._selection = Selection(
             catalogue, self._pending, self._dead_letters, capabilities=capabilities, clock=clock
         )
         self._clock = clock
         self._metrics = metrics
+        self._changes_its_number = capabilities.own_sale != "none"
 
     # -- beginning, and what others may know
 
@@ -77,7 +81,7 @@ class ChannelState:
         self._catalogue.load_shown(saved.shown)
         self._dead_letters.load(saved.dead_letters)
         # Those whose key was taken come last, so that the key stays with its owner.
-        for listing in sorted(saved.listings, key=lambda each: each.sku in saved.dead_letters):
+        for listing in sorted(saved.listings, key=lambda each: each.sku in self._dead_letters):
             self.listed(listing)
 
     def forget_shown(self) -> int:
@@ -102,6 +106,7 @@ class ChannelState:
             oldest_unsent_s=max(0.0, (now_ms - oldest_ms) / 1000) if oldest_ms is not None else 0.0,
             last_confirmed_ms=self._confirmations.last_ms,
             dead_letters=len(self._dead_letters),
+            refused_prices=self._dead_letters.price_count(),
             lag_p50_s=lag_p50_s,
             lag_p99_s=lag_p99_s,
         )
@@ -117,6 +122,10 @@ class ChannelState:
     def in_flight(self) -> Collection[str]:
         """Return the SKUs that are in flight."""
         return self._pending.in_flight()
+
+    def unsure(self) -> list[str]:
+        """Return the SKUs of which a request may still take effect: in flight, or without an answer not long ago."""
+        return sorted({*self._pending.unsure(), *self._resend_later.skus()})
 
     def is_pending(self, sku: str) -> bool:
         """Return whether a SKU waits to be sent or is in flight."""
@@ -148,7 +157,10 @@ class ChannelState:
     # -- what must be published
 
     def listed(self, listing: Listing) -> None:
-        """Add a listing; one whose key another SKU has becomes a dead letter."""
+        """Add a listing; one whose key another SKU has becomes a dead letter. What changes it may mend its price."""
+        before = self._catalogue.own_listing(listing.sku)
+        if before is not None and before != listing:
+            self._dead_letters.remove_price(listing.sku)
         owner = self._catalogue.add(listing)
         if owner is not None:
             self._dead_letters.add_key_taken(listing, owner, self._clock.store_ms())
@@ -174,6 +186,15 @@ class ChannelState:
         pending.since_ms = pending.since_ms or changed_ms or self._clock.store_ms()
         self.on_work()
 
+    def sold_there(self, sku: str, units: int) -> None:
+        """Note a sale of the channel's own; fewer units than none: it took some back. :meth:`changed` follows.
+
+        It has changed its own number, so ours is sent again even where it is the same as before.
+        """
+        if self._changes_its_number:
+            self._catalogue.add_own_sale(sku, units)
+            self._pending.sold(sku, units)
+
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
         """Compare every listing, yielding to other tasks; ``forced``: all of them become pending."""
         for number, sku in enumerate(self.skus()):
@@ -189,9 +210,12 @@ class ChannelState:
 
     def retry_dead_letters(self, skus: Iterable[str], entry_id: EntryId) -> list[str]:
         """Make those SKUs that are dead letters pending, and return them."""
-        retried = [sku for sku in skus if sku in self._dead_letters]
+        retried = [sku for sku in skus if sku in self._dead_letters or self._dead_letters.has_price(sku)]
         for sku in retried:
-            self._dead_letters.remove(sku)
+            if sku in self._dead_letters:
+                self._dead_letters.remove(sku)
+            self._dead_letters.remove_price(sku)
+            self._comparison.begin_anew(sku)
             self.changed(sku, entry_id, 0, forced=True)
         return retried
 
@@ -200,32 +224,19 @@ class ChannelState:
         while (overdue := self._resend_later.take(now_s)) is not None:
             self.changed(*overdue, 0, forced=True)
 
+    # -- what a comparison finds
+
     def confirmed_values(self, listings: Iterable[Listing]) -> dict[str, Shown | None]:
         """Return, by key, what the channel has confirmed of those listings that are not pending."""
-        return {each.key: self._catalogue.shown(each.sku) for each in listings if each.sku not in self._pending}
+        return self._comparison.confirmed_values(listings)
 
     def is_unchanged(self, listing: Listing, before: Shown | None) -> bool:
         """Return whether a listing is not pending and still has the confirmed value of before."""
-        return listing.sku not in self._pending and self._catalogue.shown(listing.sku) is before
+        return self._comparison.is_unchanged(listing, before)
 
     def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
-        """Compare what a channel shows (None: it does not know the key) with what it should, and correct it.
-
-        Returns
-        -------
-        bool
-            Whether it differed.
-
-        """
-        value = self._catalogue.value(listing)
-        if (shows or 0) == value.quantity:
-            return False
-        self._metrics.reconcile_differences.inc()
-        if log_it:
-            log.warning("channel_differs", channel=self.name, sku=listing.sku, shows=shows, wanted=value.quantity)
-        self._catalogue.set_shown(listing.sku, None)
-        self.changed(listing.sku, entry_id, 0, forced=True)
-        return True
+        """Compare what a channel shows with what it should, and correct it; returns whether it differed."""
+        return self._comparison.compare(listing, shows, entry_id, log_it=log_it)
 
     # -- what is sent
 
@@ -246,9 +257,12 @@ class ChannelState:
         """Put in flight what goes into the next push, the most urgent first."""
         return self._selection.due(items_max, now_s, can_send)
 
-    def refreshed(self, batch: Sequence[InFlight], can_send: CanSend) -> list[InFlight]:
-        """Return items in flight that were not applied with their newest values, without those no longer listed."""
-        return self._selection.refreshed(batch, can_send)
+    def divided(self, batch: Sequence[InFlight]) -> Iterator[list[InFlight]]:
+        """Go through the pushes that are to be sent at once for one that an unnamed item spoiled, newest values."""
+        for part in self._selection.divided(batch):
+            fresh = self._selection.refreshed(part)
+            if fresh:
+                yield fresh
 
     def companions(self, entry_id: EntryId) -> Iterator[InFlight]:
         """Go through a few items that may accompany a push: the channel has confirmed them, and nothing is new."""
@@ -264,10 +278,14 @@ class ChannelState:
         """Record that the channel shows what was sent; what has changed since becomes pending."""
         sku, pending = sent.sku, sent.pending
         quantity, price, list_price = sent.result
-        self._catalogue.set_shown(sku, Shown(sent.key, quantity, price, list_price, sent.seq, now_ms))
+        kept = self._comparison.kept(sku, sent.key)
+        shown = Shown(sent.key, quantity, price, list_price, sent.seq, now_ms, pending.sold, kept)
+        self._catalogue.set_shown(sku, shown)
         self._confirmations.last_ms = now_ms
-        if sku in self._dead_letters:
+        if sku in self._dead_letters and not self._dead_letters.is_kept(sku, sent.key):
             self._dead_letters.remove(sku)
+        if sent.with_price:
+            self._dead_letters.remove_price(sku)
         if pending.changed_ms:
             self._metrics.propagated(self._confirmations.add_lag(pending.changed_ms, now_ms))
         if tracing.confirmed is not None:
@@ -280,14 +298,32 @@ class ChannelState:
             self.changed(sku, pending.entry_id, 0)
 
     def refused(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
-        """Record that the channel does not take a value: it becomes a dead letter."""
-        sku, pending = sent.sku, sent.pending
+        """Record that the channel does not take a value: it becomes a dead letter.
+
+        If it carried a price, that may be the reason: only the price becomes one, and the quantity goes alone, at once.
+        """
+        if sent.with_price:
+            self._refuse_price(sent, code, reason, now_ms)
+            self.send_alone(sent)
+            return
+        sku = sent.sku
         self._pending.finish(sku)
         if self._catalogue.has_other_key(sent):  # its old key, which was to show 0 before the new one is used
             self._catalogue.set_shown(sku, None)
-            self.changed(sku, pending.entry_id, 0, forced=True)
+            self.changed(sku, sent.pending.entry_id, 0, forced=True)
             return
         self._dead_letters.add_refused(sent, code, reason, now_ms)
+
+    def price_refused(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
+        """Record that the channel shows the quantity, and does not take the price that came with it."""
+        self._refuse_price(sent, code, reason, now_ms)
+        self.confirmed(sent.without_price(), now_ms)
+
+    def send_alone(self, sent: InFlight) -> None:
+        """Send a quantity again at once, without the price that came with it."""
+        pending = sent.pending
+        pending.alone, pending.refusals, pending.not_before_s = True, 0, 0.0
+        self.not_sent(sent, unknown=False)
 
     def retry(self, sent: InFlight, after_s: float) -> None:
         """Let a value wait that was not applied; its newest is sent after ``after_s`` seconds."""
@@ -303,7 +339,7 @@ class ChannelState:
         before, shown = self._catalogue.shown(sent.sku), None
         if remote is not None:
             prices = (before.price, before.list_price) if before else ("", "")
-            shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms())
+            shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms(), sent.pending.sold)
             sent.pending.forced = False  # now it is known what the channel shows
         self._catalogue.set_shown(sent.sku, shown)
         log.warning("channel_differs", channel=self.name, sku=sent.sku, shows=remote, wanted=sent.value.quantity)
@@ -329,17 +365,26 @@ class ChannelState:
                 continue
             pending = PendingSku(entry_id, item.changed_ms)
             self._pending.put_in_flight(item.sku, pending)
-            value, listing = Value(item.quantity, item.price, item.list_price), Listing(item.sku, item.key)
-            rules = self._catalogue.rules
-            batch.append(InFlight(item.sku, item.key, value, item.seq, pending, True, None, listing, rules))
+            batch.append(resumed(item, pending, self._catalogue.rules))
         return batch
 
     # -- the details
 
+    def _refuse_price(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
+        listing = self._catalogue.own_listing(sent.sku)
+        sold_at = (sent.key, sent.value.price, sent.value.list_price)
+        if listing is not None and (listing.key, listing.price, listing.list_price) == sold_at:
+            self._dead_letters.add_price(sent, listing, code, reason, now_ms)  # else another is on its way already
+
     def _queue(self, sku: str, value: Value) -> Queue:
-        """Return how soon a value is to go: a fall to zero at once and first."""
+        """Return how soon a value is to go: a fall to zero at once and first.
+
+        What the channel may have sold out by itself waits for no cadence, or nobody could buy what is left.
+        """
         if value.quantity == 0 and self._catalogue.shows_stock(sku):
             return Queue.URGENT
+        if self._catalogue.is_sold_out_there(sku):
+            return Queue.READY
         return Queue.CADENCE if self._catalogue.rules.cadence_s else Queue.READY
 
     def _requeue(self, sent: InFlight, after_s: float, *, forced: bool = False) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from adapters.contract.stock import Item
 from server.channels.outbound.pending import PendingSku
@@ -43,11 +44,29 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
         """What the channel shows once it has applied this: the previous prices where none are sent."""
         if self.with_price:
             return self.value
+        if self.pending.forced and self.value.price:  # a price that is to be sent whatever is shown, and was not yet
+            return Value(self.value.quantity, "", "")
         return Value(self.value.quantity, *((self.shown.price, self.shown.list_price) if self.shown else ("", "")))
+
+    @property
+    def is_price_only(self) -> bool:
+        """Whether only its price is new: the channel has confirmed the quantity."""
+        shown = self.shown
+        return (
+            self.with_price
+            and not self.pending.forced
+            and shown is not None
+            and shown.confirms(self.key, self.value.quantity)
+        )
+
+    def without_price(self) -> "InFlight":
+        """Return it as if it had carried the quantity alone."""
+        return replace(self, with_price=False)
 
     def item(self) -> Item:
         """Return it in the form that an adapter takes."""
-        known = self.shown is not None and not self.pending.forced and self.shown.key == self.key
+        shown = self.shown
+        known = shown is not None and not self.pending.forced and shown.key == self.key and shown.sold is None
         return Item(
             key=self.key,
             sku=self.sku,
@@ -55,7 +74,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             version=self.seq,
             changed_ms=self.pending.since_ms,
             attempt=self.pending.attempt,
-            previous=self.shown.quantity if self.shown is not None and known else None,
+            previous=shown.quantity if shown is not None and known else None,
             price=self.value.price if self.with_price else None,
             list_price=(self.value.list_price or None) if self.with_price else None,
             currency=(self.listing.currency or None) if self.with_price else None,
@@ -65,4 +84,15 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     def ticket_item(self) -> TicketItem:
         """Return it in the form that an open ticket is stored in."""
         quantity, price, list_price = self.result
-        return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, self.pending.changed_ms)
+        changed_ms = self.pending.changed_ms
+        return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, changed_ms, self.with_price)
+
+
+def resumed(item: TicketItem, pending: PendingSku, rules: ChannelRules) -> InFlight:
+    """Return what an earlier publisher's ticket carries. A price that the channel showed before is not in its value."""
+    listing, priced = Listing(item.sku, item.key), item.priced and bool(item.price)
+    if priced:
+        value, shown = Value(item.quantity, item.price, item.list_price), None
+    else:
+        value, shown = Value(item.quantity, "", ""), Shown(item.key, item.quantity, item.price, item.list_price, 0, 0)
+    return InFlight(item.sku, item.key, value, item.seq, pending, priced, shown, listing, rules)

@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 import structlog
 
+from server.channels.outbound.own_sales import add_own_sales
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
 from server.domain.changes import Change
@@ -24,6 +26,7 @@ CALLS_AT_A_TIME: Final = 2_000
 """Some milliseconds of the event loop, which may be serving orders, too."""
 _SKUS_AT_A_TIME: Final = 100
 _COMMAND: Final = "channel_"
+_NO_SALES: Final[Mapping[str, int]] = MappingProxyType({})
 
 
 class JournalReader:
@@ -92,12 +95,17 @@ class JournalReader:
         """Apply one entry; return how many SKUs channels had to look at, summed over the channels."""
         before = self._is_of_before(entry_id)
         changed: dict[str, int] = {}
+        sales: dict[str, dict[str, int]] = {}
         for change in changes:
             for line in change.lines:
                 self._levels.update(line.sku, line.location, line.available, line.seq, line.allocations)
                 changed.setdefault(line.sku, change.at_ms)
+            if change.channel in self._channels:
+                add_own_sales(change, sales.setdefault(change.channel, {}))
         behind = [channel for channel in self._channels.values() if channel.position < entry_id]
         for channel in behind:
+            for sku, units in sales.get(channel.name, _NO_SALES).items():
+                channel.state.sold_there(sku, units)
             for sku, at_ms in changed.items():
                 channel.state.changed(sku, entry_id, at_ms, forced=before, maybe_applied=before)
         for change in changes:

@@ -22,12 +22,24 @@ class Queue(IntEnum):
     URGENT = 0
     """A fall to zero: every further sale there would be an order that cannot be shipped."""
     READY = 1
-    CADENCE = 2
+    PRICES = 2
+    """Prices that go in pushes of their own, while no quantity waits."""
+    CADENCE = 3
     """Until the channel's next cadence."""
-    DELAYED = 3
+    DELAYED = 4
     """Until its own time to retry."""
-    BLOCKED = 4
+    BLOCKED = 5
     """Until the push that is in flight with the same SKU has been answered."""
+
+
+def _is_moved(waits_in: Queue, queue: Queue) -> bool:
+    """Return whether a SKU that changes leaves its queue: for more haste, for less, or its reason may be gone."""
+    hastened = waits_in is Queue.CADENCE and queue is Queue.READY
+    return (
+        waits_in in (Queue.DELAYED, Queue.PRICES)
+        or hastened
+        or (waits_in is Queue.URGENT) is not (queue is Queue.URGENT)
+    )
 
 
 @dataclass(slots=True)
@@ -38,6 +50,9 @@ class PendingSku:
     was no change of stock). ``since_ms``: when it became pending. ``forced``: send whatever the channel is believed to
     show. ``maybe_applied``: a request with it had no answer and may still take effect. ``next_queue`` is where a
     BLOCKED one goes. ``not_before_s``: when it may be retried, unless it has become urgent.
+    ``alone``: without its price, for that was refused or put off together with it. ``price_group``: its price was in a
+    push that was refused whole; it goes only with those that have the same number, and with no new quantity. 0: none.
+    ``sold``: the units that the channel sold itself while this was in flight; None: there was no such sale.
 
     ``tries`` counts all attempts, ``attempt`` those that had a definite answer, ``refusals`` the answers that speak
     against the value.
@@ -55,6 +70,9 @@ class PendingSku:
     tries: int = 0
     attempt: int = 0
     refusals: int = 0
+    alone: bool = False
+    price_group: int = 0
+    sold: int | None = None
 
     def count_try(self, *, answered: bool, refused: bool = False) -> None:
         """Count one attempt; ``answered``: it had a definite answer, ``refused``: one against the value."""
@@ -69,7 +87,8 @@ class Pending:
     def __init__(self) -> None:
         self._waiting: dict[str, PendingSku] = {}
         self._in_flight: dict[str, PendingSku] = {}
-        self._queues: dict[Queue, dict[str, None]] = {Queue.URGENT: {}, Queue.READY: {}, Queue.CADENCE: {}}
+        queues = (Queue.URGENT, Queue.READY, Queue.PRICES, Queue.CADENCE)
+        self._queues: dict[Queue, dict[str, None]] = {queue: {} for queue in queues}
         self._delayed: list[tuple[float, str]] = []
         self._oldest: list[tuple[EntryId, str]] = []
 
@@ -83,6 +102,10 @@ class Pending:
     def in_flight(self) -> KeysView[str]:
         """Return the SKUs that are in flight; the view changes with them."""
         return self._in_flight.keys()
+
+    def unsure(self) -> set[str]:
+        """Return the SKUs that are in flight, and those whose last request had no answer."""
+        return {*self._in_flight, *(sku for sku, pending in self._waiting.items() if pending.maybe_applied)}
 
     def add(
         self, sku: str, entry_id: EntryId, changed_ms: int, queue: Queue, *, forced: bool = False, due_s: float = 0.0
@@ -105,18 +128,32 @@ class Pending:
         pending.changed_ms = pending.changed_ms or changed_ms
         if pending.queue is Queue.BLOCKED:
             pending.next_queue = queue
-        elif pending.queue is Queue.DELAYED or (pending.queue is Queue.URGENT) is not (queue is Queue.URGENT):
+        elif _is_moved(pending.queue, queue):
             self._dequeue(sku, pending)
             self._enqueue(sku, pending, queue)
         return pending
 
     def sendable(self, now_s: float) -> Iterator[tuple[str, PendingSku]]:
-        """Go through the SKUs that may be sent now, the most urgent first; what is iterated over must not change."""
+        """Go through the SKUs that may be sent now, the most urgent first; what is iterated over must not change.
+
+        Those with :meth:`prices` of their own are not among them.
+        """
         self._end_delays(now_s)
         waiting = self._waiting
         for queue in (Queue.URGENT, Queue.READY):
             for sku in self._queues[queue]:
                 yield sku, waiting[sku]
+
+    def prices(self) -> Iterator[tuple[str, PendingSku]]:
+        """Go through the SKUs whose price goes in a push of its own; what is iterated over must not change."""
+        for sku in self._queues[Queue.PRICES]:
+            yield sku, self._waiting[sku]
+
+    def move(self, sku: str, queue: Queue) -> None:
+        """Let a waiting SKU wait in another queue."""
+        pending = self._waiting[sku]
+        self._dequeue(sku, pending)
+        self._enqueue(sku, pending, queue)
 
     def release_cadence(self) -> None:
         """Make everything ready that waits for the channel's cadence."""
@@ -140,6 +177,7 @@ class Pending:
         pending = self._waiting.pop(sku)
         self._dequeue(sku, pending)
         self._in_flight[sku] = pending
+        pending.sold = None
         return pending
 
     def delay(self, sku: str, due_s: float) -> None:
@@ -157,6 +195,12 @@ class Pending:
         if waiting is not None:
             self._dequeue(sku, waiting)
             self._enqueue(sku, waiting, Queue.READY if waiting.queue is Queue.DELAYED else waiting.queue)
+
+    def sold(self, sku: str, units: int) -> None:
+        """Note that the channel has sold units of a SKU itself, which may be in flight."""
+        pending = self._in_flight.get(sku)
+        if pending is not None:
+            pending.sold = (pending.sold or 0) + units
 
     def drop(self, sku: str) -> None:
         """Remove a waiting SKU: there is nothing to publish."""
@@ -178,7 +222,11 @@ class Pending:
             newer.tries, newer.refusals = pending.tries, pending.refusals
             newer.forced |= pending.forced
             newer.maybe_applied |= pending.maybe_applied
-            pending, queue = newer, Queue.URGENT if newer.next_queue is Queue.URGENT else queue
+            newer.alone |= pending.alone
+            newer.price_group = pending.price_group
+            if queue is Queue.PRICES or newer.next_queue is Queue.URGENT:
+                queue = newer.next_queue
+            pending = newer
         self._waiting[sku] = pending
         pending.forced |= forced
         pending.due_s = due_s

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from adapters.contract.stock import Applied, Conflict, Outcome, Outcomes, Rejected, Retry, Unknown
+from adapters.contract.stock import Applied, Conflict, Outcome, Outcomes, PriceRejected, Rejected, Retry, Unknown
 from server.channels.connection.clock import Clock
 from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.in_flight import InFlight
@@ -25,7 +25,10 @@ class PushResults:
         self._metrics = metrics
 
     def apply(self, batch: Iterable[InFlight], outcomes: Outcomes) -> None:
-        """Apply the outcome of each item; of one that is not named the result is unknown."""
+        """Apply the outcome of each item; of one that is not named the result is unknown.
+
+        It is sent again, and becomes a dead letter where answers do not name it time after time.
+        """
         counted: dict[type[Outcome], int] = {}
         now_ms = self._clock.store_ms()
         for sent in batch:
@@ -37,11 +40,16 @@ class PushResults:
                 case Rejected():
                     sent.pending.count_try(answered=True, refused=True)
                     self._state.refused(sent, outcome.code, outcome.reason, now_ms)
+                case PriceRejected():
+                    sent.pending.count_try(answered=True)
+                    self._state.price_refused(sent, outcome.code, outcome.reason, now_ms)
                 case Retry():
                     self._retry(sent, outcome, now_ms)
                 case Conflict():
                     sent.pending.count_try(answered=True)
                     self._state.conflict(sent, outcome.remote, conflict_wait_s(sent.pending.tries))
+                case Unknown() if outcome is _NOT_NAMED:
+                    self._not_named(sent, now_ms)
                 case Unknown():
                     sent.pending.count_try(answered=False)
                     self._state.unknown(sent, backoff_s(sent.pending.tries))
@@ -68,6 +76,15 @@ class PushResults:
         """Remove a ticket: all that it carried has its result."""
         self._tickets.close(ticket_id)
 
+    def _not_named(self, sent: InFlight, now_ms: int) -> None:
+        pending = sent.pending
+        pending.count_try(answered=False, refused=True)
+        if is_given_up(pending.refusals):
+            reason = f"the channel's answer does not name it (sent {pending.refusals} times)"
+            self._state.refused(sent, "not_named", reason, now_ms)
+        else:
+            self._state.unknown(sent, backoff_s(pending.tries))
+
     def _retry(self, sent: InFlight, outcome: Retry, now_ms: int) -> None:
         if outcome.after_s == 0:  # nothing against this one: another spoiled the push
             sent.pending.count_try(answered=True)
@@ -75,7 +92,9 @@ class PushResults:
             return
         pending = sent.pending
         pending.count_try(answered=True, refused=True)
-        if is_given_up(pending.refusals):
+        if sent.with_price and not sent.is_price_only:  # the price may be what is put off
+            self._state.send_alone(sent)
+        elif is_given_up(pending.refusals):
             reason = f"{outcome.reason} (tried {pending.refusals} times)"
             self._state.refused(sent, outcome.code, reason, now_ms)
         else:
@@ -86,6 +105,7 @@ _NOT_NAMED: Final = Unknown("the answer does not name it")
 _RESULTS: Final[Mapping[type[Outcome], str]] = {
     Applied: "applied",
     Rejected: "rejected",
+    PriceRejected: "rejected",
     Retry: "retried",
     Conflict: "conflict",
     Unknown: "unknown",

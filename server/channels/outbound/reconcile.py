@@ -41,7 +41,8 @@ async def reconcile(
         for listing in page:
             if listing.key in before and state.is_unchanged(listing, before[listing.key]):
                 checked += 1
-                differed += state.compare(listing, shows.get(listing.key), position(), log_it=differed < LOGGED_MAX)
+                shown, log_it = shows.get(listing.key), differed < LOGGED_MAX
+                differed += state.compare(listing, shown, position(), log_it=log_it)
     finished = LastReconcile(clock.store_ms(), checked, differed)
     log.info("channel_reconciled", channel=state.name, checked=checked, differed=differed)
     return finished

@@ -1,6 +1,7 @@
 """SKUs that are sent once more, when an older request without an answer can no longer take effect."""
 
 from collections import deque
+from collections.abc import Iterator
 
 from server.store.journal.journal import EntryId
 
@@ -28,6 +29,10 @@ class ResendLater:
         if self._lowest[0] == entry_id:
             self._lowest.popleft()
         return sku, entry_id
+
+    def skus(self) -> Iterator[str]:
+        """Go through the SKUs of all entries."""
+        return (sku for _, sku, _ in self._due)
 
     def next_due_s(self) -> float:
         """Return when the next entry is due; infinity: there is none."""

@@ -1,6 +1,7 @@
 """Chooses what goes into a channel's next push, and what has to wait for reasons of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 from adapters.contract.adapter import Capabilities
@@ -15,6 +16,8 @@ from server.store.journal.journal import EntryId
 
 COMPANIONS_TRIED: Final = 8
 """Listings that may accompany a push: with one item they make thirty different bodies."""
+
+_Chosen = tuple[str, Listing, Value]
 
 
 class Selection:
@@ -32,39 +35,99 @@ class Selection:
         self._catalogue = catalogue
         self._pending = pending
         self._dead_letters = dead_letters
-        self._refused_go_alone = capabilities.result == "whole"
+        self._is_whole = capabilities.result == "whole"
         self._limits_items = any(isinstance(limit, PerItem) for limit in capabilities.limits)
         self._clock = clock
+        self._price_groups = 0
 
     def due(self, items_max: int, now_s: float, can_send: CanSend) -> list[InFlight]:
-        """Put in flight what goes into the next push, the most urgent first."""
-        catalogue, chosen = self._catalogue, list[tuple[str, Listing, Value]]()
-        obsolete: list[str] = []
-        delayed: list[tuple[str, float]] = []
-        for sku, pending in self._pending.sendable(now_s):
+        """Put in flight what goes into the next push, the most urgent first.
+
+        Where one bad item refuses all, a push has quantities or prices, never both: prices go while no quantity waits.
+        """
+        send, in_flight = self._pending.send, self._catalogue.in_flight
+        chosen = self._choose(self._pending.sendable(now_s), items_max, now_s, can_send)
+        if chosen:
+            quantities = []
+            for sku, listing, value in chosen:
+                pending = send(sku)
+                priced = NEVER if self._is_whole or pending.price_group else can_send
+                quantities.append(in_flight(sku, listing, value, pending, priced))
+            return quantities
+        chosen = self._choose(self._pending.prices(), items_max, now_s, can_send, prices=True)
+        return [in_flight(sku, listing, value, send(sku), can_send) for sku, listing, value in chosen]
+
+    def _choose(
+        self,
+        waiting: Iterable[tuple[str, PendingSku]],
+        items_max: int,
+        now_s: float,
+        can_send: CanSend,
+        *,
+        prices: bool = False,
+    ) -> list[_Chosen]:
+        """Choose from those that wait; ``prices``: from those whose price goes in a push of its own."""
+        chosen, group = list[_Chosen](), 0
+        aside: list[Callable[[], None]] = []
+        for sku, pending, listing, value in self._sendable(waiting, now_s, can_send, prices=prices, aside=aside):
+            if prices and chosen and pending.price_group != group:
+                continue
+            if self._is_whole and sku in self._dead_letters:
+                if chosen:
+                    continue
+                items_max = 1
+            chosen.append((sku, listing, value))
+            group = pending.price_group
+            if len(chosen) >= items_max:
+                break
+        for put in aside:
+            put()
+        return chosen
+
+    def _sendable(
+        self,
+        waiting: Iterable[tuple[str, PendingSku]],
+        now_s: float,
+        can_send: CanSend,
+        *,
+        prices: bool,
+        aside: list[Callable[[], None]],
+    ) -> Iterator[tuple[str, PendingSku, Listing, Value]]:
+        """Go through those that may be sent now; ``aside`` gets what is to be done with the others afterwards."""
+        catalogue, queues = self._catalogue, self._pending
+        for sku, pending in waiting:
             listing = catalogue.listing(sku)
             value = catalogue.value(listing) if listing is not None else None
             if listing is None or value is None or (not pending.forced and catalogue.is_shown(listing, value)):
-                obsolete.append(sku)
+                aside.append(partial(queues.drop, sku))
             elif (wait_s := self._item_wait_s(pending, listing, value, now_s, can_send)) > 0:
-                delayed.append((sku, now_s + wait_s))
-            elif self._refused_go_alone and sku in self._dead_letters:
-                if not chosen:
-                    chosen.append((sku, listing, value))
-                    break
+                aside.append(partial(queues.delay, sku, now_s + wait_s))
+            elif self._is_apart(pending, listing, value) is not prices:
+                aside.append(partial(queues.move, sku, Queue.READY if prices else Queue.PRICES))
             else:
-                chosen.append((sku, listing, value))
-                if len(chosen) == items_max:
-                    break
-        for sku in obsolete:
-            self._pending.drop(sku)
-        for sku, due_s in delayed:
-            self._pending.delay(sku, due_s)
-        send, in_flight = self._pending.send, catalogue.in_flight
-        return [in_flight(sku, listing, value, send(sku), can_send) for sku, listing, value in chosen]
+                yield sku, pending, listing, value
 
-    def refreshed(self, batch: Sequence[InFlight], can_send: CanSend) -> list[InFlight]:
-        """Return items in flight that were not applied with their newest values, without those no longer listed."""
+    def divided(self, batch: Sequence[InFlight]) -> list[Sequence[InFlight]]:
+        """Divide a push that one unnamed item spoiled for all into those that are to be sent in its place.
+
+        Quantities that went with prices go again at once without them. What has only a new price waits for a push of
+        prices, and a push of prices for two with a half of it each, behind all quantities.
+        """
+        middle = len(batch) // 2
+        if not any(sent.with_price for sent in batch):
+            return [batch[:middle], batch[middle:]]
+        quantities = [sent for sent in batch if not sent.is_price_only]
+        prices = [sent for sent in batch if sent.is_price_only]
+        for part in [prices] if quantities else [prices[:middle], prices[middle:]]:
+            self._price_groups += 1
+            for sent in part:
+                self._pending.requeue(sent.sku, Queue.PRICES).price_group = self._price_groups
+        for sent in quantities:
+            sent.pending.price_group = 0
+        return [quantities] if quantities else []
+
+    def refreshed(self, batch: Sequence[InFlight]) -> list[InFlight]:
+        """Return items in flight that were not applied with their newest quantities, without those no longer listed."""
         fresh = []
         for sent in batch:
             listing = self._catalogue.listing(sent.sku)
@@ -72,7 +135,7 @@ class Selection:
                 self._pending.finish(sent.sku)
             else:
                 value = self._catalogue.value(listing)
-                fresh.append(self._catalogue.in_flight(sent.sku, listing, value, sent.pending, can_send))
+                fresh.append(self._catalogue.in_flight(sent.sku, listing, value, sent.pending, NEVER))
         return fresh
 
     def companions(self, entry_id: EntryId) -> Iterator[InFlight]:
@@ -99,6 +162,12 @@ class Selection:
         if wait_s <= 0 and not pending.forced and self._catalogue.is_quantity_shown(listing, value.quantity):
             return can_send(listing.key, True)  # only its price is new
         return wait_s
+
+    def _is_apart(self, pending: PendingSku, listing: Listing, value: Value) -> bool:
+        """Return whether only the price is new, and goes in a push of its own."""
+        return (self._is_whole or pending.price_group > 0) and (
+            not pending.forced and self._catalogue.is_quantity_shown(listing, value.quantity)
+        )
 
     def _is_idle(self, sku: str) -> bool:
         return sku not in self._pending and sku not in self._dead_letters

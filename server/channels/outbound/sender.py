@@ -31,6 +31,8 @@ log = structlog.get_logger("holdfast.channel")
 
 WAIT_S_MAX: Final = 60.0
 """The longest wait for one wake-up: rules and limits may change meanwhile without one."""
+CLOCK_ERROR_S_MAX: Final = 60.0
+"""A comparison that ended later than this in the future was timed by a clock that has gone back since: it is void."""
 _JITTER: Final = 0.1
 """Share by which the intervals of comparing differ between channels that began together."""
 _FOREVER_S: Final = float("inf")
@@ -194,22 +196,22 @@ class Sender:
 
     async def _push(self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]) -> None:
         try:
-            await self._push_whole_or_halves(group, batch, items)
+            await self._push_whole_or_parts(group, batch, items)
         finally:
             self._pushes -= 1
             self._wake.set()
 
-    async def _push_whole_or_halves(
+    async def _push_whole_or_parts(
         self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]
     ) -> None:
-        """Push; where one unnamed item spoils the push for all, push halves until it stands alone."""
+        """Push; where one unnamed item spoils the push for all, push parts until it stands alone."""
         try:
             result = await self.client.push(items)
         except SpoiledError as error:
             if len(batch) == 1:
                 self._push_results.apply(batch, {batch[0].key: Rejected(error.code, error.reason)})
                 return
-            await self._push_halves(group, batch)
+            await self._push_parts(group, batch)
         except ChannelError as error:
             self._push_results.not_sent(batch, unknown=isinstance(error, UnknownResultError))
         else:
@@ -218,12 +220,9 @@ class Sender:
             else:
                 self._push_results.apply(batch, result)
 
-    async def _push_halves(self, group: asyncio.TaskGroup, batch: Sequence[InFlight]) -> None:
-        middle = len(batch) // 2
-        for half in (batch[:middle], batch[middle:]):
-            fresh = self.state.refreshed(half, self.client.item_wait_s)
-            if fresh:
-                await self._push_whole_or_halves(group, fresh, [sent.item() for sent in fresh])
+    async def _push_parts(self, group: asyncio.TaskGroup, batch: Sequence[InFlight]) -> None:
+        for part in self.state.divided(batch):
+            await self._push_whole_or_parts(group, part, [sent.item() for sent in part])
 
     async def _accept(self, group: asyncio.TaskGroup, ticket: Ticket, batch: Sequence[InFlight]) -> None:
         stored = self._push_results.accepted(ticket.id, batch, self.client.capabilities.ticket_life_s)
@@ -235,7 +234,7 @@ class Sender:
     async def _watch(self, group: asyncio.TaskGroup, ticket: OpenTicket, batch: Sequence[InFlight]) -> None:
         spoiled = await watch(ticket, batch, push_results=self._push_results, client=self.client, clock=self._clock)
         if spoiled:
-            await self._push_halves(group, spoiled)
+            await self._push_parts(group, spoiled)
         self._wake.set()
 
     def _rearranged(
@@ -276,7 +275,7 @@ class Sender:
             since_s = (self._clock.store_ms() - self._compared_ms) / 1000
             due_s = every_s * self._spread - since_s if every_s else _FOREVER_S
             # A time well ahead is of a clock that was fast: nobody knows when it was, so it is due.
-            if due_s <= 0 or (every_s and since_s < -WAIT_S_MAX):
+            if due_s <= 0 or (every_s and since_s < -CLOCK_ERROR_S_MAX):
                 return
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(min(due_s, WAIT_S_MAX)):  # the rules may change meanwhile

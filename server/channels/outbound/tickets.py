@@ -1,6 +1,7 @@
 """Polls a channel for the results of a push that it accepted for later, until every item of it has its result."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -8,7 +9,7 @@ import structlog
 
 from adapters.contract.errors import ChannelError, SpoiledError, TicketLostError
 from adapters.contract.http import READ
-from adapters.contract.stock import Outcomes, Rejected, StillPending
+from adapters.contract.stock import Outcomes, Rejected, StillPending, Unknown
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.outbound.in_flight import InFlight
@@ -17,6 +18,8 @@ from server.domain.channels import OpenTicket
 
 log = structlog.get_logger("holdfast.channel")
 
+LEFT_OUT_MAX: Final = 20
+"""Answers that leave an item out and name only finished ones, until it counts as unknown: a minute at 3 s each."""
 WAIT_S_MAX: Final = 60.0
 """The longest pause between two polls, so that a channel that was halted is polled within a minute of its revival."""
 
@@ -38,6 +41,7 @@ async def watch(
     # By two clocks: the store's may have been fast when the ticket came, and ours goes on only while we run.
     lost_s = clock.now_s() + (ticket.expires_ms - ticket.accepted_ms) / 1000
     left = {sent.key: sent for sent in batch}
+    left_out = Counter[str]()
     spoiled: list[InFlight] = []
     while left:
         await asyncio.sleep(min(max(client.capabilities.poll_every_s, client.wait_s(READ)), WAIT_S_MAX))
@@ -50,12 +54,16 @@ async def watch(
             result = dict.fromkeys(left, Rejected(error.code, error.reason))
         except TicketLostError as error:
             log.warning("channel_ticket_lost", channel=push_results.channel, ticket=ticket.id, reason=error.reason)
-            result = {}
+            result = dict.fromkeys(left, Unknown(error.reason))
         except ChannelError:
             continue
         # The result of an item that a finished ticket does not name is unknown.
-        outcomes = result.settled if isinstance(result, StillPending) else result
-        keys = [key for key in left if key in outcomes or not isinstance(result, StillPending)]
+        if isinstance(result, StillPending):
+            left_out.update(result.unnamed)
+            over = {key for key in result.unnamed if left_out[key] >= LEFT_OUT_MAX}
+            outcomes, keys = result.settled, [key for key in left if key in result.settled or key in over]
+        else:
+            outcomes, keys = result, list(left)
         push_results.apply([left.pop(key) for key in keys], client.masked(outcomes))
     push_results.close_ticket(ticket.id)
     return spoiled

@@ -162,11 +162,17 @@ def _row(channel: str, found: Standing) -> _Row:
         f"{status.dirty:,}",
         _seconds(status.oldest_unsent_s) if status.dirty else "",
         "never" if ago_ms is None else _ago(ago_ms / 1000),
-        f"{status.dead_letters:,}",
+        _dead(status),
         _seconds(status.lag_p50_s),
         _seconds(status.lag_p99_s),
     )
     return _Row(cells, _in_trouble(status))
+
+
+def _dead(status: ChannelStatus) -> str:
+    """Count the dead letters, and how many of them are of prices: buyers see those SKUs' quantities all the same."""
+    prices = f" ({status.refused_prices:,} of prices)" if status.refused_prices else ""
+    return f"{status.dead_letters:,}{prices}"
 
 
 def _seconds(seconds: float | None) -> str:

@@ -45,8 +45,8 @@ def dead_letters(
 ) -> None:
     """Show the values that a channel refuses, and why.
 
-    A refused value is put aside, so that it does not delay the others. It is sent again when the SKU's stock changes.
-    To send it sooner, correct the cause and add --retry.
+    A refused value is put aside, so that it does not delay the others. A quantity is sent again when the SKU's stock
+    changes, a price when its listing does. To send them sooner, correct the cause and add --retry.
 
     \b
       holdfast channels dead-letters my-shop
@@ -79,7 +79,7 @@ async def _dead_letters(
         letters = [letter async for letter in kept.dead_letters(channel) if not skus or letter.sku in skus]
         letters.sort(key=lambda letter: (-letter.last_ms, letter.sku))
         if retry and letters:
-            wanted = [letter.sku for letter in letters] if skus else []
+            wanted = list(dict.fromkeys(letter.sku for letter in letters)) if skus else []
             for start in range(0, max(1, len(wanted)), DEAD_LETTERS_PER_PAGE_MAX):
                 part = wanted[start : start + DEAD_LETTERS_PER_PAGE_MAX]
                 await kept.send_command(channel, "channel_retry", part, LOCAL.actor)
@@ -89,13 +89,14 @@ async def _dead_letters(
 def _print(channel: str, letters: list[DeadLetter]) -> None:
     title = f"{counted(len(letters), 'value')} that {channel} refuses"
     table = Table("SKU", "key", title=title, title_justify="left")
-    table.add_column("quantity", justify="right")
+    table.add_column("refused")
     table.add_column("code")
     table.add_column("reason", overflow="fold", ratio=1)
     table.add_column("attempts", justify="right")
     table.add_column("last")
     for letter in letters[:SHOWN_MAX]:
-        cells = (letter.sku, letter.key, f"{letter.quantity:,}", letter.code, letter.reason, f"{letter.attempts:,}")
+        refused = f"price {letter.price}" if letter.field == "price" else f"quantity {letter.quantity:,}"
+        cells = (letter.sku, letter.key, refused, letter.code, letter.reason, f"{letter.attempts:,}")
         table.add_row(*(Text(cell) for cell in (*cells, time_text(letter.last_ms) or "")))
     console().print(table)
     if len(letters) > SHOWN_MAX:

@@ -191,7 +191,10 @@ def _pushed(stage: Stage) -> int:
 @contextlib.asynccontextmanager
 async def _traffic(stage: Stage, name: str, chance: random.Random) -> AsyncIterator[None]:
     """Let buyers buy and channels fail meanwhile."""
-    buyers = [Buyer(f"{name}.{each}", stage.api, stage.skus, random.Random(chance.random())) for each in range(BUYERS)]
+    buyers = [
+        Buyer(f"{name}.{each}", stage.api, stage.skus, stage.shops, random.Random(chance.random()))
+        for each in range(BUYERS)
+    ]
     tasks = [asyncio.create_task(buyer.run()) for buyer in buyers]
     mischief = asyncio.create_task(misbehave(stage.shops, random.Random(chance.random())))
     try:

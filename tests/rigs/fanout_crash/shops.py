@@ -21,6 +21,8 @@ TIMEOUT_S: Final = 1.0
 """How long the publisher waits for a channel that is silent."""
 LAG_S: Final = (0.02, 0.25)
 """Between two faults of a run."""
+CAP: Final = 500
+"""So low that what this channel is to show seldom changes: only its own sales do that there."""
 SLOW_S: Final = 2.5
 """How long a ticket takes at most."""
 FAULTS: Final[tuple[Fault, ...]] = (
@@ -41,7 +43,10 @@ ENVIRONMENT: Final = {
 
 @dataclass
 class Shop:
-    """One channel: ``key`` names the listing of the so-manieth SKU there. ``calm``: no fault is ever planted in it."""
+    """One channel: ``key`` names the listing of the so-manieth SKU there. ``calm``: no fault is ever planted in it.
+
+    ``sells``: buyers order there, too.
+    """
 
     name: str
     kind: str
@@ -51,6 +56,7 @@ class Shop:
     credentials: dict[str, str]
     rules: ChannelRules
     calm: bool = False
+    sells: bool = True
 
     def toml(self) -> str:
         """Write its part of the configuration; the simulator must have started."""
@@ -113,7 +119,7 @@ def all_shops() -> list[Shop]:
         ),
         Shop(
             "calm", "woocommerce", WooCommerceSimulator(), lambda number: f"120/{2_000 + number}", _woo_options, woo,
-            msgspec.convert(rules, ChannelRules), calm=True,
+            msgspec.convert({**rules, "cap": CAP}, ChannelRules), calm=True,
         ),
         Shop(
             "shop", "shopify", ShopifySimulator(maximum=20_000.0, restore_per_s=2_000.0),
@@ -128,7 +134,7 @@ def all_shops() -> list[Shop]:
         ),
         Shop(
             "hook", "webhook", WebhookReceiver(bearer=None), lambda number: f"hook-{number}", _hook_options,
-            {"secret": "HOOK_SECRET"}, msgspec.convert({**rules, "min_publish": 3}, ChannelRules),
+            {"secret": "HOOK_SECRET"}, msgspec.convert({**rules, "min_publish": 3}, ChannelRules), sells=False,
         ),
     ]  # fmt: skip
 

@@ -1,9 +1,14 @@
-"""Buyers and a warehouse: random orders, holds, releases and receipts of a few hot SKUs, as fast as the run wants."""
+"""Buyers and a warehouse: random orders, holds, releases and receipts of a few hot SKUs, as fast as the run wants.
+
+Some buy on the channels themselves, which take the units off their own numbers before we hear of it.
+"""
 
 import asyncio
 import random
+from collections.abc import Sequence
 from typing import Any, Final
 
+from tests.rigs.fanout_crash.shops import Shop
 from tests.support.http import Answer, Api
 
 UNITS_MAX: Final = 9_000
@@ -15,11 +20,12 @@ PAUSE_S_MAX: Final = 0.02
 class Buyer:
     """Asks for one random thing after the other until ``running`` is False."""
 
-    def __init__(self, name: str, api: Api, skus: list[str], chance: random.Random) -> None:
+    def __init__(self, name: str, api: Api, skus: list[str], shops: Sequence[Shop], chance: random.Random) -> None:
         self.running = True
         self._name = name
         self._api = api
         self._skus = skus
+        self._shops = [shop for shop in shops if shop.sells]
         self._chance = chance
         self._number = 0
         self._held: list[str] = []
@@ -31,7 +37,7 @@ class Buyer:
             await asyncio.sleep(self._chance.uniform(0, PAUSE_S_MAX))
 
     async def _ask(self) -> None:
-        match self._chance.choices(("receive", "count", "order", "hold", "settle"), (4, 1, 5, 4, 3))[0]:
+        match self._chance.choices(("receive", "count", "order", "hold", "settle", "there"), (4, 1, 5, 4, 3, 3))[0]:
             case "receive":
                 movement = {"kind": "receive", "sku": self._sku(), "quantity": self._chance.randint(1, ORDER_MAX)}
                 await self._move(movement)
@@ -48,6 +54,21 @@ class Buyer:
                 held = self._held.pop(self._chance.randrange(len(self._held)))
                 path = f"/v1/reservations/{held}/{self._chance.choice(('commit', 'release'))}"
                 _expected(await self._api.post(path, {}), 200)
+
+            case "there":
+                await self._buy_there()
+
+    async def _buy_there(self) -> None:
+        """Order on a channel, which tells us a little later; what it has sold is sold."""
+        shop, number = self._chance.choice(self._shops), self._chance.randrange(len(self._skus))
+        key = shop.key(number)
+        units = min(self._chance.randint(1, ORDER_MAX), shop.simulator.shown[key])
+        if units > 0:
+            shop.simulator.sell(key, units)
+            await asyncio.sleep(self._chance.uniform(0, PAUSE_S_MAX))
+            lines = [{"sku": self._skus[number], "quantity": units}]
+            body = {**self._body(), "channel": shop.name, "lines": lines, "on_shortage": "accept"}
+            assert (answer := await self._api.post("/v1/orders", body)).status == 201, answer.raw
 
     def _sku(self) -> str:
         return self._chance.choice(self._skus)

@@ -5,6 +5,9 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
+from server.channels.outbound.catalogue import Catalogue
+from server.channels.outbound.channel_state import ChannelState
+from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.pending import Pending, PendingSku, Queue
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.sender import Sender
@@ -54,9 +57,27 @@ def _overtaking(self: Pending, sku: str, pending: PendingSku, queue: Queue) -> N
         self._in_flight[sku] = in_flight
 
 
+def _price_holds(self: ChannelState, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
+    """An item that is refused for its price is refused whole: its quantity waits for a better price."""
+    self._pending.finish(sent.sku)
+    self._dead_letters.add_refused(sent, code, reason, now_ms)
+
+
+def _zero_with_price(*_: object) -> bool:
+    """A fall to zero carries a new price, which the shop may refuse together with it."""
+    return False
+
+
+def _sale_unmarked(*_: object) -> None:
+    """What a channel has sold itself changes nothing in what it is believed to show."""
+
+
 _PLANTS: Final[dict[str, tuple[Any, str, Callable[..., Any]]]] = {
     "cursor_ahead": (Sender, "cursor", _cursor_ahead),
     "newer_forgotten": (Pending, "finish", _newer_forgotten),
     "never_resent": (ResendLater, "add", _never_resent),
     "overtaking": (Pending, "_enqueue", _overtaking),
+    "price_holds": (ChannelState, "refused", _price_holds),
+    "sale_unmarked": (ChannelState, "sold_there", _sale_unmarked),
+    "zero_with_price": (Catalogue, "_is_fall", _zero_with_price),
 }

@@ -4,6 +4,7 @@ from random import Random
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from tests.rigs.simulation.shop import FAULTS, Poison, ShopPlan, Window
 
@@ -12,6 +13,7 @@ TROUBLE_S: Final = 25.0
 LEASE_S: Final = 2.0
 LOCATIONS: Final = ("main", "store")
 _ALWAYS_UNSURE: Final = ("lost", "late", "unanswered")
+BAD_PRICES: Final = ("6.66", "6.67")
 
 
 class ChannelPlan(msgspec.Struct, frozen=True):
@@ -27,7 +29,9 @@ class Event(msgspec.Struct, frozen=True):
 
     ``count`` sets a SKU's units at a location. ``kill`` tears a process away, and another takes its place after
     ``for_s``. ``stop`` ends it in order. ``cut`` takes its store away for ``for_s``. ``reconcile`` asks a channel for
-    a comparison, ``resend`` for all SKUs.
+    a comparison, ``resend`` for all SKUs. ``sell``: a channel sells units itself, fewer than none: takes them back;
+    the order reaches us ``for_s`` later. ``price`` lists a SKU there with a price. ``jump`` puts the store's clock
+    forward by ``for_s``, or back.
     """
 
     at_s: float
@@ -37,6 +41,7 @@ class Event(msgspec.Struct, frozen=True):
     sku: str = ""
     location: str = ""
     units: int = 0
+    price: str = ""
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -57,7 +62,11 @@ def draw(seed: int) -> Scenario:
     channels = tuple(_channel(random, f"c{number}", skus) for number in range(random.randint(1, 3)))
     counts, troubles = _counts(random, skus), _troubles(random, processes, len(channels))
     baits = [bait for trouble in troubles if trouble.what == "kill" for bait in _baits(random, trouble, counts)]
-    events = sorted([*counts, *troubles, *baits], key=lambda each: each.at_s)
+    # Drawn last, and by another number: what the earlier ones drew stays what it was.
+    random = Random(-1 - seed)
+    channels = tuple(_with_habits(random, channel, skus) for channel in channels)
+    more = [*_sales(random, channels, skus), *_prices(random, channels, counts), *_jumps(random, troubles)]
+    events = sorted([*counts, *troubles, *baits, *more], key=lambda each: each.at_s)
     return Scenario(seed, skus, channels, tuple(events), processes)
 
 
@@ -90,6 +99,73 @@ def _channel(random: Random, name: str, skus: tuple[str, ...]) -> ChannelPlan:
         answer_s=random.choice(((0.001, 0.01), (0.01, 0.2), (0.1, 1.0))),
     )
     return ChannelPlan(shop, capabilities, rules)
+
+
+def _with_habits(random: Random, channel: ChannelPlan, skus: tuple[str, ...]) -> ChannelPlan:
+    """Draw what a shop does by itself: sell, say yes and keep its number, leave rows out, refuse prices."""
+    left_out = []
+    if random.random() < 0.15:
+        from_s = random.uniform(0, TROUBLE_S * 0.8)
+        left_out.append(
+            Window(from_s, min(TROUBLE_S, from_s + random.expovariate(1 / 5)), random.choice((0.2, 0.6)), ())
+        )
+    shop = replace(
+        channel.shop,
+        keeps=_keeps(random, skus, can_be_read=channel.capabilities["read_items_max"] > 0),
+        left_out=tuple(left_out),
+        bad_prices=BAD_PRICES if random.random() < 0.7 else (),
+    )
+    own_sale = random.choice(("none", "lowers", "lowers", "subtracts"))
+    return ChannelPlan(shop, {**channel.capabilities, "own_sale": own_sale}, channel.rules)
+
+
+def _keeps(random: Random, skus: tuple[str, ...], *, can_be_read: bool) -> tuple[Poison, ...]:
+    if random.random() < 0.85:
+        return ()
+    from_s, is_for_ever = random.uniform(0, TROUBLE_S), can_be_read and random.random() < 0.5
+    return (Poison(random.choice(skus), from_s, float("inf") if is_for_ever else from_s + random.uniform(0, 5.0)),)
+
+
+def _sales(random: Random, channels: tuple[ChannelPlan, ...], skus: tuple[str, ...]) -> list[Event]:
+    selling = [number for number, each in enumerate(channels) if each.capabilities["own_sale"] != "none"]
+    events = []
+    for _ in range(random.randint(0, 30) if selling else 0):
+        at_s, which, sku = random.uniform(1.0, TROUBLE_S - 3.0), random.choice(selling), random.choice(skus)
+        units, place, late_s = (
+            random.randint(1, 3),
+            random.choice(LOCATIONS),
+            random.choice((0.0, random.uniform(0, 2.0))),
+        )
+        events.append(Event(at_s, "sell", which, late_s, sku, place, units))
+        if random.random() < 0.2:
+            back_s = min(TROUBLE_S - 2.5, at_s + late_s + random.uniform(0.0, 3.0))
+            events.append(Event(back_s, "sell", which, late_s, sku, place, -units))
+    return events
+
+
+def _prices(random: Random, channels: tuple[ChannelPlan, ...], counts: list[Event]) -> list[Event]:
+    """List SKUs with prices: often shortly before their number changes, so that both are new to the shop at once."""
+    if random.random() < 0.5:
+        return []
+    falls, events = [each for each in counts if not each.units], []
+    for _ in range(random.randint(1, 10)):
+        near = random.choice(falls if falls and random.random() < 0.7 else counts)
+        at_s = random.choice((0.0, random.uniform(0.0, TROUBLE_S), max(0.0, near.at_s - random.uniform(0.0, 2.0))))
+        which, price = random.randrange(len(channels)), random.choice(("1.10", "2.20", *BAD_PRICES))
+        events.append(Event(at_s, "price", which, sku=near.sku, price=price))
+    return events
+
+
+def _jumps(random: Random, troubles: list[Event]) -> list[Event]:
+    if random.random() < 0.8:
+        return []
+    kills = [each.at_s for each in troubles if each.what == "kill"]
+    at_s = random.choice(kills) if kills and random.random() < 0.7 else random.uniform(0, TROUBLE_S)
+    by_s = random.choice((-86_400.0, -1_800.0, -30.0, -1.0, 1.0, 30.0, 1_800.0, 86_400.0))
+    jumps = [Event(at_s, "jump", for_s=by_s)]
+    if random.random() < 0.5:  # and right again
+        jumps.append(Event(min(TROUBLE_S, at_s + random.uniform(0.0, 5.0)), "jump", for_s=-by_s))
+    return jumps
 
 
 def _windows(random: Random) -> tuple[Window, ...]:

@@ -24,6 +24,7 @@ LATE_S: Final = 30.0
 FAULTS: Final = ("refused", "lost", "late", "unanswered", "busy", "throttled", "html", "unauthorized")
 UNKNOWN: Final = frozenset({"lost", "late", "unanswered"})
 """After these it is unknown whether the request was carried out."""
+_APPLIED_ALL_THE_SAME: Final = 0.5
 _STATUS: Final = {"busy": 503, "throttled": 429, "html": 200, "unauthorized": 401}
 
 
@@ -37,7 +38,7 @@ class Window(msgspec.Struct, frozen=True):
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A key that the shop refuses for a time."""
+    """A key that the shop refuses for a time, or keeps as it is."""
 
     key: str
     from_s: float
@@ -45,32 +46,49 @@ class Poison(msgspec.Struct, frozen=True):
 
 
 class ShopPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What a shop is like. ``result`` "whole": one bad row refuses all. ``ticket_s``: how long a ticket takes."""
+    """What a shop is like. ``result`` "whole": one bad row refuses all. ``ticket_s``: how long a ticket takes.
+
+    ``keeps`` are keys of which it says yes for a time, and changes nothing. ``left_out`` is when, and what share of the
+    rows, its answers do not name, whether they were applied or not. ``bad_prices`` are refused.
+    """
 
     name: str
     result: str = "per_item"
     ticket_s: tuple[float, float] | None = None
     windows: tuple[Window, ...] = ()
     poisons: tuple[Poison, ...] = ()
+    keeps: tuple[Poison, ...] = ()
+    left_out: tuple[Window, ...] = ()
+    bad_prices: tuple[str, ...] = ()
     answer_s: tuple[float, float] = (0.01, 0.2)
 
     @property
     def may_be_unsure(self) -> bool:
         """Whether any answer of this shop may be lost."""
-        return any(UNKNOWN.intersection(window.faults) for window in self.windows)
+        return bool(self.left_out) or any(UNKNOWN.intersection(window.faults) for window in self.windows)
+
+    @property
+    def keeps_for_ever(self) -> frozenset[str]:
+        """The keys that nothing will correct."""
+        return frozenset(each.key for each in self.keeps if each.until_s == float("inf"))
 
 
 @dataclass
 class Shop:
-    """The shop. ``shown`` is what its buyers see, ``applied`` each value in the order in which it took effect."""
+    """The shop. ``shown`` is what its buyers see, ``applied`` each value in the order in which it took effect.
+
+    ``priced_falls`` are the keys whose last units were to go together with a price.
+    """
 
     plan: ShopPlan
     random: Random
     now_s: Callable[[], float]
     log: Callable[[str], None]
     shown: dict[str, int] = field(default_factory=dict)
+    prices: dict[str, str] = field(default_factory=dict)
     applied: list[tuple[str, int]] = field(default_factory=list)
     complaints: list[str] = field(default_factory=list)
+    priced_falls: list[str] = field(default_factory=list)
     requests: int = 0
     tickets: dict[str, tuple[float, dict[str, str]]] = field(default_factory=dict)
     later: set[asyncio.Task[None]] = field(default_factory=set)
@@ -111,21 +129,48 @@ class Shop:
         self.tickets[ticket] = (self.now_s(), self._results(rows))
 
     def _results(self, rows: list[dict[str, Any]]) -> dict[str, Any]:
-        if self.plan.result == "whole" and any(self._refuses(row["key"]) for row in rows):
+        if self.plan.result == "whole" and any(self._refuses(row) for row in rows):
             return {"spoiled": "some row is bad"}
-        return {"results": {row["key"]: self._apply(row["key"], row["quantity"]) for row in rows}}
+        results = {}
+        for row in rows:
+            if not self._leaves_out():
+                results[row["key"]] = self._apply(row)
+            elif self.random.random() < _APPLIED_ALL_THE_SAME:
+                self._apply(row)
+        return {"results": results}
 
-    def _apply(self, key: str, quantity: int) -> str:
-        if self._refuses(key):
+    def _apply(self, row: dict[str, Any]) -> str:
+        key, quantity = row["key"], row["quantity"]
+        if "price" in row and not quantity and self.shown.get(key):
+            self.priced_falls.append(key)
+        if self._refuses(row):
             return f"{key} is refused"
+        if self._is_in(self.plan.keeps, key):
+            return OK
         self.log(f"{self.plan.name} shows {quantity} of {key}")
         self.shown[key] = quantity
         self.applied.append((key, quantity))
+        if "price" in row:
+            self.prices[key] = row["price"]
         return OK
 
-    def _refuses(self, key: str) -> bool:
+    def sell(self, key: str, units: int) -> None:
+        """Take units off the shop's own number, or with fewer than none give them back."""
+        self.log(f"{self.plan.name} sells {units} of {key}")
+        self.shown[key] = max(0, self.shown.get(key, 0) - units)
+
+    def _refuses(self, row: dict[str, Any]) -> bool:
+        return self._is_in(self.plan.poisons, row["key"]) or row.get("price") in self.plan.bad_prices
+
+    def _is_in(self, spells: tuple[Poison, ...], key: str) -> bool:
         now_s = self.now_s()
-        return any(each.key == key and each.from_s <= now_s < each.until_s for each in self.plan.poisons)
+        return any(each.key == key and each.from_s <= now_s < each.until_s for each in spells)
+
+    def _leaves_out(self) -> bool:
+        now_s = self.now_s()
+        return any(
+            each.from_s <= now_s < each.until_s and self.random.random() < each.share for each in self.plan.left_out
+        )
 
     def _poll(self, ticket: str) -> dict[str, Any]:
         if ticket not in self.tickets:

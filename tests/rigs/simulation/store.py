@@ -11,6 +11,7 @@ from types import SimpleNamespace, TracebackType
 from typing import Any, Final, Self
 
 import msgspec
+from msgspec.structs import replace
 from redis.exceptions import ConnectionError as StoreAwayError
 
 from server.domain.changes import Change, ChangeLine
@@ -37,12 +38,14 @@ class SimulatedStore:
         self.journal: list[tuple[EntryId, dict[bytes, bytes]]] = []
         self.grown = asyncio.Event()
         self.on_hand: dict[tuple[str, str], int] = {}
+        self.fast_s = 0.0
         self._seq = 0
+        self._sales = 0
         self._loop = loop
 
     def now_ms(self) -> int:
-        """The store's clock."""
-        return int((EPOCH_S + self._loop.time()) * 1000)
+        """The store's clock, which may be fast, or slow if ``fast_s`` is negative."""
+        return int((EPOCH_S + self._loop.time() + self.fast_s) * 1000)
 
     def last_id(self) -> EntryId:
         """The journal's newest id."""
@@ -56,14 +59,26 @@ class SimulatedStore:
     def set_on_hand(self, sku: str, location: str, units: int) -> None:
         """Count a SKU: the record, where it lies and the journal change together, as in a script."""
         before = self.on_hand.get((sku, location), 0)
+        line = self._set(sku, location, units)
+        self.append([Change("count", self.now_ms(), "sim", "", "", "", [replace(line, d_on_hand=units - before)], [])])
+
+    def sell(self, sku: str, location: str, units: int, channel: str) -> None:
+        """Book an order of a channel, or with fewer units than none its cancel; it may leave a shortage."""
+        self._sales += 1
+        line = self._set(sku, location, self.on_hand.get((sku, location), 0) - units)
+        line, name = replace(line, line=1, d_committed=units), "order" if units > 0 else "cancel"
+        change = Change(name, self.now_ms(), "sim", channel, f"r{self._sales}", "committed", [line], [])
+        self.append([change])
+
+    def _set(self, sku: str, location: str, units: int) -> ChangeLine:
+        """Write a stock record, and return a line without what has changed. What is sold is not on hand here."""
         self.on_hand[sku, location] = units
         self._seq += 1
         stock, skus = self.keyspace.stock, self.keyspace.skus
         self._hash(stock)[f"{sku}\0{location}".encode()] = _pack([units, 0, 0, 0, 0, 0, self._seq])
         places = sorted(place for known, place in self.on_hand if known == sku)
         self._hash(skus)[sku.encode()] = _pack(places)
-        line = ChangeLine(0, sku, location, units - before, 0, 0, 0, 0, 0, units, self._seq)
-        self.append([Change("count", self.now_ms(), "sim", "", "", "", [line], [])])
+        return ChangeLine(0, sku, location, 0, 0, 0, 0, 0, 0, units, self._seq)
 
     def append(self, changes: Sequence[Change]) -> None:
         """Write one entry of the journal."""
@@ -89,6 +104,9 @@ class SimulatedStore:
             "HGETALL": lambda key: dict(self._hash(key)),
             "HSCAN": lambda key, *_: (0, dict(self._hash(key))),
             "HMGET": lambda key, *fields: [self._hash(key).get(_bytes(field)) for field in fields],
+            "HSET": lambda key, *pairs: self._hash(key).update(
+                {_bytes(field): _bytes(value) for field, value in zip(pairs[::2], pairs[1::2], strict=True)}
+            ),
             "XINFO STREAM": lambda _: self._bounds(),
             "XRANGE": lambda _, after, __, ___, count: self.entries_after(after.removeprefix("("))[:count],
             "XADD": lambda _, __, field, entry: self._append({field.encode(): entry}),
@@ -115,7 +133,7 @@ class SimulatedStore:
         """As ``lua/functions/publisher_lease.lua``."""
         lease, (action, owner, ttl_ms), now_ms = self._hash(keys[0]), args, self.now_ms()
         holder, token, until_ms = lease.get(b"owner", b""), int(lease.get(b"token", 0)), int(lease.get(b"until_ms", 0))
-        expired = until_ms <= now_ms
+        expired = until_ms <= now_ms or until_ms - now_ms > int(ttl_ms or 0)
         if holder != owner and not expired:
             return _pack([0, until_ms, now_ms, holder.decode()])
         if action == b"release":

@@ -12,7 +12,8 @@ import msgspec
 
 from server.channels.connection.clock import Clock
 from server.channels.publisher import ChannelPlan, Publisher
-from server.domain.channels import ChannelRules, ChannelSettings, publishable
+from server.domain.channels import ChannelRules, ChannelSettings, DeadLetter, Listing, publishable
+from server.store.keys import ChannelKeys
 from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
 from tests.rigs.simulation.loop import SimulatedLoop, run
@@ -23,6 +24,9 @@ from tests.rigs.simulation.store import EPOCH_S, SimulatedClient, SimulatedFeed,
 SETTLED_S: Final = 400.0
 """So long after the last trouble everything must be right: longer than the longest backoff, rest and second thought."""
 LOOK_S: Final = 1.0
+COMPARISONS: Final = 3
+COMPARE_EVERY_S: Final = 100.0
+"""Longer than a backoff and a second thought together: what is pending is not compared."""
 FLUSH_S: Final = 0.25
 """Less often than in life, for half of the cost of a run is this."""
 
@@ -41,7 +45,7 @@ class Played(msgspec.Struct):
 
 
 class SimulatedClock(Clock):
-    """The clock of a process in the simulated world."""
+    """The clock of a process in the simulated world: it never jumps, and the store's may."""
 
     def __init__(self, loop: SimulatedLoop) -> None:
         super().__init__()
@@ -56,11 +60,12 @@ class SimulatedClock(Clock):
         return EPOCH_S + self._loop.time()
 
     def store_ms(self) -> int:
-        """The store's clock is the same one."""
-        return int(1000 * self.wall_s())
+        """The store's clock, as it was when it last answered."""
+        return int(1000 * self.wall_s() + self._offset_ms)
 
-    def learn(self, store_ms: int, asked_s: float) -> None:
-        """There is nothing to learn."""
+    def learn(self, store_ms: int, asked_s: float) -> None:  # noqa: ARG002
+        """Set the store's time from an answer; how long it took does not matter here."""
+        self._offset_ms = store_ms - 1000 * self.wall_s()
 
 
 class Process:
@@ -138,6 +143,7 @@ class World:
         self.kills = 0
         # Of what was never counted there is nothing.
         self.wanted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0])
+        self.prices: dict[tuple[str, str], str] = {}
         self.processes = [Process(self, number) for number in range(scenario.processes)]
         self._repairs: set[asyncio.Task[None]] = set()
 
@@ -150,6 +156,7 @@ class World:
             await self._let(event)
         await asyncio.sleep(max(0.0, TROUBLE_S - self.loop.time()))
         await asyncio.gather(*self._repairs)
+        await self._compare()
         problems = await self._until_right()
         settled_s = self.loop.time() - TROUBLE_S
         for shop in self.shops.values():
@@ -179,8 +186,15 @@ class World:
         match event.what:
             case "count":
                 self.store.set_on_hand(event.sku, event.location, event.units)
-                for name in self.shops:
-                    self.wanted[name, event.sku].append(self._publishable(name, event.sku))
+                self._has_changed(event.sku)
+            case "sell":
+                shop = list(self.shops.values())[event.which]
+                shop.sell(event.sku, event.units)
+                self._after(event.for_s, lambda: self._order(event, shop.plan.name))
+            case "price":
+                await self._list(list(self.shops)[event.which], event.sku, event.price)
+            case "jump":
+                self.store.fast_s += event.for_s
             case "kill":
                 self.kills += 1
                 await self.processes[event.which].kill()
@@ -192,10 +206,26 @@ class World:
                 client.cut()
                 self._after(event.for_s, client.restore)
             case _:
-                name = list(self.shops)[event.which]
-                commands = ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
-                command: Any = f"channel_{event.what}"
-                await commands.send_command(name, command, self.scenario.skus if event.what == "resend" else (), "sim")
+                await self._command(list(self.shops)[event.which], event.what)
+
+    def _order(self, event: Event, channel: str) -> None:
+        self.store.sell(event.sku, event.location, event.units, channel)
+        self._has_changed(event.sku)
+
+    def _has_changed(self, sku: str) -> None:
+        for name in self.shops:
+            self.wanted[name, sku].append(self._publishable(name, sku))
+
+    async def _list(self, name: str, sku: str, price: str) -> None:
+        self.prices[name, sku] = price
+        await self._desk().put_listings(name, [Listing(sku, sku, price=price)], "sim")
+
+    async def _command(self, name: str, what: str) -> None:
+        command: Any = f"channel_{what}"
+        await self._desk().send_command(name, command, self.scenario.skus if what == "resend" else (), "sim")
+
+    def _desk(self) -> ChannelStore:
+        return ChannelStore(SimulatedClient(self.store, self.random), self.store.keyspace)  # type: ignore[arg-type]
 
     async def _restart(self, process: Process, after_s: float) -> None:
         await process.stop()
@@ -214,6 +244,14 @@ class World:
 
     # -- what must be
 
+    async def _compare(self) -> None:
+        """Compare as often as it takes to find a shop that says yes and changes nothing: no answer tells of that."""
+        keeping = [name for name, shop in self.shops.items() if shop.plan.keeps]
+        for _ in range(COMPARISONS if keeping else 0):
+            await asyncio.sleep(COMPARE_EVERY_S)
+            for name in keeping:
+                await self._command(name, "reconcile")
+
     async def _until_right(self) -> list[str]:
         """Wait until everything is as it should be and nothing is left to do; report what never is."""
         until_s = self.loop.time() + SETTLED_S
@@ -226,23 +264,57 @@ class World:
         return problems
 
     def _wrong(self) -> list[str]:
-        return [
-            f"{name} shows {shop.shown.get(sku)} of {sku}, and should show {self._publishable(name, sku)}"
-            for name, shop in self.shops.items()
-            for sku in sorted({sku for sku, _ in self.store.on_hand})
-            if shop.shown.get(sku) != self._publishable(name, sku) and not self._may_differ(shop, sku)
-        ]
+        return (
+            self._held_back()
+            + self._wrong_prices()
+            + [
+                f"{name} shows {shop.shown.get(sku)} of {sku}, and should show {self._publishable(name, sku)}"
+                for name, shop in self.shops.items()
+                for sku in sorted({sku for sku, _ in self.store.on_hand})
+                if self._shown(shop, sku) != self._publishable(name, sku) and not self._may_differ(shop, sku)
+            ]
+        )
+
+    def _shown(self, shop: Shop, sku: str) -> int | None:
+        """What the shop shows; where it never took a value of the SKU, it has nothing to sell."""
+        return shop.shown.get(sku, 0 if sku in shop.plan.keeps_for_ever else None)
 
     def _may_differ(self, shop: Shop, sku: str) -> bool:
-        """Whether the shop refused the SKU, and that stands in the dead letters for everybody to see."""
-        return sku in self._dead_letters(shop.plan.name) and any(each.key == sku for each in shop.plan.poisons)
+        """Whether the shop refused or kept the SKU, and that stands in the dead letters for everybody to see."""
+        return self._is_bad(shop, sku) and (sku, "quantity") in self._dead_letters(shop.plan.name)
 
-    def _dead_letters(self, name: str) -> set[str]:
-        for process in self.processes:
-            if process.publisher is not None and process.publisher.acting:
-                channels = process.publisher.channels
-                return {sku for each in channels if each.name == name for sku in each.state.dead_letter_skus()}
-        return set()
+    def _is_bad(self, shop: Shop, sku: str) -> bool:
+        """Whether the shop has a reason to refuse a quantity of the SKU; a price is none."""
+        is_bad = any(each.key == sku for each in shop.plan.poisons) or sku in shop.plan.keeps_for_ever
+        return is_bad or bool(shop.plan.left_out)
+
+    def _held_back(self) -> list[str]:
+        """List quantities that are refused without a reason, as those are that a price holds back."""
+        return [
+            f"{name} refuses every quantity of {sku}, and has nothing against it"
+            for name, shop in self.shops.items()
+            for sku, refused in sorted(self._dead_letters(name))
+            if refused == "quantity" and not self._is_bad(shop, sku)
+        ]
+
+    def _wrong_prices(self) -> list[str]:
+        """Every price is shown, or stands in the dead letters, or its SKU does."""
+        return [
+            f"{name} shows the price {shop.prices.get(sku)} of {sku}, and should show {price}"
+            for (name, sku), price in self.prices.items()
+            if (shop := self.shops[name]).prices.get(sku) != price
+            and not (
+                (sku, "price") in self._dead_letters(name) and (price in shop.plan.bad_prices or shop.plan.left_out)
+            )
+            and (sku, "quantity") not in self._dead_letters(name)
+            and sku not in shop.plan.keeps_for_ever
+        ]
+
+    def _dead_letters(self, name: str) -> set[tuple[str, str]]:
+        """The SKUs, and whether their quantity or their price was refused, as everybody can read it."""
+        stored = self.store.hashes.get(ChannelKeys(self.store.keyspace, name).dead_letters, {})
+        letters = [msgspec.msgpack.decode(packed, type=DeadLetter) for packed in stored.values()]
+        return {(letter.sku, letter.field) for letter in letters}
 
     def _is_idle(self) -> bool:
         acting = [each.publisher for each in self.processes if each.publisher is not None and each.publisher.acting]
@@ -256,11 +328,17 @@ class World:
         return publishable(self.rules[name], levels)
 
     def _out_of_order(self, shop: Shop) -> list[str]:
-        """Where every answer came, an older value must never have followed a newer one."""
-        unsure = shop.plan.may_be_unsure or any(each.what in {"kill", "cut", "stop"} for each in self.scenario.events)
+        """Where every answer came, an older value never followed a newer one, and no price went with a fall to zero."""
+        unsure = shop.plan.may_be_unsure or any(
+            each.what in {"kill", "cut", "stop", "jump"} for each in self.scenario.events
+        )
         if unsure:
             return []
-        return [
+        which = list(self.shops).index(shop.plan.name)
+        changed_there = {each.sku for each in self.scenario.events if each.what == "sell" and each.which == which}
+        changed_there |= {each.key for each in shop.plan.keeps}
+        falls = [key for key in shop.priced_falls if key not in changed_there]
+        return [f"{shop.plan.name} was sent a price with the zero of {key}" for key in falls] + [
             f"{shop.plan.name} was shown {sku} out of order: {shown} of {self.wanted[shop.plan.name, sku]}"
             for sku in self.scenario.skus
             if not _in_order(
