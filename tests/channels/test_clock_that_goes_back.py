@@ -104,8 +104,9 @@ async def test_a_comparison_that_lies_ahead_does_not_put_off_the_next(
         await wait_until(shows(shop, A=9), "it was compared and corrected")
 
 
-def test_a_dead_letter_whose_time_lies_ahead_waits_for_no_more_than_its_pause() -> None:
-    assert dead_letter_wait_s(HALF_AN_HOUR_MS, 0) == DEAD_LETTER_PAUSE_S
+def test_a_dead_letter_whose_time_lies_ahead_is_tried_at_once() -> None:
+    assert dead_letter_wait_s(HALF_AN_HOUR_MS, 0) == 0.0
+    assert dead_letter_wait_s(0, 0) == DEAD_LETTER_PAUSE_S
     assert dead_letter_wait_s(0, int(1000 * DEAD_LETTER_PAUSE_S)) == 0.0
 
 

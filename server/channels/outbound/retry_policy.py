@@ -40,6 +40,7 @@ def is_given_up(refusals: int) -> bool:
 def dead_letter_wait_s(last_ms: int, now_ms: int) -> float:
     """Return for how many seconds a dead letter that was last tried at ``last_ms`` is not tried again.
 
-    Never longer than the pause: ``last_ms`` may lie ahead, by a clock that was fast.
+    A time in the future is of a clock that has gone back since: it says nothing.
     """
-    return min(DEAD_LETTER_PAUSE_S, max(0.0, DEAD_LETTER_PAUSE_S - (now_ms - last_ms) / 1000))
+    since_s = (now_ms - last_ms) / 1000
+    return max(0.0, DEAD_LETTER_PAUSE_S - since_s) if since_s >= 0 else 0.0
