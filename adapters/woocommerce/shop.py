@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from adapters.contract.errors import ChannelError, UnavailableError, UnknownResultError
 from adapters.contract.http import READ, Answer, Exchange, Request, check_status, excerpt, json_of
+from adapters.contract.key_lookup import KeyLookup
 from adapters.contract.stock import Item, Outcomes, Rejected
 
 ITEMS_MAX: Final = 100
@@ -27,12 +28,14 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The options of a WooCommerce channel.
 
     ``base_url`` is the shop's root. ``key_is``: what the listings' keys are: "id" for "123", or "120/125" for
-    variation 125 of product 120; "sku" for the shop's own SKU, which is looked up once. ``items_max`` is lowered where
-    the shop has lowered its own limit. ``requests_per_s`` counts reading and writing apart.
+    variation 125 of product 120; "sku" for the shop's own SKU, which is looked up once. ``backorders``: "no" ends that
+    a product is sold at 0, "keep" leaves it as the shop has it. ``items_max`` is lowered where the shop has lowered its
+    own limit. ``requests_per_s`` counts reading and writing apart.
     """
 
     base_url: str
     key_is: Literal["id", "sku"] = "id"
+    backorders: Literal["keep", "no"] = "keep"
     items_max: Annotated[int, Meta(ge=1, le=ITEMS_MAX)] = ITEMS_MAX
     requests_per_s: Annotated[float, Meta(gt=0, le=1_000)] = 4.0
 
@@ -68,6 +71,7 @@ class Shop:
         token = b64encode(f"{consumer_key}:{consumer_secret}".encode()).decode()
         self._headers = {"Authorization": f"Basic {token}", "Accept": "application/json"}
         self._places: dict[str, Place] = {}
+        self._similar: dict[Place, str] = {}  # SKUs that were found in another case
 
     def batch(self, parent: int, elements: Sequence[Mapping[str, Any]]) -> Request:
         """Return the request that updates products, or the variations of one."""
@@ -76,7 +80,9 @@ class Shop:
 
     def forget(self, key: str) -> None:
         """Forget where a listing is, so that it is looked up again."""
-        self._places.pop(key, None)
+        place = self._places.pop(key, None)
+        if place is not None and self._similar.get(place) == key:
+            del self._similar[place]
 
     def locate(self, items: Sequence[Item]) -> Exchange[tuple[Outcomes, list[Located]]]:
         """Return where each value goes, and the outcomes of those whose place is not found."""
@@ -114,41 +120,66 @@ class Shop:
         return {key: place for key, place in places.items() if place is not None}
 
     def _look_up(self, skus: Sequence[str]) -> Exchange[dict[str, Rejected]]:
-        """Keep the places of SKUs; return why the others have none."""
-        refused = {}
+        """Keep the places of SKUs; return why the others have none. The shop looks them up without regard to case."""
+        rows: set[tuple[str, Place]] = set()
         for some in _lookups(skus):
-            found: dict[str, set[Place]] = {}
             query = ",".join(quote(sku, safe="") for sku in some)
             for row in (yield from self.rows(f"/products?sku={query}&_fields=id,parent_id,sku,type")):
-                found.setdefault(str(row.get("sku")), set()).add(_place_of(row))
-            for sku in some:
-                places = found.get(sku, set())
-                if len(places) == 1:
-                    self._places[sku] = places.pop()
-                else:
-                    refused[sku] = _no_single_place(sku, places)
+                rows.add((str(row.get("sku")), _place_of(row)))
+        found = KeyLookup(skus).found((name, (name, place)) for name, place in sorted(rows))
+        refused: dict[str, Rejected] = {}
+        for sku in skus:
+            there = found.get(sku, [])
+            if len(there) == 1:
+                refused |= self._keep(sku, *there[0])
+            else:
+                refused[sku] = _no_single_place(sku, [place for _, place in there])
         return refused
 
-    def find_variation(self, each: Located) -> Exchange[bool]:
-        """Look up the parent of a variation for the next push; returns whether it is one, or may be.
+    def _keep(self, sku: str, name: str, place: Place) -> dict[str, Rejected]:
+        """Keep the place of a SKU that the shop calls ``name``; where these differ, a listing of that name goes first.
 
-        From the channel's source, not documented.
+        Return who was refused for it.
         """
+        if name == sku:
+            self._places[sku] = place
+            other = self._similar.pop(place, "")
+            return {other: _listed_as(other, name, sku)} if self._places.pop(other, None) else {}
+        other = name if name in self._places else self._similar.setdefault(place, sku)
+        if other != sku:
+            return {sku: _listed_as(sku, name, other)}
+        self._places[sku] = place
+        return {}
+
+    def find_variation(self, each: Located) -> Exchange[bool]:
+        """Look up the parent of a variation for the next push; returns whether it is one, or may be."""
         try:
-            answer = yield from self._get(f"/products/{each.place.id}?_fields=id,parent_id,type")
-            place = _place_of(json_of(answer))
+            place = yield from self.place_of(each.place.id)
         except ChannelError:
             return True
         if place.parent:
-            self._places[each.item.key] = place
+            self.keep(each.item.key, place)
         return bool(place.parent)
+
+    def place_of(self, number: int) -> Exchange[Place]:
+        """Return where an id is in the shop, which answers for products and variations alike."""
+        answer = yield from self._get(f"/products/{number}?_fields=id,parent_id,type")
+        return _place_of(json_of(answer))
+
+    def keep(self, key: str, place: Place) -> None:
+        """Keep where a listing is."""
+        self._places[key] = place
 
     def rows(self, path: str) -> Exchange[list[dict[str, Any]]]:
         """Read a page of a collection; one that the shop does not know is empty."""
+        return (yield from self.rows_if_there(path, "invalid")) or []
+
+    def rows_if_there(self, path: str, gone: str = "") -> Exchange[list[dict[str, Any]] | None]:
+        """Read a page of a collection; None: the shop answers 404 with a code that contains ``gone``."""
         answer = yield from self._get(f"{path}&per_page={ITEMS_MAX}")
         found = json_of(answer)
-        if answer.status == NOT_FOUND and "invalid" in refusal_of(found).code:
-            return []
+        if answer.status == NOT_FOUND and gone in refusal_of(found).code:
+            return None
         if answer.status != OK or not isinstance(found, list):
             raise unexpected(answer)
         return [row for row in found if isinstance(row, dict)]
@@ -201,6 +232,11 @@ def _no_single_place(sku: str, places: Iterable[Place]) -> Rejected:
     if not ids:
         return Rejected("sku_not_found", f"the shop has nothing with the SKU {sku!r}")
     return Rejected("sku_not_unique", f"the shop has the SKU {sku!r} several times: {ids}; list it by id")
+
+
+def _listed_as(sku: str, name: str, other: str) -> Rejected:
+    reason = f"the shop has the SKU {sku!r} only as {name!r}, which is listed as {other!r}"
+    return Rejected("sku_not_unique", reason)
 
 
 def _is_number(text: str) -> bool:

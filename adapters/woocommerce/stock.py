@@ -12,19 +12,9 @@ from adapters.contract.errors import ChannelError, SpoiledError, UnavailableErro
 from adapters.contract.http import READ, WRITE, Answer, Exchange, check_status, json_of
 from adapters.contract.limits import TokenBucket
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, Unknown
-from adapters.woocommerce.shop import (
-    ITEMS_MAX,
-    NOT_FOUND,
-    OK,
-    Located,
-    Options,
-    Place,
-    Shop,
-    refusal_of,
-    route,
-    unexpected,
-    whole,
-)
+from adapters.woocommerce.prices import other_price, price_fields
+from adapters.woocommerce.reading import read
+from adapters.woocommerce.shop import ITEMS_MAX, NOT_FOUND, OK, Located, Options, Shop, refusal_of, unexpected, whole
 
 _BAD_REQUEST: Final = 400
 _TOO_LARGE: Final = 413
@@ -70,26 +60,12 @@ class WooCommerce(Adapter):
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
         """Read ``stock_quantity``; a product that does not manage its own stock has no number and is left out."""
-        places = yield from self._shop.places_of(keys)
-        shown: dict[str, int] = {}
-        for parent in dict.fromkeys(place.parent for place in places.values()):
-            wanted = {key: place.id for key, place in places.items() if place.parent == parent}
-            found = yield from self._list(parent, sorted(set(wanted.values())))
-            shown |= {key: found[number] for key, number in wanted.items() if number in found}
-        return shown
-
-    def _list(self, parent: int, numbers: Sequence[int]) -> Exchange[dict[int, int]]:
-        include = ",".join(map(str, numbers))
-        rows = yield from self._shop.rows(f"{route(parent)}?include={include}&_fields=id,manage_stock,stock_quantity")
-        # "parent" instead of true: the number is the parent's own.
-        managed = [row for row in rows if row.get("manage_stock") is True]
-        shown = {row["id"]: whole(row.get("stock_quantity")) for row in managed if isinstance(row.get("id"), int)}
-        return {number: quantity for number, quantity in shown.items() if quantity is not None}
+        return read(self._shop, keys)
 
     # -- writing
 
     def _update(self, group: Sequence[Located]) -> Exchange[Outcomes]:
-        answer = yield self._shop.batch(group[0].place.parent, [_element(each.item, each.place) for each in group])
+        answer = yield self._shop.batch(group[0].place.parent, [self._element(each) for each in group])
         check_status(answer)
         if answer.status != OK:
             return self._whole_group(answer, group)
@@ -98,15 +74,33 @@ class WooCommerce(Adapter):
             outcomes[each.item.key] = yield from self._outcome(each, row)
         return outcomes
 
+    def _element(self, each: Located) -> dict[str, Any]:
+        quantity = {"manage_stock": True, "stock_quantity": each.item.quantity}
+        backorders = {} if self._options.backorders == "keep" else {"backorders": self._options.backorders}
+        return {"id": each.place.id, **quantity, **backorders, **price_fields(each.item)}
+
     def _outcome(self, each: Located, row: Mapping[str, Any] | None) -> Exchange[Outcome]:
         if row is None:
             return Unknown("the shop's answer does not name this id")
         if "error" not in row:
-            return _echoed(each.item, row)
+            return self._echoed(each.item, row)
         refusal = refusal_of(row["error"])
         if refusal.code == _IS_A_VARIATION and (yield from self._shop.find_variation(each)):
             return Retry(refusal.code, refusal.reason)
         return self._refused(each, refusal)
+
+    def _echoed(self, item: Item, row: Mapping[str, Any]) -> Outcome:
+        """Return the outcome by what the shop answers that it shows now; what a row leaves out counts as applied."""
+        if row.get("manage_stock", True) is False:
+            return Rejected("stock_not_managed", "the shop answers that it does not manage the stock of this product")
+        shows = row.get("stock_quantity", item.quantity)
+        if whole(shows) != item.quantity:
+            return Retry("other_quantity", f"the shop answers with stock_quantity {shows!r} to {item.quantity}")
+        wanted = self._options.backorders
+        if wanted != "keep" and row.get("backorders", wanted) != wanted:
+            reason = f"the shop answers with backorders {row['backorders']!r}: it sells the product also at 0"
+            return Rejected("other_backorders", reason)
+        return other_price(item, row) or Applied()
 
     def _refused(self, each: Located, refusal: Rejected) -> Outcome:
         if "invalid" not in refusal.code:
@@ -123,19 +117,6 @@ class WooCommerce(Adapter):
         if answer.status in (_BAD_REQUEST, _TOO_LARGE):
             raise SpoiledError(refusal.code, refusal.reason)
         raise unexpected(answer)
-
-
-def _element(item: Item, place: Place) -> dict[str, Any]:
-    return {"id": place.id, "manage_stock": True, "stock_quantity": item.quantity, **_prices(item)}
-
-
-def _prices(item: Item) -> dict[str, str]:
-    """Return the fields of a price; without a list price above it, an earlier sale ends ("" ends it there)."""
-    if item.price is None:
-        return {} if item.list_price is None else {"regular_price": item.list_price}
-    if item.list_price is None or item.list_price == item.price:
-        return {"regular_price": item.price, "sale_price": ""}
-    return {"regular_price": item.list_price, "sale_price": item.price}
 
 
 def _by_parent(located: Iterable[Located]) -> list[list[Located]]:
@@ -162,16 +143,6 @@ def _matched(answer: Answer, group: Sequence[Located]) -> Iterator[tuple[Located
         if row is None or row.get("id") not in (each.place.id, None):
             row = by_id.get(each.place.id)
         yield each, row
-
-
-def _echoed(item: Item, row: Mapping[str, Any]) -> Outcome:
-    """Return the outcome by what the shop answers that it shows now; a row without a quantity counts as applied."""
-    if row.get("manage_stock", True) is False:
-        return Rejected("stock_not_managed", "the shop answers that it does not manage the stock of this product")
-    shows = row.get("stock_quantity", item.quantity)
-    if whole(shows) != item.quantity:
-        return Retry("other_quantity", f"the shop answers with stock_quantity {shows!r} to {item.quantity}")
-    return Applied()
 
 
 def _cut_short(error: ChannelError, group: Sequence[Located], unsent: Iterable[Sequence[Located]]) -> Outcomes:

@@ -1,8 +1,9 @@
-"""A simulated WooCommerce shop: REST API v3 by its contract, strict about what is sent to it."""
+"""A simulated WooCommerce shop: REST API v3 as a real 11.0.1 was seen to answer, strict about what is sent to it."""
 
 import base64
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import web
@@ -15,7 +16,8 @@ SECRET: Final = "cs_made_up_for_tests"
 INVALID_ID: Final = "Invalid ID."
 USE_VARIATIONS: Final = "This is a variation; use the variations of its product."
 
-_FIELDS: Final = {"id", "manage_stock", "stock_quantity", "regular_price", "sale_price"}
+_DATES: Final = ("date_on_sale_from", "date_on_sale_to")
+_FIELDS: Final = {"id", "manage_stock", "stock_quantity", "backorders", "regular_price", "sale_price", *_DATES}
 _BATCH_MAX, _PAGE_MAX = 100, 100
 
 
@@ -30,6 +32,24 @@ class Product:
     manages_stock: bool | str = True
     regular_price: str = ""
     sale_price: str = ""
+    sale_from: str = ""
+    sale_to: str = ""
+    backorders: str = "no"
+    is_variable: bool = False
+
+    @property
+    def price(self) -> str:
+        """What buyers pay: of a product with variations that is none of its own."""
+        if self.is_variable:
+            return ""
+        now = datetime.now(UTC).isoformat()
+        is_on_sale = self.sale_price and self.sale_from <= now and (not self.sale_to or now <= self.sale_to)
+        return self.sale_price if is_on_sale else self.regular_price
+
+    @property
+    def is_sold_at_zero(self) -> bool:
+        """Whether buyers can order it although there is nothing."""
+        return self.backorders != "no"
 
 
 @dataclass
@@ -40,6 +60,8 @@ class WooCommerceSimulator(Simulator):
     the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses whole
     batches of variations whose product is gone, where the contract leaves open which of the two it is.
     ``refusals`` are answered, in turn, for whole batches whose path contains ``refusal_path``.
+    ``has_all_variations`` False: an older release, without the collection of the variations of all products.
+    ``fixed`` are fields that a plugin of the shop puts back, whatever is written.
     """
 
     products: dict[int, Product] = field(default_factory=dict)
@@ -52,12 +74,15 @@ class WooCommerceSimulator(Simulator):
     checks_parents: bool = False
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     refusal_path: str = ""
+    has_all_variations: bool = True
+    fixed: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.post(ROOT + "/products/batch", self._batch),
             web.post(ROOT + r"/products/{parent:\d+}/variations/batch", self._batch),
             web.get(ROOT + "/products", self._collection),
+            web.get(ROOT + "/variations", self._all_variations),
             web.get(ROOT + r"/products/{parent:\d+}/variations", self._collection),
             web.get(ROOT + r"/products/{id:\d+}", self._single),
         ]
@@ -106,18 +131,26 @@ class WooCommerceSimulator(Simulator):
             reported = None if self.null_ids else element["id"]
             return {"id": reported, "error": {"code": code, "message": message, "data": {"status": status}}}
         product = self.products[element["id"]]
-        if not self.manages_stock:
-            return {**_row(product, 0), "manage_stock": False, "stock_quantity": None}
         self._apply(product, element)
+        if not self.manages_stock:
+            return {**_row(product, element["stock_quantity"]), "manage_stock": False}
         return {**_row(product, element["stock_quantity"]), "manage_stock": True}
 
     def _apply(self, product: Product, element: dict[str, Any]) -> None:
-        if not self.lying:
-            product.manages_stock = True
-            product.regular_price = element.get("regular_price", product.regular_price)
-            product.sale_price = element.get("sale_price", product.sale_price)
-        priced = element.keys() & {"regular_price", "sale_price"}
-        self.show(product.key, element["stock_quantity"], _price(product) if priced else None)
+        if self.lying:
+            return
+        product.manages_stock = True
+        written = {**element, **self.fixed}
+        product.backorders = written.get("backorders", product.backorders)
+        if not product.is_variable:
+            product.regular_price = written.get("regular_price", product.regular_price)
+            product.sale_price = written.get("sale_price", product.sale_price)
+        # null leaves a date as it is; an empty text ends it.
+        product.sale_from = _given(written.get("date_on_sale_from"), product.sale_from)
+        product.sale_to = _given(written.get("date_on_sale_to"), product.sale_to)
+        if self.manages_stock:
+            priced = element.keys() & {"regular_price", "sale_price"}
+            self.show(product.key, element["stock_quantity"], product.price if priced else None)
 
     def _element_error(self, number: int, parent: int) -> tuple[str, str, int] | None:
         if number in self.errors:
@@ -141,6 +174,8 @@ class WooCommerceSimulator(Simulator):
         for name in ("regular_price", "sale_price"):
             if not isinstance(element.get(name, ""), str):
                 self.complain(f"{name} must be text")
+        if element.get("backorders", "no") not in ("no", "notify", "yes"):
+            self.complain(f"backorders {element['backorders']!r}")
 
     # -- reading
 
@@ -161,12 +196,22 @@ class WooCommerceSimulator(Simulator):
         return web.json_response([self._read(product, request) for product in some])
 
     def _is_asked_for(self, product: Product, request: web.Request) -> bool:
-        sku = request.query.get("sku")
+        parent, sku = int(request.match_info.get("parent", 0)), request.query.get("sku")
         if sku is not None:
-            # Only a question for SKUs looks among variations, too.
-            return product.sku in {*sku.split(","), sku}
-        include = {int(number) for number in request.query.get("include", "").split(",") if number}
-        return product.parent == int(request.match_info.get("parent", 0)) and (not include or product.id in include)
+            # Only a question for SKUs looks among variations, too; the database compares them without regard to case.
+            return product.sku.casefold() in {each.casefold() for each in (*sku.split(","), sku)}
+        return product.parent == parent and _is_included(product, request)
+
+    async def _all_variations(self, request: web.Request) -> web.Response:
+        refusal = self._check_caller(request)
+        if refusal is not None:
+            return refusal
+        if not self.has_all_variations:
+            words = "No route was found matching the URL and request method."
+            return _error(404, "rest_no_route", words)
+        per_page = int(request.query.get("per_page", "10"))
+        found = [each for each in self.products.values() if each.parent and _is_included(each, request)]
+        return web.json_response([self._read(product, request) for product in found[:per_page]])
 
     async def _single(self, request: web.Request) -> web.Response:
         refusal = self._check_caller(request)
@@ -195,8 +240,13 @@ class WooCommerceSimulator(Simulator):
         return _error(401, "woocommerce_rest_authentication_error", "Consumer key is invalid.")
 
 
-def _price(product: Product) -> str:
-    return product.sale_price or product.regular_price
+def _given(written: str | None, before: str) -> str:
+    return before if written is None else written
+
+
+def _is_included(product: Product, request: web.Request) -> bool:
+    include = {int(number) for number in request.query.get("include", "").split(",") if number}
+    return not include or product.id in include
 
 
 def _row(product: Product, quantity: int | None) -> dict[str, Any]:
@@ -207,8 +257,12 @@ def _row(product: Product, quantity: int | None) -> dict[str, Any]:
         "sku": product.sku,
         "regular_price": product.regular_price,
         "sale_price": product.sale_price,
-        "price": _price(product),
+        "price": product.price,
+        "date_on_sale_from": product.sale_from or None,
+        "date_on_sale_to": product.sale_to or None,
         "stock_quantity": quantity,
+        "backorders": product.backorders,
+        "stock_status": "instock" if quantity else "onbackorder" if product.is_sold_at_zero else "outofstock",
     }
 
 
