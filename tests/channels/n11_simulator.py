@@ -13,13 +13,15 @@ from msgspec import UNSET, Meta, UnsetType
 from tests.channels.simulator import Simulator
 
 ITEMS_MAX: Final = 1_000
+QUANTITY_MAX: Final = 999_999
+PAGE_MAX: Final = 250
 UNKNOWN: Final = "Stok koduna ait ürün bulunamadı"
 
 
 class WireSku(msgspec.Struct, rename="camel", forbid_unknown_fields=True):
     """An item of a push; what is left out stays as it is."""
 
-    stock_code: Annotated[str, Meta(min_length=1)]
+    stock_code: Annotated[str, Meta(min_length=1, max_length=255)]
     quantity: Annotated[int, Meta(ge=0)] | UnsetType = UNSET
     list_price: Decimal | UnsetType = UNSET
     sale_price: Decimal | UnsetType = UNSET
@@ -69,6 +71,7 @@ class N11Simulator(Simulator):
     whose values fail, and why; ``remarks`` are reasons of items that succeed; ``unnamed`` items are left out.
     ``refuses`` answers a push with REJECT for this reason, ``refuses_later`` takes it and lets its task end so.
     A page holds ``page_items_max`` items, whatever was asked for. ``drifts`` writes words and codes in changing cases.
+    ``unnumbered`` leaves the number of pages out. ``uncounted`` products have no quantity.
     """
 
     app_key: str = "made-up-app-key"
@@ -81,6 +84,8 @@ class N11Simulator(Simulator):
     refuses: str = ""
     refuses_later: str = ""
     drifts: bool = False
+    unnumbered: bool = False
+    uncounted: set[str] = field(default_factory=set)
     list_prices: dict[str, str] = field(default_factory=dict)
     currencies: dict[str, str] = field(default_factory=dict)
     tasks: dict[int, TaskState] = field(default_factory=dict)
@@ -93,6 +98,7 @@ class N11Simulator(Simulator):
         return [
             web.post("/ms/product/tasks/price-stock-update", self._push),
             web.post("/ms/product/task-details/page-query", self._query),
+            web.get("/ms/product-query", self._products),
         ]
 
     def _refused(self, request: web.Request) -> web.Response | None:
@@ -139,6 +145,9 @@ class N11Simulator(Simulator):
                 self._apply(sku)
 
     def _failure(self, sku: WireSku) -> str:
+        if sku.quantity is not UNSET and sku.quantity > QUANTITY_MAX:
+            self.complain(f"quantity {sku.quantity}")
+            return f"Stok miktarı en fazla {QUANTITY_MAX} olabilir"
         return self.refusals.get(sku.stock_code, "" if sku.stock_code in self.shown else UNKNOWN)
 
     def _apply(self, sku: WireSku) -> None:
@@ -186,6 +195,26 @@ class N11Simulator(Simulator):
                 reason = failures[code] or self.remarks.get(code)
                 status = self._drifted("Fail" if failures[code] else "SUCCESS")
                 yield {"itemCode": self._drifted(code), "status": status, "reasons": [reason] if reason else []}
+
+    # -- reading
+
+    async def _products(self, request: web.Request) -> web.Response:
+        """Answer with the product of a stock code, or with a page of all products."""
+        refused = self._refused(request)
+        if refused is not None:
+            return refused
+        code = request.query.get("stockCode")
+        codes = [each for each in self.shown if code in (None, each)]
+        page, size = int(request.query.get("page", "0")), int(request.query.get("size", "20"))
+        if not (page >= 0 and 1 <= size <= PAGE_MAX):
+            return self._wrong(f"page {page} of {size}")
+        content = [self._product(each) for each in codes[page * size : (page + 1) * size]]
+        numbered = {} if self.unnumbered else {"totalPages": -(-len(codes) // size), "totalElements": len(codes)}
+        return web.json_response({"content": content, **numbered})
+
+    def _product(self, code: str) -> dict[str, Any]:
+        quantity = None if code in self.uncounted else self.shown[code]
+        return {"stockCode": self._drifted(code), "quantity": quantity, "saleStatus": "On_Sale", "status": "Active"}
 
     def _drifted(self, text: str) -> str:
         return next(self._cases)(text) if self.drifts else text
