@@ -11,8 +11,19 @@ from adapters.contract.limits import Limit, PerItem, Window
 
 HOSTS: Final = {"prod": "https://apigw.trendyol.com", "stage": "https://stageapigw.trendyol.com"}
 """The stage answers 503 to addresses that Trendyol has not allowed."""
-WRITES_PER_MIN: Final = {"50k": 350, "75k": 500, "150k": 1000, "500k": 1500, "unlimited": 2000}
-"""Stock and price writes by listing tier, shared by the whole account; documented by the channel."""
+PER_MIN: Final = {
+    "50k": (350, 1000),
+    "75k": (500, 1000),
+    "150k": (1000, 1000),
+    "500k": (1500, 1000),
+    "unlimited": (2000, 1000),
+    "international-100k": (350, 1000),
+    "international-350k": (500, 1250),
+    "international-500k": (1000, 1500),
+    "international-unlimited": (1500, 2000),
+}
+"""Stock and price writes, and reads, by listing tier, shared by the whole account; documented by the channel. Of reads
+it documents 1000 to 2000 without the tiers of sellers in Türkiye, who begin with the least."""
 PRICES_PER_MIN: Final = 30
 """Prices of one barcode; further ones fail as items. Documented by the channel."""
 SHORT_WINDOW: Final = (50, 10.0)
@@ -24,7 +35,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     ``integrator`` is part of the User-Agent that Trendyol requires. ``store_front_code`` is for international sellers.
     ``base_url`` replaces the host of ``environment``. ``tier`` is the account's listing tier, ``reads_per_min`` its
-    limit of reads, polls included: 1000 to 2000, by default the lowest. ``obey_short_window`` False ignores
+    limit of reads, polls included, where it is another than the tier's. ``obey_short_window`` False ignores
     the rule of 50 requests in 10 s for an endpoint, which the higher tiers contradict. ``read_back`` False compares
     nothing with the channel.
 
@@ -37,8 +48,18 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     base_url: str = ""
     integrator: Annotated[str, Meta(pattern="^[A-Za-z0-9]{1,30}$")] = "SelfIntegration"
     store_front_code: Annotated[str, Meta(pattern="^[A-Za-z]{0,8}$")] = ""
-    tier: Literal["50k", "75k", "150k", "500k", "unlimited"] = "50k"
-    reads_per_min: Annotated[int, Meta(ge=1, le=2000)] = 1000
+    tier: Literal[
+        "50k",
+        "75k",
+        "150k",
+        "500k",
+        "unlimited",
+        "international-100k",
+        "international-350k",
+        "international-500k",
+        "international-unlimited",
+    ] = "50k"
+    reads_per_min: Annotated[int, Meta(ge=1, le=2000)] | None = None
     obey_short_window: bool = True
     read_back: bool = True
     identical_body_words: Annotated[str, Meta(min_length=1)] = "aynı isteği"
@@ -57,9 +78,10 @@ def headers(options: Options, api_key: str, api_secret: str) -> dict[str, str]:
 
 def limits(options: Options) -> tuple[Limit, ...]:
     """Return the limits of the account's tier."""
+    writes_per_min, reads_per_min = PER_MIN[options.tier]
     of_tier: tuple[Limit, ...] = (
-        Window(WRITES_PER_MIN[options.tier], 60.0, WRITE),
-        Window(options.reads_per_min, 60.0, READ),
+        Window(writes_per_min, 60.0, WRITE),
+        Window(options.reads_per_min or reads_per_min, 60.0, READ),
         PerItem(PRICES_PER_MIN, 60.0, priced=True),
     )
     if not options.obey_short_window:

@@ -20,9 +20,10 @@ from adapters.contract.http import (
     json_as,
     json_of,
 )
+from adapters.contract.key_lookup import KeyLookup
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, StillPending, Ticket, Unknown
 from adapters.trendyol.account import HOSTS, Options, headers, limits
-from adapters.trendyol.wire import OK, Barcodes, Batch, Line, Page, check_ok, field, line, raise_refused, refusal
+from adapters.trendyol.wire import OK, Batch, Line, Page, check_ok, field, line, raise_refused, refusal
 
 ITEMS_MAX: Final = 1_000
 """In one push; documented by the channel."""
@@ -109,7 +110,7 @@ class Trendyol(Adapter):
         check_ok(answer)
         batch = json_as(Batch, answer)
         lines = batch.items or []
-        known = Barcodes(keys)
+        known = KeyLookup(keys)
         ended = [(known.find(each.request_item.get("barcode")), self._outcome(each)) for each in lines]
         settled = {key: outcome for key, outcome in ended if key is not None and outcome is not None}
         have_ended = bool(lines) and all(outcome is not None for _, outcome in ended)
@@ -121,22 +122,21 @@ class Trendyol(Adapter):
         return StillPending(settled, frozenset(keys) - {key for key, _ in ended if key is not None})
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
-        """Read what is shown of approved products. That a comma separates barcodes is unverified."""
+        """Read what is shown of approved products."""
         if not self._options.read_back:
             raise TypeError("reading back is switched off")
         return self._read(keys)
 
     def _read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
-        query = urlencode({"barcodes": ",".join(keys), "page": 0, "size": READ_PAGE})
+        query = urlencode({"barcodes": keys, "page": 0, "size": READ_PAGE}, doseq=True)
         answer = yield Request("GET", f"{self._read_url}?{query}", self._headers, group=READ)
         check_ok(answer)
         page = json_as(Page, answer)
         if (page.total_elements or 0) > len(keys):
             raise UnavailableError(f"{len(keys)} barcodes were requested, {page.total_elements} products answered")
-        known = Barcodes(keys)
         variants = [variant for product in page.content for variant in product.variants or []]
-        found = ((known.find(variant.barcode), variant.quantity) for variant in variants)
-        return {key: quantity for key, quantity in found if key is not None and quantity is not None}
+        rows = ((each.barcode or "", each.quantity) for each in variants if each.quantity is not None)
+        return {key: shown[0] for key, shown in KeyLookup(keys).found(rows).items() if len(set(shown)) == 1}
 
     def _is_refused_copy(self, answer: Answer) -> bool:
         words = self._options.identical_body_words.casefold()

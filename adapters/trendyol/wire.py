@@ -1,6 +1,5 @@
 """What Trendyol reads and answers: the lines of a push, its batches and products, and the words of its refusals."""
 
-from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, NoReturn
 
@@ -50,27 +49,6 @@ class Page(msgspec.Struct, rename="camel"):
 
     content: list[Product]
     total_elements: int | None = None
-
-
-class Barcodes:
-    """Finds the key of a barcode as the channel writes it: as it was sent, or in another case."""
-
-    def __init__(self, keys: Iterable[str]) -> None:
-        self._keys = frozenset(keys)
-        self._folded: dict[str, str] = {}
-        for key in self._keys:
-            folded = _folded(key)
-            # Two keys that differ in nothing else cannot be distinguished by it.
-            self._folded[folded] = "" if folded in self._folded else key
-
-    def find(self, barcode: Any) -> str | None:
-        """Return the key of a barcode; None: it is not one of the keys, or of several."""
-        text = str(barcode)
-        return text if text in self._keys else self._folded.get(_folded(text)) or None
-
-
-def _folded(barcode: str) -> str:
-    return barcode.strip().casefold()
 
 
 def line(item: Item) -> dict[str, Any]:

@@ -89,14 +89,48 @@ def test_options_that_cannot_be_right_are_refused(options: dict[str, Any]) -> No
 
 
 @pytest.mark.parametrize(
-    ("tier", "count"), [("50k", 350), ("75k", 500), ("150k", 1000), ("500k", 1500), ("unlimited", 2000)]
+    ("tier", "writes", "reads"),
+    [
+        ("50k", 350, 1000),
+        ("75k", 500, 1000),
+        ("150k", 1000, 1000),
+        ("500k", 1500, 1000),
+        ("unlimited", 2000, 1000),
+        ("international-100k", 350, 1000),
+        ("international-350k", 500, 1250),
+        ("international-500k", 1000, 1500),
+        ("international-unlimited", 1500, 2000),
+    ],
 )
-def test_the_tier_says_how_much_may_be_written(tier: str, count: int) -> None:
-    limits = trendyol(tier=tier, reads_per_min=2000).capabilities.limits
+def test_the_tier_says_how_much_may_be_written_and_read(tier: str, writes: int, reads: int) -> None:
+    limits = trendyol(tier=tier).capabilities.limits
 
-    assert Window(count, 60.0, WRITE) in limits
-    assert Window(2000, 60.0, READ) in limits
+    assert Window(writes, 60.0, WRITE) in limits
+    assert Window(reads, 60.0, READ) in limits
     assert PerItem(30, 60.0, priced=True) in limits
+    assert Window(1800, 60.0, READ) in trendyol(tier=tier, reads_per_min=1800).capabilities.limits
+
+
+@pytest.mark.parametrize(
+    ("keys", "query"),
+    [
+        (["A", "B"], "barcodes=A&barcodes=B&page=0&size=100"),
+        (["868"], "barcodes=868&page=0&size=100"),
+        (["a,b", "ü&="], "barcodes=a%2Cb&barcodes=%C3%BC%26%3D&page=0&size=100"),
+    ],
+)
+def test_barcodes_are_repeated_where_they_are_read_back(keys: list[str], query: str) -> None:
+    url = "https://apigw.trendyol.com/integration/product/sellers/4711/products/approved/inventory-and-price"
+
+    assert next(trendyol().read(keys)).url == f"{url}?{query}"
+
+
+def test_barcodes_that_differ_in_case_alone_are_read_apart() -> None:
+    variants = [{"barcode": "AB", "quantity": 3}, {"barcode": "ab", "quantity": 4}]
+
+    assert answered(trendyol().read(["ab"]), 200, {"content": [{"variants": variants}]}) == {"ab": 4}
+    assert answered(trendyol().read(["aB"]), 200, {"content": [{"variants": variants}]}) == {}
+    assert answered(trendyol().read(["aB"]), 200, {"content": [{"variants": variants[:1]}]}) == {"aB": 3}
 
 
 def test_the_short_window_is_obeyed_unless_switched_off() -> None:

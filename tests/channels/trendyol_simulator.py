@@ -286,7 +286,7 @@ class TrendyolSimulator(Simulator):
         refused = self._checked(request, "read", self.reads_per_min)
         if refused is not None:
             return refused
-        barcodes = request.query.get("barcodes", "").split(",")
+        barcodes = request.query.getall("barcodes", [])
         if len(barcodes) > 50:  # documented
             return self._wrong(f"{len(barcodes)} barcodes")
         found = [barcode for barcode in barcodes if barcode in self.shown]
