@@ -1,7 +1,7 @@
 """Shopify's GraphQL Admin API: the documents, the form of their answers, and what errors of a whole call mean."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -33,6 +33,7 @@ mutation HoldfastSetQuantities($input: InventorySetQuantitiesInput!, $key: Strin
 SET_PRICES: Final = """\
 mutation HoldfastSetPrices($productId: ID!, $variants: [ProductVariantsBulkInput!]!) {
   productVariantsBulkUpdate(productId: $productId, variants: $variants) {
+    productVariants { id price compareAtPrice }
     userErrors { code field message }
   }
 }
@@ -48,15 +49,25 @@ query HoldfastReadQuantities($ids: [ID!]!, $locationId: ID!) {
 }
 """
 
+MUTATION_POINTS: Final = 11.0
+"""Measured by others on a development shop; the bucket that each answer reports corrects it."""
+READ_POINTS: Final = 27.0
+"""Of a recorded answer, for one id as for three; corrected likewise."""
 FIRST_VERSION: Final = "2026-04"
 """Earlier versions compare under other names and require no idempotency key."""
+NOT_THERE: Final = "RESOURCE_NOT_FOUND"
+"""An id that the shop does not know, which refuses the whole call."""
 TOO_BIG: Final = frozenset({"MAX_INPUT_SIZE_EXCEEDED", "MAX_COST_EXCEEDED"})
 """Codes of a call that is too large, which halves of it may not be."""
 
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
+_INVALID_VARIABLE: Final = "INVALID_VARIABLE"
+_UNKNOWN_FIELD: Final = "is not defined on"
+"""In the words of an invalid variable: not its value is wrong, but the schema has no such field."""
+_OF_THE_SCHEMA: Final = frozenset({"BAD_REQUEST", "INVALID_FIELD_ARGUMENTS"})
+"""Codes of a call whose form is not that of the version; as are those that begin with a small letter."""
 _FROZEN_OR_GONE: Final = (402, 404, 423)
 _CALL_ERRORS: Final[dict[str, type[ChannelError]]] = {
-    "ACCESS_DENIED": CredentialsError,
     "UNAUTHORIZED": CredentialsError,
     "SHOP_INACTIVE": ClosedError,
     # They may come after the change: the same key requests the same result again.
@@ -88,12 +99,21 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError("base_url must begin with https://; the access token travels with every request")
 
 
+class SchemaError(ClosedError):
+    """The API version of the shop does not have what was sent: no item is to blame, and no later try helps."""
+
+
+class DeniedError(CredentialsError):
+    """The access token is known, and its app may not do this."""
+
+
 class Session:
     """Calls one shop. Keeps nothing."""
 
     def __init__(self, options: Options, access_token: str) -> None:
         root = (options.base_url or f"https://{options.shop}").rstrip("/")
         self._url = f"{root}/admin/api/{options.api_version}/graphql.json"
+        self._version = options.api_version
         self._headers = {"X-Shopify-Access-Token": access_token, "Content-Type": "application/json"}
 
     def ask(self, document: str, variables: Mapping[str, Any], points: float) -> Exchange[Any]:
@@ -105,7 +125,7 @@ class Session:
         check_status(answer)
         content = json_of(answer)
         if isinstance(content, dict) and content.get("errors"):
-            raise _call_error(content)
+            raise _call_error(content, self._version)
         return content
 
 
@@ -124,6 +144,11 @@ def cost_left(answer: Answer) -> CostLeft | None:
 def gid(kind: str, name: str) -> str:
     """Return an id in its global form; ``name`` may be a number or the global form."""
     return name if name.startswith("gid://") else f"gid://shopify/{kind}/{name}"
+
+
+def gids_in(kind: str, text: str) -> set[str]:
+    """Return the ids of this kind that a text names."""
+    return set(re.findall(rf"gid://shopify/{kind}/[0-9]+", text))
 
 
 def is_gid(kind: str, name: str) -> bool:
@@ -159,10 +184,31 @@ class UserError(msgspec.Struct):
         return int(following[0]) if following and following[0].isdecimal() else None
 
 
+def rows_of(errors: Iterable[UserError], rows: str) -> dict[int, UserError]:
+    """Return the errors that are about a row, by its number."""
+    found = ((error.row(rows), error) for error in errors)
+    return {row: error for row, error in found if row is not None}
+
+
 class Quantity(msgspec.Struct):
     """A quantity under one of its names."""
 
     quantity: int
+
+
+class Variant(msgspec.Struct, rename="camel"):
+    """A variant with the prices that it has now; prices are decimal text."""
+
+    id: str
+    price: str | None = None
+    compare_at_price: str | None = None
+
+
+class PricesAnswer(msgspec.Struct, rename="camel"):
+    """The answer to :data:`SET_PRICES`."""
+
+    user_errors: list[UserError]
+    product_variants: list[Variant] | None = None
 
 
 class InventoryItem(msgspec.Struct, rename="camel"):
@@ -182,7 +228,7 @@ def part(content: Any, path: str, form: type[T]) -> T:
         raise UnavailableError(f"the answer's {path} is not as expected: {error}") from None
 
 
-def _call_error(content: Mapping[str, Any]) -> ChannelError:
+def _call_error(content: Mapping[str, Any], version: str) -> ChannelError:
     """Return the error of a call as a whole, which stands above its data and not at a row."""
     errors = content["errors"]
     first = errors[0] if isinstance(errors, list) and isinstance(errors[0], dict) else {"message": str(errors)}
@@ -191,7 +237,14 @@ def _call_error(content: Mapping[str, Any]) -> ChannelError:
     reason = f"{code or 'error'}: {excerpt(str(first.get('message')).encode())}"
     if code == "THROTTLED":
         return ThrottledError(reason, _refilled_s(content))
-    if code in TOO_BIG or code == "INVALID_VARIABLE":
+    if code == "ACCESS_DENIED":
+        return DeniedError(f"{reason}; the app of the access token needs another scope")
+    if code in _OF_THE_SCHEMA or code[:1].islower() or (code == _INVALID_VARIABLE and _UNKNOWN_FIELD in reason):
+        return SchemaError(
+            f"{reason}; version {version} of the API does not take what Holdfast sends: set the channel's api_version"
+            f" to another from {FIRST_VERSION} on, or update Holdfast, then run reconcile"
+        )
+    if code in TOO_BIG or code in (_INVALID_VARIABLE, NOT_THERE):
         return SpoiledError(code, reason)
     return _CALL_ERRORS.get(code, UnavailableError)(reason)
 

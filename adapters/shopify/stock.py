@@ -11,13 +11,14 @@ from uuid import UUID, uuid5
 import msgspec
 
 from adapters.contract.adapter import Adapter, Capabilities
-from adapters.contract.errors import ChannelError, ClosedError, SpoiledError, UnavailableError, UnknownResultError
+from adapters.contract.errors import ClosedError, SpoiledError
 from adapters.contract.http import Answer, Exchange
 from adapters.contract.limits import CostLeft, CostPoints
-from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, PriceRejected, Rejected, Retry, Unknown
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, Rejected, Retry, Unknown
 from adapters.shopify.graphql import (
+    MUTATION_POINTS,
+    READ_POINTS,
     READ_QUANTITIES,
-    SET_PRICES,
     SET_QUANTITIES,
     TOO_BIG,
     InventoryItem,
@@ -26,16 +27,15 @@ from adapters.shopify.graphql import (
     UserError,
     cost_left,
     gid,
+    gids_in,
     is_gid,
     part,
+    rows_of,
 )
+from adapters.shopify.prices import set_prices
 
 QUANTITY_MAX: Final = 1_000_000_000
 """Documented by the channel."""
-MUTATION_POINTS: Final = 11.0
-"""Measured by others on a development shop; the bucket that each answer reports corrects it."""
-READ_POINTS_PER_ITEM: Final = 3.0
-"""A point for each object read, by the channel's rule of thumb; corrected likewise."""
 BUCKET_S: Final = 20.0
 """How many seconds of refill the bucket holds: measured by others on a development shop."""
 
@@ -43,11 +43,13 @@ _KEYS: Final = UUID("5f1d7a0e-53a4-4c0e-9a57-0f6d3c1b7e42")
 """The namespace of our idempotency keys."""
 _NOW_KEY_IS_BUSY: Final = "IDEMPOTENCY_CONCURRENT_REQUEST"
 _KEY_IS_SPENT: Final = frozenset({"IDEMPOTENCY_KEY_PARAMETER_MISMATCH", "IDEMPOTENCY_PREVIOUS_ATTEMPT_FAILED"})
-_STALE: Final = "CHANGE_FROM_QUANTITY_STALE"
+_STALE: Final = frozenset({"CHANGE_FROM_QUANTITY_STALE", "COMPARE_QUANTITY_STALE"})
 _OF_THE_CHANNEL: Final = frozenset({"INVALID_LOCATION", "INVALID_NAME", "INVALID_REASON", "INVALID_REFERENCE_DOCUMENT"})
 """Codes that are about what every call carries, and so about no single item."""
 
 NOT_A_GID: Final = Rejected("not_an_id", "the key is neither a number nor like gid://shopify/InventoryItem/123")
+
+BESIDE: Final = Retry("NOT_APPLIED", "another row of the call was refused, and with it all of them", after_s=0.0)
 
 
 class Shopify(Adapter):
@@ -85,20 +87,38 @@ class Shopify(Adapter):
             return outcomes
         outcomes |= yield from self._set_quantities(sent)
         applied = [item for item in sent if outcomes[item.key] == Applied()]
-        return outcomes | (yield from self._set_prices(applied))
+        return outcomes | (yield from set_prices(self._session, applied))
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
         """Read what is available at the channel's location; items that are not stocked there are left out."""
         gids = {key: gid("InventoryItem", key) for key in keys if is_gid("InventoryItem", key)}
         if not gids:
             return {}
-        wanted = sorted(set(gids.values()))
+        shown = yield from self._shown(sorted(set(gids.values())))
+        return {key: shown[gid] for key, gid in gids.items() if gid in shown}
+
+    def _shown(self, wanted: Sequence[str]) -> Exchange[dict[str, int]]:
+        """Read some ids; those that spoil the call are left out."""
+        if not wanted:
+            return {}
         variables = {"ids": wanted, "locationId": self._location}
-        answer = yield from self._session.ask(READ_QUANTITIES, variables, READ_POINTS_PER_ITEM * len(wanted))
+        try:
+            answer = yield from self._session.ask(READ_QUANTITIES, variables, READ_POINTS)
+        except SpoiledError as error:
+            self._check_location(error)
+            named = gids_in("InventoryItem", error.reason) & set(wanted)
+            if named:
+                return (yield from self._shown([each for each in wanted if each not in named]))
+            if len(wanted) == 1 and error.code not in TOO_BIG:
+                return {}
+            if len(wanted) == 1:
+                raise
+            middle = len(wanted) // 2
+            first = yield from self._shown(wanted[:middle])
+            return first | (yield from self._shown(wanted[middle:]))
         nodes = [node for node in part(answer, "data.nodes", list[InventoryItem | None]) if node is not None]
         levels = {node.id: node.inventory_level["quantities"] for node in nodes if node.inventory_level}
-        shown = {gid: quantities[0].quantity for gid, quantities in levels.items() if quantities}
-        return {key: shown[gid] for key, gid in gids.items() if gid in shown}
+        return {gid: quantities[0].quantity for gid, quantities in levels.items() if quantities}
 
     def cost_left(self, answer: Answer) -> CostLeft | None:
         """Return the bucket that comes with every answer."""
@@ -110,9 +130,18 @@ class Shopify(Adapter):
         key = self._key(items)
         about = {"name": "available", "reason": "correction", "referenceDocumentUri": f"holdfast://push/{key}"}
         variables = {"input": {**about, "quantities": [self._row(item) for item in items]}, "key": key}
-        answer = yield from self._session.ask(SET_QUANTITIES, variables, MUTATION_POINTS)
+        try:
+            answer = yield from self._session.ask(SET_QUANTITIES, variables, MUTATION_POINTS)
+        except SpoiledError as error:
+            self._check_location(error)
+            return _named_apart(error, items)
         errors = part(answer, "data.inventorySetQuantities.userErrors", list[UserError])
         return _verdict(items, errors) if errors else {item.key: Applied() for item in items}
+
+    def _check_location(self, error: SpoiledError) -> None:
+        """Raise ClosedError where it is the location that the shop does not know, which every call names."""
+        if self._location in gids_in("Location", error.reason):
+            raise ClosedError(f"{error.reason}; look at the channel's location_id")
 
     def _row(self, item: Item) -> dict[str, Any]:
         return {
@@ -134,50 +163,6 @@ class Shopify(Adapter):
         ]
         return str(uuid5(_KEYS, msgspec.json.encode([self._options.shop, self._location, content]).decode()))
 
-    # -- prices
-
-    def _set_prices(self, items: Iterable[Item]) -> Exchange[Outcomes]:
-        """Set prices; returns the outcomes of those only that were not applied."""
-        outcomes: Outcomes = {}
-        products = _by_product(items)
-        for number, (product, priced) in enumerate(products.items()):
-            try:
-                outcomes |= yield from self._set_prices_of(product, priced)
-            except ChannelError as error:
-                unsent = [item for group in list(products.values())[number + 1 :] for item in group]
-                return outcomes | _prices_cut_short(error, priced, unsent)
-        return outcomes
-
-    def _set_prices_of(self, product: str, items: Sequence[Item]) -> Exchange[Outcomes]:
-        variables = {"productId": product, "variants": [_variant(item) for item in items]}
-        answer = yield from self._session.ask(SET_PRICES, variables, MUTATION_POINTS)
-        errors = part(answer, "data.productVariantsBulkUpdate.userErrors", list[UserError])
-        if not errors:
-            return {}
-        rows = _rows(errors, "variants")
-        beside = Retry("PRICE_NOT_APPLIED", "the price of another variant of the product was refused", after_s=0.0)
-        named = {row: PriceRejected(error.name, f"price: {error.message}") for row, error in rows.items()}
-        # An error that names no variant is about the product, and so about all of them.
-        rest = beside if named else PriceRejected(errors[0].name, f"price: {errors[0].message}")
-        return {item.key: named.get(row, rest) for row, item in enumerate(items)}
-
-
-# -- requests
-
-
-def _by_product(items: Iterable[Item]) -> dict[str, list[Item]]:
-    products: dict[str, list[Item]] = {}
-    for item in items:
-        product, variant = (item.attributes.get(name) for name in ("product_id", "variant_id"))
-        if item.price is not None and product and variant:
-            products.setdefault(gid("Product", product), []).append(item)
-    return products
-
-
-def _variant(item: Item) -> dict[str, Any]:
-    variant = {"id": gid("ProductVariant", item.attributes["variant_id"]), "price": item.price}
-    return variant if item.list_price is None else {**variant, "compareAtPrice": item.list_price}
-
 
 # -- answers
 
@@ -192,28 +177,21 @@ def _verdict(items: Sequence[Item], errors: Sequence[UserError]) -> Outcomes:
     if codes & _OF_THE_CHANNEL:
         raise ClosedError(f"{first.code}: {first.message}")
     named: dict[int, Outcome] = {
-        row: Conflict() if error.code == _STALE else Rejected(error.name, error.message)
-        for row, error in _rows(errors, "quantities").items()
+        row: Conflict() if error.code in _STALE else Rejected(error.name, error.message)
+        for row, error in rows_of(errors, "quantities").items()
         if row < len(items)
     }
     if not named or codes & TOO_BIG:
         raise SpoiledError(first.name, first.message)
-    beside: Outcome = Retry("NOT_APPLIED", "another row of the call was refused, and with it all of them", after_s=0.0)
-    return {item.key: named.get(row, beside) for row, item in enumerate(items)}
+    return {item.key: named.get(row, BESIDE) for row, item in enumerate(items)}
 
 
-def _rows(errors: Iterable[UserError], rows: str) -> dict[int, UserError]:
-    found = ((error.row(rows), error) for error in errors)
-    return {row: error for row, error in found if row is not None}
-
-
-def _prices_cut_short(error: ChannelError, failed: Iterable[Item], unsent: Iterable[Item]) -> Outcomes:
-    # At once: these are not to blame, and the next push finds what is wrong with the channel.
-    later = Retry("PRICE_NOT_SENT", f"price: {error.reason}", after_s=0.0)
-    failure: Outcome = later
-    if isinstance(error, UnknownResultError):
-        failure = Unknown(later.reason)
-    elif isinstance(error, SpoiledError | UnavailableError):
-        failure = Retry(later.code, later.reason, error.after_s)
-    outcomes: Outcomes = dict.fromkeys((item.key for item in failed), failure)
-    return outcomes | dict.fromkeys((item.key for item in unsent), later)
+def _named_apart(error: SpoiledError, items: Sequence[Item]) -> Outcomes:
+    """Reject the items that a refused call names by their ids; raise where it names none."""
+    ids = gids_in("InventoryItem", error.reason)
+    named: Outcomes = {
+        item.key: Rejected(error.code, error.reason) for item in items if gid("InventoryItem", item.key) in ids
+    }
+    if not named:
+        raise error
+    return {item.key: named.get(item.key, BESIDE) for item in items}

@@ -8,6 +8,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 from aiohttp import web
@@ -22,7 +23,8 @@ VERSIONS: Final = frozenset({"2026-04", "2026-07"})
 ITEM: Final = "gid://shopify/InventoryItem/"
 QUANTITY_MAX: Final = 1_000_000_000
 LIST_MAX: Final = 250
-MUTATION_POINTS, READ_POINTS = 11.0, 3.0
+MUTATION_POINTS, READ_POINTS = 11.0, 27.0
+CENT: Final = Decimal("0.01")
 NO_ITEM: Final = "The specified inventory item could not be found."
 NOT_STOCKED: Final = "The item is not stocked at the location."
 
@@ -37,7 +39,8 @@ type Product implements Node { id: ID! }
 type InventoryAdjustmentGroup { id: ID! }
 type UserError { code: String field: [String!] message: String! }
 type InventorySetQuantitiesPayload { inventoryAdjustmentGroup: InventoryAdjustmentGroup userErrors: [UserError!]! }
-type ProductVariantsBulkUpdatePayload { userErrors: [UserError!]! }
+type ProductVariant { id: ID! price: Money! compareAtPrice: Money }
+type ProductVariantsBulkUpdatePayload { productVariants: [ProductVariant!] userErrors: [UserError!]! }
 input InventoryQuantityInput { inventoryItemId: ID! locationId: ID! quantity: Int! changeFromQuantity: Int }
 input InventorySetQuantitiesInput {
   name: String!
@@ -60,9 +63,10 @@ UserErrors = list[dict[str, Any]]
 class ShopifySimulator(Simulator):
     """``errors`` are answered, in turn, in place of doing what a call asks: the ``userErrors`` of one call each.
 
-    ``call_errors`` likewise, above the data. ``elsewhere``: items that are not stocked at the location. ``points`` are
-    what is left in the bucket, refilled by the clock unless ``refills`` is False. ``keys`` are the idempotency keys in
-    the order in which they came.
+    ``call_errors`` likewise, above the data; ``price_errors`` those of calls about prices. ``gone`` are ids that refuse
+    a whole call above its data, which names them unless ``is_silent``. ``elsewhere``: items that are not stocked at the
+    location. ``points`` are what is left in the bucket, refilled by the clock unless ``refills`` is False. ``keys`` are
+    the idempotency keys in the order in which they came.
     """
 
     variants: dict[str, tuple[str, str]] = field(default_factory=dict)
@@ -70,6 +74,9 @@ class ShopifySimulator(Simulator):
     elsewhere: set[str] = field(default_factory=set)
     errors: list[UserErrors] = field(default_factory=list)
     call_errors: list[dict[str, Any]] = field(default_factory=list)
+    price_errors: list[dict[str, Any]] = field(default_factory=list)
+    gone: set[str] = field(default_factory=set)
+    is_silent: bool = False
     keys: list[str] = field(default_factory=list)
     settled: dict[str, tuple[Any, Any]] = field(default_factory=dict)
     maximum: float = 2000.0
@@ -99,6 +106,8 @@ class ShopifySimulator(Simulator):
             self.complain(f"{sorted(asked)} as {request.content_type}")
         if self.call_errors:
             return web.json_response({"errors": [self.call_errors.pop(0)]})
+        if self.price_errors and "variants" in asked["variables"]:
+            return web.json_response({"errors": [self.price_errors.pop(0)]})
         cost = _cost(asked["variables"])
         if self._refilled() < cost:
             throttled = {"message": "Throttled", "extensions": {"code": "THROTTLED"}}
@@ -122,6 +131,7 @@ class ShopifySimulator(Simulator):
 
     def _set_quantities(self, info: Any, input: dict[str, Any]) -> dict[str, Any]:  # noqa: A002
         key = self._key(info)
+        self._check_there(*(row["inventoryItemId"] for row in input["quantities"]))
         if len(input["quantities"]) > LIST_MAX:
             raise _refusal("MAX_INPUT_SIZE_EXCEEDED", f"The input array size is greater than the {LIST_MAX} allowed.")
         if any("changeFromQuantity" not in row for row in input["quantities"]):
@@ -191,7 +201,13 @@ class ShopifySimulator(Simulator):
     def _nodes(self, _info: Any, ids: list[str]) -> list[dict[str, Any] | None]:
         if len(ids) > LIST_MAX:
             raise _refusal("MAX_INPUT_SIZE_EXCEEDED", f"The input array size is greater than the {LIST_MAX} allowed.")
+        self._check_there(*ids)
         return [self._item(gid) if gid in self.shown else None for gid in ids]
+
+    def _check_there(self, *ids: str) -> None:
+        gone = [each for each in ids if each in self.gone]
+        if gone:
+            raise _refusal("RESOURCE_NOT_FOUND", "Invalid id" if self.is_silent else f"Invalid id: {gone[0]}")
 
     def _item(self, gid: str) -> dict[str, Any]:
         def level(_info: Any, locationId: str) -> dict[str, Any] | None:  # noqa: N803
@@ -211,13 +227,21 @@ class ShopifySimulator(Simulator):
         productId: str,  # noqa: N803
         variants: list[dict[str, Any]],
     ) -> dict[str, Any]:
+        self._check_there(productId, *(row["id"] for row in variants))
         errors = self.errors.pop(0) if self.errors else list(self._wrong_prices(productId, variants))
         for row in () if errors or self.lying else variants:
             _, key = self.variants[row["id"]]
-            self.prices[key] = row["price"]
+            self.prices[key] = _rounded(row["price"])
             if "compareAtPrice" in row:
-                self.compare_at[key] = row["compareAtPrice"]
-        return {"userErrors": errors}
+                self.compare_at[key] = _rounded(row["compareAtPrice"])
+        return {
+            "userErrors": errors,
+            "productVariants": None if errors else [self._priced(row["id"]) for row in variants],
+        }
+
+    def _priced(self, variant: str) -> dict[str, Any]:
+        _, key = self.variants[variant]
+        return {"id": variant, "price": self.prices.get(key, "0.00"), "compareAtPrice": self.compare_at.get(key)}
 
     def _wrong_prices(self, product: str, rows: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         if product not in {each for each, _ in self.variants.values()}:
@@ -252,7 +276,11 @@ class ShopifySimulator(Simulator):
 
 
 def _cost(variables: dict[str, Any]) -> float:
-    return READ_POINTS * len(variables["ids"]) if "ids" in variables else MUTATION_POINTS
+    return READ_POINTS if "ids" in variables else MUTATION_POINTS
+
+
+def _rounded(price: str) -> str:
+    return str(Decimal(price).quantize(CENT))
 
 
 def _payload(key: str, errors: UserErrors) -> dict[str, Any]:
