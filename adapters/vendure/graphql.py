@@ -44,7 +44,9 @@ LEVELS: Final = """query levels($filter: ProductVariantFilterParameter!) {
   }
 }"""
 UPDATE: Final = """mutation update($input: [UpdateProductVariantInput!]!) {
-  updateProductVariants(input: $input) { id stockLevels { stockLocationId stockOnHand stockAllocated } }
+  updateProductVariants(input: $input) {
+    id currencyCode prices { currencyCode price } stockLevels { stockLocationId stockOnHand stockAllocated }
+  }
 }"""
 
 _SIGNED_OUT: Final = ("FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED")
@@ -87,12 +89,21 @@ class Level(Wire, frozen=True):
         return self.stock_on_hand - self.stock_allocated
 
 
+class Price(Wire, frozen=True):
+    """A price in minor units, as it was written: with or without tax."""
+
+    currency_code: str
+    price: int
+
+
 class Variant(Wire, frozen=True):
     """A product variant; ``track_inventory`` INHERIT: as the shop's global setting."""
 
     id: str
     stock_levels: list[Level]
     sku: str = ""
+    currency_code: str = ""
+    prices: list[Price] = []
     track_inventory: Literal["TRUE", "FALSE", "INHERIT"] = "INHERIT"
 
 

@@ -102,7 +102,7 @@ class Vendure(Adapter):
             else:
                 wanted[variant.id] = item
         if inputs:
-            outcomes |= yield from self._update(inputs, wanted, shop.location)
+            outcomes |= yield from self._update(inputs, wanted, shop)
         return outcomes
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
@@ -137,11 +137,11 @@ class Vendure(Adapter):
         page, by_key = answer.product_variants, dict[str, list[Variant]]()
         if page.total_items > len(page.items):
             raise UnavailableError(f"{len(page.items)} of {page.total_items} variants: raise adminListQueryLimit")
-        for variant in page.items:
+        for variant in page.items:  # some databases find an SKU in any case: those of another are nobody's
             by_key.setdefault(variant.id if key_is == "id" else variant.sku, []).append(variant)
         return _Found(by_key, answer.global_settings["trackInventory"])
 
-    def _update(self, inputs: list[dict[str, Any]], wanted: Mapping[str, Item], location: str) -> Exchange[Outcomes]:
+    def _update(self, inputs: list[dict[str, Any]], wanted: Mapping[str, Item], shop: _Shop) -> Exchange[Outcomes]:
         try:
             answer = yield from self._session.ask("update", UPDATE, {"input": inputs}, UpdateAnswer, WRITE)
         except SpoiledError as error:
@@ -149,11 +149,11 @@ class Vendure(Adapter):
         except UnavailableError:
             self._shop = None  # a stock location that was removed shows as an error of the database
             raise
-        shown = {variant.id: _level(variant, location).shown for variant in answer.update_product_variants}
+        found = {variant.id: variant for variant in answer.update_product_variants}
         return {
-            item.key: Applied() if shown[variant_id] == item.quantity else Conflict(shown[variant_id])
+            item.key: _compared(item, found[variant_id], shop)
             for variant_id, item in wanted.items()
-            if variant_id in shown
+            if variant_id in found
         }
 
     def _sellable(self, found: _Found, key: str) -> Variant:
@@ -205,6 +205,18 @@ def _level(variant: Variant, location: str) -> Level:
     """Return the level at a location; a variant that was never there has none, which equals an empty one."""
     found = (level for level in variant.stock_levels if level.stock_location_id == location)
     return next(found, Level(location, 0, 0))
+
+
+def _compared(item: Item, variant: Variant, shop: _Shop) -> Outcome:
+    """Return the outcome by what Vendure answers that it shows now; a price that it leaves out counts as applied."""
+    shown = _level(variant, shop.location).shown
+    if shown != item.quantity:
+        return Conflict(shown)
+    prices = {price.currency_code: price.price for price in variant.prices}
+    price = prices.get(item.currency or variant.currency_code)
+    if item.price is None or price in (None, _minor_units(item.price, shop.decimals)):
+        return Applied()
+    return Rejected("other_price", f"Vendure answers with the price {Decimal(price).scaleb(-shop.decimals)}")
 
 
 def _named_apart(error: SpoiledError, wanted: Mapping[str, Item]) -> Outcomes:

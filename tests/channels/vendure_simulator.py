@@ -36,7 +36,11 @@ type GlobalSettings { trackInventory: Boolean!  serverConfig: ServerConfig! }
 type StockLocation { id: ID!  name: String! }
 type StockLocationList { items: [StockLocation!]!  totalItems: Int! }
 type StockLevel { stockLocationId: ID!  stockOnHand: Int!  stockAllocated: Int! }
-type ProductVariant { id: ID!  sku: String!  trackInventory: GlobalFlag!  price: Money!  stockLevels: [StockLevel!]! }
+type ProductVariantPrice { currencyCode: CurrencyCode!  price: Money! }
+type ProductVariant {
+  id: ID!  sku: String!  trackInventory: GlobalFlag!  price: Money!  currencyCode: CurrencyCode!
+  prices: [ProductVariantPrice!]!  stockLevels: [StockLevel!]!
+}
 type ProductVariantList { items: [ProductVariant!]!  totalItems: Int! }
 input IDOperators { in: [String!] }
 input StringOperators { in: [String!] }
@@ -81,6 +85,8 @@ class VendureSimulator(Simulator):
     locations: dict[str, str] = field(default_factory=lambda: {LOCATION: "Default Stock Location"})
     before_update: Callable[[], None] | None = None
     list_limit: int = 1000
+    ignores_case: bool = False
+    fixed_price: int | None = None
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post("/admin-api", self._answer)]
@@ -194,9 +200,12 @@ class VendureSimulator(Simulator):
         found = [
             key
             for key in self.shown
-            if all(self._field(key, name) in operators["in"] for name, operators in asked.items())
+            if all(self._is_in(self._field(key, name), operators["in"]) for name, operators in asked.items())
         ]
         return {"items": [self._variant(key) for key in found[: self.list_limit]], "totalItems": len(found)}
+
+    def _is_in(self, text: str, asked: list[str]) -> bool:
+        return text in asked or (self.ignores_case and text.casefold() in {each.casefold() for each in asked})
 
     def _field(self, key: str, name: str) -> str:
         return key if name == "id" else self.skus.get(key, f"SKU-{key}")
@@ -213,6 +222,8 @@ class VendureSimulator(Simulator):
             "sku": self._field(key, "sku"),
             "trackInventory": self.tracking.get(key, "INHERIT"),
             "price": 0,
+            "currencyCode": "USD",
+            "prices": [{"currencyCode": "USD", "price": int(Decimal(self.prices.get(key, "10.00")).scaleb(2))}],
             "stockLevels": [level],
         }
 
@@ -248,6 +259,8 @@ class VendureSimulator(Simulator):
         units = next(iter(prices), None)
         if units is None:
             return None
+        if self.fixed_price is not None:
+            return str(Decimal(self.fixed_price).scaleb(-2))
         if not isinstance(units, int) or units < 0:
             self.complain(f"a price of {units!r}; Vendure would take it")
         return str(Decimal(units).scaleb(-2))
