@@ -2,6 +2,7 @@
 
 import re
 import time
+import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 CONFIGURATION = "docs/configuration.md"
 CHANNELS = "docs/channels.md"
 SIMULATED = "contract-tested against a simulator"
+DATE = r"(January|February|March|April|May|June|July|August|September|October|November|December) 20\d\d"
 REAL = "works with: run against the real server in the tests"
 SECRET = "whsec_bWFkZS11cC1mb3ItdGVzdHMtb25seS0wMQ=="
 ROW = re.compile(r"^\| `([^`]+)` \| (?:`([^`|]*)`)?[^`|]*\|", re.MULTILINE)
@@ -228,10 +230,49 @@ def test_only_a_kind_with_a_test_on_the_real_server_is_said_to_work_with_it(kind
     is_run_for_real = (ROOT / "tests" / "channels" / f"test_{kind}_real.py").exists()
     status = REAL if is_run_for_real else SIMULATED
 
-    table = [line for line in read(CHANNELS).splitlines() if line.startswith(f"| [`{kind}`]")]
+    kinds_table = read(CHANNELS).partition("\n## ")[0]
+    table = [line for line in kinds_table.splitlines() if line.startswith(f"| [`{kind}`]")]
     assert len(table) == 1, f"{CHANNELS} needs one row for {kind} in the table of kinds"
     assert f"| {status} |" in table[0]
     assert chapter_of(kind).lstrip().startswith(f"**Status: {status}")
+
+
+def held_against() -> dict[str, list[str]]:
+    """Read by kind what it was held against: a real server, something official, a simulator only."""
+    _, _, section = read(CHANNELS).partition("\n## What each kind was held against\n")
+    lines = re.findall(r"^\| \[`([^`]+)`\]\(#[^)]+\) \| (.*) \|$", section.partition("\n## ")[0], re.MULTILINE)
+    return {kind: cells.split(" | ") for kind, cells in lines}
+
+
+def test_the_guide_says_of_every_kind_what_it_was_held_against() -> None:
+    assert differences(kinds(), held_against()) == NO_DIFFERENCE
+
+
+@pytest.mark.parametrize("kind", kinds())
+def test_what_a_kind_was_held_against_has_a_date_and_a_version_where_it_is_a_server(kind: str) -> None:
+    real, official, simulated = held_against()[kind]
+
+    assert official
+    assert simulated
+    assert all(re.search(DATE, cell) for cell in (real, official) if re.search(r"\d", cell)), "when was that?"
+    assert real.startswith(("nothing", "none")) or re.search(r"\d+\.\d+\.\d+", real), "which version?"
+    if (ROOT / "tests" / "channels" / f"test_{kind}_real.py").exists():
+        assert "in each `make test`" in real
+        package = msgspec.json.decode((ROOT / "tests" / "channels" / kind / "package.json").read_bytes())
+        assert package["dependencies"][f"@{kind}/core"] in real
+
+
+@pytest.mark.parametrize("kind", kinds().values(), ids=kinds())
+def test_the_guide_says_whether_a_kind_can_be_read_back_and_takes_prices(kind: Kind) -> None:
+    [example] = [tomllib.loads(block)["channels"] for block in blocks("toml", chapter_of(kind.name))]
+    [channel] = example.values()
+    names = {*kind.credentials, *kind.optional_credentials}
+    able = kind.build(msgspec.convert(channel["options"], kind.options), dict.fromkeys(names, SECRET)).capabilities
+
+    kinds_table = read(CHANNELS).partition("\n## ")[0]
+    [row] = [line for line in kinds_table.splitlines() if line.startswith(f"| [`{kind.name}`]")]
+    said = tuple(cell.strip() == "yes" for cell in row.split("|")[-3:-1])
+    assert said == (able.read_items_max > 0, able.takes_price)
 
 
 @pytest.mark.parametrize("kind", kinds())
