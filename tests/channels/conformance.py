@@ -31,7 +31,8 @@ from adapters.contract.errors import (
 )
 from adapters.contract.stock import Applied, Item, Rejected, Retry, Ticket
 from server.channels.connection.http_transport import Transport
-from tests.channels.driving import NOW_S, Driven, Driving, S
+from tests.channels.driving import NOW_S, Driven, S
+from tests.channels.engine_conformance import EngineConformance
 from tests.channels.simulator import Fault
 from tests.conftest import wait_until
 
@@ -49,7 +50,7 @@ AFTER_S: Final[dict[Fault, float]] = {"throttled_with_retry_after": 1.0, "unavai
 """The time that a fault names; the others name none."""
 
 
-class Conformance(Driving[S]):
+class Conformance(EngineConformance[S]):
     """Subclass it, say what :class:`Driving` asks, and add what is particular to the channel.
 
     Where the channel gives tickets, subclass ``tests.channels.ticket_conformance`` instead.
@@ -249,6 +250,16 @@ class Conformance(Driving[S]):
 
         assert shown == {self.key(0): 7, self.key(1): 0}
         assert shown.items() <= simulator.shown.items()
+
+    async def test_what_was_pushed_is_read_back_by_an_adapter_that_was_just_started(
+        self, simulator: S, channel: Driven
+    ) -> None:
+        items = self.items(7, 11, 13)
+        await channel.settle(*items)
+
+        if channel.adapter.capabilities.read_items_max:
+            started = Driven(self.build(simulator), channel.send)
+            assert await started.read([item.key for item in items]) == {item.key: item.quantity for item in items}
 
     async def test_reading_back_returns_what_is_shown_and_not_what_was_sent(self, simulator: S, warm: Driven) -> None:
         simulator.faults.append("lying")

@@ -282,6 +282,26 @@ class TestWooCommerceById(_Shop):
         assert (product.regular_price, product.sale_price) == expected
 
 
+class TestWooCommerceByVariation(_Shop):
+    """Every listing is a variation under its own id; its product stands beside the key."""
+
+    unknown_key: ClassVar[str | None] = "999999"
+    unknown_words = INVALID_ID
+
+    def options_for(self, simulator: WooCommerceSimulator) -> dict[str, Any]:
+        return {"base_url": simulator.url}
+
+    def key(self, number: int) -> str:
+        return str(1000 + number)
+
+    def make_known(self, simulator: WooCommerceSimulator, *keys: str) -> None:
+        for key in set(keys) - simulator.shown.keys():
+            simulator.add(key, int(key), parent=10 + int(key) % 3)
+
+    def item(self, key: str, quantity: int, **fields: Any) -> Item:
+        return super().item(key, quantity, **{"attributes": {"parent_id": str(10 + int(key) % 3)}, **fields})
+
+
 class TestWooCommerceBySku(_Shop):
     """Listings are keyed by the shop's SKUs, with all that merchants write into them."""
 
