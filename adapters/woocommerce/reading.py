@@ -32,7 +32,9 @@ def _products(shop: Shop, ids: Iterable[int]) -> Exchange[Rows]:
 
 def _variations(shop: Shop, wanted: Mapping[str, Place]) -> Exchange[Rows]:
     found = yield from shop.rows_if_there(_path("/variations", {place.id for place in wanted.values()}))
-    rows = _by_id((yield from _one_by_one(shop, wanted)) if found is None else found)
+    rows = _by_id(found or ())
+    missing = [place for place in wanted.values() if place.id not in rows]
+    rows |= _by_id((yield from _one_by_one(shop, missing)))
     for key, place in wanted.items():
         parent = whole(rows.get(place.id, {}).get("parent_id"))
         if parent and not place.parent:
@@ -40,10 +42,10 @@ def _variations(shop: Shop, wanted: Mapping[str, Place]) -> Exchange[Rows]:
     return rows
 
 
-def _one_by_one(shop: Shop, wanted: Mapping[str, Place]) -> Exchange[list[dict[str, Any]]]:
-    """Read variations from a shop that has no collection of all of them: product by product."""
+def _one_by_one(shop: Shop, wanted: Iterable[Place]) -> Exchange[list[dict[str, Any]]]:
+    """Read variations that the collection of all of them leaves out, or that has none: product by product."""
     ids: dict[int, set[int]] = {}
-    for place in wanted.values():
+    for place in wanted:
         parent = place.parent or (yield from shop.place_of(place.id)).parent
         ids.setdefault(parent, set()).add(place.id)
     rows = []

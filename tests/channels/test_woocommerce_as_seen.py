@@ -10,8 +10,14 @@ from adapters.contract.adapter import Adapter
 from adapters.contract.stock import Applied, Item, Outcomes, Rejected, Ticket
 from adapters.woocommerce import ADAPTER, Options
 from server.channels.connection.http_transport import Transport
+from server.domain.channels import Listing
+from server.store.ledger.ledger import Ledger
 from tests.channels.driving import PATIENT_S, Driven
+from tests.channels.engine import plan, publishing
 from tests.channels.woocommerce_simulator import KEY, SECRET, WooCommerceSimulator
+from tests.conftest import wait_until
+from tests.support.operations import receive
+from tests.support.stores import StoreProcess
 
 FUTURE: Final = "2099-01-01T00:00:00"
 PAST: Final = "2001-01-01T00:00:00"
@@ -118,6 +124,25 @@ async def test_a_price_is_compared_as_a_number(price: str, shown: str, shop: Sho
     assert await shop.started().push(value("1", 7, price=price)) == {"1": Applied()}
 
 
+@pytest.mark.parametrize("key", ["1", "120/125"])
+async def test_a_price_that_the_shop_does_not_show_is_a_dead_letter(
+    key: str, shop: Shop, store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    shop.simulator.stock(key)
+    shop.simulator.fixed = {"date_on_sale_from": FUTURE}
+    await ledger.run(receive("S-1", 7))
+
+    plans = [plan("shop", shop.simulator, build=lambda: shop.started().adapter, listings="listed")]
+    async with publishing(store, partition, plans) as engine:
+        await engine.list_skus("shop", Listing("S-1", key, price="11", list_price="22"))
+        await wait_until(lambda: "S-1" in engine.channel("shop").state.dead_letter_skus())
+        await engine.publisher.finish()
+        letters = [letter async for letter in engine.store.dead_letters("shop")]
+
+    assert [(letter.sku, letter.code) for letter in letters] == [("S-1", "other_price")]
+    assert shop.simulator.shown == {key: 7}
+
+
 # -- backorders
 
 
@@ -193,6 +218,14 @@ async def test_a_shop_without_the_collection_of_variations_is_read_product_by_pr
     shown = await shop.started().read(["1", "125", "120/126", "130/135", "777"])
 
     assert shown == dict.fromkeys(["1", "125", "120/126", "130/135"], 4)
+
+
+@pytest.mark.parametrize("key", ["125", "120/125"])
+async def test_a_variation_that_the_collection_leaves_out_is_read_from_its_product(key: str, shop: Shop) -> None:
+    shop.simulator.hidden = {125}
+    shop.simulator.stock("120/125", "120/126", "1", quantity=4)
+
+    assert await shop.started().read([key, "126", "1", "777"]) == {key: 4, "126": 4, "1": 4}
 
 
 @pytest.mark.parametrize("has_all_variations", [True, False])

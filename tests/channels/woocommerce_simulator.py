@@ -60,7 +60,8 @@ class WooCommerceSimulator(Simulator):
     the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses whole
     batches of variations whose product is gone, where the contract leaves open which of the two it is.
     ``refusals`` are answered, in turn, for whole batches whose path contains ``refusal_path``.
-    ``has_all_variations`` False: an older release, without the collection of the variations of all products.
+    ``has_all_variations`` False: an older release, without the collection of the variations of all products; ``hidden``
+    are ids that it leaves out.
     ``fixed`` are fields that a plugin of the shop puts back, whatever is written.
     """
 
@@ -75,6 +76,7 @@ class WooCommerceSimulator(Simulator):
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     refusal_path: str = ""
     has_all_variations: bool = True
+    hidden: set[int] = field(default_factory=set)
     fixed: dict[str, str] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
@@ -210,7 +212,8 @@ class WooCommerceSimulator(Simulator):
             words = "No route was found matching the URL and request method."
             return _error(404, "rest_no_route", words)
         per_page = int(request.query.get("per_page", "10"))
-        found = [each for each in self.products.values() if each.parent and _is_included(each, request)]
+        known = [each for each in self.products.values() if each.parent and each.id not in self.hidden]
+        found = [each for each in known if _is_included(each, request)]
         return web.json_response([self._read(product, request) for product in found[:per_page]])
 
     async def _single(self, request: web.Request) -> web.Response:
