@@ -22,7 +22,7 @@ import msgspec
 from adapters.contract.adapter import Adapter, Capabilities
 from adapters.contract.errors import ClosedError, SpoiledError, UnavailableError
 from adapters.contract.http import WRITE, Exchange
-from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, Rejected, Retry
+from adapters.contract.stock import Applied, Conflict, Item, Outcome, Outcomes, PriceRejected, Rejected, Retry
 from adapters.vendure.graphql import (
     LEVELS,
     READ_ITEMS_MAX,
@@ -216,7 +216,7 @@ def _compared(item: Item, variant: Variant, shop: _Shop) -> Outcome:
     price = prices.get(item.currency or variant.currency_code)
     if item.price is None or price in (None, _minor_units(item.price, shop.decimals)):
         return Applied()
-    return Rejected("other_price", f"Vendure answers with the price {Decimal(price).scaleb(-shop.decimals)}")
+    return PriceRejected("other_price", f"Vendure answers with the price {Decimal(price).scaleb(-shop.decimals)}")
 
 
 def _named_apart(error: SpoiledError, wanted: Mapping[str, Item]) -> Outcomes:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from adapters.contract.stock import Item, Rejected
+from adapters.contract.stock import Item, PriceRejected
 
 
 def price_fields(item: Item) -> dict[str, str]:
@@ -20,7 +20,7 @@ def price_fields(item: Item) -> dict[str, str]:
     return {"regular_price": item.list_price, **sale}
 
 
-def other_price(item: Item, row: Mapping[str, Any]) -> Rejected | None:
+def other_price(item: Item, row: Mapping[str, Any]) -> PriceRejected | None:
     """Return why a price does not count as applied: the shop answers that it shows another. None: it shows it.
 
     ``price`` is what buyers pay, whatever it comes from; ``regular_price`` is the list price beside it.
@@ -29,7 +29,7 @@ def other_price(item: Item, row: Mapping[str, Any]) -> Rejected | None:
     wanted = {"price": item.price, "regular_price": fields.get("regular_price")}
     for name, value in wanted.items():
         if value is not None and not _is_equal(value, row.get(name, value)):
-            return Rejected("other_price", f"the shop answers with {name} {row[name]!r} to {value}")
+            return PriceRejected("other_price", f"the shop answers with {name} {row[name]!r} to {value}")
     return None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.contract.stock import Applied, Conflict, Item, Rejected
+from adapters.contract.stock import Applied, Conflict, Item, PriceRejected, Rejected
 from adapters.vendure import ADAPTER
 from server.channels.connection.http_transport import Transport
 from tests.channels.driving import PATIENT_S, Driven
@@ -51,7 +51,7 @@ async def test_a_price_that_vendure_does_not_show_is_never_confirmed(
 
     outcomes = await channel.push(value("SKU-101", **priced), value("SKU-102", 4))
 
-    refused = Rejected("other_price", f"Vendure answers with the price {words}")
+    refused = PriceRejected("other_price", f"Vendure answers with the price {words}")
     assert outcomes == {"SKU-101": refused, "SKU-102": Applied()}
     assert simulator.shown["101"] == 3
 

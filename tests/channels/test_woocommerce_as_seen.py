@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from adapters.contract.adapter import Adapter
-from adapters.contract.stock import Applied, Item, Outcomes, Rejected, Ticket
+from adapters.contract.stock import Applied, Item, Outcomes, PriceRejected, Rejected, Ticket
 from adapters.woocommerce import ADAPTER, Options
 from server.channels.connection.http_transport import Transport
 from server.domain.channels import Listing
@@ -16,7 +16,7 @@ from tests.channels.driving import PATIENT_S, Driven
 from tests.channels.engine import plan, publishing
 from tests.channels.woocommerce_simulator import KEY, SECRET, WooCommerceSimulator
 from tests.conftest import wait_until
-from tests.support.operations import receive
+from tests.support.operations import order, receive
 from tests.support.stores import StoreProcess
 
 FUTURE: Final = "2099-01-01T00:00:00"
@@ -105,7 +105,7 @@ async def test_a_price_that_the_shop_does_not_show_is_never_confirmed(
 
     outcomes = await shop.started().push(value("1", 7, price=price, list_price=list_price))
 
-    assert refused(outcomes, "1") == Rejected("other_price", f"the shop answers with {words}")
+    assert outcomes == {"1": PriceRejected("other_price", f"the shop answers with {words}")}
 
 
 async def test_a_product_with_variations_has_no_price_of_its_own_to_confirm(shop: Shop) -> None:
@@ -113,7 +113,7 @@ async def test_a_product_with_variations_has_no_price_of_its_own_to_confirm(shop
 
     outcomes = await shop.started().push(value("1", 7, price="11"))
 
-    assert refused(outcomes, "1").reason == "the shop answers with price '' to 11"
+    assert outcomes == {"1": PriceRejected("other_price", "the shop answers with price '' to 11")}
 
 
 @pytest.mark.parametrize(("price", "shown"), [("11.50", "11.5"), ("11", "11.0000"), ("7.1234", "7.1234")])
@@ -125,7 +125,7 @@ async def test_a_price_is_compared_as_a_number(price: str, shown: str, shop: Sho
 
 
 @pytest.mark.parametrize("key", ["1", "120/125"])
-async def test_a_price_that_the_shop_does_not_show_is_a_dead_letter(
+async def test_a_price_that_the_shop_does_not_show_is_a_dead_letter_and_holds_back_no_quantity(
     key: str, shop: Shop, store: StoreProcess, ledger: Ledger, partition: str
 ) -> None:
     shop.simulator.stock(key)
@@ -136,11 +136,12 @@ async def test_a_price_that_the_shop_does_not_show_is_a_dead_letter(
     async with publishing(store, partition, plans) as engine:
         await engine.list_skus("shop", Listing("S-1", key, price="11", list_price="22"))
         await wait_until(lambda: "S-1" in engine.channel("shop").state.dead_letter_skus())
+        await ledger.run(order("o-1", ("S-1", 3)))
+        await wait_until(lambda: shop.simulator.shown == {key: 4})
         await engine.publisher.finish()
         letters = [letter async for letter in engine.store.dead_letters("shop")]
 
-    assert [(letter.sku, letter.code) for letter in letters] == [("S-1", "other_price")]
-    assert shop.simulator.shown == {key: 7}
+    assert [(letter.sku, letter.field, letter.code) for letter in letters] == [("S-1", "price", "other_price")]
 
 
 # -- backorders
