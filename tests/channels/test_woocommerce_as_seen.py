@@ -14,7 +14,7 @@ from server.domain.channels import Listing
 from server.store.ledger.ledger import Ledger
 from tests.channels.driving import PATIENT_S, Driven
 from tests.channels.engine import plan, publishing
-from tests.channels.woocommerce_simulator import KEY, SECRET, WooCommerceSimulator
+from tests.channels.woocommerce_simulator import EXTERNAL, KEY, SECRET, WooCommerceSimulator
 from tests.conftest import wait_until
 from tests.support.operations import order, receive
 from tests.support.stores import StoreProcess
@@ -235,6 +235,31 @@ async def test_a_variation_of_another_product_is_not_read_as_this_one(has_all_va
     shop.simulator.stock("120/125", "130/135", quantity=4)
 
     assert await shop.started().read(["130/125", "130/135"]) == {"130/135": 4}
+
+
+# -- what the shop refuses
+
+
+@pytest.mark.parametrize("key", ["1", "120/125"])
+async def test_a_product_that_is_sold_elsewhere_is_refused_in_the_shop_s_words(key: str, shop: Shop) -> None:
+    shop.simulator.stock(key, "2")
+    shop.simulator.external = {int(key.rpartition("/")[2])}
+
+    outcomes = await shop.started().push(value(key, 7), value("2", 4))
+
+    assert outcomes == {key: Rejected("product_external_invalid_manage_stock", EXTERNAL), "2": Applied()}
+
+
+@pytest.mark.parametrize("key", ["700/701", "120/1", "130/125"])
+async def test_a_variation_that_is_not_there_is_neither_written_nor_read(key: str, shop: Shop) -> None:
+    shop.simulator.stock("120/125", "1", quantity=4)
+    channel = shop.started()
+
+    outcomes = await channel.push(value(key, 7))
+
+    assert refused(outcomes, key).code == "woocommerce_rest_product_variation_invalid_id"
+    assert await channel.read([key]) == {}
+    assert shop.simulator.applied == []
 
 
 # -- SKUs in another case

@@ -14,6 +14,7 @@ ROOT: Final = "/wp-json/wc/v3"
 KEY: Final = "ck_made_up_for_tests"
 SECRET: Final = "cs_made_up_for_tests"
 INVALID_ID: Final = "Invalid ID."
+EXTERNAL: Final = "External products cannot be stock managed."
 USE_VARIATIONS: Final = "This is a variation; use the variations of its product."
 
 _DATES: Final = ("date_on_sale_from", "date_on_sale_to")
@@ -58,7 +59,8 @@ class WooCommerceSimulator(Simulator):
 
     ``batch_max`` is what the shop allows. ``reverses`` answers a batch in the wrong order, ``drops`` leaves ids out of
     the answer, ``null_ids`` gives refused elements no id, as some releases did. ``checks_parents`` refuses whole
-    batches of variations whose product is gone, where the contract leaves open which of the two it is.
+    batches and collections of variations whose product is gone, as plugins may; the shop was seen to refuse rows only.
+    ``external`` are ids of products that are sold elsewhere, whose stock cannot be managed.
     ``refusals`` are answered, in turn, for whole batches whose path contains ``refusal_path``.
     ``has_all_variations`` False: an older release, without the collection of the variations of all products; ``hidden``
     are ids that it leaves out.
@@ -73,6 +75,7 @@ class WooCommerceSimulator(Simulator):
     drops: set[int] = field(default_factory=set)
     null_ids: bool = False
     checks_parents: bool = False
+    external: set[int] = field(default_factory=set)
     refusals: list[tuple[int, str, str]] = field(default_factory=list)
     refusal_path: str = ""
     has_all_variations: bool = True
@@ -158,10 +161,12 @@ class WooCommerceSimulator(Simulator):
         if number in self.errors:
             return (*self.errors[number], 400)
         product = self.products.get(number)
+        if number in self.external:
+            return "product_external_invalid_manage_stock", EXTERNAL, 400
         if product is not None and product.parent == parent:
             return None
         if parent:
-            return "woocommerce_rest_product_variation_invalid_id", INVALID_ID, 400
+            return "woocommerce_rest_product_variation_invalid_id", INVALID_ID, 404
         if product is not None:
             return "woocommerce_rest_invalid_product_id", USE_VARIATIONS, 404
         return "woocommerce_rest_product_invalid_id", INVALID_ID, 400
@@ -191,7 +196,7 @@ class WooCommerceSimulator(Simulator):
             return _error(400, "rest_invalid_param", "Invalid parameter(s): per_page")
         if len(request.path_qs) > 8_000:
             return web.Response(status=414, text="URI Too Long")
-        if not self._has_variations(int(request.match_info.get("parent", 0))):
+        if self.checks_parents and not self._has_variations(int(request.match_info.get("parent", 0))):
             return _error(404, "woocommerce_rest_product_invalid_id", INVALID_ID)
         found = [product for product in self.products.values() if self._is_asked_for(product, request)]
         some = found[(page - 1) * per_page : page * per_page]
