@@ -6,14 +6,15 @@ from typing import Any, Final
 from adapters.contract.http import Exchange
 from adapters.woocommerce.shop import Place, Shop, route, whole
 
-_FIELDS: Final = "_fields=id,parent_id,manage_stock,stock_quantity"
+_FIELDS: Final = "_fields=id,parent_id,manage_stock,stock_quantity,backorders"
 
 Rows = dict[int, dict[str, Any]]
 
 
-def read(shop: Shop, keys: Sequence[str]) -> Exchange[dict[str, int]]:
+def read(shop: Shop, keys: Sequence[str], *, ends_backorders: bool) -> Exchange[dict[str, int]]:
     """Return ``stock_quantity`` by key; what does not manage its own stock has no number and is left out.
 
+    So is what can be ordered at 0 where that is to be ended: it does not show what it was told, and is told again.
     The collection of products leaves variations out, also those that are asked for by their id. So what is missing
     there is looked for among the variations.
     """
@@ -22,6 +23,8 @@ def read(shop: Shop, keys: Sequence[str]) -> Exchange[dict[str, int]]:
     missing = {key: place for key, place in places.items() if place.parent or place.id not in rows}
     if missing:
         rows |= yield from _variations(shop, missing)
+    if ends_backorders:
+        rows = {number: row for number, row in rows.items() if row.get("backorders", "no") == "no"}
     shown = {key: _quantity(rows.get(place.id), place) for key, place in places.items()}
     return {key: quantity for key, quantity in shown.items() if quantity is not None}
 

@@ -60,7 +60,7 @@ class WooCommerce(Adapter):
 
     def read(self, keys: Sequence[str]) -> Exchange[dict[str, int]]:
         """Read ``stock_quantity``; a product that does not manage its own stock has no number and is left out."""
-        return read(self._shop, keys)
+        return read(self._shop, keys, ends_backorders=self._options.backorders == "no")
 
     # -- writing
 

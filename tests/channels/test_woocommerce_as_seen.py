@@ -1,6 +1,7 @@
 """WooCommerce: what a real shop was seen to do, and what the adapter makes of it."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -175,6 +176,33 @@ async def test_backorders_that_the_shop_puts_back_are_no_confirmation(shop: Shop
     outcomes = await shop.started(backorders="no").push(value("1", 0))
 
     assert refused(outcomes, "1").code == "other_backorders"
+
+
+@pytest.mark.parametrize("key", ["1", "120/125"])
+async def test_backorders_that_were_allowed_since_are_ended_by_the_next_comparison(
+    key: str, shop: Shop, store: StoreProcess, ledger: Ledger, partition: str
+) -> None:
+    shop.simulator.stock(key)
+    await ledger.run(receive("S-1", 7))
+    build = partial(shop.started, backorders="no")
+    plans = [plan("shop", shop.simulator, build=lambda: build().adapter, listings="listed")]
+    async with publishing(store, partition, plans) as engine:
+        await engine.list_skus("shop", Listing("S-1", key))
+        await wait_until(lambda: shop.simulator.shown == {key: 7})
+        await wait_until(engine.is_idle)
+        product = shop.simulator.products[int(key.rpartition("/")[2])]
+        product.backorders = "notify"
+
+        await engine.store.send_command("shop", "channel_reconcile", (), "test")
+
+        await wait_until(lambda: product.backorders == "no")
+
+
+async def test_backorders_that_are_kept_make_no_difference(shop: Shop) -> None:
+    shop.simulator.add("1", 1, quantity=7).backorders = "yes"
+
+    assert await shop.started().read(["1"]) == {"1": 7}
+    assert await shop.started(backorders="no").read(["1"]) == {}
 
 
 # -- variations are read back
