@@ -6,9 +6,11 @@
 --         "stock", sku, "", ""
 --         "reservation", id, "", ""
 -- Reply for each question, in order, MessagePack; units and seq are integers:
---   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none where it is unknown
+--   availability  [now_ms, [[[location, available, seq], …], …], version of the places]: for each SKU its locations;
+--                 none where it is unknown. At a closed location nothing is available, see lib/places.lua
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
---                 allocations or false, backorder], …]]; the last two are left out where there are none
+--                 allocations or false, backorder], …], version of the places, [location, …]: those of them that are
+--                 closed]; allocations and backorder are left out where there are none
 --   reservation   [now_ms, record or nil], see lib/reservations.lua
 
 local QUESTION_LENGTH = 4 -- fields of one question
@@ -45,8 +47,7 @@ local function location_levels(sku, wanted, channel, names)
   for _, location in ipairs(names) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left = allocated and allocations.left(entry, channel) or entry.available
-      levels[#levels + 1] = {location, left, entry.record[Stock.seq]}
+      levels[#levels + 1] = {location, shown_at(entry, channel), entry.record[Stock.seq]}
     end
   end
   return levels
@@ -58,6 +59,15 @@ local function stock_levels(sku, names)
     levels[i] = stock_level(sku, location, stock_entry(sku, location).record)
   end
   return levels
+end
+
+local function closed_among(names)
+  local closed, found = places_now().closed, {}
+  if not closed then return found end
+  for _, location in ipairs(names) do
+    if closed[location] then found[#found + 1] = location end
+  end
+  return found
 end
 
 local function read_reservation(id)
@@ -81,9 +91,10 @@ local function read(args)
       for j, sku in ipairs(name) do
         found[j] = location_levels(sku, question.location, question.channel, locations[sku])
       end
-      answers[i] = pack({NOW_MS, found})
+      answers[i] = pack({NOW_MS, found, places_version()})
     elseif kind == 'stock' then
-      answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})
+      local names = locations[name]
+      answers[i] = pack({NOW_MS, stock_levels(name, names), places_version(), closed_among(names)})
     else
       answers[i] = pack({NOW_MS, read_reservation(name)})
     end

@@ -4,19 +4,33 @@
 -- KEYS  the ten keys of one partition, see lib/context.lua, then [11] supply  [12] supply_skus, see
 --       mutate_expected_receipts.lua
 -- ARGV  [1] limits  [2] MessagePack [sku, location or "" for all]
--- Reply MessagePack [now_ms, [[location, available, seq, units that lines wait for], …], [[receipt id, record], …]]
+-- Reply MessagePack [now_ms, [[location, available, seq, units that lines wait for], …], [[receipt id, record], …],
+--       [location, …]: those that are closed, where nothing is available, see lib/places.lua]
 
 local function available_at(sku, wanted)
   local packed_names, levels = call('HGET', SKUS, sku), {}
   for _, location in ipairs(packed_names and unpack_msg(packed_names) or NONE) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      local left = allocated and allocations.left(entry, nil) or entry.available
       local backorder = entry.record[Stock.backorder]
-      levels[#levels + 1] = {location, left, entry.record[Stock.seq], backorder and backorder[Backorder.waiting] or 0}
+      local waiting = backorder and backorder[Backorder.waiting] or 0
+      levels[#levels + 1] = {location, shown_at(entry, nil), entry.record[Stock.seq], waiting}
     end
   end
   return levels
+end
+
+-- The closed locations of levels and expected receipts; one can be named twice.
+local function closed_of(levels, expected)
+  local closed, found = places_now().closed or NONE, {}
+  for _, level in ipairs(levels) do
+    if closed[level[1]] then found[#found + 1] = level[1] end
+  end
+  for _, receipt in ipairs(expected) do
+    local location = receipt[2][Receipt.location]
+    if closed[location] then found[#found + 1] = location end
+  end
+  return found
 end
 
 local function read_outlook(args, keys)
@@ -30,7 +44,8 @@ local function read_outlook(args, keys)
       expected[#expected + 1] = {ids[i], record}
     end
   end
-  return pack({NOW_MS, available_at(sku, wanted), expected})
+  local levels = available_at(sku, wanted)
+  return pack({NOW_MS, levels, expected, closed_of(levels, expected)})
 end
 
 register('read_outlook', read_outlook, {'no-writes'})

@@ -18,6 +18,13 @@ local function refused(outcome, state, lines)
   return {'refused', outcome, state or '', lines or NONE}
 end
 
+-- The units of an entry that a channel (nil: any) is shown: what it can reserve, nothing at a closed location.
+local function shown_at(entry, channel)
+  local closed = places_now().closed
+  if closed and closed[entry.location] then return 0 end
+  return allocated and allocations.left(entry, channel) or entry.available
+end
+
 -- The availability of the entries that an operation touched, for a channel; nil: for any channel.
 local function left_of(entries, channel)
   local availability, seen = {}, {}
@@ -25,8 +32,7 @@ local function left_of(entries, channel)
     if not seen[entry] then
       seen[entry] = true
       availability[#availability + 1] = {
-        entry.sku, entry.location, allocated and allocations.left(entry, channel) or entry.available,
-        entry.record[Stock.seq],
+        entry.sku, entry.location, shown_at(entry, channel), entry.record[Stock.seq],
       }
     end
   end

@@ -10,10 +10,11 @@
 -- partition_seq()  the last seq of the partition, this call included
 -- places_now()     {version, closed (location -> true), of_channel (channel -> {location -> true})}; the last two are
 --                  nil where there are none
+-- places_version() the version as a number, 0 before the first change
 -- units_short()    units by which available is below zero anywhere, as it was when the call began
 -- set_places()     writes one or both at once, so only functions use it that have nothing else to check
 
-local partition_seq, places_now, units_short, may_take_from, set_places
+local partition_seq, places_now, places_version, units_short, may_take_from, set_places
 
 do
 
@@ -66,6 +67,10 @@ end
 function places_now()
   if not places then load_partition() end
   return places
+end
+
+function places_version()
+  return tonumber(places_now().version)
 end
 
 function units_short()

@@ -98,6 +98,10 @@ class Directory:
         """Every group that some location is in."""
         return frozenset(group for each in self.locations.values() for group in each.groups)
 
+    def members(self, group: str) -> frozenset[str]:
+        """Return the names of the registered locations of a group, open or not."""
+        return frozenset(each.name for each in self.locations.values() if group in each.groups)
+
     def open_in(self, group: str = "") -> frozenset[str]:
         """Return the names of the registered locations that are open, all or those of a group."""
         return frozenset(self.open_locations(group).names)

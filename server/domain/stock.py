@@ -152,23 +152,36 @@ class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
 class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
     """For each requested SKU, the units that can be reserved at its locations, at a moment on the store's clock.
 
-    A SKU without locations is unknown.
+    A SKU without locations is unknown. At a closed location nothing is available; ``locations_version`` is that of the
+    closed locations then, milliseconds of the store's clock, 0 before the first change.
     """
 
     as_of_ms: int
     skus: list[list[LocationAvailability]]
+    locations_version: int = 0
 
 
 class Outlook(msgspec.Struct, array_like=True, frozen=True):
-    """The available units of a SKU and its expected receipts, each with its id, at one moment."""
+    """The available units of a SKU and its expected receipts, each with its id, at one moment.
+
+    ``closed``: those of these locations that are closed. Nothing is available there, nor is what is expected there.
+    """
 
     as_of_ms: int
     levels: list[LocationAvailability]
     supply: list[tuple[str, ExpectedReceipt]]
+    closed: frozenset[str] = frozenset()
 
 
 class SkuStock(msgspec.Struct, array_like=True, frozen=True):
-    """Every bucket of a SKU at every location where it is known."""
+    """Every bucket of a SKU at every location where it is known; ``closed``: the closed ones among them."""
 
     as_of_ms: int
     levels: list[StockLevel]
+    locations_version: int = 0
+    closed: frozenset[str] = frozenset()
+
+    @property
+    def available(self) -> int:
+        """Units that can be reserved: those at the open locations."""
+        return sum(level.available for level in self.levels if level.location not in self.closed)

@@ -44,14 +44,19 @@ class LocationAvailable(msgspec.Struct, frozen=True):
     available: int
 
 
-class AvailabilityView(msgspec.Struct, frozen=True):
-    """What can still be reserved of a SKU: the sum over its locations. Newer seq wins."""
+class AvailabilityView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What can still be reserved of a SKU: the sum over its open locations; a closed one has none.
+
+    Newer seq wins; of two with the same seq, the greater ``locations_version``, which grows when a location is closed
+    or opened.
+    """
 
     sku: str
     available: int
     seq: int
     locations: list[LocationAvailable]
     as_of: datetime
+    locations_version: int = 0
 
 
 class AvailabilityList(msgspec.Struct, frozen=True):
@@ -62,7 +67,11 @@ class AvailabilityList(msgspec.Struct, frozen=True):
 
 
 def availability_view(
-    sku: str, locations: list[LocationAvailability], as_of_ms: int, among: frozenset[str] | None = None
+    sku: str,
+    locations: list[LocationAvailability],
+    as_of_ms: int,
+    among: frozenset[str] | None = None,
+    locations_version: int = 0,
 ) -> AvailabilityView:
     """Sum up over the locations, all or those ``among`` the named; the seq is the newest of all."""
     counted = locations if among is None else [each for each in locations if each.location in among]
@@ -72,4 +81,5 @@ def availability_view(
         max(each.seq for each in locations),
         [LocationAvailable(each.location, each.available) for each in counted],
         time_of(as_of_ms),
+        locations_version,
     )

@@ -17,13 +17,15 @@ _SKUS_AT_A_TIME: Final = 100
 class SkuAvailability(NamedTuple):
     """What can still be reserved of a SKU at its locations, at a moment on the store's clock. Empty: unknown SKU.
 
-    ``among``: the locations that count; None: all.
+    ``among``: the locations that count; None: all. At a closed one nothing is available; ``locations_version``: see
+    :class:`FoundAvailability`.
     """
 
     sku: str
     locations: list[LocationAvailability]
     as_of_ms: int
     among: frozenset[str] | None = None
+    locations_version: int = 0
 
 
 class Near(NamedTuple):
@@ -49,16 +51,16 @@ async def of_sku(caller: Caller, sku: str, query: AvailabilityQuery | None) -> S
     sku, location, channel, among = check_sku("sku", sku), "", "", None
     if query is not None:
         location, channel = _narrowed(query)
-        among = await _open_in(caller, query.group, query.location)
+        among = await _members(caller, query.group, query.location)
     found = await caller.partition.ledger.availability([sku], location, channel)
-    return SkuAvailability(sku, found.skus[0], found.as_of_ms, among)
+    return SkuAvailability(sku, found.skus[0], found.as_of_ms, among, found.locations_version)
 
 
 async def of_skus(caller: Caller, body: AvailabilityQueryBody) -> list[SkuAvailability]:
     """Read what can still be reserved of many SKUs, in their order; errors as for :func:`of_sku`."""
     skus = [check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
     location, channel = _narrowed(body)
-    among = await _open_in(caller, body.group, body.location)
+    among = await _members(caller, body.group, body.location)
     return await read_in_pieces(caller.partition.ledger, skus, location, channel, among)
 
 
@@ -71,7 +73,7 @@ async def read_in_pieces(
         piece = skus[start : start + _SKUS_AT_A_TIME]
         found = await ledger.availability(piece, location, channel)
         read += [
-            SkuAvailability(sku, locations, found.as_of_ms, among)
+            SkuAvailability(sku, locations, found.as_of_ms, among, found.locations_version)
             for sku, locations in zip(piece, found.skus, strict=True)
         ]
     return read
@@ -88,13 +90,13 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
     ``decimals``: of the distance. Errors as for :func:`of_sku`.
     """
     checked = check_sku("sku", sku)
-    among = await _open_in(caller, query.group, None)
+    among = await _members(caller, query.group, None)
     directory = await caller.partition.locations.current()
     found = await of_sku(caller, checked, None)
     here, near = Position(query.lat, query.lon), []
     for each in found.locations:
         location = directory.locations.get(each.location)
-        if location is None or location.position is None or not location.open or each.available <= 0:
+        if location is None or location.position is None or each.available <= 0:  # also where it is closed
             continue
         if among is None or each.location in among:
             distance = round(distance_km(here, location.position), decimals)
@@ -110,8 +112,8 @@ def _narrowed(query: AvailabilityQuery | AvailabilityQueryBody) -> tuple[str, st
     return location, channel
 
 
-async def _open_in(caller: Caller, group: str | None, location: str | None) -> frozenset[str] | None:
-    """Return the open locations of a group; None without a group.
+async def _members(caller: Caller, group: str | None, location: str | None) -> frozenset[str] | None:
+    """Return the locations of a group, also closed ones, where nothing is available; None without a group.
 
     Raises
     ------
@@ -127,4 +129,4 @@ async def _open_in(caller: Caller, group: str | None, location: str | None) -> f
     directory = await caller.partition.locations.current()
     if group not in directory.groups:
         raise InvalidError("group", "no location is in this group")
-    return directory.open_in(group)
+    return directory.members(group)

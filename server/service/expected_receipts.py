@@ -83,7 +83,8 @@ async def outlook_of(caller: Caller, sku: str, location: str | None) -> Outlook:
 class Forecast(NamedTuple):
     """Available to promise of a SKU by day, in units. ``late`` ones were expected before today and count for nothing.
 
-    ``waiting`` units are backordered: what comes fills those before it is available.
+    ``waiting`` units are backordered: what comes fills those before it is available. What lies, waits or is expected
+    at a closed location is in none of these.
     """
 
     available: int
@@ -109,10 +110,11 @@ async def forecast(caller: Caller, sku: str, query: AtpQuery) -> Forecast | None
     start, end = _window(query, today)
     if not found.levels and not found.supply:
         return None
-    available = sum(level.available for level in found.levels)
-    supply = [Dated(each.expected_on, each.expected) for _, each in found.supply]
+    levels = [level for level in found.levels if level.location not in found.closed]
+    available = sum(level.available for level in levels)
+    supply = [Dated(each.expected_on, each.expected) for _, each in found.supply if each.location not in found.closed]
     # Held and committed units have left what is available. Backordered ones have not, and take what comes first.
-    waiting = sum(level.waiting for level in found.levels)
+    waiting = sum(level.waiting for level in levels)
     days = available_to_promise(available, supply, [Dated(today, waiting)], today=today, start=start, end=end)
     return Forecast(available, late(supply, today), days, found.as_of_ms, waiting)
 

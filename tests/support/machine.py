@@ -322,12 +322,6 @@ class LedgerMachine(RuleBasedStateMachine):
         changed, capped = self.model.safeguard(_PLACES, units, percent)
         assert found == SafetyApplied(changed, [wanted[_PLACES.index(place)] for place in capped])
 
-    async def _describe(self, name: str, *, is_open: bool) -> None:
-        await self.locations.put([Location(name, open=is_open)], "tester")
-        (self.model.closed.discard if is_open else self.model.closed.add)(name)
-        [[change]] = await self._new_entries()
-        assert (change.operation, change.lines) == ("locations", [])
-
     async def _limit(self, channel: str, names: frozenset[str]) -> None:
         self.model.limited = {**self.model.limited, channel: set(names)}
         if not names:
@@ -338,6 +332,20 @@ class LedgerMachine(RuleBasedStateMachine):
         deadline_ms = self.model.next_deadline_ms()
         if deadline_ms and deadline_ms < await now_ms(self.client) + ops.HOUR_MS // 2:
             await wait_past(self.client, deadline_ms)
+
+    async def _describe(self, location: str, *, is_open: bool) -> None:
+        """Close or open a location, whose SKUs are read before and after."""
+        (known,) = await self.client.hmget(self.keys.meta, "places")
+        before = int(known or 0)
+        await self.locations.put([Location(location, open=is_open)], "tester")
+        [[change]] = await self._new_entries()
+        assert (change.operation, change.lines) == ("locations", [])
+        is_new = is_open is (location in self.model.closed)
+        (self.model.closed.discard if is_open else self.model.closed.add)(location)
+        version = int((await self.client.hmget(self.keys.meta, "places"))[0] or 0)
+        assert (version > before) is is_new
+        for place in dict.fromkeys(place for place in self.model.stock if place[1] == location):
+            await self._read(place, version % 8)
 
     async def _read(self, place: Place, which: int) -> None:
         sku, location = place
@@ -352,12 +360,14 @@ class LedgerMachine(RuleBasedStateMachine):
         )
         levels = [self.model.shown(each) for each in self.model.stock if each[0] == sku]
         expected = [
-            LocationAvailability(each.location, self.model.left((sku, each.location)), each.seq) for each in levels
+            LocationAvailability(each.location, self.model.seen((sku, each.location)), each.seq) for each in levels
         ]
         assert [each.available for each in mine.skus[0]] == (
-            [self.model.left(place, channel)] if place in self.model.stock else []
+            [self.model.seen(place, channel)] if place in self.model.stock else []
         )
         assert stock.levels == levels
+        assert stock.closed == self.model.closed & {each.location for each in levels}
+        assert stock.available == sum(each.available for each in expected)
         assert everywhere.skus == [expected]
         assert here.skus == [[each for each in expected if each.location == location]]
         reservation = self.model.reservations.get(reservation_id)

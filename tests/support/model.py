@@ -1089,6 +1089,10 @@ class Model:
             line.held + line.committed for reservation in mine for line in reservation.lines if line.place == place
         )
 
+    def seen(self, place: Place, channel: str = "") -> int:
+        """Return what a channel is shown: what it may reserve, and nothing at a closed location."""
+        return 0 if place[1] in self.closed else self.left(place, channel)
+
     def left(self, place: Place, channel: str = "", waiting: int = 0, *, is_capped: bool = True) -> int:
         """What a channel may reserve: what is allocated to others is theirs for as long as there is enough.
 
@@ -1293,7 +1297,7 @@ class Model:
 
     def _left(self, touched: Iterable[Place], channel: str = "") -> list[Availability]:
         return [
-            Availability(*place, self.left(place, channel), self.stock[place].seq) for place in dict.fromkeys(touched)
+            Availability(*place, self.seen(place, channel), self.stock[place].seq) for place in dict.fromkeys(touched)
         ]
 
     def _stock_changed(

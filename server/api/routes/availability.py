@@ -29,7 +29,9 @@ async def read(call: Call) -> Answer[AvailabilityView] | Problem | web.Response:
         return problem("unknown_sku")
     view = availability_view(*found)
     # Weak: as_of differs from answer to answer while the rest stays the same.
-    etag = f'W/"{view.seq}-{len(view.locations)}{_print(found.among)}"'
+    # A location that is closed or opened changes no seq.
+    closing = f".{found.locations_version}" if found.locations_version else ""
+    etag = f'W/"{view.seq}{closing}-{len(view.locations)}{_print(found.among)}"'
     known = request.headers.get("If-None-Match")
     if known is not None and (known == "*" or etag in [each.strip() for each in known.split(",")]):
         return web.Response(status=304, headers={"ETag": etag})
@@ -37,7 +39,7 @@ async def read(call: Call) -> Answer[AvailabilityView] | Problem | web.Response:
 
 
 def _print(names: frozenset[str] | None) -> str:
-    """Distinguish answers over different locations: one opens or closes without any change of stock."""
+    """Distinguish answers over different locations: one comes into a group without any change of stock."""
     return "" if names is None else f"-{crc32(chr(0).join(sorted(names)).encode()):08x}"
 
 

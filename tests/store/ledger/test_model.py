@@ -14,6 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, run_state_machine_as_test
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.lua_library import Library, assemble, with_places
+from server.store.repositories import locations as locations_module
 from server.store.repositories import safety_stock as safety_module
 from tests.conftest import ON_ONE_STORE, StoreClient, make_batcher
 from tests.support.machine import LOG_MAX, SHORT_MAX, UNITS_MAX, LedgerMachine, World
@@ -51,6 +52,7 @@ def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[st
     library = Library(with_places(text))
     monkeypatch.setattr(ledger_module, "library", lambda: library)
     monkeypatch.setattr(safety_module, "library", lambda: library)
+    monkeypatch.setattr(locations_module, "library", lambda: library)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         batcher = make_batcher(store)
         connection = StoreClient(store)
@@ -134,6 +136,8 @@ PLANTED: Final = {
         "backorder[Backorder.waiting] + asked[entry] > backorder[Backorder.limit]",
         "false",
     ),
+    "what lies at a closed location is shown": ("if closed and closed[entry.location] then return 0 end\n", "\n"),
+    "closing forgets what was closed before": ("closed[name] = true end\n  for _, each", "end\n  for _, each"),
     "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
     "an order without a location forgets allocations": (
         "  return shown <= 0 and shown or max(0, reservable(entry, channel))\n",
