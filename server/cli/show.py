@@ -31,6 +31,7 @@ from server.store.keys import Keyspace
 from server.store.repositories import reservations, transfers
 from server.store.repositories.backorders import Waiter, find_waiters
 from server.store.repositories.expected_receipts import read_outlook
+from server.store.repositories.locations import LocationStore
 from server.store.repositories.shortages import Shortage, short_at
 
 HOLDERS_MAX: Final = 500
@@ -77,12 +78,13 @@ async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
     async with opened_store(settings) as store:
         totals = dict.fromkeys((*BUCKETS, "available", "shortage"), 0)
         skus, places = set(), 0
+        closed = (await LocationStore(store.client, Keyspace(partition), store.retention.packed()).directory()).closed
         async for level in store.levels(partition):
             places += 1
             skus.add(level.sku)
             for bucket in BUCKETS:
                 totals[bucket] += getattr(level, bucket)
-            totals["available"] += max(0, level.available)
+            totals["available"] += 0 if level.location in closed else max(0, level.available)
             totals["shortage"] += level.lacks
         return {"partition": partition, "skus": len(skus), "places": places, **totals}
 
@@ -102,8 +104,8 @@ async def _explain(settings: Settings, partition: str, sku: str, *, with_history
     return {
         "sku": sku,
         "partition": partition,
-        "available": sum(level.available for level in found.levels),
-        "levels": [_level(level) for level in found.levels],
+        "available": found.available,
+        "levels": [_level(level, closed=level.location in found.closed) for level in found.levels],
         "holders": [_holder(holder) for holder in sorted(holders, key=lambda each: each.expires_at_ms)],
         "holders_complete": not truncated,
         "backorders": [_waiter(waiter) for waiter in waiting.waiters],
@@ -140,9 +142,11 @@ def _deltas(line: ChangeLine) -> dict[str, int]:
     return {name: by for name, by in moved.items() if by}
 
 
-def _level(level: StockLevel) -> dict[str, Any]:
+def _level(level: StockLevel, *, closed: bool) -> dict[str, Any]:
     buckets = {bucket: getattr(level, bucket) for bucket in BUCKETS}
-    found = {"location": level.location, "available": level.available, **buckets, "seq": level.seq}
+    found = {"location": level.location, "available": 0 if closed else level.available, **buckets, "seq": level.seq}
+    if closed:
+        found["closed"] = True
     if level.allocated:
         found["set_aside"] = level.set_aside
         found["allocations"] = [
@@ -277,6 +281,8 @@ def _short_lines(explained: dict[str, Any]) -> Iterator[str]:
 
 def _because(level: dict[str, Any]) -> str:
     taken = "".join(f" − {level[name]:,} {name}" for name in BUCKETS[1:] if level[name])
+    if level.get("closed"):
+        return f"available 0: the location is closed; {level['on_hand']:,} on_hand"
     aside = f" − {level['set_aside']:,} set_aside" if level.get("set_aside") else ""
     return f"available {level['available']:,} = {level['on_hand']:,} on_hand{taken}{aside}"
 

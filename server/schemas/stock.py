@@ -33,7 +33,7 @@ class BackorderView(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """Every bucket of one (SKU, location), and how available follows from them."""
+    """Every bucket of one (SKU, location), and how available follows from them; at a ``closed`` one nothing is."""
 
     location: str
     available: int
@@ -48,6 +48,7 @@ class LevelView(msgspec.Struct, frozen=True, omit_defaults=True):
     set_aside: int = 0
     allocations: list[AllocationView] = []
     backorder: BackorderView | None = None
+    closed: bool = False
 
 
 class HolderView(msgspec.Struct, frozen=True):

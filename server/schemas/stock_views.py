@@ -6,12 +6,13 @@ from server.schemas.allocations import AllocationView
 from server.schemas.stock import BackorderView, LevelView, MovedView
 
 
-def level_view(level: StockLevel) -> LevelView:
-    """Show every bucket, and how available follows from them."""
+def level_view(level: StockLevel, *, closed: bool) -> LevelView:
+    """Show every bucket, and how available follows from them; ``closed``: the location is, so nothing is available."""
+    because = f"available 0: the location is closed; open, {_because(level)}" if closed else _because(level)
     return LevelView(
-        level.location, level.available, level.on_hand, level.held, level.committed, level.damaged,
-        level.quality_control, level.safety, level.seq, _because(level), level.set_aside, allocation_views(level),
-        _backorder_view(level),
+        level.location, 0 if closed else level.available, level.on_hand, level.held, level.committed, level.damaged,
+        level.quality_control, level.safety, level.seq, because, level.set_aside, allocation_views(level),
+        _backorder_view(level), closed,
     )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 
 from typing import Final, NamedTuple
 
-from server.domain.stock import StockLevel
+from server.domain.stock import SkuStock
 from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller
 from server.service.checks import check_cursor, check_sku
@@ -18,11 +18,10 @@ HOLDERS_MAX: Final = 500
 class SkuDetails(NamedTuple):
     """Everything that the number of a SKU follows from. ``truncated``: there are more holders than are listed."""
 
-    levels: list[StockLevel]
+    stock: SkuStock
     holders: list[Holder]
     truncated: bool
     in_transit: list[InTransit]
-    as_of_ms: int
 
 
 async def details(caller: Caller, sku: str) -> SkuDetails | None:
@@ -44,7 +43,7 @@ async def details(caller: Caller, sku: str) -> SkuDetails | None:
         return None
     holders, truncated = await in_time(reservations.holders(client, keyspace, partition.limits, sku, HOLDERS_MAX))
     moving = await in_time(transfers.in_transit(client, keyspace, sku))
-    return SkuDetails(found.levels, holders, truncated, moving, found.as_of_ms)
+    return SkuDetails(found, holders, truncated, moving)
 
 
 async def shortages(caller: Caller, query: ShortageQuery) -> ShortagePage:

@@ -41,7 +41,7 @@ async def test_given_movements_of_one_sku_when_sent_together_then_they_happen_in
     found = await details(caller, "A")
 
     assert found is not None
-    [level] = found.levels
+    [level] = found.stock.levels
     assert (level.on_hand, level.damaged, level.available) == (6, 2, 4)
 
 

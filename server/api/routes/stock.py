@@ -35,9 +35,9 @@ async def read(call: Call) -> StockView | Problem:
 def _view(sku: str, found: SkuDetails) -> StockView:
     return StockView(
         sku,
-        sum(level.available for level in found.levels),
-        max(level.seq for level in found.levels),
-        [level_view(level) for level in found.levels],
+        found.stock.available,
+        max(level.seq for level in found.stock.levels),
+        [level_view(level, closed=level.location in found.stock.closed) for level in found.stock.levels],
         [
             HolderView(
                 each.reservation_id, each.channel, each.line, each.location, each.state, each.held, each.committed,
@@ -50,7 +50,7 @@ def _view(sku: str, found: SkuDetails) -> StockView:
             InTransitView(each.transfer_id, each.source, each.destination, each.quantity, time_of(each.shipped_ms))
             for each in found.in_transit
         ],
-        time_of(found.as_of_ms),
+        time_of(found.stock.as_of_ms),
     )  # fmt: skip
 
 
