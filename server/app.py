@@ -43,6 +43,7 @@ from server.store.maintenance.health_watch import StoreWatch
 from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
+from server.store.repositories.locations import LocationStore
 from server.store.topology import deployment
 from server.telemetry.request_tally import hand_over_regularly
 from server.telemetry.tracing import Tracing, TracingMissingError
@@ -205,7 +206,7 @@ class Holdfast:
         self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
-        store = self.state.client
+        store, limits = self.state.client, self.state.retention.packed()
         housekeeper = Housekeeper(
             store,
             self.state.authenticator.partitions,
@@ -214,6 +215,7 @@ class Holdfast:
             audit_interval_s=settings.audit_interval_s,
             journal_retention_s=settings.journal_retention_s,
             lowest_cursor=lambda partition: lowest_follower(store, Keyspace(partition)),
+            settle_locations=lambda keyspace: LocationStore(store, keyspace, limits).settle(),
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
         if settings.figures_interval_s > 0:
@@ -223,7 +225,7 @@ class Holdfast:
                 self.state.authenticator.partitions,
                 interval_s=settings.figures_interval_s,
                 retention_s=settings.figures_retention_s,
-                limits=self.state.retention.packed(),
+                limits=limits,
             )
             _run_until_exit(started, insight.run(), "insight")
 
@@ -256,13 +258,15 @@ class Holdfast:
         for partition in self._plans | self._webhooks:
             feed = self.state.feed(partition)
             feed.start()
+            keyspace, limits = Keyspace(partition), self.state.retention.packed()
             publisher = Publisher(
                 self.state.client,
-                Keyspace(partition),
+                keyspace,
                 feed,
                 self._plans.get(partition, []),
                 webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,
+                settle=LocationStore(self.state.client, keyspace, limits).settle,
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")

@@ -8,7 +8,8 @@ import msgspec
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One value for one listing: always absolute, always the newest when it is sent.
 
-    ``key`` is the channel's own name of the listing, unique in a push. ``version`` grows with each change of the SKU.
+    ``key`` is the channel's own name of the listing, unique in a push. ``version`` grows with each change of the SKU,
+    ``locations_version`` when a location is closed or opened, 0 before the first time.
     ``previous`` is what the channel was last known to show, None: unknown. ``price`` and ``list_price`` are decimal
     text, None: unchanged. ``attempt`` counts the definite answers that this very value has had before, so
     that a request whose result is unknown can carry the same idempotency key again, and a refused one a new key.
@@ -18,6 +19,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     sku: str
     quantity: int
     version: int
+    locations_version: int = 0
     changed_ms: int = 0
     attempt: int = 0
     previous: int | None = None

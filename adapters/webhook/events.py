@@ -51,7 +51,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Data(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What changed. Prices are decimal text, and left out where they are not sent."""
+    """What changed. Prices are decimal text, and left out where they are not sent.
+
+    ``locations_version`` is left out while no location was ever closed.
+    """
 
     sku: str
     key: str
@@ -60,6 +63,7 @@ class Data(msgspec.Struct, frozen=True, omit_defaults=True):
     price: str | None = None
     list_price: str | None = None
     currency: str | None = None
+    locations_version: int = 0
 
 
 class Event(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -124,9 +128,12 @@ def _event(options: Options, item: Item) -> Event:
         type=options.type_prefix + EVENT_TYPE,
         subject=item.sku,
         datacontenttype="application/json",
-        data=Data(item.sku, item.key, item.quantity, item.version, item.price, item.list_price, item.currency),
+        data=Data(
+            item.sku, item.key, item.quantity, item.version, item.price, item.list_price, item.currency,
+            item.locations_version,
+        ),
         time=_rfc3339(item.changed_ms) if item.changed_ms else None,
-    )
+    )  # fmt: skip
 
 
 def _message(packed: Sequence[tuple[Item, Event, bytes]], *, is_batch: bool) -> Message:
@@ -145,10 +152,12 @@ def _event_id(item: Item) -> str:
     The time of the change is part of it, so that a value that is sent again long after it was confirmed, to a receiver
     that may have lost it, does not count as a repetition.
     """
-    content = (
+    content: tuple[object, ...] = (
         item.key, item.sku, item.quantity, item.version, item.changed_ms, item.attempt,
         item.price, item.list_price, item.currency,
     )  # fmt: skip
+    if item.locations_version:
+        content += (item.locations_version,)
     return _digest("evt", msgspec.json.encode(content))
 
 

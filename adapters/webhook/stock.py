@@ -5,7 +5,8 @@ is down delays none of the others.
 
 What a receiver does with it: verify ``webhook-signature`` over the raw body with any Standard Webhooks library, store
 ``webhook-id`` (the same id again is the same message again), drop an event whose ``data.version`` is lower than
-the one it holds for that key, and answer 2xx. Quantities are absolute, so nothing needs to be counted.
+the one it holds for that key, or equal with a lower ``data.locations_version``, and answer 2xx. Quantities are
+absolute, so nothing needs to be counted.
 """
 
 from collections.abc import Sequence

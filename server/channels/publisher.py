@@ -6,7 +6,7 @@ import os
 import random
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
@@ -38,6 +38,7 @@ from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import EntryId, parse_entry_id
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.channels import ChannelStore
+from server.store.repositories.locations import read_closed
 from server.store.repositories.publisher import PublisherStore, Writes
 from server.telemetry import metrics
 from server.telemetry.channel_metrics import ChannelMetrics, forget_channel
@@ -50,6 +51,7 @@ PACE_S_MIN: Final = 0.005
 """With few channels: 5 ms gather what changes together, and are half of what a change may take to a channel."""
 STATUS_S: Final = 1.0
 """A publisher whose status is five seconds old counts as missing; some writes may fail before that."""
+SETTLE_S: Final = 1.0
 _RETRY_S: Final = 1.0
 """Pause after the store was away, so that it is not met by a burst when it comes back."""
 _FAULT_PAUSE_S: Final = 5.0
@@ -93,6 +95,8 @@ class Publisher:
         Opens a channel's HTTP transport.
     flush_s
         How many seconds apart what channels store is written.
+    settle
+        Has the scripts know which locations are closed, where an older release has described them.
 
     """
 
@@ -108,6 +112,7 @@ class Publisher:
         clock: Clock | None = None,
         open_transport: Callable[[ChannelSettings], Transport] = _open_transport,
         flush_s: float = FLUSH_S,
+        settle: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.channels: list[Sender] = []
@@ -119,6 +124,7 @@ class Publisher:
         self._clock = clock or Clock()
         self._open_transport = open_transport
         self._flush_s = flush_s
+        self._settle = settle
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
         self._endpoints = Deliveries(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
@@ -170,6 +176,7 @@ class Publisher:
             group.create_task(reader.run())
             group.create_task(write_behind.flush_regularly(self._flush_s))
             group.create_task(self._write_status_regularly())
+            group.create_task(self._settle_regularly())
             for channel in self.channels:
                 group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
             self._endpoints.start(group)
@@ -185,6 +192,8 @@ class Publisher:
         write_behind = WriteBehind(self._store, self._lease.token, self._cursors, cursors)
         stock_levels, last_id = StockLevels(), parse_entry_id(end.last_id)
         await self._load_channels(write_behind, stock_levels)
+        # After the journal's end was read: what is closed later stands in an entry that is still to be read.
+        stock_levels.closed = await read_closed(self._client, self._keyspace)
         async for level in self._store.levels():
             stock_levels.update(*level)
         for channel in self.channels:
@@ -297,6 +306,13 @@ class Publisher:
             for channel in self.channels:
                 channel.write_status(self.owner, journal_end_ms=parse_entry_id(self._feed.last_id)[0])
             await asyncio.sleep(STATUS_S)
+
+    async def _settle_regularly(self) -> None:
+        """The processes that serve orders may all be of an older release, or be without orders."""
+        while self._settle is not None:
+            with suppress(StoreUnavailableError):
+                await self._settle()
+            await asyncio.sleep(SETTLE_S)
 
     async def _report_in_flight(self) -> None:
         """Have the current publisher send again what of ours may still take effect after theirs."""

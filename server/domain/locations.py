@@ -44,6 +44,32 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
     groups: tuple[str, ...] = ()
 
 
+class LocationsChanged(msgspec.Struct, frozen=True):
+    """Which locations one change has closed and opened; ``version``: of the closed ones after it."""
+
+    version: int
+    closed: frozenset[str] = frozenset()
+    opened: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All of them."""
+        return self.closed | self.opened
+
+
+class ClosedLocations(msgspec.Struct, frozen=True):
+    """The closed locations at one moment. ``version`` grows with each change: milliseconds of the store's clock."""
+
+    version: int = 0
+    names: frozenset[str] = frozenset()
+
+    def after(self, change: LocationsChanged) -> "ClosedLocations":
+        """Return those after a change; a change that is not newer is in these already."""
+        if change.version <= self.version:
+            return self
+        return ClosedLocations(change.version, (self.names - change.opened) | change.closed)
+
+
 def distance_km(a: Position, b: Position) -> float:
     """Measure along the great circle, in kilometres."""
     lat_a, lat_b = radians(a.lat), radians(b.lat)

@@ -18,9 +18,10 @@ from server.store.connection import connect
 from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
+from server.store.repositories.locations import LocationStore
 from tests.channels.plain import Plain
 from tests.channels.simulator import Simulator
-from tests.conftest import wait_until
+from tests.conftest import RETENTION, wait_until
 from tests.support.stores import StoreProcess
 
 LOOPBACK = ["127.0.0.1"]
@@ -90,7 +91,8 @@ async def publishing(
     client, keyspace = connect.client(pool), Keyspace(partition)
     feed = JournalFeed(client, keyspace, pool.make_connection)
     feed.start()
-    publisher = Publisher(client, keyspace, feed, plans, webhooks=webhooks, lease_s=lease_s, clock=clock)
+    settle = LocationStore(client, keyspace, RETENTION.packed()).settle
+    publisher = Publisher(client, keyspace, feed, plans, webhooks=webhooks, lease_s=lease_s, clock=clock, settle=settle)
     task = asyncio.create_task(publisher.run())
     try:
         if not stands_by:

@@ -170,7 +170,15 @@ class TestSingleEvents(_Receiver):
 
     @pytest.mark.parametrize(
         "change",
-        [{"attempt": 1}, {"version": 10_000}, {"quantity": 3}, {"price": "1.00"}, {"sku": "other"}, {"changed_ms": 1}],
+        [
+            {"attempt": 1},
+            {"version": 10_000},
+            {"locations_version": 1},
+            {"quantity": 3},
+            {"price": "1.00"},
+            {"sku": "other"},
+            {"changed_ms": 1},
+        ],
     )
     async def test_a_new_value_or_a_definite_answer_makes_a_new_id(
         self, channel: Driven, change: dict[str, Any]
@@ -190,6 +198,17 @@ class TestSingleEvents(_Receiver):
         older, newer = self.item("key-0", 9), self.item("key-0", 4)
         late = next(channel.adapter.push([older], time.time()))
         await channel.push(newer)
+
+        await channel.send(late)
+
+        assert (simulator.shown["key-0"], len(simulator.dropped)) == (4, 1)
+
+    async def test_a_value_from_before_a_location_closed_that_comes_late_is_dropped(
+        self, simulator: WebhookReceiver, channel: Driven
+    ) -> None:
+        older = self.item("key-0", 9, version=1_000_000)
+        late = next(channel.adapter.push([older], time.time()))
+        await channel.push(msgspec.structs.replace(older, quantity=4, locations_version=1))
 
         await channel.send(late)
 

@@ -40,7 +40,7 @@ class WebhookReceiver(Simulator):
     message_ids: list[str] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
     refused: list[str] = field(default_factory=list)
-    versions: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
         return [web.post(PATH, self._receive)]
@@ -91,12 +91,13 @@ class WebhookReceiver(Simulator):
 
     def _take_one(self, event: CloudEvent) -> None:
         data = _data(event)
-        if data["version"] < self.versions.get(data["key"], 0):
+        version = data["version"], data.get("locations_version", 0)
+        if version < self.versions.get(data["key"], (0, 0)):
             self.dropped.append(event)
             return
         self.events.append(event)
         if not self.lying:
-            self.versions[data["key"]] = data["version"]
+            self.versions[data["key"]] = version
         self.show(data["key"], data["quantity"], data.get("price"))
 
 

@@ -313,17 +313,18 @@ def test_given_the_guide_s_receiver_when_we_sign_then_it_takes_the_value(receive
 
     receiver["receive"](request.body, request.headers)
 
-    assert receiver["stock"] == {"a": (5, 3)}
+    assert receiver["stock"] == {"a": ((5, 0), 3)}
 
 
 def test_given_the_guide_s_receiver_when_an_older_value_comes_late_then_it_is_dropped(
     receiver: Any, webhook: Any
 ) -> None:
-    for item in (values(quantity=3, version=5), values(quantity=9, version=4)):
+    closed = values(quantity=3, version=5, locations_version=7)
+    for item in (closed, values(quantity=9, version=4), values(quantity=9, version=5)):
         request = sent(webhook, item)
         receiver["receive"](request.body, request.headers)
 
-    assert receiver["stock"] == {"a": (5, 3)}
+    assert receiver["stock"] == {"a": ((5, 7), 3)}
 
 
 def test_given_the_guide_s_receiver_when_a_message_was_tampered_with_then_it_is_refused(

@@ -191,8 +191,9 @@ class Catalogue:
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(
-            sku, listing.key, value, self._stock_levels.seq(sku), pending, priced, shown, listing, self.rules
-        )
+            sku, listing.key, value, self._stock_levels.seq(sku), pending, priced, shown, listing, self.rules,
+            self._stock_levels.closed.version,
+        )  # fmt: skip
 
     def _is_fall(self, listing: Listing, value: Value, pending: PendingSku) -> bool:
         """Return whether a value may take the last units off what the channel shows."""
@@ -202,6 +203,7 @@ class Catalogue:
         """Return whether nothing has changed since a value was made, and no price had to stay behind."""
         return (
             self._stock_levels.seq(sent.sku) == sent.seq
+            and self._stock_levels.closed.version == sent.locations_version
             and self._listings.get(sent.sku, sent.listing) is sent.listing
             and sent.rules is self.rules
             and (sent.with_price or not sent.value.price)

@@ -195,6 +195,11 @@ class ChannelState:
             self._catalogue.add_own_sale(sku, units)
             self._pending.sold(sku, units)
 
+    def falls_to_zero(self, sku: str) -> bool:
+        """Return whether the channel lists a SKU, shows units of it or may, and should show none."""
+        listing = self._catalogue.listing(sku)
+        return listing is not None and self._catalogue.shows_stock(sku) and self._catalogue.value(listing).quantity == 0
+
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
         """Compare every listing, yielding to other tasks; ``forced``: all of them become pending."""
         for number, sku in enumerate(self.skus()):

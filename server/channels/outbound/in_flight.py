@@ -25,6 +25,7 @@ class Value(NamedTuple):
 class InFlight(msgspec.Struct, frozen=True, gc=False):
     """One SKU on its way: the value that it carries, and the pending SKU that it answers.
 
+    ``seq`` and ``locations_version`` are of the newest change of the SKU and of the closed locations in the value.
     ``shown`` is what the channel had confirmed when this was made, ``listing`` and ``rules`` are those that the value
     was made by. There are thousands a second and none is in a cycle, so the garbage collector does not track them.
     """
@@ -38,6 +39,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     shown: Shown | None
     listing: Listing
     rules: ChannelRules
+    locations_version: int = 0
 
     @property
     def result(self) -> Value:
@@ -72,6 +74,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             sku=self.sku,
             quantity=self.value.quantity,
             version=self.seq,
+            locations_version=self.locations_version,
             changed_ms=self.pending.since_ms,
             attempt=self.pending.attempt,
             previous=shown.quantity if shown is not None and known else None,

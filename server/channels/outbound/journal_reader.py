@@ -7,6 +7,7 @@ from typing import Final
 
 import structlog
 
+from server.channels.outbound import closings
 from server.channels.outbound.own_sales import add_own_sales
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
@@ -15,6 +16,7 @@ from server.domain.channels import ChannelRules, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
+from server.store.repositories import locations
 from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import PublisherStore
 
@@ -60,14 +62,18 @@ class JournalReader:
 
         Raises
         ------
-        StoreUnavailableError
-            The store did not answer, or may have lost its newest entries.
+        ExceptionGroup
+            Of StoreUnavailableError: the store did not answer, or may have lost its newest entries.
 
         """
+        async with asyncio.TaskGroup() as group:
+            await self._follow(group)
+
+    async def _follow(self, group: asyncio.TaskGroup) -> None:
         connections = self._feed.connections
         while True:
             try:
-                await self._catch_up()
+                await self._catch_up(group)
             except DamagedEntryError as error:
                 await self._skip(error)
                 continue
@@ -77,11 +83,11 @@ class JournalReader:
                 # what we hold newer than that would then never be replaced.
                 raise StoreUnavailableError("The connection to the store was lost; reading everything anew.")
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self, group: asyncio.TaskGroup) -> None:
         """Read to the end, yielding to other tasks on the way."""
         calls = 0
         async for entry_id, changes in self._feed.read(self.position, PAGE_ENTRIES):
-            calls += await self._take(parse_entry_id(entry_id), changes)
+            calls += await self._take(group, parse_entry_id(entry_id), changes)
             if calls > CALLS_AT_A_TIME:
                 calls = 0
                 await asyncio.sleep(0)
@@ -91,7 +97,7 @@ class JournalReader:
         """The journal id up to which everything is marked."""
         return format_entry_id(self._position)
 
-    async def _take(self, entry_id: EntryId, changes: list[Change]) -> int:
+    async def _take(self, group: asyncio.TaskGroup, entry_id: EntryId, changes: list[Change]) -> int:
         """Apply one entry; return how many SKUs channels had to look at, summed over the channels."""
         before = self._is_of_before(entry_id)
         changed: dict[str, int] = {}
@@ -111,11 +117,24 @@ class JournalReader:
         for change in changes:
             if change.operation.startswith(_COMMAND) and (asked := self._channels.get(change.channel)) in behind:
                 await self._run_command(asked, change, entry_id)
+        self._close(group, changes, behind, entry_id)
         # Moved after the marks are made, and nothing waits in between: a cursor taken now is held back by them.
         for channel in behind:
             channel.position = entry_id
         self._position = entry_id
         return len(behind) * len(changed)
+
+    def _close(self, group: asyncio.TaskGroup, changes: list[Change], behind: list[Sender], entry_id: EntryId) -> None:
+        """Mask what changes have closed, at once; its SKUs are marked beside, so that sales do not wait for them."""
+        before = self._is_of_before(entry_id)
+        for change in changes:
+            moved = locations.closings(change)
+            if moved is None:
+                continue
+            self._levels.closed = self._levels.closed.after(moved)
+            for channel in behind:
+                channel.begin_marking(entry_id)  # before its position moves
+            group.create_task(closings.mark(self._levels, behind, moved.names, entry_id, change.at_ms, before=before))
 
     async def _run_command(self, channel: Sender, change: Change, entry_id: EntryId) -> None:
         """Run a command for a channel. A second run, as after a restart, does no harm."""
@@ -156,6 +175,7 @@ class JournalReader:
     async def _skip(self, damaged: DamagedEntryError) -> None:
         """Go on after an entry that cannot be read: what it changed is seen in the stock itself."""
         log.error("publisher_skips_entry", entry=damaged.entry_id, reason=str(damaged))
+        self._levels.closed = await locations.read_closed(self._store.client, self._store.keyspace)
         async for level in self._store.levels():
             self._levels.update(*level)
         entry_id = parse_entry_id(damaged.entry_id)

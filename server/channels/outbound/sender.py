@@ -78,6 +78,7 @@ class Sender:
         self._spread = random.uniform(1 - _JITTER, 1 + _JITTER)  # noqa: S311  # spreads load, protects nothing
         self._reconcile_asked = asyncio.Event()
         self._reconcile_ids: list[EntryId] = []
+        self._marking: list[EntryId] = []
         state.on_work = self._on_work
 
     @property
@@ -87,7 +88,9 @@ class Sender:
 
     def cursor(self) -> EntryId:
         """Return the journal id up to which everything is confirmed, or stands in the dead letters."""
-        open_ids = [each for each in (self.state.oldest(), *self._reconcile_ids[:1]) if each is not None]
+        open_ids = [
+            each for each in (self.state.oldest(), *self._reconcile_ids[:1], *self._marking) if each is not None
+        ]
         return min(self.position, before(min(open_ids))) if open_ids else self.position
 
     def ask_reconcile(self, entry_id: EntryId) -> None:
@@ -95,6 +98,14 @@ class Sender:
         self._reconcile_ids.append(entry_id)
         self._reconcile_asked.set()
         self.revive()
+
+    def begin_marking(self, entry_id: EntryId) -> None:
+        """Hold back the cursor: not all that a journal entry concerns is pending yet."""
+        self._marking.append(entry_id)
+
+    def end_marking(self, entry_id: EntryId) -> None:
+        """Let the cursor go on. Not called after a fault: the entry must be read again then."""
+        self._marking.remove(entry_id)
 
     def revive(self) -> None:
         """Try again now, whatever failed before."""

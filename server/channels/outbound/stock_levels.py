@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from server.domain.allocations import Allocation, left
+from server.domain.locations import ClosedLocations
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -12,10 +13,12 @@ _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 class StockLevels:
     """The newest available of each (SKU, location) of a partition. A greater seq is newer, wherever it comes from.
 
-    Allocations to channels are kept of the few locations that have any.
+    Allocations to channels are kept of the few locations that have any. ``closed`` is a mask: what lies at those
+    locations is kept up to date, and is available to nobody.
     """
 
     def __init__(self) -> None:
+        self.closed = ClosedLocations()
         self._available: dict[str, dict[str, int]] = {}
         self._seqs: dict[str, dict[str, int]] = {}
         self._allocations: dict[str, dict[str, Sequence[Allocation]]] = {}
@@ -39,8 +42,10 @@ class StockLevels:
             self._allocate(sku, location, allocations or ())
 
     def available(self, sku: str, channel: str) -> Mapping[str, int]:
-        """Return what is available of a SKU to a channel at each location; empty where the SKU is not known."""
-        available = self._available.get(sku, _NOTHING)
+        """Return what is available of a SKU to a channel at each open location; empty where the SKU is not known."""
+        available, closed = self._available.get(sku, _NOTHING), self.closed.names
+        if closed and not closed.isdisjoint(available):
+            available = {location: units for location, units in available.items() if location not in closed}
         allocated = self._allocations.get(sku)
         if allocated is None:
             return available
@@ -50,6 +55,10 @@ class StockLevels:
         """Return the newest seq of a SKU; 0: it is not known."""
         seqs = self._seqs.get(sku)
         return max(seqs.values()) if seqs else 0
+
+    def is_at(self, sku: str, locations: frozenset[str]) -> bool:
+        """Return whether a SKU is known at one of some locations."""
+        return not locations.isdisjoint(self._available.get(sku, _NOTHING))
 
     def _allocate(self, sku: str, location: str, allocations: Sequence[Allocation]) -> None:
         locations = self._allocations.setdefault(sku, {})

@@ -35,6 +35,7 @@ FORGET_COUNT: Final = 500
 TRIM_INTERVAL_S: Final = 60.0
 NODE_ENTRIES: Final = 100
 """Entries of a stream's node, by the store's default: trimming by whole nodes can leave so many old entries."""
+SETTLE_INTERVAL_S: Final = 2.0
 GAUGE_INTERVAL_S: Final = 5.0
 RECOUNT_INTERVAL_S: Final = 3600.0
 """Where nothing is audited; each audit counts what orders lack before it begins."""
@@ -75,6 +76,8 @@ class Housekeeper:
         How often counters, reservations and journal are audited; 0: never.
     lowest_cursor
         Entries that readers of the journal have not confirmed are not trimmed.
+    settle_locations
+        Has a partition's scripts know which locations are closed.
 
     """
 
@@ -92,6 +95,7 @@ class Housekeeper:
         trim_interval_s: float = TRIM_INTERVAL_S,
         gauge_interval_s: float = GAUGE_INTERVAL_S,
         lowest_cursor: LowestCursor | None = None,
+        settle_locations: Callable[[Keyspace], Awaitable[None]] | None = None,
     ) -> None:
         self._client = client
         self._served = partitions
@@ -99,12 +103,14 @@ class Housekeeper:
         self._journal_retention_ms = int(1000 * journal_retention_s)
         self._audit_pause_s = audit_pause_s
         self._lowest_cursor = lowest_cursor
+        self._settle_locations = settle_locations
         self._registered: frozenset[str] = frozenset()
         self._keyspaces: dict[str, Keyspace] = {}
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             ("sweep", sweep_interval_s, self.sweep),
             ("forget", forget_interval_s, self.forget),
+            ("settle", SETTLE_INTERVAL_S, self.settle),
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
         ]
@@ -132,6 +138,12 @@ class Housekeeper:
                     self._client, library().function("purge_ended"), keyspace.forgetting, self._limits, FORGET_COUNT
                 )
                 await asyncio.sleep(0.001)  # let the hot path through between two scripts
+
+    async def settle(self) -> None:
+        """Have the scripts know which locations are closed, where an older release beside this one described them."""
+        for keyspace in self._partitions():
+            if self._settle_locations is not None:
+                await self._settle_locations(keyspace)
 
     async def trim(self) -> None:
         """Trim the journal by age, never by length and never past what a reader has not confirmed."""

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.locations import LOCATIONS_MAX, Directory, Location
+from server.domain.changes import Change
+from server.domain.locations import LOCATIONS_MAX, ClosedLocations, Directory, Location, LocationsChanged
 from server.store.connection.commands import command, run_confirmed, run_on_keys
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
@@ -26,7 +27,38 @@ _VERSION: Final = b"\0version"
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Location).decode
 _pack = msgspec.msgpack.Encoder().encode
+_unpack_names = msgspec.msgpack.Decoder(frozenset[str]).decode
 _unpack_result = msgspec.msgpack.Decoder(tuple[bool, str]).decode
+
+
+CHANGED: Final = "locations"
+"""The operation of a change by which locations were described."""
+
+
+def closings(change: Change) -> LocationsChanged | None:
+    """Return which locations a change of the journal closed or opened; None: none, as almost always."""
+    if change.operation != CHANGED:
+        return None
+    named: dict[str, set[str]] = {}
+    for name, value in change.notes:
+        named.setdefault(name, set()).add(value)
+    closed, opened = frozenset(named.get("closed", ())), frozenset(named.get("opened", ()))
+    if not closed and not opened:  # an older release does not say it; it is settled by a change of its own
+        return None
+    return LocationsChanged(int(max(named["places"], key=int)), closed, opened)
+
+
+async def read_closed(client: Redis, keyspace: Keyspace) -> ClosedLocations:
+    """Read which locations are closed.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    version, packed = await command(client, "HMGET", keyspace.meta, "places", "closed")
+    return ClosedLocations(int(version or 0), _unpack_names(packed) if packed else frozenset())
 
 
 class TooManyLocationsError(Exception):

@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from server.domain.locations import Location
 from server.store.connection.commands import command
 from server.store.errors import StoreUnavailableError
 from server.store.journal.journal import START, bounds, read
@@ -17,6 +19,7 @@ from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.maintenance import housekeeping
 from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
+from server.store.repositories.locations import LocationStore
 from tests.conftest import RETENTION, now_ms, wait_past, wait_until
 from tests.support.operations import (
     SHORT_MS,
@@ -164,6 +167,20 @@ async def test_given_what_is_over_when_forgetting_then_it_goes_but_the_key_of_a_
     assert await client.hkeys(idempotency) == [b"key of the living"]
     assert await client.hkeys(ledger.keyspace.ended) == []
     assert await client.hkeys(ledger.keyspace.reservations) == [b"live"]
+
+
+async def test_given_a_location_that_an_older_release_closed_when_settling_then_the_scripts_know_it(
+    make: Make, ledger: Ledger, client: Redis
+) -> None:
+    keys = ledger.keyspace
+    await stocked(ledger, A=5)
+    await client.hset(keys.locations, "main", msgspec.json.encode(Location("main", open=False)))
+    await client.hincrby(keys.locations, "\0version", 1)
+    assert await available(ledger, "A") == 5
+
+    await make(settle_locations=lambda each: LocationStore(client, each, RETENTION.packed()).settle()).settle()
+
+    assert (await ledger.availability(["A"])).skus[0][0].available == 0
 
 
 async def test_given_what_is_not_over_when_forgetting_then_it_stays(make: Make, ledger: Ledger, client: Redis) -> None:
