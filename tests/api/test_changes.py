@@ -366,3 +366,22 @@ async def test_given_the_limit_of_streams_when_one_more_is_asked_for_then_503_un
                 return False
 
         await wait_until(one_ended, "a stream that ended makes room")
+
+
+async def test_given_an_open_stream_when_a_location_closes_then_what_lies_there_comes_and_a_resumed_one_gets_it_too(
+    api: Api,
+) -> None:
+    for sku, units in (("A", 5), ("B", 7)):
+        await api.count(sku, units, "store")
+    await api.count("A", 2, "main")
+    async with stream(api) as open_stream:
+        await api.count("last", 1)
+        await open_stream.until({"last": 1})
+        (await api.put("/v1/locations/store", {"open": False})).ok()
+        seen = await open_stream.until({"A": 2, "B": 0})
+    assert seen.keys() == {"A", "B"}
+
+    (await api.put("/v1/locations/store", {"open": True})).ok()
+
+    async with stream(api, last_event_id=open_stream.last_id) as resumed:
+        assert await resumed.until({"A": 7, "B": 7}) == {"A": 7, "B": 7}

@@ -14,14 +14,17 @@ import pytest
 from redis.asyncio import Redis
 
 from server.api.http import event_fanout
-from server.api.http.event_fanout import Event, EventFanOut
+from server.api.http.event_fanout import Event, EventFanOut, Position
 from server.api.routes.changes import _read_events, _Stream
+from server.domain.locations import Location
 from server.store.connection import connect
 from server.store.connection.commands import command
 from server.store.journal.journal import START, DamagedEntryError, EntryId, bounds, parse_entry_id
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
-from tests.conftest import wait_until
+from server.store.repositories import locations as locations_module
+from server.store.repositories.locations import LocationStore
+from tests.conftest import RETENTION, wait_until
 from tests.support.feeds import feed_of
 from tests.support.operations import count, moved
 from tests.support.stores import StoreProcess
@@ -39,7 +42,7 @@ class Caller:
     def __init__(self, position: EntryId, chance: Random, pause_s: float = 0.0, breaks_off: float = 0.2) -> None:
         self.shown: dict[str, int] = {}
         self.ids: list[EntryId] = [position]
-        self._seqs: dict[str, int] = {}
+        self._versions: dict[str, tuple[int, int]] = {}
         self._chance = chance
         self._pause_s = pause_s
         self._breaks_off = breaks_off
@@ -57,15 +60,16 @@ class Caller:
         """Show what events contain."""
         for event_id, data in events:
             view = msgspec.json.decode(data)
-            assert view["seq"] >= self._seqs.get(view["sku"], 0), "a value went back"
-            self._seqs[view["sku"]] = view["seq"]
+            version = view["seq"], view.get("locations_version", 0)
+            assert version >= self._versions.get(view["sku"], (0, 0)), "a value went back"
+            self._versions[view["sku"]] = version
             self.shown[view["sku"]] = view["available"]
             if event_id:
                 self.ids.append(parse_entry_id(event_id.decode()))
 
     async def connect(self, fan_out: EventFanOut, journal_end: EntryId) -> None:
         """Follow until it breaks off."""
-        self._seqs = {}
+        self._versions = {}
         call = SimpleNamespace(state=SimpleNamespace(draining=False), request=SimpleNamespace(transport=True))
         with suppress(ConnectionResetError):
             async with fan_out.joined(journal_end):
@@ -142,6 +146,64 @@ async def test_given_streams_of_every_pace_that_break_off_and_resume_then_each_e
     await asyncio.gather(*coming, return_exceptions=True)
 
 
+async def test_given_streams_of_every_pace_when_locations_close_and_open_then_each_ends_with_the_last_values(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: little is kept and found at a time, so that a closing comes in many pieces
+    monkeypatch.setattr(event_fanout, "KEPT_EVENTS", 100)
+    monkeypatch.setattr(event_fanout, "PIECE_BYTES", 600)
+    monkeypatch.setattr(event_fanout, "READ_ENTRIES", 5)
+    monkeypatch.setattr(event_fanout, "PIECE_SKUS", 20)
+    monkeypatch.setattr(event_fanout, "PIECE_SCANS", 2)
+    monkeypatch.setattr(locations_module, "SKUS_PER_SCAN", 10)
+    seed = randrange(1_000_000)
+    chance = Random(seed)
+    places = LocationStore(client, ledger.keyspace, RETENTION.packed())
+    stock = {(f"S{number}", place): 1 for number in range(200) for place in ("main", "store") if chance.random() < 0.8}
+    await asyncio.gather(*(moved(ledger, count(sku, units, place)) for (sku, place), units in stock.items()))
+    start = await _end(client, ledger)
+    callers = [Caller(start, chance, pause_s, 0.05) for pause_s in (0.0, 0.001, 0.01, 0.03)]
+
+    async def comes_and_goes(caller: Caller) -> None:
+        while True:
+            await caller.connect(fan_out, await _end(client, ledger))
+
+    # When
+    coming = [asyncio.create_task(comes_and_goes(caller)) for caller in callers]
+    await places.put([Location("main", open=False)], "tester")
+    for _ in range(6):
+        await places.put([Location(chance.choice(("main", "store")), open=chance.random() < 0.5)], "tester")
+        sku, place = chance.choice(list(stock))
+        stock[sku, place] = chance.randrange(9)
+        await moved(ledger, count(sku, stock[sku, place], place))
+    await places.put([Location("store", open=False), Location("main", open=True)], "tester")
+
+    # Then
+    wanted = {sku: stock.get((sku, "main"), 0) for sku, _ in stock}
+    await wait_until(lambda: all(caller.shown == wanted for caller in callers), f"all is shown, seed {seed}")
+    assert not any(each.done() for each in coming), f"no value went back, seed {seed}"
+    for each in coming:
+        each.cancel()
+    await asyncio.gather(*coming, return_exceptions=True)
+
+
+async def test_given_a_location_that_closes_when_its_events_come_then_falls_to_zero_are_first_and_the_id_is_last(
+    client: Redis, ledger: Ledger, fan_out: EventFanOut
+) -> None:
+    for number in range(40):
+        await moved(ledger, count(f"S{number}", 5, "store"))
+        await moved(ledger, count(f"S{number}", number % 2, "main"))
+    start = await _end(client, ledger)
+    async with fan_out.joined(start):
+        await LocationStore(client, ledger.keyspace, RETENTION.packed()).put([Location("store", open=False)], "tester")
+        assert await fan_out.grown(start, SOON_S)
+        upto, body = fan_out.after(start, {})
+
+    shown, ids = _shown(body)
+    assert list(shown.values()) == [0] * 20 + [1] * 20
+    assert ids == [upto] == [await _end(client, ledger)]
+
+
 async def test_given_a_slow_stream_when_what_is_kept_goes_beyond_it_then_it_has_to_read_alone_and_gets_newest_values(
     client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -167,8 +229,10 @@ async def test_given_a_stream_that_read_newer_values_itself_then_older_events_ar
         await moved(ledger, count("A", 7))
         assert await fan_out.grown(start, SOON_S)
         [event] = (await fan_out.read_alone(start)).events
-        assert fan_out.after(start, {"A": event.seq + 1}) == (fan_out.position, b"")
-        assert fan_out.after(start, {"A": event.seq}) == fan_out.after(start, {})
+        seq, closing = event.version
+        assert fan_out.after(start, {"A": (seq + 1, closing)}) == (fan_out.position, b"")
+        assert fan_out.after(start, {"A": (seq, closing + 1)}) == (fan_out.position, b"")
+        assert fan_out.after(start, {"A": event.version}) == fan_out.after(start, {})
 
 
 async def test_given_a_stream_several_rounds_behind_when_given_pieces_then_each_id_stands_for_all_before_it(
@@ -185,7 +249,8 @@ async def test_given_a_stream_several_rounds_behind_when_given_pieces_then_each_
 
         # When
         monkeypatch.setattr(event_fanout, "PIECE_BYTES", 1)
-        pieces, position = [], start
+        pieces: list[tuple[dict[str, int], list[EntryId]]] = []
+        position: Position = start
         while position < fan_out.position:
             position, body = fan_out.after(position, {})
             pieces.append(_shown(body))

@@ -19,11 +19,15 @@ from server.store.errors import StoreError
 from server.store.journal import journal
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
+from server.store.repositories.locations import closings, skus_at
 
 log = structlog.get_logger("holdfast.http")
 
 READ_ENTRIES: Final = 500
 """Journal entries looked at before the SKUs in them are sent."""
+PIECE_SKUS: Final = 500
+PIECE_SCANS: Final = 20
+"""A location that was closed or opened is sent in pieces of about so many SKUs, or of what so many scans find."""
 KEPT_EVENTS: Final = 10_000
 KEPT_BYTES: Final = 4 * 1024 * 1024
 PIECE_BYTES: Final = 64 * 1024
@@ -42,8 +46,21 @@ class Event(NamedTuple):
     """The newest value of one SKU; ``body`` is the encoded event without an id."""
 
     sku: str
-    seq: int
+    version: tuple[int, int]
+    """Its seq, and the version of the closed locations: the greater, the newer."""
     body: bytes
+    is_out: bool = False
+    """Nothing is available."""
+
+
+Position = tuple[int, ...]
+"""Up to where events are ready: a journal id. Between two entries also that of the first, how many pieces of the second
+are ready, and where the next begins: see :func:`server.store.repositories.locations.skus_at`."""
+
+
+def entry_of(position: Position) -> EntryId:
+    """Return the journal id up to which all is ready at a position."""
+    return position[0], position[1]
 
 
 class Round(NamedTuple):
@@ -52,7 +69,7 @@ class Round(NamedTuple):
     ``more``: the journal goes on.
     """
 
-    upto: EntryId
+    upto: Position
     events: list[Event]
     more: bool = False
 
@@ -62,11 +79,11 @@ class Round(NamedTuple):
         if not self.events:
             return b""
         *first, last = (event.body for event in self.events)
-        return b"".join([*first, b"id: %b\n" % format_entry_id(self.upto).encode(), last])
+        return b"".join([*first, b"id: %b\n" % format_entry_id(entry_of(self.upto)).encode(), last])
 
 
 class _Kept(NamedTuple):
-    upto: EntryId
+    upto: Position
     event: Event
 
 
@@ -93,7 +110,7 @@ class EventFanOut:
         self._streams = 0
         self._task: asyncio.Task[None] | None = None
         self._waiting: dict[asyncio.Future[None], None] = {}
-        self._woken_at: EntryId = (0, 0)
+        self._woken_at: Position = (0, 0)
         self._start_at((0, 0))
 
     @asynccontextmanager
@@ -115,15 +132,15 @@ class EventFanOut:
     # -- for streams
 
     @property
-    def position(self) -> EntryId:
-        """The journal id up to which events are ready."""
+    def position(self) -> Position:
+        """Up to where events are ready."""
         return self._newest.upto
 
-    def reaches(self, position: EntryId) -> bool:
+    def reaches(self, position: Position) -> bool:
         """Whether all that changed after a position is among the kept events."""
         return position >= min(self._reaches_back_to, self._before_newest)
 
-    async def grown(self, position: EntryId, timeout_s: float) -> bool:
+    async def grown(self, position: Position, timeout_s: float) -> bool:
         """Wait until there are rounds after a position; False: none came in time."""
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
@@ -131,18 +148,18 @@ class EventFanOut:
                     await self._moved()
         return self.position > position
 
-    def after(self, position: EntryId, sent: Mapping[str, int]) -> tuple[EntryId, bytes]:
+    def after(self, position: Position, sent: Mapping[str, tuple[int, int]]) -> tuple[Position, bytes]:
         """Get what is newer than a position: the next position, and the bytes to send.
 
-        ``sent``: the seqs of newer values that the stream has sent itself; those events are left out.
+        ``sent``: the versions of newer values that the stream has sent itself; those events are left out.
         """
         if position == self._before_newest and not sent:
             return self.position, self._body
         upto, events = self._piece_after(position)
-        newer = [event for event in events if event.seq >= sent.get(event.sku, 0)]
+        newer = [event for event in events if event.version >= sent.get(event.sku, (0, 0))]
         return upto, Round(upto, newer).body
 
-    async def read_alone(self, position: EntryId) -> Round:
+    async def read_alone(self, position: Position) -> Round:
         """Read the next piece of the journal from the store, for one stream that is far behind.
 
         Raises
@@ -154,9 +171,9 @@ class EventFanOut:
 
         """
         feed = self._feed
-        return await self._read(journal.read(feed.client, feed.keyspace, format_entry_id(position)), position)
+        return await self._read(journal.read(feed.client, feed.keyspace, format_entry_id(entry_of(position))), position)
 
-    def _piece_after(self, position: EntryId) -> tuple[EntryId, list[Event]]:
+    def _piece_after(self, position: Position) -> tuple[Position, list[Event]]:
         """Take events until they are enough to send at once. A round is not divided: its id stands for all of it."""
         if position >= self._before_newest:
             return self.position, self._newest.events
@@ -177,7 +194,7 @@ class EventFanOut:
 
     async def _run(self) -> None:
         while True:
-            await self._feed.grown(format_entry_id(self.position), _LOOK_S)
+            await self._feed.grown(format_entry_id(entry_of(self.position)), _LOOK_S)
             try:
                 await self._advance()
                 self.store_is_away = False
@@ -196,7 +213,7 @@ class EventFanOut:
     async def _advance(self) -> None:
         self._follow_back()
         began_s, end = asyncio.get_running_loop().time(), parse_entry_id(self._feed.last_id)
-        found = await self._read(self._feed.read(format_entry_id(self.position)), self.position)
+        found = await self._read(self._feed.read(format_entry_id(entry_of(self.position))), self.position)
         if found.upto == self.position < end:
             found = Round(end, [])  # trimmed before it was read
         if found.upto > self.position:
@@ -213,9 +230,25 @@ class EventFanOut:
                 self._start_at(end)
                 self.rewinds += 1
 
-    async def _read(self, entries: AsyncIterator[tuple[str, list[Change]]], position: EntryId) -> Round:
-        skus, upto, more = await in_time(_changed_skus(entries, position))
-        return Round(upto, await self._read_events(skus) if skus else [], more)
+    async def _read(self, entries: AsyncIterator[tuple[str, list[Change]]], position: Position) -> Round:
+        piece = await in_time(_changed_skus(entries, position))
+        if piece.closings:
+            return await self._read_closings(piece, position)
+        return Round(piece.upto, await self._read_events(piece.skus) if piece.skus else [], piece.more)
+
+    async def _read_closings(self, piece: "_Piece", position: Position) -> Round:
+        """Read the next SKUs of locations that were closed or opened, those without units first."""
+        client, keyspace = self._feed.client, self._feed.keyspace
+        number, place = position[2:] or (0, 0)
+        skus: dict[str, None] = {}
+        for _ in range(PIECE_SCANS):
+            found, place = await in_time(skus_at(client, keyspace, piece.closings, place))
+            skus.update(dict.fromkeys(found))
+            if not place or len(skus) >= PIECE_SKUS:
+                break
+        events = await self._read_events(list(skus)) if skus else []
+        upto = (*entry_of(position), number + 1, place) if place else piece.upto
+        return Round(upto, sorted(events, key=lambda each: not each.is_out), more=True)
 
     def _publish(self, found: Round) -> None:
         for event in found.events:
@@ -233,7 +266,7 @@ class EventFanOut:
         if known is not None:
             self._kept_bytes -= len(known.event.body)
 
-    def _start_at(self, position: EntryId) -> None:
+    def _start_at(self, position: Position) -> None:
         """Keep nothing, and go on from a position."""
         self._kept: dict[str, _Kept] = {}
         self._kept_bytes = 0
@@ -268,21 +301,36 @@ class EventFanOut:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _changed_skus(
-    entries: AsyncIterator[tuple[str, list[Change]]], position: EntryId
-) -> tuple[list[str], EntryId, bool]:
-    """Take a piece of the journal: SKUs whose availability it touched, each once; its last id; whether it goes on."""
+class _Piece(NamedTuple):
+    """SKUs whose availability a piece of the journal touched, each once; its last id; whether the journal goes on.
+
+    ``closings``: or else the locations that its only entry has closed and opened.
+    """
+
+    skus: list[str]
+    upto: Position
+    more: bool
+    closings: frozenset[str] = frozenset()
+
+
+async def _changed_skus(entries: AsyncIterator[tuple[str, list[Change]]], position: Position) -> _Piece:
+    """Take a piece of the journal."""
     skus: dict[str, None] = {}
     upto, seen = position, 0
     try:
         async for entry_id, changes in entries:
+            moved = frozenset[str]().union(*(each.names for change in changes if (each := closings(change))))
+            if moved:  # is a piece of its own, or several
+                return (
+                    _Piece(list(skus), upto, more=True) if seen else _Piece([], parse_entry_id(entry_id), True, moved)
+                )
             upto = parse_entry_id(entry_id)
             skus.update((line.sku, None) for change in changes for line in change.lines)
             seen += 1
             if seen == READ_ENTRIES:
-                return list(skus), upto, True
+                return _Piece(list(skus), upto, more=True)
     except DamagedEntryError:
         if not seen:
             raise
-        return list(skus), upto, True  # what precedes it is sent first; the next piece begins with it
-    return list(skus), upto, False
+        return _Piece(list(skus), upto, more=True)  # what precedes it is sent first; the next piece begins with it
+    return _Piece(list(skus), upto, more=False)

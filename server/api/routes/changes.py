@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 from msgspec import Meta
 
-from server.api.http.event_fanout import PIECE_BYTES, Event, EventFanOut
+from server.api.http.event_fanout import PIECE_BYTES, Event, EventFanOut, Position, entry_of
 from server.api.http.routing import Call, Route
 from server.api.http.wire import json_encode, parse_query
 from server.domain.principal import Scope
@@ -124,21 +124,29 @@ def _fan_out(call: Call) -> EventFanOut:
 
 async def _read_events(ledger: Ledger, skus: list[str]) -> list[Event]:
     views = [availability_view(*found) for found in await read_in_pieces(ledger, skus) if found.locations]
-    return [Event(view.sku, view.seq, b"event: availability\ndata: %b\n\n" % json_encode(view)) for view in views]
+    return [
+        Event(
+            view.sku,
+            (view.seq, view.locations_version),
+            b"event: availability\ndata: %b\n\n" % json_encode(view),
+            is_out=view.available <= 0,
+        )
+        for view in views
+    ]
 
 
 class _Stream:
     """One open stream: its position is the journal id up to which its caller has everything."""
 
-    def __init__(self, call: Call, response: web.StreamResponse, fan_out: EventFanOut, position: EntryId) -> None:
+    def __init__(self, call: Call, response: web.StreamResponse, fan_out: EventFanOut, position: Position) -> None:
         self._call = call
         self._response = response
         self._fan_out = fan_out
         self._position = position
         self._now_s = asyncio.get_running_loop().time
         self._written_s = self._now_s()
-        self._sent_alone: dict[str, int] = {}
-        """The seqs that it sent while it caught up by itself: events that were read before must not follow."""
+        self._sent_alone: dict[str, tuple[int, int]] = {}
+        """The versions that it sent while it caught up by itself: events that were read before must not follow."""
         self._alone_until_s = 0.0
         self._rewinds = fan_out.rewinds
 
@@ -153,10 +161,10 @@ class _Stream:
             except StoreError:
                 await self._wait_for_store()
 
-    async def reset(self, position: EntryId, reason: str) -> None:
+    async def reset(self, position: Position, reason: str) -> None:
         """Have the caller read everything anew, and go on from a position."""
         body = b"id: %b\nevent: reset\ndata: %b\n\n" % (
-            format_entry_id(position).encode(),
+            format_entry_id(entry_of(position)).encode(),
             json_encode({"reason": reason}),
         )
         await self._write(body)
@@ -195,7 +203,7 @@ class _Stream:
                 break
             self._position = found.upto
         self._position = max(found.upto, ready)
-        self._sent_alone = {event.sku: event.seq for event in found.events}
+        self._sent_alone = {event.sku: event.version for event in found.events}
         self._alone_until_s = self._now_s()
 
     async def _wait_for_store(self) -> None:

@@ -21,6 +21,8 @@ ANSWER_S: Final = 2.0
 """A store that does not return the locations within this time hangs."""
 LOCATIONS_PER_WRITE: Final = 500
 """Locations of one write: some milliseconds of the store's time."""
+SKUS_PER_SCAN: Final = 500
+"""A fraction of a millisecond of the store's time, and about as much of the event loop."""
 _VERSION: Final = b"\0version"
 """Field of the hash that counts its changes; no name of a location holds a zero byte."""
 
@@ -59,6 +61,25 @@ async def read_closed(client: Redis, keyspace: Keyspace) -> ClosedLocations:
     """
     version, packed = await command(client, "HMGET", keyspace.meta, "places", "closed")
     return ClosedLocations(int(version or 0), _unpack_names(packed) if packed else frozenset())
+
+
+async def skus_at(
+    client: Redis, keyspace: Keyspace, locations: frozenset[str], place: int = 0
+) -> tuple[list[str], int]:
+    """Look through a slice of all SKUs; return those that are known at one of some locations, and the next place.
+
+    Begin at place 0; the next place 0 means that these were the last. A SKU may come twice. A place stays good however
+    long the next call takes, for any process.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    following, found = await command(client, "HSCAN", keyspace.skus, place, "COUNT", SKUS_PER_SCAN)
+    lying = [sku.decode() for sku, packed in found.items() if not locations.isdisjoint(_unpack_names(packed))]
+    return lying, int(following)
 
 
 class TooManyLocationsError(Exception):
