@@ -15,8 +15,10 @@ import structlog
 from server.domain.alerts import crossed
 from server.domain.changes import Change, ChangeLine
 from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.locations import ClosedLocations
 from server.domain.replenishment import Rules, rule_for
 from server.insight.backorder_fills import NOBODY_WAITED, Filled, seen_as_one
+from server.insight.closed_locations import MaskedLocations
 from server.insight.safety_stock import SafetyStockRules
 from server.insight.skip_holds import worth_counting
 from server.store.connection.commands import command
@@ -26,7 +28,7 @@ from server.store.journal import journal
 from server.store.journal.feed import Entry, JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, parse_entry_id
 from server.store.keys import PARTITIONS
-from server.store.repositories.daily_figures import Counted, FigureStore
+from server.store.repositories.daily_figures import Counted, FigureStore, Mask
 from server.store.repositories.replenishment import LACKING_CHANGED, RULES_CHANGED, ReplenishmentStore, event_of
 from server.telemetry import metrics
 
@@ -42,12 +44,14 @@ LOOK_S: Final = 5.0
 """How often a counter looks whether the journal has gone back."""
 REST_S: Final = 5.0
 """After a failure."""
+_ALL_OPEN: Final = ClosedLocations()
 
 
 class Piece:
     """What a piece of the journal adds up to, and which lines were crossed in it."""
 
-    def __init__(self) -> None:
+    def __init__(self, closed: ClosedLocations = _ALL_OPEN) -> None:
+        self._closed = closed
         self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
         self.events: list[Change] = []
         self._rows = 0
@@ -78,7 +82,7 @@ class Piece:
             if filled and line.seq in filled:
                 was, now = filled[line.seq]
             # Most changes happen far above any line, and this runs for each of them.
-            if was <= highest_point or now <= highest_point:
+            if (was <= highest_point or now <= highest_point) and line.location not in self._closed.names:
                 self._watch(change.at_ms, line, was, now, rules)
             # What is owed is ordered, too: it counts once, when it is ordered, and not again when the units come.
             d_on_hand, d_ordered = line.d_on_hand, line.d_committed + line.d_owed
@@ -130,6 +134,7 @@ class DailyFigureCounter:
         self._retention_s = retention_s
         self._counted: Counted | None = None
         self._cursor = ""
+        self._masked = MaskedLocations(self._store)
         self._replenishment = ReplenishmentStore(client, keyspace)
         self._rules: Rules = {}
         self._highest_point = 0
@@ -171,6 +176,7 @@ class DailyFigureCounter:
         await self._read_rules()
         found, end = await self._store.counted(), await journal.bounds(self._feed.client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
+        await self._masked.begin(self._cursor)
         if found is not None and end.is_beyond(found.cursor):
             # All that the journal has was counted, and more that it lost: from its beginning it would be counted twice.
             log.error("figures_went_back", partition=self._keyspace.partition, counted=found.cursor, end=end.last_id)
@@ -191,43 +197,71 @@ class DailyFigureCounter:
 
         To continue with those would never end while orders come, and write a cursor for every few of them.
         """
-        piece, upto, more = Piece(), counted.cursor, True
+        piece, upto, more = Piece(self._masked.mask.closed), counted.cursor, True
         while more and piece.size < ROWS_MAX:
             page = await self._feed.read_page(upto, self._page_entries)
             more = len(page) == self._page_entries
-            if page:
-                upto = page[-1].entry_id
-                await self._take_page(piece, page)
+            taken = await self._take_page(piece, page)
+            if taken:
+                upto = page[taken - 1].entry_id
+            if taken < len(page):  # the next entry closes or opens locations: it is counted by itself
+                if upto == counted.cursor:
+                    return await self._count_closings(counted, page[taken])
+                more = True
+                break
         if upto == self._cursor:
             return False
-        next_counted = Counted(upto, counted.since_ms)
-        if not await self._store.add(
-            self._cursor, next_counted, piece.days, piece.events, retention_s=self._retention_s
-        ):
+        if not await self._add(Counted(upto, counted.since_ms), piece, self._masked.mask):
+            return False
+        metrics.FIGURES_CHANGES.inc(piece.changes)
+        return more
+
+    async def _count_closings(self, counted: Counted, entry: Entry) -> bool:
+        """Raise some of the events of locations that were closed or opened."""
+        moved = self._masked.moved_by(entry.changes)
+        assert moved is not None  # noqa: S101  # or the page would not have ended before it
+        step = await self._masked.next_step(entry.entry_id, moved, entry.changes[0].at_ms, self._rules)
+        piece = Piece()
+        piece.events = step.events
+        upto = Counted(entry.entry_id, counted.since_ms) if step.is_last else counted
+        return await self._add(upto, piece, step.mask)
+
+    async def _add(self, upto: Counted, piece: Piece, mask: Mask) -> bool:
+        """Write it and move the cursor there; False: another process has counted it."""
+        added = await self._store.add(
+            self._cursor, upto, piece.days, piece.events, retention_s=self._retention_s, mask=mask
+        )
+        if not added:
             log.info("counted_by_another", partition=self._keyspace.partition)
             self._counted = await self._begin()
             return False
-        metrics.FIGURES_CHANGES.inc(piece.changes)
         for event in piece.events:
             metrics.ALERTS_RAISED.labels(event.operation).inc()
-        self._counted, self._cursor = next_counted, upto
-        return more
+        self._counted, self._cursor = upto, upto.cursor
+        self._masked.mask = mask._replace(stored_step=mask.step, stored_closed=mask.closed)
+        return True
 
-    async def _take_page(self, piece: Piece, page: list[Entry]) -> None:
-        before, idle = piece.changes, 0
+    async def _take_page(self, piece: Piece, page: list[Entry]) -> int:
+        """Take entries up to one that closes or opens locations; return how many."""
+        before, idle, taken = piece.changes, 0, 0
         for entry in page:
+            taken += 1
             try:
                 changes, others = worth_counting(entry, self._highest_point)
             except (msgspec.DecodeError, DamagedEntryError) as error:
                 log.error("counting_skips_entry", entry=entry.entry_id, reason=str(error))  # noqa: TRY400
                 continue
             idle += others
+            if changes and self._masked.moved_by(changes) is not None:
+                taken -= 1
+                break
             if changes:
                 await self._take(piece, changes)
         piece.pass_over(idle)
         least, most = PAGE_ENTRIES
         wanted = PAGE_CHANGES * len(page) // max(1, piece.changes - before)
         self._page_entries = min(most, max(least, wanted))
+        return taken
 
     async def _take(self, piece: Piece, changes: list[Change]) -> None:
         filled = seen_as_one(changes) if len(changes) > 1 else NOBODY_WAITED

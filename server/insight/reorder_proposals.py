@@ -10,7 +10,7 @@ from server.store.repositories.daily_figures import FigureStore
 
 
 async def proposals(store: FigureStore, rules: Rules, span: Span, only: Only) -> list[Proposal]:
-    """Propose what to order for every (SKU, location) that a rule is for, in no order."""
+    """Propose what to order for every (SKU, open location) that a rule is for, in no order."""
     if not rules:
         return []
     paces, nothing = await paces_by_place(store, span, only), Pace()
@@ -20,7 +20,7 @@ async def proposals(store: FigureStore, rules: Rules, span: Span, only: Only) ->
     found: list[Proposal] = []
     async for shelf in shelves(store, only):
         rule = rule_for(rules, shelf.sku, shelf.location)
-        if rule is None:
+        if rule is None or shelf.is_closed:  # nothing is sold from there, so nothing is missing
             continue
         per_day = paces.get((shelf.sku, shelf.location), nothing).per_day_28(span)
         where = shelf.sku, shelf.location

@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
 from server.store.repositories.daily_figures import Counted, FigureStore, Row, StockAtLocation
+from server.store.repositories.locations import read_closed
 
 _ROWS_AT_A_TIME: Final = 500
 
@@ -58,11 +59,12 @@ async def paces_by_place(store: FigureStore, span: Span, only: Only) -> dict[tup
 
 
 async def shelves(store: FigureStore, only: Only) -> AsyncIterator[StockAtLocation]:
-    """Go through the stock that a report is about."""
+    """Go through the stock that a report is about. At a closed location nothing is available."""
+    closed = (await read_closed(store.client, store.keyspace)).names
     if only.sku:
         for shelf in await store.shelves_of(only.sku):
             if only.location in ("", shelf.location):
-                yield shelf
+                yield _masked(shelf, closed)
         return
     seen = 0
     async for shelf in store.shelves():
@@ -70,7 +72,11 @@ async def shelves(store: FigureStore, only: Only) -> AsyncIterator[StockAtLocati
         if seen % _ROWS_AT_A_TIME == 0:
             await asyncio.sleep(0)
         if only.location in ("", shelf.location):
-            yield shelf
+            yield _masked(shelf, closed)
+
+
+def _masked(shelf: StockAtLocation, closed: frozenset[str]) -> StockAtLocation:
+    return shelf._replace(available=0, is_closed=True) if shelf.location in closed else shelf
 
 
 async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIterator[tuple[int, str, Row]]:

@@ -8,19 +8,24 @@ from redis.asyncio import Redis
 
 from server.domain.changes import Change
 from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.locations import ClosedLocations
 from server.store.connection.commands import command, run_on_keys, together
 from server.store.journal.entries import format_entry_id, parse_entry_id
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.channels import scan
+from server.store.repositories.locations import skus_at
 from server.store.repositories.publisher import CURSOR_LIFE_MS, lowest_cursor
 from server.store.repositories.stock import decode_stock
 
 DaysFigures = Mapping[int, Mapping[str, Mapping[tuple[str, str], Figures]]]
 """Day -> SKU -> (channel, location) -> what to add."""
 EVENTS_KEPT_MS: Final = 30 * DAY_MS
+FIELDS_AT_A_TIME: Final = 1_000
+"""Of one HMGET: about a millisecond of the store's time."""
 
 _decode_rows = msgspec.msgpack.Decoder(list[list[str | int]]).decode
+_decode_names = msgspec.msgpack.Decoder(frozenset[str]).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 _pack = msgspec.msgpack.Encoder().encode
 _KNOWN: Final = len(Figures.__struct_fields__)
@@ -33,6 +38,20 @@ class Counted(NamedTuple):
     since_ms: int
 
 
+class Mask(NamedTuple):
+    """The closed locations at a cursor of the counter.
+
+    ``step``: which events of the next change of them are written, "" where none are. ``stored_step`` and
+    ``stored_closed`` are as the store has them, None: not known.
+    """
+
+    cursor: str = ""
+    closed: ClosedLocations = ClosedLocations()
+    step: str = ""
+    stored_step: str = ""
+    stored_closed: ClosedLocations | None = None
+
+
 class Row(NamedTuple):
     """The figures of one SKU on one channel at one location."""
 
@@ -42,12 +61,17 @@ class Row(NamedTuple):
 
 
 class StockAtLocation(NamedTuple):
-    """The stock of one (SKU, location), in units. ``available`` can still be reserved."""
+    """The stock of one (SKU, location), in units. ``available`` could be reserved if the location was open.
+
+    ``is_closed`` is only set by those who mask, with ``available`` 0.
+    """
 
     sku: str
     location: str
     on_hand: int
     available: int
+    seq: int = 0
+    is_closed: bool = False
 
 
 class FigureStore:
@@ -62,17 +86,35 @@ class FigureStore:
         cursor, since_ms = await command(self.client, "HMGET", self.keyspace.figures, "cursor", "since_ms")
         return None if cursor is None else Counted(cursor.decode(), int(since_ms))
 
+    async def mask(self) -> Mask:
+        """Read the closed locations at the counter's cursor."""
+        fields = ("mask_cursor", "mask_version", "mask", "mask_step")
+        cursor, version, names, step = await command(self.client, "HMGET", self.keyspace.figures, *fields)
+        closed = ClosedLocations(int(version or 0), _decode_names(names) if names else frozenset())
+        stored = (step or b"").decode()
+        return Mask((cursor or b"").decode(), closed, stored, stored, closed)
+
     async def add(
-        self, after: str, upto: Counted, days: DaysFigures, events: Sequence[Change], *, retention_s: float
+        self,
+        after: str,
+        upto: Counted,
+        days: DaysFigures,
+        events: Sequence[Change],
+        *,
+        retention_s: float,
+        mask: Mask | None = None,
     ) -> bool:
-        """Count the journal from one id up to another: figures, events and cursor in one script.
+        """Count the journal from one id up to another: figures, events, cursor and mask in one script.
 
         ``after`` is the expected cursor, empty for none. False: the cursor is another one, because another process has
         counted that; nothing was written. A caller that gets no answer reads the cursor.
         """
         keys = (self.keyspace.figures, self.keyspace.journal, self.keyspace.events)
         newest_ms = max((event.at_ms for event in events), default=EVENTS_KEPT_MS)
-        arguments: list[str | bytes | int] = [newest_ms - EVENTS_KEPT_MS, len(events)]
+        known = mask if mask is not None else await self.mask()
+        names = b"" if known.closed == known.stored_closed else _pack(sorted(known.closed.names))
+        arguments: list[str | bytes | int] = [newest_ms - EVENTS_KEPT_MS]
+        arguments += (known.stored_step, known.step, known.closed.version, names, len(events))
         arguments += (_pack([event]) for event in events)
         for day, skus in days.items():
             arguments += ((day + 1) * DAY_MS // 1000 + int(retention_s), len(skus))
@@ -104,6 +146,19 @@ class FigureStore:
         """Go through the whole stock, in no order, while sales go on."""
         async for field, packed in scan(self.client, self.keyspace.stock):
             yield _shelf(*split_field(field), packed)
+
+    async def shelves_at(self, locations: frozenset[str], place: int) -> tuple[list[StockAtLocation], int]:
+        """Read the stock that lies at some locations, a slice of all SKUs at a time, see :func:`skus_at`."""
+        skus, following = await skus_at(self.client, self.keyspace, locations, place)
+        fields = [f"{sku}\0{location}" for sku, lying in sorted(skus.items()) for location in sorted(lying)]
+        found: list[StockAtLocation] = []
+        for start in range(0, len(fields), FIELDS_AT_A_TIME):
+            some = fields[start : start + FIELDS_AT_A_TIME]
+            packed = await command(self.client, "HMGET", self.keyspace.stock, *some)
+            found += [
+                _shelf(*split_field(field.encode()), each) for field, each in zip(some, packed, strict=True) if each
+            ]
+        return found, following
 
     async def shelves_of(self, sku: str) -> list[StockAtLocation]:
         """Read the stock of one SKU; empty: it has no stock record."""
@@ -145,4 +200,4 @@ def _rows(packed: bytes) -> list[Row]:
 
 def _shelf(sku: str, location: str, packed: bytes) -> StockAtLocation:
     record = decode_stock(packed)
-    return StockAtLocation(sku, location, record.on_hand, record.free)
+    return StockAtLocation(sku, location, record.on_hand, record.free, record.seq)

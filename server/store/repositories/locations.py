@@ -65,8 +65,8 @@ async def read_closed(client: Redis, keyspace: Keyspace) -> ClosedLocations:
 
 async def skus_at(
     client: Redis, keyspace: Keyspace, locations: frozenset[str], place: int = 0
-) -> tuple[list[str], int]:
-    """Look through a slice of all SKUs; return those that are known at one of some locations, and the next place.
+) -> tuple[dict[str, frozenset[str]], int]:
+    """Look through a slice of all SKUs; return those that are known at some locations, with these, and the next place.
 
     Begin at place 0; the next place 0 means that these were the last. A SKU may come twice. A place stays good however
     long the next call takes, for any process.
@@ -78,8 +78,8 @@ async def skus_at(
 
     """
     following, found = await command(client, "HSCAN", keyspace.skus, place, "COUNT", SKUS_PER_SCAN)
-    lying = [sku.decode() for sku, packed in found.items() if not locations.isdisjoint(_unpack_names(packed))]
-    return lying, int(following)
+    lying = ((sku, locations & _unpack_names(packed)) for sku, packed in found.items())
+    return {sku.decode(): names for sku, names in lying if names}, int(following)
 
 
 class TooManyLocationsError(Exception):
