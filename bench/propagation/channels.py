@@ -102,7 +102,7 @@ class Channel:
         if self.kind == "woocommerce":
             return [(row.id, row.stock_quantity) for row in msgspec.json.decode(body, type=_Batch).update]
         events = msgspec.json.decode(body, type=list[_Event])
-        return [(int(event.data.key), event.data.quantity) for event in events]
+        return [(int(event.data.key.rpartition("-")[2]), event.data.quantity) for event in events]
 
 
 class _Connection(asyncio.Protocol):

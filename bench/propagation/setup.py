@@ -57,7 +57,8 @@ consumer_secret = {{ file = "made-up" }}
 _decode_arrivals = msgspec.msgpack.Decoder(dict[str, list[Arrival]]).decode
 
 
-def _call(url: str, body: object = None, method: str = "POST") -> bytes:
+def call(url: str, body: object = None, method: str = "POST") -> bytes:
+    """Send one request to a server; returns the body of its answer."""
     data = None if method == "GET" else msgspec.json.encode(body)
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)  # noqa: S310  # ours
     with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as response:  # noqa: S310
@@ -71,21 +72,21 @@ class Channels:
     def __init__(self, process: ServerProcess) -> None:
         self.pid = process.pid
         self._url = process.url
-        self.ports: dict[str, int] = msgspec.json.decode(_call(f"{self._url}/ports", method="GET"))
+        self.ports: dict[str, int] = msgspec.json.decode(call(f"{self._url}/ports", method="GET"))
 
     def behave(self, name: str, conduct: Conduct) -> int:
         """Have a channel behave so from now on; returns when that began, in microseconds since 1970."""
-        at_us: int = msgspec.json.decode(_call(f"{self._url}/channels/{name}/{conduct}"))
+        at_us: int = msgspec.json.decode(call(f"{self._url}/channels/{name}/{conduct}"))
         return at_us
 
     def forget(self) -> None:
         """Forget what arrived so far."""
-        _call(f"{self._url}/forget")
+        call(f"{self._url}/forget")
 
     def arrivals(self, *names: str) -> dict[str, list[Arrival]]:
         """Read what arrived, at all channels if none is named."""
         query = "&".join(f"channel={name}" for name in names)
-        return _decode_arrivals(_call(f"{self._url}/arrivals?{query}", method="GET"))
+        return _decode_arrivals(call(f"{self._url}/arrivals?{query}", method="GET"))
 
     def values(self, *names: str) -> dict[str, Values]:
         """Read what arrived, by SKU."""
@@ -110,18 +111,18 @@ class Holdfast:
         for name in names:
             for first in range(0, SKUS, _LISTINGS_PER_CALL):
                 part = listings[first : first + _LISTINGS_PER_CALL]
-                _call(f"{self.url}/v1/channels/{name}/listings", {"listings": part}, "PUT")
+                call(f"{self.url}/v1/channels/{name}/listings", {"listings": part}, "PUT")
 
     def sell(self, movements: list[dict[str, Any]]) -> None:
         """Change stock in bulk; every change must be made."""
-        answer = msgspec.json.decode(_call(f"{self.url}/v1/stock/movements", {"movements": movements}))
+        answer = msgspec.json.decode(call(f"{self.url}/v1/stock/movements", {"movements": movements}))
         refused = [each for each in answer["results"] if each["status"] >= 300]
         if refused:
             raise AssertionError(f"a movement was refused: {refused[0]}")
 
     def revive(self, name: str) -> None:
         """Have a channel be tried now that failed before."""
-        _call(f"{self.url}/v1/channels/{name}/dead-letters/retry", {})
+        call(f"{self.url}/v1/channels/{name}/dead-letters/retry", {})
 
     def now_id(self) -> str:
         """Return the id of the journal's newest entry."""
@@ -156,14 +157,15 @@ def running(
         process = ServerProcess("bench.propagation.channels", *words, log=folder / "channels.log")
         channels = Channels(stack.enter_context(process))
         config = configuration(folder, channels.ports, kinds)
-        holdfast = _start(folder, config, stack, apart=apart)
+        holdfast = start(folder, config, stack, apart=apart)
         stack.callback(holdfast.client.close)
         holdfast.fill(kinds)
         wait_until_right(channels, dict.fromkeys(range(1, SKUS + 1), stock.ON_HAND), *kinds)
         yield holdfast, channels
 
 
-def _start(folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: bool) -> Holdfast:
+def start(folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: bool) -> Holdfast:
+    """Start a server with this configuration, and where asked a publisher apart."""
     common, data_dir = ("--host", "127.0.0.1", "--port", "0", "--config", str(config)), folder / "store"
     role = ("--role", "api" if apart else "all", "--data-dir", str(data_dir))
     server = stack.enter_context(ServerProcess("server", "serve", *common, *role, log=folder / "server.log"))
@@ -174,10 +176,15 @@ def _start(folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: bo
     return Holdfast(server, data_dir, stack.enter_context(process))
 
 
-def configuration(folder: Path, ports: dict[str, int], kinds: Mapping[str, Kind]) -> Path:
-    """Write the configuration file and the made-up credentials that it points to."""
+def write_secrets(folder: Path) -> None:
+    """Write the made-up credentials that a configuration points to."""
     (folder / "signing-secret").write_text("whsec_" + base64.b64encode(os.urandom(32)).decode())
     (folder / "made-up").write_text("made-up-for-the-bench")
+
+
+def configuration(folder: Path, ports: dict[str, int], kinds: Mapping[str, Kind]) -> Path:
+    """Write the configuration file and the made-up credentials that it points to."""
+    write_secrets(folder)
     forms: dict[Kind, str] = {"webhook": _WEBHOOK, "woocommerce": _SHOP}
     path = folder / "holdfast.toml"
     path.write_text("".join(forms[kind].format(name=name, port=ports[name]) for name, kind in kinds.items()))
