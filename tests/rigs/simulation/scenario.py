@@ -27,11 +27,11 @@ class ChannelPlan(msgspec.Struct, frozen=True):
 class Event(msgspec.Struct, frozen=True):
     """At ``at_s`` something happens.
 
-    ``count`` sets a SKU's units at a location. ``kill`` tears a process away, and another takes its place after
-    ``for_s``. ``stop`` ends it in order. ``cut`` takes its store away for ``for_s``. ``reconcile`` asks a channel for
-    a comparison, ``resend`` for all SKUs. ``sell``: a channel sells units itself, fewer than none: takes them back;
-    the order reaches us ``for_s`` later. ``price`` lists a SKU there with a price. ``jump`` puts the store's clock
-    forward by ``for_s``, or back.
+    ``count`` sets a SKU's units at a location; ``close`` and ``open`` are about a whole location. ``kill`` tears a
+    process away, and another takes its place after ``for_s``. ``stop`` ends it in order. ``cut`` takes its store away
+    for ``for_s``. ``reconcile`` asks a channel for a comparison, ``resend`` for all SKUs. ``sell``: a channel sells
+    units itself, fewer than none: takes them back; the order reaches us ``for_s`` later. ``price`` lists a SKU there
+    with a price. ``jump`` puts the store's clock forward by ``for_s``, or back.
     """
 
     at_s: float
@@ -66,7 +66,7 @@ def draw(seed: int) -> Scenario:
     random = Random(-1 - seed)
     channels = tuple(_with_habits(random, channel, skus) for channel in channels)
     more = [*_sales(random, channels, skus), *_prices(random, channels, counts), *_jumps(random, troubles)]
-    events = sorted([*counts, *troubles, *baits, *more], key=lambda each: each.at_s)
+    events = sorted([*counts, *troubles, *baits, *more, *_closings(random)], key=lambda each: each.at_s)
     return Scenario(seed, skus, channels, tuple(events), processes)
 
 
@@ -196,6 +196,13 @@ def _counts(random: Random, skus: tuple[str, ...]) -> list[Event]:
             units=random.choice((0, random.randint(0, 20))),
         )
         for _ in range(random.randint(5, 60))
+    ]
+
+
+def _closings(random: Random) -> list[Event]:
+    return [
+        Event(random.uniform(0, TROUBLE_S), random.choice(("close", "open")), location=random.choice(LOCATIONS))
+        for _ in range(random.choice((0, 0, 2, 6)))
     ]
 
 

@@ -39,6 +39,7 @@ class SimulatedStore:
         self.grown = asyncio.Event()
         self.on_hand: dict[tuple[str, str], int] = {}
         self.fast_s = 0.0
+        self.closed: set[str] = set()
         self._seq = 0
         self._sales = 0
         self._loop = loop
@@ -79,6 +80,18 @@ class SimulatedStore:
         places = sorted(place for known, place in self.on_hand if known == sku)
         self._hash(skus)[sku.encode()] = _pack(places)
         return ChangeLine(0, sku, location, 0, 0, 0, 0, 0, 0, units, self._seq)
+
+    def describe(self, location: str, *, is_open: bool) -> None:
+        """Close a location or open it, as ``lua/functions/describe_locations.lua``."""
+        meta, was_closed = self._hash(self.keyspace.meta), location in self.closed
+        notes = [("location", location)]
+        if is_open is was_closed:
+            self.closed ^= {location}
+            version = max(self.now_ms(), int(meta.get(b"places", 0)) + 1)
+            meta.update({b"places": b"%d" % version, b"closed": _pack(sorted(self.closed))})
+            notes.append(("opened" if is_open else "closed", location))
+        notes.append(("places", meta.get(b"places", b"0").decode()))
+        self.append([Change("locations", self.now_ms(), "sim", "", "", "", [], notes)])
 
     def append(self, changes: Sequence[Change]) -> None:
         """Write one entry of the journal."""

@@ -195,6 +195,10 @@ class World:
                 await self._list(list(self.shops)[event.which], event.sku, event.price)
             case "jump":
                 self.store.fast_s += event.for_s
+            case "close" | "open":
+                self.store.describe(event.location, is_open=event.what == "open")
+                for sku in self.scenario.skus:
+                    self._has_changed(sku)
             case "kill":
                 self.kills += 1
                 await self.processes[event.which].kill()
@@ -324,7 +328,8 @@ class World:
         return all(each.state.oldest() is None and each.cursor() >= end for each in channels)
 
     def _publishable(self, name: str, sku: str) -> int:
-        levels = {place: units for (known, place), units in self.store.on_hand.items() if known == sku}
+        on_hand, closed = self.store.on_hand, self.store.closed
+        levels = {place: units for (known, place), units in on_hand.items() if known == sku and place not in closed}
         return publishable(self.rules[name], levels)
 
     def _out_of_order(self, shop: Shop) -> list[str]:
