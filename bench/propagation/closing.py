@@ -21,10 +21,12 @@ from rich.console import Console
 from bench.harness import paced, stock
 from bench.harness.driver import drive
 from bench.harness.load import LoadError
+from bench.harness.neighbours import cpu_s
 from bench.harness.paced import Sold
 from bench.harness.processes import ServerProcess, end_gently
 from bench.harness.report import Table
 from bench.propagation.channels import Arrival
+from bench.propagation.figures import percentile
 from bench.propagation.setup import Channels, Holdfast, call, start, write_secrets
 from server.domain.operations.stock import Count
 
@@ -32,15 +34,15 @@ LOCATION: Final = "store"
 HOT_SKUS: Final = 2_000
 """That are sold meanwhile; they lie elsewhere."""
 UNITS: Final = 5
-SCRIPT_MS_MAX: Final = 8.0
-_SLOW_US: Final = 500
-"""Commands above this are in the store's log; the longest is what is asked for."""
-_LOG_LENGTH: Final = 20_000
+_LOG_LENGTH: Final = 200_000
+"""Of the store's slow log, which notes every command here: the longest is what is asked for."""
 _SECONDS: Final = 20
 _PATIENCE_S: Final = 600.0
-_LOOK_S: Final = 0.5
+_LOOK_S: Final = 1.1
+"""The status of a channel is a second old at most."""
 _US: Final = 1e6
-_PRIORITY: Final = -15
+_SLOWEST: Final = 6
+_WIDTH: Final = 130
 
 _CHANNEL: Final = """
 [channels.{name}]
@@ -58,14 +60,15 @@ secret = {{ file = "signing-secret" }}
 class Stretch(NamedTuple):
     """Some seconds of sales. ``first_s``, ``last_s``: from the change of the location to a first and to the last value.
 
-    ``longest_ms``: of each kind of command in the store, as its slow log has it, the slowest first.
+    ``cpu_s``: what each process used until then, or in all. ``taken_ms``: how long each command took in the store.
     """
 
     title: str
     sold: Sold
     first_s: float | None
     last_s: float | None
-    longest_ms: dict[str, float]
+    cpu_s: dict[str, float]
+    taken_ms: dict[str, list[float]]
     busy: float
 
 
@@ -76,14 +79,14 @@ def main() -> None:
     parser.add_argument("--channels", type=int, default=4)
     parser.add_argument("--sales", type=int, default=200, help="a second")
     parser.add_argument("--seconds", type=int, default=_SECONDS, help="of each stretch")
-    parser.add_argument("--store-first", action="store_true", help="give the store priority on a busy machine")
     parser.add_argument("--together", action="store_true", help="one process serves orders and publishes")
     asked = parser.parse_args()
     end_gently()
     console = Console(stderr=True)
     with tempfile.TemporaryDirectory(prefix="holdfast-bench-") as folder:
         found = list(measure(Path(folder), asked, console))
-    table(asked, found).show(Console())
+    for each in tables(asked, found):
+        each.show(Console(width=_WIDTH))
 
 
 def measure(folder: Path, asked: argparse.Namespace, console: Console) -> Iterator[Stretch]:
@@ -107,15 +110,13 @@ def running(folder: Path, asked: argparse.Namespace, console: Console) -> Iterat
         config.write_text("".join(_CHANNEL.format(name=name, port=channels.ports[name]) for name in names))
         holdfast = start(folder, config, stack, apart=not asked.together)
         stack.callback(holdfast.client.close)
-        if asked.store_first and holdfast.store_pid is not None:
-            os.setpriority(os.PRIO_PROCESS, holdfast.store_pid, _PRIORITY)
         console.print(f"filling {asked.skus:,} SKUs, and waiting for {len(names)} channels")
         stock.fill_skus(holdfast.socket, HOT_SKUS)
         numbers = range(HOT_SKUS, HOT_SKUS + asked.skus)
         counts = [Count("", "local", "", stock.sku(number), LOCATION, UNITS) for number in numbers]
         drive(holdfast.socket, stock.commands(counts, stock.FILL_BATCH), stock.FILL_BATCH, stock.took_effect)
         _close(holdfast, is_open=True)
-        _wait_until_told(channels, asked, UNITS, 0)
+        _wait_until_told(holdfast, channels, asked, UNITS, 0)
         yield holdfast, channels
 
 
@@ -125,9 +126,11 @@ def stretch(
     """Sell for a stretch, and change the location a second after it began, if at all."""
     channels.forget()
     client = holdfast.client
-    client.config_set("slowlog-log-slower-than", _SLOW_US)
+    client.config_set("slowlog-log-slower-than", 0)
     client.config_set("slowlog-max-len", _LOG_LENGTH)
     client.slowlog_reset()
+    pids = {"server": holdfast.pid, "publisher": holdfast.publisher_pid, "store": holdfast.store_pid}
+    used_s = {name: cpu_s(pid) for name, pid in pids.items() if pid is not None}
     command = [sys.executable, "-m", "bench.harness.paced", holdfast.url, str(asked.sales), str(asked.seconds)]
     told: tuple[float, float] | None = None
     with subprocess.Popen([*command, str(HOT_SKUS)], stdout=subprocess.PIPE, text=True) as seller:
@@ -135,34 +138,44 @@ def stretch(
         if is_open is not None:
             at_us = time.time_ns() // 1000
             _close(holdfast, is_open=is_open)
-            told = _wait_until_told(channels, asked, UNITS if is_open else 0, at_us)
+            told = _wait_until_told(holdfast, channels, asked, UNITS if is_open else 0, at_us)
+            used_s = {name: cpu_s(pid) - used_s[name] for name, pid in pids.items() if pid is not None}
         output, _ = seller.communicate()
     line = next((line for line in output.splitlines() if line.startswith(paced.RESULT)), None)
     if line is None:
         raise LoadError("the loader printed no result")
     sold = msgspec.json.decode(line[len(paced.RESULT) :], type=Sold)
+    if told is None:
+        used_s = {name: cpu_s(pid) - used_s[name] for name, pid in pids.items() if pid is not None}
     first_s, last_s = told or (None, None)
-    return Stretch(title, sold, first_s, last_s, _longest(client), os.getloadavg()[0])
+    return Stretch(title, sold, first_s, last_s, used_s, _taken(client), os.getloadavg()[0])
 
 
 def _close(holdfast: Holdfast, *, is_open: bool) -> None:
     call(f"{holdfast.url}/v1/locations/{LOCATION}", {"kind": "store", "open": is_open}, "PUT")
 
 
-def _wait_until_told(channels: Channels, asked: argparse.Namespace, units: int, since_us: int) -> tuple[float, float]:
+def _wait_until_told(
+    holdfast: Holdfast, channels: Channels, asked: argparse.Namespace, units: int, since_us: int
+) -> tuple[float, float]:
     """Wait until every channel has the units of each SKU there; when the first and the last came, in seconds."""
-    names, until_s = list(channels.ports), time.monotonic() + _PATIENCE_S
-    first_us, last_us = sys.maxsize, 0
-    for name in names:
-        while True:
-            came = _came(channels.arrivals(name)[name], units)
-            if len(came) == asked.skus:
-                break
-            if time.monotonic() > until_s:
-                raise TimeoutError(f"{name} has {len(came):,} of {asked.skus:,} values")
-            time.sleep(_LOOK_S)
-        first_us, last_us = min(first_us, *came.values()), max(last_us, *came.values())
-    return (first_us - since_us) / _US, (last_us - since_us) / _US
+    until_s = time.monotonic() + _PATIENCE_S
+    while True:
+        # What arrived is read only when all may be there: that takes the channels' time.
+        if not any(_pending(holdfast)):
+            times = [_came(channels.arrivals(name)[name], units) for name in channels.ports]
+            if all(len(came) == asked.skus for came in times):
+                first_us, last_us = min(min(came.values()) for came in times), max(max(came.values()) for came in times)
+                return (first_us - since_us) / _US, (last_us - since_us) / _US
+        if time.monotonic() > until_s:
+            raise TimeoutError(f"the channels have not all of {asked.skus:,} values; pending: {_pending(holdfast)}")
+        time.sleep(_LOOK_S)
+
+
+def _pending(holdfast: Holdfast) -> list[int]:
+    """Read how many SKUs wait for each channel, as of the last second; those that are sold meanwhile are a few."""
+    read = msgspec.json.decode(call(f"{holdfast.url}/v1/channels", method="GET"))
+    return [max(0, channel["dirty"] - HOT_SKUS) for channel in read["channels"]]
 
 
 def _came(arrivals: list[Arrival], units: int) -> dict[int, int]:
@@ -175,23 +188,22 @@ def _came(arrivals: list[Arrival], units: int) -> dict[int, int]:
     return {number: at_us for number, (quantity, at_us) in last.items() if quantity == units}
 
 
-def _longest(client: Any) -> dict[str, float]:
-    """Read the slow log: the longest of each command, a function by its name without the digest."""
-    longest: dict[str, float] = {}
+def _taken(client: Any) -> dict[str, list[float]]:
+    """Read the slow log: how long each command took, sorted; a function by its name without the digest."""
+    taken: dict[str, list[float]] = {}
     for each in client.slowlog_get(_LOG_LENGTH):
         words = each["command"].decode("utf-8", "replace").split(" ", 2)
         name = words[1].rpartition("_")[0] if words[0] == "FCALL" else words[0]
-        longest[name] = max(longest.get(name, 0.0), each["duration"] / 1000)
-    return dict(sorted(longest.items(), key=lambda one: -one[1]))
+        taken.setdefault(name, []).append(each["duration"] / 1000)
+    return {name: sorted(each) for name, each in taken.items()}
 
 
-def table(asked: argparse.Namespace, found: list[Stretch]) -> Table:
+def tables(asked: argparse.Namespace, found: list[Stretch]) -> Iterator[Table]:
     """Lay the figures out."""
     title = f"A location with {asked.skus:,} SKUs, {asked.channels} channels, {asked.sales} sales a second elsewhere"
-    columns = ["stretch", "sale p50 ms", "sale p99 ms", "late p99 ms", "first s", "last s", "longest in the store, ms"]
-    made = Table(title, [*columns, "load"])
+    used = list(found[0].cpu_s)
+    made = Table(title, ["stretch", "sale p50 ms", "p99 ms", "late p99 ms", "first s", "last s", *used, "load"])
     for each in found:
-        slowest = [f"{name} {taken:.1f}" for name, taken in list(each.longest_ms.items())[:4]]
         made.add(
             each.title,
             f"{each.sold.p50_us / 1000:.1f}",
@@ -199,10 +211,18 @@ def table(asked: argparse.Namespace, found: list[Stretch]) -> Table:
             f"{each.sold.sent_late_p99_us / 1000:.1f}",
             "" if each.first_s is None else f"{each.first_s:.2f}",
             "" if each.last_s is None else f"{each.last_s:.1f}",
-            ", ".join(slowest) or f"none above {_SLOW_US / 1000}",
+            *(f"{each.cpu_s[name]:.1f}" for name in used),
             f"{each.busy:.1f}",
         )
-    return made
+    yield made
+    made = Table("In the store, ms", ["stretch", "command", "calls", "p50", "p99", "longest"])
+    for each in found:
+        slowest = sorted(each.taken_ms.items(), key=lambda one: -one[1][-1])[:_SLOWEST]
+        for name, taken in slowest:
+            p50, p99 = (f"{percentile(taken, percent):.2f}" for percent in (50, 99))
+            made.add(each.title, name, f"{len(taken):,}", p50, p99, f"{taken[-1]:.2f}")
+        made.end_section()
+    yield made
 
 
 if __name__ == "__main__":
