@@ -311,7 +311,8 @@ class LedgerMachine(RuleBasedStateMachine):
         entries = await self._new_entries()
         assert len(entries) <= 1
         expected = self.model.expire(entries[0][0].at_ms if entries else before_ms)
-        assert msgspec.msgpack.decode(reply) == [False, expected]
+        answer = msgspec.msgpack.decode(reply)
+        assert answer == [False, expected], f"the sweeper: {answer}, expected {[False, expected]}"
 
     async def _safeguard(self, units: int, percent: int) -> None:
         wanted = [SafetyTarget(*place, units, percent) for place in _PLACES]
