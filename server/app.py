@@ -18,6 +18,7 @@ from adapters.contract.adapter import Adapter
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
 from server.api.http.routing import Route, add_fallback, add_routes
+from server.api.http.serving import CannotListenError, Serving
 from server.api.http.system_routes import add_system_routes
 from server.api.routes import ROUTES
 from server.channels.connection import adapter_registry
@@ -25,6 +26,7 @@ from server.channels.outbound.traces import Follower
 from server.channels.publisher import ChannelPlan, Publisher
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.channels import ConfiguredChannel
+from server.config.file_limit import connections_within
 from server.config.settings import ConfigError, Settings, load_config_file
 from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
@@ -177,27 +179,25 @@ class Holdfast:
     async def _start_http(self, started: AsyncExitStack) -> None:
         settings = self.settings
         routes: list[Route] = [] if settings.role == "publisher" else ROUTES
-        runner = web.AppRunner(
-            build(self.state, routes, multiprocess=self._worker is not None),
-            handle_signals=False,
-            access_log=None,
-            shutdown_timeout=settings.drain_timeout_s,
-            keepalive_timeout=settings.keepalive_timeout_s,
-            # A caller that hangs up does not cancel a write that is on its way.
-            handler_cancellation=False,
-            # A small body that unpacks to gigabytes has no use here.
-            auto_decompress=False,
+        app = build(self.state, routes, multiprocess=self._worker is not None)
+        self.port = await self._serve(started, app, settings.host, settings.port)
+
+    async def _serve(self, started: AsyncExitStack, app: web.Application, host: str, port: int) -> int:
+        """Serve an application, and return the port."""
+        settings = self.settings
+        serving = Serving(
+            app,
+            connections_max=connections_within(settings.connections_max),
+            per_address_max=settings.connections_per_address_max,
+            first_request_s=settings.first_request_timeout_s,
+            keepalive_timeout_s=settings.keepalive_timeout_s,
+            drain_timeout_s=settings.drain_timeout_s,
         )
-        await runner.setup()
-        started.push_async_callback(runner.cleanup)
-        site = web.TCPSite(runner, settings.host, settings.port, reuse_port=self._worker is not None, backlog=1024)
+        started.push_async_callback(serving.stop)
         try:
-            await site.start()
-        except OSError as error:
-            raise ConfigError(
-                f"Cannot listen on {settings.host}:{settings.port}: {error.strerror}. Choose another with --port."
-            ) from None
-        self.port = runner.addresses[0][1]
+            return await serving.start(host, port, shares_port=self._worker is not None)
+        except CannotListenError as error:
+            raise ConfigError(f"{error} Choose another with --port.") from None
 
     async def _start_housekeeping(self, started: AsyncExitStack) -> None:
         settings = self.settings

@@ -13,6 +13,7 @@ from typing import Final
 
 import click
 import msgspec
+import structlog
 
 import server
 from server.app import Holdfast
@@ -27,11 +28,14 @@ from server.cli.common import (
 )
 from server.cli.demo import sample
 from server.cli.demo.simulated_channels import NAMES, SimulatedChannel
+from server.config.file_limit import raise_file_limit
 from server.config.settings import Settings, redact_url
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 from server.telemetry import logs
 from server.workers import READY, Workers
+
+log = structlog.get_logger("holdfast")
 
 _STANDARD_INPUT: Final = 0
 _READ_BYTES: Final = 4096
@@ -72,6 +76,9 @@ def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
     """  # noqa: D301  # click needs the character, not the two
     settings = settings_or_exit(**overrides)
     logs.configure(settings.log_level, settings.log_format)
+    before, now = raise_file_limit()
+    if now != before and worker is None:
+        log.info("file_limit_raised", before=before, now=now)
     if worker is not None:
         run(_serve_as_worker(settings, worker))
     elif settings.workers > 1:

@@ -69,6 +69,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long a caller may take to send a body."""
     keepalive_timeout_s: Seconds = 75.0
     """How long an idle connection is kept."""
+    first_request_timeout_s: Seconds = 10.0
+    """How long a new connection may take until its first request is let in."""
+    connections_max: Positive = 16_384
+    """Open connections of one process; fewer where the limit of open files leaves no room."""
+    connections_per_address_max: Annotated[int, Meta(ge=0)] = 0
+    """Open connections of one address; 0: no limit of its own."""
     drain_timeout_s: Seconds = 10.0
     """How long a stop waits for requests in flight."""
     changes_streams_max: Positive = 256

@@ -78,10 +78,25 @@ class Outcome(msgspec.Struct, frozen=True):
 
 OUTCOMES: Final[dict[str, Outcome]] = {
     # Precedence: if several apply, the first in this table is returned.
+    "malformed": Outcome(
+        400,
+        "Not HTTP that can be read",
+        "Send HTTP/1.1. The connection is closed, and nothing happened.",
+    ),
+    "head_too_large": Outcome(
+        431,
+        "Request line or headers too large",
+        "Send a line of at most 8,190 bytes and at most 128 headers. The connection is closed.",
+    ),
     "unauthorized": Outcome(
         401,
         "No valid API key",
         "Send an API key: `Authorization: Bearer hf_<id>_<secret>`. `holdfast keys new` creates one.",
+    ),
+    "local_only": Outcome(
+        403,
+        "A server without keys answers programs of its own machine only",
+        "Make a key with `holdfast keys new --scope admin` and send it.",
     ),
     "forbidden": Outcome(
         403,

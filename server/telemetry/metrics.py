@@ -41,6 +41,16 @@ HTTP_REQUEST_SECONDS: Final = Histogram(
 )
 
 
+HTTP_CONNECTIONS: Final = Gauge(
+    "holdfast_http_connections", "Open connections of callers.", multiprocess_mode="livesum"
+)
+
+
+HTTP_CONNECTIONS_CLOSED: Final = Counter(
+    "holdfast_http_connections_closed_total", "Connections that were turned away or closed for others.", ("reason",)
+)
+
+
 OPERATIONS: Final = Counter(
     "holdfast_operations_total", "Operations on the ledger, by outcome.", ("operation", "outcome")
 )

@@ -15,7 +15,7 @@ BODY_TIMEOUT_S = 0.4
 
 
 def request(line: str, *headers: str, body: bytes = b"", host: bool = True) -> bytes:
-    lines = [line, *(["Host: holdfast"] if host else []), *headers]
+    lines = [line, *(["Host: localhost"] if host else []), *headers]
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
 
 
@@ -82,6 +82,10 @@ MALFORMED: dict[str, bytes] = {
 }  # fmt: skip
 
 
+ECHOES = (b"GARBAGE", b"BREW", b"xxx", b"evil", b"nonsense", b"holdfast:", b"wishful", b"\\x", b"Traceback", b"aiohttp")
+"""Parts of those requests, and of the machinery: no answer has them."""
+
+
 @pytest.fixture(scope="module")
 def listener() -> Iterator[Server]:
     """A server with a short patience, and at the end not a word of a fault."""
@@ -103,13 +107,70 @@ async def test_given_malformed_http_when_sent_then_it_is_refused_and_the_server_
     before = listener.stderr
     async with raw_connection(listener) as connection, asyncio.timeout(20):
         await connection.send(MALFORMED[name])
-        connection.half_close()
-        answer = await connection.rest()
-    status = int(answer.split()[1]) if answer.startswith(b"HTTP/") else None
-    assert status is None or status < 500, answer
-    assert b"Traceback" not in answer
+        status, headers, body = await connection.answer()
+    assert status < 500, body
+    if status >= 400:
+        problem = msgspec.json.decode(body)
+        assert (headers["content-type"], problem["status"]) == ("application/problem+json", status)
+        assert problem["title"]
+        assert problem["detail"]
+        assert not any(telltale in body for telltale in ECHOES), body
     assert listener.stderr == before, "a caller's mistake is not worth a line in the log"
     assert await works(listener)
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+async def test_given_malformed_http_when_the_caller_says_no_more_then_the_server_stays_up(
+    listener: Server, name: str
+) -> None:
+    before = listener.stderr
+    async with raw_connection(listener) as connection, asyncio.timeout(20):
+        await connection.send(MALFORMED[name])
+        connection.half_close()
+        await connection.rest()
+    assert listener.stderr == before
+    assert await works(listener)
+
+
+LATE: dict[str, tuple[bytes, bytes]] = {
+    "a chunk that is none": (b"Transfer-Encoding: chunked\r\n\r\n", b"zz\r\n{}\r\n0\r\n\r\n"),
+    "a chunk longer than it says": (b"Transfer-Encoding: chunked\r\n\r\n2\r\n{", b"}}}}\r\n0\r\n\r\n"),
+    "a long trailer": (b"Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", b"0\r\nX: " + b"evil" * 9000 + b"\r\n\r\n"),
+    "a body beyond all bounds": (b"Content-Length: 90000000\r\n\r\n", b"x" * 300_000),
+    "chunks beyond all bounds": (b"Transfer-Encoding: chunked\r\n\r\n", b"11170\r\n" + b"x" * 70_000),
+}
+"""What goes wrong only after a head that was right."""
+
+
+@pytest.mark.parametrize("name", LATE)
+async def test_given_a_body_that_is_not_framed_as_it_says_when_sent_later_then_it_is_a_problem_and_no_fault(
+    listener: Server, name: str
+) -> None:
+    head, rest = LATE[name]
+    before = listener.stderr
+    async with raw_connection(listener) as connection, asyncio.timeout(20):
+        await connection.send(request(POST, JSON)[:-2] + head)
+        await asyncio.sleep(0.05)  # as its own packet
+        await connection.send(rest)
+        status, headers, body = await connection.answer()
+    assert status in (400, 408, 413), body
+    assert (headers["content-type"], msgspec.json.decode(body)["status"]) == ("application/problem+json", status)
+    assert b"evil" not in body
+    assert listener.stderr == before
+
+
+@pytest.mark.parametrize("how", ["half_close", "hang_up"])
+async def test_given_a_caller_who_leaves_within_a_body_when_it_is_read_then_the_log_says_nothing(
+    listener: Server, how: str
+) -> None:
+    before = listener.stderr
+    async with raw_connection(listener) as connection, asyncio.timeout(20):
+        await connection.send(request(POST, JSON, "Content-Length: 20", body=b"{"))
+        assert await works(listener)  # so it is being read
+        getattr(connection, how)()
+        await connection.rest()
+    assert await works(listener)
+    assert listener.stderr == before
 
 
 async def test_given_requests_in_one_piece_when_sent_then_answers_come_in_their_order(listener: Server) -> None:
@@ -189,7 +250,7 @@ async def test_given_callers_who_hang_up_when_their_request_was_sent_then_it_tak
 
 async def test_given_an_expectation_when_it_is_met_then_the_body_may_come(listener: Server) -> None:
     await works(listener)
-    whole = reserve("expect").replace(b"Host: holdfast", b"Host: holdfast\r\nExpect: 100-continue")
+    whole = reserve("expect").replace(b"Host: localhost", b"Host: localhost\r\nExpect: 100-continue")
     head, body = whole.split(b"\r\n\r\n", 1)
     async with raw_connection(listener) as connection, asyncio.timeout(20):
         await connection.send(head + b"\r\n\r\n")

@@ -14,7 +14,7 @@ from server.schemas.common import Health
 from server.schemas.problems import Problem
 
 _REF: Final = "#/components/schemas/{name}"
-_EVERYWHERE: Final = ("unauthorized", "forbidden", "overloaded", "outcome_unknown", "store_unavailable")
+_EVERYWHERE: Final = ("unauthorized", "local_only", "forbidden", "overloaded", "outcome_unknown", "store_unavailable")
 _HEADER_MEANING: Final = {
     "Idempotency-Key": "1–128 printable ASCII characters; the same key and body have one effect.",
     "If-None-Match": "An ETag of an earlier answer; 304 if nothing changed since.",

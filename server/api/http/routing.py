@@ -6,7 +6,7 @@ There is no middleware: on the hot path each would be one more coroutine for eve
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import structlog
@@ -14,10 +14,12 @@ from aiohttp import web
 
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
+from server.api.http.front_door import Connection
+from server.api.http.local_only import stranger
 from server.api.http.tracing import Noting, traced
 from server.api.http.wire import BodyDecoder, parse_query, read_body, respond, respond_problem
 from server.domain import limits
-from server.domain.principal import Principal, Scope
+from server.domain.principal import LOCAL, Principal, Scope
 from server.schemas.problems import Problem
 from server.service.caller import Caller
 from server.service.checks import check_idempotency_key
@@ -131,8 +133,13 @@ def _admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
     principal = state.authenticator.authenticate(request.headers.get("Authorization"))
     if principal is None:
         raise ProblemError(problem("unauthorized"))
+    if principal is LOCAL and (refused := stranger(request.headers)) is not None:
+        raise ProblemError(refused)
     if not principal.allows(scope):
         raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
+    connection = cast("Connection", request.protocol)
+    if not connection.admitted:
+        connection.admit()
     return principal
 
 

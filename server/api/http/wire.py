@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
 from server.schemas.problems import Problem
 from server.service.checks import InvalidError
@@ -15,6 +16,11 @@ JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "1"
+_TLS: Final = "Received HTTPS traffic on an HTTP port"
+_TOO_MANY_HEADERS: Final = "Too many headers received"
+_REASON_END: Final = ":\n\n"
+"""The parser's own words end here; what follows are the caller's bytes."""
+_ENDS_CONNECTION: Final = frozenset({"unauthorized", "local_only", "request_timeout", "malformed", "head_too_large"})
 
 
 _MEDIA_TYPES: Final = {
@@ -83,7 +89,7 @@ async def read_body(request: web.Request, bytes_max: int, timeout_s: float) -> b
     Raises
     ------
     ProblemError
-        It is longer than ``bytes_max``, or does not arrive within ``timeout_s``.
+        It is longer than ``bytes_max``, is not framed as its headers say, or does not arrive within ``timeout_s``.
 
     """
     content = request.content
@@ -103,7 +109,11 @@ async def read_body(request: web.Request, bytes_max: int, timeout_s: float) -> b
                 if len(parts) > bytes_max:
                     raise ProblemError(_too_large(bytes_max))
     except TimeoutError:
-        raise ProblemError(problem("request_timeout"), {"Connection": "close"}) from None
+        raise ProblemError(problem("request_timeout")) from None
+    except ConnectionError:  # the caller is gone: nobody reads this, and it is no fault of the server
+        raise ProblemError(problem("request_timeout")) from None
+    except HttpProcessingError as error:  # chunks that are none, after a head that was right
+        raise ProblemError(unreadable(error)) from None
     return bytes(parts)
 
 
@@ -126,13 +136,16 @@ def respond(
 
 
 def respond_problem(sent: Problem, headers: dict[str, str] | None = None) -> web.Response:
-    """Send a problem; always JSON."""
+    """Send a problem; always JSON. Who brought no key, or came from elsewhere, does not keep the connection."""
     all_headers = {"Content-Type": PROBLEM_TYPE, **(headers or {})}
     if sent.status == 503:  # noqa: PLR2004  # the status is the word
         all_headers["Retry-After"] = RETRY_AFTER_S
     elif sent.status == 401:  # noqa: PLR2004
         all_headers["WWW-Authenticate"] = 'Bearer realm="holdfast"'
-    return web.Response(status=sent.status, body=json_encode(sent), headers=all_headers)
+    response = web.Response(status=sent.status, body=json_encode(sent), headers=all_headers)
+    if sent.outcome in _ENDS_CONNECTION:
+        response.force_close()
+    return response
 
 
 def _wants_msgpack(request: web.Request) -> bool:
@@ -149,3 +162,16 @@ def parse_query(request: web.Request, query_type: Any) -> Any:
         repeated = next(name for name in query if len(query.getall(name)) > 1)
         raise InvalidError(repeated, "may stand once in the query")
     return msgspec.convert(dict(query), query_type, strict=False)
+
+
+def unreadable(error: HttpProcessingError) -> Problem:
+    """Make the problem of what the parser refused, in the parser's words and none of the caller's."""
+    message = error.message
+    if isinstance(error, LineTooLong) or message == _TOO_MANY_HEADERS:
+        return problem("head_too_large")
+    if message == _TLS:
+        return problem("malformed", "This port speaks HTTP without TLS. Use http://, or put a TLS proxy in front.")
+    words, end, _ = message.partition(_REASON_END)
+    if not end:
+        return problem("malformed")
+    return problem("malformed", f"{' '.join(words.split())}. Send HTTP/1.1. The connection is closed.")
