@@ -15,6 +15,7 @@ from aiohttp import http_parser, web
 
 import server
 from adapters.contract.adapter import Adapter
+from server.api.http import metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
 from server.api.http.routing import Route, add_fallback, add_routes
@@ -27,7 +28,7 @@ from server.channels.publisher import ChannelPlan, Publisher
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.channels import ConfiguredChannel
 from server.config.file_limit import connections_within
-from server.config.settings import ConfigError, Settings, load_config_file
+from server.config.settings import ConfigError, Settings, is_loopback, load_config_file
 from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
 from server.domain.principal import ApiKey, Scope
@@ -47,6 +48,7 @@ from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
 from server.store.repositories.locations import LocationStore
 from server.store.topology import deployment
+from server.telemetry.metrics_page import MetricsPage
 from server.telemetry.request_tally import hand_over_regularly
 from server.telemetry.tracing import Tracing, TracingMissingError
 
@@ -179,7 +181,13 @@ class Holdfast:
     async def _start_http(self, started: AsyncExitStack) -> None:
         settings = self.settings
         routes: list[Route] = [] if settings.role == "publisher" else ROUTES
-        app = build(self.state, routes, multiprocess=self._worker is not None)
+        page = MetricsPage(multiprocess=self._worker is not None)
+        if settings.metrics_port:
+            if settings.metrics_port == settings.port:
+                raise ConfigError("HOLDFAST_METRICS_PORT must be another port than HOLDFAST_PORT; 0 gives it none.")
+            app = metrics_route.application(page, for_this_machine=is_loopback(settings.metrics_host))
+            await self._serve(started, app, settings.metrics_host, settings.metrics_port)
+        app = build(self.state, routes, page=None if settings.metrics_port else page)
         self.port = await self._serve(started, app, settings.host, settings.port)
 
     async def _serve(self, started: AsyncExitStack, app: web.Application, host: str, port: int) -> int:
@@ -197,7 +205,8 @@ class Holdfast:
         try:
             return await serving.start(host, port, shares_port=self._worker is not None)
         except CannotListenError as error:
-            raise ConfigError(f"{error} Choose another with --port.") from None
+            option = "--port" if port == settings.port else "HOLDFAST_METRICS_PORT"
+            raise ConfigError(f"{error} Choose another with {option}.") from None
 
     async def _start_housekeeping(self, started: AsyncExitStack) -> None:
         settings = self.settings
@@ -314,13 +323,13 @@ def _notifier(webhook: ConfiguredWebhook) -> Adapter:
     return adapter_registry.notifier(table_of(settings.name, among="webhooks"), options, webhook.credentials.read())
 
 
-def build(state: AppState, routes: list[Route] = ROUTES, *, multiprocess: bool) -> web.Application:
-    """Build the HTTP application. Needs a running event loop."""
+def build(state: AppState, routes: list[Route] = ROUTES, *, page: MetricsPage | None) -> web.Application:
+    """Build the HTTP application, without /metrics where ``page`` is None. Needs a running event loop."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise ConfigError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
     app = web.Application()
     add_routes(app, state, routes)
-    add_system_routes(app, state, routes, multiprocess=multiprocess, version=server.__version__)
+    add_system_routes(app, state, routes, page=page, version=server.__version__)
     add_fallback(app)
     return app
 

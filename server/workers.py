@@ -162,7 +162,7 @@ class Workers:
         mine = msgspec.structs.replace(self._settings, store_url=self.store_url, port=self.port)
         if number >= self._settings.workers:
             # It does not serve the port: a request there would find no route.
-            mine = msgspec.structs.replace(mine, role="publisher", host="127.0.0.1", port=0)
+            mine = msgspec.structs.replace(mine, role="publisher", host="127.0.0.1", port=0, metrics_port=0)
         given = {name: getattr(mine, name) for name in mine.__struct_fields__}
         return worker_environment(self._metrics_dir) | {
             PREFIX + name.upper(): str(value).lower() if isinstance(value, bool) else str(value)

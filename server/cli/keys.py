@@ -56,7 +56,8 @@ def new(scopes: tuple[str, ...], partition: str, name: str, **overrides: object)
 
     \b
     read: availability, stock, reservations     stock: count, receive, adjust
-    reserve: hold, commit, release, ship        admin: all of it
+    reserve: hold, commit, release, ship        admin: these three, and channels
+    metrics: /metrics, of all partitions
 
     \b
       holdfast keys new --scope reserve --scope read --name trendyol

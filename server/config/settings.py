@@ -47,6 +47,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
+    metrics_host: str = "127.0.0.1"
+    """Where metrics_port listens."""
+    metrics_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
+    """A port for /metrics alone, without a key; 0: it is on ``port``, for a key with the scope metrics."""
     role: Role = "all"
     """all: serve, run maintenance and publish. api: serve only; another process does the rest.
     publisher: run maintenance and publish; serves only /livez, /readyz and /metrics."""
@@ -126,12 +130,17 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     @property
     def loopback_only(self) -> bool:
         """Whether only this machine can reach the server."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach an address to listen on."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _shown(value: str) -> str:
@@ -197,7 +206,7 @@ class ConfiguredKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     id: str
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
-    scopes: list[Literal["read", "reserve", "stock", "admin"]]
+    scopes: list[Literal["read", "reserve", "stock", "admin", "metrics"]]
     partition: str = "default"
     name: str = ""
 

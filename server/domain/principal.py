@@ -19,12 +19,17 @@ RESERVED_ACTORS: Final = frozenset({"local", "system"})
 
 
 class Scope(StrEnum):
-    """One kind of thing that an API key may do. ``admin`` includes the others; each other one stands alone."""
+    """One kind of thing that an API key may do.
+
+    ``admin`` includes the others but ``metrics``, which tells of all partitions and not of the key's own alone. Each
+    other one stands alone.
+    """
 
     READ = "read"
     RESERVE = "reserve"
     STOCK = "stock"
     ADMIN = "admin"
+    METRICS = "metrics"
 
 
 ALL_SCOPES: Final = frozenset(Scope)
@@ -39,7 +44,7 @@ class Principal(msgspec.Struct, frozen=True):
 
     def allows(self, scope: Scope) -> bool:
         """Whether this principal may do what needs ``scope``."""
-        return scope in self.scopes or Scope.ADMIN in self.scopes
+        return scope in self.scopes or (Scope.ADMIN in self.scopes and scope is not Scope.METRICS)
 
 
 LOCAL: Final = Principal(actor="local", partition=DEFAULT_PARTITION, scopes=ALL_SCOPES)

@@ -8,11 +8,11 @@ from typing import Any, Final
 import aiohttp
 import msgspec
 import pytest
-from aiohttp import web
 from redis.asyncio import Redis
 
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
+from server.api.http.serving import Serving
 from server.app import build
 from server.domain.changes import Change
 from server.domain.channels import (
@@ -132,16 +132,22 @@ async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator
             "another": {"theirs": settings("theirs", "another")},
         },
     )
-    runner = web.AppRunner(build(state, multiprocess=False), access_log=None)
-    await runner.setup()
+    serving = Serving(
+        build(state, page=None),
+        connections_max=100,
+        per_address_max=0,
+        first_request_s=10,
+        keepalive_timeout_s=10,
+        drain_timeout_s=10,
+    )
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = await serving.start("127.0.0.1", 0, shares_port=False)
         async with aiohttp.ClientSession() as session:
             shop = Shop(state, client, partition, session)
-            shop.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            shop.url = f"http://127.0.0.1:{port}"
             yield shop
     finally:
-        await runner.cleanup()
+        await serving.stop()
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from server.api.routes import ROUTES
 from server.app import build
 from server.domain.outcomes import OUTCOMES
 from server.telemetry import metrics
+from server.telemetry.metrics_page import MetricsPage
 from tests.support.docs_examples import API, NOT_SHOWN, comparable, examples, run
 from tests.support.http import ROOT
 
@@ -28,7 +29,7 @@ def sections() -> dict[tuple[str, str], str]:
 
 def app() -> web.Application:
     """The routes as they are served; nothing is started, so no part of the state is needed."""
-    return build(cast("AppState", _Nothing()), multiprocess=False)
+    return build(cast("AppState", _Nothing()), page=MetricsPage(multiprocess=False))
 
 
 class _Nothing:

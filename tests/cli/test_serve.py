@@ -15,6 +15,8 @@ import msgspec
 import pytest
 
 from server.cli.demo.sample import lines_to_try
+from server.telemetry.metrics_page import PAGE_LIFE_S
+from server.telemetry.request_tally import HAND_OVER_S
 from tests.support.processes import Server, alive, children, holdfast
 from tests.support.stores import start_valkey, wait_until
 
@@ -249,6 +251,7 @@ def test_the_metrics_of_two_workers_add_up_at_one_scrape(tmp_path: Path) -> None
 
         # The worker that is not asked hands its tally over a moment later.
         wait_until(lambda: counted() >= 40, "every request is counted")
+        time.sleep(PAGE_LIFE_S + HAND_OVER_S)  # then no worker shows an older page
         assert counted() == 40
         assert len(children(server.process.pid)) == 3  # one of them for the channels
 

@@ -99,7 +99,11 @@ def test_compose_starts_commands_that_exist_and_scrapes_every_holdfast() -> None
     scraped = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yaml").read_text("utf-8"))["scrape_configs"][0]
 
     assert [name for name, each in ours.items() if not exists(["holdfast", *each["command"]])] == []
-    assert scraped["static_configs"][0]["targets"] == [f"{name}:8080" for name in ours]
+    assert scraped["static_configs"][0]["targets"] == [
+        f"{name}:{each['environment']['HOLDFAST_METRICS_PORT']}" for name, each in ours.items()
+    ]
+    published = {str(port).rpartition(":")[2] for each in ours.values() for port in each.get("ports", [])}
+    assert published == {"8080"}, "the metrics need no key on their port"
 
 
 @pytest.mark.parametrize("service", ["holdfast", "publisher"])

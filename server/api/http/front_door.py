@@ -150,6 +150,7 @@ class FrontDoor:
             self._close(oldest)
         connection.since_s = self._loop.time()
         self._open.add(connection)
+        HTTP_CONNECTIONS.inc()
         self._newcomers[connection] = None
         self._by_address[connection.address] += 1
         return True
@@ -163,6 +164,7 @@ class FrontDoor:
         if connection not in self._open:
             return
         self._open.remove(connection)
+        HTTP_CONNECTIONS.dec()
         self._newcomers.pop(connection, None)
         self._by_address[connection.address] -= 1
         if not self._by_address[connection.address]:
@@ -173,7 +175,6 @@ class FrontDoor:
         while True:
             await asyncio.sleep(SWEEP_S)
             self._sweep(self._loop.time())
-            HTTP_CONNECTIONS.set(len(self._open))
             self._report()
 
     def _sweep(self, now_s: float) -> None:

@@ -57,6 +57,10 @@ Handler = Callable[[Call], Awaitable[object]]
 """Returns an :class:`Answer`, a bare view, a :class:`Problem`, or (streams, 304) a response."""
 
 
+Handle = Callable[[web.Request], Awaitable[web.StreamResponse]]
+"""As aiohttp calls it."""
+
+
 @dataclass(frozen=True)
 class Route:
     """One route: how it is reached, and what the documentation says of it.
@@ -86,7 +90,7 @@ class Route:
         return self.outcomes if self.body is None else (*BAD_BODY, *self.outcomes)
 
 
-def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+def endpoint(state: AppState, route: Route) -> Handle:
     """Make the aiohttp handler of a route. Here alone errors become problems and outcomes are counted."""
     loop_time = asyncio.get_running_loop().time
     decoder = BodyDecoder(route.body) if route.body is not None else None
@@ -98,7 +102,7 @@ def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable
         call: Call | None = None
         response: web.StreamResponse
         try:
-            principal = _admit(state, request, scope)
+            principal = admit(state, request, scope)
             body, key = None, ""
             if decoder is not None:
                 raw = await read_body(request, route.body_bytes_max, state.body_timeout_s)
@@ -114,7 +118,7 @@ def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable
             else:
                 response, outcome = _without_outcome(request, answer, success)
         except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback reaches a caller
-            response, outcome = _answer_error(error, route, call)
+            response, outcome = _problem_of(error, route.path, call)
         if operation and outcome:
             TALLY.outcome(operation, outcome)
         elapsed_s = loop_time() - started_s
@@ -128,8 +132,15 @@ def endpoint(state: AppState, route: Route) -> Callable[[web.Request], Awaitable
     return handle
 
 
-def _admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
-    """Return who asks, if they may."""
+def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
+    """Return who asks, if they may.
+
+    Raises
+    ------
+    ProblemError
+        They have no key, come from elsewhere to a server without keys, or lack the scope.
+
+    """
     principal = state.authenticator.authenticate(request.headers.get("Authorization"))
     if principal is None:
         raise ProblemError(problem("unauthorized"))
@@ -137,10 +148,15 @@ def _admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
         raise ProblemError(refused)
     if not principal.allows(scope):
         raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
+    note_admitted(request)
+    return principal
+
+
+def note_admitted(request: web.Request) -> None:
+    """Note that a request was let in: its connection is no newcomer any more."""
     connection = cast("Connection", request.protocol)
     if not connection.admitted:
         connection.admit()
-    return principal
 
 
 def _without_outcome(request: web.Request, answer: object, success: int) -> tuple[web.StreamResponse, str]:
@@ -152,11 +168,16 @@ def _without_outcome(request: web.Request, answer: object, success: int) -> tupl
     return respond(request, answer, success), ""
 
 
-def _answer_error(error: Exception, route: Route, call: Call | None) -> tuple[web.Response, str]:
+def answer_error(error: Exception, path: str) -> web.Response:
+    """Send the problem of an error that no operation was part of."""
+    return _problem_of(error, path, None)[0]
+
+
+def _problem_of(error: Exception, path: str, call: Call | None) -> tuple[web.Response, str]:
     """Send the problem of an error; the outcome to count is there for operating errors only."""
     sent = of_error(error, "" if call is None else call.reservation_id)
     if sent is None:
-        log.error("request_failed", route=route.path, exc_info=error)
+        log.error("request_failed", route=path, exc_info=error)
         sent = problem("internal_error")
     headers = error.headers if isinstance(error, ProblemError) else None
     return respond_problem(sent, headers), sent.outcome if isinstance(error, OPERATING_ERRORS) else ""

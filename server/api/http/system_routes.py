@@ -4,26 +4,25 @@ import asyncio
 from typing import Final
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
-from prometheus_client.multiprocess import MultiProcessCollector
 
+from server.api.http import metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.openapi import docs_page, document
 from server.api.http.routing import Route
 from server.api.http.wire import JSON, json_encode, respond_problem
 from server.schemas.common import Health
 from server.service.problems import problem
-from server.telemetry.request_tally import TALLY
+from server.telemetry.metrics_page import MetricsPage
 
 _READY_TIMEOUT_S: Final = 1.0
 
 
 def add_system_routes(
-    app: web.Application, state: AppState, routes: list[Route], *, multiprocess: bool, version: str
+    app: web.Application, state: AppState, routes: list[Route], *, page: MetricsPage | None, version: str
 ) -> None:
-    """Register the routes that need no key."""
+    """Register the routes that need no key, and /metrics, which does; ``page`` None: that has a port of its own."""
     openapi = json_encode(document(routes, version))
-    page = docs_page(routes, version)
+    shown = docs_page(routes, version)
 
     async def livez(_request: web.Request) -> web.Response:
         return _json(json_encode(Health("ok")))
@@ -39,28 +38,21 @@ def add_system_routes(
             return respond_problem(problem("store_unavailable", detail))
         return _json(json_encode(Health("ok")))
 
-    async def metrics(_request: web.Request) -> web.Response:
-        TALLY.hand_over()
-        registry = REGISTRY
-        if multiprocess:
-            registry = CollectorRegistry()
-            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
-
     async def openapi_json(_request: web.Request) -> web.Response:
         return _json(openapi)
 
     async def docs(_request: web.Request) -> web.Response:
-        return web.Response(body=page, headers={"Content-Type": "text/html; charset=utf-8"})
+        return web.Response(body=shown, headers={"Content-Type": "text/html; charset=utf-8"})
 
     for path, handler in (
         ("/livez", livez),
         ("/readyz", readyz),
-        ("/metrics", metrics),
         ("/openapi.json", openapi_json),
         ("/docs", docs),
     ):
         app.router.add_get(path, handler)
+    if page is not None:
+        app.router.add_get(metrics_route.PATH, metrics_route.with_key(state, page))
 
 
 def _json(body: bytes) -> web.Response:
