@@ -3,6 +3,7 @@
 import click
 
 from server.cli.common import failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.terminal import say
 from server.config.settings import Settings
 from server.domain import limits
 from server.domain.allocations import AllocationKind
@@ -56,8 +57,8 @@ def allocate(
     level = run(_allocate(quiet_settings(**overrides), partition, operation))
     for each in level.allocated:
         what = f"{each.units:,} of its own" if each.kind == "own" else f"a cap of {each.units:,}"
-        click.echo(f"{each.channel}: {what}, {each.used:,} used, available to it {level.left(each.channel):,}")
-    click.echo(f"available to everybody: {level.available:,}")
+        say(f"{each.channel}: {what}, {each.used:,} used, available to it {level.left(each.channel):,}")
+    say(f"available to everybody: {level.available:,}")
 
 
 async def _allocate(settings: Settings, partition: str, operation: Allocate) -> StockLevel:

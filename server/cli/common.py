@@ -1,7 +1,6 @@
-"""Shared by the commands: options, settings, the store that they work on, output and exit codes."""
+"""Shared by the commands: options, settings, the store that they work on, and exit codes."""
 
 import asyncio
-import json
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -11,7 +10,6 @@ from typing import Any, Final, TypeVar
 
 import click
 import uvloop
-from rich.console import Console
 
 from server.config.settings import ConfigError, Settings, load_settings
 from server.domain.limits import DEFAULT_PARTITION
@@ -124,24 +122,6 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, T]) -> T:
     return await task
 
 
-def console() -> Console:
-    """Make the console for results: standard output. Without a terminal, lines are as long as they need to be."""
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console.width = 200
-    return console
-
-
-def progress_console() -> Console:
-    """Make the console for progress and remarks: standard error."""
-    return Console(stderr=True, highlight=False)
-
-
 def counted(count: int, noun: str, plural: str = "") -> str:
     """Write a count and its noun: ``1 row``, ``2,000 rows``. The plural takes an s unless it is given."""
     return f"{count:,} {noun if count == 1 else plural or noun + 's'}"
-
-
-def print_json(value: object) -> None:
-    """Print a value as JSON, for programs."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))

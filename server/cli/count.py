@@ -1,6 +1,5 @@
 """``holdfast count``: set a location to what was counted there; print the differences and who is short by them."""
 
-import csv
 import secrets
 import sys
 from pathlib import Path
@@ -9,22 +8,15 @@ from typing import Final, NamedTuple
 import click
 from rich.console import Console
 
-from server.cli.common import (
-    counted,
-    failure,
-    opened_store,
-    partition_option,
-    progress_console,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import counted, failure, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.csv.bad_rows import print_bad_rows, read_csv
 from server.cli.csv.command import progress_bar
 from server.cli.csv.csv_import import CsvFile, Tally
+from server.cli.csv.harmless_cells import write_csv
 from server.cli.csv.reader import BadRow, Row
 from server.cli.csv.send_rows import StoreUnreachableError
 from server.cli.csv.stock import Counted, count_rows, stock_import
+from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.allocations import left
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
@@ -108,7 +100,7 @@ def count(
     if begin or file is None:
         if not begin:
             raise click.UsageError("Name the file with the counted figures, or add --begin.")
-        click.echo(run(_begin(settings, partition)))
+        say(run(_begin(settings, partition)))
         return
     reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
     parsed, elsewhere = _read(file, location, reason)
@@ -123,7 +115,7 @@ def count(
     bad = sorted([*parsed.bad, *elsewhere, *tally.refused])
     print_bad_rows(bad, None, console)
     _print_found(found, job)
-    click.echo(
+    say(
         f"{counted(parsed.rows_total, 'row')}: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
         f" {len(bad):,} bad; {counted(len(found.differences), 'difference')}"
     )
@@ -196,10 +188,7 @@ async def _shortages(store: OpenStore, job: Job, differences: list[Difference]) 
 
 def _write(path: Path, differences: list[Difference]) -> None:
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("sku", "difference", "available"))
-            writer.writerows(differences)
+        write_csv(path, ("sku", "difference", "available"), differences)
     except OSError as error:
         raise failure(
             f"The differences cannot be written to {path}: {error.strerror}. The stock is set all the same."
@@ -208,16 +197,16 @@ def _write(path: Path, differences: list[Difference]) -> None:
 
 def _print_found(found: Found, job: Job) -> None:
     for each in found.differences[:SHOWN_MAX]:
-        click.echo(f"{each.sku}: {each.by:+,}, available {each.available:,}")
+        say(f"{each.sku}: {each.by:+,}, available {each.available:,}")
     if len(found.differences) > SHOWN_MAX:
-        click.echo(f"… and {len(found.differences) - SHOWN_MAX:,} more; --differences FILE writes all of them")
+        say(f"… and {len(found.differences) - SHOWN_MAX:,} more; --differences FILE writes all of them")
     if found.uncounted:
         word = "set to 0" if job.missing_is_none else "left as they are; --missing-is-none sets them to 0"
         rest = " …" if len(found.uncounted) > SHOWN_MAX else ""
         shown = ", ".join(found.uncounted[:SHOWN_MAX]) + rest
-        click.echo(f"Not counted, {word}: {counted(len(found.uncounted), 'SKU')} ({shown})")
+        say(f"Not counted, {word}: {counted(len(found.uncounted), 'SKU')} ({shown})")
     for shortage in found.shortages:
         lacking = ", ".join(f"{line.reservation_id} lacks {line.lacks:,}" for line in shortage.lines) or "no order"
-        click.echo(f"Short of {shortage.short:,} {shortage.sku}: {lacking}")
+        say(f"Short of {shortage.short:,} {shortage.sku}: {lacking}")
     if not all(shortage.complete for shortage in found.shortages):
-        click.echo("There was no time to look at every order, so others may be short: see GET /v1/shortages.")
+        say("There was no time to look at every order, so others may be short: see GET /v1/shortages.")

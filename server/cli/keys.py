@@ -3,17 +3,8 @@
 import click
 from rich.table import Table
 
-from server.cli.common import (
-    console,
-    failure,
-    json_option,
-    opened_store,
-    partition_option,
-    print_json,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import failure, json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.terminal import console, print_json, say
 from server.config.settings import Settings
 from server.domain.principal import ApiKey, Scope, check_key_name
 from server.store.repositories.api_keys import ApiKeyStore, StoredKeys
@@ -67,10 +58,8 @@ def new(scopes: tuple[str, ...], partition: str, name: str, **overrides: object)
     settings = quiet_settings(**overrides)
     token, key = run(_new(settings, [Scope(scope) for scope in scopes], partition, name))
     may = ", ".join(sorted(key.scopes))
-    click.echo(
-        f"Key {key.id} for partition {key.partition} may: {may}. This is the only time that it is shown:", err=True
-    )
-    click.echo(token)
+    say(f"Key {key.id} for partition {key.partition} may: {may}. This is the only time that it is shown:", err=True)
+    say(token)
 
 
 async def _new(settings: Settings, scopes: list[Scope], partition: str, name: str) -> tuple[str, ApiKey]:
@@ -93,11 +82,9 @@ def list_(as_json: bool, **overrides: object) -> None:
     elif stored.keys:
         console().print(_table(stored.keys))
     else:
-        click.echo("There is no key yet. Create one: holdfast keys new --scope reserve")
+        say("There is no key yet. Create one: holdfast keys new --scope reserve")
     for key_id in stored.damaged:
-        click.echo(
-            f"The record of key {key_id} is damaged and gives no access. Revoke it, and create a new key.", err=True
-        )
+        say(f"The record of key {key_id} is damaged and gives no access. Revoke it, and create a new key.", err=True)
 
 
 async def _list(settings: Settings) -> StoredKeys:
@@ -137,7 +124,7 @@ def revoke(key_id: str, **overrides: object) -> None:
     key = run(_revoke(quiet_settings(**overrides), key_id))
     if key is None:
         raise failure(f"There is no key {key_id!r} in the store. `holdfast keys list` shows them.")
-    click.echo(f"Key {key.id} is revoked. Running servers refuse it within two seconds.")
+    say(f"Key {key.id} is revoked. Running servers refuse it within two seconds.")
 
 
 async def _revoke(settings: Settings, key_id: str) -> ApiKey | None:

@@ -1,11 +1,12 @@
 """The command line: ``holdfast serve`` and the other commands, each in a module of ``server/cli``."""
 
 from importlib import import_module
-from typing import Final
+from typing import Any, Final
 
 import click
 
 import server
+from server.telemetry.visible import visible
 
 COMMANDS: Final = {
     "allocate": "server.cli.allocate",
@@ -39,6 +40,14 @@ class _Commands(click.Group):
         module = COMMANDS[cmd_name]
         command: click.Command = getattr(import_module(module), module.rpartition(".")[2])
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; the message of an error may repeat data, and is shown as text like all that is printed."""
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.message = visible(error.message, keep="\n")  # type: ignore[misc]  # click shows the instance's
+            raise
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

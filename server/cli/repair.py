@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from server.cli.common import data_dir_option, quiet_settings, run
+from server.cli.terminal import say
 from server.store.embedded import repair as repair_store
 
 
@@ -21,4 +22,4 @@ def repair(**overrides: Any) -> None:
       holdfast verify --data-dir /var/lib/holdfast
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    click.echo(run(repair_store(settings.data_dir)))
+    say(*run(repair_store(settings.data_dir)).split("\n"))

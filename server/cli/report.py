@@ -1,7 +1,5 @@
 """``holdfast report``: units sold, velocity and days of cover, as tables or CSV."""
 
-import csv
-import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from typing import Any, Final
@@ -10,17 +8,8 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.common import (
-    console,
-    counted,
-    failure,
-    opened_store,
-    partition_option,
-    progress_console,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import counted, failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.terminal import console, print_csv, progress_console, say
 from server.config.settings import Settings
 from server.domain.daily_figures import Figures, date_of, day_of, day_of_date
 from server.domain.reports import MONTH_DAYS, By, Sales, SalesOrder, Velocity, VelocityOrder, ranked
@@ -78,7 +67,7 @@ def sales(
     summed, period = run(_sales(quiet_settings(**overrides), partition, by, days, only))
     rows = [(key, *_figures(each)) for key, each in summed.ranked(order)]
     if as_csv:
-        _print_csv((by, *FIGURES), rows)
+        print_csv((by, *FIGURES), rows)
         return
     _print_table(f"Units by {by}, {period}", (by, *FIGURES), rows[:limit], ("all", *_figures(summed.total)))
     _print_left_out(len(rows), limit)
@@ -153,10 +142,10 @@ async def _print_since(figures: FigureStore) -> None:
     begun = await figures.counted()
     if begun is None:
         remark = "There are no daily figures yet: start a server, which adds them while it runs."
-        progress_console().print(remark, markup=False, soft_wrap=True)
+        progress_console().print(remark, soft_wrap=True)
     elif day_of(begun.since_ms) > day_of(await figures.now_ms()) - MONTH_DAYS + 1:
         remark = f"The figures begin on {date_of(day_of(begun.since_ms))}; earlier changes are not in them."
-        progress_console().print(remark, markup=False, soft_wrap=True)
+        progress_console().print(remark, soft_wrap=True)
 
 
 def _figures(figures: Figures) -> tuple[int, ...]:
@@ -166,21 +155,10 @@ def _figures(figures: Figures) -> tuple[int, ...]:
 def _print_velocities(title: str, found: list[Velocity], limit: int, *, as_csv: bool) -> None:
     rows = [(each.sku, *(getattr(each, name) for name in VELOCITY)) for each in found]
     if as_csv:
-        _print_csv(("sku", *VELOCITY), rows)
+        print_csv(("sku", *VELOCITY), rows)
         return
     _print_table(title, ("sku", *VELOCITY), rows[:limit])
     _print_left_out(len(rows), limit)
-
-
-def _print_csv(names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows for a spreadsheet. A missing figure is empty; a name that looks like a formula is marked as text."""
-    out = csv.writer(sys.stdout, lineterminator="\n")
-    out.writerow(names)
-    out.writerows([_harmless(row[0]), *row[1:]] for row in rows)
-
-
-def _harmless(key: object) -> object:
-    return f"'{key}" if isinstance(key, str) and key.startswith(("=", "+", "-", "@")) else key
 
 
 def _print_table(
@@ -204,4 +182,4 @@ def _shown(value: object) -> Text:
 
 def _print_left_out(rows: int, limit: int) -> None:
     if rows > limit:
-        click.echo(f"{counted(rows - limit, 'more row')}: add --limit {rows}, or --csv for all.")
+        say(f"{counted(rows - limit, 'more row')}: add --limit {rows}, or --csv for all.")

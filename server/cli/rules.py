@@ -8,18 +8,10 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.common import (
-    console,
-    json_option,
-    opened_store,
-    partition_option,
-    print_json,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.csv.categories import CATEGORIES
 from server.cli.csv.command import import_csv, import_options
+from server.cli.terminal import console, print_json, say
 from server.config.settings import Settings
 from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
@@ -202,7 +194,7 @@ def _print_rules(found: Mapping[tuple[str, str], Any], names: tuple[str, ...], *
             [{name: None if cell == ANY else cell for name, cell in zip(names, row, strict=True)} for row in rows]
         )
     elif not rows:
-        click.echo("There are no rules yet. Add one; --help has examples.")
+        say("There are no rules yet. Add one; --help has examples.")
     else:
         table = Table(box=None, pad_edge=False)
         for at, name in enumerate(names):

@@ -28,6 +28,7 @@ from server.cli.common import (
 )
 from server.cli.demo import sample
 from server.cli.demo.simulated_channels import NAMES, SimulatedChannel
+from server.cli.terminal import say
 from server.config.file_limit import raise_file_limit
 from server.config.settings import Settings, redact_url
 from server.store.keys import Keyspace
@@ -95,7 +96,7 @@ async def _serve(settings: Settings, *, with_sample: bool) -> None:
             await sampled.prepare(holdfast.store_url)
             sampled.print_banner(holdfast.port, needs_key=not holdfast.state.authenticator.open)
             await asked_to_stop()
-            click.echo("Stopping.")
+            say("Stopping.")
         finally:
             await holdfast.drain()
 
@@ -104,7 +105,7 @@ async def _serve_as_worker(settings: Settings, number: int) -> None:
     holdfast = Holdfast(settings, worker=number)
     await holdfast.start()
     try:
-        click.echo(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
+        say(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
         # Standard input ends when the parent process is gone, however it ended.
         await asked_to_stop(leashed=True)
     finally:
@@ -120,7 +121,7 @@ async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
             access = await workers.start()
             sampled.print_banner(workers.port, needs_key=access != OPEN)
             await asked_to_stop()
-            click.echo("Stopping.")
+            say("Stopping.")
         finally:
             await workers.drain()
 
@@ -144,17 +145,16 @@ class _Sampled:
     def print_banner(self, port: int, *, needs_key: bool) -> None:
         """Print the address and who may call it; with the sample, also lines to try."""
         settings = self.settings
-        click.echo(_banner(settings, port, needs_key=needs_key))
+        say(*_banner(settings, port, needs_key=needs_key).split("\n"))
         if not self.with_sample:
             return
         here = _url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host), port)
-        click.echo("\n" + sample.lines_to_try(here, needs_key=needs_key))
+        say("", *sample.lines_to_try(here, needs_key=needs_key).split("\n"))
         if self.channels:
-            click.echo(
-                sample.channels_to_see(here, self.channels, needs_key=needs_key, options=_options_of_store(settings))
-            )
+            seen = sample.channels_to_see(here, self.channels, needs_key=needs_key, options=_options_of_store(settings))
+            say(*seen.split("\n"))
         if self.remark:
-            click.echo(self.remark)
+            say(self.remark)
 
 
 @asynccontextmanager

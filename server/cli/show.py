@@ -9,17 +9,16 @@ import msgspec
 from rich.table import Table
 
 from server.cli.common import (
-    console,
     counted,
     failure,
     json_option,
     opened_store,
     partition_option,
-    print_json,
     quiet_settings,
     run,
     store_options,
 )
+from server.cli.terminal import console, print_json
 from server.config.settings import Settings
 from server.domain.allocations import left
 from server.domain.changes import ChangeLine
@@ -236,15 +235,15 @@ def _print(explained: dict[str, Any], *, with_history: bool) -> None:
     if explained["holders"]:
         out.print(_holders_table(explained))
     if not explained["holders_complete"]:
-        out.print("There are more holders than these; GET /v1/reservations?sku= lists all.", markup=False)
+        out.print("There are more holders than these; GET /v1/reservations?sku= lists all.")
     for line in (*_waiting_lines(explained), *_short_lines(explained)):
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     for each in explained["in_transit"]:
         line = f"{each['quantity']:,} in transit from {each['from']} to {each['to']} since {each['shipped_at']}"
-        out.print(f"{line} (transfer {each['transfer_id']})", markup=False, soft_wrap=True)
+        out.print(f"{line} (transfer {each['transfer_id']})", soft_wrap=True)
     for each in explained["expected"]:
         line = f"{each['expected']:,} expected at {each['location']} on {each['expected_on']}"
-        out.print(f"{line} (expected receipt {each['supply_id']})", markup=False, soft_wrap=True)
+        out.print(f"{line} (expected receipt {each['supply_id']})", soft_wrap=True)
     if with_history:
         out.print(_history_table(explained["history"]))
 
@@ -258,10 +257,10 @@ def _print_levels(explained: dict[str, Any]) -> None:
         table.add_row(level["location"], *(f"{level[name]:,}" for name in (*BUCKETS, "available")))
     out.print(table)
     for level in explained["levels"]:
-        out.print(f"{level['location']}: {_because(level)}", markup=False, soft_wrap=True)
+        out.print(f"{level['location']}: {_because(level)}", soft_wrap=True)
     for level in explained["levels"]:
         for each in level.get("allocations", ()):
-            out.print(f"{level['location']}: {_allocation(each)}", markup=False, soft_wrap=True)
+            out.print(f"{level['location']}: {_allocation(each)}", soft_wrap=True)
 
 
 def _waiting_lines(explained: dict[str, Any]) -> Iterator[str]:

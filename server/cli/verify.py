@@ -8,18 +8,8 @@ import msgspec
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.table import Table
 
-from server.cli.common import (
-    console,
-    counted,
-    json_option,
-    opened_store,
-    partition_option,
-    print_json,
-    progress_console,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import counted, json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.terminal import console, print_json, progress_console, say
 from server.config.settings import Settings
 from server.store.audit.audit import AuditReport, audit
 from server.store.command_session import OpenStore
@@ -69,7 +59,7 @@ async def _verify(settings: Settings, partition: str, *, all_partitions: bool) -
 async def audited(store: OpenStore, partition: str) -> AuditReport:
     """Audit one partition, with a progress bar on a terminal."""
     shown = progress_console()
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn())
     with Progress(*columns, console=shown, disable=not shown.is_terminal, transient=True) as progress:
         bars: dict[str, TaskID] = {}
 
@@ -89,22 +79,20 @@ async def audited(store: OpenStore, partition: str) -> AuditReport:
 def print_report(partition: str, report: AuditReport) -> None:
     """Print the result of an audit."""
     if report.drift_count:
-        click.echo(f"{partition}: {counted(report.drift_count, 'disagreement')}, {counted(report.drift_units, 'unit')}")
+        say(f"{partition}: {counted(report.drift_count, 'disagreement')}, {counted(report.drift_units, 'unit')}")
         console().print(_table(report))
         if report.drift_count > len(report.drift):
-            click.echo(f"The table has the first {len(report.drift):,}.")
+            say(f"The table has the first {len(report.drift):,}.")
     elif report.conclusive:
         journal = "from its first change" if report.journal_complete else "as far back as it reaches"
-        click.echo(
+        say(
             f"{partition}: clean. {counted(report.places, 'stock record')},"
             f" {counted(report.reservations, 'live reservation')} and"
             f" {counted(report.journal_entries, 'journal entry', 'journal entries')} ({journal}) agree."
             f" {report.seconds:.1f} s"
         )
     if not report.conclusive:
-        click.echo(
-            f"{partition}: not decided, because the journal was trimmed during the audit. Run it again.", err=True
-        )
+        say(f"{partition}: not decided, because the journal was trimmed during the audit. Run it again.", err=True)
 
 
 def _table(report: AuditReport) -> Table:

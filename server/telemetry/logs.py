@@ -4,10 +4,12 @@ import logging
 import re
 import sys
 from collections.abc import Mapping
-from typing import Final, TextIO
+from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from server.telemetry.visible import visible, visible_json
 
 HIDDEN: Final = "***"
 DEPTH_MAX: Final = 8
@@ -15,6 +17,7 @@ DEPTH_MAX: Final = 8
 LIBRARIES: Final = ("aiohttp", "asyncio", "redis", "push_response")
 """Loggers that write their warnings only, unless the level is debug."""
 
+_OF_SEVERAL_LINES: Final = ("exception", "stack")
 _SENSITIVE_NAME: Final = r"[\w-]{0,40}(?:secret|passwor[dt]|passwd|token|credential|api[_-]?key)[\w-]{0,40}"
 """Bounded, like the other repeats here: a long text from outside must not take quadratic time."""
 _SECRET_KEY: Final = re.compile(rf"{_SENSITIVE_NAME}|[\w-]*(?:authorization|cookie)", re.IGNORECASE)
@@ -114,6 +117,19 @@ def _redacted_text(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
+def _made_visible(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Show as escapes what a terminal would obey. One entry is one line, but for a traceback."""
+    return {
+        key: visible(value, keep="\n" if key in _OF_SEVERAL_LINES else "") if isinstance(value, str) else value
+        for key, value in event.items()
+    }
+
+
+def _json_made_visible(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """Do the same in JSON, by its own escapes, so that a program reads what was meant."""
+    return visible_json(line)
+
+
 def _essentials_first(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """In JSON, put the fields first that people read first."""
     return {name: event[name] for name in ("at", "level", "event") if name in event} | dict(event)
@@ -147,6 +163,7 @@ def _as_json() -> list[Processor]:
         redact_event,
         _essentials_first,
         structlog.processors.JSONRenderer(ensure_ascii=False),
+        _json_made_visible,
     ]
 
 
@@ -155,6 +172,7 @@ def _as_text(*, colors: bool) -> list[Processor]:
         structlog.processors.format_exc_info,
         structlog.processors.StackInfoRenderer(),
         redact_event,
+        _made_visible,
         structlog.dev.ConsoleRenderer(
             colors=colors, timestamp_key="at", exception_formatter=structlog.dev.plain_traceback
         ),

@@ -15,16 +15,8 @@ from rich.text import Text
 from server.cli.channels.common import Standing, standing, time_text
 from server.cli.channels.listings import listings
 from server.cli.channels.maintenance import dead_letters, reconcile, remove
-from server.cli.common import (
-    console,
-    json_option,
-    opened_store,
-    partition_option,
-    print_json,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.terminal import console, print_json
 from server.config.settings import Settings
 from server.domain.channels import ChannelStatus
 from server.store.keys import Keyspace

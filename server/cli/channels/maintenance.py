@@ -9,18 +9,16 @@ from rich.text import Text
 
 from server.cli.channels.common import Standing, channel_argument, check_known, standing, time_text
 from server.cli.common import (
-    console,
     counted,
     failure,
     json_option,
     opened_store,
     partition_option,
-    print_json,
-    progress_console,
     quiet_settings,
     run,
     store_options,
 )
+from server.cli.terminal import confirm, console, print_json, progress_console, say
 from server.config.settings import Settings
 from server.domain.channels import DEAD_LETTERS_PER_PAGE_MAX, DeadLetter
 from server.domain.principal import LOCAL
@@ -60,9 +58,9 @@ def dead_letters(
     elif letters:
         _print(channel, letters)
     else:
-        click.echo(f"{channel} has no dead letters." if not skus else f"{channel} has no dead letters of these SKUs.")
+        say(f"{channel} has no dead letters." if not skus else f"{channel} has no dead letters of these SKUs.")
     if retry and letters:
-        click.echo(f"{counted(len(letters), 'dead letter')} will be sent again.", err=True)
+        say(f"{counted(len(letters), 'dead letter')} will be sent again.", err=True)
         _remark(found, channel)
     missing = sorted(set(skus) - {letter.sku for letter in letters})
     if missing:
@@ -100,7 +98,7 @@ def _print(channel: str, letters: list[DeadLetter]) -> None:
         table.add_row(*(Text(cell) for cell in (*cells, time_text(letter.last_ms) or "")))
     console().print(table)
     if len(letters) > SHOWN_MAX:
-        click.echo(f"The table has the newest {SHOWN_MAX:,} of {len(letters):,}; --json prints all.")
+        say(f"The table has the newest {SHOWN_MAX:,} of {len(letters):,}; --json prints all.")
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
@@ -124,7 +122,7 @@ def reconcile(channel: str, partition: str, **overrides: object) -> None:
       holdfast channels reconcile my-shop
     """  # noqa: D301  # click needs the character, not the two
     found = run(_reconcile(quiet_settings(**overrides), partition, channel))
-    click.echo(f"Every value will be compared with {channel}.")
+    say(f"Every value will be compared with {channel}.")
     _remark(found, channel)
 
 
@@ -140,7 +138,7 @@ async def _reconcile(settings: Settings, partition: str, channel: str) -> Standi
 def _remark(found: Standing, channel: str) -> None:
     if not found.published(channel):
         text = f"No publisher runs for {channel} now; it happens once one has started."
-        progress_console().print(text, markup=False, soft_wrap=True)
+        progress_console().print(text, soft_wrap=True)
 
 
 @click.command()
@@ -165,9 +163,9 @@ def remove(channel: str, yes: bool, partition: str, **overrides: object) -> None
     counts = run(_stored(settings, partition, channel))
     what = ", ".join(counted(count, _NOUNS[name]) for name, count in counts.items())
     if not yes:
-        click.confirm(f"Delete all data about {channel} in partition {partition} ({what})?", abort=True)
+        confirm(f"Delete all data about {channel} in partition {partition} ({what})?")
     run(_delete(settings, partition, channel))
-    click.echo(f"Deleted: {channel} ({what}).")
+    say(f"Deleted: {channel} ({what}).")
 
 
 async def _stored(settings: Settings, partition: str, channel: str) -> dict[str, int]:

@@ -1,6 +1,5 @@
 """Prints the bad rows of a CSV file, and writes them all to a report."""
 
-import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, TypeVar
@@ -9,6 +8,7 @@ import click
 from rich.console import Console
 
 from server.cli.common import counted, failure
+from server.cli.csv.harmless_cells import write_csv
 from server.cli.csv.reader import BadRow, CsvError
 
 T = TypeVar("T")
@@ -34,18 +34,15 @@ def read_csv(file: Path, read: Callable[[bytes], T]) -> T:
 def print_bad_rows(bad: list[BadRow], report: Path | None, console: Console) -> None:
     """Print the first bad rows, and where the others are."""
     for row in bad[:SHOWN_MAX]:
-        console.print(f"line {row.line}: {row.reason}", markup=False, soft_wrap=True)
+        console.print(f"line {row.line}: {row.reason}", soft_wrap=True)
     if len(bad) > SHOWN_MAX:
         where = f"all of them are in {report}" if report else "--report FILE writes all of them"
-        console.print(f"… and {counted(len(bad) - SHOWN_MAX, 'more bad row')}; {where}", markup=False)
+        console.print(f"… and {counted(len(bad) - SHOWN_MAX, 'more bad row')}; {where}")
 
 
 def write_report(report: Path, bad: list[BadRow]) -> None:
     """Write all bad rows to a CSV file, or end the command with the reason why that cannot be."""
     try:
-        with report.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(("line", "reason", "row"))
-            writer.writerows(bad)
+        write_csv(report, ("line", "reason", "row"), bad)
     except OSError as error:
         raise failure(f"The report cannot be written to {report}: {error.strerror}. Choose another path.") from None

@@ -11,17 +11,10 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from server.cli.common import (
-    counted,
-    opened_store,
-    partition_option,
-    progress_console,
-    quiet_settings,
-    run,
-    store_options,
-)
+from server.cli.common import counted, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.csv.bad_rows import print_bad_rows, read_csv, report_option, write_report
 from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target
+from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.limits import REFERENCE_BYTES_MAX
 from server.store.errors import StoreError
@@ -50,7 +43,7 @@ def import_csv(kind: CsvImport[T], file: Path, *, partition: str, report: Path |
     parsed = read_csv(file, kind.read)
     console = progress_console()
     for line in kind.on_other_columns(parsed.other_columns):
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     if report is not None:
         write_report(report, parsed.bad)  # now, so that a path that cannot be written is known before the work
     tally = Tally()
@@ -61,9 +54,9 @@ def import_csv(kind: CsvImport[T], file: Path, *, partition: str, report: Path |
         write_report(report, bad)
     print_bad_rows(bad, report, console)
     for line in (_summary(kind, parsed, tally), *tally.notes):
-        click.echo(line)
+        say(line)
     for hint in tally.hints:
-        console.print(hint, markup=False, soft_wrap=True)
+        console.print(hint, soft_wrap=True)
     sys.exit(1 if bad else 0)
 
 
@@ -73,11 +66,11 @@ async def _put(kind: CsvImport[T], settings: Settings, partition: str, file: Csv
             await store.register(partition)
             await kind.put(Target(store, partition), file, tally)
     except asyncio.CancelledError:
-        click.echo(f"Interrupted. {_so_far(tally, file)}", err=True)
+        say(f"Interrupted. {_so_far(tally, file)}", err=True)
         raise
     except StoreError:
         if tally.done:
-            click.echo(_so_far(tally, file), err=True)
+            say(_so_far(tally, file), err=True)
         raise
 
 
@@ -101,7 +94,7 @@ def _summary(kind: CsvImport[T], file: CsvFile[T], tally: Tally) -> str:
 @contextmanager
 def progress_bar(total: int, console: Console) -> Iterator[Callable[[int], None]]:
     """Show a bar on a terminal, which is gone at the end. Call what it yields with the number of rows that are done."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task("rows", total=total)
         shown = 0

@@ -184,8 +184,9 @@ def _header(lines: list[str], columns: Columns) -> tuple[int, str, list[str]]:
                 if names.count(name) > 1:
                     raise CsvError(f"Line {at + 1} names the column {name} twice. Remove one of them.")
             return at, delimiter, cells
+    optional = f" (and may name {_both(columns.optional)})" if columns.optional else ""
     raise CsvError(
-        f"Line {at + 1} must name the columns {_both(columns.required)} (and may name {_both(columns.optional)}),"
+        f"Line {at + 1} must name the columns {_both(columns.required)}{optional},"
         f" with a {', '.join(DELIMITERS.values())} between them. It is: {shown(lines[at])}"
     )
 

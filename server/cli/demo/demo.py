@@ -14,9 +14,10 @@ import click
 from rich.console import Group
 from rich.live import Live
 from rich.table import Table
+from rich.text import Text
 
 from server.app import Holdfast
-from server.cli.common import console, counted, failure, opened_store, progress_console, quiet_settings, run
+from server.cli.common import counted, failure, opened_store, quiet_settings, run
 from server.cli.demo.buyers import CHANNELS, DemoError, Shop, open_shop
 from server.cli.demo.one_sale import (
     SKU,
@@ -30,6 +31,7 @@ from server.cli.demo.one_sale import (
 )
 from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.stage import open_stage
+from server.cli.terminal import console, progress_console, say
 from server.cli.verify import audited, exit_code, print_report
 from server.config.settings import Settings
 from server.domain.limits import DEFAULT_PARTITION
@@ -88,9 +90,9 @@ def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) 
 
 async def _demo(contest: Contest, url: str, api_key: str) -> int:
     if url:
-        click.echo("Leave out --url to see simulated channels as well.")
+        say("Leave out --url to see simulated channels as well.")
         healthy = await _run(url, api_key, [], contest)
-        click.echo("To audit that server's store, run holdfast verify with its --data-dir or --store-url.")
+        say("To audit that server's store, run holdfast verify with its --data-dir or --store-url.")
         return 0 if healthy else 1
     with tempfile.TemporaryDirectory(prefix="holdfast-demo-") as folder:
         data_dir = Path(folder, "data")
@@ -119,9 +121,9 @@ async def _run(url: str, api_key: str, channels: Channels, contest: Contest) -> 
         await shop.stock_up()
         faults = await _one_sale(shop, channels) if channels else []
         buyers = f"{counted(contest.buyers, 'buyer')} on {len(CHANNELS)} channels"
-        click.echo(f"{buyers} at {url} for {contest.seconds:g} s, seed {contest.seed}")
+        say(f"{buyers} at {url} for {contest.seconds:g} s, seed {contest.seed}")
         if channels:
-            click.echo(TICKETS)
+            say(TICKETS)
         await _compete(shop, channels, contest)
         healthy = _conclude(shop, await _units(shop))
         if channels:
@@ -132,17 +134,17 @@ async def _run(url: str, api_key: str, channels: Channels, contest: Contest) -> 
 
 async def _one_sale(shop: Shop, channels: Channels) -> list[str]:
     """Show one sale reaching every channel; return what was wrong."""
-    click.echo(f"{UNITS} units of {SKU} are counted; waiting until {_names(channels)} have confirmed them.")
+    say(f"{UNITS} units of {SKU} are counted; waiting until {_names(channels)} have confirmed them.")
     await count_and_wait(shop, channels)
     drops = await sell_one(shop, channels)
-    click.echo(f"One sale: {SKU} {UNITS} → {UNITS - 1}")
-    click.echo("\n".join(map(drop_line, drops)))
+    say(f"One sale: {SKU} {UNITS} → {UNITS - 1}")
+    say(*map(drop_line, drops))
     return sale_faults(drops)
 
 
 async def _compare(shop: Shop, channels: Channels) -> list[str]:
     faults = await disagreements(shop, channels)
-    click.echo(f"Channels: {'not all' if faults else 'all three'} show what is left")
+    say(f"Channels: {'not all' if faults else 'all three'} show what is left")
     return faults
 
 
@@ -183,7 +185,7 @@ async def _show(shop: Shop, channels: Channels, seconds: float, stop: asyncio.Ev
                 if live is not None:
                     live.update(_table(shop, channels, units, elapsed_s), refresh=True)
                 else:
-                    click.echo(_line(shop, channels, units, elapsed_s))
+                    say(_line(shop, channels, units, elapsed_s))
                 await asyncio.sleep(min(REFRESH_S if live is not None else PLAIN_S, max(0.0, seconds - elapsed_s)))
             if live is not None:
                 live.update(_table(shop, channels, await _units(shop), seconds), refresh=True)
@@ -205,7 +207,8 @@ def _table(shop: Shop, channels: Channels, units: Units, elapsed_s: float) -> Gr
     totals.add_row("left", str(units.left), "released", f"{figures.released:,}")
     color = "green" if units.oversold == 0 else "bold red"
     retries = f"{figures.replays:,} of {figures.retries:,}"
-    totals.add_row(f"[{color}]oversold", f"[{color}]{units.oversold}", "retries answered as replays", retries)
+    oversold = (Text("oversold", style=color), Text(str(units.oversold), style=color))
+    totals.add_row(*oversold, "retries answered as replays", retries)
     for channel in channels:
         totals.add_row(f"{channel.name} shows", str(_shown(shop, channel)))
     return Group(sold, totals)
@@ -230,13 +233,13 @@ def _conclude(shop: Shop, units: Units) -> bool:
     figures = shop.figures
     sold = ", ".join(f"{channel} {figures.sold[channel]}" for channel in CHANNELS)
     confirmed = sum(figures.sold.values())
-    click.echo(
-        f"Sold {units.sold} of {units.on_hand} units ({sold}); {units.left} left, {units.held} held.\n"
+    say(
+        f"Sold {units.sold} of {units.on_hand} units ({sold}); {units.left} left, {units.held} held.",
         f"{figures.baskets:,} baskets, {figures.refused:,} refused, {figures.released:,} released,"
-        f" {figures.forgotten:,} left to expire.\n"
-        f"{figures.retries:,} requests sent twice, {figures.replays:,} answered as replays.\n"
-        f"{figures.requests:,} requests, p99 {figures.p99_ms():.1f} ms.\n"
-        f"Oversold: {units.oversold}"
+        f" {figures.forgotten:,} left to expire.",
+        f"{figures.retries:,} requests sent twice, {figures.replays:,} answered as replays.",
+        f"{figures.requests:,} requests, p99 {figures.p99_ms():.1f} ms.",
+        f"Oversold: {units.oversold}",
     )
     faults = list(figures.faults)
     if confirmed != units.sold:
@@ -247,4 +250,4 @@ def _conclude(shop: Shop, units: Units) -> bool:
 
 def _print_faults(faults: Sequence[str]) -> None:
     for fault in faults[:10]:
-        progress_console().print(f"Wrong: {fault}", markup=False, soft_wrap=True)
+        progress_console().print(f"Wrong: {fault}", soft_wrap=True)

@@ -25,13 +25,18 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
+import structlog
+
+from server.store.embedded.private_files import DIRECTORY_MODE, FILE_MODE, tighten
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError
+
+log = structlog.get_logger("holdfast.store")
 
 SOCKET_PATH_BYTES_MAX: Final = 100
 """The kernel takes 107 bytes on Linux and 103 on macOS."""
 _PROBE_BYTES: Final = 64 * 1024
 _LOG_BYTES_MAX: Final = 8 * 1024 * 1024
-_DIRECTORY_MODE: Final = 0o700
+_PROBE: Final = ".probe-"
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 _NO_PERMISSION: Final = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_DIRECTORY: Final = (errno.ENOTDIR, errno.EEXIST)
@@ -46,7 +51,8 @@ class FileLock:
     @classmethod
     def try_take(cls, path: Path) -> "FileLock | None":
         """Take the lock; None while another process holds it."""
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        # A link that somebody laid must not lead the lock, and the number in it, into another file.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, FILE_MODE)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -106,12 +112,13 @@ class DataDirectory:
 
         """
         try:
-            self.path.mkdir(mode=_DIRECTORY_MODE, parents=True, exist_ok=True)
+            self.path.mkdir(mode=DIRECTORY_MODE, parents=True, exist_ok=True)
             lock = FileLock.try_take(self.lock)
             if lock is None:
                 raise self._in_use()
             try:
                 lock.write(f"{os.getpid()}\n")
+                self.tighten()
                 self.check_writable()
             except BaseException:
                 lock.close()
@@ -119,6 +126,33 @@ class DataDirectory:
         except OSError as error:
             raise self.unusable(error) from error
         return lock
+
+    def tighten(self) -> None:
+        """Take the rights of other users from all that is ours here, whatever was there before.
+
+        The directory itself is left as it is where it holds others' files as well, such as a home or /tmp.
+        """
+        entries = list(self.path.iterdir())
+        ours = [each for each in entries if each.name in self._names or each.name.startswith(_PROBE)]
+        if len(ours) == len(entries):
+            tighten(self.path)
+        else:
+            log.warning("data_directory_shared", directory=str(self.path), advice="give the store one of its own")
+        for each in (*ours, *(self.append_only.iterdir() if self.append_only.is_dir() else ())):
+            tighten(each)
+
+    @property
+    def _names(self) -> frozenset[str]:
+        files = (
+            self.lock,
+            self.store_lock,
+            self.config,
+            self.log,
+            self.pid,
+            self.append_only,
+            self.path / "store.sock",
+        )
+        return frozenset({*(each.name for each in files), f"{self.log.name}.1", "lost+found"})
 
     def try_hold(self) -> FileLock | None:
         """Take the store's lock; None while a store process (or its AOF rewrite) is alive.
@@ -143,7 +177,7 @@ class DataDirectory:
             That failed; the message has the reason.
 
         """
-        probe = self.path / f".probe-{os.getpid()}"
+        probe = self.path / f"{_PROBE}{os.getpid()}"
         try:
             with probe.open("wb") as file:
                 file.write(b"\0" * _PROBE_BYTES)
@@ -168,7 +202,7 @@ class DataDirectory:
         if folder == self.path:
             return
         try:
-            folder.mkdir(mode=_DIRECTORY_MODE, exist_ok=True)
+            folder.mkdir(mode=DIRECTORY_MODE, exist_ok=True)
             found = folder.lstat()
         except OSError as error:
             raise self.unusable(error) from error

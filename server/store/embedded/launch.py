@@ -1,5 +1,7 @@
 """Starts the store process in its own session, with the lock that shows that it is alive."""
 
+import os
+import re
 import subprocess
 from typing import Final
 
@@ -7,12 +9,16 @@ from server.store.connection.clients import Durability
 from server.store.embedded import config
 from server.store.embedded.binary import StoreBinary
 from server.store.embedded.files import DataDirectory, FileLock
+from server.store.embedded.private_files import FILE_MODE, private_file
 from server.store.embedded.process import StoreProcess
 from server.store.errors import StoreStartError
 
 _TRUNCATED: Final = "!!! Truncating the AOF"
 _UMASK: Final = 0o077
 """Other users of a shared machine must not read stock and orders."""
+_PATTERN: Final = re.compile(r"[*?\[]")
+_SPECIAL: Final = re.compile(r"[*?\[\\]")
+_TO_LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def launch(
@@ -34,7 +40,8 @@ def launch(
         directory.ready_socket_folder()
         directory.rotate_log()
         offset = directory.log_bytes()
-        directory.config.write_bytes(config.render(directory, durability))
+        with private_file(directory.config) as file:
+            file.write(config.render(directory, durability))
         return _run(directory, binary, hold), offset
     except OSError as error:
         raise directory.unusable(error) from error
@@ -43,10 +50,11 @@ def launch(
 
 
 def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> StoreProcess:
-    with directory.log.open("ab") as log:  # its output before it has read where to log
+    # Its output before it has read where to log.
+    with os.fdopen(os.open(directory.log, _TO_LOG, FILE_MODE), "ab") as log:
         try:
             child = subprocess.Popen(  # noqa: S603  # the program that was just found and asked for its version
-                [binary.path, directory.config],
+                [binary.path, _no_pattern(os.fspath(directory.config))],
                 cwd=directory.path,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -59,6 +67,15 @@ def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> Store
         except OSError as error:
             raise StoreStartError(f"{binary.path} could not be started in {directory.path}: {error}.") from error
     return StoreProcess(child.pid, child)
+
+
+def _no_pattern(path: str) -> str:
+    """Write a path so that the store finds this very file.
+
+    It reads a path with ``*``, ``?`` or ``[`` as a pattern. Where that finds nothing it would start without a
+    configuration, open to the network.
+    """
+    return _SPECIAL.sub(r"\\\g<0>", path) if _PATTERN.search(path) else path
 
 
 def truncated_tail(log: str) -> bool:

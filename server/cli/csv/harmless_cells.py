@@ -1,0 +1,47 @@
+"""CSV files that are written for people: no cell is a formula to the spreadsheet that opens them."""
+
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Final, TextIO
+
+from server.store.embedded.private_files import private_file
+from server.telemetry.visible import visible
+
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""How a cell begins that spreadsheets calculate; the wide ones count in the editions of East Asia."""
+
+
+def harmless(cell: object) -> object:
+    """Return a cell as it may be exported: an apostrophe marks what looks like a formula as text."""
+    if isinstance(cell, str) and cell.lstrip(" ").startswith(_FORMULA):
+        return f"'{cell}"
+    return cell
+
+
+def write_rows(
+    file: TextIO, names: Iterable[str], rows: Iterable[Sequence[object]], *, line_end: str, shown: bool = False
+) -> None:
+    """Write a header and rows. A missing value is empty. ``shown``: a terminal gets them, and must not obey them."""
+    writer = csv.writer(file, lineterminator=line_end)
+    writer.writerow(names)
+    for row in rows:
+        cells = [harmless(cell) for cell in row]
+        writer.writerow([visible(cell) if shown and isinstance(cell, str) else cell for cell in cells])
+
+
+def write_csv(path: Path, names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a CSV file that only this user can read.
+
+    Raises
+    ------
+    OSError
+        It cannot be written.
+
+    """
+    with private_file(path) as raw:
+        file = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="")
+        write_rows(file, names, rows, line_end="\r\n")
+        file.flush()
+        file.detach()

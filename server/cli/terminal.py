@@ -1,0 +1,69 @@
+"""Everything that a command prints goes through here, so that data cannot speak to the terminal.
+
+A test finds commands that print in another way.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+import click
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
+
+from server.cli.csv.harmless_cells import write_rows
+from server.telemetry.visible import visible, visible_json
+
+_WIDTH_OF_A_FILE: Final = 200
+
+
+class SafeConsole(Console):
+    """A console that reads no markup in text, and shows escapes for what a terminal would obey."""
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Make text of a string: before it is measured, so that columns fit."""
+        return super().render_str(visible(text, keep="\n"), **options)
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Make the pieces that are written; the console's own controls are not text."""
+        for piece in super().render(renderable, options):
+            yield piece if piece.control else piece._replace(text=visible(piece.text, keep="\n"))
+
+
+def console() -> SafeConsole:
+    """Make the console for results: standard output. Without a terminal, lines are as long as they need to be."""
+    console = SafeConsole()
+    if not console.is_terminal:
+        console.width = _WIDTH_OF_A_FILE
+    return console
+
+
+def progress_console() -> SafeConsole:
+    """Make the console for progress and remarks: standard error."""
+    return SafeConsole(stderr=True)
+
+
+def say(*lines: object, err: bool = False) -> None:
+    """Print lines to standard output, or with ``err`` to standard error. A line break within one is shown, too."""
+    for line in lines:
+        click.echo(visible(str(line)), err=err)
+
+
+def confirm(question: str) -> None:
+    """Ask whether to go on, or end the command."""
+    click.confirm(visible(question), abort=True)
+
+
+def print_json(value: object) -> None:
+    """Print a value as JSON, for programs."""
+    click.echo(visible_json(json.dumps(value, ensure_ascii=False, indent=2)))
+
+
+def print_csv(names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
+    """Print rows for a spreadsheet; on a terminal with escapes, too."""
+    write_rows(sys.stdout, names, rows, line_end="\n", shown=sys.stdout.isatty())
