@@ -193,9 +193,17 @@ class Holdfast:
     async def _serve(self, started: AsyncExitStack, app: web.Application, host: str, port: int) -> int:
         """Serve an application, and return the port."""
         settings = self.settings
+        connections_max = connections_within(settings.connections_max)
+        if connections_max < settings.connections_max:
+            log.warning(
+                "connections_limited_by_files",
+                connections_max=connections_max,
+                wanted=settings.connections_max,
+                advice="raise the hard limit of open files: ulimit -Hn, LimitNOFILE of systemd, ulimits of compose",
+            )
         serving = Serving(
             app,
-            connections_max=connections_within(settings.connections_max),
+            connections_max=connections_max,
             per_address_max=settings.connections_per_address_max,
             first_request_s=settings.first_request_timeout_s,
             keepalive_timeout_s=settings.keepalive_timeout_s,

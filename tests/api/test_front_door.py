@@ -270,7 +270,9 @@ async def test_idle_connections_on_few_files_do_not_shut_the_server(tmp_path_fac
         async with idle(server, 500), opened(server) as api, asyncio.timeout(30):
             for _ in range(5):
                 (await api.count("A", 10), (await api.reserve("A", 1)).ok(201))
-        assert "connections_limit_met" in log.read_text()
+        said = log.read_text()
+        assert "connections_limit_met" in said
+        assert "connections_limited_by_files" in said
     finally:
         process.terminate()
         process.wait(30)

@@ -379,3 +379,15 @@ def test_text_that_is_not_utf_8_is_written_escaped(tmp_path: Any) -> None:
         structlog.get_logger().info("event", sku="şapka\udcff")
 
     assert "şapka\\\\udcff" in (tmp_path / "log").read_text("utf-8")
+
+
+@pytest.mark.parametrize("hostile", ["a\x1b[31m", "a\x9b2J", "\u202egnp", "a\nat=now level=error forged"])
+def test_data_cannot_forge_a_line_or_speak_to_the_terminal(hostile: str) -> None:
+    text, document = configured(fmt="text"), io.StringIO()
+    structlog.get_logger().info("event", sku=hostile, nested={"sku": hostile})
+    logs.configure("info", "json", document)
+    structlog.get_logger().info("event", sku=hostile, nested={"sku": hostile})
+
+    assert text.getvalue().count("\n") == document.getvalue().count("\n") == 1
+    assert (text.getvalue() + document.getvalue()).replace("\n", "").isprintable()
+    assert lines(document)[0]["sku"] == hostile
