@@ -5,11 +5,15 @@
 --         "availability", [sku, …], location or "", channel or "" (available to any channel)
 --         "stock", sku, "", ""
 --         "reservation", id, "", ""
+--         "places", [sku, …], "", "": where they are known
+--         "units", [[sku, location], …], "", channel: what it can reserve there
 -- Reply for each question, in order, MessagePack; units and seq are integers:
 --   availability  [now_ms, [[[location, available, seq], …], …]]: for each SKU its locations; none where it is unknown
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
 --                 allocations or false, backorder], …]]; the last two are left out where there are none
 --   reservation   [now_ms, record or nil], see lib/reservations.lua
+--   places        [now_ms, [[location, …], …]]: for each SKU
+--   units         [now_ms, [units, …]]: 0 where the SKU is not known, negative: a shortage
 
 local QUESTION_LENGTH = 4 -- fields of one question
 
@@ -60,6 +64,21 @@ local function stock_levels(sku, names)
   return levels
 end
 
+-- The answer about places. The locations are already packed as they stand.
+local function packed_places(skus)
+  local packed_names = hash_get_many(SKUS, skus)
+  for i = 1, #skus do packed_names[i] = packed_names[i] or array_of(0) end
+  return array_of(2) .. pack(NOW_MS) .. array_of(#skus) .. concat(packed_names)
+end
+
+local function units_at(pairs_, channel)
+  local entries, units = {}, {}
+  for i, pair in ipairs(pairs_) do entries[i] = want_stock(pair[1], pair[2]) end
+  load_stock()
+  for i, entry in ipairs(entries) do units[i] = entry.record and reservable(entry, channel) or 0 end
+  return units
+end
+
 local function read_reservation(id)
   local packed = call('HGET', RESERVATIONS, id) or call('HGET', ENDED, id)
   return packed and unpack_msg(packed) or nil
@@ -84,6 +103,10 @@ local function read(args)
       answers[i] = pack({NOW_MS, found})
     elseif kind == 'stock' then
       answers[i] = pack({NOW_MS, stock_levels(name, locations[name])})
+    elseif kind == 'places' then
+      answers[i] = packed_places(name)
+    elseif kind == 'units' then
+      answers[i] = pack({NOW_MS, units_at(name, question.channel)})
     else
       answers[i] = pack({NOW_MS, read_reservation(name)})
     end

@@ -77,11 +77,11 @@ class ExplainedCandidate(msgspec.Struct, frozen=True):
     lacks: list[Lack]
 
 
-WhyPassedOver = Literal["closed", "not_in_group", "beyond_limit"]
+WhyPassedOver = Literal["closed", "not_in_group", "not_known_there", "no_units", "beyond_limit"]
 
 
 class PassedOver(msgspec.Struct, frozen=True):
-    """A described location that was not looked at. ``beyond_limit``: so many others come before it."""
+    """A location that was not looked at. ``beyond_limit``: so many others come before it."""
 
     location: str
     why: WhyPassedOver

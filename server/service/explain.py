@@ -4,7 +4,7 @@ from collections import defaultdict
 from typing import Final
 
 from server.domain import limits
-from server.domain.locations import Directory, distance_km
+from server.domain.locations import Directory, Location, distance_km
 from server.domain.operations.reservations import Reserve
 from server.domain.sourcing import Choice, PlannedPart, Rules, UnitsAt
 from server.schemas.common import UNNAMED, LineBody, time_of
@@ -19,9 +19,10 @@ from server.schemas.sourcing import (
     WhyPassedOver,
 )
 from server.service.caller import Caller
+from server.service.candidates import Candidates
 from server.service.checks import check_text
 from server.service.reservations import lines_of
-from server.service.sourcing import check_sourcing, rules_of, with_plan
+from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
 
 _DECIMALS: Final = 3
 """Of a distance in kilometres: metres."""
@@ -42,16 +43,21 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
     check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
     channel = "" if body.channel is None else check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     directory = await caller.partition.locations.current()
-    reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
-    choice = await caller.ledger.explain(with_plan(directory, body.sourcing, reserve))
-    return _Explanation(directory, rules_of(body.sourcing), body.lines, choice).view()
+    reserve, rules = Reserve("", "", "", channel, lines, ttl_ms=0), rules_of(body.sourcing)
+    candidates = await candidates_of(caller, directory, rules, reserve)
+    choice = await caller.ledger.explain(with_plan(rules, reserve, candidates))
+    return _Explanation(directory, rules, body.lines, choice, candidates).view()
 
 
 class _Explanation:
     """The choice for one order, and what speaks against the other candidates."""
 
-    def __init__(self, directory: Directory, rules: Rules, lines: list[LineBody], choice: Choice) -> None:
+    def __init__(
+        self, directory: Directory, rules: Rules, lines: list[LineBody], choice: Choice, candidates: Candidates
+    ) -> None:
         self._directory = directory
+        self._known = candidates.known
+        self._without_units = candidates.without_units
         self._rules = rules
         self._lines = lines
         self._choice = choice
@@ -114,17 +120,19 @@ class _Explanation:
         return _why_not_enough(chosen)
 
     def _passed_over(self) -> list[PassedOver]:
-        candidates, group = {each.location for each in self._choice.candidates}, self._rules.group
-        found = []
-        for location in self._directory.locations.values():
-            if location.name not in candidates:
-                why: WhyPassedOver = "beyond_limit"
-                if not location.open:
-                    why = "closed"
-                elif group and group not in location.groups:
-                    why = "not_in_group"
-                found.append(PassedOver(location.name, why))
-        return found
+        candidates = {each.location for each in self._choice.candidates}
+        names = sorted({*self._directory.locations, *self._known} - candidates)
+        return [PassedOver(name, self._why_passed_over(name)) for name in names]
+
+    def _why_passed_over(self, name: str) -> WhyPassedOver:
+        location, group = self._directory.locations.get(name, Location(name)), self._rules.group
+        if not location.open:
+            return "closed"
+        if group and group not in location.groups:
+            return "not_in_group"
+        if name not in self._known:
+            return "not_known_there"
+        return "no_units" if name in self._without_units else "beyond_limit"
 
 
 def _explained_line(number: int, line: LineBody, parts: list[PlannedPart]) -> ExplainedLine:

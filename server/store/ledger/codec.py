@@ -69,7 +69,7 @@ def pack_to_explain(sourced: Sourced) -> bytes:
 
 def _pack_plan(tag: str, plan: Plan) -> bytes:
     open_group = False if plan.open_group is None else plan.open_group
-    return _with_chunks([tag, plan.splits_max, plan.split_lines, open_group], plan.candidates)
+    return _with_chunks([tag, plan.splits_max, plan.split_lines, open_group, plan.is_cut], plan.candidates)
 
 
 def _pack_bound(bound: Bound) -> bytes:
