@@ -52,18 +52,6 @@ function sourcing.prefetch(fields, at)
   return order_at
 end
 
--- The refusal of the lines at the locations of a set, for they are closed; or nil where none is.
-local function refusal_of_closed(fields, first, last, closed)
-  local lines = {}
-  for line = first, last, LINE_LENGTH do
-    local location = fields[line + LOCATION_OF]
-    if closed[location] then
-      lines[#lines + 1] = {number_of(line, first), fields[line].sku, location, fields[line + QUANTITY_OF], 0}
-    end
-  end
-  return #lines > 0 and refused('location_closed', '', lines) or nil
-end
-
 -- Whether the units are sold already, so that they are booked in any case.
 local function accepts_shortage(fields, order_at)
   return fields[order_at] == 'order' and fields[order_at + Order.accept_shortage]

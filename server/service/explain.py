@@ -3,6 +3,8 @@
 from collections import defaultdict
 from typing import Final
 
+import msgspec
+
 from server.domain import limits
 from server.domain.locations import Directory, Location, distance_km
 from server.domain.operations.reservations import Reserve
@@ -16,6 +18,7 @@ from server.schemas.sourcing import (
     ExplainView,
     Lack,
     PassedOver,
+    SourcingBody,
     WhyPassedOver,
 )
 from server.service.caller import Caller
@@ -40,13 +43,41 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
 
     """
     lines = lines_of(body.lines)
-    check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
+    if isinstance(body.sourcing, SourcingBody):
+        check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
     channel = "" if body.channel is None else check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     directory = await caller.partition.locations.current()
-    reserve, rules = Reserve("", "", "", channel, lines, ttl_ms=0), rules_of(body.sourcing)
+    reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
+    if not isinstance(body.sourcing, SourcingBody):
+        return await _explain_places(caller, directory, body.lines, reserve)
+    rules = rules_of(body.sourcing)
     candidates = await candidates_of(caller, directory, rules, reserve)
     choice = await caller.ledger.explain(with_plan(rules, reserve, candidates))
     return _Explanation(directory, rules, body.lines, choice, candidates).view()
+
+
+async def _explain_places(caller: Caller, directory: Directory, lines: list[LineBody], reserve: Reserve) -> ExplainView:
+    """Explain where lines that name no location are taken from without sourcing."""
+    skus = list({line.sku for line in reserve.lines if not line.location})
+    places = (await caller.ledger.places(skus)).skus if skus else []
+    choice = await caller.ledger.explain_places(reserve, sum(map(len, places)))
+    taken = [part.location for part in choice.parts]
+
+    def place(candidate: UnitsAt) -> tuple[bool, int, bool, str]:
+        name = candidate.location
+        return name not in taken, -sum(map(_at_least_none, candidate.units)), name != limits.DEFAULT_LOCATION, name
+
+    choice = msgspec.structs.replace(choice, candidates=sorted(choice.candidates, key=place))
+    known = frozenset(name for names in places for name in names)
+    return _PlacesExplanation(directory, _AS_PLACES, lines, choice, Candidates([], known=known)).view()
+
+
+def _at_least_none(units: int) -> int:
+    return max(0, units)
+
+
+_AS_PLACES: Final = Rules(("most_stock",), split_lines=True)
+"""What comes closest to how lines without a location are served."""
 
 
 class _Explanation:
@@ -133,6 +164,22 @@ class _Explanation:
         if name not in self._known:
             return "not_known_there"
         return "no_units" if name in self._without_units else "beyond_limit"
+
+
+class _PlacesExplanation(_Explanation):
+    """The same where nothing says how to choose."""
+
+    def _passed_over(self) -> list[PassedOver]:
+        return [each for each in super()._passed_over() if each.location in self._known]
+
+    def _why_passed_over(self, name: str) -> WhyPassedOver:
+        why = super()._why_passed_over(name)
+        return why if why == "closed" or self._choice.outcome == "sourcing_incomplete" else "not_for_channel"
+
+    def _why(self, candidate: UnitsAt, lacks: int) -> str:
+        if candidate.location in self._chosen and len(self._chosen) > 1:
+            return f"one of the {len(self._chosen)} locations with most units"
+        return super()._why(candidate, lacks)
 
 
 def _explained_line(number: int, line: LineBody, parts: list[PlannedPart]) -> ExplainedLine:

@@ -1,6 +1,7 @@
 """Sourcing sees what lies there: candidates are the locations where the SKUs are, described or not."""
 
 import asyncio
+import random
 from collections.abc import Sequence
 
 import pytest
@@ -148,3 +149,49 @@ async def test_given_places_that_are_left_out_when_explained_then_it_says_why(ca
     assert [each.location for each in view.candidates] == ["last"]
     why = {each.location: each.why for each in view.passed_over}
     assert (why["L000"], why["shut"], why["empty"]) == ("no_units", "closed", "not_known_there")
+
+
+# -- without sourcing
+
+
+async def test_given_random_orders_without_sourcing_when_explained_then_each_then_comes_from_there(
+    caller: Caller,
+) -> None:
+    choice, outcomes = random.Random(5), set[str]()
+    for number in range(60):
+        skus = [f"{number}-{sku}" for sku in "ABC"]
+        names = choice.sample(("main", "ankara", "bursa", "izmir", "shut"), 3)
+        for sku in skus[:2]:
+            await received(caller, {name: choice.randint(0, 4) for name in names}, sku)
+        lines = [LineBody(choice.choice(skus[: choice.choice((2, 2, 3))]), choice.randint(1, 5)) for _ in range(2)]
+        await put_location(caller, "shut", LocationBody(open=choice.random() < 0.5))
+        await caller.partition.locations.store.limit_channels({"web": ["ankara", "izmir"]} if number % 3 == 0 else {})
+        body = ReserveBody(channel="web", lines=lines)
+
+        view = await explain(caller, ExplainBody(lines, channel="web"))
+        answer = await make(caller, body, reserve_operation(caller, body))
+
+        outcomes.add(view.outcome)
+        if isinstance(answer, Refused):
+            assert view.outcome == answer.outcome
+            continue
+        parts = [
+            [(part.location, part.quantity) for part in line.parts] or [(line.location, line.quantity)]
+            for line in view.lines
+        ]
+        made = [each[0] for each in parts] + [part for each in parts for part in each[1:]]
+        assert made == [(line.location, line.held) for line in answer.reservation.lines]
+        assert {each.location for each in view.candidates if each.chosen} == {name for name, _ in made}
+    assert outcomes >= {"chosen", "out_of_stock", "unknown_sku"}
+
+
+async def test_given_places_that_may_not_be_taken_from_when_explained_then_it_says_why(caller: Caller) -> None:
+    await received(caller, {"main": 3, "izmir": 2, "shut": 9})
+    await put_location(caller, "shut", LocationBody(open=False))
+    await caller.partition.locations.store.limit_channels({"web": ["izmir", "shut"]})
+
+    view = await explain(caller, ExplainBody([LineBody("S", 2)], channel="web"))
+
+    assert (view.outcome, [line.location for line in view.lines]) == ("chosen", ["izmir"])
+    assert [(each.location, each.why) for each in view.candidates] == [("izmir", "the first that has everything")]
+    assert {each.location: each.why for each in view.passed_over} == {"main": "not_for_channel", "shut": "closed"}

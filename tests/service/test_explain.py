@@ -129,7 +129,8 @@ class Case:
     @property
     def kind(self) -> tuple[str, bool]:
         """What tells one kind of order from another, to count them by."""
-        sourcing = self.body.sourcing
+        sourcing = self.asked.sourcing
+        assert isinstance(sourcing, SourcingBody)
         return str(sourcing.binding), sourcing.split_lines is True
 
 

@@ -15,6 +15,7 @@ from server.domain.operations import (
     StockOperation,
     TransferOperation,
 )
+from server.domain.operations.reservations import Reserve
 from server.domain.outcomes import (
     AllocationAnswer,
     AllocationUsageUnknown,
@@ -31,7 +32,7 @@ from server.domain.sourcing import RECORDS_PER_LINE, Choice, Sourced
 from server.domain.stock import FoundAvailability, FoundPlaces, FoundUnits, SkuStock, StockChanged
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
-from server.store.ledger.codec import pack, pack_to_explain
+from server.store.ledger.codec import pack, pack_places_to_explain, pack_to_explain
 from server.store.ledger.function_call import FunctionCall, Submitter
 from server.store.lua_library import library
 
@@ -165,6 +166,14 @@ class Ledger:
         """Read how many units of each SKU at a location a channel can reserve (up to some 1,000 pairs)."""
         weight = 1 + len(pairs) // RECORDS_PER_LINE
         return cast(FoundUnits, await self._submit(self._units, pack(("units", pairs, "", channel)), weight))
+
+    async def explain_places(self, operation: Reserve, pairs: int) -> Choice:
+        """Choose locations as :meth:`run` would now, as :meth:`explain`; for lines that are not sourced.
+
+        ``pairs``: at how many locations the SKUs are known, in all.
+        """
+        packed, weight = pack_places_to_explain(operation), operation.weight + pairs // RECORDS_PER_LINE
+        return cast(Choice, await self._submit(self._choice, packed, weight))
 
     async def explain(self, operation: Sourced) -> Choice:
         """Choose locations as :meth:`run` would now, and change nothing.
