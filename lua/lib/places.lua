@@ -10,10 +10,12 @@
 -- partition_seq()  the last seq of the partition, this call included
 -- places_now()     {version, closed (location -> true), of_channel (channel -> {location -> true})}; the last two are
 --                  nil where there are none
--- units_short()    units by which available is below zero anywhere, as it was when the call began
+-- units_short()    units by which available is below zero anywhere, as it was when the call began; more where the call
+--                  itself may have made units short, see note_short()
+-- main_is_free     nothing is closed, limited or short, so that orders need not ask further; false where not known
 -- set_places()     writes one or both at once, so only functions use it that have nothing else to check
 
-local partition_seq, places_now, units_short, may_take_from, set_places
+local partition_seq, places_now, units_short, note_short, may_take_from, set_places
 
 do
 
@@ -56,6 +58,7 @@ local function load_partition()
     places = kept_places[META]
     if not places or places.version ~= version then places = read_places(version) end
   end
+  main_is_free = short_units == 0 and not places.closed and not places.of_channel
 end
 
 function partition_seq()
@@ -71,6 +74,11 @@ end
 function units_short()
   if not places then load_partition() end
   return short_units
+end
+
+-- Notes that available of a record is below zero, or may be.
+function note_short()
+  short_units, main_is_free = units_short() + 1, false
 end
 
 -- Whether an order of a channel may take units from a location: it is open, and among those that the channel is limited
@@ -91,7 +99,7 @@ function set_places(changed)
     elseif value then call('HDEL', META, field) end
   end
   call('HSET', META, 'places', version)
-  places = read_places(version)
+  places, main_is_free = read_places(version), false
 end
 
 end

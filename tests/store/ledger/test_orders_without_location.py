@@ -538,7 +538,7 @@ PLANTED: Final = {
         "  return entry.available - entry.claimed\n",
     ),
     "a shortage elsewhere does not count": ("order.accept_shortage and max(0, left[i])", "max(0, left[i])"),
-    "main is enough, whatever is short elsewhere": ("(short_now or units_short() > 0)", "false"),
+    "main is enough, whatever is short elsewhere": ("not accept_shortage and units_short() > 0", "false"),
     "a closed place is sold from": ("if not closed[name] and (not own", "if (not own"),
     "a channel takes from any place": ("(not own or own[name])", "true"),
 }
