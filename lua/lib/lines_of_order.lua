@@ -259,8 +259,8 @@ function resolve_places(fields, at, accept_shortage)
   return with_pieces(order, pieces)
 end
 
--- Returns the order, the refusal or nil, and the parts of the lines without a location {{line, location, units}, …}. Due
--- holds count as held.
+-- Returns the order, the refusal or nil, and the parts of the lines without a location {{line, location, units}, …}.
+-- Due holds count as held.
 function explain_places(fields, at)
   local order, parts = places_of_order.read(fields, at, false), {}
   local refusal = refusal_of_closed(fields, order.first, last_line(fields, at), places_now().closed or NONE)
