@@ -17,7 +17,7 @@ from bench.harness.stores import Store
 from server.domain.locations import Directory, Location, Position
 from server.domain.operations.reservations import Line, Reserve
 from server.domain.operations.stock import Count
-from server.domain.sourcing import Plan, Rules, Sourced, ranked
+from server.domain.sourcing import CANDIDATES_MAX, PAIRS_MAX, Plan, Rules, Sourced, ranked
 from server.store.embedded.binary import StoreBinary
 
 SKUS: Final = 10
@@ -129,7 +129,8 @@ def orders(case: Case) -> list[Reserve | Sourced]:
 
 def _plan(described: Directory, case: Case, position: Position) -> Plan:
     rules = Rules(case.strategies, "", position, _RULES_SPLITS_MAX)  # type: ignore[arg-type]  # words of the table
-    return Plan(rules.splits_max, ranked(described, rules, case.lines))
+    candidates = ranked(described, rules, described.open_in())
+    return Plan(rules.splits_max, candidates[: min(CANDIDATES_MAX, PAIRS_MAX // case.lines)])
 
 
 def rate(store: Store, case: Case) -> float:

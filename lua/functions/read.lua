@@ -5,6 +5,8 @@
 --         "availability", [sku, …], location or "", channel or "" (available to any channel)
 --         "stock", sku, "", ""
 --         "reservation", id, "", ""
+--         "places", [sku, …], "", "": where they are known
+--         "units", [[sku, location], …], "", channel: what it can reserve there
 -- Reply for each question, in order, MessagePack; units and seq are integers:
 --   availability  [now_ms, [[[location, available, seq], …], …], version of the places]: for each SKU its locations;
 --                 none where it is unknown. At a closed location nothing is available, see lib/places.lua
@@ -12,6 +14,8 @@
 --                 allocations or false, backorder], …], version of the places, [location, …]: those of them that are
 --                 closed]; allocations and backorder are left out where there are none
 --   reservation   [now_ms, record or nil], see lib/reservations.lua
+--   places        [now_ms, [[location, …], …]]: for each SKU
+--   units         [now_ms, [units, …]]: 0 where the SKU is not known, negative: a shortage
 
 local QUESTION_LENGTH = 4 -- fields of one question
 
@@ -70,6 +74,21 @@ local function closed_among(names)
   return found
 end
 
+-- The answer about places. The locations are already packed as they stand.
+local function packed_places(skus)
+  local packed_names = hash_get_many(SKUS, skus)
+  for i = 1, #skus do packed_names[i] = packed_names[i] or array_of(0) end
+  return array_of(2) .. pack(NOW_MS) .. array_of(#skus) .. concat(packed_names)
+end
+
+local function units_at(pairs_, channel)
+  local entries, units = {}, {}
+  for i, pair in ipairs(pairs_) do entries[i] = want_stock(pair[1], pair[2]) end
+  load_stock()
+  for i, entry in ipairs(entries) do units[i] = entry.record and reservable(entry, channel) or 0 end
+  return units
+end
+
 local function read_reservation(id)
   local packed = call('HGET', RESERVATIONS, id) or call('HGET', ENDED, id)
   return packed and unpack_msg(packed) or nil
@@ -95,6 +114,10 @@ local function read(args)
     elseif kind == 'stock' then
       local names = locations[name]
       answers[i] = pack({NOW_MS, stock_levels(name, names), places_version(), closed_among(names)})
+    elseif kind == 'places' then
+      answers[i] = packed_places(name)
+    elseif kind == 'units' then
+      answers[i] = pack({NOW_MS, units_at(name, question.channel)})
     else
       answers[i] = pack({NOW_MS, read_reservation(name)})
     end

@@ -25,6 +25,19 @@ local function shown_at(entry, channel)
   return allocated and allocations.left(entry, channel) or entry.available
 end
 
+-- The refusal of the lines of a reserve or order at the locations of a set, for they are closed; or nil where none is.
+local function refusal_of_closed(fields, first, last, closed)
+  local lines = {}
+  for at = first, last, LINE_LENGTH do
+    local location = fields[at + LOCATION_OF]
+    if closed[location] then
+      local number = (at - first) / LINE_LENGTH + 1
+      lines[#lines + 1] = {number, fields[at].sku, location, fields[at + QUANTITY_OF], 0}
+    end
+  end
+  return #lines > 0 and refused('location_closed', '', lines) or nil
+end
+
 -- The availability of the entries that an operation touched, for a channel; nil: for any channel.
 local function left_of(entries, channel)
   local availability, seen = {}, {}

@@ -75,7 +75,7 @@ local function prefetch(fields)
   local at, n, count = 1, #fields, 0
   while at <= n do
     local tag = fields[at]
-    count = count + 1
+    if not composites[tag] then count = count + 1 end -- one stands in front of another operation
     if makers[tag] then at = prefetch_new(fields, at)
     elseif composites[tag] then at = composites[tag].prefetch(fields, at)
     else at = prefetch_keyed(fields, at, SHAPES[tag]) end

@@ -36,7 +36,7 @@ local known_limits -- the limits of the call before, packed: they rarely change,
 
 -- What a call has read and changed so far; each part is described in the file that uses it.
 local stock, unread_stock, changed_stock, last_seq, allocated
-local places, short_units, short_now -- see lib/places.lua
+local places, short_units, main_is_free -- see lib/places.lua
 local is_alone, places_looked -- see lib/places_of_order.lua
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
@@ -91,7 +91,7 @@ local function begin(keys, args, uses_backorders)
   end
   NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
-  places, short_units, short_now, is_alone, places_looked = nil, 0, false, false, 0
+  places, short_units, main_is_free, is_alone, places_looked = nil, 0, false, false, 0
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Replaced by tables where they are needed, which is rare.

@@ -8,8 +8,9 @@
 -- resolve_places(fields, at, accept_shortage) returns {fields, at, last, granted, missing}: the operation in a table of
 -- its own, its lines with their locations; the units of each line; those that it waits for, or nil where none does; and
 -- numbers: those of the request's lines. Or nil and the refusal. Nothing has changed then.
+-- explain_places(fields, at) makes the same choice for functions/explain_sourcing.lua.
 
-local resolve_places
+local resolve_places, explain_places
 
 do
 
@@ -256,6 +257,27 @@ function resolve_places(fields, at, accept_shortage)
   local pieces, refusal = pieces_of(order, fields[at + Reserve.partial])
   if not pieces then return nil, refusal end
   return with_pieces(order, pieces)
+end
+
+-- Returns the order, the refusal or nil, and the parts of the lines without a location {{line, location, units}, …}.
+-- Due holds count as held.
+function explain_places(fields, at)
+  local order, parts = places_of_order.read(fields, at, false), {}
+  local refusal = refusal_of_closed(fields, order.first, last_line(fields, at), places_now().closed or NONE)
+    or places_of_order.look(order, true) or refusal_of_places(order)
+  if refusal then return order, refusal, parts end
+  places_of_order.find(order, RECORD_LINES_MAX)
+  for _, want in ipairs(order.wants) do
+    if want.missing > 0 then refusal = refused(is_cut(order) and 'too_many_splits' or 'out_of_stock') end
+  end
+  local pieces, count = cut(order, nil, true)
+  if count > RECORD_LINES_MAX then refusal = refused('too_many_splits') end
+  for number = 1, refusal and 0 or order.count do
+    for _, piece in ipairs(order.granted[number] and NONE or pieces[number]) do
+      parts[#parts + 1] = {number, piece.entry.location, piece.units}
+    end
+  end
+  return order, refusal, parts
 end
 
 end

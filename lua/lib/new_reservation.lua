@@ -101,30 +101,20 @@ local function partial_grant(lines, channel, partial, accept_shortage)
   return granted
 end
 
--- Whether lines that name no location cannot simply be had at `main`, and the refusal where others name a closed one.
--- What a channel has sold already (accept_shortage) is booked at a closed location that is named, and short or not.
-local function cannot_stay(fields, first, last, channel, accept_shortage)
-  local now, short = places_now(), not accept_shortage and (short_now or units_short() > 0)
-  if not (now.closed or now.of_channel or short) then return false, nil end
-  local elsewhere, closed = short or not may_take_from(DEFAULT_LOCATION, channel), {}
-  local cannot, is_checked = false, now.closed and not accept_shortage
-  for at = first, last, LINE_LENGTH do
-    local location = fields[at + LOCATION_OF]
-    if location == '' then
-      cannot = elsewhere
-    elseif is_checked and now.closed[location] then
-      local number = (at - first) / LINE_LENGTH + 1
-      closed[#closed + 1] = {number, fields[at].sku, location, fields[at + QUANTITY_OF], 0}
-    end
-  end
-  return cannot, #closed > 0 and refused('location_closed', '', closed) or nil
-end
-
 local function has_unnamed(fields, first, last)
   for at = first, last, LINE_LENGTH do
     if fields[at + LOCATION_OF] == '' then return true end
   end
   return false
+end
+
+-- Whether lines that name no location cannot simply be had at `main`, and the refusal where others name a closed one.
+-- What a channel has sold already (accept_shortage) is booked at a closed location that is named, and short or not.
+local function cannot_stay(fields, first, last, channel, accept_shortage)
+  local now, short = places_now(), not accept_shortage and units_short() > 0
+  if not (now.closed or now.of_channel or short) then return false, nil end
+  local refusal = now.closed and not accept_shortage and refusal_of_closed(fields, first, last, now.closed) or nil
+  return has_unnamed(fields, first, last) and (short or not may_take_from(DEFAULT_LOCATION, channel)), refusal
 end
 
 -- The lines of an operation that was resolved, as range.refuse_short takes them.
@@ -149,7 +139,7 @@ end
 -- Decides what lines get that cannot simply have all units where they are. Returns the operation, whose lines have
 -- locations now: {fields, at, last, granted, missing}, see lib/lines_of_order.lua; or nil and the refusal.
 local function resolve(fields, at, last, accept_shortage)
-  if accept_shortage then short_now = true end
+  if accept_shortage then note_short() end
   local made, refusal = resolve_lines(fields, at, last, accept_shortage)
   if made and accept_shortage then refusal = range.refuse_short(lines_taken(made)) end
   return made, refusal
@@ -276,8 +266,11 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
     return pack(first_answer(earlier))
   end
   local first, granted, missing = at + LINES_AT, nil, nil
-  local cannot, refusal = cannot_stay(fields, first, last, channel, accept_shortage)
-  if refusal then return pack(refusal) end
+  local cannot, refusal = false, nil
+  if not main_is_free then
+    cannot, refusal = cannot_stay(fields, first, last, channel, accept_shortage)
+    if refusal then return pack(refusal) end
+  end
   if cannot or (backorder_queue and backorder_queue.backlog) or not all_available(fields, first, last)
     or allocated and not all_allowed(fields, first, last, channel) then
     local made

@@ -11,10 +11,12 @@
 -- places_now()     {version, closed (location -> true), of_channel (channel -> {location -> true})}; the last two are
 --                  nil where there are none
 -- places_version() the version as a number, 0 before the first change
--- units_short()    units by which available is below zero anywhere, as it was when the call began
+-- units_short()    units by which available is below zero anywhere, as it was when the call began; more where the call
+--                  itself may have made units short, see note_short()
+-- main_is_free     nothing is closed, limited or short, so that orders need not ask further; false where not known
 -- set_places()     writes one or both at once, so only functions use it that have nothing else to check
 
-local partition_seq, places_now, places_version, units_short, may_take_from, set_places
+local partition_seq, places_now, places_version, units_short, note_short, may_take_from, set_places
 
 do
 
@@ -57,6 +59,7 @@ local function load_partition()
     places = kept_places[META]
     if not places or places.version ~= version then places = read_places(version) end
   end
+  main_is_free = short_units == 0 and not places.closed and not places.of_channel
 end
 
 function partition_seq()
@@ -78,6 +81,11 @@ function units_short()
   return short_units
 end
 
+-- Notes that available of a record is below zero, or may be.
+function note_short()
+  short_units, main_is_free = units_short() + 1, false
+end
+
 -- Whether an order of a channel may take units from a location: it is open, and among those that the channel is limited
 -- to.
 function may_take_from(location, channel)
@@ -96,7 +104,7 @@ function set_places(changed)
     elseif value then call('HDEL', META, field) end
   end
   call('HSET', META, 'places', version)
-  places = read_places(version)
+  places, main_is_free = read_places(version), false
 end
 
 end

@@ -277,17 +277,18 @@ local function retry_with(order, count)
   return {'retry_with_weight', order.count + floor(count / PLACES_PER_LINE)}
 end
 
--- Reads the places of an order and what they have. Returns nil, or the answer in place of the order's own.
-function places_of_order.look(order)
+-- Reads the places of an order and what they have. Returns nil, or the answer in place of the order's own. to_explain:
+-- nothing may be changed.
+function places_of_order.look(order, to_explain)
   read_places(order)
   local count = choose_names(order)
   if count > LOOK_ALONE_MAX then
     if not order.accept_shortage then return refused('sourcing_incomplete') end
     count = cut_names(order)
   end
-  local retry = retry_with(order, count)
+  local retry = not to_explain and retry_with(order, count)
   if retry then return retry end
-  local ended = count > LOOK_MAX and #expire_due() or 0
+  local ended = not to_explain and count > LOOK_MAX and #expire_due() or 0
   if count + PLACES_PER_HOLD * ended > LOOK_ALONE_MAX then return {'retry_after_expiry'} end
   places_looked = places_looked + count
   read_levels(order)

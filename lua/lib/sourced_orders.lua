@@ -1,18 +1,18 @@
 -- source: chooses locations for those lines of the reserve or order behind it that have none.
 --
 -- op      [1 tag, 2 splits_max, 3 split_lines, 4 open (false, or the group within which the planned lines may still be
---          bound elsewhere), 5 number of chunks, then each chunk: MessagePack values name, rank, name, rank, …], then
---         the reserve or order; lines without a location have "" in its place
+--          bound elsewhere), 5 is_cut (more locations may have units), 6 number of chunks, then each chunk: MessagePack
+--          values name, rank, name, rank, …], then the reserve or order; lines without a location have "" in its place
 -- Effect  the locations are put into those lines, and the reserve or order runs as if its caller had named them
 -- Answers those of the reserve or order · location_closed · unknown_sku · out_of_stock · too_many_splits
---         · too_many_lines · retry_after_expiry
+--         · too_many_lines · sourcing_incomplete · retry_after_expiry
 --
 -- How locations are chosen: lib/sourcing.lua. prefetch replaces splits_max by the source made of these fields.
 
 do
 
 -- Places of the fields, counted from the tag.
-local SOURCE_AT = {splits_max = 1, split_lines = 2, open = 3, chunk_count = 4, chunks = 5}
+local SOURCE_AT = {splits_max = 1, split_lines = 2, open = 3, is_cut = 4, chunk_count = 5, chunks = 6}
 local MADE_AT = SOURCE_AT.splits_max
 
 -- The place of the reserve or order behind a source.
@@ -46,22 +46,10 @@ function sourcing.prefetch(fields, at)
     wants, fields[order_at + Reserve.channel], fields[at + SOURCE_AT.splits_max], fields[at + SOURCE_AT.split_lines],
     fields, at + SOURCE_AT.chunks
   )
-  source.has_named = has_named
+  source.has_named, source.is_cut = has_named, fields[at + SOURCE_AT.is_cut]
   if source.chunks[1] then sourcing.unpack_chunk(source, 1) end
   fields[at + MADE_AT] = source
   return order_at
-end
-
--- The refusal of the lines at the locations of a set, for they are closed; or nil where none is.
-local function refusal_of_closed(fields, first, last, closed)
-  local lines = {}
-  for line = first, last, LINE_LENGTH do
-    local location = fields[line + LOCATION_OF]
-    if closed[location] then
-      lines[#lines + 1] = {number_of(line, first), fields[line].sku, location, fields[line + QUANTITY_OF], 0}
-    end
-  end
-  return #lines > 0 and refused('location_closed', '', lines) or nil
 end
 
 -- Whether the units are sold already, so that they are booked in any case.

@@ -6,7 +6,8 @@
 -- that has all units is best. Else as few as possible are chosen (lib/sourcing_search.lua), the first in their order.
 --
 -- source:    {wants, channel, splits_max (locations beyond the first), split_lines, chunks (of candidates: packed, or a
---            list once they are needed), places (candidates unpacked so far), looked (chunks examined by the choice)}
+--            list once they are needed), places (candidates unpacked so far), looked (chunks examined by the choice),
+--            is_cut (more locations may have units)}
 -- want:      {sku, units, first (number of its first line), known (whether a candidate knows the SKU), most (units that
 --            one location has; with split_lines: that all have)}
 -- candidate: {name, rank, place (in the order in which they were sent), entries (stock entry of each want), has (bits:
@@ -194,6 +195,7 @@ function sourcing.refusal(source, location, state)
   end
   if #unknown > 0 then return refused('unknown_sku', state, unknown) end
   if more_are_due then return {'retry_after_expiry'} end
+  if source.is_cut then return refused('sourcing_incomplete', state) end
   if #short > 0 then return refused('out_of_stock', state, short) end
   return refused('too_many_splits', state, all)
 end

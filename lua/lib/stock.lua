@@ -169,7 +169,7 @@ local function change_buckets(entry, journal_lines, deltas, line)
   if deltas[Stock.on_hand] ~= 0 then note_on_hand_change(entry, seq) end
   for bucket = Stock.on_hand, Stock.safety do record[bucket] = record[bucket] + deltas[bucket] end
   entry.available = available(record)
-  if entry.available < 0 then short_now = true end
+  if entry.available < 0 then note_short() end
   journal_lines[#journal_lines + 1] = {
     line or 0, entry.sku, entry.location, deltas[1], deltas[2], deltas[3], deltas[4], deltas[5], deltas[6],
     entry.available, seq,

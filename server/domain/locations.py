@@ -1,6 +1,6 @@
 """Locations: warehouses and stores, their attributes, and their distance from a position."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from functools import cached_property
 from math import asin, cos, inf, radians, sin, sqrt
 from typing import Final, Literal, NamedTuple
@@ -98,14 +98,16 @@ def vector(position: Position | None) -> Vector:
     return Vector(cos(lat) * cos(lon), cos(lat) * sin(lon), sin(lat))
 
 
-class OpenLocations:
-    """Open locations by name, and what they are ranked by, column by column: many orders are ranked by it."""
+class Standing(NamedTuple):
+    """What a location is ranked by."""
 
-    def __init__(self, locations: Sequence[Location]) -> None:
-        self.names = [each.name for each in locations]
-        self.vectors = [vector(each.position) for each in locations]
-        self.footfalls = [each.footfall for each in locations]
-        self.priorities = [each.priority for each in locations]
+    vector: Vector
+    footfall: int
+    priority: int
+
+
+UNDESCRIBED: Final = Standing(NOWHERE, 0, 0)
+"""That of a location that is not registered: an open warehouse, in no group."""
 
 
 class Directory:
@@ -117,7 +119,7 @@ class Directory:
             each.name: each for each in sorted(locations, key=lambda one: one.name)
         }
         self.closed: frozenset[str] = frozenset(each.name for each in self.locations.values() if not each.open)
-        self._open: dict[str, OpenLocations] = {}
+        self._open: dict[str, frozenset[str]] = {}
 
     @cached_property
     def groups(self) -> frozenset[str]:
@@ -128,16 +130,25 @@ class Directory:
         """Return the names of the registered locations of a group, open or not."""
         return frozenset(each.name for each in self.locations.values() if group in each.groups)
 
+    @cached_property
+    def standings(self) -> Mapping[str, Standing]:
+        """What each described location is ranked by; it is the same for many orders."""
+        return {
+            each.name: Standing(vector(each.position), each.footfall, each.priority) for each in self.locations.values()
+        }
+
+    def open_among(self, names: Iterable[str], group: str = "") -> list[str]:
+        """Return those of some locations that are open, of a group if one is given; sorted by name."""
+        if group:
+            return sorted(self.open_in(group).intersection(names))
+        return sorted(name for name in names if name not in self.closed)
+
     def open_in(self, group: str = "") -> frozenset[str]:
         """Return the names of the registered locations that are open, all or those of a group."""
-        return frozenset(self.open_locations(group).names)
-
-    def open_locations(self, group: str = "") -> OpenLocations:
-        """Return the registered locations that are open, all or those of a group, sorted by name."""
         known = self._open.get(group)
         if known is None:
-            known = OpenLocations(
-                [each for each in self.locations.values() if each.open and (not group or group in each.groups)]
+            known = frozenset(
+                each.name for each in self.locations.values() if each.open and (not group or group in each.groups)
             )
             # Only real groups are kept: others are made up by callers, and there is no end to them.
             if not group or group in self.groups:

@@ -4,13 +4,12 @@ Candidates are ranked here by what does not depend on the stock: distance, footf
 among them is made inside the store by ``lua/lib/sourcing.lua``, for an order as for an explanation.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
 
-from server.domain.limits import DEFAULT_LOCATION
-from server.domain.locations import Directory, OpenLocations, Position, vector
+from server.domain.locations import UNDESCRIBED, Directory, Position, Standing, vector
 from server.domain.operations.reservations import Order, Reserve
 
 Strategy = Literal["nearest", "most_stock", "lowest_footfall", "priority"]
@@ -37,7 +36,7 @@ _CHUNK_GROWTH: Final = 4
 class Rules(msgspec.Struct, frozen=True):
     """How an order is to be sourced: by ``strategies``, each breaking the ties of those before it.
 
-    ``group`` empty: any registered location. ``splits_max``: locations beyond the first. ``position``: the destination.
+    ``group`` empty: any location. ``splits_max``: locations beyond the first. ``position``: the destination.
     ``split_lines``: where no location has all units of a SKU, they may come from several; ``late``: see :class:`Plan`.
     """
 
@@ -60,13 +59,15 @@ class Plan(msgspec.Struct, frozen=True):
     """What is sent with a reserve or order so that the store can choose.
 
     ``split_lines``: units of one SKU may come from several locations. ``open_group``: the planned lines stay open, and
-    are bound within this group (empty: to any location) when the address is known.
+    are bound within this group (empty: to any location) when the address is known. ``is_cut``: there are more locations
+    that may have units.
     """
 
     splits_max: int
     candidates: list[Candidate]
     split_lines: bool = False
     open_group: str | None = None
+    is_cut: bool = False
 
 
 class Sourced(msgspec.Struct, frozen=True):
@@ -113,7 +114,9 @@ class UnitsAt(NamedTuple):
     units: list[int]
 
 
-ChoiceOutcome = Literal["chosen", "unknown_sku", "location_closed", "too_many_splits", "out_of_stock"]
+ChoiceOutcome = Literal[
+    "chosen", "unknown_sku", "location_closed", "too_many_splits", "out_of_stock", "sourcing_incomplete"
+]
 """``chosen`` also where every line names its location, so that there is nothing to choose."""
 
 
@@ -131,42 +134,42 @@ class Choice(msgspec.Struct, array_like=True, frozen=True):
     candidates: list[UnitsAt]
 
 
-def ranked(directory: Directory, rules: Rules, skus: int) -> list[Candidate]:
-    """Sort the open locations of the group, as far as that needs no stock; at most as many as may be read.
+def ranked(directory: Directory, rules: Rules, names: Iterable[str]) -> list[Candidate]:
+    """Sort locations as far as that needs no stock; equals by name. ``nearest`` needs a position.
 
-    Where no location is registered at all, the default one is the only candidate. ``nearest`` needs a position.
+    One that is not registered has neither position nor footfall, and priority 0.
     """
-    if not directory.locations and not rules.group:
-        return [Candidate(DEFAULT_LOCATION, 0)]
+    in_names = sorted(names)
     by_stock = "most_stock" in rules.strategies
     place = rules.strategies.index("most_stock") if by_stock else len(rules.strategies)
-    there = directory.open_locations(rules.group)
+    there = [directory.standings.get(name, UNDESCRIBED) for name in in_names]
     before = _columns(there, rules.strategies[:place], rules.position)
     after = _columns(there, rules.strategies[place + 1 :], rules.position)
-    first, all_keys = _keys(before, len(there.names)), _keys([*before, *after], len(there.names))
+    first, all_keys = _keys(before, len(there)), _keys([*before, *after], len(there))
     # What is equal stays in the order of the names.
-    in_order = sorted(range(len(there.names)), key=all_keys.__getitem__)
+    in_order = sorted(range(len(there)), key=all_keys.__getitem__)
     found: list[Candidate] = []
     rank, last = -1, None
-    for number in in_order[: min(CANDIDATES_MAX, PAIRS_MAX // max(skus, 1))]:
+    for number in in_order:
         if not by_stock or first[number] != last:
             rank, last = rank + 1, first[number]
-        found.append(Candidate(there.names[number], rank))
+        found.append(Candidate(in_names[number], rank))
     return found
 
 
-def _columns(there: OpenLocations, strategies: Sequence[Strategy], position: Position | None) -> list[list[float]]:
+def _columns(there: Sequence[Standing], strategies: Sequence[Strategy], position: Position | None) -> list[list[float]]:
     """Return for each strategy what the locations are sorted by."""
     columns: list[list[float]] = []
     for strategy in strategies:
         match strategy:
             case "nearest":
                 a, b, c = vector(position)
-                columns.append([(x - a) * (x - a) + (y - b) * (y - b) + (z - c) * (z - c) for x, y, z in there.vectors])
+                vectors = (each.vector for each in there)
+                columns.append([(x - a) * (x - a) + (y - b) * (y - b) + (z - c) * (z - c) for x, y, z in vectors])
             case "lowest_footfall":
-                columns.append([*there.footfalls])
+                columns.append([each.footfall for each in there])
             case _:
-                columns.append([-priority for priority in there.priorities])
+                columns.append([-each.priority for each in there])
     return columns
 
 

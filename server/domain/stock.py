@@ -161,6 +161,20 @@ class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
     locations_version: int = 0
 
 
+class FoundPlaces(msgspec.Struct, array_like=True, frozen=True):
+    """For each requested SKU, the locations where it is known; none: it is unknown."""
+
+    as_of_ms: int
+    skus: list[list[str]]
+
+
+class FoundUnits(msgspec.Struct, array_like=True, frozen=True):
+    """For each requested SKU at a location, the units that a channel can reserve; 0 where it is not known."""
+
+    as_of_ms: int
+    units: list[int]
+
+
 class Outlook(msgspec.Struct, array_like=True, frozen=True):
     """The available units of a SKU and its expected receipts, each with its id, at one moment.
 

@@ -59,11 +59,11 @@ class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 UNNAMED: Final = "".join(limits.DEFAULT_LOCATION)
-"""The default location of a line without one: an object of its own, which distinguishes it from the same name sent."""
+"""Stands for no location in a line: an object of its own, which distinguishes it from the same name sent."""
 
 
 class LineBody(Body, frozen=True):
-    """Units of one SKU at one location. With ``sourcing`` beside the lines, those that name no location are planned."""
+    """Units of one SKU at one location. Without one, they are taken from where units are, or as ``sourcing`` says."""
 
     sku: Sku
     quantity: Quantity

@@ -29,10 +29,13 @@ class SourcingBody(Body, frozen=True):
 
 
 class ExplainBody(Body, frozen=True):
-    """An order as it would be sent, of which only the choice of locations is wanted; for a ``channel`` or anybody."""
+    """An order as it would be sent, of which only the choice of locations is wanted; for a ``channel`` or anybody.
+
+    Without ``sourcing``, lines that name no location come from where the units are.
+    """
 
     lines: Lines
-    sourcing: SourcingBody
+    sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
     channel: Channel | None = None
 
 
@@ -77,11 +80,14 @@ class ExplainedCandidate(msgspec.Struct, frozen=True):
     lacks: list[Lack]
 
 
-WhyPassedOver = Literal["closed", "not_in_group", "beyond_limit"]
+WhyPassedOver = Literal["closed", "not_in_group", "not_known_there", "no_units", "beyond_limit", "not_for_channel"]
 
 
 class PassedOver(msgspec.Struct, frozen=True):
-    """A described location that was not looked at. ``beyond_limit``: so many others come before it."""
+    """A location that was not looked at. ``beyond_limit``: so many others come before it.
+
+    ``not_for_channel``: the channel's ``locations`` do not name it.
+    """
 
     location: str
     why: WhyPassedOver

@@ -1,5 +1,6 @@
 """Late binding: a commit or fulfil that names where open lines are to be taken from."""
 
+from collections import Counter
 from collections.abc import Awaitable
 
 import msgspec
@@ -9,9 +10,10 @@ from server.domain.locations import Directory
 from server.domain.operations.reservations import Commit, Fulfil
 from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Reservation
-from server.domain.sourcing import Candidate, Rules, ranked
+from server.domain.sourcing import Candidate, Rules
 from server.schemas.reservations import CommitBody, FulfilBody
 from server.service.caller import Caller
+from server.service.candidates import find_candidates
 from server.service.checks import InvalidError, check_location
 from server.service.sourcing import check_sourcing, rules_of
 
@@ -60,13 +62,18 @@ async def _binding(caller: Caller, body: CommitBody | FulfilBody, reservation_id
     rules = rules_of(body.sourcing)
     # Open lines can only become bound ones: what is read now holds for the step that follows, or that binds nothing.
     found = await caller.partition.ledger.reservation(reservation_id)
-    candidates = _candidates(directory, rules, found.reservation)
+    candidates = await _candidates(caller, directory, rules, found.reservation)
     return Binding(candidates, rules.splits_max, rules.split_lines)
 
 
-def _candidates(directory: Directory, rules: Rules, record: Reservation | None) -> list[Candidate]:
+async def _candidates(
+    caller: Caller, directory: Directory, rules: Rules, record: Reservation | None
+) -> list[Candidate]:
     if record is None or record.open is None or record.open.bound:
         return []
-    skus = {record.lines[number - 1].sku for number in record.open.lines}
+    wanted: Counter[str] = Counter()
+    for number in record.open.lines:
+        line = record.lines[number - 1]
+        wanted[line.sku] += line.held + line.committed
     within = msgspec.structs.replace(rules, group=rules.group or record.open.group)
-    return ranked(directory, within, len(skus))
+    return (await find_candidates(caller.ledger, directory, within, wanted, record.channel)).best

@@ -3,8 +3,10 @@
 from collections import defaultdict
 from typing import Final
 
+import msgspec
+
 from server.domain import limits
-from server.domain.locations import Directory, distance_km
+from server.domain.locations import Directory, Location, distance_km
 from server.domain.operations.reservations import Reserve
 from server.domain.sourcing import Choice, PlannedPart, Rules, UnitsAt
 from server.schemas.common import UNNAMED, LineBody, time_of
@@ -16,12 +18,14 @@ from server.schemas.sourcing import (
     ExplainView,
     Lack,
     PassedOver,
+    SourcingBody,
     WhyPassedOver,
 )
 from server.service.caller import Caller
+from server.service.candidates import Candidates
 from server.service.checks import check_text
 from server.service.reservations import lines_of
-from server.service.sourcing import check_sourcing, rules_of, with_plan
+from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
 
 _DECIMALS: Final = 3
 """Of a distance in kilometres: metres."""
@@ -39,19 +43,52 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
 
     """
     lines = lines_of(body.lines)
-    check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
+    if isinstance(body.sourcing, SourcingBody):
+        check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
     channel = "" if body.channel is None else check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     directory = await caller.partition.locations.current()
     reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
-    choice = await caller.ledger.explain(with_plan(directory, body.sourcing, reserve))
-    return _Explanation(directory, rules_of(body.sourcing), body.lines, choice).view()
+    if not isinstance(body.sourcing, SourcingBody):
+        return await _explain_places(caller, directory, body.lines, reserve)
+    rules = rules_of(body.sourcing)
+    candidates = await candidates_of(caller, directory, rules, reserve)
+    choice = await caller.ledger.explain(with_plan(rules, reserve, candidates))
+    return _Explanation(directory, rules, body.lines, choice, candidates).view()
+
+
+async def _explain_places(caller: Caller, directory: Directory, lines: list[LineBody], reserve: Reserve) -> ExplainView:
+    """Explain where lines that name no location are taken from without sourcing."""
+    skus = list({line.sku for line in reserve.lines if not line.location})
+    places = (await caller.ledger.places(skus)).skus if skus else []
+    choice = await caller.ledger.explain_places(reserve, sum(map(len, places)))
+    taken = [part.location for part in choice.parts]
+
+    def place(candidate: UnitsAt) -> tuple[bool, int, bool, str]:
+        name = candidate.location
+        return name not in taken, -sum(map(_at_least_none, candidate.units)), name != limits.DEFAULT_LOCATION, name
+
+    choice = msgspec.structs.replace(choice, candidates=sorted(choice.candidates, key=place))
+    known = frozenset(name for names in places for name in names)
+    return _PlacesExplanation(directory, _AS_PLACES, lines, choice, Candidates([], known=known)).view()
+
+
+def _at_least_none(units: int) -> int:
+    return max(0, units)
+
+
+_AS_PLACES: Final = Rules(("most_stock",), split_lines=True)
+"""What comes closest to how lines without a location are served."""
 
 
 class _Explanation:
     """The choice for one order, and what speaks against the other candidates."""
 
-    def __init__(self, directory: Directory, rules: Rules, lines: list[LineBody], choice: Choice) -> None:
+    def __init__(
+        self, directory: Directory, rules: Rules, lines: list[LineBody], choice: Choice, candidates: Candidates
+    ) -> None:
         self._directory = directory
+        self._known = candidates.known
+        self._without_units = candidates.without_units
         self._rules = rules
         self._lines = lines
         self._choice = choice
@@ -114,17 +151,35 @@ class _Explanation:
         return _why_not_enough(chosen)
 
     def _passed_over(self) -> list[PassedOver]:
-        candidates, group = {each.location for each in self._choice.candidates}, self._rules.group
-        found = []
-        for location in self._directory.locations.values():
-            if location.name not in candidates:
-                why: WhyPassedOver = "beyond_limit"
-                if not location.open:
-                    why = "closed"
-                elif group and group not in location.groups:
-                    why = "not_in_group"
-                found.append(PassedOver(location.name, why))
-        return found
+        candidates = {each.location for each in self._choice.candidates}
+        names = sorted({*self._directory.locations, *self._known} - candidates)
+        return [PassedOver(name, self._why_passed_over(name)) for name in names]
+
+    def _why_passed_over(self, name: str) -> WhyPassedOver:
+        location, group = self._directory.locations.get(name, Location(name)), self._rules.group
+        if not location.open:
+            return "closed"
+        if group and group not in location.groups:
+            return "not_in_group"
+        if name not in self._known:
+            return "not_known_there"
+        return "no_units" if name in self._without_units else "beyond_limit"
+
+
+class _PlacesExplanation(_Explanation):
+    """The same where nothing says how to choose."""
+
+    def _passed_over(self) -> list[PassedOver]:
+        return [each for each in super()._passed_over() if each.location in self._known]
+
+    def _why_passed_over(self, name: str) -> WhyPassedOver:
+        why = super()._why_passed_over(name)
+        return why if why == "closed" or self._choice.outcome == "sourcing_incomplete" else "not_for_channel"
+
+    def _why(self, candidate: UnitsAt, lacks: int) -> str:
+        if candidate.location in self._chosen and len(self._chosen) > 1:
+            return f"one of the {len(self._chosen)} locations with most units"
+        return super()._why(candidate, lacks)
 
 
 def _explained_line(number: int, line: LineBody, parts: list[PlannedPart]) -> ExplainedLine:

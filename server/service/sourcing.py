@@ -1,15 +1,18 @@
 """Which location each line of an order is taken from."""
 
+from collections import Counter
+
 import msgspec
 
 from server.domain import limits
 from server.domain.locations import Directory, Position
 from server.domain.operations.reservations import Order, Reserve
-from server.domain.sourcing import SKUS_MAX, Plan, Rules, Sourced, Strategy, ranked
+from server.domain.sourcing import SKUS_MAX, Plan, Rules, Sourced, Strategy
 from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import OrderBody, ReserveBody
 from server.schemas.sourcing import SourcingBody
 from server.service.caller import Caller
+from server.service.candidates import Candidates, find_candidates
 from server.service.checks import InvalidError, check_text
 
 
@@ -65,14 +68,21 @@ async def planned(
     directory = await caller.partition.locations.current()
     if body.sourcing is msgspec.UNSET or not planned_lines(body.lines):
         return operation
-    return with_plan(directory, body.sourcing, operation)
+    rules = rules_of(body.sourcing)
+    return with_plan(rules, operation, await candidates_of(caller, directory, rules, operation))
 
 
-def with_plan(directory: Directory, sourcing: SourcingBody, operation: Reserve | Order) -> Sourced:
-    """Add the plan for the lines that name no location: where they may be taken from."""
-    rules = rules_of(sourcing)
-    skus = len({line.sku for line in operation.lines if not line.location})
+async def candidates_of(caller: Caller, directory: Directory, rules: Rules, operation: Reserve | Order) -> Candidates:
+    """Find the locations that the lines without one may be taken from."""
+    wanted: Counter[str] = Counter()
+    for line in operation.lines:
+        if not line.location:
+            wanted[line.sku] += line.quantity
+    return await find_candidates(caller.ledger, directory, rules, wanted, operation.channel)
+
+
+def with_plan(rules: Rules, operation: Reserve | Order, candidates: Candidates) -> Sourced:
+    """Add the plan for the lines that name no location."""
     open_group = rules.group if rules.late else None
-    candidates = ranked(directory, rules, skus) if skus else []
-    plan = Plan(rules.splits_max, candidates, rules.split_lines, open_group)
+    plan = Plan(rules.splits_max, candidates.best, rules.split_lines, open_group, candidates.is_cut)
     return Sourced(operation, plan)

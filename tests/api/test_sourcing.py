@@ -116,7 +116,7 @@ async def test_given_a_closed_location_when_named_then_new_reservations_are_refu
     assert replay.ok(201) == held
     assert committed.ok()["state"] == "committed"
     assert places(sold.ok(201)) == ["taksim"]
-    assert (await api.get("/v1/availability/A?location=taksim")).ok()["available"] == 1
+    assert (await api.get("/v1/availability/A?location=taksim")).ok()["available"] == 0
 
 
 async def test_given_a_group_where_all_is_closed_when_sourced_then_it_is_refused(api: Api) -> None:

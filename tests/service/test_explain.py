@@ -15,10 +15,11 @@ from server.domain.principal import LOCAL
 from server.domain.reservation import Changed
 from server.domain.sourcing import Strategy
 from server.schemas.common import UNNAMED, LineBody, PositionBody
+from server.schemas.reservations import ReserveBody
 from server.schemas.sourcing import ExplainBody, ExplainedLine, ExplainView, SourcingBody
 from server.service.caller import Caller, Partition
 from server.service.explain import explain
-from server.service.sourcing import with_plan
+from server.service.sourcing import planned
 from server.store.connection.commands import command
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.ledger import Ledger
@@ -85,6 +86,7 @@ class Case:
             CHANNEL,
         )
         self._name_a_location(choice)
+        self.asked = ReserveBody(channel=CHANNEL, lines=self.body.lines, sourcing=self.body.sourcing)
         self.order = Reserve(
             "", "tester", f"r{number}", CHANNEL, [Line(*_fields(line)) for line in self.body.lines], ops.HOUR_MS
         )
@@ -117,8 +119,9 @@ class Case:
         assert {each.location for each in view.candidates if each.chosen} == taken
         return view.outcome, _in_a_reservation(view.lines)
 
-    async def ordered(self, ledger: Ledger) -> Choice:
-        answer = await ledger.run(with_plan(self.directory, self.body.sourcing, self.order))
+    async def ordered(self, ledger: Ledger, client: Redis) -> Choice:
+        caller = caller_at(self.directory, client, ledger)
+        answer = await ledger.run(await planned(caller, self.asked, self.order))
         if not isinstance(answer, Changed):
             return answer.outcome, []
         return "chosen", [(line.sku, line.location, line.held) for line in answer.reservation.lines]
@@ -126,7 +129,8 @@ class Case:
     @property
     def kind(self) -> tuple[str, bool]:
         """What tells one kind of order from another, to count them by."""
-        sourcing = self.body.sourcing
+        sourcing = self.asked.sourcing
+        assert isinstance(sourcing, SourcingBody)
         return str(sourcing.binding), sourcing.split_lines is True
 
 
@@ -186,7 +190,7 @@ async def compare(make_ledger: Callable[..., Ledger], client: Redis, orders: int
         explained = [await case.explained(ledger, client) for case in cases]
         assert await contents(client) == before, f"seed {seed}"
         for case, expected in zip(cases, explained, strict=True):
-            assert await case.ordered(ledger) == expected, (f"seed {seed}", case.body, case.stock)
+            assert await case.ordered(ledger, client) == expected, (f"seed {seed}", case.body, case.stock)
             counted[expected[0], *case.kind] += 1
             counted["split", len(expected[1]) > len(case.body.lines)] += 1
         await client.flushdb()

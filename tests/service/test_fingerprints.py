@@ -1,10 +1,13 @@
 """The fingerprint of a request stays the same over an upgrade, so that a retry of it is still a replay."""
 
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
 
 import msgspec
 import pytest
 
+from server.domain.operations.reservations import Order, Reserve
+from server.domain.reservation import Changed, Reservation
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
 from server.schemas.common import Body, LineBody
 from server.schemas.expected_receipts import ExpectedReceiptBody
@@ -24,6 +27,10 @@ from server.schemas.returns_and_exchanges import ReturnBody, ReturnPartBody
 from server.schemas.sourcing import SourcingBody
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
 from server.schemas.transfers import ArriveBody, ArrivedBody, ShipBody, TransferLineBody
+from server.service.caller import Caller
+from server.service.reservations import make, order_operation, reserve_operation
+from server.store.connection.commands import command
+from tests.support import operations as ops
 
 ALWAYS_THERE: Final[dict[type[Body], str]] = {
     LineBody: "sku quantity location",
@@ -61,3 +68,39 @@ def test_a_field_that_a_body_gained_is_not_in_the_fingerprint_of_a_request_witho
     fields = [field.encode_name for field in msgspec.structs.fields(body) if field.default is not msgspec.UNSET]
 
     assert fields == ALWAYS_THERE[body].split(), "the default of a new field must be msgspec.UNSET"
+
+
+EARLIER: Final[list[dict[str, Any]]] = msgspec.json.decode(
+    Path(__file__).with_name("requests_of_an_earlier_release.json").read_bytes()
+)
+"""Requests of commit aa0474c, where an order without a location could be taken from ``main`` alone: each with the
+fingerprint and the id that it gave them, and the record that its scripts wrote, in hexadecimal."""
+
+
+def _request(caller: Caller, earlier: dict[str, Any]) -> tuple[ReserveBody | OrderBody, Reserve | Order]:
+    if earlier["operation"] == "reserve":
+        reserve = msgspec.convert(earlier["body"], ReserveBody)
+        return reserve, reserve_operation(caller, reserve)
+    order = msgspec.convert(earlier["body"], OrderBody)
+    return order, order_operation(caller, order)
+
+
+@pytest.mark.parametrize("earlier", EARLIER, ids=lambda earlier: earlier["key"])
+async def test_given_a_request_of_an_earlier_release_when_sent_again_then_it_is_a_replay(
+    caller: Caller, earlier: dict[str, Any]
+) -> None:
+    keyed = caller.with_key(earlier["key"])
+    body, operation = _request(keyed, earlier)
+    assert (operation.fingerprint, operation.reservation_id) == (earlier["fingerprint"], earlier["reservation_id"])
+    kept = bytes.fromhex(earlier["record"])
+    keys = caller.partition.keyspace
+    # Elsewhere, and not where the record has them: what is made again would be another answer.
+    await ops.moved(caller.ledger, ops.receive("S", 99, "ankara"))
+    await command(caller.partition.client, "HSET", keys.reservations, operation.reservation_id, kept)
+
+    answer = await make(keyed, body, operation)
+
+    assert isinstance(answer, Changed), answer
+    first = msgspec.msgpack.decode(kept, type=Reservation)
+    assert (answer.replayed, answer.reservation) == (True, first)
+    assert await ops.available(caller.ledger, "S", "ankara") == 99

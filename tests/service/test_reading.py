@@ -38,8 +38,8 @@ async def test_given_a_group_when_read_then_only_its_open_locations_count(caller
 
     found = await of_sku(caller, "A", AvailabilityQuery(group="shops"))
 
-    assert found.among == frozenset({"one"})
-    assert sorted(each.location for each in found.locations) == ["one", "two"]
+    assert found.among == frozenset({"one", "two"})
+    assert sorted((each.location, each.available) for each in found.locations) == [("one", 3), ("two", 0)]
     with pytest.raises(InvalidError, match="no location is in this group"):
         await of_sku(caller, "A", AvailabilityQuery(group="none"))
 
@@ -101,6 +101,7 @@ async def test_given_no_channel_when_named_then_it_is_a_problem_and_not_an_http_
 
 
 async def test_given_no_event_when_read_then_the_place_to_read_on_from_stays(caller: Caller) -> None:
-    assert await events(caller, EventsQuery(after="5-0")) == ([], "5-0")
+    assert await events(caller, EventsQuery(after="0")) == ([], "0-0")
+    assert await events(caller, EventsQuery(after="5-0")) == ([], "0-0"), "beyond the last event"
     with pytest.raises(InvalidError, match="after"):
         await events(caller, EventsQuery(after="nonsense"))

@@ -67,9 +67,14 @@ def pack_to_explain(sourced: Sourced) -> bytes:
     return _pack_plan("explain", sourced.plan) + pack(sourced.promise)
 
 
+def pack_places_to_explain(reserve: Reserve) -> bytes:
+    """Pack a reserve for ``lua/functions/explain_sourcing.lua`` that has no plan."""
+    return _flat(["explain_places"]) + pack(reserve)
+
+
 def _pack_plan(tag: str, plan: Plan) -> bytes:
     open_group = False if plan.open_group is None else plan.open_group
-    return _with_chunks([tag, plan.splits_max, plan.split_lines, open_group], plan.candidates)
+    return _with_chunks([tag, plan.splits_max, plan.split_lines, open_group, plan.is_cut], plan.candidates)
 
 
 def _pack_bound(bound: Bound) -> bytes:

@@ -15,6 +15,7 @@ from server.domain.operations import (
     StockOperation,
     TransferOperation,
 )
+from server.domain.operations.reservations import Reserve
 from server.domain.outcomes import (
     AllocationAnswer,
     AllocationUsageUnknown,
@@ -27,11 +28,11 @@ from server.domain.outcomes import (
     TransferAnswer,
 )
 from server.domain.reservation import Changed, FoundReservation
-from server.domain.sourcing import Choice, Sourced
-from server.domain.stock import FoundAvailability, SkuStock, StockChanged
+from server.domain.sourcing import RECORDS_PER_LINE, Choice, Sourced
+from server.domain.stock import FoundAvailability, FoundPlaces, FoundUnits, SkuStock, StockChanged
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
-from server.store.ledger.codec import pack, pack_to_explain
+from server.store.ledger.codec import pack, pack_places_to_explain, pack_to_explain
 from server.store.ledger.function_call import FunctionCall, Submitter
 from server.store.lua_library import library
 
@@ -55,6 +56,8 @@ _decode_answer = msgspec.msgpack.Decoder(
 ).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
+_decode_places = msgspec.msgpack.Decoder(FoundPlaces).decode
+_decode_units = msgspec.msgpack.Decoder(FoundUnits).decode
 _decode_reservation = msgspec.msgpack.Decoder(FoundReservation).decode
 _decode_choice = msgspec.msgpack.Decoder(Choice).decode
 
@@ -99,6 +102,8 @@ class Ledger:
         self._availability = self._question("read", _decode_availability)
         self._stock = self._question("read", _decode_stock)
         self._reservation = self._question("read", _decode_reservation)
+        self._places = self._question("read", _decode_places)
+        self._units = self._question("read", _decode_units)
         self._choice = self._question("explain_sourcing", _decode_choice)
 
     def _function(self, name: str, keys: tuple[str, ...]) -> FunctionCall:
@@ -152,6 +157,23 @@ class Ledger:
         """Read one reservation."""
         question = ("reservation", reservation_id, "", "")
         return cast(FoundReservation, await self._submit(self._reservation, pack(question), 1))
+
+    async def places(self, skus: list[str]) -> FoundPlaces:
+        """Read where SKUs are known (up to some 100)."""
+        return cast(FoundPlaces, await self._submit(self._places, pack(("places", skus, "", "")), len(skus)))
+
+    async def units(self, pairs: list[tuple[str, str]], channel: str) -> FoundUnits:
+        """Read how many units of each SKU at a location a channel can reserve (up to some 1,000 pairs)."""
+        weight = 1 + len(pairs) // RECORDS_PER_LINE
+        return cast(FoundUnits, await self._submit(self._units, pack(("units", pairs, "", channel)), weight))
+
+    async def explain_places(self, operation: Reserve, pairs: int) -> Choice:
+        """Choose locations as :meth:`run` would now, as :meth:`explain`; for lines that are not sourced.
+
+        ``pairs``: at how many locations the SKUs are known, in all.
+        """
+        packed, weight = pack_places_to_explain(operation), operation.weight + pairs // RECORDS_PER_LINE
+        return cast(Choice, await self._submit(self._choice, packed, weight))
 
     async def explain(self, operation: Sourced) -> Choice:
         """Choose locations as :meth:`run` would now, and change nothing.

@@ -295,9 +295,10 @@ def places(*locations: Location) -> Directory:
     return Directory(locations)
 
 
-def in_ranks(directory: Directory, *strategies: Strategy, group: str = "", skus: int = 1) -> list[list[str]]:
-    """Return the candidates' names by rank."""
-    found = ranked(directory, Rules(strategies, group, HERE), skus)
+def in_ranks(directory: Directory, *strategies: Strategy, group: str = "", more: Sequence[str] = ()) -> list[list[str]]:
+    """Return by rank the names of the open locations, of which more may not be described."""
+    names = directory.open_among([*directory.locations, *more], group)
+    found = ranked(directory, Rules(strategies, group, HERE), names)
     return [[name for name, rank in found if rank == each] for each in sorted({rank for _, rank in found})]
 
 
@@ -339,17 +340,12 @@ def test_candidates_are_those_that_are_open_in_the_group() -> None:
     assert in_ranks(places(*CITY), "priority", group="none") == []
 
 
-def test_where_nothing_is_described_the_default_location_is_the_only_candidate() -> None:
-    assert in_ranks(places(), "nearest") == [["main"]]
-    assert in_ranks(places(), "nearest", group="stores") == []
-    assert in_ranks(places(Location("shut", open=False)), "nearest") == []
-
-
-@pytest.mark.parametrize(("skus", "candidates"), [(1, 500), (5, 500), (10, 250), (30, 83)])
-def test_so_many_candidates_are_kept_that_the_store_can_look_at_all(skus: int, candidates: int) -> None:
-    many = places(*(Location(f"L{number:03}") for number in range(600)))
-
-    assert len(ranked(many, Rules(("most_stock",)), skus)) == candidates
+def test_a_location_that_nobody_described_is_open_and_far_from_everywhere_and_in_no_group() -> None:
+    assert in_ranks(places(*CITY), "nearest", more=["main"])[2:] == [["a"], ["main"], ["nowhere"]]
+    assert in_ranks(places(*CITY), "priority", more=["main"])[-1] == ["main"]
+    assert in_ranks(places(*CITY), "lowest_footfall", more=["main"])[0] == ["main"]
+    assert in_ranks(places(*CITY), "most_stock", more=["main"]) == [["a", "b", "c", "main", "nowhere"]]
+    assert in_ranks(places(*CITY), "priority", group="stores", more=["main"]) == [["a"], ["b"]]
 
 
 def test_candidates_sort_by_distance_as_distances_do() -> None:
@@ -361,7 +357,7 @@ def test_candidates_sort_by_distance_as_distances_do() -> None:
         )
     )
 
-    found = [many.locations[each.name].position for each in ranked(many, Rules(("nearest",), "", HERE), 1)]
+    found = [many.locations[each.name].position for each in ranked(many, Rules(("nearest",), "", HERE), many.locations)]
 
     distances = [distance_km(HERE, position) for position in found if position]
     assert distances == sorted(distances)

@@ -1,0 +1,108 @@
+"""Which locations an order with ``sourcing`` may be taken from: those where its SKUs are, described or not.
+
+The store looks at so many of them in one script. Where there are more, their levels are read in slices before, and
+those with units are sent.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
+
+from server.domain.limits import DEFAULT_LOCATION
+from server.domain.locations import Directory
+from server.domain.sourcing import CANDIDATES_MAX, PAIRS_MAX, Candidate, Rules, ranked
+from server.store.ledger.ledger import Ledger
+
+PAIRS_PER_READ: Final = 1_000
+"""Pairs of SKU and location whose levels one script reads: some 2 ms."""
+PAIRS_READ_MAX: Final = 30_000
+"""For one order: so many reads that it takes a tenth of a second."""
+
+Units = Mapping[tuple[str, str], int]
+"""What the order's channel may reserve, by location and SKU."""
+
+
+class Candidates(NamedTuple):
+    """The candidates, best first; whether some that may have units are not among them.
+
+    ``known``: every location that knows one of the SKUs; ``without_units``: those of them that have no units of any.
+    """
+
+    best: list[Candidate]
+    is_cut: bool = False
+    known: frozenset[str] = frozenset()
+    without_units: frozenset[str] = frozenset()
+
+
+async def find_candidates(
+    ledger: Ledger, directory: Directory, rules: Rules, wanted: Mapping[str, int], channel: str
+) -> Candidates:
+    """Find the locations that units may be taken from. ``wanted``: units of each SKU.
+
+    Raises as the methods of :class:`~server.store.ledger.ledger.Ledger`.
+    """
+    skus = list(wanted)
+    if not skus:
+        return Candidates([])
+    places = dict(zip(skus, (await ledger.places(skus)).skus, strict=True))
+    known = frozenset(name for names in places.values() for name in names)
+    in_order = ranked(directory, rules, directory.open_among(known, rules.group))
+    if not in_order:
+        return Candidates(_elsewhere(directory, rules, known), known=known)
+    most = min(CANDIDATES_MAX, PAIRS_MAX // len(skus))
+    if len(in_order) <= most:
+        return Candidates(in_order, known=known)
+    known_at = {sku: frozenset(names) for sku, names in places.items()}
+    pairs = [(each.name, sku) for each in in_order for sku in skus if each.name in known_at[sku]]
+    units = await _units(ledger, pairs[:PAIRS_READ_MAX], channel)
+    looked_at = {name for name, _ in units}
+    having = {name for (name, _), there in units.items() if there > 0}
+    kept = _cut([each for each in in_order if each.name in having], wanted, units, most)
+    is_cut = len(pairs) > PAIRS_READ_MAX or len(kept) < len(having)
+    found = _covering(kept, in_order, known_at)
+    return Candidates(found, is_cut, known, frozenset(looked_at - having) - {each.name for each in found})
+
+
+def _elsewhere(directory: Directory, rules: Rules, known: frozenset[str]) -> list[Candidate]:
+    """Return what says in the store why there is no candidate: unknown there, or (empty) closed."""
+    if not rules.group:
+        return [] if known else [Candidate(DEFAULT_LOCATION, 0)]
+    return ranked(directory, rules, directory.open_in(rules.group))[:1]
+
+
+async def _units(ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str) -> dict[tuple[str, str], int]:
+    units: dict[tuple[str, str], int] = {}
+    for first in range(0, len(pairs), PAIRS_PER_READ):
+        part = pairs[first : first + PAIRS_PER_READ]
+        found = await ledger.units([(sku, name) for name, sku in part], channel)
+        units.update(zip(part, found.units, strict=True))
+    return units
+
+
+def _cut(candidates: list[Candidate], wanted: Mapping[str, int], units: Units, most: int) -> list[Candidate]:
+    """Keep so many: the first that have everything, then those that have most of what is wanted; in their order."""
+    if len(candidates) <= most:
+        return candidates
+
+    def has(candidate: Candidate) -> int:
+        return sum(min(there, units.get((candidate.name, sku), 0)) for sku, there in wanted.items())
+
+    kept = set(sorted(candidates, key=has, reverse=True)[:most])  # equals stay in their order
+    return [each for each in candidates if each in kept]
+
+
+def _covering(
+    kept: list[Candidate], in_order: Sequence[Candidate], known_at: Mapping[str, frozenset[str]]
+) -> list[Candidate]:
+    """Add for each SKU a location that knows it, where none of those kept does: it is short, and not unknown."""
+    names = {each.name for each in kept}
+    for added in _missing(names, in_order, known_at):
+        names.add(added.name)
+    return [each for each in in_order if each.name in names]
+
+
+def _missing(
+    names: set[str], in_order: Sequence[Candidate], known_at: Mapping[str, frozenset[str]]
+) -> Iterator[Candidate]:
+    for known in known_at.values():
+        if not known & names:
+            yield from [each for each in in_order if each.name in known][:1]
