@@ -14,6 +14,7 @@
 -- @include lib/msgpack
 -- @include lib/context
 -- @include lib/places
+-- @include lib/unstocked
 -- @include lib/allocations
 -- @include lib/stock
 -- @include lib/reservations
@@ -36,7 +37,9 @@
 -- @include lib/places_of_order
 -- @include lib/waiting_places
 -- @include lib/lines_of_order
+-- @include lib/unstocked_lines
 -- @include lib/batch
+-- @include lib/first_answer
 -- @include lib/new_reservation
 -- @include lib/relocation
 -- @include lib/allocation_change

@@ -1,12 +1,13 @@
 -- list_reservations: looks through a slice of the reservations and returns those that match. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits  [2] MessagePack [ended, cursor, count, sku, wanted]
---         ended   whether to look among the ended ones
---         cursor  "0" at first
---         count   how many to look at, roughly
---         sku     only those with a line of it; "": all
---         wanted  {place in a record -> the value required there}
+-- ARGV  [1] limits  [2] MessagePack [ended, cursor, count, sku, wanted, unmapped]
+--         ended     whether to look among the ended ones
+--         cursor    "0" at first
+--         count     how many to look at, roughly
+--         sku       only those with a line of it; "": all
+--         wanted    {place in a record -> the value required there}
+--         unmapped  whether only those with a line that waits for a SKU, see lib/unstocked.lua
 -- Reply [now_ms, next cursor ("0" at the end), id, record in MessagePack, id, record, …]
 --
 -- Filtering here keeps the others off the wire.
@@ -14,6 +15,13 @@
 local function has_line(record, sku)
   for _, line in ipairs(record[Record.lines]) do
     if line[Line.sku] == sku then return true end
+  end
+  return false
+end
+
+local function has_unmapped_line(record)
+  for _, line in ipairs(record[Record.lines]) do
+    if unstocked.is_unmapped(line) and line[Line.owed] > 0 then return true end
   end
   return false
 end
@@ -26,12 +34,13 @@ local function has_fields(record, wanted)
 end
 
 local function list_reservations(args)
-  local ended, cursor, count, sku, wanted = unpack(unpack_msg(args[2]))
+  local ended, cursor, count, sku, wanted, unmapped = unpack(unpack_msg(args[2]))
   local page = call('HSCAN', ended and ENDED or RESERVATIONS, cursor, 'COUNT', count)
   local reply, found = {NOW_MS, page[1]}, page[2]
   for i = 1, #found, 2 do
     local record = unpack_record(found[i + 1])
-    if has_fields(record, wanted) and (sku == '' or has_line(record, sku)) then
+    if has_fields(record, wanted) and (sku == '' or has_line(record, sku))
+      and (not unmapped or has_unmapped_line(record)) then
       reply[#reply + 1] = found[i]
       reply[#reply + 1] = found[i + 1]
     end

@@ -42,7 +42,7 @@ end
 local function left_of(entries, channel)
   local availability, seen = {}, {}
   for _, entry in ipairs(entries) do
-    if not seen[entry] then
+    if not seen[entry] and not entry.unstocked then
       seen[entry] = true
       availability[#availability + 1] = {
         entry.sku, entry.location, shown_at(entry, channel), entry.record[Stock.seq],

@@ -3,6 +3,7 @@
 -- The units of an entry that a channel can reserve (nil: a channel without an allocation). Units that lines wait for
 -- are not among them: where more lines wait than one call fills, available holds their units until the next call.
 local function reservable(entry, channel)
+  if entry.unstocked then return unstocked.MORE_THAN_REQUESTED end
   local left, record = entry.available - entry.claimed, entry.record
   local backorder = record and record[Stock.backorder]
   local waiting = backorder and backorder[Backorder.waiting] or 0

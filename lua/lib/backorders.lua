@@ -107,7 +107,7 @@ function backorders.missing(lines, granted, channel)
   return missing
 end
 
--- Sets the fields behind the first eight of a line that waits.
+-- Sets the fields behind the first eight of a line that waits or has no location.
 function backorders.set_waiting(line, is_order, units, mode, promise_on)
   for counter = Line.fulfilled, Line.returned do line[counter] = 0 end
   line[Line.waiting], line[Line.owed] = is_order and 0 or units, is_order and units or 0
@@ -131,6 +131,10 @@ function backorders.change(entry, journal_lines, reservation, number, d_waiting,
   local record = reservation.record
   local line, journal_line = record[Record.lines][number], journal_lines[#journal_lines]
   line[Line.waiting], line[Line.owed] = (line[Line.waiting] or 0) + d_waiting, (line[Line.owed] or 0) + d_owed
+  if entry.unstocked then
+    if line[Line.owed] == 0 then unstocked.count(-1) end
+    return
+  end
   journal_line[ChangeLine.d_waiting], journal_line[ChangeLine.d_owed] = d_waiting, d_owed
   add_waiting(entry, d_waiting + d_owed)
   if line[Line.waiting] + line[Line.owed] == 0 then
@@ -184,7 +188,7 @@ local function fill_line(entry, reservation, number)
   move(entry, journal_lines, number, held, committed, 0, record[Record.channel])
   line[Line.held], line[Line.committed] = line[Line.held] + held, line[Line.committed] + committed
   backorders.change(entry, journal_lines, reservation, number, -held, -committed)
-  derive_state(reservation, record[Record.state])
+  derive_state(reservation, record[Record.state], journal_lines)
   backorder_queue.lines_left = backorder_queue.lines_left - 1
   journal('backorder_fill', 'system', record[Record.channel], reservation.id, record[Record.state], journal_lines, NONE)
   return true

@@ -4,7 +4,7 @@
 --   [1] stock         hash    sku \0 location -> [on_hand, held, committed, damaged, quality_control, safety, seq],
 --                           then where they are set: the channels' allocations or false, see lib/allocations.lua, and
 --                           [mode, limit, promise_on, waiting], see lib/backorders.lua
---   [2] skus          hash    sku -> [location, …]: where the SKU is known
+--   [2] skus          hash    sku -> [location, …]: where the SKU is known; empty: untracked, see lib/unstocked.lua
 --   [3] reservations  hash    id -> record: the live ones: held, committed or backordered
 --   [4] ended         hash    id -> record: the others, until they are purged
 --   [5] deadlines     zset    id, by deadline_ms: all with a deadline
@@ -15,6 +15,7 @@
 --                           in_transit: units between two locations, see lib/transfers.lua;
 --                           lacking and "lacks \0 sku \0 location": see lib/lacking.lua;
 --                           unfilled: the seq at which units were left for lines that wait, see lib/backorders.lua;
+--                           unmapped: lines that wait for a SKU, see lib/unstocked.lua;
 --                           confirmed: see functions/replication_barrier.lua;
 --                           places, closed, channel_places, closed_as_of: see lib/places.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
@@ -38,6 +39,8 @@ local known_limits -- the limits of the call before, packed: they rarely change,
 local stock, unread_stock, changed_stock, last_seq, allocated
 local places, short_units, main_is_free -- see lib/places.lua
 local is_alone, places_looked -- see lib/places_of_order.lua
+-- Where SKUs are known, nil until the call asks; by how many lines without a SKU grew; see lib/unstocked.lua.
+local sku_locations, unmapped_lines
 local reservations, changed_reservations, live_records, live_deadlines
 local change_parts, change_count, record_starts
 local record_extras -- {notes, open} of the next new record, see lib/reservations.lua; else nil
@@ -92,6 +95,7 @@ local function begin(keys, args, uses_backorders)
   NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
   places, short_units, main_is_free, is_alone, places_looked = nil, 0, false, false, 0
+  sku_locations, unmapped_lines = nil, 0
   reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
   change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Replaced by tables where they are needed, which is rare.

@@ -21,7 +21,7 @@ local function expire_if_due(entry)
       if waiting > 0 then backorders.change(stock_of_line, journal_lines, entry, number, -waiting, 0) end
     end
   end
-  derive_state(entry, 'expired')
+  derive_state(entry, 'expired', journal_lines)
   journal('expire', 'system', record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return NOW_MS - deadline_ms
 end

@@ -49,6 +49,7 @@ local function write_stock()
     call('HSET', SKUS, entry.sku, pack(locations))
   end
   if #changed_stock > 0 then call('HSET', META, 'seq', last_seq) end
+  if unmapped_lines ~= 0 then call('HINCRBY', META, 'unmapped', unmapped_lines) end
 end
 
 -- Writes records that existed before, or that are new and were changed in this call. live and deadlines hold those of

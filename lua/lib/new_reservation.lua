@@ -8,32 +8,6 @@ do
 -- bytes (\167), false (\194). The record follows as it is stored, so that it is packed only once.
 local FIRST_CHANGED = '\147\167changed\194'
 
--- The original answer, as a replay, rebuilt from the fields of a record that never change.
-local function first_answer(record)
-  local is_order = record[Record.ttl_ms] == 0
-  local lines, seq, reserved = {}, 0, 0
-  for i, line in ipairs(record[Record.lines]) do
-    if line[Line.first_seq] == 0 then break end -- a relocation added it and those behind it
-    local quantity, missing = line[Line.quantity], line[Line.first_waiting] or 0
-    local units = quantity - missing
-    lines[i] = {
-      line[Line.sku], line[Line.location], quantity, line[Line.requested], is_order and 0 or units,
-      is_order and units or 0, line[Line.first_available], line[Line.first_seq],
-    }
-    if missing > 0 then backorders.set_waiting(lines[i], is_order, missing, line[Line.mode], line[Line.promise_on]) end
-    seq, reserved = max(seq, line[Line.first_seq]), reserved + units
-  end
-  local first = {}
-  for i = Record.state, Record.flags do first[i] = record[i] end
-  local open = record[Record.open]
-  if open then first[Record.notes], first[Record.open] = NONE, {open[Open.group], open[Open.lines], false} end
-  first[Record.state] = reserved == 0 and 'backordered' or is_order and 'committed' or 'held'
-  first[Record.deadline_ms] = is_order and 0 or record[Record.created_ms] + record[Record.ttl_ms]
-  first[Record.seq] = seq
-  first[Record.lines] = lines
-  return {'changed', true, first}
-end
-
 -- Whether all units of all lines are available; lines of one stock entry are added up. False where a SKU is unknown.
 local function all_available(fields, first, last)
   -- The usual case: one line, so there is nothing to add up.
@@ -130,6 +104,7 @@ end
 -- As resolve, before the range of counters is looked at.
 local function resolve_lines(fields, at, last, accept_shortage)
   local first, channel, partial = at + LINES_AT, fields[at + Reserve.channel], fields[at + Reserve.partial]
+  unstocked.take_out(fields, first, last, accept_shortage)
   if has_unnamed(fields, first, last) then return resolve_places(fields, at, accept_shortage) end
   local granted, refusal, missing = partial_grant(lines_of(fields, first, last), channel, partial, accept_shortage)
   if refusal then return nil, refusal end
@@ -222,15 +197,18 @@ local function new_record(fields, at, last, granted, ttl_ms)
     extra
 end
 
--- As new_record, for a reservation of which lines wait; it is rare enough to be made from tables.
+-- As new_record, for a reservation of which lines wait or count in no bucket; it is rare enough to be made from tables.
 local function backorder_record(fields, at, last, granted, missing, ttl_ms)
   local id, channel, is_order = fields[at + Reserve.reservation_id], fields[at + Reserve.channel], ttl_ms == 0
   local flags = fields[at + Reserve.flags] or NONE
-  local lines, reserved, extra, has_allocations = {}, 0, array_of(#granted), false
+  local lines, reserved, seq, extra, has_allocations = {}, 0, 0, array_of(#granted), false
   for number = 1, #granted do
     local place = at + LINES_AT + LINE_LENGTH * (number - 1)
     local entry, units, waiting = fields[place], granted[number], missing[number]
-    reserve_units(entry, is_order and Stock.committed or Stock.held, units)
+    if units + waiting > 0 and not entry.unstocked then
+      reserve_units(entry, is_order and Stock.committed or Stock.held, units)
+      seq = last_seq
+    end
     local left = entry.available
     if allocated then
       allocations.follow(entry.record, channel, units, 0)
@@ -241,12 +219,13 @@ local function backorder_record(fields, at, last, granted, missing, ttl_ms)
       entry.sku, entry.location, units + waiting, fields[place + QUANTITY_OF], is_order and 0 or units,
       is_order and units or 0, left, entry.record[Stock.seq],
     }
-    if waiting > 0 then backorders.enqueue(entry, line, id, number, flags, waiting, is_order) end
+    if entry.unstocked then unstocked.complete(line, entry, waiting, is_order)
+    elseif waiting > 0 then backorders.enqueue(entry, line, id, number, flags, waiting, is_order) end
     lines[number], reserved = line, reserved + units
   end
   local state = reserved == 0 and 'backordered' or is_order and 'committed' or 'held'
   local record = {
-    state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, last_seq, channel, fields[at + Reserve.actor],
+    state, NOW_MS, is_order and 0 or NOW_MS + ttl_ms, ttl_ms, seq, channel, fields[at + Reserve.actor],
     fields[at + Reserve.fingerprint], lines,
   }
   local tail, n = tail_of(fields, at)
@@ -276,7 +255,8 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
     local made
     made, refusal = resolve(fields, at, last, accept_shortage)
     if refusal then return pack(refusal) end
-    fields, at, last, granted, missing = made.fields, made.at, made.last, made.granted, made.missing
+    fields, at, last, granted = made.fields, made.at, made.last, made.granted
+    missing = unstocked.set_owed(fields, at, granted, made.missing)
   end
   local record, extra
   if missing then record, extra = backorder_record(fields, at, last, granted, missing, ttl_ms)

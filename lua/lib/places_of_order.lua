@@ -78,17 +78,10 @@ end
 
 -- Reads which places know the SKUs, those that this call has made included.
 local function read_places(order)
-  local skus, by_sku = {}, {}
-  for i, want in ipairs(order.wants) do
-    skus[i] = want.sku
-    by_sku[want.sku] = want
-  end
-  local packed = hash_get_many(SKUS, skus)
-  for i, want in ipairs(order.wants) do want.all = packed[i] and unpack_msg(packed[i]) or {} end
-  for _, entry in ipairs(changed_stock) do
-    local want = entry.is_new and by_sku[entry.sku]
-    if want then want.all[#want.all + 1] = entry.location end
-  end
+  local skus = {}
+  for i, want in ipairs(order.wants) do skus[i] = want.sku end
+  local known = unstocked.locations_of(skus)
+  for _, want in ipairs(order.wants) do want.all = known[want.sku] or NONE end
 end
 
 -- Chooses among the places of each want those that the channel may take from. Returns how many they are in all.

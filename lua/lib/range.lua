@@ -5,7 +5,7 @@
 -- Who asks, and why the others need not (e: on_hand - held - committed, which is never less than available):
 --   receive, return, arrive, receive_expected   ask: they add to on_hand, and to damaged or quality_control
 --   adjust, count, move                         ask: a bucket may grow, or available fall
---   order with accept_shortage                  asks, when it has its places: it takes units that are not there
+--   order with accept_shortage, map_lines       ask, when they have their places: they take units that are not there
 --   allocate_move                               asks: the taker's units grow
 --   reserve, order, late commit, relocate, bind, fills of backorders, safety rules, ship
 --                                               take at most available: after them available is not below zero, so all
@@ -69,20 +69,20 @@ end
 -- The refusal of an order that takes units which are not there, or nil: a place may be short of SHORT_MAX units, safety
 -- stock left out. lines: {{entry, units (that are to be taken), number (of the request, or nil: its place)}, …}; those
 -- of one entry add up.
-function range.refuse_short(lines)
+function range.refuse_short(lines, state)
   local taken, refusals = {}, nil
   for place, line in ipairs(lines) do
     local entry, record = line.entry, line.entry.record
     local room = record[Stock.on_hand] - record[Stock.damaged] - record[Stock.quality_control] - record[Stock.held]
       - record[Stock.committed] + SHORT_MAX
     room = max(0, min(room, UNITS_MAX - record[Stock.committed], UNITS_MAX + entry.available) - (taken[entry] or 0))
-    if line.units > room then
+    if line.units > room and not entry.unstocked then
       refusals = refusals or {}
       refusals[#refusals + 1] = {line.number or place, entry.sku, entry.location, line.units, room, 'shortage'}
     end
     taken[entry] = (taken[entry] or 0) + line.units
   end
-  return refusals and refused('out_of_range', '', refusals) or nil
+  return refusals and refused('out_of_range', state or '', refusals) or nil
 end
 
 -- Whether the units of an allocation stay within the range.

@@ -1,4 +1,4 @@
--- Moves reserved units to lines at other locations: shared by operations/relocate.lua and operations/bind.lua.
+-- Moves reserved units to lines at other locations: shared by operations/relocate.lua, bind.lua and map_lines.lua.
 --
 -- moves: {{number (of the line), units, entry (of the stock at the destination), committed_only (whether only committed
 --        units move; else held units move first)}, …}
@@ -41,7 +41,7 @@ local function take_out(record, move_of, here, journal_lines)
 end
 
 -- Adds held and committed units to the line at the destination, which is made where there is none. Returns its number.
-local function put_in(record, there, journal_lines, held, committed)
+function relocation.put_in(record, there, journal_lines, held, committed)
   local lines, units = record[Record.lines], held + committed
   local number = moved_line(lines, there.sku, there.location)
   if not number then
@@ -63,7 +63,7 @@ function relocation.move_units(record, moves)
     local line, there = record[Record.lines][move_of.number], move_of.entry
     local here = stock_entry(line[Line.sku], line[Line.location])
     local held, committed = take_out(record, move_of, here, journal_lines)
-    numbers[#numbers + 1] = put_in(record, there, journal_lines, held, committed)
+    numbers[#numbers + 1] = relocation.put_in(record, there, journal_lines, held, committed)
     entries[#entries + 1] = here
     entries[#entries + 1] = there
   end

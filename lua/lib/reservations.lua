@@ -3,7 +3,9 @@
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
 --          flags, notes, open]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
---          expired, returned], then of those that had to wait for units: waiting, owed, first_waiting, mode, promise_on
+--          expired, returned], then of those that had to wait for units or have no location: waiting, owed,
+--          first_waiting, mode, promise_on; then of those that were mapped: text (what they had in place of a SKU)
+-- A line without a location counts in no bucket, see lib/unstocked.lua.
 -- Values at the end may be left out where they are empty or zero: most records are short-lived and never need them.
 -- first_available: the units that were available to the reservation's channel after the line was reserved.
 -- Lines that operations/relocate.lua added stand at the end; their first_available and first_seq are 0.
@@ -90,8 +92,9 @@ local function mark_reservation(entry)
   changed_reservations[#changed_reservations + 1] = entry
 end
 
--- Sets the state that follows from the lines. ending: the state of a reservation without live and shipped units.
-local function derive_state(entry, ending)
+-- Sets the state that follows from the lines, and the seq of the last journal line. ending: the state of a reservation
+-- without live and shipped units.
+local function derive_state(entry, ending, journal_lines)
   local held, committed, fulfilled, waiting, owed = 0, 0, 0, 0, 0
   local record = entry.record
   for _, line in ipairs(record[Record.lines]) do
@@ -106,7 +109,8 @@ local function derive_state(entry, ending)
   elseif waiting + owed > 0 then record[Record.state] = 'backordered'
   elseif fulfilled > 0 then record[Record.state] = 'fulfilled'
   else record[Record.state] = ending end
-  record[Record.seq] = last_seq or record[Record.seq]
+  -- Where only lines without a location have changed, no stock record has, and there is no seq.
+  if #journal_lines > 0 then record[Record.seq] = last_seq end
   mark_reservation(entry)
 end
 

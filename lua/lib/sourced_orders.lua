@@ -88,6 +88,33 @@ local function choose_for(source, fields, order_at, first, last, choose)
   return nil, sourcing.refusal(source, '', ''), ranked
 end
 
+-- A source without the wants that are unknown at all candidates and count in no bucket, or nil where there are none.
+local function without_unstocked(source, fields, at, order_at)
+  local unknown, first, last = {}, order_at + LINES_AT, last_line(fields, order_at)
+  for _, want in ipairs(source.wants) do unknown[want.sku] = not want.known end
+  if not unstocked.take_out(fields, first, last, accepts_shortage(fields, order_at), unknown) then return nil end
+  local wants, by_sku = {}, {}
+  for line = first, last, LINE_LENGTH do
+    if fields[line + LOCATION_OF] == '' then
+      sourcing.add_want(wants, by_sku, fields[line].sku, fields[line + QUANTITY_OF], number_of(line, first))
+    end
+  end
+  local lesser = sourcing.new(
+    wants, source.channel, source.splits_max, source.split_lines, fields, at + SOURCE_AT.chunks
+  )
+  lesser.has_named = source.has_named
+  return lesser
+end
+
+-- As choose_for. Where SKUs are unknown that count in no bucket, it chooses for the others. Returns the source as well.
+local function choose_stocked(source, fields, at, order_at, first, last, choose)
+  local by_sku, refusal, ranked = choose_for(source, fields, order_at, first, last, choose)
+  if not refusal or refusal[REFUSED_OUTCOME] ~= 'unknown_sku' then return source, by_sku, refusal, ranked end
+  local lesser = without_unstocked(source, fields, at, order_at)
+  if not lesser then return source, nil, refusal, ranked end
+  return lesser, choose_for(lesser, fields, order_at, first, last, choose)
+end
+
 -- Distributes the parts among the lines without a location, in order: calls use(line, stock entry, units) for each.
 local function distribute(fields, first, last, by_sku, use)
   for line = first, last, LINE_LENGTH do
@@ -210,7 +237,9 @@ function sourcing.plan(fields, at)
   local known = fields[order_at + Reserve.fingerprint] ~= '' and reservations[fields[order_at + Reserve.reservation_id]]
   if known and record_of(known) then return nil, nil end
   local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
-  local by_sku, refusal, ranked = choose_for(source, fields, order_at, first, last, sourcing.choose_or_expire)
+  local by_sku, refusal, ranked
+  source, by_sku, refusal, ranked =
+    choose_stocked(source, fields, at, order_at, first, last, sourcing.choose_or_expire)
   if refusal then
     by_sku = parts_when_short(source, fields, order_at, refusal, ranked)
     if not by_sku then return nil, refusal end
@@ -238,7 +267,8 @@ end
 function sourcing.explain(fields, at)
   local order_at = sourcing.reservation_at(fields, at)
   local source, first, last = fields[at + MADE_AT], order_at + LINES_AT, last_line(fields, order_at)
-  local by_sku, refusal = choose_for(source, fields, order_at, first, last, sourcing.choose)
+  local by_sku, refusal
+  source, by_sku, refusal = choose_stocked(source, fields, at, order_at, first, last, sourcing.choose)
   local parts, wants = {}, {}
   if by_sku then
     distribute(fields, first, last, by_sku, function(line, entry, units)

@@ -11,6 +11,7 @@
 --                    entry as changed, so that it is written
 --   lacked           units that orders lacked before the first change, see lib/lacking.lua; nil: none
 --   is_new           whether this call has made the record, else nil
+--   unstocked        whether it stands in for a record, because its line has no location; see lib/unstocked.lua
 --   on_hand_changes  see lib/on_hand_log.lua, else nil
 
 local function new_stock_entry(field, sku, location)
@@ -26,7 +27,10 @@ end
 local function want_stock(sku, location)
   local field = sku .. '\0' .. location
   local entry = stock[field]
-  if not entry then
+  if not entry and location == '' then
+    entry = unstocked.entry(sku, field)
+    stock[field] = entry
+  elseif not entry then
     entry = new_stock_entry(field, sku, location)
     unread_stock[#unread_stock + 1] = entry
   end
@@ -143,6 +147,7 @@ end
 -- Changes the reserved units of an entry, and appends a line to the journal lines of the operation.
 -- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed. channel: of the reservation.
 local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
+  if entry.unstocked then return end
   mark_changed(entry)
   local record = entry.record
   if record[Stock.backorder] then backorders.note_change(entry) end

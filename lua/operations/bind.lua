@@ -101,7 +101,7 @@ local function refusal_of_name(record, open, location)
   if #open == 0 then
     for number, line in ipairs(record[Record.lines]) do
       local units = line[Line.held] + line[Line.committed]
-      if units > 0 and line[Line.location] ~= location then
+      if units > 0 and line[Line.location] ~= location and line[Line.location] ~= '' then
         lines[#lines + 1] = {number, line[Line.sku], line[Line.location], units, 0}
       end
     end
@@ -144,7 +144,7 @@ local function relocate_lines(entry, moves, actor, bound_by)
   if #moves == 0 then return NONE, NONE end
   local record = entry.record
   local journal_lines, entries, numbers = relocation.move_units(record, moves)
-  derive_state(entry, record[Record.state])
+  derive_state(entry, record[Record.state], journal_lines)
   local notes = {{'bound_by', bound_by}}
   journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return entries, numbers

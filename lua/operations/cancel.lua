@@ -18,7 +18,7 @@ local function cancel(fields, at)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
   local journal_lines, entries = release_units(entry, parts, Line.committed, Line.owed)
   note(record, 'cancel_reason', reason)
-  derive_state(entry, 'cancelled')
+  derive_state(entry, 'cancelled', journal_lines)
   local notes = notes_of({{'reason', reason}})
   journal('cancel', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)

@@ -89,7 +89,7 @@ local function commit(fields, at)
   local journal_lines, refusal, entries = commit_parts(entry, parts, keep_remainder)
   if refusal then return refusal end
   note(record, 'order_ref', order_ref)
-  derive_state(entry, 'expired')
+  derive_state(entry, 'expired', journal_lines)
   local notes = notes_of({{'order_ref', order_ref}})
   journal('commit', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)

@@ -2,7 +2,17 @@
 --
 -- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them
 -- Effect  committed - and on_hand -, so available stays the same
--- Answers changed · unknown_reservation · not_committed · exceeds_remaining
+-- Answers changed · unknown_reservation · not_committed · exceeds_remaining · line_unmapped
+
+-- The refusal of a reservation that has nothing to ship.
+local function nothing_committed(record)
+  local unmapped = {}
+  for number, line in ipairs(record[Record.lines]) do
+    local owed = line[Line.owed] or 0
+    if unstocked.is_unmapped(line) and owed > 0 then unmapped[#unmapped + 1] = {number, line[Line.sku], '', owed, 0} end
+  end
+  return refused(#unmapped > 0 and 'line_unmapped' or 'not_committed', record[Record.state], unmapped)
+end
 
 local function fulfil(fields, at)
   local actor, id, wanted = fields[at + Fulfil.actor], fields[at + Fulfil.reservation_id], fields[at + Fulfil.lines]
@@ -12,14 +22,14 @@ local function fulfil(fields, at)
   local record = entry.record
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
-  if total(record, Line.committed) == 0 then return refused('not_committed', record[Record.state]) end
+  if total(record, Line.committed) == 0 then return nothing_committed(record) end
   local parts, excess = select_parts(record, wanted, Line.committed)
-  if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
+  if not parts then return exceeds_remaining(record, excess) end
   -- The signs are of held, committed and on_hand.
   local journal_lines, entries = move_parts(record, parts, Line.committed, Line.fulfilled, 0, -1, -1)
   local notes = notes_of({{'tracking', tracking}, {'carrier', carrier}, {'invoice_ref', invoice_ref}})
   for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
-  derive_state(entry, 'fulfilled')
+  derive_state(entry, 'fulfilled', journal_lines)
   journal('fulfil', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)
 end

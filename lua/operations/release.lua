@@ -15,7 +15,7 @@ local function release(fields, at)
   local parts, excess = select_parts(record, wanted, Line.held, nil, Line.waiting)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
   local journal_lines, entries = release_units(entry, parts, Line.held, Line.waiting)
-  derive_state(entry, 'released')
+  derive_state(entry, 'released', journal_lines)
   journal('release', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return changed(record, entries)
 end

@@ -4,8 +4,8 @@
 -- Effect  of the line: held first, then committed -, released +; at the destination both +, in a line at the end of the
 --         record, made by this or an earlier relocation. Units that are at the destination already stay. The deadline
 --         stays.
--- Answers changed · unknown_reservation · expired · not_held · exceeds_remaining · location_closed · unknown_sku
---         · too_many_lines · out_of_stock · retry_after_expiry
+-- Answers changed · unknown_reservation · expired · not_held · exceeds_remaining · line_unmapped · location_closed
+--         · unknown_sku · too_many_lines · out_of_stock · retry_after_expiry
 
 -- Adds a line to a list of refused lines, see lib/answers.lua.
 local function push_line(lines, number, sku, location, requested, available_units)
@@ -45,7 +45,7 @@ local function read_moves(record, wanted)
   local moves, taken, lists = {}, {}, {excess = {}, closed = {}, unknown = {}}
   for _, want in ipairs(wanted) do read_move(record, want, moves, taken, lists) end
   local state = record[Record.state]
-  if #lists.excess > 0 then return nil, refused('exceeds_remaining', state, lists.excess) end
+  if #lists.excess > 0 then return nil, exceeds_remaining(record, lists.excess) end
   if #lists.closed > 0 then return nil, refused('location_closed', state, lists.closed) end
   if #lists.unknown > 0 then return nil, refused('unknown_sku', state, lists.unknown) end
   return moves
@@ -84,7 +84,7 @@ local function relocate(fields, at)
   if refusal then return refusal end
   if #moves == 0 then return changed(record, NONE) end
   local journal_lines, entries = relocation.move_units(record, moves)
-  derive_state(entry, state)
+  derive_state(entry, state, journal_lines)
   journal('relocate', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, NONE)
   return changed(record, entries)
 end

@@ -2,9 +2,9 @@
 --
 -- Fields  Return in server/domain/operations/reservations.py; no location: that of the line
 -- Effect  on_hand +, and damaged or quality_control + by the disposition. The SKU becomes known at the location. The
---         state of the reservation stays; its lines count the returned units.
+--         state of the reservation stays; its lines count the returned units. Those of an untracked SKU go nowhere.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)
---         · out_of_range
+--         · line_unmapped · out_of_range
 
 -- Returns each wanted part to the stock and counts it in its line. Returns the journal lines and the stock entries.
 local function receive_lines(record, wanted)
@@ -13,8 +13,9 @@ local function receive_lines(record, wanted)
     local number, units = want[ReturnedLine.line], want[ReturnedLine.quantity]
     local disposition, location = want[ReturnedLine.disposition], want[ReturnedLine.location]
     local line = record[Record.lines][number]
-    local stock_of_line = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
-    receive_units(stock_of_line, journal_lines, units, disposition, number)
+    if location == '' or line[Line.location] == '' then location = line[Line.location] end
+    local stock_of_line = stock_entry(line[Line.sku], location)
+    if line[Line.location] ~= '' then receive_units(stock_of_line, journal_lines, units, disposition, number) end
     line[Line.returned] = line[Line.returned] + units
     entries[#entries + 1] = stock_of_line
   end
@@ -24,13 +25,15 @@ end
 -- The refusal where the returned units take a counter out of its range, or nil.
 local function refusal_of_range(record, wanted)
   local changes = {}
-  for i, want in ipairs(wanted) do
+  for _, want in ipairs(wanted) do
     local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
     local units = want[ReturnedLine.quantity]
-    changes[i] = {
-      entry = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location]), units = units,
-      number = want[ReturnedLine.line], deltas = deltas_of_arrival(units, want[ReturnedLine.disposition]),
-    }
+    if line[Line.location] ~= '' then
+      changes[#changes + 1] = {
+        entry = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location]), units = units,
+        number = want[ReturnedLine.line], deltas = deltas_of_arrival(units, want[ReturnedLine.disposition]),
+      }
+    end
   end
   return range.refusal(changes, record[Record.state])
 end
@@ -45,13 +48,13 @@ local function return_units(fields, at, exchanged_for)
   expire_if_due(entry)
   if total(record, Line.fulfilled) == 0 then return refused('not_fulfilled', record[Record.state]) end
   local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)
-  if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
+  if not parts then return exceeds_remaining(record, excess) end
   local refusal = refusal_of_range(record, wanted)
   if refusal then return refusal end
   local journal_lines, entries = receive_lines(record, wanted)
   note(record, 'return_reason', reason)
   note(record, 'exchanged_for', exchanged_for or '')
-  derive_state(entry, 'fulfilled')
+  derive_state(entry, 'fulfilled', journal_lines)
   local notes = notes_of({{'reason', reason}, {'exchanged_for', exchanged_for or ''}})
   journal('return', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)

@@ -158,7 +158,14 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "unknown_sku": Outcome(
         422,
         "No stock record for this SKU at this location",
-        "Receive, count or import the SKU there first, or correct the name.",
+        "Receive, count or import the SKU there first, or correct the name. If it has no stock and needs none, mark it "
+        "with `PUT /v1/skus/{sku}`: `tracked` false.",
+    ),
+    "sku_has_stock": Outcome(
+        409,
+        "The SKU has a stock record",
+        "Only a SKU without stock records can be untracked, and they stay. Use another SKU; `GET /v1/stock/{sku}` "
+        "shows the records. Nothing changed.",
     ),
     "already_committed": Outcome(
         409,
@@ -208,6 +215,16 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         409,
         "The lines are already bound to another location",
         "Leave `location` out, or move the lines first; `lines` lists where they are.",
+    ),
+    "line_unmapped": Outcome(
+        409,
+        "The SKU of the line is not known yet",
+        "Map the line to a SKU first with `POST /v1/reservations/{id}/lines`, or leave it out. Nothing changed.",
+    ),
+    "line_mapped": Outcome(
+        409,
+        "The line has a SKU already",
+        "Cancel its units and order the other SKU; the reservation lists the SKU of each line. Nothing changed.",
     ),
     "exceeds_remaining": Outcome(
         422,

@@ -1,8 +1,15 @@
 """A reservation, its lines and their counters, as the store keeps them."""
 
+from typing import Final
+
 import msgspec
 
 from server.domain.stock import Availability
+
+UNTRACKED: Final = "untracked"
+"""Mode of a line whose SKU has no stock and needs none."""
+UNMAPPED: Final = "unmapped"
+"""Mode of a line that has what a channel wrote in place of a SKU; its units are owed."""
 
 
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
@@ -14,6 +21,8 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it requested.
     ``first_available`` and ``first_seq`` are the availability for its channel after the reserve or order itself,
     kept so that a replay can return the original answer; both are 0 in a line that a relocation added.
+    A line without ``location`` counts in no bucket, and its ``mode`` is UNTRACKED or UNMAPPED. ``text``: what the
+    channel wrote in place of a SKU, where the line was mapped.
     """
 
     sku: str
@@ -33,6 +42,17 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     first_waiting: int = 0
     mode: str = ""
     promise_on: str = ""
+    text: str = ""
+
+    @property
+    def is_stocked(self) -> bool:
+        """Whether its units count in the buckets of a (SKU, location)."""
+        return self.location != ""
+
+    @property
+    def is_unmapped(self) -> bool:
+        """Whether it waits for a SKU."""
+        return self.mode == UNMAPPED and self.owed > 0
 
     @property
     def backordered(self) -> int:
@@ -93,7 +113,7 @@ def left_available(changed: Changed) -> list[Availability]:
     """Return the availability of each (SKU, location) that an operation changed, in the order of the lines."""
     if changed.availability:
         return changed.availability
-    lines = changed.reservation.lines
+    lines = [line for line in changed.reservation.lines if line.is_stocked]
     # Where several lines name one location, the last one has what is left there.
     last = {(line.sku, line.location): line for line in lines}
     return [Availability(sku, place, line.first_available, line.first_seq) for (sku, place), line in last.items()]

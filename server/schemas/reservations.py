@@ -32,8 +32,10 @@ _PROMISING: Final = frozenset({"reserve", "order"})
 class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
     """One line of a reservation. quantity = held + committed + fulfilled + released + expired + backordered.
 
-    The last three are there where the line had to wait for units: how many of them are not there yet, and what was
-    shown when it was reserved (``promise_on``: the day, if one was).
+    ``backordered``, ``mode`` and ``promise_on`` are there where the line had to wait for units: how many of them are
+    not there yet, and what was shown when it was reserved (``promise_on``: the day, if one was). A line without a
+    location counts in no stock: its ``mode`` is untracked, or unmapped until its SKU is known. ``text`` is what the
+    channel wrote in place of the SKU, where the line was mapped.
     """
 
     line: int
@@ -50,6 +52,7 @@ class LineView(msgspec.Struct, frozen=True, omit_defaults=True):
     backordered: int = 0
     mode: str = ""
     promise_on: str = ""
+    text: str = ""
 
 
 class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -101,7 +104,7 @@ def reservation_view(
             LineView(
                 number, line.sku, line.location, line.quantity, line.requested, line.held, line.committed,
                 line.fulfilled, line.released, line.expired, line.returned, line.waiting + line.owed, line.mode,
-                line.promise_on,
+                line.promise_on, line.text,
             )
             for number, line in enumerate(record.lines, 1)
         ],
@@ -130,6 +133,8 @@ def left_views(answer: Changed, operation: str) -> list[AvailableView]:
     lines = answer.reservation.lines
     if operation in _PROMISING and len(lines) == 1:  # most of them: nothing to sort out
         line = lines[0]
+        if not line.is_stocked:
+            return []
         return [AvailableView(line.sku, line.location, line.first_available, line.first_seq)]
     left = left_available(answer) if operation in _PROMISING else answer.availability
     return [AvailableView(each.sku, each.location, each.available, each.seq) for each in left]
@@ -236,6 +241,20 @@ class RelocateBody(Body, frozen=True):
     lines: Annotated[list[RelocateLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 
 
+class MapLineBody(Body, frozen=True):
+    """The SKU that an unmapped line is for; without a location it is taken from where an order would be."""
+
+    line: LineNumber
+    sku: Sku
+    location: Location | msgspec.UnsetType = msgspec.UNSET
+
+
+class MapLinesBody(Body, frozen=True):
+    """Give unmapped lines their SKUs: all that are named, or none."""
+
+    lines: Annotated[list[MapLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+
+
 class ReservationResult(msgspec.Struct, frozen=True, omit_defaults=True):
     """One result of a batch: the status and outcome that it would have had alone."""
 
@@ -267,5 +286,6 @@ class ListQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     state: State | msgspec.UnsetType = msgspec.UNSET
     channel: Channel | None = None
     sku: Sku | None = None
+    unmapped: Annotated[bool, Meta(description="Only those with a line that waits for a SKU.")] = False
     after: Annotated[str, Meta(max_length=64)] = ""
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] = 50

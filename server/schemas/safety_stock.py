@@ -46,9 +46,13 @@ class SafetyRuleList(msgspec.Struct, frozen=True):
 
 
 class SkuBody(Body, frozen=True):
-    """What a SKU is. ``category`` null: none."""
+    """What a SKU is; what is left out stays as it is.
 
-    category: Category | None
+    ``category`` null: none. ``tracked`` false: it has no stock and needs none, such as gift wrap.
+    """
+
+    category: Category | msgspec.UnsetType | None = msgspec.UNSET
+    tracked: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class NamedSkuBody(Body, frozen=True):
@@ -65,10 +69,11 @@ class SkusBody(Body, frozen=True):
 
 
 class SkuView(msgspec.Struct, frozen=True):
-    """What a SKU is. ``category`` null: none."""
+    """What a SKU is. ``category`` null: none. ``tracked`` is left out where many are put into categories."""
 
     sku: str
     category: str | None
+    tracked: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class SkuList(msgspec.Struct, frozen=True):

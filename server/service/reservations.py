@@ -14,8 +14,10 @@ from server.domain.operations.reservations import (
     Extend,
     Fulfil,
     Line,
+    LineMapping,
     LineQuantity,
     LineRelocation,
+    MapLines,
     Order,
     Release,
     Relocate,
@@ -30,6 +32,7 @@ from server.schemas.reservations import (
     ExtendBody,
     FulfilBody,
     ListQuery,
+    MapLinesBody,
     OrderBody,
     PartBody,
     ReleaseBody,
@@ -251,6 +254,27 @@ async def relocate_operation(caller: Caller, target: str, body: RelocateBody) ->
     return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
 
 
+def map_lines_operation(caller: Caller, target: str, body: MapLinesBody) -> MapLines:
+    """Make the operation that gives unmapped lines their SKUs.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or a line is named twice.
+
+    """
+    named: set[int] = set()
+    for i, line in enumerate(body.lines):
+        check_sku(f"lines[{i}].sku", line.sku)
+        if isinstance(line.location, str):
+            check_location(f"lines[{i}].location", line.location)
+        if line.line in named:
+            raise InvalidError(f"lines[{i}].line", "is named twice; a line has one SKU")
+        named.add(line.line)
+    lines = [LineMapping(each.line, each.sku, each.location or "") for each in body.lines]
+    return MapLines(caller.fingerprint("map_lines", target, body), caller.actor, target, caller.key, lines)
+
+
 def _parts(parts: list[PartBody] | None) -> list[LineQuantity]:
     return [LineQuantity(part.line, part.quantity) for part in parts] if parts else []
 
@@ -288,6 +312,7 @@ async def find(caller: Caller, query: ListQuery) -> Page:
                 partition.limits,
                 state="" if query.state is msgspec.UNSET else query.state,
                 sku=query.sku or "",
+                unmapped=query.unmapped,
                 after=query.after,
                 limit=query.limit,
                 **fields,

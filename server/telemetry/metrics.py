@@ -93,6 +93,11 @@ SHORTAGE_UNITS: Final = Gauge(
 )
 
 
+UNMAPPED_LINES: Final = Gauge(
+    "holdfast_unmapped_lines", "Lines of orders whose SKU is not known yet.", multiprocess_mode="livemostrecent"
+)
+
+
 DRIFT_UNITS: Final = Gauge(
     "holdfast_drift_units",
     "Units by which counters and live reservations disagreed at the last audit.",

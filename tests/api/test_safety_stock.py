@@ -52,13 +52,17 @@ async def test_given_rules_and_a_category_when_stock_changes_then_the_server_kee
     ]
     await until(live, "A", {"main": 1, "shop": 3})
 
-    assert (await live.put("/v1/skus/A", {"category": "mugs"})).ok() == {"sku": "A", "category": "mugs"}
+    assert (await live.put("/v1/skus/A", {"category": "mugs"})).ok() == {
+        "sku": "A",
+        "category": "mugs",
+        "tracked": True,
+    }
     await until(live, "A", {"main": 1, "shop": 7})
     await live.count("A", 50)
     await until(live, "A", {"main": 5, "shop": 7})
     (await live.put(RULES, {"rules": [{"category": "mugs", "location": "shop", "remove": True}]})).ok()
     await until(live, "A", {"main": 5, "shop": 3})
-    assert (await live.get("/v1/skus/A")).ok() == {"sku": "A", "category": "mugs"}
+    assert (await live.get("/v1/skus/A")).ok() == {"sku": "A", "category": "mugs", "tracked": True}
 
     # The commands work on the store of the running server.
     def run(*words: str) -> Any:

@@ -212,7 +212,7 @@ async def test_given_2000_random_orders_when_explained_then_each_then_gets_that_
     assert counted["split", True] > SPLIT_MIN, counted
 
 
-_CHOICE: Final = "  local by_sku, refusal = choose_for("
+_CHOICE: Final = "  source, by_sku, refusal = choose_stocked("
 PLANTED: Final = {
     "splits_max is ignored": f"  source.splits_max = 9\n{_CHOICE}",
     "no line is split": f"  source.split_lines = false\n{_CHOICE}",

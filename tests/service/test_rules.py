@@ -7,7 +7,6 @@ from server.domain.safety_stock import SafetyRule
 from server.schemas.replenishment import RuleBody
 from server.schemas.safety_stock import NamedSkuBody, SafetyRuleBody, SkusBody
 from server.service.caller import Caller
-from server.service.categories import category_of, put_categories
 from server.service.checks import InvalidError
 from server.service.rules import (
     all_rules,
@@ -17,6 +16,7 @@ from server.service.rules import (
     safety_store,
     set_rules,
 )
+from server.service.skus import category_of, put_categories
 
 
 async def test_given_rules_when_set_then_they_are_read_and_one_is_taken_away(caller: Caller) -> None:

@@ -27,7 +27,7 @@ from server.domain.locations import Location
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
-from server.domain.operations.reservations import Commit, Fulfil, Order, Relocate, Reserve, Return
+from server.domain.operations.reservations import Commit, Fulfil, MapLines, Order, Relocate, Reserve, Return
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, Ship
 from server.domain.outcomes import AllocationUsageUnknown, Refused
@@ -44,6 +44,7 @@ from server.store.ledger.ledger import Ledger, Retention
 from server.store.lua_library import Function
 from server.store.repositories.locations import LocationStore
 from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, SafetyTarget
+from server.store.repositories.skus import SkuStore
 from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
 from tests.support.model import Answer, Model, ModelReservation, Place, keyed_part
@@ -71,7 +72,7 @@ _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
 _TAKE: Final = (
-    *(Reserve, Order, Sourced, Bound, Exchange, Relocate, Receive, Adjust, Count, Move, Return, SetBackorder),
+    *(Reserve, Order, Sourced, Bound, Exchange, Relocate, MapLines, Receive, Adjust, Count, Move, Return, SetBackorder),
     *(Allocate, AllocateMove),
 )
 _TAKE_NAMES: Final = frozenset(
@@ -84,6 +85,7 @@ _TAKE_NAMES: Final = frozenset(
         "move",
         "return",
         "relocate",
+        "map_lines",
         "backorder",
         "allocate",
         "allocate_move",
@@ -97,6 +99,9 @@ _SETTLEMENTS: Final = (
 _ALLOCATIONS: Final = ("allocate", "allocate", "allocate_move")
 _CHANNELS: Final = ("shop", "pazar", "kiosk")
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "backorder")
+_UNKNOWN: Final = ("unknown", "unknown", "map", "map", "cancel", "fulfil")
+_NOBODY_KNOWS: Final = ("?", "¿ 2", "Paket")
+"""SKUs of which there is nothing at first. The last one comes to have stock now and then, or needs none."""
 _WAITS: Final = ("await", "await", "await", "come")
 _AWAITED: Final[Place] = ("Ş", "main")
 """Where nothing lies at first, and units are waited for."""
@@ -179,6 +184,14 @@ class Limit:
 
 
 @dataclass(frozen=True)
+class Track:
+    """Make a SKU tracked or untracked."""
+
+    sku: str
+    tracked: bool
+
+
+@dataclass(frozen=True)
 class Look:
     """Read a SKU and a reservation."""
 
@@ -186,7 +199,7 @@ class Look:
     which: int
 
 
-Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Look
+Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Track | Look
 actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_PROMISES),
     some(*_SETTLEMENTS),
@@ -196,6 +209,9 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_ALLOCATIONS, *_PROMISES),
     some(*_WAITS),
     some(*_WAITS, *_SETTLEMENTS),
+    some(*_UNKNOWN),
+    some(*_UNKNOWN, *_PROMISES, *_SETTLEMENTS),
+    st.builds(Track, st.sampled_from((*_NOBODY_KNOWS[1:], "A")), st.booleans()),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
     some(*_SUPPLIES),
     st.builds(Wait),
@@ -263,6 +279,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._step(self._describe(name, is_open=is_open))
             case Limit(channel, names):
                 self._step(self._limit(channel, names))
+            case Track(sku, tracked):
+                self._step(self._track(sku, tracked=tracked))
             case Look(place, which):
                 self._step(self._read(place, which))
             case intents:
@@ -329,6 +347,11 @@ class LedgerMachine(RuleBasedStateMachine):
             del self.model.limited[channel]
         await self.locations.limit_channels({each: list(among) for each, among in self.model.limited.items()})
 
+    async def _track(self, sku: str, *, tracked: bool) -> None:
+        done = await SkuStore(self.client, self.keys, _RETENTION.packed()).track(sku, "tester", tracked=tracked)
+        assert done == self.model.track(sku, tracked=tracked)
+        await self._new_entries()
+
     async def _wait(self) -> None:
         deadline_ms = self.model.next_deadline_ms()
         if deadline_ms and deadline_ms < await now_ms(self.client) + ops.HOUR_MS // 2:
@@ -390,6 +413,8 @@ class LedgerMachine(RuleBasedStateMachine):
             for change in entry:
                 if change.operation == "order" and change.reservation_id in accepting:
                     continue
+                if change.operation == "map_lines":
+                    continue  # it is sold already
                 if change.operation == "transfer_ship":
                     assert all(line.available >= 0 for line in change.lines)
                 for line in change.lines:
@@ -410,6 +435,7 @@ class LedgerMachine(RuleBasedStateMachine):
             keys.supply,
             keys.supply_skus,
             keys.safety_applied,
+            keys.skus,
         )
         for key in hashes:
             pipe.hgetall(key)
@@ -419,13 +445,16 @@ class LedgerMachine(RuleBasedStateMachine):
         found = await pipe.execute()
         (
             stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, applied,
-            deadlines, forget, queue,
+            skus, deadlines, forget, queue,
         ) = found  # fmt: skip
         reservations = self.model.reservations
         in_life = {each for each, reservation in reservations.items() if reservation.state in LIVE_STATES}
         assert {_place(name): _stock(packed) for name, packed in stock.items()} == {
             place: _stock_of(self.model.shown(place)) for place in self.model.stock
         }
+        known: dict[str, list[str]] = {sku: [] for sku in self.model.untracked}
+        known |= {sku: self.model.names_of(sku) for sku, _ in self.model.stock}
+        assert {sku.decode(): msgspec.msgpack.decode(packed) for sku, packed in skus.items()} == known
         assert queue == self.model.queue
         assert {each.decode() for each in live} == in_life
         assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
@@ -451,6 +480,7 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         assert int(meta.get(b"lacking", 0)) == self.model.lacking
         assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
+        assert int(meta.get(b"unmapped", 0)) == self.model.unmapped
         assert {each.decode(): _supply(packed) for each, packed in supply.items()} == self.model.supplies
         assert {each.decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
             each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected
@@ -492,7 +522,7 @@ class LedgerMachine(RuleBasedStateMachine):
             (each, number): {"held": line.held, "committed": line.committed, "waiting": line.waiting, "owed": line.owed}
             for each, reservation in self.model.reservations.items()
             for number, line in enumerate(reservation.lines, 1)
-            if line.quantity
+            if line.quantity and line.place[1]
         }
         assert replayed.seq == self.model.seq
 
@@ -536,6 +566,8 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         if intent.kind in build:
             return build[intent.kind](intent)
+        if intent.kind in ("unknown", "map"):
+            return self._unknown(intent, key) if intent.kind == "unknown" else self._mapping(intent, key)
         if intent.kind in _WAITS:
             return self._wait_or_come(intent, key)
         if intent.kind in _ALLOCATIONS:
@@ -566,6 +598,38 @@ class LedgerMachine(RuleBasedStateMachine):
         return ops.order(
             reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, channel=channel, **waits
         )
+
+    def _unknown(self, intent: Intent, key: str) -> AnOperation:
+        """Reserve or order what nobody knows beside what somebody does; rarely, units of it come."""
+        if intent.option == 7 and intent.which == 7:
+            return ops.receive(_NOBODY_KNOWS[-1], 3, key=key)
+        request = self._reserve_or_order(replace(intent, kind="reserve" if intent.option in (1, 5) else "order"))
+        lines = [
+            msgspec.structs.replace(line, sku=_NOBODY_KNOWS[drawn % 3]) if (drawn + intent.which) % 2 else line
+            for line, (drawn, _) in zip(request.lines, intent.parts, strict=True)
+        ]
+        request = msgspec.structs.replace(request, lines=lines)
+        if isinstance(request, Order):
+            request = msgspec.structs.replace(request, accept_shortage=intent.option % 4 != 1)
+        return ops.sealed(request)
+
+    def _mapping(self, intent: Intent, key: str) -> MapLines:
+        """Map lines to what is known, to what is not, and to what was mapped already."""
+        reservations = self.model.reservations.items()
+        waiting = [each for each, one in reservations if any(line.is_unmapped or line.text for line in one.lines)]
+        reservation_id = waiting[-1 - intent.which % len(waiting)] if waiting else self._recent(intent.which)
+        reservation = self.model.reservations.get(reservation_id)
+        of_record = reservation.lines if reservation else []
+        lines, unmapped = len(of_record) or 1, [n for n, line in enumerate(of_record, 1) if line.is_unmapped]
+        chosen = {drawn % (lines + (intent.option == 7)) + 1: units for drawn, units in intent.parts}
+        if unmapped and intent.option < 5:
+            chosen = {unmapped[drawn % len(unmapped)]: units for drawn, units in intent.parts}
+        skus = ("A", "B 1/2", "Ç", _NOBODY_KNOWS[-1], "A")
+        location = _LOCATIONS[intent.which % 3] if intent.option in (0, 3) else ""
+        return ops.map_lines(
+            reservation_id, *((number, skus[(units + intent.which) % 5], location) for number, units in chosen.items()),
+            key=key,
+        )  # fmt: skip
 
     def _wait_or_come(self, intent: Intent, key: str) -> AnOperation:
         """Reserve units that are not there, to some before others; or let a few of them come."""

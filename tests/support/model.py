@@ -5,9 +5,10 @@ Times come in from outside: the model gets the time at which the store decided, 
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -25,6 +26,7 @@ from server.domain.operations.reservations import (
     Extend,
     Fulfil,
     LineQuantity,
+    MapLines,
     Order,
     Release,
     Relocate,
@@ -35,18 +37,21 @@ from server.domain.operations.reservations import Line as WantedLine
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, Ship
 from server.domain.outcomes import AllocationUsageUnknown, LineRefusal, Refused
-from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine
+from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
 from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
 from tests.support.brute_force import brute_force, brute_force_parts
 from tests.support.operations import AnAnswer, AnOperation, reservation_of
-from tests.support.placed import Placed
+from tests.support.placed import NOWHERE, Made, Placed
 from tests.support.sourcing_oracle import Parts
 
+T = TypeVar("T", bound=Reserve | Order)
 Place = tuple[str, str]
 """(SKU, location)."""
+WITHOUT_END = 10**15
+"""How many units there are of what has no stock."""
 Answer = AnAnswer
 
 
@@ -120,6 +125,11 @@ class ModelLine:
     first_waiting: int = 0
     mode: str = ""
     promise_on: str = ""
+    text: str = ""
+
+    @property
+    def is_unmapped(self) -> bool:
+        return self.mode == UNMAPPED
 
     def shown(self) -> ReservationLine:
         return ReservationLine(
@@ -139,7 +149,12 @@ class ModelLine:
             first_waiting=self.first_waiting,
             mode=self.mode,
             promise_on=self.promise_on,
+            text=self.text,
         )
+
+
+Mapped = tuple[int, ModelLine, str, str]
+"""An unmapped line: its number, itself, the SKU that it is for, and the location to take it from, or none."""
 
 
 @dataclass
@@ -243,6 +258,7 @@ class Model:
         self.transfers: dict[str, Sent] = {}
         self.supplies: dict[str, ExpectedReceipt] = {}
         self.safeguarded: dict[Place, int] = {}
+        self.untracked: set[str] = set()
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
@@ -257,6 +273,7 @@ class Model:
             Bound: self._bind,
             Exchange: self._exchange,
             Relocate: self._relocate,
+            MapLines: self._map_lines,
             Extend: self._extend,
             Commit: self._commit,
             Release: self._release,
@@ -355,8 +372,9 @@ class Model:
         closed = self._closed_lines(op)
         if closed:
             return _closed(op, closed)
+        op, is_known = self._without_unstocked(op)
         if all(line.location for line in op.lines):
-            return self._reserve_named(op)
+            return self._reserve_named(op, is_known=is_known)
         made = Placed(self, op).made()
         if isinstance(made, Refused):
             return made
@@ -368,16 +386,16 @@ class Model:
             return Refused("out_of_range", "", beyond)
         return self._reserved(made.op, made.granted, made.missing)
 
-    def _reserve_named(self, op: Reserve | Order) -> Answer:
+    def _reserve_named(self, op: Reserve | Order, *, is_known: bool) -> Answer:
         unknown = [
             LineRefusal(number, line.sku, line.location, line.quantity, 0)
             for number, line in enumerate(op.lines, 1)
-            if (line.sku, line.location) not in self.stock
+            if line.location != NOWHERE and (line.sku, line.location) not in self.stock
         ]
         if unknown:
             return Refused("unknown_sku", "", unknown)
         granted, short = self._grant(op.lines, op.channel)
-        if short:
+        if short or not is_known:
             self.expire(self.now_ms)
             granted, short = self._grant(op.lines, op.channel)
         if short and op.backorder:
@@ -399,6 +417,8 @@ class Model:
         found = []
         for number, line in lines:
             place = line.sku, line.location
+            if not is_stocked(place):
+                continue
             stock = self.stock[place]
             shelf = stock.on_hand - stock.damaged - stock.quality_control
             room = min(
@@ -428,7 +448,36 @@ class Model:
                     break
         return Refused("out_of_range", state, found) if found else None
 
-    def _source(self, op: Sourced) -> Answer:
+    def track(self, sku: str, *, tracked: bool) -> bool:
+        """Make a SKU tracked or untracked; what has stock stays tracked."""
+        if self.names_of(sku):
+            return tracked
+        (self.untracked.discard if tracked else self.untracked.add)(sku)
+        return True
+
+    def _mode_of(self, op: Reserve | Order, sku: str) -> str:
+        """Say what kind of line a SKU makes that has no stock; empty: it has some, or is refused."""
+        if self.names_of(sku):
+            return ""
+        if sku in self.untracked:
+            return UNTRACKED
+        return UNMAPPED if isinstance(op, Order) and op.accept_shortage else ""
+
+    def _without_unstocked(self, op: T, unknown: Collection[str] = ()) -> tuple[T, bool]:
+        """Set lines apart that count in no bucket; False: there are some. ``unknown``: only of these SKUs."""
+        lines = [
+            msgspec.structs.replace(line, location=NOWHERE)
+            if (line.sku in unknown and not line.location if unknown else not self._is_there(line))
+            and self._mode_of(op, line.sku)
+            else line
+            for line in op.lines
+        ]
+        return msgspec.structs.replace(op, lines=lines), lines == op.lines
+
+    def _is_there(self, line: WantedLine) -> bool:
+        return (line.sku, line.location or DEFAULT_LOCATION) in self.stock
+
+    def _source(self, op: Sourced) -> Answer:  # noqa: PLR0911  # one for each way that it goes
         request = op.promise
         if request.reservation_id in self.first_answers:
             return self._reserve(request)
@@ -447,6 +496,9 @@ class Model:
             chosen = self._choose(op)
         if chosen is None:
             refusal, chosen = self._unsourced(op)
+            lesser, is_known = self._without_unstocked(request, {line.sku for line in refusal.lines})
+            if refusal.outcome == "unknown_sku" and not is_known:
+                return self._source(Sourced(lesser, op.plan))
             if refusal.outcome == "unknown_sku" or not _is_sold_already(request):
                 return refusal
         lines, further = _dealt(request.lines, chosen)
@@ -519,7 +571,7 @@ class Model:
 
     def reservable(self, place: Place, channel: str = "") -> int:
         """Return what a channel may have: units that a backorder waits for are kept for it."""
-        return self.left(place, channel, self.stock[place].waiting)
+        return self.left(place, channel, self.stock[place].waiting) if is_stocked(place) else WITHOUT_END
 
     def names_of(self, sku: str) -> list[str]:
         """Return where a SKU is known."""
@@ -531,7 +583,7 @@ class Model:
 
     def cap_rest(self, place: Place, channel: str) -> int | None:
         """Return what is left of a channel's cap; None: it has none."""
-        mine = self.stock[place].allocated.get(channel)
+        mine = self.stock[place].allocated.get(channel) if is_stocked(place) else None
         return max(0, mine.units - self.used(place, channel)) if mine and mine.kind == "cap" else None
 
     def end_due_holds(self) -> None:
@@ -542,6 +594,8 @@ class Model:
         wanted: Counter[Place] = Counter()
         asked: Counter[Place] = Counter()
         for line, units in zip(lines, missing, strict=True):
+            if line.location == NOWHERE:
+                continue
             wanted[line.sku, line.location] += line.quantity
             asked[line.sku, line.location] += units
         for place, units in wanted.items():
@@ -556,16 +610,18 @@ class Model:
 
     def _reserved(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
         deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
-        reservation = ModelReservation(
-            op, self.now_ms, deadline_ms, self.seq, [], notes=self.next_notes, open=self.next_open
-        )
+        reservation = ModelReservation(op, self.now_ms, deadline_ms, 0, [], notes=self.next_notes, open=self.next_open)
         self.next_notes = []
         self.reservations[op.reservation_id] = reservation
         for wanted, units, waits in zip(op.lines, granted, missing or [0] * len(granted), strict=True):
             place = (wanted.sku, wanted.location)
+            if wanted.location == NOWHERE:
+                reservation.lines.append(self._unstocked_line(op, wanted))
+                continue
             held, committed = (units, 0) if isinstance(op, Reserve) else (0, units)
             if units + waits:
                 self._move(place, held=held, committed=committed)
+                reservation.seq = self.seq
             stock = self.stock[place]
             line = ModelLine(place, units + waits, wanted.quantity, held, committed, 0, stock.seq)
             reservation.lines.append(line)
@@ -574,12 +630,98 @@ class Model:
                 line.waiting, line.owed = (waits, 0) if isinstance(op, Reserve) else (0, waits)
                 line.first_waiting, line.mode, line.promise_on = waits, stock.backorder.mode, stock.backorder.promise_on
                 stock.wait(waits)
-        reservation.seq = self.seq
         # What is left stands in the lines themselves.
         answer = self._changed(reservation, [])
         if op.fingerprint:
             self.first_answers[op.reservation_id] = answer
         return answer
+
+    def _unstocked_line(self, op: Reserve | Order, wanted: WantedLine) -> ModelLine:
+        line = ModelLine((wanted.sku, ""), wanted.quantity, wanted.quantity, 0, 0, 0, 1)
+        line.mode = self._mode_of(op, wanted.sku)
+        if line.is_unmapped:
+            line.owed = line.first_waiting = wanted.quantity
+        elif isinstance(op, Reserve):
+            line.held = wanted.quantity
+        else:
+            line.committed = wanted.quantity
+        return line
+
+    @property
+    def unmapped(self) -> int:
+        """How many lines wait for a SKU."""
+        lines = [line for each in self.reservations.values() for line in each.lines]
+        return sum(line.is_unmapped and line.owed > 0 for line in lines)
+
+    def _map_lines(self, op: MapLines) -> Answer:
+        reservation = self._found(op.reservation_id)
+        if not reservation:
+            return Refused("unknown_reservation", "", [])
+        todo = self._unmapped_lines(reservation, op)
+        if isinstance(todo, Refused):
+            return todo
+        unknown = [
+            LineRefusal(number, sku, location, line.owed, 0)
+            for number, line, sku, location in todo
+            if (not self.names_of(sku) and sku not in self.untracked)
+            or (self.names_of(sku) and location and (sku, location) not in self.stock)
+        ]
+        if unknown:
+            return Refused("unknown_sku", reservation.state, unknown)
+        found = self._mapped_to(reservation, todo)
+        if isinstance(found, Refused):
+            return found
+        touched = []
+        for (_, line, sku, _), parts in zip(todo, found, strict=True):
+            line.text, line.place, line.mode = line.place[0], (sku, parts[0][0]), "" if parts[0][0] else UNTRACKED
+            line.owed = 0
+            line.committed += parts[0][1]
+            self._move(line.place, committed=parts[0][1])
+            touched.append(line.place)
+            for name, units in parts[1:]:
+                self._put_in(reservation, (sku, name), 0, units)
+                line.released += units
+                touched.append((sku, name))
+        if todo:
+            self._settle(reservation, "", touched)
+        return self._changed(reservation, touched)
+
+    def _unmapped_lines(self, reservation: ModelReservation, op: MapLines) -> list[Mapped] | Refused:
+        todo: list[Mapped] = []
+        mapped, excess = [], []
+        for want in op.lines:
+            line = reservation.lines[want.line - 1] if want.line <= len(reservation.lines) else None
+            if line is None:
+                excess.append(LineRefusal(want.line, want.sku, want.location, 1, 0))
+            elif not line.is_unmapped:
+                if not line.text or line.place[0] != want.sku:
+                    mapped.append(LineRefusal(want.line, *line.place, line.quantity, 0))
+            elif not line.owed:
+                excess.append(LineRefusal(want.line, *line.place, line.quantity, 0))
+            else:
+                todo.append((want.line, line, want.sku, want.location))
+        if mapped:
+            return Refused("line_mapped", reservation.state, mapped)
+        return Refused("exceeds_remaining", reservation.state, excess) if excess else todo
+
+    def _mapped_to(self, reservation: ModelReservation, todo: list[Mapped]) -> list[Parts] | Refused:
+        """Return where an accepted order of the lines would be taken from; of each its parts."""
+        stocked = [(number, line, sku, location) for number, line, sku, location in todo if self.names_of(sku)]
+        lines = [WantedLine(sku, location, line.owed) for _, line, sku, location in stocked]
+        order = Order("", "", "", reservation.asked.channel, lines, accept_shortage=True)
+        made = Placed(self, order).made()
+        assert isinstance(made, Made)
+        pieces = [
+            (stocked[place - 1][0], msgspec.structs.replace(piece, quantity=units))
+            for place, piece, units in zip(made.numbers, made.op.lines, made.granted, strict=True)
+        ]
+        beyond = self._too_short(pieces)
+        if beyond:
+            return Refused("out_of_range", reservation.state, beyond)
+        return [
+            [(piece.location, piece.quantity) for of, piece in pieces if of == number] or [("", line.owed)]
+            for number, line, _, _ in todo
+        ]
 
     def _extend(self, op: Extend) -> Answer:
         reservation = self._found(op.reservation_id)
@@ -619,7 +761,7 @@ class Model:
             reservation, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned"
         )
         if isinstance(parts, Refused):
-            return parts
+            return _or_unmapped(reservation, parts)
         arrivals = [
             (
                 part.line,
@@ -629,6 +771,7 @@ class Model:
             )
             for part in op.lines
             for place in [reservation.lines[part.line - 1].place]
+            if is_stocked(place)
         ]
         beyond = self._out_of_range(reservation.state, *arrivals)
         if beyond:
@@ -636,12 +779,13 @@ class Model:
         touched = []
         for part in op.lines:
             line = reservation.lines[part.line - 1]
-            touched.append((line.place[0], part.location or line.place[1]))
-            self._take_in(touched[-1], part.quantity, part.disposition)
+            if line.place[1]:
+                touched.append((line.place[0], part.location or line.place[1]))
+                self._take_in(touched[-1], part.quantity, part.disposition)
             line.returned += part.quantity
         reservation.notes += [("return_reason", op.reason)] if op.reason else []
         reservation.notes += [("exchanged_for", exchanged_for)] if exchanged_for else []
-        self._settle(reservation, "fulfilled")
+        self._settle(reservation, "fulfilled", touched)
         return self._changed(reservation, touched)
 
     def _take_in(self, place: Place, units: int, disposition: Disposition) -> None:
@@ -654,10 +798,10 @@ class Model:
             return Refused("unknown_reservation", "", [])
         waiting = "owed" if isinstance(op, Cancel) else ""
         if not reservation.total("committed") + (reservation.total("owed") if waiting else 0):
-            return Refused("not_committed", reservation.state, [])
+            return _nothing_committed(reservation)
         parts = _parts(reservation, op.lines, "committed", waiting=waiting)
         if isinstance(parts, Refused):
-            return parts
+            return parts if waiting else _or_unmapped(reservation, parts)
         reservation.notes += [note for note in notes if note[1]]
         if waiting:
             return self._release_units(reservation, parts, "committed", into, ending=ending)
@@ -710,7 +854,7 @@ class Model:
             line.owed += owed
             if unmade:
                 self.stock[line.place].wait(-unmade)
-        self._settle(reservation, "")
+        self._settle(reservation, "", touched)
         return self._changed(reservation, touched)
 
     def _shift(
@@ -725,12 +869,12 @@ class Model:
             touched.append(line.place)
             deltas = {name: sign * units for name, sign in ((out_of, -1), (into, 1)) if name in ("held", "committed")}
             self._move(line.place, **deltas, on_hand=-units if into == "fulfilled" else 0)
-            own = self.stock[line.place].allocated.get(reservation.asked.channel)
+            own = self.stock[line.place].allocated.get(reservation.asked.channel) if line.place[1] else None
             if own and into == "fulfilled":
                 own.units = max(0, own.units - units)
             setattr(line, out_of, getattr(line, out_of) - units)
             setattr(line, into, getattr(line, into) + units)
-        self._settle(reservation, ending)
+        self._settle(reservation, ending, touched)
         return self._changed(reservation, touched)
 
     def _release_units(
@@ -749,9 +893,9 @@ class Model:
             setattr(line, out_of, getattr(line, out_of) + unmade - units)
             setattr(line, waiting, getattr(line, waiting) - unmade)
             setattr(line, into, getattr(line, into) + units)
-            if unmade:
+            if unmade and line.place[1]:
                 self.stock[line.place].wait(-unmade)
-        self._settle(reservation, ending)
+        self._settle(reservation, ending, touched)
         return self._changed(reservation, touched)
 
     def _fill(self) -> None:
@@ -777,7 +921,7 @@ class Model:
             line.held, line.committed = line.held + held, line.committed + committed
             line.waiting, line.owed = line.waiting - held, line.owed - committed
             stock.wait(-units)
-            self._settle(reservation, reservation.ended_as)
+            self._settle(reservation, reservation.ended_as, [place])
 
     def _first_in_line(self, place: Place) -> tuple[ModelReservation, ModelLine]:
         waiting = [
@@ -795,7 +939,7 @@ class Model:
             Member(*line.place, "vip" in reservation.asked.flags, line.first_seq, number, each).packed()
             for each, reservation in self.reservations.items()
             for number, line in enumerate(reservation.lines, 1)
-            if line.waiting + line.owed
+            if line.waiting + line.owed and line.place[1]
         )
 
     def _set_backorder(self, op: SetBackorder) -> Answer:
@@ -831,7 +975,7 @@ class Model:
             place for number, units, to in moves for place in self._move_line(reservation, number, units, to)[:2]
         ]
         if moves:
-            self._settle(reservation, "")
+            self._settle(reservation, "", touched)
         return self._changed(reservation, touched)
 
     def _moves(self, reservation: ModelReservation, op: Relocate) -> list[tuple[int, int, str]] | Refused:
@@ -854,7 +998,8 @@ class Model:
                     refusals[outcome].append(LineRefusal(want.line, line.place[0], want.to, units, 0))
                 moves.append((want.line, units, want.to))
         told_first = next((outcome for outcome, lines in refusals.items() if lines), "")
-        return Refused(told_first, reservation.state, refusals[told_first]) if told_first else moves
+        refused = Refused(told_first, reservation.state, refusals.get(told_first, []))
+        return _or_unmapped(reservation, refused) if told_first else moves
 
     def _move_line(
         self, reservation: ModelReservation, number: int, units: int, to: str, *, committed_only: bool = False
@@ -864,17 +1009,21 @@ class Model:
         there = (line.place[0], to)
         held = 0 if committed_only else min(units, line.held)
         self._move(line.place, held=-held, committed=held - units)
-        self._move(there, held=held, committed=units - held)
         line.held, line.committed = line.held - held, line.committed - units + held
         line.released += units
+        return line.place, there, self._put_in(reservation, there, held, units - held)
+
+    def _put_in(self, reservation: ModelReservation, there: Place, held: int, committed: int) -> int:
+        """Add units to the line at a place to which units were moved; returns its number."""
+        units = held + committed
+        self._move(there, held=held, committed=committed)
         moved = next((each for each in reservation.lines if each.place == there and not each.first_seq), None)
         if moved is None:
             moved = ModelLine(there, 0, 0, 0, 0, 0, 0)
             reservation.lines.append(moved)
         moved.quantity, moved.requested = moved.quantity + units, moved.requested + units
-        moved.held, moved.committed = moved.held + held, moved.committed + units - held
-        number = next(place for place, each in enumerate(reservation.lines, 1) if each is moved)
-        return line.place, there, number
+        moved.held, moved.committed = moved.held + held, moved.committed + committed
+        return next(place for place, each in enumerate(reservation.lines, 1) if each is moved)
 
     def _bind(self, op: Bound) -> Answer:
         inner = op.operation
@@ -1015,9 +1164,10 @@ class Model:
         self._release_units(reservation, parts, "held", "expired", ending="expired")
         return late_ms
 
-    def _settle(self, reservation: ModelReservation, ending: str) -> None:
+    def _settle(self, reservation: ModelReservation, ending: str, touched: Iterable[Place]) -> None:
         reservation.ended_as = ending
-        reservation.seq = self.seq
+        if any(location for _, location in touched):
+            reservation.seq = self.seq
         if not reservation.is_hold:
             reservation.deadline_ms = 0
 
@@ -1278,6 +1428,8 @@ class Model:
         return TransferChanged(replayed=False, transfer=sent.shown(), availability=self._left(touched))
 
     def _move(self, place: Place, on_hand: int = 0, **deltas: int) -> None:
+        if not place[1]:
+            return  # it counts nowhere
         stock = self.stock[place]
         if stock.waiting and place not in self.touched:
             self.touched.append(place)
@@ -1297,7 +1449,9 @@ class Model:
 
     def _left(self, touched: Iterable[Place], channel: str = "") -> list[Availability]:
         return [
-            Availability(*place, self.seen(place, channel), self.stock[place].seq) for place in dict.fromkeys(touched)
+            Availability(*place, self.seen(place, channel), self.stock[place].seq)
+            for place in dict.fromkeys(touched)
+            if place[1]
         ]
 
     def _stock_changed(
@@ -1315,6 +1469,11 @@ class Model:
     def allocations(self, place: Place) -> list[Allocation]:
         allocated = self.stock[place].allocated
         return [Allocation(each, own.kind, own.units, self.used(place, each)) for each, own in allocated.items()]
+
+
+def is_stocked(place: Place) -> bool:
+    """Whether units there count in buckets."""
+    return place[1] not in ("", NOWHERE)
 
 
 def _parts(
@@ -1340,6 +1499,23 @@ def _parts(
         if units > left:
             excess.append(LineRefusal(number, *line.place, units, left))
     return Refused("exceeds_remaining", reservation.state, excess) if excess else dict(parts)
+
+
+def _or_unmapped(reservation: ModelReservation, refused: Refused) -> Refused:
+    """Name only the lines that wait for a SKU, if some of those that were refused for what is left do."""
+    lines = [line for line in refused.lines if line.line <= len(reservation.lines)]
+    unmapped = [line for line in lines if reservation.lines[line.line - 1].is_unmapped]
+    is_meant = refused.outcome == "exceeds_remaining" and unmapped
+    return Refused("line_unmapped", refused.state, unmapped) if is_meant else refused
+
+
+def _nothing_committed(reservation: ModelReservation) -> Refused:
+    unmapped = [
+        LineRefusal(number, *line.place, line.owed, 0)
+        for number, line in enumerate(reservation.lines, 1)
+        if line.is_unmapped and line.owed
+    ]
+    return Refused("line_unmapped" if unmapped else "not_committed", reservation.state, unmapped)
 
 
 def _wanted(request: Reserve | Order) -> list[Wanted]:
@@ -1465,6 +1641,6 @@ def _refused_there(
     lines = [
         LineRefusal(number, *line.place, line.held + line.committed, 0)
         for number, line in enumerate(reservation.lines, 1)
-        if line.held + line.committed and line.place[1] != location
+        if line.held + line.committed and line.place[1] not in ("", location)
     ]
     return Refused("not_open", reservation.state, lines) if location and not open_lines and lines else None

@@ -19,8 +19,10 @@ from server.domain.operations.reservations import (
     Extend,
     Fulfil,
     Line,
+    LineMapping,
     LineQuantity,
     LineRelocation,
+    MapLines,
     Order,
     Release,
     Relocate,
@@ -63,6 +65,7 @@ AnOperation = (
     | Order
     | Sourced
     | Relocate
+    | MapLines
     | Extend
     | Commit
     | Release
@@ -189,6 +192,11 @@ def relocate(reservation_id: str, *moves: tuple[int, int, str], key: str = "") -
     """Move (line, quantity, to); a quantity of 0 means all that the line has reserved."""
     lines = [LineRelocation(line, quantity, to) for line, quantity, to in moves]
     return sealed(Relocate("", "tester", reservation_id, key, lines))
+
+
+def map_lines(reservation_id: str, *lines: tuple[int, str] | tuple[int, str, str], key: str = "") -> MapLines:
+    """Each line is (line, sku), taken from wherever an order would be, or (line, sku, location)."""
+    return sealed(MapLines("", "tester", reservation_id, key, [LineMapping(*each) for each in lines]))
 
 
 def take_back(

@@ -14,6 +14,8 @@ from tests.support.places_oracle import comes_first, may_take_from, parts_of, sh
 from tests.support.sourcing_oracle import Parts
 
 Place = tuple[str, str]
+NOWHERE = "\0"
+"""Location of lines that count in no bucket."""
 
 
 class Rule(Protocol):
@@ -108,7 +110,7 @@ class Placed:
         unknown = [
             LineRefusal(number, line.sku, line.location, line.quantity, 0)
             for number, line in self._named()
-            if line.location not in self.model.names_of(line.sku)
+            if line.location not in (NOWHERE, *self.model.names_of(line.sku))
         ]
         closed: list[LineRefusal] = []
         for sku in self.wanted:

@@ -64,7 +64,7 @@ def _change_of(fields: list[Any]) -> Change:
         for number, ((sku, location, quantity, _, held, committed, free, seq, *waits), more) in enumerate(
             zip(record_lines, allocations, strict=True), 1
         )
-        if quantity
+        if quantity and location  # a line without a location counts nowhere
     ]
     notes = [("order_ref", rest[0])] if rest and rest[0] else []
     return Change(operation, created_ms, actor, channel, reservation_id, state, lines, notes)

@@ -1,4 +1,4 @@
-"""How much safety stock to keep: rules for categories and locations, and which category a SKU is of."""
+"""How much safety stock to keep: rules for categories and locations, which category a SKU is of, if it is tracked."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from server.schemas.safety_stock import (
     SkusBody,
     SkuView,
 )
-from server.service import categories, rules
+from server.service import rules, skus
 from server.store.repositories.rules import Where
 
 
@@ -43,21 +43,22 @@ async def read_rules(call: Call) -> SafetyRuleList:
 async def put_skus(call: Call) -> SkuList:
     """Put SKUs into categories; the last one counts where two are for the same."""
     body: SkusBody = call.body
-    put = await categories.put_categories(call.caller, body)
+    put = await skus.put_categories(call.caller, body)
     return SkuList([SkuView(sku, category or None) for sku, category in put.items()])
 
 
 async def put_sku(call: Call) -> SkuView:
-    """Put a SKU into a category."""
-    body: SkuBody = call.body
-    sku = call.named("sku")
-    return SkuView(sku, await categories.put_category(call.caller, sku, body) or None)
+    """Put a SKU into a category, and make it tracked or untracked."""
+    return _sku_view(await skus.put_sku(call.caller, call.named("sku"), call.body))
 
 
 async def read_sku(call: Call) -> SkuView:
-    """Read what category a SKU is of."""
-    sku = call.named("sku")
-    return SkuView(sku, await categories.category_of(call.caller, sku) or None)
+    """Read what category a SKU is of, and whether it is tracked."""
+    return _sku_view(await skus.find_sku(call.caller, call.named("sku")))
+
+
+def _sku_view(found: skus.SkuDetails) -> SkuView:
+    return SkuView(found.sku, found.category or None, found.is_tracked)
 
 
 ROUTES = [
@@ -73,11 +74,11 @@ ROUTES = [
         {200: SkuList}, SkusBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
     ),
     Route(
-        "PUT", "/v1/skus/{sku}", put_sku, Scope.STOCK, "Put a SKU into a category",
-        {200: SkuView}, SkuBody,
+        "PUT", "/v1/skus/{sku}", put_sku, Scope.STOCK, "Put a SKU into a category, and say whether it has stock",
+        {200: SkuView}, SkuBody, outcomes=("sku_has_stock",),
     ),
     Route(
-        "GET", "/v1/skus/{sku}", read_sku, Scope.READ, "Read what category a SKU is of", {200: SkuView},
-        outcomes=("invalid",),
+        "GET", "/v1/skus/{sku}", read_sku, Scope.READ, "Read what category a SKU is of, and whether it has stock",
+        {200: SkuView}, outcomes=("invalid",),
     ),
 ]  # fmt: skip

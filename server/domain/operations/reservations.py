@@ -167,6 +167,27 @@ class Relocate(ReservationOperation, tag="relocate", frozen=True):
         return LINES_ASSUMED + len(self.lines)
 
 
+class LineMapping(msgspec.Struct, array_like=True, frozen=True):
+    """The SKU that an unmapped line is for. ``location`` empty: wherever an order of it would be taken from."""
+
+    line: int
+    sku: str
+    location: str = ""
+
+
+class MapLines(ReservationOperation, tag="map_lines", frozen=True):
+    """Give unmapped lines their SKUs and commit their units, even if that makes a shortage; all lines, or none."""
+
+    reservation_id: str
+    key: str
+    lines: list[LineMapping]
+
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed, and those that are mapped."""
+        return LINES_ASSUMED + len(self.lines)
+
+
 class Return(ReservationOperation, tag="return", frozen=True):
     """Take shipped units back, at any location; never more than were shipped. ``lines`` must not be empty."""
 

@@ -212,7 +212,7 @@ class StateAtStart:
 
     def _add_reserved(self, record: Reservation) -> None:
         for line in record.lines:
-            if line.held or line.committed or line.backordered:
+            if line.is_stocked and (line.held or line.committed or line.backordered):
                 row = self._row(f"{line.sku}\0{line.location}".encode())
                 self._reserved_held[row] += line.held
                 self._reserved_committed[row] += line.committed

@@ -48,7 +48,7 @@ def _change_of(new: _NewReservation) -> Change:
     lines = [
         _line_of(number, line)
         for number, line in enumerate(record.lines, 1)
-        if line.quantity  # a line of a partial reservation that got nothing changed nothing
+        if line.quantity and line.is_stocked  # a line of a partial reservation that got nothing changed nothing
     ]
     if new.behind:
         lines = [_behind(line, new.behind[line.line - 1]) for line in lines]

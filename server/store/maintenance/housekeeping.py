@@ -177,16 +177,17 @@ class Housekeeper:
     async def measure(self) -> None:
         """Set the gauges, summed over the partitions."""
         await self._register()
-        sums = [0, 0, 0, 0, 0]
+        sums = [0, 0, 0, 0, 0, 0]
         for keyspace in self._partitions():
             for number, figure in enumerate(await self._figures(keyspace)):
                 sums[number] += figure
-        live, held, ended, lacking, entries = sums
+        live, held, ended, lacking, entries, unmapped = sums
         _HELD.set(held)
         _COMMITTED.set(max(0, live - held))
         _ENDED.set(ended)
         metrics.SHORTAGE_UNITS.set(lacking)
         metrics.JOURNAL_ENTRIES.set(entries)
+        metrics.UNMAPPED_LINES.set(unmapped)
 
     async def recount(self) -> None:
         """Count anew what orders lack, in every partition."""
@@ -244,6 +245,7 @@ class Housekeeper:
                 ("HLEN", keyspace.ended),
                 ("HGET", keyspace.meta, "lacking"),
                 ("XLEN", keyspace.journal),
+                ("HGET", keyspace.meta, "unmapped"),
             ],
         )
         return tuple(int(answer or 0) for answer in answers)

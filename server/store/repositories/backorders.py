@@ -71,7 +71,7 @@ def members_of(reservation_id: str, record: Reservation) -> list[Member]:
     return [
         Member(line.sku, line.location, is_vip, line.first_seq, number, reservation_id)
         for number, line in enumerate(record.lines, 1)
-        if line.backordered
+        if line.backordered and line.is_stocked
     ]
 
 

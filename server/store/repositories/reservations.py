@@ -71,6 +71,7 @@ class _Query(NamedTuple):
     state: str
     sku: str
     fields: Mapping[str, str]
+    unmapped: bool = False
 
     def request(self, *, ended: bool, cursor: str, count: int) -> bytes:
         """Pack what ``lua/functions/list_reservations.lua`` takes: fields go by their place in a record, from 1."""
@@ -78,7 +79,7 @@ class _Query(NamedTuple):
         wanted = {places.index(name) + 1: value for name, value in self.fields.items()}
         if self.state:
             wanted[places.index("state") + 1] = self.state
-        return msgspec.msgpack.encode([ended, cursor, count, self.sku, wanted])
+        return msgspec.msgpack.encode([ended, cursor, count, self.sku, wanted, self.unmapped])
 
 
 class _Position(NamedTuple):
@@ -107,12 +108,14 @@ async def list_reservations(
     *,
     state: str = "",
     sku: str = "",
+    unmapped: bool = False,
     after: str = "",
     limit: int = 100,
     **fields: str,
 ) -> Page:
     """Return the next reservations that match; an empty ``state`` or ``sku`` matches all.
 
+    ``unmapped``: only those with a line that waits for a SKU.
     ``fields``: texts of :class:`Reservation`, such as ``channel``, that must be the same; an empty one matches all.
 
     Raises
@@ -123,8 +126,10 @@ async def list_reservations(
     """
     if state and state not in STATES:
         raise ValueError(f"state {state!r} is none of {', '.join(sorted(STATES))}")
-    query = _Query(client, keyspace, limits, state, sku, {name: value for name, value in fields.items() if value})
-    place: _Position | None = _parse(after, state) if after else await _first_place(query)
+    fields = {name: value for name, value in fields.items() if value}
+    query = _Query(client, keyspace, limits, state, sku, fields, unmapped)
+    phases = _phases(state, unmapped=unmapped)
+    place: _Position | None = _parse(after, phases) if after else await _first_place(query, phases)
     found: dict[str, Reservation] = {}
     as_of_ms = 0
     stop_s = time.monotonic() + WORK_MAX_S
@@ -133,7 +138,7 @@ async def list_reservations(
         part = await _STEPS[place.phase](query, place, count)
         found.update(part.found)
         as_of_ms = as_of_ms or part.now_ms
-        place = _next_place(place, part.position, state)
+        place = _next_place(place, part.position, phases)
         if len(found) >= limit or time.monotonic() >= stop_s:
             break
         # If few match, read more. As soon as many do, read no more than the page still takes.
@@ -196,9 +201,9 @@ def _holders_of(reservation_id: str, reservation: Reservation, sku: str) -> list
     ]
 
 
-def _phases(state: str) -> tuple[str, ...]:
+def _phases(state: str, *, unmapped: bool) -> tuple[str, ...]:
     """Return the phases that can hold reservations of a state, in the order in which they move."""
-    if state == "held":
+    if state == "held" or (unmapped and not state):  # the units of an unmapped line are owed
         return ("live",)
     if state in ("committed", "backordered"):
         return ("lapsed", "live")  # an expired hold may leave committed units
@@ -212,16 +217,14 @@ def _phases(state: str) -> tuple[str, ...]:
 _BEGINNINGS: Final = {"live": "0", "ended": "0", "lapsed": "0", "revived": "0-0"}
 
 
-async def _first_place(query: _Query) -> _Position:
-    phase = _phases(query.state)[0]
-    journal = await bounds(query.client, query.keyspace) if not query.state else Bounds()
-    return _Position(phase, _BEGINNINGS[phase], journal.last_id)
+async def _first_place(query: _Query, phases: tuple[str, ...]) -> _Position:
+    journal = await bounds(query.client, query.keyspace) if "revived" in phases else Bounds()
+    return _Position(phases[0], _BEGINNINGS[phases[0]], journal.last_id)
 
 
-def _next_place(place: _Position, position: str | None, state: str) -> _Position | None:
+def _next_place(place: _Position, position: str | None, phases: tuple[str, ...]) -> _Position | None:
     if position is not None:
         return place._replace(position=position)
-    phases = _phases(state)
     following = phases[phases.index(place.phase) + 1 :]
     if not following:
         return None
@@ -229,13 +232,13 @@ def _next_place(place: _Position, position: str | None, state: str) -> _Position
     return _Position(following[0], beginning, place.since)
 
 
-def _parse(after: str, state: str) -> _Position:
+def _parse(after: str, phases: tuple[str, ...]) -> _Position:
     """Read a cursor, and refuse what the store would refuse."""
     match = _CURSOR.fullmatch(after)
     if match is None:
         raise ValueError("after is not what a page gave as next")
     place = _Position(*match.groups())
-    if place.phase not in _phases(state):
+    if place.phase not in phases:
         raise ValueError("after belongs to a listing of another state")
     parse_entry_id(place.since)
     if place.phase == "revived":
@@ -323,6 +326,7 @@ def _matching(query: _Query, pairs: list[tuple[bytes, bytes]], now_ms: int) -> l
             query.state in ("", reservation.state)
             and all(getattr(reservation, name) == value for name, value in query.fields.items())
             and (not query.sku or any(line.sku == query.sku for line in reservation.lines))
+            and (not query.unmapped or any(line.is_unmapped for line in reservation.lines))
         ):
             found.append((raw_id.decode(), reservation))
     return found

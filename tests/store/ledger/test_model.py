@@ -29,6 +29,7 @@ OUTCOMES: Final = {
     *("changed", "replayed", "id_reused", "unknown_reservation", "unknown_sku", "out_of_stock", "exceeds_remaining"),
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
     *("location_closed", "too_many_splits", "not_open", "out_of_range"),
+    *("line_mapped", "line_unmapped"),
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
@@ -144,6 +145,8 @@ PLANTED: Final = {
         "  return entry.available - entry.claimed\n",
     ),
     "an order without a location is taken from a closed one": ("if not closed[name] and (not own", "if (not own"),
+    "what is mapped stays owed": ("line[Line.owed], line[Line.text] = 0, text", "line[Line.text] = text"),
+    "an unmapped line stays counted": ("  unstocked.count(-1)\n", "\n"),
     "a key is not held against the body": (
         "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",
         "if false then",

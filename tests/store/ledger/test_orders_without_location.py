@@ -218,7 +218,7 @@ async def test_given_a_channel_that_may_take_from_no_place_of_a_sku_when_it_orde
 
 
 async def test_given_an_unknown_sku_when_ordered_then_it_is_unknown_at_main(ledger: Ledger) -> None:
-    answer = await refused(ledger, order("o", ("S", 1, ""), accept_shortage=True))
+    answer = await refused(ledger, order("o", ("S", 1, "")))
 
     assert (answer.outcome, answer.lines) == ("unknown_sku", [LineRefusal(1, "S", "main", 1, 0)])
 

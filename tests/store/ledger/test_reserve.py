@@ -247,10 +247,6 @@ async def test_given_a_shortage_when_it_comes_and_goes_then_meta_counts_its_unit
     assert await client.hget(ledger.keyspace.meta, "shortage") == b"0"
 
 
-async def test_given_an_unknown_sku_when_a_shortage_is_accepted_then_it_is_refused_all_the_same(ledger: Ledger) -> None:
-    assert (await refused(ledger, order("o", ("A", 3), accept_shortage=True))).outcome == "unknown_sku"
-
-
 async def test_given_a_batch_of_mixed_fates_when_it_runs_then_each_stands_alone(ledger: Ledger) -> None:
     await stocked(ledger, A=3)
     wanted = [reserve("1", ("A", 2)), reserve("2", ("A", 2)), reserve("3", ("X", 1)), reserve("4", ("A", 1))]

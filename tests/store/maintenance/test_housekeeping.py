@@ -24,6 +24,7 @@ from tests.conftest import RETENTION, now_ms, wait_past, wait_until
 from tests.support.operations import (
     SHORT_MS,
     available,
+    cancel,
     changed,
     commit,
     level,
@@ -251,14 +252,17 @@ async def test_given_reservations_when_measured_then_the_gauges_say_how_many(
     await changed(ledger, reserve("h2", ("cap", 1)))
     await changed(ledger, order("c1", ("cap", 5), accept_shortage=True))
     await changed(ledger, release("h2"))
+    await changed(ledger, order("c2", ("nobody", 2), ("knows", 1), accept_shortage=True))
+    await changed(ledger, cancel("c2", (1, 2)))
 
     # When
     await make().measure()
 
     # Then
     counted = [sample("holdfast_reservations", state=state) for state in ("held", "committed", "ended")]
-    assert counted == [1, 1, 1]
+    assert counted == [1, 2, 1]
     assert sample("holdfast_shortage_units") == 1
+    assert sample("holdfast_unmapped_lines") == 1
     assert sample("holdfast_journal_entries") == (await bounds(client, ledger.keyspace)).entries
 
 

@@ -1,0 +1,80 @@
+-- Lines that count in no bucket. They have no location, and no stock record is read or changed for them. Their mode:
+--
+--   untracked  the SKU has no stock and needs none, such as gift wrap; see functions/track.lua. Its units are held,
+--              committed, fulfilled and returned like others, so that the reservation can be completed
+--   unmapped   of an order that was accepted: its SKU is known nowhere. The line has what the channel wrote in place
+--              of a SKU, and its units are owed, until operations/map_lines.lua gives it a SKU
+--
+-- Their stock entry stands in for a record, so that operations treat all lines alike: {unstocked (true), record
+-- (zeros), available (0, so that a new line takes the slow path), mode (of a new line)}. lib/stock.lua does not change
+-- or write it, and lib/availability_check.lua grants all units that are requested.
+--
+-- In the hash skus, an untracked SKU has a list without locations. The first stock record makes it a tracked one.
+-- See lib/unstocked_lines.lua for new lines.
+
+local unstocked = {}
+
+do
+
+unstocked.MORE_THAN_REQUESTED = 2 ^ 50 -- units, beyond all that 200 lines can request together
+unstocked.FIRST_SEQ = 1 -- in place of the seq of a stock record: not 0, which marks lines that a relocation added
+
+-- The stock entry of a line without a location.
+function unstocked.entry(sku, field)
+  return {
+    field = field, sku = sku, location = '', record = {0, 0, 0, 0, 0, 0, 0}, available = 0, claimed = 0,
+    shortage = nil, unstocked = true,
+  }
+end
+
+-- Reads of which SKUs the call does not know yet where they are known.
+local function read_locations(skus)
+  local unread, seen = {}, {}
+  sku_locations = sku_locations or {}
+  for _, sku in ipairs(skus) do
+    if sku_locations[sku] == nil and not seen[sku] then
+      seen[sku] = true
+      unread[#unread + 1] = sku
+    end
+  end
+  local packed = hash_get_many(SKUS, unread)
+  for i = 1, #unread do sku_locations[unread[i]] = packed[i] and unpack_msg(packed[i]) or false end
+end
+
+-- Where SKUs are known, also since this call: SKU -> [location, …], empty for an untracked one; nil for one that is
+-- known nowhere. The lists are not to be changed.
+function unstocked.locations_of(skus)
+  read_locations(skus)
+  local known, added = {}, {}
+  for _, sku in ipairs(skus) do known[sku] = sku_locations[sku] or nil end
+  for _, entry in ipairs(changed_stock) do
+    local sku = entry.sku
+    if entry.is_new and sku_locations[sku] ~= nil then
+      -- A list of its own, for an exchange may still undo what is new.
+      if not added[sku] then
+        local copied = {}
+        for i, location in ipairs(known[sku] or NONE) do copied[i] = location end
+        known[sku], added[sku] = copied, true
+      end
+      table.insert(known[sku], entry.location)
+    end
+  end
+  return known
+end
+
+-- What a line is whose SKU has these locations, see locations_of, or nil where it is a line like others.
+function unstocked.mode_of(locations, accept_shortage)
+  if locations then return #locations == 0 and 'untracked' or nil end
+  return accept_shortage and 'unmapped' or nil
+end
+
+function unstocked.is_unmapped(line)
+  return line[Line.mode] == 'unmapped'
+end
+
+-- Counts lines that become unmapped, or (negative) that are unmapped no more.
+function unstocked.count(lines)
+  unmapped_lines = unmapped_lines + lines
+end
+
+end

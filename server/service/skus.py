@@ -1,0 +1,114 @@
+"""What a SKU is: its category, and whether it has stock at all."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from server.schemas.safety_stock import SkuBody, SkusBody
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_category, check_sku
+from server.service.problems import ProblemError, problem
+from server.service.rules import safety_store
+from server.service.writes import written
+from server.store.connection.timeouts import in_time
+from server.store.repositories.skus import SkuStore
+
+
+class SkuDetails(NamedTuple):
+    """A SKU. ``category`` empty: it is of none. ``is_tracked`` False: it has no stock, and can always be ordered."""
+
+    sku: str
+    category: str
+    is_tracked: bool
+
+
+async def find_sku(caller: Caller, sku: str) -> SkuDetails:
+    """Read what a SKU is; one that nobody knows has no category, and would be tracked.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be a SKU.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    category = await category_of(caller, sku)
+    return SkuDetails(sku, category, not await in_time(_store(caller).is_untracked(sku)))
+
+
+async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
+    """Set what the body names, and read what the SKU is.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or there is none.
+    ProblemError
+        It has stock records, so it stays tracked; or the store did not answer in time, and asking again is safe.
+
+    """
+    check_sku("sku", sku)
+    if body.category is msgspec.UNSET and body.tracked is msgspec.UNSET:
+        raise InvalidError("category", "is required where tracked is left out")
+    if body.category is not msgspec.UNSET:
+        check_category("category", body.category)  # before anything is set
+    if body.tracked is not msgspec.UNSET:
+        await _track(caller, sku, tracked=body.tracked)
+    if body.category is not msgspec.UNSET:
+        await _put_category(caller, sku, body.category)
+    return await find_sku(caller, sku)
+
+
+async def put_categories(caller: Caller, body: SkusBody) -> Mapping[str, str]:
+    """Put SKUs into categories, and return them by SKU. Where a SKU is there twice, the last one counts.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+    ProblemError
+        The store did not answer in time; asking again is safe.
+
+    """
+    categories = {
+        check_sku(f"skus[{at}].sku", each.sku): check_category(f"skus[{at}].category", each.category)
+        for at, each in enumerate(body.skus)
+    }
+    await written(safety_store(caller).set_categories(categories, caller.actor))
+    return categories
+
+
+async def _put_category(caller: Caller, sku: str, category: str | None) -> None:
+    """Put a SKU into a category, None: into none; errors as for :func:`put_categories`."""
+    categories = {check_sku("sku", sku): check_category("category", category)}
+    await written(safety_store(caller).set_categories(categories, caller.actor))
+
+
+async def category_of(caller: Caller, sku: str) -> str:
+    """Read the category of a SKU, empty for none.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be a SKU.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    [category] = await in_time(safety_store(caller).categories([check_sku("sku", sku)]))
+    return category
+
+
+async def _track(caller: Caller, sku: str, *, tracked: bool) -> None:
+    async def write() -> None:
+        if not await _store(caller).track(sku, caller.actor, tracked=tracked):
+            raise ProblemError(problem("sku_has_stock"))
+
+    await written(write())
+
+
+def _store(caller: Caller) -> SkuStore:
+    partition = caller.partition
+    return SkuStore(partition.client, partition.keyspace, partition.limits)
