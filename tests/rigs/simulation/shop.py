@@ -68,6 +68,11 @@ class ShopPlan(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.left_out) or any(UNKNOWN.intersection(window.faults) for window in self.windows)
 
     @property
+    def kept(self) -> frozenset[str]:
+        """The keys of which it says yes at some time, and changes nothing."""
+        return frozenset(each.key for each in self.keeps)
+
+    @property
     def keeps_for_ever(self) -> frozenset[str]:
         """The keys that nothing will correct."""
         return frozenset(each.key for each in self.keeps if each.until_s == float("inf"))

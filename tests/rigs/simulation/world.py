@@ -281,7 +281,7 @@ class World:
 
     def _shown(self, shop: Shop, sku: str) -> int | None:
         """What the shop shows; where it never took a value of the SKU, it has nothing to sell."""
-        return shop.shown.get(sku, 0 if sku in shop.plan.keeps_for_ever else None)
+        return shop.shown.get(sku, 0 if sku in shop.plan.kept else None)
 
     def _may_differ(self, shop: Shop, sku: str) -> bool:
         """Whether the shop refused or kept the SKU, and that stands in the dead letters for everybody to see."""
@@ -302,7 +302,10 @@ class World:
         ]
 
     def _wrong_prices(self) -> list[str]:
-        """Every price is shown, or stands in the dead letters, or its SKU does."""
+        """Every price is shown, or stands in the dead letters, or its SKU does.
+
+        One that the shop took with a yes and without effect stays unseen: prices are not compared, as the docs say.
+        """
         return [
             f"{name} shows the price {shop.prices.get(sku)} of {sku}, and should show {price}"
             for (name, sku), price in self.prices.items()
@@ -311,7 +314,7 @@ class World:
                 (sku, "price") in self._dead_letters(name) and (price in shop.plan.bad_prices or shop.plan.left_out)
             )
             and (sku, "quantity") not in self._dead_letters(name)
-            and sku not in shop.plan.keeps_for_ever
+            and sku not in shop.plan.kept
         ]
 
     def _dead_letters(self, name: str) -> set[tuple[str, str]]:
@@ -340,9 +343,11 @@ class World:
         if unsure:
             return []
         which = list(self.shops).index(shop.plan.name)
-        changed_there = {each.sku for each in self.scenario.events if each.what == "sell" and each.which == which}
-        changed_there |= {each.key for each in shop.plan.keeps}
-        falls = [key for key in shop.priced_falls if key not in changed_there]
+        # The shop itself can put a number up again, by a cancel, and then shows more than it was told.
+        back = {
+            each.sku for each in self.scenario.events if (each.what, each.which) == ("sell", which) and each.units < 0
+        }
+        falls = [key for key in shop.priced_falls if key not in back | shop.plan.kept]
         return [f"{shop.plan.name} was sent a price with the zero of {key}" for key in falls] + [
             f"{shop.plan.name} was shown {sku} out of order: {shown} of {self.wanted[shop.plan.name, sku]}"
             for sku in self.scenario.skus
