@@ -4,11 +4,12 @@ import asyncio
 import gc
 import itertools
 import secrets
+import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from aiohttp import http_parser, web
@@ -54,8 +55,25 @@ from server.telemetry.tracing import Tracing, TracingMissingError
 
 log = structlog.get_logger("holdfast")
 
-_GC_THRESHOLD = 20_000
+_GC_THRESHOLD: Final = 20_000
 """New objects between two collections; Python's 700 would mean several a millisecond under load."""
+_CLOSING_S: Final = 1.0
+"""Of the drain's time, what is kept for closing all parts after the last answer."""
+_LAST_S: Final = 0.5
+"""What each part is given to close at least, also when the time is up."""
+
+
+class _TimeLeft:
+    """One limit for all parts of a stop; it counts from the first question."""
+
+    def __init__(self, limit_s: float) -> None:
+        self._limit_s = limit_s
+        self._end_s = 0.0
+
+    def seconds(self, at_least_s: float = 0.0) -> float:
+        """Return what is left."""
+        self._end_s = self._end_s or time.monotonic() + self._limit_s
+        return max(at_least_s, self._end_s - time.monotonic())
 
 
 class Holdfast:
@@ -68,6 +86,7 @@ class Holdfast:
         self.settings = settings
         self._worker = worker
         self._exit = AsyncExitStack()
+        self._left = _TimeLeft(settings.drain_timeout_s)
         self.port = settings.port
         self.publishers: list[Publisher] = []
 
@@ -84,14 +103,22 @@ class Holdfast:
             await self._start_http(started)
             await self._start_housekeeping(started)
             self._start_publishers(started)
-            started.callback(self.state.drain)
             self._exit = started.pop_all()
         # What lives until the end need not be looked through again, and requests leave few cycles behind.
         gc.freeze()
         gc.set_threshold(_GC_THRESHOLD)
 
-    async def drain(self) -> None:
-        """Stop: not ready, no new connections, answer what is in flight, close; nothing acknowledged is lost."""
+    async def drain(self, *, notice: bool = False) -> None:
+        """Stop within the drain's limit: answer what is in flight, close; nothing acknowledged is lost.
+
+        ``notice``: tell callers to leave before the port closes.
+        """
+        notice_s = self.settings.drain_notice_s if notice and self.settings.role != "publisher" else 0.0
+        within_s = self._left.seconds() - min(_CLOSING_S, self._left.seconds() / 5)
+        await asyncio.gather(
+            self._api.stop(within_s=within_s, notice_s=notice_s),
+            *(publisher.finish(within_s) for publisher in self.publishers),
+        )
         await self._exit.aclose()
 
     def _start_tracing(self, started: AsyncExitStack) -> Tracing | None:
@@ -101,15 +128,22 @@ class Holdfast:
             tracing = Tracing()
         except TracingMissingError as error:
             raise ConfigError(str(error)) from None
-        started.push_async_callback(asyncio.to_thread, tracing.close)
+        started.push_async_callback(self._close_tracing, tracing)
         return tracing
+
+    async def _close_tracing(self, tracing: Tracing) -> None:
+        await asyncio.to_thread(tracing.close, self._left.seconds(_LAST_S))
 
     async def _start_store(self, started: AsyncExitStack) -> str:
         settings = self.settings
         if settings.store_url:
             return settings.store_url
         store = EmbeddedStore(settings.data_dir, durability=settings.durability)
-        started.push_async_callback(store.stop)
+
+        async def stop() -> None:
+            await store.stop(self._left.seconds(_LAST_S))
+
+        started.push_async_callback(stop)
         await store.start()
         return store.url
 
@@ -130,7 +164,11 @@ class Holdfast:
             reply_timeout_s=settings.reply_timeout_s,
         )
         batcher.start()
-        started.push_async_callback(close_quietly, batcher, settings.drain_timeout_s)
+
+        async def close() -> None:
+            await close_quietly(batcher, self._left.seconds(_LAST_S))
+
+        started.push_async_callback(close)
         state = AppState(
             authenticator=authenticator,
             batcher=batcher,
@@ -186,12 +224,14 @@ class Holdfast:
             if settings.metrics_port == settings.port:
                 raise ConfigError("HOLDFAST_METRICS_PORT must be another port than HOLDFAST_PORT; 0 gives it none.")
             app = metrics_route.application(page, for_this_machine=is_loopback(settings.metrics_host))
-            await self._serve(started, app, settings.metrics_host, settings.metrics_port)
+            serving = self._serving(started, app)
+            await self._listen(serving, settings.metrics_host, settings.metrics_port)
         app = build(self.state, routes, page=None if settings.metrics_port else page)
-        self.port = await self._serve(started, app, settings.host, settings.port)
+        self._api = self._serving(started, app, self.state)
+        self.port = await self._listen(self._api, settings.host, settings.port)
 
-    async def _serve(self, started: AsyncExitStack, app: web.Application, host: str, port: int) -> int:
-        """Serve an application, and return the port."""
+    def _serving(self, started: AsyncExitStack, app: web.Application, state: AppState | None = None) -> Serving:
+        """Make what serves an application; it is stopped at the end."""
         settings = self.settings
         connections_max = connections_within(settings.connections_max)
         if connections_max < settings.connections_max:
@@ -207,13 +247,22 @@ class Holdfast:
             per_address_max=settings.connections_per_address_max,
             first_request_s=settings.first_request_timeout_s,
             keepalive_timeout_s=settings.keepalive_timeout_s,
-            drain_timeout_s=settings.drain_timeout_s,
+            write_timeout_s=settings.write_timeout_s,
+            unread_bytes_max=settings.unread_bytes_max,
+            state=state,
         )
-        started.push_async_callback(serving.stop)
+
+        async def stop() -> None:
+            await serving.stop(within_s=self._left.seconds(_LAST_S))
+
+        started.push_async_callback(stop)
+        return serving
+
+    async def _listen(self, serving: Serving, host: str, port: int) -> int:
         try:
             return await serving.start(host, port, shares_port=self._worker is not None)
         except CannotListenError as error:
-            option = "--port" if port == settings.port else "HOLDFAST_METRICS_PORT"
+            option = "--port" if port == self.settings.port else "HOLDFAST_METRICS_PORT"
             raise ConfigError(f"{error} Choose another with {option}.") from None
 
     async def _start_housekeeping(self, started: AsyncExitStack) -> None:
@@ -287,7 +336,6 @@ class Holdfast:
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")
-            started.push_async_callback(publisher.finish)
 
 
 def _plans(
@@ -338,7 +386,7 @@ def build(state: AppState, routes: list[Route] = ROUTES, *, page: MetricsPage | 
     app = web.Application()
     add_routes(app, state, routes)
     add_system_routes(app, state, routes, page=page, version=server.__version__)
-    add_fallback(app)
+    add_fallback(app, state)
     return app
 
 

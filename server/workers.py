@@ -11,6 +11,7 @@ ends when the parent is gone, however it ended, and then the worker stops, too.
 import asyncio
 import contextlib
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -32,8 +33,10 @@ _RESTART_S_MIN: Final = 0.2
 _RESTART_S_MAX: Final = 5.0
 _STEADY_S: Final = 10.0
 """After a worker has served this long, its start works: the next one starts at once."""
-_KILL_GRACE_S: Final = 5.0
+_KILL_GRACE_S: Final = 2.0
 """How much longer than its own drain to wait for a worker."""
+_STORE_GRACE_S: Final = 2.0
+"""How long the store may take to stop; killed, it loses nothing that was acknowledged."""
 
 
 class WorkersError(Exception):
@@ -89,17 +92,20 @@ class Workers:
         await asyncio.gather(*(self._begin(number) for number in range(1, self._processes_wanted)))
         return first
 
-    async def drain(self) -> None:
-        """Stop the workers, each of which answers what is in flight, then the store."""
+    async def drain(self, *, notice: bool = False) -> None:
+        """Stop the workers, each of which answers what is in flight, then the store.
+
+        ``notice``: have them tell callers to leave before they close the port.
+        """
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for process in self._processes.values():
             with contextlib.suppress(ProcessLookupError):
-                process.terminate()
+                process.send_signal(signal.SIGTERM if notice else signal.SIGINT)
         await asyncio.gather(*(self._wait_or_kill(process) for process in self._processes.values()))
         if self._store is not None:
-            await self._store.stop()
+            await self._store.stop(_STORE_GRACE_S)
         if self._reserved is not None:
             self._reserved.close()
         shutil.rmtree(self._metrics_dir, ignore_errors=True)

@@ -57,7 +57,9 @@ _RETRY_S: Final = 1.0
 _FAULT_PAUSE_S: Final = 5.0
 """Pause after a fault of Holdfast's own, which would mostly occur again at once."""
 _FINISH_S: Final = 5.0
-"""How long an orderly stop waits for answers, well below the 30 s after which supervisors kill."""
+"""How long an orderly stop takes at most, well below the 30 s after which supervisors kill."""
+_LAST_WRITE_S: Final = 1.0
+"""Of that, what is kept for writing the results and releasing the lease."""
 
 
 @dataclass(frozen=True)
@@ -149,13 +151,15 @@ class Publisher:
             finally:
                 await self._stop_acting()
 
-    async def finish(self) -> None:
+    async def finish(self, within_s: float = _FINISH_S) -> None:
         """Wait for what is in flight, write everything, and release the lease. Then cancel :meth:`run`."""
+        within_s = min(within_s, _FINISH_S)
+        end_s = asyncio.get_running_loop().time() + within_s
         with suppress(TimeoutError):
-            async with asyncio.timeout(_FINISH_S):
+            async with asyncio.timeout_at(end_s - min(_LAST_WRITE_S, within_s / 2)):
                 await asyncio.gather(self._endpoints.finish(), *(channel.finish() for channel in self.channels))
         with suppress(StoreError, TimeoutError):
-            async with asyncio.timeout(_FINISH_S):
+            async with asyncio.timeout_at(end_s):
                 if self._write_behind is not None:
                     await self._write_behind.flush()
                 if self.acting:

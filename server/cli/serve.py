@@ -92,38 +92,40 @@ async def _serve(settings: Settings, *, with_sample: bool) -> None:
     async with _sampled(settings, with_sample=with_sample) as sampled:
         holdfast = Holdfast(sampled.settings)
         await holdfast.start()
+        notice = False
         try:
             await sampled.prepare(holdfast.store_url)
             sampled.print_banner(holdfast.port, needs_key=not holdfast.state.authenticator.open)
-            await asked_to_stop()
+            notice = await asked_to_stop()
             say("Stopping.")
         finally:
-            await holdfast.drain()
+            await holdfast.drain(notice=notice)
 
 
 async def _serve_as_worker(settings: Settings, number: int) -> None:
     holdfast = Holdfast(settings, worker=number)
     await holdfast.start()
+    notice = False
     try:
         say(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
         # Standard input ends when the parent process is gone, however it ended.
-        await asked_to_stop(leashed=True)
+        notice = await asked_to_stop(leashed=True)
     finally:
-        await holdfast.drain()
+        await holdfast.drain(notice=notice)
 
 
 async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:
     async with _sampled(settings, with_sample=with_sample) as sampled:
-        workers = Workers(sampled.settings)
+        workers, notice = Workers(sampled.settings), False
         try:
             await workers.start_store()
             await sampled.prepare(workers.store_url)
             access = await workers.start()
             sampled.print_banner(workers.port, needs_key=access != OPEN)
-            await asked_to_stop()
+            notice = await asked_to_stop()
             say("Stopping.")
         finally:
-            await workers.drain()
+            await workers.drain(notice=notice)
 
 
 @dataclass(frozen=True)
@@ -207,14 +209,19 @@ def _url(host: str, port: int) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-async def asked_to_stop(*, leashed: bool = False) -> None:
-    """Wait for SIGINT or SIGTERM, or if ``leashed`` for the end of standard input; a second signal ends at once."""
-    loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+async def asked_to_stop(*, leashed: bool = False) -> bool:
+    """Wait for SIGINT or SIGTERM, or if ``leashed`` for the end of standard input; a second signal ends at once.
 
-    def on_signal() -> None:
+    Returns whether callers are to be told before the port closes: a supervisor sends SIGTERM, a person Ctrl-C.
+    """
+    loop = asyncio.get_running_loop()
+    stop, notice = asyncio.Event(), False
+
+    def on_signal(number: signal.Signals) -> None:
+        nonlocal notice
         if stop.is_set():
             sys.exit(INTERRUPTED)
+        notice = number is signal.SIGTERM
         stop.set()
 
     def on_input() -> None:
@@ -223,7 +230,8 @@ async def asked_to_stop(*, leashed: bool = False) -> None:
             stop.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+        loop.add_signal_handler(number, on_signal, number)
     if leashed:
         loop.add_reader(_STANDARD_INPUT, on_input)
     await stop.wait()
+    return notice

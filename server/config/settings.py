@@ -79,8 +79,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Open connections of one process; fewer where the limit of open files leaves no room."""
     connections_per_address_max: Annotated[int, Meta(ge=0)] = 0
     """Open connections of one address; 0: no limit of its own."""
+    write_timeout_s: Seconds = 20.0
+    """How long a caller may take nothing of its answer; then its connection is closed."""
+    unread_bytes_max: Annotated[int, Meta(ge=1024 * 1024)] = 64 * 1024 * 1024
+    """What may wait for slow callers of a process together; beyond it the one with the most is closed."""
     drain_timeout_s: Seconds = 10.0
-    """How long a stop waits for requests in flight."""
+    """How long a stop takes at most, from the signal to the last part."""
+    drain_notice_s: Annotated[float, Meta(ge=0, le=300)] = 1.0
+    """After SIGTERM: how long callers are told to leave before the port closes; part of the limit."""
     changes_streams_max: Positive = 256
     """Open GET /v1/changes streams of one worker."""
 

@@ -51,6 +51,13 @@ HTTP_CONNECTIONS_CLOSED: Final = Counter(
 )
 
 
+UNREAD_ANSWERS_CLOSED: Final = Counter(
+    "holdfast_unread_answers_closed_total",
+    "Connections closed because their callers did not read the answer, by the limit that was met.",
+    ("reason",),
+)
+
+
 OPERATIONS: Final = Counter(
     "holdfast_operations_total", "Operations on the ledger, by outcome.", ("operation", "outcome")
 )

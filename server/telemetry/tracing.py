@@ -6,6 +6,7 @@ Nothing of OpenTelemetry is imported before a :class:`Tracing` is made. Without 
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from threading import Thread
 from typing import Any, Final
 
 Confirmed = Callable[[str, str, int, int], None]
@@ -82,6 +83,8 @@ class Tracing:
         )
         span.end(max(from_ms, to_ms) * _NS_PER_MS)
 
-    def close(self) -> None:
-        """Send the remaining spans, and stop."""
-        self._provider.shutdown()
+    def close(self, within_s: float) -> None:
+        """Send the remaining spans, and stop. What cannot be sent in time is dropped with the process."""
+        closing = Thread(target=self._provider.shutdown, name="tracing-close", daemon=True)
+        closing.start()
+        closing.join(within_s)

@@ -138,7 +138,8 @@ async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator
         per_address_max=0,
         first_request_s=10,
         keepalive_timeout_s=10,
-        drain_timeout_s=10,
+        write_timeout_s=10,
+        unread_bytes_max=1024 * 1024,
     )
     try:
         port = await serving.start("127.0.0.1", 0, shares_port=False)

@@ -92,6 +92,8 @@ class Server:
         self.data_dir = data_dir or self.directory / "data"
         self._log = self.directory / "stderr"
         self._log_start = 0
+        # No balancer stands before it, so nobody needs to be told before its port closes.
+        settings = {"drain_notice_s": 0, **settings}
         self._environment = {"HOLDFAST_" + name.upper(): str(value) for name, value in settings.items()}
         self._environment |= environment or {}
         if keys or toml:

@@ -21,7 +21,8 @@ from server.telemetry.tracing import Tracing
 class AppState:
     """One worker's parts, as the handlers see them.
 
-    ``new_id`` makes reservation ids; times are seconds. ``draining`` is set when the server stops taking work.
+    ``new_id`` makes reservation ids; times are seconds. ``stopping`` is set when callers are told to leave: each answer
+    closes its connection. ``draining`` is set when the server stops taking work.
     ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are wanted.
     """
 
@@ -37,6 +38,7 @@ class AppState:
     changes_streams_max: int
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
     tracing: Tracing | None = None
+    stopping: bool = False
     draining: bool = False
     open_streams: int = 0
     partitions: dict[str, Partition] = field(default_factory=dict)
@@ -71,7 +73,7 @@ class AppState:
 
     def drain(self) -> None:
         """Turn readiness off, take no new streams, and let the open ones end."""
-        self.draining = True
+        self.stopping = self.draining = True
 
     async def close_feeds(self) -> None:
         """Stop following the journals, and what else is read in the background."""

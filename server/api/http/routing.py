@@ -121,6 +121,8 @@ def endpoint(state: AppState, route: Route) -> Handle:
             response, outcome = _problem_of(error, route.path, call)
         if operation and outcome:
             TALLY.outcome(operation, outcome)
+        if state.stopping:
+            response.force_close()
         elapsed_s = loop_time() - started_s
         status = response.status
         if not route.streams:
@@ -201,7 +203,19 @@ async def _expect(request: web.Request) -> None:
         request.writer.output_size = 0
 
 
-def add_fallback(app: web.Application) -> None:
+def leaving(state: AppState, handler: Handle) -> Handle:
+    """Have the answers of a handler close their connection while the server stops, as :func:`endpoint` does."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        response = await handler(request)
+        if state.stopping:
+            response.force_close()
+        return response
+
+    return handle
+
+
+def add_fallback(app: web.Application, state: AppState | None = None) -> None:
     """Answer what no route takes: 404, or 405 with the methods that the path does take. Comes last."""
 
     async def fallback(request: web.Request) -> web.Response:
@@ -215,4 +229,4 @@ def add_fallback(app: web.Application) -> None:
         return respond_problem(problem("not_found"))
 
     fallback_resource = app.router.add_resource("/{path:.*}")
-    fallback_resource.add_route("*", fallback, expect_handler=_expect)
+    fallback_resource.add_route("*", fallback if state is None else leaving(state, fallback), expect_handler=_expect)

@@ -8,7 +8,7 @@ from aiohttp import web
 from server.api.http import metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.openapi import docs_page, document
-from server.api.http.routing import Route
+from server.api.http.routing import Route, leaving
 from server.api.http.wire import JSON, json_encode, respond_problem
 from server.schemas.common import Health
 from server.service.problems import problem
@@ -28,7 +28,7 @@ def add_system_routes(
         return _json(json_encode(Health("ok")))
 
     async def readyz(_request: web.Request) -> web.Response:
-        if state.draining:
+        if state.stopping:
             return respond_problem(problem("store_unavailable", "The server is stopping. Nothing happened."))
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
@@ -50,9 +50,9 @@ def add_system_routes(
         ("/openapi.json", openapi_json),
         ("/docs", docs),
     ):
-        app.router.add_get(path, handler)
+        app.router.add_get(path, leaving(state, handler))
     if page is not None:
-        app.router.add_get(metrics_route.PATH, metrics_route.with_key(state, page))
+        app.router.add_get(metrics_route.PATH, leaving(state, metrics_route.with_key(state, page)))
 
 
 def _json(body: bytes) -> web.Response:

@@ -6,8 +6,10 @@ from typing import Any, Final
 
 import msgspec
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from server.api.http.unread_answers import PENDING
 from server.schemas.problems import Problem
 from server.service.checks import InvalidError
 from server.service.problems import ProblemError, invalid, problem
@@ -16,6 +18,8 @@ JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "1"
+PIECE_BYTES: Final = 64 * 1024
+"""A longer answer is written in pieces of this size."""
 _TLS: Final = "Received HTTPS traffic on an HTTP port"
 _TOO_MANY_HEADERS: Final = "Too many headers received"
 _REASON_END: Final = ":\n\n"
@@ -132,7 +136,32 @@ def respond(
     all_headers = {"Content-Type": media_type}
     if headers:
         all_headers.update(headers)
+    if len(body) > PIECE_BYTES:
+        return LargeAnswer(status=status, body=body, headers=all_headers)
     return web.Response(status=status, body=body, headers=all_headers)
+
+
+class LargeAnswer(web.Response):
+    """An answer that is written in pieces, each when the one before has left, so that it is in memory once.
+
+    aiohttp would hand all of it to the transport, which keeps a copy until the caller has read it.
+    """
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Note the connection that it goes to."""
+        self._connection = request.protocol
+        return await super().prepare(request)
+
+    async def write_eof(self, data: bytes = b"") -> None:  # noqa: ARG002  # aiohttp's signature
+        """Write the body, a piece at a time."""
+        body = memoryview(self.body if isinstance(self.body, bytes) else b"")
+        try:
+            for start in range(0, len(body), PIECE_BYTES):
+                PENDING.set(self._connection, len(body) - start)
+                await self.write(body[start : start + PIECE_BYTES])
+            await web.StreamResponse.write_eof(self)
+        finally:
+            PENDING.set(self._connection, 0)
 
 
 def respond_problem(sent: Problem, headers: dict[str, str] | None = None) -> web.Response:

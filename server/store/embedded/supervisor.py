@@ -99,15 +99,18 @@ class EmbeddedStore:
             raise
         self._watching = asyncio.create_task(self._watch(), name="embedded-store-watch")
 
-    async def stop(self) -> None:
-        """Stop the store and release the directory. Harmless if it is not started."""
+    async def stop(self, grace_s: float | None = None) -> None:
+        """Stop the store and release the directory. Harmless if it is not started.
+
+        ``grace_s``: how long it may take before it is killed; None: ``stop_grace_s``.
+        """
         watching, self._watching = self._watching, None
         if watching is not None:
             watching.cancel()
             await asyncio.wait([watching])
         process, self._process = self._process, None
         if process is not None:
-            await self._end(process)
+            await self._end(process, self._stop_grace_s if grace_s is None else grace_s)
         self._release()
 
     def _release(self) -> None:
@@ -164,7 +167,7 @@ class EmbeddedStore:
         try:
             await self._until_ready(process, log_offset)
         except BaseException:
-            await asyncio.shield(self._end(process))
+            await asyncio.shield(self._end(process, self._stop_grace_s))
             raise
         if truncated_tail(self.directory.log_since(log_offset)):
             return await self._load_again(process)
@@ -180,7 +183,7 @@ class EmbeddedStore:
         MULTI cuts it off for good. Valkey and later Redis cut in the right place; there it costs one start.
         """
         _log.warning("store_tail_truncated", directory=str(self.directory.path))
-        await asyncio.shield(self._end(process))
+        await asyncio.shield(self._end(process, self._stop_grace_s))
         return await self._adopt_or_launch()
 
     async def _until_ready(self, process: StoreProcess, log_offset: int) -> None:
@@ -249,14 +252,14 @@ class EmbeddedStore:
                 self.last_failure = f"{type(error).__name__}: {error}"
             _log.error("store_restart_failed", reason=self.last_failure, next_try_s=delay_s)
 
-    async def _end(self, process: StoreProcess) -> None:
+    async def _end(self, process: StoreProcess, grace_s: float) -> None:
         """Ask it to stop and wait; after the grace kill it, which loses nothing that was acknowledged."""
         try:
             process.signal(signal.SIGTERM)
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(process.ended(), self._stop_grace_s)
+                await asyncio.wait_for(process.ended(), grace_s)
             if process.alive():
-                _log.warning("store_killed", pid=process.pid, after_s=self._stop_grace_s)
+                _log.warning("store_killed", pid=process.pid, after_s=grace_s)
                 process.signal(signal.SIGKILL)
                 await process.ended()
         finally:
