@@ -1,5 +1,11 @@
-"""``python -m server`` is ``holdfast``."""
+"""``python -m server`` is ``holdfast``, and how a worker process is started."""
 
-from server.cli.main import main
+import sys
+
+from server.telemetry.worker_files import name_files_by_worker
+
+name_files_by_worker(sys.argv)
+
+from server.cli.main import main  # noqa: E402  # the metrics are made by this import
 
 main()

@@ -4,12 +4,15 @@ Each worker is a ``holdfast serve`` of its own on the same store and port (SO_RE
 They report metrics through files in one directory, so that a scrape of any of them returns those of all. If there are
 channels, one more process publishes to them: that takes as much of a core as the orders themselves.
 
-Two pipes connect parent and worker. The worker writes a line to its standard output when it serves. Its standard input
-ends when the parent is gone, however it ended, and then the worker stops, too.
+Two pipes connect parent and worker. The worker writes a line to its standard output when it serves, and from then on a
+sign of life from its event loop. One that gives none for a while hangs, and is killed and replaced: the kernel would go
+on to give it connections. Its standard input ends when the parent is gone, however it ended, and then the worker stops,
+too.
 """
 
 import asyncio
 import contextlib
+import os
 import shutil
 import signal
 import socket
@@ -24,11 +27,15 @@ from prometheus_client.multiprocess import mark_process_dead
 
 from server.config.settings import PREFIX, Settings, load_config_file, worker_environment
 from server.store.embedded import EmbeddedStore
+from server.telemetry.worker_files import WORKER_OPTION
 
 log = structlog.get_logger("holdfast.workers")
 
 READY: Final = "ready"
 """The first word of the line that a worker writes when it serves."""
+_BEAT: Final = b"\n"
+_BEAT_S_MAX: Final = 1.0
+_BEATS_A_HANG: Final = 5
 _RESTART_S_MIN: Final = 0.2
 _RESTART_S_MAX: Final = 5.0
 _STEADY_S: Final = 10.0
@@ -133,16 +140,21 @@ class Workers:
         return await self._greetings[number]
 
     async def _keep(self, number: int) -> None:
-        """Run one worker; start it again when it ends by itself."""
-        loop, greeting, pause_s = asyncio.get_running_loop(), self._greetings[number], _RESTART_S_MIN
+        """Run one worker; start it again when it ends by itself, or hangs."""
+        loop, greeting, pause_s, replaces = asyncio.get_running_loop(), self._greetings[number], _RESTART_S_MIN, ""
         while True:
             began_s = loop.time()
-            process = await self._spawn(number)
-            line = (await process.stdout.readline()).decode() if process.stdout is not None else ""
+            process = await self._spawn(number, replaces)
+            line = (await _output(process).readline()).decode()
             if line.startswith(READY) and not greeting.done():
                 greeting.set_result(line.removeprefix(READY).strip())
-            status = await process.wait()
-            mark_process_dead(process.pid, str(self._metrics_dir))  # type: ignore[no-untyped-call]
+            hung = line.startswith(READY) and await self._hangs(process)
+            if hung:
+                log.error("worker_hung", worker=number, pid=process.pid, silent_s=self._settings.worker_hang_s)
+                process.kill()
+            status, replaces = await process.wait(), "hung" if hung else "ended"
+            # Its counters stay, and the next one goes on with them.
+            mark_process_dead(number, str(self._metrics_dir))  # type: ignore[no-untyped-call]
             if not greeting.done():
                 greeting.set_exception(WorkersError("The workers could not start. Correct the error above."))
                 return
@@ -151,9 +163,28 @@ class Workers:
             await asyncio.sleep(pause_s)
             self.restarts += 1
 
-    async def _spawn(self, number: int) -> asyncio.subprocess.Process:
+    async def _hangs(self, process: asyncio.subprocess.Process) -> bool:
+        """Wait until a worker gives no sign of life for too long; False: it ended.
+
+        Silence is counted in our own turns: after a suspended machine goes on, the worker is not blamed for it.
+        """
+        turn_s, silent_s = beat_s(self._settings.worker_hang_s), 0.0
+        while silent_s < self._settings.worker_hang_s:
+            try:
+                async with asyncio.timeout(turn_s):
+                    line = await _output(process).readline()
+            except TimeoutError:
+                silent_s += turn_s
+            else:
+                if not line:
+                    return False
+                silent_s = 0.0
+        return True
+
+    async def _spawn(self, number: int, replaces: str) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "server", "serve", "--worker", str(number)),
+            *(sys.executable, "-m", "server", "serve", WORKER_OPTION, str(number)),
+            *(("--replaces", replaces) if replaces else ()),
             env=self._environment(number),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -185,6 +216,26 @@ class Workers:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _output(process: asyncio.subprocess.Process) -> asyncio.StreamReader:
+    if process.stdout is None:
+        raise RuntimeError("a worker is started with a pipe to its output")
+    return process.stdout
+
+
+def beat_s(hang_s: float) -> float:
+    """Return how often a worker gives a sign of life, where it may give none for ``hang_s``."""
+    return min(_BEAT_S_MAX, hang_s / _BEATS_A_HANG)
+
+
+async def beat(descriptor: int, hang_s: float) -> None:
+    """Give signs of life from a worker's event loop, until cancelled."""
+    os.set_blocking(descriptor, False)
+    while True:
+        with contextlib.suppress(OSError):  # the parent hangs itself, or is gone: its end of our input tells
+            os.write(descriptor, _BEAT)
+        await asyncio.sleep(beat_s(hang_s))
 
 
 def _has_channels(settings: Settings) -> bool:

@@ -33,12 +33,14 @@ from server.config.file_limit import raise_file_limit
 from server.config.settings import Settings, redact_url
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
-from server.telemetry import logs
-from server.workers import READY, Workers
+from server.telemetry import logs, metrics
+from server.telemetry.worker_files import WORKER_OPTION
+from server.workers import READY, Workers, beat
 
 log = structlog.get_logger("holdfast")
 
 _STANDARD_INPUT: Final = 0
+_STANDARD_OUTPUT: Final = 1
 _READ_BYTES: Final = 4096
 DURABILITY: Final = {
     "durable": "an answer leaves after the fsync",
@@ -64,8 +66,9 @@ CLOSED: Final = "keys"
     is_flag=True,
     help="Fill an empty store with a small catalogue; simulate channels unless --config is given.",
 )
-@click.option("--worker", type=int, default=None, hidden=True)
-def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
+@click.option(WORKER_OPTION, type=int, default=None, hidden=True)
+@click.option("--replaces", default="", hidden=True)
+def serve(with_sample: bool, worker: int | None, replaces: str, **overrides: object) -> None:
     """Serve the HTTP API.
 
     Ctrl-C or SIGTERM stops it, after the requests in flight.
@@ -81,7 +84,7 @@ def serve(with_sample: bool, worker: int | None, **overrides: object) -> None:
     if now != before and worker is None:
         log.info("file_limit_raised", before=before, now=now)
     if worker is not None:
-        run(_serve_as_worker(settings, worker))
+        run(_serve_as_worker(settings, worker, replaces))
     elif settings.workers > 1:
         run(_serve_workers(settings, with_sample=with_sample))
     else:
@@ -102,16 +105,20 @@ async def _serve(settings: Settings, *, with_sample: bool) -> None:
             await holdfast.drain(notice=notice)
 
 
-async def _serve_as_worker(settings: Settings, number: int) -> None:
+async def _serve_as_worker(settings: Settings, number: int, replaces: str) -> None:
+    """Serve as one of several. ``replaces``: what became of the worker before; empty: this is the first one."""
+    if replaces:
+        metrics.WORKER_RESTARTS.labels(replaces).inc()
     holdfast = Holdfast(settings, worker=number)
     await holdfast.start()
-    notice = False
+    notice, beating = False, asyncio.create_task(beat(_STANDARD_OUTPUT, settings.worker_hang_s), name="heartbeat")
     try:
         say(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
         # Standard input ends when the parent process is gone, however it ended.
         notice = await asked_to_stop(leashed=True)
     finally:
         await holdfast.drain(notice=notice)
+        beating.cancel()
 
 
 async def _serve_workers(settings: Settings, *, with_sample: bool) -> None:

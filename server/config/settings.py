@@ -51,6 +51,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Where metrics_port listens."""
     metrics_port: Annotated[int, Meta(ge=0, le=65_535)] = 0
     """A port for /metrics alone, without a key; 0: it is on ``port``, for a key with the scope metrics."""
+    worker_hang_s: Seconds = 10.0
+    """How long a worker may give no sign of life; then it is killed and replaced."""
     role: Role = "all"
     """all: serve, run maintenance and publish. api: serve only; another process does the rest.
     publisher: run maintenance and publish; serves only /livez, /readyz and /metrics."""

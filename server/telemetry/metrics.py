@@ -183,6 +183,15 @@ FIGURES_AGE_SECONDS: Final = Gauge(
 )
 
 
+WORKER_RESTARTS: Final = Counter(
+    "holdfast_worker_restarts_total",
+    "Workers that were replaced, by whether they had ended or hung.",
+    ("reason",),
+)
+for _reason in ("ended", "hung"):
+    WORKER_RESTARTS.labels(_reason)  # a rate needs the zero before the first one
+
+
 PUBLISHER_ACTIVE: Final = Gauge(
     "holdfast_publisher_active",
     "Processes that hold the lease of at least one partition: 1 or 0 of each.",

@@ -1,5 +1,6 @@
 """``holdfast serve`` as real processes: starts, banner, stops, and several workers on one port."""
 
+import contextlib
 import os
 import re
 import signal
@@ -281,6 +282,94 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
         assert '"worker_ended"' in server.errors()
         assert all(server.get("/livez") == {"status": "ok"} for _ in range(10))
         assert server.stop() == 0
+
+
+def connect(port: int, times: int = 16) -> int:
+    """How many of so many new connections are answered soon."""
+    answered = 0
+    for _ in range(times):
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/livez", timeout=0.5):
+            answered += 1
+    return answered
+
+
+def metrics_directory(pid: int) -> Path:
+    [found] = re.findall(rb"PROMETHEUS_MULTIPROC_DIR=([^\0]+)", Path(f"/proc/{pid}/environ").read_bytes())
+    return Path(os.fsdecode(found))
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_worker_that_hangs_is_killed_and_replaced_and_connections_succeed_again(tmp_path: Path, which: int) -> None:
+    with Server("--workers", "2", cwd=tmp_path, HOLDFAST_WORKER_HANG_S="1.5") as server:
+        pids = children(server.process.pid)
+        assert connect(server.port) == 16
+
+        os.kill(pids[which], signal.SIGSTOP)
+
+        began_s = time.monotonic()
+        wait_until(lambda: '"worker_hung"' in server.errors(), "it is noticed")
+        assert time.monotonic() - began_s < 3
+        wait_until(lambda: len(set(children(server.process.pid)) - {pids[which]}) == 2, "there are two again")
+        wait_until(lambda: connect(server.port) == 16, "every connection is answered")
+        assert pids[1 - which] in children(server.process.pid)
+        replaced = 'holdfast_worker_restarts_total{reason="hung"} 1.0'
+        wait_until(lambda: replaced in server.read("/metrics").decode(), "the new one has told whom it replaces")
+        assert server.stop() == 0
+
+
+def test_a_worker_that_is_busy_is_not_taken_for_one_that_hangs(tmp_path: Path) -> None:
+    with Server("--workers", "2", cwd=tmp_path, HOLDFAST_WORKER_HANG_S="2") as server:
+        pids = children(server.process.pid)
+        for _ in range(3):
+            os.kill(pids[0], signal.SIGSTOP)
+            time.sleep(0.7)
+            os.kill(pids[0], signal.SIGCONT)
+            time.sleep(0.5)
+
+        assert children(server.process.pid) == pids
+
+
+def test_the_figures_of_a_dead_worker_stay_and_its_files_are_used_again(tmp_path: Path) -> None:
+    with Server("--workers", "2", "--sample", cwd=tmp_path) as server:
+        pids = children(server.process.pid)
+        for _ in range(40):
+            server.get(f"/v1/availability/{SKU_IN_URL}")
+
+        def counted() -> float:
+            found = re.search(
+                r'^holdfast_http_request_seconds_count\{method="GET",route="/v1/availability/\{sku\}",status="200"\}'
+                r" ([\d.]+)$",
+                server.read("/metrics").decode(),
+                re.MULTILINE,
+            )
+            return float(found[1]) if found else 0
+
+        wait_until(lambda: counted() == 40, "every request is counted")
+        folder = metrics_directory(pids[0])
+        files = sorted(path.name for path in folder.iterdir())
+
+        for number, pid in enumerate(pids, start=1):
+            os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: server.errors().count('"worker_ended"') == number, "its end is noticed")  # noqa: B023
+            wait_until(lambda: len(set(children(server.process.pid)) - set(pids[:number])) == 3, "it is replaced")  # noqa: B023
+
+        wait_until(lambda: connect(server.port) == 16, "all of them serve")
+        restarted = 'holdfast_worker_restarts_total{reason="ended"} 3.0'
+        wait_until(lambda: restarted in server.read("/metrics").decode(), "each has said that it replaces one")
+        wait_until(lambda: sorted(path.name for path in folder.iterdir()) == files, "there are the same files")
+        assert counted() == 40
+
+
+def test_a_worker_that_always_ends_is_started_less_and_less_often(tmp_path: Path) -> None:
+    with Server("--workers", "2", cwd=tmp_path) as server:
+        for number in range(1, 4):
+            [victim, *_] = sorted(children(server.process.pid), reverse=True)
+            os.kill(victim, signal.SIGKILL)
+            wait_until(lambda: server.errors().count('"worker_ended"') == number, "its end is noticed")  # noqa: B023
+            wait_until(lambda: len(children(server.process.pid)) == 2, "it is replaced")
+
+        pauses = [float(found) for found in re.findall(r'"restart_in_s": ([\d.]+)', server.errors())]
+        assert pauses == [0.4, 0.8, 1.6]
 
 
 def test_workers_notice_that_their_parent_was_killed(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.app": LEAVES | _BELOW_APP | {"adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.workers"},
-    "server.__main__": frozenset({"server.cli"}),
+    "server.__main__": LEAVES | {"server.cli"},
     "adapters.contract": frozenset(),
     "adapters": frozenset({"adapters.contract"}),
 }
