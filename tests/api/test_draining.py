@@ -24,10 +24,11 @@ def order(name: str) -> object:
     return {"reservation_id": name, "channel": "web", "lines": [{"sku": "A", "quantity": 1}]}
 
 
+@pytest.mark.parametrize("workers", [1, 2])
 async def test_given_busy_kept_alive_connections_when_the_server_stops_then_every_request_is_answered(
-    start_server: Callable[..., Server],
+    start_server: Callable[..., Server], workers: int
 ) -> None:
-    server, books = start_server(drain_notice_s=0.5), Books()
+    server, books = start_server(drain_notice_s=0.5, workers=workers), Books()
     async with opened(server) as api:
         await api.count("A", UNITS)
     async with asyncio.TaskGroup() as callers:
