@@ -37,7 +37,7 @@ from server.insight.daily_figures import Insight
 from server.service.channels import limit_orders
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
-from server.store.embedded import EmbeddedStore
+from server.store.embedded import EmbeddedStore, ProgramChoice
 from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import close_quietly
@@ -138,7 +138,8 @@ class Holdfast:
         settings = self.settings
         if settings.store_url:
             return settings.store_url
-        store = EmbeddedStore(settings.data_dir, durability=settings.durability)
+        program = ProgramChoice(**settings.store_program)
+        store = EmbeddedStore(settings.data_dir, durability=settings.durability, program=program)
 
         async def stop() -> None:
             await store.stop(self._left.seconds(_LAST_S))

@@ -26,7 +26,7 @@ import structlog
 from prometheus_client.multiprocess import mark_process_dead
 
 from server.config.settings import PREFIX, Settings, load_config_file, worker_environment
-from server.store.embedded import EmbeddedStore
+from server.store.embedded import EmbeddedStore, ProgramChoice
 from server.telemetry.worker_files import WORKER_OPTION
 
 log = structlog.get_logger("holdfast.workers")
@@ -79,7 +79,11 @@ class Workers:
         """
         self._reserve_port()
         if not self.store_url:
-            self._store = EmbeddedStore(self._settings.data_dir, durability=self._settings.durability)
+            self._store = EmbeddedStore(
+                self._settings.data_dir,
+                durability=self._settings.durability,
+                program=ProgramChoice(**self._settings.store_program),
+            )
             await self._store.start()
             self.store_url = self._store.url
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -37,8 +37,11 @@ class Store:
     It rewrites its append-only file only when asked to, so that none falls into a measurement.
     """
 
-    def __init__(self, binary: StoreBinary, *, durability: Durability = "durable") -> None:
+    def __init__(
+        self, binary: StoreBinary, *, durability: Durability = "durable", words_before: Sequence[str] = ()
+    ) -> None:
         self.binary = binary
+        self._words_before = words_before
         self._durability: Durability = durability
         self._path = Path(tempfile.mkdtemp(prefix="holdfast-bench-"))
         self._directory = DataDirectory(self._path)
@@ -50,7 +53,10 @@ class Store:
         self._directory.config.write_bytes(settings)
         with self._directory.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [self.binary.path, self._directory.config], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*self._words_before, self.binary.path, self._directory.config],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self.client = connect(self.socket)
         self._wait(self._answers, _READY_TIMEOUT_S)

@@ -16,7 +16,7 @@ from server.store.embedded.binary import StoreBinary
 
 BATCHES: Final = (1, 16, 64, 128)
 TRIVIAL: Final = "trivial EVALSHA"
-_OPERATIONS: Final = {1: 10_000, 16: 50_000, 64: 60_000, 128: 60_000}
+OPERATIONS: Final = {1: 10_000, 16: 50_000, 64: 60_000, 128: 60_000}
 """Reservations of one measurement: half a second to two, whatever the size of a batch."""
 _TRIVIAL_OPERATIONS: Final = 200_000
 _SKUS_SMALL: Final = 1_000
@@ -120,7 +120,7 @@ def rate(store: Store, case: Case) -> float:
     """Measure one cell, and bring the store back to where it was."""
     choose = random.Random(case.batch)
     stride = case.state.skus // case.spread
-    operations = stock.reserves([choose.randrange(case.spread) * stride for _ in range(_OPERATIONS[case.batch])])
+    operations = stock.reserves([choose.randrange(case.spread) * stride for _ in range(OPERATIONS[case.batch])])
     calls = stock.commands(operations, case.batch)
     before = stock.held_units(store.client) if case.state.skus <= stock.SPREAD_SKUS else None
     took_s = drive(store.socket, calls, case.batch, stock.took_effect)

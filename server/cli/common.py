@@ -15,6 +15,7 @@ from server.config.settings import ConfigError, Settings, load_settings
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import check_partition
 from server.store.command_session import OpenStore, open_store
+from server.store.embedded import ProgramChoice
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
 from server.store.ledger.ledger import Retention
 from server.telemetry import logs
@@ -81,6 +82,7 @@ def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncCo
         store_url=settings.store_url,
         data_dir=settings.data_dir,
         durability=settings.durability,
+        program=ProgramChoice(**settings.store_program),
         retention=Retention(**settings.lives_s),
         check=settings.store_check,
         create=create,

@@ -1,5 +1,6 @@
 """The command line: ``holdfast serve`` and the other commands, each in a module of ``server/cli``."""
 
+import sys
 from importlib import import_module
 from typing import Any, Final
 
@@ -68,4 +69,16 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line."""
+    if _platform() == "win32":
+        # What follows would fail on the first module that Windows does not have.
+        click.echo(
+            "Holdfast runs on Linux and macOS. On Windows use WSL 2 (wsl --install, then follow the README there), "
+            "or the container: docker run holdfast.",
+            err=True,
+        )
+        sys.exit(1)
     cli(prog_name="holdfast")
+
+
+def _platform() -> str:
+    return sys.platform

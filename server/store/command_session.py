@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from server.domain.stock import StockLevel
 from server.store.connection.clients import Durability
 from server.store.connection.connect import unavailable
-from server.store.embedded import EmbeddedStore
+from server.store.embedded import EmbeddedStore, ProgramChoice
 from server.store.embedded.probe import Presence, look
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError
 from server.store.keys import PARTITIONS, Keyspace, split_field
@@ -81,6 +81,7 @@ async def open_store(
     data_dir: Path,
     durability: Durability,
     retention: Retention,
+    program: ProgramChoice | None = None,
     check: bool = True,
     create: bool = False,
 ) -> AsyncIterator[OpenStore]:
@@ -88,7 +89,8 @@ async def open_store(
 
     If a Holdfast is running on ``data_dir``, its store is used and keeps running. Otherwise the store is started,
     and stopped at the end. ``check``: refuse a store at a URL whose settings break the guarantees.
-    ``create``: accept a data directory that is still empty.
+    ``program``: which server program a store that is started runs. ``create``: accept a data directory that is still
+    empty.
 
     Raises
     ------
@@ -97,7 +99,7 @@ async def open_store(
 
     """
     async with AsyncExitStack() as opened:
-        url = store_url or await _embedded(data_dir, durability, opened, create=create)
+        url = store_url or await _embedded(data_dir, durability, program, opened, create=create)
         store = deployment(url, durability)
         opened.push_async_callback(store.close)
         if check and store_url:
@@ -117,8 +119,10 @@ async def open_store(
             raise unavailable(error, store.name) from error
 
 
-async def _embedded(data_dir: Path, durability: Durability, opened: AsyncExitStack, *, create: bool) -> str:
-    store = EmbeddedStore(data_dir, durability=durability)
+async def _embedded(
+    data_dir: Path, durability: Durability, program: ProgramChoice | None, opened: AsyncExitStack, *, create: bool
+) -> str:
+    store = EmbeddedStore(data_dir, durability=durability, program=program)
     if not create and not store.directory.manifest.exists():
         raise DataDirectoryError(
             f"There is no stock in {store.directory.path} yet. Name the store with --data-dir or --store-url,"

@@ -38,6 +38,10 @@ class StoreBinaryMissingError(StoreError):
     """There is no Valkey or Redis server on this machine that the embedded store could run."""
 
 
+class StoreBinaryUnknownError(StoreError):
+    """The program for the embedded store has another hash than it must have."""
+
+
 class StoreStartError(StoreError):
     """The embedded store was started and did not come up; the message has the reason and what to do."""
 

@@ -214,7 +214,7 @@ def test_an_unexpected_answer_gives_no_figure(empty_store: Store) -> None:
 
 
 def test_a_measured_store_is_left_as_it_was(empty_store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(store_table._OPERATIONS, 16, 320)
+    monkeypatch.setitem(store_table.OPERATIONS, 16, 320)
     stock.fill_skus(empty_store.socket, 10)
 
     store_table.rate(empty_store, store_table.Case(store_table.State(10, 0), 10, 16))

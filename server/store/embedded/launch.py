@@ -3,11 +3,12 @@
 import os
 import re
 import subprocess
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from server.store.connection.clients import Durability
 from server.store.embedded import config
-from server.store.embedded.binary import StoreBinary
 from server.store.embedded.files import DataDirectory, FileLock
 from server.store.embedded.private_files import FILE_MODE, private_file
 from server.store.embedded.process import StoreProcess
@@ -22,10 +23,11 @@ _TO_LOG: Final = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_C
 
 
 def launch(
-    directory: DataDirectory, binary: StoreBinary, durability: Durability, hold: FileLock
+    directory: DataDirectory, command: Sequence[str | Path], durability: Durability, hold: FileLock
 ) -> tuple[StoreProcess, int]:
     """Start a store that inherits ``hold``, which is closed here; returns it and where its part of the log begins.
 
+    ``command``: the program, and what stands before it.
     Not a coroutine and not for a thread: a cancellation in the middle would leave an unknown store process.
 
     Raises
@@ -42,19 +44,19 @@ def launch(
         offset = directory.log_bytes()
         with private_file(directory.config) as file:
             file.write(config.render(directory, durability))
-        return _run(directory, binary, hold), offset
+        return _run(directory, command, hold), offset
     except OSError as error:
         raise directory.unusable(error) from error
     finally:
         hold.close()
 
 
-def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> StoreProcess:
+def _run(directory: DataDirectory, command: Sequence[str | Path], hold: FileLock) -> StoreProcess:
     # Its output before it has read where to log.
     with os.fdopen(os.open(directory.log, _TO_LOG, FILE_MODE), "ab") as log:
         try:
             child = subprocess.Popen(  # noqa: S603  # the program that was just found and asked for its version
-                [binary.path, _no_pattern(os.fspath(directory.config))],
+                [*command, _no_pattern(os.fspath(directory.config))],
                 cwd=directory.path,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -65,7 +67,7 @@ def _run(directory: DataDirectory, binary: StoreBinary, hold: FileLock) -> Store
                 umask=_UMASK,
             )
         except OSError as error:
-            raise StoreStartError(f"{binary.path} could not be started in {directory.path}: {error}.") from error
+            raise StoreStartError(f"{command[-1]} could not be started in {directory.path}: {error}.") from error
     return StoreProcess(child.pid, child)
 
 

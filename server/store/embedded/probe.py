@@ -33,6 +33,10 @@ class Found(msgspec.Struct, frozen=True):
     directory: str = ""
     loaded_percent: float = 0.0
     loading_eta_s: int = 0
+    version: str = ""
+    executable: str = ""
+    allocator: str = ""
+    """What it was built with."""
 
 
 def socket_url(path: Path) -> str:
@@ -74,7 +78,16 @@ async def look(path: Path) -> Found:
         os.fsdecode(directory[1]),
         float(str(info.get("loading_loaded_perc", 0)).rstrip("%")),
         int(info.get("loading_eta_seconds", 0)),
+        _version(info),
+        str(info.get("executable", "")),
+        str(info.get("mem_allocator", "")),
     )
+
+
+def _version(info: dict[str, Any]) -> str:
+    if "valkey_version" in info:
+        return f"Valkey {info['valkey_version']}"
+    return f"Redis {info.get('redis_version', '')}"
 
 
 async def configure(path: Path, settings: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from server.store.embedded.binary import StoreBinary, find_binary
+from server.store.embedded.binary import ProgramChoice, StoreBinary, find_binary
 from server.store.embedded.files import DataDirectory
 from server.store.embedded.probe import listening
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError, StoreDataDamagedError, StoreStartError
@@ -17,10 +17,11 @@ _INCREMENT: Final = "i"
 _MANIFEST_WORDS_MIN: Final = 6
 
 
-async def repair(data_dir: Path, *, server_program: Path | None = None) -> str:
+async def repair(data_dir: Path, *, server_program: Path | None = None, program: ProgramChoice | None = None) -> str:
     """Repair the append-only file of an embedded store that refuses to load it; return what was done.
 
-    ``server_program`` is the Valkey or Redis server to check with; None finds one as the embedded store does.
+    ``server_program`` is the Valkey or Redis server to check with; None finds one as the embedded store does, by
+    ``program``.
     Only the end of the newest file can be cut: everything before it stays exactly as it was acknowledged.
     The directory as it was found is kept beside it.
 
@@ -34,12 +35,14 @@ async def repair(data_dir: Path, *, server_program: Path | None = None) -> str:
         The damage lies where cutting would lose what came after it; a backup is needed.
     StoreBinaryMissingError
         The tool that does it comes with the server, and there is none.
+    StoreBinaryUnknownError
+        The server has another hash than it must have.
 
     """
-    return await asyncio.to_thread(_repair, DataDirectory(data_dir), server_program)
+    return await asyncio.to_thread(_repair, DataDirectory(data_dir), server_program, program)
 
 
-def _repair(directory: DataDirectory, server_program: Path | None) -> str:
+def _repair(directory: DataDirectory, server_program: Path | None, program: ProgramChoice | None) -> str:
     if not directory.append_only.is_dir():
         raise DataDirectoryError(f"There is no append-only file in {directory.path}. Check --data-dir.")
     lock = directory.own()
@@ -48,7 +51,7 @@ def _repair(directory: DataDirectory, server_program: Path | None) -> str:
         try:
             if store_lock is None or listening(directory.socket):
                 raise _store_lives(directory)
-            return _mend(directory, find_binary(server_program))
+            return _mend(directory, find_binary(server_program, program))
         finally:
             if store_lock is not None:
                 store_lock.close()

@@ -12,7 +12,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from server.store.connection.clients import Durability
 from server.store.embedded import config, failures
-from server.store.embedded.binary import find_binary
+from server.store.embedded.allocator import BUILT_WITHOUT, allocator_of, preload
+from server.store.embedded.binary import ProgramChoice, StoreBinary, find_binary, sha256_of
 from server.store.embedded.files import DataDirectory, FileLock
 from server.store.embedded.launch import launch, truncated_tail
 from server.store.embedded.probe import Found, Presence, configure, look, socket_url
@@ -33,8 +34,8 @@ _log: Any = structlog.get_logger("holdfast.store")
 class EmbeddedStore:
     """A store of our own in ``data_dir``: one process, reached over a unix socket at ``url``.
 
-    ``durability`` decides its fsync. ``server_program`` is the Valkey or Redis server to run; None finds one: the
-    wheel's, else one on PATH. ``silence_s_max`` is how long a store process may leave us without any
+    ``durability`` decides its fsync. ``program`` chooses the Valkey or Redis server to run; ``server_program`` names
+    the only one to consider instead. ``silence_s_max`` is how long a store process may leave us without any
     answer (a loading one does answer) before the start is given up; ``stop_grace_s`` how long it may take to
     stop before it is killed, by which no acknowledged write is lost. Run one loop, one start, one stop at a time.
     """
@@ -44,6 +45,7 @@ class EmbeddedStore:
         data_dir: Path,
         *,
         durability: Durability,
+        program: ProgramChoice | None = None,
         server_program: Path | None = None,
         silence_s_max: float = 60.0,
         stop_grace_s: float = 60.0,
@@ -55,6 +57,7 @@ class EmbeddedStore:
         self.last_failure = ""
         """Why it is down, or was the last time."""
         self._durability: Durability = durability
+        self._choice = program or ProgramChoice()
         self._server_program = server_program
         self._silence_s_max = silence_s_max
         self._stop_grace_s = stop_grace_s
@@ -157,22 +160,41 @@ class EmbeddedStore:
         except (RedisConnectionError, OSError):
             process.close()
             return None
-        _log.info("store_adopted", pid=found.pid, directory=str(self.directory.path))
+        _log.info(
+            "store_adopted",
+            pid=found.pid,
+            directory=str(self.directory.path),
+            **await asyncio.to_thread(_program, found),
+        )
         return process
 
     async def _launch(self, hold: FileLock) -> StoreProcess:
         """Start a store and wait until it is ready; none is left behind when that fails or is cancelled."""
-        binary = await asyncio.to_thread(find_binary, self._server_program)
-        process, log_offset = launch(self.directory, binary, self._durability, hold)
+        binary, command = await asyncio.to_thread(self._command)
+        process, log_offset = launch(self.directory, command, self._durability, hold)
         try:
-            await self._until_ready(process, log_offset)
+            found = await self._until_ready(process, log_offset)
         except BaseException:
             await asyncio.shield(self._end(process, self._stop_grace_s))
             raise
         if truncated_tail(self.directory.log_since(log_offset)):
             return await self._load_again(process)
-        _log.info("store_started", pid=process.pid, directory=str(self.directory.path))
+        _log.info(
+            "store_started",
+            pid=process.pid,
+            directory=str(self.directory.path),
+            origin=binary.origin,
+            **await asyncio.to_thread(_program, found),
+        )
         return process
+
+    def _command(self) -> tuple[StoreBinary, list[str | Path]]:
+        """Find the program, and the words that start it; preloaded with jemalloc where it has none of its own."""
+        binary = find_binary(self._server_program, self._choice)
+        words: list[str] = []
+        if self._choice.jemalloc and binary.allocator == BUILT_WITHOUT:
+            words, _ = preload(binary.path)
+        return binary, [*words, binary.path]
 
     async def _load_again(self, process: StoreProcess) -> StoreProcess:
         """Load a second time after a torn tail was cut off, before anything is written.
@@ -186,12 +208,12 @@ class EmbeddedStore:
         await asyncio.shield(self._end(process, self._stop_grace_s))
         return await self._adopt_or_launch()
 
-    async def _until_ready(self, process: StoreProcess, log_offset: int) -> None:
+    async def _until_ready(self, process: StoreProcess, log_offset: int) -> Found:
         silent_since = logged_s = time.monotonic()
         while True:
             found = await look(self.directory.socket)
             if found.presence is Presence.READY and found.pid == process.pid:
-                return
+                return found
             if not process.alive():
                 raise failures.explain(self.directory, self.directory.log_since(log_offset), process.how_it_ended())
             now = time.monotonic()
@@ -264,3 +286,13 @@ class EmbeddedStore:
                 await process.ended()
         finally:
             process.close()
+
+
+def _program(found: Found) -> dict[str, str]:
+    """Say which program a running store is, for the log."""
+    return {
+        "program": found.executable,
+        "version": found.version,
+        "sha256": sha256_of(Path(found.executable)),
+        "allocator": allocator_of(found.pid, found.allocator),
+    }
