@@ -67,14 +67,14 @@ local function register(name, callback, flags, uses_backorders)
 end
 
 -- Registers a function on keys of its own, which do not begin with a partition's ten.
-local function register_apart(name, callback)
+local function register_apart(name, callback, flags)
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
       if not pack then bind() end
       return callback(keys, args)
     end,
-    flags = {'allow-oom'},
+    flags = flags or {'allow-oom'},
   })
 end
 

@@ -283,6 +283,7 @@ class Holdfast:
             journal_retention_s=settings.journal_retention_s,
             lowest_cursor=lambda partition: lowest_follower(store, Keyspace(partition)),
             settle_locations=lambda keyspace: LocationStore(store, keyspace, limits).settle(),
+            clustered=self._nodes is not None,
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
         if settings.figures_interval_s > 0:
@@ -293,6 +294,7 @@ class Holdfast:
                 interval_s=settings.figures_interval_s,
                 retention_s=settings.figures_retention_s,
                 limits=limits,
+                activity=housekeeper.activity,
             )
             _run_until_exit(started, insight.run(), "insight")
 

@@ -28,6 +28,7 @@ from server.store.journal import journal
 from server.store.journal.feed import Entry, JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, parse_entry_id
 from server.store.keys import PARTITIONS
+from server.store.maintenance.activity import Activity
 from server.store.repositories.daily_figures import Counted, FigureStore, Mask
 from server.store.repositories.replenishment import LACKING_CHANGED, RULES_CHANGED, ReplenishmentStore, event_of
 from server.telemetry import metrics
@@ -44,6 +45,9 @@ LOOK_S: Final = 5.0
 """How often a counter looks whether the journal has gone back."""
 REST_S: Final = 5.0
 """After a failure."""
+LEARN_S: Final = 30.0
+"""How often the names of all partitions are read, where it is known which have changed."""
+CHORE: Final = "figures"
 _ALL_OPEN: Final = ClosedLocations()
 
 
@@ -277,6 +281,7 @@ class Insight:
     ``limits`` is the first argument of the scripts that change stock.
     ``feeds`` gives a partition's journal feed.
     ``partitions`` gives those that this process serves; those that the store's registry names are added.
+    ``activity`` knows which have changed; None: each is asked every time.
     """
 
     def __init__(
@@ -288,8 +293,11 @@ class Insight:
         interval_s: float,
         retention_s: float,
         limits: bytes,
+        activity: Activity | None = None,
     ) -> None:
         self._client = client
+        self._activity = activity
+        self._learned_s = -LEARN_S
         self._feeds = feeds
         self._served = partitions
         self._interval_s = interval_s
@@ -311,9 +319,14 @@ class Insight:
 
     async def count(self) -> bool:
         """Count every partition up to its end; False: not all could be. A fault in one disturbs no other."""
-        await self._learn_partitions()
-        for name in sorted(self._countings):
+        now_s = asyncio.get_running_loop().time()
+        if self._activity is None or self._failing or now_s - self._learned_s >= LEARN_S:
+            self._learned_s = now_s
+            await self._learn_partitions()
+        for name in self._due():
             try:
+                if self._activity is not None:
+                    self._activity.begin(CHORE, name)
                 await self._countings[name].catch_up()
                 await self._safeguardings[name].catch_up()
                 self._failing.discard(name)
@@ -322,6 +335,12 @@ class Insight:
             except Exception:  # noqa: BLE001  # the others are to be counted all the same
                 self._fails(name, "", exc_info=True)
         return not self._failing
+
+    def _due(self) -> list[str]:
+        """Name the partitions in which something has happened since they were counted."""
+        if self._activity is None:
+            return sorted(self._countings)
+        return [each.partition for each in self._activity.due(CHORE) if each.partition in self._countings]
 
     async def _learn_partitions(self) -> None:
         try:
@@ -337,6 +356,8 @@ class Insight:
             self._safeguardings[name] = SafetyStockRules(feed, self._limits)
 
     def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
+        if self._activity is not None and name:
+            self._activity.failed(CHORE, name)
         if name not in self._failing:
             log.warning("counting_waits", partition=name, reason=reason, exc_info=exc_info)
         self._failing.add(name)

@@ -112,6 +112,14 @@ DRIFT_UNITS: Final = Gauge(
 )
 
 
+MAINTENANCE_FAILING_PARTITIONS: Final = Gauge(
+    "holdfast_maintenance_failing_partitions",
+    "Partitions for which a chore of maintenance fails, while it goes on for all others.",
+    ("chore",),
+    multiprocess_mode="livemostrecent",
+)
+
+
 EVENT_LOOP_LAG_SECONDS: Final = Histogram(
     "holdfast_event_loop_lag_seconds", "How much later than asked the event loop ran a timer.", buckets=SECONDS
 )

@@ -4,7 +4,9 @@ Each chore runs in a loop of its own. A chore that fails is logged once, is retr
 """
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -17,7 +19,9 @@ from server.store.errors import StoreError
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger.ledger import Retention
 from server.store.lua_library import library
+from server.store.maintenance.activity import Activity
 from server.store.maintenance.lacking import recount_lacking
+from server.store.maintenance.partition_faults import PartitionFaults
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.housekeeping")
@@ -39,6 +43,7 @@ SETTLE_INTERVAL_S: Final = 2.0
 GAUGE_INTERVAL_S: Final = 5.0
 RECOUNT_INTERVAL_S: Final = 3600.0
 """Where nothing is audited; each audit counts what orders lack before it begins."""
+REGISTER_INTERVAL_S: Final = 30.0
 AUDIT_PAUSE_S: Final = 0.01
 """Between the audit's chunks: a million records take some minutes, without effect on the hot path."""
 LAG_INTERVAL_S: Final = 0.1
@@ -78,6 +83,8 @@ class Housekeeper:
         Entries that readers of the journal have not confirmed are not trimmed.
     settle_locations
         Has a partition's scripts know which locations are closed.
+    clustered
+        The store is a cluster.
 
     """
 
@@ -96,6 +103,7 @@ class Housekeeper:
         gauge_interval_s: float = GAUGE_INTERVAL_S,
         lowest_cursor: LowestCursor | None = None,
         settle_locations: Callable[[Keyspace], Awaitable[None]] | None = None,
+        clustered: bool = False,
     ) -> None:
         self._client = client
         self._served = partitions
@@ -107,8 +115,16 @@ class Housekeeper:
         self._registered: frozenset[str] = frozenset()
         self._keyspaces: dict[str, Keyspace] = {}
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
+        self.activity = Activity(client, self._partitions, clustered=clustered)
+        self._faults = PartitionFaults(self.activity)
+        self._clock_ahead_ms: int | None = None
+        """How far the store's clock is ahead of ours; None: to be asked."""
+        self._oldest_ms: dict[str, int] = {}
+        self._measured: dict[str, tuple[int, ...]] = {}
+        self._drift_units: dict[str, int] = {}
+        self._registered_s = -REGISTER_INTERVAL_S
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
-            ("sweep", sweep_interval_s, self.sweep),
+            ("sweep", sweep_interval_s, self.sweep_due),
             ("forget", forget_interval_s, self.forget),
             ("settle", SETTLE_INTERVAL_S, self.settle),
             ("trim", trim_interval_s, self.trim),
@@ -122,64 +138,98 @@ class Housekeeper:
     async def run(self) -> None:
         """Run maintenance until cancelled."""
         async with asyncio.TaskGroup() as group:
+            group.create_task(self.activity.run(), name="housekeeping-look")
             for name, interval_s, chore in self._chores:
                 group.create_task(_repeat(name, interval_s, chore), name=f"housekeeping-{name}")
 
     async def sweep(self) -> None:
-        """End every hold that is due now."""
-        await asyncio.gather(*(self._sweep(keyspace) for keyspace in self._partitions()))
+        """End every hold that is due now, in every partition."""
+        await self._sweep_all(self._partitions())
+
+    async def sweep_due(self) -> None:
+        """End every hold that is due now, in the partitions that are busy or known to have one."""
+        if self._clock_ahead_ms is None:
+            seconds, microseconds = await command(self._client, "TIME")
+            self._clock_ahead_ms = int(seconds) * 1000 + int(microseconds) // 1000 - _now_ms()
+        names = self.activity.sweepable(_now_ms() + self._clock_ahead_ms)
+        await self._sweep_all([self._keyspaces[name] for name in names])
+
+    async def _sweep_all(self, keyspaces: list[Keyspace]) -> None:
+        await asyncio.gather(*(self._faults.guarded("sweep", keyspace, self._sweep) for keyspace in keyspaces))
 
     async def forget(self) -> None:
         """Purge ended reservations, closed transfers, received receipts and idempotency keys past their retention."""
-        for keyspace in self._partitions():
-            looked_at = FORGET_COUNT
-            while looked_at == FORGET_COUNT:
-                looked_at = await run_on_keys(
-                    self._client, library().function("purge_ended"), keyspace.forgetting, self._limits, FORGET_COUNT
-                )
-                await asyncio.sleep(0.001)  # let the hot path through between two scripts
+        await self._faults.each("forget", self._forget)
+
+    async def _forget(self, keyspace: Keyspace) -> None:
+        looked_at = FORGET_COUNT
+        while looked_at == FORGET_COUNT:
+            looked_at = await run_on_keys(
+                self._client, library().function("purge_ended"), keyspace.forgetting, self._limits, FORGET_COUNT
+            )
+            if looked_at:
+                self.activity.touch(keyspace.partition)
+            await asyncio.sleep(0.001)  # let the hot path through between two scripts
 
     async def settle(self) -> None:
         """Have the scripts know which locations are closed, where an older release beside this one described them."""
-        for keyspace in self._partitions():
-            if self._settle_locations is not None:
-                await self._settle_locations(keyspace)
+        if self._settle_locations is not None:
+            await self._faults.each("settle", self._settle_locations)
 
     async def trim(self) -> None:
         """Trim the journal by age, never by length and never past what a reader has not confirmed."""
         seconds, _ = await command(self._client, "TIME")
-        now_ms, oldest_age_ms = int(seconds) * 1000, 0
-        oldest_ms = now_ms - self._journal_retention_ms
-        for keyspace in self._partitions():
-            cursor = await self._lowest_cursor(keyspace.partition) if self._lowest_cursor is not None else None
-            oldest = min(max(oldest_ms, 0), int(cursor.partition("-")[0])) if cursor else max(oldest_ms, 0)
-            # Approximate: the store drops whole nodes, and at most some 10,000 entries a call.
-            dropped = 1
-            while dropped:
-                dropped = await command(self._client, "XTRIM", keyspace.journal, "MINID", "~", oldest)
-                await asyncio.sleep(0.001)
-            oldest_age_ms = max(oldest_age_ms, now_ms - await self._first_ms(keyspace, now_ms))
-        metrics.JOURNAL_OLDEST_SECONDS.set(oldest_age_ms / 1000)
+        now_ms = int(seconds) * 1000
+        self._clock_ahead_ms = None  # asked anew: clocks drift
+        await self._faults.each("trim", partial(self._trim, now_ms))
+        oldest_ms = min(self._oldest_ms.values(), default=now_ms)
+        metrics.JOURNAL_OLDEST_SECONDS.set(max(0, now_ms - oldest_ms) / 1000)
         metrics.JOURNAL_RETENTION_SECONDS.set(self._journal_retention_ms / 1000)
 
-    async def _first_ms(self, keyspace: Keyspace, now_ms: int) -> int:
+    async def _trim(self, now_ms: int, keyspace: Keyspace) -> None:
+        entries = self.activity.entries(keyspace.partition)
+        if entries is not None and entries <= NODE_ENTRIES:
+            self._oldest_ms.pop(keyspace.partition, None)
+            return  # one node at most, which is not dropped in part
+        oldest_ms = max(now_ms - self._journal_retention_ms, 0)
+        cursor = await self._lowest_cursor(keyspace.partition) if self._lowest_cursor is not None else None
+        oldest = min(oldest_ms, int(cursor.partition("-")[0])) if cursor else oldest_ms
+        # Approximate: the store drops whole nodes, and at most some 10,000 entries a call.
+        dropped = 1
+        while dropped:
+            dropped = await command(self._client, "XTRIM", keyspace.journal, "MINID", "~", oldest)
+            if dropped:
+                self.activity.touch(keyspace.partition)
+            await asyncio.sleep(0.001)
+        first_ms = await self._first_ms(keyspace)
+        if first_ms is None:
+            self._oldest_ms.pop(keyspace.partition, None)
+        else:
+            self._oldest_ms[keyspace.partition] = first_ms
+
+    async def _first_ms(self, keyspace: Keyspace) -> int | None:
         """Return the time of the oldest entry after the journal's first node, which may be trimmed in part."""
         entries = await command(self._client, "XRANGE", keyspace.journal, "-", "+", "COUNT", NODE_ENTRIES + 1)
-        return int(entries[-1][0].partition(b"-")[0]) if len(entries) > NODE_ENTRIES else now_ms
+        return int(entries[-1][0].partition(b"-")[0]) if len(entries) > NODE_ENTRIES else None
 
     async def _register(self) -> None:
         """Read the partitions of all processes, and add ours: holds expire even if a partition's key is removed."""
+        now_s = time.monotonic()
+        if now_s - self._registered_s < REGISTER_INTERVAL_S:
+            return
         self._registered = frozenset(name.decode() for name in await command(self._client, "SMEMBERS", PARTITIONS))
         unknown = {keyspace.partition for keyspace in self._partitions()} - self._registered
         if unknown:
             await command(self._client, "SADD", PARTITIONS, *sorted(unknown))
+        self._registered_s = now_s
 
     async def measure(self) -> None:
         """Set the gauges, summed over the partitions."""
         await self._register()
         sums = [0, 0, 0, 0, 0, 0]
-        for keyspace in self._partitions():
-            for number, figure in enumerate(await self._figures(keyspace)):
+        await self._faults.each("gauges", self._measure)
+        for figures in self._measured.values():
+            for number, figure in enumerate(figures):
                 sums[number] += figure
         live, held, ended, lacking, entries, unmapped = sums
         _HELD.set(held)
@@ -191,18 +241,27 @@ class Housekeeper:
 
     async def recount(self) -> None:
         """Count anew what orders lack, in every partition."""
-        for keyspace in self._partitions():
-            await recount_lacking(self._client, keyspace, self._limits)
+        await self._faults.each("recount", self._recount)
+
+    async def _recount(self, keyspace: Keyspace) -> None:
+        await recount_lacking(self._client, keyspace, self._limits)
+        self._measured[keyspace.partition] = await self._figures(keyspace)
+
+    async def _measure(self, keyspace: Keyspace) -> None:
+        self._measured[keyspace.partition] = await self._figures(keyspace)
 
     async def audit(self) -> None:
         """Audit every partition, one after the other; drift is logged and counted in the gauge."""
-        await self.recount()
-        drift_units = 0
-        for keyspace in self._partitions():
-            report = await audit(self._client, keyspace, pause_s=self._audit_pause_s)
-            _log_report(keyspace.partition, report)
-            drift_units += report.drift_units
-        metrics.DRIFT_UNITS.set(drift_units)
+        await self._faults.each("audit", self._audit)
+        metrics.DRIFT_UNITS.set(sum(self._drift_units.values()))
+
+    async def _audit(self, keyspace: Keyspace) -> None:
+        await self._recount(keyspace)
+        report = await audit(self._client, keyspace, pause_s=self._audit_pause_s)
+        _log_report(keyspace.partition, report)
+        self._drift_units[keyspace.partition] = report.drift_units
+        if report.drift_units or not report.conclusive:
+            self.activity.failed("audit", keyspace.partition)  # again next time, although nothing changes
 
     def _partitions(self) -> list[Keyspace]:
         names = self._registered.union(self._served())
@@ -218,6 +277,8 @@ class Housekeeper:
                     await run_function(self._client, library().function("expire_holds"), keyspace, self._limits)
                 )
                 more = swept.more
+                if swept.lateness_ms:
+                    self.activity.touch(keyspace.partition)
                 for each_ms in swept.lateness_ms:
                     metrics.EXPIRY_LATENESS_SECONDS.observe(each_ms / 1000)
                 if swept.unfilled is not None:
@@ -281,6 +342,10 @@ async def _repeat(name: str, interval_s: float, chore: Callable[[], Awaitable[No
                 log.warning("housekeeping_recovered", chore=name)
             failing = False
         await asyncio.sleep(interval_s)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _log_report(partition: str, report: AuditReport) -> None:

@@ -1,0 +1,177 @@
+"""Which partitions have something to do: one look at all of them, so that an idle one costs next to nothing.
+
+A partition changes only by scripts that write to its journal, so its length tells that something happened. The look
+asks for it, and for the next deadline, a few hundred partitions in one script that writes nothing.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from math import inf
+from typing import Final
+
+import structlog
+from redis.asyncio import Redis
+
+from server.store.connection.commands import run_on_keys
+from server.store.errors import StoreError
+from server.store.keys import Keyspace
+from server.store.lua_library import library
+
+log = structlog.get_logger("holdfast.housekeeping")
+
+LOOK_S: Final = 1.0
+LOOK_S_MAX: Final = 10.0
+LOOKED_AT_A_SECOND: Final = 2_500
+"""With more partitions than that it is done less often: each takes some 2 µs, of the store and of this process."""
+AT_ONCE: Final = 250
+"""Partitions in one script: some 0.3 ms of the store's time."""
+BUSY_S: Final = 10.0
+"""So long after its last change a partition is looked after all the time: the next change is likely."""
+IDLE_AGAIN_S: Final = {
+    "forget": 1_800.0,
+    "trim": 1_800.0,
+    "figures": 3_600.0,
+    "audit": 86_400.0,
+    "recount": 86_400.0,
+    "settle": 300.0,
+}
+"""How often a chore takes its turn with a partition in which nothing has changed; others never need to."""
+
+
+class _Turns:
+    """What a chore has to do: partitions that changed since its turn, and all others by the time of theirs."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self.changed = dict.fromkeys(names)
+        self.taken_s: dict[str, float] = {}
+        """The longest ago first."""
+
+    def due(self, before_s: float) -> list[str]:
+        names = list(self.changed)
+        for name, taken_s in self.taken_s.items():
+            if taken_s > before_s:
+                break
+            if name not in self.changed:
+                names.append(name)
+        return names
+
+
+class Activity:
+    """Looks at the partitions, and remembers what each chore has to do.
+
+    Parameters
+    ----------
+    partitions
+        Returns all of them.
+    clustered
+        The store is a cluster, in which no script sees several partitions: all count as changed at each look.
+
+    """
+
+    def __init__(self, client: Redis, partitions: Callable[[], Iterable[Keyspace]], *, clustered: bool = False) -> None:
+        self._client = client
+        self._partitions = partitions
+        self._clustered = clustered
+        self._keyspaces: dict[str, Keyspace] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
+        self._changed_s: dict[str, float] = {}
+        self._next_ms: dict[str, int] = {}
+        self._turns: dict[str, _Turns] = {}
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        failing = False
+        while True:
+            try:
+                await self.look()
+                failing = False
+            except StoreError as error:
+                if not failing:
+                    log.warning("housekeeping_waits", chore="look", reason=str(error))
+                failing = True
+            except Exception:
+                if not failing:
+                    log.exception("housekeeping_failed", chore="look")
+                failing = True
+            await asyncio.sleep(min(LOOK_S_MAX, max(LOOK_S, len(self._seen) / LOOKED_AT_A_SECOND)))
+
+    async def look(self) -> None:
+        """Look once.
+
+        Raises
+        ------
+        StoreUnavailableError
+            The store did not answer.
+
+        """
+        keyspaces = list(self._partitions())
+        if self._clustered:
+            for keyspace in keyspaces:
+                self._keyspaces[keyspace.partition] = keyspace
+                self.touch(keyspace.partition)
+            return
+        function = library().function("look_at_partitions")
+        for start in range(0, len(keyspaces), AT_ONCE):
+            some = keyspaces[start : start + AT_ONCE]
+            keys = [key for keyspace in some for key in (keyspace.journal, keyspace.deadlines)]
+            found = await run_on_keys(self._client, function, keys)
+            self._take(some, found)
+            await asyncio.sleep(0)  # requests go first
+
+    def touch(self, partition: str) -> None:
+        """Note that a partition has changed, or may have."""
+        self._changed_s[partition] = asyncio.get_running_loop().time()
+        for turns in self._turns.values():
+            turns.changed[partition] = None
+
+    def sweepable(self, now_ms: int) -> list[str]:
+        """Name the partitions with a hold that is due, and those that are busy; ``now_ms``: by the store's clock."""
+        busy_since_s = asyncio.get_running_loop().time() - BUSY_S
+        for name in [name for name, changed_s in self._changed_s.items() if changed_s < busy_since_s]:
+            del self._changed_s[name]
+        due = [name for name, next_ms in self._next_ms.items() if next_ms <= now_ms and name not in self._changed_s]
+        return [*self._changed_s, *due]
+
+    def due(self, chore: str) -> list[Keyspace]:
+        """Return the partitions that a chore has to see: those that changed, and those not seen for long.
+
+        Before the first look these are all.
+        """
+        if not self._keyspaces:
+            return list(self._partitions())
+        turns = self._turns.get(chore)
+        if turns is None:
+            turns = self._turns[chore] = _Turns(self._keyspaces)
+        before_s = asyncio.get_running_loop().time() - IDLE_AGAIN_S.get(chore, inf)
+        return [self._keyspaces[name] for name in turns.due(before_s)]
+
+    def entries(self, partition: str) -> int | None:
+        """Return the length of a partition's journal at the last look; None: not looked at, or damaged."""
+        entries = self._seen.get(partition, (-1, 0))[0]
+        return None if entries < 0 else entries
+
+    def begin(self, chore: str, partition: str) -> None:
+        """Note that a chore takes its turn with a partition; what changes from now on is for the next one."""
+        turns = self._turns.get(chore)
+        if turns is not None:
+            turns.changed.pop(partition, None)
+            turns.taken_s.pop(partition, None)
+            turns.taken_s[partition] = asyncio.get_running_loop().time()
+
+    def failed(self, chore: str, partition: str) -> None:
+        """Have a chore take that turn again."""
+        turns = self._turns.get(chore)
+        if turns is not None:
+            turns.changed[partition] = None
+
+    def _take(self, keyspaces: list[Keyspace], found: list[int]) -> None:
+        for place, keyspace in enumerate(keyspaces):
+            name, looked = keyspace.partition, (found[2 * place], found[2 * place + 1])
+            if looked == self._seen.get(name):
+                continue
+            self._seen[name], self._keyspaces[name] = looked, keyspace
+            if looked[1] > 0:
+                self._next_ms[name] = looked[1]
+            else:
+                self._next_ms.pop(name, None)
+            self.touch(name)
