@@ -56,6 +56,39 @@ async def run_on_keys(client: Redis, function: Function, keys: Sequence[str], *a
         raise _unavailable(client, error) from error
 
 
+def packed_call(function: Function, keys: Sequence[str]) -> bytes:
+    """Write a call once that is sent again and again: the library takes longer to pack it than the store to run it."""
+    words = [b"FCALL", function.call_name.encode(), b"%d" % len(keys), *(key.encode() for key in keys)]
+    return b"*%d\r\n" % len(words) + b"".join(b"$%d\r\n%b\r\n" % (len(word), word) for word in words)
+
+
+async def run_packed(client: Redis, function: Function, call: bytes) -> Any:
+    """Run a call that was packed before. If the store does not know the function, load it and repeat."""
+    try:
+        return await _exchange(client, call)
+    except ResponseError as error:
+        if NOT_LOADED not in str(error):
+            raise _unavailable(client, error) from error
+        await load(client, function.library)
+        return await _exchange(client, call)
+    except (RedisError, OSError) as error:
+        raise _unavailable(client, error) from error
+
+
+async def _exchange(client: Redis, call: bytes) -> Any:
+    connection = await client.connection_pool.get_connection()  # type: ignore[no-untyped-call]  # as redis-py has it
+    try:
+        await connection.send_packed_command([call])
+        return await connection.read_response()
+    except ResponseError:
+        raise
+    except BaseException:
+        await connection.disconnect(nowait=True)  # a reply that is still to come must not meet the next call
+        raise
+    finally:
+        await client.connection_pool.release(connection)
+
+
 async def run_confirmed(client: Redis, function: Function, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
     """As :func:`run_on_keys`, for a write that must survive a failover: in ``replicated`` mode it needs a replica.
 

@@ -12,7 +12,7 @@ from typing import Final
 import structlog
 from redis.asyncio import Redis
 
-from server.store.connection.commands import run_on_keys
+from server.store.connection.commands import packed_call, run_packed
 from server.store.errors import StoreError
 from server.store.keys import Keyspace
 from server.store.lua_library import library
@@ -77,6 +77,8 @@ class Activity:
         self._changed_s: dict[str, float] = {}
         self._next_ms: dict[str, int] = {}
         self._turns: dict[str, _Turns] = {}
+        self._looked_at: list[Keyspace] = []
+        self._calls: list[tuple[list[Keyspace], bytes]] = []
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -111,11 +113,14 @@ class Activity:
                 self.touch(keyspace.partition)
             return
         function = library().function("look_at_partitions")
-        for start in range(0, len(keyspaces), AT_ONCE):
-            some = keyspaces[start : start + AT_ONCE]
-            keys = [key for keyspace in some for key in (keyspace.journal, keyspace.deadlines)]
-            found = await run_on_keys(self._client, function, keys)
-            self._take(some, found)
+        if keyspaces != self._looked_at:
+            self._looked_at, self._calls = keyspaces, []
+            for start in range(0, len(keyspaces), AT_ONCE):
+                some = keyspaces[start : start + AT_ONCE]
+                keys = [key for keyspace in some for key in (keyspace.journal, keyspace.deadlines)]
+                self._calls.append((some, packed_call(function, keys)))
+        for some, call in self._calls:
+            self._take(some, await run_packed(self._client, function, call))
             await asyncio.sleep(0)  # requests go first
 
     def touch(self, partition: str) -> None:
