@@ -4,7 +4,6 @@ import asyncio
 import gc
 import itertools
 import secrets
-import time
 from collections.abc import Coroutine, Iterator, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
@@ -22,6 +21,7 @@ from server.api.http.auth import Authenticator
 from server.api.http.routing import Route, add_fallback, add_routes
 from server.api.http.serving import CannotListenError, Serving
 from server.api.http.system_routes import add_system_routes
+from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
 from server.channels.connection import adapter_registry
 from server.channels.outbound.traces import Follower
@@ -63,19 +63,6 @@ _LAST_S: Final = 0.5
 """What each part is given to close at least, also when the time is up."""
 
 
-class _TimeLeft:
-    """One limit for all parts of a stop; it counts from the first question."""
-
-    def __init__(self, limit_s: float) -> None:
-        self._limit_s = limit_s
-        self._end_s = 0.0
-
-    def seconds(self, at_least_s: float = 0.0) -> float:
-        """Return what is left."""
-        self._end_s = self._end_s or time.monotonic() + self._limit_s
-        return max(at_least_s, self._end_s - time.monotonic())
-
-
 class Holdfast:
     """A server in this process: the embedded store unless there is a URL, the HTTP API, and housekeeping.
 
@@ -86,7 +73,7 @@ class Holdfast:
         self.settings = settings
         self._worker = worker
         self._exit = AsyncExitStack()
-        self._left = _TimeLeft(settings.drain_timeout_s)
+        self._left = TimeLeft(settings.drain_timeout_s)
         self.port = settings.port
         self.publishers: list[Publisher] = []
 

@@ -71,12 +71,10 @@ def main() -> None:
     """Run the command line."""
     if _platform() == "win32":
         # What follows would fail on the first module that Windows does not have.
-        click.echo(
+        sys.exit(
             "Holdfast runs on Linux and macOS. On Windows use WSL 2 (wsl --install, then follow the README there), "
-            "or the container: docker run holdfast.",
-            err=True,
+            "or the container: docker run holdfast."
         )
-        sys.exit(1)
     cli(prog_name="holdfast")
 
 

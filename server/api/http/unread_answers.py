@@ -12,34 +12,13 @@ import structlog
 from aiohttp import web
 
 from server.telemetry import metrics
+from server.telemetry.unsent_answers import PENDING
 
 log = structlog.get_logger("holdfast.http")
 
 LOOK_S: Final = 1.0
 FAST_BYTES_PER_S: Final = 64 * 1024
 """A caller that reads at least so fast is not closed to make room for others."""
-
-
-class Pending:
-    """The bytes of large answers that are being written, by connection: what their transports have not got yet."""
-
-    def __init__(self) -> None:
-        self._unsent: dict[object, int] = {}
-
-    def set(self, connection: object, unsent_bytes: int) -> None:
-        """Note how much of an answer is left; 0: all of it was handed over."""
-        if unsent_bytes:
-            self._unsent[connection] = unsent_bytes
-        else:
-            self._unsent.pop(connection, None)
-
-    def of(self, connection: object) -> int:
-        """Return how much is left for a connection."""
-        return self._unsent.get(connection, 0)
-
-
-PENDING: Final = Pending()
-"""Of this process."""
 
 
 class _Seen(NamedTuple):

@@ -9,10 +9,10 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
-from server.api.http.unread_answers import PENDING
 from server.schemas.problems import Problem
 from server.service.checks import InvalidError
 from server.service.problems import ProblemError, invalid, problem
+from server.telemetry.unsent_answers import PENDING
 
 JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"

@@ -114,7 +114,10 @@ async def test_given_damaged_deadlines_of_one_when_swept_then_the_holds_of_the_o
 
             await wait_until(ended, "its hold has ended")
 
-    assert ("sweep", "a-damaged") in {(line.get("chore"), line.get("partition")) for line in logs}
+            def told() -> bool:
+                return ("sweep", "a-damaged") in {(line.get("chore"), line.get("partition")) for line in logs}
+
+            await wait_until(told, "the fault is told")
 
 
 async def test_given_a_store_that_is_away_when_a_chore_runs_then_no_partition_is_blamed(
