@@ -311,7 +311,8 @@ class World:
             for (name, sku), price in self.prices.items()
             if (shop := self.shops[name]).prices.get(sku) != price
             and not (
-                (sku, "price") in self._dead_letters(name) and (price in shop.plan.bad_prices or shop.plan.left_out)
+                (sku, "price") in self._dead_letters(name)
+                and (price in shop.plan.bad_prices or self._is_bad(shop, sku))
             )
             and (sku, "quantity") not in self._dead_letters(name)
             and sku not in shop.plan.kept
