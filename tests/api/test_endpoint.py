@@ -28,6 +28,7 @@ class State:
     """As much of the state as the endpoint looks at: everybody is let in."""
 
     slow_request_s = 0.0
+    stopping = False
     authenticator: "State"
 
     def __init__(self) -> None:
@@ -59,7 +60,9 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 
 async def answered(handler: Handler, operation: str = "reserve") -> tuple[web.Response, Any]:
     route = Route("POST", "/x", handler, Scope.READ, "", {201: BarcodesPut}, operation=operation)
-    response = await endpoint(cast("AppState", State()), route)(make_mocked_request("POST", "/x"))
+    response = await endpoint(cast("AppState", State()), route)(
+        make_mocked_request("POST", "/x", {"Host": "localhost"})
+    )
     assert isinstance(response, web.Response)
     return response, msgspec.json.decode(cast("bytes", response.body))
 

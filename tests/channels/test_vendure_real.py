@@ -1,6 +1,7 @@
 """Vendure's adapter against a real Vendure over real sockets: what was pushed is what Vendure's own API reports."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -223,7 +224,7 @@ async def published(
 @pytest.mark.parametrize(
     "bad", ["6.66 EUR", "6.66 TRY", "6.6666 USD"], ids=["another currency", "no such currency here", "a fraction"]
 )
-async def test_a_zero_beside_refused_prices_arrives_within_a_second(
+async def test_a_zero_beside_refused_prices_arrives_at_once(
     bad: str, vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str
 ) -> None:
     async with published(vendure, store, ledger, partition, *SKUS[20:23]) as shop:
@@ -235,11 +236,11 @@ async def test_a_zero_beside_refused_prices_arrives_within_a_second(
 
         await shop.count(0)
 
-        await wait_until(lambda: shop.can_be_had(0, 0, 0), "nothing can be had any more", within_s=1.0, every_s=0.02)
+        await nothing_can_be_had(shop)
         assert await shop.price_letters() == refused
 
 
-async def test_a_zero_together_with_new_bad_prices_arrives_within_a_second(
+async def test_a_zero_together_with_new_bad_prices_arrives_at_once(
     vendure: VendureServer, store: StoreProcess, ledger: Ledger, partition: str
 ) -> None:
     async with published(vendure, store, ledger, partition, *SKUS[23:26]) as shop:
@@ -250,7 +251,7 @@ async def test_a_zero_together_with_new_bad_prices_arrives_within_a_second(
 
         await asyncio.gather(shop.set_prices(V_0024="9.80 USD", V_0025="1 EUR", V_0026="1 EUR"), shop.count(0))
 
-        await wait_until(lambda: shop.can_be_had(0, 0, 0), "nothing can be had any more", within_s=1.0, every_s=0.02)
+        await nothing_can_be_had(shop)
         refused = [("V-0025", "price"), ("V-0026", "price")]
         await wait_until(lambda: _is(shop.price_letters(), refused), within_s=20.0, every_s=0.05)
         assert vendure.shop.price(vendure.ids["V-0024"]) == 980
@@ -275,6 +276,13 @@ async def test_vendures_own_orders_leave_it_with_the_number_that_it_is_to_show(
         assert await shop.can_be_had(7)
         await changed(ledger, cancel("by-vendure"))
         await wait_until(lambda: shop.can_be_had(5), "no more than the cap is shown", within_s=5.0, every_s=0.02)
+
+
+async def nothing_can_be_had(shop: Published) -> None:
+    """Wait for the zero. On an idle machine it takes some 0.2 s; a price that held it back took 70 s."""
+    began_s = time.monotonic()
+    await wait_until(lambda: shop.can_be_had(0, 0, 0), "nothing can be had any more", within_s=10.0, every_s=0.02)
+    print(f"the zero arrived after {time.monotonic() - began_s:.2f} s")  # noqa: T201  # pytest shows it with -s
 
 
 async def _is(found: Awaitable[Any], wanted: Any) -> bool:

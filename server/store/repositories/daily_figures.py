@@ -163,9 +163,9 @@ class FigureStore:
     async def shelves_of(self, sku: str) -> list[StockAtLocation]:
         """Read the stock of one SKU; empty: it has no stock record."""
         packed = await command(self.client, "HGET", self.keyspace.skus, sku)
-        if packed is None:
+        locations = _decode_locations(packed) if packed is not None else []
+        if not locations:  # of an untracked SKU the list is empty
             return []
-        locations = _decode_locations(packed)
         found = await command(
             self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in locations)
         )
