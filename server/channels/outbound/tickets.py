@@ -14,14 +14,13 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.push_results import PushResults
+from server.channels.outbound.retry_policy import WAIT_S_MAX
 from server.domain.channels import OpenTicket
 
 log = structlog.get_logger("holdfast.channel")
 
 LEFT_OUT_MAX: Final = 20
 """Answers that leave an item out and name only finished ones, until it counts as unknown: a minute at 3 s each."""
-WAIT_S_MAX: Final = 60.0
-"""The longest pause between two polls, so that a channel that was halted is polled within a minute of its revival."""
 
 
 async def watch(
