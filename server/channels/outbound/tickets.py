@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import structlog
@@ -56,16 +56,21 @@ async def watch(
             result = dict.fromkeys(left, Unknown(error.reason))
         except ChannelError:
             continue
-        # The result of an item that a finished ticket does not name is unknown.
-        if isinstance(result, StillPending):
-            left_out.update(result.unnamed)
-            over = {key for key in result.unnamed if left_out[key] >= LEFT_OUT_MAX}
-            outcomes, keys = result.settled, [key for key in left if key in result.settled or key in over]
-        else:
-            outcomes, keys = result, list(left)
+        outcomes, keys = _ended(result, left, left_out)
         push_results.apply([left.pop(key) for key in keys], client.masked(outcomes))
     push_results.close_ticket(ticket.id)
     return spoiled
+
+
+def _ended(
+    result: Outcomes | StillPending, left: Collection[str], left_out: Counter[str]
+) -> tuple[Outcomes, list[str]]:
+    """Return the outcomes, and the keys that have ended: also those left out by the end, or too often."""
+    if not isinstance(result, StillPending):
+        return result, list(left)
+    left_out.update(result.unnamed)
+    over = {key for key in result.unnamed if left_out[key] >= LEFT_OUT_MAX}
+    return result.settled, [key for key in left if key in result.settled or key in over]
 
 
 async def _poll(
