@@ -27,7 +27,7 @@ from bench.harness.processes import ServerProcess, end_gently
 from bench.harness.report import Table
 from bench.propagation.channels import Arrival
 from bench.propagation.figures import percentile
-from bench.propagation.setup import Channels, Holdfast, call, start, write_secrets
+from bench.propagation.setup import Channels, Holdfast, call, configuration, start
 from server.domain.operations.stock import Count
 
 LOCATION: Final = "store"
@@ -43,18 +43,6 @@ _LOOK_S: Final = 1.1
 _US: Final = 1e6
 _SLOWEST: Final = 6
 _WIDTH: Final = 130
-
-_CHANNEL: Final = """
-[channels.{name}]
-kind = "webhook"
-listings = "all"
-allow_private = ["127.0.0.1"]
-[channels.{name}.options]
-url = "http://127.0.0.1:{port}/"
-batch_max = 50
-[channels.{name}.credentials]
-secret = {{ file = "signing-secret" }}
-"""
 
 
 class Stretch(NamedTuple):
@@ -105,9 +93,7 @@ def running(folder: Path, asked: argparse.Namespace, console: Console) -> Iterat
         words = [f"{name}=webhook" for name in names]
         process = ServerProcess("bench.propagation.channels", *words, log=folder / "channels.log")
         channels = Channels(stack.enter_context(process))
-        write_secrets(folder)
-        config = folder / "holdfast.toml"
-        config.write_text("".join(_CHANNEL.format(name=name, port=channels.ports[name]) for name in names))
+        config = configuration(folder, channels.ports, dict.fromkeys(names, "webhook"), listings="all")
         holdfast = start(folder, config, stack, apart=not asked.together)
         stack.callback(holdfast.client.close)
         console.print(f"filling {asked.skus:,} SKUs, and waiting for {len(names)} channels")

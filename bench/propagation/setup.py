@@ -34,6 +34,7 @@ _PAGE: Final = 500
 _WEBHOOK: Final = """
 [channels.{name}]
 kind = "webhook"
+listings = "{listings}"
 allow_private = ["127.0.0.1"]
 [channels.{name}.options]
 url = "http://127.0.0.1:{port}/"
@@ -176,18 +177,14 @@ def start(folder: Path, config: Path, stack: contextlib.ExitStack, *, apart: boo
     return Holdfast(server, data_dir, stack.enter_context(process))
 
 
-def write_secrets(folder: Path) -> None:
-    """Write the made-up credentials that a configuration points to."""
+def configuration(folder: Path, ports: Mapping[str, int], kinds: Mapping[str, Kind], listings: str = "listed") -> Path:
+    """Write the configuration file and the made-up credentials that it points to. ``listings``: of webhooks."""
     (folder / "signing-secret").write_text("whsec_" + base64.b64encode(os.urandom(32)).decode())
     (folder / "made-up").write_text("made-up-for-the-bench")
-
-
-def configuration(folder: Path, ports: dict[str, int], kinds: Mapping[str, Kind]) -> Path:
-    """Write the configuration file and the made-up credentials that it points to."""
-    write_secrets(folder)
     forms: dict[Kind, str] = {"webhook": _WEBHOOK, "woocommerce": _SHOP}
     path = folder / "holdfast.toml"
-    path.write_text("".join(forms[kind].format(name=name, port=ports[name]) for name, kind in kinds.items()))
+    channels = (forms[kind].format(name=name, port=ports[name], listings=listings) for name, kind in kinds.items())
+    path.write_text("".join(channels))
     return path
 
 

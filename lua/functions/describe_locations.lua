@@ -58,8 +58,7 @@ local function describe_locations(args, keys)
   local is_settled = (call('HGET', META, 'closed_as_of') or '0') == before
   if has_changed then set_places({closed = closed}) end
   if is_settled then call('HSET', META, 'closed_as_of', after) end
-  notes[#notes + 1] = {'places', places_now().version}
-  journal('locations', actor, '', '', '', NONE, notes)
+  journal_places(actor, notes)
   write()
   return pack({true, places_now().version})
 end

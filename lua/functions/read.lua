@@ -51,7 +51,7 @@ local function location_levels(sku, wanted, channel, names)
   for _, location in ipairs(names) do
     if wanted == '' or wanted == location then
       local entry = stock_entry(sku, location)
-      levels[#levels + 1] = {location, shown_at(entry, channel), entry.record[Stock.seq]}
+      levels[#levels + 1] = {location, shown_units(entry, channel), entry.record[Stock.seq]}
     end
   end
   return levels

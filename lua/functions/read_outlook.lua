@@ -14,7 +14,7 @@ local function available_at(sku, wanted)
       local entry = stock_entry(sku, location)
       local backorder = entry.record[Stock.backorder]
       local waiting = backorder and backorder[Backorder.waiting] or 0
-      levels[#levels + 1] = {location, shown_at(entry, nil), entry.record[Stock.seq], waiting}
+      levels[#levels + 1] = {location, shown_units(entry, nil), entry.record[Stock.seq], waiting}
     end
   end
   return levels

@@ -48,8 +48,7 @@ local function settle_closed(as_of, closed)
   if not is_same(closed, before) then
     local notes = differences(closed, before)
     set_places({closed = closed})
-    notes[#notes + 1] = {'places', places_now().version}
-    journal('locations', 'system', '', '', '', NONE, notes)
+    journal_places('system', notes)
     write()
   end
   call('HSET', META, 'closed_as_of', as_of)

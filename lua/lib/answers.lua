@@ -19,7 +19,7 @@ local function refused(outcome, state, lines)
 end
 
 -- The units of an entry that a channel (nil: any) is shown: what it can reserve, nothing at a closed location.
-local function shown_at(entry, channel)
+local function shown_units(entry, channel)
   local closed = places_now().closed
   if closed and closed[entry.location] then return 0 end
   return allocated and allocations.left(entry, channel) or entry.available
@@ -45,7 +45,7 @@ local function left_of(entries, channel)
     if not seen[entry] and not entry.unstocked then
       seen[entry] = true
       availability[#availability + 1] = {
-        entry.sku, entry.location, shown_at(entry, channel), entry.record[Stock.seq],
+        entry.sku, entry.location, shown_units(entry, channel), entry.record[Stock.seq],
       }
     end
   end

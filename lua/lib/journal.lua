@@ -14,7 +14,7 @@
 -- change_parts: the packed changes, each in one part, that of a reserve or order in four or five. change_count: how
 -- many changes they are.
 
-local journal, journal_reservation
+local journal, journal_reservation, journal_places
 
 do
 
@@ -28,6 +28,13 @@ function journal(operation, actor, channel, id, state, lines, notes)
   change_count = change_count + 1
   change_parts[#change_parts + 1] = pack({operation, NOW_MS, actor, channel, id, state, lines, notes})
   if backorder_queue then backorders.fill() end
+end
+
+-- Adds the change by which locations were described, closed or opened. notes: which ones; the version of the places is
+-- added. server/store/repositories/locations.py reads them.
+function journal_places(actor, notes)
+  notes[#notes + 1] = {'places', places_now().version}
+  journal('locations', actor, '', '', '', NONE, notes)
 end
 
 -- Adds the change of a reserve or order. extra: the fourth value, packed, or nil.

@@ -91,7 +91,7 @@ end
 local function refresh_availability(availability, channel)
   for _, each in ipairs(availability) do
     local entry = stock_entry(each[Availability.sku], each[Availability.location])
-    each[Availability.available] = shown_at(entry, channel)
+    each[Availability.available] = shown_units(entry, channel)
     each[Availability.seq] = entry.record[Stock.seq]
   end
 end

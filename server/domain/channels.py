@@ -26,7 +26,7 @@ LEASE_S_MAX: Final = 60
 """The longest lease of a publisher; ``lua/functions/publisher_lease.lua`` has it, too."""
 
 NonNegative = Annotated[int, Meta(ge=0, le=QUANTITY_MAX)]
-Place = Annotated[str, Meta(min_length=1, max_length=LOCATION_BYTES_MAX)]
+LocationName = Annotated[str, Meta(min_length=1, max_length=LOCATION_BYTES_MAX)]
 Percent = Annotated[int, Meta(ge=0, le=100)]
 CadenceS = Annotated[float, Meta(ge=0, le=86_400)]
 ReconcileEveryS = Annotated[float, Meta(ge=0, le=MONTH_S)]
@@ -40,7 +40,7 @@ class ChannelRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     seconds, but a fall to zero is published at once. ``reconcile_every_s`` 0: only on request.
     """
 
-    locations: list[Place] = []
+    locations: list[LocationName] = []
     buffer: NonNegative = 0
     percent: Percent = 100
     min_publish: NonNegative = 0
@@ -284,7 +284,7 @@ def publishable(rules: ChannelRules, available: Mapping[str, int], *, listed: bo
     if not listed:
         return 0
     # Runs for each change and channel that lists the SKU, so the usual case takes the short way.
-    units = sum([available.get(place, 0) for place in rules.locations]) if rules.locations else sum(available.values())
+    units = sum([available.get(each, 0) for each in rules.locations]) if rules.locations else sum(available.values())
     units = max(0, units - rules.buffer) * rules.percent // 100
     if units < rules.min_publish:
         return 0

@@ -18,7 +18,7 @@ QUANTITY_MAX: Final = 1_000_000_000
 UNITS_MAX: Final = 10**15
 """Of a bucket and of what is available, either sign; ``lua/lib/range.lua`` sees to it. Lua is exact up to 2**53."""
 SHORT_MAX: Final = 10**9
-"""Units that a place may be short of through an order that accepts it."""
+"""Units that a SKU may be short of at a location, through an order that accepts it."""
 LINES_MAX: Final = 100
 RECORD_LINES_MAX: Final = 200
 """Lines of one reservation including those that relocations added."""

@@ -43,9 +43,9 @@ class RetryAfterExpiry(msgspec.Struct, array_like=True, frozen=True, tag="retry_
 
 
 class RetryWithWeight(msgspec.Struct, array_like=True, frozen=True, tag="retry_with_weight"):
-    """It looks at so many places that it may share a call with few operations: call again with this ``weight``.
+    """It looks at so many places (a SKU at a location each) that few operations may share its call.
 
-    Nothing changed.
+    Call again with this ``weight``. Nothing changed.
     """
 
     weight: int
@@ -267,8 +267,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "out_of_range": Outcome(
         422,
         "A counter would leave its range",
-        "A bucket, and what is available, stay within 10^15 units, and an order can leave a place short of 10^9."
-        " Send a smaller quantity, or correct the stock first. Nothing changed.",
+        "A bucket, and what is available, stay within 10^15 units, and an order can leave a SKU short of 10^9 at a"
+        " location. Send a smaller quantity, or correct the stock first. Nothing changed.",
     ),
     "out_of_stock": Outcome(
         409,

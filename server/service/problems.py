@@ -63,7 +63,7 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
 
 
 def _range_of(line: LineRefusal) -> str:
-    """Say which counter of which place has no room left, and what to do."""
+    """Say which counter of a SKU at a location has no room left, and what to do."""
     where = f"{line.sku} at {line.location}"
     if line.counter == "shortage":
         return (

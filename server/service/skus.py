@@ -52,12 +52,12 @@ async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
     check_sku("sku", sku)
     if body.category is msgspec.UNSET and body.tracked is msgspec.UNSET:
         raise InvalidError("category", "is required where tracked is left out")
-    if body.category is not msgspec.UNSET:
-        check_category("category", body.category)  # before anything is set
+    # Everything is checked before anything is set.
+    categories = {} if body.category is msgspec.UNSET else {sku: check_category("category", body.category)}
     if body.tracked is not msgspec.UNSET:
         await _track(caller, sku, tracked=body.tracked)
-    if body.category is not msgspec.UNSET:
-        await _put_category(caller, sku, body.category)
+    if categories:
+        await _put_categories(caller, categories)
     return await find_sku(caller, sku)
 
 
@@ -76,13 +76,11 @@ async def put_categories(caller: Caller, body: SkusBody) -> Mapping[str, str]:
         check_sku(f"skus[{at}].sku", each.sku): check_category(f"skus[{at}].category", each.category)
         for at, each in enumerate(body.skus)
     }
-    await written(safety_store(caller).set_categories(categories, caller.actor))
+    await _put_categories(caller, categories)
     return categories
 
 
-async def _put_category(caller: Caller, sku: str, category: str | None) -> None:
-    """Put a SKU into a category, None: into none; errors as for :func:`put_categories`."""
-    categories = {check_sku("sku", sku): check_category("category", category)}
+async def _put_categories(caller: Caller, categories: Mapping[str, str]) -> None:
     await written(safety_store(caller).set_categories(categories, caller.actor))
 
 

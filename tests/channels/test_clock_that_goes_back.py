@@ -1,9 +1,6 @@
 """A store's clock that was fast and is right again silences no channel: nobody waits for a time that lies ahead."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
-import pytest
 from prometheus_client import REGISTRY
 from redis.asyncio import Redis
 
@@ -32,12 +29,6 @@ class LateClock(Clock):
 
     def store_ms(self) -> int:
         return super().store_ms() - self.behind_ms
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
 
 
 async def test_a_dead_publisher_s_lease_that_lies_ahead_keeps_nobody_away_for_longer_than_it_lasts(

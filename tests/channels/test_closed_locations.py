@@ -1,7 +1,6 @@
 """A location that is closed or opened reaches every channel, though no stock moved."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from itertools import count
 from typing import Any
@@ -17,6 +16,7 @@ from server.store.ledger.ledger import Ledger
 from server.store.repositories.locations import LocationStore
 from tests.channels.engine import plan, publishing
 from tests.channels.plain import PlainChannel
+from tests.channels.test_engine import shows
 from tests.conftest import RETENTION, wait_until
 from tests.support.operations import order, receive
 from tests.support.stores import StoreProcess
@@ -47,18 +47,8 @@ def places(client: Redis, ledger: Ledger) -> Places:
     return Places(client, ledger.keyspace)
 
 
-@pytest.fixture
-async def shop() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
-
-
 async def stock(ledger: Ledger, units: int, *skus: str, location: str = "store") -> None:
     await asyncio.gather(*(ledger.run(receive(sku, units, location)) for sku in skus))
-
-
-def shows(channel: PlainChannel, **values: int) -> Callable[[], bool]:
-    return lambda: all(channel.shown.get(sku) == quantity for sku, quantity in values.items())
 
 
 async def test_given_5_at_a_store_when_it_is_closed_then_every_channel_shows_0_and_5_when_it_opens_again(

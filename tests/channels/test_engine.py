@@ -1,11 +1,10 @@
 """The engine as a whole: a real store, a publisher, channels on real sockets, sales through the ledger."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from itertools import count
 
-import pytest
 from structlog.testing import capture_logs
 
 from adapters.contract.http import Exchange
@@ -32,18 +31,6 @@ async def sell(ledger: Ledger, sku: str, quantity: int = 1) -> None:
 
 async def stock(ledger: Ledger, units: int, *skus: str) -> None:
     await asyncio.gather(*(ledger.run(receive(sku, units)) for sku in skus))
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
-
-
-@pytest.fixture
-async def other() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
 
 
 def shows(channel: PlainChannel, **values: int) -> Callable[[], bool]:

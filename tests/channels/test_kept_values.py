@@ -1,7 +1,5 @@
 """A channel that says yes and changes nothing, or whose answer leaves an item out: neither stays unseen."""
 
-from collections.abc import AsyncIterator
-
 import msgspec
 import pytest
 
@@ -17,12 +15,6 @@ from tests.channels.test_engine import dead_letters, sell, shows, stock
 from tests.channels.trendyol_simulator import TrendyolSimulator
 from tests.conftest import wait_until
 from tests.support.stores import StoreProcess
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
 
 
 @pytest.fixture

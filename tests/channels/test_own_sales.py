@@ -1,7 +1,7 @@
 """A channel that sells changes its own number: ours is sent again there, though it has not changed here."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
@@ -23,18 +23,6 @@ from tests.support.stores import StoreProcess
 
 CAP_5 = {"cap": 5}
 _ids = count(1)
-
-
-@pytest.fixture
-async def shop() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
-
-
-@pytest.fixture
-async def other() -> AsyncIterator[PlainChannel]:
-    async with PlainChannel() as channel:
-        yield channel
 
 
 def selling(shop: PlainChannel, name: str = "shop", rules: Any = None, **capabilities: Any) -> ChannelPlan:

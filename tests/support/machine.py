@@ -58,7 +58,7 @@ LOG_MAX: Final = 2
 SHORT_MS: Final = 25
 UNITS_MAX: Final = 24
 SHORT_MAX: Final = 6
-"""How far counters may go, and by how much an order may leave a place short: 10^15 and 10^9 outside of here."""
+"""How far counters may go, and by how much an order may leave a place short: outside of here 10^15 and 10^9."""
 LIFE_MAX_S: Final = 7_200
 LACKS: Final = b"lacks\0"
 """How a field of the hash meta begins that says what a place lacks."""

@@ -11,13 +11,12 @@ from adapters.contract.http import READ
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.outbound.channel_state import ChannelState
+from server.channels.outbound.retry_policy import WAIT_S_MAX
 from server.domain.channels import LastReconcile, Listing
 from server.store.journal.journal import EntryId
 
 log = structlog.get_logger("holdfast.channel")
 
-WAIT_S_MAX: Final = 60.0
-"""The longest pause before a read, so that a channel that was halted is read within a minute of its revival."""
 LOGGED_MAX: Final = 20
 """Differences that are logged one by one; the metric counts all."""
 

@@ -15,6 +15,9 @@ RESEND_AFTER_S: Final = 60.0
 request, so it must be over by then, and the value is sent once more."""
 DEAD_LETTER_PAUSE_S: Final = 60.0
 """A dead letter whose stock keeps changing is tried once a minute: more would spend the limits on refusals."""
+WAIT_S_MAX: Final = 60.0
+"""The longest wait of a channel at one go: its rules or limits may change meanwhile, or it may be revived after a halt,
+and nothing else ends the wait."""
 COMPANION_WAIT_S: Final = 1.0
 """How long a push waits that would repeat an identical body, until another SKU is free to accompany it."""
 _DOUBLINGS_MAX: Final = 20

@@ -19,7 +19,7 @@ from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.push_results import PushResults
 from server.channels.outbound.reconcile import reconcile
-from server.channels.outbound.retry_policy import COMPANION_WAIT_S
+from server.channels.outbound.retry_policy import COMPANION_WAIT_S, WAIT_S_MAX
 from server.channels.outbound.tickets import watch
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelStatus, LastReconcile, OpenTicket
@@ -29,8 +29,6 @@ from server.telemetry.channel_metrics import ChannelMetrics
 
 log = structlog.get_logger("holdfast.channel")
 
-WAIT_S_MAX: Final = 60.0
-"""The longest wait for one wake-up: rules and limits may change meanwhile without one."""
 CLOCK_ERROR_S_MAX: Final = 60.0
 """A comparison that ended later than this in the future was timed by a clock that has gone back since: it is void."""
 _JITTER: Final = 0.1

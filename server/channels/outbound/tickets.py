@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import structlog
@@ -14,14 +14,13 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.push_results import PushResults
+from server.channels.outbound.retry_policy import WAIT_S_MAX
 from server.domain.channels import OpenTicket
 
 log = structlog.get_logger("holdfast.channel")
 
 LEFT_OUT_MAX: Final = 20
 """Answers that leave an item out and name only finished ones, until it counts as unknown: a minute at 3 s each."""
-WAIT_S_MAX: Final = 60.0
-"""The longest pause between two polls, so that a channel that was halted is polled within a minute of its revival."""
 
 
 async def watch(
@@ -57,16 +56,21 @@ async def watch(
             result = dict.fromkeys(left, Unknown(error.reason))
         except ChannelError:
             continue
-        # The result of an item that a finished ticket does not name is unknown.
-        if isinstance(result, StillPending):
-            left_out.update(result.unnamed)
-            over = {key for key in result.unnamed if left_out[key] >= LEFT_OUT_MAX}
-            outcomes, keys = result.settled, [key for key in left if key in result.settled or key in over]
-        else:
-            outcomes, keys = result, list(left)
+        outcomes, keys = _ended(result, left, left_out)
         push_results.apply([left.pop(key) for key in keys], client.masked(outcomes))
     push_results.close_ticket(ticket.id)
     return spoiled
+
+
+def _ended(
+    result: Outcomes | StillPending, left: Collection[str], left_out: Counter[str]
+) -> tuple[Outcomes, list[str]]:
+    """Return the outcomes, and the keys that have ended: also those left out by the end, or too often."""
+    if not isinstance(result, StillPending):
+        return result, list(left)
+    left_out.update(result.unnamed)
+    over = {key for key in result.unnamed if left_out[key] >= LEFT_OUT_MAX}
+    return result.settled, [key for key in left if key in result.settled or key in over]
 
 
 async def _poll(
