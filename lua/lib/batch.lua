@@ -75,10 +75,9 @@ local function prefetch(fields)
   local at, n, count = 1, #fields, 0
   while at <= n do
     local tag = fields[at]
-    if not composites[tag] then count = count + 1 end -- one stands in front of another operation
-    if makers[tag] then at = prefetch_new(fields, at)
-    elseif composites[tag] then at = composites[tag].prefetch(fields, at)
-    else at = prefetch_keyed(fields, at, SHAPES[tag]) end
+    if makers[tag] then at, count = prefetch_new(fields, at), count + 1
+    elseif composites[tag] then at = composites[tag].prefetch(fields, at) -- it stands in front of another operation
+    else at, count = prefetch_keyed(fields, at, SHAPES[tag]), count + 1 end
   end
   is_alone = count == 1
   if #wanted_ids > 0 then want_lines_of(wanted_ids) end

@@ -22,27 +22,29 @@ local function short_entries()
   local entries, delta = nil, 0
   for i = 1, #changed_stock do
     local entry = changed_stock[i]
-    local before, after = entry.shortage, shortage(entry)
-    if before > 0 or after > 0 then
+    if entry.available < 0 or entry.shortage > 0 then
       entries = entries or {}
       entries[#entries + 1] = entry
-      delta = delta + after - before
+      delta = delta + shortage(entry) - entry.shortage
     end
   end
   return entries, delta
 end
 
 local function write_stock()
-  local records, new_skus = {}, {}
+  local records, new_skus = {}, nil
   for i = 1, #changed_stock do
     local entry = changed_stock[i]
     records[2 * i - 1] = entry.field
     records[2 * i] = pack(entry.record)
-    if entry.is_new then new_skus[#new_skus + 1] = entry end
+    if entry.is_new then
+      new_skus = new_skus or {}
+      new_skus[#new_skus + 1] = entry
+    end
     if entry.on_hand_changes then write_on_hand_log(entry) end
   end
   flush('HSET', STOCK, records)
-  for _, entry in ipairs(new_skus) do
+  for _, entry in ipairs(new_skus or NONE) do
     local packed = call('HGET', SKUS, entry.sku)
     local locations = packed and unpack_msg(packed) or {}
     locations[#locations + 1] = entry.location

@@ -108,7 +108,8 @@ local function add_piece(pieces, entry, units, waits)
   piece.units, piece.waits, piece.wanted = piece.units + units, piece.waits + waits, piece.wanted + units + waits
 end
 
--- Cuts the parts of a want into the pieces of its lines, in their order. waits_at: where missing units wait, or nil.
+-- Cuts the parts of a want into the pieces of its lines, in their order. waits_at: where missing units wait, see
+-- lib/waiting_places.lua, or nil.
 local function cut_want(order, want, pieces, waits_at)
   local at, used = 1, 0
   for _, number in ipairs(want.lines) do
@@ -121,7 +122,9 @@ local function cut_want(order, want, pieces, waits_at)
       if used == part.units then at, used = at + 1, 0 end
     end
     if missing > 0 and waits_at then
-      add_piece(own, waits_at, 0, missing)
+      local units = min(missing, waits_at.units)
+      add_piece(own, waits_at.entry, units, missing - units)
+      waits_at.units = waits_at.units - units
     elseif missing > 0 then
       if #own == 0 then add_piece(own, home_of(want), 0, 0) end
       own[1].wanted = own[1].wanted + missing

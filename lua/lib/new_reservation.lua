@@ -246,6 +246,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
   end
   local first, granted, missing = at + LINES_AT, nil, nil
   local cannot, refusal = false, nil
+  if not places then load_partition() end
   if not main_is_free then
     cannot, refusal = cannot_stay(fields, first, last, channel, accept_shortage)
     if refusal then return pack(refusal) end

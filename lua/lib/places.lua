@@ -7,6 +7,7 @@
 --   closed_as_of    the version of the hash locations that closed is made of, see functions/settle_places.lua
 -- A location is open unless it is among the closed ones, whether it was described or not.
 --
+-- load_partition() reads all of this, once per call; the functions do it where it was not done
 -- partition_seq()  the last seq of the partition, this call included
 -- places_now()     {version, closed (location -> true), of_channel (channel -> {location -> true})}; the last two are
 --                  nil where there are none
@@ -16,7 +17,7 @@
 -- main_is_free     nothing is closed, limited or short, so that orders need not ask further; false where not known
 -- set_places()     writes one or both at once, so only functions use it that have nothing else to check
 
-local partition_seq, places_now, places_version, units_short, note_short, may_take_from, set_places
+local load_partition, partition_seq, places_now, places_version, units_short, note_short, may_take_from, set_places
 
 do
 
@@ -49,7 +50,7 @@ local function read_places(version)
 end
 
 -- Reads what every call that reserves needs of the partition, in one command.
-local function load_partition()
+function load_partition()
   local found = call('HMGET', META, 'seq', 'places', 'shortage')
   local version = found[2]
   last_seq, short_units = tonumber(found[1] or 0), tonumber(found[3] or 0)

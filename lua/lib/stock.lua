@@ -14,15 +14,6 @@
 --   unstocked        whether it stands in for a record, because its line has no location; see lib/unstocked.lua
 --   on_hand_changes  see lib/on_hand_log.lua, else nil
 
-local function new_stock_entry(field, sku, location)
-  -- With all fields that are always needed: a table that grows is allocated again each time.
-  local entry = {
-    field = field, sku = sku, location = location, record = nil, available = 0, claimed = 0, shortage = nil,
-  }
-  stock[field] = entry
-  return entry
-end
-
 -- Registers a record that will be needed. Returns its entry, which has no record before load_stock.
 local function want_stock(sku, location)
   local field = sku .. '\0' .. location
@@ -31,7 +22,11 @@ local function want_stock(sku, location)
     entry = unstocked.entry(sku, field)
     stock[field] = entry
   elseif not entry then
-    entry = new_stock_entry(field, sku, location)
+    -- With all fields that are always needed: a table that grows is allocated again each time.
+    entry = {
+      field = field, sku = sku, location = location, record = nil, available = 0, claimed = 0, shortage = nil,
+    }
+    stock[field] = entry
     unread_stock[#unread_stock + 1] = entry
   end
   return entry
@@ -60,16 +55,23 @@ local function available(r)
     - r[Stock.held] - r[Stock.committed]
 end
 
-local function set_record(entry, packed_record)
-  entry.record = stock_record(packed_record)
-  entry.available = available(entry.record)
-  if entry.record[Stock.backorder] then backorders.note_read(entry) end
+-- Sets the records of entries; false: unknown here.
+local function set_records(entries, packed_records)
+  for i = 1, #entries do
+    if packed_records[i] then
+      local entry = entries[i]
+      entry.record = stock_record(packed_records[i])
+      entry.available = available(entry.record)
+      if entry.record[Stock.backorder] then backorders.note_read(entry) end
+    end
+  end
 end
 
 -- Makes the entry of a record that was read apart, and that has none yet.
 local function stock_entry_of(sku, location, packed_record)
-  local entry = new_stock_entry(sku .. '\0' .. location, sku, location)
-  set_record(entry, packed_record)
+  local entry = want_stock(sku, location)
+  unread_stock[#unread_stock] = nil
+  set_records({entry}, {packed_record})
   return entry
 end
 
@@ -80,10 +82,7 @@ local function load_stock()
   if n == 0 then return end
   local fields = {}
   for i = 1, n do fields[i] = entries[i].field end
-  local packed = hash_get_many(STOCK, fields)
-  for i = 1, n do
-    if packed[i] then set_record(entries[i], packed[i]) end
-  end
+  set_records(entries, hash_get_many(STOCK, fields))
   unread_stock = {}
 end
 

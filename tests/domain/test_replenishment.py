@@ -118,8 +118,8 @@ def test_what_is_gone_soonest_comes_first() -> None:
         (6, 5, ("stock.low",)),
         (4, 0, ("stock.out",)),
         (9, 0, ("stock.out",)),
-        (9, -2, ("stock.out", "shortage.opened")),
-        (0, -2, ("shortage.opened",)),
+        (9, -2, ("stock.out",)),
+        (0, -2, ()),
         (-2, -3, ()),
         (-2, 0, ()),
         (0, 1, ("stock.back",)),
@@ -136,7 +136,6 @@ def test_no_line_is_reported_twice_without_the_other_side_between(levels: list[i
         "stock.low": lambda level: level > point,
         "stock.out": lambda level: level > 0,
         "stock.back": lambda level: level <= 0,
-        "shortage.opened": lambda level: level >= 0,
     }
     ready = dict.fromkeys(ALERTS, True)
     was = 0

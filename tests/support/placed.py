@@ -52,6 +52,14 @@ class Piece:
 
 
 @dataclass
+class Wait:
+    """Where what is missing of a SKU waits, and how many of those units the place has and gives first."""
+
+    name: str
+    first: int
+
+
+@dataclass
 class Made:
     """The operation with every location filled in, the units of its lines, and those that they wait for.
 
@@ -178,7 +186,7 @@ class Placed:
         others = sorted(self.model.names_of(sku), key=lambda name: (name != DEFAULT_LOCATION, name))
         return (self._in_order(sku) or others)[0]
 
-    def _waits_at(self) -> Mapping[str, str] | None:
+    def _waits_at(self) -> dict[str, Wait] | None:
         asked, waits = Counter[Place](), Counter[Place]()
         for number, line in self._named():
             asked[line.sku, line.location] += line.quantity
@@ -186,16 +194,18 @@ class Placed:
         for sku, parts in self.parts.items():
             for name, units in parts:
                 asked[sku, name] += units
-        found: dict[str, str] = {}
+        found: dict[str, Wait] = {}
         for sku in filter(self._missing, self.wanted):
             missing = self._missing(sku)
-            places = ((sku, name) for name in self._in_order(sku))
-            place = next((each for each in places if self._may_wait(each, asked[each], waits[each], missing)), None)
-            if place is None:
+            for place in ((sku, name) for name in self._in_order(sku)):
+                first = max(0, min(missing, self.there[place] - dict(self.parts[sku]).get(place[1], 0)))
+                if self._may_wait(place, asked[place], waits[place] - first, missing):
+                    asked[place] += missing
+                    waits[place] += missing - first
+                    found[sku] = Wait(place[1], first)
+                    break
+            else:
                 return None
-            asked[place] += missing
-            waits[place] += missing
-            found[sku] = place[1]
         named = {(line.sku, line.location) for _, line in self._named()}
         if all(self._may_wait(place, asked[place], waits[place], 0) for place in named if waits[place]):
             capped = (place for place in named if not self._fits_cap(place, asked[place]))
@@ -220,7 +230,7 @@ class Placed:
                 self.parts[sku] = list(there.items())
         self.granted = {number: line.quantity for number, line in self._named()}
 
-    def _cut(self, waits_at: Mapping[str, str] | None) -> Made:
+    def _cut(self, waits_at: Mapping[str, Wait] | None) -> Made:
         pieces: dict[int, list[Piece]] = {}
         for number, line in self._named():
             taken = self.granted[number]
@@ -243,12 +253,14 @@ class Placed:
             [number for number, _ in all_pieces],
         )
 
-    def _pieces(self, sku: str, quantity: int, units: Counter[str], waits_at: Mapping[str, str] | None) -> list[Piece]:
+    def _pieces(self, sku: str, quantity: int, units: Counter[str], waits_at: Mapping[str, Wait] | None) -> list[Piece]:
         own = {name: Piece(name, count, 0, count) for name, count in units.items()}
         missing = quantity - sum(units.values())
         if missing and waits_at is not None:
-            piece = own.setdefault(waits_at[sku], Piece(waits_at[sku]))
-            piece.waits, piece.wanted = missing, piece.wanted + missing
+            where = waits_at[sku]
+            piece, first = own.setdefault(where.name, Piece(where.name)), min(missing, where.first)
+            piece.units, piece.waits, piece.wanted = piece.units + first, missing - first, piece.wanted + missing
+            where.first -= first
         elif missing:
             own = own or {"": Piece(self._home(sku))}
             next(iter(own.values())).wanted += missing

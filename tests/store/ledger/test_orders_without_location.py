@@ -264,6 +264,27 @@ async def test_given_a_backorder_policy_when_ordered_then_the_rest_waits_at_main
     }
 
 
+@pytest.mark.parametrize(
+    ("there", "parts"),
+    [
+        ({"main": 5, "izmir": -3}, {"main": (5, 2)}),
+        ({"main": 2, "izmir": 6, "ankara": -4}, {"izmir": (4, 0), "main": (2, 1)}),
+        ({"main": 9, "izmir": -5}, {"main": (7, 0)}),
+    ],
+)
+async def test_given_a_shortage_elsewhere_when_units_wait_then_the_place_where_they_wait_has_given_all_it_has(
+    ledger: Ledger, client: Redis, there: dict[str, int], parts: dict[str, tuple[int, int]]
+) -> None:
+    await stocked(ledger, **there)
+    await ops.moved(ledger, ops.backorder("S", 2, "main"))
+
+    answer = await changed(ledger, reserve("r", ("S", 7, ""), backorder=True))
+
+    assert {each.location: (each.held, each.waiting) for each in answer.reservation.lines} == parts
+    await refused(ledger, reserve("next", ("S", 7, "main")))
+    assert not await client.hexists(ledger.keyspace.meta, "unfilled")
+
+
 async def test_given_no_place_where_units_may_wait_when_ordered_then_it_is_refused(ledger: Ledger) -> None:
     await stocked(ledger, main=1, izmir=3)
     await ops.moved(ledger, ops.backorder("S", 1, "izmir"))
