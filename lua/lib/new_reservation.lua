@@ -91,6 +91,14 @@ local function cannot_stay(fields, first, last, channel, accept_shortage)
   return has_unnamed(fields, first, last) and (short or not may_take_from(DEFAULT_LOCATION, channel)), refusal
 end
 
+-- Whether an order whose SKUs lie at too many places to look at is left at `main`, which has all its units: that units
+-- are short somewhere must not make it impossible. Then more is promised than the sum that channels are shown.
+local function may_stay(refusal, fields, first, last, channel)
+  return refusal[REFUSED_OUTCOME] == 'sourcing_incomplete' and may_take_from(DEFAULT_LOCATION, channel)
+    and not (backorder_queue and backorder_queue.backlog) and all_available(fields, first, last)
+    and (not allocated or all_allowed(fields, first, last, channel))
+end
+
 -- The lines of an operation that was resolved, as range.refuse_short takes them.
 local function lines_taken(made)
   local lines = lines_of(made.fields, made.at + LINES_AT, made.last)
@@ -255,9 +263,12 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
     or allocated and not all_allowed(fields, first, last, channel) then
     local made
     made, refusal = resolve(fields, at, last, accept_shortage)
-    if refusal then return pack(refusal) end
-    fields, at, last, granted = made.fields, made.at, made.last, made.granted
-    missing = unstocked.set_owed(fields, at, granted, made.missing)
+    if not refusal then
+      fields, at, last, granted = made.fields, made.at, made.last, made.granted
+      missing = unstocked.set_owed(fields, at, granted, made.missing)
+    elseif not may_stay(refusal, fields, first, last, channel) then
+      return pack(refusal)
+    end
   end
   local record, extra
   if missing then record, extra = backorder_record(fields, at, last, granted, missing, ttl_ms)

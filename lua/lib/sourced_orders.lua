@@ -242,7 +242,9 @@ function sourcing.plan(fields, at)
     choose_stocked(source, fields, at, order_at, first, last, sourcing.choose_or_expire)
   if refusal then
     by_sku = parts_when_short(source, fields, order_at, refusal, ranked)
-    if not by_sku then return nil, refusal end
+    -- What is sold already is booked without a plan, where no candidate knows its SKUs or is open.
+    local is_kept = accepts_shortage(fields, order_at) and refusal[1] ~= 'retry_after_expiry'
+    if not by_sku and not is_kept then return nil, refusal end
   end
   if not by_sku then return nil, nil end
   return apply_choice(fields, at, order_at, first, last, by_sku)

@@ -33,6 +33,16 @@ local function replace(fields, first, last, modes, of_line)
   end
 end
 
+-- A line that names a location where its SKU is not, though it is elsewhere, names none from now on: what is sold
+-- already is not lost for a wrong location.
+local function free_of_location(fields, first, last)
+  for line = first, last, LINE_LENGTH do
+    if not fields[line].record and fields[line + LOCATION_OF] ~= '' then
+      fields[line], fields[line + LOCATION_OF] = stock_entry(fields[line].sku, DEFAULT_LOCATION), ''
+    end
+  end
+end
+
 -- Takes the lines out of those that want stock. unknown: SKU -> true, of lines without a location that are unknown
 -- wherever they may be taken from; nil: lines are meant whose stock entry has no record. Returns whether there are any.
 function unstocked.take_out(fields, first, last, accept_shortage, unknown)
@@ -43,6 +53,7 @@ function unstocked.take_out(fields, first, last, accept_shortage, unknown)
   end
   local modes = modes_of(fields, first, last, accept_shortage, of_line)
   if modes then replace(fields, first, last, modes, of_line) end
+  if accept_shortage and not unknown then free_of_location(fields, first, last) end
   return modes ~= nil
 end
 

@@ -21,14 +21,30 @@ local function lines_to_reserve(record, parts)
   return lines, numbers, entries
 end
 
+-- The lines that cannot have their units again, as refused takes them, or nil: their location is closed by now, or too
+-- few are available.
+local function lines_lacking(lines, channel)
+  local closed, lacking_lines = places_now().closed, nil
+  for i, line in ipairs(closed and lines or NONE) do
+    local entry = line.entry
+    if closed[entry.location] then
+      lacking_lines = lacking_lines or {}
+      lacking_lines[#lacking_lines + 1] = {i, entry.sku, entry.location, line.units, 0}
+    end
+  end
+  if lacking_lines then return lacking_lines end
+  local _, short = grant(lines, channel)
+  return short
+end
+
 -- Reserves units again that expired at the deadline. Returns the journal lines, the refusal and the stock entries.
 local function commit_late(entry, parts)
   local record = entry.record
   local lines, numbers, entries = lines_to_reserve(record, parts)
-  local _, short = grant(lines, record[Record.channel])
+  local short = lines_lacking(lines, record[Record.channel])
   if short then
     expire_due()
-    _, short = grant(lines, record[Record.channel])
+    short = lines_lacking(lines, record[Record.channel])
   end
   if short then
     if more_are_due then return nil, {'retry_after_expiry'} end

@@ -7,7 +7,8 @@ import msgspec
 
 DAY_MS: Final = 86_400_000
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_PROMISES: Final = frozenset({"order", "commit"})
+_PROMISES: Final = frozenset({"order", "commit", "map_lines"})
+"""Operations that order units. A line that nobody knew is ordered when it is mapped: only then its SKU is known."""
 
 
 class Figures(msgspec.Struct, array_like=True):

@@ -159,7 +159,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         422,
         "No stock record for this SKU at this location",
         "Receive, count or import the SKU there first, or correct the name. If it has no stock and needs none, mark it "
-        "with `PUT /v1/skus/{sku}`: `tracked` false.",
+        "with `PUT /v1/skus/{sku}`: `tracked` false. It can then be ordered, and stays unknown here.",
     ),
     "sku_has_stock": Outcome(
         409,
@@ -183,7 +183,9 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "The units are no longer held. Create a new reservation.",
     ),
     "not_held": Outcome(
-        409, "No units are held", "Read the reservation to see its state, or create a new reservation."
+        409,
+        "No units are held",
+        "Read the reservation to see its state. Map lines that have no SKU yet; create a new reservation for others.",
     ),
     "not_committed": Outcome(
         409, "No units are committed", "Only committed units can be cancelled or shipped. Commit the reservation first."
@@ -255,7 +257,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "too_many_splits": Outcome(
         409,
         "The order needs more locations than splits_max or the lines of a reservation allow",
-        "Allow a larger `splits_max`, or reduce the quantity. No units are held.",
+        "Allow a larger `splits_max`, reduce the quantity, or divide the order. No units are held.",
         retryable=True,
     ),
     "exceeds_available": Outcome(

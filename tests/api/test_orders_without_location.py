@@ -1,5 +1,6 @@
 """Orders without a location over HTTP: every form takes from where the units are; channels only from their places."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -74,3 +75,52 @@ async def test_given_a_repeated_request_when_the_first_answer_was_split_then_it_
 
     assert places(first.ok(201)) == [("izmir", 3), ("main", 1)]
     assert (again.ok(201), again.headers["Idempotent-Replayed"]) == (first.ok(201), "true")
+
+
+async def test_given_an_expired_hold_at_a_store_that_closed_when_committed_then_nothing_is_sold_from_it(
+    api: Api,
+) -> None:
+    await api.count("S", 1, "izmir")
+    held = (await api.post("/v1/reservations", {**lines(1, location="izmir"), "ttl_s": 1})).ok(201)
+    await asyncio.sleep(1.2)  # the hold ends on the clock of the store
+    (await api.put("/v1/locations/izmir", {"open": False})).ok()
+
+    problem = (await api.post(f"/v1/reservations/{held['reservation_id']}/commit", {})).problem(409, "expired")
+
+    assert [(each["location"], each["available"]) for each in problem["lines"]] == [("izmir", 0)]
+    (await api.put("/v1/locations/izmir", {"open": True})).ok()
+    (await api.post(f"/v1/reservations/{held['reservation_id']}/commit", {})).ok()
+
+
+async def test_given_a_location_that_has_not_the_sku_when_an_order_is_accepted_then_the_units_are_taken_elsewhere(
+    api: Api,
+) -> None:
+    await api.count("S", 2, "izmir")
+    await api.count("T", 1, "main")
+    order: dict[str, Any] = {
+        **WEB,
+        "on_shortage": "accept",
+        "lines": [{"sku": "S", "quantity": 1, "location": "nowhere"}, {"sku": "T", "quantity": 1}],
+    }
+
+    sold = (await api.post("/v1/orders", order)).ok(201)
+
+    assert places(sold) == [("izmir", 1), ("main", 1)]
+    (await api.post("/v1/orders", {**order, "on_shortage": "reject"})).problem(422, "unknown_sku")
+
+
+@pytest.mark.parametrize("group", [{}, {"group": "shops"}])
+async def test_given_no_open_candidate_when_a_sourced_order_is_accepted_then_no_line_of_it_is_lost(
+    api: Api, group: dict[str, str]
+) -> None:
+    await api.count("S", 2, "izmir")
+    await api.count("T", 5, "main")
+    (await api.put("/v1/locations/izmir", {"open": False, "groups": ["shops"]})).ok()
+    wanted = [{"sku": sku, "quantity": 1} for sku in ("S", "T", "GIFT-WRAP")]
+    sourcing = {"strategy": "priority", **group}
+    order: dict[str, Any] = {**WEB, "lines": wanted, "sourcing": sourcing, "on_shortage": "accept"}
+
+    sold = (await api.post("/v1/orders", order)).ok(201)
+
+    assert places(sold)[:2] == [("izmir", 1), ("main", 1)]
+    assert [line.get("mode") for line in sold["lines"]][2] == "unmapped"

@@ -373,6 +373,8 @@ class Model:
         if closed:
             return _closed(op, closed)
         op, is_known = self._without_unstocked(op)
+        if _is_sold_already(op):
+            op = self._free_of_location(op)
         if all(line.location for line in op.lines):
             return self._reserve_named(op, is_known=is_known)
         made = Placed(self, op).made()
@@ -474,10 +476,20 @@ class Model:
         ]
         return msgspec.structs.replace(op, lines=lines), lines == op.lines
 
+    def _free_of_location(self, op: T) -> T:
+        """Take the location from lines that name one where their SKU is not."""
+        lines = [
+            msgspec.structs.replace(line, location="")
+            if line.location != NOWHERE and not self._is_there(line) and self.names_of(line.sku)
+            else line
+            for line in op.lines
+        ]
+        return msgspec.structs.replace(op, lines=lines)
+
     def _is_there(self, line: WantedLine) -> bool:
         return (line.sku, line.location or DEFAULT_LOCATION) in self.stock
 
-    def _source(self, op: Sourced) -> Answer:  # noqa: PLR0911  # one for each way that it goes
+    def _source(self, op: Sourced) -> Answer:  # noqa: C901, PLR0911  # one for each way that it goes
         request = op.promise
         if request.reservation_id in self.first_answers:
             return self._reserve(request)
@@ -489,7 +501,7 @@ class Model:
             return self._reserve(request)
         op = Sourced(request, msgspec.structs.replace(op.plan, candidates=self._open(op.plan.candidates)))
         if not op.plan.candidates:
-            return _closed(request, planned)
+            return self._reserve(request) if _is_sold_already(request) else _closed(request, planned)
         chosen = self._choose(op)
         if chosen is None:
             self.expire(self.now_ms)
@@ -499,8 +511,10 @@ class Model:
             lesser, is_known = self._without_unstocked(request, {line.sku for line in refusal.lines})
             if refusal.outcome == "unknown_sku" and not is_known:
                 return self._source(Sourced(lesser, op.plan))
-            if refusal.outcome == "unknown_sku" or not _is_sold_already(request):
+            if not _is_sold_already(request):
                 return refusal
+            if refusal.outcome == "unknown_sku":  # at all candidates, but not everywhere
+                return self._reserve(request)
         lines, further = _dealt(request.lines, chosen)
         if op.plan.open_group is not None:
             numbers = [*planned, *range(len(lines) + 1, len(lines) + len(further) + 1)]
@@ -831,9 +845,14 @@ class Model:
         numbers = [number for number in sorted(parts) if parts[number]]
         wanted = [WantedLine(*reservation.lines[number - 1].place, parts[number]) for number in numbers]
         channel = reservation.asked.channel
-        if self._grant(wanted, channel)[1]:
+        closed = [
+            LineRefusal(i, line.sku, line.location, line.quantity, 0)
+            for i, line in enumerate(wanted, 1)
+            if line.location in self.closed
+        ]
+        if closed or self._grant(wanted, channel)[1]:
             self.expire(self.now_ms)
-        shorts = self._grant(wanted, channel)[1]
+        shorts = closed or self._grant(wanted, channel)[1]
         return [msgspec.structs.replace(short, line=numbers[short.line - 1]) for short in shorts]
 
     def _commit_held(self, reservation: ModelReservation, parts: dict[int, int], *, keep: bool) -> Answer:

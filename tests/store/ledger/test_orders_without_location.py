@@ -577,3 +577,15 @@ async def test_given_a_fault_in_the_choice_when_compared_then_it_is_found(
 
     with pytest.raises(AssertionError):
         await compare(make_ledger, client, ORDERS)
+
+
+async def test_given_a_shortage_of_another_sku_when_main_has_all_of_a_large_order_then_it_is_made(
+    ledger: Ledger,
+) -> None:
+    await received(ledger, 31, 170)
+    await asyncio.gather(*(ledger.run(ops.count(f"S{sku}", 9)) for sku in range(31)))
+    await ledger.run(ops.count("OTHER", 0, safety=2))
+
+    made = await changed(ledger, order("o", *((f"S{sku}", 3, "") for sku in range(31))))
+
+    assert {line.location for line in made.reservation.lines} == {"main"}

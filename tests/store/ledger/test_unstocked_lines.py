@@ -7,6 +7,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.daily_figures import Figures
 from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.store.audit.audit import audit
@@ -98,15 +99,16 @@ async def test_given_an_order_of_unknown_lines_only_when_accepted_then_it_is_rec
     assert await client.hlen(ledger.keyspace.skus) == 0
 
 
-@pytest.mark.parametrize("accept", [False, True])
 async def test_given_a_sku_that_is_known_elsewhere_when_ordered_at_a_named_location_then_it_is_no_unknown_line(
-    ledger: Ledger, accept: bool
+    ledger: Ledger,
 ) -> None:
     await ops.moved(ledger, ops.receive("S", 5, "izmir"))
 
-    refused = await ops.refused(ledger, ops.order("o", ("S", 1, "ankara"), accept_shortage=accept))
+    refused = await ops.refused(ledger, ops.order("o", ("S", 1, "ankara")))
+    sold = await ops.changed(ledger, ops.order("o", ("S", 1, "ankara"), accept_shortage=True))
 
     assert refused == Refused("unknown_sku", "", [LineRefusal(1, "S", "ankara", 1, 0)])
+    assert lines(sold) == [("S", "izmir", 1, 1, 0, "")]
 
 
 async def test_given_an_unknown_line_when_not_sold_yet_then_the_order_is_refused_as_before(ledger: Ledger) -> None:
@@ -499,3 +501,19 @@ async def test_given_an_untracked_sku_when_a_plan_is_explained_then_it_is_that_o
     choice = await ledger.explain(ops.sourced(ops.reserve("a", (GIFT, 1, ""), ("S", 2, "")), ["izmir"]))
 
     assert [(part.line, part.location, part.units) for part in choice.parts] == [(2, "izmir", 2)]
+
+
+async def test_given_a_mapped_line_when_sales_are_reported_then_it_was_ordered_when_it_was_mapped(
+    ledger: Ledger, client: Redis
+) -> None:
+    await ledger.run(ops.count("Q", 9))
+    await ledger.run(ops.order("o", ("P?", 5), accept_shortage=True))
+    await ledger.run(ops.map_lines("o", (1, "Q")))
+
+    changes = [change async for _, entry in read(client, ledger.keyspace) for change in entry]
+    figures = Figures()
+    for change in changes:
+        for line in change.lines:
+            figures.take(change.operation, line.d_on_hand, line.d_committed + line.d_owed)
+
+    assert (figures.ordered, figures.net) == (5, 5)
