@@ -119,6 +119,15 @@ async def test_given_an_untracked_sku_when_ordered_then_it_needs_no_stock_and_is
     (await api.get(f"/v1/availability/{GIFT}")).problem(422, "unknown_sku")
 
 
+async def test_given_an_untracked_sku_when_its_figures_are_asked_for_then_it_has_as_few_as_an_unknown_one(
+    api: Api,
+) -> None:
+    (await api.put(f"/v1/skus/{GIFT}", {"tracked": False})).ok()
+
+    assert (await api.get(f"/v1/replenishment?sku={GIFT}")).ok()["proposals"] == []
+    (await api.get(f"/v1/reports/velocity?sku={GIFT}")).problem(422, "unknown_sku")
+
+
 async def test_given_a_sku_with_stock_when_it_is_to_be_untracked_then_it_is_refused(api: Api) -> None:
     await api.count("S", 0, "izmir")
 

@@ -166,6 +166,8 @@ class FigureStore:
         if packed is None:
             return []
         locations = _decode_locations(packed)
+        if not locations:  # it is untracked
+            return []
         found = await command(
             self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in locations)
         )
