@@ -59,7 +59,9 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
 
 async def answered(handler: Handler, operation: str = "reserve") -> tuple[web.Response, Any]:
     route = Route("POST", "/x", handler, Scope.READ, "", {201: BarcodesPut}, operation=operation)
-    response = await endpoint(cast("AppState", State()), route)(make_mocked_request("POST", "/x"))
+    response = await endpoint(cast("AppState", State()), route)(
+        make_mocked_request("POST", "/x", headers={"Host": "localhost"})
+    )
     assert isinstance(response, web.Response)
     return response, msgspec.json.decode(cast("bytes", response.body))
 
