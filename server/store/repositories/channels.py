@@ -14,6 +14,7 @@ from server.domain.changes import Change
 from server.domain.channels import ChannelStatus, DeadLetter, Listing
 from server.store.connection.commands import command, together
 from server.store.keys import ChannelKeys, Keyspace
+from server.store.repositories.skus import NOWHERE
 
 ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
 """A command to a channel's publisher, as the journal's operation: read the changed rules or listings, compare with the
@@ -81,7 +82,7 @@ class ChannelStore:
         if not skus:
             return []
         known = await command(self._client, "HMGET", self._keyspace.skus, *skus)
-        return [sku for sku, places in zip(skus, known, strict=True) if places is None]
+        return [sku for sku, places in zip(skus, known, strict=True) if places is None or places == NOWHERE]
 
     # -- state
 

@@ -9,7 +9,7 @@ from server.store.connection.commands import command, run_function
 from server.store.keys import Keyspace
 from server.store.lua_library import library
 
-_NOWHERE: Final = msgspec.msgpack.encode([])
+NOWHERE: Final = msgspec.msgpack.encode([])
 """What the hash of the SKUs and their locations has of an untracked one; an older release knows it nowhere."""
 _decode_answer: Final = msgspec.msgpack.Decoder(bool).decode
 
@@ -27,7 +27,7 @@ class SkuStore:
 
     async def is_untracked(self, sku: str) -> bool:
         """Read whether a SKU was made untracked and has had no stock since."""
-        return bool(await command(self._client, "HGET", self._keyspace.skus, sku) == _NOWHERE)
+        return bool(await command(self._client, "HGET", self._keyspace.skus, sku) == NOWHERE)
 
     async def track(self, sku: str, actor: str, *, tracked: bool) -> bool:
         """Make a SKU tracked or untracked; False: it has stock records, so it stays tracked.

@@ -30,7 +30,8 @@ from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
-from tests.conftest import StoreClient, now_ms, wait_past, wait_until
+from server.store.repositories.skus import SkuStore
+from tests.conftest import RETENTION, StoreClient, now_ms, wait_past, wait_until
 from tests.support.operations import HOUR_MS, SHORT_MS, ask, count, receive, reserve, stocked
 from tests.support.stores import StoreProcess
 
@@ -143,6 +144,15 @@ async def test_given_listings_when_put_then_each_is_read_back_in_the_order_asked
     put, again = await changes(client, keyspace)
     assert (put.operation, commanded_skus(put), commanded_skus(again)) == ("channel_listings", [first.sku, "B"], ["B"])
     assert abs(put.at_ms - await now_ms(client)) < MINUTE_MS
+
+
+async def test_given_skus_without_stock_when_looked_for_then_the_untracked_are_unknown_too(
+    channels: ChannelStore, client: Redis, ledger: Ledger
+) -> None:
+    await stocked(ledger, S=1)
+    await SkuStore(client, ledger.keyspace, RETENTION.packed()).track("GIFT", "tester", tracked=False)
+
+    assert await channels.unknown_skus(["S", "GIFT", "NOBODY"]) == ["GIFT", "NOBODY"]
 
 
 async def test_given_many_listings_when_gone_through_then_each_comes_once(channels: ChannelStore) -> None:
