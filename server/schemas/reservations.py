@@ -133,7 +133,7 @@ def left_views(answer: Changed, operation: str) -> list[AvailableView]:
     lines = answer.reservation.lines
     if operation in _PROMISING and len(lines) == 1:  # most of them: nothing to sort out
         line = lines[0]
-        if not line.is_stocked:
+        if not line.location:
             return []
         return [AvailableView(line.sku, line.location, line.first_available, line.first_seq)]
     left = left_available(answer) if operation in _PROMISING else answer.availability

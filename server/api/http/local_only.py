@@ -24,6 +24,7 @@ _PROXIED: Final = tuple(
     map(istr, ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-IP", "Via"))
 )
 """Headers by which a proxy states for whom it asks."""
+_TELLING: Final = (_ORIGIN, _FETCH_SITE, *_PROXIED)
 _WAY_OUT: Final = (
     "Make a key with `holdfast keys new --scope admin` and send it; with a key, a request is taken from anywhere."
 )
@@ -32,7 +33,10 @@ _WAY_OUT: Final = (
 def why_not_local(headers: CIMultiDictProxy[str]) -> str:
     """Say why a request cannot come from a program of this machine; empty where it can. Nothing of it is echoed."""
     host = headers.get(_HOST, "")
-    if not _is_local(host):
+    is_local = _is_local(host)
+    if is_local and headers.keys().isdisjoint(_TELLING):  # a program, in one call: this runs for every request
+        return ""
+    if not is_local:
         return "`Host` must be localhost, 127.0.0.1 or [::1]."
     if _ORIGIN in headers and headers[_ORIGIN].lower() != f"http://{host.lower()}":
         return "`Origin` names a web page of another server."

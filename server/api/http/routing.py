@@ -6,7 +6,7 @@ There is no middleware: on the hot path each would be one more coroutine for eve
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -14,7 +14,6 @@ from aiohttp import web
 
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
-from server.api.http.front_door import Connection
 from server.api.http.local_only import stranger
 from server.api.http.tracing import Noting, traced
 from server.api.http.wire import BodyDecoder, parse_query, read_body, respond, respond_problem
@@ -156,7 +155,7 @@ def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
 
 def note_admitted(request: web.Request) -> None:
     """Note that a request was let in: its connection is no newcomer any more."""
-    connection = cast("Connection", request.protocol)
+    connection: Any = request.protocol
     if not connection.admitted:
         connection.admit()
 
