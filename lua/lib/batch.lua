@@ -71,7 +71,9 @@ local function prefetch_new(fields, at)
 end
 
 local function prefetch(fields)
-  wanted_ids, wanted_keys = {}, {}
+  wanted_ids = {}
+  -- Most calls have no key, and an empty table does for the next one.
+  if not wanted_keys or #wanted_keys > 0 then wanted_keys = {} end
   local at, n, count = 1, #fields, 0
   while at <= n do
     local tag = fields[at]

@@ -96,7 +96,9 @@ local function begin(keys, args, uses_backorders)
   stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
   places, short_units, main_is_free, is_alone, places_looked = nil, 0, false, false, 0
   sku_locations, unmapped_lines = nil, 0
-  reservations, changed_reservations, live_records, live_deadlines = {}, {}, {}, {}
+  reservations, live_records, live_deadlines = {}, {}, {}
+  -- Most calls only make new ones, and an empty table does for the next one.
+  if not changed_reservations or #changed_reservations > 0 then changed_reservations = {} end
   change_parts, change_count, record_starts, record_extras = {}, 0, {}, nil
   -- Replaced by tables where they are needed, which is rare.
   more_are_due, has_expired_due, orphans = false, false, NONE

@@ -53,7 +53,7 @@ end
 function load_partition()
   local found = call('HMGET', META, 'seq', 'places', 'shortage')
   local version = found[2]
-  last_seq, short_units = tonumber(found[1] or 0), tonumber(found[3] or 0)
+  last_seq, short_units = tonumber(found[1] or 0), found[3] and tonumber(found[3]) or 0
   if not version then
     places = NO_PLACES
   else
