@@ -20,7 +20,7 @@ do
 
 -- Places that operations of one call look at together, and those that one operation looks at in a call of its own: some
 -- 3 and 6 ms. Beyond that, an operation is answered so that the ledger sends it by itself.
-local LOOK_MAX, LOOK_ALONE_MAX = 2500, 5000
+local LOOK_MAX, LOOK_ALONE_MAX = 2500, 3500
 -- So many places take as long as one line; and a weight that shares a call with no other operation.
 local PLACES_PER_LINE, WEIGHT_ALONE = 6, 1000000
 -- So many places take as long as to end a hold.

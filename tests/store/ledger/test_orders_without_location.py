@@ -440,7 +440,7 @@ async def test_given_a_replacement_that_looks_at_many_places_when_exchanged_then
 async def test_given_more_places_than_one_order_looks_at_when_ordered_then_it_says_so_and_what_is_sold_is_booked(
     ledger: Ledger,
 ) -> None:
-    await received(ledger, 31, 170)
+    await received(ledger, 31, 120)
     lines = [(f"S{sku}", 3, "") for sku in range(31)]
 
     assert (await refused(ledger, order("o", *lines))).outcome == "sourcing_incomplete"
