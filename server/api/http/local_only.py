@@ -48,10 +48,9 @@ def why_not_local(headers: CIMultiDictProxy[str]) -> str:
     return ""
 
 
-def stranger(headers: CIMultiDictProxy[str]) -> Problem | None:
-    """Make the problem of a request that a server without keys does not take; None where it does."""
-    reason = why_not_local(headers)
-    return problem("local_only", f"{reason} {_WAY_OUT}") if reason else None
+def stranger(reason: str) -> Problem:
+    """Make the problem of a request that a server without keys does not take, for a reason of :func:`why_not_local`."""
+    return problem("local_only", f"{reason} {_WAY_OUT}")
 
 
 @lru_cache(maxsize=64)

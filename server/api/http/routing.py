@@ -14,7 +14,7 @@ from aiohttp import web
 
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
-from server.api.http.local_only import stranger
+from server.api.http.local_only import stranger, why_not_local
 from server.api.http.tracing import Noting, traced
 from server.api.http.wire import BodyDecoder, parse_query, read_body, respond, respond_problem
 from server.domain import limits
@@ -145,11 +145,13 @@ def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
     principal = state.authenticator.authenticate(request.headers.get("Authorization"))
     if principal is None:
         raise ProblemError(problem("unauthorized"))
-    if principal is LOCAL and (refused := stranger(request.headers)) is not None:
-        raise ProblemError(refused)
+    if principal is LOCAL and (reason := why_not_local(request.headers)):
+        raise ProblemError(stranger(reason))
     if not principal.allows(scope):
         raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
-    note_admitted(request)
+    connection: Any = request.protocol  # as note_admitted does, without one more call for every request
+    if not connection.admitted:
+        connection.admit()
     return principal
 
 
