@@ -25,7 +25,7 @@ from server.domain.operations.reservations import Line, Reserve
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.schemas.availability import AvailableView
-from server.schemas.reservations import LineView, ReservationView, ReserveBody, reservation_view
+from server.schemas.reservations import LineView, ReservationView, ReserveBody, left_views, reservation_view
 from server.store.embedded import EmbeddedStore
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack
@@ -86,7 +86,7 @@ def pool(client: Redis) -> Handler:
         answer = _decode_answer(packed)
         if isinstance(answer, Refused):
             return web.Response(status=409, body=_encode_json(answer.outcome), headers=_JSON)
-        view = reservation_view(operation.reservation_id, answer.reservation, answer)
+        view = reservation_view(operation.reservation_id, answer.reservation, left_views(answer, "reserve"))
         return web.Response(status=201, body=_encode_json(view), headers=_JSON)
 
     return handle
