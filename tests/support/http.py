@@ -212,13 +212,22 @@ class Server:
         """Read all that a partition holds, the journal and the idempotency keys included."""
         with self.store() as client:
             keys = Keyspace(partition)
-            return {key: _value(client, key) for key in (*keys.transferring, *keys.supplying, keys.barcodes)}
+            found = {key: _value(client, key) for key in (*keys.transferring, *keys.supplying, keys.barcodes)}
+        # Maintenance counts and settles whenever it likes; it is no change of anything.
+        meta = found[keys.meta]
+        if isinstance(meta, dict):
+            found[keys.meta] = {name: value for name, value in meta.items() if not name.startswith(_MAINTAINED)}
+        return found
 
     def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+_MAINTAINED: Final = (b"lack", b"closed_as_of")
+"""How the names of the fields begin that maintenance writes."""
 
 
 def _value(client: Any, key: str) -> object:
