@@ -149,7 +149,7 @@ BYTES: list[tuple[str, bytes, bool, str]] = [
     ("Infinity", b'{"reservation_id":"bad","channel":"web","lines":[{"sku":"A","quantity":Infinity}]}', False, ""),
     ("a lone surrogate", b'{"reservation_id":"bad","channel":"\\ud800","lines":[]}', False, "surrogate"),
     ("a low surrogate first", b'{"reservation_id":"bad","channel":"\\udc00","lines":[]}', False, "surrogate"),
-    ("bytes that are not UTF-8", b'{"channel":"\xff\xfe"}', False, "utf-8"),
+    ("bytes that are not UTF-8", b'{"channel":"\xff\xfe"}', False, "UTF-8"),
     ("UTF-16", '{"channel":"web"}'.encode("utf-16"), False, "malformed"),
     ("a byte order mark", b"\xef\xbb\xbf{}", False, "malformed"),
     ("deep nesting of arrays", b"[" * 60_000, False, ""),
@@ -159,7 +159,7 @@ BYTES: list[tuple[str, bytes, bool, str]] = [
     ("truncated MessagePack", b"\x83\xa7channel", True, "truncated"),
     ("an array that claims four billion elements", b"\x81\xa5lines\xdd\xff\xff\xff\xff", True, "<= 100"),
     ("a text that claims four gigabytes", b"\x81\xa7channel\xdb\xff\xff\xff\xff", True, "truncated"),
-    ("MessagePack text that is not UTF-8", b"\x81\xa7channel\xa3\xed\xa0\x80", True, "utf-8"),
+    ("MessagePack text that is not UTF-8", b"\x81\xa7channel\xa3\xed\xa0\x80", True, "UTF-8"),
     ("a MessagePack extension", b"\x81\xa7channel\xd4\x01\x00", True, "Expected str"),
     ("NaN in MessagePack", msgspec.msgpack.encode(with_line(quantity=float("nan"))), True, "got float"),
     ("bytes for text in MessagePack", msgspec.msgpack.encode(GOOD | {"channel": b"web"}), True, "Expected str"),
@@ -262,7 +262,7 @@ async def test_given_bytes_that_are_no_body_when_sent_then_it_is_said_why(
 ) -> None:
     answer = await watched.api.send("POST", RESERVE, raw=raw, msgpack=msgpack)
     [error] = answer.problem(400, "invalid")["errors"]
-    assert rule in error["rule"], name
+    assert rule.casefold() in error["rule"].casefold(), name  # its case depends on the version of msgspec
     assert watched.unchanged()
 
 

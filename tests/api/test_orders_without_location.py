@@ -1,10 +1,10 @@
 """Orders without a location over HTTP: every form takes from where the units are; channels only from their places."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.support.http import Api
 
 pytest_plugins = ("tests.support.http_fixtures",)
@@ -82,7 +82,11 @@ async def test_given_an_expired_hold_at_a_store_that_closed_when_committed_then_
 ) -> None:
     await api.count("S", 1, "izmir")
     held = (await api.post("/v1/reservations", {**lines(1, location="izmir"), "ttl_s": 1})).ok(201)
-    await asyncio.sleep(1.2)  # the hold ends on the clock of the store
+
+    async def has_expired() -> bool:
+        return bool((await api.get(f"/v1/reservations/{held['reservation_id']}")).ok()["state"] == "expired")
+
+    await wait_until(has_expired)
     (await api.put("/v1/locations/izmir", {"open": False})).ok()
 
     problem = (await api.post(f"/v1/reservations/{held['reservation_id']}/commit", {})).problem(409, "expired")

@@ -12,8 +12,10 @@ from adapters.contract.adapter import kinds
 from adapters.contract.http import Exchange
 from adapters.contract.stock import Item, Outcomes, Ticket
 from server.channels.publisher import ChannelPlan
+from server.channels.write_behind import FLUSH_S
 from server.domain.channels import Shown
 from server.store.ledger.ledger import Ledger
+from server.store.repositories.publisher import PublisherStore
 from tests.channels.engine import Engine, plan, publishing
 from tests.channels.plain import Plain, PlainChannel
 from tests.channels.test_engine import shows, stock
@@ -41,6 +43,12 @@ async def buy(ledger: Ledger, shop: PlainChannel, units: int = 1, *, channel: st
 async def begun(engine: Engine, shop: PlainChannel, shown: int = 5) -> None:
     await wait_until(shows(shop, A=shown))
     await wait_until(engine.is_idle)
+
+
+async def is_stored(engine: Engine, sku: str) -> bool:
+    """Whether what the channel has confirmed of a SKU would survive the publisher."""
+    publisher = PublisherStore(engine.client, engine.keyspace)
+    return sku in {known async for known, _ in publisher.shown("shop")}
 
 
 # -- what is shown after a sale
@@ -191,7 +199,7 @@ async def test_a_publisher_killed_before_it_read_of_a_sale_leaves_it_to_the_next
     await stock(ledger, 50, "A")
     async with publishing(store, partition, [selling(shop)], finish=False) as engine:
         await begun(engine, shop)
-        await asyncio.sleep(0.2)  # what it confirmed is stored
+        await wait_until(lambda: is_stored(engine, "A"), "what it confirmed is stored")
     await buy(ledger, shop)
 
     async with publishing(store, partition, [selling(shop)]) as engine:
@@ -207,7 +215,7 @@ async def test_a_publisher_killed_between_a_sale_and_its_push_leaves_it_to_the_n
         await shop.stop()
         await buy(ledger, shop)
         await wait_until(lambda: engine.channel("shop").state.is_pending("A"))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(4 * FLUSH_S)  # a cursor that had moved past the sale would be stored by now
     await shop.start()
 
     async with publishing(store, partition, [selling(shop)]) as engine:

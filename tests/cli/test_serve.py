@@ -238,24 +238,25 @@ def test_a_data_directory_that_another_server_has_is_refused(tmp_path: Path) -> 
 # -- several workers
 
 
+def counted(server: Server) -> float:
+    """Return how many readings of an availability the metrics count."""
+    found = re.search(
+        r'^holdfast_http_request_seconds_count\{method="GET",route="/v1/availability/\{sku\}",status="200"\} ([\d.]+)$',
+        server.read("/metrics").decode(),
+        re.MULTILINE,
+    )
+    return float(found[1]) if found else 0
+
+
 def test_the_metrics_of_two_workers_add_up_at_one_scrape(tmp_path: Path) -> None:
     with Server("--workers", "2", "--sample", cwd=tmp_path) as server:
         for _ in range(40):  # each on a connection of its own, so both workers get some
             server.get(f"/v1/availability/{SKU_IN_URL}")
 
-        def counted() -> float:
-            found = re.search(
-                r'^holdfast_http_request_seconds_count\{method="GET",route="/v1/availability/\{sku\}",status="200"\}'
-                r" ([\d.]+)$",
-                server.read("/metrics").decode(),
-                re.MULTILINE,
-            )
-            return float(found[1]) if found else 0
-
         # The worker that is not asked hands its tally over a moment later.
-        wait_until(lambda: counted() >= 40, "every request is counted")
+        wait_until(lambda: counted(server) >= 40, "every request is counted")
         time.sleep(PAGE_LIFE_S + HAND_OVER_S)  # then no worker shows an older page
-        assert counted() == 40
+        assert counted(server) == 40
         assert len(children(server.process.pid)) == 3  # one of them for the channels
 
 
@@ -337,16 +338,7 @@ def test_the_figures_of_a_dead_worker_stay_and_its_files_are_used_again(tmp_path
         for _ in range(40):
             server.get(f"/v1/availability/{SKU_IN_URL}")
 
-        def counted() -> float:
-            found = re.search(
-                r'^holdfast_http_request_seconds_count\{method="GET",route="/v1/availability/\{sku\}",status="200"\}'
-                r" ([\d.]+)$",
-                server.read("/metrics").decode(),
-                re.MULTILINE,
-            )
-            return float(found[1]) if found else 0
-
-        wait_until(lambda: counted() == 40, "every request is counted")
+        wait_until(lambda: counted(server) == 40, "every request is counted")
         folder = metrics_directory(pids[0])
         files = sorted(path.name for path in folder.iterdir())
 
@@ -359,7 +351,7 @@ def test_the_figures_of_a_dead_worker_stay_and_its_files_are_used_again(tmp_path
         restarted = 'holdfast_worker_restarts_total{reason="ended"} 3.0'
         wait_until(lambda: restarted in server.read("/metrics").decode(), "each has said that it replaces one")
         wait_until(lambda: sorted(path.name for path in folder.iterdir()) == files, "there are the same files")
-        assert counted() == 40
+        assert counted(server) == 40
 
 
 def test_a_worker_that_always_ends_is_started_less_and_less_often(tmp_path: Path) -> None:

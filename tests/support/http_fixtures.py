@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.http import READER, RESERVER, STOCKER, Api, Key, Server, opened
 
-PARTITIONS: Final = 450
+PARTITIONS: Final = 1_000
 """More than there are tests that ask for one."""
 COUNTED_PARTITIONS: Final = 24
 """More than a module has tests that ask for one."""
@@ -32,6 +32,7 @@ def server() -> Iterator[Server]:
 def key() -> Key:
     """Take the administrator's key of a partition that no other test uses."""
     number = next(_next_partition)
+    assert number < PARTITIONS, "more tests ask for a partition than there are: raise PARTITIONS"
     return Key(f"p{number}", f"p{number}")
 
 

@@ -1,8 +1,8 @@
 """Housekeeping on real stores: holds end on time and once, what is over is forgotten, what is young is kept."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -21,6 +21,7 @@ from server.store.maintenance import housekeeping
 from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from server.store.repositories.locations import LocationStore
 from tests.conftest import RETENTION, now_ms, wait_past, wait_until
+from tests.store.maintenance.running import running
 from tests.support.operations import (
     SHORT_MS,
     available,
@@ -46,18 +47,6 @@ def make(client: Redis, partition: str) -> Make:
         return Housekeeper(client, lambda: [partition], **{**chosen, **settings})
 
     return make
-
-
-@asynccontextmanager
-async def running(housekeeper: Housekeeper) -> AsyncIterator[None]:
-    task = asyncio.create_task(housekeeper.run())
-    try:
-        yield
-        assert not task.done(), "housekeeping ended by itself"
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 def sample(name: str, **labels: str) -> float:

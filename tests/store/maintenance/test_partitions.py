@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from server.store.ledger.ledger import Ledger
 from server.store.maintenance import activity
 from server.store.maintenance.housekeeping import Housekeeper
 from tests.conftest import RETENTION, now_ms, wait_past, wait_until
+from tests.store.maintenance.running import running
 from tests.support.operations import available, changed, moved, receive, release, reserve
 from tests.support.stores import StoreProcess
 
@@ -46,18 +47,6 @@ def ledger_of(batcher: Batcher, name: str) -> Ledger:
 def housekeeper(client: Redis, names: list[str], **settings: Any) -> Housekeeper:
     chosen: dict[str, Any] = {"journal_retention_s": 3600, "audit_interval_s": 0.0, **settings}
     return Housekeeper(client, lambda: names, RETENTION, **chosen)
-
-
-@asynccontextmanager
-async def running(kept: Housekeeper) -> AsyncIterator[None]:
-    task = asyncio.create_task(kept.run())
-    try:
-        yield
-        assert not task.done(), "housekeeping ended by itself"
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 # -- a fault of one
