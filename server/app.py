@@ -4,17 +4,14 @@ import asyncio
 import gc
 import itertools
 import secrets
-from collections.abc import Coroutine, Iterator, Sequence
+from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
-from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import structlog
 from aiohttp import http_parser, web
 
 import server
-from adapters.contract.adapter import Adapter
 from server.api.http import metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
@@ -23,17 +20,13 @@ from server.api.http.serving import CannotListenError, Serving
 from server.api.http.system_routes import add_system_routes
 from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
-from server.channels.connection import adapter_registry
 from server.channels.outbound.traces import Follower
-from server.channels.publisher import ChannelPlan, Publisher
-from server.channels.webhooks.delivery import WebhookPlan
-from server.config.channels import ConfiguredChannel
+from server.channels.publisher import Publisher
 from server.config.file_limit import connections_within
 from server.config.settings import ConfigError, Settings, is_loopback, load_config_file
-from server.config.toml_tables import ChannelConfigError, table_of
-from server.config.webhooks import ConfiguredWebhook
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
+from server.plans import channel_plans, webhook_plans
 from server.service.channels import limit_orders
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
@@ -82,8 +75,8 @@ class Holdfast:
         async with AsyncExitStack() as started:
             # First of all: what cannot be built as it is configured is reported before anything has started.
             self._file = load_config_file(self.settings.config, credentials=self._publishes)
-            self._plans = _plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
-            self._webhooks = _webhooks(self.settings.config, self._file.webhooks, check=self._publishes)
+            self._plans = channel_plans(self.settings.config, self._file.channels, check_credentials=self._publishes)
+            self._webhooks = webhook_plans(self.settings.config, self._file.webhooks, check=self._publishes)
             self._tracing = self._start_tracing(started)
             self.store_url = await self._start_store(started)
             self.state = await self._start_state(started)
@@ -139,11 +132,11 @@ class Holdfast:
         settings = self.settings
         where = deployment(self.store_url, settings.durability)
         started.push_async_callback(where.close)
-        store, self._nodes = where.client, where.nodes
+        self._clients, self._nodes = where.clients, where.nodes
         if settings.store_check:
             await where.check()
-        await commands.load(store, library())
-        authenticator = await self._start_authenticator(store, started)
+        await commands.load(self._clients.maintenance, library())
+        authenticator = await self._start_authenticator(self._clients.maintenance, started)
         batcher = where.batcher(
             operations_max=settings.batch_operations_max,
             lines_max=settings.batch_lines_max,
@@ -160,10 +153,11 @@ class Holdfast:
         state = AppState(
             authenticator=authenticator,
             batcher=batcher,
-            client=store,
+            client=self._clients.requests,
+            maintenance_client=self._clients.maintenance,
             retention=Retention(**settings.lives_s),
             new_id=_new_ids().__next__,
-            new_feed=lambda keyspace: JournalFeed(store, keyspace, where.connections(keyspace)),
+            new_feed=lambda keyspace: JournalFeed(where.clients.requests, keyspace, where.connections(keyspace)),
             ttl_default_s=settings.ttl_default_s,
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
@@ -262,7 +256,7 @@ class Holdfast:
         self._watch_store(started)
         if settings.role == "api" or self._worker not in (None, 0):
             return
-        store, limits = self.state.client, self.state.retention.packed()
+        store, limits = self._clients.maintenance, self.state.retention.packed()
         housekeeper = Housekeeper(
             store,
             self.state.authenticator.partitions,
@@ -291,7 +285,7 @@ class Holdfast:
         """Report the state of the store; of several workers on one port the first one does."""
         if self._worker in (None, 0):
             watch = StoreWatch(
-                self.state.client,
+                self._clients.maintenance,
                 self.settings.durability,
                 hides_settings=not self.settings.store_check,
                 is_here=self.store_url.startswith("unix:"),
@@ -311,64 +305,23 @@ class Holdfast:
             return
         if self._tracing is not None:
             partitions = {plan.settings.name: name for name, plans in self._plans.items() for plan in plans}
-            follower = Follower(self.state.client, self._tracing, partitions)
+            follower = Follower(self._clients.publisher, self._tracing, partitions)
             _run_until_exit(started, follower.run(), "traces")
         for partition in self._plans | self._webhooks:
             feed = self.state.feed(partition)
             feed.start()
             keyspace, limits = Keyspace(partition), self.state.retention.packed()
             publisher = Publisher(
-                self.state.client,
+                self._clients.publisher,
                 keyspace,
                 feed,
                 self._plans.get(partition, []),
                 webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,
-                settle=LocationStore(self.state.client, keyspace, limits).settle,
+                settle=LocationStore(self._clients.publisher, keyspace, limits).settle,
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")
-
-
-def _plans(
-    path: Path | None, channels: Sequence[ConfiguredChannel], *, check_credentials: bool
-) -> dict[str, list[ChannelPlan]]:
-    """Check each channel against its kind, and return how it is built; by partition."""
-    plans: dict[str, list[ChannelPlan]] = {}
-    try:
-        for channel in channels:
-            adapter_registry.check(channel.settings, channel.credentials.names)
-            if check_credentials:
-                _adapter(channel)
-            plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
-            plans.setdefault(channel.settings.partition, []).append(plan)
-    except ChannelConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    return plans
-
-
-def _adapter(channel: ConfiguredChannel) -> Adapter:
-    return adapter_registry.build(channel.settings, channel.credentials.read())
-
-
-def _webhooks(path: Path | None, webhooks: Sequence[ConfiguredWebhook], *, check: bool) -> dict[str, list[WebhookPlan]]:
-    """Return how each endpoint for events is built; by partition."""
-    plans: dict[str, list[WebhookPlan]] = {}
-    try:
-        for webhook in webhooks:
-            if check:
-                _notifier(webhook)
-            plan = WebhookPlan(webhook.settings, partial(_notifier, webhook), webhook.credentials.mask)
-            plans.setdefault(webhook.settings.partition, []).append(plan)
-    except ChannelConfigError as error:
-        raise ConfigError(f"{path}: {error}") from None
-    return plans
-
-
-def _notifier(webhook: ConfiguredWebhook) -> Adapter:
-    settings = webhook.settings
-    options = {"url": settings.url, "source": settings.source}
-    return adapter_registry.notifier(table_of(settings.name, among="webhooks"), options, webhook.credentials.read())
 
 
 def build(state: AppState, routes: list[Route] = ROUTES, *, page: MetricsPage | None) -> web.Application:

@@ -128,11 +128,15 @@ class Piece:
 
 
 class DailyFigureCounter:
-    """Counts one partition. ``retention_s``: how long the figures of a day are kept after it."""
+    """Counts one partition. ``retention_s``: how long the figures of a day are kept after it.
 
-    def __init__(self, feed: JournalFeed, *, retention_s: float) -> None:
-        client, keyspace = feed.client, feed.keyspace
+    ``client`` is asked past the feed's buffer; None: the feed's own.
+    """
+
+    def __init__(self, feed: JournalFeed, *, retention_s: float, client: StoreClient | None = None) -> None:
+        client, keyspace = client or feed.client, feed.keyspace
         self._feed = feed
+        self._client = client
         self._keyspace = keyspace
         self._store = FigureStore(client, keyspace)
         self._retention_s = retention_s
@@ -155,7 +159,7 @@ class DailyFigureCounter:
 
         """
         if self._counted is not None and self._is_time_to_look():
-            end = await journal.bounds(self._feed.client, self._keyspace)
+            end = await journal.bounds(self._client, self._keyspace)
             if end.is_beyond(self._counted.cursor):
                 self._counted = None
         if self._counted is None:
@@ -178,7 +182,7 @@ class DailyFigureCounter:
     async def _begin(self) -> Counted:
         """Read how far it is counted; a gap in the journal from there on is logged and skipped."""
         await self._read_rules()
-        found, end = await self._store.counted(), await journal.bounds(self._feed.client, self._keyspace)
+        found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
         await self._masked.begin(self._cursor)
         if found is not None and end.is_beyond(found.cursor):
@@ -203,7 +207,7 @@ class DailyFigureCounter:
         """
         piece, upto, more = Piece(self._masked.mask.closed), counted.cursor, True
         while more and piece.size < ROWS_MAX:
-            page = await self._feed.read_page(upto, self._page_entries)
+            page = await self._feed.read_page(upto, self._page_entries, self._client)
             more = len(page) == self._page_entries
             taken = await self._take_page(piece, page)
             if taken:
@@ -352,8 +356,8 @@ class Insight:
             self._failing.discard("")
         for name in registered.union(self._served()).difference(self._countings):
             feed = self._feeds(name)
-            self._countings[name] = DailyFigureCounter(feed, retention_s=self._retention_s)
-            self._safeguardings[name] = SafetyStockRules(feed, self._limits)
+            self._countings[name] = DailyFigureCounter(feed, retention_s=self._retention_s, client=self._client)
+            self._safeguardings[name] = SafetyStockRules(feed, self._limits, self._client)
 
     def _fails(self, name: str, reason: str, *, exc_info: bool = False) -> None:
         if self._activity is not None and name:

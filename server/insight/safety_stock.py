@@ -15,6 +15,7 @@ import structlog
 from server.domain.changes import Change, ChangeLine
 from server.domain.replenishment import rule_for
 from server.domain.safety_stock import SafetyRules
+from server.store.connection.connect import StoreClient
 from server.store.journal import journal
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError
@@ -38,11 +39,15 @@ SkuLocation = tuple[str, str]
 
 
 class SafetyStockRules:
-    """The safety stock of one partition. ``limits`` is the first argument of the scripts."""
+    """The safety stock of one partition. ``limits`` is the first argument of the scripts.
 
-    def __init__(self, feed: JournalFeed, limits: bytes) -> None:
-        client, keyspace = feed.client, feed.keyspace
+    ``client`` is asked past the feed's buffer; None: the feed's own.
+    """
+
+    def __init__(self, feed: JournalFeed, limits: bytes, client: StoreClient | None = None) -> None:
+        client, keyspace = client or feed.client, feed.keyspace
         self._feed = feed
+        self._client = client
         self._limits = limits
         self._store = SafetyStore(client, keyspace)
         self._figures = FigureStore(client, keyspace)
@@ -71,7 +76,7 @@ class SafetyStockRules:
             self._cursor = ""
             return
         now_s = asyncio.get_running_loop().time()
-        end = await journal.bounds(self._feed.client, self._feed.keyspace)
+        end = await journal.bounds(self._client, self._feed.keyspace)
         if self._cursor and end.is_beyond(self._cursor):
             log.warning("safety_stock_looks_again", partition=self._feed.keyspace.partition, read=self._cursor,
                         end=end.last_id)  # fmt: skip
@@ -101,7 +106,7 @@ class SafetyStockRules:
 
     async def _follow(self) -> None:
         pairs: set[SkuLocation] = set()
-        async for entry_id, changes in self._feed.read(self._cursor, PAGE_ENTRIES):
+        async for entry_id, changes in self._feed.read(self._cursor, PAGE_ENTRIES, self._client):
             for change in changes:
                 if change.operation == RULES_CHANGED:
                     await self._look_at_all(entry_id)

@@ -114,7 +114,7 @@ async def open_store(
         batcher.start()
         opened.push_async_callback(close_quietly, batcher, _CLOSE_S)
         try:
-            yield OpenStore(url, store.client, batcher, retention)
+            yield OpenStore(url, store.clients.requests, batcher, retention)
         except RedisError as error:
             raise unavailable(error, store.name) from error
 

@@ -9,9 +9,9 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool
 from redis.crc import key_slot
 from redis.exceptions import RedisError
 
-from server.store.connection.clients import ConfirmingClient, Durability, Nodes
+from server.store.connection.clients import CONNECTIONS_MAX, Clients, Durability, Nodes
 from server.store.connection.cluster import Cluster
-from server.store.connection.connect import client, connection_pool
+from server.store.connection.connect import client, connection_pool, pool_beside
 from server.store.connection.connect_errors import address, unavailable
 from server.store.connection.multi_host_url import is_several, take_apart
 from server.store.connection.required_settings import check_settings
@@ -30,10 +30,10 @@ CONFIRM_S: Final = 1.0
 class Deployment(Protocol):
     """A store as the rest of the server uses it. ``name`` is its address, without user and password."""
 
-    client: ConfirmingClient
+    clients: Clients
     name: str
     nodes: Nodes | None
-    """Returns a client of each server that keeps a part of the data; None: ``client`` reaches all of it."""
+    """Returns a client of each server that keeps a part of the data; None: any of ``clients`` reaches all of it."""
 
     def batcher(self, **bounds: Any) -> Submitter:
         """Make the batcher, not started; ``bounds`` are those of :class:`Batcher`."""
@@ -68,7 +68,8 @@ def deployment(url: str, durability: Durability = "durable", *, confirm_s: float
     else:
         opened = _Single(connection_pool(url), durability)
     if durability == "replicated":
-        opened.client.replicas, opened.client.confirm_s = REPLICAS, confirm_s
+        for each in opened.clients:
+            each.replicas, each.confirm_s = REPLICAS, confirm_s
     return opened
 
 
@@ -78,7 +79,8 @@ class _Single:
     def __init__(self, pool: ConnectionPool, durability: Durability) -> None:
         self._pool = pool
         self._durability = durability
-        self.client = client(pool)
+        self._beside = [pool_beside(pool, CONNECTIONS_MAX[purpose]) for purpose in Clients._fields[1:]]
+        self.clients = Clients(*map(client, (pool, *self._beside)))
         self.name = address(pool)
         self.nodes: Nodes | None = None
 
@@ -89,13 +91,14 @@ class _Single:
         return self._pool.make_connection
 
     async def check(self) -> None:
-        await check_settings(self.client, self._durability)
+        await check_settings(self.clients.maintenance, self._durability)
 
     async def close(self) -> None:
         finder = self._pool.connection_kwargs.get("finder")
         if isinstance(finder, Sentinels):
             await finder.close()
-        await self._pool.aclose()
+        for pool in (self._pool, *self._beside):
+            await pool.aclose()
 
 
 class _Clustered:
@@ -104,7 +107,7 @@ class _Clustered:
     def __init__(self, cluster: Cluster, durability: Durability) -> None:
         self._cluster = cluster
         self._durability = durability
-        self.client: ConfirmingClient = cluster.client
+        self.clients = cluster.clients
         self.name = cluster.name
         self.nodes: Nodes | None = self._primaries
 

@@ -120,6 +120,7 @@ async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator
         authenticator=Authenticator([api_key(scope, partition) for scope in Scope], None, open_to_loopback=False),
         batcher=batcher,
         client=client,
+        maintenance_client=client,
         retention=RETENTION,
         new_id=lambda: "unused",
         new_feed=partial(feed_of, client),

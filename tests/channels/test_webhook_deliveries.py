@@ -13,7 +13,6 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
-from server.app import _webhooks
 from server.channels.connection import adapter_registry
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.settings import ConfigError, load_config_file
@@ -22,6 +21,7 @@ from server.domain.alerts import ALERTS, Alert
 from server.domain.daily_figures import DAY_MS
 from server.domain.webhooks import WebhookSettings
 from server.insight.daily_figures import DailyFigureCounter
+from server.plans import webhook_plans
 from server.store.connection.commands import command
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
@@ -129,7 +129,7 @@ def test_given_a_url_or_a_secret_of_another_form_when_it_starts_then_it_says_so_
     webhooks = load_config_file(path, {"ERP_SECRET": secret}).webhooks
 
     with pytest.raises(ConfigError) as refused:
-        _webhooks(path, webhooks, check=True)
+        webhook_plans(path, webhooks, check=True)
 
     assert str(refused.value).startswith(f"{path}: [webhooks.erp]: ")
     assert message in str(refused.value)

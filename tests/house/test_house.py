@@ -52,7 +52,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.channels": LEAVES
     | {"server.channels.connection", "server.domain", "server.store", "server.config.toml_tables", "adapters.contract"},
     "server.channels.connection": frozenset({"server.domain", "server.config.toml_tables", "adapters.contract"}),
-    "server.app": LEAVES | _BELOW_APP | {"adapters.contract"},
+    "server.plans": LEAVES | {"server.config", "server.channels", "adapters.contract"},
+    "server.app": LEAVES | _BELOW_APP | {"server.plans", "adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.workers"},
     "server.__main__": LEAVES | {"server.cli"},

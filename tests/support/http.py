@@ -345,12 +345,12 @@ class Api:
 
 
 @contextlib.asynccontextmanager
-async def opened(server: Server, key: Key | None = None, *, connections_max: int = 100) -> AsyncIterator[Api]:
-    """Open a client of a server; requests have no deadline but the test's own."""
+async def opened(server: Server | str, key: Key | None = None, *, connections_max: int = 100) -> AsyncIterator[Api]:
+    """Open a client of a server, or of what serves at a URL; requests have no deadline but the test's own."""
     connector = aiohttp.TCPConnector(limit=connections_max)
     timeout = aiohttp.ClientTimeout(total=60)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout, auto_decompress=False) as session:
-        yield Api(session, server.url, key)
+        yield Api(session, server if isinstance(server, str) else server.url, key)
 
 
 class RawConnection:

@@ -21,6 +21,7 @@ from server.telemetry.tracing import Tracing
 class AppState:
     """One worker's parts, as the handlers see them.
 
+    ``client`` reads what requests ask for; ``maintenance_client`` waits behind none of these.
     ``new_id`` makes reservation ids; times are seconds. ``stopping`` is set when callers are told to leave: each answer
     closes its connection. ``draining`` is set when the server stops taking work.
     ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are wanted.
@@ -29,6 +30,7 @@ class AppState:
     authenticator: Authenticator
     batcher: Submitter
     client: StoreClient
+    maintenance_client: StoreClient
     retention: Retention
     new_id: Callable[[], str]
     new_feed: Callable[[Keyspace], JournalFeed]
@@ -58,7 +60,10 @@ class AppState:
             ledger=Ledger(self.batcher, keyspace, self.retention),
             client=self.client,
             limits=limits,
-            locations=KnownLocations(LocationStore(self.client, keyspace, limits), asyncio.get_running_loop().time),
+            # An order may have to know them first, and waits behind no reader.
+            locations=KnownLocations(
+                LocationStore(self.maintenance_client, keyspace, limits), asyncio.get_running_loop().time
+            ),
             new_id=self.new_id,
             ttl_default_s=self.ttl_default_s,
             channels=self.channels.get(name, {}),

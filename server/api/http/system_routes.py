@@ -32,7 +32,7 @@ def add_system_routes(
             return respond_problem(problem("store_unavailable", "The server is stopping. Nothing happened."))
         try:
             async with asyncio.timeout(_READY_TIMEOUT_S):
-                await state.client.ping()
+                await state.maintenance_client.ping()
         except Exception as error:  # noqa: BLE001  # whatever it is, we are not ready
             detail = f"The store does not answer ({type(error).__name__}). Nothing happened."
             return respond_problem(problem("store_unavailable", detail))

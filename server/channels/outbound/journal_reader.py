@@ -86,7 +86,7 @@ class JournalReader:
     async def _catch_up(self, group: asyncio.TaskGroup) -> None:
         """Read to the end, yielding to other tasks on the way."""
         calls = 0
-        async for entry_id, changes in self._feed.read(self.position, PAGE_ENTRIES):
+        async for entry_id, changes in self._feed.read(self.position, PAGE_ENTRIES, self._store.client):
             calls += await self._take(group, parse_entry_id(entry_id), changes)
             if calls > CALLS_AT_A_TIME:
                 calls = 0

@@ -76,6 +76,7 @@ class FollowingPool(BlockingConnectionPool):
 
     def __init__(self, finder: Finder, *, tls: bool, **options: Any) -> None:
         self.finder = finder
+        self.tls = tls
         self._made: WeakSet[AbstractConnection] = WeakSet()
         connection_class = FollowingSSLConnection if tls else FollowingConnection
         super().__init__(connection_class=connection_class, finder=finder, **options)

@@ -1,7 +1,7 @@
 """What the rest of the server knows of a connection: the client off the hot path, the servers, the durability."""
 
-from collections.abc import Awaitable, Callable
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Literal, NamedTuple
 
 from redis.asyncio import Redis
 
@@ -18,6 +18,21 @@ class ConfirmingClient(Redis):
     replicas = 0
     confirm_s = 0.0
 
+
+class Clients(NamedTuple):
+    """A client for each kind of work off the hot path, with connections of its own: none waits behind another."""
+
+    requests: ConfirmingClient
+    """What requests read past the ledger: listings, reports, places in the journal."""
+    publisher: ConfirmingClient
+    """Leases, what channels and webhook endpoints have confirmed, and the journal as the publisher reads it."""
+    maintenance: ConfirmingClient
+    """Housekeeping, figures, audit, API keys, whether the store answers; and where the locations are, for orders."""
+
+
+CONNECTIONS_MAX: Final[Mapping[str, int]] = {"requests": 32, "publisher": 16, "maintenance": 16}
+"""For each kind of work, per store server. One core of a store is busy long before 32 callers wait for it. Commands
+of the publisher are short, also those of a hundred partitions. Maintenance has a dozen chores and sweeps at a time."""
 
 Nodes = Callable[[], Awaitable[list[Redis]]]
 """Returns a client of each server that keeps a part; raises StoreUnavailableError where none knows who they are."""

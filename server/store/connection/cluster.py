@@ -27,6 +27,7 @@ from redis.exceptions import (
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from server.store.connection.address_discovery import WATCH_S, Address, FollowingConnection, FollowingSSLConnection
+from server.store.connection.clients import CONNECTIONS_MAX, Clients
 from server.store.connection.connect import ConfirmingClient, client, following_options
 from server.store.connection.multi_host_url import SeveralHosts
 
@@ -39,6 +40,8 @@ PATIENCE_S: Final = 2.0
 PAUSE_S: Final = 0.02
 REDIRECTED: Final = (AskError, TryAgainError, ClusterDownError)  # MovedError is an AskError
 _OUR_KEYS: Final = ("hf:", b"hf:")
+_OWN: Final = "maintenance"
+"""For what the cluster is asked about itself."""
 _ALL_NODES: Final = frozenset({"FUNCTION LOAD", "FUNCTION DELETE"})
 
 
@@ -55,14 +58,14 @@ class Cluster:
 
     def __init__(self, given: SeveralHosts) -> None:
         self.name = given.name
-        self.client = _Client(self)
+        self.clients = Clients(*(_Client(self, purpose) for purpose in Clients._fields))
         self.changed: list[Callable[[], None]] = []
         """Called, each of them, when slots have moved."""
         self._options = following_options(given)
         self._tls = given.tls
         self._seeds = list(given.hosts)
         self._owners: dict[int, Address] = {}
-        self._stores: dict[Address, Redis] = {}
+        self._stores: dict[tuple[Address, str], Redis] = {}
         self._asking: asyncio.Task[None] | None = None
         self._watcher: asyncio.Task[None] | None = None
 
@@ -70,15 +73,15 @@ class Cluster:
         """Return the node of a slot, as far as is known; a wrong node answers with the right one."""
         return self._owners.get(slot) or next(iter(self._owners.values()), self._seeds[0])
 
-    def store(self, address: Address) -> Redis:
-        """Return the client of one node."""
-        known = self._stores.get(address)
+    def store(self, address: Address, purpose: str = _OWN) -> Redis:
+        """Return the client of one node for one kind of work, a field of :class:`Clients`."""
+        known = self._stores.get((address, purpose))
         if known is None:
             host, port = address
-            options = {**self._options, "host": host, "port": port}
+            options = {**self._options, "host": host, "port": port, "max_connections": CONNECTIONS_MAX[purpose]}
             if self._tls:
                 options["connection_class"] = SSLConnection
-            known = self._stores[address] = client(BlockingConnectionPool(**options))
+            known = self._stores[address, purpose] = client(BlockingConnectionPool(**options))
         return known
 
     def connection_to(self, address: Address) -> AbstractConnection:
@@ -86,10 +89,10 @@ class Cluster:
         made: AbstractConnection = self.store(address).connection_pool.make_connection()  # type: ignore[no-untyped-call]
         return made
 
-    async def primaries(self) -> list[Redis]:
-        """Return a client of each node that has slots."""
+    async def primaries(self, purpose: str = _OWN) -> list[Redis]:
+        """Return a client of each node that has slots, for one kind of work."""
         await self.known()
-        return [self.store(address) for address in sorted(set(self._owners.values()))]
+        return [self.store(address, purpose) for address in sorted(set(self._owners.values()))]
 
     def connection_to_slot(self, slot: int) -> AbstractConnection:
         """Make a connection that goes to the node which has the slot when it connects."""
@@ -210,15 +213,16 @@ def _ranges(nodes: dict[str, dict[str, Any]], asked: Address) -> tuple[tuple[int
 class _Client(ConfirmingClient):
     """A client of the whole cluster with the few methods that the rest of the server uses."""
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Cluster, purpose: str) -> None:
         # For messages, and for code that reads the pool's options; nothing is ever sent through it.
         super().__init__(connection_pool=BlockingConnectionPool(finder=cluster))
         self._cluster = cluster
+        self._purpose = purpose
 
     async def execute_command(self, *words: Any, **options: Any) -> Any:
         """Send a command to the node that has its key; one without a key to any node, or to all."""
         if words[0] in _ALL_NODES:
-            answers = [await _send(node, words, options) for node in await self._cluster.primaries()]
+            answers = [await _send(node, words, options) for node in await self._cluster.primaries(self._purpose)]
             return answers[0]
         return await self._on_node(slot_of(words), lambda store: _send(store, words, options))
 
@@ -230,7 +234,7 @@ class _Client(ConfirmingClient):
         self, match: Any = None, count: Any = None, _type: Any = None, **options: Any
     ) -> AsyncIterator[Any]:
         """Go through the keys of every node; one that moves during the scan may come twice."""
-        for node in await self._cluster.primaries():
+        for node in await self._cluster.primaries(self._purpose):
             async for key in node.scan_iter(match=match, count=count, _type=_type, **options):
                 yield key
 
@@ -241,7 +245,7 @@ class _Client(ConfirmingClient):
         while True:
             address = self._cluster.owner(slot)
             try:
-                return await work(self._cluster.store(address))
+                return await work(self._cluster.store(address, self._purpose))
             except REDIRECTED as error:
                 if loop.time() > until_s:
                     raise

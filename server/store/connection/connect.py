@@ -11,7 +11,7 @@ from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 
 from server.store.connection.address_discovery import FollowingPool
-from server.store.connection.clients import ConfirmingClient, StoreClient
+from server.store.connection.clients import CONNECTIONS_MAX, ConfirmingClient, StoreClient
 from server.store.connection.connect_errors import CONNECT_TIMEOUT_S, address, unavailable
 from server.store.connection.multi_host_url import SeveralHosts, is_several, take_apart
 from server.store.connection.sentinels import Sentinels
@@ -25,6 +25,7 @@ __all__ = [
     "address",
     "client",
     "connection_pool",
+    "pool_beside",
     "unavailable",
 ]
 
@@ -32,8 +33,6 @@ __all__ = [
 SCHEMES: Final = ("redis", "rediss", "unix")
 SCHEMES_OF_SEVERAL: Final = ("redis+sentinel", "redis+cluster")
 """Of several servers, see ``server/store/connection/multi_host_url.py``; with TLS they begin with rediss."""
-CONNECTIONS_MAX: Final = 32
-"""Off the hot path only. One store core is busy long before 32 callers wait for it; more would only queue there."""
 CONNECTION_WAIT_S: Final = 5.0
 """How long a call off the hot path queues for a free connection before it fails as unavailable."""
 CLIENT_NAME: Final = "holdfast"
@@ -63,6 +62,17 @@ def connection_pool(url: str) -> ConnectionPool:
     except (ValueError, TypeError):
         # The library's own text may quote a piece of the password.
         raise StoreUrlError(f"The store URL {_sample(scheme)} has a part that cannot be read. Correct it.") from None
+
+
+def pool_beside(pool: ConnectionPool, connections_max: int) -> ConnectionPool:
+    """Make another pool for the same store; with sentinels, both follow the primary that one finder knows."""
+    options = {**pool.connection_kwargs, "max_connections": connections_max, "timeout": CONNECTION_WAIT_S}
+    if isinstance(pool, FollowingPool):
+        beside = FollowingPool(tls=pool.tls, **options)
+        if isinstance(pool.finder, Sentinels):
+            pool.finder.watch_for(beside)
+        return beside
+    return BlockingConnectionPool(connection_class=pool.connection_class, **options)
 
 
 def sentinel_pool(given: SeveralHosts) -> FollowingPool:
@@ -135,7 +145,7 @@ def _options(*, keepalive: bool) -> dict[str, Any]:
         "client_name": CLIENT_NAME,
         # Saves two round trips per connection, and managed stores with narrow ACLs refuse CLIENT SETINFO.
         "driver_info": None,
-        "max_connections": CONNECTIONS_MAX,
+        "max_connections": CONNECTIONS_MAX["requests"],
         "timeout": CONNECTION_WAIT_S,
     }
     if keepalive:

@@ -51,11 +51,11 @@ class Sentinels:
         self._asking: asyncio.Task[Address] | None = None
         self._known: _Answer | None = None
         self._watcher: asyncio.Task[None] | None = None
-        self._pool: FollowingPool | None = None
+        self._pools: list[FollowingPool] = []
 
     def watch_for(self, pool: FollowingPool) -> None:
-        """Cut this pool's connections whenever the primary changes, from the first question on."""
-        self._pool = pool
+        """Cut this pool's connections, too, whenever the primary changes, from the first question on."""
+        self._pools.append(pool)
 
     async def find(self) -> Address:
         """Find the primary; concurrent callers share one answer.
@@ -66,7 +66,7 @@ class Sentinels:
             No sentinel answered, or none knows the primary.
 
         """
-        if self._watcher is None and self._pool is not None:
+        if self._watcher is None and self._pools:
             self._watcher = asyncio.create_task(self._watch(), name="primary-watch")
         if self._asking is None or self._asking.done():
             self._asking = asyncio.create_task(self._ask_all(), name="primary-find")
@@ -104,8 +104,8 @@ class Sentinels:
         before, self._known = self._known, answer
         if before is not None and before.address != answer.address:
             log.warning("primary_changed", before=_text(before.address), now=_text(answer.address), epoch=answer.epoch)
-            if self._pool is not None:
-                await self._pool.cut_all_but(answer.address)
+            for pool in self._pools:
+                await pool.cut_all_but(answer.address)
 
     async def _ask(self, sentinel: AbstractConnection) -> _Answer | Exception:
         try:

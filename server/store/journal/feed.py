@@ -147,8 +147,10 @@ class JournalFeed:
                     await self._grown.wait()
         return self._last > after
 
-    async def read_page(self, after_id: str, count: int) -> list[Entry]:
+    async def read_page(self, after_id: str, count: int, client: StoreClient | None = None) -> list[Entry]:
         """Read at most ``count`` entries after an id; fewer: these were the last.
+
+        ``client`` reads what is not in the buffer, where the feed's own is for the work of others.
 
         Raises
         ------
@@ -160,11 +162,15 @@ class JournalFeed:
         if self._connected and after >= self._reaches_back_to:
             first = bisect_right(self._buffer, after, key=attrgetter("position"))
             return list(islice(self._buffer, first, first + count))
-        page = await journal.read_page(self.client, self.keyspace, after_id, count)
+        page = await journal.read_page(client or self.client, self.keyspace, after_id, count)
         return self._entries(page)
 
-    async def read(self, after_id: str, count: int = journal.PAGE_ENTRIES) -> AsyncIterator[tuple[str, list[Change]]]:
+    async def read(
+        self, after_id: str, count: int = journal.PAGE_ENTRIES, client: StoreClient | None = None
+    ) -> AsyncIterator[tuple[str, list[Change]]]:
         """Yield the entries after an id up to the newest; ``count`` to a round trip where the store is read.
+
+        ``client``: as for :meth:`read_page`.
 
         Raises
         ------
@@ -175,7 +181,7 @@ class JournalFeed:
 
         """
         while True:
-            page = await self.read_page(after_id, count)
+            page = await self.read_page(after_id, count, client)
             for entry in page:
                 yield entry.entry_id, entry.changes
             if len(page) < count:

@@ -106,7 +106,7 @@ class Ground:
         store = deployment(self._url)
         try:
             for partition in self._asked:
-                report = await audit(store.client, Keyspace(partition))
+                report = await audit(store.clients.requests, Keyspace(partition))
                 counts.verify += [f"{partition}: {each}" for each in report.drift]
                 counts.verify += [] if report.conclusive else [f"{partition}: the audit was inconclusive"]
         finally:

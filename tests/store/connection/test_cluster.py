@@ -131,16 +131,16 @@ async def test_given_several_partitions_when_they_sell_then_each_is_whole_on_the
         for partition in PARTITIONS:
             keyspace = Keyspace(partition)
             assert ask(shards.owner(partition).port, "HLEN", keyspace.stock) == 1
-            report = await audit(store.client, keyspace)
+            report = await audit(store.clients.requests, keyspace)
             assert (report.drift, report.conclusive) == ([], True)
-            operations = [c.operation async for _, cs in journal.read(store.client, keyspace) for c in cs]
+            operations = [c.operation async for _, cs in journal.read(store.clients.requests, keyspace) for c in cs]
             assert {"receive", "reserve", "commit"} <= set(operations)
 
 
 async def test_given_several_partitions_when_house_is_kept_then_all_of_them_are_cared_for(shards: Shards) -> None:
     await sold_everywhere(shards)
     async with opened(shards.url) as store:
-        keeper = Housekeeper(store.client, list, RETENTION, journal_retention_s=3600.0)
+        keeper = Housekeeper(store.clients.requests, list, RETENTION, journal_retention_s=3600.0)
 
         for chore in (keeper.measure, keeper.sweep, keeper.forget, keeper.trim, keeper.audit):
             await chore()
@@ -150,9 +150,9 @@ async def test_given_several_partitions_when_house_is_kept_then_all_of_them_are_
 
 async def test_given_a_cluster_when_keys_and_channels_are_kept_there_then_they_are_found_again(shards: Shards) -> None:
     async with opened(shards.url) as store:
-        keys = ApiKeyStore(store.client)
+        keys = ApiKeyStore(store.clients.requests)
         _, key = await keys.create([Scope("read")], "merchant-b", "for a test")
-        channels = ChannelStore(store.client, Keyspace("merchant-b"))
+        channels = ChannelStore(store.clients.requests, Keyspace("merchant-b"))
         await channels.set_rules("shop", {"buffer": 2}, "tester")
 
         assert key in await keys.list()
@@ -180,7 +180,7 @@ async def test_given_a_slot_that_moves_when_its_journal_is_followed_then_the_fol
         ) as store,
         opened(shards.url) as other,
     ):
-        feed = JournalFeed(other.client, keyspace, other.connections(keyspace))
+        feed = JournalFeed(other.clients.requests, keyspace, other.connections(keyspace))
         feed.start()
         try:
             await wait_until(lambda: feed.last_id != journal.START, "the feed has arrived")
@@ -257,7 +257,7 @@ async def test_given_a_cluster_when_watched_then_the_worst_of_its_nodes_counts(s
     """One has little room left; another one's fsync is switched off while it serves, and is named."""
     first, second = shards.stores[:2]
     async with opened(shards.url) as store:
-        watching = StoreWatch(store.client, "durable", nodes=store.nodes, with_channels=PARTITIONS)
+        watching = StoreWatch(store.clients.requests, "durable", nodes=store.nodes, with_channels=PARTITIONS)
         first.command("CONFIG", "SET", "maxmemory", "50mb")
         try:
             await watching.look()

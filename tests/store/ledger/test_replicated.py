@@ -115,7 +115,7 @@ async def test_given_a_reply_that_comes_twice_when_confirming_then_it_is_not_tak
 
 async def publisher_of(url: str, **options: Any) -> tuple[PublisherStore, Any]:
     store = deployment(url, **options)
-    return PublisherStore(store.client, Keyspace(PARTITION)), store
+    return PublisherStore(store.clients.requests, Keyspace(PARTITION)), store
 
 
 async def test_given_a_replica_that_does_not_answer_when_the_lease_is_taken_then_no_process_holds_it(
