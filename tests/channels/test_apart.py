@@ -36,10 +36,11 @@ async def served(folder: Path, receiver: WebhookReceiver) -> AsyncIterator[tuple
 async def readers(holdfast: Holdfast) -> AsyncIterator[None]:
     """Have readers hold all connections that requests may open, and more wait for one."""
     client: Any = holdfast.state.client
+    watching = holdfast.state.maintenance_client
     tasks = [asyncio.create_task(client.execute_command("BLPOP", "hf:{default}:none", 0)) for _ in range(READERS)]
 
     async def all_are_held() -> bool:
-        listed = await holdfast.state.maintenance_client.client_list()
+        listed = await watching.client_list()
         return sum(each["cmd"] == "blpop" for each in listed) == CONNECTIONS_MAX["requests"]
 
     try:

@@ -77,6 +77,7 @@ class Server:
 
     ``settings`` are those of ``server.config.settings``, by name. Without ``keys`` everybody on this machine is let in.
     ``toml`` is the rest of the configuration file, such as channels; ``environment`` holds their credentials.
+    ``prefix``: the words in front of the command, which run it in their own way.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Server:
         data_dir: Path | None = None,
         toml: str = "",
         environment: Mapping[str, str] | None = None,
+        prefix: Sequence[str] = (),
         **settings: object,
     ) -> None:
         self.directory = Path(tempfile.mkdtemp(prefix="hf-http-"))
@@ -100,6 +102,7 @@ class Server:
             config = self.directory / "holdfast.toml"
             config.write_text("".join(key.toml() for key in keys) + toml, "utf-8")
             self._environment["HOLDFAST_CONFIG"] = str(config)
+        self._prefix = prefix
         self._process: subprocess.Popen[bytes] | None = None
         self.host = "127.0.0.1"
         self.port = 0
@@ -136,7 +139,7 @@ class Server:
         command = [sys.executable, "-m", "server", "serve", "--port", str(self.port), "--data-dir", str(self.data_dir)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                command,
+                [*self._prefix, *command],
                 cwd=ROOT,
                 env=environment | self._environment,
                 stdin=subprocess.DEVNULL,
