@@ -11,7 +11,7 @@ import structlog
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import LOCAL, ApiKey, Principal
 from server.store.errors import StoreUnavailableError
-from server.store.repositories.api_keys import ApiKeyStore
+from server.store.repositories.api_keys import ApiKeyStore, StoredKeys
 
 SCHEME: Final = "bearer "
 TOKEN_PARTS: Final = 3
@@ -64,6 +64,7 @@ class Authenticator:
         self._refresh_s = refresh_s
         self._damaged: tuple[str, ...] = ()
         self._store_away = False
+        self._stored: StoredKeys | None = None
         self._ever_a_key = False
         self._everybody: Principal | None = None
         self._live: dict[str, tuple[bytes, Principal | None]] = {}
@@ -110,11 +111,14 @@ class Authenticator:
         if self._key_store is None:
             return
         stored = await self._key_store.read()
+        if stored is self._stored:
+            return
         if stored.damaged and stored.damaged != self._damaged:
             log.error("api keys damaged: they open nothing", key_ids=stored.damaged)
         self._damaged = stored.damaged
         self._ever_a_key = self._ever_a_key or bool(stored.damaged)
         self._learn({key.id: key for key in stored.keys}, known=True)
+        self._stored = stored
 
     async def run(self) -> None:
         """Refresh for ever; a store that is away is logged once, and the last known keys stay in force."""

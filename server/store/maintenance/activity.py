@@ -79,6 +79,8 @@ class Activity:
         self._turns: dict[str, _Turns] = {}
         self._looked_at: list[Keyspace] = []
         self._calls: list[tuple[list[Keyspace], bytes]] = []
+        self._found: list[list[int]] = []
+        """What each call has answered at the last look."""
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -114,13 +116,17 @@ class Activity:
             return
         function = library().function("look_at_partitions")
         if keyspaces != self._looked_at:
-            self._looked_at, self._calls = keyspaces, []
+            self._looked_at, self._calls, self._found = keyspaces, [], []
             for start in range(0, len(keyspaces), AT_ONCE):
                 some = keyspaces[start : start + AT_ONCE]
                 keys = [key for keyspace in some for key in (keyspace.journal, keyspace.deadlines)]
                 self._calls.append((some, packed_call(function, keys)))
-        for some, call in self._calls:
-            self._take(some, await run_packed(self._client, function, call))
+                self._found.append([])
+        for number, (some, call) in enumerate(self._calls):
+            found = await run_packed(self._client, function, call)
+            if found != self._found[number]:  # mostly nothing has changed anywhere in it
+                self._take(some, found)
+                self._found[number] = found
             await asyncio.sleep(0)  # requests go first
 
     def touch(self, partition: str) -> None:

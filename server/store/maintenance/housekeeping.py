@@ -50,6 +50,9 @@ LAG_INTERVAL_S: Final = 0.1
 RETRY_S: Final = 1.0
 """A chore that failed waits at least so long, so that an unreachable store is not flooded with retries."""
 
+_NOTHING: Final = (0, 0, 0, 0, 0, 0)
+"""The figures of a partition that was not measured."""
+
 _decode_filled = msgspec.msgpack.Decoder(tuple[str, int]).decode
 
 
@@ -113,6 +116,9 @@ class Housekeeper:
         self._lowest_cursor = lowest_cursor
         self._settle_locations = settle_locations
         self._registered: frozenset[str] = frozenset()
+        self._known: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
+        """The registered and the served partitions of which ``_listed`` is made."""
+        self._listed: list[Keyspace] = []
         self._keyspaces: dict[str, Keyspace] = {}
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
         self.activity = Activity(client, self._partitions, clustered=clustered)
@@ -121,6 +127,7 @@ class Housekeeper:
         """How far the store's clock is ahead of ours; None: to be asked."""
         self._oldest_ms: dict[str, int] = {}
         self._measured: dict[str, tuple[int, ...]] = {}
+        self._sums: tuple[int, ...] = _NOTHING
         self._drift_units: dict[str, int] = {}
         self._registered_s = -REGISTER_INTERVAL_S
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
@@ -226,12 +233,8 @@ class Housekeeper:
     async def measure(self) -> None:
         """Set the gauges, summed over the partitions."""
         await self._register()
-        sums = [0, 0, 0, 0, 0, 0]
         await self._faults.each("gauges", self._measure)
-        for figures in self._measured.values():
-            for number, figure in enumerate(figures):
-                sums[number] += figure
-        live, held, ended, lacking, entries, unmapped = sums
+        live, held, ended, lacking, entries, unmapped = self._sums
         _HELD.set(held)
         _COMMITTED.set(max(0, live - held))
         _ENDED.set(ended)
@@ -245,10 +248,13 @@ class Housekeeper:
 
     async def _recount(self, keyspace: Keyspace) -> None:
         await recount_lacking(self._client, keyspace, self._limits)
-        self._measured[keyspace.partition] = await self._figures(keyspace)
+        await self._measure(keyspace)
 
     async def _measure(self, keyspace: Keyspace) -> None:
-        self._measured[keyspace.partition] = await self._figures(keyspace)
+        figures = await self._figures(keyspace)
+        before = self._measured.get(keyspace.partition, _NOTHING)
+        self._measured[keyspace.partition] = figures
+        self._sums = tuple(a + b - c for a, b, c in zip(self._sums, figures, before, strict=True))
 
     async def audit(self) -> None:
         """Audit every partition, one after the other; drift is logged and counted in the gauge."""
@@ -264,10 +270,14 @@ class Housekeeper:
             self.activity.failed("audit", keyspace.partition)  # again next time, although nothing changes
 
     def _partitions(self) -> list[Keyspace]:
-        names = self._registered.union(self._served())
-        for name in names.difference(self._keyspaces):
-            self._keyspaces[name] = Keyspace(name)
-        return [self._keyspaces[name] for name in sorted(names)]
+        # Made anew only where one has come: this is asked at each look, and there may be thousands.
+        known = self._registered, frozenset(self._served())
+        if known != self._known:
+            names = known[0].union(known[1])
+            for name in names.difference(self._keyspaces):
+                self._keyspaces[name] = Keyspace(name)
+            self._known, self._listed = known, [self._keyspaces[name] for name in sorted(names)]
+        return self._listed
 
     async def _sweep(self, keyspace: Keyspace) -> None:
         async with self._sweeping:

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 from base64 import b32encode
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, TypeVar
@@ -52,6 +52,8 @@ class ApiKeyStore:
 
     def __init__(self, client: Redis) -> None:
         self._client = client
+        self._records: Mapping[bytes | str, bytes | str] | None = None
+        self._read = StoredKeys()
 
     async def create(
         self, scopes: Iterable[Scope], partition: str = DEFAULT_PARTITION, name: str = ""
@@ -108,7 +110,7 @@ class ApiKeyStore:
         return (await self.read()).keys
 
     async def read(self) -> StoredKeys:
-        """Read every record of the store.
+        """Read every record of the store; where none has changed since the last reading, return the same object.
 
         Raises
         ------
@@ -117,12 +119,16 @@ class ApiKeyStore:
 
         """
         records = await self._answer(self._client.hgetall(KEYS_HASH))
+        if records == self._records:
+            return self._read
         decoded = {_text(field): _decoded(_text(field), record) for field, record in records.items()}
         keys = [key for key in decoded.values() if key is not None]
-        return StoredKeys(
+        self._read = StoredKeys(
             keys=tuple(sorted(keys, key=_age)),
             damaged=tuple(sorted(key_id for key_id, key in decoded.items() if key is None)),
         )
+        self._records = records
+        return self._read
 
     async def _answer(self, command: Awaitable[Answer]) -> Answer:
         deadline = asyncio.timeout(REPLY_TIMEOUT_S)
