@@ -19,6 +19,7 @@ import signal
 import sys
 import time
 
+import msgspec
 import uvloop
 
 from tests.rigs.neighbours.registry import QUICK, Line, Pace, Row, all_rows
@@ -80,7 +81,7 @@ async def _run(rows: list[Row], given: argparse.Namespace, lines: list[Line]) ->
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     pace = QUICK if given.quick else Pace()
     if given.rounds:
-        pace = Pace(given.rounds, pace.alone_s, pace.under_s, pace.size)
+        pace = msgspec.structs.replace(pace, rounds=given.rounds)
     await run(rows, pace, lines, _say, variant=given.variant, minutes=given.minutes)
 
 

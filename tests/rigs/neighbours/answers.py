@@ -53,7 +53,7 @@ class Unread(Timed):
         line.failures += self.judged(line)
 
     async def _stopped(self, ground: Ground, variant: str, pace: Pace, line: Line) -> Measured:
-        await ground.calm_down()
+        await ground.calm_down(pace.calm_s)
         alone = await ground.serve(pace.alone_s)
         before_mb = ground.begin_to_measure()
         async with self.attacked(ground, variant, pace):

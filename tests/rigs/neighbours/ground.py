@@ -24,7 +24,6 @@ UNITS: Final = 100_000_000
 SLOW_SCRIPT_US: Final = 1_000
 """From here on the store notes how long a script took."""
 CALM_MS: Final = 50.0
-CALM_S_MAX: Final = 8.0
 
 
 class Measured(msgspec.Struct):
@@ -74,10 +73,10 @@ class Ground:
                 await process.ready()
             yield processes
 
-    async def calm_down(self) -> None:
+    async def calm_down(self, within_s: float) -> None:
         """Wait until the neighbour is served as before, so that one round does not spoil the next."""
         loop = asyncio.get_running_loop()
-        until_s = loop.time() + CALM_S_MAX
+        until_s = loop.time() + within_s
         quick = 0
         while quick < 5 and loop.time() < until_s:
             began_s = loop.time()

@@ -14,9 +14,11 @@ from tests.rigs.neighbours.filling import Filling, fill, stock_many
 from tests.rigs.neighbours.ground import Ground, Measured, opened_ground
 from tests.rigs.neighbours.loader import NUMBER, Load
 from tests.rigs.neighbours.registry import Checked, Functional, Pace, Row, Timed
-from tests.support.http import Server
+from tests.support.http import Key, Server
 from tests.support.operations import order, receive, reserve
 
+DAMAGED: Final = "a-damaged"
+BEHIND: Final = "z-behind"
 FORGOTTEN_S_MAX: Final = 30.0
 """Purging has its turn every ten seconds."""
 MERCHANTS: Final = 1_500
@@ -35,13 +37,14 @@ class Damaged(Functional):
     variants = ("forget", "deadlines", "journal")
 
     async def check(self, variant: str, pace: Pace) -> Checked:  # noqa: ARG002  # it is short already
-        async with opened_ground() as ground:
-            for partition in ("a-damaged", "z-behind"):
+        keys = [Key(name, name) for name in (DAMAGED, BEHIND)]  # maintenance knows the partitions of keys at once
+        async with opened_ground(keys=keys) as ground:
+            for partition in (DAMAGED, BEHIND):
                 await fill(ground, partition, [receive("cap", 10), reserve("held", ("cap", 1), ttl_ms=1_500)])
-            keyspace, found = Keyspace("z-behind"), []
-            forget = "hf:{z-behind}:forget"
+            keyspace, found = Keyspace(BEHIND), []
+            forget = f"hf:{{{BEHIND}}}:forget"
             with ground.server.store() as store:
-                damaged = f"hf:{{a-damaged}}:{variant}"
+                damaged = f"hf:{{{DAMAGED}}}:{variant}"
                 store.delete(damaged)
                 store.set(damaged, "not what it should be")
                 found += await _until(
@@ -49,7 +52,7 @@ class Damaged(Functional):
                 )
                 for member in store.zrange(forget, 0, -1):
                     store.zadd(forget, {member: 1})
-                await fill(ground, "z-behind", [receive("cap", 1)])  # something happens there
+                await fill(ground, BEHIND, [receive("cap", 1)])  # something happens there
                 found += await _until(lambda: store.zcard(forget) == 0, "nothing is forgotten behind it")
             found += await _until(lambda: TOLD in ground.server.stderr, f"the log has no {TOLD}")
         return Checked(found)

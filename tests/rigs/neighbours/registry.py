@@ -33,8 +33,10 @@ class Pace(msgspec.Struct, frozen=True):
     """How long it all takes. ``rounds``: the median of so many is judged."""
 
     rounds: int = 3
-    alone_s: float = 2.0
-    under_s: float = 3.0
+    alone_s: float = 1.5
+    under_s: float = 2.5
+    calm_s: float = 8.0
+    """How long the server has at most to be as before, between two rounds."""
     size: float = 1.0
     """The part of the full size that is built up: smaller is quicker, and proves less."""
 
@@ -43,7 +45,7 @@ class Pace(msgspec.Struct, frozen=True):
         return max(least, round(full * self.size))
 
 
-QUICK: Final = Pace(rounds=1, alone_s=1.0, under_s=1.5, size=0.1)
+QUICK: Final = Pace(rounds=1, alone_s=1.0, under_s=1.5, calm_s=3.0, size=0.1)
 
 
 class Line(msgspec.Struct):
@@ -119,11 +121,11 @@ class Timed(Row):
                 line.rounds.append(done)
                 found = await self.failures(ground, variant, done)
                 line.failures += [f"round {number + 1}: {each}" for each in found]
-                await ground.calm_down()
+                await ground.calm_down(pace.calm_s)
         line.failures += self.judged(line)
 
     async def _round(self, ground: Ground, variant: str, pace: Pace) -> Measured:
-        await ground.calm_down()
+        await ground.calm_down(pace.calm_s)
         alone = await ground.serve(pace.alone_s)
         before_mb = ground.begin_to_measure()
         async with self.attacked(ground, variant, pace) as processes:
