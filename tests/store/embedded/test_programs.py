@@ -182,6 +182,16 @@ async def started(directory: Path, **choice: Any) -> tuple[str, str]:
         await store.stop()
 
 
+def test_what_the_environment_preloads_already_stays(
+    jemalloc: Path, wheel: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LD_PRELOAD", str(jemalloc))  # any library that this system has
+
+    words, _ = preload(wheel)
+
+    assert words[1] == f"LD_PRELOAD={jemalloc}:{jemalloc}"
+
+
 async def test_the_wheels_program_runs_with_the_systems_jemalloc(jemalloc: Path, tmp_path: Path) -> None:
     maps, command = await started(tmp_path / "data")
 
