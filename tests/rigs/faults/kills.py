@@ -64,7 +64,7 @@ class Kill(Fault):
     async def _start_again(self, server: Server) -> None:
         """Start it on the same port, which the workers free when they have noticed that their parent is gone."""
         server.process.wait()
-        while _orphans(server):  # there is no notice when they have gone
+        while orphans(server):  # there is no notice when they have gone
             await asyncio.sleep(LOOK_S)
         await asyncio.to_thread(server.start)
 
@@ -112,7 +112,7 @@ def _complete(server: Server, gone: list[int]) -> bool:
     return len(present) == PROCESSES + 1 and not set(present) & set(gone)
 
 
-def _orphans(server: Server) -> list[int]:
+def orphans(server: Server) -> list[int]:
     """Find workers whose parent is gone: they know their configuration, which is this server's own."""
     mine = f"HOLDFAST_DATA_DIR={server.data_dir}".encode()
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdecimal()]

@@ -20,7 +20,7 @@ UNSENT: Final = "unsent"
 """No connection was free when it was due; no request was sent."""
 SKU: Final = "offered"
 HEAD: Final = (
-    b"POST /v1/reservations HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    b"POST /v1/reservations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
 )
 
 
