@@ -4,10 +4,9 @@ Each worker is a ``holdfast serve`` of its own on the same store and port (SO_RE
 They report metrics through files in one directory, so that a scrape of any of them returns those of all. If there are
 channels, one more process publishes to them: that takes as much of a core as the orders themselves.
 
-Two pipes connect parent and worker. The worker writes a line to its standard output when it serves, and from then on a
-sign of life from its event loop. One that gives none for a while hangs, and is killed and replaced: the kernel would go
-on to give it connections. Its standard input ends when the parent is gone, however it ended, and then the worker stops,
-too.
+Two pipes connect parent and worker. The worker writes signs of life from its event loop to its standard output, and a
+line when it serves. One that gives none for a while hangs, and is killed and replaced: the kernel would go on to give
+it connections. Its standard input ends when the parent is gone, however it ended, and then the worker stops, too.
 """
 
 import asyncio
@@ -36,6 +35,8 @@ READY: Final = "ready"
 _BEAT: Final = b"\n"
 _BEAT_S_MAX: Final = 1.0
 _BEATS_A_HANG: Final = 5
+_START_SILENT_S: Final = 60.0
+"""A process that begins loads the program before its event loop runs; on a busy machine that takes many seconds."""
 _RESTART_S_MIN: Final = 0.2
 _RESTART_S_MAX: Final = 5.0
 _STEADY_S: Final = 10.0
@@ -149,12 +150,14 @@ class Workers:
         while True:
             began_s = loop.time()
             process = await self._spawn(number, replaces)
-            line = (await _output(process).readline()).decode()
-            if line.startswith(READY) and not greeting.done():
+            line, limit_s = await self._said(process, _START_SILENT_S, READY), _START_SILENT_S
+            if line and not greeting.done():
                 greeting.set_result(line.removeprefix(READY).strip())
-            hung = line.startswith(READY) and await self._hangs(process)
+            if line:
+                line, limit_s = await self._said(process, self._settings.worker_hang_s), self._settings.worker_hang_s
+            hung = line is None
             if hung:
-                log.error("worker_hung", worker=number, pid=process.pid, silent_s=self._settings.worker_hang_s)
+                log.error("worker_hung", worker=number, pid=process.pid, silent_s=limit_s)
                 process.kill()
             status, replaces = await process.wait(), "hung" if hung else "ended"
             # Its counters stay, and the next one goes on with them.
@@ -167,23 +170,25 @@ class Workers:
             await asyncio.sleep(pause_s)
             self.restarts += 1
 
-    async def _hangs(self, process: asyncio.subprocess.Process) -> bool:
-        """Wait until a worker gives no sign of life for too long; False: it ended.
+    async def _said(
+        self, process: asyncio.subprocess.Process, silent_s_max: float, word: str | None = None
+    ) -> str | None:
+        """Wait until a worker writes a line that begins with a word; empty: it ended; None: it was silent for too long.
 
         Silence is counted in our own turns: after a suspended machine goes on, the worker is not blamed for it.
         """
         turn_s, silent_s = beat_s(self._settings.worker_hang_s), 0.0
-        while silent_s < self._settings.worker_hang_s:
+        while silent_s < silent_s_max:
             try:
                 async with asyncio.timeout(turn_s):
-                    line = await _output(process).readline()
+                    line = (await _output(process).readline()).decode()
             except TimeoutError:
                 silent_s += turn_s
             else:
-                if not line:
-                    return False
+                if not line or (word is not None and line.startswith(word)):
+                    return line
                 silent_s = 0.0
-        return True
+        return None
 
     async def _spawn(self, number: int, replaces: str) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(

@@ -110,14 +110,16 @@ async def _serve_as_worker(settings: Settings, number: int, replaces: str) -> No
     if replaces:
         metrics.WORKER_RESTARTS.labels(replaces).inc()
     holdfast = Holdfast(settings, worker=number)
-    await holdfast.start()
     notice, beating = False, asyncio.create_task(beat(_STANDARD_OUTPUT, settings.worker_hang_s), name="heartbeat")
     try:
-        say(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
-        # Standard input ends when the parent process is gone, however it ended.
-        notice = await asked_to_stop(leashed=True)
+        await holdfast.start()
+        try:
+            say(f"{READY} {OPEN if holdfast.state.authenticator.open else CLOSED}")
+            # Standard input ends when the parent process is gone, however it ended.
+            notice = await asked_to_stop(leashed=True)
+        finally:
+            await holdfast.drain(notice=notice)
     finally:
-        await holdfast.drain(notice=notice)
         beating.cancel()
 
 

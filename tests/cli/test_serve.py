@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -18,7 +19,8 @@ import pytest
 from server.cli.demo.sample import lines_to_try
 from server.telemetry.metrics_page import PAGE_LIFE_S
 from server.telemetry.request_tally import HAND_OVER_S
-from tests.support.processes import Server, alive, children, holdfast
+from tests.support.http import ROOT
+from tests.support.processes import Server, alive, children, environment, holdfast
 from tests.support.stores import start_valkey, wait_until
 
 SKU_IN_URL = "TS-1001-S%C4%B0YAH-M"
@@ -318,6 +320,29 @@ def test_a_worker_that_hangs_is_killed_and_replaced_and_connections_succeed_agai
         replaced = 'holdfast_worker_restarts_total{reason="hung"} 1.0'
         wait_until(lambda: replaced in server.read("/metrics").decode(), "the new one has told whom it replaces")
         assert server.stop() == 0
+
+
+def test_a_worker_that_hangs_while_it_starts_is_replaced_too(tmp_path: Path) -> None:
+    # Outside of tests its first sign of life is waited for longer.
+    code = "import server.workers as workers; workers._START_SILENT_S = 12.0; from server.cli.main import main; main()"
+    with (tmp_path / "out").open("wb") as out, (tmp_path / "err").open("wb") as err:
+        words = [sys.executable, "-c", code, "serve", "--port", "0", "--workers", "2"]
+        given = environment(HOLDFAST_DATA_DIR=str(tmp_path / "data"), PYTHONPATH=str(ROOT))
+        parent = subprocess.Popen(words, cwd=tmp_path, env=given, stdin=subprocess.DEVNULL, stdout=out, stderr=err)
+    try:
+        wait_until(lambda: b"Holdfast" in (tmp_path / "out").read_bytes(), "it serves", 60)
+        before = children(parent.pid)
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(set(children(parent.pid)) - set(before)) == 1, "the next one begins", 30)
+        [begun] = set(children(parent.pid)) - set(before)
+
+        os.kill(begun, signal.SIGSTOP)
+
+        wait_until(lambda: "worker_hung" in (tmp_path / "err").read_text(), "it is noticed", 30)
+        wait_until(lambda: begun not in children(parent.pid) and len(children(parent.pid)) == 2, "it is replaced", 30)
+    finally:
+        parent.terminate()
+        assert parent.wait(30) == 0
 
 
 def test_a_worker_that_is_busy_is_not_taken_for_one_that_hangs(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ _TRIAL_S: Final = 10.0
 def preload(program: Path, folders: Sequence[Path] = FOLDERS) -> tuple[list[str], Path | None]:
     """Return the words that start a program with the system's jemalloc, and the library; none where there is none.
 
-    It is tried first: a library for another kind of system is not loaded, and every start would complain of it. What the
-    environment preloads already stays before it.
+    It is tried first: a library for another kind of system is not loaded, and every start would complain of it.
+    What the environment preloads already stays before it.
     """
     env = shutil.which("env")
     before = os.environ.get("LD_PRELOAD", "")
