@@ -55,7 +55,7 @@ class WrongClock(Fault):
                 answer = await ground.api.reserve("aside", 1, name, ttl_s=chance.randint(*HOLD_S))
                 deadlines[name] = datetime.fromisoformat(answer.ok(201)["expires_at"])
             ground.asked_aside.update(deadlines)
-            ended_ms = await _all_ended(ground, deadlines.keys())
+            ended_ms = await all_ended(ground, deadlines.keys())
         done = await ground.settle(loaders)
         done.wrong += wrong
         lateness_ms = [ended_ms[name] - round(deadline.timestamp() * 1000) for name, deadline in deadlines.items()]
@@ -71,7 +71,7 @@ class WrongClock(Fault):
         return [] if abs(off_s - self._wrong_by_s) < MINUTE_S else [f"the server's clock is off by {off_s} s only"]
 
 
-async def _all_ended(ground: Ground, names: Iterable[str]) -> dict[str, int]:
+async def all_ended(ground: Ground, names: Iterable[str]) -> dict[str, int]:
     """Wait until holds have ended; returns when, on the store's clock, as the journal has it."""
 
     def ended() -> dict[str, int]:

@@ -22,7 +22,7 @@ from tests.rigs.crash.audit import drift_of
 from tests.rigs.crash.loader import Loader, Request
 from tests.rigs.fanout_crash.shops import Shop
 from tests.rigs.faults.registry import Round
-from tests.support.http import Api, Server, opened
+from tests.support.http import Api, Key, Server, opened
 
 PARTITION: Final = "default"
 SKUS: Final = 10
@@ -132,15 +132,20 @@ class Ground:
 
 @contextlib.asynccontextmanager
 async def opened_ground(
-    server: Server, open_store: OpenStore | None = None, store_url: str = "", shops: Sequence[Shop] = ()
+    server: Server,
+    open_store: OpenStore | None = None,
+    store_url: str = "",
+    shops: Sequence[Shop] = (),
+    key: Key | None = None,
 ) -> AsyncIterator[Ground]:
     """Start a server and set it up; it is ended with all its processes after the block.
 
-    Without ``open_store`` and ``store_url`` its store is the embedded one.
+    Without ``open_store`` and ``store_url`` its store is the embedded one. ``key``: one of :data:`PARTITION`, where the
+    server has keys.
     """
     try:
         await asyncio.to_thread(server.start)
-        async with opened(server) as api:
+        async with opened(server, key) as api:
             url = store_url or f"unix://{server.data_dir}/store.sock"
             ground = Ground(server, api, open_store or server.store, url, shops)
             await ground.set_up()

@@ -17,8 +17,10 @@ from tests.rigs.faults.kinds import KINDS, Kind
 
 MODULES: Final = (
     "tests.rigs.faults.kills",
+    "tests.rigs.faults.hangs",
     "tests.rigs.faults.power",
     "tests.rigs.faults.damage",
+    "tests.rigs.faults.partitions",
     "tests.rigs.faults.replies",
     "tests.rigs.faults.clock",
     "tests.rigs.faults.memory",
