@@ -5,6 +5,7 @@
 --   ["changed", replayed, record, availability]     record: lib/reservations.lua; availability: [[sku, location,
 --                                                   available, seq], …]
 --   ["stock_changed", replayed, level]              level: lib/stock.lua
+--   ["batch_noted", replayed]                       see operations/note_batch.lua
 --   ["retry_after_expiry"]                          more holds are due than one call expires: the ledger calls again
 --   ["retry_with_weight", weight]                   it looks at many places: the ledger calls again with this weight,
 --                                                   so that it shares the call with fewer operations

@@ -49,10 +49,10 @@ local function key_of(fields, at, shape)
   return key ~= '' and key or nil
 end
 
--- Registers what an operation with a key is about: a reservation or a (SKU, location).
+-- Registers what an operation with a key is about: a reservation, a (SKU, location), or neither.
 function prefetch_keyed(fields, at, shape)
   if shape.reservation_id then wanted_ids[#wanted_ids + 1] = fields[at + shape.reservation_id]
-  else want_stock(fields[at + shape.sku], fields[at + shape.location]) end
+  elseif shape.sku then want_stock(fields[at + shape.sku], fields[at + shape.location]) end
   wanted_keys[#wanted_keys + 1] = key_of(fields, at, shape)
   return at + shape.length
 end

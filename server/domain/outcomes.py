@@ -55,6 +55,13 @@ class AllocationUsageUnknown(msgspec.Struct, array_like=True, frozen=True, tag="
     """The units that a channel has reserved there are not known any more: count and call again. Nothing changed."""
 
 
+class BatchNoted(msgspec.Struct, array_like=True, frozen=True, tag="batch_noted"):
+    """The key of a batch belongs to its body from now on. ``replayed``: it did before."""
+
+    replayed: bool
+
+
+BatchAnswer = BatchNoted | Refused
 ReservationAnswer = Changed | Refused
 AllocationAnswer = StockChanged | Refused | AllocationUsageUnknown
 StockAnswer = StockChanged | Refused

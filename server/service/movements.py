@@ -8,6 +8,7 @@ from server.domain import limits
 from server.domain.operations.expected_receipts import ReceiveExpected
 from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf, StockOperation
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement
+from server.service.batches import note_batch
 from server.service.caller import Caller
 from server.service.checks import (
     InvalidError,
@@ -139,6 +140,8 @@ async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[
     ------
     InvalidError
         A field of one of them breaks a rule.
+    ProblemError
+        The key is that of another batch. Nothing happened.
     StoreUnavailableError
         The barcodes could not be looked up. Nothing happened.
 
@@ -150,6 +153,7 @@ async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[
             made.append(operation_of(caller.item(i), body, packs))
         except InvalidError as error:
             raise within(f"movements[{i}]", error) from None
+    await note_batch(caller, "movements", bodies)
     return made
 
 

@@ -38,7 +38,6 @@ from server.schemas.reservations import (
     ReleaseBody,
     RelocateBody,
     ReserveBody,
-    ReserveManyBody,
 )
 from server.service.binding import check_binding
 from server.service.caller import Caller
@@ -51,7 +50,6 @@ from server.service.checks import (
     check_text,
     is_plain_place,
 )
-from server.service.problems import within
 from server.service.sourcing import check_sourcing, planned, planned_lines
 from server.store.connection.timeouts import in_time
 from server.store.repositories import reservations
@@ -76,17 +74,6 @@ def reserve_operation(caller: Caller, body: ReserveBody) -> Reserve:
         body_fingerprint, caller.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
         body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder",
     )  # fmt: skip
-
-
-def reserve_operations(caller: Caller, body: ReserveManyBody) -> list[Reserve]:
-    """Make the operations of a batch, each with a key of its own; errors as for :func:`reserve_operation`."""
-    operations = []
-    for i, each in enumerate(body.reservations):
-        try:
-            operations.append(reserve_operation(caller.item(i), each))
-        except InvalidError as error:
-            raise within(f"reservations[{i}]", error) from None
-    return operations
 
 
 def order_operation(caller: Caller, body: OrderBody) -> Order:

@@ -124,8 +124,6 @@ BODIES: list[tuple[str, object, str, str]] = [
     (RESERVE, GOOD | {"reservation_id": "a\n"}, "reservation_id", "must be 1 to 64 of"),
     (RESERVE, GOOD | {"reservation_id": "ş"}, "reservation_id", "must be 1 to 64 of"),
     (RESERVE, GOOD | {"reservation_id": "r" * 65}, "reservation_id", "<= 64"),
-    (BATCH, {"reservations": [GOOD, with_line(sku="a\x01")]}, "reservations[1].lines[0].sku", PRINTABLE),
-    (BATCH, {"reservations": [GOOD, with_line(quantity=0)]}, "reservations[1].lines[0].quantity", ">= 1"),
     (HELD + "/cancel", {"reason": "a\x1b[2J"}, "reason", PRINTABLE),
     (HELD + "/fulfil", {"tracking": "x" * 257}, "tracking", "<= 256"),
     (HELD + "/fulfil", {"carrier": "\u2029"}, "carrier", PRINTABLE),

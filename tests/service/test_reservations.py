@@ -3,10 +3,12 @@
 import pytest
 
 from server.domain.operations import ReservationOperation
+from server.domain.operations.reservations import Reserve
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed, Reservation
 from server.schemas.common import LineBody
 from server.schemas.locations import LocationBody
+from server.schemas.problems import Problem
 from server.schemas.reservations import (
     CancelBody,
     CommitBody,
@@ -18,7 +20,6 @@ from server.schemas.reservations import (
     RelocateBody,
     RelocateLineBody,
     ReserveBody,
-    ReserveManyBody,
 )
 from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody, ReturnPartBody
 from server.schemas.sourcing import SourcingBody
@@ -38,8 +39,8 @@ from server.service.reservations import (
     release_operation,
     relocate_operation,
     reserve_operation,
-    reserve_operations,
 )
+from server.service.reserve_many import reserve_operations
 
 
 def body(quantity: int = 1, **fields: object) -> ReserveBody:
@@ -172,18 +173,21 @@ async def test_given_shipped_units_when_exchanged_then_both_halves_happen(caller
     assert type(answer).__name__ == "Exchanged"
 
 
-async def test_given_a_batch_when_one_breaks_a_rule_then_its_place_is_named_and_nothing_is_made(caller: Caller) -> None:
+async def test_given_a_batch_when_one_breaks_a_rule_then_it_alone_is_a_problem(caller: Caller) -> None:
     bad = ReserveBody(channel="web", lines=[LineBody("line\nbreak", 1)])
 
-    with pytest.raises(InvalidError) as raised:
-        reserve_operations(caller, ReserveManyBody([body(), bad]))
+    good, faulty = await reserve_operations(caller, [body(), bad])
 
-    assert raised.value.field == "reservations[1].lines[0].sku"
+    assert isinstance(good, Reserve)
+    assert isinstance(faulty, Problem)
+    assert [each.field for each in faulty.errors] == ["lines[0].sku"]
 
 
 async def test_given_a_keyed_batch_when_made_then_each_item_has_a_key_of_its_own(caller: Caller) -> None:
-    first, second = reserve_operations(caller.with_key("batch"), ReserveManyBody([body(), body()]))
+    first, second = await reserve_operations(caller.with_key("batch"), [body(), body()])
 
+    assert isinstance(first, Reserve)
+    assert isinstance(second, Reserve)
     assert first.reservation_id != second.reservation_id
     assert first.reservation_id == reserve_operation(caller.with_key("batch/0"), body()).reservation_id
 

@@ -67,6 +67,7 @@ class Route:
     ``answers`` maps a status to the type of its body, the status of success first; ``outcomes`` are the refusals that
     the route can answer with beside those that every route can, and every one with a body. ``query`` is the type of the
     query string. ``operation``: the name by which its outcomes are counted; empty: they are not, or for each item.
+    ``decoder`` is made of ``body`` once, and reads each body.
     """
 
     method: str
@@ -82,6 +83,7 @@ class Route:
     headers: tuple[str, ...] = ()
     operation: str = ""
     streams: bool = False
+    decoder: Callable[[Any], BodyDecoder] = BodyDecoder
 
     @property
     def refusals(self) -> tuple[str, ...]:
@@ -92,7 +94,7 @@ class Route:
 def endpoint(state: AppState, route: Route) -> Handle:
     """Make the aiohttp handler of a route. Here alone errors become problems and outcomes are counted."""
     loop_time = asyncio.get_running_loop().time
-    decoder = BodyDecoder(route.body) if route.body is not None else None
+    decoder = route.decoder(route.body) if route.body is not None else None
     handler, scope, name, operation = route.handler, route.scope, (route.method, route.path), route.operation
     success, takes_key = next(iter(route.answers)), "Idempotency-Key" in route.headers
 

@@ -4,12 +4,14 @@ import asyncio
 from functools import partial
 
 from server.api.http.answer import Answer, answer_item
+from server.api.http.elements import ReservationsDecoder
 from server.api.http.routing import Call, Route
 from server.api.routes.reservation_answers import answer_reservation
 from server.domain import limits
 from server.domain.operations import ReservationOperation
 from server.domain.operations.reservations import Reserve
 from server.domain.principal import Scope
+from server.schemas.batches import FaultyReservation
 from server.schemas.problems import Problem
 from server.schemas.reservations import (
     CancelBody,
@@ -30,6 +32,7 @@ from server.schemas.reservations import (
 from server.service import binding
 from server.service import reservations as service
 from server.service.problems import problem
+from server.service.reserve_many import reserve_operations
 
 Shown = Answer[ReservationView] | Problem
 
@@ -45,15 +48,20 @@ async def reserve(call: Call) -> Shown:
 
 async def reserve_many(call: Call) -> ReservationResults:
     """Make many reservations, each on its own."""
-    body: ReserveManyBody = call.body
-    operations = service.reserve_operations(call.caller, body)
+    bodies: list[ReserveBody | FaultyReservation] = call.body.reservations
+    operations = await reserve_operations(call.caller, bodies)
     results = await asyncio.gather(
-        *(_one_result(call, each, operation) for each, operation in zip(body.reservations, operations, strict=True))
+        *(_one_result(call, body, operation) for body, operation in zip(bodies, operations, strict=True))
     )
     return ReservationResults(results)
 
 
-async def _one_result(call: Call, body: ReserveBody, operation: Reserve) -> ReservationResult:
+async def _one_result(
+    call: Call, body: ReserveBody | FaultyReservation, operation: Reserve | Problem
+) -> ReservationResult:
+    if isinstance(operation, Problem) or isinstance(body, FaultyReservation):
+        assert isinstance(operation, Problem)  # noqa: S101  # what could not be read has no operation
+        return ReservationResult(operation.status, operation.outcome, body.reservation_id or "", problem=operation)
     reservation_id = operation.reservation_id
     show = partial(answer_reservation, "reserve", reservation_id)
     answer = await answer_item("reserve", service.make(call.caller, body, operation), show, reservation_id)
@@ -160,7 +168,7 @@ ROUTES = [
     Route(
         "POST", "/v1/reservations/batch", reserve_many, Scope.RESERVE, "Hold units many times over, each on its own",
         {200: ReservationResults}, ReserveManyBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        headers=_KEY,
+        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder,
     ),
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",

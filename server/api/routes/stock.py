@@ -100,6 +100,6 @@ ROUTES = [
     Route(
         "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust, count and move, up to 1,000 at once",
         {200: MovementResults}, MovementsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        headers=("Idempotency-Key",),
+        outcomes=("id_reused",), headers=("Idempotency-Key",),
     ),
 ]  # fmt: skip

@@ -6,6 +6,7 @@ class and ``lua/README.md`` the file.
 
 from server.domain.operations.allocations import AllocationOperation
 from server.domain.operations.base import Operation
+from server.domain.operations.batches import BatchOperation
 from server.domain.operations.expected_receipts import ExpectedReceiptOperation
 from server.domain.operations.reservations import ReservationOperation
 from server.domain.operations.stock import StockOperation
@@ -13,6 +14,7 @@ from server.domain.operations.transfers import TransferOperation
 
 __all__ = [
     "AllocationOperation",
+    "BatchOperation",
     "ExpectedReceiptOperation",
     "Operation",
     "ReservationOperation",

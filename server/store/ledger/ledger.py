@@ -10,6 +10,7 @@ from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, Exchange
 from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations import (
     AllocationOperation,
+    BatchOperation,
     ExpectedReceiptOperation,
     ReservationOperation,
     StockOperation,
@@ -19,6 +20,8 @@ from server.domain.operations.reservations import Reserve
 from server.domain.outcomes import (
     AllocationAnswer,
     AllocationUsageUnknown,
+    BatchAnswer,
+    BatchNoted,
     ExpectedReceiptAnswer,
     Refused,
     ReservationAnswer,
@@ -53,6 +56,7 @@ _decode_answer = msgspec.msgpack.Decoder(
     | ExchangeRefused
     | TransferChanged
     | ExpectedReceiptChanged
+    | BatchNoted
 ).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
@@ -123,6 +127,8 @@ class Ledger:
     async def run(self, operation: TransferOperation) -> TransferAnswer: ...
     @overload
     async def run(self, operation: ExpectedReceiptOperation) -> ExpectedReceiptAnswer: ...
+    @overload
+    async def run(self, operation: BatchOperation) -> BatchAnswer: ...
     @overload
     async def run(self, operation: Exchange) -> ExchangeAnswer: ...
 

@@ -1,0 +1,62 @@
+"""Reading a batch of reservations so that an element that breaks a rule spoils no other."""
+
+from typing import Any, Final
+
+import msgspec
+from aiohttp import web
+
+from server.api.http.wire import BodyDecoder
+from server.schemas.batches import FaultyReservation, NamedReservation, ReadReservations, ReservationsApart
+from server.schemas.common import RESERVATION_ID
+from server.schemas.reservations import ReserveBody
+
+_canonical: Final = msgspec.msgpack.Encoder(order="deterministic").encode
+_frames: Final = BodyDecoder(ReservationsApart)
+_elements: Final = BodyDecoder(ReserveBody)
+_names: Final = BodyDecoder(NamedReservation)
+_anything: Final = BodyDecoder(Any)
+
+
+class ReservationsDecoder(BodyDecoder):
+    """Decodes a batch at once; where that fails, element by element."""
+
+    def decode(self, request: web.Request, raw: bytes) -> Any:
+        """Decode by the request's Content-Type; a faulty element becomes a :class:`FaultyReservation`.
+
+        Raises
+        ------
+        ProblemError
+            As :meth:`BodyDecoder.decode`.
+        msgspec.ValidationError
+            What holds the elements breaks a rule: a field is unknown, or there are none or too many of them.
+
+        """
+        try:
+            return super().decode(request, raw)
+        except msgspec.ValidationError:
+            frame: ReservationsApart = _frames.decode(request, raw)
+            return ReadReservations([_element(request, bytes(each)) for each in frame.reservations])
+
+
+def _element(request: web.Request, raw: bytes) -> ReserveBody | FaultyReservation:
+    try:
+        element: ReserveBody = _elements.decode(request, raw)
+    except msgspec.ValidationError as error:
+        return FaultyReservation(error, _sent(request, raw), _id_of(request, raw))
+    return element
+
+
+def _sent(request: web.Request, raw: bytes) -> bytes:
+    """Return what was sent, the same for the same meaning: order of the names and encoding do not matter."""
+    try:
+        return _canonical(_anything.decode(request, raw))
+    except TypeError:  # its names are no texts, so they have no order
+        return raw
+
+
+def _id_of(request: web.Request, raw: bytes) -> str:
+    try:
+        named: NamedReservation = _names.decode(request, raw)
+    except msgspec.ValidationError:
+        return ""
+    return named.reservation_id if RESERVATION_ID.match(named.reservation_id) else ""
