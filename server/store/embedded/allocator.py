@@ -1,6 +1,5 @@
 """jemalloc for a store that was built without it: its many small allocations cost less, and fragment less."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -15,18 +14,18 @@ LIBRARY: Final = "libjemalloc.so.2"
 BUILT_WITHOUT: Final = "libc"
 """What ``--version`` and ``INFO`` say of a server without an allocator of its own."""
 _TRIAL_S: Final = 10.0
+_BEHIND_OTHERS: Final = 'export LD_PRELOAD="${LD_PRELOAD:+$LD_PRELOAD:}$0"; exec "$@"'
+"""For a shell, so that what the environment preloads already stays before it."""
 
 
 def preload(program: Path, folders: Sequence[Path] = FOLDERS) -> tuple[list[str], Path | None]:
     """Return the words that start a program with the system's jemalloc, and the library; none where there is none.
 
     It is tried first: a library for another kind of system is not loaded, and every start would complain of it.
-    What the environment preloads already stays before it.
     """
-    env = shutil.which("env")
-    before = os.environ.get("LD_PRELOAD", "")
-    for library in _libraries(folders) if sys.platform == "linux" and env is not None else ():
-        words = [str(env), f"LD_PRELOAD={before}:{library}" if before else f"LD_PRELOAD={library}"]
+    shell = shutil.which("sh")
+    for library in _libraries(folders) if sys.platform == "linux" and shell is not None else ():
+        words = [str(shell), "-c", _BEHIND_OTHERS, str(library)]
         try:
             tried = subprocess.run(  # noqa: S603  # the program was just checked, the library is the system's
                 [*words, program, "--version"], capture_output=True, timeout=_TRIAL_S, check=False

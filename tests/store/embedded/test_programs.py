@@ -168,8 +168,16 @@ def jemalloc(wheel: Path) -> Path:
     words, library = preload(wheel)
     if library is None:
         pytest.skip("apt-get install libjemalloc2")
-    assert words[1] == f"LD_PRELOAD={library}"
+    assert preloaded_by(words) == str(library)
     return library
+
+
+def preloaded_by(words: list[str]) -> str:
+    """What a program that these words start finds preloaded."""
+    code = "import os; print(os.environ['LD_PRELOAD'])"
+    return subprocess.run(
+        [*words, sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.strip()
 
 
 async def started(directory: Path, **choice: Any) -> tuple[str, str]:
@@ -189,7 +197,7 @@ def test_what_the_environment_preloads_already_stays(
 
     words, _ = preload(wheel)
 
-    assert words[1] == f"LD_PRELOAD={jemalloc}:{jemalloc}"
+    assert preloaded_by(words) == f"{jemalloc}:{jemalloc}"
 
 
 async def test_the_wheels_program_runs_with_the_systems_jemalloc(jemalloc: Path, tmp_path: Path) -> None:
