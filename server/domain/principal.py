@@ -14,7 +14,9 @@ PARTITION_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
 KEY_ID_PATTERN: Final = rf"[a-z0-9-]{{1,{NAME_BYTES_MAX}}}"
 """No underscore: it separates the id from the secret in ``hf_<id>_<secret>``."""
 SHA256_PATTERN: Final = "[0-9a-f]{64}"
-RESERVED_ACTORS: Final = frozenset({"local", "system"})
+SYSTEM: Final = "system"
+"""The actor of what nobody asked for: maintenance, and what is read for all streams of a partition."""
+RESERVED_ACTORS: Final = frozenset({"local", SYSTEM})
 """Names in the journal for every caller of an open server, and for maintenance."""
 
 

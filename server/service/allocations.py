@@ -84,4 +84,4 @@ async def allocate(caller: Caller, operation: Allocate | AllocateMove) -> StockC
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
     """
     partition = caller.partition
-    return await allocations.allocate(partition.client, partition.ledger, partition.limits, operation)
+    return await allocations.allocate(partition.client, caller.ledger, partition.limits, operation)

@@ -52,7 +52,7 @@ async def of_sku(caller: Caller, sku: str, query: AvailabilityQuery | None) -> S
     if query is not None:
         location, channel = _narrowed(query)
         among = await _members(caller, query.group, query.location)
-    found = await caller.partition.ledger.availability([sku], location, channel)
+    found = await caller.ledger.availability([sku], location, channel)
     return SkuAvailability(sku, found.skus[0], found.as_of_ms, among, found.locations_version)
 
 
@@ -61,7 +61,7 @@ async def of_skus(caller: Caller, body: AvailabilityQueryBody) -> list[SkuAvaila
     skus = [check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
     location, channel = _narrowed(body)
     among = await _members(caller, body.group, body.location)
-    return await read_in_pieces(caller.partition.ledger, skus, location, channel, among)
+    return await read_in_pieces(caller.ledger, skus, location, channel, among)
 
 
 async def read_in_pieces(

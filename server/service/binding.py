@@ -45,13 +45,13 @@ def carry_out(
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
     """
     if body.sourcing is msgspec.UNSET and body.location is msgspec.UNSET:
-        return caller.partition.ledger.run(operation)
+        return caller.ledger.run(operation)
     return _bound(caller, body, operation)
 
 
 async def _bound(caller: Caller, body: CommitBody | FulfilBody, operation: Commit | Fulfil) -> ReservationAnswer:
     binding = await _binding(caller, body, operation.reservation_id)
-    return await caller.partition.ledger.run(Bound(operation, binding))
+    return await caller.ledger.run(Bound(operation, binding))
 
 
 async def _binding(caller: Caller, body: CommitBody | FulfilBody, reservation_id: str) -> Binding:
@@ -61,7 +61,7 @@ async def _binding(caller: Caller, body: CommitBody | FulfilBody, reservation_id
     assert not isinstance(body.sourcing, msgspec.UnsetType)  # noqa: S101  # one of the two is there
     rules = rules_of(body.sourcing)
     # Open lines can only become bound ones: what is read now holds for the step that follows, or that binds nothing.
-    found = await caller.partition.ledger.reservation(reservation_id)
+    found = await caller.ledger.reservation(reservation_id)
     candidates = await _candidates(caller, directory, rules, found.reservation)
     return Binding(candidates, rules.splits_max, rules.split_lines)
 

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Mapping
+from typing import Final
 
 import msgspec
 
@@ -16,10 +17,14 @@ from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.locations import KnownLocations, LocationStore
 
+_LEDGERS_KEPT_MAX: Final = 1_000
+"""More keys than one partition has in use; beyond it all are made anew, so that nothing grows for ever."""
+
 
 class Partition(msgspec.Struct, frozen=True, kw_only=True):
     """What the service works with in one partition; made once and shared by all who ask there.
 
+    ``ledger`` is that of the system, and ``ledgers`` has those of its keys: each waits for the store in its own turn.
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
     makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
     """
@@ -31,6 +36,14 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     ttl_default_s: int = TTL_S_DEFAULT
     channels: Mapping[str, ChannelSettings] = {}
+    ledgers: dict[str, Ledger] = {}
+
+    def ledger_of(self, key: str) -> Ledger:
+        """Return the ledger of a key, made for its first request."""
+        if len(self.ledgers) >= _LEDGERS_KEPT_MAX:
+            self.ledgers.clear()
+        ledger = self.ledgers[key] = self.ledger.of(key)
+        return ledger
 
     @property
     def keyspace(self) -> Keyspace:
@@ -52,8 +65,9 @@ class Caller(msgspec.Struct, frozen=True):
 
     @property
     def ledger(self) -> Ledger:
-        """The ledger of the partition: operations are carried out by its :meth:`~Ledger.run`. Refusals are values."""
-        return self.partition.ledger
+        """The caller's ledger: operations are carried out by its :meth:`~Ledger.run`. Refusals are values."""
+        key = self.principal.actor
+        return self.partition.ledgers.get(key) or self.partition.ledger_of(key)
 
     def fingerprint(self, *parts: object) -> str:
         """Return the fingerprint of a request, empty without a key: nothing could be compared with it then."""

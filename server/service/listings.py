@@ -70,7 +70,7 @@ async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list
     listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
     _check_distinct(listings)
     # Before the write: if this fails, nothing has happened.
-    unknown = await unknown_skus(caller.partition.ledger, [listing.sku for listing in listings])
+    unknown = await unknown_skus(caller.ledger, [listing.sku for listing in listings])
     await written(store_of(caller).put_listings(name, listings, caller.actor))
     return unknown
 

@@ -94,12 +94,12 @@ def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Ord
     """
     # The first reading of the locations tells the store which are closed, if an older release has described them.
     if body.sourcing is msgspec.UNSET and caller.partition.locations.known() is not None:
-        return caller.partition.ledger.run(operation)
+        return caller.ledger.run(operation)
     return _sourced(caller, body, operation)
 
 
 async def _sourced(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
-    return await caller.partition.ledger.run(await planned(caller, body, operation))
+    return await caller.ledger.run(await planned(caller, body, operation))
 
 
 def _identity(caller: Caller, name: str, body: ReserveBody | OrderBody) -> tuple[str, str]:

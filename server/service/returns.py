@@ -99,4 +99,4 @@ async def exchange(caller: Caller, request: ExchangeRequest) -> ExchangeAnswer:
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
     """
     operation = await planned(caller, request.body, request.operation)
-    return await caller.partition.ledger.run(Exchange(request.returned, operation))
+    return await caller.ledger.run(Exchange(request.returned, operation))

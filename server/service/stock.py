@@ -38,7 +38,7 @@ async def details(caller: Caller, sku: str) -> SkuDetails | None:
     check_sku("sku", sku)
     partition = caller.partition
     client, keyspace = partition.client, partition.keyspace
-    found = await partition.ledger.stock(sku)
+    found = await caller.ledger.stock(sku)
     if not found.levels:
         return None
     holders, truncated = await in_time(reservations.holders(client, keyspace, partition.limits, sku, HOLDERS_MAX))

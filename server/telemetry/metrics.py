@@ -80,8 +80,24 @@ STORE_QUEUE_OPERATIONS: Final = Gauge(
 )
 
 
+STORE_QUEUES: Final = Gauge(
+    "holdfast_store_queues",
+    "Keys that have operations waiting, each with a queue of its own.",
+    multiprocess_mode="livesum",
+)
+
+
+STORE_LONGEST_QUEUE_OPERATIONS: Final = Gauge(
+    "holdfast_store_longest_queue_operations",
+    "Operations that wait in the longest queue, that of one key.",
+    multiprocess_mode="livemax",
+)
+
+
 OVERLOAD_REJECTIONS: Final = Counter(
-    "holdfast_overload_rejections_total", "Operations refused because too many were waiting."
+    "holdfast_overload_rejections_total",
+    "Requests and operations refused because too many were waiting or running.",
+    ("reason",),
 )
 
 

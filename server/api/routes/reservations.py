@@ -128,7 +128,7 @@ async def fulfil(call: Call) -> Shown:
 async def read(call: Call) -> ReservationView | Problem:
     """Read one reservation."""
     target = service.check_target(call.named("reservation_id"))
-    found = await call.caller.partition.ledger.reservation(target)
+    found = await call.caller.ledger.reservation(target)
     if found.reservation is None:
         return problem("unknown_reservation", reservation_id=target)
     return reservation_view(target, found.reservation, as_of_ms=found.as_of_ms)

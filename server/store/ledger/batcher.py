@@ -1,8 +1,8 @@
 """Group commit: operations that arrive while the store is busy go to it together, in one script call.
 
 There is no wait window. Each of a few *slots* owns one connection and has at most one batch in flight; while all slots
-are busy, arriving operations gather in a queue, and the next free slot takes them. At low load a batch is one
-operation and none waits; under load one round trip and one fsync serve many.
+are busy, arriving operations gather in the queues of ``turns.py``, and the next free slot takes them. At low load a
+batch is one operation and none waits; under load one round trip and one fsync serve many.
 
 An operation that was sent is never sent again and never cancelled, also when its caller has gone. So there are
 three ways to fail:
@@ -17,7 +17,7 @@ import itertools
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 import structlog
@@ -25,10 +25,11 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import BusyLoadingError, InvalidResponse, RedisError, ResponseError
 
 from server.store.connection.connect_errors import may_be_elsewhere
-from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
-from server.store.ledger.function_call import FunctionCall, Submitter
+from server.store.errors import OutcomeUnknownError, StoreUnavailableError
+from server.store.ledger.function_call import FunctionCall, Submitter, Turn
 from server.store.ledger.replica_ack import ReplicaAck
 from server.store.ledger.replies import meaning, unreadable
+from server.store.ledger.turns import Batch, Turns, Waiting
 from server.store.lua_library import NOT_LOADED
 from server.telemetry import metrics
 
@@ -38,16 +39,6 @@ SLOTS: Final = 2
 """One batch runs in the store while the replies of the other are handed out and its next operations gather."""
 _RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
 _WATCH_S: Final = 0.05
-
-
-class Waiting(NamedTuple):
-    """A packed operation that was not answered yet; ``weight`` counts lines of work."""
-
-    call: FunctionCall
-    operation: bytes
-    weight: int
-    since_s: float
-    answer: "asyncio.Future[Any]"
 
 
 Redirect = Callable[[FunctionCall, list[Waiting], Exception], bool]
@@ -64,7 +55,7 @@ class Batcher:
     operations_max, lines_max
         Bounds of one batch, and with it of how long a script runs.
     queue_max, queue_timeout_s
-        How many operations may wait, and for how long.
+        How many operations may wait in all queues together, and for how long each.
     reply_timeout_s
         How long to wait for a reply.
     replicas
@@ -87,14 +78,11 @@ class Batcher:
         redirect: Redirect | None = None,
     ) -> None:
         self._connect = connect
-        self._operations_max = operations_max
-        self._lines_max = lines_max
-        self._queue_max = queue_max
+        self._turns = Turns(operations_max=operations_max, lines_max=lines_max, queue_max=queue_max)
         self._queue_timeout_s = queue_timeout_s
         self._reply_timeout_s = reply_timeout_s
         self._replica_ack = ReplicaAck(replicas, reply_timeout_s)
         self._redirect = redirect
-        self._queue: deque[Waiting] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._in_flight = 0
         self._sent_s: dict[AbstractConnection, float] = {}
@@ -111,50 +99,43 @@ class Batcher:
     async def close(self) -> None:
         """Answer all waiting operations, then close. The caller bounds it with a timeout."""
         try:
-            while self._queue or self._in_flight:  # noqa: ASYNC110  # only at a stop; an event would cost every batch
+            while self._turns.operations or self._in_flight:  # noqa: ASYNC110  # only at a stop; an event would cost every batch
                 await asyncio.sleep(0.005)
         finally:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._fail_queue(StoreUnavailableError("The server is stopping."))
+            _fail(self._turns.take_out(lambda _: True), StoreUnavailableError("The server is stopping."))
 
-    def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
+    def submit(self, turn: Turn, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
         """Queue one packed operation; the future returns its answer. ``weight``: its lines of work, at least 1.
 
         Raises
         ------
         OverloadedError
-            The queue is full. Nothing happened.
+            There is no room. Nothing happened. The future raises it where the operation made room for another key's.
 
         """
-        if len(self._queue) >= self._queue_max:
-            metrics.OVERLOAD_REJECTIONS.inc()
-            raise OverloadedError
         answer: asyncio.Future[Any] = self._loop.create_future()
-        self._queue.append(Waiting(call, operation, weight, self._loop.time(), answer))
+        turns = self._turns
+        turns.add(Waiting(call, operation, weight, self._loop.time(), answer, turn))
         # One wake is enough: that slot takes all that has gathered by the time it runs.
-        if len(self._queue) == 1:
+        if turns.operations == 1:
             self._wake_slot()
         return answer
 
     @property
     def waiting(self) -> int:
         """How many operations wait to be sent."""
-        return len(self._queue)
+        return self._turns.operations
 
     def take_out(self, wanted: Callable[[FunctionCall], bool]) -> list[Waiting]:
-        """Remove the operations of such calls from the queue and return them; they were not sent."""
-        taken = [waiting for waiting in self._queue if wanted(waiting.call)]
-        if taken:
-            kept = [waiting for waiting in self._queue if not wanted(waiting.call)]
-            self._queue.clear()
-            self._queue.extend(kept)
-        return taken
+        """Remove the operations of such calls from the queues and return them; they were not sent."""
+        return self._turns.take_out(lambda waiting: wanted(waiting.call))
 
     def take_over(self, waiting: list[Waiting]) -> None:
         """Queue operations that another batcher did not send, or that were refused unrun, before later ones."""
-        self._queue.extendleft(reversed(waiting))
+        self._turns.add_first(waiting)
         self._wake_slot()
 
     def _wake_slot(self) -> None:
@@ -168,7 +149,7 @@ class Batcher:
         connection = self._connect()
         try:
             while True:
-                while not self._queue:
+                while not self._turns.operations:
                     idle: asyncio.Future[None] = self._loop.create_future()
                     self._idle.append(idle)
                     await idle
@@ -198,7 +179,7 @@ class Batcher:
     async def _open(self, connection: AbstractConnection) -> bool:
         """Connect, trying while there is something to send. False: the queue emptied meanwhile."""
         attempt = 0
-        while self._queue:
+        while self._turns.operations:
             try:
                 # The library bounds the socket's connecting, not the store's greeting.
                 async with asyncio.timeout(self._reply_timeout_s):
@@ -213,27 +194,17 @@ class Batcher:
                 return True
         return False
 
-    def _gather(self) -> dict[FunctionCall, list[Waiting]]:
-        """Take from the queue, oldest first, what fits into one batch; wake another slot if something is left."""
-        batch: dict[FunctionCall, list[Waiting]] = {}
-        queue, operations, lines = self._queue, 0, 0
-        while queue and operations < self._operations_max:
-            lines += queue[0].weight
-            if lines > self._lines_max and operations:
-                break
-            waiting = queue.popleft()
-            operations += 1
-            sharing = batch.get(waiting.call)
-            if sharing is None:
-                batch[waiting.call] = [waiting]
-            else:
-                sharing.append(waiting)
-        if queue:
+    def _gather(self) -> Batch:
+        """Take what fits into one batch; wake another slot if something is left."""
+        before = self._turns.operations
+        batch = self._turns.take()
+        left = self._turns.operations
+        if left:
             self._wake_slot()
-        metrics.STORE_BATCH_OPERATIONS.observe(operations)
+        metrics.STORE_BATCH_OPERATIONS.observe(before - left)
         return batch
 
-    async def _exchange(self, connection: AbstractConnection, batch: dict[FunctionCall, list[Waiting]]) -> None:
+    async def _exchange(self, connection: AbstractConnection, batch: Batch) -> None:
         """Send a batch and hand out its answers. Raises nothing but cancellation."""
         started_s = self._loop.time()
         numbers = [b"%d" % next(self._numbers) for _ in batch]
@@ -318,7 +289,7 @@ class Batcher:
             self._sent_s.pop(other, None)
             await other.disconnect(nowait=True)
 
-    def _fail_batch(self, batch: dict[FunctionCall, list[Waiting]], error: BaseException) -> None:
+    def _fail_batch(self, batch: Batch, error: BaseException) -> None:
         log.warning("store_reply_lost", reason=str(error) or type(error).__name__)
         for call, waiting in batch.items():
             failure: Exception
@@ -333,17 +304,16 @@ class Batcher:
         while True:
             await asyncio.sleep(_WATCH_S)
             now_s = self._loop.time()
-            metrics.STORE_QUEUE_OPERATIONS.set(len(self._queue))
-            while self._queue and self._queue[0].since_s < now_s - self._queue_timeout_s:
-                _fail([self._queue.popleft()], StoreUnavailableError(f"The store is away: {self._last_problem}"))
+            metrics.STORE_QUEUE_OPERATIONS.set(self._turns.operations)
+            metrics.STORE_QUEUES.set(self._turns.queues)
+            metrics.STORE_LONGEST_QUEUE_OPERATIONS.set(self._turns.longest)
+            overdue = self._turns.take_overdue(now_s - self._queue_timeout_s)
+            _fail(overdue, StoreUnavailableError(f"The store is away: {self._last_problem}"))
+            self._turns.forget_idle()
             for connection, sent_s in list(self._sent_s.items()):
                 if sent_s < now_s - self._reply_timeout_s:
                     # The slot that reads from it gets an error, and fails its batch.
                     await connection.disconnect(nowait=True)
-
-    def _fail_queue(self, error: Exception) -> None:
-        _fail(list(self._queue), error)
-        self._queue.clear()
 
 
 async def _usable(connection: AbstractConnection) -> bool:

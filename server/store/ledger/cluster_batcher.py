@@ -12,9 +12,10 @@ from redis.exceptions import MovedError
 
 from server.store.connection.address_discovery import Address
 from server.store.connection.cluster import PAUSE_S, REDIRECTED, Cluster
-from server.store.ledger.batcher import Batcher, Waiting
-from server.store.ledger.function_call import FunctionCall
+from server.store.ledger.batcher import Batcher
+from server.store.ledger.function_call import FunctionCall, Turn
 from server.store.ledger.replies import meaning
+from server.store.ledger.turns import Waiting
 
 _CLOSE_S: Final = 0.005
 
@@ -43,9 +44,9 @@ class ClusterBatcher:
             self._cluster.changed.remove(self._sort_out)
             await asyncio.gather(*(batcher.close() for batcher in self._batchers.values()))
 
-    def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
+    def submit(self, turn: Turn, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
         """Queue one operation on the node that has its partition; as :meth:`Batcher.submit`."""
-        return self._batcher(self._cluster.owner(call.slot)).submit(call, operation, weight)
+        return self._batcher(self._cluster.owner(call.slot)).submit(turn, call, operation, weight)
 
     @property
     def waiting(self) -> int:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from redis.crc import key_slot
 
@@ -69,6 +69,13 @@ def bulk(value: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(value), value)
 
 
+class Turn(NamedTuple):
+    """Whose operations share a queue: those of one key of one partition."""
+
+    partition: str
+    key: str
+
+
 class Submitter(Protocol):
     """Sends operations in batches, to one store or to the nodes of a cluster."""
 
@@ -80,7 +87,7 @@ class Submitter(Protocol):
         """Answer all waiting operations, then close. The caller bounds it with a timeout."""
         ...
 
-    def submit(self, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
+    def submit(self, turn: Turn, call: FunctionCall, operation: bytes, weight: int) -> "asyncio.Future[Any]":
         """Queue one packed operation; the future returns its answer. Raises OverloadedError."""
         ...
 

@@ -1,6 +1,8 @@
 """The ledger of one partition: its operations and queries, and their answers. It does not know how a call is sent."""
 
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast, overload
 
 import msgspec
@@ -30,13 +32,14 @@ from server.domain.outcomes import (
     StockAnswer,
     TransferAnswer,
 )
+from server.domain.principal import SYSTEM
 from server.domain.reservation import Changed, FoundReservation
 from server.domain.sourcing import RECORDS_PER_LINE, Choice, Sourced
 from server.domain.stock import FoundAvailability, FoundPlaces, FoundUnits, SkuStock, StockChanged
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack, pack_places_to_explain, pack_to_explain
-from server.store.ledger.function_call import FunctionCall, Submitter
+from server.store.ledger.function_call import FunctionCall, Submitter, Turn
 from server.store.lua_library import library
 
 EXPIRE_BATCH_MAX: Final = 400
@@ -82,16 +85,17 @@ class Retention:
 
 
 class Ledger:
-    """All operations on one partition's stock.
+    """All operations on one partition's stock. They wait for the store in the queue of ``key``, or of the system.
 
     Every method raises :class:`~server.store.errors.OverloadedError`,
     :class:`~server.store.errors.StoreUnavailableError` (in both cases nothing happened) or
     :class:`~server.store.errors.OutcomeUnknownError`. Refusals are values.
     """
 
-    def __init__(self, batcher: Submitter, keyspace: Keyspace, retention: Retention) -> None:
+    def __init__(self, batcher: Submitter, keyspace: Keyspace, retention: Retention, key: str = SYSTEM) -> None:
         self.keyspace = keyspace
-        self._submit = batcher.submit
+        self._batcher = batcher
+        self._submit = partial(batcher.submit, Turn(keyspace.partition, key))
         self._limits = retention.packed()
         self._functions = {
             name: self._function(name, keys)
@@ -109,6 +113,12 @@ class Ledger:
         self._places = self._question("read", _decode_places)
         self._units = self._question("read", _decode_units)
         self._choice = self._question("explain_sourcing", _decode_choice)
+
+    def of(self, key: str) -> "Ledger":
+        """Return the same ledger for the operations of a key."""
+        other = copy(self)
+        other._submit = partial(self._batcher.submit, Turn(self.keyspace.partition, key))  # noqa: SLF001  # it is ours
+        return other
 
     def _function(self, name: str, keys: tuple[str, ...]) -> FunctionCall:
         function = library().function(name)

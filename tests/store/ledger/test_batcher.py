@@ -20,7 +20,7 @@ from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnava
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import SLOTS, Batcher
 from server.store.ledger.codec import pack
-from server.store.ledger.function_call import FunctionCall
+from server.store.ledger.function_call import FunctionCall, Turn
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import Library
 from tests.conftest import RETENTION, START, StoreClient, wait_until
@@ -30,6 +30,7 @@ from tests.support.stores import StoreProcess
 from tests.support.stores import wait_until as wait_for
 
 OpenBatcher = Callable[..., Batcher]
+TURN = Turn("batched", "key")
 
 
 @pytest.fixture
@@ -519,7 +520,7 @@ async def test_given_a_script_with_a_fault_when_called_then_its_caller_is_answer
     for _ in range(2 * SLOTS):
         with pytest.raises((OutcomeUnknownError, StoreUnavailableError)):
             async with asyncio.timeout(5):
-                await batcher.submit(faulty, pack("anything"), 1)
+                await batcher.submit(TURN, faulty, pack("anything"), 1)
     await client.delete(ledger.keyspace.meta)
     assert (await moved(ledger, receive("A", 1))).level.on_hand == 1
 
@@ -534,7 +535,9 @@ async def test_given_one_answer_that_cannot_be_read_when_a_batch_is_answered_the
 
     lane = faulty_lane("return {cmsgpack.pack(1), cmsgpack.pack('two'), cmsgpack.pack(3)}", decode)
     async with asyncio.timeout(5):
-        answers = await asyncio.gather(*(batcher.submit(lane, pack(n), 1) for n in range(3)), return_exceptions=True)
+        answers = await asyncio.gather(
+            *(batcher.submit(TURN, lane, pack(n), 1) for n in range(3)), return_exceptions=True
+        )
     assert [answers[0], type(answers[1]), answers[2]] == [1, OutcomeUnknownError, 3]
 
 
