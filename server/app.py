@@ -15,6 +15,7 @@ import server
 from server.api.http import metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
+from server.api.http.key_shares import key_shares
 from server.api.http.routing import Route, add_fallback, add_routes
 from server.api.http.serving import CannotListenError, Serving
 from server.api.http.system_routes import add_system_routes
@@ -162,6 +163,8 @@ class Holdfast:
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
             changes_streams_max=settings.changes_streams_max,
+            shares=key_shares(**settings.per_key_max, wait_s=settings.queue_timeout_s),
+            bulk_at_once=settings.bulk_at_once,
             tracing=self._tracing,
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}

@@ -20,7 +20,7 @@ from server.config.credentials import CredentialSource
 from server.config.toml_tables import ChannelConfigError, closest, convert, refuse_unknown
 from server.config.webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.channels import LEASE_S_MAX
-from server.domain.limits import LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
+from server.domain.limits import BULK_AT_ONCE_MAX, LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
 
 PREFIX = "HOLDFAST_"
 
@@ -75,6 +75,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Operations that may wait for the store; a further one is answered 503 overloaded."""
     queue_timeout_s: Seconds = 1.0
     """How long an operation may wait unsent; then it is answered 503 overloaded and not processed."""
+    bulk_requests_per_key_max: Positive = 2
+    """Bulk requests of one key that a process carries out at once; a further one waits as long as an operation may."""
+    reports_per_key_max: Positive = 2
+    """The same of reports and listings, which read past the queue."""
     reply_timeout_s: Seconds = 5.0
     """How long to wait for the store's reply; then the answer is 503 outcome_unknown."""
     body_timeout_s: Seconds = 10.0
@@ -140,6 +144,16 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
             "ended_s": self.ended_retention_s,
             "fulfilled_s": self.fulfilled_retention_s,
         }
+
+    @property
+    def per_key_max(self) -> dict[str, int]:
+        """How many requests of a kind a key has running at once, by the names that ``key_shares`` has for it."""
+        return {"bulk": self.bulk_requests_per_key_max, "reports": self.reports_per_key_max}
+
+    @property
+    def bulk_at_once(self) -> int:
+        """How many operations of a bulk request wait together: all those of a key leave half of the queue."""
+        return max(1, min(BULK_AT_ONCE_MAX, self.queue_operations_max // (2 * self.bulk_requests_per_key_max)))
 
     @property
     def store_program(self) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from server.domain.channels import ChannelSettings
-from server.domain.limits import TTL_S_DEFAULT
+from server.domain.limits import BULK_AT_ONCE_MAX, TTL_S_DEFAULT
 from server.domain.operations.base import fingerprint
 from server.domain.principal import ALL_SCOPES, LOCAL, Principal
 from server.store.command_session import OpenStore
@@ -27,6 +27,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     ``ledger`` is that of the system, and ``ledgers`` has those of its keys: each waits for the store in its own turn.
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
     makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
+    ``bulk_at_once``: how many operations of one request wait for the store together.
     """
 
     ledger: Ledger
@@ -36,6 +37,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     new_id: Callable[[], str]
     ttl_default_s: int = TTL_S_DEFAULT
     channels: Mapping[str, ChannelSettings] = {}
+    bulk_at_once: int = BULK_AT_ONCE_MAX
     ledgers: dict[str, Ledger] = {}
 
     def ledger_of(self, key: str) -> Ledger:

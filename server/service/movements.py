@@ -1,6 +1,5 @@
 """Movements of stock: from a request or a row of a file to the ledger's operations, and carrying them out."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
@@ -8,6 +7,7 @@ from server.domain import limits
 from server.domain.operations.expected_receipts import ReceiveExpected
 from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf, StockOperation
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement
+from server.service import bulk
 from server.service.batches import note_batch
 from server.service.caller import Caller
 from server.service.checks import (
@@ -171,11 +171,15 @@ async def _packs(caller: Caller, bodies: Sequence[MovementBody]) -> dict[str, Pa
 
 
 async def each_in_order(
-    movements: list[tuple[str, StockOperation] | None], move_one: Callable[[str, StockOperation], Awaitable[Result]]
+    movements: list[tuple[str, StockOperation] | None],
+    move_one: Callable[[str, StockOperation], Awaitable[Result]],
+    at_once: int = limits.BULK_AT_ONCE_MAX,
+    outcome_of: Callable[[Result], str] = lambda _: "",
 ) -> dict[int, Result]:
     """Carry movements out, those of one SKU one after the other; return the results by place in the list.
 
-    Two batches in flight may pass each other, so movements of one SKU must not be in flight together.
+    Two batches in flight may pass each other, so movements of one SKU must not be in flight together. ``at_once``,
+    ``outcome_of``: see :func:`bulk.each`.
     """
     results: dict[int, Result] = {}
     by_sku: dict[str, list[tuple[int, str, StockOperation]]] = {}
@@ -183,9 +187,10 @@ async def each_in_order(
         if each is not None:
             by_sku.setdefault(each[1].sku, []).append((place, *each))
 
-    async def one_after_the_other(same: list[tuple[int, str, StockOperation]]) -> None:
+    async def one_after_the_other(same: list[tuple[int, str, StockOperation]]) -> Result:
         for place, name, movement in same:
             results[place] = await move_one(name, movement)
+        return results[same[-1][0]]
 
-    await asyncio.gather(*(one_after_the_other(same) for same in by_sku.values()))
+    await bulk.each(list(by_sku.values()), one_after_the_other, at_once, outcome_of)
     return results

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field
 
 from server.api.http.auth import Authenticator
 from server.api.http.event_fanout import EventFanOut
+from server.api.http.key_shares import Shares
 from server.domain.channels import ChannelSettings
+from server.domain.limits import BULK_AT_ONCE_MAX
 from server.service.caller import Partition
 from server.store.connection.connect import StoreClient
 from server.store.journal.feed import JournalFeed
@@ -24,6 +26,8 @@ class AppState:
     ``client`` reads what requests ask for; ``maintenance_client`` waits behind none of these.
     ``new_id`` makes reservation ids; times are seconds. ``stopping`` is set when callers are told to leave: each answer
     closes its connection. ``draining`` is set when the server stops taking work.
+    ``shares``: how many requests of a kind a key has running at once; a kind that is not there is not limited.
+    ``bulk_at_once``: operations of one request that wait for the store together.
     ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are wanted.
     """
 
@@ -38,6 +42,8 @@ class AppState:
     body_timeout_s: float
     slow_request_s: float
     changes_streams_max: int
+    shares: Shares = field(default_factory=dict)
+    bulk_at_once: int = BULK_AT_ONCE_MAX
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
     tracing: Tracing | None = None
     stopping: bool = False
@@ -67,6 +73,7 @@ class AppState:
             new_id=self.new_id,
             ttl_default_s=self.ttl_default_s,
             channels=self.channels.get(name, {}),
+            bulk_at_once=self.bulk_at_once,
         )
 
     def feed(self, partition: str) -> JournalFeed:

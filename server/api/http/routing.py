@@ -14,6 +14,7 @@ from aiohttp import web
 
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
+from server.api.http.key_shares import within_share
 from server.api.http.local_only import stranger, why_not_local
 from server.api.http.tracing import Noting, traced
 from server.api.http.wire import BodyDecoder, parse_query, read_body, respond, respond_problem
@@ -23,6 +24,7 @@ from server.schemas.problems import Problem
 from server.service.caller import Caller
 from server.service.checks import check_idempotency_key
 from server.service.problems import OPERATING_ERRORS, ProblemError, of_error, problem
+from server.telemetry.refused_keys import Reason
 from server.telemetry.request_tally import TALLY
 
 BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
@@ -67,6 +69,7 @@ class Route:
     ``answers`` maps a status to the type of its body, the status of success first; ``outcomes`` are the refusals that
     the route can answer with beside those that every route can, and every one with a body. ``query`` is the type of the
     query string. ``operation``: the name by which its outcomes are counted; empty: they are not, or for each item.
+    ``share``: of which kind of requests a key has only some running at once.
     ``decoder`` is made of ``body`` once, and reads each body.
     """
 
@@ -82,6 +85,7 @@ class Route:
     outcomes: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     operation: str = ""
+    share: Reason | None = None
     streams: bool = False
     decoder: Callable[[Any], BodyDecoder] = BodyDecoder
 
@@ -95,7 +99,8 @@ def endpoint(state: AppState, route: Route) -> Handle:
     """Make the aiohttp handler of a route. Here alone errors become problems and outcomes are counted."""
     loop_time = asyncio.get_running_loop().time
     decoder = route.decoder(route.body) if route.body is not None else None
-    handler, scope, name, operation = route.handler, route.scope, (route.method, route.path), route.operation
+    handler = within_share(route.handler, state, route.share)
+    scope, name, operation = route.scope, (route.method, route.path), route.operation
     success, takes_key = next(iter(route.answers)), "Idempotency-Key" in route.headers
 
     async def handle(request: web.Request) -> web.StreamResponse:

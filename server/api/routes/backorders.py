@@ -10,6 +10,7 @@ from server.schemas.problems import Problem
 from server.service.backorders import backorder_operation, waiting_lines
 from server.service.problems import refusal
 from server.store.repositories.backorders import Waiter
+from server.telemetry.refused_keys import Reason
 
 
 async def put(call: Call) -> Answer[BackorderSetView] | Problem:
@@ -54,6 +55,6 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/backorders", read, Scope.READ, "Lines that wait for units, in the order in which they get them",
-        {200: BackorderPage}, query=BackordersQuery, outcomes=("invalid",),
+        {200: BackorderPage}, query=BackordersQuery, outcomes=("invalid",), share=Reason.REPORTS,
     ),
 ]  # fmt: skip

@@ -7,6 +7,7 @@ from server.schemas.barcodes import BarcodesBody, BarcodesPut, BarcodeView
 from server.schemas.problems import Problem
 from server.service.barcodes import find_barcode, put_barcodes
 from server.service.problems import problem
+from server.telemetry.refused_keys import Reason
 
 
 async def put(call: Call) -> BarcodesPut:
@@ -25,7 +26,7 @@ async def read(call: Call) -> BarcodeView | Problem:
 ROUTES = [
     Route(
         "PUT", "/v1/barcodes", put, Scope.STOCK, "Set what up to 1,000 barcodes stand for",
-        {200: BarcodesPut}, BarcodesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
+        {200: BarcodesPut}, BarcodesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Reason.BULK,
     ),
     Route(
         "GET", "/v1/barcodes/{barcode}", read, Scope.READ, "Read what a barcode stands for",

@@ -22,6 +22,7 @@ from server.schemas.channels import (
 from server.schemas.common import time_of
 from server.service import channels
 from server.service.channels import RulesInForce, States
+from server.telemetry.refused_keys import Reason
 
 # -- state
 
@@ -147,10 +148,10 @@ ROUTES = [
     ),
     Route(
         "GET", _ONE + "/dead-letters", dead_letters, Scope.READ, "What the channel will not take, and why",
-        {200: DeadLetterList}, query=DeadLettersQuery, outcomes=("invalid", "unknown_channel"),
+        {200: DeadLetterList}, query=DeadLettersQuery, outcomes=("invalid", "unknown_channel"), share=Reason.REPORTS,
     ),
     Route(
         "POST", _ONE + "/dead-letters/retry", retry, Scope.ADMIN, "Try dead letters again",
-        {202: Asked}, RetryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=_CHANNEL,
+        {202: Asked}, RetryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=_CHANNEL, share=Reason.BULK,
     ),
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from server.domain.principal import Scope
 from server.schemas.channels import ListingPage, ListingsBody, ListingsPut, ListingsQuery, ListingView
 from server.service.channels import channel_of
 from server.service.listings import find_listings, put_listings
+from server.telemetry.refused_keys import Reason
 
 
 async def put(call: Call) -> ListingsPut:
@@ -38,10 +39,10 @@ ROUTES = [
     Route(
         "PUT", _PATH, put, Scope.ADMIN, "Add or replace up to 1,000 listings",
         {200: ListingsPut}, ListingsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("unknown_channel",),
+        outcomes=("unknown_channel",), share=Reason.BULK,
     ),
     Route(
         "GET", _PATH, read, Scope.READ, "Read listings, page by page",
-        {200: ListingPage}, query=ListingsQuery, outcomes=("invalid", "unknown_channel"),
+        {200: ListingPage}, query=ListingsQuery, outcomes=("invalid", "unknown_channel"), share=Reason.REPORTS,
     ),
 ]  # fmt: skip

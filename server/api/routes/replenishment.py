@@ -28,6 +28,7 @@ from server.store.connection.timeouts import in_report_time
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.rules import Where
+from server.telemetry.refused_keys import Reason
 
 
 def _view(found: Mapping[Where, Rule]) -> RuleList:
@@ -85,7 +86,7 @@ async def events(call: Call) -> EventList:
 ROUTES = [
     Route(
         "PUT", "/v1/replenishment/rules", set_rules, Scope.STOCK, "Set when and how much to order",
-        {200: RuleList}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
+        {200: RuleList}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Reason.BULK,
     ),
     Route(
         "GET", "/v1/replenishment/rules", read_rules, Scope.READ, "Every rule by which to order",
@@ -93,10 +94,10 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/replenishment", propose, Scope.READ, "What to order now, most urgent first",
-        {200: ProposalList}, query=PlaceQuery, outcomes=("invalid",),
+        {200: ProposalList}, query=PlaceQuery, outcomes=("invalid",), share=Reason.REPORTS,
     ),
     Route(
         "GET", "/v1/events", events, Scope.READ, "Stock that ran low, ran out or came back, and shortages",
-        {200: EventList}, query=EventsQuery, outcomes=("invalid",),
+        {200: EventList}, query=EventsQuery, outcomes=("invalid",), share=Reason.REPORTS,
     ),
 ]  # fmt: skip

@@ -1,6 +1,5 @@
 """Reservations: hold, extend, commit, release, cancel, fulfil, and reading them back."""
 
-import asyncio
 from functools import partial
 
 from server.api.http.answer import Answer, answer_item
@@ -29,10 +28,11 @@ from server.schemas.reservations import (
     ReserveManyBody,
     reservation_view,
 )
-from server.service import binding
+from server.service import binding, bulk
 from server.service import reservations as service
 from server.service.problems import problem
 from server.service.reserve_many import reserve_operations
+from server.telemetry.refused_keys import Reason
 
 Shown = Answer[ReservationView] | Problem
 
@@ -50,8 +50,11 @@ async def reserve_many(call: Call) -> ReservationResults:
     """Make many reservations, each on its own."""
     bodies: list[ReserveBody | FaultyReservation] = call.body.reservations
     operations = await reserve_operations(call.caller, bodies)
-    results = await asyncio.gather(
-        *(_one_result(call, body, operation) for body, operation in zip(bodies, operations, strict=True))
+    results = await bulk.each(
+        list(zip(bodies, operations, strict=True)),
+        lambda each: _one_result(call, *each),
+        call.caller.partition.bulk_at_once,
+        lambda result: result.outcome,
     )
     return ReservationResults(results)
 
@@ -168,7 +171,7 @@ ROUTES = [
     Route(
         "POST", "/v1/reservations/batch", reserve_many, Scope.RESERVE, "Hold units many times over, each on its own",
         {200: ReservationResults}, ReserveManyBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder,
+        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder, share=Reason.BULK,
     ),
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",
@@ -176,7 +179,7 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/reservations", read_many, Scope.READ, "Read the reservations that match, page by page",
-        {200: ReservationPage}, query=ListQuery, outcomes=("invalid",),
+        {200: ReservationPage}, query=ListQuery, outcomes=("invalid",), share=Reason.REPORTS,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one reservation", {200: ReservationView},

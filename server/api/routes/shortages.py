@@ -6,6 +6,7 @@ from server.schemas.common import time_of
 from server.schemas.shortages import ShortageList, ShortageQuery, ShortageView, ShortLineView
 from server.service.stock import shortages
 from server.store.repositories.shortages import Shortage
+from server.telemetry.refused_keys import Reason
 
 
 async def read(call: Call) -> ShortageList:
@@ -28,6 +29,6 @@ def _view(shortage: Shortage) -> ShortageView:
 ROUTES = [
     Route(
         "GET", "/v1/shortages", read, Scope.READ, "Read where more is reserved than there is",
-        {200: ShortageList}, query=ShortageQuery, outcomes=("invalid",),
+        {200: ShortageList}, query=ShortageQuery, outcomes=("invalid",), share=Reason.REPORTS,
     ),
 ]  # fmt: skip

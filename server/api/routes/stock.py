@@ -23,6 +23,7 @@ from server.schemas.stock_views import level_view, moved_view
 from server.service import movements
 from server.service.problems import problem, refusal
 from server.service.stock import SkuDetails, details
+from server.telemetry.refused_keys import Reason
 
 
 async def read(call: Call) -> StockView | Problem:
@@ -75,7 +76,8 @@ async def move_many(call: Call) -> MovementResults:
     async def move_one(name: str, movement: StockOperation) -> MovementResult:
         return _result(await answer_item(name, call.caller.ledger.run(movement), _moved))
 
-    results = await movements.each_in_order(operations, move_one)
+    at_once = call.caller.partition.bulk_at_once
+    results = await movements.each_in_order(operations, move_one, at_once, lambda result: result.outcome)
     unknown = _result(problem("unknown_barcode"))
     return MovementResults([results.get(place, unknown) for place in range(len(operations))])
 
@@ -91,7 +93,7 @@ _COUNT = ("id_reused", "baseline_expired", "out_of_range")
 ROUTES = [
     Route(
         "GET", "/v1/stock/{sku}", read, Scope.READ, "Why the number is what it is: buckets, and who holds how much",
-        {200: StockView}, outcomes=("invalid", "unknown_sku"),
+        {200: StockView}, outcomes=("invalid", "unknown_sku"), share=Reason.REPORTS,
     ),
     Route(
         "PUT", "/v1/stock/{sku}/{location}", count, Scope.STOCK, "Set on_hand as counted",
@@ -100,6 +102,6 @@ ROUTES = [
     Route(
         "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust, count and move, up to 1,000 at once",
         {200: MovementResults}, MovementsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("id_reused",), headers=("Idempotency-Key",),
+        outcomes=("id_reused",), headers=("Idempotency-Key",), share=Reason.BULK,
     ),
 ]  # fmt: skip

@@ -16,6 +16,7 @@ from server.schemas.transfers import (
 )
 from server.service import transfers
 from server.service.problems import problem, refusal
+from server.telemetry.refused_keys import Reason
 
 Shown = Answer[TransferView] | Problem
 
@@ -63,7 +64,7 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/transfers", read_many, Scope.READ, "Read the transfers that are on their way, page by page",
-        {200: TransferPageView}, query=TransferQuery, outcomes=("invalid",),
+        {200: TransferPageView}, query=TransferQuery, outcomes=("invalid",), share=Reason.REPORTS,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one transfer", {200: TransferView},

@@ -1,4 +1,4 @@
-"""Who waits for the store, and whose turn it is: a queue for each key of each partition, served in turn by weight.
+"""What waits for the store, and whose turn it is: a queue for each key of each partition, served in turn by weight.
 
 Deficit round robin: each turn credits a queue with a quantum of lines, and it sends what its credit covers. What is
 left is kept for its next turn, so a queue of heavy operations gets as many lines as one of light ones. A queue that is
