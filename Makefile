@@ -22,7 +22,7 @@ TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 OTEL_STAMP  := $(VENV)/otel/.installed
 
-.PHONY: help run test lint bench bench-peers soak faults upgrade clean redis-server prometheus postgres wrk
+.PHONY: help run test lint bench bench-peers soak faults neighbours upgrade clean redis-server prometheus postgres wrk
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take
 
 faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-cut --rounds 20" chooses
 	@$(BIN)/python -m tests.rigs.faults $(ARGS)
+
+neighbours: $(TEST_STAMP) ## what a neighbour notices of each attack, some fifteen minutes; ARGS="--only query --quick" chooses
+	@$(BIN)/python -m tests.rigs.neighbours $(ARGS)
 
 upgrade: $(TEST_STAMP) redis-server ## a rolling upgrade from a release under load; ARGS="--from v0.1.0"
 	@$(BIN)/python -m tests.rigs.rolling_upgrade $(ARGS)

@@ -6,6 +6,7 @@ import itertools
 import secrets
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -41,7 +42,7 @@ from server.store.maintenance.health_watch import StoreWatch
 from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
-from server.store.repositories.locations import LocationStore
+from server.store.repositories.locations import LocationStore, unsettled
 from server.store.topology import deployment
 from server.telemetry.metrics_page import MetricsPage
 from server.telemetry.request_tally import hand_over_regularly
@@ -269,6 +270,7 @@ class Holdfast:
             journal_retention_s=settings.journal_retention_s,
             lowest_cursor=lambda partition: lowest_follower(store, Keyspace(partition)),
             settle_locations=lambda keyspace: LocationStore(store, keyspace, limits).settle(),
+            unsettled=partial(unsettled, store),
             clustered=self._nodes is not None,
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")

@@ -114,6 +114,19 @@ async def test_keys_are_listed_as_they_were_made(keys: ApiKeyStore) -> None:
     assert set(await keys.list()) == made
 
 
+async def test_keys_are_read_anew_only_where_one_has_changed(keys: ApiKeyStore) -> None:
+    _, key = await keys.create({Scope.READ})
+    first = await keys.read()
+
+    assert await keys.read() is first
+
+    await keys.revoke(key.id)
+    second = await keys.read()
+
+    assert second.keys[0].revoked
+    assert await keys.read() is second
+
+
 async def test_a_revoked_key_stays_as_a_record(keys: ApiKeyStore) -> None:
     _, key = await keys.create([Scope.READ])
 

@@ -22,6 +22,7 @@ from server.store.lua_library import library
 from server.store.maintenance.activity import Activity
 from server.store.maintenance.lacking import recount_lacking
 from server.store.maintenance.partition_faults import PartitionFaults
+from server.store.maintenance.unsettled import Settle, Settling, Unsettled
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.housekeeping")
@@ -86,6 +87,8 @@ class Housekeeper:
         Entries that readers of the journal have not confirmed are not trimmed.
     settle_locations
         Has a partition's scripts know which locations are closed.
+    unsettled
+        Returns those of some partitions that may need it; None: each is asked by itself.
     clustered
         The store is a cluster.
 
@@ -105,7 +108,8 @@ class Housekeeper:
         trim_interval_s: float = TRIM_INTERVAL_S,
         gauge_interval_s: float = GAUGE_INTERVAL_S,
         lowest_cursor: LowestCursor | None = None,
-        settle_locations: Callable[[Keyspace], Awaitable[None]] | None = None,
+        settle_locations: Settle | None = None,
+        unsettled: Unsettled | None = None,
         clustered: bool = False,
     ) -> None:
         self._client = client
@@ -114,7 +118,6 @@ class Housekeeper:
         self._journal_retention_ms = int(1000 * journal_retention_s)
         self._audit_pause_s = audit_pause_s
         self._lowest_cursor = lowest_cursor
-        self._settle_locations = settle_locations
         self._registered: frozenset[str] = frozenset()
         self._known: tuple[frozenset[str], frozenset[str]] = frozenset(), frozenset()
         """The registered and the served partitions of which ``_listed`` is made."""
@@ -123,6 +126,10 @@ class Housekeeper:
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
         self.activity = Activity(client, self._partitions, clustered=clustered)
         self._faults = PartitionFaults(self.activity)
+        self._settling: Settling | None = None
+        if settle_locations is not None:
+            asked = None if clustered else unsettled
+            self._settling = Settling(self.activity, self._faults, settle_locations, asked)
         self._clock_ahead_ms: int | None = None
         """How far the store's clock is ahead of ours; None: to be asked."""
         self._oldest_ms: dict[str, int] = {}
@@ -180,8 +187,8 @@ class Housekeeper:
 
     async def settle(self) -> None:
         """Have the scripts know which locations are closed, where an older release beside this one described them."""
-        if self._settle_locations is not None:
-            await self._faults.each("settle", self._settle_locations)
+        if self._settling is not None:
+            await self._settling.run()
 
     async def trim(self) -> None:
         """Trim the journal by age, never by length and never past what a reader has not confirmed."""

@@ -63,6 +63,10 @@ class PartitionFaults:
         else:
             self._recovered(chore, keyspace.partition)
 
+    def fails(self, chore: str, keyspace: Keyspace) -> bool:
+        """Whether the chore has failed for a partition and not succeeded since."""
+        return keyspace.partition in self._failing.get(chore, ())
+
     def _fails(self, chore: str, partition: str, error: Exception) -> None:
         failing = self._failing.setdefault(chore, set())
         if partition not in failing:

@@ -7,10 +7,12 @@ from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
+from redis.exceptions import RedisError
 
 from server.domain.changes import Change
 from server.domain.locations import LOCATIONS_MAX, ClosedLocations, Directory, Location, LocationsChanged
 from server.store.connection.commands import command, run_confirmed, run_on_keys
+from server.store.connection.connect_errors import address, unavailable
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.lua_library import Function, library
@@ -25,6 +27,8 @@ SKUS_PER_SCAN: Final = 500
 """A fraction of a millisecond of the store's time, and about as much of the event loop."""
 _VERSION: Final = b"\0version"
 """Field of the hash that counts its changes; no name of a location holds a zero byte."""
+_SETTLED: Final = "closed_as_of"
+"""Field of ``meta``: up to which of them the scripts know what is closed."""
 
 _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Location).decode
@@ -143,7 +147,7 @@ class LocationStore:
 
     async def _versions(self) -> tuple[str, str]:
         as_of = await command(self._client, "HGET", self._keyspace.locations, _VERSION)
-        settled = await command(self._client, "HGET", self._keyspace.meta, "closed_as_of")
+        settled = await command(self._client, "HGET", self._keyspace.meta, _SETTLED)
         return (as_of or b"0").decode(), (settled or b"0").decode()
 
     async def _settled(self, argument: Sequence[object]) -> bool:
@@ -151,6 +155,26 @@ class LocationStore:
 
     def _call(self, function: str, argument: Sequence[object]) -> tuple[Function, Sequence[str], bytes, bytes]:
         return library().function(function), self._keyspace.describing, self._limits, _pack(argument)
+
+
+async def unsettled(client: Redis, keyspaces: Sequence[Keyspace]) -> list[Keyspace]:
+    """Return those of some partitions whose scripts may not know all that is closed; no cluster can be asked so.
+
+    A partition whose keys cannot be read is among them: to settle it tells why.
+    """
+    try:
+        async with client.pipeline(transaction=False) as pipeline:
+            for keyspace in keyspaces:
+                pipeline.execute_command("HGET", keyspace.locations, _VERSION)
+                pipeline.execute_command("HGET", keyspace.meta, _SETTLED)
+            found = await pipeline.execute(raise_on_error=False)
+    except (RedisError, OSError) as error:
+        raise unavailable(error, address(client.connection_pool)) from error
+    return [
+        keyspace
+        for keyspace, as_of, settled in zip(keyspaces, found[::2], found[1::2], strict=True)
+        if isinstance(as_of, Exception) or isinstance(settled, Exception) or (as_of or b"0") != (settled or b"0")
+    ]
 
 
 class KnownLocations:

@@ -10,8 +10,10 @@ from typing import Final
 from server.domain.operations.reservations import ReservationOperation
 from server.domain.operations.stock import StockOperation
 from server.store.command_session import open_store
+from server.store.connection import commands
 from server.store.keys import PARTITIONS, Keyspace
 from server.store.ledger.ledger import Ledger
+from server.store.lua_library import library
 from tests.conftest import RETENTION
 from tests.support.operations import receive
 
@@ -34,6 +36,7 @@ async def fill_partitions(
 ) -> None:
     """Make partitions in a data directory; ``history`` is what happened in the one of a name."""
     async with open_store(store_url="", data_dir=folder, durability="fast", retention=RETENTION, create=True) as store:
+        await commands.load(store.client, library())  # or each of the first calls would, at once
         names = [f"m{number}" for number in range(count)]
 
         async def happen(name: str) -> None:

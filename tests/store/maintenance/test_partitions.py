@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
 from server.store.maintenance import activity
 from server.store.maintenance.housekeeping import Housekeeper
+from server.store.repositories.locations import LocationStore, unsettled
 from tests.conftest import RETENTION, now_ms, wait_past, wait_until
 from tests.store.maintenance.running import running
 from tests.support.operations import available, changed, moved, receive, release, reserve
@@ -153,6 +155,59 @@ async def test_given_idle_partitions_when_time_passes_then_they_are_looked_at_to
     looks = -(-len(IDLE) // activity.AT_ONCE) * 4
 
     assert await calls(own_client) - before <= looks
+
+
+async def test_given_one_hold_among_idle_partitions_when_looked_at_then_its_deadline_alone_is_found(
+    own_client: Redis, batcher: Batcher
+) -> None:
+    names = IDLE[:70]
+    await moved(ledger_of(batcher, names[0]), receive("cap", 1))  # loads the scripts
+    await asyncio.gather(*(moved(ledger_of(batcher, name), receive("cap", 10)) for name in names))
+    made = await changed(ledger_of(batcher, names[-3]), reserve("r1", ("cap", 1)))
+    await own_client.set(f"hf:{{{names[-2]}}}:deadlines", "not what it should be")
+    kept = housekeeper(own_client, names)
+
+    for _ in range(2):
+        await kept.activity.look()
+    kept.activity._changed_s.clear()  # long ago
+
+    assert kept.activity.sweepable(made.reservation.deadline_ms - 1) == []
+    assert kept.activity.sweepable(made.reservation.deadline_ms) == [names[-3]]
+
+
+async def test_given_partitions_of_which_one_is_not_settled_when_settled_then_it_alone_is_asked_by_itself(
+    own_client: Redis, batcher: Batcher
+) -> None:
+    names = ["calm", "damaged", "described"]
+    for name in names:
+        await moved(ledger_of(batcher, name), receive("cap", 10))
+    described = Keyspace("described")
+    await own_client.hset(described.locations, b"\0version", "7")  # as an older release does
+    damaged = Keyspace("damaged").locations
+    await own_client.set(damaged, "not what it should be")
+    asked = []
+
+    async def settle(keyspace: Keyspace) -> None:
+        asked.append(keyspace.partition)
+        await LocationStore(own_client, keyspace, RETENTION.packed()).settle()
+
+    kept = housekeeper(own_client, names, settle_locations=settle, unsettled=partial(unsettled, own_client))
+    await kept.activity.look()
+
+    with capture_logs() as logs:
+        await kept.settle()
+        await kept.settle()
+
+    assert asked == ["damaged", "described", "damaged"]
+    assert await own_client.hget(described.meta, "closed_as_of") == b"7"
+    assert [line["partition"] for line in logs if line["event"] == "partition_fails"] == ["damaged"]
+
+    await own_client.delete(damaged)
+    with capture_logs() as logs:
+        await kept.settle()
+
+    assert [line["event"] for line in logs] == ["partition_recovered"]
+    assert kept.activity.due("settle") == []
 
 
 async def test_given_an_idle_partition_when_a_hold_is_made_there_then_it_ends_and_is_counted(
