@@ -2,7 +2,7 @@
 
 Each has stock and a short history, and none has a hold. The figure is the share of one core that the server and its
 embedded store take together, after their first look at everything, without any request. It is processor time, so it
-can be used on a machine that has other work, too.
+can be used on a machine that has other work, too. Nothing is audited: an idle partition is once a day.
 """
 
 import sys
@@ -13,7 +13,7 @@ from typing import Final
 
 import uvloop
 
-from tests.rigs.idle_partitions.measure import fill_partitions, settle, used_s
+from tests.rigs.idle_partitions.measure import WITHOUT_AUDIT, fill_partitions, settle, used_s
 from tests.support.http import Server
 
 COUNT: Final = 10_000
@@ -27,7 +27,7 @@ def main() -> None:
     seconds = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS  # the second word
     with tempfile.TemporaryDirectory(prefix="hf-idle-") as folder:
         uvloop.run(fill_partitions(Path(folder), count))
-        server = Server(data_dir=Path(folder)).start()
+        server = Server(data_dir=Path(folder), **WITHOUT_AUDIT).start()
         try:
             pids = server.process.pid, server.store_pid
             settle(pids)

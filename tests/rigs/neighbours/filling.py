@@ -8,10 +8,13 @@ from typing import Any, Final
 from server.domain.operations.reservations import ReservationOperation
 from server.domain.operations.stock import StockOperation
 from server.domain.outcomes import Refused
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
+from server.store.ledger.ledger import Ledger
 from tests.rigs.neighbours.ground import Ground
 from tests.support.operations import receive
 
 AT_ONCE: Final = 2_000
+PATIENCE_S: Final = 60.0
 Filling = StockOperation | ReservationOperation
 
 
@@ -20,9 +23,21 @@ async def fill(ground: Ground, partition: str, operations: Iterable[Filling]) ->
     ledger, waiting, done = ground.store.ledger(partition), iter(operations), 0
     await ground.store.register(partition)
     while some := list(islice(waiting, AT_ONCE)):
-        answers: Sequence[Any] = await asyncio.gather(*(ledger.run(each) for each in some))
+        answers: Sequence[Any] = await asyncio.gather(*(_run(ledger, each) for each in some))
         done += sum(not isinstance(answer, Refused) for answer in answers)
     return done
+
+
+async def _run(ledger: Ledger, operation: Filling) -> Any:
+    """Run one operation; where the store is held by something that it is filled for, again until that is over."""
+    until_s = asyncio.get_running_loop().time() + PATIENCE_S
+    while True:
+        try:
+            return await ledger.run(operation)
+        except (StoreUnavailableError, OverloadedError, OutcomeUnknownError):
+            if asyncio.get_running_loop().time() > until_s:
+                raise
+            await asyncio.sleep(0.2)
 
 
 async def stock_at_many(ground: Ground, sku: str, places: int, partition: str = "attacker") -> int:

@@ -108,6 +108,7 @@ class Ground:
     def longest_script_ms(self) -> float:
         """Return how long the longest script took since the measurement began; 0: none took a millisecond."""
         with self.server.store() as store:
+            # A script that runs right now is waited for.
             slow = store.slowlog_get(128)
         scripts = [each["duration"] for each in slow if bytes(each["command"]).upper().startswith(b"FCALL")]
         return max(scripts, default=0) / 1000

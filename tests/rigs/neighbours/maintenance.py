@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from server.store.keys import Keyspace
-from tests.rigs.idle_partitions.measure import fill_partitions, settle, used_s
+from tests.rigs.idle_partitions.measure import WITHOUT_AUDIT, fill_partitions, settle, used_s
 from tests.rigs.neighbours.filling import Filling, fill, stock_many
 from tests.rigs.neighbours.ground import Ground, Measured, opened_ground
 from tests.rigs.neighbours.loader import NUMBER, Load
@@ -24,6 +24,7 @@ FORGOTTEN_S_MAX: Final = 30.0
 MERCHANTS: Final = 1_500
 IDLE_SHARE_MAX: Final = 0.02
 """Of one core, with ten thousand idle partitions; fifteen hundred may not take more."""
+SETTLE_S: Final = 60.0
 IDLE_S: Final = 15.0
 NAMES: Final = 20_000
 TOLD: Final = "partition_fails"
@@ -79,11 +80,11 @@ class Merchants(Functional):
         count = pace.of(MERCHANTS)
         with tempfile.TemporaryDirectory(prefix="hf-merchants-") as folder:
             await fill_partitions(Path(folder), count, lambda name: _history(variant, name))
-            server = Server(data_dir=Path(folder))
+            server = Server(data_dir=Path(folder), **WITHOUT_AUDIT)
             try:
                 await asyncio.to_thread(server.start)
                 pids = server.process.pid, server.store_pid
-                await asyncio.to_thread(settle, pids)
+                await asyncio.to_thread(settle, pids, SETTLE_S)
                 before = sum(map(used_s, pids))
                 await asyncio.sleep(IDLE_S)
                 share = (sum(map(used_s, pids)) - before) / IDLE_S
