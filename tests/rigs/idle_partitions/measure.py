@@ -3,9 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from server.domain.operations.reservations import ReservationOperation
 from server.domain.operations.stock import StockOperation
@@ -21,7 +21,7 @@ SETTLE_S_MAX: Final = 300.0
 _QUIET_LOOKS: Final = 3
 _LOOK_S: Final = 5.0
 _QUIET_SHARE: Final = 0.05
-WITHOUT_AUDIT: Final = {"audit_interval_s": 0}
+WITHOUT_AUDIT: Final[Mapping[str, Any]] = {"audit_interval_s": 0}
 """For the server: an audit of thousands of partitions takes minutes, and an idle one is audited once a day."""
 _REST_S: Final = 12.0
 """The slowest regular chores have had their first turn by then."""
