@@ -26,6 +26,7 @@ class Unread(Timed):
     """Answers that wait for callers who do not read, and a SIGTERM in the middle."""
 
     name = "unread"
+    limit_s = 150.0
     does = "16 answers of 17 MB that nobody reads, then SIGTERM: memory, and a stop within the drain's limit"
     variants = ("16-of-17-MB", "streams-from-the-start", "pipelined")
 

@@ -27,6 +27,8 @@ IDLE_SHARE_MAX: Final = 0.02
 SETTLE_S: Final = 60.0
 IDLE_S: Final = 15.0
 NAMES: Final = 20_000
+LOCATIONS: Final = 5_000
+"""As a chain of stores may have; more could be refused."""
 TOLD: Final = "partition_fails"
 
 
@@ -104,7 +106,9 @@ class Names(Timed):
     """Names that a caller invents, each of which is counted by itself."""
 
     name = "names"
-    does = "20,000 invented names of channels in a day, then one order a second: what counting them costs"
+    does = (
+        "20,000 invented names of channels or SKUs in a day, or 5,000 of locations: what two orders a second then cost"
+    )
     variants = ("channels", "locations", "SKUs")
     limit_s = 150.0
 
@@ -115,7 +119,7 @@ class Names(Timed):
 
     async def prepare(self, ground: Ground, variant: str, pace: Pace) -> None:
         await stock_many(ground, 1, "known")
-        await fill(ground, "attacker", _invented(variant, pace.of(NAMES)))
+        await fill(ground, "attacker", _invented(variant, pace.of(LOCATIONS if variant == "locations" else NAMES)))
         with ground.server.store() as store:
             keyspace = Keyspace("attacker")
             await _until(lambda: _counted(store, keyspace), "the figures are not counted")
