@@ -132,8 +132,25 @@ class Turns:
 
     def take(self) -> Batch:
         """Take what fits into one batch: of each queue what its turn allows, of one that is alone all."""
-        queues = self._queues
-        return self._take_alone(*queues.values()) if len(queues) == 1 else self._take_in_turn()
+        if len(self._queues) != 1:
+            return self._take_in_turn()
+        # Most of the time there is no other, so this is written to be quick.
+        [queue] = self._queues.values()
+        batch: Batch = {}
+        operations, lines, operations_max, lines_max = 0, 0, self._operations_max, self._lines_max
+        while queue and operations < operations_max:
+            lines += queue[0].weight
+            if lines > lines_max and operations:
+                break
+            waiting = queue.popleft()
+            operations += 1
+            sharing = batch.get(waiting.call)
+            if sharing is None:
+                batch[waiting.call] = [waiting]
+            else:
+                sharing.append(waiting)
+        self.operations -= operations
+        return batch
 
     def _take_in_turn(self) -> Batch:
         batch = _Batch(self._operations_max, self._lines_max)
@@ -156,25 +173,6 @@ class Turns:
             if not queue:
                 del self._queues[turn]
         return batch.calls
-
-    def _take_alone(self, queue: _Queue) -> Batch:
-        """Take from one queue: most of the time there is no other, so this is written to be quick."""
-        batch: Batch = {}
-        operations = lines = 0
-        operations_max, lines_max = self._operations_max, self._lines_max
-        while queue and operations < operations_max:
-            lines += queue[0].weight
-            if lines > lines_max and operations:
-                break
-            waiting = queue.popleft()
-            operations += 1
-            sharing = batch.get(waiting.call)
-            if sharing is None:
-                batch[waiting.call] = [waiting]
-            else:
-                sharing.append(waiting)
-        self.operations -= operations
-        return batch
 
     def take_out(self, wanted: Callable[[Waiting], bool]) -> list[Waiting]:
         """Take such operations out of all queues."""
