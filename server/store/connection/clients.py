@@ -30,9 +30,13 @@ class Clients(NamedTuple):
     """Housekeeping, figures, audit, API keys, whether the store answers; and where the locations are, for orders."""
 
 
-CONNECTIONS_MAX: Final[Mapping[str, int]] = {"requests": 32, "publisher": 16, "maintenance": 16}
-"""For each kind of work, per store server. One core of a store is busy long before 32 callers wait for it. Commands
-of the publisher are short, also those of a hundred partitions. Maintenance has a dozen chores and sweeps at a time."""
+CONNECTIONS_MAX: Final[Mapping[str, int]] = {"requests": 8, "publisher": 16, "maintenance": 16}
+"""For each kind of work, per store server.
+
+What requests read is worked on in this process, too: the fewer answers come at once, the sooner the event loop gets to
+orders and channels, and a store's one core is busy with eight. Commands of the publisher are short, also those of a
+hundred partitions. Maintenance has a dozen chores and sweeps at a time.
+"""
 
 Nodes = Callable[[], Awaitable[list[Redis]]]
 """Returns a client of each server that keeps a part; raises StoreUnavailableError where none knows who they are."""
