@@ -76,7 +76,7 @@ class Row(ABC):
     does: str
     """What it does, for ``--help`` and the documentation."""
     variants: tuple[str, ...]
-    limit_s: float = 90.0
+    limit_s: float = 150.0
     """A variant that takes longer is broken off, and has failed."""
 
     @abstractmethod
