@@ -177,5 +177,7 @@ def test_given_a_run_that_is_broken_off_when_it_ends_then_it_leaves_no_process_a
 
     assert process.returncode == 1
     assert "broken off" in said
+    assert "FAILED" in said
+    assert "held" not in said
     assert list(tmp_path.glob("hf-*")) == []
     wait_until(lambda: not Path(f"/proc/{store_pid}").exists(), "the store has ended")

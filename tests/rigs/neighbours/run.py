@@ -42,4 +42,7 @@ async def _run(row: Row, variant: str, pace: Pace, line: Line) -> None:
     except Exception as error:  # noqa: BLE001  # the other rows are still wanted
         why = f"it took more than {row.limit_s:g} s" if deadline.expired() else f"{type(error).__name__}: {error}"
         line.failures.append(f"it broke off: {why[:500]}")
+    except BaseException:
+        line.failures.append("the run was broken off")  # what was not seen to hold does not hold
+        raise
     line.took_s = time.monotonic() - began_s
