@@ -17,6 +17,7 @@
 -- @include lib/unstocked
 -- @include lib/allocations
 -- @include lib/stock
+-- @include lib/work
 -- @include lib/reservations
 -- @include lib/journal
 -- @include lib/on_hand_log

@@ -3,15 +3,17 @@
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, then [11] transfers  [12] transfers_closed  [13] supply
 -- ARGV  [1] limits  [2] how many to look at, at most
--- Reply number of those looked at
+-- Reply number of those looked at, or as many as could be where some are left: it is to be called again
 --
 -- A key that belongs to a live reservation is kept until the reservation has ended.
 
 local CLOSED_TRANSFERS, RECEIPTS = 12, 13 -- places of those hashes in KEYS
 
+-- Purges keys, until there is enough for one call: they are kept with their answers. Returns whether that were all.
 local function purge_keys(keys)
-  load_keys(keys)
-  for _, key in ipairs(keys) do
+  local read = load_keys(keys)
+  for i = 1, read do
+    local key = keys[i]
     local kept = remembered[key]
     local id = kept and kept[KEPT_RESERVATION] or ''
     if id ~= '' and call('HEXISTS', RESERVATIONS, id) == 1 then
@@ -21,6 +23,7 @@ local function purge_keys(keys)
       call('HDEL', IDEMPOTENCY, key)
     end
   end
+  return read == #keys
 end
 
 local function purge_ended(args, declared)
@@ -40,8 +43,7 @@ local function purge_ended(args, declared)
     call('ZREM', FORGET, 'r' .. id)
     call('HDEL', ENDED, id)
   end
-  purge_keys(keys)
-  return #due
+  return purge_keys(keys) and #due or tonumber(args[2])
 end
 
 register('purge_ended', purge_ended, {'allow-oom'})

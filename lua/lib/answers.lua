@@ -7,8 +7,9 @@
 --   ["stock_changed", replayed, level]              level: lib/stock.lua
 --   ["batch_noted", replayed]                       see operations/note_batch.lua
 --   ["retry_after_expiry"]                          more holds are due than one call expires: the ledger calls again
---   ["retry_with_weight", weight]                   it looks at many places: the ledger calls again with this weight,
---                                                   so that it shares the call with fewer operations
+--   ["retry_with_weight", weight]                   it works on many lines or looks at many places: the ledger calls
+--                                                   again with this weight (lines), so that it shares the call with
+--                                                   fewer operations
 --   ["allocation_usage_unknown"]                    see lib/allocation_change.lua
 
 -- Places in an answer: the outcome of a refusal, the availability of a change.

@@ -23,6 +23,9 @@
 do
 
 local FILL_MAX = 100 -- lines that one call fills: some 3 ms
+-- As long as to fill a line takes: to look for units in so many lines of its record, to read and write a record of so
+-- many lines, and to read so many members of a queue.
+local LINES_LOOKED_AT, LINES_OF_RECORD, MEMBERS_READ = 100, 20, 30
 -- Bytes of line and id in what follows SKU and location in a member: "1 \0 seq \0 line \0 id".
 local NUMBER_FROM, NUMBER_TO, ID_FROM = 20, 22, 24
 
@@ -170,7 +173,15 @@ local function load_next(names, first, most)
       unread[#unread + 1] = id
     end
   end
-  if #unread > 0 then load_reservations(unread) end
+  if #unread > 0 then load_reservations(unread, work.lines_max()) end
+end
+
+-- Counts how much is done to fill a line of a record: as many lines filled as take so long.
+local function count_filled(reservation)
+  local lines = #reservation.record[Record.lines]
+  local filled = 1 + floor(lines / LINES_LOOKED_AT)
+  if not reservation.changed then filled = filled + floor(lines / LINES_OF_RECORD) end
+  backorder_queue.lines_left = backorder_queue.lines_left - filled
 end
 
 -- Fills one line as far as there are units. Returns false where it does not wait for any.
@@ -183,13 +194,13 @@ local function fill_line(entry, reservation, number)
   local left = allocated and allocations.left_for_backorder(entry, record[Record.channel]) or entry.available
   local units = min(left, waiting + owed)
   if units <= 0 then return false end
+  count_filled(reservation)
   local committed, journal_lines = min(units, owed), {}
   local held = units - committed
   move(entry, journal_lines, number, held, committed, 0, record[Record.channel])
   line[Line.held], line[Line.committed] = line[Line.held] + held, line[Line.committed] + committed
   backorders.change(entry, journal_lines, reservation, number, -held, -committed)
   derive_state(reservation, record[Record.state], journal_lines)
-  backorder_queue.lines_left = backorder_queue.lines_left - 1
   journal('backorder_fill', 'system', record[Record.channel], reservation.id, record[Record.state], journal_lines, NONE)
   return true
 end
@@ -202,14 +213,17 @@ local function fill_entry(entry)
       backorder_queue.backlog = true
       return
     end
-    if not queue then queue, names = queue_of(entry) end
+    if not queue then
+      queue, names = queue_of(entry)
+      backorder_queue.lines_left = backorder_queue.lines_left - floor(#names / MEMBERS_READ)
+    end
     local member = queue[at]
     if not member then return end
     if backorder_queue.removed[member] then
       at = at + 1
     else
       local number, id = names[at].number, names[at].id
-      if not reservations[id] then load_next(names, at, min(entry.available, backorder_queue.lines_left)) end
+      if not reservations[id] then load_next(names, at, max(1, min(entry.available, backorder_queue.lines_left))) end
       -- A member without a line that waits is removed: left there, it would block the members behind it.
       if not fill_line(entry, reservations[id], number) then backorder_queue.removed[member] = true end
     end

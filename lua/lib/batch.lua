@@ -15,26 +15,28 @@
 --   composite(tag, parts)     stands in front of another operation and runs it: a source, a bind, an exchange.
 --                             parts.prefetch(fields, at) registers what it needs and returns the place to continue at;
 --                             parts.run(fields, at) returns its answer, packed, and where the next operation begins.
-local operations, composites = {}, {}
+local operations = {}
+local operation, composite, answer, sourced, run, prefetch_keyed
+
+do
+
+local composites = {}
 local makers = {} -- handlers of the operations that make a reservation, by tag: the most frequent ones
 
-local function operation(tag, handler)
+function operation(tag, handler)
   operations[tag] = handler
   if SHAPES[tag].line_count then makers[tag] = handler end
 end
 
-local function composite(tag, parts)
+function composite(tag, parts)
   composites[tag] = parts
 end
 
-local answer, sourced, run, prefetch_keyed
-
-do
-
 local function want_lines_of(ids)
-  load_reservations(ids)
+  load_reservations(ids, work.lines_max())
   for i = 1, #ids do
-    local record = reservations[ids[i]].record
+    local entry = reservations[ids[i]]
+    local record = entry and entry.record
     local lines = record and record[Record.lines] or NONE
     for j = 1, #lines do want_stock(lines[j][Line.sku], lines[j][Line.location]) end
   end
@@ -90,16 +92,18 @@ end
 -- Runs one operation that may have a key; returns its answer, packed. It is packed at once, because a later operation
 -- of the batch may change the record that the answer holds. shape: of the operation's fields, see SHAPES.
 function answer(handler, fields, at, shape)
-  local key = key_of(fields, at, shape)
+  local key, id = key_of(fields, at, shape), shape.reservation_id and fields[at + shape.reservation_id]
   local first = key and remembered[key]
+  if key and first == nil then return pack(work.wait()) end
   if first then
     if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then return pack(refused('id_reused')) end
     return first[KEPT_ANSWER]
   end
+  local instead = id and work.take(reservations[id], Record.lines)
+  if instead then return pack(instead) end
   local result = handler(fields, at)
   if key and result[IS_REPLAY] == false then -- it took effect in this call
-    local id = shape.reservation_id and fields[at + shape.reservation_id] or ''
-    remember(key, fields[at + shape.fingerprint], id, result)
+    remember(key, fields[at + shape.fingerprint], id or '', result)
   end
   return pack(result)
 end

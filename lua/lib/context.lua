@@ -49,6 +49,8 @@ local remembered, new_keys
 -- nil until the call meets a line that waits for units; see lib/backorders.lua
 local backorder_queue
 
+-- How much the call does; filled by lib/work.lua.
+local work = {}
 -- Filled by lib/backorders.lua; declared here because stock and journal call it.
 local backorders = {}
 -- Filled by lib/lacking.lua; declared here because lib/flush.lua calls it.
@@ -104,4 +106,5 @@ local function begin(keys, args, uses_backorders)
   more_are_due, has_expired_due, orphans = false, false, NONE
   remembered, new_keys = NONE, NONE
   backorder_queue = nil
+  work.begin()
 end

@@ -26,20 +26,43 @@ local function expire_if_due(entry)
   return NOW_MS - deadline_ms
 end
 
--- Ends due holds, the longest overdue first, at most EXPIRE_BATCH_MAX and once per call. Returns their latenesses (ms).
-local function expire_due()
+local expire_due
+
+do
+
+-- Reads the due holds that the call has not read yet, as many as it may end, and the stock of their lines.
+local function load_due(due, lines_max)
+  local unread = {}
+  for _, id in ipairs(due) do
+    if not reservations[id] then unread[#unread + 1] = id end
+  end
+  load_reservations(unread, lines_max)
+  for i = 1, #unread do
+    local entry = reservations[unread[i]]
+    if not entry then break end
+    local record = entry.record
+    for _, line in ipairs(record and record[Record.lines] or NONE) do
+      want_stock(line[Line.sku], line[Line.location])
+    end
+  end
+  load_stock()
+end
+
+-- Ends due holds, the longest overdue first and once per call: at most EXPIRE_BATCH_MAX, and until they have lines_max
+-- lines (nil: as many as beside the operations of a batch). Returns their latenesses (ms).
+function expire_due(lines_max)
   local lateness_ms = {}
   if has_expired_due then return lateness_ms end
   has_expired_due, orphans = true, {}
   local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, EXPIRE_BATCH_MAX)
   more_are_due = #due == EXPIRE_BATCH_MAX
-  local unread = {}
-  for _, id in ipairs(due) do
-    if not reservations[id] then unread[#unread + 1] = id end
-  end
-  load_reservations(unread)
+  load_due(due, lines_max or work.ended_beside_max())
   for _, id in ipairs(due) do
     local entry = reservations[id]
+    if not entry then
+      more_are_due = true
+      break
+    end
     if entry.record then
       lateness_ms[#lateness_ms + 1] = expire_if_due(entry)
     else
@@ -48,4 +71,6 @@ local function expire_due()
     end
   end
   return lateness_ms
+end
+
 end

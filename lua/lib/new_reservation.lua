@@ -247,6 +247,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
   local fingerprint, channel = fields[at + Reserve.fingerprint], fields[at + Reserve.channel]
   local id = fields[at + Reserve.reservation_id]
   local entry = fingerprint ~= '' and reservations[id]
+  if entry == nil then return pack(work.wait()) end -- whether there is one was not read
   local earlier = entry and record_of(entry)
   if earlier then
     if earlier[Record.fingerprint] ~= fingerprint then return pack(refused('id_reused', earlier[Record.state])) end

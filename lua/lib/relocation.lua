@@ -7,20 +7,24 @@ local relocation = {}
 
 do
 
--- The number of the line that an earlier move added for a (SKU, location), or nil. Only such lines have first_seq 0.
-local function moved_line(lines, sku, location)
+-- The numbers of the lines that earlier moves added, by the field of their stock. Only such lines have first_seq 0.
+function relocation.moved_lines(lines)
+  local moved = {}
   for number, line in ipairs(lines) do
-    if line[Line.first_seq] == 0 and line[Line.sku] == sku and line[Line.location] == location then return number end
+    if line[Line.first_seq] == 0 then
+      local field = line[Line.sku] .. '\0' .. line[Line.location]
+      moved[field] = moved[field] or number
+    end
   end
-  return nil
+  return moved
 end
 
 -- The number of lines that a record has after the moves.
 local function lines_after(lines, moves)
-  local count, new = #lines, {}
+  local count, new, moved = #lines, {}, relocation.moved_lines(lines)
   for _, move_of in ipairs(moves) do
     local entry = move_of.entry
-    if not new[entry] and not moved_line(lines, entry.sku, entry.location) then
+    if not new[entry] and not moved[entry.field] then
       new[entry] = true
       count = count + 1
     end
@@ -41,11 +45,13 @@ local function take_out(record, move_of, here, journal_lines)
 end
 
 -- Adds held and committed units to the line at the destination, which is made where there is none. Returns its number.
-function relocation.put_in(record, there, journal_lines, held, committed)
+-- moved: as moved_lines returns it, once for all of an operation.
+function relocation.put_in(record, there, journal_lines, held, committed, moved)
   local lines, units = record[Record.lines], held + committed
-  local number = moved_line(lines, there.sku, there.location)
+  local number = moved[there.field]
   if not number then
     number = #lines + 1
+    moved[there.field] = number
     -- SKU and location, then the ten counters from quantity to returned.
     lines[number] = {there.sku, there.location, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
   end
@@ -59,11 +65,12 @@ end
 -- Returns the journal lines, the stock entries that changed, and the number of each move's line at the destination.
 function relocation.move_units(record, moves)
   local journal_lines, entries, numbers = {}, {}, {}
+  local moved = relocation.moved_lines(record[Record.lines])
   for _, move_of in ipairs(moves) do
     local line, there = record[Record.lines][move_of.number], move_of.entry
     local here = stock_entry(line[Line.sku], line[Line.location])
     local held, committed = take_out(record, move_of, here, journal_lines)
-    numbers[#numbers + 1] = relocation.put_in(record, there, journal_lines, held, committed)
+    numbers[#numbers + 1] = relocation.put_in(record, there, journal_lines, held, committed, moved)
     entries[#entries + 1] = here
     entries[#entries + 1] = there
   end

@@ -62,15 +62,42 @@ local function record_of(entry)
   return entry.record
 end
 
--- Reads many records at once: among the live ones, then those not found among the ended ones.
-local function load_reservations(ids)
-  local packed = hash_get_many(RESERVATIONS, ids)
-  local missing = {}
-  for i = 1, #ids do
-    if packed[i] then new_reservation_entry(ids[i], packed[i], true) else missing[#missing + 1] = ids[i] end
+-- Reads many records, until there is enough for one call: until they have lines_max lines. Those that were not read
+-- have no entry; the first one always has.
+local load_reservations
+
+do
+
+-- Reads the records of ids[first] to ids[last]: the live ones, then those not found among the ended ones. Unpacks them
+-- in their order until they have lines_max lines, and short ones behind them. Returns what work.read wants.
+local function load_some(ids, first, last, lines_max)
+  local live, missing = call('HMGET', RESERVATIONS, unpack(ids, first, last)), {}
+  for i = first, last do
+    if not live[i - first + 1] then missing[#missing + 1] = ids[i] end
   end
-  packed = hash_get_many(ENDED, missing)
-  for i = 1, #missing do new_reservation_entry(missing[i], packed[i], false) end
+  local ended, at, bytes, lines = hash_get_many(ENDED, missing), 0, 0, 0
+  for i = first, last do
+    local id, packed, is_live = ids[i], live[i - first + 1], true
+    if not packed then
+      at, is_live = at + 1, false
+      packed = ended[at]
+    end
+    if not reservations[id] and (not packed or lines < lines_max or work.is_short(#packed)) then
+      local entry = new_reservation_entry(id, packed, is_live)
+      if packed then
+        local count = #entry.record[Record.lines]
+        bytes, lines = bytes + #packed, lines + count
+        work.read_lines, work.read_records = work.read_lines + count, work.read_records + 1
+      end
+    end
+  end
+  return bytes, lines
+end
+
+function load_reservations(ids, lines_max)
+  work.read(#ids, lines_max, function(first, last, left) return load_some(ids, first, last, left) end)
+end
+
 end
 
 -- Registers a new record for writing. live_records, live_deadlines: the arguments of HSET and ZADD in lib/flush.lua.

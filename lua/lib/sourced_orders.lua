@@ -217,7 +217,7 @@ end
 -- rest is booked as short. nil: it is refused nevertheless.
 local function parts_when_short(source, fields, order_at, refusal, ranked)
   if not accepts_shortage(fields, order_at) or not ranked then return nil end
-  if refusal[REFUSED_OUTCOME] == 'unknown_sku' or refusal[1] == 'retry_after_expiry' then return nil end
+  if refusal[REFUSED_OUTCOME] == 'unknown_sku' or refusal[1] ~= 'refused' then return nil end
   local by_sku = with_named_claimed(
     source, fields, order_at + LINES_AT, last_line(fields, order_at), function() return parts_of_all(source, ranked) end
   )
@@ -243,7 +243,7 @@ function sourcing.plan(fields, at)
   if refusal then
     by_sku = parts_when_short(source, fields, order_at, refusal, ranked)
     -- What is sold already is booked without a plan, where no candidate knows its SKUs or is open.
-    local is_kept = accepts_shortage(fields, order_at) and refusal[1] ~= 'retry_after_expiry'
+    local is_kept = accepts_shortage(fields, order_at) and refusal[1] == 'refused'
     if not by_sku and not is_kept then return nil, refusal end
   end
   if not by_sku then return nil, nil end

@@ -7,7 +7,7 @@
 --
 -- source:    {wants, channel, splits_max (locations beyond the first), split_lines, chunks (of candidates: packed, or a
 --            list once they are needed), places (candidates unpacked so far), looked (chunks examined by the choice),
---            is_cut (more locations may have units)}
+--            is_cut (more locations may have units), waits (the call has no room to look at all candidates)}
 -- want:      {sku, units, first (number of its first line), known (whether a candidate knows the SKU), most (units that
 --            one location has; with split_lines: that all have)}
 -- candidate: {name, rank, place (in the order in which they were sent), entries (stock entry of each want), has (bits:
@@ -26,8 +26,10 @@ local sourcing = {
 
 do
 
--- Values of a candidate in a chunk: name, rank.
-local CANDIDATE_FIELDS = 2
+-- Values of a candidate in a chunk: name, rank. So many records take as long as one line.
+local CANDIDATE_FIELDS, RECORDS_PER_LINE = 2, 6
+-- What operations of one call may look at together: records (5 ms), and candidates in earlier searches of the call.
+local RECORDS_MAX, SEARCHED_MAX = 2500, 1000
 
 -- Whether candidate a is better than candidate b.
 function sourcing.comes_before(a, b)
@@ -113,7 +115,24 @@ local function examine_next(source)
   load_stock()
   for i = 1, #candidates do examine(candidates[i], source.wants, source.channel, source.split_lines) end
   source.looked = number
+  places_looked = places_looked + #candidates * #source.wants
   return candidates
+end
+
+-- How many records the chunks from `first` on have.
+local function records_from(source, first)
+  local count = 0
+  for number = first, #source.chunks do
+    local chunk = source.chunks[number]
+    count = count + (type(chunk) == 'table' and #chunk or select('#', unpack_msg(chunk)) / CANDIDATE_FIELDS)
+  end
+  return count * #source.wants
+end
+
+-- Whether the first chunk is not enough, and the call has no room for a look at the others.
+local function has_to_wait(source)
+  if is_alone or places_looked == 0 then return false end
+  return work.searched > SEARCHED_MAX or places_looked + records_from(source, source.looked + 1) > RECORDS_MAX
 end
 
 -- The best candidate of a chunk that has all units of all wants, or nil. all: the bits of all wants.
@@ -139,7 +158,8 @@ function sourcing.ranked(source)
 end
 
 -- Returns the candidates to take units from, or nil; where no single one suffices, also all candidates in their order.
-function sourcing.choose(source)
+-- may_wait: if the call has no room to look at all of them, nothing is returned, and source.waits is set.
+function sourcing.choose(source, may_wait)
   local wants = source.wants
   local all = 2 ^ #wants - 1 -- one bit per want
   source.looked = 0
@@ -147,6 +167,8 @@ function sourcing.choose(source)
   for _ = 1, #source.chunks do
     local best = best_single(examine_next(source), all)
     if best then return {best} end
+    source.waits = may_wait and has_to_wait(source)
+    if source.waits then return nil end
   end
   local ranked, size_max = sourcing.ranked(source), source.splits_max + 1
   if source.split_lines then return sourcing.fewest_with_split_lines(ranked, wants, all, size_max), ranked end
@@ -155,10 +177,12 @@ end
 
 -- As choose, for an order that may expire due holds, whose units it can then have.
 function sourcing.choose_or_expire(source)
-  local chosen, ranked = sourcing.choose(source)
-  if not chosen and not has_expired_due then
-    expire_due()
-    return sourcing.choose(source)
+  local chosen, ranked = sourcing.choose(source, true)
+  if not chosen and not source.waits and not has_expired_due then
+    local ended = #expire_due()
+    -- Beyond that, the next call has the units: to look at so many a second time would take too long.
+    if ended == 0 or places_looked <= RECORDS_MAX / 2 then return sourcing.choose(source) end
+    more_are_due = true
   end
   return chosen, ranked
 end
@@ -186,6 +210,7 @@ end
 
 -- The refusal where nothing could be chosen. location: the one that was named, or ''. state: of the reservation, or ''.
 function sourcing.refusal(source, location, state)
+  if source.waits then return {'retry_with_weight', max(1, floor(records_from(source, 1) / RECORDS_PER_LINE))} end
   local unknown, short, all = {}, {}, {}
   for i, want in ipairs(source.wants) do
     local line = {want.first, want.sku, location, want.units, want.most}

@@ -78,6 +78,7 @@ function sourcing.fewest(candidates, all, size_max)
   for size = 2, min(size_max, #candidates) do
     local chosen, gave_up
     chosen, gave_up, looked = sourcing.cover(candidates, all, size, looked)
+    work.searched = work.searched + looked
     if chosen then return chosen end
     if gave_up then return greedy(candidates, all, size_max) end
   end

@@ -170,6 +170,7 @@ function sourcing.fewest_with_split_lines(candidates, wants, all, size_max)
       search = search or new_search(candidates, wants, size_max)
       chosen, gave_up, looked = search(size, looked)
     end
+    work.searched = work.searched + looked
     if chosen then return chosen end
     if gave_up then return greedy(candidates, wants, size_max) end
   end

@@ -5,13 +5,30 @@
 -- Units in transit belong to no location. in_transit in the hash meta is their sum. The note in_transit of each journal
 -- entry has the difference that it makes, so that the audit can compare the two.
 
--- transfers: id -> {id, record or nil, was_open, changed}; then the list of those that changed, and the units by which
--- in_transit grows.
+-- transfers: id -> {id, record or nil, was_open, changed}, nil where it was not read, see lib/work.lua; then the list of
+-- those that changed, and the units by which in_transit grows.
 local transfers, changed_transfers, in_transit_delta
 
 -- The units of a line that are still in transit.
 local function units_left(item)
   return item[TransferLine.quantity] - item[TransferLine.received] - item[TransferLine.lost]
+end
+
+-- Reads some of the transfers. Returns what work.read wants.
+local function read_transfers(ids, first, last, open_key, closed_key)
+  local open = call('HMGET', open_key, unpack(ids, first, last))
+  local closed = call('HMGET', closed_key, unpack(ids, first, last))
+  local bytes, lines = 0, 0
+  for i = first, last do
+    local id, is_open = ids[i], open[i - first + 1]
+    local packed = is_open or closed[i - first + 1]
+    local record = packed and unpack_msg(packed) or nil
+    if not transfers[id] then
+      transfers[id] = {id = id, record = record, was_open = is_open and true or false, changed = false}
+    end
+    if record then bytes, lines = bytes + #packed, lines + #record[Transfer.lines] end
+  end
+  return bytes, lines
 end
 
 -- Reads the transfers and idempotency keys of all operations of a call.
@@ -23,14 +40,10 @@ local function load_transfers(fields, open_key, closed_key)
     if fields[at + shape.key] ~= '' then keys[#keys + 1] = fields[at + shape.key] end
     at = at + shape.length
   end
-  local open, closed = hash_get_many(open_key, ids), hash_get_many(closed_key, ids)
   transfers, changed_transfers, in_transit_delta = {}, {}, 0
-  for i, id in ipairs(ids) do
-    local packed = open[i] or closed[i]
-    transfers[id] = {
-      id = id, record = packed and unpack_msg(packed) or nil, was_open = open[i] and true or false, changed = false,
-    }
-  end
+  work.read(#ids, work.lines_max(), function(first, last)
+    return read_transfers(ids, first, last, open_key, closed_key)
+  end)
   if #keys > 0 then load_keys(keys) end
 end
 

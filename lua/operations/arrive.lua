@@ -77,6 +77,8 @@ local function arrive(fields, at)
   local everything, close = fields[at + Arrive.everything], fields[at + Arrive.close]
   local reason = fields[at + Arrive.reason]
   local document = transfers[id]
+  local instead = work.take(document, Transfer.lines)
+  if instead then return instead end
   local record = document.record
   if not record then return refused('unknown_transfer') end
   if record[Transfer.state] ~= 'in_transit' then return refused('transfer_closed', record[Transfer.state]) end

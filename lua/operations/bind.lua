@@ -6,7 +6,7 @@
 --         more. Of fulfil: the units to be shipped are relocated first and shipped from there; other units stay open.
 --         Without a location, units that cannot be had elsewhere stay where they are; with one, that is refused.
 -- Answers those of commit or fulfil · not_open · location_closed · unknown_sku · out_of_stock · too_many_lines
---         · retry_after_expiry
+--         · retry_after_expiry · retry_with_weight
 --
 -- The journal has the relocation as one of operations/relocate.lua.
 --
@@ -129,7 +129,7 @@ local function plan_moves(record, open, fields, at, committed_only)
   local source = source_of(fields, at, open, record[Record.channel])
   local found = destinations(source, open)
   if not found then
-    if location ~= '' then return nil, sourcing.refusal(source, location, record[Record.state]) end
+    if location ~= '' or source.waits then return nil, sourcing.refusal(source, location, record[Record.state]) end
     return {}
   end
   local moves = moves_to(found, open, committed_only)

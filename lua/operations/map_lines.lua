@@ -92,8 +92,9 @@ local function set_chosen_parts(record, targets)
   return range.refuse_short(taken, record[Record.state])
 end
 
--- Moves the units of a target from its line to the parts. Returns the note of what the line had in place of a SKU.
-local function map_line(record, target, journal_lines, entries)
+-- Moves the units of a target from its line to the parts. moved: see lib/relocation.lua. Returns the note of what the
+-- line had in place of a SKU.
+local function map_line(record, target, journal_lines, entries, moved)
   local line, first = target.line, target.parts[1]
   local text, channel = line[Line.sku], record[Record.channel]
   line[Line.owed], line[Line.text] = 0, text
@@ -104,7 +105,7 @@ local function map_line(record, target, journal_lines, entries)
   entries[#entries + 1] = first.entry
   for i = 2, #target.parts do
     local part = target.parts[i]
-    relocation.put_in(record, part.entry, journal_lines, 0, part.units)
+    relocation.put_in(record, part.entry, journal_lines, 0, part.units, moved)
     line[Line.released] = line[Line.released] + part.units
     entries[#entries + 1] = part.entry
   end
@@ -136,8 +137,8 @@ local function map_lines(fields, at)
   if refusal then return refusal end
   if not fits(record, targets) then return refused('too_many_lines', record[Record.state]) end
   if #targets == 0 then return changed(record, NONE) end
-  local journal_lines, entries, notes = {}, {}, {}
-  for i, target in ipairs(targets) do notes[i] = map_line(record, target, journal_lines, entries) end
+  local journal_lines, entries, notes, moved = {}, {}, {}, relocation.moved_lines(record[Record.lines])
+  for i, target in ipairs(targets) do notes[i] = map_line(record, target, journal_lines, entries, moved) end
   derive_state(entry, record[Record.state], journal_lines)
   journal('map_lines', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)

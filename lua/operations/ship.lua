@@ -24,6 +24,7 @@ local function ship(fields, at)
   local from, to = fields[at + Ship.source], fields[at + Ship.destination]
   local wanted, reason = fields[at + Ship.lines], fields[at + Ship.reason]
   local document = transfers[id]
+  if not document then return work.wait() end
   if document.record then
     if document.record[Transfer.fingerprint] ~= fingerprint then return refused('id_reused') end
     return {'transfer_changed', true, document.record, NONE}

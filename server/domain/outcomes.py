@@ -43,9 +43,9 @@ class RetryAfterExpiry(msgspec.Struct, array_like=True, frozen=True, tag="retry_
 
 
 class RetryWithWeight(msgspec.Struct, array_like=True, frozen=True, tag="retry_with_weight"):
-    """It looks at so many places (a SKU at a location each) that few operations may share its call.
+    """It works on so many lines, or looks at so many places, that few operations may share its call.
 
-    Call again with this ``weight``. Nothing changed.
+    Call again with this ``weight``, in lines. Nothing changed.
     """
 
     weight: int

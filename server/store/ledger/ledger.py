@@ -43,7 +43,7 @@ from server.store.ledger.function_call import FunctionCall, Submitter, Turn
 from server.store.lua_library import library
 
 EXPIRE_BATCH_MAX: Final = 400
-"""Due holds that one script expires: some 4 ms of the store's time."""
+"""Due holds that one script expires, and fewer where they have many lines: some 4 ms of the store's time."""
 
 _WEIGHT_GROWTH: Final = 4
 """So an operation that found no room in a call is soon alone in one."""

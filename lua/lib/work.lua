@@ -1,0 +1,73 @@
+-- How much one call does. The sender of an operation does not know how many lines its reservation has, so a batch may
+-- be many times what it seemed. What is beyond the limits is not read and not run: the operation is answered so that
+-- the ledger sends it again with the weight that it has, see retry_with_weight in lib/answers.lua. The first operation
+-- of a call that works on an existing reservation always runs, so one that is alone in a call does.
+--
+-- An operation that has to wait waits with all later ones of its reservation in the call: the work done only grows, and
+-- so does a record.
+--
+-- work: lines (that operations have worked on), read_lines and read_records (of the records read), searched (candidates
+--       examined in searches, see lib/sourcing_search.lua, at most)
+
+do
+
+-- Some 4 ms, whatever is done with them; and the lines of holds that a call ends where it has operations to run, too.
+local LINES_MAX, ENDED_BESIDE_MAX = 600, 300
+-- Of records, or of answers that are to be repeated: less than a millisecond.
+local BYTES_MAX = 500000
+-- Records that are read at a time, and where the first ones were small.
+local AT_A_TIME, SMALL_AT_A_TIME, SMALL_BYTES = 16, 48, 16384
+-- Short records, which find room beyond the limit as well.
+local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 800
+
+function work.begin()
+  work.lines, work.read_lines, work.read_records, work.searched = 0, 0, 0, 0
+end
+
+-- Calls load(first, last, lines_left) for some of n fields at a time, until there is enough for one call. load returns
+-- the bytes and lines that it has read. Returns the place of the last field that was read.
+function work.read(n, lines_max, load)
+  local first, size, bytes, lines = 1, AT_A_TIME, 0, 0
+  while first <= n and bytes <= BYTES_MAX and lines < lines_max do
+    local last = min(n, first + size - 1)
+    local more_bytes, more_lines = load(first, last, lines_max - lines)
+    bytes, lines = bytes + more_bytes, lines + more_lines
+    size = more_bytes <= SMALL_BYTES and SMALL_AT_A_TIME or AT_A_TIME
+    first = last + 1
+  end
+  return first - 1
+end
+
+-- Whether a record of so many bytes is read also where enough lines were: short ones need not wait for long ones.
+function work.is_short(bytes)
+  return bytes <= SHORT_BYTES
+end
+
+function work.lines_max()
+  return LINES_MAX
+end
+
+function work.ended_beside_max()
+  return ENDED_BESIDE_MAX
+end
+
+-- The answer of an operation that has to wait for another call. lines: what it works on, or nil where that was not
+-- read: then it is taken to be like those that were.
+function work.wait(lines)
+  local typical = work.read_records > 0 and -floor(-work.read_lines / work.read_records) or 1
+  return {'retry_with_weight', max(1, lines or typical)}
+end
+
+-- Counts the lines of an operation on a reservation or transfer, and returns nil; or the answer where the call has no
+-- room for it. entry: of the reservation or transfer, nil: it was not read. lines_at: where its record
+-- has the lines.
+function work.take(entry, lines_at)
+  if not entry then return work.wait() end
+  local lines = entry.record and #entry.record[lines_at] or 0
+  local most = lines <= SHORT_LINES and SHORT_LINES_MAX or LINES_MAX
+  if work.lines > 0 and work.lines + lines > most then return work.wait(lines) end
+  work.lines = work.lines + lines
+  return nil
+end
+
+end
