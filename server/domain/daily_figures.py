@@ -6,6 +6,10 @@ from typing import Final
 import msgspec
 
 DAY_MS: Final = 86_400_000
+CHANNELS_PER_DAY_MAX: Final = 1_000
+"""So many channels of a partition are told apart in the figures of a day; anybody who orders can invent names."""
+OTHER_CHANNELS: Final = "(other channels)"
+"""The name under which units of further channels are counted, none of them lost."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
 _PROMISES: Final = frozenset({"order", "commit", "map_lines"})
 """Operations that order units. A line that nobody knew is ordered when it is mapped: only then its SKU is known."""

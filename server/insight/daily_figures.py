@@ -14,7 +14,7 @@ import structlog
 
 from server.domain.alerts import crossed
 from server.domain.changes import Change, ChangeLine
-from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, DAY_MS, OTHER_CHANNELS, Figures
 from server.domain.locations import ClosedLocations
 from server.domain.replenishment import Rules, rule_for
 from server.insight.backorder_fills import NOBODY_WAITED, Filled, seen_as_one
@@ -35,8 +35,8 @@ from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.insight")
 
-ROWS_MAX: Final = 400
-"""Of one script, about: some milliseconds of the store's time. One more page of the journal may come on top."""
+ROWS_MAX: Final = 200
+"""Of one script, about: a millisecond or two of the store's time. One more entry of the journal may come on top."""
 PAGE_CHANGES: Final = 400
 """About so many are asked for at a time; the event loop, which may be serving orders, gets its turn after each page."""
 PAGE_ENTRIES: Final = (16, 512)
@@ -148,6 +148,7 @@ class DailyFigureCounter:
         self._highest_point = 0
         self._page_entries = PAGE_ENTRIES[0]
         self._looked_s = 0.0
+        self._others_on = -1
 
     async def catch_up(self) -> None:
         """Count up to the journal's end, as far as it is when that is reached.
@@ -212,6 +213,9 @@ class DailyFigureCounter:
             taken = await self._take_page(piece, page)
             if taken:
                 upto = page[taken - 1].entry_id
+            if piece.size >= ROWS_MAX:
+                more = more or taken < len(page)
+                break
             if taken < len(page):  # the next entry closes or opens locations: it is counted by itself
                 if upto == counted.cursor:
                     return await self._count_closings(counted, page[taken])
@@ -243,16 +247,31 @@ class DailyFigureCounter:
             log.info("counted_by_another", partition=self._keyspace.partition)
             self._counted = await self._begin()
             return False
+        self._tell_others(max(piece.days, default=0), added - 1)
         for event in piece.events:
             metrics.ALERTS_RAISED.labels(event.operation).inc()
         self._counted, self._cursor = upto, upto.cursor
         self._masked.mask = mask._replace(stored_step=mask.step, stored_closed=mask.closed)
         return True
 
+    def _tell_others(self, day: int, channels: int) -> None:
+        """Log once a day that more channels were named than its figures tell apart."""
+        if channels and day != self._others_on:
+            self._others_on = day
+            log.warning(
+                "channels_counted_as_others",
+                partition=self._keyspace.partition,
+                channels_max=CHANNELS_PER_DAY_MAX,
+                counted_as=OTHER_CHANNELS,
+                advice="see who sends orders with so many names of channels; GET /v1/reports/sales?by=channel lists them",
+            )
+
     async def _take_page(self, piece: Piece, page: list[Entry]) -> int:
         """Take entries up to one that closes or opens locations; return how many."""
         before, idle, taken = piece.changes, 0, 0
         for entry in page:
+            if piece.size >= ROWS_MAX:
+                break
             taken += 1
             try:
                 changes, others = worth_counting(entry, self._highest_point)
@@ -267,7 +286,7 @@ class DailyFigureCounter:
                 await self._take(piece, changes)
         piece.pass_over(idle)
         least, most = PAGE_ENTRIES
-        wanted = PAGE_CHANGES * len(page) // max(1, piece.changes - before)
+        wanted = PAGE_CHANGES * taken // max(1, piece.changes - before)
         self._page_entries = min(most, max(least, wanted))
         return taken
 

@@ -209,7 +209,7 @@ class Unlucky(FigureStore):
 
     loses = ""
 
-    async def add(self, after: str, upto: Counted, *rest: Any, **options: Any) -> bool:
+    async def add(self, after: str, upto: Counted, *rest: Any, **options: Any) -> int:
         lost, self.loses = self.loses, ""
         if lost == "before":
             raise StoreUnavailableError("lost on its way")

@@ -7,7 +7,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.changes import Change
-from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, DAY_MS, OTHER_CHANNELS, Figures
 from server.domain.locations import ClosedLocations
 from server.store.connection.commands import command, run_on_keys, together
 from server.store.journal.entries import format_entry_id, parse_entry_id
@@ -28,6 +28,10 @@ _decode_rows = msgspec.msgpack.Decoder(list[list[str | int]]).decode
 _decode_names = msgspec.msgpack.Decoder(frozenset[str]).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 _pack = msgspec.msgpack.Encoder().encode
+_LISTED_ROWS: Final = 8
+"""The list of a SKU has room for so many rows; if it is full, there may be others, as the script says."""
+_SPILLED: Final = tuple(f"\0{place:03x}" for place in range(4096))
+"""What follows the SKU in the fields of the others."""
 _KNOWN: Final = len(Figures.__struct_fields__)
 
 
@@ -103,21 +107,24 @@ class FigureStore:
         *,
         retention_s: float,
         mask: Mask | None = None,
-    ) -> bool:
+    ) -> int:
         """Count the journal from one id up to another: figures, events, cursor and mask in one script.
 
-        ``after`` is the expected cursor, empty for none. False: the cursor is another one, because another process has
-        counted that; nothing was written. A caller that gets no answer reads the cursor.
+        ``after`` is the expected cursor, empty for none. 0: the cursor is another one, because another process has
+        counted that; nothing was written. Else 1, and 1 more for each channel that was counted as
+        :data:`OTHER_CHANNELS`. A caller that gets no answer reads the cursor.
         """
         keys = (self.keyspace.figures, self.keyspace.journal, self.keyspace.events)
         newest_ms = max((event.at_ms for event in events), default=EVENTS_KEPT_MS)
         known = mask if mask is not None else await self.mask()
         names = b"" if known.closed == known.stored_closed else _pack(sorted(known.closed.names))
         arguments: list[str | bytes | int] = [newest_ms - EVENTS_KEPT_MS]
-        arguments += (known.stored_step, known.step, known.closed.version, names, len(events))
+        arguments += (known.stored_step, known.step, known.closed.version, names, CHANNELS_PER_DAY_MAX, OTHER_CHANNELS)
+        arguments.append(len(events))
         arguments += (_pack([event]) for event in events)
         for day, skus in days.items():
-            arguments += ((day + 1) * DAY_MS // 1000 + int(retention_s), len(skus))
+            channels = {channel for rows in skus.values() for channel, _ in rows}
+            arguments += (day, (day + 1) * DAY_MS // 1000 + int(retention_s), _pack(sorted(channels)), len(skus))
             for sku, rows in skus.items():
                 arguments += (sku, _pack([(*where, *msgspec.structs.astuple(each)) for where, each in rows.items()]))
         answer = await run_on_keys(
@@ -129,18 +136,33 @@ class FigureStore:
             upto.since_ms,
             *arguments,
         )
-        return bool(answer)
+        return int(answer)
 
     async def of_day(self, day: int) -> AsyncIterator[tuple[str, list[Row]]]:
-        """Go through the figures of a day, by SKU and in no order, while counting goes on."""
-        async for sku, packed in scan(self.client, self.keyspace.day_figures(day)):
-            yield sku.decode(), _rows(packed)
+        """Go through the figures of a day, by SKU and in no order, while counting goes on; a SKU can come often."""
+        async for field, packed in scan(self.client, self.keyspace.day_figures(day)):
+            yield split_field(field)[0], _rows(packed)
 
     async def of_sku(self, sku: str, days: Sequence[int]) -> list[list[Row]]:
         """Read the figures of one SKU, for each of the days in order."""
         asked = [("HGET", self.keyspace.day_figures(day), sku) for day in days]
         found = await together(self.client, asked) if asked else []
-        return [_rows(packed) if packed is not None else [] for packed in found]
+        rows = [_rows(packed) if packed is not None else [] for packed in found]
+        for day, listed in zip(days, rows, strict=True):
+            if len(listed) >= _LISTED_ROWS:
+                listed += await self._spilled(sku, day)
+        return rows
+
+    async def _spilled(self, sku: str, day: int) -> list[Row]:
+        """Read the rows of a SKU that had no room in its list."""
+        rows: list[Row] = []
+        for start in range(0, len(_SPILLED), FIELDS_AT_A_TIME):
+            fields = [sku + place for place in _SPILLED[start : start + FIELDS_AT_A_TIME]]
+            found = await command(self.client, "HMGET", self.keyspace.day_figures(day), *fields)
+            for packed in found:
+                if packed is not None:
+                    rows += _rows(packed)
+        return rows
 
     async def shelves(self) -> AsyncIterator[StockAtLocation]:
         """Go through the whole stock, in no order, while sales go on."""
