@@ -36,6 +36,7 @@
 -- @include lib/lacking
 -- @include lib/backorders
 -- @include lib/places_of_order
+-- @include lib/place_names
 -- @include lib/waiting_places
 -- @include lib/lines_of_order
 -- @include lib/unstocked_lines

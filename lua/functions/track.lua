@@ -9,8 +9,8 @@
 
 local function track(args)
   local actor, sku, is_tracked = unpack(unpack_msg(args[2]))
-  local locations = unstocked.locations_of({sku})[sku]
-  if locations and #locations > 0 then return pack(is_tracked) end
+  local locations = unstocked.count_locations({sku})[sku]
+  if locations and locations > 0 then return pack(is_tracked) end
   if is_tracked == (locations == nil) then return pack(true) end
   if is_tracked then call('HDEL', SKUS, sku) else call('HSET', SKUS, sku, pack(NONE)) end
   journal('track', actor, '', '', '', NONE, {{'sku', sku}, {'tracked', tostring(is_tracked)}})

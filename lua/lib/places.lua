@@ -33,14 +33,23 @@ local function set_of(names)
   return set
 end
 
+-- The places of channels. What was unpacked before is used again: each closing is a new version, and the names of many
+-- channels are many.
+local function places_of_channels(packed, before)
+  if not packed then return nil end
+  if before and before.packed_channels == packed then return before.of_channel end
+  local of_channel = {}
+  for channel, names in pairs(unpack_msg(packed)) do of_channel[channel] = set_of(names) end
+  return of_channel
+end
+
 -- Reads and unpacks the places of the partition.
 local function read_places(version)
   local packed = call('HMGET', META, 'closed', 'channel_places')
-  local now = {version = version, closed = packed[1] and set_of(unpack_msg(packed[1])) or nil, of_channel = nil}
-  if packed[2] then
-    now.of_channel = {}
-    for channel, names in pairs(unpack_msg(packed[2])) do now.of_channel[channel] = set_of(names) end
-  end
+  local now = {
+    version = version, closed = packed[1] and set_of(unpack_msg(packed[1])) or nil,
+    of_channel = places_of_channels(packed[2], kept_places[META]), packed_channels = packed[2],
+  }
   if not kept_places[META] then
     if kept_count == PARTITIONS_KEPT_MAX then kept_places, kept_count = {}, 0 end
     kept_count = kept_count + 1

@@ -14,15 +14,17 @@
 --        0), parts, missing (units that there is no part for)}
 -- part:  {entry (stock entry), units}
 
-local places_of_order = {}
+local places_of_order = {
+  WEIGHT_ALONE = 1000000, -- a weight that shares a call with no other operation
+}
 
 do
 
 -- Places that operations of one call look at together, and those that one operation looks at in a call of its own: some
 -- 3 and 6 ms. Beyond that, an operation is answered so that the ledger sends it by itself.
 local LOOK_MAX, LOOK_ALONE_MAX = 2500, 3500
--- So many places take as long as one line; and a weight that shares a call with no other operation.
-local PLACES_PER_LINE, WEIGHT_ALONE = 6, 1000000
+-- So many places take as long as one line.
+local PLACES_PER_LINE = 6
 -- So many places take as long as to end a hold.
 local PLACES_PER_HOLD = 10
 
@@ -74,14 +76,6 @@ local function claim_named(order)
     order.granted[number] = taken
     entry.claimed = entry.claimed + taken
   end)
-end
-
--- Reads which places know the SKUs, those that this call has made included.
-local function read_places(order)
-  local skus = {}
-  for i, want in ipairs(order.wants) do skus[i] = want.sku end
-  local known = unstocked.locations_of(skus)
-  for _, want in ipairs(order.wants) do want.all = known[want.sku] or NONE end
 end
 
 -- Chooses among the places of each want those that the channel may take from. Returns how many they are in all.
@@ -266,14 +260,15 @@ end
 local function retry_with(order, count)
   if is_alone and places_looked == 0 and count <= LOOK_ALONE_MAX then return nil end
   if places_looked + count <= LOOK_MAX then return nil end
-  if count > LOOK_MAX then return {'retry_with_weight', WEIGHT_ALONE} end
+  if count > LOOK_MAX then return {'retry_with_weight', places_of_order.WEIGHT_ALONE} end
   return {'retry_with_weight', order.count + floor(count / PLACES_PER_LINE)}
 end
 
 -- Reads the places of an order and what they have. Returns nil, or the answer in place of the order's own. to_explain:
 -- nothing may be changed.
 function places_of_order.look(order, to_explain)
-  read_places(order)
+  local refusal = places_of_order.read_names(order, to_explain)
+  if refusal then return refusal end
   local count = choose_names(order)
   if count > LOOK_ALONE_MAX then
     if not order.accept_shortage then return refused('sourcing_incomplete') end

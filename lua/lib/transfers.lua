@@ -5,8 +5,8 @@
 -- Units in transit belong to no location. in_transit in the hash meta is their sum. The note in_transit of each journal
 -- entry has the difference that it makes, so that the audit can compare the two.
 
--- transfers: id -> {id, record or nil, was_open, changed}, nil where it was not read, see lib/work.lua; then the list of
--- those that changed, and the units by which in_transit grows.
+-- transfers: id -> {id, record or nil, was_open, changed}, nil where it was not read, see lib/work.lua; then the list
+-- of those that changed, and the units by which in_transit grows.
 local transfers, changed_transfers, in_transit_delta
 
 -- The units of a line that are still in transit.

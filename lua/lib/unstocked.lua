@@ -27,7 +27,15 @@ function unstocked.entry(sku, field)
   }
 end
 
--- Reads of which SKUs the call does not know yet where they are known.
+-- How many values a packed array has, and how many bytes stand before the first one.
+local function head_of(list)
+  local kind, high, low = list:byte(1, 3)
+  if kind < 160 then return kind - 144, 1 end
+  return high * 256 + low, 3
+end
+
+-- Reads of which SKUs the call does not know yet where they are known. sku_locations: SKU -> {list (packed), count,
+-- names (unpacked, once they are needed)}, or false.
 local function read_locations(skus)
   local unread, seen = {}, {}
   sku_locations = sku_locations or {}
@@ -38,33 +46,67 @@ local function read_locations(skus)
     end
   end
   local packed = hash_get_many(SKUS, unread)
-  for i = 1, #unread do sku_locations[unread[i]] = packed[i] and unpack_msg(packed[i]) or false end
+  for i = 1, #unread do
+    local list = packed[i]
+    sku_locations[unread[i]] = list and {list = list, count = head_of(list), names = nil}
+  end
+end
+
+-- Calls use(sku, location) for each SKU that is known at a location since this call, and of which it was read before.
+local function each_new(use)
+  for _, entry in ipairs(changed_stock) do
+    if entry.is_new and sku_locations[entry.sku] ~= nil then use(entry.sku, entry.location) end
+  end
+end
+
+-- At how many locations SKUs are known, also since this call: SKU -> how many, 0 for an untracked one; nil for one that
+-- is known nowhere. And how many they are in all.
+function unstocked.count_locations(skus)
+  read_locations(skus)
+  local counts, sum = {}, 0
+  for _, sku in ipairs(skus) do counts[sku] = sku_locations[sku] and sku_locations[sku].count or nil end
+  each_new(function(sku) counts[sku] = (counts[sku] or 0) + 1 end)
+  for _, count in pairs(counts) do sum = sum + count end
+  return counts, sum
 end
 
 -- Where SKUs are known, also since this call: SKU -> [location, …], empty for an untracked one; nil for one that is
--- known nowhere. The lists are not to be changed.
+-- known nowhere. The lists are not to be changed. It takes a moment for many; most callers need only their number.
 function unstocked.locations_of(skus)
   read_locations(skus)
   local known, added = {}, {}
-  for _, sku in ipairs(skus) do known[sku] = sku_locations[sku] or nil end
-  for _, entry in ipairs(changed_stock) do
-    local sku = entry.sku
-    if entry.is_new and sku_locations[sku] ~= nil then
-      -- A list of its own, for an exchange may still undo what is new.
-      if not added[sku] then
-        local copied = {}
-        for i, location in ipairs(known[sku] or NONE) do copied[i] = location end
-        known[sku], added[sku] = copied, true
-      end
-      table.insert(known[sku], entry.location)
+  for _, sku in ipairs(skus) do
+    local read = sku_locations[sku]
+    if read then
+      read.names = read.names or unpack_msg(read.list)
+      known[sku] = read.names
     end
   end
+  each_new(function(sku, location)
+    -- A list of its own, for an exchange may still undo what is new.
+    if not added[sku] then
+      local copied = {}
+      for i, name in ipairs(known[sku] or NONE) do copied[i] = name end
+      known[sku], added[sku] = copied, true
+    end
+    table.insert(known[sku], location)
+  end)
   return known
 end
 
--- What a line is whose SKU has these locations, see locations_of, or nil where it is a line like others.
+-- The first locations of a SKU, at most so many and CHUNK.
+function unstocked.first_locations(sku, most)
+  local read = sku_locations[sku]
+  if not read or read.count == 0 then return {} end
+  local _, from = head_of(read.list)
+  local names = {unpack_some(read.list, min(most, read.count, CHUNK), from)}
+  table.remove(names, 1) -- where the next one begins
+  return names
+end
+
+-- What a line is whose SKU has so many locations, see count_locations, or nil where it is a line like others.
 function unstocked.mode_of(locations, accept_shortage)
-  if locations then return #locations == 0 and 'untracked' or nil end
+  if locations then return locations == 0 and 'untracked' or nil end
   return accept_shortage and 'unmapped' or nil
 end
 

@@ -11,7 +11,7 @@ local function modes_of(fields, first, last, accept_shortage, of_line)
   local skus, modes = {}, nil
   for line = first, last, LINE_LENGTH do skus[#skus + 1] = of_line(line) end
   if #skus == 0 then return nil end
-  local known = unstocked.locations_of(skus)
+  local known = unstocked.count_locations(skus)
   for _, sku in ipairs(skus) do
     local mode = unstocked.mode_of(known[sku], accept_shortage)
     if mode then

@@ -7,21 +7,22 @@
 -- so does a record.
 --
 -- work: lines (that operations have worked on), read_lines and read_records (of the records read), searched (candidates
---       examined in searches, see lib/sourcing_search.lua, at most)
+--       examined in searches, see lib/sourcing_search.lua, at most), names (of places unpacked, see
+--       lib/places_of_order.lua)
 
 do
 
 -- Some 4 ms, whatever is done with them; and the lines of holds that a call ends where it has operations to run, too.
-local LINES_MAX, ENDED_BESIDE_MAX = 600, 300
+local LINES_MAX, ENDED_BESIDE_MAX = 500, 300
 -- Of records, or of answers that are to be repeated: less than a millisecond.
 local BYTES_MAX = 500000
 -- Records that are read at a time, and where the first ones were small.
 local AT_A_TIME, SMALL_AT_A_TIME, SMALL_BYTES = 16, 48, 16384
 -- Short records, which find room beyond the limit as well.
-local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 800
+local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 700
 
 function work.begin()
-  work.lines, work.read_lines, work.read_records, work.searched = 0, 0, 0, 0
+  work.lines, work.read_lines, work.read_records, work.searched, work.names = 0, 0, 0, 0, 0
 end
 
 -- Calls load(first, last, lines_left) for some of n fields at a time, until there is enough for one call. load returns

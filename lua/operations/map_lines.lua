@@ -45,12 +45,12 @@ end
 local function set_unstocked_parts(record, targets)
   local skus, others, unknown = {}, {}, {}
   for i, target in ipairs(targets) do skus[i] = target.sku end
-  local known = unstocked.locations_of(skus)
+  local known = unstocked.count_locations(skus)
   for _, target in ipairs(targets) do
-    local sku, location, names = target.sku, target.location, known[target.sku]
-    if not names or #names > 0 and location ~= '' and not stock_entry(sku, location).record then
+    local sku, location, places_known = target.sku, target.location, known[target.sku]
+    if not places_known or places_known > 0 and location ~= '' and not stock_entry(sku, location).record then
       unknown[#unknown + 1] = target
-    elseif #names == 0 then
+    elseif places_known == 0 then
       target.parts = {{entry = stock_entry(sku, ''), units = target.units}}
     else
       others[#others + 1] = target

@@ -184,8 +184,8 @@ class MapLines(ReservationOperation, tag="map_lines", frozen=True):
 
     @property
     def weight(self) -> int:
-        """The lines of the reservation, as assumed, and those that are mapped."""
-        return LINES_ASSUMED + len(self.lines)
+        """The lines of the reservation, as assumed, and twice those that are mapped: their places are looked for."""
+        return LINES_ASSUMED + 2 * len(self.lines)
 
 
 class Return(ReservationOperation, tag="return", frozen=True):
