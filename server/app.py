@@ -271,7 +271,7 @@ class Holdfast:
             lowest_cursor=lambda partition: lowest_follower(store, Keyspace(partition)),
             settle_locations=lambda keyspace: LocationStore(store, keyspace, limits).settle(),
             unsettled=partial(unsettled, store),
-            clustered=self._nodes is not None,
+            nodes=self._nodes,
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
         if settings.figures_interval_s > 0:

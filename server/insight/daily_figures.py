@@ -263,7 +263,7 @@ class DailyFigureCounter:
                 partition=self._keyspace.partition,
                 channels_max=CHANNELS_PER_DAY_MAX,
                 counted_as=OTHER_CHANNELS,
-                advice="see who sends orders with so many names of channels; GET /v1/reports/sales?by=channel lists them",
+                advice="find who orders with so many names of channels: GET /v1/reports/sales?by=channel lists them",
             )
 
     async def _take_page(self, piece: Piece, page: list[Entry]) -> int:

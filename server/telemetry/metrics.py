@@ -75,6 +75,22 @@ STORE_ROUNDTRIP_SECONDS: Final = Histogram(
 )
 
 
+SCRIPT_SECONDS: Final = Histogram(
+    "holdfast_script_seconds",
+    "How long a function ran inside the store; only calls that its slow log has.",
+    ("function",),
+    buckets=(0.001, 0.002, 0.004, 0.008, 0.016, 0.032, 0.064, 0.128, 0.256, 0.512, 1.0),
+)
+
+
+SCRIPT_LONGEST_SECONDS: Final = Gauge(
+    "holdfast_script_longest_seconds",
+    "The longest call of a function in the last minute; 0 where the slow log of the store has none.",
+    ("function",),
+    multiprocess_mode="livemostrecent",
+)
+
+
 STORE_QUEUE_OPERATIONS: Final = Gauge(
     "holdfast_store_queue_operations", "Operations that wait to be sent.", multiprocess_mode="livesum"
 )

@@ -5,6 +5,7 @@ from typing import Final
 
 from server.store.connection.clients import Durability
 from server.store.embedded.files import DataDirectory
+from server.store.slow_calls import KEPT_MAX, LOGGED_FROM_US
 
 _FSYNC: Final[dict[Durability, str]] = {"durable": "always", "replicated": "always", "fast": "everysec"}
 
@@ -70,6 +71,9 @@ def render(directory: DataDirectory, durability: Durability) -> bytes:
         "activerehashing": "yes",
         # Huge pages make the first write after a fork copy 2 MB instead of 4 kB.
         "disable-thp": "yes",
+        # What holdfast_script_seconds is made of: calls that take a millisecond, of the last seconds.
+        "slowlog-log-slower-than": str(LOGGED_FROM_US),
+        "slowlog-max-len": str(KEPT_MAX),
         # No limit: the operator's container has one, and a full store must refuse, never evict.
         "maxmemory": "0",
         # The server keeps idle connections open on purpose.

@@ -14,6 +14,7 @@ import structlog
 from redis.asyncio import Redis
 
 from server.store.audit.audit import AuditReport, audit
+from server.store.connection.clients import Nodes
 from server.store.connection.commands import command, run_function, run_on_keys, together
 from server.store.errors import StoreError
 from server.store.keys import PARTITIONS, Keyspace
@@ -22,6 +23,7 @@ from server.store.lua_library import library
 from server.store.maintenance.activity import Activity
 from server.store.maintenance.lacking import recount_lacking
 from server.store.maintenance.partition_faults import PartitionFaults
+from server.store.maintenance.slow_log import SlowLog
 from server.store.maintenance.unsettled import Settle, Settling, Unsettled
 from server.telemetry import metrics
 
@@ -89,8 +91,8 @@ class Housekeeper:
         Has a partition's scripts know which locations are closed.
     unsettled
         Returns those of some partitions that may need it; None: each is asked by itself.
-    clustered
-        The store is a cluster.
+    nodes
+        For a cluster: returns a client of each node.
 
     """
 
@@ -110,7 +112,7 @@ class Housekeeper:
         lowest_cursor: LowestCursor | None = None,
         settle_locations: Settle | None = None,
         unsettled: Unsettled | None = None,
-        clustered: bool = False,
+        nodes: Nodes | None = None,
     ) -> None:
         self._client = client
         self._served = partitions
@@ -124,11 +126,12 @@ class Housekeeper:
         self._listed: list[Keyspace] = []
         self._keyspaces: dict[str, Keyspace] = {}
         self._sweeping = asyncio.Semaphore(SWEEPS_AT_ONCE)
-        self.activity = Activity(client, self._partitions, clustered=clustered)
+        self.activity = Activity(client, self._partitions, clustered=nodes is not None)
+        self._slow_log = SlowLog(client, nodes)
         self._faults = PartitionFaults(self.activity)
         self._settling: Settling | None = None
         if settle_locations is not None:
-            asked = None if clustered else unsettled
+            asked = None if nodes is not None else unsettled
             self._settling = Settling(self.activity, self._faults, settle_locations, asked)
         self._clock_ahead_ms: int | None = None
         """How far the store's clock is ahead of ours; None: to be asked."""
@@ -153,6 +156,7 @@ class Housekeeper:
         """Run maintenance until cancelled."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.activity.run(), name="housekeeping-look")
+            group.create_task(self._slow_log.run(), name="slow-log")
             for name, interval_s, chore in self._chores:
                 group.create_task(_repeat(name, interval_s, chore), name=f"housekeeping-{name}")
 

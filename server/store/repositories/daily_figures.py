@@ -148,9 +148,9 @@ class FigureStore:
         asked = [("HGET", self.keyspace.day_figures(day), sku) for day in days]
         found = await together(self.client, asked) if asked else []
         rows = [_rows(packed) if packed is not None else [] for packed in found]
-        for day, listed in zip(days, rows, strict=True):
-            if len(listed) >= _LISTED_ROWS:
-                listed += await self._spilled(sku, day)
+        for place, day in enumerate(days):
+            if len(rows[place]) >= _LISTED_ROWS:
+                rows[place] += await self._spilled(sku, day)
         return rows
 
     async def _spilled(self, sku: str, day: int) -> list[Row]:
