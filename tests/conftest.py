@@ -22,6 +22,7 @@ from server.store.keys import PARTITIONS, ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.ledger.ledger import EXPIRE_BATCH_MAX, Ledger, Retention
 from server.store.repositories.locations import LocationStore
+from tests.support import longest_scripts
 from tests.support.stores import REDIS7, StoreProcess, start_redis7, start_valkey
 
 DAY_S: Final = 86_400
@@ -38,13 +39,27 @@ def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.Abstrac
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Report how far the model-based test went, over all workers."""
+    """Report how far the model-based test went, over all workers, and the longest scripts."""
     reports = [report for outcome in ("passed", "failed") for report in terminalreporter.stats.get(outcome, [])]
     runs = [value for report in reports for name, value in report.user_properties if name == "model_run"]
     if runs:
         steps, operations, mismatches = map(sum, zip(*runs, strict=True))
         line = f"model-based test: {steps} steps, {operations} operations, {mismatches} mismatches"
         terminalreporter.write_line(line, bold=True)
+    terminalreporter.write_line(longest_scripts.summary())
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the longest scripts of a worker over."""
+    output: dict[str, object] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["longest_us"] = longest_scripts.longest_us
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take the longest scripts of a worker over."""
+    longest_scripts.merge(getattr(node, "workeroutput", {}).get("longest_us", {}))
 
 
 async def wait_until(

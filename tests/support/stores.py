@@ -25,8 +25,11 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from server.store.embedded.binary import find_binary
+from tests.support import longest_scripts
 
 READY_S = 20.0
+_LAST_WORD_S = 0.5
+"""A store that a test has stopped gives no answer."""
 REDIS7 = Path("/usr/bin/redis-server")
 
 
@@ -76,6 +79,7 @@ class StoreProcess:
             "maxmemory-policy": maxmemory_policy,
             "appendonly": appendonly,
             "appendfsync": appendfsync,
+            **longest_scripts.SETTINGS,
             **_tls_settings(tls, self.port),
             **({"requirepass": requirepass, "masterauth": requirepass} if requirepass else {}),
             **({"replicaof": f"127.0.0.1 {replicaof.port}"} if replicaof else {}),
@@ -131,12 +135,15 @@ class StoreProcess:
     @contextlib.contextmanager
     def admin(self) -> Iterator[Any]:
         """Open a blocking client over the unix socket, as the default user."""
-        once = Retry(NoBackoff(), 0)  # the library's default would send a test's write up to eleven times
-        client = redis.Redis(unix_socket_path=str(self.socket), password=self._password or None, retry=once)
+        client = self._client()
         try:
             yield client
         finally:
             client.close()
+
+    def _client(self, **options: Any) -> redis.Redis:
+        once = Retry(NoBackoff(), 0)  # the library's default would send a test's write up to eleven times
+        return redis.Redis(unix_socket_path=str(self.socket), password=self._password or None, retry=once, **options)
 
     def command(self, *words: str | int) -> Any:
         """Send one command over the unix socket, as the default user."""
@@ -154,6 +161,9 @@ class StoreProcess:
 
     def _end(self, number: signal.Signals) -> None:
         if self._child is not None:
+            if self.running:
+                with self._client(socket_timeout=_LAST_WORD_S) as client:
+                    longest_scripts.take(client)
             self._child.send_signal(number)
             self._child.wait(READY_S)
 

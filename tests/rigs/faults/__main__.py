@@ -11,6 +11,7 @@ from tests.rigs.faults.kinds import KINDS
 from tests.rigs.faults.registry import Fault, Setting, all_faults
 from tests.rigs.faults.run import Row, run
 from tests.rigs.faults.table import table
+from tests.support import longest_scripts
 
 
 def main() -> None:
@@ -23,7 +24,7 @@ def main() -> None:
     try:
         uvloop.run(_run(chosen, given, rows))
     finally:  # also of a run that was broken off, what there is
-        _say("", table(rows))
+        _say("", table(rows), longest_scripts.summary())
     failed = [failure for row in rows for failure in row.failures]
     _say("", f"{len(failed)} failures" if failed else "all held")
     sys.exit(1 if failed else 0)

@@ -15,6 +15,7 @@ from tests.rigs.rolling_upgrade.releases import WORKING_TREE, release
 from tests.rigs.rolling_upgrade.run import STORES, StoreName, run
 from tests.rigs.rolling_upgrade.stage import Say
 from tests.rigs.rolling_upgrade.table import problems, table
+from tests.support import longest_scripts
 from tests.support.stores import REDIS7
 
 SECONDS: Final = 70.0
@@ -37,7 +38,7 @@ def main() -> None:
         )  # fmt: skip
         outcomes = [uvloop.run(run(plan, name, _said_on(name))) for name in _stores(given.store)]
     for outcome in outcomes:
-        _say("", table(outcome), *problems(outcome))
+        _say("", table(outcome), *problems(outcome), longest_scripts.summary())
     held = bool(outcomes) and all(outcome.held for outcome in outcomes)
     _say("", "all held" if held else f"FAILED; again with --seed {given.seed}")
     sys.exit(0 if held else 1)
