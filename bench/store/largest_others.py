@@ -196,10 +196,8 @@ async def _publish(world: World) -> None:
 
 async def _short(world: World) -> None:
     await stocked(world, 5_000, units=1)
-    wanted = ([Line(sku(n), "main", 3)] for n in range(5_000))
-    await done(
-        world, (Order(PRINT, ACTOR, f"s{n}", "web", each, accept_shortage=True) for n, each in enumerate(wanted))
-    )
+    wanted = ((f"s{n}", [Line(sku(n), "main", 3)]) for n in range(5_000))
+    await done(world, (Order(PRINT, ACTOR, name, "web", lines, accept_shortage=True) for name, lines in wanted))
 
 
 async def _recount(world: World) -> None:

@@ -1,4 +1,6 @@
-"""How long each script runs at the largest that its callers may ask:  python -m bench.store.longest_scripts [rounds] [word].
+"""How long each script runs at the largest that its callers may ask:  python -m bench.store.longest_scripts [rounds].
+
+Further words choose cases by their titles.
 
 A store with the settings of the embedded one keeps the time of every command in its slow log. Each case brings the
 store into a state, then asks for the most that the service lets through, through the very code that serves. The time is

@@ -9,7 +9,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.operations.reservations import Extend, Order, Reserve
-from server.store.connection.commands import run_function
+from server.store.connection.commands import run_function, run_on_keys
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.codec import pack
 from server.store.ledger.ledger import Ledger
@@ -20,6 +20,7 @@ from tests.support.operations import (
     SHORT_MS,
     arrive,
     available,
+    backorder,
     cancel,
     changed,
     commit,
@@ -27,6 +28,7 @@ from tests.support.operations import (
     level,
     order,
     receive,
+    release,
     relocate,
     reserve,
     ship,
@@ -234,3 +236,41 @@ async def test_given_many_long_transfers_when_all_arrive_at_once_then_each_call_
     lines = await lines_of_calls(client, ledger, "transfer_receive")
     assert sum(lines) == 20 * LINES
     assert max(lines) <= LINES_MAX
+
+
+async def test_given_units_for_many_long_orders_that_wait_when_they_come_then_each_call_fills_some(
+    ledger: Ledger, client: Redis, limits_with: Callable[..., bytes]
+) -> None:
+    await stocked(ledger)
+    await ledger.run(backorder("late", 1_000))
+    waiting = [
+        reserve(f"w{number}", *((sku, 1) for sku in SKUS), ("late", 1), backorder=True) for number in range(MANY)
+    ]
+    await all_changed(ledger, waiting)
+    await ledger.run(receive("late", MANY))
+    after, function = "", library().function("fill_backorders")
+    while (unfilled := await client.hget(ledger.keyspace.meta, "unfilled")) is not None:
+        reply = await run_function(client, function, ledger.keyspace, limits_with(), after, 200, unfilled)
+        after, _ = msgspec.msgpack.decode(reply, type=tuple[str, int])
+    entries = [entry for _, entry in await read_journal(client, ledger.keyspace.journal)]
+    fills = [sum(change.operation == "backorder_fill" for change in entry) for entry in entries]
+    assert sum(fills) == MANY
+    assert max(fills) <= MANY // 2
+    assert (await level(ledger, "late")).held == MANY
+
+
+async def test_given_keys_with_long_answers_when_they_are_over_then_several_calls_purge_all(
+    make_ledger: Callable[..., Ledger], client: Redis, limits_with: Callable[..., bytes]
+) -> None:
+    ledger = make_ledger(idempotency_s=0, ended_s=0)
+    await stocked(ledger)
+    await all_changed(ledger, (hold(f"r{number}") for number in range(2 * MANY)))
+    await all_changed(ledger, (release(f"r{number}", key=f"k{number}") for number in range(2 * MANY)))
+    asked, calls, looked_at = 500, 0, 500
+    while looked_at == asked:
+        calls += 1
+        looked_at = await run_on_keys(
+            client, library().function("purge_ended"), ledger.keyspace.forgetting, limits_with(), asked
+        )
+    assert calls > 1
+    assert await client.exists(*ledger.keyspace.all[5:7], ledger.keyspace.ended) == 0
