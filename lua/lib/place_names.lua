@@ -1,5 +1,5 @@
--- Reads the names of the places that know the SKUs of an order, see lib/places_of_order.lua: their number is known before
--- they are unpacked, which takes a while for many.
+-- Reads the names of the places that know the SKUs of an order, see lib/places_of_order.lua: their number is known
+-- before they are unpacked, which takes a while for many.
 
 do
 

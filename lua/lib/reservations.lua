@@ -95,7 +95,13 @@ local function load_some(ids, first, last, lines_max)
 end
 
 function load_reservations(ids, lines_max)
-  work.read(#ids, lines_max, function(first, last, left) return load_some(ids, first, last, left) end)
+  local n = #ids
+  if n == 0 then return end
+  if n <= work.AT_A_TIME then
+    load_some(ids, 1, n, lines_max)
+    return
+  end
+  work.read(n, lines_max, function(first, last, left) return load_some(ids, first, last, left) end)
 end
 
 end

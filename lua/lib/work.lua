@@ -17,7 +17,8 @@ local LINES_MAX, ENDED_BESIDE_MAX = 500, 300
 -- Of records, or of answers that are to be repeated: less than a millisecond.
 local BYTES_MAX = 500000
 -- Records that are read at a time, and where the first ones were small.
-local AT_A_TIME, SMALL_AT_A_TIME, SMALL_BYTES = 16, 48, 16384
+work.AT_A_TIME = 16
+local SMALL_AT_A_TIME, SMALL_BYTES = 48, 16384
 -- Short records, which find room beyond the limit as well.
 local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 700
 
@@ -28,12 +29,12 @@ end
 -- Calls load(first, last, lines_left) for some of n fields at a time, until there is enough for one call. load returns
 -- the bytes and lines that it has read. Returns the place of the last field that was read.
 function work.read(n, lines_max, load)
-  local first, size, bytes, lines = 1, AT_A_TIME, 0, 0
+  local first, size, bytes, lines = 1, work.AT_A_TIME, 0, 0
   while first <= n and bytes <= BYTES_MAX and lines < lines_max do
     local last = min(n, first + size - 1)
     local more_bytes, more_lines = load(first, last, lines_max - lines)
     bytes, lines = bytes + more_bytes, lines + more_lines
-    size = more_bytes <= SMALL_BYTES and SMALL_AT_A_TIME or AT_A_TIME
+    size = more_bytes <= SMALL_BYTES and SMALL_AT_A_TIME or work.AT_A_TIME
     first = last + 1
   end
   return first - 1
