@@ -24,11 +24,11 @@ from bench.harness.stores import Store
 from bench.store import largest_calls, largest_others
 from bench.store.largest_calls import Case, World
 from server.store.connection import connect
+from server.store.connection.slow_calls import LIMIT_US, slow_calls
 from server.store.embedded.binary import find_binary
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.ledger.ledger import Ledger, Retention
-from server.store.slow_calls import LIMIT_US, slow_calls
 
 _ROUNDS: Final = 3
 _LOG_LENGTH: Final = 1_000_000

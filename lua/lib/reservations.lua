@@ -85,9 +85,7 @@ local function load_some(ids, first, last, lines_max)
     if not reservations[id] and (not packed or lines < lines_max or work.is_short(#packed)) then
       local entry = new_reservation_entry(id, packed, is_live)
       if packed then
-        local count = #entry.record[Record.lines]
-        bytes, lines = bytes + #packed, lines + count
-        work.read_lines, work.read_records = work.read_lines + count, work.read_records + 1
+        bytes, lines = bytes + #packed, lines + #entry.record[Record.lines]
       end
     end
   end

@@ -6,9 +6,8 @@
 -- An operation that has to wait waits with all later ones of its reservation in the call: the work done only grows, and
 -- so does a record.
 --
--- work: lines (that operations have worked on), read_lines and read_records (of the records read), searched (candidates
---       examined in searches, see lib/sourcing_search.lua, at most), names (of places unpacked, see
---       lib/places_of_order.lua)
+-- work: searched (candidates examined in searches, see lib/sourcing_search.lua), names (of places unpacked, see
+--       lib/place_names.lua)
 
 do
 
@@ -22,8 +21,10 @@ local SMALL_AT_A_TIME, SMALL_BYTES = 48, 16384
 -- Short records, which find room beyond the limit as well.
 local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 700
 
+local lines_done -- those that operations of this call have worked on
+
 function work.begin()
-  work.lines, work.read_lines, work.read_records, work.searched, work.names = 0, 0, 0, 0, 0
+  lines_done, work.searched, work.names = 0, 0, 0
 end
 
 -- Calls load(first, last, lines_left) for some of n fields at a time, until there is enough for one call. load returns
@@ -53,11 +54,19 @@ function work.ended_beside_max()
   return ENDED_BESIDE_MAX
 end
 
+-- How many lines the reservations have that were read, on average.
+local function typical_lines()
+  local lines, records = 0, 0
+  for _, entry in pairs(reservations) do
+    if entry.record then lines, records = lines + #entry.record[Record.lines], records + 1 end
+  end
+  return records > 0 and -floor(-lines / records) or 1
+end
+
 -- The answer of an operation that has to wait for another call. lines: what it works on, or nil where that was not
 -- read: then it is taken to be like those that were.
 function work.wait(lines)
-  local typical = work.read_records > 0 and -floor(-work.read_lines / work.read_records) or 1
-  return {'retry_with_weight', max(1, lines or typical)}
+  return {'retry_with_weight', max(1, lines or typical_lines())}
 end
 
 -- Counts the lines of an operation on a reservation or transfer, and returns nil; or the answer where the call has no
@@ -67,8 +76,8 @@ function work.take(entry, lines_at)
   if not entry then return work.wait() end
   local lines = entry.record and #entry.record[lines_at] or 0
   local most = lines <= SHORT_LINES and SHORT_LINES_MAX or LINES_MAX
-  if work.lines > 0 and work.lines + lines > most then return work.wait(lines) end
-  work.lines = work.lines + lines
+  if lines_done > 0 and lines_done + lines > most then return work.wait(lines) end
+  lines_done = lines_done + lines
   return nil
 end
 

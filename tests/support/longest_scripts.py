@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import redis
 
-from server.store.slow_calls import LIMIT_US, slow_calls
+from server.store.connection.slow_calls import LIMIT_US, slow_calls
 
 SETTINGS: Final = {"slowlog-log-slower-than": "2000", "slowlog-max-len": "10000"}
 """Microseconds: shorter calls need not be told."""

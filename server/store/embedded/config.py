@@ -4,8 +4,8 @@ import os
 from typing import Final
 
 from server.store.connection.clients import Durability
+from server.store.connection.slow_calls import KEPT_MAX, LOGGED_FROM_US
 from server.store.embedded.files import DataDirectory
-from server.store.slow_calls import KEPT_MAX, LOGGED_FROM_US
 
 _FSYNC: Final[dict[Durability, str]] = {"durable": "always", "replicated": "always", "fast": "everysec"}
 

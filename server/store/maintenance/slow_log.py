@@ -14,8 +14,8 @@ from redis.asyncio import Redis
 from server.store.connection.clients import Nodes
 from server.store.connection.commands import command
 from server.store.connection.connect_errors import address
+from server.store.connection.slow_calls import KEPT_MAX, LIMIT_US, SlowCall, slow_calls
 from server.store.errors import StoreError
-from server.store.slow_calls import KEPT_MAX, LIMIT_US, SlowCall, slow_calls
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.store")

@@ -7,9 +7,9 @@ from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
 from server.store.connection.commands import command
+from server.store.connection.slow_calls import slow_calls
 from server.store.ledger.ledger import Ledger
 from server.store.maintenance.slow_log import SlowLog
-from server.store.slow_calls import slow_calls
 from server.telemetry import metrics
 from tests.support.operations import receive, reserve
 
