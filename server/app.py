@@ -30,6 +30,7 @@ from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
 from server.plans import channel_plans, webhook_plans
 from server.service.channels import limit_orders
+from server.service.old_names import heeded
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
 from server.store.embedded import EmbeddedStore, ProgramChoice
@@ -173,8 +174,10 @@ class Holdfast:
             },
         )
         started.push_async_callback(state.close_feeds)
-        # A limit is lifted, too, where no channel is configured any more; by one who has the channels.
         is_one = settings.role != "api" and self._worker in (None, 0)
+        client = self._clients.maintenance
+        _run_until_exit(started, await heeded(client, authenticator.partitions, looks=is_one), "old-names")
+        # A limit is lifted, too, where no channel is configured any more; by one who has the channels.
         for partition in sorted(authenticator.partitions() | self._plans.keys() if is_one else self._plans):
             await limit_orders(state.partition(partition))
         return state

@@ -178,6 +178,7 @@ async def stray_keys(client: Redis) -> list[str]:
             *keyspace.safeguarding,
             keyspace.barcodes,
             keyspace.locations,
+            keyspace.names,
             *keyspace.publishing,
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,

@@ -1,5 +1,6 @@
 """Finds which listing a channel means by a name, where it may write the name in another case than it was sent."""
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any, TypeVar
 
@@ -36,5 +37,5 @@ class KeyLookup:
 
 
 def folded(name: str) -> str:
-    """Return a name as it is compared where case does not count."""
-    return name.strip().casefold()
+    """Return a name as it is compared where neither case nor how its letters are composed counts."""
+    return unicodedata.normalize("NFC", name.strip()).casefold()

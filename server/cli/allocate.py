@@ -1,8 +1,10 @@
 """``holdfast allocate``: set aside units for a channel, or cap what it may sell."""
 
+from collections.abc import Callable
+
 import click
 
-from server.cli.common import failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import failure, named, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.terminal import say
 from server.config.settings import Settings
 from server.domain import limits
@@ -11,7 +13,7 @@ from server.domain.operations.allocations import Allocate
 from server.domain.outcomes import OUTCOMES, Refused
 from server.domain.principal import LOCAL
 from server.domain.stock import StockLevel
-from server.service.checks import InvalidError, check_location, check_reference, check_sku, check_text
+from server.service.checks import check_channel, check_location, check_reference, check_sku
 from server.store.repositories.allocations import allocate as run_allocate
 
 
@@ -47,13 +49,13 @@ def allocate(
       holdfast allocate TS-1001 outlet 5 --cap --location mağaza-1
     """  # noqa: D301  # click needs the character, not the two
     kind: AllocationKind = "cap" if cap else "own"
-    try:
-        operation = Allocate(
-            "", LOCAL.actor, "", check_sku("sku", sku), check_location("location", location),
-            check_text("channel", channel, limits.NAME_BYTES_MAX), kind, units, check_reference("reason", reason),
+
+    def operation() -> Allocate:
+        return Allocate(
+            "", LOCAL.actor, "", check_sku("SKU", sku), check_location("--location", location),
+            check_channel("CHANNEL", channel), kind, units, check_reference("--reason", reason),
         )  # fmt: skip
-    except InvalidError as error:
-        raise failure(f"{error.field} {error.rule}") from None
+
     level = run(_allocate(quiet_settings(**overrides), partition, operation))
     for each in level.allocated:
         what = f"{each.units:,} of its own" if each.kind == "own" else f"a cap of {each.units:,}"
@@ -61,9 +63,9 @@ def allocate(
     say(f"available to everybody: {level.available:,}")
 
 
-async def _allocate(settings: Settings, partition: str, operation: Allocate) -> StockLevel:
+async def _allocate(settings: Settings, partition: str, make: Callable[[], Allocate]) -> StockLevel:
     async with opened_store(settings) as store:
-        ledger = store.ledger(partition)
+        ledger, operation = store.ledger(partition), await named(store, partition, make)
         answer = await run_allocate(store.client, ledger, store.retention.packed(), operation)
     if isinstance(answer, Refused):
         most = f"; it can have {answer.lines[0].available:,}" if answer.outcome == "exceeds_available" else ""

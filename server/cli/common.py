@@ -14,6 +14,8 @@ import uvloop
 from server.config.settings import ConfigError, Settings, load_settings
 from server.domain.limits import DEFAULT_PARTITION
 from server.domain.principal import check_partition
+from server.service.checks import InvalidError
+from server.service.old_names import heed_stored_names
 from server.store.command_session import OpenStore, open_store
 from server.store.embedded import ProgramChoice
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
@@ -87,6 +89,15 @@ def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncCo
         check=settings.store_check,
         create=create,
     )
+
+
+async def named(store: OpenStore, partition: str, check: Callable[[], T]) -> T:
+    """Make what ``check`` makes of names, as they are meant and stored; a name that cannot be one ends the command."""
+    await heed_stored_names(store.client, partition)
+    try:
+        return check()
+    except InvalidError as error:
+        raise click.UsageError(f"{error.field} {error.rule}") from None
 
 
 def run(work: Coroutine[Any, Any, T], *, failure_code: int = 1) -> T:

@@ -8,7 +8,16 @@ from typing import Final, NamedTuple
 import click
 from rich.console import Console
 
-from server.cli.common import counted, failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import (
+    counted,
+    failure,
+    named,
+    opened_store,
+    partition_option,
+    quiet_settings,
+    run,
+    store_options,
+)
 from server.cli.csv.bad_rows import print_bad_rows, read_csv
 from server.cli.csv.command import progress_bar
 from server.cli.csv.csv_import import CsvFile, Tally
@@ -20,6 +29,8 @@ from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.allocations import left
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
+from server.domain.spelling import normal
+from server.service.checks import BY_PARTITION, check_location
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.journal import journal
@@ -48,9 +59,14 @@ class Found(NamedTuple):
 
 
 class Job(NamedTuple):
-    """What was counted where. ``baseline_seq`` -1: the figures are as of now. ``missing_is_none``: see the option."""
+    """What was counted where, and the rows of other locations.
 
+    ``baseline_seq`` -1: the figures are as of now. ``missing_is_none``: see the option.
+    """
+
+    path: Path
     file: CsvFile[Counted]
+    elsewhere: list[BadRow]
     partition: str
     location: str
     baseline_seq: int
@@ -103,20 +119,21 @@ def count(
         say(run(_begin(settings, partition)))
         return
     reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
-    parsed, elsewhere = _read(file, location, reason)
-    job = Job(parsed, partition, location, -1 if baseline_seq is None else baseline_seq, missing_is_none, reason)
+    parsed, elsewhere = _read(file, normal(location), reason)
+    baseline = -1 if baseline_seq is None else baseline_seq
+    job = Job(file, parsed, elsewhere, partition, location, baseline, missing_is_none, reason)
     tally, console = Tally(), progress_console()
     try:
-        found = run(_count(settings, job, tally, console))
+        job, found = run(_count(settings, job, tally, console))
     except StoreUnreachableError as error:
         raise failure(f"{error}\nWhat is counted stays so. Run the same command again: it continues.") from None
     if differences is not None:
         _write(differences, found.differences)
-    bad = sorted([*parsed.bad, *elsewhere, *tally.refused])
+    bad = sorted([*job.file.bad, *job.elsewhere, *tally.refused])
     print_bad_rows(bad, None, console)
     _print_found(found, job)
     say(
-        f"{counted(parsed.rows_total, 'row')}: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
+        f"{counted(job.file.rows_total, 'row')}: {tally.set:,} counted, {tally.unchanged:,} unchanged (counted before),"
         f" {len(bad):,} bad; {counted(len(found.differences), 'difference')}"
     )
     sys.exit(1 if bad else 0)
@@ -138,9 +155,15 @@ def _read(file: Path, location: str, reason: str) -> tuple[CsvFile[Counted], lis
     return parsed._replace(rows=[row for row in parsed.rows if row.value.location == location]), elsewhere
 
 
-async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -> Found:
+async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -> tuple[Job, Found]:
+    """Count; return also the job with its names as they are stored."""
     async with opened_store(settings, create=True) as store:
         await store.register(job.partition)
+        location = await named(store, job.partition, lambda: check_location("--location", job.location))
+        job = job._replace(location=location)
+        if BY_PARTITION:  # the file was read without knowing of the names that are let through
+            parsed, elsewhere = _read(job.path, location, job.reason)
+            job = job._replace(file=parsed, elsewhere=elsewhere)
         began = (await journal.bounds(store.client, Keyspace(job.partition))).last_id
         uncounted = await _uncounted(store, job)
         rows = [*job.file.rows]
@@ -152,7 +175,7 @@ async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -
                 store.ledger(job.partition), rows, prefix, job.reason, tally, baseline_seq=job.baseline_seq
             )
         differences = await _differences(store, job, began)
-        return Found(differences, uncounted, await _shortages(store, job, differences))
+        return job, Found(differences, uncounted, await _shortages(store, job, differences))
 
 
 async def _uncounted(store: OpenStore, job: Job) -> list[str]:

@@ -24,10 +24,9 @@ def keys() -> None:
 
 def _name(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     try:
-        check_key_name(value)
+        return check_key_name(value)
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
-    return value
 
 
 @keys.command()

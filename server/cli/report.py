@@ -8,12 +8,22 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.common import counted, failure, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import (
+    counted,
+    failure,
+    named,
+    opened_store,
+    partition_option,
+    quiet_settings,
+    run,
+    store_options,
+)
 from server.cli.terminal import console, print_csv, progress_console, say
 from server.config.settings import Settings
 from server.domain.daily_figures import Figures, date_of, day_of, day_of_date
 from server.domain.reports import MONTH_DAYS, By, Sales, SalesOrder, Velocity, VelocityOrder, ranked
 from server.insight import reports
+from server.service.checks import check_channel, check_location, check_sku
 from server.store.keys import Keyspace
 from server.store.repositories.daily_figures import FigureStore
 
@@ -110,9 +120,10 @@ def cover(location: str, limit: int, as_csv: bool, partition: str, **overrides: 
 
 
 async def _sales(
-    settings: Settings, partition: str, by: By, days: tuple[date | None, date | None], only: reports.Only
+    settings: Settings, partition: str, by: By, days: tuple[date | None, date | None], asked: reports.Only
 ) -> tuple[Sales, str]:
     async with opened_store(settings) as store:
+        only = await named(store, partition, lambda: _checked(asked))
         figures = FigureStore(store.client, Keyspace(partition))
         first, last = days
         until = day_of_date(last) if last is not None else day_of(await figures.now_ms())
@@ -132,9 +143,19 @@ async def _velocities(
         await _print_since(figures)
         span = await reports.span_of(figures, await figures.counted())
         found: list[Velocity] = []
-        for sku in skus or [""]:
-            found += await reports.velocities(figures, span, reports.Only(sku, "", location))
+        asked = skus or [""]
+        for only in await named(store, partition, lambda: [_checked(reports.Only(sku, "", location)) for sku in asked]):
+            found += await reports.velocities(figures, span, only)
         return found, f"{date_of(span.first_day)} to {date_of(span.today)}"
+
+
+def _checked(asked: reports.Only) -> reports.Only:
+    """Check the names that were given; those that were not are empty."""
+    return reports.Only(
+        asked.sku and check_sku("SKU", asked.sku),
+        asked.channel and check_channel("--channel", asked.channel),
+        asked.location and check_location("--location", asked.location),
+    )
 
 
 async def _print_since(figures: FigureStore) -> None:

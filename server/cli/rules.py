@@ -8,7 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.common import json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import json_option, named, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.csv.categories import CATEGORIES
 from server.cli.csv.command import import_csv, import_options
 from server.cli.terminal import console, print_json, say
@@ -17,7 +17,7 @@ from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
 from server.domain.safety_stock import SafetyRule
-from server.service.checks import InvalidError, check_category, check_location, check_sku
+from server.service.checks import check_category, check_location, check_sku
 from server.store.keys import Keyspace
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import SafetyStore
@@ -25,6 +25,9 @@ from server.store.repositories.safety_stock import SafetyStore
 _UNITS: Final = click.IntRange(0, QUANTITY_MAX)
 _DAYS: Final = click.FloatRange(0, 366)
 _ALL: Final = "all"
+
+Asked = tuple[str | None, str | None]
+"""The names of a rule as they were given, None where it is for all."""
 
 _remove_option: Final = click.option("--remove", is_flag=True, help="Remove the rule.")
 _location_option: Final = click.option("--location", default=None, help="For this location only [all].")
@@ -83,12 +86,11 @@ def safety(
     A safety stock that was set by hand (holdfast import, a count) stays until it is set to 0.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    where = _where(category, location, check_category)
     if remove or units is not None or percent is not None:
         rule = None if remove else SafetyRule(units=units or 0, percent=percent or 0)
-        run(_set_safety(settings, partition, where, rule))
+        run(_set_safety(settings, partition, (category, location), rule))
         return
-    if where != (ANY, ANY):
+    if category is not None or location is not None:
         raise click.UsageError(
             "Add --units, --percent or --remove. To list all rules, leave out --category and --location."
         )
@@ -136,7 +138,6 @@ def replenishment(
     A rule is replaced as a whole: a figure that you leave out becomes 0. GET /v1/replenishment returns what to order.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
-    where = _where(sku, location, lambda field, name: ANY if name is None else check_sku(field, name))
     given = {
         name: figure
         for name, figure in (
@@ -149,9 +150,9 @@ def replenishment(
     }
     if remove or given:
         figures: dict[str, Any] = given
-        run(_set_replenishment(settings, partition, where, None if remove else Rule(**figures)))
+        run(_set_replenishment(settings, partition, (sku, location), None if remove else Rule(**figures)))
         return
-    if where != (ANY, ANY):
+    if sku is not None or location is not None:
         raise click.UsageError(
             "Add a figure, such as --reorder-point, or --remove. To list all rules, leave out --sku and --location."
         )
@@ -180,11 +181,8 @@ def categories(file: Path, **options: Any) -> None:
     import_csv(CATEGORIES, file, **options)
 
 
-def _where(first: str | None, location: str | None, check: Any) -> tuple[str, str]:
-    try:
-        return check("the name", first), ANY if location is None else check_location("--location", location)
-    except InvalidError as error:
-        raise click.UsageError(f"{error.field} {error.rule}") from None
+def _location(location: str | None) -> str:
+    return ANY if location is None else check_location("--location", location)
 
 
 def _print_rules(found: Mapping[tuple[str, str], Any], names: tuple[str, ...], *, as_json: bool) -> None:
@@ -209,9 +207,13 @@ async def _safety(settings: Settings, partition: str) -> Mapping[tuple[str, str]
         return await SafetyStore(store.client, Keyspace(partition)).rules()
 
 
-async def _set_safety(settings: Settings, partition: str, where: tuple[str, str], rule: SafetyRule | None) -> None:
+async def _set_safety(settings: Settings, partition: str, asked: Asked, rule: SafetyRule | None) -> None:
+    category, location = asked
     async with opened_store(settings, create=True) as store:
         await store.register(partition)
+        where = await named(
+            store, partition, lambda: (check_category("--category", category or None), _location(location))
+        )
         await SafetyStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
 
 
@@ -220,7 +222,11 @@ async def _replenishment(settings: Settings, partition: str) -> Mapping[tuple[st
         return await ReplenishmentStore(store.client, Keyspace(partition)).rules()
 
 
-async def _set_replenishment(settings: Settings, partition: str, where: tuple[str, str], rule: Rule | None) -> None:
+async def _set_replenishment(settings: Settings, partition: str, asked: Asked, rule: Rule | None) -> None:
+    sku, location = asked
     async with opened_store(settings, create=True) as store:
         await store.register(partition)
+        where = await named(
+            store, partition, lambda: (ANY if sku is None else check_sku("--sku", sku), _location(location))
+        )
         await ReplenishmentStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)

@@ -12,6 +12,7 @@ from server.cli.common import (
     counted,
     failure,
     json_option,
+    named,
     opened_store,
     partition_option,
     quiet_settings,
@@ -24,6 +25,7 @@ from server.domain.allocations import left
 from server.domain.changes import ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.stock import StockLevel
+from server.service.checks import check_sku
 from server.store.command_session import OpenStore
 from server.store.journal import journal
 from server.store.keys import Keyspace
@@ -88,8 +90,9 @@ async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
         return {"partition": partition, "skus": len(skus), "places": places, **totals}
 
 
-async def _explain(settings: Settings, partition: str, sku: str, *, with_history: bool) -> dict[str, Any]:
+async def _explain(settings: Settings, partition: str, asked: str, *, with_history: bool) -> dict[str, Any]:
     async with opened_store(settings) as store:
+        sku = await named(store, partition, lambda: check_sku("SKU", asked))
         found = await store.ledger(partition).stock(sku)
         holders, truncated = await reservations.holders(
             store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX

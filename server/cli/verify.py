@@ -9,11 +9,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.table import Table
 
 from server.cli.common import counted, json_option, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.old_names import print_old_names
 from server.cli.terminal import console, print_json, progress_console, say
 from server.config.settings import Settings
 from server.store.audit.audit import AuditReport, audit
 from server.store.command_session import OpenStore
 from server.store.keys import Keyspace
+from server.store.repositories.old_names import OldName, find_old_names
 
 CLEAN: Final = 0
 DRIFT: Final = 1
@@ -27,9 +29,10 @@ Reports = dict[str, AuditReport]
 @click.command()
 @partition_option
 @click.option("--all", "all_partitions", is_flag=True, help="Audit every partition.")
+@click.option("--names", "of_names", is_flag=True, help="List the stored names that could not be stored so today.")
 @json_option
 @store_options
-def verify(partition: str, all_partitions: bool, as_json: bool, **overrides: object) -> None:
+def verify(partition: str, all_partitions: bool, of_names: bool, as_json: bool, **overrides: object) -> None:
     """Audit the counters of the store.
 
     It compares them with the reservations and the journal, and is exact while sales go on.
@@ -37,10 +40,14 @@ def verify(partition: str, all_partitions: bool, as_json: bool, **overrides: obj
     \b
       holdfast verify                 audit the default partition
       holdfast verify --all --json    audit every partition, for a monitor
+      holdfast verify --names         list names with blanks or invisible characters, to be mended
 
     The exit code is 0 if all agree, 1 if not (the table shows where), and 2 if the audit could not decide.
     """  # noqa: D301  # click needs the character, not the two
     settings = quiet_settings(**overrides)
+    if of_names:
+        print_old_names(run(_old_names(settings, partition, all_partitions=all_partitions)), as_json=as_json)
+        return
     reports = run(_verify(settings, partition, all_partitions=all_partitions), failure_code=UNDECIDED)
     if as_json:
         print_json({name: msgspec.to_builtins(report) for name, report in reports.items()})
@@ -54,6 +61,12 @@ async def _verify(settings: Settings, partition: str, *, all_partitions: bool) -
     async with opened_store(settings) as store:
         names = await store.partitions() if all_partitions else [partition]
         return {name: await audited(store, name) for name in names}
+
+
+async def _old_names(settings: Settings, partition: str, *, all_partitions: bool) -> dict[str, list[OldName]]:
+    async with opened_store(settings) as store:
+        names = await store.partitions() if all_partitions else [partition]
+        return {name: await find_old_names(store.client, Keyspace(name)) for name in names}
 
 
 async def audited(store: OpenStore, partition: str) -> AuditReport:

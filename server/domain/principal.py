@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from server.domain.limits import DEFAULT_PARTITION, NAME_BYTES_MAX
+from server.domain.spelling import fault, normal
 
 PARTITION_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
 """A partition becomes part of a store key, inside ``{…}``: braces in it would move the key to another slot."""
@@ -113,14 +114,19 @@ def check_partition(partition: str) -> None:
         )
 
 
-def check_key_name(name: str) -> None:
-    """Refuse a name of a key that a terminal or a log could not show.
+def check_key_name(name: str) -> str:
+    """Return the name of a key in its normal form; empty is allowed.
 
     Raises
     ------
     ValueError
-        It is longer than 64 bytes, or holds characters that cannot be printed. Empty is allowed.
+        It is longer than 64 bytes, or holds characters that cannot be seen or printed. The message has the rule.
 
     """
-    if not name.isprintable() or len(name.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
+    checked = normal(name)
+    if not checked.isprintable() or len(checked.encode("utf-8", "surrogatepass")) > NAME_BYTES_MAX:
         raise ValueError(f"name {name!r} must be at most {NAME_BYTES_MAX} bytes of printable characters")
+    reason = fault(checked)
+    if reason:
+        raise ValueError(f"name {name!r} {reason}")
+    return checked

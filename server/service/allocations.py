@@ -2,22 +2,22 @@
 
 from typing import NamedTuple
 
-from server.domain import limits
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.outcomes import Refused
 from server.domain.stock import StockChanged
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
 from server.service.caller import Caller
-from server.service.checks import InvalidError, check_location, check_reference, check_sku, check_text
+from server.service.checks import InvalidError, check_channel, check_location, check_reference, check_sku
 from server.store.repositories import allocations
 
 
 class Target(NamedTuple):
-    """A channel at a (SKU, location)."""
+    """A channel at a (SKU, location); ``as_sent``: the three as they were spelled, for the fingerprint."""
 
     sku: str
     location: str
     channel: str
+    as_sent: tuple[str, str, str]
 
 
 def check_target(sku: str, location: str, channel: str) -> Target:
@@ -29,8 +29,8 @@ def check_target(sku: str, location: str, channel: str) -> Target:
         One cannot be what it should be.
 
     """
-    checked = check_text("channel", channel, limits.NAME_BYTES_MAX)
-    return Target(check_sku("sku", sku), check_location("location", location), checked)
+    checked = check_channel("channel", channel)
+    return Target(check_sku("sku", sku), check_location("location", location), checked, (sku, location, channel))
 
 
 def allocate_operation(caller: Caller, target: Target, body: AllocationBody) -> Allocate:
@@ -42,14 +42,16 @@ def allocate_operation(caller: Caller, target: Target, body: AllocationBody) -> 
         A field breaks a rule.
 
     """
-    body_fingerprint = caller.fingerprint("allocate", *target, body)
+    body_fingerprint = caller.fingerprint("allocate", *target.as_sent, body)
     reason = check_reference("reason", body.reason)
-    return Allocate(body_fingerprint, caller.actor, caller.key, *target, body.kind, body.units, reason)
+    return Allocate(body_fingerprint, caller.actor, caller.key, *target[:3], body.kind, body.units, reason)
 
 
 def drop_operation(caller: Caller, target: Target) -> Allocate:
     """Make the operation that takes an allocation away; what the channel has reserved stays reserved."""
-    return Allocate(caller.fingerprint("allocate_drop", *target), caller.actor, caller.key, *target, "own", 0)
+    return Allocate(
+        caller.fingerprint("allocate_drop", *target.as_sent), caller.actor, caller.key, *target[:3], "own", 0
+    )
 
 
 def move_operation(caller: Caller, body: AllocationMoveBody) -> AllocateMove:
@@ -61,8 +63,8 @@ def move_operation(caller: Caller, body: AllocationMoveBody) -> AllocateMove:
         A field breaks a rule.
 
     """
-    channel = check_text("from_channel", body.from_channel, limits.NAME_BYTES_MAX)
-    taker = check_text("to_channel", body.to_channel, limits.NAME_BYTES_MAX)
+    channel = check_channel("from_channel", body.from_channel)
+    taker = check_channel("to_channel", body.to_channel)
     if channel == taker:
         raise InvalidError("to_channel", "must be another channel than from_channel")
     return AllocateMove(

@@ -8,7 +8,7 @@ from server.domain.stock import LocationAvailability
 from server.schemas.availability import AvailabilityQuery, AvailabilityQueryBody
 from server.schemas.locations import NearbyQuery
 from server.service.caller import Caller
-from server.service.checks import InvalidError, check_location, check_sku, check_text
+from server.service.checks import InvalidError, check_channel, check_location, check_sku, check_text
 from server.store.ledger.ledger import Ledger
 
 _SKUS_AT_A_TIME: Final = 100
@@ -108,7 +108,7 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
 def _narrowed(query: AvailabilityQuery | AvailabilityQueryBody) -> tuple[str, str]:
     """Check and return location and channel, empty where they are left out."""
     location = "" if query.location is None else check_location("location", query.location)
-    channel = "" if query.channel is None else check_text("channel", query.channel, limits.NAME_BYTES_MAX)
+    channel = "" if query.channel is None else check_channel("channel", query.channel)
     return location, channel
 
 

@@ -20,7 +20,7 @@ def backorder_operation(caller: Caller, sku: str, location: str, body: Backorder
 
     """
     where = check_sku("sku", sku), check_location("location", location)
-    body_fingerprint = caller.fingerprint("backorder", *where, body)
+    body_fingerprint = caller.fingerprint("backorder", sku, location, body)
     promise_on = body.promise_on.isoformat() if body.promise_on is not None else ""
     mode = BackorderMode(body.mode)
     return SetBackorder(body_fingerprint, caller.actor, caller.key, *where, mode, body.limit, promise_on)

@@ -57,7 +57,7 @@ async def _bound(caller: Caller, body: CommitBody | FulfilBody, operation: Commi
 async def _binding(caller: Caller, body: CommitBody | FulfilBody, reservation_id: str) -> Binding:
     directory = await caller.partition.locations.current()
     if isinstance(body.location, str):
-        return at_location(body.location)
+        return at_location(check_location("location", body.location))
     assert not isinstance(body.sourcing, msgspec.UnsetType)  # noqa: S101  # one of the two is there
     rules = rules_of(body.sourcing)
     # Open lines can only become bound ones: what is read now holds for the step that follows, or that binds nothing.

@@ -14,6 +14,7 @@ from server.domain.channels import (
     rules_in_force,
     understood,
 )
+from server.domain.spelling import normal
 from server.schemas.channels import ChannelRulesBody, RetryBody
 from server.service.caller import Caller, Partition
 from server.service.checks import InvalidError, check_location, check_sku
@@ -35,7 +36,7 @@ def channel_of(caller: Caller, name: str) -> ChannelSettings:
         It is not configured there.
 
     """
-    found = caller.partition.channels.get(name)
+    found = caller.partition.channels.get(name) or caller.partition.channels.get(normal(name))
     if found is None:
         raise ProblemError(problem("unknown_channel"))
     return found
@@ -118,8 +119,8 @@ async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> Rul
     """
     settings = channel_of(caller, channel)
     given = {name: value for name, value in msgspec.structs.asdict(body).items() if value is not msgspec.UNSET}
-    for i, location in enumerate(given.get("locations", [])):
-        check_location(f"locations[{i}]", location)
+    if "locations" in given:
+        given["locations"] = [check_location(f"locations[{i}]", name) for i, name in enumerate(given["locations"])]
     try:
         answer = _in_force(settings, given)
     except RulesError as error:

@@ -1,12 +1,21 @@
-"""The rules that types cannot express: which characters a name may have, and how many bytes."""
+"""The rules that types cannot express: what a name is and which characters a text may have, and how many bytes."""
 
 import re
+from contextvars import ContextVar
 from typing import Final
 
 from server.domain import limits
 from server.domain.safety_stock import CATEGORY_BYTES_MAX
-from server.schemas.common import RESERVATION_ID, UNPRINTABLE
+from server.domain.spelling import StoredNames, fault, is_plain, normal
+from server.schemas.common import RESERVATION_ID, UNNAMED, UNPRINTABLE
 
+BY_PARTITION: Final[dict[str, StoredNames]] = {}
+"""Stored names that the door lets through, of the partitions that have any or whose names were not all looked at yet.
+
+Nearly every store has none. Then this is empty, and that is all that a request asks.
+"""
+_CURRENT: Final[ContextVar[StoredNames | None]] = ContextVar("stored_names", default=None)
+"""Those of the partition of the request or command that runs; read only while ``BY_PARTITION`` has any."""
 _CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CURSOR_MAX: Final = 2**64 - 1
 """What the store returns as the place to go on from."""
@@ -19,6 +28,19 @@ class InvalidError(Exception):
         self.field = field
         self.rule = rule
         super().__init__(f"{field}: {rule}")
+
+
+def heed(partition: str, names: StoredNames) -> None:
+    """Have the door heed the stored names of a partition from now on."""
+    if names:
+        BY_PARTITION[partition] = names
+    else:
+        BY_PARTITION.pop(partition, None)
+
+
+def enter(partition: str) -> None:
+    """Begin to ask on behalf of a partition; needed only while ``BY_PARTITION`` has any."""
+    _CURRENT.set(BY_PARTITION.get(partition))
 
 
 def check_text(field: str, value: str, bytes_max: int) -> str:
@@ -41,30 +63,69 @@ def check_text(field: str, value: str, bytes_max: int) -> str:
 
 
 def is_plain_place(sku: str, location: str) -> bool:
-    """Return True for most valid SKUs and locations, quickly: printable ASCII of a valid length."""
+    """Return True for most valid SKUs and locations, quickly: nothing about them can need a change or a refusal."""
     return (
-        sku.isascii()
-        and sku.isprintable()
-        and 0 < len(sku) <= limits.SKU_BYTES_MAX
-        and location.isascii()
-        and location.isprintable()
-        and 0 < len(location) <= limits.LOCATION_BYTES_MAX
+        not BY_PARTITION
+        and is_plain(sku)
+        and len(sku) <= limits.SKU_BYTES_MAX
+        and (location is UNNAMED or (is_plain(location) and len(location) <= limits.LOCATION_BYTES_MAX))
     )
 
 
+def check_name(field: str, value: str, bytes_max: int, kind: str = "") -> str:
+    """Return the name that is meant, see :mod:`server.domain.spelling`: the one door for names of all kinds.
+
+    ``kind``: of the names that were stored before there was this door, and that it lets through.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be a name. The rule says what to send instead.
+
+    """
+    if BY_PARTITION:
+        stored = _CURRENT.get()
+        if stored is not None:
+            return _as_stored(stored, field, value, bytes_max, kind)
+    elif is_plain(value) and len(value) <= bytes_max:
+        return value
+    return _named(field, normal(value), bytes_max)
+
+
+def _named(field: str, name: str, bytes_max: int) -> str:
+    check_text(field, name, bytes_max)
+    reason = fault(name)
+    if reason:
+        raise InvalidError(field, reason)
+    return name
+
+
+def _as_stored(stored: StoredNames, field: str, value: str, bytes_max: int, kind: str) -> str:
+    """Return a name as it is stored, also in a form that could not be stored today."""
+    found = stored.spelling(kind, value) or stored.spelling(kind, normal(value))
+    if found is not None:
+        return found
+    return _named(field, normal(value), bytes_max) if stored.is_complete else check_text(field, value, bytes_max)
+
+
 def check_sku(field: str, value: str) -> str:
-    """Return the SKU if it is one."""
-    return check_text(field, value, limits.SKU_BYTES_MAX)
+    """Return the SKU that is meant."""
+    return check_name(field, value, limits.SKU_BYTES_MAX, "sku")
 
 
 def check_barcode(field: str, value: str) -> str:
-    """Return the barcode if it can be one."""
-    return check_text(field, value, limits.BARCODE_BYTES_MAX)
+    """Return the barcode that is meant."""
+    return check_name(field, value, limits.BARCODE_BYTES_MAX, "barcode")
 
 
 def check_location(field: str, value: str) -> str:
-    """Return the location's name if it can be one."""
-    return check_text(field, value, limits.LOCATION_BYTES_MAX)
+    """Return the name of the location that is meant."""
+    return check_name(field, value, limits.LOCATION_BYTES_MAX, "location")
+
+
+def check_channel(field: str, value: str) -> str:
+    """Return the name of the channel that is meant."""
+    return check_name(field, value, limits.NAME_BYTES_MAX)
 
 
 def check_category(field: str, value: str | None) -> str:

@@ -23,7 +23,7 @@ from server.schemas.sourcing import (
 )
 from server.service.caller import Caller
 from server.service.candidates import Candidates
-from server.service.checks import check_text
+from server.service.checks import check_channel
 from server.service.reservations import lines_of
 from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
 
@@ -45,7 +45,7 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
     lines = lines_of(body.lines)
     if isinstance(body.sourcing, SourcingBody):
         check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
-    channel = "" if body.channel is None else check_text("channel", body.channel, limits.NAME_BYTES_MAX)
+    channel = "" if body.channel is None else check_channel("channel", body.channel)
     directory = await caller.partition.locations.current()
     reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
     if not isinstance(body.sourcing, SourcingBody):

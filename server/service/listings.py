@@ -10,7 +10,7 @@ from server.schemas.channels import CURRENCY, PRICE, ListingBody, ListingsBody, 
 from server.service.availability import unknown_skus
 from server.service.caller import Caller
 from server.service.channels import channel_of, store_of
-from server.service.checks import InvalidError, check_reference, check_sku, check_text
+from server.service.checks import InvalidError, check_name, check_reference, check_sku, check_text
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 
@@ -48,7 +48,7 @@ def listing_of(at: str, body: ListingBody) -> Listing:
         It breaks a rule; the field is named as one below ``at``.
 
     """
-    sku, key = check_sku(f"{at}.sku", body.sku), check_text(f"{at}.key", body.key, KEY_BYTES_MAX)
+    sku, key = check_sku(f"{at}.sku", body.sku), check_name(f"{at}.key", body.key, KEY_BYTES_MAX)
     for name, value in body.attributes.items():
         check_text(f"{at}.attributes", name, limits.NAME_BYTES_MAX)
         check_reference(f"{at}.attributes.{name}", value)

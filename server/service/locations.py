@@ -22,7 +22,7 @@ def location_of(name: str, body: LocationBody) -> Location:
         It breaks a rule.
 
     """
-    check_location("name", name)
+    name = check_location("name", name)
     for i, group in enumerate(body.groups):
         check_text(f"groups[{i}]", group, limits.NAME_BYTES_MAX)
     position = None if body.position is None else Position(body.position.lat, body.position.lon)

@@ -58,9 +58,10 @@ def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> 
     """
     pack = Pack(body.sku or "")
     if isinstance(body, ReceiveMovement | CountMovement) and body.barcode is not None:
-        if body.barcode not in packs:
+        known = packs.get(barcode_of(body))
+        if known is None:
             return None
-        pack = packs[body.barcode]
+        pack = known
     sku = check_sku("sku", pack.sku)
     location = check_location("location", body.location) if body.location is not None else ""
     head = caller.fingerprint("movement", body), caller.actor, caller.key, sku, location
@@ -126,7 +127,8 @@ def count_of(caller: Caller, sku: str, location: str, body: CountBody) -> Count:
 
     """
     where = check_sku("sku", sku), check_location("location", location)
-    head = caller.fingerprint("count", *where, body), caller.actor, caller.key, *where
+    # As sent, like all fingerprints: what a name is may become another with a release, and a retry stays a replay.
+    head = caller.fingerprint("count", sku, location, body), caller.actor, caller.key, *where
     return _count(head, body, Pack(sku))
 
 

@@ -43,6 +43,7 @@ from server.service.binding import check_binding
 from server.service.caller import Caller
 from server.service.checks import (
     InvalidError,
+    check_channel,
     check_location,
     check_reference,
     check_reservation_id,
@@ -69,9 +70,9 @@ def reserve_operation(caller: Caller, body: ReserveBody) -> Reserve:
     """
     reservation_id, body_fingerprint = _identity(caller, "reserve", body)
     ttl_s = caller.partition.ttl_default_s if body.ttl_s is None else body.ttl_s
-    order_ref, customer_ref = _check_common(body)
+    channel, order_ref, customer_ref = _check_common(body)
     return Reserve(
-        body_fingerprint, caller.principal.actor, reservation_id, body.channel, lines_of(body.lines), ttl_s * 1000,
+        body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(body.lines), ttl_s * 1000,
         body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder",
     )  # fmt: skip
 
@@ -79,9 +80,9 @@ def reserve_operation(caller: Caller, body: ReserveBody) -> Reserve:
 def order_operation(caller: Caller, body: OrderBody) -> Order:
     """Make the operation that reserves and commits at once; errors as for :func:`reserve_operation`."""
     reservation_id, body_fingerprint = _identity(caller, "order", body)
-    order_ref, customer_ref = _check_common(body)
+    channel, order_ref, customer_ref = _check_common(body)
     return Order(
-        body_fingerprint, caller.principal.actor, reservation_id, body.channel, lines_of(body.lines),
+        body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(body.lines),
         body.on_shortage == "accept", body.policy == "partial", order_ref, customer_ref, body.flags,
         body.policy == "backorder",
     )  # fmt: skip
@@ -128,22 +129,26 @@ def lines_to_plan(body: ReserveBody | OrderBody) -> list[list[int]]:
 
 def lines_of(lines: list[LineBody]) -> list[Line]:
     """Check the names in the lines and return the ledger's lines, their locations empty where they name none."""
-    for i, line in enumerate(lines):
+    for line in lines:
         if not is_plain_place(line.sku, line.location):
-            check_sku(f"lines[{i}].sku", line.sku)
-            check_location(f"lines[{i}].location", line.location)
+            return [_line_of(f"lines[{i}]", each) for i, each in enumerate(lines)]
     return [Line(line.sku, "" if line.location is UNNAMED else line.location, line.quantity) for line in lines]
 
 
-def _check_common(body: ReserveBody | OrderBody) -> tuple[str, str]:
-    """Check channel, flags and sourcing; return order_ref and customer_ref, empty for None."""
+def _line_of(at: str, line: LineBody) -> Line:
+    location = "" if line.location is UNNAMED else check_location(f"{at}.location", line.location)
+    return Line(check_sku(f"{at}.sku", line.sku), location, line.quantity)
+
+
+def _check_common(body: ReserveBody | OrderBody) -> tuple[str, str, str]:
+    """Check flags and sourcing; return the channel, order_ref and customer_ref, empty for None."""
     if body.sourcing is not msgspec.UNSET:
         check_sourcing(body.sourcing, body.lines, policy=body.policy)
-    check_text("channel", body.channel, limits.NAME_BYTES_MAX)
     if body.flags:
         for i, flag in enumerate(body.flags):
             check_text(f"flags[{i}]", flag, limits.NAME_BYTES_MAX)
     return (
+        check_channel("channel", body.channel),
         "" if body.order_ref is None else check_reference("order_ref", body.order_ref),
         "" if body.customer_ref is None else check_reference("customer_ref", body.customer_ref),
     )
@@ -233,11 +238,12 @@ async def relocate_operation(caller: Caller, target: str, body: RelocateBody) ->
         The locations could not be read. Nothing happened.
 
     """
-    for i, line in enumerate(body.lines):
-        check_location(f"lines[{i}].to", line.to)
+    moves = [
+        LineRelocation(line.line, line.quantity or 0, check_location(f"lines[{i}].to", line.to))
+        for i, line in enumerate(body.lines)
+    ]
     # The first reading tells the store which are closed, if an older release has described them.
     await caller.partition.locations.current()
-    moves = [LineRelocation(line.line, line.quantity or 0, line.to) for line in body.lines]
     return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
 
 
@@ -251,14 +257,14 @@ def map_lines_operation(caller: Caller, target: str, body: MapLinesBody) -> MapL
 
     """
     named: set[int] = set()
+    lines = []
     for i, line in enumerate(body.lines):
-        check_sku(f"lines[{i}].sku", line.sku)
-        if isinstance(line.location, str):
-            check_location(f"lines[{i}].location", line.location)
+        sku = check_sku(f"lines[{i}].sku", line.sku)
+        location = check_location(f"lines[{i}].location", line.location) if isinstance(line.location, str) else ""
         if line.line in named:
             raise InvalidError(f"lines[{i}].line", "is named twice; a line has one SKU")
         named.add(line.line)
-    lines = [LineMapping(each.line, each.sku, each.location or "") for each in body.lines]
+        lines.append(LineMapping(line.line, sku, location))
     return MapLines(caller.fingerprint("map_lines", target, body), caller.actor, target, caller.key, lines)
 
 
@@ -287,9 +293,8 @@ async def find(caller: Caller, query: ListQuery) -> Page:
     """
     fields = {name: getattr(query, name) for name in _FILTERS if getattr(query, name) is not None}
     for name, value in fields.items():
-        check_text(name, value, limits.NAME_BYTES_MAX if name == "channel" else limits.REFERENCE_BYTES_MAX)
-    if query.sku is not None:
-        check_sku("sku", query.sku)
+        fields[name] = check_channel(name, value) if name == "channel" else check_reference(name, value)
+    sku = "" if query.sku is None else check_sku("sku", query.sku)
     partition = caller.partition
     try:
         return await in_time(
@@ -298,7 +303,7 @@ async def find(caller: Caller, query: ListQuery) -> Page:
                 partition.keyspace,
                 partition.limits,
                 state="" if query.state is msgspec.UNSET else query.state,
-                sku=query.sku or "",
+                sku=sku,
                 unmapped=query.unmapped,
                 after=query.after,
                 limit=query.limit,

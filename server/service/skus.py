@@ -34,6 +34,7 @@ async def find_sku(caller: Caller, sku: str) -> SkuDetails:
         The store did not answer in time.
 
     """
+    sku = check_sku("sku", sku)
     category = await category_of(caller, sku)
     return SkuDetails(sku, category, not await in_time(_store(caller).is_untracked(sku)))
 
@@ -49,7 +50,7 @@ async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
         It has stock records, so it stays tracked; or the store did not answer in time, and asking again is safe.
 
     """
-    check_sku("sku", sku)
+    sku = check_sku("sku", sku)
     if body.category is msgspec.UNSET and body.tracked is msgspec.UNSET:
         raise InvalidError("category", "is required where tracked is left out")
     # Everything is checked before anything is set.

@@ -35,7 +35,7 @@ async def details(caller: Caller, sku: str) -> SkuDetails | None:
         The store did not answer.
 
     """
-    check_sku("sku", sku)
+    sku = check_sku("sku", sku)
     partition = caller.partition
     client, keyspace = partition.client, partition.keyspace
     found = await caller.ledger.stock(sku)

@@ -64,6 +64,8 @@ class Keyspace:
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> its description, as JSON; see ``repositories/locations.py``."""
+        self.names = f"hf:{{{partition}}}:names"
+        """Hash: stored names that could not be stored so today; see ``repositories/old_names.py``."""
         # Of the daily figures; beside these there is a hash for each day, which expires.
         self.figures = f"hf:{{{partition}}}:figures"
         """Hash: up to where the journal is counted, see ``lua/functions/add_daily_figures.lua``."""

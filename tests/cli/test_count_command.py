@@ -91,7 +91,7 @@ def test_given_more_orders_than_there_was_time_for_when_asked_who_is_short_then_
     complete: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = Found([], [], [Shortage("A", "store-b", 3, [], complete)])
-    job = Job(CsvFile("", [], [], 0, []), "default", "store-b", -1, missing_is_none=False, reason="")
+    job = Job(Path("x.csv"), CsvFile("", [], [], 0, []), [], "default", "store-b", -1, missing_is_none=False, reason="")
 
     _print_found(found, job)
 

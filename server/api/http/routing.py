@@ -17,12 +17,12 @@ from server.api.http.app_state import AppState
 from server.api.http.key_shares import within_share
 from server.api.http.local_only import stranger, why_not_local
 from server.api.http.tracing import Noting, traced
-from server.api.http.wire import BodyDecoder, parse_query, read_body, respond, respond_problem
+from server.api.http.wire import BodyDecoder, check_utf_8, parse_query, read_body, respond, respond_problem
 from server.domain import limits
 from server.domain.principal import LOCAL, Principal, Scope
 from server.schemas.problems import Problem
 from server.service.caller import Caller
-from server.service.checks import check_idempotency_key
+from server.service.checks import BY_PARTITION, check_idempotency_key, enter
 from server.service.problems import OPERATING_ERRORS, ProblemError, of_error, problem
 from server.telemetry.refused_keys import Reason
 from server.telemetry.request_tally import TALLY
@@ -46,8 +46,18 @@ class Call(msgspec.Struct):
     reservation_id: str = ""
 
     def named(self, name: str) -> str:
-        """Return a name that the path holds, unchecked."""
-        return self.request.match_info[name]
+        """Return a name that the path holds, unchecked.
+
+        Raises
+        ------
+        InvalidError
+            It is not UTF-8.
+
+        """
+        value = self.request.match_info[name]
+        if "%" in value or not value.isascii():
+            check_utf_8(name, self.request.rel_url.raw_path)
+        return value
 
     def query(self, query_type: Any) -> Any:
         """Check the query string against its type."""
@@ -156,6 +166,8 @@ def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
         raise ProblemError(stranger(reason))
     if not principal.allows(scope):
         raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
+    if BY_PARTITION:
+        enter(principal.partition)
     connection: Any = request.protocol  # as note_admitted does, without one more call for every request
     if not connection.admitted:
         connection.admit()

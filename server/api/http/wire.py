@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from typing import Any, Final
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from aiohttp import web
@@ -182,6 +183,21 @@ def _wants_msgpack(request: web.Request) -> bool:
     if accepted is None or accepted == "*/*":
         return "msgpack" in request.headers.get("Content-Type", "")
     return "msgpack" in accepted
+
+
+def check_utf_8(field: str, raw_path: str) -> None:
+    """Refuse a path whose percent-encoded bytes are not UTF-8: it would name something else.
+
+    Raises
+    ------
+    InvalidError
+        They are not.
+
+    """
+    try:
+        unquote_to_bytes(raw_path).decode()
+    except UnicodeError:
+        raise InvalidError(field, "must be UTF-8, percent-encoded: ş is %C5%9F") from None
 
 
 def parse_query(request: web.Request, query_type: Any) -> Any:

@@ -5,13 +5,14 @@ from server.domain.principal import Scope
 from server.schemas.common import time_of
 from server.schemas.expected_receipts import AtpDayView, AtpQuery, AtpView
 from server.schemas.problems import Problem
+from server.service.checks import check_sku
 from server.service.expected_receipts import forecast
 from server.service.problems import problem
 
 
 async def read(call: Call) -> AtpView | Problem:
     """Compute the units available to promise by day; the days are those of the store's clock in UTC."""
-    sku = call.named("sku")
+    sku = check_sku("sku", call.named("sku"))
     found = await forecast(call.caller, sku, call.query(AtpQuery))
     if found is None:
         return problem("unknown_sku")

@@ -6,6 +6,7 @@ from server.domain.principal import Scope
 from server.schemas.barcodes import BarcodesBody, BarcodesPut, BarcodeView
 from server.schemas.problems import Problem
 from server.service.barcodes import find_barcode, put_barcodes
+from server.service.checks import check_barcode
 from server.service.problems import problem
 from server.telemetry.refused_keys import Reason
 
@@ -18,7 +19,7 @@ async def put(call: Call) -> BarcodesPut:
 
 async def read(call: Call) -> BarcodeView | Problem:
     """Read what a barcode stands for."""
-    barcode = call.named("barcode")
+    barcode = check_barcode("barcode", call.named("barcode"))
     pack = await find_barcode(call.caller, barcode)
     return problem("unknown_barcode") if pack is None else BarcodeView(barcode, pack.sku, pack.factor)
 

@@ -8,6 +8,7 @@ from server.schemas.common import time_of
 from server.schemas.locations import NearbyLocation, NearbyQuery, NearbyView, PositionView
 from server.schemas.problems import Problem
 from server.service.availability import Near, nearby
+from server.service.checks import check_sku
 from server.service.problems import problem
 
 _DECIMALS: Final = 3
@@ -16,7 +17,7 @@ _DECIMALS: Final = 3
 
 async def read(call: Call) -> NearbyView | Problem:
     """List the open locations that have units of a SKU, the nearest first; those without a position are left out."""
-    sku = call.named("sku")
+    sku = check_sku("sku", call.named("sku"))
     query: NearbyQuery = call.query(NearbyQuery)
     found, near = await nearby(call.caller, sku, query, decimals=_DECIMALS)
     if not found.locations:

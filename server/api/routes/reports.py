@@ -5,7 +5,6 @@ from datetime import datetime
 import msgspec
 
 from server.api.http.routing import Call, Route
-from server.domain import limits
 from server.domain.daily_figures import Figures, date_of, day_of
 from server.domain.principal import Scope
 from server.domain.reports import ranked
@@ -13,7 +12,7 @@ from server.insight import reports
 from server.schemas.common import time_of
 from server.schemas.problems import Problem
 from server.schemas.reports import SalesQuery, SalesReport, SalesRow, VelocityQuery, VelocityReport
-from server.service.checks import check_location, check_sku, check_text
+from server.service.checks import check_channel, check_location, check_sku
 from server.service.problems import problem
 from server.service.reports import days_of
 from server.store.connection.timeouts import in_report_time
@@ -30,7 +29,7 @@ def _only(query: SalesQuery | VelocityQuery) -> reports.Only:
     channel = query.channel if isinstance(query, SalesQuery) else None
     return reports.Only(
         check_sku("sku", query.sku) if query.sku is not None else "",
-        check_text("channel", channel, limits.NAME_BYTES_MAX) if channel is not None else "",
+        check_channel("channel", channel) if channel is not None else "",
         check_location("location", query.location) if query.location is not None else "",
     )
 

@@ -21,6 +21,7 @@ from server.schemas.stock import (
 )
 from server.schemas.stock_views import level_view, moved_view
 from server.service import movements
+from server.service.checks import check_sku
 from server.service.problems import problem, refusal
 from server.service.stock import SkuDetails, details
 from server.telemetry.refused_keys import Reason
@@ -28,7 +29,7 @@ from server.telemetry.refused_keys import Reason
 
 async def read(call: Call) -> StockView | Problem:
     """Explain the number."""
-    sku = call.named("sku")
+    sku = check_sku("sku", call.named("sku"))
     found = await details(call.caller, sku)
     return problem("unknown_sku") if found is None else _view(sku, found)
 

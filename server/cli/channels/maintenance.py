@@ -12,6 +12,7 @@ from server.cli.common import (
     counted,
     failure,
     json_option,
+    named,
     opened_store,
     partition_option,
     quiet_settings,
@@ -22,6 +23,7 @@ from server.cli.terminal import confirm, console, print_json, progress_console, 
 from server.config.settings import Settings
 from server.domain.channels import DEAD_LETTERS_PER_PAGE_MAX, DeadLetter
 from server.domain.principal import LOCAL
+from server.service.checks import check_sku
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 
@@ -68,12 +70,13 @@ def dead_letters(
 
 
 async def _dead_letters(
-    settings: Settings, partition: str, channel: str, skus: tuple[str, ...], *, retry: bool
+    settings: Settings, partition: str, channel: str, asked: tuple[str, ...], *, retry: bool
 ) -> tuple[Standing, list[DeadLetter]]:
     async with opened_store(settings) as store:
         kept = ChannelStore(store.client, Keyspace(partition))
         found = await standing(kept)
         check_known(channel, found, partition)
+        skus = await named(store, partition, lambda: tuple(check_sku("--sku", sku) for sku in asked))
         letters = [letter async for letter in kept.dead_letters(channel) if not skus or letter.sku in skus]
         letters.sort(key=lambda letter: (-letter.last_ms, letter.sku))
         if retry and letters:

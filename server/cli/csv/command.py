@@ -17,6 +17,8 @@ from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.limits import REFERENCE_BYTES_MAX
+from server.service.checks import BY_PARTITION
+from server.service.old_names import heed_stored_names
 from server.store.errors import StoreError
 
 T = TypeVar("T")
@@ -48,7 +50,7 @@ def import_csv(kind: CsvImport[T], file: Path, *, partition: str, report: Path |
         write_report(report, parsed.bad)  # now, so that a path that cannot be written is known before the work
     tally = Tally()
     with progress_bar(len(parsed.rows), console) as tally.on_progress:
-        run(_put(kind, settings, partition, parsed, tally))
+        parsed = run(_put(kind, settings, partition, (file, parsed), tally))
     bad = sorted([*parsed.bad, *tally.refused])
     if report is not None and tally.refused:
         write_report(report, bad)
@@ -60,11 +62,18 @@ def import_csv(kind: CsvImport[T], file: Path, *, partition: str, report: Path |
     sys.exit(1 if bad else 0)
 
 
-async def _put(kind: CsvImport[T], settings: Settings, partition: str, file: CsvFile[T], tally: Tally) -> None:
+async def _put(
+    kind: CsvImport[T], settings: Settings, partition: str, source: tuple[Path, CsvFile[T]], tally: Tally
+) -> CsvFile[T]:
+    """Send the rows; return the file, which is read again where the store has names that are let through."""
+    path, file = source
     try:
         async with opened_store(settings, create=True) as store:
             await store.register(partition)
+            await heed_stored_names(store.client, partition)
+            file = read_csv(path, kind.read) if BY_PARTITION else file
             await kind.put(Target(store, partition), file, tally)
+            return file
     except asyncio.CancelledError:
         say(f"Interrupted. {_so_far(tally, file)}", err=True)
         raise

@@ -1,0 +1,118 @@
+"""A name that was stored before the door would have changed or refused it stays reachable."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from server.domain.reservation import Changed
+from server.domain.spelling import StoredNames
+from server.schemas.common import LineBody
+from server.schemas.reservations import OrderBody
+from server.schemas.stock import CountBody
+from server.service.caller import Caller
+from server.service.checks import BY_PARTITION, InvalidError, check_sku, enter, heed
+from server.service.movements import count_of
+from server.service.old_names import heed_stored_names, heeded
+from server.service.reservations import make, order_operation
+from server.service.stock import details
+from server.store.repositories.old_names import read_old_names
+from tests.support import operations as ops
+
+INVISIBLE = "T\u200b"
+ROUNDED = "8,68001E+12"
+
+
+@pytest.fixture
+async def old(caller: Caller) -> AsyncIterator[Caller]:
+    """Return a caller of a partition with names of an older release, which the door heeds."""
+    for sku, location in (("S ", "main"), (INVISIBLE, " depo"), (ROUNDED, "main"), ("D ", "main"), ("D", "main")):
+        await ops.moved(caller.ledger, ops.receive(sku, 5, location))
+    await heed_stored_names(caller.partition.client, caller.principal.partition)
+    yield caller
+    heed(caller.principal.partition, StoredNames())
+
+
+async def ordered(caller: Caller, sku: str) -> tuple[str, str, int]:
+    enter(caller.principal.partition)
+    body = OrderBody(channel="web", lines=[LineBody(sku, 1)])
+    answer = await make(caller, body, order_operation(caller, body))
+    assert isinstance(answer, Changed), answer
+    [line] = answer.reservation.lines
+    return line.sku, line.location, line.committed
+
+
+@pytest.mark.parametrize(
+    ("asked", "stored", "location"),
+    [
+        ("S", "S ", "main"),
+        ("S ", "S ", "main"),
+        (" S", "S ", "main"),
+        ("T", INVISIBLE, " depo"),
+        (INVISIBLE, INVISIBLE, " depo"),
+        (ROUNDED, ROUNDED, "main"),
+        ("D", "D", "main"),
+        ("D ", "D", "main"),
+    ],
+)
+async def test_given_an_old_name_when_ordered_by_it_or_by_what_is_meant_then_its_units_are_taken(
+    old: Caller, asked: str, stored: str, location: str
+) -> None:
+    assert await ordered(old, asked) == (stored, location, 1)
+
+
+async def test_given_an_old_name_when_counted_by_what_is_meant_then_no_second_one_is_made(old: Caller) -> None:
+    enter(old.principal.partition)
+    await ops.moved(old.ledger, count_of(old, "T", "depo", CountBody(9)))
+
+    found = await details(old, "T")
+
+    assert found is not None
+    assert [(each.sku, each.location, each.on_hand) for each in found.stock.levels] == [(INVISIBLE, " depo", 9)]
+
+
+async def test_given_old_names_when_a_new_one_of_their_kind_is_sent_then_it_is_refused(old: Caller) -> None:
+    enter(old.principal.partition)
+    assert check_sku("sku", " X ") == "X"
+    for name in ("X\u200b", "7,68001E+12", "8680012345678.0"):
+        with pytest.raises(InvalidError):
+            check_sku("sku", name)
+
+
+async def test_given_old_names_of_one_partition_when_another_asks_then_they_are_none_of_its(old: Caller) -> None:
+    assert BY_PARTITION
+
+    enter("another")
+
+    assert check_sku("sku", "S ") == "S"
+    with pytest.raises(InvalidError):
+        check_sku("sku", INVISIBLE)
+    enter(old.principal.partition)
+    assert check_sku("sku", INVISIBLE) == INVISIBLE
+
+
+async def test_given_names_that_were_not_looked_at_when_asked_then_each_stays_as_it_is_sent(caller: Caller) -> None:
+    await ops.moved(caller.ledger, ops.receive("S ", 5))
+    reader = await heeded(caller.partition.client, lambda: [caller.principal.partition], looks=False)
+    enter(caller.principal.partition)
+    try:
+        assert check_sku("sku", "S ") == "S "
+        assert check_sku("sku", INVISIBLE) == INVISIBLE
+
+        finder = await heeded(caller.partition.client, lambda: [caller.principal.partition], looks=True)
+        enter(caller.principal.partition)
+
+        assert (await read_old_names(caller.partition.client, caller.partition.keyspace))[1]
+        assert check_sku("sku", "S") == "S "
+        with pytest.raises(InvalidError):
+            check_sku("sku", INVISIBLE)
+    finally:
+        reader.close()
+        finder.close()
+        heed(caller.principal.partition, StoredNames())
+
+
+async def test_given_a_partition_without_anything_when_begun_then_names_are_made_whole_at_once(caller: Caller) -> None:
+    reader = await heeded(caller.partition.client, lambda: [caller.principal.partition], looks=False)
+
+    assert caller.principal.partition not in BY_PARTITION
+    reader.close()
