@@ -22,7 +22,7 @@ TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 OTEL_STAMP  := $(VENV)/otel/.installed
 
-.PHONY: help run test lint bench bench-peers soak faults neighbours upgrade clean redis-server prometheus postgres wrk
+.PHONY: help run test lint bench bench-peers soak faults neighbours partitions upgrade clean redis-server prometheus postgres wrk
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-
 
 neighbours: $(TEST_STAMP) ## what a neighbour notices of each attack, some fifteen minutes; ARGS="--only query --quick" chooses
 	@$(BIN)/python -m tests.rigs.neighbours $(ARGS)
+
+partitions: $(TEST_STAMP) redis-server ## ten minutes of random operations of two partitions under faults, against books; ARGS="--seconds 60 --seed 7"
+	@$(BIN)/python -m tests.rigs.two_partitions $(ARGS)
 
 upgrade: $(TEST_STAMP) redis-server ## a rolling upgrade from a release under load; ARGS="--from v0.1.0"
 	@$(BIN)/python -m tests.rigs.rolling_upgrade $(ARGS)

@@ -1,0 +1,1 @@
+"""Random operations of every kind by 32 callers of two partitions, under faults, against books of their own."""
