@@ -48,6 +48,7 @@ class Faults:
         self._next: list[str] = []
         self.kinds: dict[str, Callable[[], Awaitable[None]]] = {
             "kill-worker": self._kill_worker,
+            "kill-publisher": self._kill_publisher,
             "kill-store": self._kill_store,
             "kill-server": self._kill_server,
             "kill-all": self._kill_all,
@@ -97,13 +98,19 @@ class Faults:
     def _is_complete(self) -> bool:
         with suppress(OSError, ValueError):
             pids = [*workers(self._server).values(), self._server.store_pid]
-            return len(pids) == WORKERS + 1 and all(processes.alive(pid) for pid in pids)
+            return len(pids) == WORKERS + 2 and all(processes.alive(pid) for pid in pids)
         return False
 
     # -- what strikes
 
     async def _kill_worker(self) -> None:
         pid = self._a_worker()
+        os.kill(pid, signal.SIGKILL)
+        await self._until(lambda: not processes.alive(pid))
+
+    async def _kill_publisher(self) -> None:
+        """Kill the process that publishes to the channels, which comes after the workers."""
+        pid = workers(self._server)[WORKERS]
         os.kill(pid, signal.SIGKILL)
         await self._until(lambda: not processes.alive(pid))
 
@@ -167,7 +174,7 @@ class Faults:
             await desk.open()
 
     def _a_worker(self) -> int:
-        return self._chance.choice(sorted(workers(self._server).values()))
+        return workers(self._server)[self._chance.randrange(WORKERS)]
 
     async def _until(self, so: Callable[[], bool]) -> None:
         async with asyncio.timeout(RECOVER_S):

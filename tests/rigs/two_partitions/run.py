@@ -5,8 +5,9 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable
 
+from tests.rigs.fanout_crash.shops import opened_shops
 from tests.rigs.two_partitions.faults import Say
-from tests.rigs.two_partitions.stage import Plan, Stage, entered
+from tests.rigs.two_partitions.stage import HOT, Plan, Stage, entered, shops_of_partitions
 from tests.rigs.two_partitions.tally import Tally
 
 Plant = Callable[[Stage], Awaitable[None]]
@@ -15,7 +16,13 @@ Plant = Callable[[Stage], Awaitable[None]]
 
 async def run(plan: Plan, say: Say, plant: Plant | None = None) -> Tally:
     """Run it, and return what it came to."""
-    stage = Stage(plan, say)
+    shops = shops_of_partitions()
+    async with opened_shops(list(shops.values()), len(HOT)):
+        return await _run(Stage(plan, shops, say), plant)
+
+
+async def _run(stage: Stage, plant: Plant | None) -> Tally:
+    plan, say = stage.plan, stage.say
     if plan.faults is not None:
         stage.faults.kinds = {name: each for name, each in stage.faults.kinds.items() if name in plan.faults}
     try:

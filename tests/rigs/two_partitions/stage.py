@@ -3,15 +3,18 @@
 import asyncio
 import random
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
+from server.domain.channels import ChannelRules
 from server.store.connection.connect import client, connection_pool
 from server.store.keys import Keyspace
+from tests.channels.woocommerce_simulator import WooCommerceSimulator
 from tests.rigs.crash.account import account_of
 from tests.rigs.crash.audit import drift
 from tests.rigs.crash.loader import Loader
+from tests.rigs.fanout_crash.shops import ENVIRONMENT, Shop, all_shops
 from tests.rigs.faults.kinds import Kind, environment
 from tests.rigs.two_partitions.book import Book
 from tests.rigs.two_partitions.caller import Caller
@@ -19,6 +22,7 @@ from tests.rigs.two_partitions.checks import compare_journal, compare_records, c
 from tests.rigs.two_partitions.desk import Desk
 from tests.rigs.two_partitions.faults import HANG_S, WORKERS, Faults, Say
 from tests.rigs.two_partitions.requests import Names
+from tests.rigs.two_partitions.settings import Operator
 from tests.rigs.two_partitions.strangers import Strangers
 from tests.rigs.two_partitions.tally import Tally
 from tests.support.http import Api, Key, Server
@@ -60,28 +64,48 @@ class Side:
 
     partition: str
     desks: list[Desk]
-    callers: list[Caller] = field(default_factory=list)
-    loaders: list[Loader] = field(default_factory=list)
+    callers: list[Caller]
+    loaders: list[Loader]
+    operator: Operator
 
     @property
-    def everybody(self) -> list[Caller | Loader]:
-        return [*self.callers, *self.loaders]
+    def everybody(self) -> list[Caller | Loader | Operator]:
+        return [*self.callers, *self.loaders, self.operator]
 
     @property
     def books(self) -> list[Book]:
         return [book for caller in self.callers for book in caller.books]
 
 
+def shops_of_partitions() -> dict[str, Shop]:
+    """Make a channel for each partition, as a simulator that fails by no plan of its own."""
+    [calm] = [shop for shop in all_shops() if shop.calm]
+    rules = ChannelRules(reconcile_every_s=0.0)  # what is wrong must be corrected without a comparison
+    return {
+        partition: replace(calm, name=f"{partition}-shop", simulator=WooCommerceSimulator(), rules=rules)
+        for partition in PARTITIONS
+    }
+
+
+def _toml(shop: Shop, partition: str) -> str:
+    head = f"[channels.{shop.name}]\n"
+    return shop.toml().replace(head, f'{head}partition = "{partition}"\n')
+
+
 class Stage:
     """One run. ``sides``: by partition."""
 
-    def __init__(self, plan: Plan, say: Say) -> None:
+    def __init__(self, plan: Plan, shops: Mapping[str, Shop], say: Say) -> None:
+        """``shops``: the channel of each partition, which must be open."""
         self.plan = plan
         self.say = say
         self.tally = Tally()
+        self._shops = shops
         self.server = Server(
-            keys=KEYS, environment=environment(plan.store), workers=WORKERS, worker_hang_s=HANG_S, durability="durable"
-        )
+            keys=KEYS, toml="".join(_toml(shop, partition) for partition, shop in shops.items()),
+            environment=ENVIRONMENT | environment(plan.store), workers=WORKERS, worker_hang_s=HANG_S,
+            publisher_lease_s=1, durability="durable",
+        )  # fmt: skip
         books = {partition: self._books(partition) for partition in PARTITIONS}
         self.sides = {partition: self._side(partition, books) for partition in PARTITIONS}
         desks = [desk for side in self.sides.values() for desk in side.desks]
@@ -107,21 +131,22 @@ class Stage:
         foreign = [book for own in books[other] for book in own if book.names.suffix.startswith(f":{other}-")]
         chance = self.plan.chance
         desks = [
-            Desk(self.server, key, (f":{other}-",), self.tally, chance(f"desk {key.id}"))
+            Desk(self.server, key, (f":{other}-", f"{other}-shop"), self.tally, chance(f"desk {key.id}"))
             for key in KEYS
             if key.partition == partition
         ]
         callers = []
         for number, own in enumerate(books[partition]):
             desk = desks[number % len(desks)]
-            strangers = Strangers(desk, foreign, chance(f"{partition} stranger {number}"))
+            strangers = Strangers(desk, foreign, f"{other}-shop", chance(f"{partition} stranger {number}"))
             callers.append(Caller(desk, own, strangers, chance(f"{partition} {number}"), self.plan.rest_s))
         loaders = []
         for number in range(LOADERS):
             seed = f"{self.plan.seed}/{partition}/{number}"
             loaders.append(Loader(f"hot-{number}", cast(Api, desks[number % len(desks)]), list(HOT), seed))
             loaders[-1].pause_s = self.plan.rest_s
-        return Side(partition, desks, callers, loaders)
+        operator = Operator(desks[0], self._shops[partition], HOT, chance(f"{partition} operator"), self.plan.rest_s)
+        return Side(partition, desks, callers, loaders, operator)
 
     # -- running
 
@@ -134,6 +159,7 @@ class Stage:
                 await desk.open()
             for sku in HOT:
                 await side.desks[0].api.count(sku, HOT_UNITS)
+            await side.operator.set_up()
         await asyncio.gather(*(caller.set_up() for side in self.sides.values() for caller in side.callers))
 
     async def close(self) -> None:
@@ -192,6 +218,7 @@ class Stage:
         await asyncio.gather(*(who.resolve() for who in side.everybody))
         await compare_stock(desk, side.books)
         self._account(side)
+        await side.operator.compare()
         if not last:
             return
         for caller in side.callers:

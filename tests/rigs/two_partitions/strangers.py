@@ -24,7 +24,7 @@ _READS: Final = (
 _MISSING: Final = frozenset({200, 404, 422})
 """A read of one SKU may find none, of which nothing has come yet."""
 _UNKNOWN: Final = frozenset(
-    {"unknown_reservation", "unknown_sku", "unknown_transfer", "unknown_supply", "unknown_barcode"}
+    {"unknown_reservation", "unknown_sku", "unknown_transfer", "unknown_supply", "unknown_barcode", "unknown_channel"}
 )
 _LINE: Final = {"line": 1, "quantity": 1}
 
@@ -65,11 +65,12 @@ def _wrong(sku: str, location: str, name: str) -> list[Wrong]:
 
 
 class Strangers:
-    """``others``: the books of the other partition, whose names nobody here has."""
+    """``others``: the books of the other partition, whose names nobody here has; ``shop``: its channel."""
 
-    def __init__(self, desk: Desk, others: Sequence[Book], chance: random.Random) -> None:
+    def __init__(self, desk: Desk, others: Sequence[Book], shop: str, chance: random.Random) -> None:
         self._desk = desk
         self._others = others
+        self._shop = shop
         self._chance = chance
 
     async def aside(self, book: Book) -> None:
@@ -126,7 +127,8 @@ class Strangers:
         name = self._chance.choice(list(model.reservations) or ["r1"])
         transfer = self._chance.choice(list(model.transfers) or ["t1"])
         supply = self._chance.choice(list(model.supplies) or ["s1"])
-        request = self._chance.choice(_foreign(name, transfer, supply, f"{book.name}-{self._chance.random()}"))
+        asks = _foreign(name, transfer, supply, f"{book.name}-{self._chance.random()}")
+        request = self._chance.choice(asks + _of_channel(self._shop))
         sent = theirs.names.sent(request)
         reply = await self._desk.send(sent, foreign=True)
         if reply is None or not reply.is_done:
@@ -145,6 +147,19 @@ _NOTHING: Final[dict[str, Callable[[Any], bool]]] = {
     "query": lambda body: body["availability"] == [],
 }
 """How the answer of a question looks that finds nothing."""
+
+
+def _of_channel(shop: str) -> list[Request]:
+    names, path = {"channel": shop}, "/v1/channels/{channel}"
+    listing = {"listings": [{"sku": "A", "key": "120/1"}]}
+    return [
+        Request("channel", "GET", path, names),
+        Request("channel status", "GET", f"{path}/status", names),
+        Request("channel rules", "PUT", path, names, {"buffer": 1}),
+        Request("reconcile", "POST", f"{path}/reconcile", names),
+        Request("listings", "GET", f"{path}/listings", names),
+        Request("listing", "PUT", f"{path}/listings", names, listing),
+    ]
 
 
 def _foreign(name: str, transfer: str, supply: str, key: str) -> list[Request]:
