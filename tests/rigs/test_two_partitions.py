@@ -10,7 +10,7 @@ import pytest
 
 from tests.rigs.faults.kinds import absent
 from tests.rigs.two_partitions.__main__ import arguments
-from tests.rigs.two_partitions.book import Book, Doubt
+from tests.rigs.two_partitions.book import Book, Unconfirmed
 from tests.rigs.two_partitions.desk import Reply
 from tests.rigs.two_partitions.drawing import first_requests
 from tests.rigs.two_partitions.oracle import Oracle
@@ -40,7 +40,7 @@ class Played:
         """Have a request answered, and entered."""
         answer = await self.server.answer(request)
         reply = Reply(answer.status, answer.body, answer.replayed, b"")
-        await self.book.decide(Doubt(request), reply)
+        await self.book.decide(Unconfirmed(request), reply)
         return reply
 
     async def play(self, requests: int) -> None:
@@ -98,7 +98,7 @@ async def test_given_an_acknowledged_operation_that_is_lost_when_the_next_is_ans
     await forgetful.answer(reserved("a"))
     answer = await forgetful.answer(committed("a", "k1"))
     await played.book.oracle.answer(reserved("a"))
-    await played.book.decide(Doubt(committed("a", "k1")), Reply(answer.status, answer.body, False, b""))
+    await played.book.decide(Unconfirmed(committed("a", "k1")), Reply(answer.status, answer.body, False, b""))
     assert played.tally.findings.clean
 
     await played.ask(Request("fulfil", "POST", "/v1/reservations/{reservation_id}/fulfil", {"reservation_id": "a"}, {}))
@@ -112,7 +112,7 @@ async def test_given_a_request_that_was_done_before_when_it_is_said_to_be_done_a
     await played.begin()
     first = await played.ask(reserved("a"))
 
-    await played.book.decide(Doubt(reserved("a")), replace(first, replayed=False))
+    await played.book.decide(Unconfirmed(reserved("a")), replace(first, replayed=False))
 
     [found] = played.tally.findings.differing
     assert "done once more, although it was done before" in found
@@ -123,7 +123,7 @@ async def test_given_a_request_told_to_have_had_no_effect_when_it_proves_to_be_d
     await played.begin()
     answer = await played.server.answer(reserved("a"))
 
-    await played.book.decide(Doubt(reserved("a"), lost=0), Reply(answer.status, answer.body, True, b""))
+    await played.book.decide(Unconfirmed(reserved("a"), lost=0), Reply(answer.status, answer.body, True, b""))
 
     [found] = played.tally.findings.differing
     assert "never sent before" in found
@@ -135,7 +135,7 @@ async def test_given_a_request_without_an_answer_when_asked_again_then_both_are_
         await played.begin()
         answer = await played.server.answer(reserved("a"))
 
-        await played.book.decide(Doubt(reserved("a"), lost=1), Reply(answer.status, answer.body, replayed, b""))
+        await played.book.decide(Unconfirmed(reserved("a"), lost=1), Reply(answer.status, answer.body, replayed, b""))
 
         assert played.tally.findings.clean
         assert played.tally.resolved == {"done before" if replayed else "done now": 1}

@@ -132,7 +132,7 @@ class Server:
         telltale = ('"level": "error"', '"exception"', "Traceback")
         return [line for line in self.stderr.splitlines() if any(word in line for word in telltale)]
 
-    def start(self) -> Self:
+    def start(self, within_s: float = END_S) -> Self:
         """Start it and wait until it serves; a second start after a kill keeps the port."""
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
@@ -147,7 +147,7 @@ class Server:
                 stderr=log,
             )
         try:
-            wait_until(self._serves, "the server serves", END_S)
+            wait_until(self._serves, "the server serves", within_s)
         except BaseException:
             self.close()  # nothing else will: a context manager that never began does not end
             raise

@@ -25,7 +25,7 @@ _THERE: Final = frozenset(("expires_at", "closed_at"))
 
 
 @dataclass
-class Doubt:
+class Unconfirmed:
     """A request that is not decided yet. ``lost``: how many times it was sent without an answer that decides it.
 
     ``waits``: it was refused after such a time, and what was sent before may still be carried out. So it is asked again
@@ -46,7 +46,7 @@ class Book:
     chance: random.Random
     tally: Tally
     oracle: Oracle = field(default_factory=Oracle)
-    doubt: Doubt | None = None
+    unconfirmed: Unconfirmed | None = None
     kept: list[tuple[Request, Reply]] = field(default_factory=list)
     broken: bool = False
     rests_until_s: float = 0.0
@@ -54,17 +54,17 @@ class Book:
     def __post_init__(self) -> None:
         self.drawing = Drawing(self.oracle.model, self.chance)
 
-    async def decide(self, doubt: Doubt, reply: Reply) -> None:
+    async def decide(self, unconfirmed: Unconfirmed, reply: Reply) -> None:
         """Enter an answer, and compare it."""
-        request, self.doubt = doubt.request, None
+        request, self.unconfirmed = unconfirmed.request, None
         wanted = await self.oracle.answer(request)
         kind = request.kind
         for outcome in reply.outcomes:
             self.tally.outcomes[kind, outcome] += 1
-        if doubt.lost:
+        if unconfirmed.lost:
             self.tally.resolved["done before" if reply.replayed else "done now" if reply.granted else "refused"] += 1
         self.tally.compared["answers"] += 1
-        found = self._compared(doubt, wanted, reply)
+        found = self._compared(unconfirmed, wanted, reply)
         if found:
             self.differs(f"{request.method} {self.names.path(request)} {request.key}: {found}; sent {request.body}")
             return
@@ -75,7 +75,7 @@ class Book:
         self.broken = True
         self.tally.findings.differing.append(f"{self.name}: {what}")
 
-    def _compared(self, doubt: Doubt, wanted: Expected, reply: Reply) -> str:
+    def _compared(self, unconfirmed: Unconfirmed, wanted: Expected, reply: Reply) -> str:
         if reply.status != wanted.status:
             return f"answered {reply.status} {reply.body}, must be {wanted.status} {wanted.body}"
         mine, theirs = plain(wanted.body), plain(reply.body)
@@ -83,9 +83,9 @@ class Book:
             return f"answered otherwise than it must be: {difference(mine, theirs)}"
         was = wanted.replayed or bool(wanted.body and "results" in wanted.body and _all_replayed(wanted.body))
         now = reply.replayed or _all_replayed(reply.body)
-        if was and not now and not doubt.request.absolute:
+        if was and not now and not unconfirmed.request.absolute:
             return "done once more, although it was done before"
-        if now and not was and not doubt.lost:
+        if now and not was and not unconfirmed.lost:
             return "said to be a replay, and it was never sent before"
         return ""
 

@@ -19,9 +19,9 @@ PAGE: Final = 200
 
 
 async def compare_stock(desk: Desk, books: Iterable[Book]) -> None:
-    """Compare every bucket of books that nothing is in doubt of."""
+    """Compare every bucket of books in which everything is decided."""
     for book in books:
-        if book.doubt is None and not book.broken:
+        if book.unconfirmed is None and not book.broken:
             found = await stock_differs(desk, book)
             if found:
                 book.differs(found)

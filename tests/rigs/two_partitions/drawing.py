@@ -87,10 +87,14 @@ class Drawing:
         return Intent(kind, chance.randrange(8), parts, chance.randrange(8), chance.randrange(10))
 
     def _movements(self) -> Request:
-        """Make several movements at once, each on its own."""
+        """Make several movements at once, each on its own, no two of one SKU.
+
+        Else a movement that was refused could be granted when all are asked again, after one of those behind it.
+        """
         kinds = ("receive", "adjust", "count", "move")
         drawn = [self._machine._movement(self._intent(self._chance.choice(kinds)), "") for _ in range(3)]
-        bodies = [body_of_movement(each, self.seqs) for each in drawn if isinstance(each, StockOperation)]
+        of_sku = {each.sku: each for each in drawn if isinstance(each, StockOperation)}
+        bodies = [body_of_movement(each, self.seqs) for each in of_sku.values()]
         return Request("movements", "POST", "/v1/stock/movements", {}, {"movements": bodies}, self._fresh("k"))
 
     def _batch(self) -> Request:

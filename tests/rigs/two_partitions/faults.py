@@ -123,7 +123,7 @@ class Faults:
         """Kill the parent; its workers end by themselves, and the store lives on and is adopted."""
         await asyncio.to_thread(self._server.kill)
         await self._until(lambda: not orphans(self._server))
-        await asyncio.to_thread(self._server.start)
+        await asyncio.to_thread(self._server.start, RECOVER_S)
 
     async def _kill_all(self) -> None:
         pids = [*workers(self._server).values(), self._server.store_pid]
@@ -136,7 +136,7 @@ class Faults:
         status = await asyncio.to_thread(self._server.stop)
         if status != 0:
             self._tally.findings.servers.append(f"asked to stop, the server ended with {status}")
-        await asyncio.to_thread(self._server.start)
+        await asyncio.to_thread(self._server.start, RECOVER_S)
 
     async def _freeze_store(self) -> None:
         began_s = time.time()

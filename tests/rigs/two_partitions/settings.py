@@ -63,7 +63,7 @@ class Operator:
         self._carton, self._packed = f"carton:{desk.key.partition}", f"packed:{desk.key.partition}"
         self._pending: Sent | None = None
         self._packs = self._number = 0
-        self._doubted: set[str] = set()
+        self._unconfirmed: set[str] = set()
 
     async def set_up(self) -> None:
         """List every SKU, and say what a carton holds."""
@@ -77,16 +77,16 @@ class Operator:
         self.running = True
         while self.running:
             if not await self._put(setting := self._drawn()):
-                self._doubted.add(setting.name)
+                self._unconfirmed.add(setting.name)
             await self._act()
             await self._receive_packs()
             await asyncio.sleep(self._chance.uniform(0, 2 * self._rest_s))
 
     async def resolve(self) -> None:
-        """Set again what is in doubt; nothing may be on its way any more."""
-        for name in sorted(self._doubted):
+        """Set again what is unconfirmed; nothing may be on its way any more."""
+        for name in sorted(self._unconfirmed):
             await self._put(self._set[name], final=True)
-        self._doubted.clear()
+        self._unconfirmed.clear()
         await self._receive_packs(final=True)
 
     async def compare(self) -> None:

@@ -20,7 +20,7 @@ from tests.rigs.two_partitions.book import Book
 from tests.rigs.two_partitions.caller import Caller
 from tests.rigs.two_partitions.checks import compare_journal, compare_records, compare_stock
 from tests.rigs.two_partitions.desk import Desk
-from tests.rigs.two_partitions.faults import HANG_S, WORKERS, Faults, Say
+from tests.rigs.two_partitions.faults import HANG_S, RECOVER_S, WORKERS, Faults, Say
 from tests.rigs.two_partitions.requests import Names
 from tests.rigs.two_partitions.settings import Operator
 from tests.rigs.two_partitions.strangers import Strangers
@@ -152,7 +152,7 @@ class Stage:
 
     async def open(self) -> None:
         """Start the server, and set up every assortment."""
-        await asyncio.to_thread(self.server.start)
+        await asyncio.to_thread(self.server.start, RECOVER_S)
         self.faults.watch_scripts()
         for side in self.sides.values():
             for desk in side.desks:
@@ -200,7 +200,7 @@ class Stage:
     # -- comparing
 
     async def checkpoint(self, *, last: bool = False) -> None:
-        """Compare everything, before and after what is in doubt is asked again. ``last``: every record, too."""
+        """Compare everything, before and after what is unconfirmed is asked again. ``last``: every record, too."""
         self.faults.note_scripts()
         await asyncio.gather(*(self._settled(side, last=last) for side in self.sides.values()))
         self.tally.checkpoints += 1

@@ -93,7 +93,7 @@ class Strangers:
 
     async def _check(self, book: Book) -> None:
         """Read what only this book has changed, and compare it."""
-        if book.doubt is not None or book.broken:
+        if book.unconfirmed is not None or book.broken:
             return
         model = book.oracle.model
         if self._chance.random() < 0.3 or not model.reservations:
