@@ -19,6 +19,7 @@ from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.operations.allocations import Allocate, AllocateMove
+from server.domain.operations.batches import NoteBatch
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.reservations import (
     Cancel,
@@ -36,7 +37,7 @@ from server.domain.operations.reservations import (
 from server.domain.operations.reservations import Line as WantedLine
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, Ship
-from server.domain.outcomes import AllocationUsageUnknown, LineRefusal, Refused
+from server.domain.outcomes import AllocationUsageUnknown, BatchNoted, LineRefusal, Refused
 from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
@@ -292,6 +293,7 @@ class Model:
             Allocate: self._allocate,
             AllocateMove: self._allocate_move,
             SetBackorder: self._set_backorder,
+            NoteBatch: _note_batch,
         }
 
     @property
@@ -1488,6 +1490,11 @@ class Model:
     def allocations(self, place: Place) -> list[Allocation]:
         allocated = self.stock[place].allocated
         return [Allocation(each, own.kind, own.units, self.used(place, each)) for each, own in allocated.items()]
+
+
+def _note_batch(_: NoteBatch) -> BatchNoted:
+    """Do nothing but be remembered under a key."""
+    return BatchNoted(replayed=False)
 
 
 def is_stocked(place: Place) -> bool:

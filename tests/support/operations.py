@@ -12,6 +12,7 @@ from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, Exchange
 from server.domain.expected_receipt import ExpectedReceiptChanged
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation, fingerprint
+from server.domain.operations.batches import NoteBatch
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
 from server.domain.operations.reservations import (
     Cancel,
@@ -44,6 +45,7 @@ from server.domain.operations.stock import (
 from server.domain.operations.transfers import Arrive, ArrivedLine, Ship, TransferItem
 from server.domain.outcomes import (
     AllocationAnswer,
+    BatchAnswer,
     ExpectedReceiptAnswer,
     Refused,
     ReservationAnswer,
@@ -86,6 +88,7 @@ AnOperation = (
     | Bound
     | Exchange
     | SetBackorder
+    | NoteBatch
 )
 T = TypeVar("T", bound=Operation)
 
@@ -347,7 +350,15 @@ def allocate_move(
     return msgspec.structs.replace(sealed(operation), seen_id=counted[0], used=counted[1])
 
 
-AnAnswer = AllocationAnswer | ReservationAnswer | StockAnswer | TransferAnswer | ExpectedReceiptAnswer | ExchangeAnswer
+AnAnswer = (
+    AllocationAnswer
+    | BatchAnswer
+    | ReservationAnswer
+    | StockAnswer
+    | TransferAnswer
+    | ExpectedReceiptAnswer
+    | ExchangeAnswer
+)
 
 
 async def ask(ledger: Ledger, operation: AnOperation) -> AnAnswer:

@@ -29,7 +29,7 @@ _UNKNOWN: Final = frozenset(
 _LINE: Final = {"line": 1, "quantity": 1}
 
 Wrong = tuple[str, str, Any, int]
-"""Method, path, body, and the status with which it must be refused."""
+"""Method, path, body, and the status with which it must be refused; 200: each element is, on its own."""
 
 
 def _wrong(sku: str, location: str, name: str) -> list[Wrong]:
@@ -46,7 +46,7 @@ def _wrong(sku: str, location: str, name: str) -> list[Wrong]:
         ("POST", "/v1/reservations", {**new, "lines": [{**line, "sku": "\x07"}]}, 400),
         ("POST", "/v1/orders", {**new, "lines": [line] * 101}, 400),
         ("POST", "/v1/orders", {**new, "lines": [line], "on_shortage": "maybe"}, 400),
-        ("POST", "/v1/reservations/batch", {"reservations": [{**new, "lines": [line]}, {"channel": ""}]}, 400),
+        ("POST", "/v1/reservations/batch", {"reservations": [{**new, "lines": []}, {"channel": ""}]}, 200),
         ("POST", "/v1/stock/movements", {"movements": [
             {"kind": "receive", "sku": sku, "location": location, "quantity": 5},
             {"kind": "receive", "sku": sku, "location": location, "quantity": 0},
@@ -112,12 +112,12 @@ class Strangers:
     async def _nonsense(self, book: Book) -> None:
         """Send what breaks a rule."""
         sku, location = book.names.outside("A"), book.names.outside("depo")
-        method, path, body, status = self._chance.choice(_wrong(sku, location, book.name))
+        method, path, body, status = self._chance.choice(_wrong(sku, location, book.names.suffix[1:]))
         reply = await self._desk.send(Sent(method, path, body, {"Idempotency-Key": f"no-{book.name}"}))
         if reply is None or not reply.is_done:
             return
         self._desk.tally.invalid[f"{method} {path.partition('?')[0]}"] += 1
-        if reply.status != status:
+        if reply.status != status or set(reply.outcomes) != {"invalid"}:
             self._desk.tally.findings.differing.append(f"{method} {path} {body}: {reply.status} {reply.body}")
 
     async def _foreign(self, book: Book) -> None:
