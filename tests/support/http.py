@@ -38,6 +38,8 @@ MSGPACK: Final = "application/msgpack"
 PROBLEM: Final = "application/problem+json"
 END_S: Final = 30.0
 """When waiting for a process becomes failing."""
+START_S: Final = 90.0
+"""The same for a start, most of which is Python's own: on a busy machine it takes many seconds."""
 LARGE_BYTES: Final = 1_000_000
 """The client library warns of larger bodies that are not streams."""
 _EMPTY: Final = object()
@@ -132,7 +134,7 @@ class Server:
         telltale = ('"level": "error"', '"exception"', "Traceback")
         return [line for line in self.stderr.splitlines() if any(word in line for word in telltale)]
 
-    def start(self, within_s: float = END_S) -> Self:
+    def start(self, within_s: float = START_S) -> Self:
         """Start it and wait until it serves; a second start after a kill keeps the port."""
         self._log_start = self._log.stat().st_size if self._log.exists() else 0
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOLDFAST_")}
