@@ -20,7 +20,8 @@ from tests.support.http import Server
 LOAD_S: Final = (0.2, 0.6)
 HANG_S: Final = 2.0
 """So long a worker may be without a sign of life."""
-REPLACED_S: Final = 60.0
+REPLACED_S: Final = 150.0
+"""One that still starts is given a minute before it is taken for hung."""
 REPLY_S: Final = 1.0
 """So long a reply of the store is waited for."""
 STILL_S: Final = (1.5, 3.0)
