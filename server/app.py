@@ -24,7 +24,7 @@ from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
 from server.channels.outbound.traces import Follower
 from server.channels.publisher import Publisher
-from server.config.file_limit import connections_within
+from server.config.file_limit import connections_allowed
 from server.config.settings import ConfigError, Settings, is_loopback, load_config_file
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
@@ -45,6 +45,8 @@ from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
 from server.store.repositories.locations import LocationStore, unsettled
 from server.store.topology import deployment
+from server.streams.loop_share import LoopShare
+from server.streams.open_streams import OpenStreams, StreamLimits
 from server.telemetry.metrics_page import MetricsPage
 from server.telemetry.request_tally import hand_over_regularly
 from server.telemetry.tracing import Tracing, TracingMissingError
@@ -164,7 +166,9 @@ class Holdfast:
             ttl_default_s=settings.ttl_default_s,
             body_timeout_s=settings.body_timeout_s,
             slow_request_s=settings.slow_request_ms / 1000,
-            changes_streams_max=settings.changes_streams_max,
+            write_timeout_s=settings.write_timeout_s,
+            streams=OpenStreams(StreamLimits(**settings.streams_max), authenticator.authenticate),
+            loop_share=LoopShare(settings.changes_loop_share),
             shares=key_shares(**settings.per_key_max, wait_s=settings.queue_timeout_s),
             bulk_at_once=settings.bulk_at_once,
             tracing=self._tracing,
@@ -173,6 +177,7 @@ class Holdfast:
                 for partition, plans in self._plans.items()
             },
         )
+        authenticator.tell(state.streams.keys_changed)
         started.push_async_callback(state.close_feeds)
         is_one = settings.role != "api" and self._worker in (None, 0)
         client = self._clients.maintenance
@@ -224,17 +229,9 @@ class Holdfast:
     def _serving(self, started: AsyncExitStack, app: web.Application, state: AppState | None = None) -> Serving:
         """Make what serves an application; it is stopped at the end."""
         settings = self.settings
-        connections_max = connections_within(settings.connections_max)
-        if connections_max < settings.connections_max:
-            log.warning(
-                "connections_limited_by_files",
-                connections_max=connections_max,
-                wanted=settings.connections_max,
-                advice="raise the hard limit of open files: ulimit -Hn, LimitNOFILE of systemd, ulimits of compose",
-            )
         serving = Serving(
             app,
-            connections_max=connections_max,
+            connections_max=connections_allowed(settings.connections_max),
             per_address_max=settings.connections_per_address_max,
             first_request_s=settings.first_request_timeout_s,
             keepalive_timeout_s=settings.keepalive_timeout_s,

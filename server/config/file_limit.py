@@ -3,6 +3,10 @@
 import resource
 from typing import Final
 
+import structlog
+
+log = structlog.get_logger("holdfast")
+
 FILES_KEPT: Final = 200
 """What is kept for everything but callers: the store, channels, logs, files of metrics."""
 _FILES_ENOUGH: Final = 1_048_576
@@ -27,3 +31,21 @@ def connections_within(wanted: int) -> int:
     if soft == resource.RLIM_INFINITY:
         return wanted
     return min(wanted, max(soft - FILES_KEPT, soft // 2))
+
+
+def connections_allowed(wanted: int) -> int:
+    """Return how many connections there may be, and log where that is fewer than wanted."""
+    allowed = connections_within(wanted)
+    if allowed < wanted:
+        log.warning(
+            "connections_limited_by_files",
+            connections_max=allowed,
+            wanted=wanted,
+            advice="raise the hard limit of open files: ulimit -Hn, LimitNOFILE of systemd, ulimits of compose",
+        )
+    return allowed
+
+
+def streams_within(wanted: int, connections_wanted: int) -> int:
+    """Return how many change streams there may be: as many as wanted, with a quarter of the connections left."""
+    return max(1, min(wanted, connections_within(connections_wanted) * 3 // 4))

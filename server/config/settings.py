@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from server.config.channels import ConfiguredChannel, read_channels
 from server.config.credentials import CredentialSource
+from server.config.file_limit import streams_within
 from server.config.toml_tables import ChannelConfigError, closest, convert, refuse_unknown
 from server.config.webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.channels import LEASE_S_MAX
@@ -99,8 +100,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long a stop takes at most, from the signal to the last part."""
     drain_notice_s: Annotated[float, Meta(ge=0, le=300)] = 1.0
     """After SIGTERM: how long callers are told to leave before the port closes; part of the limit."""
-    changes_streams_max: Positive = 256
-    """Open GET /v1/changes streams of one worker."""
+    changes_streams_max: Positive = 4_096
+    """Open GET /v1/changes streams of one process; at most three quarters of its connections."""
+    changes_streams_per_partition_max: Annotated[int, Meta(ge=0)] = 0
+    """Open streams of one partition; 0: as many as others leave."""
+    changes_streams_per_key_max: Annotated[int, Meta(ge=0)] = 0
+    """Open streams of one key; 0: as many as others leave."""
+    changes_loop_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.25
+    """What all streams of a process may take of its event loop while others want it, of 1."""
 
     ttl_default_s: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] = TTL_S_DEFAULT
     """How long a hold lasts when the request has no ttl_s."""
@@ -154,6 +161,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def bulk_at_once(self) -> int:
         """How many operations of a bulk request wait together: all those of a key leave half of the queue."""
         return max(1, min(BULK_AT_ONCE_MAX, self.queue_operations_max // (2 * self.bulk_requests_per_key_max)))
+
+    @property
+    def streams_max(self) -> dict[str, int]:
+        """How many change streams may be open, by the names that the API's ``StreamLimits`` has for it."""
+        return {
+            "process": streams_within(self.changes_streams_max, self.connections_max),
+            "partition": self.changes_streams_per_partition_max,
+            "key": self.changes_streams_per_key_max,
+        }
 
     @property
     def store_program(self) -> dict[str, Any]:

@@ -58,6 +58,21 @@ UNREAD_ANSWERS_CLOSED: Final = Counter(
 )
 
 
+CHANGES_STREAMS: Final = Gauge(
+    "holdfast_changes_streams", "Open streams of GET /v1/changes.", multiprocess_mode="livesum"
+)
+
+
+CHANGES_STREAMS_CLOSED: Final = Counter(
+    "holdfast_changes_streams_closed_total", "Streams of changes that have ended, by the reason.", ("reason",)
+)
+
+
+CHANGES_STREAMS_REFUSED: Final = Counter(
+    "holdfast_changes_streams_refused_total", "Streams of changes that were refused, by the limit.", ("limit",)
+)
+
+
 OPERATIONS: Final = Counter(
     "holdfast_operations_total", "Operations on the ledger, by outcome.", ("operation", "outcome")
 )

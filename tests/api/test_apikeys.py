@@ -420,6 +420,44 @@ async def test_the_last_known_keys_work_while_the_store_is_away(store: StoreProc
     assert (who.authenticate(bearer(token)), who.authenticate(HEADER)) == (key.principal, KEY.principal)
 
 
+async def test_who_follows_the_keys_is_told_of_changes_alone_and_not_while_the_store_is_away(
+    store: StoreProcess, keys: ApiKeyStore
+) -> None:
+    (_, first), (_, second) = await keys.create([Scope.READ]), await keys.create([Scope.READ])
+    who = authenticator([KEY], keys)
+    told: list[set[str]] = []
+    who.tell(told.append)
+    await who.refresh()
+    await keys.create([Scope.READ])
+    await who.refresh()
+    assert told == []  # new keys change nothing for those that are there
+
+    await keys.revoke(first.id)
+    await who.refresh()
+    assert told == [{first.id}]
+
+    await keys.revoke(second.id)
+    store.kill()
+    with pytest.raises(StoreUnavailableError):
+        await who.refresh()
+    assert told == [{first.id}]  # what was known stays in force
+    store.start()
+    await who.refresh()
+    assert told == [{first.id}, {second.id}]
+
+
+async def test_who_follows_the_keys_is_told_when_the_first_one_closes_an_open_server(keys: ApiKeyStore) -> None:
+    who = authenticator(store=keys, loopback=True)
+    await who.refresh()
+    told: list[set[str]] = []
+    who.tell(told.append)
+
+    await keys.create([Scope.READ])
+    await who.refresh()
+
+    assert told == [{"local"}]
+
+
 async def test_a_store_that_is_away_is_reported_once(store: StoreProcess, keys: ApiKeyStore) -> None:
     who = authenticator(store=keys)
     store.kill()

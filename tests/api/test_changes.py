@@ -4,24 +4,23 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import aiohttp
-import msgspec
 import pytest
 
-from server.api.routes import changes
 from server.app import Holdfast
 from server.config.settings import Settings
 from server.store.keys import Keyspace
+from server.streams import event_fanout
 from tests.conftest import wait_until
+from tests.support.event_streams import CHANGES, stream
 from tests.support.http import Api, Key, Server, opened
 
 pytest_plugins = ("tests.support.http_fixtures",)
 
-CHANGES = "/v1/changes"
 COUNTED_CHANGES: Final = 100
 CALLS_OF_A_CHANGE: Final = 3
 """The change itself, the journal entry that the feed receives, and the query for the new value."""
@@ -34,61 +33,6 @@ COUNTED_COMMANDS: Final = (
     "cmdstat_fcall",
     "cmdstat_fcall_ro",
 )
-
-
-class Event(msgspec.Struct, frozen=True):
-    """One server-sent event; ``id`` is empty where it carries none."""
-
-    name: str
-    id: str
-    data: Any
-
-
-class Stream:
-    """An open stream of changes."""
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.response = response
-        self.last_id = ""
-
-    async def block(self) -> str:
-        """Read up to the next empty line: an event or a comment."""
-        lines = []
-        while (line := (await self.response.content.readline()).decode()) not in ("\n", ""):
-            lines.append(line)
-        if not lines:
-            raise EOFError
-        return "".join(lines)
-
-    async def event(self) -> Event:
-        """Read the next event; comments are passed over."""
-        while True:
-            fields = dict(line.split(": ", 1) for line in (await self.block()).splitlines() if line[0] != ":")
-            if "event" in fields:
-                self.last_id = fields.get("id", self.last_id)
-                return Event(fields["event"], fields.get("id", ""), msgspec.json.decode(fields["data"]))
-
-    async def until(self, wanted: dict[str, int]) -> dict[str, int]:
-        """Read until the newest values are these, and an event with an id has come."""
-        seen: dict[str, int] = {}
-        async with asyncio.timeout(20):
-            while True:
-                event = await self.event()
-                seen[event.data["sku"]] = event.data["available"]
-                if event.id and {sku: seen.get(sku) for sku in wanted} == wanted:
-                    return seen
-
-
-@contextlib.asynccontextmanager
-async def stream(api: Api, query: str = "", last_event_id: str = "") -> AsyncIterator[Stream]:
-    headers = dict(api._credentials)
-    if last_event_id:
-        headers["Last-Event-ID"] = last_event_id
-    async with api._session.get(api._url + CHANGES + query, headers=headers) as response:
-        assert (response.status, response.headers["Content-Type"]) == (200, "text/event-stream")
-        opened_stream = Stream(response)
-        assert await opened_stream.block() == "retry: 1000\n"
-        yield opened_stream
 
 
 async def test_given_an_open_stream_when_units_are_sold_then_the_new_value_comes(api: Api) -> None:
@@ -237,8 +181,8 @@ async def test_given_another_merchant_s_changes_when_streamed_then_they_are_not_
 async def test_given_a_quiet_stream_when_time_passes_then_a_heartbeat_comes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(changes, "_HEARTBEAT_S", 0.05)
-    monkeypatch.setattr(changes, "_LOOK_S", 0.05)
+    monkeypatch.setattr(event_fanout, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(event_fanout, "_LOOK_S", 0.05)
     holdfast = Holdfast(Settings(data_dir=tmp_path / "data", port=0))
     await holdfast.start()
     try:
@@ -260,6 +204,8 @@ async def test_given_open_streams_when_the_server_drains_then_they_end_by_themse
     async with opened(server) as api, stream(api) as first, stream(api) as second:
         server.process.terminate()
         for open_stream in (first, second):
+            closed = await open_stream.event()
+            assert (closed.name, closed.data["reason"], closed.data["retryable"]) == ("closed", "stopping", True)
             with pytest.raises(EOFError):
                 await open_stream.event()
         assert await asyncio.to_thread(server.process.wait, 30) == 0

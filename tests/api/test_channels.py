@@ -31,6 +31,8 @@ from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.repositories.channels import ChannelStore, commanded_skus
 from server.store.repositories.publisher import PublisherStore, Writes
+from server.streams.loop_share import LoopShare
+from server.streams.open_streams import OpenStreams, StreamLimits
 from tests.conftest import RETENTION, now_ms
 from tests.support.feeds import feed_of
 from tests.support.http import Answer, Api, Key, Server, opened
@@ -116,8 +118,9 @@ def api_key(scope: Scope, partition: str) -> ApiKey:
 async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator[Shop]:
     """Serve this test's partition."""
     names = ("trendyol", "shop")
+    authenticator = Authenticator([api_key(scope, partition) for scope in Scope], None, open_to_loopback=False)
     state = AppState(
-        authenticator=Authenticator([api_key(scope, partition) for scope in Scope], None, open_to_loopback=False),
+        authenticator=authenticator,
         batcher=batcher,
         client=client,
         maintenance_client=client,
@@ -127,7 +130,9 @@ async def shop(batcher: Batcher, client: Redis, partition: str) -> AsyncIterator
         ttl_default_s=900,
         body_timeout_s=10,
         slow_request_s=0,
-        changes_streams_max=1,
+        write_timeout_s=10,
+        streams=OpenStreams(StreamLimits(1), authenticator.authenticate),
+        loop_share=LoopShare(0.25),
         channels={
             partition: {name: settings(name, partition) for name in names},
             "another": {"theirs": settings("theirs", "another")},

@@ -17,7 +17,8 @@ LEAVES = frozenset({"server.telemetry"})
 """Known to everybody above the domain. ``server.config`` is not among them: what it reads is handed on as values."""
 
 _BELOW_APP = frozenset(
-    f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight", "api", "channels", "config")
+    f"server.{part}"
+    for part in ("domain", "schemas", "store", "service", "insight", "streams", "api", "channels", "config")
 )
 
 _STORE_ROOTS = frozenset({"server.store.keys", "server.store.errors", "server.store.lua_library"})
@@ -48,7 +49,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.schemas": frozenset({"server.domain"}),
     "server.service": LEAVES | {"server.domain", "server.schemas", "server.store"},
     "server.insight": LEAVES | {"server.domain", "server.store"},
-    "server.api": LEAVES | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight")},
+    "server.streams": LEAVES | {"server.domain", "server.store", "server.service"},
+    "server.api": LEAVES
+    | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight", "streams")},
     "server.channels": LEAVES
     | {"server.channels.connection", "server.domain", "server.store", "server.config.toml_tables", "adapters.contract"},
     "server.channels.connection": frozenset({"server.domain", "server.config.toml_tables", "adapters.contract"}),
@@ -60,8 +63,8 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "adapters.contract": frozenset(),
     "adapters": frozenset({"adapters.contract"}),
 }
-"""domain <- schemas, store <- service, insight <- api, channels <- app <- cli. Within the store: keys, errors,
-lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance. Each part may
+"""domain <- schemas, store <- service, insight <- streams <- api, channels <- app <- cli. Within the store: keys,
+errors, lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance. Each part may
 import itself, but an adapter only its own folder. The package itself, which holds the version alone, is open to all."""
 
 FLOORS_MAX = {"server.api": 5, "server.store": 7, "server.service": 5}

@@ -5,7 +5,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from server.api.http.auth import Authenticator
-from server.api.http.event_fanout import EventFanOut
 from server.api.http.key_shares import Shares
 from server.domain.channels import ChannelSettings
 from server.domain.limits import BULK_AT_ONCE_MAX
@@ -16,6 +15,9 @@ from server.store.keys import Keyspace
 from server.store.ledger.function_call import Submitter
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.repositories.locations import KnownLocations, LocationStore
+from server.streams.event_fanout import EventFanOut
+from server.streams.loop_share import LoopShare
+from server.streams.open_streams import OpenStreams
 from server.telemetry.tracing import Tracing
 
 
@@ -25,7 +27,8 @@ class AppState:
 
     ``client`` reads what requests ask for; ``maintenance_client`` waits behind none of these.
     ``new_id`` makes reservation ids; times are seconds. ``stopping`` is set when callers are told to leave: each answer
-    closes its connection. ``draining`` is set when the server stops taking work.
+    closes its connection. ``draining`` is set when the server stops taking work. ``streams`` are the open change
+    streams, and ``loop_share`` is what they may take of the event loop.
     ``shares``: how many requests of a kind a key has running at once; a kind that is not there is not limited.
     ``bulk_at_once``: operations of one request that wait for the store together.
     ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are wanted.
@@ -41,14 +44,15 @@ class AppState:
     ttl_default_s: int
     body_timeout_s: float
     slow_request_s: float
-    changes_streams_max: int
+    write_timeout_s: float
+    streams: OpenStreams
+    loop_share: LoopShare
     shares: Shares = field(default_factory=dict)
     bulk_at_once: int = BULK_AT_ONCE_MAX
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
     tracing: Tracing | None = None
     stopping: bool = False
     draining: bool = False
-    open_streams: int = 0
     partitions: dict[str, Partition] = field(default_factory=dict)
     feeds: dict[str, JournalFeed] = field(default_factory=dict)
     event_fan_outs: dict[str, EventFanOut] = field(default_factory=dict)
@@ -86,6 +90,7 @@ class AppState:
     def drain(self) -> None:
         """Turn readiness off, take no new streams, and let the open ones end."""
         self.stopping = self.draining = True
+        self.streams.stop()
 
     async def close_feeds(self) -> None:
         """Stop following the journals, and what else is read in the background."""

@@ -1,7 +1,7 @@
 """Authentication: turns an ``Authorization`` header into a principal, from keys kept in memory."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from hmac import compare_digest
 from typing import Final
@@ -16,8 +16,8 @@ from server.store.repositories.api_keys import ApiKeyStore, StoredKeys
 SCHEME: Final = "bearer "
 TOKEN_PARTS: Final = 3
 """``hf``, the id, the secret."""
-REFRESH_S: Final = 2.0
-"""How long a revoked key can still work; one HGETALL each time is nothing to the store."""
+REFRESH_S: Final = 1.0
+"""A revoked key can still work so long, and as long as the store takes to answer. One HGETALL each time is nothing."""
 
 NOBODY: Final = (bytes(32), None)
 """Compared with when the id is unknown, so that the time taken does not reveal which ids exist."""
@@ -68,6 +68,7 @@ class Authenticator:
         self._ever_a_key = False
         self._everybody: Principal | None = None
         self._live: dict[str, tuple[bytes, Principal | None]] = {}
+        self._told: list[Callable[[set[str]], None]] = []
         self._partitions = frozenset({DEFAULT_PARTITION})
         self._learn({}, known=key_store is None)
 
@@ -94,6 +95,10 @@ class Authenticator:
         # Header bytes that are not UTF-8 arrive as lone surrogates: they are a wrong secret, not a fault.
         given = sha256(parts[2].encode("utf-8", "surrogatepass")).digest()
         return principal if compare_digest(given, digest) else None
+
+    def tell(self, changed: Callable[[set[str]], None]) -> None:
+        """Call this with the ids of keys whenever what they open has changed; :data:`LOCAL` counts as one."""
+        self._told.append(changed)
 
     def partitions(self) -> frozenset[str]:
         """Return every partition that may hold stock: the default one and those of all keys, revoked ones too."""
@@ -137,11 +142,16 @@ class Authenticator:
             self._store_away = False
 
     def _learn(self, stored: dict[str, ApiKey], *, known: bool) -> None:
-        keys = (stored | self._configured).values()
+        keys, before, everybody = (stored | self._configured).values(), self._live, self._everybody
         self._ever_a_key = self._ever_a_key or bool(keys)
         self._partitions |= {key.partition for key in keys}
         self._live = {key.id: (bytes.fromhex(key.sha256), key.principal) for key in keys if not key.revoked}
         self._everybody = LOCAL if known and self._open_to_loopback and not self._ever_a_key else None
+        changed = {key_id for key_id, opens in before.items() if self._live.get(key_id) != opens}
+        if everybody is not self._everybody:
+            changed.add(LOCAL.actor)
+        for told in self._told if changed else ():
+            told(changed)
 
 
 def _by_id(keys: Iterable[ApiKey]) -> dict[str, ApiKey]:

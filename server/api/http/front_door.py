@@ -8,7 +8,7 @@ full.
 import asyncio
 import ipaddress
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from functools import lru_cache
 from typing import Any, Final, cast
 
@@ -33,15 +33,19 @@ log = structlog.get_logger("holdfast.http")
 
 
 class Connection(web.RequestHandler):
-    """One connection. ``admitted``: a request on it was let in, so it is no newcomer any more."""
+    """One connection. ``admitted``: a request on it was let in, so it is no newcomer any more.
 
-    __slots__ = ("_door", "_requests_seen", "address", "admitted", "since_s")
+    ``on_lost`` is called when the caller has left: whose answer has no end must not wait to notice.
+    """
+
+    __slots__ = ("_door", "_requests_seen", "address", "admitted", "on_lost", "since_s")
 
     def __init__(self, door: "FrontDoor", server: web.Server, **options: Any) -> None:
         super().__init__(server, **options)
         self._door = door
         self._requests_seen = 0
         self.admitted = False
+        self.on_lost: Callable[[], None] | None = None
         self.address = ""
         self.since_s = 0.0
 
@@ -72,6 +76,8 @@ class Connection(web.RequestHandler):
         """Free its place."""
         self._door.leave(self)
         super().connection_lost(exc)
+        if self.on_lost is not None:
+            self.on_lost()
 
     def handle_error(
         self,

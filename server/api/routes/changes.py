@@ -9,41 +9,39 @@ from there.
 Streams that keep up share one reading of the journal, one query and one encoding: see ``event_fanout``.
 """
 
-import asyncio
 from contextlib import suppress
 from functools import partial
-from typing import Annotated, Final
+from typing import Annotated, Final, cast
 
 import msgspec
 import structlog
 from aiohttp import web
 from msgspec import Meta
 
-from server.api.http.event_fanout import PIECE_BYTES, Event, EventFanOut, Position, entry_of
+from server.api.http.front_door import Connection
 from server.api.http.routing import Call, Route
+from server.api.http.stream_outlet import ConnectionOutlet
 from server.api.http.wire import json_encode, parse_query
 from server.domain.principal import Scope
 from server.schemas.availability import availability_view
 from server.service.availability import read_in_pieces
 from server.service.checks import InvalidError
-from server.service.problems import ProblemError, problem
 from server.store.connection.timeouts import in_time
-from server.store.errors import StoreError
 from server.store.journal import journal
-from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
+from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id
 from server.store.ledger.ledger import Ledger
+from server.streams.endings import DISCONNECTED
+from server.streams.event_fanout import EventFanOut
+from server.streams.event_rounds import Event
+from server.streams.event_stream import WENT_BACK, EventStream
+from server.streams.loop_share import LoopShare
+from server.streams.open_streams import Place
 
 log = structlog.get_logger("holdfast.http")
 
-_HEARTBEAT_S: Final = 15.0
-"""A comment so often keeps proxies from closing a quiet stream."""
-_LOOK_S: Final = 0.5
-"""How often a quiet stream looks whether the server is stopping."""
 _RECONNECT_MS: Final = 1_000
 _NOT_THAT_FAR: Final = "the journal does not reach back that far"
 _NOT_THERE: Final = "the journal does not have that entry any more"
-_WENT_BACK: Final = "the store came back without its newest entries"
-_UNREADABLE: Final = "an entry of the journal cannot be read"
 
 
 class ChangesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -53,11 +51,16 @@ class ChangesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 async def stream(call: Call) -> web.StreamResponse:
-    """Stream changes until the caller leaves or the server drains."""
-    state = call.state
-    if state.draining or state.open_streams >= state.changes_streams_max:
-        raise ProblemError(problem("overloaded", "Too many streams are open; close one or try again later."))
-    keyspace = call.caller.partition.keyspace
+    """Stream changes until the caller leaves, its key does not hold any more, or the server drains."""
+    place = call.state.streams.take(call.caller.principal, call.request.headers.get("Authorization"))
+    try:
+        return await _stream(call, place)
+    finally:
+        call.state.streams.end(place, DISCONNECTED)
+
+
+async def _stream(call: Call, place: Place) -> web.StreamResponse:
+    state, keyspace = call.state, call.caller.partition.keyspace
     bounds = await in_time(journal.bounds(state.client, keyspace))
     after, reset = _start(call, bounds)
     end = parse_entry_id(bounds.last_id)
@@ -67,20 +70,27 @@ async def stream(call: Call) -> web.StreamResponse:
         after, reset = end, _NOT_THERE
     if reset:
         log.warning("changes_position_lost", partition=keyspace.partition, reason=reset, end=bounds.last_id)
-    state.open_streams += 1
-    try:
-        response, fan_out = _response(), _fan_out(call)
-        # A caller that leaves is how a stream ends, also before it has begun.
-        with suppress(ConnectionResetError):
-            await _open(call, response)
-            async with fan_out.joined(parse_entry_id(bounds.last_id)):
-                following = _Stream(call, response, fan_out, after)
-                if reset:
-                    await following.reset(after, reset)
-                await following.run()
-        return response
-    finally:
-        state.open_streams -= 1
+    response, fan_out = _response(), _fan_out(call)
+    # A caller that leaves is how a stream ends, also before it has begun.
+    with suppress(ConnectionError):
+        await _open(call, response)
+        following = _follow(call, response, fan_out, after, place)
+        async with fan_out.joined(end, following):
+            if reset:
+                await following.reset(after, reset)
+            await following.run()
+    response.force_close()
+    return response
+
+
+def _follow(
+    call: Call, response: web.StreamResponse, fan_out: EventFanOut, after: EntryId, place: Place
+) -> EventStream:
+    state, connection = call.state, cast("Connection", call.request.protocol)
+    outlet = ConnectionOutlet(call.request, response, write_timeout_s=state.write_timeout_s)
+    following = EventStream(outlet, fan_out, after, place, state.streams, write_timeout_s=state.write_timeout_s)
+    connection.on_lost = following.lost
+    return following
 
 
 def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, str]:
@@ -97,7 +107,7 @@ def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, str]:
         field = "Last-Event-ID" if resumed else "after"
         raise InvalidError(field, "must be the id of an event of this stream, or 0") from None
     if bounds.is_beyond(format_entry_id(after)):
-        return last, _WENT_BACK
+        return last, WENT_BACK
     return (last, _NOT_THAT_FAR) if bounds.is_lost(format_entry_id(after)) else (after, "")
 
 
@@ -117,107 +127,19 @@ def _fan_out(call: Call) -> EventFanOut:
     state, name = call.state, call.caller.principal.partition
     known = state.event_fan_outs.get(name)
     if known is None:
-        known = EventFanOut(state.feed(name), partial(_read_events, call.caller.partition.ledger))
-        state.event_fan_outs[name] = known
+        read_events = partial(_read_events, call.caller.partition.ledger, state.loop_share)
+        known = state.event_fan_outs[name] = EventFanOut(state.feed(name), state.loop_share, read_events)
     return known
 
 
-async def _read_events(ledger: Ledger, skus: list[str]) -> list[Event]:
-    views = [availability_view(*found) for found in await read_in_pieces(ledger, skus) if found.locations]
-    return [
-        Event(
-            view.sku,
-            (view.seq, view.locations_version),
-            b"event: availability\ndata: %b\n\n" % json_encode(view),
-            is_out=view.available <= 0,
-        )
-        for view in views
-    ]
-
-
-class _Stream:
-    """One open stream: its position is the journal id up to which its caller has everything."""
-
-    def __init__(self, call: Call, response: web.StreamResponse, fan_out: EventFanOut, position: Position) -> None:
-        self._call = call
-        self._response = response
-        self._fan_out = fan_out
-        self._position = position
-        self._now_s = asyncio.get_running_loop().time
-        self._written_s = self._now_s()
-        self._sent_alone: dict[str, tuple[int, int]] = {}
-        """The versions that it sent while it caught up by itself: events that were read before must not follow."""
-        self._alone_until_s = 0.0
-        self._rewinds = fan_out.rewinds
-
-    async def run(self) -> None:
-        """Follow until the server drains or the caller is gone."""
-        # A caller that left is noticed here, not by the next heartbeat: the number of streams is limited.
-        while not self._call.state.draining and self._call.request.transport is not None:
-            try:
-                await self._step()
-            except DamagedEntryError as damaged:
-                await self.reset(parse_entry_id(damaged.entry_id), _UNREADABLE)
-            except StoreError:
-                await self._wait_for_store()
-
-    async def reset(self, position: Position, reason: str) -> None:
-        """Have the caller read everything anew, and go on from a position."""
-        body = b"id: %b\nevent: reset\ndata: %b\n\n" % (
-            format_entry_id(entry_of(position)).encode(),
-            json_encode({"reason": reason}),
-        )
-        await self._write(body)
-        self._position = position
-        self._sent_alone = {}  # a seq may come again
-
-    async def _step(self) -> None:
-        fan_out = self._fan_out
-        grown = await fan_out.grown(self._position, _LOOK_S)
-        if fan_out.rewinds != self._rewinds:
-            self._rewinds = fan_out.rewinds
-            await self.reset(fan_out.position, _WENT_BACK)
-        elif not fan_out.reaches(self._position):
-            await self._catch_up()
-        elif grown:
-            await self._take()
-        elif fan_out.store_is_away:
-            await self._wait_for_store()
-        elif self._now_s() - self._written_s >= _HEARTBEAT_S:
-            await self._write(b": still here\n\n")
-
-    async def _take(self) -> None:
-        upto, body = self._fan_out.after(self._position, self._sent_alone)
-        if upto == self._fan_out.position and self._fan_out.read_at_s > self._alone_until_s:
-            self._sent_alone = {}
-        await self._write(body)
-        self._position = upto
-
-    async def _catch_up(self) -> None:
-        """Read alone up to the journal's end, which is no less far than the fan-out was before."""
-        while True:
-            ready = self._fan_out.position
-            found = await self._fan_out.read_alone(self._position)
-            await self._write(found.body)
-            if not found.more:
-                break
-            self._position = found.upto
-        self._position = max(found.upto, ready)
-        self._sent_alone = {event.sku: event.version for event in found.events}
-        self._alone_until_s = self._now_s()
-
-    async def _wait_for_store(self) -> None:
-        """The caller keeps its place, and gets the rest when the store is back."""
-        await self._write(b": the store is away\n\n")
-        await asyncio.sleep(_RECONNECT_MS / 1000)
-
-    async def _write(self, body: bytes) -> None:
-        if not body:
-            return
-        # In pieces: the connection of a caller that does not read must not hold all of it.
-        for start in range(0, len(body), PIECE_BYTES):
-            await self._response.write(body[start : start + PIECE_BYTES])
-        self._written_s = self._now_s()
+async def _read_events(ledger: Ledger, share: LoopShare, skus: list[str]) -> list[Event]:
+    known = [found for found in await read_in_pieces(ledger, skus) if found.locations]
+    async with share.turn(ledger.keyspace.partition):
+        views = [availability_view(*found) for found in known]
+        return [
+            Event(view.sku, b"event: availability\ndata: %b\n\n" % json_encode(view), is_out=view.available <= 0)
+            for view in views
+        ]
 
 
 ROUTES = [

@@ -3,27 +3,31 @@
 import asyncio
 import itertools
 import re
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
 from functools import partial
 from random import Random, randrange
-from types import SimpleNamespace
 
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.api.http import event_fanout
-from server.api.http.event_fanout import Event, EventFanOut, Position
-from server.api.routes.changes import _read_events, _Stream
+from server.api.routes.changes import _read_events
 from server.domain.locations import Location
+from server.domain.principal import LOCAL
 from server.store.connection import connect
 from server.store.connection.commands import command
+from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, EntryId, bounds, parse_entry_id
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories import locations as locations_module
 from server.store.repositories.locations import LocationStore
+from server.streams import event_fanout, event_rounds, journal_pieces
+from server.streams.event_fanout import EventFanOut
+from server.streams.event_rounds import Event, Position
+from server.streams.event_stream import EventStream
+from server.streams.loop_share import LoopShare
+from server.streams.open_streams import OpenStreams, StreamLimits
 from tests.conftest import RETENTION, wait_until
 from tests.support.feeds import feed_of
 from tests.support.operations import count, moved
@@ -46,15 +50,29 @@ class Caller:
         self._chance = chance
         self._pause_s = pause_s
         self._breaks_off = breaks_off
+        self._unread = False
+        self._leave: Callable[[], None] = lambda: None
 
-    async def write(self, body: bytes) -> None:
-        """Take a response's place: some writes are the last of their connection, and arrive in part."""
-        await asyncio.sleep(self._chance.random() * self._pause_s)
+    def is_full(self) -> bool:
+        """Take a connection's place: one that was written to has to be read first, unless this caller is quick."""
+        return self._unread
+
+    def write(self, chunk: bytes) -> None:
+        """Some writes are the last of their connection, and arrive in part."""
         breaks_off = self._chance.random() < self._breaks_off
-        events = _EVENT.findall(body)
+        events = _EVENT.findall(chunk)
         self.take(events[: self._chance.randrange(len(events) + 1)] if breaks_off else events)
+        self._unread = self._pause_s > 0
         if breaks_off:
-            raise ConnectionResetError
+            self._leave()
+
+    async def drained(self) -> None:
+        """Read at its pace."""
+        await asyncio.sleep(self._chance.random() * self._pause_s)
+        self._unread = False
+
+    def abort(self) -> None:
+        """Nothing is to be closed."""
 
     def take(self, events: list[tuple[bytes, bytes]]) -> None:
         """Show what events contain."""
@@ -69,11 +87,13 @@ class Caller:
 
     async def connect(self, fan_out: EventFanOut, journal_end: EntryId) -> None:
         """Follow until it breaks off."""
-        self._versions = {}
-        call = SimpleNamespace(state=SimpleNamespace(draining=False), request=SimpleNamespace(transport=True))
-        with suppress(ConnectionResetError):
-            async with fan_out.joined(journal_end):
-                await _Stream(call, self, fan_out, self.ids[-1]).run()  # type: ignore[arg-type]  # all that it asks of them
+        self._versions, self._unread = {}, False
+        streams = OpenStreams(StreamLimits(1), lambda _: LOCAL)
+        place = streams.take(LOCAL, None)
+        stream = EventStream(self, fan_out, self.ids[-1], place, streams, write_timeout_s=SOON_S)
+        self._leave = stream.lost
+        async with fan_out.joined(journal_end, stream):
+            await stream.run()
 
 
 def _shown(*bodies: bytes) -> tuple[dict[str, int], list[EntryId]]:
@@ -92,10 +112,19 @@ async def _is_ready(fan_out: EventFanOut, client: Redis, ledger: Ledger) -> bool
     return fan_out.position == await _end(client, ledger)
 
 
+def fan_out_of(feed: JournalFeed, ledger: Ledger) -> EventFanOut:
+    share = LoopShare(0.9)
+    return EventFanOut(feed, share, partial(_read_events, ledger, share))
+
+
+async def ready_after(fan_out: EventFanOut, position: Position) -> None:
+    await wait_until(lambda: fan_out.position > position, "a round is ready")
+
+
 @pytest.fixture
 async def fan_out(client: Redis, ledger: Ledger) -> AsyncIterator[EventFanOut]:
     feed = feed_of(client, ledger.keyspace)
-    yield EventFanOut(feed, partial(_read_events, ledger))
+    yield fan_out_of(feed, ledger)
     await feed.close()
 
 
@@ -105,8 +134,8 @@ async def test_given_two_streams_when_a_sku_changes_then_both_are_given_the_same
     start = await _end(client, ledger)
     async with fan_out.joined(start), fan_out.joined(start):
         await moved(ledger, count("A", 7))
-        assert await fan_out.grown(start, SOON_S)
-        (upto, first), (_, second) = fan_out.after(start, {}), fan_out.after(start, {})
+        await ready_after(fan_out, start)
+        (upto, first), (_, second) = fan_out.kept.after(start), fan_out.kept.after(start)
 
     assert first is second
     assert upto == await _end(client, ledger)
@@ -117,9 +146,9 @@ async def test_given_streams_of_every_pace_that_break_off_and_resume_then_each_e
     client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given: little is kept and little is given at a time, so that slow streams meet every limit
-    monkeypatch.setattr(event_fanout, "KEPT_EVENTS", 12)
-    monkeypatch.setattr(event_fanout, "PIECE_BYTES", 600)
-    monkeypatch.setattr(event_fanout, "READ_ENTRIES", 5)
+    monkeypatch.setattr(event_rounds, "KEPT_EVENTS", 12)
+    monkeypatch.setattr(event_rounds, "PIECE_BYTES", 600)
+    monkeypatch.setattr(journal_pieces, "READ_ENTRIES", 5)
     seed = randrange(1_000_000)
     chance = Random(seed)
     start = await _end(client, ledger)
@@ -150,9 +179,9 @@ async def test_given_streams_of_every_pace_when_locations_close_and_open_then_ea
     client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Given: little is kept and found at a time, so that a closing comes in many pieces
-    monkeypatch.setattr(event_fanout, "KEPT_EVENTS", 100)
-    monkeypatch.setattr(event_fanout, "PIECE_BYTES", 600)
-    monkeypatch.setattr(event_fanout, "READ_ENTRIES", 5)
+    monkeypatch.setattr(event_rounds, "KEPT_EVENTS", 100)
+    monkeypatch.setattr(event_rounds, "PIECE_BYTES", 600)
+    monkeypatch.setattr(journal_pieces, "READ_ENTRIES", 5)
     monkeypatch.setattr(event_fanout, "PIECE_SKUS", 20)
     monkeypatch.setattr(event_fanout, "PIECE_SCANS", 2)
     monkeypatch.setattr(locations_module, "SKUS_PER_SCAN", 10)
@@ -196,8 +225,8 @@ async def test_given_a_location_that_closes_when_its_events_come_then_falls_to_z
     start = await _end(client, ledger)
     async with fan_out.joined(start):
         await LocationStore(client, ledger.keyspace, RETENTION.packed()).put([Location("store", open=False)], "tester")
-        assert await fan_out.grown(start, SOON_S)
-        upto, body = fan_out.after(start, {})
+        await ready_after(fan_out, start)
+        upto, body = fan_out.kept.after(start)
 
     shown, ids = _shown(body)
     assert list(shown.values()) == [0] * 20 + [1] * 20
@@ -207,32 +236,18 @@ async def test_given_a_location_that_closes_when_its_events_come_then_falls_to_z
 async def test_given_a_slow_stream_when_what_is_kept_goes_beyond_it_then_it_has_to_read_alone_and_gets_newest_values(
     client: Redis, ledger: Ledger, fan_out: EventFanOut, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(event_fanout, "KEPT_EVENTS", 2)
+    monkeypatch.setattr(event_rounds, "KEPT_EVENTS", 2)
     start = await _end(client, ledger)
     async with fan_out.joined(start):
         for number, sku in enumerate("ABCABC"):
             await moved(ledger, count(sku, number))
             await wait_until(partial(_is_ready, fan_out, client, ledger), "the change is ready")
         end = fan_out.position
-        assert not fan_out.reaches(start)
+        assert not fan_out.kept.reaches(start)
         alone = await fan_out.read_alone(start)
     assert alone.upto == end
     assert [event.sku for event in alone.events] == ["A", "B", "C"]
     assert _shown(alone.body) == ({"A": 3, "B": 4, "C": 5}, [end])
-
-
-async def test_given_a_stream_that_read_newer_values_itself_then_older_events_are_left_out(
-    client: Redis, ledger: Ledger, fan_out: EventFanOut
-) -> None:
-    start = await _end(client, ledger)
-    async with fan_out.joined(start):
-        await moved(ledger, count("A", 7))
-        assert await fan_out.grown(start, SOON_S)
-        [event] = (await fan_out.read_alone(start)).events
-        seq, closing = event.version
-        assert fan_out.after(start, {"A": (seq + 1, closing)}) == (fan_out.position, b"")
-        assert fan_out.after(start, {"A": (seq, closing + 1)}) == (fan_out.position, b"")
-        assert fan_out.after(start, {"A": event.version}) == fan_out.after(start, {})
 
 
 async def test_given_a_stream_several_rounds_behind_when_given_pieces_then_each_id_stands_for_all_before_it(
@@ -248,49 +263,68 @@ async def test_given_a_stream_several_rounds_behind_when_given_pieces_then_each_
             ids.append(fan_out.position)
 
         # When
-        monkeypatch.setattr(event_fanout, "PIECE_BYTES", 1)
+        monkeypatch.setattr(event_rounds, "PIECE_BYTES", 1)
         pieces: list[tuple[dict[str, int], list[EntryId]]] = []
         position: Position = start
         while position < fan_out.position:
-            position, body = fan_out.after(position, {})
+            position, body = fan_out.kept.after(position)
             pieces.append(_shown(body))
 
     # Then: a caller that leaves with B's id gets C and A
     assert pieces == [({"B": 1}, [ids[1]]), ({"C": 2}, [ids[2]]), ({"A": 3}, [ids[3]])]
 
 
-async def test_given_a_change_while_a_stream_reads_alone_then_the_older_value_of_a_round_does_not_follow(
-    client: Redis, ledger: Ledger
+async def test_given_changes_while_streams_read_alone_then_one_reading_follows_the_other_and_no_value_goes_back(
+    client: Redis, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # Given: while a stream reads values alone a round gets the value before, and the next round takes long
-    feed, calls, gate = feed_of(client, ledger.keyspace), itertools.count(1), asyncio.Event()
+    # Given: a value that is read before another one must not be sent after it, so readings must not overlap
+    monkeypatch.setattr(journal_pieces, "READ_ENTRIES", 3)
+    feed, share, reading = feed_of(client, ledger.keyspace), LoopShare(0.9), asyncio.Lock()
 
     async def read_events(skus: list[str]) -> list[Event]:
-        number = next(calls)
-        if number == 1:
-            await moved(ledger, count("A", 1))
-            await wait_until(partial(_is_ready, shared, client, ledger), "a round has the first value")
-            await moved(ledger, count("A", 2))
-        elif number > 2:  # the second call is that round
-            await gate.wait()
-        return await _read_events(ledger, skus)
+        assert not reading.locked(), "two readings overlap"
+        async with reading:
+            await moved(ledger, count("A", next(numbers)))
+            await asyncio.sleep(0.005)
+            return await _read_events(ledger, share, skus)
 
-    shared = EventFanOut(feed, read_events)
-    start = await _end(client, ledger)
-    await moved(ledger, count("A", 0))
-    caller = Caller(start, Random(0), breaks_off=0.0)
+    numbers = itertools.count(100)
+    shared = EventFanOut(feed, share, read_events)
+    for number in range(20):
+        await moved(ledger, count(f"S{number % 7}", number))
+    callers = [Caller((0, number), Random(number), breaks_off=0.0) for number in range(3)]
 
     # When
-    following = asyncio.create_task(caller.connect(shared, await _end(client, ledger)))
-    await wait_until(lambda: caller.shown == {"A": 2} or following.done(), "it has read the newest value alone")
-    gate.set()
+    end = await _end(client, ledger)
+    following = [asyncio.create_task(caller.connect(shared, end)) for caller in callers]
 
     # Then
-    await moved(ledger, count("A", 3))
-    await wait_until(lambda: caller.shown == {"A": 3} or following.done(), "what follows is newer")
-    assert not following.done()
-    following.cancel()
-    await asyncio.gather(following, return_exceptions=True)
+    wanted = {f"S{number % 7}": number for number in range(20)}
+    await wait_until(
+        lambda: any(each.done() for each in following) or all(wanted.items() <= each.shown.items() for each in callers),
+        "all have everything",
+    )
+    assert not any(each.done() for each in following)
+    for each in following:
+        each.cancel()
+    await asyncio.gather(*following, return_exceptions=True)
+    await feed.close()
+
+
+async def test_given_streams_at_one_position_when_they_read_alone_then_they_share_the_reading(
+    client: Redis, ledger: Ledger
+) -> None:
+    feed, share, calls = feed_of(client, ledger.keyspace), LoopShare(0.9), []
+
+    async def read_events(skus: list[str]) -> list[Event]:
+        calls.append(skus)
+        return await _read_events(ledger, share, skus)
+
+    shared = EventFanOut(feed, share, read_events)
+    await moved(ledger, count("A", 1))
+    found = await asyncio.gather(*(shared.read_alone((0, 0), f"key{number}") for number in range(20)))
+    assert calls == [["A"]]
+    assert all(each is found[0] for each in found)
     await feed.close()
 
 
@@ -303,11 +337,11 @@ async def test_given_a_damaged_entry_when_reached_then_what_precedes_it_is_ready
     async with fan_out.joined(start):
         await moved(ledger, count("B", 2))
         await wait_until(lambda: fan_out.position > damaged, "the fan-out is past it")
-        assert not fan_out.reaches(start)
+        assert not fan_out.kept.reaches(start)
         before = await fan_out.read_alone(start)
         with pytest.raises(DamagedEntryError):
             await fan_out.read_alone(before.upto)
-        _, after = fan_out.after(damaged, {})
+        _, after = fan_out.kept.after(damaged)
     assert _shown(before.body, after)[0] == {"A": 1, "B": 2}
 
 
@@ -328,7 +362,7 @@ async def test_given_the_last_stream_leaves_then_the_fan_out_stops_and_keeps_not
     async with fan_out.joined(start):
         async with fan_out.joined(start):
             await moved(ledger, count("A", 1))
-            assert await fan_out.grown(start, SOON_S)
+            await ready_after(fan_out, start)
         assert fan_out.position > start
     assert fan_out.position == (0, 0)
     assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("event-fan-out")]
@@ -343,17 +377,17 @@ async def test_given_a_store_that_dies_when_it_is_back_then_the_fan_out_says_so_
     async def no_events(_skus: list[str]) -> list[Event]:
         return []
 
-    fan_out = EventFanOut(feed, no_events)
+    fan_out = EventFanOut(feed, LoopShare(0.9), no_events)
     try:
         async with fan_out.joined((0, 0)):
             own_store.command("XADD", feed.keyspace.journal, "*", "e", "")
-            assert await fan_out.grown((0, 0), SOON_S)
+            await ready_after(fan_out, (0, 0))
             seen = fan_out.position
             own_store.kill()
             await wait_until(lambda: fan_out.store_is_away, "it is noticed")
             await asyncio.to_thread(own_store.start)
             own_store.command("XADD", feed.keyspace.journal, "*", "e", "")
-            assert await fan_out.grown(seen, SOON_S)
+            await ready_after(fan_out, seen)
             await wait_until(lambda: not fan_out.store_is_away, "the store is back")
     finally:
         await feed.close()
