@@ -1,4 +1,6 @@
-"""Sells at an even pace whatever the server does: ``python -m bench.harness.paced URL RATE SECONDS SKUS``.
+"""Sells at an even pace whatever the server does: ``python -m bench.harness.paced URL RATE SECONDS SKUS [TOKEN…]``.
+
+With the tokens of several keys, each order is the next one's.
 
 The load is open: each sale has a moment at which it is due, and its time counts from there, so that a server that
 stalls cannot make its own figures better by being asked less.
@@ -11,6 +13,7 @@ import secrets
 import sys
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, cast
 from urllib.parse import urlsplit
 
@@ -41,7 +44,7 @@ class Sold(msgspec.Struct, frozen=True):
 class Seller:
     """Posts orders of one unit over a few connections."""
 
-    def __init__(self, url: str, skus: int) -> None:
+    def __init__(self, url: str, skus: int, tokens: Sequence[str] = ()) -> None:
         parts = urlsplit(url)
         self.host, self.port = str(parts.hostname), int(parts.port or 80)
         self.idle: deque[_Connection] = deque()
@@ -52,6 +55,7 @@ class Seller:
         self.failed = 0
         self._answered = asyncio.Event()
         self._skus = skus
+        self._keys = [[f"Authorization: Bearer {token}"] for token in tokens] or [[]]
         self._run = secrets.token_hex(4)
         self._choose = random.Random(7)
 
@@ -91,12 +95,13 @@ class Seller:
             self.first_failure = self.first_failure or (head + b" " + body).decode("utf-8", "replace")
 
     def _order(self, number: int) -> bytes:
+        key = self._keys[number % len(self._keys)]
         body = {
             "reservation_id": f"{self._run}-{number}",
             "channel": "web",
             "lines": [{"sku": sku(self._choose.randrange(self._skus)), "quantity": 1}],
         }
-        return message("POST /v1/orders HTTP/1.1", msgspec.json.encode(body), f"Host: {self.host}:{self.port}")
+        return message("POST /v1/orders HTTP/1.1", msgspec.json.encode(body), f"Host: {self.host}:{self.port}", *key)
 
     def _summary(self) -> Sold:
         taken, late = sorted(self.taken_s), sorted(self.late_s)
@@ -131,8 +136,8 @@ class _Connection(asyncio.Protocol):
 
 def main() -> None:
     """Sell, and print what came of it."""
-    url, rate, seconds, skus = sys.argv[1:]
-    sold = uvloop.run(Seller(url, int(skus)).sell(float(rate), float(seconds)))
+    url, rate, seconds, skus, *tokens = sys.argv[1:]
+    sold = uvloop.run(Seller(url, int(skus), tokens).sell(float(rate), float(seconds)))
     print(RESULT + json.dumps(msgspec.to_builtins(sold)))
 
 

@@ -104,8 +104,9 @@ class Found(msgspec.Struct, frozen=True):
 class Subscribers:
     """The process that reads the streams."""
 
-    def __init__(self, url: str, number: int) -> None:
+    def __init__(self, url: str, number: int, token: str = "") -> None:
         command = [sys.executable, "-m", event_subscribers.__name__, url, str(number), str(min(number, _SAMPLED))]
+        command += [token] if token else []
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._number = number
 
@@ -156,7 +157,7 @@ def rows(subscribers: int) -> list[int]:
 
 def measure(subscribers: int, changes_per_s: int, seconds: int) -> Found:
     """Take one row, with a server of its own."""
-    _allow_open_files(subscribers + _OTHER_FILES)
+    allow_open_files(subscribers + _OTHER_FILES)
     with contextlib.ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="holdfast-bench-")))
         settings = {"HOLDFAST_CHANGES_STREAMS_MAX": str(subscribers + 1)}
@@ -183,7 +184,7 @@ def measure(subscribers: int, changes_per_s: int, seconds: int) -> Found:
     )
 
 
-def _allow_open_files(wanted: int) -> None:
+def allow_open_files(wanted: int) -> None:
     """Let this process and those that it starts open so many files, each stream being one."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard != resource.RLIM_INFINITY and hard < wanted:
@@ -252,13 +253,16 @@ def _settled(holdfast: Holdfast, after: str, streams: Subscribers) -> tuple[list
 
 
 def _delays(sales: Sequence[Sale], answer: Answer, window: Window) -> Iterator[float]:
+    return (delay_ms for sale, delay_ms in delays_of(sales, answer) if window.holds(sale))
+
+
+def delays_of(sales: Sequence[Sale], answer: Answer) -> Iterator[tuple[Sale, float]]:
+    """Return for each sale and sampled subscriber how long the event took."""
     for arrivals in answer.arrivals:
         values: Values = {}
         for at_us, sku, available in arrivals:
             values.setdefault(number_of(sku), []).append((at_us, available))
-        for sale, delay_ms in zip(sales, delays_ms(sales, values), strict=True):
-            if window.holds(sale):
-                yield delay_ms
+        yield from zip(sales, delays_ms(sales, values), strict=True)
 
 
 def table(found: Sequence[Found]) -> Table:

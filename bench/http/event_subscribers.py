@@ -1,6 +1,6 @@
 """Many subscribers of ``GET /v1/changes`` in one process.
 
-    python -m bench.http.event_subscribers URL SUBSCRIBERS SAMPLED
+    python -m bench.http.event_subscribers URL SUBSCRIBERS SAMPLED [TOKEN]
 
 It takes as little of the machine as it can: plain connections, and one regular expression over what arrives. It prints
 a line of JSON when all streams are open, and answers each line of its standard input with another one.
@@ -108,10 +108,11 @@ def answer(question: Question, subscribers: list[Subscriber]) -> Answer:
     )
 
 
-async def subscribe(url: str, number: int, sampled: int) -> None:
+async def subscribe(url: str, number: int, sampled: int, token: str = "") -> None:
     """Open so many streams, say so, and answer what is asked until the standard input ends."""
     host, port = address_of(url)
-    request = f"GET /v1/changes HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode()
+    key = f"Authorization: Bearer {token}\r\n" if token else ""
+    request = f"GET /v1/changes HTTP/1.1\r\nHost: {host}:{port}\r\n{key}\r\n".encode()
     loop = asyncio.get_running_loop()
     subscribers = [Subscriber(request, sampled=each < sampled) for each in range(number)]
     for each in subscribers:
@@ -131,8 +132,8 @@ def _say(line: bytes) -> None:
 
 def main() -> None:
     """Be the subscribers."""
-    url, number, sampled = sys.argv[1:]
-    uvloop.run(subscribe(url, int(number), int(sampled)))
+    url, number, sampled, *token = sys.argv[1:]
+    uvloop.run(subscribe(url, int(number), int(sampled), *token))
 
 
 if __name__ == "__main__":

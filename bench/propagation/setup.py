@@ -18,6 +18,7 @@ from bench.propagation.channels import Arrival, Conduct, Kind
 from bench.propagation.figures import Sale, Values, is_right, values
 from server.store.embedded.files import DataDirectory
 from server.store.journal.journal import decode_entry
+from server.store.keys import Keyspace
 
 SKUS: Final = 2_000
 EACH_KIND: Final = 10
@@ -130,9 +131,9 @@ class Holdfast:
         newest = self.client.xrevrange(stock.keyspace().journal, count=1)
         return str(newest[0][0].decode()) if newest else "0-0"
 
-    def sales(self, after: str) -> Iterator[Sale]:
+    def sales(self, after: str, partition: str = stock.PARTITION) -> Iterator[Sale]:
         """Read the journal: every change of stock after an entry."""
-        while page := self.client.xrange(stock.keyspace().journal, min=f"({after}", count=_PAGE):
+        while page := self.client.xrange(Keyspace(partition).journal, min=f"({after}", count=_PAGE):
             for _, fields in page:
                 for change in decode_entry(fields):
                     for line in change.lines:

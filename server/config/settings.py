@@ -100,7 +100,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long a stop takes at most, from the signal to the last part."""
     drain_notice_s: Annotated[float, Meta(ge=0, le=300)] = 1.0
     """After SIGTERM: how long callers are told to leave before the port closes; part of the limit."""
-    changes_streams_max: Positive = 4_096
+    changes_streams_max: Positive = 10_000
     """Open GET /v1/changes streams of one process; at most three quarters of its connections."""
     changes_streams_per_partition_max: Annotated[int, Meta(ge=0)] = 0
     """Open streams of one partition; 0: as many as others leave."""

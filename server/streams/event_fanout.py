@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import structlog
 
@@ -143,7 +143,8 @@ class EventFanOut:
         return await asyncio.shield(reading)
 
     def _has_read(self, position: Position, reading: asyncio.Task[Round]) -> None:
-        self._alone.pop(position, None)
+        if self._alone.get(position) is reading:
+            del self._alone[position]
         if not reading.cancelled():
             reading.exception()  # whoever waited for it has left
 
@@ -253,7 +254,8 @@ class EventFanOut:
     async def _stop(self) -> None:
         task, self._task = self._task, None
         self.kept.start_at((0, 0))
-        ending = [*self._alone.values(), *([task] if task is not None else [])]
+        ending: list[asyncio.Task[Any]] = [*self._alone.values(), *([task] if task is not None else [])]
+        self._alone = {}  # a stream that joins meanwhile has the journal read for itself
         for each in ending:
             each.cancel()
         await asyncio.gather(*ending, return_exceptions=True)

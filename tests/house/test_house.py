@@ -64,8 +64,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "adapters": frozenset({"adapters.contract"}),
 }
 """domain <- schemas, store <- service, insight <- streams <- api, channels <- app <- cli. Within the store: keys,
-errors, lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance. Each part may
-import itself, but an adapter only its own folder. The package itself, which holds the version alone, is open to all."""
+errors, lua_library <- connection <- ledger, journal, embedded <- repositories, topology <- audit <- maintenance. Each
+part may import itself, but an adapter only its own folder. The package itself, which holds the version alone, is open
+to all."""
 
 FLOORS_MAX = {"server.api": 5, "server.store": 7, "server.service": 5}
 """How many modules of a package may stand on each other: following an import down takes so many steps at most."""

@@ -24,7 +24,7 @@ from server.store.repositories import locations as locations_module
 from server.store.repositories.locations import LocationStore
 from server.streams import event_fanout, event_rounds, journal_pieces
 from server.streams.event_fanout import EventFanOut
-from server.streams.event_rounds import Event, Position
+from server.streams.event_rounds import Event, Position, Round
 from server.streams.event_stream import EventStream
 from server.streams.loop_share import LoopShare
 from server.streams.open_streams import OpenStreams, StreamLimits
@@ -392,3 +392,37 @@ async def test_given_a_store_that_dies_when_it_is_back_then_the_fan_out_says_so_
     finally:
         await feed.close()
         await pool.aclose()
+
+
+async def test_given_an_import_when_it_is_followed_then_it_is_read_in_small_steps_and_sent_in_small_rounds(
+    client: Redis, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given: one round of it all would take the event loop for a second, and as much memory for each stream
+    monkeypatch.setattr(event_fanout, "SKUS_AT_A_TIME", 10)
+    monkeypatch.setattr(journal_pieces, "READ_SKUS", 25)
+    feed, share, steps = feed_of(client, ledger.keyspace), LoopShare(0.9), []
+
+    async def read_events(skus: list[str]) -> list[Event]:
+        steps.append(len(skus))
+        return await _read_events(ledger, share, skus)
+
+    shared, rounds = EventFanOut(feed, share, read_events), []
+    publish = shared.kept.publish
+
+    def noted(found: Round) -> None:
+        rounds.append(len(found.events))
+        publish(found)
+
+    monkeypatch.setattr(shared.kept, "publish", noted)
+    start = await _end(client, ledger)
+    async with shared.joined(start):
+        # When
+        for number in range(300):
+            await moved(ledger, count(f"S{number}", 1))
+        await wait_until(partial(_is_ready, shared, client, ledger), "all is ready")
+
+    # Then
+    assert sum(rounds) >= 300
+    assert max(rounds) <= 25
+    assert max(steps) <= 10
+    await feed.close()
