@@ -161,24 +161,33 @@ class EventFanOut:
 
     async def _run(self) -> None:
         while True:
-            await self._feed.grown(format_entry_id(entry_of(self.position)), _LOOK_S)
-            was_away = self.store_is_away
-            try:
-                async with self._reading.turn(_ROUNDS):
-                    await self._advance()
-                self.store_is_away = False
-            except DamagedEntryError as damaged:
-                # Each stream finds it by itself, and has its caller read everything anew.
-                log.error("changes_skip_entry", entry=damaged.entry_id, reason=str(damaged))  # noqa: TRY400  # it names the entry
-                self.kept.start_at(parse_entry_id(damaged.entry_id))
-            except StoreError:
-                self.store_is_away = True
-                await self._say(STORE_IS_AWAY, at_once=not was_away)
-                await asyncio.sleep(_RETRY_S)
-            except Exception:
-                log.exception("changes_failed", partition=self._feed.keyspace.partition)
-                await asyncio.sleep(_RETRY_S)
+            grown = await self._feed.grown(format_entry_id(entry_of(self.position)), _LOOK_S)
+            if grown or self._must_look():
+                await self._read_next()
             await self._deliver()
+
+    def _must_look(self) -> bool:
+        """Whether there may be something that the feed does not tell: it has lost the store, or was connected anew."""
+        feed = self._feed
+        return self.store_is_away or not feed.is_connected or feed.connections != self._connections
+
+    async def _read_next(self) -> None:
+        was_away = self.store_is_away
+        try:
+            async with self._reading.turn(_ROUNDS):
+                await self._advance()
+            self.store_is_away = False
+        except DamagedEntryError as damaged:
+            # Each stream finds it by itself, and has its caller read everything anew.
+            log.error("changes_skip_entry", entry=damaged.entry_id, reason=str(damaged))  # noqa: TRY400  # it names the entry
+            self.kept.start_at(parse_entry_id(damaged.entry_id))
+        except StoreError:
+            self.store_is_away = True
+            await self._say(STORE_IS_AWAY, at_once=not was_away)
+            await asyncio.sleep(_RETRY_S)
+        except Exception:
+            log.exception("changes_failed", partition=self._feed.keyspace.partition)
+            await asyncio.sleep(_RETRY_S)
 
     async def _advance(self) -> None:
         self._follow_back()

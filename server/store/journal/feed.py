@@ -123,6 +123,11 @@ class JournalFeed:
         """The newest entry that the feed knows of; ``0-0`` until it first reached the store."""
         return format_entry_id(self._last)
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether it waits at the journal's end, so that it learns of every entry by itself."""
+        return self._connected
+
     def start(self) -> None:
         """Begin to follow, unless it has begun."""
         if self._task is None:
