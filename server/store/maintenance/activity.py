@@ -132,6 +132,9 @@ class Activity:
     def touch(self, partition: str) -> None:
         """Note that a partition has changed, or may have."""
         self._changed_s[partition] = asyncio.get_running_loop().time()
+        self._note(partition)
+
+    def _note(self, partition: str) -> None:
         for turns in self._turns.values():
             turns.changed[partition] = None
 
@@ -180,9 +183,13 @@ class Activity:
             name, looked = keyspace.partition, (found[2 * place], found[2 * place + 1])
             if looked == self._seen.get(name):
                 continue
+            is_new = name not in self._seen
             self._seen[name], self._keyspaces[name] = looked, keyspace
             if looked[1] > 0:
                 self._next_ms[name] = looked[1]
             else:
                 self._next_ms.pop(name, None)
-            self.touch(name)
+            if is_new and looked[1] >= 0:  # due for each chore, and not busy; but damaged deadlines are told at once
+                self._note(name)
+            else:
+                self.touch(name)

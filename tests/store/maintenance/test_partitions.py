@@ -167,12 +167,11 @@ async def test_given_one_hold_among_idle_partitions_when_looked_at_then_its_dead
     await own_client.set(f"hf:{{{names[-2]}}}:deadlines", "not what it should be")
     kept = housekeeper(own_client, names)
 
-    for _ in range(2):
-        await kept.activity.look()
-    kept.activity._changed_s.clear()  # long ago
+    await kept.activity.look()  # what is seen for the first time is not busy, or a start would sweep all of them
 
-    assert kept.activity.sweepable(made.reservation.deadline_ms - 1) == []
-    assert kept.activity.sweepable(made.reservation.deadline_ms) == [names[-3]]
+    damaged = [names[-2]]  # is swept all the same, so that it is told
+    assert kept.activity.sweepable(made.reservation.deadline_ms - 1) == damaged
+    assert kept.activity.sweepable(made.reservation.deadline_ms) == [*damaged, names[-3]]
 
 
 async def test_given_partitions_of_which_one_is_not_settled_when_settled_then_it_alone_is_asked_by_itself(
