@@ -17,6 +17,8 @@
 -- @include lib/unstocked
 -- @include lib/allocations
 -- @include lib/stock
+-- @include lib/packed_lists
+-- @include lib/looking
 -- @include lib/work
 -- @include lib/reservations
 -- @include lib/journal

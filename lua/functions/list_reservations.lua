@@ -4,7 +4,7 @@
 -- ARGV  [1] limits  [2] MessagePack [ended, cursor, count, sku, wanted, unmapped]
 --         ended     whether to look among the ended ones
 --         cursor    "0" at first
---         count     how many to look at, roughly
+--         count     how many to look at, roughly; fewer where they have many lines
 --         sku       only those with a line of it; "": all
 --         wanted    {place in a record -> the value required there}
 --         unmapped  whether only those with a line that waits for a SKU, see lib/unstocked.lua
@@ -35,17 +35,13 @@ end
 
 local function list_reservations(args)
   local ended, cursor, count, sku, wanted, unmapped = unpack(unpack_msg(args[2]))
-  local page = call('HSCAN', ended and ENDED or RESERVATIONS, cursor, 'COUNT', count)
-  local reply, found = {NOW_MS, page[1]}, page[2]
-  for i = 1, #found, 2 do
-    local record = unpack_record(found[i + 1])
-    if has_fields(record, wanted) and (sku == '' or has_line(record, sku))
-      and (not unmapped or has_unmapped_line(record)) then
-      reply[#reply + 1] = found[i]
-      reply[#reply + 1] = found[i + 1]
-    end
-  end
-  return reply
+  local is_any = next(wanted) == nil and sku == '' and not unmapped
+  return looking.scan(ended and ENDED or RESERVATIONS, cursor, count, function(_, packed_record)
+    if is_any then return true end
+    local record = unpack_record(packed_record)
+    return has_fields(record, wanted) and (sku == '' or has_line(record, sku))
+      and (not unmapped or has_unmapped_line(record))
+  end)
 end
 
 register('list_reservations', list_reservations, {'no-writes'})

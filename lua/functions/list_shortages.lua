@@ -4,7 +4,7 @@
 -- KEYS  the ten keys of one partition, see lib/context.lua
 -- ARGV  [1] limits  [2] MessagePack [cursor, count, fields]
 --         cursor  "0" at first
---         count   how many to look at, roughly
+--         count   how many to look at, roughly; fewer where they have many lines or allocations
 --         fields  of the stock hash: look for reservations with units there; empty: look through the stock
 -- Reply [now_ms, next cursor ("0" at the end), field, record, …] of the stock,
 --       or [now_ms, next cursor, id, record, …] of the reservations; records in MessagePack
@@ -33,15 +33,7 @@ local function list_shortages(args)
   for _, field in ipairs(fields_wanted) do wanted[field] = true end
   local key, fits = STOCK, is_short
   if #fields_wanted > 0 then key, fits = RESERVATIONS, has_units_at(wanted) end
-  local page = call('HSCAN', key, cursor, 'COUNT', count)
-  local reply, found = {NOW_MS, page[1]}, page[2]
-  for i = 1, #found, 2 do
-    if fits(found[i], found[i + 1]) then
-      reply[#reply + 1] = found[i]
-      reply[#reply + 1] = found[i + 1]
-    end
-  end
-  return reply
+  return looking.scan(key, cursor, count, fits)
 end
 
 register('list_shortages', list_shortages, {'no-writes'})

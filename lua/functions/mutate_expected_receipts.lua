@@ -8,8 +8,8 @@
 -- Reply for each operation, in order, its answer in MessagePack, see lib/answers.lua and lib/expected_receipts.lua
 
 local function mutate_expected_receipts(args, keys)
-  local answers = run(args, function(fields) load_expected_receipts(fields, keys[11]) end)
-  write_expected_receipts(keys[11], keys[12])
+  local answers = run(args, function(fields) load_expected_receipts(fields, keys[11], keys[12]) end)
+  write_expected_receipts(keys[11])
   return answers
 end
 

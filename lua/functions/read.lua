@@ -1,126 +1,133 @@
 -- read: answers a batch of questions about availability, stock and reservations. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits  [2] questions, their four fields as MessagePack values one after the other:
---         "availability", [sku, …], location or "", channel or "" (available to any channel)
---         "stock", sku, "", ""
---         "reservation", id, "", ""
---         "places", [sku, …], "", "": where they are known
---         "units", [[sku, location], …], "", channel: what it can reserve there
+-- ARGV  [1] limits  [2] questions, their five fields as MessagePack values one after the other:
+--         "availability", [sku, …], location or "", channel or "" (available to any channel), from
+--         "sums", the same: what is available at all of these locations together
+--         "stock", [sku], location or "", "", from
+--         "reservation", id, "", "", 0
+--         "places", [sku, …], "", "", 0: where they are known
+--         "units", [[sku, location], …], "", channel, 0: what it can reserve there
+--       from: where to go on in the list of the first SKU, 0 at first; see lib/looking.lua
 -- Reply for each question, in order, MessagePack; units and seq are integers:
---   availability  [now_ms, [[[location, available, seq], …], …], version of the places]: for each SKU its locations;
---                 none where it is unknown. At a closed location nothing is available, see lib/places.lua
+--   availability  [now_ms, [[[location, available, seq], …], …], version of the places, seq, from]: for each SKU its
+--                 locations; none where it is unknown. At a closed location nothing is available, see lib/places.lua
+--   sums          [now_ms, [[available, newest seq, locations], …], version of the places, seq, from]
 --   stock         [now_ms, [[sku, location, on_hand, held, committed, damaged, quality_control, safety, seq,
 --                 allocations or false, backorder], …], version of the places, [location, …]: those of them that are
---                 closed]; allocations and backorder are left out where there are none
+--                 closed, seq, from, -1: nothing was read]; allocations and backorder are left out where there are none
 --   reservation   [now_ms, record or nil], see lib/reservations.lua
 --   places        [now_ms, [[location, …], …]]: for each SKU
 --   units         [now_ms, [units, …]]: 0 where the SKU is not known, negative: a shortage
+-- A question that needs more than one call reads is answered as far as this one came. There are fewer SKUs or units
+-- then than were asked for, or none; where from is not 0, the last SKU goes on there. seq is the partition's last one.
 
-local QUESTION_LENGTH = 4 -- fields of one question
+local QUESTION_LENGTH = 5 -- fields of one question
 
--- Reads the locations of all SKUs that the questions are about: sku -> {location, …}.
-local function all_locations(questions)
-  local skus, seen = {}, {}
-  local function want(sku)
-    if seen[sku] then return end
-    seen[sku] = true
-    skus[#skus + 1] = sku
+local function questions_in(packed)
+  local fields, questions = {unpack_msg(packed)}, {}
+  for at = 1, #fields, QUESTION_LENGTH do
+    local kind, about, location, channel, from = unpack(fields, at, at + QUESTION_LENGTH - 1)
+    local question = {kind = kind, about = about, channel = channel}
+    if kind == 'availability' or kind == 'sums' or kind == 'stock' then
+      question.search = {skus = about, location = location, from = from, number = 1, at = from, found = {}}
+    end
+    questions[#questions + 1] = question
+  end
+  return questions
+end
+
+-- Looks for all questions, first an equal share for each, so that one with many places leaves room for the others.
+local function look(questions)
+  local share = max(1, floor(looking.PLACES_MAX / #questions))
+  for _, question in ipairs(questions) do
+    if question.search then looking.go_on(question.search, share)
+    elseif question.kind == 'units' then question.entries = looking.take_pairs(question.about, share) end
   end
   for _, question in ipairs(questions) do
-    if question.kind == 'availability' then
-      for _, sku in ipairs(question.about) do want(sku) end
-    elseif question.kind == 'stock' then
-      want(question.about)
-    end
+    if question.search then looking.go_on(question.search, looking.left()) end
   end
-  local packed, locations = hash_get_many(SKUS, skus), {}
-  for i, sku in ipairs(skus) do locations[sku] = packed[i] and unpack_msg(packed[i]) or {} end
-  return locations
+  looking.load()
 end
 
-local function load_levels(locations)
-  for sku, names in pairs(locations) do
-    for _, location in ipairs(names) do want_stock(sku, location) end
-  end
-  load_stock()
-end
-
-local function location_levels(sku, wanted, channel, names)
+local function location_levels(entries, channel)
   local levels = {}
-  for _, location in ipairs(names) do
-    if wanted == '' or wanted == location then
-      local entry = stock_entry(sku, location)
-      levels[#levels + 1] = {location, shown_units(entry, channel), entry.record[Stock.seq]}
+  for _, entry in ipairs(entries) do
+    if entry.record then
+      levels[#levels + 1] = {entry.location, shown_units(entry, channel), entry.record[Stock.seq]}
     end
   end
   return levels
 end
 
-local function stock_levels(sku, names)
-  local levels = {}
-  for i, location in ipairs(names) do
-    levels[i] = stock_level(sku, location, stock_entry(sku, location).record)
+local function sum_of(entries, channel)
+  local units, seq, count = 0, 0, 0
+  for _, entry in ipairs(entries) do
+    if entry.record then
+      units, seq, count = units + shown_units(entry, channel), max(seq, entry.record[Stock.seq]), count + 1
+    end
   end
-  return levels
+  return {units, seq, count}
 end
 
-local function closed_among(names)
-  local closed, found = places_now().closed, {}
-  if not closed then return found end
-  for _, location in ipairs(names) do
-    if closed[location] then found[#found + 1] = location end
+-- The answer about availability. shown(entries, channel): of one SKU.
+local function about_each(question, shown)
+  local search, found = question.search, {}
+  local from = looking.finish(search)
+  for i, entries in ipairs(search.found) do found[i] = shown(entries, question.channel) end
+  return pack({NOW_MS, found, places_version(), partition_seq(), from})
+end
+
+local function about_stock(question)
+  local levels, closed, closed_now = {}, {}, places_now().closed or NONE
+  local from, entries = looking.finish(question.search), question.search.found[1]
+  for _, entry in ipairs(entries or NONE) do
+    if entry.record then
+      levels[#levels + 1] = stock_level(entry.sku, entry.location, entry.record)
+      if closed_now[entry.location] then closed[#closed + 1] = entry.location end
+    end
   end
-  return found
+  if not entries then from = -1 end
+  return pack({NOW_MS, levels, places_version(), closed, partition_seq(), from})
 end
 
 -- The answer about places. The locations are already packed as they stand.
-local function packed_places(skus)
-  local packed_names = hash_get_many(SKUS, skus)
-  for i = 1, #skus do packed_names[i] = packed_names[i] or array_of(0) end
-  return array_of(2) .. pack(NOW_MS) .. array_of(#skus) .. concat(packed_names)
+local function about_places(skus)
+  local lists = {}
+  for i, sku in ipairs(skus) do
+    local list = looking.list_of(sku)
+    if list == nil then break end
+    lists[i] = list or array_of(0)
+  end
+  return array_of(2) .. pack(NOW_MS) .. array_of(#lists) .. concat(lists)
 end
 
-local function units_at(pairs_, channel)
-  local entries, units = {}, {}
-  for i, pair in ipairs(pairs_) do entries[i] = want_stock(pair[1], pair[2]) end
-  load_stock()
-  for i, entry in ipairs(entries) do units[i] = entry.record and reservable(entry, channel) or 0 end
-  return units
+local function about_units(question)
+  local units, entries = {}, question.entries
+  for i = 1, looking.read_of(entries) do
+    units[i] = entries[i].record and reservable(entries[i], question.channel) or 0
+  end
+  return pack({NOW_MS, units})
 end
 
-local function read_reservation(id)
-  local packed = call('HGET', RESERVATIONS, id) or call('HGET', ENDED, id)
-  return packed and unpack_msg(packed) or nil
+-- The answer about a reservation. The record is already packed as it stands.
+local function about_reservation(id)
+  local record = call('HGET', RESERVATIONS, id) or call('HGET', ENDED, id)
+  return array_of(2) .. pack(NOW_MS) .. (record or pack(nil))
 end
 
 local function read(args)
-  local fields, questions = {unpack_msg(args[2])}, {}
-  for at = 1, #fields, QUESTION_LENGTH do
-    local kind, about, location, channel = unpack(fields, at, at + QUESTION_LENGTH - 1)
-    questions[#questions + 1] = {kind = kind, about = about, location = location, channel = channel}
-  end
-  local locations = all_locations(questions)
-  load_levels(locations)
-  local answers = {}
+  local questions, answers = questions_in(args[2]), {}
+  looking.begin()
+  look(questions)
   for i, question in ipairs(questions) do
-    local kind, name = question.kind, question.about
-    if kind == 'availability' then
-      local found = {}
-      for j, sku in ipairs(name) do
-        found[j] = location_levels(sku, question.location, question.channel, locations[sku])
-      end
-      answers[i] = pack({NOW_MS, found, places_version()})
-    elseif kind == 'stock' then
-      local names = locations[name]
-      answers[i] = pack({NOW_MS, stock_levels(name, names), places_version(), closed_among(names)})
-    elseif kind == 'places' then
-      answers[i] = packed_places(name)
-    elseif kind == 'units' then
-      answers[i] = pack({NOW_MS, units_at(name, question.channel)})
-    else
-      answers[i] = pack({NOW_MS, read_reservation(name)})
-    end
+    local kind = question.kind
+    if kind == 'availability' then answers[i] = about_each(question, location_levels)
+    elseif kind == 'sums' then answers[i] = about_each(question, sum_of)
+    elseif kind == 'stock' then answers[i] = about_stock(question)
+    elseif kind == 'places' then answers[i] = about_places(question.about)
+    elseif kind == 'units' then answers[i] = about_units(question)
+    else answers[i] = about_reservation(question.about) end
   end
   return answers
 end

@@ -4,9 +4,16 @@
 -- The index holds for each SKU the ids of the receipts of which units have not arrived yet. A complete receipt is kept
 -- for a while, so that an old list of deliveries that is sent again does not add its units a second time.
 
--- expected_receipts: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}. The other: the list
--- of those that changed.
-local expected_receipts, changed_expected_receipts
+-- expected_receipts: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}
+
+local expected_receipts, load_expected_receipts, mark_expected_receipt, has_room_for_receipt, write_expected_receipts
+
+do
+
+local RECEIPTS_MAX = 10000 -- open ones of a SKU: two at each store of a chain of 5,000
+local REMOVED_MAX = 8 -- that are cut out of a list one by one; for more it is unpacked
+local changed_receipts -- the list of those that changed
+local index_key, lengths -- of the index, and how long the list of a SKU is by now
 
 -- Units that have not arrived yet; more may have arrived than were expected.
 local function still_expected(record)
@@ -18,8 +25,8 @@ local function index_place(record)
   return record and still_expected(record) > 0 and record[Receipt.sku] or nil
 end
 
--- Reads the receipts and idempotency keys of all operations of a call.
-local function load_expected_receipts(fields, key)
+-- Reads the receipts and idempotency keys of all operations of a call. index: key of the index.
+function load_expected_receipts(fields, key, index)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
     local shape = SHAPES[fields[at]]
@@ -28,7 +35,7 @@ local function load_expected_receipts(fields, key)
     at = at + shape.length
   end
   local packed_records = hash_get_many(key, ids)
-  expected_receipts, changed_expected_receipts = {}, {}
+  expected_receipts, changed_receipts, index_key, lengths = {}, {}, index, {}
   for i, id in ipairs(ids) do
     local record = packed_records[i] and unpack_msg(packed_records[i]) or nil
     expected_receipts[id] = {
@@ -38,10 +45,17 @@ local function load_expected_receipts(fields, key)
   if #keys > 0 then load_keys(keys) end
 end
 
-local function mark_expected_receipt(document)
+function mark_expected_receipt(document)
   if document.changed then return end
   document.changed = true
-  changed_expected_receipts[#changed_expected_receipts + 1] = document
+  changed_receipts[#changed_receipts + 1] = document
+end
+
+-- Whether a SKU may have one more open receipt; asked once for each new one.
+function has_room_for_receipt(sku)
+  local length = lengths[sku] or packed_lists.length(call('HGET', index_key, sku))
+  lengths[sku] = length + 1
+  return length < RECEIPTS_MAX
 end
 
 -- Notes in moves (sku -> id -> whether the index is to hold it) how one receipt changes the index.
@@ -58,22 +72,33 @@ local function move_in_index(moves, document)
   end
 end
 
-local function write_index(key, moves)
-  for sku, named in pairs(moves) do
-    local packed_ids, ids = call('HGET', key, sku), {}
-    for _, id in ipairs(packed_ids and unpack_msg(packed_ids) or NONE) do
-      if named[id] == nil then ids[#ids + 1] = id end
-    end
-    for id, is_named in pairs(named) do
-      if is_named then ids[#ids + 1] = id end
-    end
-    if #ids > 0 then call('HSET', key, sku, pack(ids)) else call('HDEL', key, sku) end
+-- A list of ids without many of them; false: none is left.
+local function without_many(list, named)
+  local ids = {}
+  for _, id in ipairs(unpack_msg(list)) do
+    if named[id] == nil then ids[#ids + 1] = id end
   end
+  return #ids > 0 and pack(ids)
 end
 
-local function write_expected_receipts(key, index_key)
+local function write_list(sku, named)
+  local list, added, removed = call('HGET', index_key, sku), {}, {}
+  for id, is_named in pairs(named) do
+    local ids = is_named and added or removed
+    ids[#ids + 1] = id
+  end
+  if list and #removed > REMOVED_MAX then
+    list = without_many(list, named)
+  else
+    for i = 1, list and #removed or 0 do list = list and packed_lists.without(list, removed[i]) end
+  end
+  if #added > 0 then list = packed_lists.extended(list, added) end
+  if list then call('HSET', index_key, sku, list) else call('HDEL', index_key, sku) end
+end
+
+function write_expected_receipts(key)
   local moves = {}
-  for _, document in ipairs(changed_expected_receipts) do
+  for _, document in ipairs(changed_receipts) do
     local id, record = document.id, document.record
     if record then call('HSET', key, id, pack(record)) else call('HDEL', key, id) end
     if record and not index_place(record) then
@@ -83,7 +108,9 @@ local function write_expected_receipts(key, index_key)
     end
     move_in_index(moves, document)
   end
-  write_index(index_key, moves)
+  for sku, named in pairs(moves) do write_list(sku, named) end
+end
+
 end
 
 -- The answer. Its tag must not change: it is stored with an idempotency key, and another release may read it.

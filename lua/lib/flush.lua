@@ -32,23 +32,21 @@ local function short_entries()
 end
 
 local function write_stock()
-  local records, new_skus = {}, nil
+  local records, new_places = {}, nil
   for i = 1, #changed_stock do
     local entry = changed_stock[i]
     records[2 * i - 1] = entry.field
     records[2 * i] = pack(entry.record)
     if entry.is_new then
-      new_skus = new_skus or {}
-      new_skus[#new_skus + 1] = entry
+      new_places = new_places or {}
+      new_places[entry.sku] = new_places[entry.sku] or {}
+      new_places[entry.sku][#new_places[entry.sku] + 1] = entry.location
     end
     if entry.on_hand_changes then write_on_hand_log(entry) end
   end
   flush('HSET', STOCK, records)
-  for _, entry in ipairs(new_skus or NONE) do
-    local packed = call('HGET', SKUS, entry.sku)
-    local locations = packed and unpack_msg(packed) or {}
-    locations[#locations + 1] = entry.location
-    call('HSET', SKUS, entry.sku, pack(locations))
+  for sku, locations in pairs(new_places or NONE) do
+    call('HSET', SKUS, sku, packed_lists.extended(call('HGET', SKUS, sku), locations))
   end
   if #changed_stock > 0 then call('HSET', META, 'seq', last_seq) end
   if unmapped_lines ~= 0 then call('HINCRBY', META, 'unmapped', unmapped_lines) end

@@ -20,6 +20,7 @@ local range = {}
 do
 
 local UNITS_MAX, SHORT_MAX = 1e15, 1e9
+local PLACES_MAX = 10000 -- of a SKU; a chain of 5,000 stores has as many again for what it keeps apart
 local NO_RECORD = {0, 0, 0, 0, 0, 0, 0}
 local BUCKET_NAMES = {
   [Stock.on_hand] = 'on_hand', [Stock.held] = 'held', [Stock.committed] = 'committed', [Stock.damaged] = 'damaged',
@@ -41,13 +42,27 @@ local function bucket_that_leaves(record, deltas)
   return nil
 end
 
+-- Whether a SKU is at so many places that it may not become known at that of the entry, which has no record.
+function range.is_full(entry)
+  local known = packed_lists.length(call('HGET', SKUS, entry.sku))
+  if known + #changed_stock < PLACES_MAX then return false end
+  for i = 1, #changed_stock do
+    if changed_stock[i].is_new and changed_stock[i].sku == entry.sku then known = known + 1 end
+  end
+  return known >= PLACES_MAX
+end
+
 -- The refusal of changes that take a counter out of its range, or nil. changes: {{entry, deltas (as change_buckets
 -- takes them), units (that the operation names), number (of the line, or nil: 1)}, …}; those of one entry add up.
--- In the refusal, `available` of a line is how many units the counter has room for.
+-- In the refusal, `available` of a line is how many units the counter has room for. A SKU has a limit, too, of places
+-- where it is known: only a new one is asked about.
 function range.refusal(changes, state)
   local sums, lines = {}, nil
   for _, change in ipairs(changes) do
     local entry, sum = change.entry, sums[change.entry] or {0, 0, 0, 0, 0, 0}
+    if not entry.record and range.is_full(entry) then
+      return refused('too_many_places', state or '', {{change.number or 1, entry.sku, entry.location, change.units, 0}})
+    end
     for bucket = Stock.on_hand, Stock.safety do sum[bucket] = sum[bucket] + change.deltas[bucket] end
     sums[entry] = sum
     local name, before = bucket_that_leaves(entry.record or NO_RECORD, sum)

@@ -4,7 +4,7 @@
 -- Effect  on_hand + at the destination, and damaged or quality_control + by the disposition. The SKU becomes
 --         known there. With no units left in transit the transfer is closed.
 -- Answers transfer_changed · unknown_transfer · transfer_closed · exceeds_remaining (more than is in transit)
---         · out_of_range
+--         · out_of_range · too_many_places
 
 -- All units in transit, as an ArrivedLine for each line: [line, quantity, disposition].
 local function everything_in(record)

@@ -3,7 +3,8 @@
 -- Fields  Count in server/domain/operations/stock.py; -1: no on_hand, no baseline, no safety stock to set
 -- Effect  on_hand = counted + units received, adjusted and shipped since the baseline, never below zero;
 --         safety = safety. The SKU becomes known at the location. A count that finds no difference changes nothing.
--- Answers stock_changed · invalid (a baseline that the partition has not reached) · baseline_expired · out_of_range
+-- Answers stock_changed · invalid (a baseline that the partition has not reached) · baseline_expired
+--         · out_of_range · too_many_places
 
 -- The counted units, as of now rather than as of the baseline. nil: its log does not reach back to the baseline.
 local function counted_now(entry, counted, baseline_seq)

@@ -29,6 +29,7 @@ from server.service.checks import check_sku
 from server.store.command_session import OpenStore
 from server.store.journal import journal
 from server.store.keys import Keyspace
+from server.store.ledger import slices
 from server.store.repositories import reservations, transfers
 from server.store.repositories.backorders import Waiter, find_waiters
 from server.store.repositories.expected_receipts import read_outlook
@@ -38,6 +39,8 @@ from server.store.repositories.shortages import Shortage, short_at
 HOLDERS_MAX: Final = 500
 PATIENCE_S: Final = 30.0
 """How long to look for orders that are short: a person waits, and the answer should be complete."""
+LEVELS_SHOWN: Final = 200
+"""What a person can read; as JSON come all."""
 BUCKETS: Final = ("on_hand", "held", "committed", "damaged", "quality_control", "safety")
 
 Story = list[dict[str, Any]]
@@ -93,7 +96,7 @@ async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
 async def _explain(settings: Settings, partition: str, asked: str, *, with_history: bool) -> dict[str, Any]:
     async with opened_store(settings) as store:
         sku = await named(store, partition, lambda: check_sku("SKU", asked))
-        found = await store.ledger(partition).stock(sku)
+        found = await slices.stock(store.ledger(partition), sku)
         holders, truncated = await reservations.holders(
             store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX
         )
@@ -256,12 +259,17 @@ def _print_levels(explained: dict[str, Any]) -> None:
     table = Table("location", title=explained["sku"], title_justify="left")
     for bucket in (*BUCKETS, "available"):
         table.add_column(bucket, justify="right")
-    for level in explained["levels"]:
+    levels, more = explained["levels"][:LEVELS_SHOWN], len(explained["levels"]) - LEVELS_SHOWN
+    for level in levels:
         table.add_row(level["location"], *(f"{level[name]:,}" for name in (*BUCKETS, "available")))
     out.print(table)
-    for level in explained["levels"]:
+    if more > 0:
+        out.print(
+            f"The SKU is at {counted(more, 'more location')}; --json lists all, {explained['available']:,} available."
+        )
+    for level in levels:
         out.print(f"{level['location']}: {_because(level)}", soft_wrap=True)
-    for level in explained["levels"]:
+    for level in levels:
         for each in level.get("allocations", ()):
             out.print(f"{level['location']}: {_allocation(each)}", soft_wrap=True)
 

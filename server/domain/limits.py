@@ -30,6 +30,14 @@ MOVEMENTS_PER_CALL_MAX: Final = 1_000
 BARCODES_PER_CALL_MAX: Final = 1_000
 """One write of them takes less than a millisecond of the store's time."""
 SKUS_PER_QUERY_MAX: Final = 1_000
+PLACES_PER_SKU_MAX: Final = 10_000
+"""Locations at which one SKU can be known; ``lua/lib/place_lists.lua`` sees to it. A chain of 5,000 stores has room."""
+RECEIPTS_PER_SKU_MAX: Final = 10_000
+"""Open expected receipts of one SKU; ``lua/lib/expected_receipts.lua`` sees to it."""
+PLACES_PER_ANSWER_MAX: Final = 20_000
+"""Places (a SKU at a location) that one answer lists: about a megabyte."""
+PLACES_PER_REQUEST_MAX: Final = 100_000
+"""Places that one request reads: a quarter of a second of the store's time, in calls of some 2 ms."""
 PAGE_RESERVATIONS_MAX: Final = 200
 
 TTL_S_MAX: Final = 86_400

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from server.domain.expected_receipt import ExpectedReceiptChanged
-from server.domain.limits import RECORD_LINES_MAX
+from server.domain.limits import PLACES_PER_SKU_MAX, RECEIPTS_PER_SKU_MAX, RECORD_LINES_MAX
 from server.domain.reservation import Changed
 from server.domain.stock import StockChanged
 from server.domain.transfer import TransferChanged
@@ -129,6 +129,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "invalid": Outcome(
         400, "Invalid request", "Correct the fields that `errors` lists and send the request again. Nothing changed."
     ),
+    "answer_too_large": Outcome(
+        422,
+        "The answer would be about too many places",
+        "Ask for fewer SKUs at once, name a `location` or a `group`, or leave out the list with `locations` false. A"
+        " place is a SKU at a location.",
+    ),
     "id_reused": Outcome(
         422,
         "Idempotency key already used with a different body",
@@ -211,6 +217,18 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         422,
         "Too many channels have an allocation at this location",
         "Remove an allocation that is no longer needed. Nothing changed.",
+    ),
+    "too_many_places": Outcome(
+        422,
+        "The SKU is known at too many locations",
+        f"A SKU can be at {PLACES_PER_SKU_MAX:,} locations, and none is forgotten. Use a location where it is known;"
+        " `GET /v1/stock/{sku}` lists them. Nothing changed.",
+    ),
+    "too_many_receipts": Outcome(
+        422,
+        "Too many receipts of the SKU are expected",
+        f"A SKU can have {RECEIPTS_PER_SKU_MAX:,} open expected receipts. Change one of them, or remove those that will"
+        " not come. Nothing changed.",
     ),
     "transfer_closed": Outcome(
         409,

@@ -153,23 +153,49 @@ class FoundAvailability(msgspec.Struct, array_like=True, frozen=True):
     """For each requested SKU, the units that can be reserved at its locations, at a moment on the store's clock.
 
     A SKU without locations is unknown. At a closed location nothing is available; ``locations_version`` is that of the
-    closed locations then, milliseconds of the store's clock, 0 before the first change.
+    closed locations then, milliseconds of the store's clock, 0 before the first change. ``seq`` is the partition's.
+
+    One call of the store reads some places only. There are fewer SKUs then than were asked for; where ``next_from`` is
+    not 0, the last of them has more locations, and goes on there.
     """
 
     as_of_ms: int
     skus: list[list[LocationAvailability]]
-    locations_version: int = 0
+    locations_version: int
+    seq: int
+    next_from: int
+
+
+class LocationsSum(msgspec.Struct, array_like=True, frozen=True):
+    """The units of a SKU at some of its locations that can be reserved, the newest seq, and how many locations."""
+
+    available: int
+    seq: int
+    locations: int
+
+
+class FoundSums(msgspec.Struct, array_like=True, frozen=True):
+    """As :class:`FoundAvailability`, with one sum for each SKU, or for a part of its locations."""
+
+    as_of_ms: int
+    skus: list[LocationsSum]
+    locations_version: int
+    seq: int
+    next_from: int
 
 
 class FoundPlaces(msgspec.Struct, array_like=True, frozen=True):
-    """For each requested SKU, the locations where it is known; none: it is unknown."""
+    """For each requested SKU, the locations where it is known; none: it is unknown. One call may not reach all SKUs."""
 
     as_of_ms: int
     skus: list[list[str]]
 
 
 class FoundUnits(msgspec.Struct, array_like=True, frozen=True):
-    """For each requested SKU at a location, the units that a channel can reserve; 0 where it is not known."""
+    """For each requested SKU at a location, the units that a channel can reserve; 0 where it is not known.
+
+    One call may not reach all of them.
+    """
 
     as_of_ms: int
     units: list[int]
@@ -183,17 +209,33 @@ class Outlook(msgspec.Struct, array_like=True, frozen=True):
 
     as_of_ms: int
     levels: list[LocationAvailability]
+    next_from: int
+    """0, or where the levels go on: one call of the store reads some only, and no expected receipt before the last."""
     supply: list[tuple[str, ExpectedReceipt]]
     closed: frozenset[str] = frozenset()
+    supply_ids: list[str] = []
+    """Where the expected receipts are too many for one call: their ids, and ``closed`` has all locations."""
 
 
 class SkuStock(msgspec.Struct, array_like=True, frozen=True):
-    """Every bucket of a SKU at every location where it is known; ``closed``: the closed ones among them."""
+    """Every bucket of a SKU at the locations where it is known; ``closed``: the closed ones among them.
+
+    ``seq`` is the partition's. ``next_from``: 0, or where to go on, -1 from the start: one call of the store reads some
+    locations only.
+    """
 
     as_of_ms: int
     levels: list[StockLevel]
     locations_version: int = 0
     closed: frozenset[str] = frozenset()
+    seq: int = 0
+    next_from: int = 0
+
+    @property
+    def newest_seq(self) -> int:
+        """The newest seq of all levels; none that came after the first of them were read."""
+        newest = max(level.seq for level in self.levels)
+        return min(newest, self.seq) if self.seq else newest
 
     @property
     def available(self) -> int:

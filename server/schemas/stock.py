@@ -74,6 +74,12 @@ class InTransitView(msgspec.Struct, frozen=True):
     shipped_at: datetime
 
 
+class StockQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At one location, or at all."""
+
+    location: Location | None = None
+
+
 class StockView(msgspec.Struct, frozen=True):
     """Why the number is what it is: buckets by location, and who holds how much until when."""
 

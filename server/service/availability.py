@@ -1,31 +1,61 @@
-"""Availability: what can still be reserved, of one SKU or many, everywhere or near a position."""
+"""Availability: what can still be reserved, of one SKU or many, everywhere or near a position.
 
+A SKU can be at thousands of locations, so it is read in slices (``store/ledger/slices.py``), and a request may be about
+so many places only: a place is a SKU at a location.
+"""
+
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from server.domain import limits
 from server.domain.locations import Location, Position, distance_km
-from server.domain.stock import LocationAvailability
-from server.schemas.availability import AvailabilityQuery, AvailabilityQueryBody
+from server.domain.stock import LocationAvailability, LocationsSum
+from server.schemas.availability import (
+    AvailabilityQuery,
+    AvailabilityQueryBody,
+    AvailabilityView,
+    LocationAvailable,
+)
+from server.schemas.common import time_of
 from server.schemas.locations import NearbyQuery
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_channel, check_location, check_sku, check_text
+from server.store.errors import TooManyPlacesError
+from server.store.ledger import slices
 from server.store.ledger.ledger import Ledger
 
-_SKUS_AT_A_TIME: Final = 100
+EVENT_LOCATIONS_MAX: Final = 1_000
+"""A change of a SKU at more locations is told without their list: it would be sent with each sale."""
 
 
 class SkuAvailability(NamedTuple):
-    """What can still be reserved of a SKU at its locations, at a moment on the store's clock. Empty: unknown SKU.
+    """What can still be reserved of a SKU at its locations, at a moment on the store's clock.
 
-    ``among``: the locations that count; None: all. At a closed one nothing is available; ``locations_version``: see
-    :class:`FoundAvailability`.
+    ``is_known`` False: at no location. ``counted``: at how many of them; ``locations`` lists these, None: it was left
+    out. ``among``: the locations that count; None: all. At a closed one nothing is available; ``locations_version``:
+    see :class:`FoundAvailability`.
     """
 
     sku: str
-    locations: list[LocationAvailability]
+    is_known: bool
+    available: int
+    seq: int
+    counted: int
+    locations: list[LocationAvailable] | None
     as_of_ms: int
-    among: frozenset[str] | None = None
-    locations_version: int = 0
+    among: frozenset[str] | None
+    locations_version: int
+
+    @property
+    def view(self) -> AvailabilityView:
+        """Return what a caller sees of it."""
+        listed = self.locations
+        return AvailabilityView(
+            self.sku, self.available, self.seq, msgspec.UNSET if listed is None else listed, time_of(self.as_of_ms),
+            self.locations_version, self.counted if listed is None else 0,
+        )  # fmt: skip
 
 
 class Near(NamedTuple):
@@ -44,44 +74,130 @@ async def of_sku(caller: Caller, sku: str, query: AvailabilityQuery | None) -> S
     ------
     InvalidError
         A field breaks a rule, or no location is in the group.
+    TooManyPlacesError
+        It is at more locations than an answer may list, or a request read.
     OverloadedError, StoreUnavailableError
         The store did not answer.
 
     """
-    sku, location, channel, among = check_sku("sku", sku), "", "", None
+    sku, location, channel, among, is_listed = check_sku("sku", sku), "", "", None, True
     if query is not None:
         location, channel = _narrowed(query)
         among = await _members(caller, query.group, query.location)
-    found = await caller.ledger.availability([sku], location, channel)
-    return SkuAvailability(sku, found.skus[0], found.as_of_ms, among, found.locations_version)
+        is_listed = query.locations
+    [found] = await _read(caller.ledger, [sku], location, channel, among, is_listed=is_listed)
+    return found
 
 
 async def of_skus(caller: Caller, body: AvailabilityQueryBody) -> list[SkuAvailability]:
-    """Read what can still be reserved of many SKUs, in their order; errors as for :func:`of_sku`."""
+    """Read what can still be reserved of many SKUs, in their order; errors as for :func:`of_sku`.
+
+    One that is named twice is read once and returned twice, as far as an answer has room.
+    """
     skus = [check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
     location, channel = _narrowed(body)
     among = await _members(caller, body.group, body.location)
-    return await read_in_pieces(caller.ledger, skus, location, channel, among)
+    distinct = list(dict.fromkeys(skus))
+    found = await _read(caller.ledger, distinct, location, channel, among, is_listed=body.locations)
+    by_sku = {each.sku: each for each in found}
+    if sum(len(by_sku[sku].locations or ()) for sku in skus) > limits.PLACES_PER_ANSWER_MAX:
+        raise TooManyPlacesError(limits.PLACES_PER_ANSWER_MAX)
+    return [by_sku[sku] for sku in skus]
 
 
-async def read_in_pieces(
-    ledger: Ledger, skus: list[str], location: str = "", channel: str = "", among: frozenset[str] | None = None
+async def _read(
+    ledger: Ledger,
+    skus: Sequence[str],
+    location: str,
+    channel: str,
+    among: frozenset[str] | None,
+    *,
+    is_listed: bool,
+    listed_max: int = limits.PLACES_PER_ANSWER_MAX,
 ) -> list[SkuAvailability]:
-    """Read many SKUs, some at a time so that others get their turn."""
-    read: list[SkuAvailability] = []
-    for start in range(0, len(skus), _SKUS_AT_A_TIME):
-        piece = skus[start : start + _SKUS_AT_A_TIME]
-        found = await ledger.availability(piece, location, channel)
-        read += [
-            SkuAvailability(sku, locations, found.as_of_ms, among, found.locations_version)
-            for sku, locations in zip(piece, found.skus, strict=True)
-        ]
-    return read
+    """Read SKUs within what one request may read and list."""
+    is_summed = not is_listed and among is None
+    read = slices.sums if is_summed else slices.availability
+    found: list[SkuAvailability] = []
+    places = listed = 0
+    async for each, size in _collected(read(ledger, skus, location, channel), skus, among, is_listed=is_listed):
+        places, listed = places + size.read, listed + size.listed
+        if listed > listed_max:
+            raise TooManyPlacesError(listed_max)
+        if places > limits.PLACES_PER_REQUEST_MAX:
+            raise TooManyPlacesError(limits.PLACES_PER_REQUEST_MAX)
+        if each is not None:
+            found.append(each)
+    return found
 
 
-async def unknown_skus(ledger: Ledger, skus: list[str]) -> list[str]:
-    """Return those SKUs that the store does not know."""
-    return [each.sku for each in await read_in_pieces(ledger, skus) if not each.locations]
+async def for_events(ledger: Ledger, skus: list[str]) -> list[SkuAvailability]:
+    """Read SKUs that changed; those at very many locations come without their list."""
+    read = slices.availability(ledger, skus, listed_max=EVENT_LOCATIONS_MAX)
+    return [each async for each, _ in _collected(read, skus, None, is_listed=True) if each is not None]
+
+
+class _Size(NamedTuple):
+    """How many places a slice has, and how many of them are listed."""
+
+    read: int
+    listed: int
+
+
+async def _collected(
+    read: AsyncIterator[slices.Slice[list[LocationAvailability] | LocationsSum]],
+    skus: Sequence[str],
+    among: frozenset[str] | None,
+    *,
+    is_listed: bool,
+) -> AsyncIterator[tuple[SkuAvailability | None, _Size]]:
+    """Add up the slices of each SKU; with its last one, it comes as a whole."""
+    tally: _Tally | None = None
+    async for each in read:
+        if tally is None:
+            tally = _Tally(each.moment, among, is_listed=is_listed)
+        size = tally.add(each.value)
+        yield tally.whole(skus[each.number]) if each.is_last else None, size
+        if each.is_last:
+            tally = None
+
+
+class _Tally:
+    """What is available of one SKU while its slices come: see the module ``slices`` for what several of them mean."""
+
+    def __init__(self, moment: slices.Moment, among: frozenset[str] | None, *, is_listed: bool) -> None:
+        self._moment = moment
+        self._among = among
+        self._listed: list[LocationAvailable] | None = [] if is_listed else None
+        self._available = self._seq = self._known = self._counted = 0
+
+    def add(self, value: list[LocationAvailability] | LocationsSum) -> _Size:
+        """Add a slice."""
+        if isinstance(value, LocationsSum):
+            self._listed = None
+            self._add_up(value.available, value.seq, value.locations, value.locations)
+            return _Size(value.locations, 0)
+        counted = value if self._among is None else [each for each in value if each.location in self._among]
+        available = sum(each.available for each in counted)
+        self._add_up(available, max((each.seq for each in value), default=0), len(value), len(counted))
+        if self._listed is None:
+            return _Size(len(value), 0)
+        self._listed += [LocationAvailable(each.location, each.available) for each in counted]
+        return _Size(len(value), len(counted))
+
+    def _add_up(self, available: int, seq: int, known: int, counted: int) -> None:
+        self._available += available
+        self._seq = max(self._seq, seq)
+        self._known += known
+        self._counted += counted
+
+    def whole(self, sku: str) -> SkuAvailability:
+        """Return what all slices say. The seq claims no change that came after the first of them."""
+        moment = self._moment
+        return SkuAvailability(
+            sku, self._known > 0, self._available, min(self._seq, moment.seq), self._counted, self._listed,
+            moment.as_of_ms, self._among, moment.locations_version,
+        )  # fmt: skip
 
 
 async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int) -> tuple[SkuAvailability, list[Near]]:
@@ -92,15 +208,16 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
     checked = check_sku("sku", sku)
     among = await _members(caller, query.group, None)
     directory = await caller.partition.locations.current()
-    found = await of_sku(caller, checked, None)
+    [found] = await _read(
+        caller.ledger, [checked], "", "", among, is_listed=True, listed_max=limits.PLACES_PER_REQUEST_MAX
+    )
     here, near = Position(query.lat, query.lon), []
-    for each in found.locations:
+    for each in found.locations or ():
         location = directory.locations.get(each.location)
         if location is None or location.position is None or each.available <= 0:  # also where it is closed
             continue
-        if among is None or each.location in among:
-            distance = round(distance_km(here, location.position), decimals)
-            near.append(Near(location, location.position, distance, each.available))
+        distance = round(distance_km(here, location.position), decimals)
+        near.append(Near(location, location.position, distance, each.available))
     near.sort(key=lambda one: (one.distance_km, one.location.name))
     return found, near[: query.limit]
 

@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.locations import Directory
 from server.domain.sourcing import CANDIDATES_MAX, PAIRS_MAX, Candidate, Rules, ranked
+from server.store.ledger import slices
 from server.store.ledger.ledger import Ledger
 
-PAIRS_PER_READ: Final = 1_000
-"""Pairs of SKU and location whose levels one script reads: some 2 ms."""
 PAIRS_READ_MAX: Final = 30_000
 """For one order: so many reads that it takes a tenth of a second."""
 
@@ -43,7 +42,7 @@ async def find_candidates(
     skus = list(wanted)
     if not skus:
         return Candidates([])
-    places = dict(zip(skus, (await ledger.places(skus)).skus, strict=True))
+    places = dict(zip(skus, await slices.places(ledger, skus), strict=True))
     known = frozenset(name for names in places.values() for name in names)
     in_order = ranked(directory, rules, directory.open_among(known, rules.group))
     if not in_order:
@@ -70,12 +69,8 @@ def _elsewhere(directory: Directory, rules: Rules, known: frozenset[str]) -> lis
 
 
 async def _units(ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str) -> dict[tuple[str, str], int]:
-    units: dict[tuple[str, str], int] = {}
-    for first in range(0, len(pairs), PAIRS_PER_READ):
-        part = pairs[first : first + PAIRS_PER_READ]
-        found = await ledger.units([(sku, name) for name, sku in part], channel)
-        units.update(zip(part, found.units, strict=True))
-    return units
+    found = await slices.units(ledger, [(sku, name) for name, sku in pairs], channel)
+    return dict(zip(pairs, found, strict=True))
 
 
 def _cut(candidates: list[Candidate], wanted: Mapping[str, int], units: Units, most: int) -> list[Candidate]:

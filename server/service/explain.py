@@ -26,6 +26,7 @@ from server.service.candidates import Candidates
 from server.service.checks import check_channel
 from server.service.reservations import lines_of
 from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
+from server.store.ledger import slices
 
 _DECIMALS: Final = 3
 """Of a distance in kilometres: metres."""
@@ -59,7 +60,7 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
 async def _explain_places(caller: Caller, directory: Directory, lines: list[LineBody], reserve: Reserve) -> ExplainView:
     """Explain where lines that name no location are taken from without sourcing."""
     skus = list({line.sku for line in reserve.lines if not line.location})
-    places = (await caller.ledger.places(skus)).skus if skus else []
+    places = await slices.places(caller.ledger, skus)
     choice = await caller.ledger.explain_places(reserve, sum(map(len, places)))
     taken = [part.location for part in choice.parts]
 

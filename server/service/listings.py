@@ -7,7 +7,6 @@ from typing import Final
 from server.domain import limits
 from server.domain.channels import KEY_BYTES_MAX, Listing
 from server.schemas.channels import CURRENCY, PRICE, ListingBody, ListingsBody, ListingsQuery
-from server.service.availability import unknown_skus
 from server.service.caller import Caller
 from server.service.channels import channel_of, store_of
 from server.service.checks import InvalidError, check_name, check_reference, check_sku, check_text
@@ -70,7 +69,7 @@ async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list
     listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
     _check_distinct(listings)
     # Before the write: if this fails, nothing has happened.
-    unknown = await unknown_skus(caller.ledger, [listing.sku for listing in listings])
+    unknown = await in_time(store_of(caller).unknown_skus([listing.sku for listing in listings]))
     await written(store_of(caller).put_listings(name, listings, caller.actor))
     return unknown
 

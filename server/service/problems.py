@@ -9,7 +9,7 @@ from server.domain.limits import SHORT_MAX, UNITS_MAX
 from server.domain.outcomes import OUTCOMES, LineRefusal, Refused
 from server.schemas.problems import FieldProblem, LineProblem, Problem
 from server.service.checks import InvalidError
-from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError, TooManyPlacesError
 
 OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError)
 """What keeps the ledger from answering: counted like an outcome, where it meets an operation."""
@@ -90,6 +90,9 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
             return error.problem
         case InvalidError():
             return invalid(error.field, error.rule)
+        case TooManyPlacesError():
+            detail = f"It is about more than {error.places_max:,} places. {OUTCOMES['answer_too_large'].detail}"
+            return problem("answer_too_large", detail)
         case msgspec.ValidationError():
             return _of_validation(error)
         case StoreError():

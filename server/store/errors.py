@@ -54,6 +54,14 @@ class FencedError(StoreError):
     """Another publisher holds the lease of this partition; nothing was written."""
 
 
+class TooManyPlacesError(Exception):
+    """A request is about more places (a SKU at a location) than one may read or list; ``places_max`` is how many."""
+
+    def __init__(self, places_max: int) -> None:
+        self.places_max = places_max
+        super().__init__(f"more than {places_max:,} places")
+
+
 class OverloadedError(Exception):
     """Too many operations are waiting for the store; this one was not processed."""
 

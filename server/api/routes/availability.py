@@ -13,7 +13,6 @@ from server.schemas.availability import (
     AvailabilityQuery,
     AvailabilityQueryBody,
     AvailabilityView,
-    availability_view,
 )
 from server.schemas.problems import Problem
 from server.service import availability
@@ -25,17 +24,17 @@ async def read(call: Call) -> Answer[AvailabilityView] | Problem | web.Response:
     request = call.request
     query = call.query(AvailabilityQuery) if request.query_string else None
     found = await availability.of_sku(call.caller, call.named("sku"), query)
-    if not found.locations:
+    if not found.is_known:
         return problem("unknown_sku")
-    view = availability_view(*found)
     # Weak: as_of differs from answer to answer while the rest stays the same.
     # A location that is closed or opened changes no seq.
     closing = f".{found.locations_version}" if found.locations_version else ""
-    etag = f'W/"{view.seq}{closing}-{len(view.locations)}{_print(found.among)}"'
+    form = "" if found.locations is not None else "-sum"
+    etag = f'W/"{found.seq}{closing}-{found.counted}{_print(found.among)}{form}"'
     known = request.headers.get("If-None-Match")
     if known is not None and (known == "*" or etag in [each.strip() for each in known.split(",")]):
         return web.Response(status=304, headers={"ETag": etag})
-    return Answer(view, headers={"ETag": etag, "Cache-Control": "no-cache"})
+    return Answer(found.view, headers={"ETag": etag, "Cache-Control": "no-cache"})
 
 
 def _print(names: frozenset[str] | None) -> str:
@@ -47,18 +46,19 @@ async def read_many(call: Call) -> AvailabilityList:
     """Read what can still be reserved of up to 1,000 SKUs."""
     body: AvailabilityQueryBody = call.body
     found = await availability.of_skus(call.caller, body)
-    known = [availability_view(*each) for each in found if each.locations]
-    return AvailabilityList(known, [each.sku for each in found if not each.locations])
+    known = [each.view for each in found if each.is_known]
+    return AvailabilityList(known, [each.sku for each in found if not each.is_known])
 
 
 ROUTES = [
     Route(
         "GET", "/v1/availability/{sku}", read, Scope.READ, "Read the available units of a SKU",
-        {200: AvailabilityView, 304: None}, query=AvailabilityQuery, outcomes=("invalid", "unknown_sku"),
-        headers=("If-None-Match",),
+        {200: AvailabilityView, 304: None}, query=AvailabilityQuery, headers=("If-None-Match",),
+        outcomes=("invalid", "answer_too_large", "unknown_sku"),
     ),
     Route(
         "POST", "/v1/availability/query", read_many, Scope.READ, "The same for up to 1,000 SKUs",
         {200: AvailabilityList}, AvailabilityQueryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
+        outcomes=("answer_too_large",),
     ),
 ]  # fmt: skip

@@ -50,7 +50,7 @@ ROUTES = [
         "PUT", "/v1/stock/{sku}/{location}/backorder", put, Scope.STOCK,
         "Set how many units may be reserved before they are there",
         {200: BackorderSetView}, BackorderBody,
-        outcomes=("id_reused", "unknown_sku"),
+        outcomes=("id_reused", "unknown_sku", "too_many_places"),
         headers=("Idempotency-Key",), operation="backorder",
     ),
     Route(

@@ -23,8 +23,7 @@ from server.api.http.routing import Call, Route
 from server.api.http.stream_outlet import ConnectionOutlet
 from server.api.http.wire import json_encode, parse_query
 from server.domain.principal import Scope
-from server.schemas.availability import availability_view
-from server.service.availability import read_in_pieces
+from server.service.availability import for_events
 from server.service.checks import InvalidError
 from server.store.connection.timeouts import in_time
 from server.store.journal import journal
@@ -133,9 +132,9 @@ def _fan_out(call: Call) -> EventFanOut:
 
 
 async def _read_events(ledger: Ledger, share: LoopShare, skus: list[str]) -> list[Event]:
-    known = [found for found in await read_in_pieces(ledger, skus) if found.locations]
+    known = [found for found in await for_events(ledger, skus) if found.is_known]
     async with share.turn(ledger.keyspace.partition):
-        views = [availability_view(*found) for found in known]
+        views = [found.view for found in known]
         return [
             Event(view.sku, b"event: availability\ndata: %b\n\n" % json_encode(view), is_out=view.available <= 0)
             for view in views

@@ -59,7 +59,7 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Set what is to come, and when",
         {200: ExpectedReceiptView}, ExpectedReceiptBody,
-        outcomes=("id_reused",),
+        outcomes=("id_reused", "too_many_receipts"),
         headers=("Idempotency-Key",), operation="expect",
     ),
     Route(

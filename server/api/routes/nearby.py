@@ -20,7 +20,7 @@ async def read(call: Call) -> NearbyView | Problem:
     sku = check_sku("sku", call.named("sku"))
     query: NearbyQuery = call.query(NearbyQuery)
     found, near = await nearby(call.caller, sku, query, decimals=_DECIMALS)
-    if not found.locations:
+    if not found.is_known:
         return problem("unknown_sku")
     return NearbyView(sku, [_view(each) for each in near], time_of(found.as_of_ms))
 
@@ -33,6 +33,6 @@ def _view(near: Near) -> NearbyLocation:
 ROUTES = [
     Route(
         "GET", "/v1/availability/{sku}/nearby", read, Scope.READ, "Which locations have a SKU, the nearest first",
-        {200: NearbyView}, query=NearbyQuery, outcomes=("invalid", "unknown_sku"),
+        {200: NearbyView}, query=NearbyQuery, outcomes=("invalid", "answer_too_large", "unknown_sku"),
     ),
 ]  # fmt: skip

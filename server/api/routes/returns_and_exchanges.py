@@ -60,7 +60,7 @@ def _of_half(refused: Problem, half: BodyHalf) -> Problem:
     return structs.replace(refused, half=half, detail=f"Nothing was exchanged, because of the {half}: {detail}")
 
 
-_RETURN = ("id_reused", "unknown_reservation", "exceeds_remaining", "not_fulfilled", "out_of_range")
+_RETURN = ("id_reused", "unknown_reservation", "too_many_places", "exceeds_remaining", "not_fulfilled", "out_of_range")
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
 

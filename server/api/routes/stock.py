@@ -1,22 +1,27 @@
 """The stock side: what lies where, why the number is what it is, and the movements that change it."""
 
+import asyncio
+from typing import Final
+
 from server.api.http.answer import Answer, answer_item
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.operations.stock import StockOperation
 from server.domain.outcomes import StockAnswer
 from server.domain.principal import Scope
-from server.domain.stock import StockChanged
+from server.domain.stock import SkuStock, StockChanged
 from server.schemas.common import time_of
 from server.schemas.problems import Problem
 from server.schemas.stock import (
     CountBody,
     HolderView,
     InTransitView,
+    LevelView,
     MovedView,
     MovementResult,
     MovementResults,
     MovementsBody,
+    StockQuery,
     StockView,
 )
 from server.schemas.stock_views import level_view, moved_view
@@ -26,20 +31,34 @@ from server.service.problems import problem, refusal
 from server.service.stock import SkuDetails, details
 from server.telemetry.refused_keys import Reason
 
+_LEVELS_AT_A_TIME: Final = 200
+"""So many take a millisecond."""
+
 
 async def read(call: Call) -> StockView | Problem:
     """Explain the number."""
     sku = check_sku("sku", call.named("sku"))
-    found = await details(call.caller, sku)
-    return problem("unknown_sku") if found is None else _view(sku, found)
+    found = await details(call.caller, sku, call.query(StockQuery))
+    return problem("unknown_sku") if found is None else _view(sku, found, await _levels(found.stock))
 
 
-def _view(sku: str, found: SkuDetails) -> StockView:
+async def _levels(stock: SkuStock) -> list[LevelView]:
+    """Show the levels, some at a time: each takes a sentence, and others wait meanwhile."""
+    views: list[LevelView] = []
+    for first in range(0, len(stock.levels), _LEVELS_AT_A_TIME):
+        some = stock.levels[first : first + _LEVELS_AT_A_TIME]
+        views += [level_view(level, closed=level.location in stock.closed) for level in some]
+        if len(stock.levels) > _LEVELS_AT_A_TIME:
+            await asyncio.sleep(0)
+    return views
+
+
+def _view(sku: str, found: SkuDetails, levels: list[LevelView]) -> StockView:
     return StockView(
         sku,
         found.stock.available,
-        max(level.seq for level in found.stock.levels),
-        [level_view(level, closed=level.location in found.stock.closed) for level in found.stock.levels],
+        found.stock.newest_seq,
+        levels,
         [
             HolderView(
                 each.reservation_id, each.channel, each.line, each.location, each.state, each.held, each.committed,
@@ -89,12 +108,13 @@ def _result(answer: Answer[MovedView] | Problem) -> MovementResult:
     return MovementResult(200, "moved", replayed=answer.replayed, stock=answer.view)
 
 
-_COUNT = ("id_reused", "baseline_expired", "out_of_range")
+_COUNT = ("id_reused", "baseline_expired", "too_many_places", "out_of_range")
 
 ROUTES = [
     Route(
         "GET", "/v1/stock/{sku}", read, Scope.READ, "Why the number is what it is: buckets, and who holds how much",
-        {200: StockView}, outcomes=("invalid", "unknown_sku"), share=Reason.REPORTS,
+        {200: StockView}, query=StockQuery, share=Reason.REPORTS,
+        outcomes=("invalid", "answer_too_large", "unknown_sku"),
     ),
     Route(
         "PUT", "/v1/stock/{sku}/{location}", count, Scope.STOCK, "Set on_hand as counted",

@@ -73,7 +73,9 @@ ROUTES = [
     Route(
         "POST", _ONE + "/receive", receive, Scope.STOCK, "Receive units of a transfer, all or some",
         {200: TransferView}, ArriveBody,
-        outcomes=("id_reused", "unknown_transfer", "transfer_closed", "exceeds_remaining", "out_of_range"),
+        outcomes=(
+            "id_reused", "unknown_transfer", "too_many_places", "transfer_closed", "exceeds_remaining", "out_of_range",
+        ),
         headers=("Idempotency-Key",), operation="transfer_receive",
     ),
 ]  # fmt: skip

@@ -35,7 +35,7 @@ from server.domain.outcomes import (
 from server.domain.principal import SYSTEM
 from server.domain.reservation import Changed, FoundReservation
 from server.domain.sourcing import RECORDS_PER_LINE, Choice, Sourced
-from server.domain.stock import FoundAvailability, FoundPlaces, FoundUnits, SkuStock, StockChanged
+from server.domain.stock import FoundAvailability, FoundPlaces, FoundSums, FoundUnits, SkuStock, StockChanged
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack, pack_places_to_explain, pack_to_explain
@@ -62,6 +62,7 @@ _decode_answer = msgspec.msgpack.Decoder(
     | BatchNoted
 ).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
+_decode_sums = msgspec.msgpack.Decoder(FoundSums).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_places = msgspec.msgpack.Decoder(FoundPlaces).decode
 _decode_units = msgspec.msgpack.Decoder(FoundUnits).decode
@@ -108,6 +109,7 @@ class Ledger:
         }
         # One function, but a call for each shape of answer.
         self._availability = self._question("read", _decode_availability)
+        self._sums = self._question("read", _decode_sums)
         self._stock = self._question("read", _decode_stock)
         self._reservation = self._question("read", _decode_reservation)
         self._places = self._question("read", _decode_places)
@@ -157,31 +159,44 @@ class Ledger:
             answer = await self._submit(function, packed, weight)
         return answer
 
-    async def availability(self, skus: list[str], location: str = "", channel: str = "") -> FoundAvailability:
+    # One call of the store reads some places only, so the answers to the following say how far they came; ``slices.py``
+    # reads all. ``start`` is where the answer before stopped, and ``weight`` what that has shown.
+
+    async def availability(
+        self, skus: list[str], location: str = "", channel: str = "", *, start: int = 0, weight: int = 0
+    ) -> FoundAvailability:
         """Read what is available to promise of some SKUs (up to some 100), at one location or at each.
 
         ``channel`` empty: to any channel; else to that channel, its own units and its caps considered.
         """
-        question = ("availability", skus, location, channel)
-        return cast(FoundAvailability, await self._submit(self._availability, pack(question), len(skus)))
+        question = pack(("availability", skus, location, channel, start))
+        return cast(FoundAvailability, await self._submit(self._availability, question, weight or len(skus)))
 
-    async def stock(self, sku: str) -> SkuStock:
-        """Read every bucket of a SKU at each location."""
-        return cast(SkuStock, await self._submit(self._stock, pack(("stock", sku, "", "")), 1))
+    async def sums(
+        self, skus: list[str], location: str = "", channel: str = "", *, start: int = 0, weight: int = 0
+    ) -> FoundSums:
+        """Read the same, summed up over the locations."""
+        question = pack(("sums", skus, location, channel, start))
+        return cast(FoundSums, await self._submit(self._sums, question, weight or len(skus)))
+
+    async def stock(self, sku: str, location: str = "", *, start: int = 0, weight: int = 1) -> SkuStock:
+        """Read every bucket of a SKU at each location, or at one."""
+        return cast(SkuStock, await self._submit(self._stock, pack(("stock", [sku], location, "", start)), weight))
 
     async def reservation(self, reservation_id: str) -> FoundReservation:
         """Read one reservation."""
-        question = ("reservation", reservation_id, "", "")
+        question = ("reservation", reservation_id, "", "", 0)
         return cast(FoundReservation, await self._submit(self._reservation, pack(question), 1))
 
-    async def places(self, skus: list[str]) -> FoundPlaces:
+    async def places(self, skus: list[str], *, weight: int = 0) -> FoundPlaces:
         """Read where SKUs are known (up to some 100)."""
-        return cast(FoundPlaces, await self._submit(self._places, pack(("places", skus, "", "")), len(skus)))
+        question = pack(("places", skus, "", "", 0))
+        return cast(FoundPlaces, await self._submit(self._places, question, weight or len(skus)))
 
-    async def units(self, pairs: list[tuple[str, str]], channel: str) -> FoundUnits:
+    async def units(self, pairs: list[tuple[str, str]], channel: str, *, growth: int = 1) -> FoundUnits:
         """Read how many units of each SKU at a location a channel can reserve (up to some 1,000 pairs)."""
-        weight = 1 + len(pairs) // RECORDS_PER_LINE
-        return cast(FoundUnits, await self._submit(self._units, pack(("units", pairs, "", channel)), weight))
+        weight = growth * (1 + len(pairs) // RECORDS_PER_LINE)
+        return cast(FoundUnits, await self._submit(self._units, pack(("units", pairs, "", channel, 0)), weight))
 
     async def explain_places(self, operation: Reserve, pairs: int) -> Choice:
         """Choose locations as :meth:`run` would now, as :meth:`explain`; for lines that are not sourced.

@@ -81,8 +81,9 @@ class ChannelStore:
         """Return those SKUs, of some thousand at most, that have no stock record."""
         if not skus:
             return []
-        known = await command(self._client, "HMGET", self._keyspace.skus, *skus)
-        return [sku for sku, places in zip(skus, known, strict=True) if places is None or places == NOWHERE]
+        # Where one is known can be a long list: only its length is asked for.
+        lengths = await together(self._client, [("HSTRLEN", self._keyspace.skus, sku) for sku in skus])
+        return [sku for sku, length in zip(skus, lengths, strict=True) if length <= len(NOWHERE)]
 
     # -- state
 

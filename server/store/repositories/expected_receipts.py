@@ -1,16 +1,20 @@
 """Reads expected receipts: one, or all of a SKU together with what is available now."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Final
 
 import msgspec
 from redis.asyncio import Redis
 
 from server.domain.expected_receipt import ExpectedReceipt
-from server.domain.stock import Outlook
+from server.domain.stock import LocationAvailability, Outlook
 from server.store.connection.commands import command, run_on_keys
 from server.store.keys import Keyspace
 from server.store.lua_library import library
 from server.store.repositories.channels import scan
+
+RECEIPTS_PER_READ: Final = 500
+"""Records of one command: less than a millisecond of the store's time."""
 
 _decode = msgspec.msgpack.Decoder(ExpectedReceipt).decode
 _decode_outlook = msgspec.msgpack.Decoder(Outlook).decode
@@ -25,12 +29,40 @@ async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> Expe
 async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: str, location: str = "") -> Outlook:
     """Read what is available of a SKU and what is still expected, the earliest first, at one location or at all.
 
-    Both at one moment: a receipt between two reads would count twice.
+    Both at one moment, where one call of the store reads all. Where it takes several, a receipt between them counts
+    once or not at all: what lies is read before what is expected.
     """
-    question = msgspec.msgpack.encode([sku, location])
-    reply = await run_on_keys(client, library().function("read_outlook"), keyspace.supplying, limits, question)
-    found = _decode_outlook(reply)
-    return msgspec.structs.replace(found, supply=sorted(found.supply, key=_by_day))
+    found, supply = await _levels(client, keyspace, limits, sku, location), []
+    if found.supply_ids:
+        async for supply_id, receipt in _receipts(client, keyspace, found.supply_ids):
+            if location in ("", receipt.location):
+                supply.append((supply_id, receipt))
+    return msgspec.structs.replace(found, supply=sorted(supply or found.supply, key=_by_day), supply_ids=[])
+
+
+async def _levels(client: Redis, keyspace: Keyspace, limits: bytes, sku: str, location: str) -> Outlook:
+    """Read all that is available, and what the last call adds to it; the moment is that of the first call."""
+    levels: list[LocationAvailability] = []
+    closed: frozenset[str] = frozenset()
+    as_of_ms, start = 0, 0
+    while True:
+        question = msgspec.msgpack.encode([sku, location, start])
+        reply = await run_on_keys(client, library().function("read_outlook"), keyspace.supplying, limits, question)
+        found = _decode_outlook(reply)
+        levels += found.levels
+        closed, as_of_ms, start = closed | found.closed, as_of_ms or found.as_of_ms, found.next_from
+        if not start:
+            return msgspec.structs.replace(found, as_of_ms=as_of_ms, levels=levels, closed=closed)
+
+
+async def _receipts(
+    client: Redis, keyspace: Keyspace, supply_ids: Sequence[str]
+) -> AsyncIterator[tuple[str, ExpectedReceipt]]:
+    for first in range(0, len(supply_ids), RECEIPTS_PER_READ):
+        part = supply_ids[first : first + RECEIPTS_PER_READ]
+        for supply_id, packed in zip(part, await command(client, "HMGET", keyspace.supply, *part), strict=True):
+            if packed is not None and (receipt := _decode(packed)).expected:
+                yield supply_id, receipt
 
 
 async def all_supply(client: Redis, keyspace: Keyspace) -> AsyncIterator[ExpectedReceipt]:

@@ -27,6 +27,10 @@ from server.store.lua_library import library
 WORK_MAX_S: Final = 0.05
 """After this time a page is returned as it is, with the position to continue from."""
 
+PAGE_BYTES_MAX: Final = 1024 * 1024
+"""Of the records in one page, as they are stored; some 5 MB as JSON. One answer of the store can come on top."""
+_RECORDS_PER_READ: Final = 100
+"""Records that are read by their ids in one command."""
 HOLDERS_WORK_MAX_S: Final = 0.25
 SCAN_MAX: Final = 500
 """The most reservations that one call of the script reads: about a millisecond of the store's time."""
@@ -99,6 +103,8 @@ class _Slice(NamedTuple):
     found: list[tuple[str, Reservation]]
     position: str | None
     now_ms: int
+    size: int = 0
+    """Bytes of the records as they are stored."""
 
 
 async def list_reservations(
@@ -131,15 +137,16 @@ async def list_reservations(
     phases = _phases(state, unmapped=unmapped)
     place: _Position | None = _parse(after, phases) if after else await _first_place(query, phases)
     found: dict[str, Reservation] = {}
-    as_of_ms = 0
+    as_of_ms, size = 0, 0
     stop_s = time.monotonic() + WORK_MAX_S
     count = limit
     while place is not None:
         part = await _STEPS[place.phase](query, place, count)
         found.update(part.found)
+        size += part.size
         as_of_ms = as_of_ms or part.now_ms
         place = _next_place(place, part.position, phases)
-        if len(found) >= limit or time.monotonic() >= stop_s:
+        if len(found) >= limit or size >= PAGE_BYTES_MAX or time.monotonic() >= stop_s:
             break
         # If few match, read more. As soon as many do, read no more than the page still takes.
         is_sparse = 2 * len(part.found) < count
@@ -148,9 +155,12 @@ async def list_reservations(
 
 
 async def holders(
-    client: Redis, keyspace: Keyspace, limits: bytes, sku: str, limit: int = 100
+    client: Redis, keyspace: Keyspace, limits: bytes, sku: str, limit: int = 100, *, location: str = ""
 ) -> tuple[list[Holder], bool]:
-    """Return the lines that hold or have committed units of a SKU; True: there may be more than these."""
+    """Return the lines that hold or have committed units of a SKU; True: there may be more than these.
+
+    ``location`` empty: at any.
+    """
     query = _Query(client, keyspace, limits, "", sku, {})
     found: dict[tuple[str, int], Holder] = {}
     stop_s = time.monotonic() + HOLDERS_WORK_MAX_S
@@ -158,7 +168,7 @@ async def holders(
     while place is not None:
         part = await _scan(query, place, SCAN_MAX)
         for reservation_id, reservation in part.found:
-            for holder in _holders_of(reservation_id, reservation, sku):
+            for holder in _holders_of(reservation_id, reservation, sku, location):
                 found[reservation_id, holder.line] = holder
         place = place._replace(position=part.position) if part.position is not None else None
         if len(found) > limit or time.monotonic() >= stop_s:
@@ -184,7 +194,7 @@ async def live_of(
             return
 
 
-def _holders_of(reservation_id: str, reservation: Reservation, sku: str) -> list[Holder]:
+def _holders_of(reservation_id: str, reservation: Reservation, sku: str, location: str) -> list[Holder]:
     return [
         Holder(
             reservation_id=reservation_id,
@@ -197,7 +207,7 @@ def _holders_of(reservation_id: str, reservation: Reservation, sku: str) -> list
             state=reservation.state,
         )
         for number, line in enumerate(reservation.lines, start=1)
-        if line.sku == sku and (line.held or line.committed)
+        if line.sku == sku and (line.held or line.committed) and location in ("", line.location)
     ]
 
 
@@ -260,7 +270,7 @@ async def _scan(query: _Query, place: _Position, count: int) -> _Slice:
     )
     now_ms, cursor, *flat = reply
     found = _matching(query, list(zip(flat[::2], flat[1::2], strict=True)), int(now_ms))
-    return _Slice(found, None if cursor == b"0" else cursor.decode(), int(now_ms))
+    return _Slice(found, None if cursor == b"0" else cursor.decode(), int(now_ms), sum(map(len, flat[1::2])))
 
 
 async def _overdue(query: _Query, place: _Position, count: int) -> _Slice:
@@ -272,9 +282,18 @@ async def _overdue(query: _Query, place: _Position, count: int) -> _Slice:
         return _Slice([], None, now_ms)
     last_ms = max(due.values())
     due |= await _due(query, last_ms, last_ms)  # all of one millisecond, so that the next page begins behind it
-    records = await command(query.client, "HMGET", query.keyspace.reservations, *due)
-    pairs = [(member, record) for member, record in zip(due, records, strict=True) if record is not None]
-    return _Slice(_matching(query, pairs, now_ms), None if is_last else str(last_ms + 1), now_ms)
+    pairs = await _live_records(query, list(due))
+    size = sum(len(record) for _, record in pairs)
+    return _Slice(_matching(query, pairs, now_ms), None if is_last else str(last_ms + 1), now_ms, size)
+
+
+async def _live_records(query: _Query, ids: list[bytes]) -> list[tuple[bytes, bytes]]:
+    pairs: list[tuple[bytes, bytes]] = []
+    for first in range(0, len(ids), _RECORDS_PER_READ):
+        part = ids[first : first + _RECORDS_PER_READ]
+        records = await command(query.client, "HMGET", query.keyspace.reservations, *part)
+        pairs += [(member, record) for member, record in zip(part, records, strict=True) if record is not None]
+    return pairs
 
 
 async def _due(query: _Query, from_ms: int, to_ms: int, *limit: str | int) -> dict[bytes, int]:

@@ -16,6 +16,8 @@ from server.store.repositories.stock import decode_stock
 
 WORK_MAX_S: Final = 0.5
 """How long a request may read the stock, and again the reservations."""
+FIELDS_PER_CALL: Final = 500
+"""Fields of the stock hash for which one call looks among the reservations."""
 SCAN_COUNT: Final = 500
 """Records that one call reads, about: a millisecond of the store's time."""
 
@@ -64,9 +66,21 @@ async def short_at(
     client: Redis, keyspace: Keyspace, limits: bytes, fields: dict[bytes, int], work_max_s: float = WORK_MAX_S
 ) -> list[Shortage]:
     """Find the orders that are short. ``fields`` maps a field of the stock hash to the units that are short there."""
+    stop_s, names = time.monotonic() + work_max_s, sorted(fields)
+    found: list[Shortage] = []
+    for first in range(0, len(names), FIELDS_PER_CALL):
+        part = {name: fields[name] for name in names[first : first + FIELDS_PER_CALL]}
+        found += await _short_at_some(client, keyspace, limits, part, stop_s)
+    return found
+
+
+async def _short_at_some(
+    client: Redis, keyspace: Keyspace, limits: bytes, fields: dict[bytes, int], stop_s: float
+) -> list[Shortage]:
+    """Find them at so many fields that each call can be sent all."""
     waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in fields}
-    stop_s, cursor = time.monotonic() + work_max_s, "0"
-    while fields:
+    cursor = "0"
+    while True:
         cursor, now_ms, pairs = await _slice(client, keyspace, limits, cursor, list(fields))
         for raw_id, packed in pairs:
             _note(waiting, raw_id.decode(), as_of(_decode_reservation(packed), now_ms))

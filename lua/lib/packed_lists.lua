@@ -1,0 +1,63 @@
+-- Long lists of names that are stored packed: where a SKU is known, and its open expected receipts. They are read in
+-- slices and changed without unpacking them: a list of 10,000 takes 3 ms to unpack and pack.
+
+local packed_lists = {}
+
+do
+
+-- How many values a list has, and how many bytes stand before the first.
+local function measured(list)
+  local first = list:byte()
+  if first == 221 then -- array 32
+    local a, b, c, d = list:byte(2, 5)
+    return ((a * 256 + b) * 256 + c) * 256 + d, 5
+  elseif first == 220 then -- array 16
+    local a, b = list:byte(2, 3)
+    return a * 256 + b, 3
+  end
+  return first - 144, 1
+end
+
+local function head_of(length)
+  if length < 65536 then return array_of(length) end
+  return char(221, floor(length / 16777216), floor(length / 65536) % 256, floor(length / 256) % 256, length % 256)
+end
+
+-- How many values a list has; false: no list.
+function packed_lists.length(list)
+  return list and measured(list) or 0
+end
+
+-- The values of a list from a place in its bytes on (0: the first), up to most. They stand in the returned table from 2
+-- on; what [1] has is none of them. Also returns where to go on, or nil behind the last.
+function packed_lists.slice(list, at, most)
+  local length, head = measured(list)
+  if length == 0 then return NONE end
+  local values = {unpack_some(list, most, head + at)}
+  return values, values[1] >= 0 and values[1] - head or nil
+end
+
+-- How many bytes a name takes in a list.
+function packed_lists.bytes_of(name)
+  return #name + (#name < 32 and 1 or 2)
+end
+
+-- A list with more values at its end. list: false where there is none.
+function packed_lists.extended(list, values)
+  local length, head = 0, 0
+  if list then length, head = measured(list) end
+  local parts = {head_of(length + #values), list and list:sub(head + 1) or ''}
+  for i = 1, #values do parts[i + 2] = pack(values[i]) end
+  return concat(parts)
+end
+
+-- A list without a value, or false where it was the last. The value is in ASCII, so its bytes are found nowhere else:
+-- those in front of each value say how long it is, and are not in ASCII.
+function packed_lists.without(list, value)
+  local length, head = measured(list)
+  local first, last = list:find(pack(value), head + 1, true)
+  if not first then return list end
+  return length > 1 and head_of(length - 1) .. list:sub(head + 1, first - 1) .. list:sub(last + 1)
+end
+
+end

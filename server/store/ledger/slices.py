@@ -1,0 +1,149 @@
+"""Reads that can take several calls: one call of the store looks at some places only, and says how far it came.
+
+What is read in several calls is of several moments. Every change up to the ``seq`` of the first call is in it, and of
+later ones perhaps a part: so its own seq, its moment and the version of its closed locations are those of the first.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+import msgspec
+
+from server.domain.sourcing import RECORDS_PER_LINE
+from server.domain.stock import FoundAvailability, FoundSums, LocationAvailability, LocationsSum, SkuStock
+from server.store.errors import TooManyPlacesError
+from server.store.ledger.ledger import Ledger
+
+SKUS_PER_CALL: Final = 100
+"""So that others get their turn."""
+PLACES_PER_CALL: Final = 1_000
+"""At most: ``lua/lib/looking.lua`` sees to it."""
+_SLICE_WEIGHT: Final = PLACES_PER_CALL // RECORDS_PER_LINE
+_WEIGHT_GROWTH: Final = 4
+"""So a question that found no room in a call is soon alone in one."""
+
+ValueT = TypeVar("ValueT")
+
+
+class Moment(NamedTuple):
+    """When something was read, and what was true then: see :class:`FoundAvailability`."""
+
+    as_of_ms: int
+    locations_version: int
+    seq: int
+
+
+class Slice(NamedTuple, Generic[ValueT]):
+    """A part of what is known of the SKU at ``number`` among those asked for, or all of it (``is_last``)."""
+
+    number: int
+    value: ValueT
+    moment: Moment
+    is_last: bool
+
+
+async def availability(
+    ledger: Ledger, skus: Sequence[str], location: str = "", channel: str = "", *, listed_max: int | None = None
+) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
+    """Read what is available of SKUs at each location, in their order; arguments as for :meth:`Ledger.availability`.
+
+    Of a SKU at more locations than ``listed_max``, the rest is summed up.
+    """
+    listed = 0
+
+    async def ask(some: list[str], start: int, weight: int) -> FoundAvailability | FoundSums:
+        if start and listed_max is not None and listed >= listed_max:
+            return await ledger.sums(some[:1], location, channel, start=start, weight=weight)
+        return await ledger.availability(some, location, channel, start=start, weight=weight)
+
+    async for each in _in_slices(ask, skus):
+        listed = 0 if each.is_last else listed + _listed(each.value)
+        yield each
+
+
+def _listed(value: list[LocationAvailability] | LocationsSum) -> int:
+    return value.locations if isinstance(value, LocationsSum) else len(value)
+
+
+async def sums(
+    ledger: Ledger, skus: Sequence[str], location: str = "", channel: str = ""
+) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
+    """As :func:`availability`, with a sum for each slice."""
+
+    async def ask(some: list[str], start: int, weight: int) -> FoundSums:
+        return await ledger.sums(some, location, channel, start=start, weight=weight)
+
+    async for each in _in_slices(ask, skus):
+        yield each
+
+
+async def _in_slices(
+    ask: Callable[[list[str], int, int], Awaitable[Any]], skus: Sequence[str]
+) -> AsyncIterator[Slice[Any]]:
+    done, start, weight = 0, 0, 0
+    while done < len(skus):
+        some = list(skus[done : done + SKUS_PER_CALL])
+        found = await ask(some, start, weight)
+        moment, last = Moment(found.as_of_ms, found.locations_version, found.seq), len(found.skus) - 1
+        for number, value in enumerate(found.skus):
+            yield Slice(done + number, value, moment, is_last=number < last or not found.next_from)
+        complete = len(found.skus) - (found.next_from > 0)
+        if not complete and found.next_from == start:
+            weight = max(_SLICE_WEIGHT, _WEIGHT_GROWTH * weight)
+        elif complete < len(some):
+            weight = _SLICE_WEIGHT
+        done, start = done + complete, found.next_from
+
+
+async def stock(ledger: Ledger, sku: str, location: str = "", *, places_max: int | None = None) -> SkuStock:
+    """Read every bucket of a SKU at each location, or at one.
+
+    Raises
+    ------
+    TooManyPlacesError
+        It is at more than ``places_max``, where an allocation of a channel counts as one, too.
+
+    """
+    found = first = await ledger.stock(sku, location)
+    levels, closed, weight, read = list(first.levels), first.closed, 0, _size(first)
+    while found.next_from:
+        if places_max is not None and read > places_max:
+            raise TooManyPlacesError(places_max)
+        weight = _SLICE_WEIGHT if found.levels else max(_SLICE_WEIGHT, _WEIGHT_GROWTH * weight)
+        found = await ledger.stock(sku, location, start=max(0, found.next_from), weight=weight)
+        levels += found.levels
+        closed, read = closed | found.closed, read + _size(found)
+        if not first.levels:
+            first = found  # no part of it had been read before
+    if places_max is not None and read > places_max:
+        raise TooManyPlacesError(places_max)
+    return msgspec.structs.replace(first, levels=levels, closed=closed, next_from=0)
+
+
+async def places(ledger: Ledger, skus: Sequence[str]) -> list[list[str]]:
+    """Read where SKUs are known, in their order. A name that several SKUs share is kept once."""
+    found: list[list[str]] = []
+    names: dict[str, str] = {}
+    weight = 0
+    while len(found) < len(skus):
+        some = list(skus[len(found) : len(found) + SKUS_PER_CALL])
+        part = (await ledger.places(some, weight=weight)).skus
+        found += [[names.setdefault(name, name) for name in each] for each in part]
+        weight = 0 if part else max(_SLICE_WEIGHT, _WEIGHT_GROWTH * weight)
+    return found
+
+
+async def units(ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str) -> list[int]:
+    """Read how many units of each SKU at a location a channel can reserve, in their order."""
+    found: list[int] = []
+    growth = 1
+    while len(found) < len(pairs):
+        some = list(pairs[len(found) : len(found) + PLACES_PER_CALL])
+        part = (await ledger.units(some, channel, growth=growth)).units
+        found += part
+        growth = 1 if part else _WEIGHT_GROWTH * growth
+    return found
+
+
+def _size(found: SkuStock) -> int:
+    return sum(1 + len(level.allocated) for level in found.levels)
