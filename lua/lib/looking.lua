@@ -13,8 +13,8 @@ local looking = {PLACES_MAX = 1000}
 do
 
 local LIST_BYTES_MAX = 1000000 -- of lists of places, each read as a whole
-local RECORD_BYTES_MAX = 100000 -- of stock records: with all allocations that a record can have, some 3 ms
-local SCANNED_AT_ONCE = 16 -- records of one HSCAN: 200 lines each take some 2 ms
+local RECORD_BYTES_MAX = 60000 -- of records: with all allocations or lines that one can have, some 3 ms
+local SCANNED_AT_ONCE = 8 -- records of one HSCAN: 200 lines each take some 2 ms
 local lists, list_bytes_left, places_left, is_cut
 
 -- Begins a call.
