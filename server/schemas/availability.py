@@ -48,7 +48,7 @@ class LocationAvailable(msgspec.Struct, frozen=True):
     available: int
 
 
-class AvailabilityView(msgspec.Struct, frozen=True, omit_defaults=True):
+class AvailabilityView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """What can still be reserved of a SKU: the sum over its open locations; a closed one has none.
 
     Newer seq wins; of two with the same seq, the greater ``locations_version``, which grows when a location is closed
@@ -58,7 +58,7 @@ class AvailabilityView(msgspec.Struct, frozen=True, omit_defaults=True):
     sku: str
     available: int
     seq: int
-    locations: list[LocationAvailable] | msgspec.UnsetType
+    locations: list[LocationAvailable] | msgspec.UnsetType = msgspec.UNSET
     as_of: datetime
     locations_version: int = 0
     locations_left_out: int = 0

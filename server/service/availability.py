@@ -53,9 +53,14 @@ class SkuAvailability(NamedTuple):
         """Return what a caller sees of it."""
         listed = self.locations
         return AvailabilityView(
-            self.sku, self.available, self.seq, msgspec.UNSET if listed is None else listed, time_of(self.as_of_ms),
-            self.locations_version, self.counted if listed is None else 0,
-        )  # fmt: skip
+            sku=self.sku,
+            available=self.available,
+            seq=self.seq,
+            locations=msgspec.UNSET if listed is None else listed,
+            as_of=time_of(self.as_of_ms),
+            locations_version=self.locations_version,
+            locations_left_out=self.counted if listed is None else 0,
+        )
 
 
 class Near(NamedTuple):

@@ -1,0 +1,71 @@
+"""A SKU at thousands of locations over HTTP: sums, one location, and refusals that say what to do."""
+
+from collections.abc import Callable
+from typing import Final
+
+from redis.asyncio import Redis
+
+from server.store.keys import Keyspace
+from tests.support.http import Api, Key, Server, opened
+from tests.support.many_places import names_of, stock_everywhere
+
+pytest_plugins = ("tests.support.http_fixtures",)
+
+PLACES: Final = 10_000
+
+
+async def test_given_a_sku_at_10000_locations_when_asked_then_all_one_or_the_sum_come_and_the_rest_is_refused(
+    start_server: Callable[..., Server],
+) -> None:
+    # Of its own: what is written past the journal would be told as drift.
+    server, key = start_server(keys=[Key("p", "p")], audit_interval_s=0), Key("p", "p")
+    with server.store() as store:
+        path = store.connection_pool.connection_kwargs["path"]
+    async with Redis(unix_socket_path=path) as client:
+        await stock_everywhere(client, Keyspace("p"), ["A"], names_of(PLACES))
+    async with opened(server, key) as api:
+        await _availability_is_read(api)
+        await _repetitions_are_refused(api)
+        await _stock_is_explained(api)
+        await _one_more_place_is_refused(api)
+
+
+async def _availability_is_read(api: Api) -> None:
+    whole = await api.get("/v1/availability/A")
+    summed = await api.get("/v1/availability/A?locations=false")
+    there = (await api.get("/v1/availability/A?location=store-00007")).ok()
+
+    assert len(whole.ok()["locations"]) == PLACES
+    assert "locations" not in summed.ok()
+    assert summed.ok()["locations_left_out"] == PLACES
+    assert whole.ok()["available"] == summed.ok()["available"] == 3 * PLACES
+    assert whole.headers["ETag"] != summed.headers["ETag"]
+    again = await api.get("/v1/availability/A", headers={"If-None-Match": whole.headers["ETag"]})
+    assert again.status == 304
+    assert there["locations"] == [{"location": "store-00007", "available": 3}]
+    (await api.get("/v1/availability/A?location=nowhere")).problem(422, "unknown_sku")
+
+
+async def _repetitions_are_refused(api: Api) -> None:
+    refused = (await api.post("/v1/availability/query", {"skus": ["A"] * 1_000})).problem(422, "answer_too_large")
+
+    assert "20,000 places" in refused["detail"]
+    assert all(word in refused["detail"] for word in ("fewer SKUs", "`location`", "`group`", "`locations` false"))
+    twice = (await api.post("/v1/availability/query", {"skus": ["A", "A"]})).ok()
+    assert [len(each["locations"]) for each in twice["availability"]] == [PLACES] * 2
+    summed = (await api.post("/v1/availability/query", {"skus": ["A"] * 1_000, "locations": False})).ok()
+    assert {each["available"] for each in summed["availability"]} == {3 * PLACES}
+
+
+async def _stock_is_explained(api: Api) -> None:
+    assert len((await api.get("/v1/stock/A")).ok()["levels"]) == PLACES
+    there = (await api.get("/v1/stock/A?location=store-00007")).ok()
+    assert (there["available"], [each["location"] for each in there["levels"]]) == (3, ["store-00007"])
+    (await api.get("/v1/stock/A?location=nowhere")).problem(422, "unknown_sku")
+
+
+async def _one_more_place_is_refused(api: Api) -> None:
+    (await api.put("/v1/stock/A/new", {"on_hand": 3})).problem(422, "too_many_places")
+    (await api.put("/v1/stock/A/store-00007", {"on_hand": 5})).ok()
+    body = {"mode": "backorder", "limit": 5}
+    (await api.put("/v1/stock/A/new/backorder", body)).problem(422, "too_many_places")
