@@ -102,7 +102,8 @@ class Buyer(FastHttpUser):
             expect(response.status_code == 200, f"status {response.status_code}")
             found = _decode_availability(response.content)
             expect(found.sku == sku, f"asked for {sku!r}, answered for {found.sku!r}")
-            expect(found.available == sum(each.available for each in found.locations), "the locations do not add up")
+            listed = found.locations if isinstance(found.locations, list) else []
+            expect(found.available == sum(each.available for each in listed), "the locations do not add up")
             expect(found.seq >= self.newest.get(sku, 0), "the seq went back")
             self.newest[sku] = found.seq
 

@@ -34,13 +34,14 @@ ANSWER_BYTES_MAX: Final = 2_000_000
 def counted_calls(caller: Caller) -> list[int]:
     """Note the weight of each call from now on."""
     weights: list[int] = []
-    submit = caller.ledger._submit
+    watched: Any = caller.ledger
+    submit = watched._submit
 
     def counted(call: Any, operation: bytes, weight: int) -> Any:
         weights.append(weight)
         return submit(call, operation, weight)
 
-    caller.ledger._submit = counted  # type: ignore[method-assign]
+    watched._submit = counted
     return weights
 
 
@@ -150,17 +151,18 @@ async def test_given_a_change_between_two_slices_when_read_then_seq_and_moment_a
 ) -> None:
     names = names_of(1_500)
     await stock_everywhere(client, caller.partition.keyspace, ["A"], names)
-    submit, changed = caller.ledger._submit, asyncio.Event()
+    watched: Any = caller.ledger
+    submit, changed = watched._submit, asyncio.Event()
 
     async def first_then_change(answer: Any) -> Any:
         found = await answer
-        caller.ledger._submit = submit  # type: ignore[method-assign]
+        watched._submit = submit
         await caller.ledger.run(Receive("", "", "", "A", names[0], 5))
         await caller.ledger.run(Receive("", "", "", "A", names[-1], 7))
         changed.set()
         return found
 
-    caller.ledger._submit = lambda *asked: first_then_change(submit(*asked))  # type: ignore[method-assign, assignment]
+    watched._submit = lambda *asked: first_then_change(submit(*asked))
     mixed = await of_sku(caller, "A", None)
     after = await of_sku(caller, "A", None)
 
@@ -226,12 +228,12 @@ async def expected_everywhere(client: Redis, caller: Caller, receipts: int) -> N
     """Expect ten units of A so many times, at as many stores."""
     keyspace = caller.partition.keyspace
     ids = [f"supply-{number:05d}" for number in range(receipts)]
-    records = {
+    records: dict[Any, Any] = {
         name: msgspec.msgpack.encode(ExpectedReceipt("A", f"store-{n:05d}", 10, 0, FAR_AHEAD))
         for n, name in enumerate(ids)
     }
-    await client.hset(keyspace.supply, mapping=records)  # type: ignore[arg-type]
-    await client.hset(keyspace.supply_skus, "A", msgspec.msgpack.encode(ids))  # type: ignore[arg-type]
+    await client.hset(keyspace.supply, mapping=records)
+    await client.hset(keyspace.supply_skus, "A", msgspec.msgpack.encode(ids))
 
 
 async def test_given_10000_locations_and_receipts_when_asked_what_can_be_promised_then_all_count(
@@ -276,7 +278,7 @@ async def test_given_an_order_for_skus_at_many_locations_when_explained_then_cal
     lines = [LineBody(sku, 1) for sku in skus]
 
     plain = await explain(caller, ExplainBody(lines))
-    sourced = await explain(caller, ExplainBody(lines, sourcing=SourcingBody(("priority",))))
+    sourced = await explain(caller, ExplainBody(lines, sourcing=SourcingBody("priority")))
 
     assert sourced.outcome == "chosen"
     assert plain.outcome in {"chosen", "sourcing_incomplete"}

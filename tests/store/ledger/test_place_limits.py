@@ -7,7 +7,7 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.limits import PLACES_PER_SKU_MAX
-from server.domain.operations.stock import Count, Receive, SetBackorder
+from server.domain.operations.stock import BackorderMode, Count, Receive, SetBackorder
 from server.domain.outcomes import Refused
 from server.domain.stock import StockChanged
 from server.store.ledger import slices
@@ -22,7 +22,7 @@ A_NEW_PLACE = "new"
     [
         Receive("", "", "", "A", A_NEW_PLACE, 1),
         Count("", "", "", "A", A_NEW_PLACE, 5, -1, -1),
-        SetBackorder("", "", "", "A", A_NEW_PLACE, "backorder", 5, ""),
+        SetBackorder("", "", "", "A", A_NEW_PLACE, BackorderMode.BACKORDER, 5, ""),
     ],
 )
 @pytest.mark.parametrize("places", [PLACES_PER_SKU_MAX, PLACES_PER_SKU_MAX + 5])
