@@ -122,6 +122,18 @@ def test_show_explains_the_number_and_names_the_holders(stocked: Path) -> None:
     assert holder["expires_at"] in table
 
 
+def test_a_sku_at_very_many_locations_is_shown_in_part_and_whole_as_json(tmp_path: Path) -> None:
+    rows = "".join(f"TEE,store-{number:04d},2\n" for number in range(250))
+    (tmp_path / "many.csv").write_text(f"sku,location,on_hand\n{rows}", "utf-8")
+    assert holdfast("import", "many.csv", cwd=tmp_path).returncode == 0
+
+    table, output = holdfast("show", "TEE", cwd=tmp_path).stdout, show(tmp_path, "TEE")
+
+    assert "The SKU is at 50 more locations; --json lists all, 500 available." in table
+    assert sum(line.startswith("store-") for line in table.splitlines()) == 200
+    assert (len(output["levels"]), output["available"]) == (250, 500)
+
+
 def test_the_history_shows_every_change_with_its_deltas(stocked: Path) -> None:
     with Server(cwd=stocked) as server:
         line = {"sku": "TEE", "quantity": 1}
