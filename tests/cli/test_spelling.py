@@ -11,7 +11,7 @@ import pytest
 import redis
 
 from server.store.keys import Keyspace
-from tests.support.processes import holdfast, stop_store
+from tests.support.processes import Server, holdfast, stop_store
 
 NFC = "Şişe"
 NFD = unicodedata.normalize("NFD", NFC)
@@ -93,14 +93,15 @@ def test_given_a_key_s_name_with_blanks_when_made_then_it_is_trimmed_and_what_is
 def test_given_names_of_an_older_release_when_imported_again_then_they_are_the_same_and_are_listed(shop: Path) -> None:
     imported(shop, "A,1,main\n")
     keys = Keyspace("default")
-    client = redis.Redis(unix_socket_path=str(shop / ".holdfast" / "store.sock"))
-    try:
-        for sku in ("T\u200b", NFD):
-            client.hset(keys.skus, sku, msgspec.msgpack.encode(["main"]))
-            client.hset(keys.stock, f"{sku}\0main", msgspec.msgpack.encode([5, 0, 0, 0, 0, 0, 1]))
-        client.delete(keys.names)
-    finally:
-        client.close()
+    with Server(cwd=shop):
+        client = redis.Redis(unix_socket_path=str(shop / ".holdfast" / "store.sock"))
+        try:
+            for sku in ("T\u200b", NFD):
+                client.hset(keys.skus, sku, msgspec.msgpack.encode(["main"]))
+                client.hset(keys.stock, f"{sku}\0main", msgspec.msgpack.encode([5, 0, 0, 0, 0, 0, 1]))
+            client.delete(keys.names)
+        finally:
+            client.close()
 
     imported(shop, f"T,7,main\n{NFD},8,main\n")
 
