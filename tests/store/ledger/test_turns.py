@@ -276,6 +276,9 @@ class AtRandom(RuleBasedStateMachine):
             self.served_since[self.waiting[turn][0].operation] = {}
 
     @rule(key=st.integers(0, 4), weight=st.one_of(st.just(1), st.integers(1, WEIGHT_MAX)))
+    def ask_one(self, key: int, weight: int) -> None:
+        self.ask(key, weight)
+
     def ask(self, key: int, weight: int) -> None:
         turn = Turn("shop", str(key))
         each = Waiting(call_of(turn), b"%d" % next(_numbers), weight, 0.0, self.loop.create_future(), turn)
@@ -297,6 +300,11 @@ class AtRandom(RuleBasedStateMachine):
         self.waiting.setdefault(turn, []).append(each)
         if held == 0:
             self._become_first(turn)
+
+    @rule(key=st.integers(0, 4), number=st.integers(2, QUEUE_MAX + 4))
+    def flood(self, key: int, number: int) -> None:
+        for _ in range(number):
+            self.ask(key, 1)
 
     @rule()
     def send(self) -> None:
