@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Operations that may wait for the store; a further one is answered 503 overloaded."""
     queue_timeout_s: Seconds = 1.0
     """How long an operation may wait unsent; then it is answered 503 overloaded and not processed."""
-    bulk_requests_per_key_max: Positive = 2
+    bulk_requests_per_key_max: Positive = 1
     """Bulk requests of one key that a process carries out at once; a further one waits as long as an operation may."""
     reports_per_key_max: Positive = 2
     """The same of reports and listings, which read past the queue."""

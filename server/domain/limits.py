@@ -24,8 +24,8 @@ RECORD_LINES_MAX: Final = 200
 """Lines of one reservation including those that relocations added."""
 FLAGS_MAX: Final = 16
 RESERVATIONS_PER_BATCH_MAX: Final = 500
-BULK_AT_ONCE_MAX: Final = 128
-"""Operations of one bulk request that wait for the store together: as many as one batch takes."""
+BULK_AT_ONCE_MAX: Final = 32
+"""Operations of one bulk request that wait for the store together: some 2 ms of this process's time."""
 MOVEMENTS_PER_CALL_MAX: Final = 1_000
 BARCODES_PER_CALL_MAX: Final = 1_000
 """One write of them takes less than a millisecond of the store's time."""
