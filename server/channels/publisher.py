@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import structlog
 
 from adapters.contract.adapter import Adapter
@@ -202,6 +203,7 @@ class Publisher:
             stock_levels.update(*level)
         for channel in self.channels:
             channel.position = kept.get(channel.name, last_id)
+            channel.state.settle_loaded()
             if channel.name not in kept:
                 await self._forget_shown(channel)
             await channel.state.changed_all(channel.position)
@@ -260,7 +262,7 @@ class Publisher:
 
     async def _saved_state(self, name: str) -> SavedState:
         return SavedState(
-            shown={sku: shown async for sku, shown in self._store.shown(name)},
+            shown={field: shown async for field, shown in self._store.shown(name)},
             dead_letters=[letter async for letter in self._store.dead_letters(name)],
             listings=[listing async for listing in self._store.listings(name)],
         )
@@ -285,9 +287,12 @@ class Publisher:
 
     async def _forget_shown(self, channel: Sender) -> None:
         """Begin with a channel whose values are unknown: everything is sent, however often that is interrupted."""
-        log.info("channel_sent_everything", channel=channel.name, listings=channel.state.forget_shown())
-        writes = Writes()
-        writes.dropped.append(ChannelKeys(self._keyspace, channel.name).shown)
+        left = channel.state.forget_shown()
+        log.info("channel_sent_everything", channel=channel.name, listings=len(channel.state))
+        writes, where = Writes(), ChannelKeys(self._keyspace, channel.name).shown
+        writes.dropped.append(where)
+        for shown in left:  # nobody else knows of these keys
+            writes.set(where, shown.key, msgspec.msgpack.encode(shown))
         await self._store.record(self._lease.token, writes)
 
     def _cursors(self) -> dict[str, EntryId]:
@@ -322,10 +327,12 @@ class Publisher:
         """Have the current publisher send again what of ours may still take effect after theirs."""
         commands = ChannelStore(self._client, self._keyspace)
         for channel in self.channels:
-            skus = channel.state.unsure()
-            if skus:
+            keys = channel.state.unsure()
+            if keys:
+                listings = (channel.state.listing(key) for key in keys)
+                skus = [listing.sku for listing in listings if listing is not None]
                 with suppress(StoreUnavailableError):
-                    await commands.send_command(channel.name, "channel_resend", skus, "system")
+                    await commands.send_command(channel.name, "channel_resend", skus, "system", keys=keys)
 
     async def _stop_acting(self) -> None:
         if self.acting:

@@ -110,9 +110,9 @@ class ChannelWriteBehind:
         self._status_key = keyspace.channel_status
         self.flush = write_behind.flush
 
-    def shown(self, sku: str, shown: Shown | None) -> None:
-        """Store what the channel has confirmed of a SKU; None: what it shows is unknown."""
-        self._write_behind.set(self._keys.shown, sku, None if shown is None else _pack(shown))
+    def shown(self, key: str, shown: Shown | None) -> None:
+        """Store what the channel has confirmed of a key; None: what it shows is unknown."""
+        self._write_behind.set(self._keys.shown, key, None if shown is None else _pack(shown))
 
     def dead_letter(self, sku: str, letter: DeadLetter | None) -> None:
         """Store a dead letter; None: remove it."""

@@ -155,10 +155,11 @@ class Kept(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Shown(msgspec.Struct, array_like=True, frozen=True):
-    """The quantity and price that a channel has last confirmed for a SKU; ``seq`` is of the change that led to it.
+    """The quantity and price that a channel has last confirmed for a key; ``seq`` is of the change that led to it.
 
     ``sold``: the units that it has sold itself since then, fewer than none if it took some back. It has changed its
     own number, so that is unknown. None: there was no such sale. ``kept``: comparisons say that it did not take effect.
+    ``sku`` had the key then; empty: an earlier release did not write it.
     """
 
     key: str
@@ -169,10 +170,11 @@ class Shown(msgspec.Struct, array_like=True, frozen=True):
     confirmed_ms: int
     sold: int | None = None
     kept: Kept | None = None
+    sku: str = ""
 
-    def confirms(self, key: str, quantity: int) -> bool:
-        """Return whether the channel has confirmed this quantity under this key, and sold nothing itself since."""
-        return (self.quantity, self.key, self.sold) == (quantity, key, None)
+    def confirms(self, sku: str, quantity: int) -> bool:
+        """Return whether the channel has confirmed this quantity of this SKU, and sold nothing itself since."""
+        return self.quantity == quantity and self.sold is None and self.sku in (sku, "")
 
     @property
     def may_show_units(self) -> bool:

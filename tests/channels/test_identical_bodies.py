@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from adapters.contract.stock import Item
 from server.channels.outbound.identical_bodies import ROTATIONS_MAX, Parcel, arrangements, first_new
 from server.channels.outbound.in_flight import InFlight, Value
-from server.channels.outbound.pending import PendingSku
+from server.channels.outbound.pending import PendingKey
 from server.domain.channels import ChannelRules, Listing
 
 
 def parcel(sku: str) -> Parcel:
     sent = InFlight(
-        sku, sku, Value(1, "", ""), 1, PendingSku((1, 0), 0), False, None, Listing(sku, sku), ChannelRules()
+        sku, sku, Value(1, "", ""), 1, PendingKey((1, 0), 0), False, None, Listing(sku, sku), ChannelRules()
     )
     return sent, sent.item()
 

@@ -19,8 +19,8 @@ def test_what_is_to_be_sent_once_more_is_reported_until_it_was() -> None:
     later = ResendLater()
     later.add("A", (1, 0), 10.0)
     later.add("B", (2, 0), 20.0)
-    assert list(later.skus()) == ["A", "B"]
+    assert list(later.keys()) == ["A", "B"]
 
     later.take(10.0)
 
-    assert list(later.skus()) == ["B"]
+    assert list(later.keys()) == ["B"]

@@ -1,6 +1,6 @@
 """What a channel lists, what it should show of each listing, and what it has confirmed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from itertools import islice
 from typing import Final
 
@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from adapters.contract.adapter import Capabilities
 from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.in_flight import CanSend, InFlight, Value
-from server.channels.outbound.pending import PendingSku
+from server.channels.outbound.key_owners import KeyOwners
+from server.channels.outbound.pending import PendingKey
 from server.channels.outbound.stock_levels import StockLevels
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, Listing, Shown, publishable
@@ -48,117 +49,135 @@ class Catalogue:
         self._takes_price = capabilities.takes_price
         self._stock_levels = stock_levels
         self._write_behind = write_behind
-        self._listings: dict[str, Listing] = {}
-        self._sku_of_key: dict[str, str] = {}
+        self._owners = KeyOwners(lists_all=lists_all, skus=lambda: iter(stock_levels), is_sku=stock_levels.__contains__)
         self._shown: dict[str, Shown] = {}
+        self._is_forgotten = False
+        self._left: dict[str, str] = {}
+        self._left_by: dict[str, set[str]] = {}
 
     def __len__(self) -> int:
         """Count the SKUs that have a listing of their own."""
-        return len(self._listings)
+        return len(self._owners)
 
     # -- listings
 
-    def add(self, listing: Listing) -> str | None:
-        """Add a listing, or replace the SKU's former one.
+    @property
+    def owners(self) -> KeyOwners:
+        """The listings, and which of them owns each key."""
+        return self._owners
 
-        Returns
-        -------
-        str or None
-            The SKU that has the key already, in which case nothing is added: one key cannot show the stock of both.
-
-        """
-        owner = self._sku_of_key.get(listing.key)
-        if owner is not None and owner != listing.sku:
-            return owner
-        before = self._listings.get(listing.sku)
-        if before is not None:
-            self._sku_of_key.pop(before.key, None)
-        self._sku_of_key[listing.key] = listing.sku
-        self._listings[listing.sku] = listing
-        return None
-
-    def own_listing(self, sku: str) -> Listing | None:
-        """Return a SKU's listing as it was added; None: there is none."""
-        return self._listings.get(sku)
-
-    def listing(self, sku: str) -> Listing | None:
-        """Return a SKU's listing; None: the channel does not know the SKU.
-
-        A SKU that got another key is first listed under the old one, with 0: what stays there could be sold.
-        """
-        listing = self._listings.get(sku)
-        if listing is None and self._lists_all:
-            listing = Listing(sku, sku)
-        if listing is not None:
-            shown = self._shown.get(sku)
-            if (
-                shown is not None
-                and shown.key != listing.key
-                and shown.may_show_units
-                and shown.key not in self._sku_of_key
-            ):
-                return Listing(sku, shown.key, listed=False)
+    def listing(self, key: str) -> Listing | None:
+        """Return what a key is to show: the listing that owns it, or 0 where its SKU has left it; None: neither."""
+        listing = self._owners.owner(key)
+        if listing is None and key in self._left:
+            return Listing(self._left[key], key, listed=False)
         return listing
 
-    def has_other_key(self, sent: InFlight) -> bool:
-        """Return whether a SKU's listing has another key by now than the one it was sent with."""
-        listing = self._listings.get(sent.sku)
-        return listing is not None and listing.key != sent.key
+    def keys(self) -> list[str]:
+        """Return every key that has an owner, or was left by one."""
+        return [*self._owners.keys(), *(key for key in self._left if self._owners.owner(key) is None)]
 
-    def skus(self) -> list[str]:
-        """Return every SKU that the channel lists."""
-        return list(self._stock_levels) if self._lists_all else list(self._listings)
+    # -- keys that nobody owns any more
+
+    def leave(self, key: str, sku: str) -> None:
+        """Note that a SKU has left a key, under which the channel may still show its units."""
+        before = self._left.get(key)
+        if before is not None:
+            self._left_by[before].discard(key)
+        self._left[key] = sku
+        self._left_by.setdefault(sku, set()).add(key)
+
+    def forget_left(self, key: str) -> None:
+        """Forget that a key was left: somebody owns it again, or the channel does not know it."""
+        sku = self._left.pop(key, None)
+        if sku is not None:
+            self._left_by[sku].discard(key)
+
+    def left_by(self, sku: str) -> Collection[str]:
+        """Return the keys that a SKU has left."""
+        return self._left_by.get(sku, ())
+
+    def leave_unowned(self) -> None:
+        """Find what the channel shows under keys that nobody owns, and forget those that show nothing."""
+        for key, shown in list(self._shown.items()):
+            if self._owners.owner(key) is not None:
+                continue
+            if shown.may_show_units:
+                self.leave(key, shown.sku)
+            else:
+                self.set_shown(key, None)
+
+    def may_show(self, key: str) -> bool:
+        """Return whether the channel was told a number of a key, or may have been."""
+        return self._is_forgotten or key in self._shown
 
     # -- what the channel has confirmed
 
-    def load_shown(self, shown: dict[str, Shown]) -> None:
-        """Take over what an earlier publisher knew the channel to show, by SKU."""
-        self._shown = shown
+    def load_shown(self, stored: Mapping[str, Shown]) -> None:
+        """Take over what an earlier publisher knew the channel to show.
 
-    def set_shown(self, sku: str, shown: Shown | None) -> None:
-        """Set what the channel shows of a SKU; None: that is unknown."""
+        It is stored by key. An earlier release stores it by SKU, and does not write which that is.
+        """
+        of_before = {field: replace(shown, sku=field) for field, shown in stored.items() if not shown.sku}
+        self._shown = {key: shown for key, shown in stored.items() if shown.sku}
+        for sku, shown in of_before.items():
+            if shown.key != sku:
+                self._write_behind.shown(sku, None)
+        for sku, shown in of_before.items():
+            self._shown[shown.key] = shown
+            if shown.key != sku:
+                self._write_behind.shown(shown.key, shown)
+
+    def forget_shown(self) -> list[Shown]:
+        """Treat what is shown of all listings as unknown; returns what is still known of keys that nobody owns."""
+        self._is_forgotten = True
+        self._shown = {key: shown for key, shown in self._shown.items() if self._owners.owner(key) is None}
+        return list(self._shown.values())
+
+    def set_shown(self, key: str, shown: Shown | None) -> None:
+        """Set what the channel shows under a key; None: that is unknown."""
         if shown is None:
-            self._shown.pop(sku, None)
+            self._shown.pop(key, None)
         else:
-            self._shown[sku] = shown
-        self._write_behind.shown(sku, shown)
+            self._shown[key] = shown
+        self._write_behind.shown(key, shown)
 
-    def shown(self, sku: str) -> Shown | None:
-        """Return what the channel has confirmed of a SKU; None: that is unknown."""
-        return self._shown.get(sku)
+    def shown(self, key: str) -> Shown | None:
+        """Return what the channel has confirmed of a key; None: that is unknown."""
+        return self._shown.get(key)
 
-    def shown_skus(self, is_wanted: Callable[[str], bool], at_most: int) -> Iterator[str]:
-        """Go through the first few SKUs that the channel has confirmed and that are wanted."""
+    def shown_keys(self, is_wanted: Callable[[str], bool], at_most: int) -> Iterator[str]:
+        """Go through the first few keys that the channel has confirmed and that are wanted."""
         return islice(filter(is_wanted, self._shown), at_most)
 
     def is_shown(self, listing: Listing, value: Value) -> bool:
         """Return whether the channel has confirmed this very value."""
-        shown = self._shown.get(listing.sku)
+        shown = self._shown.get(listing.key)
         return (
             shown is not None
-            and shown.confirms(listing.key, value.quantity)
+            and shown.confirms(listing.sku, value.quantity)
             and (not value.price or (shown.price, shown.list_price) == (value.price, value.list_price))
         )
 
     def is_quantity_shown(self, listing: Listing, quantity: int) -> bool:
         """Return whether the channel has confirmed this quantity; only a price may be new."""
-        shown = self._shown.get(listing.sku)
-        return shown is not None and shown.confirms(listing.key, quantity)
+        shown = self._shown.get(listing.key)
+        return shown is not None and shown.confirms(listing.sku, quantity)
 
-    def shows_stock(self, sku: str) -> bool:
-        """Return whether the channel shows units of a SKU, or may."""
-        shown = self._shown.get(sku)
+    def shows_stock(self, key: str) -> bool:
+        """Return whether the channel shows units under a key, or may."""
+        shown = self._shown.get(key)
         return shown is None or shown.may_show_units
 
-    def add_own_sale(self, sku: str, units: int) -> None:
+    def add_own_sale(self, key: str, units: int) -> None:
         """Record that the channel has sold units itself, and with that changed what it shows."""
-        shown = self._shown.get(sku)
+        shown = self._shown.get(key)
         if shown is not None:
-            self.set_shown(sku, replace(shown, sold=(shown.sold or 0) + units))
+            self.set_shown(key, replace(shown, sold=(shown.sold or 0) + units))
 
-    def is_sold_out_there(self, sku: str) -> bool:
+    def is_sold_out_there(self, key: str) -> bool:
         """Return whether the channel's own sales may have made it show none."""
-        shown = self._shown.get(sku)
+        shown = self._shown.get(key)
         return shown is not None and shown.is_sold_out_there
 
     # -- what it should show
@@ -174,28 +193,29 @@ class Catalogue:
             return Value(units, "", "")
         return Value(units, listing.price, listing.list_price)
 
-    def in_flight(self, sku: str, listing: Listing, value: Value, pending: PendingSku, can_send: CanSend) -> InFlight:
+    def in_flight(self, listing: Listing, value: Value, pending: PendingKey, can_send: CanSend) -> InFlight:
         """Make what carries a value to the channel, with its price where that is new and may be sent.
 
         Three travel without it: a fall to zero, which no price may hold back; what goes ``alone``; and a quantity that
         was refused. Once it is confirmed the price follows.
         """
-        shown = self._shown.get(sku)
+        shown = self._shown.get(listing.key)
         priced = False
         if (
             value.price
             and not self._is_fall(listing, value, pending)
             and not pending.alone
-            and not self.dead_letters.is_refused(sku)
+            and not self.dead_letters.is_refused(listing.sku)
         ):
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
+        sku = listing.sku
         return InFlight(
             sku, listing.key, value, self._stock_levels.seq(sku), pending, priced, shown, listing, self.rules,
             self._stock_levels.closed.version,
         )  # fmt: skip
 
-    def _is_fall(self, listing: Listing, value: Value, pending: PendingSku) -> bool:
+    def _is_fall(self, listing: Listing, value: Value, pending: PendingKey) -> bool:
         """Return whether a value may take the last units off what the channel shows."""
         return not value.quantity and (pending.forced or not self.is_quantity_shown(listing, 0))
 
@@ -204,10 +224,16 @@ class Catalogue:
         return (
             self._stock_levels.seq(sent.sku) == sent.seq
             and self._stock_levels.closed.version == sent.locations_version
-            and self._listings.get(sent.sku, sent.listing) is sent.listing
+            and self._owners.stored(sent.sku) in (None, sent.listing)
+            and self.is_of_owner(sent)
             and sent.rules is self.rules
             and (sent.with_price or not sent.value.price)
         )
+
+    def is_of_owner(self, sent: InFlight) -> bool:
+        """Return whether the SKU that was sent still owns the key it was sent with."""
+        owner = self._owners.owner(sent.key)
+        return owner is not None and owner.sku == sent.sku
 
 
 NEVER: Final[CanSend] = lambda _key, _priced: float("inf")  # noqa: E731

@@ -5,7 +5,7 @@ No waiting and no requests here: :mod:`server.channels.outbound.sender` sends wh
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,11 +13,13 @@ import structlog
 
 from adapters.contract.adapter import Capabilities
 from server.channels.connection.clock import Clock
+from server.channels.outbound.answers import Answers
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.comparison import Comparison
 from server.channels.outbound.confirmations import Confirmations
 from server.channels.outbound.in_flight import CanSend, InFlight, Value, resumed
-from server.channels.outbound.pending import Pending, PendingSku, Queue
+from server.channels.outbound.pending import Pending, PendingKey, Queue
+from server.channels.outbound.relisting import Relisting
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.retry_policy import RESEND_AFTER_S
 from server.channels.outbound.selection import Selection
@@ -29,13 +31,13 @@ from server.telemetry.channel_metrics import ChannelMetrics
 
 log = structlog.get_logger("holdfast.channel")
 
-_SKUS_AT_A_TIME: Final = 500
+_KEYS_AT_A_TIME: Final = 500
 """Some milliseconds of the event loop, which other channels share."""
 
 
 @dataclass
 class SavedState:
-    """What an earlier publisher stored of a channel; ``shown`` by SKU."""
+    """What an earlier publisher stored of a channel; ``shown`` as it stands in the store."""
 
     shown: dict[str, Shown] = field(default_factory=dict)
     dead_letters: list[DeadLetter] = field(default_factory=list)
@@ -65,13 +67,26 @@ class ChannelState:
         self._dead_letters = catalogue.dead_letters
         self._confirmations = Confirmations()
         self._comparison = Comparison(
-            catalogue, self._pending, channel=self.name, mark=self.changed, clock=clock, metrics=metrics
+            catalogue, self._pending, channel=self.name, mark=self.key_changed, clock=clock, metrics=metrics
         )
         self._selection = Selection(
             catalogue, self._pending, self._dead_letters, capabilities=capabilities, clock=clock
         )
+        self._relisting = Relisting(catalogue, self._pending, self._dead_letters, clock)
         self._clock = clock
         self._metrics = metrics
+        self.answers = Answers(
+            self.name,
+            catalogue,
+            self._pending,
+            self._resend_later,
+            comparison=self._comparison,
+            confirmations=self._confirmations,
+            mark=self.key_changed,
+            queue=self._queue,
+            clock=clock,
+            metrics=metrics,
+        )
         self._changes_its_number = capabilities.own_sale != "none"
 
     # -- beginning, and what others may know
@@ -80,14 +95,15 @@ class ChannelState:
         """Take over what an earlier publisher stored."""
         self._catalogue.load_shown(saved.shown)
         self._dead_letters.load(saved.dead_letters)
-        # Those whose key was taken come last, so that the key stays with its owner.
-        for listing in sorted(saved.listings, key=lambda each: each.sku in self._dead_letters):
-            self.listed(listing)
+        self._relisting.load(saved.listings)
 
-    def forget_shown(self) -> int:
-        """Treat all that the channel shows as unknown; returns the number of its listings."""
-        self._catalogue.load_shown({})
-        return len(self._catalogue)
+    def settle_loaded(self) -> None:
+        """Put right what changed while nobody published; the stock must be known by now."""
+        self._relisting.settle_loaded()
+
+    def forget_shown(self) -> list[Shown]:
+        """Treat all that the channel shows as unknown, but for keys that nobody owns: return what is known of those."""
+        return self._catalogue.forget_shown()
 
     def resume_status(self, status: ChannelStatus) -> None:
         """Take over from an earlier publisher's status when the channel last confirmed something."""
@@ -111,28 +127,32 @@ class ChannelState:
             lag_p99_s=lag_p99_s,
         )
 
-    def skus(self) -> list[str]:
-        """Return every SKU that the channel lists."""
-        return self._catalogue.skus()
+    def __len__(self) -> int:
+        """Count the SKUs that have a listing of their own."""
+        return len(self._catalogue)
 
-    def listing(self, sku: str) -> Listing | None:
-        """Return a SKU's listing; None: the channel does not know the SKU."""
-        return self._catalogue.listing(sku)
+    def keys(self) -> list[str]:
+        """Return every key that the channel lists, or did until lately."""
+        return self._catalogue.keys()
+
+    def listing(self, key: str) -> Listing | None:
+        """Return the listing that owns a key; None: nobody does, and nobody has left it."""
+        return self._catalogue.listing(key)
 
     def in_flight(self) -> Collection[str]:
-        """Return the SKUs that are in flight."""
+        """Return the keys that are in flight."""
         return self._pending.in_flight()
 
     def unsure(self) -> list[str]:
-        """Return the SKUs of which a request may still take effect: in flight, or without an answer not long ago."""
-        return sorted({*self._pending.unsure(), *self._resend_later.skus()})
+        """Return the keys of which a request may still take effect: in flight, or without an answer not long ago."""
+        return sorted({*self._pending.unsure(), *self._resend_later.keys()})
 
-    def is_pending(self, sku: str) -> bool:
-        """Return whether a SKU waits to be sent or is in flight."""
-        return sku in self._pending
+    def is_pending(self, key: str) -> bool:
+        """Return whether a key waits to be sent or is in flight."""
+        return key in self._pending
 
     def pending_count(self) -> int:
-        """Count the SKUs that wait to be sent or are in flight."""
+        """Count the keys that wait to be sent or are in flight."""
         return len(self._pending)
 
     def dead_letter_skus(self) -> Collection[str]:
@@ -156,32 +176,45 @@ class ChannelState:
 
     # -- what must be published
 
-    def listed(self, listing: Listing) -> None:
-        """Add a listing; one whose key another SKU has becomes a dead letter. What changes it may mend its price."""
-        before = self._catalogue.own_listing(listing.sku)
-        if before is not None and before != listing:
-            self._dead_letters.remove_price(listing.sku)
-        owner = self._catalogue.add(listing)
-        if owner is not None:
-            self._dead_letters.add_key_taken(listing, owner, self._clock.store_ms())
+    def owners_of(self, listings: Mapping[str, Listing | None]) -> set[str]:
+        """Return the SKUs that own keys which these listings want, and are not among them."""
+        return self._relisting.owners_of(listings)
+
+    def relist(self, listings: Mapping[str, Listing | None], left: Mapping[str, str], *, before: bool) -> list[str]:
+        """Replace listings all at once, and return the keys to look at; see :meth:`Relisting.relist`."""
+        return self._relisting.relist(listings, left, before=before)
 
     def changed(
         self, sku: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False, maybe_applied: bool = False
     ) -> None:
-        """Make a SKU pending where its stock, its listing or the rules have changed what the channel should show.
+        """Make a SKU's key pending where its stock or the rules have changed what the channel should show.
 
         ``changed_ms`` 0: it was no change of stock. ``maybe_applied``: another publisher may have sent a value that
         has not yet taken effect.
         """
-        listing = self._catalogue.listing(sku)
+        listing = self._catalogue.owners.of(sku)
         if listing is None:
+            self._relisting.find_implicit_rival(sku)
             return
-        value = self._catalogue.value(listing)
-        if not forced and sku not in self._pending and self._catalogue.is_shown(listing, value):
+        self._look_at(listing, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
+
+    def key_changed(
+        self, key: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False, maybe_applied: bool = False
+    ) -> None:
+        """Make a key pending where it should show something else; as :meth:`changed`."""
+        listing = self._catalogue.listing(key)
+        if listing is not None:
+            self._look_at(listing, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
+
+    def _look_at(
+        self, listing: Listing, entry_id: EntryId, changed_ms: int, *, forced: bool, maybe_applied: bool
+    ) -> None:
+        key, value = listing.key, self._catalogue.value(listing)
+        if not forced and key not in self._pending and self._catalogue.is_shown(listing, value):
             return
         # The time of a change lies ahead where the store's clock was fast: what waits must not look as if it did not.
         changed_ms = min(changed_ms, self._clock.store_ms())
-        pending = self._pending.add(sku, entry_id, changed_ms, self._queue(sku, value), forced=forced)
+        pending = self._pending.add(key, entry_id, changed_ms, self._queue(key, value), forced=forced)
         pending.maybe_applied |= maybe_applied
         pending.since_ms = pending.since_ms or changed_ms or self._clock.store_ms()
         self.on_work()
@@ -191,21 +224,26 @@ class ChannelState:
 
         It has changed its own number, so ours is sent again even where it is the same as before.
         """
-        if self._changes_its_number:
-            self._catalogue.add_own_sale(sku, units)
-            self._pending.sold(sku, units)
+        listing = self._catalogue.owners.of(sku) if self._changes_its_number else None
+        if listing is not None:
+            self._catalogue.add_own_sale(listing.key, units)
+            self._pending.sold(listing.key, units)
 
     def falls_to_zero(self, sku: str) -> bool:
         """Return whether the channel lists a SKU, shows units of it or may, and should show none."""
-        listing = self._catalogue.listing(sku)
-        return listing is not None and self._catalogue.shows_stock(sku) and self._catalogue.value(listing).quantity == 0
+        listing = self._catalogue.owners.of(sku)
+        return (
+            listing is not None
+            and self._catalogue.shows_stock(listing.key)
+            and self._catalogue.value(listing).quantity == 0
+        )
 
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
-        """Compare every listing, yielding to other tasks; ``forced``: all of them become pending."""
-        for number, sku in enumerate(self.skus()):
-            if number % _SKUS_AT_A_TIME == 0:
+        """Compare every key, yielding to other tasks; ``forced``: all of them become pending."""
+        for number, key in enumerate(self.keys()):
+            if number % _KEYS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            self.changed(sku, entry_id, 0, forced=forced, maybe_applied=maybe_applied)
+            self.key_changed(key, entry_id, 0, forced=forced, maybe_applied=maybe_applied)
 
     async def use_rules(self, rules: ChannelRules, entry_id: EntryId, *, forced: bool = False) -> None:
         """Work by other rules from now on."""
@@ -220,14 +258,16 @@ class ChannelState:
             if sku in self._dead_letters:
                 self._dead_letters.remove(sku)
             self._dead_letters.remove_price(sku)
-            self._comparison.begin_anew(sku)
+            listing = self._catalogue.owners.of(sku)
+            if listing is not None:
+                self._comparison.begin_anew(listing.key)
             self.changed(sku, entry_id, 0, forced=True)
         return retried
 
     def resend_due(self, now_s: float) -> None:
         """Make pending what an older request may have overwritten, once that request must be over."""
         while (overdue := self._resend_later.take(now_s)) is not None:
-            self.changed(*overdue, 0, forced=True)
+            self.key_changed(*overdue, 0, forced=True)
 
     # -- what a comparison finds
 
@@ -275,124 +315,39 @@ class ChannelState:
 
     def accompany(self, companion: InFlight) -> None:
         """Put a companion in flight."""
-        self._pending.put_in_flight(companion.sku, companion.pending)
+        self._pending.put_in_flight(companion.key, companion.pending)
 
     # -- what came of it
 
-    def confirmed(self, sent: InFlight, now_ms: int) -> None:
-        """Record that the channel shows what was sent; what has changed since becomes pending."""
-        sku, pending = sent.sku, sent.pending
-        quantity, price, list_price = sent.result
-        kept = self._comparison.kept(sku, sent.key)
-        shown = Shown(sent.key, quantity, price, list_price, sent.seq, now_ms, pending.sold, kept)
-        self._catalogue.set_shown(sku, shown)
-        self._confirmations.last_ms = now_ms
-        if sku in self._dead_letters and not self._dead_letters.is_kept(sku, sent.key):
-            self._dead_letters.remove(sku)
-        if sent.with_price:
-            self._dead_letters.remove_price(sku)
-        if pending.changed_ms:
-            self._metrics.propagated(self._confirmations.add_lag(pending.changed_ms, now_ms))
-        if tracing.confirmed is not None:
-            tracing.confirmed(self.name, sku, sent.seq, now_ms)
-        self._pending.finish(sku)
-        if pending.maybe_applied:
-            self._resend_later.add(sku, pending.entry_id, self._clock.now_s() + RESEND_AFTER_S)
-        # A price that had to stay behind, or rules that changed meanwhile: whatever is not as it should be goes next.
-        if not self._catalogue.is_current(sent):
-            self.changed(sku, pending.entry_id, 0)
-
-    def refused(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
-        """Record that the channel does not take a value: it becomes a dead letter.
-
-        If it carried a price, that may be the reason: only the price becomes one, and the quantity goes alone, at once.
-        """
-        if sent.with_price:
-            self._refuse_price(sent, code, reason, now_ms)
-            self.send_alone(sent)
-            return
-        sku = sent.sku
-        self._pending.finish(sku)
-        if self._catalogue.has_other_key(sent):  # its old key, which was to show 0 before the new one is used
-            self._catalogue.set_shown(sku, None)
-            self.changed(sku, sent.pending.entry_id, 0, forced=True)
-            return
-        self._dead_letters.add_refused(sent, code, reason, now_ms)
-
-    def price_refused(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
-        """Record that the channel shows the quantity, and does not take the price that came with it."""
-        self._refuse_price(sent, code, reason, now_ms)
-        self.confirmed(sent.without_price(), now_ms)
-
-    def send_alone(self, sent: InFlight) -> None:
-        """Send a quantity again at once, without the price that came with it."""
-        pending = sent.pending
-        pending.alone, pending.refusals, pending.not_before_s = True, 0, 0.0
-        self.not_sent(sent, unknown=False)
-
     def retry(self, sent: InFlight, after_s: float) -> None:
         """Let a value wait that was not applied; its newest is sent after ``after_s`` seconds."""
-        self._requeue(sent, after_s)
-
-    def unknown(self, sent: InFlight, after_s: float) -> None:
-        """Let a value wait that may or may not have been applied; it is sent whatever the channel shows."""
-        sent.pending.maybe_applied = True
-        self._requeue(sent, after_s, forced=True)
-
-    def conflict(self, sent: InFlight, remote: int | None, after_s: float) -> None:
-        """Record that the channel shows ``remote`` (None: unknown) instead of what was believed; let the value wait."""
-        before, shown = self._catalogue.shown(sent.sku), None
-        if remote is not None:
-            prices = (before.price, before.list_price) if before else ("", "")
-            shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms(), sent.pending.sold)
-            sent.pending.forced = False  # now it is known what the channel shows
-        self._catalogue.set_shown(sent.sku, shown)
-        log.warning("channel_differs", channel=self.name, sku=sent.sku, shows=remote, wanted=sent.value.quantity)
-        self._requeue(sent, after_s)
-
-    def not_sent(self, sent: InFlight, *, unknown: bool) -> None:
-        """Let a value wait after a push that failed as a whole; ``unknown``: it may have taken effect."""
-        sent.pending.maybe_applied |= unknown
-        queue = self._queue(sent.sku, sent.value)
-        # Its cadence has come already: a failure does not make it wait for the next one.
-        self._pending.requeue(sent.sku, Queue.READY if queue is Queue.CADENCE else queue, forced=unknown)
+        self.answers.retry(sent, after_s)
 
     def interrupted(self) -> None:
         """Make everything pending that is in flight, after a fault that left its result unknown."""
-        for sku in list(self._pending.in_flight()):
-            self._pending.requeue(sku, Queue.READY, forced=True).maybe_applied = True
+        for key in list(self._pending.in_flight()):
+            self._pending.requeue(key, Queue.READY, forced=True).maybe_applied = True
 
     def resume_ticket(self, ticket: OpenTicket, entry_id: EntryId) -> list[InFlight]:
         """Put in flight what an earlier publisher's ticket carries, and return it."""
         batch = []
         for item in ticket.items:
-            if item.sku in self._pending.in_flight():
+            if item.key in self._pending.in_flight():
                 continue
-            pending = PendingSku(entry_id, item.changed_ms)
-            self._pending.put_in_flight(item.sku, pending)
+            pending = PendingKey(entry_id, item.changed_ms)
+            self._pending.put_in_flight(item.key, pending)
             batch.append(resumed(item, pending, self._catalogue.rules))
         return batch
 
     # -- the details
 
-    def _refuse_price(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
-        listing = self._catalogue.own_listing(sent.sku)
-        sold_at = (sent.key, sent.value.price, sent.value.list_price)
-        if listing is not None and (listing.key, listing.price, listing.list_price) == sold_at:
-            self._dead_letters.add_price(sent, listing, code, reason, now_ms)  # else another is on its way already
-
-    def _queue(self, sku: str, value: Value) -> Queue:
+    def _queue(self, key: str, value: Value) -> Queue:
         """Return how soon a value is to go: a fall to zero at once and first.
 
         What the channel may have sold out by itself waits for no cadence, or nobody could buy what is left.
         """
-        if value.quantity == 0 and self._catalogue.shows_stock(sku):
+        if value.quantity == 0 and self._catalogue.shows_stock(key):
             return Queue.URGENT
-        if self._catalogue.is_sold_out_there(sku):
+        if self._catalogue.is_sold_out_there(key):
             return Queue.READY
         return Queue.CADENCE if self._catalogue.rules.cadence_s else Queue.READY
-
-    def _requeue(self, sent: InFlight, after_s: float, *, forced: bool = False) -> None:
-        due_s = self._clock.now_s() + after_s
-        queue = Queue.DELAYED if after_s > 0 else Queue.READY
-        self._pending.requeue(sent.sku, queue, due_s=due_s, forced=forced).not_before_s = due_s

@@ -21,10 +21,10 @@ channel's panel; three do not."""
 
 
 class Mark(Protocol):
-    """Makes a SKU pending."""
+    """Makes a key pending."""
 
-    def __call__(self, sku: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False) -> None:
-        """See :meth:`ChannelState.changed`."""
+    def __call__(self, key: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False) -> None:
+        """See :meth:`ChannelState.key_changed`."""
 
 
 class Comparison:
@@ -50,11 +50,11 @@ class Comparison:
 
     def confirmed_values(self, listings: Iterable[Listing]) -> dict[str, Shown | None]:
         """Return, by key, what the channel has confirmed of those listings that are not pending."""
-        return {each.key: self._catalogue.shown(each.sku) for each in listings if each.sku not in self._pending}
+        return {each.key: self._catalogue.shown(each.key) for each in listings if each.key not in self._pending}
 
     def is_unchanged(self, listing: Listing, before: Shown | None) -> bool:
         """Return whether a listing is not pending and still has the confirmed value of before."""
-        return listing.sku not in self._pending and self._catalogue.shown(listing.sku) is before
+        return listing.key not in self._pending and self._catalogue.shown(listing.key) is before
 
     def compare(self, listing: Listing, shows: int | None, entry_id: EntryId, *, log_it: bool) -> bool:
         """Compare what a channel shows (None: it does not know the key) with what it should, and correct it.
@@ -75,32 +75,33 @@ class Comparison:
         kept = self._kept(listing, units, wanted)
         now_ms = self._clock.store_ms()
         # Without its prices: whoever has changed the number there may have changed them, too.
-        self._catalogue.set_shown(listing.sku, Shown(listing.key, units, "", "", 0, now_ms, kept=kept))
+        shown = Shown(listing.key, units, "", "", 0, now_ms, kept=kept, sku=listing.sku)
+        self._catalogue.set_shown(listing.key, shown)
         if kept is not None and kept.times >= KEPT_MAX:
             self._dead_letters.add_kept(listing, wanted, kept, now_ms)
-        self._mark(listing.sku, entry_id, 0, forced=True)
+        self._mark(listing.key, entry_id, 0, forced=True)
         return True
 
-    def kept(self, sku: str, key: str) -> Kept | None:
-        """Return what comparisons have found of a SKU so far, which its next confirmation does not end."""
-        shown = self._catalogue.shown(sku)
-        return shown.kept if shown is not None and shown.key == key else None
+    def kept(self, key: str) -> Kept | None:
+        """Return what comparisons have found of a key so far, which its next confirmation does not end."""
+        shown = self._catalogue.shown(key)
+        return shown.kept if shown is not None else None
 
-    def begin_anew(self, sku: str) -> None:
-        """Forget what comparisons have found of a SKU: somebody has seen to it."""
-        shown = self._catalogue.shown(sku)
+    def begin_anew(self, key: str) -> None:
+        """Forget what comparisons have found of a key: somebody has seen to it."""
+        shown = self._catalogue.shown(key)
         if shown is not None and shown.kept is not None:
-            self._catalogue.set_shown(sku, replace(shown, kept=None))
+            self._catalogue.set_shown(key, replace(shown, kept=None))
 
     def _agrees(self, listing: Listing) -> None:
-        self.begin_anew(listing.sku)
+        self.begin_anew(listing.key)
         if self._dead_letters.is_kept(listing.sku, listing.key):
             self._dead_letters.remove(listing.sku)
 
     def _kept(self, listing: Listing, shows: int, wanted: int) -> Kept | None:
         """Return what is found of a SKU by now; None: the channel has not confirmed what it should show."""
-        shown = self._catalogue.shown(listing.sku)
-        if shown is None or not shown.confirms(listing.key, wanted):
+        shown = self._catalogue.shown(listing.key)
+        if shown is None or not shown.confirms(listing.sku, wanted):
             return None
         before = shown.kept
         if before is None or before.shows != shows:

@@ -17,6 +17,8 @@ log = structlog.get_logger("holdfast.channel")
 
 KEPT: Final = "kept"
 """The code of a quantity that the channel confirms and does not show."""
+KEY_TAKEN: Final = "key_taken"
+"""The code of a listing whose key another SKU owns: nothing is sent for it."""
 _TIMES: Final = {3: "three times"}
 
 
@@ -50,9 +52,12 @@ class DeadLetters:
     # -- of quantities
 
     def add_key_taken(self, listing: Listing, owner: str, now_ms: int) -> None:
-        """Add a listing whose key ``owner`` is listed under already."""
-        reason = f"{owner} is listed under the same key"
-        self._set(DeadLetter(listing.sku, listing.key, 0, "key_taken", reason, 0, now_ms, now_ms))
+        """Add a listing whose key ``owner`` is listed under already, unless that is known."""
+        before = self._letters.get(listing.sku)
+        reason = f"{owner} is listed under the same key; list one of them under another, or unlist it"
+        if before is not None and (before.code, before.key, before.reason) == (KEY_TAKEN, listing.key, reason):
+            return
+        self._set(DeadLetter(listing.sku, listing.key, 0, KEY_TAKEN, reason, 0, now_ms, now_ms))
 
     def add_refused(self, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
         """Add a quantity that the channel refused; its attempts continue those of an earlier letter."""
@@ -85,6 +90,21 @@ class DeadLetters:
         """Return whether only a comparison can say that a quantity is shown: the channel confirms it anyway."""
         letter = self._letters.get(sku)
         return letter is not None and (letter.code, letter.key) == (KEPT, key)
+
+    def shown_under(self, sku: str, key: str) -> None:
+        """Remove what is settled by a confirmed quantity: a letter of this very key, unless it is only kept there."""
+        letter = self._letters.get(sku)
+        if letter is not None and letter.key == key and letter.code != KEPT:
+            self.remove(sku)
+
+    def keep_only(self, sku: str, key: str | None) -> None:
+        """Remove a SKU's letters of other keys than the one that it owns; None: it owns none."""
+        letter = self._letters.get(sku)
+        if letter is not None and (letter.key != key or letter.code == KEY_TAKEN):
+            self.remove(sku)
+        price = self._prices.get(sku)
+        if price is not None and price.key != key:
+            self.remove_price(sku)
 
     def remove(self, sku: str) -> None:
         """Remove a dead letter. Raises KeyError where there is none."""
@@ -129,9 +149,11 @@ class DeadLetters:
         self._write_behind.dead_letter(_of_price(sent.sku), letter)
         self._log("price", sent, code, reason)
 
-    def remove_price(self, sku: str) -> None:
-        """Remove the dead letter of a price, if there is one."""
-        if self._prices.pop(sku, None) is not None:
+    def remove_price(self, sku: str, key: str | None = None) -> None:
+        """Remove the dead letter of a price, if there is one; ``key``: only one of this key."""
+        letter = self._prices.get(sku)
+        if letter is not None and key in (letter.key, None):
+            del self._prices[sku]
             self._write_behind.dead_letter(_of_price(sku), None)
 
     # -- the details

@@ -1,4 +1,4 @@
-"""What is on its way to a channel: the value, the pending SKU that it answers, and its form for an adapter."""
+"""What is on its way to a channel: the value, the pending key that it answers, and its form for an adapter."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import msgspec
 from msgspec.structs import replace
 
 from adapters.contract.stock import Item
-from server.channels.outbound.pending import PendingSku
+from server.channels.outbound.pending import PendingKey
 from server.domain.channels import ChannelRules, Listing, Shown, TicketItem
 
 CanSend = Callable[[str, bool], float]
@@ -23,7 +23,7 @@ class Value(NamedTuple):
 
 
 class InFlight(msgspec.Struct, frozen=True, gc=False):
-    """One SKU on its way: the value that it carries, and the pending SKU that it answers.
+    """One key on its way: the value that it carries, and the pending key that it answers.
 
     ``seq`` and ``locations_version`` are of the newest change of the SKU and of the closed locations in the value.
     ``shown`` is what the channel had confirmed when this was made, ``listing`` and ``rules`` are those that the value
@@ -34,7 +34,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     key: str
     value: Value
     seq: int
-    pending: PendingSku
+    pending: PendingKey
     with_price: bool
     shown: Shown | None
     listing: Listing
@@ -58,7 +58,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
             self.with_price
             and not self.pending.forced
             and shown is not None
-            and shown.confirms(self.key, self.value.quantity)
+            and shown.confirms(self.sku, self.value.quantity)
         )
 
     def without_price(self) -> "InFlight":
@@ -68,7 +68,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
     def item(self) -> Item:
         """Return it in the form that an adapter takes."""
         shown = self.shown
-        known = shown is not None and not self.pending.forced and shown.key == self.key and shown.sold is None
+        known = shown is not None and not self.pending.forced and shown.sold is None
         return Item(
             key=self.key,
             sku=self.sku,
@@ -91,11 +91,11 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
         return TicketItem(self.sku, self.key, quantity, price, list_price, self.seq, changed_ms, self.with_price)
 
 
-def resumed(item: TicketItem, pending: PendingSku, rules: ChannelRules) -> InFlight:
+def resumed(item: TicketItem, pending: PendingKey, rules: ChannelRules) -> InFlight:
     """Return what an earlier publisher's ticket carries. A price that the channel showed before is not in its value."""
     listing, priced = Listing(item.sku, item.key), item.priced and bool(item.price)
     if priced:
         value, shown = Value(item.quantity, item.price, item.list_price), None
     else:
-        value, shown = Value(item.quantity, "", ""), Shown(item.key, item.quantity, item.price, item.list_price, 0, 0)
+        value, shown = Value(item.quantity, "", ""), Shown(item.key, item.quantity, item.price, item.list_price, 0, 0, sku=item.sku)
     return InFlight(item.sku, item.key, value, item.seq, pending, priced, shown, listing, rules)

@@ -1,7 +1,7 @@
 """Follows the journal for all channels of a partition: updates levels, marks changed SKUs, runs channel commands."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -9,15 +9,16 @@ import structlog
 
 from server.channels.outbound import closings
 from server.channels.outbound.own_sales import add_own_sales
+from server.channels.outbound.relisting import ROUNDS_MAX
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
 from server.domain.changes import Change
-from server.domain.channels import ChannelRules, rules_in_force, understood
+from server.domain.channels import ChannelRules, Listing, rules_in_force, understood
 from server.store.errors import StoreUnavailableError
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
 from server.store.repositories import locations
-from server.store.repositories.channels import ChannelStore, commanded_skus
+from server.store.repositories.channels import ChannelStore, commanded_keys, commanded_skus, left_keys
 from server.store.repositories.publisher import PublisherStore
 
 log = structlog.get_logger("holdfast.publisher")
@@ -27,6 +28,7 @@ PAGE_ENTRIES: Final = 512
 CALLS_AT_A_TIME: Final = 2_000
 """Some milliseconds of the event loop, which may be serving orders, too."""
 _SKUS_AT_A_TIME: Final = 100
+_KEYS_AT_A_TIME: Final = 100
 _COMMAND: Final = "channel_"
 _NO_SALES: Final[Mapping[str, int]] = MappingProxyType({})
 
@@ -145,28 +147,44 @@ class JournalReader:
                 rules = rules_in_force(self._configured[channel.name], understood(given))
                 await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
-                await self._relist(channel, skus, entry_id)
+                await self._relist(channel, skus, entry_id, left_keys(change))
             case "channel_reconcile":
                 channel.ask_reconcile(entry_id)
             case "channel_retry":
                 channel.revive()
                 again = state.retry_dead_letters(skus or state.dead_letter_skus(), entry_id)
-                await self._relist(channel, again, entry_id)
+                await self._relist(channel, again, entry_id, {})
             case "channel_resend":
                 for sku in skus:
                     state.changed(sku, entry_id, 0, forced=True, maybe_applied=True)
+                for key in commanded_keys(change):
+                    state.key_changed(key, entry_id, 0, forced=True, maybe_applied=True)
             case _:
                 log.warning("channel_command_unknown", channel=channel.name, command=change.operation)
 
-    async def _relist(self, channel: Sender, skus: list[str], entry_id: EntryId) -> None:
+    async def _relist(self, channel: Sender, skus: list[str], entry_id: EntryId, left: Mapping[str, str]) -> None:
+        """Take over the listings of some SKUs, all at once: a key that one leaves another may have taken."""
+        listings = await self._listings(channel, skus)
+        for _ in range(ROUNDS_MAX):
+            # What is stored may be newer than this entry: a key can be free in it that has an owner here.
+            leaving = channel.state.owners_of(listings)
+            if not leaving:
+                break
+            listings |= await self._listings(channel, leaving)
+        before = self._is_of_before(entry_id)
+        keys = channel.state.relist(listings, left, before=before)
+        for number, key in enumerate(keys):
+            if number % _KEYS_AT_A_TIME == 0:
+                await asyncio.sleep(0)
+            channel.state.key_changed(key, entry_id, 0, forced=before, maybe_applied=before)
+
+    async def _listings(self, channel: Sender, skus: Iterable[str]) -> dict[str, Listing | None]:
+        found: dict[str, Listing | None] = {}
+        skus = list(skus)
         for start in range(0, len(skus), _SKUS_AT_A_TIME):
             part = skus[start : start + _SKUS_AT_A_TIME]
-            for listing in await self._commands.listings_of(channel.name, part):
-                if listing is not None:
-                    channel.state.listed(listing)
-            before = self._is_of_before(entry_id)
-            for sku in part:
-                channel.state.changed(sku, entry_id, 0, forced=before, maybe_applied=before)
+            found |= zip(part, await self._commands.listings_of(channel.name, part), strict=True)
+        return found
 
     def _is_of_before(self, entry_id: EntryId) -> bool:
         """Whether an earlier publisher may have acted on an entry, and not written down what came of it."""

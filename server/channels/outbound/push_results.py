@@ -20,6 +20,7 @@ class PushResults:
     def __init__(self, state: ChannelState, tickets: OpenTickets, clock: Clock, metrics: ChannelMetrics) -> None:
         self.channel = state.name
         self._state = state
+        self._answers = state.answers
         self._tickets = tickets
         self._clock = clock
         self._metrics = metrics
@@ -36,23 +37,23 @@ class PushResults:
             counted[type(outcome)] = counted.get(type(outcome), 0) + 1
             match outcome:
                 case Applied():
-                    self._state.confirmed(sent, now_ms)
+                    self._answers.confirmed(sent, now_ms)
                 case Rejected():
                     sent.pending.count_try(answered=True, refused=True)
-                    self._state.refused(sent, outcome.code, outcome.reason, now_ms)
+                    self._answers.refused(sent, outcome.code, outcome.reason, now_ms)
                 case PriceRejected():
                     sent.pending.count_try(answered=True)
-                    self._state.price_refused(sent, outcome.code, outcome.reason, now_ms)
+                    self._answers.price_refused(sent, outcome.code, outcome.reason, now_ms)
                 case Retry():
                     self._retry(sent, outcome, now_ms)
                 case Conflict():
                     sent.pending.count_try(answered=True)
-                    self._state.conflict(sent, outcome.remote, conflict_wait_s(sent.pending.tries))
+                    self._answers.conflict(sent, outcome.remote, conflict_wait_s(sent.pending.tries))
                 case Unknown() if outcome is _NOT_NAMED:
                     self._not_named(sent, now_ms)
                 case Unknown():
                     sent.pending.count_try(answered=False)
-                    self._state.unknown(sent, backoff_s(sent.pending.tries))
+                    self._answers.unknown(sent, backoff_s(sent.pending.tries))
         for kind, items in counted.items():
             self._metrics.pushed(_RESULTS[kind], items)
         self._metrics.hand_over()
@@ -60,7 +61,7 @@ class PushResults:
     def not_sent(self, batch: Iterable[InFlight], *, unknown: bool) -> None:
         """Let a batch wait again after a call that failed as a whole; ``unknown``: it may have taken effect."""
         for sent in batch:
-            self._state.not_sent(sent, unknown=unknown)
+            self._answers.not_sent(sent, unknown=unknown)
             self._metrics.pushed("unknown" if unknown else "failed")
 
     def accepted(self, ticket_id: str, batch: Sequence[InFlight], life_s: float) -> OpenTicket:
@@ -81,24 +82,24 @@ class PushResults:
         pending.count_try(answered=False, refused=True)
         if is_given_up(pending.refusals):
             reason = f"the channel's answer does not name it (sent {pending.refusals} times)"
-            self._state.refused(sent, "not_named", reason, now_ms)
+            self._answers.refused(sent, "not_named", reason, now_ms)
         else:
-            self._state.unknown(sent, backoff_s(pending.tries))
+            self._answers.unknown(sent, backoff_s(pending.tries))
 
     def _retry(self, sent: InFlight, outcome: Retry, now_ms: int) -> None:
         if outcome.after_s == 0:  # nothing against this one: another spoiled the push
             sent.pending.count_try(answered=True)
-            self._state.retry(sent, 0.0)
+            self._answers.retry(sent, 0.0)
             return
         pending = sent.pending
         pending.count_try(answered=True, refused=True)
         if sent.with_price and not sent.is_price_only:  # the price may be what is put off
-            self._state.send_alone(sent)
+            self._answers.send_alone(sent)
         elif is_given_up(pending.refusals):
             reason = f"{outcome.reason} (tried {pending.refusals} times)"
-            self._state.refused(sent, outcome.code, reason, now_ms)
+            self._answers.refused(sent, outcome.code, reason, now_ms)
         else:
-            self._state.retry(sent, backoff_s(pending.tries) if outcome.after_s is None else outcome.after_s)
+            self._answers.retry(sent, backoff_s(pending.tries) if outcome.after_s is None else outcome.after_s)
 
 
 _NOT_NAMED: Final = Unknown("the answer does not name it")

@@ -29,9 +29,9 @@ async def reconcile(
     ``position`` returns the journal id for what becomes pending: never one before which everything is confirmed.
     """
     if not client.capabilities.read_items_max:
-        skus = state.skus()
+        keys = state.keys()
         await state.changed_all(position(), forced=True)
-        return LastReconcile(clock.store_ms(), len(skus), 0, read_back=False)
+        return LastReconcile(clock.store_ms(), len(keys), 0, read_back=False)
     checked = differed = 0
     for page in _pages(state, client.capabilities.read_items_max):
         # What is pending, or becomes so while we read, is not compared: the answer may be older than that.
@@ -48,9 +48,9 @@ async def reconcile(
 
 
 def _pages(state: ChannelState, size: int) -> Iterator[Sequence[Listing]]:
-    skus = state.skus()
-    for start in range(0, len(skus), size):
-        listings = (state.listing(sku) for sku in skus[start : start + size])
+    keys = state.keys()
+    for start in range(0, len(keys), size):
+        listings = (state.listing(key) for key in keys[start : start + size])
         yield [listing for listing in listings if listing is not None]
 
 

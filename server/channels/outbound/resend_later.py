@@ -1,4 +1,4 @@
-"""SKUs that are sent once more, when an older request without an answer can no longer take effect."""
+"""keys that are sent once more, when an older request without an answer can no longer take effect."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,25 +14,25 @@ class ResendLater:
         # The smallest id of all that is left, for each place in the queue where that changes.
         self._lowest: deque[EntryId] = deque()
 
-    def add(self, sku: str, entry_id: EntryId, due_s: float) -> None:
-        """Add a SKU to be sent again at ``due_s``, which is not before that of an earlier entry."""
+    def add(self, key: str, entry_id: EntryId, due_s: float) -> None:
+        """Add a key to be sent again at ``due_s``, which is not before that of an earlier entry."""
         while self._lowest and self._lowest[-1] > entry_id:
             self._lowest.pop()
         self._lowest.append(entry_id)
-        self._due.append((due_s, sku, entry_id))
+        self._due.append((due_s, key, entry_id))
 
     def take(self, now_s: float) -> tuple[str, EntryId] | None:
         """Remove and return the next entry that is due; None: none is."""
         if not self._due or self._due[0][0] > now_s:
             return None
-        _, sku, entry_id = self._due.popleft()
+        _, key, entry_id = self._due.popleft()
         if self._lowest[0] == entry_id:
             self._lowest.popleft()
-        return sku, entry_id
+        return key, entry_id
 
-    def skus(self) -> Iterator[str]:
-        """Go through the SKUs of all entries."""
-        return (sku for _, sku, _ in self._due)
+    def keys(self) -> Iterator[str]:
+        """Go through the keys of all entries."""
+        return (key for _, key, _ in self._due)
 
     def next_due_s(self) -> float:
         """Return when the next entry is due; infinity: there is none."""

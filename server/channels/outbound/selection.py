@@ -10,14 +10,17 @@ from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import NEVER, Catalogue
 from server.channels.outbound.dead_letters import DeadLetters
 from server.channels.outbound.in_flight import CanSend, InFlight, Value
-from server.channels.outbound.pending import Pending, PendingSku, Queue
+from server.channels.outbound.pending import Pending, PendingKey, Queue
 from server.domain.channels import Listing
 from server.store.journal.journal import EntryId
 
 COMPANIONS_TRIED: Final = 8
 """Listings that may accompany a push: with one item they make thirty different bodies."""
 
-_Chosen = tuple[str, Listing, Value]
+OLD_KEY_S: Final = 1.0
+"""How long units that are shown under an old key keep the new one waiting, until both are looked at again."""
+
+_Chosen = tuple[Listing, Value]
 
 
 class Selection:
@@ -49,17 +52,17 @@ class Selection:
         chosen = self._choose(self._pending.sendable(now_s), items_max, now_s, can_send)
         if chosen:
             quantities = []
-            for sku, listing, value in chosen:
-                pending = send(sku)
+            for listing, value in chosen:
+                pending = send(listing.key)
                 priced = NEVER if self._is_whole or pending.price_group else can_send
-                quantities.append(in_flight(sku, listing, value, pending, priced))
+                quantities.append(in_flight(listing, value, pending, priced))
             return quantities
         chosen = self._choose(self._pending.prices(), items_max, now_s, can_send, prices=True)
-        return [in_flight(sku, listing, value, send(sku), can_send) for sku, listing, value in chosen]
+        return [in_flight(listing, value, send(listing.key), can_send) for listing, value in chosen]
 
     def _choose(
         self,
-        waiting: Iterable[tuple[str, PendingSku]],
+        waiting: Iterable[tuple[str, PendingKey]],
         items_max: int,
         now_s: float,
         can_send: CanSend,
@@ -69,14 +72,14 @@ class Selection:
         """Choose from those that wait; ``prices``: from those whose price goes in a push of its own."""
         chosen, group = list[_Chosen](), 0
         aside: list[Callable[[], None]] = []
-        for sku, pending, listing, value in self._sendable(waiting, now_s, can_send, prices=prices, aside=aside):
+        for pending, listing, value in self._sendable(waiting, now_s, can_send, prices=prices, aside=aside):
             if prices and chosen and pending.price_group != group:
                 continue
-            if self._is_whole and sku in self._dead_letters:
+            if self._is_whole and listing.sku in self._dead_letters:
                 if chosen:
                     continue
                 items_max = 1
-            chosen.append((sku, listing, value))
+            chosen.append((listing, value))
             group = pending.price_group
             if len(chosen) >= items_max:
                 break
@@ -86,26 +89,26 @@ class Selection:
 
     def _sendable(
         self,
-        waiting: Iterable[tuple[str, PendingSku]],
+        waiting: Iterable[tuple[str, PendingKey]],
         now_s: float,
         can_send: CanSend,
         *,
         prices: bool,
         aside: list[Callable[[], None]],
-    ) -> Iterator[tuple[str, PendingSku, Listing, Value]]:
+    ) -> Iterator[tuple[PendingKey, Listing, Value]]:
         """Go through those that may be sent now; ``aside`` gets what is to be done with the others afterwards."""
         catalogue, queues = self._catalogue, self._pending
-        for sku, pending in waiting:
-            listing = catalogue.listing(sku)
+        for key, pending in waiting:
+            listing = catalogue.listing(key)
             value = catalogue.value(listing) if listing is not None else None
             if listing is None or value is None or (not pending.forced and catalogue.is_shown(listing, value)):
-                aside.append(partial(queues.drop, sku))
+                aside.append(partial(queues.drop, key))
             elif (wait_s := self._item_wait_s(pending, listing, value, now_s, can_send)) > 0:
-                aside.append(partial(queues.delay, sku, now_s + wait_s))
+                aside.append(partial(queues.delay, key, now_s + wait_s))
             elif self._is_apart(pending, listing, value) is not prices:
-                aside.append(partial(queues.move, sku, Queue.READY if prices else Queue.PRICES))
+                aside.append(partial(queues.move, key, Queue.READY if prices else Queue.PRICES))
             else:
-                yield sku, pending, listing, value
+                yield pending, listing, value
 
     def divided(self, batch: Sequence[InFlight]) -> list[Sequence[InFlight]]:
         """Divide a push that one unnamed item spoiled for all into those that are to be sent in its place.
@@ -121,7 +124,7 @@ class Selection:
         for part in [prices] if quantities else [prices[:middle], prices[middle:]]:
             self._price_groups += 1
             for sent in part:
-                self._pending.requeue(sent.sku, Queue.PRICES).price_group = self._price_groups
+                self._pending.requeue(sent.key, Queue.PRICES).price_group = self._price_groups
         for sent in quantities:
             sent.pending.price_group = 0
         return [quantities] if quantities else []
@@ -130,26 +133,28 @@ class Selection:
         """Return items in flight that were not applied with their newest quantities, without those no longer listed."""
         fresh = []
         for sent in batch:
-            listing = self._catalogue.listing(sent.sku)
+            listing = self._catalogue.listing(sent.key)
             if listing is None:
-                self._pending.finish(sent.sku)
+                self._pending.finish(sent.key)
             else:
                 value = self._catalogue.value(listing)
-                fresh.append(self._catalogue.in_flight(sent.sku, listing, value, sent.pending, NEVER))
+                fresh.append(self._catalogue.in_flight(listing, value, sent.pending, NEVER))
         return fresh
 
     def companions(self, entry_id: EntryId) -> Iterator[InFlight]:
         """Go through a few items that may accompany a push: the channel has confirmed them, and nothing is new."""
-        for sku in self._catalogue.shown_skus(self._is_idle, COMPANIONS_TRIED):
-            listing = self._catalogue.listing(sku)
-            if listing is not None:
+        for key in self._catalogue.shown_keys(self._is_idle, COMPANIONS_TRIED):
+            listing = self._catalogue.owners.owner(key)
+            if listing is not None and listing.sku not in self._dead_letters:
                 value = self._catalogue.value(listing)
-                yield self._catalogue.in_flight(sku, listing, value, PendingSku(entry_id, 0), NEVER)
+                yield self._catalogue.in_flight(listing, value, PendingKey(entry_id, 0), NEVER)
 
     def _item_wait_s(
-        self, pending: PendingSku, listing: Listing, value: Value, now_s: float, can_send: CanSend
+        self, pending: PendingKey, listing: Listing, value: Value, now_s: float, can_send: CanSend
     ) -> float:
         """Return how long an item must wait for reasons of its own."""
+        if self._is_shown_elsewhere(listing, value):
+            return OLD_KEY_S
         if listing.sku in self._dead_letters:
             wait_s = self._dead_letters.wait_s(listing.sku, self._clock.store_ms())
             if wait_s > 0:
@@ -163,11 +168,21 @@ class Selection:
             return can_send(listing.key, True)  # only its price is new
         return wait_s
 
-    def _is_apart(self, pending: PendingSku, listing: Listing, value: Value) -> bool:
+    def _is_apart(self, pending: PendingKey, listing: Listing, value: Value) -> bool:
         """Return whether only the price is new, and goes in a push of its own."""
         return (self._is_whole or pending.price_group > 0) and (
             not pending.forced and self._catalogue.is_quantity_shown(listing, value.quantity)
         )
 
-    def _is_idle(self, sku: str) -> bool:
-        return sku not in self._pending and sku not in self._dead_letters
+    def _is_shown_elsewhere(self, listing: Listing, value: Value) -> bool:
+        """Return whether units may still be shown under a key that their SKU has left, and its new one shows none."""
+        left = self._catalogue.left_by(listing.sku)
+        if not left or not value.quantity:
+            return False
+        shown, owner = self._catalogue.shown(listing.key), self._catalogue.owners.owner
+        if shown is not None and shown.may_show_units:
+            return False
+        return any(key in self._pending and owner(key) is None for key in left)
+
+    def _is_idle(self, key: str) -> bool:
+        return key not in self._pending

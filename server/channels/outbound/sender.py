@@ -258,9 +258,9 @@ class Sender:
                 self.state.retry(sent, COMPANION_WAIT_S)
             return [], []
         together, arranged_items = zip(*arranged, strict=True)
-        pushed = {sent.sku for sent in batch}
+        pushed = {sent.key for sent in batch}
         for sent in together:
-            if sent.sku not in pushed:
+            if sent.key not in pushed:
                 self.state.accompany(sent)
         return together, arranged_items
 

@@ -26,6 +26,9 @@ class StockLevels:
     def __iter__(self) -> Iterator[str]:
         return iter(self._available)
 
+    def __contains__(self, sku: str) -> bool:
+        return sku in self._available
+
     def update(
         self, sku: str, location: str, available: int, seq: int, allocations: Sequence[Allocation] | None = None
     ) -> None:

@@ -12,8 +12,9 @@ from redis.asyncio import Redis
 
 from server.domain.changes import Change
 from server.domain.channels import ChannelStatus, DeadLetter, Listing
-from server.store.connection.commands import command, together
+from server.store.connection.commands import command, run_on_keys, together
 from server.store.keys import ChannelKeys, Keyspace
+from server.store.lua_library import library
 from server.store.repositories.skus import NOWHERE
 
 ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
@@ -22,6 +23,9 @@ channel, retry dead letters, or send these SKUs even if the channel seems to sho
 
 _PAGE: Final = 500
 _SKU: Final = "sku"
+_KEY: Final = "key"
+_LEFT: Final = "left_key"
+"""Names of a command's notes. A key that a SKU has left stands behind the SKU."""
 
 _decode_listing = msgspec.msgpack.Decoder(Listing).decode
 _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
@@ -50,13 +54,43 @@ class ChannelStore:
 
     # -- listings
 
-    async def put_listings(self, channel: str, listings: Sequence[Listing], actor: str) -> None:
-        """Add or replace listings, some thousand at most. The journal has it for the publisher."""
-        pairs: list[str | bytes] = []
-        for listing in listings:
-            pairs += (listing.sku, msgspec.msgpack.encode(listing))
-        change = ("HSET", self._keys(channel).listings, *pairs)
-        await self._together([change], channel, "channel_listings", [listing.sku for listing in listings], actor)
+    async def put_listings(
+        self, channel: str, listings: Sequence[Listing], actor: str, *, version: int | None = None
+    ) -> bool:
+        """Add or replace listings, some thousand at most, all or none. The journal has it for the publisher.
+
+        Parameters
+        ----------
+        version
+            What :meth:`listings_version` was when they were checked; None: whatever is listed.
+
+        Returns
+        -------
+        bool
+            False: listings have changed since, and nothing was written.
+
+        """
+        skus = [listing.sku for listing in listings]
+        pairs = [each for listing in listings for each in (listing.sku, msgspec.msgpack.encode(listing))]
+        field = _version_of(channel)
+        while True:
+            known, packed = await together(
+                self._client,
+                [("HGET", self._keyspace.meta, field), ("HMGET", self._keys(channel).listings, *skus)],
+            )
+            notes = _notes(listings, [None if each is None else _decode_listing(each) for each in packed])
+            entry = _entry("channel_listings", await self.now_ms(), actor, channel, notes)
+            where = (self._keys(channel).listings, self._keyspace.meta, self._keyspace.journal)
+            expected = int(known or 0) if version is None else version
+            done = await run_on_keys(
+                self._client, library().function("put_listings"), where, field, expected, entry, *pairs
+            )
+            if done or version is not None:
+                return bool(done)
+
+    async def listings_version(self, channel: str) -> int:
+        """Return how often a channel's listings have changed; earlier releases do not count what they change."""
+        return int(await command(self._client, "HGET", self._keyspace.meta, _version_of(channel)) or 0)
 
     async def listings_of(self, channel: str, skus: Sequence[str]) -> list[Listing | None]:
         """Read the listings of these SKUs, in order; None where there is none."""
@@ -142,20 +176,25 @@ class ChannelStore:
         stored = await command(self._client, "HGETALL", self._keyspace.channel_cursors)
         return {_text(channel): _text(cursor) for channel, cursor in stored.items()}
 
-    async def send_command(self, channel: str, name: ChannelCommand, skus: Iterable[str], actor: str) -> None:
-        """Send a command to a channel's publisher, for these SKUs or for all; it stays until it is carried out."""
-        await self._together([], channel, name, list(skus), actor)
+    async def send_command(
+        self, channel: str, name: ChannelCommand, skus: Iterable[str], actor: str, *, keys: Iterable[str] = ()
+    ) -> None:
+        """Send a command to a channel's publisher, for these SKUs or for all; it stays until it is carried out.
+
+        ``keys``: for these keys, too, whoever owns them.
+        """
+        notes = [*((_SKU, sku) for sku in skus), *((_KEY, key) for key in keys)]
+        await self._together([], channel, name, notes, actor)
 
     async def _together(
         self,
         changes: list[tuple[str | bytes | int, ...]],
         channel: str,
         name: ChannelCommand,
-        skus: Sequence[str],
+        notes: Sequence[tuple[str, str]],
         actor: str,
     ) -> None:
-        notes = [(_SKU, sku) for sku in skus]
-        entry = msgspec.msgpack.encode([Change(name, await self.now_ms(), actor, channel, "", "", [], notes)])
+        entry = _entry(name, await self.now_ms(), actor, channel, notes)
         await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", entry)])
 
     def _keys(self, channel: str) -> ChannelKeys:
@@ -165,6 +204,40 @@ class ChannelStore:
 def commanded_skus(change: Change) -> list[str]:
     """Return the SKUs that a command in the journal is about; empty: all."""
     return [value for name, value in change.notes if name == _SKU]
+
+
+def commanded_keys(change: Change) -> list[str]:
+    """Return the keys that a command in the journal is about beside its SKUs."""
+    return [value for name, value in change.notes if name == _KEY]
+
+
+def left_keys(change: Change) -> dict[str, str]:
+    """Return which keys a change of listings has taken from which SKUs; earlier releases do not write it."""
+    left, sku = {}, ""
+    for name, value in change.notes:
+        if name == _SKU:
+            sku = value
+        elif name == _LEFT:
+            left[value] = sku
+    return left
+
+
+def _notes(listings: Sequence[Listing], before: Sequence[Listing | None]) -> list[tuple[str, str]]:
+    """Name the SKUs, each with the key that it leaves."""
+    notes = []
+    for listing, former in zip(listings, before, strict=True):
+        notes.append((_SKU, listing.sku))
+        if former is not None and former.key != listing.key:
+            notes.append((_LEFT, former.key))
+    return notes
+
+
+def _entry(name: str, now_ms: int, actor: str, channel: str, notes: Sequence[tuple[str, str]]) -> bytes:
+    return msgspec.msgpack.encode([Change(name, now_ms, actor, channel, "", "", [], list(notes))])
+
+
+def _version_of(channel: str) -> str:
+    return f"listings:{channel}"
 
 
 async def scan(client: Redis, key: str) -> AsyncIterator[tuple[bytes, bytes]]:

@@ -100,9 +100,9 @@ class PublisherStore:
             yield _decode_listing(packed)
 
     async def shown(self, channel: str) -> AsyncIterator[tuple[str, Shown]]:
-        """Go through what a channel has confirmed, by SKU."""
-        async for sku, packed in scan(self.client, self._keys(channel).shown):
-            yield sku.decode(), _decode_shown(packed)
+        """Go through what a channel has confirmed, by key; what an earlier release wrote, by SKU."""
+        async for field, packed in scan(self.client, self._keys(channel).shown):
+            yield field.decode(), _decode_shown(packed)
 
     async def dead_letters(self, channel: str) -> AsyncIterator[DeadLetter]:
         """Go through a channel's dead letters."""

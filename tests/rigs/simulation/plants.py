@@ -8,7 +8,7 @@ from unittest.mock import patch
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.in_flight import InFlight
-from server.channels.outbound.pending import Pending, PendingSku, Queue
+from server.channels.outbound.pending import Pending, PendingKey, Queue
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.sender import Sender
 from server.store.journal.journal import EntryId
@@ -49,7 +49,7 @@ def _newer_forgotten(self: Pending, sku: str) -> None:
 _enqueue = Pending._enqueue
 
 
-def _overtaking(self: Pending, sku: str, pending: PendingSku, queue: Queue) -> None:
+def _overtaking(self: Pending, sku: str, pending: PendingKey, queue: Queue) -> None:
     """A newer value does not wait for the answer to the older one: the older may take effect last."""
     in_flight = self._in_flight.pop(sku, None)
     _enqueue(self, sku, pending, queue)
