@@ -36,7 +36,7 @@ from server.store.connection.connect import StoreClient
 from server.store.errors import FencedError, StoreError, StoreUnavailableError
 from server.store.journal import journal
 from server.store.journal.feed import JournalFeed
-from server.store.journal.journal import EntryId, parse_entry_id
+from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.channels import ChannelStore
 from server.store.repositories.locations import read_closed
@@ -293,6 +293,8 @@ class Publisher:
         writes.dropped.append(where)
         for shown in left:  # nobody else knows of these keys
             writes.set(where, shown.key, msgspec.msgpack.encode(shown))
+        # Keys that are left from now on stand in the journal alone.
+        writes.set(self._keyspace.channel_cursors, channel.name, format_entry_id(channel.position))
         await self._store.record(self._lease.token, writes)
 
     def _cursors(self) -> dict[str, EntryId]:

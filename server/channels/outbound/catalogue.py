@@ -51,7 +51,6 @@ class Catalogue:
         self._write_behind = write_behind
         self._owners = KeyOwners(lists_all=lists_all, skus=lambda: iter(stock_levels), is_sku=stock_levels.__contains__)
         self._shown: dict[str, Shown] = {}
-        self._is_forgotten = False
         self._left: dict[str, str] = {}
         self._left_by: dict[str, set[str]] = {}
 
@@ -107,10 +106,6 @@ class Catalogue:
             else:
                 self.set_shown(key, None)
 
-    def may_show(self, key: str) -> bool:
-        """Return whether the channel was told a number of a key, or may have been."""
-        return self._is_forgotten or key in self._shown
-
     # -- what the channel has confirmed
 
     def load_shown(self, stored: Mapping[str, Shown]) -> None:
@@ -130,7 +125,6 @@ class Catalogue:
 
     def forget_shown(self) -> list[Shown]:
         """Treat what is shown of all listings as unknown; returns what is still known of keys that nobody owns."""
-        self._is_forgotten = True
         self._shown = {key: shown for key, shown in self._shown.items() if self._owners.owner(key) is None}
         return list(self._shown.values())
 

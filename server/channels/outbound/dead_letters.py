@@ -97,6 +97,11 @@ class DeadLetters:
         if letter is not None and letter.key == key and letter.code != KEPT:
             self.remove(sku)
 
+    def has_key(self, sku: str, key: str) -> bool:
+        """Return whether a SKU has a dead letter of this key."""
+        letter = self._letters.get(sku)
+        return letter is not None and letter.key == key
+
     def keep_only(self, sku: str, key: str | None) -> None:
         """Remove a SKU's letters of other keys than the one that it owns; None: it owns none."""
         letter = self._letters.get(sku)

@@ -100,10 +100,15 @@ class Relisting:
             self._pending.begin_anew(key)
         if now is not None or (owner is None and not left_by):
             return
-        if before or self._catalogue.may_show(key) or self._pending.was_sent(key):
-            self._catalogue.leave(key, owner or left_by)
+        if not before and owner is not None and self._is_refused(key, owner):
+            self._pending.discard(key)
         else:
-            self._pending.discard(key)  # the channel has never heard of it
+            self._catalogue.leave(key, owner or left_by)
+
+    def _is_refused(self, key: str, sku: str) -> bool:
+        """Return whether the channel has never taken a number of a key: nothing is shown there."""
+        is_unsure = self._catalogue.shown(key) is not None or self._pending.was_sent(key)
+        return self._dead_letters.has_key(sku, key) and not is_unsure
 
     def _settle_letters(self, sku: str) -> None:
         listing = self._owners.of(sku)
