@@ -252,7 +252,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     ``since_ms``: when something was first published to it. ``oldest_unsent_s``: age of the oldest change that was not
     sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
     where there was none. ``cursor``: the journal id up to which all is confirmed. ``refused_prices`` of the
-    ``dead_letters`` are about a price alone.
+    ``dead_letters`` are about a price alone. ``lists_all``: every SKU is listed, under its own name if need be.
     """
 
     publisher: str
@@ -272,6 +272,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     cursor: str = ""
     reconcile: LastReconcile | None = None
     refused_prices: int = 0
+    lists_all: bool = False
 
     def is_current(self, now_ms: int) -> bool:
         """Whether a publisher runs. A time ahead of the clock was written while that was fast, so it says nothing."""

@@ -145,6 +145,11 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No such channel",
         "This partition has no channel with this name. Correct the name, or add it to the configuration file.",
     ),
+    "key_taken": Outcome(
+        409,
+        "Key of another listing",
+        "Give the SKU that has the key another one in the same request, or set its `listed` to false. Nothing changed.",
+    ),
     "unknown_location": Outcome(
         404,
         "Location is not registered",

@@ -1,21 +1,29 @@
 """Listings: which SKUs a channel sells, under which keys and at which prices."""
 
 import re
+from collections.abc import Collection, Sequence
 from decimal import Decimal
 from typing import Final
 
 from server.domain import limits
 from server.domain.channels import KEY_BYTES_MAX, Listing
+from server.domain.listing_keys import KeyConflict, key_conflicts
 from server.schemas.channels import CURRENCY, PRICE, ListingBody, ListingsBody, ListingsQuery
+from server.schemas.problems import FieldProblem, Problem
 from server.service.caller import Caller
 from server.service.channels import channel_of, store_of
 from server.service.checks import InvalidError, check_name, check_reference, check_sku, check_text
+from server.service.problems import ProblemError, problem
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
+from server.store.repositories.channels import ChannelStore
 
 _POSITION: Final = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
 _POSITION_MAX: Final = 2**64 - 1
 """What the store returns as the place to go on from."""
+_TRIES_MAX: Final = 10
+"""Requests about one channel's listings that may pass this one while it is checked."""
+_CONFLICTS_SHOWN_MAX: Final = 20
 
 
 def _price(field: str, value: str | None) -> str:
@@ -57,25 +65,72 @@ def listing_of(at: str, body: ListingBody) -> Listing:
 async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list[str]:
     """Add listings, or replace those of the same SKUs; return the SKUs that the store does not know.
 
+    What counts is the end of the whole request: keys may be swapped, passed on, freed and taken in it.
+
     Raises
     ------
     InvalidError
-        A listing breaks a rule, or a SKU or key is there twice.
+        A listing breaks a rule, or a SKU is there twice.
     ProblemError
-        The channel is not configured, or the store did not answer in time.
+        The channel is not configured, another SKU is listed under a key, or the store did not answer in time.
 
     """
-    name = channel_of(caller, channel).name
+    settings = channel_of(caller, channel)
     listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
     _check_distinct(listings)
+    store = store_of(caller)
     # Before the write: if this fails, nothing has happened.
-    unknown = await in_time(store_of(caller).unknown_skus([listing.sku for listing in listings]))
-    await written(store_of(caller).put_listings(name, listings, caller.actor))
-    return unknown
+    unknown = await in_time(store.unknown_skus([listing.sku for listing in listings]))
+    for _ in range(_TRIES_MAX):
+        version = await in_time(store.listings_version(settings.name))
+        conflicts = await find_conflicts(store, settings.name, listings, lists_all=settings.listings == "all")
+        if conflicts:
+            raise ProblemError(_key_taken(conflicts))
+        if await written(store.put_listings(settings.name, listings, caller.actor, version=version)):
+            return unknown
+    raise ProblemError(problem("overloaded", "Others are changing the same listings. Send the same request again."))
+
+
+async def find_conflicts(
+    store: ChannelStore, channel: str, listings: Sequence[Listing], *, lists_all: bool
+) -> list[KeyConflict]:
+    """Find the listings whose key another SKU has when all of them are stored.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    stored = await in_time(store.listings_of(channel, [listing.sku for listing in listings]))
+    before = {each.sku: each for each in stored if each is not None}
+    # Most requests change prices: those need not look through all listings.
+    new = {each.key for each in listings if each.listed and not _has_key(before.get(each.sku), each.key)}
+    owners = await in_time(store.listed_under(channel, new))
+    names = await _names(store, channel, new) if lists_all else set()
+    return key_conflicts(listings, owners, names)
+
+
+def _has_key(listing: Listing | None, key: str) -> bool:
+    return listing is not None and listing.listed and listing.key == key
+
+
+async def _names(store: ChannelStore, channel: str, keys: Collection[str]) -> set[str]:
+    """Pick the keys that are names of SKUs which have no listing."""
+    names = sorted(keys)
+    unknown = set(await in_time(store.unknown_skus(names)))
+    stored = await in_time(store.listings_of(channel, names))
+    return {name for name, listing in zip(names, stored, strict=True) if listing is None and name not in unknown}
+
+
+def _key_taken(conflicts: Sequence[KeyConflict]) -> Problem:
+    errors = [FieldProblem(f"listings[{each.place}].key", each.rule) for each in conflicts[:_CONFLICTS_SHOWN_MAX]]
+    first = conflicts[0]
+    return problem("key_taken", f"{first.listing.sku}: {first.rule}. Nothing changed.", errors=errors)
 
 
 def _check_distinct(listings: list[Listing]) -> None:
-    """Refuse a SKU or key that is there twice: the caller cannot have meant to leave open which of the two counts.
+    """Refuse a SKU that is there twice: the caller cannot have meant to leave open which of the two counts.
 
     Raises
     ------
@@ -83,13 +138,17 @@ def _check_distinct(listings: list[Listing]) -> None:
         One is; the field names its second place.
 
     """
-    for field in ("sku", "key"):
-        seen: set[str] = set()
-        for i, listing in enumerate(listings):
-            value = getattr(listing, field)
-            if value in seen:
-                raise InvalidError(f"listings[{i}].{field}", f"stands twice in this request: {value}")
-            seen.add(value)
+    seen: set[str] = set()
+    for i, listing in enumerate(listings):
+        if listing.sku in seen:
+            raise InvalidError(f"listings[{i}].sku", f"stands twice in this request: {listing.sku}")
+        seen.add(listing.sku)
+    keys: set[str] = set()
+    for i, listing in enumerate(listings):
+        if listing.listed and listing.key in keys:
+            raise InvalidError(f"listings[{i}].key", f"stands twice in this request: {listing.key}")
+        if listing.listed:
+            keys.add(listing.key)
 
 
 async def find_listings(caller: Caller, channel: str, query: ListingsQuery) -> tuple[list[Listing], str]:

@@ -193,7 +193,7 @@ def test_watching_is_for_people(tmp_path: Path) -> None:
 
 def import_listings(cwd: Path, text: str, *words: str) -> "tuple[int, list[str], list[str]]":
     (cwd / "listings.csv").write_text(text, "utf-8")
-    ended = holdfast("channels", "listings", SHOP, "listings.csv", *words, cwd=cwd)
+    ended = holdfast("channels", "listings", SHOP, "listings.csv", "--new", *words, cwd=cwd)
     return ended.returncode, ended.stdout.splitlines(), ended.stderr.splitlines()
 
 
@@ -258,7 +258,7 @@ async def test_a_key_that_another_sku_has_already_is_refused(kept: Kept, tmp_pat
     code, out, err = import_listings(tmp_path, "sku,key\nCAP,1\n")
 
     assert (code, out[0]) == (1, "1 row: 0 set, 0 unchanged, 1 bad")
-    assert err == ["line 2: the key '1' belongs to 'TEE' already"]
+    assert err == ["line 2: TEE is listed under 1 already; give TEE another key, or unlist it, in the same file"]
     assert set(await kept.listings()) == {"TEE", "MUG"}
 
 
@@ -280,13 +280,53 @@ async def test_more_listings_than_one_write_takes_are_written_in_pieces(kept: Ke
     assert [len(skus) for _, _, skus in await kept.commands()] == [1_000, 1_000, 500]
 
 
-async def test_a_channel_of_which_nothing_is_known_is_remarked_with_the_nearest(kept: Kept, tmp_path: Path) -> None:
+async def test_a_channel_of_which_nothing_is_known_is_refused_with_the_nearest(kept: Kept, tmp_path: Path) -> None:
     await kept.status("my-shops")
+    (tmp_path / "listings.csv").write_text("sku,key\nTEE,1\n")
 
-    code, _, err = import_listings(tmp_path, "sku,key\nTEE,1\n")
+    refused = holdfast("channels", "listings", SHOP, "listings.csv", cwd=tmp_path)
 
-    assert code == 0
-    assert err == ["Channel 'my-shop' is not known yet; did you mean my-shops? Its listings are stored for it."]
+    assert refused.returncode == 1
+    assert "Channel 'my-shop' is not known; did you mean my-shops? Known: my-shops. Nothing was" in refused.stderr
+    assert await kept.listings() == {}
+    assert holdfast("channels", "listings", "my-shops", "listings.csv", cwd=tmp_path).returncode == 0
+
+
+async def test_a_file_is_judged_by_its_end(kept: Kept, tmp_path: Path) -> None:
+    import_listings(tmp_path, "sku,key\nA,1\nB,2\nC,3\nD,4\n")
+
+    code, out, err = import_listings(tmp_path, "sku,key,listed\nA,2,\nB,1,\nNEW,3,\nC,3,no\nLATE,4,\n")
+
+    assert (code, out[0]) == (1, "5 rows: 4 set, 0 unchanged, 1 bad")
+    assert err == ["line 6: D is listed under 4 already; give D another key, or unlist it, in the same file"]
+    assert {sku: (each.key, each.listed) for sku, each in (await kept.listings()).items()} == {
+        "A": ("2", True), "B": ("1", True), "C": ("3", False), "NEW": ("3", True), "D": ("4", True),
+    }  # fmt: skip
+
+
+@pytest.mark.usefixtures("kept")
+async def test_a_row_that_is_refused_frees_no_key(tmp_path: Path) -> None:
+    import_listings(tmp_path, "sku,key\nA,1\nB,2\nC,3\n")
+
+    code, out, err = import_listings(tmp_path, "sku,key\nA,2\nB,3\nD,1\n")
+
+    assert (code, out[0]) == (1, "3 rows: 0 set, 0 unchanged, 3 bad")
+    assert [line.partition(" listed ")[0] for line in err] == ["line 2: B is", "line 3: C is", "line 4: A is"]
+
+
+async def test_the_name_of_a_sku_that_is_listed_by_itself_is_taken_only_from_one_that_gets_another_key(
+    kept: Kept, tmp_path: Path
+) -> None:
+    await kept.status(lists_all=True)
+    (tmp_path / "stock.csv").write_text("sku,on_hand\nA,5\nB,5\n")
+    holdfast("import", "stock.csv", cwd=tmp_path)
+
+    code, _, err = import_listings(tmp_path, "sku,key\nA,B\n")
+    both = import_listings(tmp_path, "sku,key\nA,B\nB,A\n")
+
+    assert code == 1
+    assert err == ["line 2: B is listed under B by itself; give B another key, or unlist it, in the same file"]
+    assert (both[0], both[1][0]) == (0, "2 rows: 2 set, 0 unchanged, 0 bad")
 
 
 @pytest.mark.soak
@@ -294,7 +334,7 @@ def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_ag
     (tmp_path / "many.csv").write_text("sku,key\n" + "".join(f"S{n},k{n}\n" for n in range(ROWS)), "utf-8")
     listings = ChannelKeys(KEYSPACE, SHOP).listings
     with start_valkey() as store:
-        words = ("channels", "listings", SHOP, "many.csv", "--store-url", store.url)
+        words = ("channels", "listings", SHOP, "many.csv", "--new", "--store-url", store.url)
         interrupted = start(*words, cwd=tmp_path)
         wait_until(lambda: int(store.command("HLEN", listings)) > 0, "a part is taken")
         interrupted.send_signal(signal.SIGINT)

@@ -39,7 +39,7 @@ ROUTES = [
     Route(
         "PUT", _PATH, put, Scope.ADMIN, "Add or replace up to 1,000 listings",
         {200: ListingsPut}, ListingsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("unknown_channel",), share=Reason.BULK,
+        outcomes=("unknown_channel", "key_taken"), share=Reason.BULK,
     ),
     Route(
         "GET", _PATH, read, Scope.READ, "Read listings, page by page",

@@ -93,7 +93,9 @@ class Answers:
             return
         # An answer about a SKU that has left the key counts for nobody.
         if self._catalogue.owners.owner(sent.key) is None and sent.key not in self._pending:
-            log.warning("channel_keeps_old_key", channel=self._channel, sku=sent.sku, key=sent.key, code=code, reason=reason)
+            log.warning(
+                "channel_keeps_old_key", channel=self._channel, sku=sent.sku, key=sent.key, code=code, reason=reason
+            )
             self._catalogue.set_shown(sent.key, None)
             self._catalogue.forget_left(sent.key)
         else:

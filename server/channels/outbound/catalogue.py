@@ -15,6 +15,9 @@ from server.channels.outbound.stock_levels import StockLevels
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, Listing, Shown, publishable
 
+LEFT_KEPT_MS: Final = 7 * 86_400_000
+"""Comparisons are a day apart, and a publisher may be away over a weekend."""
+
 
 class Catalogue:
     """One channel's listings, with the rules that make its numbers.
@@ -44,6 +47,7 @@ class Catalogue:
     ) -> None:
         self.rules = rules
         self.dead_letters = dead_letters
+        self.lists_all = lists_all
         self._lists_all = lists_all
         self._quantity_max = capabilities.quantity_max
         self._takes_price = capabilities.takes_price
@@ -96,12 +100,15 @@ class Catalogue:
         """Return the keys that a SKU has left."""
         return self._left_by.get(sku, ())
 
-    def leave_unowned(self) -> None:
-        """Find what the channel shows under keys that nobody owns, and forget those that show nothing."""
+    def leave_unowned(self, now_ms: int) -> None:
+        """Find the keys that nobody owns, and forget those that have shown nothing for long.
+
+        Until then comparisons look at them, too: a channel may have said yes to the 0 and changed nothing.
+        """
         for key, shown in list(self._shown.items()):
             if self._owners.owner(key) is not None:
                 continue
-            if shown.may_show_units:
+            if shown.may_show_units or now_ms - shown.confirmed_ms < LEFT_KEPT_MS:
                 self.leave(key, shown.sku)
             else:
                 self.set_shown(key, None)

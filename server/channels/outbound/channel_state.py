@@ -21,12 +21,10 @@ from server.channels.outbound.in_flight import CanSend, InFlight, Value, resumed
 from server.channels.outbound.pending import Pending, PendingKey, Queue
 from server.channels.outbound.relisting import Relisting
 from server.channels.outbound.resend_later import ResendLater
-from server.channels.outbound.retry_policy import RESEND_AFTER_S
 from server.channels.outbound.selection import Selection
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, ChannelStatus, DeadLetter, Listing, OpenTicket, Shown
 from server.store.journal.journal import EntryId
-from server.telemetry import tracing
 from server.telemetry.channel_metrics import ChannelMetrics
 
 log = structlog.get_logger("holdfast.channel")
@@ -125,6 +123,7 @@ class ChannelState:
             refused_prices=self._dead_letters.price_count(),
             lag_p50_s=lag_p50_s,
             lag_p99_s=lag_p99_s,
+            lists_all=self._catalogue.lists_all,
         )
 
     def __len__(self) -> int:

@@ -77,7 +77,8 @@ class Comparison:
         # Without its prices: whoever has changed the number there may have changed them, too.
         shown = Shown(listing.key, units, "", "", 0, now_ms, kept=kept, sku=listing.sku)
         self._catalogue.set_shown(listing.key, shown)
-        if kept is not None and kept.times >= KEPT_MAX:
+        is_owned = self._catalogue.owners.owner(listing.key) is not None
+        if kept is not None and kept.times >= KEPT_MAX and is_owned:
             self._dead_letters.add_kept(listing, wanted, kept, now_ms)
         self._mark(listing.key, entry_id, 0, forced=True)
         return True

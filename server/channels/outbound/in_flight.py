@@ -97,5 +97,8 @@ def resumed(item: TicketItem, pending: PendingKey, rules: ChannelRules) -> InFli
     if priced:
         value, shown = Value(item.quantity, item.price, item.list_price), None
     else:
-        value, shown = Value(item.quantity, "", ""), Shown(item.key, item.quantity, item.price, item.list_price, 0, 0, sku=item.sku)
+        value, shown = (
+            Value(item.quantity, "", ""),
+            Shown(item.key, item.quantity, item.price, item.list_price, 0, 0, sku=item.sku),
+        )
     return InFlight(item.sku, item.key, value, item.seq, pending, priced, shown, listing, rules)

@@ -41,9 +41,9 @@ class KeyOwners:
             self._listings.pop(sku, None)
             return
         self._listings[sku] = listing
-        if before is None or before.key != listing.key:
-            if self._owners.setdefault(listing.key, sku) != sku:
-                self._others.setdefault(listing.key, []).append(sku)
+        is_new_there = before is None or before.key != listing.key
+        if is_new_there and self._owners.setdefault(listing.key, sku) != sku:
+            self._others.setdefault(listing.key, []).append(sku)
         self._settle(listing.key)
 
     def keys_about(self, sku: str, listing: Listing | None) -> Iterator[str]:

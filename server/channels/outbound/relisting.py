@@ -31,7 +31,7 @@ class Relisting:
 
     def settle_loaded(self) -> None:
         """Put right what changed while nobody published; the stock must be known."""
-        self._catalogue.leave_unowned()
+        self._catalogue.leave_unowned(self._clock.store_ms())
         for sku in list(self._dead_letters.skus()):
             self._settle_letters(sku)
         for key in list(self._owners.contested()):
@@ -42,9 +42,7 @@ class Relisting:
         owners = (self._owners.owner(each.key) for each in listings.values() if each is not None and each.listed)
         return {each.sku for each in owners if each is not None and each.listed and each.sku not in listings}
 
-    def relist(
-        self, listings: Mapping[str, Listing | None], left: Mapping[str, str], *, before: bool
-    ) -> list[str]:
+    def relist(self, listings: Mapping[str, Listing | None], left: Mapping[str, str], *, before: bool) -> list[str]:
         """Replace the listings of some SKUs; None: it has none any more.
 
         Nothing waits in between, so that what is sent is of the state before it or of the one after it.

@@ -12,8 +12,9 @@ from server.cli.csv.listings import listings_import
 
 @click.command()
 @channel_argument
+@click.option("--new", "is_new", is_flag=True, help="Also for a channel that no server has published to yet.")
 @import_options
-def listings(channel: str, file: Path, **options: Any) -> None:
+def listings(channel: str, file: Path, is_new: bool, **options: Any) -> None:
     """Set from a CSV file what a channel lists.
 
     The first line names the columns: sku and key (what the channel calls it), and optionally listed (yes or no; no
@@ -32,6 +33,10 @@ def listings(channel: str, file: Path, **options: Any) -> None:
     Listings that the file does not name are unchanged. Importing the same file again changes nothing. A listing may
     name a SKU without stock: the channel shows 0 until there is some.
 
-    The exit code is 1 if any row was bad; the good rows are imported all the same.
+    What counts is the end of the whole file: SKUs may swap keys, and one may take the key that another leaves.
+    Of two SKUs that are listed under one key in the end, the row of the new one is bad.
+
+    The exit code is 1 if any row was bad; the good rows are imported all the same. A file that is interrupted is partly
+    imported: each key then has one SKU. Run the same command again.
     """  # noqa: D301  # click needs the character, not the two
-    import_csv(listings_import(channel), file, **options)
+    import_csv(listings_import(channel, is_new=is_new), file, **options)

@@ -1,13 +1,15 @@
 """CSV files of listings: each row sets the key and price of a SKU on a channel."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from server.cli.common import failure
 from server.cli.csv.cell_values import yes_or_no
-from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target, in_pieces, only_changed
+from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target, in_pieces
 from server.cli.csv.reader import BadRow, Cells, Columns, CsvError, column_name, shown
-from server.config.toml_tables import closest, nearest
+from server.config.toml_tables import closest, listed, nearest
 from server.domain.channels import ATTRIBUTES_MAX, LISTINGS_PER_CALL_MAX, Listing
+from server.domain.listing_keys import cannot_stand, in_requests
 from server.domain.principal import LOCAL
 from server.schemas.channels import ListingBody
 from server.service.checks import InvalidError
@@ -20,11 +22,14 @@ COLUMNS: Final = Columns(("sku", "key"), ("listed", "price", "list_price", "curr
 _ROW: Final = "row"
 
 
-def listings_import(channel: str) -> CsvImport[Listing]:
-    """Import what a channel lists. Two SKUs with one key are bad: the channel could show only one of them."""
+def listings_import(channel: str, *, is_new: bool = False) -> CsvImport[Listing]:
+    """Import what a channel lists. Two SKUs with one key are bad: the channel could show only one of them.
+
+    What counts is the end of the whole file. ``is_new``: the channel need not be known yet.
+    """
 
     async def put(target: Target, file: CsvFile[Listing], tally: Tally) -> None:
-        await _put(ChannelStore(target.store.client, Keyspace(target.partition)), channel, file, tally)
+        await _put(ChannelStore(target.store.client, Keyspace(target.partition)), channel, file, tally, is_new=is_new)
 
     return CsvImport(
         columns=COLUMNS,
@@ -41,7 +46,7 @@ SKU: Final = Key[Listing](
     lambda listing, lines: f"{shown(listing.sku)} is on line {lines} too, with another key or price",
 )
 CHANNEL_KEY: Final = Key[Listing](
-    lambda listing: listing.key,
+    lambda listing: (listing.key, "" if listing.listed else listing.sku),
     lambda listing, lines: f"the key {shown(listing.key)} is on line {lines} too, for another SKU",
 )
 
@@ -83,37 +88,90 @@ def _check_attributes(file: CsvFile[Listing]) -> None:
         )
 
 
-async def _put(repository: ChannelStore, channel: str, file: CsvFile[Listing], tally: Tally) -> None:
-    await _note_unknown_channel(repository, channel, tally)
-    stored = {listing.sku: listing async for listing in repository.listings(channel)}
-    free = _without_taken_keys(file, stored, tally)
+async def _put(repository: ChannelStore, channel: str, file: CsvFile[Listing], tally: Tally, *, is_new: bool) -> None:
+    if not is_new:
+        await _check_channel(repository, channel)
+    lists_all = await _lists_all(repository, channel)
+    counted: set[str] = set()
+    # Whoever changes listings meanwhile has the file looked at anew: what it has done by then is unchanged.
+    while not await _put_all(repository, channel, file, tally, counted, lists_all=lists_all):
+        pass
     unknown = 0
-    for piece in in_pieces(free.rows, LISTINGS_PER_CALL_MAX):
+    for piece in in_pieces(file.rows, LISTINGS_PER_CALL_MAX):
         unknown += len(await repository.unknown_skus([row.value.sku for row in piece]))
-    for listings in in_pieces(only_changed(free, stored, lambda listing: listing.sku, tally), LISTINGS_PER_CALL_MAX):
-        await repository.put_listings(channel, listings, LOCAL.actor)
-        tally.add(set=len(listings))
     if unknown:
         tally.notes.append(f"SKUs that the stock does not know: {unknown:,}; they are shown as 0 until it does.")
 
 
-async def _note_unknown_channel(repository: ChannelStore, channel: str, tally: Tally) -> None:
-    known = await repository.channels()
+async def _put_all(
+    repository: ChannelStore,
+    channel: str,
+    file: CsvFile[Listing],
+    tally: Tally,
+    counted: set[str],
+    *,
+    lists_all: bool,
+) -> bool:
+    """Store the listings of a file; ``counted`` gets the SKUs that are done. False: listings were changed meanwhile."""
+    version = await repository.listings_version(channel)
+    stored = {listing.sku: listing async for listing in repository.listings(channel)}
+    owners = {listing.key: listing.sku for listing in stored.values() if listing.listed}
+    listings = [row.value for row in file.rows]
+    names = await _names(repository, listings, stored) if lists_all else set[str]()
+    refused = cannot_stand(listings, owners, names)
+    changed: dict[str, Listing] = {}
+    for row in file.rows:
+        sku = row.value.sku
+        if sku in counted:
+            continue
+        if sku in refused:
+            counted.add(sku)
+            tally.add(refused=BadRow(row.line, refused[sku].rule.replace("request", "file"), row.text))
+        elif stored.get(sku) == row.value:
+            counted.add(sku)
+            tally.add(unchanged=1)
+        else:
+            changed[sku] = row.value
+    owners |= {name: name for name in names if name not in owners}
+    for request in in_requests(list(changed.values()), owners, stored, LISTINGS_PER_CALL_MAX):
+        if not await repository.put_listings(channel, request, LOCAL.actor, version=version):
+            return False
+        version += 1
+        done = {each.sku for each in request if changed[each.sku] == each}
+        counted |= done
+        tally.add(set=len(done))
+    return True
+
+
+async def _names(repository: ChannelStore, listings: Sequence[Listing], stored: Mapping[str, Listing]) -> set[str]:
+    """Return the names among the keys and SKUs of a file that are listed by themselves."""
+    found: set[str] = set()
+    names = sorted({name for each in listings for name in (each.key, each.sku)} - stored.keys())
+    for piece in in_pieces(names, LISTINGS_PER_CALL_MAX):
+        found |= set(piece) - set(await repository.unknown_skus(piece))
+    return found
+
+
+async def _lists_all(repository: ChannelStore, channel: str) -> bool:
+    """Whether the channel's publisher lists every SKU, as it last said; the configuration is not known here."""
+    status = (await repository.statuses()).get(channel)
+    return status is not None and status.lists_all
+
+
+async def _check_channel(repository: ChannelStore, channel: str) -> None:
+    """Refuse a channel that no server has published to: its listings would be kept for nobody.
+
+    Raises
+    ------
+    click.ClickException
+        There is none; it names the nearest.
+
+    """
+    known = await repository.published_channels()
     if channel not in known:
         question = nearest(channel, known) or "."
-        tally.hints.append(f"Channel {channel!r} is not known yet{question} Its listings are stored for it.")
-
-
-def _without_taken_keys(file: CsvFile[Listing], stored: Mapping[str, Listing], tally: Tally) -> CsvFile[Listing]:
-    """Refuse the rows whose key another SKU has, unless the file has another key for that SKU."""
-    named = {row.value.sku for row in file.rows}
-    taken = {listing.key: listing.sku for listing in stored.values() if listing.sku not in named}
-    free = []
-    for row in file.rows:
-        other = taken.get(row.value.key)
-        if other is None:
-            free.append(row)
-        else:
-            reason = f"the key {shown(row.value.key)} belongs to {shown(other)} already"
-            tally.add(refused=BadRow(row.line, reason, row.text))
-    return file._replace(rows=free)
+        there_are = f" Known: {listed(known)}." if known else ""
+        raise failure(
+            f"Channel {channel!r} is not known{question}{there_are} Nothing was imported. A channel is known once a"
+            " server that publishes has started with it; --new imports the listings of one that is still to be added."
+        )

@@ -4,7 +4,7 @@ A command to the publisher (new rules, new listings, a comparison, a retry) is a
 with the data that it is about. So it is neither lost nor overtaken, whichever process publishes.
 """
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -59,10 +59,7 @@ class ChannelStore:
     ) -> bool:
         """Add or replace listings, some thousand at most, all or none. The journal has it for the publisher.
 
-        Parameters
-        ----------
-        version
-            What :meth:`listings_version` was when they were checked; None: whatever is listed.
+        ``version``: what :meth:`listings_version` was when they were checked; None: whatever is listed.
 
         Returns
         -------
@@ -87,6 +84,12 @@ class ChannelStore:
             )
             if done or version is not None:
                 return bool(done)
+
+    async def listed_under(self, channel: str, keys: Collection[str]) -> dict[str, str]:
+        """Return which SKUs are listed under keys, by key; it looks through all listings of the channel."""
+        if not keys:
+            return {}
+        return {each.key: each.sku async for each in self.listings(channel) if each.listed and each.key in keys}
 
     async def listings_version(self, channel: str) -> int:
         """Return how often a channel's listings have changed; earlier releases do not count what they change."""
@@ -123,15 +126,8 @@ class ChannelStore:
 
     async def channels(self) -> list[str]:
         """Name every channel that has data, in alphabetical order."""
-        kept = await together(
-            self._client,
-            [
-                ("HKEYS", self._keyspace.channel_cursors),
-                ("HKEYS", self._keyspace.channel_status),
-                ("HKEYS", self._keyspace.channel_rules),
-            ],
-        )
-        found = {_text(channel) for channels in kept for channel in channels}
+        rules = await command(self._client, "HKEYS", self._keyspace.channel_rules)
+        found = {*await self.published_channels(), *map(_text, rules)}
         prefix = ChannelKeys(self._keyspace, "*").listings.partition("*")[0]
         position = 0
         while True:
@@ -139,6 +135,13 @@ class ChannelStore:
             found |= {_text(key).removeprefix(prefix).rpartition(":")[0] for key in keys}
             if not int(position):
                 return sorted(found)
+
+    async def published_channels(self) -> list[str]:
+        """Name every channel that a publisher was configured with, in alphabetical order."""
+        kept = await together(
+            self._client, [("HKEYS", self._keyspace.channel_cursors), ("HKEYS", self._keyspace.channel_status)]
+        )
+        return sorted({_text(channel) for channels in kept for channel in channels})
 
     async def kept(self, channel: str) -> dict[str, int]:
         """Count the data of a channel: listings, shown values, dead letters and tickets."""

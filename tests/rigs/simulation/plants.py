@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 from unittest.mock import patch
 
+from server.channels.outbound.answers import Answers
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.channel_state import ChannelState
 from server.channels.outbound.in_flight import InFlight
@@ -35,31 +36,31 @@ def _cursor_ahead(self: Sender) -> EntryId:
     return self.position
 
 
-def _never_resent(self: ResendLater, sku: str, entry_id: EntryId, due_s: float) -> None:
+def _never_resent(self: ResendLater, key: str, entry_id: EntryId, due_s: float) -> None:
     """A value after an unanswered request is not sent once more: an old request that arrives late stays."""
 
 
-def _newer_forgotten(self: Pending, sku: str) -> None:
+def _newer_forgotten(self: Pending, key: str) -> None:
     """The answer to an older value counts for the newer one, too."""
-    del self._in_flight[sku]
-    if sku in self._waiting:
-        self.drop(sku)
+    del self._in_flight[key]
+    if key in self._waiting:
+        self.drop(key)
 
 
 _enqueue = Pending._enqueue
 
 
-def _overtaking(self: Pending, sku: str, pending: PendingKey, queue: Queue) -> None:
+def _overtaking(self: Pending, key: str, pending: PendingKey, queue: Queue) -> None:
     """A newer value does not wait for the answer to the older one: the older may take effect last."""
-    in_flight = self._in_flight.pop(sku, None)
-    _enqueue(self, sku, pending, queue)
+    in_flight = self._in_flight.pop(key, None)
+    _enqueue(self, key, pending, queue)
     if in_flight is not None:
-        self._in_flight[sku] = in_flight
+        self._in_flight[key] = in_flight
 
 
-def _price_holds(self: ChannelState, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
+def _price_holds(self: Answers, sent: InFlight, code: str, reason: str, now_ms: int) -> None:
     """An item that is refused for its price is refused whole: its quantity waits for a better price."""
-    self._pending.finish(sent.sku)
+    self._pending.finish(sent.key)
     self._dead_letters.add_refused(sent, code, reason, now_ms)
 
 
@@ -72,12 +73,29 @@ def _sale_unmarked(*_: object) -> None:
     """What a channel has sold itself changes nothing in what it is believed to show."""
 
 
+_confirmed = Answers.confirmed
+
+
+def _swap_clears(self: Answers, sent: InFlight, now_ms: int) -> None:
+    """What is confirmed under a key clears the dead letter of the SKU that had the key before."""
+    before = self._catalogue.shown(sent.key)
+    _confirmed(self, sent, now_ms)
+    if before is not None and before.sku != sent.sku and before.sku in self._dead_letters:
+        self._dead_letters.remove(before.sku)
+
+
+def _never_left(*_: object) -> None:
+    """A key that a SKU has left keeps on showing its units."""
+
+
 _PLANTS: Final[dict[str, tuple[Any, str, Callable[..., Any]]]] = {
     "cursor_ahead": (Sender, "cursor", _cursor_ahead),
     "newer_forgotten": (Pending, "finish", _newer_forgotten),
+    "never_left": (Catalogue, "leave", _never_left),
     "never_resent": (ResendLater, "add", _never_resent),
     "overtaking": (Pending, "_enqueue", _overtaking),
-    "price_holds": (ChannelState, "refused", _price_holds),
+    "price_holds": (Answers, "refused", _price_holds),
     "sale_unmarked": (ChannelState, "sold_there", _sale_unmarked),
+    "swap_clears": (Answers, "confirmed", _swap_clears),
     "zero_with_price": (Catalogue, "_is_fall", _zero_with_price),
 }

@@ -22,6 +22,7 @@ class ChannelPlan(msgspec.Struct, frozen=True):
     shop: ShopPlan
     capabilities: dict[str, Any]
     rules: dict[str, Any]
+    lists_all: bool = True
 
 
 class Event(msgspec.Struct, frozen=True):
@@ -31,7 +32,8 @@ class Event(msgspec.Struct, frozen=True):
     process away, and another takes its place after ``for_s``. ``stop`` ends it in order. ``cut`` takes its store away
     for ``for_s``. ``reconcile`` asks a channel for a comparison, ``resend`` for all SKUs. ``sell``: a channel sells
     units itself, fewer than none: takes them back; the order reaches us ``for_s`` later. ``price`` lists a SKU there
-    with a price. ``jump`` puts the store's clock forward by ``for_s``, or back.
+    with a price. ``move`` gives keys to other SKUs, drawn by ``units``. ``jump`` puts the store's clock forward by
+    ``for_s``, or back.
     """
 
     at_s: float
@@ -66,7 +68,11 @@ def draw(seed: int) -> Scenario:
     random = Random(-1 - seed)
     channels = tuple(_with_habits(random, channel, skus) for channel in channels)
     more = [*_sales(random, channels, skus), *_prices(random, channels, counts), *_jumps(random, troubles)]
-    events = sorted([*counts, *troubles, *baits, *more, *_closings(random)], key=lambda each: each.at_s)
+    more += _closings(random)
+    random = Random(-1_000_000 - seed)
+    channels = tuple(replace(channel, lists_all=random.random() < 0.7) for channel in channels)
+    more += _moves(random, channels, troubles)
+    events = sorted([*counts, *troubles, *baits, *more], key=lambda each: each.at_s)
     return Scenario(seed, skus, channels, tuple(events), processes)
 
 
@@ -153,6 +159,18 @@ def _prices(random: Random, channels: tuple[ChannelPlan, ...], counts: list[Even
         at_s = random.choice((0.0, random.uniform(0.0, TROUBLE_S), max(0.0, near.at_s - random.uniform(0.0, 2.0))))
         which, price = random.randrange(len(channels)), random.choice(("1.10", "2.20", *BAD_PRICES))
         events.append(Event(at_s, "price", which, sku=near.sku, price=price))
+    return events
+
+
+def _moves(random: Random, channels: tuple[ChannelPlan, ...], troubles: list[Event]) -> list[Event]:
+    """Give keys to other SKUs: at any time, shortly after one another, and shortly before a kill."""
+    events: list[Event] = []
+    for _ in range(random.choice((0, 0, 3, 12))):
+        near = [each.at_s for each in (*troubles, *events)]
+        at_s = random.uniform(0.0, TROUBLE_S)
+        if near and random.random() < 0.5:
+            at_s = min(TROUBLE_S, max(0.0, random.choice(near) + random.uniform(-0.4, 0.2)))
+        events.append(Event(at_s, "move", random.randrange(len(channels)), units=random.randrange(1_000_000)))
     return events
 
 

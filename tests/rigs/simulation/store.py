@@ -1,7 +1,6 @@
 """A store in memory that knows what a publisher asks of one: hashes, the journal, the lease and the fenced record.
 
-Two of our Lua functions are written here once more, in Python. The tests of the lease and of the publisher run the real
-ones; here it matters what the engine makes of every answer and of every answer that does not come.
+Three of our Lua functions are written here once more, in Python. The tests of the publisher run the real ones; here it matters what the engine makes of every answer and of every answer that does not come.
 """
 
 import asyncio
@@ -124,12 +123,17 @@ class SimulatedStore:
             "XRANGE": lambda _, after, __, ___, count: self.entries_after(after.removeprefix("("))[:count],
             "XADD": lambda _, __, field, entry: self._append({field.encode(): entry}),
             "TIME": lambda: divmod(self.now_ms() * 1000, 1_000_000),
+            "HGET": lambda key, field: self._hash(key).get(_bytes(field)),
             "FCALL": lambda function, count, *given: self._call(function, given[:count], given[count:]),
         }
         return commands[name](*rest)
 
     def _call(self, function: str, keys: Sequence[str], arguments: Sequence[Any]) -> Any:
-        functions: dict[str, Callable[..., Any]] = {"publisher_lease": self._lease, "publisher_write": self._record}
+        functions: dict[str, Callable[..., Any]] = {
+            "publisher_lease": self._lease,
+            "publisher_write": self._record,
+            "put_listings": self._put_listings,
+        }
         return functions[function.rpartition("_")[0]](keys, [_bytes(each) for each in arguments])
 
     def _bounds(self) -> dict[str, Any]:
@@ -161,6 +165,17 @@ class SimulatedStore:
         until_ms = now_ms + int(ttl_ms)
         lease.update({b"owner": owner, b"token": b"%d" % token, b"until_ms": b"%d" % until_ms, b"ttl_ms": ttl_ms})
         return _pack([token, until_ms, now_ms, owner.decode()])
+
+    def _put_listings(self, keys: Sequence[str], args: Sequence[bytes]) -> int:
+        """As ``lua/functions/put_listings.lua``."""
+        listings, meta = self._hash(keys[0]), self._hash(keys[1])
+        field, version, entry, *pairs = args
+        if meta.get(field, b"0") != version:
+            return 0
+        listings.update(zip(pairs[::2], pairs[1::2], strict=True))
+        meta[field] = b"%d" % (int(version) + 1)
+        self._append({b"e": entry})
+        return 1
 
     def _record(self, keys: Sequence[str], args: Sequence[bytes]) -> int:
         """As ``lua/functions/publisher_write.lua``."""

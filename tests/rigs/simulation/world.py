@@ -4,22 +4,22 @@ import asyncio
 import gc
 import random as global_random
 from collections import defaultdict
-from contextlib import suppress
 from random import Random
 from typing import Any, Final
 
 import msgspec
 
-from server.channels.connection.clock import Clock
-from server.channels.publisher import ChannelPlan, Publisher
+from server.channels.publisher import ChannelPlan
 from server.domain.channels import ChannelRules, ChannelSettings, DeadLetter, Listing, publishable
 from server.store.keys import ChannelKeys
 from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
+from tests.rigs.simulation.listings import Listings
 from tests.rigs.simulation.loop import SimulatedLoop, run
-from tests.rigs.simulation.scenario import LEASE_S, TROUBLE_S, Event, Scenario
-from tests.rigs.simulation.shop import URL, Shop, SimulatedTransport
-from tests.rigs.simulation.store import EPOCH_S, SimulatedClient, SimulatedFeed, SimulatedStore
+from tests.rigs.simulation.process import Process
+from tests.rigs.simulation.scenario import TROUBLE_S, Event, Scenario
+from tests.rigs.simulation.shop import URL, Shop
+from tests.rigs.simulation.store import SimulatedClient, SimulatedStore
 
 SETTLED_S: Final = 400.0
 """So long after the last trouble everything must be right: longer than the longest backoff, rest and second thought."""
@@ -27,8 +27,6 @@ LOOK_S: Final = 1.0
 COMPARISONS: Final = 3
 COMPARE_EVERY_S: Final = 100.0
 """Longer than a backoff and a second thought together: what is pending is not compared."""
-FLUSH_S: Final = 0.25
-"""Less often than in life, for half of the cost of a run is this."""
 
 
 class Played(msgspec.Struct):
@@ -44,83 +42,6 @@ class Played(msgspec.Struct):
     story: list[str] = []
 
 
-class SimulatedClock(Clock):
-    """The clock of a process in the simulated world: it never jumps, and the store's may."""
-
-    def __init__(self, loop: SimulatedLoop) -> None:
-        super().__init__()
-        self._loop = loop
-
-    def now_s(self) -> float:
-        """The loop's time."""
-        return self._loop.time()
-
-    def wall_s(self) -> float:
-        """A date in that time."""
-        return EPOCH_S + self._loop.time()
-
-    def store_ms(self) -> int:
-        """The store's clock, as it was when it last answered."""
-        return int(1000 * self.wall_s() + self._offset_ms)
-
-    def learn(self, store_ms: int, asked_s: float) -> None:  # noqa: ARG002
-        """Set the store's time from an answer; how long it took does not matter here."""
-        self._offset_ms = store_ms - 1000 * self.wall_s()
-
-
-class Process:
-    """One publisher process: started, killed, started again."""
-
-    def __init__(self, world: "World", number: int) -> None:
-        self.number = number
-        self.publisher: Publisher | None = None
-        self.client = SimulatedClient(world.store, world.random)
-        self._world = world
-        self._task: asyncio.Task[None] | None = None
-        self._feed: SimulatedFeed | None = None
-
-    def start(self) -> None:
-        """Begin to publish, or to stand by."""
-        if self._task is not None:
-            return
-        world = self._world
-        self.client = SimulatedClient(world.store, world.random)
-        self._feed = SimulatedFeed(self.client)
-        self._feed.start()
-        self.publisher = Publisher(
-            self.client,  # type: ignore[arg-type]  # what it is asked, it knows
-            world.store.keyspace,
-            self._feed,
-            world.plans,
-            lease_s=LEASE_S,
-            clock=SimulatedClock(world.loop),
-            open_transport=lambda settings: SimulatedTransport(world.shops[settings.name]),
-            flush_s=FLUSH_S,
-        )
-        world.started += 1
-        self.publisher.owner = f"p{world.started}"
-        self._task = asyncio.create_task(self.publisher.run())
-
-    async def kill(self) -> None:
-        """Tear it away: nothing is written any more, and what it had on its way may still arrive."""
-        self.client.cut()
-        await self._end()
-
-    async def stop(self) -> None:
-        """End it in order."""
-        if self.publisher is not None:
-            await self.publisher.finish()
-        await self._end()
-
-    async def _end(self) -> None:
-        task, self._task = self._task, None
-        if task is not None and self._feed is not None:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
-            await self._feed.close()
-
-
 class World:
     """The store, the shops and the processes of one scenario."""
 
@@ -134,7 +55,12 @@ class World:
         self.rules = {each.shop.name: msgspec.convert(each.rules, ChannelRules) for each in scenario.channels}
         self.plans = [
             ChannelPlan(
-                ChannelSettings(name=each.shop.name, kind="plain", rules=self.rules[each.shop.name], listings="all"),
+                ChannelSettings(
+                    name=each.shop.name,
+                    kind="plain",
+                    rules=self.rules[each.shop.name],
+                    listings="all" if each.lists_all else "listed",
+                ),
                 lambda each=each: Plain(URL, **each.capabilities),  # type: ignore[misc]
             )
             for each in scenario.channels
@@ -143,12 +69,17 @@ class World:
         self.kills = 0
         # Of what was never counted there is nothing.
         self.wanted: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0])
-        self.prices: dict[tuple[str, str], str] = {}
+        self.listings = {
+            each.shop.name: Listings(scenario.skus, lists_all=each.lists_all) for each in scenario.channels
+        }
         self.processes = [Process(self, number) for number in range(scenario.processes)]
         self._repairs: set[asyncio.Task[None]] = set()
 
     async def play(self) -> Played:
         """Play it to the end."""
+        for name, each in self.listings.items():
+            if not each.lists_all:
+                await self._desk().put_listings(name, list(each.by_sku.values()), "sim")
         for process in self.processes:
             process.start()
         for event in self.scenario.events:
@@ -188,11 +119,9 @@ class World:
                 self.store.set_on_hand(event.sku, event.location, event.units)
                 self._has_changed(event.sku)
             case "sell":
-                shop = list(self.shops.values())[event.which]
-                shop.sell(event.sku, event.units)
-                self._after(event.for_s, lambda: self._order(event, shop.plan.name))
-            case "price":
-                await self._list(list(self.shops)[event.which], event.sku, event.price)
+                self._sell(event, list(self.shops)[event.which])
+            case "price" | "move":
+                await self._list(event, list(self.shops)[event.which])
             case "jump":
                 self.store.fast_s += event.for_s
             case "close" | "open":
@@ -212,17 +141,29 @@ class World:
             case _:
                 await self._command(list(self.shops)[event.which], event.what)
 
+    def _sell(self, event: Event, name: str) -> None:
+        listing = self.listings[name].of(event.sku)
+        if listing.listed:  # else nobody finds it there
+            self.shops[name].sell(listing.key, event.units)
+            self._after(event.for_s, lambda: self._order(event, name))
+
     def _order(self, event: Event, channel: str) -> None:
         self.store.sell(event.sku, event.location, event.units, channel)
         self._has_changed(event.sku)
 
     def _has_changed(self, sku: str) -> None:
-        for name in self.shops:
-            self.wanted[name, sku].append(self._publishable(name, sku))
+        for name, listings in self.listings.items():
+            key = listings.of(sku).key
+            self.wanted[name, key].append(self._wanted(name, key))
 
-    async def _list(self, name: str, sku: str, price: str) -> None:
-        self.prices[name, sku] = price
-        await self._desk().put_listings(name, [Listing(sku, sku, price=price)], "sim")
+    async def _list(self, event: Event, name: str) -> None:
+        listings = self.listings[name]
+        is_price = event.what == "price"
+        request = listings.price(event.sku, event.price) if is_price else listings.move(Random(event.units))
+        self._tell(f"{name} lists {request}")
+        for key in self.listings[name].keys:
+            self.wanted[name, key].append(self._wanted(name, key))
+        await self._desk().put_listings(name, request, "sim")
 
     async def _command(self, name: str, what: str) -> None:
         command: Any = f"channel_{what}"
@@ -272,24 +213,36 @@ class World:
             self._held_back()
             + self._wrong_prices()
             + [
-                f"{name} shows {shop.shown.get(sku)} of {sku}, and should show {self._publishable(name, sku)}"
+                f"{name} shows {shop.shown.get(key)} under {key}, and should show {self._wanted(name, key)}"
                 for name, shop in self.shops.items()
-                for sku in sorted({sku for sku, _ in self.store.on_hand})
-                if self._shown(shop, sku) != self._publishable(name, sku) and not self._may_differ(shop, sku)
+                for key in sorted({*self._listed_keys(name), *shop.shown})
+                if self._shown(shop, key) != self._wanted(name, key) and not self._may_differ(shop, key)
             ]
         )
 
-    def _shown(self, shop: Shop, sku: str) -> int | None:
-        """What the shop shows; where it never took a value of the SKU, it has nothing to sell."""
-        return shop.shown.get(sku, 0 if sku in shop.plan.kept else None)
+    def _listed_keys(self, name: str) -> set[str]:
+        """The keys that somebody is listed under; one that is listed by itself must have been counted."""
+        listings, counted = self.listings[name], {sku for sku, _ in self.store.on_hand}
+        owners = (listings.owner(key) for key in listings.keys)
+        return {each.key for each in owners if each is not None and (each.sku in {*listings.by_sku, *counted})}
 
-    def _may_differ(self, shop: Shop, sku: str) -> bool:
-        """Whether the shop refused or kept the SKU, and that stands in the dead letters for everybody to see."""
-        return self._is_bad(shop, sku) and (sku, "quantity") in self._dead_letters(shop.plan.name)
+    def _shown(self, shop: Shop, key: str) -> int | None:
+        """What the shop shows; where it never took a value of the key, it has nothing to sell."""
+        return shop.shown.get(key, 0 if key in shop.plan.kept else None)
 
-    def _is_bad(self, shop: Shop, sku: str) -> bool:
-        """Whether the shop has a reason to refuse a quantity of the SKU; a price is none."""
-        is_bad = any(each.key == sku for each in shop.plan.poisons) or sku in shop.plan.keeps_for_ever
+    def _may_differ(self, shop: Shop, key: str) -> bool:
+        """Whether the shop refused or kept the key, and that stands in the dead letters for everybody to see.
+
+        What is refused or kept under a key that nobody is listed under any more is in the log alone.
+        """
+        owner = self.listings[shop.plan.name].owner(key)
+        return self._is_bad(shop, key) and (
+            owner is None or (owner.sku, "quantity") in self._dead_letters(shop.plan.name)
+        )
+
+    def _is_bad(self, shop: Shop, key: str) -> bool:
+        """Whether the shop has a reason to refuse a quantity under the key; a price is none."""
+        is_bad = any(each.key == key for each in shop.plan.poisons) or key in shop.plan.keeps_for_ever
         return is_bad or bool(shop.plan.left_out)
 
     def _held_back(self) -> list[str]:
@@ -298,7 +251,7 @@ class World:
             f"{name} refuses every quantity of {sku}, and has nothing against it"
             for name, shop in self.shops.items()
             for sku, refused in sorted(self._dead_letters(name))
-            if refused == "quantity" and not self._is_bad(shop, sku)
+            if refused == "quantity" and not self._is_bad(shop, self.listings[name].of(sku).key)
         ]
 
     def _wrong_prices(self) -> list[str]:
@@ -307,15 +260,18 @@ class World:
         One that the shop took with a yes and without effect stays unseen: prices are not compared, as the docs say.
         """
         return [
-            f"{name} shows the price {shop.prices.get(sku)} of {sku}, and should show {price}"
-            for (name, sku), price in self.prices.items()
-            if (shop := self.shops[name]).prices.get(sku) != price
+            f"{name} shows the price {shop.prices.get(each.key)} under {each.key}, and should show {each.price}"
+            for name, listings in self.listings.items()
+            for each in map(listings.owner, sorted(listings.keys))
+            if each is not None
+            and each.price
+            and (shop := self.shops[name]).prices.get(each.key) != each.price
             and not (
-                (sku, "price") in self._dead_letters(name)
-                and (price in shop.plan.bad_prices or self._is_bad(shop, sku))
+                (each.sku, "price") in self._dead_letters(name)
+                and (each.price in shop.plan.bad_prices or self._is_bad(shop, each.key))
             )
-            and (sku, "quantity") not in self._dead_letters(name)
-            and sku not in shop.plan.kept
+            and (each.sku, "quantity") not in self._dead_letters(name)
+            and each.key not in shop.plan.kept
         ]
 
     def _dead_letters(self, name: str) -> set[tuple[str, str]]:
@@ -331,6 +287,11 @@ class World:
         channels, end = acting[0].channels, self.store.last_id()
         return all(each.state.oldest() is None and each.cursor() >= end for each in channels)
 
+    def _wanted(self, name: str, key: str) -> int:
+        """What a key should show: the number of the SKU that is listed under it."""
+        owner = self.listings[name].owner(key)
+        return 0 if owner is None else self._publishable(name, owner.sku)
+
     def _publishable(self, name: str, sku: str) -> int:
         on_hand, closed = self.store.on_hand, self.store.closed
         levels = {place: units for (known, place), units in on_hand.items() if known == sku and place not in closed}
@@ -345,15 +306,13 @@ class World:
             return []
         which = list(self.shops).index(shop.plan.name)
         # The shop itself can put a number up again, by a cancel, and then shows more than it was told.
-        back = {
-            each.sku for each in self.scenario.events if (each.what, each.which) == ("sell", which) and each.units < 0
-        }
-        falls = [key for key in shop.priced_falls if key not in back | shop.plan.kept]
+        is_back = any((each.what, each.which) == ("sell", which) and each.units < 0 for each in self.scenario.events)
+        falls = [key for key in shop.priced_falls if key not in shop.plan.kept and not is_back]
         return [f"{shop.plan.name} was sent a price with the zero of {key}" for key in falls] + [
-            f"{shop.plan.name} was shown {sku} out of order: {shown} of {self.wanted[shop.plan.name, sku]}"
-            for sku in self.scenario.skus
+            f"{shop.plan.name} was shown {key} out of order: {shown} of {self.wanted[shop.plan.name, key]}"
+            for key in sorted(self.listings[shop.plan.name].keys)
             if not _in_order(
-                shown := [units for key, units in shop.applied if key == sku], self.wanted[shop.plan.name, sku]
+                shown := [units for each, units in shop.applied if each == key], self.wanted[shop.plan.name, key]
             )
         ]
 

@@ -1,0 +1,70 @@
+"""What a channel lists, by the requests that were made, and random requests that move its keys about."""
+
+from collections.abc import Sequence
+from random import Random
+
+from msgspec.structs import replace
+
+from server.domain.channels import Listing
+
+
+class Listings:
+    """One channel's listings. ``lists_all``: a SKU without one is listed under its own name."""
+
+    def __init__(self, skus: Sequence[str], *, lists_all: bool) -> None:
+        self.lists_all = lists_all
+        self.by_sku: dict[str, Listing] = {} if lists_all else {sku: Listing(sku, sku) for sku in skus}
+        self.keys = set(skus)
+        self._skus = skus
+        self._new_keys = 0
+
+    def of(self, sku: str) -> Listing:
+        """A SKU's listing."""
+        return self.by_sku.get(sku) or Listing(sku, sku)
+
+    def owner(self, key: str) -> Listing | None:
+        """Who is listed under a key; there is never more than one."""
+        listed = [each for each in map(self.of, self._skus) if each.key == key and each.listed]
+        assert len(listed) <= 1, listed
+        return listed[0] if listed else None
+
+    def price(self, sku: str, price: str) -> list[Listing]:
+        """List a SKU with a price."""
+        return self._put([replace(self.of(sku), price=price)])
+
+    def move(self, random: Random) -> list[Listing]:  # noqa: PLR0911  # one for each kind of move
+        """Make a request that moves keys, each to one SKU."""
+        listed = [each for each in map(self.of, self._skus) if each.listed]
+        unlisted = [each for each in map(self.of, self._skus) if not each.listed]
+        random.shuffle(listed)
+        what = random.choice(("swap", "swap", "chain", "free", "unlist", "hand over", "take", "name"))
+        if what == "swap" and len(listed) > 1:
+            one, other = listed[:2]
+            return self._put([replace(one, key=other.key), replace(other, key=one.key)])
+        if what == "chain" and len(listed) > 1:
+            chain = listed[: random.randint(2, 4)]
+            keys = [*(each.key for each in chain[1:]), self._new_key()]
+            return self._put([replace(each, key=key) for each, key in zip(chain, keys, strict=True)])
+        if what == "unlist" and listed:
+            return self._put([replace(listed[0], listed=False)])
+        if what == "hand over" and len(listed) > 1:
+            one, other = listed[:2]
+            return self._put([replace(one, listed=False), replace(other, key=one.key)])
+        if what == "take":
+            free = sorted(key for key in self.keys if self.owner(key) is None)
+            taker = random.choice(unlisted or listed)
+            return self._put([replace(taker, key=random.choice([*free, self._new_key()]), listed=True)])
+        if what == "name" and listed:
+            one, owner = listed[0], self.owner(listed[0].sku)
+            back = [replace(owner, key=one.key)] if owner is not None and owner.sku != one.sku else []
+            return self._put([replace(one, key=one.sku), *back])
+        return self._put([replace(random.choice([*listed, *unlisted]), key=self._new_key())])
+
+    def _put(self, request: list[Listing]) -> list[Listing]:
+        self.by_sku |= {each.sku: each for each in request}
+        self.keys |= {each.key for each in request}
+        return request
+
+    def _new_key(self) -> str:
+        self._new_keys += 1
+        return f"K{self._new_keys}"
