@@ -31,7 +31,7 @@ from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
 from server.channels.write_behind import FLUSH_S, ChannelWriteBehind, WriteBehind
 from server.config.toml_tables import ChannelConfigError
-from server.domain.channels import ChannelRules, ChannelSettings, rules_in_force, understood
+from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, rules_in_force, understood
 from server.store.connection.connect import StoreClient
 from server.store.errors import FencedError, StoreError, StoreUnavailableError
 from server.store.journal import journal
@@ -133,6 +133,7 @@ class Publisher:
         self._endpoints = Deliveries(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
         self._write_behind: WriteBehind | None = None
         self._transports: list[Transport] = []
+        self._not_built: dict[str, str] = {}
 
     async def run(self) -> None:
         """Publish until cancelled."""
@@ -282,6 +283,7 @@ class Publisher:
             )
         except ChannelConfigError as error:
             # It could be built when the server started: a file of credentials is gone since. The others go on.
+            self._not_built[plan.settings.name] = str(error)
             log.error("channel_not_built", channel=plan.settings.name, reason=str(error), advice="correct it, restart")  # noqa: TRY400  # the reason is enough
             return None
 
@@ -316,7 +318,17 @@ class Publisher:
         while True:
             for channel in self.channels:
                 channel.write_status(self.owner, journal_end_ms=parse_entry_id(self._feed.last_id)[0])
+            self._write_not_built()
             await asyncio.sleep(STATUS_S)
+
+    def _write_not_built(self) -> None:
+        """Have everybody see which channels cannot be published to, until a restart."""
+        if self._write_behind is None:
+            return
+        now_ms = self._clock.store_ms()
+        for name, reason in self._not_built.items():
+            status = ChannelStatus(publisher=self.owner, written_ms=now_ms, circuit="halted", reason=reason)
+            self._write_behind.channel(name).status(status)
 
     async def _settle_regularly(self) -> None:
         """The processes that serve orders may all be of an older release, or be without orders."""
@@ -345,6 +357,7 @@ class Publisher:
         for transport in self._transports:
             await transport.close()
         self._transports.clear()
+        self._not_built.clear()
         await self._endpoints.close()
         self.channels = []
         self._write_behind = None

@@ -8,7 +8,16 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from server.cli.common import json_option, named, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import (
+    failure,
+    json_option,
+    named,
+    opened_store,
+    partition_option,
+    quiet_settings,
+    run,
+    store_options,
+)
 from server.cli.csv.categories import CATEGORIES
 from server.cli.csv.command import import_csv, import_options
 from server.cli.terminal import console, print_json, say
@@ -17,7 +26,10 @@ from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
 from server.domain.safety_stock import SafetyRule
-from server.service.checks import check_category, check_location, check_sku
+from server.service.checks import InvalidError, check_category, check_location, check_sku
+from server.service.known_locations import check_known
+from server.store.command_session import OpenStore
+from server.store.connection.commands import command
 from server.store.keys import Keyspace
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import SafetyStore
@@ -214,6 +226,7 @@ async def _set_safety(settings: Settings, partition: str, asked: Asked, rule: Sa
         where = await named(
             store, partition, lambda: (check_category("--category", category or None), _location(location))
         )
+        await _check_location(store, partition, where, rule)
         await SafetyStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
 
 
@@ -229,4 +242,19 @@ async def _set_replenishment(settings: Settings, partition: str, asked: Asked, r
         where = await named(
             store, partition, lambda: (ANY if sku is None else check_sku("--sku", sku), _location(location))
         )
+        await _check_location(store, partition, where, rule)
         await ReplenishmentStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
+
+
+async def _check_location(store: OpenStore, partition: str, where: tuple[str, str], rule: object) -> None:
+    """Refuse a rule for a location that is not there; one may be removed."""
+    if rule is None or where[1] == ANY:
+        return
+    keyspace = Keyspace(partition)
+    described = await command(store.client, "HKEYS", keyspace.locations)
+    try:
+        await check_known(
+            store.client, keyspace, {name.decode() for name in described if b"\0" not in name}, {"--location": where[1]}
+        )
+    except InvalidError as error:
+        raise failure(f"{error.field} {error.rule}") from None

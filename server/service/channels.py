@@ -18,6 +18,7 @@ from server.domain.spelling import normal
 from server.schemas.channels import ChannelRulesBody, RetryBody
 from server.service.caller import Caller, Partition
 from server.service.checks import InvalidError, check_location, check_sku
+from server.service.known_locations import check_known
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
@@ -112,7 +113,7 @@ async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> Rul
     Raises
     ------
     InvalidError
-        A rule breaks its limits, or two of them contradict each other.
+        A rule breaks its limits, two of them contradict each other, or a location is not there.
     ProblemError
         The channel is not configured, or the store did not answer in time.
 
@@ -125,6 +126,11 @@ async def set_rules(caller: Caller, channel: str, body: ChannelRulesBody) -> Rul
         answer = _in_force(settings, given)
     except RulesError as error:
         raise InvalidError(error.field, error.rule) from None
+    partition = caller.partition
+    named = {f"locations[{i}]": location for i, location in enumerate(given.get("locations", []))}
+    if named:
+        described = (await partition.locations.current()).locations
+        await check_known(partition.client, partition.keyspace, described, named)
     await written(store_of(caller).set_rules(settings.name, given, caller.actor))
     await written(limit_orders(caller.partition))
     return answer

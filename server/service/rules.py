@@ -12,6 +12,7 @@ from server.schemas.replenishment import RuleBody
 from server.schemas.safety_stock import SafetyRuleBody
 from server.service.caller import Caller
 from server.service.checks import check_category, check_location, check_sku
+from server.service.known_locations import check_known
 from server.service.writes import written
 from server.store.connection.timeouts import in_report_time
 from server.store.repositories.replenishment import ReplenishmentStore
@@ -73,12 +74,21 @@ async def set_rules(
     Raises
     ------
     InvalidError
-        A rule breaks one.
+        A rule breaks one, or its location is not there.
     ProblemError
         The store did not answer in time; asking again is safe.
 
     """
-    rules = dict(check(f"rules[{at}]", body) for at, body in enumerate(bodies))
+    checked = [check(f"rules[{at}]", body) for at, body in enumerate(bodies)]
+    rules, partition = dict(checked), caller.partition
+    named = {
+        f"rules[{at}].location": where[1]
+        for at, (where, rule) in enumerate(checked)
+        if rule is not None and where[1] != ANY
+    }
+    if named:
+        described = (await partition.locations.current()).locations
+        await check_known(partition.client, partition.keyspace, described, named)
     await written(store.set_rules(rules, caller.actor))
     return {where: rule for where, rule in rules.items() if rule is not None}
 

@@ -1,5 +1,6 @@
 """Channels over HTTP: rules, listings, status, dead letters, and what is asked of the publisher."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -184,6 +185,7 @@ async def test_given_a_configured_channel_when_read_then_its_rules_come_from_the
 
 async def test_given_rules_when_put_then_they_hold_and_the_others_stay_configured(api: Api, shop: Shop) -> None:
     given = {"percent": 50, "cap": None, "locations": ["main", "Depo / Şişli"], "cadence_s": 300}
+    await api.count("A", 5, location="Depo / Şişli")
 
     put = (await api.put(ONE, given)).ok()
 
@@ -191,7 +193,8 @@ async def test_given_rules_when_put_then_they_hold_and_the_others_stay_configure
     assert put["rules"] == msgspec.to_builtins(ChannelRules(buffer=2)) | given
     assert put["set_at_run_time"] == ["cadence_s", "cap", "locations", "percent"]
     assert [(change.operation, change.channel, change.actor) for change in await shop.changes()] == [
-        ("channel_rules", "trendyol", "admin-key")
+        ("count", "", "admin-key"),
+        ("channel_rules", "trendyol", "admin-key"),
     ]
     assert (await api.get("/v1/channels/shop")).ok()["set_at_run_time"] == []
 
@@ -589,6 +592,111 @@ async def test_given_credentials_in_the_environment_and_in_a_file_when_all_is_as
     assert [secret for secret in secrets if secret in everything] == []
 
 
+# -- keys that change hands in one request
+
+
+async def keys_of(api: Api, path: str = ONE) -> dict[str, tuple[str, bool]]:
+    listings = (await api.get(f"{path}/listings")).ok()["listings"]
+    return {each["sku"]: (each["key"], each["listed"]) for each in listings}
+
+
+async def test_given_two_listings_when_their_keys_are_swapped_in_one_request_then_each_has_the_other_s(
+    api: Api, shop: Shop
+) -> None:
+    await put(api, listing("RED", "K1"), listing("BLUE", "K2"))
+
+    await put(api, listing("RED", "K2"), listing("BLUE", "K1"))
+
+    assert await keys_of(api) == {"RED": ("K2", True), "BLUE": ("K1", True)}
+    assert (await shop.changes())[-1].notes == [
+        ("sku", "RED"), ("left_key", "K1"), ("sku", "BLUE"), ("left_key", "K2"),
+    ]  # fmt: skip
+
+
+async def test_given_a_key_that_another_sku_has_in_the_end_when_put_then_both_are_named_and_nothing_changes(
+    api: Api,
+) -> None:
+    await put(api, listing("RED", "K1"), listing("BLUE", "K2"), listing("GREEN", "K3"))
+    before = await keys_of(api)
+
+    refused = await api.put(
+        f"{ONE}/listings", {"listings": [listing("RED", "K2"), listing("BLUE", "K3"), listing("NEW", "K1")]}
+    )
+
+    problem = refused.problem(409, "key_taken")
+    rule = "GREEN is listed under K3 already; give GREEN another key, or unlist it, in the same request"
+    assert problem["errors"] == [{"field": "listings[1].key", "rule": rule}]
+    assert problem["detail"] == f"BLUE: {rule}. Nothing changed."
+    assert await keys_of(api) == before
+
+
+async def test_given_a_listed_key_when_its_owner_is_unlisted_in_the_same_request_or_before_then_it_is_free(
+    api: Api,
+) -> None:
+    await put(api, listing("A", "K1"), listing("B", "K2"))
+
+    await put(api, listing("A", "K1", listed=False), listing("NEW", "K1"))
+    await put(api, listing("B", "K2", listed=False))
+    await put(api, listing("OTHER", "K2"))
+
+    assert await keys_of(api) == {
+        "A": ("K1", False), "NEW": ("K1", True), "B": ("K2", False), "OTHER": ("K2", True),
+    }  # fmt: skip
+    (await api.put(f"{ONE}/listings", {"listings": [listing("A", "K1")]})).problem(409, "key_taken")
+
+
+async def test_given_a_channel_that_lists_all_when_a_key_is_the_name_of_another_sku_then_that_one_must_leave_it(
+    api: Api, shop: Shop, partition: str
+) -> None:
+    channels: Any = shop.state.channels
+    channels[partition]["shop"] = msgspec.structs.replace(settings("shop", partition), listings="all")
+    await api.count("A", 1)
+    await api.count("B", 2)
+    all_listings = "/v1/channels/shop/listings"
+
+    refused = (await api.put(all_listings, {"listings": [listing("A", "B")]})).problem(409, "key_taken")
+    (await api.put(all_listings, {"listings": [listing("A", "nobody")]})).ok()
+    (await api.put(all_listings, {"listings": [listing("A", "B"), listing("B", "B", listed=False)]})).ok()
+
+    assert refused["errors"][0]["rule"] == (
+        "B is listed under B by itself; give B another key, or unlist it, in the same request"
+    )
+    assert await keys_of(api, "/v1/channels/shop") == {"A": ("B", True), "B": ("B", False)}
+
+
+async def test_given_two_requests_for_one_key_at_once_when_put_then_one_has_it(api: Api) -> None:
+    skus = [f"S{number}" for number in range(20)]
+
+    answers = await asyncio.gather(*(api.put(f"{ONE}/listings", {"listings": [listing(sku, "K")]}) for sku in skus))
+
+    assert sorted(answer.status for answer in answers) == [200] + [409] * 19
+    assert len(await keys_of(api)) == 1
+
+
+# -- names that nothing has
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        (ONE, {"locations": ["main", "izmr"]}, "locations[1]"),
+        ("/v1/safety/rules", {"rules": [{"units": 1}, {"units": 2, "location": "izmr"}]}, "rules[1].location"),
+        ("/v1/replenishment/rules", {"rules": [{"target": 5, "location": "izmr"}]}, "rules[0].location"),
+    ],
+)
+async def test_given_a_rule_for_a_place_that_is_not_there_when_put_then_it_is_refused_with_the_nearest(
+    api: Api, path: str, body: dict[str, object], field: str
+) -> None:
+    await api.count("A", 5, location="izmir")
+
+    problem = (await api.put(path, body)).problem(400, "invalid")
+
+    assert [each["field"] for each in problem["errors"]] == [field]
+    assert "names izmr, which is not described and never had stock; did you mean izmir?" in problem["detail"]
+    (await api.put("/v1/locations/izmr", {})).ok()
+    (await api.put(path, body)).ok()
+
+
 # -- the store is away
 
 
@@ -603,7 +711,7 @@ async def test_given_a_store_that_is_away_when_asked_then_the_answer_does_not_li
     finally:
         await pool.aclose()
     # The others read before they write.
-    is_sent = name in {"rules", "put_listings"}
+    is_sent = name == "rules"
     problem = answer.problem(503, "outcome_unknown" if is_sent else "store_unavailable")
     assert problem["retryable"] is True
     assert problem["detail"].endswith("needs no key." if is_sent else "Nothing happened.")

@@ -103,6 +103,7 @@ async def test_given_a_killed_server_when_it_is_back_then_no_event_is_missing_or
 
 
 async def test_given_rules_when_one_is_removed_then_the_others_stay(api: Api) -> None:
+    await api.count("A", 1, location="shop")
     set_now = await set_rules(api, {"sku": "A", "target": 5}, {"location": "shop", "cover_days": 3})
     assert [(each["sku"], each["location"]) for each in set_now["rules"]] == [(None, "shop"), ("A", None)]
 

@@ -9,6 +9,7 @@ import pytest
 
 from server.domain.channels import Listing, Shown
 from server.store.connection import connect
+from server.store.connection.commands import command
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.channels import ChannelStore
@@ -299,10 +300,13 @@ async def test_what_an_earlier_release_stored_by_sku_is_taken_over(
     async with opened({"A": 4, "B": 7}) as engine:
         await engine.list_skus("shop", Listing("A", "K1"), Listing("B", "K2"))
         await settled(engine, shop, K1=4, K2=7)
-    for key in ("K1", "K2"):  # in order, so all is written
-        shown = msgspec.msgpack.decode(store.command("HGET", where, key), type=Shown)
-        store.command("HDEL", where, key)
-        store.command("HSET", where, shown.sku, msgspec.msgpack.encode(msgspec.to_builtins(shown)[:-1]))
+    pool = connect.connection_pool(store.url)
+    client = connect.client(pool)
+    for key in ("K1", "K2"):
+        shown = msgspec.msgpack.decode(await command(client, "HGET", where, key), type=Shown)
+        await command(client, "HDEL", where, key)
+        await command(client, "HSET", where, shown.sku, msgspec.msgpack.encode(msgspec.to_builtins(shown)[:-1]))
+    await pool.aclose()
     pushed = shop.pushed_items
 
     async with opened({}) as engine:

@@ -151,6 +151,22 @@ async def test_a_channel_that_is_no_longer_published_is_named_beside_one_that_is
     assert "holdfast channels remove" in ended.stdout
 
 
+async def test_listings_of_a_channel_that_no_server_has_are_named_with_the_way_to_remove_them(
+    kept: Kept, tmp_path: Path
+) -> None:
+    await kept.status()
+    await kept.channels.put_listings("nosuch", [Listing("TEE", "1")], "test")
+
+    ended = holdfast("channels", "status", cwd=tmp_path)
+    removed = holdfast("channels", "remove", "nosuch", "--yes", cwd=tmp_path)
+
+    assert ended.returncode == 0, ended.stdout
+    assert "nosuch is not in the configuration of the server that publishes" in ended.stdout
+    assert "holdfast channels remove nosuch" in ended.stdout
+    assert removed.returncode == 0
+    assert await kept.channels.channels() == [SHOP]
+
+
 async def test_trouble_that_is_known_weighs_more_than_a_missing_publisher(kept: Kept, tmp_path: Path) -> None:
     await kept.status(age_ms=60_000, dead_letters=1)
 

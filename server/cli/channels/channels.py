@@ -69,6 +69,8 @@ def status(watch: bool, partition: str, as_json: bool, **overrides: object) -> N
     dead        values that the channel refuses: see holdfast channels dead-letters CHANNEL
     lag         time from a change of the stock to the channel's own confirmation
 
+    A channel of which listings are kept, and which no running server has, is named with the way to remove them.
+
     The exit code is 0 if every channel works, 1 if a circuit is not closed or there are dead letters, and 2 if that is
     not known: no publisher runs, or the store did not answer.
     """  # noqa: D301  # click needs the character, not the two
@@ -106,7 +108,7 @@ def exit_code(found: Standing) -> int:
     """Return the exit code: known trouble counts more than an unknown state."""
     if any(_in_trouble(status) for status in found.statuses.values()):
         return TROUBLE
-    return FINE if all(found.published(channel) for channel in found.channels) else UNDECIDED
+    return UNDECIDED if found.silent() else FINE
 
 
 def _in_trouble(status: ChannelStatus) -> bool:
@@ -145,7 +147,9 @@ def _table(found: Standing) -> Table:
 def _row(channel: str, found: Standing) -> _Row:
     status = found.statuses.get(channel)
     if status is None:
-        return _Row((channel, "not yet published"), trouble=False)
+        return _Row(
+            (channel, "not configured" if channel in found.unconfigured() else "not yet published"), trouble=False
+        )
     ago_ms = None if status.last_confirmed_ms is None else max(0, found.now_ms - status.last_confirmed_ms)
     cells = (
         channel,
@@ -188,7 +192,8 @@ def _as_json(partition: str, found: Standing) -> dict[str, Any]:
     return {
         "partition": partition,
         "as_of": time_text(found.now_ms),
-        "publisher_missing": not all(found.published(channel) for channel in found.channels),
+        "publisher_missing": bool(found.silent()),
+        "not_configured": found.unconfigured(),
         "channels": [_channel_as_json(channel, found) for channel in found.channels],
     }
 

@@ -28,9 +28,28 @@ class Standing(msgspec.Struct, frozen=True):
         status = self.statuses.get(channel)
         return status is not None and status.is_current(self.now_ms)
 
+    def unconfigured(self) -> list[str]:
+        """Name the channels for which something is kept, and which the publisher that runs does not know.
+
+        It writes a status of each channel of its configuration. Where none runs, nobody can tell.
+        """
+        if not any(map(self.published, self.channels)):
+            return []
+        return [channel for channel in self.channels if channel not in self.statuses]
+
+    def silent(self) -> list[str]:
+        """Name the other channels without a publisher."""
+        unconfigured = self.unconfigured()
+        return [channel for channel in self.channels if not self.published(channel) and channel not in unconfigured]
+
     def remarks(self) -> Iterator[str]:
         """Name the channels without a publisher, and what to do."""
-        silent = [channel for channel in self.channels if not self.published(channel)]
+        for channel in self.unconfigured():
+            yield (
+                f"{channel} is not in the configuration of the server that publishes; its listings and rules are kept."
+                f" Add it there, or remove them: holdfast channels remove {channel}"
+            )
+        silent = self.silent()
         if not silent:
             return
         if len(silent) == len(self.channels):

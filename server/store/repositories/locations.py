@@ -1,7 +1,7 @@
 """The locations of a partition: one hash by name, and a copy of it in each process, refreshed every second."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -84,6 +84,22 @@ async def skus_at(
     following, found = await command(client, "HSCAN", keyspace.skus, place, "COUNT", SKUS_PER_SCAN)
     lying = ((sku, locations & _unpack_names(packed)) for sku, packed in found.items())
     return {sku.decode(): names for sku, names in lying if names}, int(following)
+
+
+async def places_of_stock(client: Redis, keyspace: Keyspace) -> AsyncIterator[frozenset[str]]:
+    """Go through the locations that SKUs lie at, or did: those of a few SKUs at a time, many of them repeatedly.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    place = -1
+    while place:
+        following, found = await command(client, "HSCAN", keyspace.skus, max(0, place), "COUNT", SKUS_PER_SCAN)
+        yield frozenset().union(*map(_unpack_names, found.values()))
+        place = int(following)
 
 
 class TooManyLocationsError(Exception):

@@ -1,6 +1,7 @@
 """A store in memory that knows what a publisher asks of one: hashes, the journal, the lease and the fenced record.
 
-Three of our Lua functions are written here once more, in Python. The tests of the publisher run the real ones; here it matters what the engine makes of every answer and of every answer that does not come.
+Three of our Lua functions are written here once more, in Python. The tests of the publisher run the real ones; here it
+matters what the engine makes of every answer and of every answer that does not come.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from server.channels.publisher import ChannelPlan
-from server.domain.channels import ChannelRules, ChannelSettings, DeadLetter, Listing, publishable
+from server.domain.channels import ChannelRules, ChannelSettings, DeadLetter, publishable
 from server.store.keys import ChannelKeys
 from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain

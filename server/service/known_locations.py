@@ -1,0 +1,48 @@
+"""Whether locations that a rule names are there: a rule for a mistyped one would be kept, and apply to nothing."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from redis.asyncio import Redis
+
+from server.config.toml_tables import nearest
+from server.domain.limits import DEFAULT_LOCATION
+from server.service.checks import InvalidError
+from server.store.connection.timeouts import in_report_time
+from server.store.keys import Keyspace
+from server.store.repositories.locations import places_of_stock
+
+
+async def check_known(client: Redis, keyspace: Keyspace, described: Iterable[str], named: Mapping[str, str]) -> None:
+    """Refuse locations that were never described and never had stock; the default one is always there.
+
+    ``described``: the described locations. ``named``: those to be checked, by their fields.
+
+    Raises
+    ------
+    InvalidError
+        One is not there; the rule names the nearest and the mend.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    known = {*described, DEFAULT_LOCATION}
+    unknown = set(named.values()) - known
+    if unknown:
+        known |= await in_report_time(_stocked(client, keyspace, unknown))
+    for field, name in named.items():
+        if name not in known:
+            raise InvalidError(
+                field,
+                f"names {name}, which is not described and never had stock{nearest(name, known) or '.'}"
+                " Correct it, or describe it first with PUT /v1/locations/…",
+            )
+
+
+async def _stocked(client: Redis, keyspace: Keyspace, wanted: Collection[str]) -> set[str]:
+    """Find locations with stock, until all that are wanted were met."""
+    found: set[str] = set()
+    async for places in places_of_stock(client, keyspace):
+        found |= places
+        if found.issuperset(wanted):
+            break
+    return found
