@@ -26,6 +26,10 @@ from tests.support.stores import start_valkey
 
 PARTITION: Final = "default"
 SKUS: Final = 50
+MOVING: Final = 15
+"""SKUs whose keys change hands; the values of the others are held against their order."""
+SPARE: Final = 20
+"""Keys that nobody has in the beginning: more than there are SKUs that move."""
 BUYERS: Final = 4
 KILLS_MAX: Final = 3
 KILL_AFTER_S: Final = (0.0, 1.5)
@@ -81,6 +85,7 @@ class Stage:
         for number, sku in enumerate(self.skus):
             await self.api.count(sku, 100 * number)
         for shop in self.shops:
+            shop.list_skus(self.skus, MOVING, SPARE)
             listings = [{"sku": sku, "key": shop.key(number)} for number, sku in enumerate(self.skus)]
             (await self.api.put(f"/v1/channels/{shop.name}/listings", {"listings": listings})).ok()
 
@@ -107,12 +112,15 @@ class Stage:
         """Return what each channel must show, by its name and key."""
         asked = (await self.api.post("/v1/availability/query", {"skus": self.skus})).ok()
         available = [each["available"] for each in asked["availability"]]
-        return {
-            shop.name: {
-                shop.key(number): publishable(shop.rules, {"main": units}) for number, units in enumerate(available)
-            }
-            for shop in self.shops
-        }
+        wanted: dict[str, dict[str, int]] = {}
+        for shop in self.shops:
+            # Under keys that nobody is listed under any more there is nothing.
+            shows = wanted[shop.name] = dict.fromkeys(shop.moving.keys, 0)
+            for number, (sku, units) in enumerate(zip(self.skus, available, strict=True)):
+                key = shop.key_of(sku, number)
+                if key:
+                    shows[key] = publishable(shop.rules, {"main": units})
+        return wanted
 
     async def not_right(self, wanted: Mapping[str, Mapping[str, int]]) -> list[str]:
         """List what is not as it should be."""
@@ -154,7 +162,7 @@ async def run(rounds: int, seed: int, on_round: Callable[[Round], None] = lambda
 async def _staged() -> AsyncIterator[tuple[Stage, str]]:
     shops = all_shops()
     with start_valkey() as store:
-        async with opened_shops(shops, SKUS):
+        async with opened_shops(shops, SKUS + SPARE):
             toml = "".join(shop.toml() for shop in shops)
             seller = Server(toml=toml, role="api", store_url=store.url)
             with contextlib.closing(seller):
@@ -181,7 +189,8 @@ async def _round(stage: Stage, number: int, chance: random.Random) -> Round:
     right_s, wrong = await _until_right(stage)
     mode = "restart" if count == 1 else "stand-by"
     lost = sum(shop.simulator.lost for shop in stage.shops if isinstance(shop.simulator, SlowMarket))
-    return Round(number, mode, kills, _pushed(stage) - before, len(stage.shops) * SKUS, lost, right_s, wrong)
+    checked = sum(map(len, (await stage.wanted()).values()))
+    return Round(number, mode, kills, _pushed(stage) - before, checked, lost, right_s, wrong)
 
 
 def _pushed(stage: Stage) -> int:
@@ -196,6 +205,7 @@ async def _traffic(stage: Stage, name: str, chance: random.Random) -> AsyncItera
         for each in range(BUYERS)
     ]
     tasks = [asyncio.create_task(buyer.run()) for buyer in buyers]
+    tasks.append(asyncio.create_task(buyers[0].move_keys()))
     mischief = asyncio.create_task(misbehave(stage.shops, random.Random(chance.random())))
     try:
         yield
@@ -235,8 +245,9 @@ async def _account(stage: Stage, url: str, rounds: list[Round]) -> Run:
     ordered = 0
     for shop in stage.shops:
         most = 20_000 if shop.kind == "trendyol" else None
-        values = {shop.key(number): history.published(sku, shop.rules, most) for number, sku in enumerate(stage.skus)}
-        effects = shop.effects()
+        numbers = range(MOVING, SKUS)
+        values = {shop.key(number): history.published(stage.skus[number], shop.rules, most) for number in numbers}
+        effects = [effect for effect in shop.effects() if effect[0] in values]
         ordered += len(effects)
         faults += [f"{shop.name}: {fault}" for fault in disorder(effects, values)]
         faults += [f"{shop.name} complains: {complaint}" for complaint in shop.simulator.complaints]

@@ -16,6 +16,7 @@ from tests.channels.simulator import Fault, Simulator
 from tests.channels.trendyol_simulator import TicketState, TrendyolSimulator
 from tests.channels.webhook_receiver import WebhookReceiver
 from tests.channels.woocommerce_simulator import WooCommerceSimulator
+from tests.rigs.simulation.listings import Listings
 
 TIMEOUT_S: Final = 1.0
 """How long the publisher waits for a channel that is silent."""
@@ -45,7 +46,7 @@ ENVIRONMENT: Final = {
 class Shop:
     """One channel: ``key`` names the listing of the so-manieth SKU there. ``calm``: no fault is ever planted in it.
 
-    ``sells``: buyers order there, too.
+    ``sells``: buyers order there, too. ``moving``: the listings that change their keys.
     """
 
     name: str
@@ -57,6 +58,19 @@ class Shop:
     rules: ChannelRules
     calm: bool = False
     sells: bool = True
+    moving: Listings = field(default_factory=lambda: Listings((), lists_all=False))
+
+    def list_skus(self, skus: list[str], moving: int, spare: int) -> None:
+        """List SKUs, of which the first few will move to other keys, with some to spare."""
+        numbers = [*range(moving), *range(len(skus), len(skus) + spare)]
+        self.moving = Listings(skus[:moving], lists_all=False, keys=[self.key(number) for number in numbers])
+
+    def key_of(self, sku: str, number: int) -> str:
+        """Return the key of the so-manieth SKU now; empty: it is not listed."""
+        if sku not in self.moving.by_sku:
+            return self.key(number)
+        listing = self.moving.of(sku)
+        return listing.key if listing.listed else ""
 
     def toml(self) -> str:
         """Write its part of the configuration; the simulator must have started."""

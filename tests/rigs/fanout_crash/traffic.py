@@ -15,6 +15,8 @@ UNITS_MAX: Final = 9_000
 """So many, and such large orders, that one value seldom comes twice: so the value shown names the change."""
 ORDER_MAX: Final = 300
 PAUSE_S_MAX: Final = 0.02
+MOVE_S: Final = (0.01, 0.15)
+"""Between two requests that move keys, over all channels."""
 
 
 class Buyer:
@@ -25,6 +27,7 @@ class Buyer:
         self._name = name
         self._api = api
         self._skus = skus
+        self._all_shops = shops
         self._shops = [shop for shop in shops if shop.sells]
         self._chance = chance
         self._number = 0
@@ -61,14 +64,23 @@ class Buyer:
     async def _buy_there(self) -> None:
         """Order on a channel, which tells us a little later; what it has sold is sold."""
         shop, number = self._chance.choice(self._shops), self._chance.randrange(len(self._skus))
-        key = shop.key(number)
-        units = min(self._chance.randint(1, ORDER_MAX), shop.simulator.shown[key])
+        key = shop.key_of(self._skus[number], number)
+        units = min(self._chance.randint(1, ORDER_MAX), shop.simulator.shown.get(key, 0))
         if units > 0:
             shop.simulator.sell(key, units)
             await asyncio.sleep(self._chance.uniform(0, PAUSE_S_MAX))
             lines = [{"sku": self._skus[number], "quantity": units}]
             body = {**self._body(), "channel": shop.name, "lines": lines, "on_shortage": "accept"}
             assert (answer := await self._api.post("/v1/orders", body)).status == 201, answer.raw
+
+    async def move_keys(self) -> None:
+        """Give keys of a channel to other SKUs until stopped, one request after the other."""
+        while self.running:
+            await asyncio.sleep(self._chance.uniform(*MOVE_S))
+            shop = self._chance.choice(self._all_shops)
+            request = shop.moving.move(self._chance)
+            listings = [{"sku": each.sku, "key": each.key, "listed": each.listed} for each in request]
+            (await self._api.put(f"/v1/channels/{shop.name}/listings", {"listings": listings})).ok()
 
     def _sku(self) -> str:
         return self._chance.choice(self._skus)

@@ -11,11 +11,14 @@ from server.domain.channels import Listing
 class Listings:
     """One channel's listings. ``lists_all``: a SKU without one is listed under its own name."""
 
-    def __init__(self, skus: Sequence[str], *, lists_all: bool) -> None:
+    def __init__(self, skus: Sequence[str], *, lists_all: bool, keys: Sequence[str] = ()) -> None:
+        """``keys``: of the SKUs in the beginning, where they are not their names, and then some to spare."""
         self.lists_all = lists_all
-        self.by_sku: dict[str, Listing] = {} if lists_all else {sku: Listing(sku, sku) for sku in skus}
-        self.keys = set(skus)
+        listings = map(Listing, skus, keys or skus)
+        self.by_sku: dict[str, Listing] = {} if lists_all else {each.sku: each for each in listings}
+        self.keys = set(keys[: len(skus)] or skus)
         self._skus = skus
+        self._spare = keys[len(skus) :]
         self._new_keys = 0
 
     def of(self, sku: str) -> Listing:
@@ -54,7 +57,7 @@ class Listings:
             free = sorted(key for key in self.keys if self.owner(key) is None)
             taker = random.choice(unlisted or listed)
             return self._put([replace(taker, key=random.choice([*free, self._new_key()]), listed=True)])
-        if what == "name" and listed:
+        if what == "name" and listed and not self._spare:
             one, owner = listed[0], self.owner(listed[0].sku)
             back = [replace(owner, key=one.key)] if owner is not None and owner.sku != one.sku else []
             return self._put([replace(one, key=one.sku), *back])
@@ -66,5 +69,8 @@ class Listings:
         return request
 
     def _new_key(self) -> str:
+        """Return a key that nobody is listed under: a new one, or where there are some to spare, one of those."""
+        if self._spare:
+            return next(key for key in self._spare if self.owner(key) is None)
         self._new_keys += 1
         return f"K{self._new_keys}"
