@@ -18,10 +18,11 @@ from msgspec import Meta
 from server.config.channels import ConfiguredChannel, read_channels
 from server.config.credentials import CredentialSource
 from server.config.file_limit import streams_within
-from server.config.toml_tables import ChannelConfigError, closest, convert, refuse_unknown
+from server.config.toml_tables import ChannelConfigError, convert, refuse_unknown
 from server.config.webhooks import ConfiguredWebhook, read_webhooks
 from server.domain.channels import LEASE_S_MAX
 from server.domain.limits import BULK_AT_ONCE_MAX, LIFE_S_MAX, TTL_S_DEFAULT, TTL_S_MAX
+from server.domain.similar_names import closest
 
 PREFIX = "HOLDFAST_"
 

@@ -11,6 +11,8 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import inspect
 
+from server.domain.similar_names import nearest
+
 T = TypeVar("T")
 
 _MESSAGE: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
@@ -38,19 +40,6 @@ def table_of(channel: str, *below: str, among: str = "channels") -> str:
     """Name a channel's table, or one below it, as it stands in the file; ``among`` is the section."""
     name = f'"{channel}"' if "." in channel else channel
     return f"[{'.'.join((among, name, *below))}]"
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean …?" with the most similar known name; empty where none is similar."""
-    close = closest(name, known)
-    return f"; did you mean {close}?" if close else ""
-
-
-def closest(name: str, known: Iterable[str]) -> str:
-    """Find the most similar known name; empty where none is similar."""
-    from difflib import get_close_matches  # noqa: PLC0415  # only ever needed for a message
-
-    return next(iter(get_close_matches(name, list(known), n=1)), "")
 
 
 def listed(names: Iterable[str]) -> str:

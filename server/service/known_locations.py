@@ -2,17 +2,18 @@
 
 from collections.abc import Collection, Iterable, Mapping
 
-from redis.asyncio import Redis
-
-from server.config.toml_tables import nearest
 from server.domain.limits import DEFAULT_LOCATION
+from server.domain.similar_names import nearest
 from server.service.checks import InvalidError
+from server.store.connection.connect import StoreClient
 from server.store.connection.timeouts import in_report_time
 from server.store.keys import Keyspace
 from server.store.repositories.locations import places_of_stock
 
 
-async def check_known(client: Redis, keyspace: Keyspace, described: Iterable[str], named: Mapping[str, str]) -> None:
+async def check_known(
+    client: StoreClient, keyspace: Keyspace, described: Iterable[str], named: Mapping[str, str]
+) -> None:
     """Refuse locations that were never described and never had stock; the default one is always there.
 
     ``described``: the described locations. ``named``: those to be checked, by their fields.
@@ -38,7 +39,7 @@ async def check_known(client: Redis, keyspace: Keyspace, described: Iterable[str
             )
 
 
-async def _stocked(client: Redis, keyspace: Keyspace, wanted: Collection[str]) -> set[str]:
+async def _stocked(client: StoreClient, keyspace: Keyspace, wanted: Collection[str]) -> set[str]:
     """Find locations with stock, until all that are wanted were met."""
     found: set[str] = set()
     async for places in places_of_stock(client, keyspace):

@@ -12,12 +12,14 @@ from redis.asyncio import Redis
 from redis.crc import key_slot
 
 from server.domain.changes import Change
+from server.domain.channels import Listing
 from server.domain.daily_figures import DAY_MS, Figures
 from server.domain.operations.stock import Bucket
 from server.store.connection.commands import command, run_function, run_on_keys
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.daily_figures import Counted, FigureStore
 from server.store.repositories.expected_receipts import read_outlook
 from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
@@ -69,7 +71,7 @@ FUNCTIONS: Final = (
         "purge_ended",
         "fill_backorders",
     ),
-    *("publisher_lease", "publisher_write", "add_daily_figures"),
+    *("publisher_lease", "publisher_write", "put_listings", "add_daily_figures"),
 )
 CHANNEL: Final = "trendyol"
 TODAY: Final = 40_000
@@ -210,6 +212,7 @@ async def publish(client: Redis, keyspace: Keyspace) -> None:
     dropping.dropped += (*keyspace.publishing[1:], *ChannelKeys(keyspace, CHANNEL).all)
     await publisher.record(lease.token, dropping)
     await publisher.release("somebody")
+    await ChannelStore(client, keyspace).put_listings(CHANNEL, [Listing("A", "a")], "ada")
 
 
 async def tally(client: Redis, keyspace: Keyspace) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from adapters.contract.adapter import Adapter, Kind, kinds
-from server.config.toml_tables import ChannelConfigError, convert, listed, nearest, refuse_unknown, table_of
+from server.config.toml_tables import ChannelConfigError, convert, listed, refuse_unknown, table_of
 from server.domain.channels import ChannelRules, ChannelSettings
+from server.domain.similar_names import nearest
 
 NOTIFIES = "webhook"
 """The kind that carries events as well as values."""

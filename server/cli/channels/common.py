@@ -7,8 +7,9 @@ import click
 import msgspec
 
 from server.cli.common import failure
-from server.config.toml_tables import listed, nearest
+from server.config.toml_tables import listed
 from server.domain.channels import ChannelStatus, check_channel_name
+from server.domain.similar_names import nearest
 from server.store.repositories.channels import ChannelStore
 
 

@@ -7,10 +7,11 @@ from server.cli.common import failure
 from server.cli.csv.cell_values import yes_or_no
 from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target, in_pieces
 from server.cli.csv.reader import BadRow, Cells, Columns, CsvError, column_name, shown
-from server.config.toml_tables import closest, listed, nearest
+from server.config.toml_tables import listed
 from server.domain.channels import ATTRIBUTES_MAX, LISTINGS_PER_CALL_MAX, Listing
 from server.domain.listing_keys import cannot_stand, in_requests
 from server.domain.principal import LOCAL
+from server.domain.similar_names import closest, nearest
 from server.schemas.channels import ListingBody
 from server.service.checks import InvalidError
 from server.service.listings import listing_of

@@ -77,11 +77,13 @@ _confirmed = Answers.confirmed
 
 
 def _swap_clears(self: Answers, sent: InFlight, now_ms: int) -> None:
-    """What is confirmed under a key clears the dead letter of the SKU that had the key before."""
-    before = self._catalogue.shown(sent.key)
+    """What is confirmed under a key clears the dead letters of the SKUs that had the key before."""
+    had: set[str] = vars(self).setdefault("had", {}).setdefault(sent.key, set())
+    had.add(sent.sku)
     _confirmed(self, sent, now_ms)
-    if before is not None and before.sku != sent.sku and before.sku in self._dead_letters:
-        self._dead_letters.remove(before.sku)
+    for sku in sorted(had - {sent.sku}):
+        if sku in self._dead_letters:
+            self._dead_letters.remove(sku)
 
 
 def _never_left(*_: object) -> None:

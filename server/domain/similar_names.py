@@ -1,0 +1,16 @@
+"""The known name that is most similar to one that nothing has, for messages."""
+
+from collections.abc import Iterable
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean …?" with the most similar known name; empty where none is similar."""
+    close = closest(name, known)
+    return f"; did you mean {close}?" if close else ""
+
+
+def closest(name: str, known: Iterable[str]) -> str:
+    """Find the most similar known name; empty where none is similar."""
+    from difflib import get_close_matches  # noqa: PLC0415  # only ever needed for a message
+
+    return next(iter(get_close_matches(name, list(known), n=1)), "")
