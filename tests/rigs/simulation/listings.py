@@ -31,6 +31,10 @@ class Listings:
         assert len(listed) <= 1, listed
         return listed[0] if listed else None
 
+    def is_left(self, key: str) -> bool:
+        """Whether somebody was listed under a key once, and nobody is now."""
+        return key in self.keys and self.owner(key) is None
+
     def price(self, sku: str, price: str) -> list[Listing]:
         """List a SKU with a price."""
         return self._put([replace(self.of(sku), price=price)])
