@@ -130,6 +130,11 @@ class ChannelState:
         """Count the SKUs that have a listing of their own."""
         return len(self._catalogue)
 
+    @property
+    def lists_all(self) -> bool:
+        """Whether a SKU without a listing is listed under its own name."""
+        return self._catalogue.lists_all
+
     def keys(self) -> list[str]:
         """Return every key that the channel lists, or did until lately."""
         return self._catalogue.keys()

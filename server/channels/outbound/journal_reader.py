@@ -147,7 +147,7 @@ class JournalReader:
                 rules = rules_in_force(self._configured[channel.name], understood(given))
                 await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
-                await self._relist(channel, skus, entry_id, left_keys(change))
+                await self._relist(channel, skus, entry_id, left_keys(change, lists_all=state.lists_all))
             case "channel_reconcile":
                 channel.ask_reconcile(entry_id)
             case "channel_retry":

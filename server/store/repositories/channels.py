@@ -25,6 +25,7 @@ _PAGE: Final = 500
 _SKU: Final = "sku"
 _KEY: Final = "key"
 _LEFT: Final = "left_key"
+_LEFT_NAME: Final = "left_name"
 """Names of a command's notes. A key that a SKU has left stands behind the SKU."""
 
 _decode_listing = msgspec.msgpack.Decoder(Listing).decode
@@ -214,13 +215,16 @@ def commanded_keys(change: Change) -> list[str]:
     return [value for name, value in change.notes if name == _KEY]
 
 
-def left_keys(change: Change) -> dict[str, str]:
-    """Return which keys a change of listings has taken from which SKUs; earlier releases do not write it."""
+def left_keys(change: Change, *, lists_all: bool) -> dict[str, str]:
+    """Return which keys a change of listings has taken from which SKUs; earlier releases do not write it.
+
+    ``lists_all``: a SKU that had no listing had its own name as its key.
+    """
     left, sku = {}, ""
     for name, value in change.notes:
         if name == _SKU:
             sku = value
-        elif name == _LEFT:
+        elif name == _LEFT or (name == _LEFT_NAME and lists_all):
             left[value] = sku
     return left
 
@@ -230,7 +234,9 @@ def _notes(listings: Sequence[Listing], before: Sequence[Listing | None]) -> lis
     notes = []
     for listing, former in zip(listings, before, strict=True):
         notes.append((_SKU, listing.sku))
-        if former is not None and former.key != listing.key:
+        if former is None and listing.key != listing.sku:
+            notes.append((_LEFT_NAME, listing.sku))
+        elif former is not None and former.key != listing.key:
             notes.append((_LEFT, former.key))
     return notes
 
