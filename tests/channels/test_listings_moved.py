@@ -293,6 +293,19 @@ async def test_a_key_that_was_left_and_never_confirmed_is_emptied_by_the_next_pu
         await wait_until(shows(shop, K1=0, K2=4), "the old key is emptied")
 
 
+async def test_a_name_that_was_left_and_never_confirmed_is_emptied_by_the_next_publisher(
+    opened: Opened, shop: PlainChannel
+) -> None:
+    shop.always = "silent_after"
+    async with opened({"A": 4}, finish=False, listings="all") as engine:
+        await wait_until(shows(shop, A=4), "it is shown, and nobody knows")
+        await engine.list_skus("shop", Listing("A", "K"))
+    shop.always = None
+
+    async with opened({}, listings="all"):
+        await wait_until(shows(shop, A=0, K=4), "the name is emptied")
+
+
 async def test_what_an_earlier_release_stored_by_sku_is_taken_over(
     opened: Opened, shop: PlainChannel, store: StoreProcess, partition: str
 ) -> None:
