@@ -194,7 +194,7 @@ QUERIES: list[tuple[str, str, str]] = [
     ("/v1/stock/%1B", "sku", PRINTABLE),
     ("/v1/reservations/a%20b", "reservation_id", "must be 1 to 64 of"),
     ("/v1/reservations/%C5%9F", "reservation_id", "must be 1 to 64 of"),
-    ("/v1/reservations/%FF", "reservation_id", "must be 1 to 64 of"),
+    ("/v1/reservations/%FF", "reservation_id", "must be UTF-8"),
     ("/v1/reservations/" + "r" * 65, "reservation_id", "must be 1 to 64 of"),
 ]
 

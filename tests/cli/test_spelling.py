@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import redis
 
+from server.store.embedded.files import DataDirectory
 from server.store.keys import Keyspace
 from tests.support.processes import Server, holdfast, stop_store
 
@@ -94,7 +95,7 @@ def test_given_names_of_an_older_release_when_imported_again_then_they_are_the_s
     imported(shop, "A,1,main\n")
     keys = Keyspace("default")
     with Server(cwd=shop):
-        client = redis.Redis(unix_socket_path=str(shop / ".holdfast" / "store.sock"))
+        client = redis.Redis(unix_socket_path=str(DataDirectory(shop / ".holdfast").socket))
         try:
             for sku in ("T\u200b", NFD):
                 client.hset(keys.skus, sku, msgspec.msgpack.encode(["main"]))

@@ -65,7 +65,7 @@ class ModelLedger:
         [answer] = self.model.apply([operation], self.now_ms)
         return answer
 
-    async def places(self, skus: list[str]) -> FoundPlaces:
+    async def places(self, skus: list[str], *, weight: int = 0) -> FoundPlaces:  # noqa: ARG002  # the model has no queue
         return FoundPlaces(self.now_ms, [self.model.names_of(sku) for sku in skus])
 
     async def reservation(self, reservation_id: str) -> FoundReservation:
