@@ -25,7 +25,7 @@ from server.store.connection.commands import command
 from server.store.connection.connect import StoreClient
 from server.store.errors import StoreError
 from server.store.journal import journal
-from server.store.journal.feed import Entry, JournalFeed
+from server.store.journal.feed import AT_A_TIME_BYTES, Entry, JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, parse_entry_id
 from server.store.keys import PARTITIONS
 from server.store.maintenance.activity import Activity
@@ -268,11 +268,14 @@ class DailyFigureCounter:
 
     async def _take_page(self, piece: Piece, page: list[Entry]) -> int:
         """Take entries up to one that closes or opens locations; return how many."""
-        before, idle, taken = piece.changes, 0, 0
+        before, idle, taken, read_bytes = piece.changes, 0, 0, 0
         for entry in page:
             if piece.size >= ROWS_MAX:
                 break
-            taken += 1
+            if read_bytes >= AT_A_TIME_BYTES:
+                read_bytes = 0
+                await asyncio.sleep(0)
+            taken, read_bytes = taken + 1, read_bytes + entry.size_bytes
             try:
                 changes, others = worth_counting(entry, self._highest_point)
             except (msgspec.DecodeError, DamagedEntryError) as error:
