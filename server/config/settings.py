@@ -74,13 +74,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     batch_lines_max: Annotated[int, Meta(ge=100, le=1_000)] = 512
     """Lines in one script call; bounds how long the script runs. Lua can unpack both at their largest."""
     queue_operations_max: Positive = 2_048
-    """Operations that may wait for the store; a further one is answered 503 overloaded."""
+    """Operations that may wait for the store; beyond it the key with most of them is answered 503 overloaded."""
     queue_timeout_s: Seconds = 1.0
     """How long an operation may wait unsent; then it is answered 503 overloaded and not processed."""
     bulk_requests_per_key_max: Positive = 1
     """Bulk requests of one key that a process carries out at once; a further one waits as long as an operation may."""
     reports_per_key_max: Positive = 2
-    """The same of reports and listings, which read past the queue."""
+    """Reports and listings of one key that a process carries out at once; these read past the queue."""
     reply_timeout_s: Seconds = 5.0
     """How long to wait for the store's reply; then the answer is 503 outcome_unknown."""
     body_timeout_s: Seconds = 10.0
@@ -108,7 +108,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     changes_streams_per_key_max: Annotated[int, Meta(ge=0)] = 0
     """Open streams of one key; 0: as many as others leave."""
     changes_loop_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.25
-    """What all streams of a process may take of its event loop while others want it, of 1."""
+    """The part of its event loop, 1 at most, that all streams of a process may take while others want it."""
 
     ttl_default_s: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] = TTL_S_DEFAULT
     """How long a hold lasts when the request has no ttl_s."""
@@ -165,7 +165,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     @property
     def streams_max(self) -> dict[str, int]:
-        """How many change streams may be open, by the names that the API's ``StreamLimits`` has for it."""
+        """How many change streams may be open, by the names that the streams' ``StreamLimits`` has for it."""
         return {
             "process": streams_within(self.changes_streams_max, self.connections_max),
             "partition": self.changes_streams_per_partition_max,

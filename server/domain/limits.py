@@ -31,7 +31,7 @@ BARCODES_PER_CALL_MAX: Final = 1_000
 """One write of them takes less than a millisecond of the store's time."""
 SKUS_PER_QUERY_MAX: Final = 1_000
 PLACES_PER_SKU_MAX: Final = 10_000
-"""Locations at which one SKU can be known; ``lua/lib/place_lists.lua`` sees to it. A chain of 5,000 stores has room."""
+"""Locations at which one SKU can be known; ``lua/lib/range.lua`` sees to it. A chain of 5,000 stores has room."""
 RECEIPTS_PER_SKU_MAX: Final = 10_000
 """Open expected receipts of one SKU; ``lua/lib/expected_receipts.lua`` sees to it."""
 PLACES_PER_ANSWER_MAX: Final = 20_000

@@ -82,9 +82,8 @@ class OldNames:
             self._heed(partition, names)
 
     async def _are_few(self, keyspace: Keyspace) -> bool:
-        return sum([int(await command(self._client, "HLEN", key)) for key in (keyspace.skus, keyspace.barcodes)]) <= (
-            NAMES_AT_ONCE_MAX
-        )
+        count = sum([int(await command(self._client, "HLEN", key)) for key in (keyspace.skus, keyspace.barcodes)])
+        return count <= NAMES_AT_ONCE_MAX
 
     async def _look(self, partition: str) -> None:
         keyspace = Keyspace(partition)
@@ -98,7 +97,10 @@ class OldNames:
 
     def _heed(self, partition: str, names: StoredNames) -> None:
         self._known.add(partition)
-        (self._unfinished.discard if names.is_complete else self._unfinished.add)(partition)
+        if names.is_complete:
+            self._unfinished.discard(partition)
+        else:
+            self._unfinished.add(partition)
         heed(partition, names)
 
 

@@ -140,7 +140,7 @@ class Keyspace:
 
 
 class ChannelKeys:
-    """The keys of one channel, all hashes by SKU but ``tickets``, which goes by the ticket's id."""
+    """The keys of one channel, all hashes: by SKU, but ``shown`` by the channel's key and ``tickets`` by their id."""
 
     def __init__(self, keyspace: Keyspace, channel: str) -> None:
         prefix = f"hf:{{{keyspace.partition}}}:channel:{channel}:"

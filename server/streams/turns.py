@@ -1,4 +1,7 @@
-"""One at a time, each name in its turn: so that who asks a hundred times does not make others wait a hundred times."""
+"""One at a time, each name in its turn: whoever asks a hundred times does not make others wait a hundred times.
+
+The turns of operations before the store are others, see ``server/store/ledger/turns.py``: those weigh and share batches.
+"""
 
 import asyncio
 from collections import deque

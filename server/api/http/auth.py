@@ -17,7 +17,7 @@ SCHEME: Final = "bearer "
 TOKEN_PARTS: Final = 3
 """``hf``, the id, the secret."""
 REFRESH_S: Final = 1.0
-"""A revoked key can still work so long, and as long as the store takes to answer. One HGETALL each time is nothing."""
+"""A revoked key works for this time at most, and for as long as the store takes to answer. One HGETALL costs little."""
 
 NOBODY: Final = (bytes(32), None)
 """Compared with when the id is unknown, so that the time taken does not reveal which ids exist."""

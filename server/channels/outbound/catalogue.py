@@ -48,7 +48,6 @@ class Catalogue:
         self.rules = rules
         self.dead_letters = dead_letters
         self.lists_all = lists_all
-        self._lists_all = lists_all
         self._quantity_max = capabilities.quantity_max
         self._takes_price = capabilities.takes_price
         self._stock_levels = stock_levels

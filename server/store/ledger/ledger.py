@@ -45,8 +45,8 @@ from server.store.lua_library import library
 EXPIRE_BATCH_MAX: Final = 400
 """Due holds that one script expires, and fewer where they have many lines: some 4 ms of the store's time."""
 
-_WEIGHT_GROWTH: Final = 4
-"""So an operation that found no room in a call is soon alone in one."""
+WEIGHT_GROWTH: Final = 4
+"""So an operation or question that found no room in a call is soon alone in one."""
 
 _decode_answer = msgspec.msgpack.Decoder(
     Changed
@@ -155,7 +155,7 @@ class Ledger:
         while type(answer) is RetryAfterExpiry or type(answer) is RetryWithWeight:
             # Each call expires some of the due holds; until none is left, their units are not available.
             if type(answer) is RetryWithWeight:
-                weight = max(answer.weight, _WEIGHT_GROWTH * weight)
+                weight = max(answer.weight, WEIGHT_GROWTH * weight)
             answer = await self._submit(function, packed, weight)
         return answer
 

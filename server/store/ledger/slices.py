@@ -12,15 +12,13 @@ import msgspec
 from server.domain.sourcing import RECORDS_PER_LINE
 from server.domain.stock import FoundAvailability, FoundSums, LocationAvailability, LocationsSum, SkuStock
 from server.store.errors import TooManyPlacesError
-from server.store.ledger.ledger import Ledger
+from server.store.ledger.ledger import WEIGHT_GROWTH, Ledger
 
 SKUS_PER_CALL: Final = 100
 """So that others get their turn."""
 PLACES_PER_CALL: Final = 1_000
 """At most: ``lua/lib/looking.lua`` sees to it."""
 _SLICE_WEIGHT: Final = PLACES_PER_CALL // RECORDS_PER_LINE
-_WEIGHT_GROWTH: Final = 4
-"""So a question that found no room in a call is soon alone in one."""
 
 ValueT = TypeVar("ValueT")
 
@@ -89,7 +87,7 @@ async def _in_slices(
             yield Slice(done + number, value, moment, is_last=number < last or not found.next_from)
         complete = len(found.skus) - (found.next_from > 0)
         if not complete and found.next_from == start:
-            weight = max(_SLICE_WEIGHT, _WEIGHT_GROWTH * weight)
+            weight = max(_SLICE_WEIGHT, WEIGHT_GROWTH * weight)
         elif complete < len(some):
             weight = _SLICE_WEIGHT
         done, start = done + complete, found.next_from
@@ -109,7 +107,7 @@ async def stock(ledger: Ledger, sku: str, location: str = "", *, places_max: int
     while found.next_from:
         if places_max is not None and read > places_max:
             raise TooManyPlacesError(places_max)
-        weight = _SLICE_WEIGHT if found.levels else max(_SLICE_WEIGHT, _WEIGHT_GROWTH * weight)
+        weight = _SLICE_WEIGHT if found.levels else max(_SLICE_WEIGHT, WEIGHT_GROWTH * weight)
         found = await ledger.stock(sku, location, start=max(0, found.next_from), weight=weight)
         levels += found.levels
         closed, read = closed | found.closed, read + _size(found)
@@ -129,7 +127,7 @@ async def places(ledger: Ledger, skus: Sequence[str]) -> list[list[str]]:
         some = list(skus[len(found) : len(found) + SKUS_PER_CALL])
         part = (await ledger.places(some, weight=weight)).skus
         found += [[names.setdefault(name, name) for name in each] for each in part]
-        weight = 0 if part else max(_SLICE_WEIGHT, _WEIGHT_GROWTH * weight)
+        weight = 0 if part else max(_SLICE_WEIGHT, WEIGHT_GROWTH * weight)
     return found
 
 
@@ -141,7 +139,7 @@ async def units(ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str) 
         some = list(pairs[len(found) : len(found) + PLACES_PER_CALL])
         part = (await ledger.units(some, channel, growth=growth)).units
         found += part
-        growth = 1 if part else _WEIGHT_GROWTH * growth
+        growth = 1 if part else WEIGHT_GROWTH * growth
     return found
 
 
