@@ -30,7 +30,7 @@ from server.config.settings import Settings
 from server.domain.allocations import left
 from server.domain.limits import DEFAULT_LOCATION, REFERENCE_BYTES_MAX
 from server.domain.spelling import normal
-from server.service.checks import BY_PARTITION, check_location
+from server.service.checks import STORED_NAMES, check_location
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.journal import journal
@@ -161,7 +161,7 @@ async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -
         await store.register(job.partition)
         location = await named(store, job.partition, lambda: check_location("--location", job.location))
         job = job._replace(location=location)
-        if BY_PARTITION:  # the file was read without knowing of the names that are let through
+        if STORED_NAMES:  # the file was read without knowing of the names that are let through
             parsed, elsewhere = _read(job.path, location, job.reason)
             job = job._replace(file=parsed, elsewhere=elsewhere)
         began = (await journal.bounds(store.client, Keyspace(job.partition))).last_id

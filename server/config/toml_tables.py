@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import inspect
 
-from server.domain.similar_names import nearest
+from server.domain.similar_names import did_you_mean
 
 T = TypeVar("T")
 
@@ -98,7 +98,7 @@ def _in_words(found: re.Match[str]) -> str:
 
 
 def _no_such(what: str, name: str, known: list[str]) -> str:
-    return f"there is no {what} {name!r}{nearest(name, known) or '.'} Allowed: {listed(known)}."
+    return f"there is no {what} {name!r}{did_you_mean(name, known) or '.'} Allowed: {listed(known)}."
 
 
 def _type_at(here: inspect.Type, path: str) -> inspect.Type:

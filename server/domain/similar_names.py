@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 
-def nearest(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
     """Return "; did you mean …?" with the most similar known name; empty where none is similar."""
     close = closest(name, known)
     return f"; did you mean {close}?" if close else ""

@@ -9,13 +9,13 @@ from server.domain.safety_stock import CATEGORY_BYTES_MAX
 from server.domain.spelling import StoredNames, fault, is_plain, normal
 from server.schemas.common import RESERVATION_ID, UNNAMED, UNPRINTABLE
 
-BY_PARTITION: Final[dict[str, StoredNames]] = {}
+STORED_NAMES: Final[dict[str, StoredNames]] = {}
 """Stored names that the door lets through, of the partitions that have any or whose names were not all looked at yet.
 
 Nearly every store has none. Then this is empty, and that is all that a request asks.
 """
 _CURRENT: Final[ContextVar[StoredNames | None]] = ContextVar("stored_names", default=None)
-"""Those of the partition of the request or command that runs; read only while ``BY_PARTITION`` has any."""
+"""Those of the partition of the request or command that runs; read only while ``STORED_NAMES`` has any."""
 _CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
 _CURSOR_MAX: Final = 2**64 - 1
 """What the store returns as the place to go on from."""
@@ -33,14 +33,14 @@ class InvalidError(Exception):
 def heed(partition: str, names: StoredNames) -> None:
     """Have the door heed the stored names of a partition from now on."""
     if names:
-        BY_PARTITION[partition] = names
+        STORED_NAMES[partition] = names
     else:
-        BY_PARTITION.pop(partition, None)
+        STORED_NAMES.pop(partition, None)
 
 
 def enter(partition: str) -> None:
-    """Begin to ask on behalf of a partition; needed only while ``BY_PARTITION`` has any."""
-    _CURRENT.set(BY_PARTITION.get(partition))
+    """Begin to ask on behalf of a partition; needed only while ``STORED_NAMES`` has any."""
+    _CURRENT.set(STORED_NAMES.get(partition))
 
 
 def check_text(field: str, value: str, bytes_max: int) -> str:
@@ -65,7 +65,7 @@ def check_text(field: str, value: str, bytes_max: int) -> str:
 def is_plain_place(sku: str, location: str) -> bool:
     """Return True for most valid SKUs and locations, quickly: nothing about them can need a change or a refusal."""
     return (
-        not BY_PARTITION
+        not STORED_NAMES
         and is_plain(sku)
         and len(sku) <= limits.SKU_BYTES_MAX
         and (location is UNNAMED or (is_plain(location) and len(location) <= limits.LOCATION_BYTES_MAX))
@@ -83,7 +83,7 @@ def check_name(field: str, value: str, bytes_max: int, kind: str = "") -> str:
         It cannot be a name. The rule says what to send instead.
 
     """
-    if BY_PARTITION:
+    if STORED_NAMES:
         stored = _CURRENT.get()
         if stored is not None:
             return _as_stored(stored, field, value, bytes_max, kind)

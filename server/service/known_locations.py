@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from server.domain.limits import DEFAULT_LOCATION
-from server.domain.similar_names import nearest
+from server.domain.similar_names import did_you_mean
 from server.service.checks import InvalidError
 from server.store.connection.connect import StoreClient
 from server.store.connection.timeouts import in_report_time
@@ -21,7 +21,7 @@ async def check_known(
     Raises
     ------
     InvalidError
-        One is not there; the rule names the nearest and the mend.
+        One is not there; the rule names the most similar one and says what to do.
     StoreUnavailableError
         The store did not answer in time.
 
@@ -34,7 +34,7 @@ async def check_known(
         if name not in known:
             raise InvalidError(
                 field,
-                f"names {name}, which is not described and never had stock{nearest(name, known) or '.'}"
+                f"names {name}, which is not described and never had stock{did_you_mean(name, known) or '.'}"
                 " Correct it, or describe it first with PUT /v1/locations/…",
             )
 

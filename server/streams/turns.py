@@ -1,6 +1,6 @@
 """One at a time, each name in its turn: whoever asks a hundred times does not make others wait a hundred times.
 
-The turns of operations before the store are others, see ``server/store/ledger/turns.py``: those weigh and share batches.
+Operations wait for the store in turns of another kind: ``server/store/ledger/turns.py`` weighs them and fills batches.
 """
 
 import asyncio

@@ -10,7 +10,7 @@ from server.schemas.common import LineBody
 from server.schemas.reservations import OrderBody
 from server.schemas.stock import CountBody
 from server.service.caller import Caller
-from server.service.checks import BY_PARTITION, InvalidError, check_sku, enter, heed
+from server.service.checks import STORED_NAMES, InvalidError, check_sku, enter, heed
 from server.service.movements import count_of
 from server.service.old_names import heed_stored_names, heeded
 from server.service.reservations import make, order_operation
@@ -79,7 +79,7 @@ async def test_given_old_names_when_a_new_one_of_their_kind_is_sent_then_it_is_r
 
 
 async def test_given_old_names_of_one_partition_when_another_asks_then_they_are_none_of_its(old: Caller) -> None:
-    assert BY_PARTITION
+    assert STORED_NAMES
 
     enter("another")
 
@@ -114,5 +114,5 @@ async def test_given_names_that_were_not_looked_at_when_asked_then_each_stays_as
 async def test_given_a_partition_without_anything_when_begun_then_names_are_made_whole_at_once(caller: Caller) -> None:
     reader = await heeded(caller.partition.client, lambda: [caller.principal.partition], looks=False)
 
-    assert caller.principal.partition not in BY_PARTITION
+    assert caller.principal.partition not in STORED_NAMES
     reader.close()

@@ -22,7 +22,7 @@ from server.domain import limits
 from server.domain.principal import LOCAL, Principal, Scope
 from server.schemas.problems import Problem
 from server.service.caller import Caller
-from server.service.checks import BY_PARTITION, check_idempotency_key, enter
+from server.service.checks import STORED_NAMES, check_idempotency_key, enter
 from server.service.problems import OPERATING_ERRORS, ProblemError, of_error, problem
 from server.telemetry.refused_keys import Reason
 from server.telemetry.request_tally import TALLY
@@ -166,7 +166,7 @@ def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
         raise ProblemError(stranger(reason))
     if not principal.allows(scope):
         raise ProblemError(problem("forbidden", f"This route needs a key with the scope {scope}."))
-    if BY_PARTITION:
+    if STORED_NAMES:
         enter(principal.partition)
     connection: Any = request.protocol  # as note_admitted does, without one more call for every request
     if not connection.admitted:

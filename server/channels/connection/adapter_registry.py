@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from adapters.contract.adapter import Adapter, Kind, kinds
 from server.config.toml_tables import ChannelConfigError, convert, listed, refuse_unknown, table_of
 from server.domain.channels import ChannelRules, ChannelSettings
-from server.domain.similar_names import nearest
+from server.domain.similar_names import did_you_mean
 
 NOTIFIES = "webhook"
 """The kind that carries events as well as values."""
@@ -72,7 +72,7 @@ def _built(where: str, kind: Kind, options: object, credentials: Mapping[str, st
 def _kind(settings: ChannelSettings, known: Mapping[str, Kind] | None) -> Kind:
     known = kinds() if known is None else known
     if settings.kind not in known:
-        question = nearest(settings.kind, known)
+        question = did_you_mean(settings.kind, known)
         raise ChannelConfigError(
             f"{table_of(settings.name)}: there is no kind {settings.kind!r}{question or '.'} Allowed: {listed(known)}."
         )

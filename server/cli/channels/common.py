@@ -9,7 +9,7 @@ import msgspec
 from server.cli.common import failure
 from server.config.toml_tables import listed
 from server.domain.channels import ChannelStatus, check_channel_name
-from server.domain.similar_names import nearest
+from server.domain.similar_names import did_you_mean
 from server.store.repositories.channels import ChannelStore
 
 
@@ -98,6 +98,6 @@ def check_known(channel: str, found: Standing, partition: str) -> None:
 
     """
     if channel not in found.channels:
-        question = nearest(channel, found.channels) or "."
+        question = did_you_mean(channel, found.channels) or "."
         text = f"Channel {channel!r} is not known in partition {partition}{question}"
         raise failure(f"{text} Known: {listed(found.channels)}.")

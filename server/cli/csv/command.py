@@ -17,7 +17,7 @@ from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.limits import REFERENCE_BYTES_MAX
-from server.service.checks import BY_PARTITION
+from server.service.checks import STORED_NAMES
 from server.service.old_names import heed_stored_names
 from server.store.errors import StoreError
 
@@ -71,7 +71,7 @@ async def _put(
         async with opened_store(settings, create=True) as store:
             await store.register(partition)
             await heed_stored_names(store.client, partition)
-            file = read_csv(path, kind.read) if BY_PARTITION else file
+            file = read_csv(path, kind.read) if STORED_NAMES else file
             await kind.put(Target(store, partition), file, tally)
             return file
     except asyncio.CancelledError:

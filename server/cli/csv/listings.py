@@ -11,7 +11,7 @@ from server.config.toml_tables import listed
 from server.domain.channels import ATTRIBUTES_MAX, LISTINGS_PER_CALL_MAX, Listing
 from server.domain.listing_keys import cannot_stand, in_requests
 from server.domain.principal import LOCAL
-from server.domain.similar_names import closest, nearest
+from server.domain.similar_names import closest, did_you_mean
 from server.schemas.channels import ListingBody
 from server.service.checks import InvalidError
 from server.service.listings import listing_of
@@ -170,7 +170,7 @@ async def _check_channel(repository: ChannelStore, channel: str) -> None:
     """
     known = await repository.published_channels()
     if channel not in known:
-        question = nearest(channel, known) or "."
+        question = did_you_mean(channel, known) or "."
         there_are = f" Known: {listed(known)}." if known else ""
         raise failure(
             f"Channel {channel!r} is not known{question}{there_are} Nothing was imported. A channel is known once a"
