@@ -22,12 +22,11 @@ class KeyConflict(NamedTuple):
     other: str
     is_name: bool = False
 
-    @property
-    def rule(self) -> str:
-        """What is wrong, and how it is mended."""
+    def rule_in(self, whole: str) -> str:
+        """Return what is wrong and what to do; ``whole``: what is judged by its end, a request or a file."""
         key, other = self.listing.key, self.other
         has = f"{other} is listed under {key} by itself" if self.is_name else f"{other} is listed under {key} already"
-        return f"{has}; give {other} another key, or unlist it, in the same request"
+        return f"{has}; give {other} another key, or unlist it, in the same {whole}"
 
 
 def key_conflicts(listings: Sequence[Listing], owners: Mapping[str, str], names: Collection[str]) -> list[KeyConflict]:

@@ -124,9 +124,12 @@ async def _names(store: ChannelStore, channel: str, keys: Collection[str]) -> se
 
 
 def _key_taken(conflicts: Sequence[KeyConflict]) -> Problem:
-    errors = [FieldProblem(f"listings[{each.place}].key", each.rule) for each in conflicts[:_CONFLICTS_SHOWN_MAX]]
+    errors = [
+        FieldProblem(f"listings[{each.place}].key", each.rule_in("request"))
+        for each in conflicts[:_CONFLICTS_SHOWN_MAX]
+    ]
     first = conflicts[0]
-    return problem("key_taken", f"{first.listing.sku}: {first.rule}. Nothing changed.", errors=errors)
+    return problem("key_taken", f"{first.listing.sku}: {first.rule_in('request')}. Nothing changed.", errors=errors)
 
 
 def _check_distinct(listings: list[Listing]) -> None:

@@ -71,7 +71,10 @@ def test_a_swap_and_an_unlisted_owner_are_no_conflict_and_two_takers_are() -> No
     assert key_conflicts([red, Listing("BLUE", "K2", listed=False)], owners, ()) == []
     [alone] = key_conflicts([red], owners, ())
     assert (alone.place, alone.other) == (0, "BLUE")
-    assert alone.rule == "BLUE is listed under K2 already; give BLUE another key, or unlist it, in the same request"
+    assert (
+        alone.rule_in("request")
+        == "BLUE is listed under K2 already; give BLUE another key, or unlist it, in the same request"
+    )
     [second] = key_conflicts([red, Listing("NEW", "K2"), blue], owners, ())
     assert (second.place, second.other) == (1, "RED")
 

@@ -127,7 +127,7 @@ async def _put_all(
             continue
         if sku in refused:
             counted.add(sku)
-            tally.add(refused=BadRow(row.line, refused[sku].rule.replace("request", "file"), row.text))
+            tally.add(refused=BadRow(row.line, refused[sku].rule_in("file"), row.text))
         elif stored.get(sku) == row.value:
             counted.add(sku)
             tally.add(unchanged=1)
