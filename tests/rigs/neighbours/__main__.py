@@ -1,6 +1,6 @@
 """The table of neighbours from the command line:  python -m tests.rigs.neighbours --only query --only streams.
 
-One tenant does his worst, and a neighbour with a key of its own reserves 100 times a second meanwhile. Each row is an
+One merchant does its worst, and a neighbour with a key of its own reserves 100 times a second meanwhile. Each row is an
 attack; its first variant is the attack as it was first met, the others are its siblings. Each line shows the
 neighbour's times alone and under attack (medians of three rounds in turn), what it was refused, the server's memory at
 its highest, and the longest script of the store. Loaders and neighbour are processes of their own.

@@ -1,4 +1,4 @@
-"""The ground of a row: a real server with two tenants, and what is measured on it while one of them does his worst."""
+"""The ground of a row: a real server with two merchants, and what is measured on it while one does its worst."""
 
 import asyncio
 import contextlib
@@ -118,7 +118,7 @@ class Ground:
 async def opened_ground(
     *, keys: Sequence[Key] = (), toml: str = "", prefix: Sequence[str] = (), **settings: Any
 ) -> AsyncIterator[Ground]:
-    """Start a server of its own for two tenants; it is ended with all its processes and files after the block."""
+    """Start a server of its own for two merchants; it is ended with all its processes and files after the block."""
     server = Server(keys=[ATTACKER, NEIGHBOUR, *keys], toml=toml, prefix=prefix, log_level="warning", **settings)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(server.close)

@@ -32,7 +32,7 @@ class Streams(Timed):
     """Streams with one key, while hundreds of SKUs change at a time."""
 
     name = "streams"
-    does = "256 change streams of one tenant, half of which never read, while 500 SKUs change at a time"
+    does = "256 change streams of one merchant, half of which never read, while 500 SKUs change at a time"
     variants = ("half-never-read", "all-read", "of-two-keys")
 
     @asynccontextmanager

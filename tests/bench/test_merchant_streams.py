@@ -2,25 +2,25 @@
 
 import pytest
 
-from bench.http import tenant_streams
+from bench.http import merchant_streams
 
 
 def test_every_merchant_s_subscribers_have_its_last_values_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant_streams, "_WARM_UP_S", 1)
+    monkeypatch.setattr(merchant_streams, "_WARM_UP_S", 1)
 
-    found = tenant_streams.measure(4, tenants=2, changes_per_s=20, seconds=1)
+    found = merchant_streams.measure(4, merchants=2, changes_per_s=20, seconds=1)
 
     assert (found.wrong, len(found.events), found.sold.failed) == (0, 4, 0)
     assert min(found.events) > 0
     assert found.memory_mb >= found.empty_mb > 0
-    assert tenant_streams.table([found]).rows[0][0] == "4"
+    assert merchant_streams.table([found]).rows[0][0] == "4"
 
 
 def test_a_neighbour_s_orders_are_timed_while_another_merchant_imports(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tenant_streams, "_IMPORTED_S", 1)
+    monkeypatch.setattr(merchant_streams, "_IMPORTED_S", 1)
 
-    found = tenant_streams.neighbour(2, 2_000)
+    found = merchant_streams.neighbour(2, 2_000)
 
     assert found.rows > 0
-    assert found.sold.sales == tenant_streams._NEIGHBOUR_RATE
-    assert tenant_streams.neighbours_table([found]).rows[0][0] == "2"
+    assert found.sold.sales == merchant_streams._NEIGHBOUR_RATE
+    assert merchant_streams.neighbours_table([found]).rows[0][0] == "2"

@@ -1,6 +1,6 @@
 """What many streams of many merchants cost, and what they take from others.
 
-    python -m bench.http.tenant_streams [--streams 10000] [--tenants 10] [--changes 200]
+    python -m bench.http.merchant_streams [--streams 10000] [--merchants 10] [--changes 200]
 
 A real server with its embedded store has so many streams of ``GET /v1/changes`` open, a like number of each merchant,
 while orders of all merchants come in evenly. Each merchant's subscribers are a process, the orders are another.
@@ -89,7 +89,7 @@ class Neighbour(msgspec.Struct, frozen=True):
     others: float | None
 
 
-class Tenants:
+class Merchants:
     """A server for some merchants, each with a key."""
 
     def __init__(self, number: int, streams: int, stack: contextlib.ExitStack) -> None:
@@ -161,13 +161,13 @@ def _memory_mb(pid: int) -> float:
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
 
 
-def measure(streams: int, tenants: int, changes_per_s: int, seconds: int) -> Found:
+def measure(streams: int, merchants: int, changes_per_s: int, seconds: int) -> Found:
     """Take one row of the first table."""
     with contextlib.ExitStack() as stack:
-        made = Tenants(tenants, streams, stack)
+        made = Merchants(merchants, streams, stack)
         holdfast, empty_mb = made.holdfast, _memory_mb(made.holdfast.pid)
         readers = {
-            name: stack.enter_context(Subscribers(holdfast.url, streams // tenants, _token(name)))
+            name: stack.enter_context(Subscribers(holdfast.url, streams // merchants, _token(name)))
             for name in (made.names if streams else [])
         }
         pids = [[holdfast.pid], [holdfast.store_pid], [each.pid for each in readers.values()]]
@@ -219,7 +219,7 @@ def _settled(reader: Subscribers, sales: Sequence[Sale]) -> Answer:
 def neighbour(streams: int, rows: int) -> Neighbour:
     """Take one row of the second table."""
     with contextlib.ExitStack() as stack:
-        made = Tenants(2, streams, stack)
+        made = Merchants(2, streams, stack)
         importing, beside = made.names
         if streams:
             stack.enter_context(Subscribers(made.holdfast.url, streams, _token(importing)))
@@ -302,14 +302,14 @@ def _cores(others: float | None) -> str:
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.option("--streams", type=click.IntRange(10, 50_000), default=10_000, help="Streams of the last row.")
-@click.option("--tenants", type=click.IntRange(1, 100), default=10, help="Merchants that share them.")
+@click.option("--merchants", type=click.IntRange(1, 100), default=10, help="Merchants that share them.")
 @click.option("--changes", type=click.IntRange(1, 5_000), default=200, help="Changes a second, of all merchants.")
 @click.option("--seconds", type=click.IntRange(1, 600), default=15, help="Seconds of each row, after a warm-up.")
 @click.option("--imported", type=click.IntRange(0, 1_000_000), default=100_000, help="Rows of the import; 0: none.")
-def main(*, streams: int, tenants: int, changes: int, seconds: int, imported: int) -> None:
+def main(*, streams: int, merchants: int, changes: int, seconds: int, imported: int) -> None:
     """Measure what many streams of many merchants cost, and what they take from others."""
     end_gently()
-    numbers = sorted({0, min(1_000, streams), streams // tenants * tenants})
+    numbers = sorted({0, min(1_000, streams), streams // merchants * merchants})
     beside = [(0, 0), (0, imported), (256, imported), (1_000, imported)] if imported else []
     console = Console(width=170)
     try:
@@ -318,7 +318,7 @@ def main(*, streams: int, tenants: int, changes: int, seconds: int, imported: in
             found, others = [], []
             for number in numbers:
                 progress.update(task, advance=1, description=f"{number:,} streams")
-                found.append(measure(number, tenants, changes, seconds))
+                found.append(measure(number, merchants, changes, seconds))
             for number, rows in beside:
                 progress.update(task, advance=1, description=f"{number:,} streams, {rows:,} rows")
                 others.append(neighbour(number, rows))
@@ -332,4 +332,4 @@ def main(*, streams: int, tenants: int, changes: int, seconds: int, imported: in
 
 
 if __name__ == "__main__":
-    main(prog_name="python -m bench.http.tenant_streams")
+    main(prog_name="python -m bench.http.merchant_streams")
