@@ -13,11 +13,11 @@
 --
 -- @include lib/msgpack
 -- @include lib/context
+-- @include lib/packed_lists
 -- @include lib/places
 -- @include lib/unstocked
 -- @include lib/allocations
 -- @include lib/stock
--- @include lib/packed_lists
 -- @include lib/looking
 -- @include lib/work
 -- @include lib/reservations

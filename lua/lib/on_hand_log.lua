@@ -32,23 +32,16 @@ function on_hand_at(entry, seq)
   return record[Stock.on_hand]
 end
 
--- How many values a packed array has, and how many bytes stand before the first one.
-local function array_head(packed_array)
-  local kind, high, low = packed_array:byte(1, 3)
-  if kind < 160 then return kind - 144, 1 end
-  return high * 256 + low, 3
-end
-
 -- The log, packed, with changes at its end.
 local function appended(log, changes)
-  local count, from = array_head(log)
+  local count, from = packed_lists.measured(log)
   return array_of(count + #changes) .. log:sub(from + 1) .. pack(unpack(changes))
 end
 
 -- The log without its first `drop` changes, packed like it. What stays of it stays packed: an order of 200 lines has as
 -- many logs, and to unpack one takes as long as all else that is done with its line.
 local function without_oldest(log, drop)
-  local count, from = array_head(log)
+  local count, from = packed_lists.measured(log)
   local values = {unpack_some(log, 2 * drop + 1, from)} -- behind the first, which says where the next one begins
   local rest = values[1] > 0 and log:sub(values[1] + 1) or ''
   return array_of(count - 2 * drop) .. pack(values[2 * drop + 1]) .. rest
@@ -57,7 +50,7 @@ end
 -- Writes the log of an entry, without its oldest changes beyond ON_HAND_LOG_MAX.
 function write_on_hand_log(entry)
   local log = appended(call('HGET', ON_HAND_LOG, entry.field) or EMPTY, entry.on_hand_changes)
-  local drop = (array_head(log) - 1) / 2 - ON_HAND_LOG_MAX
+  local drop = (packed_lists.length(log) - 1) / 2 - ON_HAND_LOG_MAX
   call('HSET', ON_HAND_LOG, entry.field, drop > 0 and without_oldest(log, drop) or log)
 end
 

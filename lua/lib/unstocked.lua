@@ -27,13 +27,6 @@ function unstocked.entry(sku, field)
   }
 end
 
--- How many values a packed array has, and how many bytes stand before the first one.
-local function head_of(list)
-  local kind, high, low = list:byte(1, 3)
-  if kind < 160 then return kind - 144, 1 end
-  return high * 256 + low, 3
-end
-
 -- Reads of which SKUs the call does not know yet where they are known. sku_locations: SKU -> {list (packed), count,
 -- names (unpacked, once they are needed)}, or false.
 local function read_locations(skus)
@@ -48,7 +41,7 @@ local function read_locations(skus)
   local packed = hash_get_many(SKUS, unread)
   for i = 1, #unread do
     local list = packed[i]
-    sku_locations[unread[i]] = list and {list = list, count = head_of(list), names = nil}
+    sku_locations[unread[i]] = list and {list = list, count = packed_lists.length(list), names = nil}
   end
 end
 
@@ -98,7 +91,7 @@ end
 function unstocked.first_locations(sku, most)
   local read = sku_locations[sku]
   if not read or read.count == 0 then return {} end
-  local _, from = head_of(read.list)
+  local _, from = packed_lists.measured(read.list)
   local names = {unpack_some(read.list, min(most, read.count, CHUNK), from)}
   table.remove(names, 1) -- where the next one begins
   return names
