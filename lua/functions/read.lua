@@ -30,7 +30,7 @@ local function questions_in(packed)
     local kind, about, location, channel, from = unpack(fields, at, at + QUESTION_LENGTH - 1)
     local question = {kind = kind, about = about, channel = channel}
     if kind == 'availability' or kind == 'sums' or kind == 'stock' then
-      question.search = {skus = about, location = location, from = from, number = 1, at = from, found = {}}
+      question.search = looking.search(about, location, from)
     end
     questions[#questions + 1] = question
   end
@@ -39,7 +39,7 @@ end
 
 -- Looks for all questions, first an equal share for each, so that one with many places leaves room for the others.
 local function look(questions)
-  local share = max(1, floor(looking.PLACES_MAX / #questions))
+  local share = max(1, floor(looking.PLACES_PER_CALL / #questions))
   for _, question in ipairs(questions) do
     if question.search then looking.go_on(question.search, share)
     elseif question.kind == 'units' then question.entries = looking.take_pairs(question.about, share) end

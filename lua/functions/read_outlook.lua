@@ -55,7 +55,7 @@ end
 
 local function read_outlook(args, keys)
   local sku, wanted, from = unpack(unpack_msg(args[2]))
-  local search = {skus = {sku}, location = wanted, from = from, number = 1, at = from, found = {}}
+  local search = looking.search({sku}, wanted, from)
   looking.begin()
   looking.go_on(search, looking.left())
   looking.load()

@@ -8,7 +8,7 @@
 --   number  the SKU that it is at, and at: the place in its list; behind the last SKU, it is complete
 --   found   the stock entries of each SKU that was begun
 
-local looking = {PLACES_MAX = 1000}
+local looking = {PLACES_PER_CALL = 1000}
 
 do
 
@@ -19,7 +19,12 @@ local lists, list_bytes_left, places_left, is_cut
 
 -- Begins a call.
 function looking.begin()
-  lists, list_bytes_left, places_left, is_cut = {}, LIST_BYTES_MAX, looking.PLACES_MAX, false
+  lists, list_bytes_left, places_left, is_cut = {}, LIST_BYTES_MAX, looking.PLACES_PER_CALL, false
+end
+
+-- Makes a search. location: '' for all; from: 0 at first, then where the answer before stopped.
+function looking.search(skus, location, from)
+  return {skus = skus, location = location, from = from, number = 1, at = from, found = {}}
 end
 
 -- The places that the call may still read.

@@ -20,7 +20,7 @@ local range = {}
 do
 
 local UNITS_MAX, SHORT_MAX = 1e15, 1e9
-local PLACES_MAX = 10000 -- of a SKU; a chain of 5,000 stores has as many again for what it keeps apart
+local PLACES_OF_SKU_MAX = 10000 -- of a SKU; a chain of 5,000 stores has as many again for what it keeps apart
 local NO_RECORD = {0, 0, 0, 0, 0, 0, 0}
 local BUCKET_NAMES = {
   [Stock.on_hand] = 'on_hand', [Stock.held] = 'held', [Stock.committed] = 'committed', [Stock.damaged] = 'damaged',
@@ -45,11 +45,11 @@ end
 -- Whether a SKU is at so many places that it may not become known at that of the entry, which has no record.
 function range.is_full(entry)
   local known = packed_lists.length(call('HGET', SKUS, entry.sku))
-  if known + #changed_stock < PLACES_MAX then return false end
+  if known + #changed_stock < PLACES_OF_SKU_MAX then return false end
   for i = 1, #changed_stock do
     if changed_stock[i].is_new and changed_stock[i].sku == entry.sku then known = known + 1 end
   end
-  return known >= PLACES_MAX
+  return known >= PLACES_OF_SKU_MAX
 end
 
 -- The refusal of changes that take a counter out of its range, or nil. changes: {{entry, deltas (as change_buckets
