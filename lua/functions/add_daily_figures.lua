@@ -4,11 +4,11 @@
 -- KEYS  [1] figures  hash    cursor: journal id up to which all is counted; since_ms: from when on all is counted;
 --                             mask_version, mask: the closed locations at that id; mask_step: which events of the next
 --                             change of them are written; mask_cursor: the cursor that these are of;
---                             names: MessagePack [[day, [channel, …]], …]: which channels days tell apart
+--                             channels: MessagePack [[day, [channel, …]], …]: which channels days tell apart
 --       [2] journal  stream
 --       [3] events   stream  field e: MessagePack list of one change, as in the journal
 --       [4…] one hash per day: sku -> [row, …], the first ones of that SKU;
---                              sku \0 three hexadecimal digits -> [row, …]: others, see spill_place
+--                              sku \0 three hexadecimal digits -> [row, …]: others, see spill_field
 -- ARGV  [1] cursor from which the caller has read, "" for none  [2] cursor up to which it has read  [3] since_ms
 --       [4] events older than this stream id (ms) are trimmed
 --       [5] mask_step that the caller has read, "" for none  [6] mask_step from now on
@@ -51,13 +51,13 @@ local function add_row(rows, more, rows_max)
 end
 
 -- The field of a row that has no room in the list of its SKU. Where one is full as well, the row is of other channels.
-local function spill_place(sku, row)
+local function spill_field(sku, row)
   return sku .. '\0' .. redis.sha1hex(row[1] .. '\0' .. row[2]):sub(1, 3)
 end
 
 -- Adds a row outside the list of its SKU.
 local function spill(key, sku, row, others)
-  local field = spill_place(sku, row)
+  local field = spill_field(sku, row)
   local rows = call('HGET', key, field)
   rows = rows and unpack_msg(rows) or {}
   if not add_row(rows, row, row[1] == others and math.huge or 2 * ROWS_MAX) then
@@ -79,30 +79,30 @@ local function added(key, sku, known, more, renamed, others)
   return is_long and known or pack(rows)
 end
 
--- Notes the channels of a day, and returns a set of those that it does not tell apart, or nil; and how many they are.
--- names: {{day, {channel, …}}, …}
-local function name_channels(names, day, channels, channels_max)
+-- Notes the channels of a day in the days that are known: {{day, {channel, …}}, …}. Returns a set of those that it does
+-- not tell apart, or nil; how many they are; and whether others were noted.
+local function note_channels(known_days, day, channels, channels_max)
   local of_day = nil
-  for _, each in ipairs(names) do
+  for _, each in ipairs(known_days) do
     if each[1] == day then of_day = each[2] end
   end
   if not of_day then
     of_day = {}
-    names[#names + 1] = {day, of_day}
-    table.sort(names, function(a, b) return a[1] < b[1] end)
-    if #names > DAYS_NAMED then table.remove(names, 1) end
+    known_days[#known_days + 1] = {day, of_day}
+    table.sort(known_days, function(a, b) return a[1] < b[1] end)
+    if #known_days > DAYS_NAMED then table.remove(known_days, 1) end
   end
-  local known, renamed, count = {}, nil, 0
+  local known, renamed, count, has_changed = {}, nil, 0, false
   for _, channel in ipairs(of_day) do known[channel] = true end
   for _, channel in ipairs(channels) do
     if not known[channel] and #of_day < channels_max then
-      of_day[#of_day + 1], names.changed = channel, true
+      of_day[#of_day + 1], has_changed = channel, true
     elseif not known[channel] then
       renamed = renamed or {}
       renamed[channel], count = true, count + 1
     end
   end
-  return renamed, count
+  return renamed, count, has_changed
 end
 
 local function add_day(key, args, first, count, renamed, others)
@@ -123,24 +123,23 @@ local function append_events(keys, args, first, count)
 end
 
 local function add_daily_figures(keys, args)
-  local known = call('HMGET', keys[1], 'cursor', 'mask_step', 'names')
+  local known = call('HMGET', keys[1], 'cursor', 'mask_step', 'channels')
   if (known[1] or '') ~= args[1] or (known[2] or '') ~= args[5] then return 0 end
   local events, number, reply = tonumber(args[11]), DAYS_BEFORE + 1, 1
-  local names, channels_max, others = known[3] and unpack_msg(known[3]) or {}, tonumber(args[9]), args[10]
+  local known_days, channels_max, others = known[3] and unpack_msg(known[3]) or {}, tonumber(args[9]), args[10]
+  local has_new_channels = false
   append_events(keys, args, FIRST_EVENT, events)
   local at, n = FIRST_EVENT + events, #args
   while at <= n do
     local count = tonumber(args[at + 3])
-    local renamed, more = name_channels(names, tonumber(args[at]), unpack_msg(args[at + 2]), channels_max)
-    reply = reply + more
+    local channels = unpack_msg(args[at + 2])
+    local renamed, more, has_changed = note_channels(known_days, tonumber(args[at]), channels, channels_max)
+    reply, has_new_channels = reply + more, has_new_channels or has_changed
     add_day(keys[number], args, at + DAY_FIELDS, count, renamed, others)
     call('EXPIREAT', keys[number], args[at + 1])
     at, number = at + DAY_FIELDS + 2 * count, number + 1
   end
-  if names.changed then
-    names.changed = nil
-    call('HSET', keys[1], 'names', pack(names))
-  end
+  if has_new_channels then call('HSET', keys[1], 'channels', pack(known_days)) end
   call('HSET', keys[1], 'cursor', args[2], 'since_ms', args[3], 'mask_step', args[6], 'mask_cursor', args[2])
   if args[8] ~= '' then call('HSET', keys[1], 'mask_version', args[7], 'mask', args[8]) end
   return reply
