@@ -10,7 +10,7 @@ from server.channels.outbound.pending import Pending
 from server.domain.channels import Listing
 
 ROUNDS_MAX: Final = 8
-"""Times that the listings of other SKUs are read since those may have left a key, until the journal says so."""
+"""How often listings of further SKUs are read that own a wanted key: they may have left it in a later entry."""
 
 
 class Relisting:
