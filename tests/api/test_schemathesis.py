@@ -37,7 +37,7 @@ api_secret = { env = "TRENDYOL_SECRET" }
 CREDENTIALS = {"TRENDYOL_KEY": "made-up-key", "TRENDYOL_SECRET": "made-up-secret"}
 CHECKS = (
     "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
-    "response_schema_conformance,negative_data_rejection,unsupported_method,ignored_auth"
+    "response_schema_conformance,faulty_data_rejection,unsupported_method,ignored_auth"
 )
 
 
