@@ -298,8 +298,9 @@ class Housekeeper:
                 swept = _decode_swept(
                     await run_function(self._client, library().function("expire_holds"), keyspace, self._limits)
                 )
-                if more := swept.more:
-                    # The store is the hot path's half of the time, however many holds have lapsed together.
+                more = swept.more
+                if more:
+                    # However many holds have lapsed together, half of the store's time stays with the hot path.
                     await asyncio.sleep(time.monotonic() - began_s)
                 if swept.lateness_ms:
                     self.activity.touch(keyspace.partition)
