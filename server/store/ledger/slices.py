@@ -9,7 +9,6 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from server.domain.sourcing import RECORDS_PER_LINE
 from server.domain.stock import FoundAvailability, FoundSums, LocationAvailability, LocationsSum, SkuStock
 from server.store.errors import TooManyPlacesError
 from server.store.ledger.ledger import WEIGHT_GROWTH, Ledger
@@ -18,7 +17,8 @@ SKUS_PER_CALL: Final = 100
 """So that others get their turn."""
 PLACES_PER_CALL: Final = 1_000
 """At most: ``lua/lib/looking.lua`` sees to it."""
-_SLICE_WEIGHT: Final = PLACES_PER_CALL // RECORDS_PER_LINE
+_SLICE_WEIGHT: Final = PLACES_PER_CALL // 2
+"""A slice has a batch of its own, so that what comes meanwhile waits for one of them and not for several."""
 
 ValueT = TypeVar("ValueT")
 
