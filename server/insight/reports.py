@@ -8,7 +8,8 @@ from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
 from server.store.repositories.daily_figures import Counted, FigureStore, Row, StockAtLocation
 from server.store.repositories.locations import read_closed
 
-_ROWS_AT_A_TIME: Final = 500
+_ROWS_AT_A_TIME: Final = 200
+"""Before others on the event loop get their turn: about a millisecond."""
 
 
 class Only(NamedTuple):
@@ -43,11 +44,12 @@ async def velocities(store: FigureStore, span: Span, only: Only) -> list[Velocit
     paces: dict[str, Pace] = {}
     async for day, sku, row in _rows(store, span.days, only):
         paces.setdefault(sku, Pace()).add(day, row.figures, span)
-    nothing = Pace()
-    return [
-        velocity(sku, paces.get(sku, nothing), span, on_hand=on_hand, available=available)
-        for sku, (on_hand, available) in lying.items()
-    ]
+    found, nothing = [], Pace()
+    for sku, (on_hand, available) in lying.items():
+        found.append(velocity(sku, paces.get(sku, nothing), span, on_hand=on_hand, available=available))
+        if len(found) % _ROWS_AT_A_TIME == 0:
+            await asyncio.sleep(0)
+    return found
 
 
 async def paces_by_place(store: FigureStore, span: Span, only: Only) -> dict[tuple[str, str], Pace]:
