@@ -1,5 +1,6 @@
 """When to order what: rules, proposals, and the events of stock that crossed a line."""
 
+import asyncio
 from collections.abc import Mapping
 
 import msgspec
@@ -61,7 +62,8 @@ async def propose(call: Call) -> ProposalList:
     )
     figures = FigureStore(call.caller.partition.client, call.caller.partition.keyspace)
     store = rules.replenishment_store(call.caller)
-    found = most_urgent(await in_report_time(_proposals(store, figures, only)))
+    proposals = await in_report_time(_proposals(store, figures, only))
+    found = await asyncio.to_thread(most_urgent, proposals)  # of all SKUs: others go on meanwhile
     return ProposalList(found[: query.limit], len(found))
 
 
