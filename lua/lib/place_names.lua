@@ -8,8 +8,13 @@ do
 local NAMES_MAX, NAMES_ALONE_MAX, NAMES_PER_LINE = 10000, 20000, 40
 
 -- What an order is answered whose SKUs are known at so many places that this call does not unpack their names, or nil.
-local function refusal_of_names(order, count, to_explain)
-  if count > NAMES_ALONE_MAX and not order.accept_shortage then return refused('sourcing_incomplete') end
+local function refusal_of_names(order, skus, count, to_explain)
+  local has_read, has_room = unstocked.has_read(skus)
+  if (count > NAMES_ALONE_MAX or not has_room) and not order.accept_shortage then
+    return refused('sourcing_incomplete')
+  end
+  if not has_read and to_explain then return refused('sourcing_incomplete') end
+  if not has_read and not is_alone then return {'retry_with_weight', places_of_order.WEIGHT_ALONE} end
   if to_explain or is_alone or work.names + count <= NAMES_MAX then return nil end
   if count > NAMES_MAX then return {'retry_with_weight', places_of_order.WEIGHT_ALONE} end
   return {'retry_with_weight', order.count + floor(count / NAMES_PER_LINE)}
@@ -32,8 +37,9 @@ function places_of_order.read_names(order, to_explain)
   local skus = {}
   for i, want in ipairs(order.wants) do skus[i] = want.sku end
   local _, count = unstocked.count_locations(skus)
-  local refusal = refusal_of_names(order, count, to_explain)
+  local refusal = refusal_of_names(order, skus, count, to_explain)
   if refusal then return refusal end
+  if unstocked.read_rest(skus) then _, count = unstocked.count_locations(skus) end
   work.names = work.names + min(count, NAMES_ALONE_MAX)
   if count > NAMES_ALONE_MAX then
     read_first_places(order)

@@ -27,22 +27,58 @@ function unstocked.entry(sku, field)
   }
 end
 
+-- Of lists that one call reads: some 2 ms. An order whose lists are longer is at more places than one may look at: no
+-- name is longer than NAME_BYTES_MAX.
+local LIST_BYTES_MAX, NAME_BYTES_MAX = 1400000, 66
+
+local function read_lists(skus)
+  for i, list in ipairs(hash_get_many(SKUS, skus)) do
+    local read = sku_locations[skus[i]]
+    read.list, read.count = list, packed_lists.length(list)
+  end
+end
+
 -- Reads of which SKUs the call does not know yet where they are known. sku_locations: SKU -> {list (packed), count,
--- names (unpacked, once they are needed)}, or false.
+-- names (unpacked, once they are needed)}, or false. A list for which the call has no room is not read: then list is
+-- false, and count what it is at least.
 local function read_locations(skus)
-  local unread, seen = {}, {}
+  local unread = {}
   sku_locations = sku_locations or {}
   for _, sku in ipairs(skus) do
-    if sku_locations[sku] == nil and not seen[sku] then
-      seen[sku] = true
-      unread[#unread + 1] = sku
+    if sku_locations[sku] == nil then
+      local bytes = call('HSTRLEN', SKUS, sku)
+      local has_room = work.list_bytes == 0 or work.list_bytes + bytes <= LIST_BYTES_MAX
+      sku_locations[sku] = bytes > 0 and {list = false, count = floor(bytes / NAME_BYTES_MAX) + 1, names = nil}
+      if bytes > 0 and has_room then
+        unread[#unread + 1], work.list_bytes = sku, work.list_bytes + bytes
+      end
     end
   end
-  local packed = hash_get_many(SKUS, unread)
-  for i = 1, #unread do
-    local list = packed[i]
-    sku_locations[unread[i]] = list and {list = list, count = packed_lists.length(list), names = nil}
+  read_lists(unread)
+end
+
+-- Reads the lists of SKUs that were not read for want of room, whatever it takes: what is sold must be booked. Returns
+-- whether there were any.
+function unstocked.read_rest(skus)
+  local unread = {}
+  for _, sku in ipairs(skus) do
+    if sku_locations[sku] and not sku_locations[sku].list then unread[#unread + 1] = sku end
   end
+  read_lists(unread)
+  return #unread > 0
+end
+
+-- Whether the lists of SKUs were read, see read_locations; and whether one call has room for all of them.
+function unstocked.has_read(skus)
+  local bytes, all = 0, true
+  for _, sku in ipairs(skus) do
+    local read = sku_locations[sku]
+    if read then
+      all = all and read.list ~= false
+      bytes = bytes + (read.list and #read.list or read.count * NAME_BYTES_MAX)
+    end
+  end
+  return all, bytes <= LIST_BYTES_MAX
 end
 
 -- Calls use(sku, location) for each SKU that is known at a location since this call, and of which it was read before.

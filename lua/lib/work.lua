@@ -7,7 +7,7 @@
 -- so does a record.
 --
 -- work: searched (candidates examined in searches, see lib/sourcing_search.lua), names (of places unpacked, see
---       lib/place_names.lua)
+--       lib/place_names.lua), list_bytes (of lists of places, see lib/unstocked.lua)
 
 do
 
@@ -24,7 +24,7 @@ local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 700
 local lines_done -- those that operations of this call have worked on
 
 function work.begin()
-  lines_done, work.searched, work.names = 0, 0, 0
+  lines_done, work.searched, work.names, work.list_bytes = 0, 0, 0, 0
 end
 
 -- Calls load(first, last, lines_left) for some of n fields at a time, until there is enough for one call. load returns

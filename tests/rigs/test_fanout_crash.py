@@ -101,7 +101,7 @@ class Stage:
         key = ChannelKeys(KEYSPACE, self.shop.name).shown
 
         def is_there() -> bool:
-            shown = self.store.command("HGET", key, SKU)
+            shown = self.store.command("HGET", key, self.key)
             return shown is not None and bool(msgspec.msgpack.decode(shown)[1] == units)
 
         await wait_until(is_there, f"it is written down that {units} was confirmed", RIGHT_S)
