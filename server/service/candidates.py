@@ -4,8 +4,9 @@ The store looks at so many of them in one script. Where there are more, their le
 those with units are sent.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final, NamedTuple, TypeVar
 
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.locations import Directory
@@ -15,6 +16,11 @@ from server.store.ledger.ledger import Ledger
 
 PAIRS_READ_MAX: Final = 30_000
 """For one order: so many reads that it takes a tenth of a second."""
+
+PLACES_ON_LOOP_MAX: Final = 2_000
+"""Of an order whose plan is made on the event loop: some 2 ms."""
+
+Result = TypeVar("Result")
 
 Units = Mapping[tuple[str, str], int]
 """What the order's channel may reserve, by location and SKU."""
@@ -43,22 +49,56 @@ async def find_candidates(
     if not skus:
         return Candidates([])
     places = dict(zip(skus, await slices.places(ledger, skus), strict=True))
-    known = frozenset(name for names in places.values() for name in names)
-    in_order = ranked(directory, rules, directory.open_among(known, rules.group))
+    beside = _beside if sum(map(len, places.values())) > PLACES_ON_LOOP_MAX else _here
+    known, in_order = await beside(_in_order, directory, rules, places)
     if not in_order:
         return Candidates(_elsewhere(directory, rules, known), known=known)
     most = min(CANDIDATES_MAX, PAIRS_MAX // len(skus))
     if len(in_order) <= most:
         return Candidates(in_order, known=known)
-    known_at = {sku: frozenset(names) for sku, names in places.items()}
-    pairs = [(each.name, sku) for each in in_order for sku in skus if each.name in known_at[sku]]
+    known_at, pairs = await beside(_pairs, in_order, places)
     units = await _units(ledger, pairs[:PAIRS_READ_MAX], channel)
+    chosen = await beside(_chosen, in_order, known_at, units, wanted, most)
+    return chosen._replace(is_cut=chosen.is_cut or len(pairs) > PAIRS_READ_MAX, known=known)
+
+
+async def _here(work: Callable[..., Result], *arguments: Any) -> Result:
+    return work(*arguments)
+
+
+async def _beside(work: Callable[..., Result], *arguments: Any) -> Result:
+    """Work beside the event loop: others go on meanwhile."""
+    return await asyncio.to_thread(work, *arguments)
+
+
+def _in_order(
+    directory: Directory, rules: Rules, places: Mapping[str, Sequence[str]]
+) -> tuple[frozenset[str], list[Candidate]]:
+    known = frozenset(name for names in places.values() for name in names)
+    return known, ranked(directory, rules, directory.open_among(known, rules.group))
+
+
+def _pairs(
+    in_order: Sequence[Candidate], places: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, frozenset[str]], list[tuple[str, str]]]:
+    known_at = {sku: frozenset(names) for sku, names in places.items()}
+    return known_at, [(each.name, sku) for each in in_order for sku in places if each.name in known_at[sku]]
+
+
+def _chosen(
+    in_order: Sequence[Candidate],
+    known_at: Mapping[str, frozenset[str]],
+    units: Units,
+    wanted: Mapping[str, int],
+    most: int,
+) -> Candidates:
     looked_at = {name for name, _ in units}
     having = {name for (name, _), there in units.items() if there > 0}
     kept = _cut([each for each in in_order if each.name in having], wanted, units, most)
-    is_cut = len(pairs) > PAIRS_READ_MAX or len(kept) < len(having)
     found = _covering(kept, in_order, known_at)
-    return Candidates(found, is_cut, known, frozenset(looked_at - having) - {each.name for each in found})
+    return Candidates(
+        found, len(kept) < len(having), without_units=frozenset(looked_at - having) - {each.name for each in found}
+    )
 
 
 def _elsewhere(directory: Directory, rules: Rules, known: frozenset[str]) -> list[Candidate]:

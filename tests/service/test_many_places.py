@@ -1,6 +1,7 @@
 """Requests about SKUs at thousands of locations: read once, in slices, and refused where the answer would explode."""
 
 import asyncio
+import time
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from tests.support.many_places import names_of, stock_everywhere
 
 FAR_AHEAD: Final = date(2099, 12, 1)
 ANSWER_BYTES_MAX: Final = 2_000_000
+LOOP_STEP_MAX_S: Final = 0.05
 
 
 def counted_calls(caller: Caller) -> list[int]:
@@ -283,3 +285,28 @@ async def test_given_an_order_for_skus_at_many_locations_when_explained_then_cal
     assert sourced.outcome == "chosen"
     assert plain.outcome in {"chosen", "sourcing_incomplete"}
     assert len(json_encode(sourced)) < ANSWER_BYTES_MAX
+
+
+async def test_given_an_order_for_many_skus_at_all_their_locations_when_planned_then_others_go_on_meanwhile(
+    client: Redis, caller: Caller
+) -> None:
+    skus = [f"S-{number}" for number in range(30)]
+    await stock_everywhere(client, caller.partition.keyspace, skus, names_of(limits.PLACES_PER_SKU_MAX))
+    body = ExplainBody([LineBody(sku, 1) for sku in skus], sourcing=SourcingBody("most_stock"))
+    steps_s: list[float] = []
+
+    async def note_steps() -> None:
+        before_s = time.thread_time()  # of this thread alone, so a busy machine does not matter
+        while True:
+            await asyncio.sleep(0)
+            now_s = time.thread_time()
+            steps_s.append(now_s - before_s)
+            before_s = now_s
+
+    noting = asyncio.create_task(note_steps())
+    try:
+        assert (await explain(caller, body)).outcome == "chosen"
+    finally:
+        noting.cancel()
+
+    assert max(steps_s) < LOOP_STEP_MAX_S
