@@ -51,6 +51,17 @@ async def test_given_a_faulty_element_when_sent_then_it_alone_is_refused(api: Ap
     assert await api.available("A") == 7
 
 
+@pytest.mark.parametrize("number", [10**30, -(10**24), 1e308, pytest.param(10**4000, id="4,000 digits")])
+async def test_given_a_number_that_nothing_can_hold_when_sent_then_its_element_alone_is_refused(
+    api: Api, number: float
+) -> None:
+    await api.count("A", 10)
+
+    answer = await api.post(BATCH, {"reservations": [of(sku=number), of(quantity=number), of()]})
+
+    assert [each["outcome"] for each in answer.ok()["results"]] == ["invalid", "invalid", "held"]
+
+
 async def test_given_a_faulty_element_with_an_id_when_refused_then_the_result_has_it(api: Api) -> None:
     await api.count("A", 1)
 

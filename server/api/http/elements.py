@@ -50,7 +50,7 @@ def _sent(request: web.Request, raw: bytes) -> bytes:
     """Return what was sent, the same for the same meaning: order of the names and encoding do not matter."""
     try:
         return _canonical(_anything.decode(request, raw))
-    except TypeError:  # its names are no texts, so they have no order
+    except (TypeError, OverflowError, ValueError):  # names that are no texts have no order; a number is too large
         return raw
 
 
