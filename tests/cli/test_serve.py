@@ -172,7 +172,8 @@ def test_with_a_configuration_of_one_s_own_no_channels_are_simulated(tmp_path: P
 def test_a_shared_store_that_keeps_real_channels_gets_no_simulated_ones(tmp_path: Path) -> None:
     with start_valkey() as store:
         (tmp_path / "shop.csv").write_text("sku,key\nTSHIRT,1\n")
-        listed = holdfast("channels", "listings", "my-shop", "shop.csv", "--new", "--store-url", store.url, cwd=tmp_path)
+        words = ("listings", "my-shop", "shop.csv", "--new", "--store-url", store.url)
+        listed = holdfast("channels", *words, cwd=tmp_path)
 
         with Server("--sample", "--store-url", store.url, cwd=tmp_path) as server:
             assert listed.returncode == 0, listed.stderr
