@@ -47,8 +47,9 @@ local function read_locations(skus)
   for _, sku in ipairs(skus) do
     if sku_locations[sku] == nil then
       local bytes = call('HSTRLEN', SKUS, sku)
-      local has_room = work.list_bytes == 0 or work.list_bytes + bytes <= LIST_BYTES_MAX
-      sku_locations[sku] = bytes > 0 and {list = false, count = floor(bytes / NAME_BYTES_MAX) + 1, names = nil}
+      -- A short one always has room: it may be that of an untracked SKU, which has to be known exactly.
+      local has_room = bytes <= NAME_BYTES_MAX or work.list_bytes == 0 or work.list_bytes + bytes <= LIST_BYTES_MAX
+      sku_locations[sku] = bytes > 0 and {list = false, count = floor(bytes / NAME_BYTES_MAX), names = nil}
       if bytes > 0 and has_room then
         unread[#unread + 1], work.list_bytes = sku, work.list_bytes + bytes
       end
