@@ -2,8 +2,10 @@
 --
 -- KEYS  for each partition its journal and its deadlines, in turn; of many partitions, so never in a cluster
 -- ARGV  none
--- Reply {entries, next_ms, ...}: for each partition the length of its journal, and its earliest deadline, 0 if none
+-- Reply {entries, next_ms, ...}, as MessagePack: for each partition the length of its journal, and its earliest
+--       deadline, 0 if none
 --
+-- One string is quicker to send and to compare than as many numbers, and mostly it is the one of the last look.
 -- A key of another type is -1: one damaged partition hides no other.
 
 local DEADLINES_AT_ONCE = 32
@@ -28,7 +30,7 @@ local function look_at_partitions(keys)
       for number = start, last do reply[2 * number] = first_deadline(deadlines[number]) end
     end
   end
-  return reply
+  return cmsgpack.pack(reply)
 end
 
 register_apart('look_at_partitions', look_at_partitions, {'no-writes'})

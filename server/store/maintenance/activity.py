@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from math import inf
 from typing import Final
 
+import msgspec
 import structlog
 from redis.asyncio import Redis
 
@@ -36,6 +37,9 @@ IDLE_AGAIN_S: Final = {
     "settle": 300.0,
 }
 """How often a chore takes its turn with a partition in which nothing has changed; others never need to."""
+
+
+_decode = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class _Turns:
@@ -79,7 +83,7 @@ class Activity:
         self._turns: dict[str, _Turns] = {}
         self._looked_at: list[Keyspace] = []
         self._calls: list[tuple[list[Keyspace], bytes]] = []
-        self._found: list[list[int]] = []
+        self._found: list[bytes] = []
         """What each call has answered at the last look."""
 
     async def run(self) -> None:
@@ -121,11 +125,11 @@ class Activity:
                 some = keyspaces[start : start + AT_ONCE]
                 keys = [key for keyspace in some for key in (keyspace.journal, keyspace.deadlines)]
                 self._calls.append((some, packed_call(function, keys)))
-                self._found.append([])
+                self._found.append(b"")
         for number, (some, call) in enumerate(self._calls):
             found = await run_packed(self._client, function, call)
             if found != self._found[number]:  # mostly nothing has changed anywhere in it
-                self._take(some, found)
+                self._take(some, _decode(found))
                 self._found[number] = found
             await asyncio.sleep(0)  # requests go first
 
