@@ -200,7 +200,7 @@ def make_batcher(store: StoreProcess | str, **settings: Any) -> Batcher:
     pool = connect.connection_pool(url)
     bounds: dict[str, Any] = {
         "operations_max": 128,
-        "lines_max": 512,
+        "lines_max": 256,
         "queue_max": 2048,
         "queue_timeout_s": 10.0,
         "reply_timeout_s": 10.0,

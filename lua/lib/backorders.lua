@@ -22,7 +22,7 @@
 
 do
 
-local FILL_MAX = 100 -- lines that one call fills: some 3 ms
+local FILL_MAX = 60 -- lines that one call fills: some 3 ms
 -- As long as to fill a line takes: to look for units in so many lines of its record, to read and write a record of so
 -- many lines, and to read so many members of a queue.
 local LINES_LOOKED_AT, LINES_OF_RECORD, MEMBERS_READ = 100, 20, 30

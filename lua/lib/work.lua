@@ -11,15 +11,15 @@
 
 do
 
--- Some 4 ms, whatever is done with them; and the lines of holds that a call ends where it has operations to run, too.
-local LINES_MAX, ENDED_BESIDE_MAX = 500, 300
+-- Some 2 to 5 ms, whatever is done with them; and the lines of holds that a call ends where it has operations to run, too.
+local LINES_MAX, ENDED_BESIDE_MAX = 200, 100
 -- Of records, or of answers that are to be repeated: less than a millisecond.
 local BYTES_MAX = 500000
 -- Records that are read at a time, and where the first ones were small.
 work.AT_A_TIME = 16
 local SMALL_AT_A_TIME, SMALL_BYTES = 48, 16384
 -- Short records, which find room beyond the limit as well.
-local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 700
+local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 300
 
 local lines_done -- those that operations of this call have worked on
 

@@ -71,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     batch_operations_max: Annotated[int, Meta(ge=1, le=256)] = 128
     """Operations in one script call."""
-    batch_lines_max: Annotated[int, Meta(ge=100, le=1_000)] = 512
+    batch_lines_max: Annotated[int, Meta(ge=100, le=1_000)] = 256
     """Lines in one script call; bounds how long the script runs. Lua can unpack both at their largest."""
     queue_operations_max: Positive = 2_048
     """Operations that may wait for the store; beyond it the key with most of them is answered 503 overloaded."""

@@ -25,7 +25,7 @@ from server.store.topology import deployment
 
 OPERATIONS_MAX: Final = 128
 """In one batch: a command shares the store with servers, and must not occupy it for long."""
-LINES_MAX: Final = 512
+LINES_MAX: Final = 256
 QUEUE_MAX: Final = 8_192
 _QUEUE_TIMEOUT_S: Final = 10.0
 _REPLY_TIMEOUT_S: Final = 10.0

@@ -19,7 +19,7 @@ def fingerprint(*parts: object) -> str:
     return blake2b(_encoder.encode(parts), digest_size=_FINGERPRINT_BYTES).hexdigest()
 
 
-LINES_ASSUMED: Final = 4
+LINES_ASSUMED: Final = 2
 """How many lines an existing reservation is taken to have: the real number is not known before the store reads it."""
 
 

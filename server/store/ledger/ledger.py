@@ -42,8 +42,8 @@ from server.store.ledger.codec import pack, pack_places_to_explain, pack_to_expl
 from server.store.ledger.function_call import FunctionCall, Submitter, Turn
 from server.store.lua_library import library
 
-EXPIRE_BATCH_MAX: Final = 400
-"""Due holds that one script expires, and fewer where they have many lines: some 4 ms of the store's time."""
+EXPIRE_BATCH_MAX: Final = 200
+"""Due holds that one script expires, and fewer where they have many lines: some 2 to 5 ms of the store's time."""
 
 WEIGHT_GROWTH: Final = 4
 """So an operation or question that found no room in a call is soon alone in one."""

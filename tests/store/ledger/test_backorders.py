@@ -380,7 +380,7 @@ async def test_given_many_callers_at_once_when_all_want_to_wait_then_the_limit_i
 @pytest.fixture
 def _few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a call fill no more than a few lines."""
-    old = "local FILL_MAX = 100"
+    old = "local FILL_MAX = 60"
     text = assemble()
     assert old in text
     few = Library(with_places(text.replace(old, f"local FILL_MAX = {FEW}")))

@@ -38,7 +38,7 @@ from tests.support.replay import read_journal
 
 LINES: Final = 100
 MANY: Final = 40
-LINES_MAX: Final = 500
+LINES_MAX: Final = 200
 """Of one call, as ``lua/lib/work.lua`` has it."""
 SKUS: Final = tuple(f"S{number:040d}" for number in range(LINES))
 
@@ -174,12 +174,12 @@ async def test_given_operations_on_one_order_when_the_first_waits_then_the_later
     await changed(ledger, order("r", *((sku, 9) for sku in SKUS)))
     await changed(ledger, order("small", (SKUS[0], 1)))
     await all_changed(ledger, orders(5))
-    batch = [*(cancel(f"r{n}") for n in range(5)), cancel("r", (1, 1)), cancel("small"), cancel("r", (2, 1))]
+    batch = [*(cancel(f"r{n}") for n in range(2)), cancel("r", (1, 1)), cancel("small"), cancel("r", (2, 1))]
     *answers, _ = await run_function(
         client, library().function("mutate_when_full"), ledger.keyspace, limits_with(), b"".join(map(pack, batch)), "0"
     )
     tags = [msgspec.msgpack.decode(answer)[0] for answer in answers]
-    assert tags == [*["changed"] * 5, "retry_with_weight", "changed", "retry_with_weight"]
+    assert tags == [*["changed"] * 2, "retry_with_weight", "changed", "retry_with_weight"]
     found = (await ledger.reservation("r")).reservation
     assert found is not None
     assert [line.committed for line in found.lines] == [9] * LINES, "nothing has happened of what waits"
