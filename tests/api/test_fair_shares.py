@@ -8,9 +8,9 @@ from typing import Final
 import msgspec
 import pytest
 
+from server.api.http.key_shares import Share
 from server.api.routes import ROUTES
 from server.domain import limits
-from server.telemetry.refused_keys import Reason
 from tests.conftest import wait_until
 from tests.support.http import Answer, Api, Key, Server, opened
 
@@ -141,7 +141,7 @@ async def test_given_as_many_reports_as_a_key_may_have_when_one_more_comes_then_
 
 def test_given_a_route_that_takes_or_reads_much_then_it_has_a_share() -> None:
     bulk = {route.path for route in ROUTES if route.body_bytes_max > limits.BODY_BYTES_MAX}
-    assert {route.path for route in ROUTES if route.share is Reason.BULK} == bulk - {"/v1/availability/query"}
+    assert {route.path for route in ROUTES if route.share is Share.BULK} == bulk - {"/v1/availability/query"}
     pages = {route.path for route in ROUTES if route.query is not None and "limit" in route.query.__struct_fields__}
     pages -= {"/v1/availability/{sku}/nearby"}  # of one SKU, through the queue
-    assert pages <= {route.path for route in ROUTES if route.share is Reason.REPORTS}
+    assert pages <= {route.path for route in ROUTES if route.share is Share.REPORTS}

@@ -5,10 +5,9 @@ from contextlib import suppress
 
 import pytest
 
-from server.api.http.key_shares import KeyShares
+from server.api.http.key_shares import KeyShares, Share
 from server.domain.principal import ALL_SCOPES, Principal
 from server.service.problems import ProblemError
-from server.telemetry.refused_keys import Reason
 from tests.conftest import wait_until
 
 MINE, THEIRS = Principal("a", "shop", ALL_SCOPES), Principal("b", "shop", ALL_SCOPES)
@@ -36,7 +35,7 @@ class Requests:
 
 
 async def test_given_a_full_share_when_one_ends_then_the_next_one_begins_in_the_order_of_asking() -> None:
-    requests = Requests(KeyShares(Reason.REPORTS, 2, wait_s=20))
+    requests = Requests(KeyShares(Share.REPORTS, 2, wait_s=20))
     tasks = [requests.start(name) for name in "abcd"]
     other = requests.start("other", THEIRS)
     await wait_until(lambda: len(requests.began) == 3)
@@ -51,7 +50,7 @@ async def test_given_a_full_share_when_one_ends_then_the_next_one_begins_in_the_
 
 
 async def test_given_no_turn_in_time_when_asked_then_it_is_refused_and_the_others_go_on() -> None:
-    shares = KeyShares(Reason.BULK, 1, wait_s=0.01)
+    shares = KeyShares(Share.BULK, 1, wait_s=0.01)
     requests = Requests(shares)
     first = requests.start("a")
     await wait_until(lambda: bool(requests.began))
@@ -65,7 +64,7 @@ async def test_given_no_turn_in_time_when_asked_then_it_is_refused_and_the_other
 
 
 async def test_given_requests_that_fail_or_leave_when_all_is_over_then_nothing_is_left_of_them() -> None:
-    shares = KeyShares(Reason.BULK, 1, wait_s=20)
+    shares = KeyShares(Share.BULK, 1, wait_s=20)
 
     async def fails() -> None:
         async with shares.turn(MINE):

@@ -7,6 +7,7 @@ past the ledger, and bulk requests, whose cost is this process's.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from enum import Enum
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -15,10 +16,18 @@ from server.domain.principal import Principal
 from server.service.problems import ProblemError, problem
 from server.telemetry.refused_keys import Reason, refused
 
-_WHAT: Final = {Reason.BULK: "bulk requests", Reason.REPORTS: "reports and listings"}
+
+class Share(Enum):
+    """Of which kind of requests a key has only some running at once; the value is what its caller reads."""
+
+    BULK = "bulk requests"
+    REPORTS = "reports and listings"
 
 
-class _Share(msgspec.Struct):
+_COUNTED_AS: Final = {Share.BULK: Reason.BULK, Share.REPORTS: Reason.REPORTS}
+
+
+class _InUse(msgspec.Struct):
     """The share of one key while it uses it. ``users``: those that run or wait."""
 
     room: asyncio.Semaphore
@@ -26,7 +35,7 @@ class _Share(msgspec.Struct):
 
 
 class KeyShares:
-    """The shares of one kind.
+    """The shares of all keys, of one kind of requests.
 
     Parameters
     ----------
@@ -39,11 +48,11 @@ class KeyShares:
 
     """
 
-    def __init__(self, kind: Reason, at_once: int, wait_s: float) -> None:
+    def __init__(self, kind: Share, at_once: int, wait_s: float) -> None:
         self._kind = kind
         self._at_once = at_once
         self._wait_s = wait_s
-        self._shares: dict[tuple[str, str], _Share] = {}
+        self._shares: dict[tuple[str, str], _InUse] = {}
 
     @property
     def keys(self) -> int:
@@ -63,7 +72,7 @@ class KeyShares:
         who = principal.partition, principal.actor
         share = self._shares.get(who)
         if share is None:
-            share = self._shares[who] = _Share(asyncio.Semaphore(self._at_once))
+            share = self._shares[who] = _InUse(asyncio.Semaphore(self._at_once))
         share.users += 1
         try:
             await self._entered(share.room, who)
@@ -81,15 +90,15 @@ class KeyShares:
             async with asyncio.timeout(self._wait_s):
                 await room.acquire()
         except TimeoutError:
-            refused(self._kind, *who)
+            refused(_COUNTED_AS[self._kind], *who)
             detail = (
-                f"This key has {self._at_once} {_WHAT[self._kind]} running, as many as it may have. This one was"
+                f"This key has {self._at_once} {self._kind.value} running, as many as it may have. This one was"
                 " not processed. Send it again when they are answered."
             )
             raise ProblemError(problem("overloaded", detail)) from None
 
 
-Shares = dict[Reason, KeyShares]
+Shares = dict[Share, KeyShares]
 """By kind."""
 
 
@@ -101,13 +110,11 @@ class HasShares(Protocol):
 
 def key_shares(*, bulk: int, reports: int, wait_s: float) -> Shares:
     """Make the shares of every kind; the numbers are those that a key has running at once."""
-    return {
-        kind: KeyShares(kind, at_once, wait_s) for kind, at_once in ((Reason.BULK, bulk), (Reason.REPORTS, reports))
-    }
+    return {kind: KeyShares(kind, at_once, wait_s) for kind, at_once in ((Share.BULK, bulk), (Share.REPORTS, reports))}
 
 
 def within_share(
-    handler: Callable[[Any], Awaitable[object]], state: HasShares, kind: Reason | None
+    handler: Callable[[Any], Awaitable[object]], state: HasShares, kind: Share | None
 ) -> Callable[[Any], Awaitable[object]]:
     """Have a handler run within the share of its caller's key; no ``kind``: it has no limit."""
     if kind is None:

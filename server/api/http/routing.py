@@ -14,7 +14,7 @@ from aiohttp import web
 
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
-from server.api.http.key_shares import within_share
+from server.api.http.key_shares import Share, within_share
 from server.api.http.local_only import stranger, why_not_local
 from server.api.http.tracing import Noting, traced
 from server.api.http.wire import BodyDecoder, check_utf_8, parse_query, read_body, respond, respond_problem
@@ -24,7 +24,6 @@ from server.schemas.problems import Problem
 from server.service.caller import Caller
 from server.service.checks import STORED_NAMES, check_idempotency_key, enter
 from server.service.problems import OPERATING_ERRORS, ProblemError, of_error, problem
-from server.telemetry.refused_keys import Reason
 from server.telemetry.request_tally import TALLY
 
 BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
@@ -95,7 +94,7 @@ class Route:
     outcomes: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
     operation: str = ""
-    share: Reason | None = None
+    share: Share | None = None
     streams: bool = False
     decoder: Callable[[Any], BodyDecoder] = BodyDecoder
 

@@ -1,6 +1,7 @@
 """Preorder and backorder: how many units may be reserved before they are there, and which lines wait for them."""
 
 from server.api.http.answer import Answer
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.principal import Scope
 from server.domain.stock import StockChanged
@@ -10,7 +11,6 @@ from server.schemas.problems import Problem
 from server.service.backorders import backorder_operation, waiting_lines
 from server.service.problems import refusal
 from server.store.repositories.backorders import Waiter
-from server.telemetry.refused_keys import Reason
 
 
 async def put(call: Call) -> Answer[BackorderSetView] | Problem:
@@ -55,6 +55,6 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/backorders", read, Scope.READ, "Lines that wait for units, in the order in which they get them",
-        {200: BackorderPage}, query=BackordersQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: BackorderPage}, query=BackordersQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
 ]  # fmt: skip

@@ -1,5 +1,6 @@
 """Barcodes: what a scanner at the door reads, and how many units of which SKU that is."""
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.principal import Scope
@@ -8,7 +9,6 @@ from server.schemas.problems import Problem
 from server.service.barcodes import find_barcode, put_barcodes
 from server.service.checks import check_barcode
 from server.service.problems import problem
-from server.telemetry.refused_keys import Reason
 
 
 async def put(call: Call) -> BarcodesPut:
@@ -27,7 +27,7 @@ async def read(call: Call) -> BarcodeView | Problem:
 ROUTES = [
     Route(
         "PUT", "/v1/barcodes", put, Scope.STOCK, "Set what up to 1,000 barcodes stand for",
-        {200: BarcodesPut}, BarcodesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Reason.BULK,
+        {200: BarcodesPut}, BarcodesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
         "GET", "/v1/barcodes/{barcode}", read, Scope.READ, "Read what a barcode stands for",

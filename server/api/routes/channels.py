@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.channels import ChannelSettings, LastReconcile
@@ -22,7 +23,6 @@ from server.schemas.channels import (
 from server.schemas.common import time_of
 from server.service import channels
 from server.service.channels import RulesInForce, States
-from server.telemetry.refused_keys import Reason
 
 # -- state
 
@@ -148,10 +148,10 @@ ROUTES = [
     ),
     Route(
         "GET", _ONE + "/dead-letters", dead_letters, Scope.READ, "What the channel will not take, and why",
-        {200: DeadLetterList}, query=DeadLettersQuery, outcomes=("invalid", "unknown_channel"), share=Reason.REPORTS,
+        {200: DeadLetterList}, query=DeadLettersQuery, outcomes=("invalid", "unknown_channel"), share=Share.REPORTS,
     ),
     Route(
         "POST", _ONE + "/dead-letters/retry", retry, Scope.ADMIN, "Try dead letters again",
-        {202: Asked}, RetryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=_CHANNEL, share=Reason.BULK,
+        {202: Asked}, RetryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=_CHANNEL, share=Share.BULK,
     ),
 ]  # fmt: skip

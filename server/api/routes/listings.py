@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.channels import Listing
@@ -9,7 +10,6 @@ from server.domain.principal import Scope
 from server.schemas.channels import ListingPage, ListingsBody, ListingsPut, ListingsQuery, ListingView
 from server.service.channels import channel_of
 from server.service.listings import find_listings, put_listings
-from server.telemetry.refused_keys import Reason
 
 
 async def put(call: Call) -> ListingsPut:
@@ -39,10 +39,10 @@ ROUTES = [
     Route(
         "PUT", _PATH, put, Scope.ADMIN, "Add or replace up to 1,000 listings",
         {200: ListingsPut}, ListingsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("unknown_channel", "key_taken"), share=Reason.BULK,
+        outcomes=("unknown_channel", "key_taken"), share=Share.BULK,
     ),
     Route(
         "GET", _PATH, read, Scope.READ, "Read listings, page by page",
-        {200: ListingPage}, query=ListingsQuery, outcomes=("invalid", "unknown_channel"), share=Reason.REPORTS,
+        {200: ListingPage}, query=ListingsQuery, outcomes=("invalid", "unknown_channel"), share=Share.REPORTS,
     ),
 ]  # fmt: skip

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import msgspec
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.principal import Scope
@@ -29,7 +30,6 @@ from server.store.connection.timeouts import in_report_time
 from server.store.repositories.daily_figures import FigureStore
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.rules import Where
-from server.telemetry.refused_keys import Reason
 
 
 def _view(found: Mapping[Where, Rule]) -> RuleList:
@@ -88,7 +88,7 @@ async def events(call: Call) -> EventList:
 ROUTES = [
     Route(
         "PUT", "/v1/replenishment/rules", set_rules, Scope.STOCK, "Set when and how much to order",
-        {200: RuleList}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Reason.BULK,
+        {200: RuleList}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
         "GET", "/v1/replenishment/rules", read_rules, Scope.READ, "Every rule by which to order",
@@ -96,10 +96,10 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/replenishment", propose, Scope.READ, "What to order now, most urgent first",
-        {200: ProposalList}, query=PlaceQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: ProposalList}, query=PlaceQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
     Route(
         "GET", "/v1/events", events, Scope.READ, "Stock that ran low, ran out or came back, and shortages",
-        {200: EventList}, query=EventsQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: EventList}, query=EventsQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
 ]  # fmt: skip

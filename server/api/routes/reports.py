@@ -5,6 +5,7 @@ from datetime import datetime
 
 import msgspec
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.daily_figures import Figures, date_of, day_of
 from server.domain.principal import Scope
@@ -19,7 +20,6 @@ from server.service.reports import days_of
 from server.store.connection.timeouts import in_report_time
 from server.store.journal.journal import parse_entry_id
 from server.store.repositories.daily_figures import Counted, FigureStore
-from server.telemetry.refused_keys import Reason
 
 
 def _store(call: Call) -> FigureStore:
@@ -81,10 +81,10 @@ async def _velocity(store: FigureStore, query: VelocityQuery, about: reports.Onl
 ROUTES = [
     Route(
         "GET", "/v1/reports/sales", sales, Scope.READ, "What was sold, by SKU, channel, location or day",
-        {200: SalesReport}, query=SalesQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: SalesReport}, query=SalesQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
     Route(
         "GET", "/v1/reports/velocity", velocity, Scope.READ, "How fast SKUs sell, and how long their stock lasts",
-        {200: VelocityReport}, query=VelocityQuery, outcomes=("invalid", "unknown_sku"), share=Reason.REPORTS,
+        {200: VelocityReport}, query=VelocityQuery, outcomes=("invalid", "unknown_sku"), share=Share.REPORTS,
     ),
 ]  # fmt: skip

@@ -4,6 +4,7 @@ from functools import partial
 
 from server.api.http.answer import Answer, answer_item
 from server.api.http.elements import ReservationsDecoder
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.api.routes.reservation_answers import answer_reservation
 from server.domain import limits
@@ -32,7 +33,6 @@ from server.service import binding, bulk
 from server.service import reservations as service
 from server.service.problems import problem
 from server.service.reserve_many import reserve_operations
-from server.telemetry.refused_keys import Reason
 
 Shown = Answer[ReservationView] | Problem
 
@@ -171,7 +171,7 @@ ROUTES = [
     Route(
         "POST", "/v1/reservations/batch", reserve_many, Scope.RESERVE, "Hold units many times over, each on its own",
         {200: ReservationResults}, ReserveManyBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder, share=Reason.BULK,
+        outcomes=("id_reused",), headers=_KEY, decoder=ReservationsDecoder, share=Share.BULK,
     ),
     Route(
         "POST", "/v1/orders", order, Scope.RESERVE, "Reserve and commit at once",
@@ -179,7 +179,7 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/reservations", read_many, Scope.READ, "Read the reservations that match, page by page",
-        {200: ReservationPage}, query=ListQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: ReservationPage}, query=ListQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one reservation", {200: ReservationView},

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.principal import Scope
@@ -17,7 +18,6 @@ from server.schemas.safety_stock import (
 )
 from server.service import rules, skus
 from server.store.repositories.rules import Where
-from server.telemetry.refused_keys import Reason
 
 
 def _view(found: Mapping[Where, SafetyRule]) -> SafetyRuleList:
@@ -65,14 +65,14 @@ def _sku_view(found: skus.SkuDetails) -> SkuView:
 ROUTES = [
     Route(
         "PUT", "/v1/safety/rules", set_rules, Scope.STOCK, "Set how much safety stock to keep",
-        {200: SafetyRuleList}, SafetyRulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Reason.BULK,
+        {200: SafetyRuleList}, SafetyRulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
         "GET", "/v1/safety/rules", read_rules, Scope.READ, "Every rule of safety stock", {200: SafetyRuleList},
     ),
     Route(
         "PUT", "/v1/skus", put_skus, Scope.STOCK, "Put SKUs into categories",
-        {200: SkuList}, SkusBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Reason.BULK,
+        {200: SkuList}, SkusBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
         "PUT", "/v1/skus/{sku}", put_sku, Scope.STOCK, "Put a SKU into a category, and say whether it has stock",

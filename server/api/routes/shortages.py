@@ -1,12 +1,12 @@
 """Shortages: where more is reserved than there is, and which orders will not get all of their units."""
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.principal import Scope
 from server.schemas.common import time_of
 from server.schemas.shortages import ShortageList, ShortageQuery, ShortageView, ShortLineView
 from server.service.stock import shortages
 from server.store.repositories.shortages import Shortage
-from server.telemetry.refused_keys import Reason
 
 
 async def read(call: Call) -> ShortageList:
@@ -29,6 +29,6 @@ def _view(shortage: Shortage) -> ShortageView:
 ROUTES = [
     Route(
         "GET", "/v1/shortages", read, Scope.READ, "Read where more is reserved than there is",
-        {200: ShortageList}, query=ShortageQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: ShortageList}, query=ShortageQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
 ]  # fmt: skip

@@ -1,10 +1,10 @@
 """Sourcing over HTTP: why an order would be taken from where."""
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.principal import Scope
 from server.schemas.sourcing import ExplainBody, ExplainView
 from server.service import explain as service
-from server.telemetry.refused_keys import Reason
 
 
 async def explain(call: Call) -> ExplainView:
@@ -17,6 +17,6 @@ ROUTES = [
     Route(
         "POST", "/v1/sourcing/explain", explain, Scope.READ,
         "Why an order would be taken from where, without holding", {200: ExplainView}, ExplainBody,
-        share=Reason.REPORTS,
+        share=Share.REPORTS,
     ),
 ]  # fmt: skip

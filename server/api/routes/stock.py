@@ -4,6 +4,7 @@ import asyncio
 from typing import Final
 
 from server.api.http.answer import Answer, answer_item
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.operations.stock import StockOperation
@@ -29,7 +30,6 @@ from server.service import movements
 from server.service.checks import check_sku
 from server.service.problems import problem, refusal
 from server.service.stock import SkuDetails, details
-from server.telemetry.refused_keys import Reason
 
 _LEVELS_AT_A_TIME: Final = 200
 """So many take a millisecond."""
@@ -113,7 +113,7 @@ _COUNT = ("id_reused", "baseline_expired", "too_many_places", "out_of_range")
 ROUTES = [
     Route(
         "GET", "/v1/stock/{sku}", read, Scope.READ, "Why the number is what it is: buckets, and who holds how much",
-        {200: StockView}, query=StockQuery, share=Reason.REPORTS,
+        {200: StockView}, query=StockQuery, share=Share.REPORTS,
         outcomes=("invalid", "answer_too_large", "unknown_sku"),
     ),
     Route(
@@ -123,6 +123,6 @@ ROUTES = [
     Route(
         "POST", "/v1/stock/movements", move_many, Scope.STOCK, "Receive, adjust, count and move, up to 1,000 at once",
         {200: MovementResults}, MovementsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("id_reused",), headers=("Idempotency-Key",), share=Reason.BULK,
+        outcomes=("id_reused",), headers=("Idempotency-Key",), share=Share.BULK,
     ),
 ]  # fmt: skip

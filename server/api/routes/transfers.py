@@ -1,6 +1,7 @@
 """Transfers: units that leave one location are on their way until another has received them, or they are lost."""
 
 from server.api.http.answer import Answer
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.operations.transfers import Arrive, Ship
 from server.domain.principal import Scope
@@ -16,7 +17,6 @@ from server.schemas.transfers import (
 )
 from server.service import transfers
 from server.service.problems import problem, refusal
-from server.telemetry.refused_keys import Reason
 
 Shown = Answer[TransferView] | Problem
 
@@ -64,7 +64,7 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/transfers", read_many, Scope.READ, "Read the transfers that are on their way, page by page",
-        {200: TransferPageView}, query=TransferQuery, outcomes=("invalid",), share=Reason.REPORTS,
+        {200: TransferPageView}, query=TransferQuery, outcomes=("invalid",), share=Share.REPORTS,
     ),
     Route(
         "GET", _ONE, read, Scope.READ, "Read one transfer", {200: TransferView},
