@@ -29,6 +29,7 @@ from bench.propagation.channels import Arrival
 from bench.propagation.figures import percentile
 from bench.propagation.setup import Channels, Holdfast, call, configuration, start
 from server.domain.operations.stock import Count
+from server.store.connection.slow_calls import slow_calls
 
 LOCATION: Final = "store"
 HOT_SKUS: Final = 2_000
@@ -177,10 +178,8 @@ def _came(arrivals: list[Arrival], units: int) -> dict[int, int]:
 def _taken(client: Any) -> dict[str, list[float]]:
     """Read the slow log: how long each command took, sorted; a function by its name without the digest."""
     taken: dict[str, list[float]] = {}
-    for each in client.slowlog_get(_LOG_LENGTH):
-        words = each["command"].decode("utf-8", "replace").split(" ", 2)
-        name = words[1].rpartition("_")[0] if words[0] == "FCALL" else words[0]
-        taken.setdefault(name, []).append(each["duration"] / 1000)
+    for call in slow_calls(client.slowlog_get(_LOG_LENGTH)):
+        taken.setdefault(call.name, []).append(call.microseconds / 1000)
     return {name: sorted(each) for name, each in taken.items()}
 
 

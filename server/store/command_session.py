@@ -13,6 +13,7 @@ from redis.exceptions import RedisError
 from server.domain.stock import StockLevel
 from server.store.connection.clients import Durability
 from server.store.connection.connect import unavailable
+from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.embedded import EmbeddedStore, ProgramChoice
 from server.store.embedded.probe import Presence, look
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError
@@ -33,7 +34,6 @@ _CLOSE_S: Final = 5.0
 _ANSWER_S: Final = 10.0
 """How long a store that is just starting may take to answer."""
 _LOOK_S: Final = 0.05
-_SCAN_COUNT: Final = 500
 
 
 class OpenStore:
@@ -56,7 +56,7 @@ class OpenStore:
     async def partitions(self) -> list[str]:
         """Every partition that has stock, in alphabetical order."""
         found = set()
-        async for key in self.client.scan_iter(match="hf:{*}:stock", count=_SCAN_COUNT):
+        async for key in self.client.scan_iter(match="hf:{*}:stock", count=SLICE_FIELDS):
             found.add(key.decode().removeprefix("hf:{").removesuffix("}:stock"))
         return sorted(found)
 
@@ -66,12 +66,9 @@ class OpenStore:
 
     async def levels(self, partition: str) -> AsyncIterator[StockLevel]:
         """Go through every (SKU, location) of a partition, in no order, while sales go on."""
-        seen: set[bytes] = set()  # a hash that is being resized can show a field twice
-        async for field, packed in self.client.hscan_iter(Keyspace(partition).stock, count=_SCAN_COUNT):
-            if field not in seen:
-                seen.add(field)
-                record = decode_stock(packed)
-                yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allocations, record.backorder)
+        async for field, packed in scan(self.client, Keyspace(partition).stock):
+            record = decode_stock(packed)
+            yield StockLevel(*split_field(field), *record.buckets, record.seq, record.allocations, record.backorder)
 
 
 @asynccontextmanager

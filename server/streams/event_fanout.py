@@ -27,7 +27,7 @@ from server.store.repositories.locations import skus_at
 from server.streams.event_rounds import Event, KeptEvents, Position, Round, chunk_of, entry_of
 from server.streams.journal_pieces import Piece, changed_skus
 from server.streams.loop_share import LoopShare
-from server.streams.turns import Turns
+from server.streams.one_at_a_time import OneAtATime
 
 log = structlog.get_logger("holdfast.http")
 
@@ -84,7 +84,7 @@ class EventFanOut:
         self._streams: dict[Follower, None] = {}
         self._joined = 0
         self._task: asyncio.Task[None] | None = None
-        self._reading = Turns()
+        self._reading = OneAtATime()
         self._alone: dict[Position, asyncio.Task[Round]] = {}
         self._delivered: tuple[int, Position] = (0, (0, 0))
         self._said_s = 0.0

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-from server.streams.turns import Turns
+from server.streams.one_at_a_time import OneAtATime
 
 BURST_S: Final = 0.004
 """What may be used without a pause after a quiet time: a few streams are written to at once."""
@@ -28,7 +28,7 @@ class LoopShare:
 
     def __init__(self, share: float) -> None:
         self._share = share
-        self._turns = Turns()
+        self._turns = OneAtATime()
         self._loop = asyncio.get_running_loop()
         self._credit_s = BURST_S
         self._settled_s = self._loop.time()

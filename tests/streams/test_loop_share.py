@@ -8,11 +8,11 @@ import pytest
 
 from server.streams import loop_share
 from server.streams.loop_share import LoopShare
-from server.streams.turns import Turns
+from server.streams.one_at_a_time import OneAtATime
 
 
 async def test_who_asks_often_waits_for_who_asks_seldom() -> None:
-    turns, served = Turns(), list[str]()
+    turns, served = OneAtATime(), list[str]()
 
     async def take(name: str) -> None:
         async with turns.turn(name):
@@ -26,7 +26,7 @@ async def test_who_asks_often_waits_for_who_asks_seldom() -> None:
 
 
 async def test_a_turn_that_was_given_to_one_who_left_goes_to_the_next() -> None:
-    turns = Turns()
+    turns = OneAtATime()
     await turns.enter("first")
     leaving, staying = asyncio.create_task(turns.enter("leaving")), asyncio.create_task(turns.enter("staying"))
     gone = asyncio.create_task(turns.enter("leaving"))

@@ -42,7 +42,7 @@ IDLE_AGAIN_S: Final = {
 _decode = msgspec.msgpack.Decoder(list[int]).decode
 
 
-class _Turns:
+class _Work:
     """What a chore has to do: partitions that changed since its turn, and all others by the time of theirs."""
 
     def __init__(self, names: Iterable[str]) -> None:
@@ -80,7 +80,7 @@ class Activity:
         self._seen: dict[str, tuple[int, int]] = {}
         self._changed_s: dict[str, float] = {}
         self._next_ms: dict[str, int] = {}
-        self._turns: dict[str, _Turns] = {}
+        self._work: dict[str, _Work] = {}
         self._looked_at: list[Keyspace] = []
         self._calls: list[tuple[list[Keyspace], bytes]] = []
         self._found: list[bytes] = []
@@ -139,8 +139,8 @@ class Activity:
         self._note(partition)
 
     def _note(self, partition: str) -> None:
-        for turns in self._turns.values():
-            turns.changed[partition] = None
+        for work in self._work.values():
+            work.changed[partition] = None
 
     def sweepable(self, now_ms: int) -> list[str]:
         """Name the partitions with a hold that is due, and those that are busy; ``now_ms``: by the store's clock."""
@@ -157,11 +157,11 @@ class Activity:
         """
         if not self._keyspaces:
             return list(self._partitions())
-        turns = self._turns.get(chore)
-        if turns is None:
-            turns = self._turns[chore] = _Turns(self._keyspaces)
+        work = self._work.get(chore)
+        if work is None:
+            work = self._work[chore] = _Work(self._keyspaces)
         before_s = asyncio.get_running_loop().time() - IDLE_AGAIN_S.get(chore, inf)
-        return [self._keyspaces[name] for name in turns.due(before_s)]
+        return [self._keyspaces[name] for name in work.due(before_s)]
 
     def entries(self, partition: str) -> int | None:
         """Return the length of a partition's journal at the last look; None: not looked at, or damaged."""
@@ -170,17 +170,17 @@ class Activity:
 
     def begin(self, chore: str, partition: str) -> None:
         """Note that a chore takes its turn with a partition; what changes from now on is for the next one."""
-        turns = self._turns.get(chore)
-        if turns is not None:
-            turns.changed.pop(partition, None)
-            turns.taken_s.pop(partition, None)
-            turns.taken_s[partition] = asyncio.get_running_loop().time()
+        work = self._work.get(chore)
+        if work is not None:
+            work.changed.pop(partition, None)
+            work.taken_s.pop(partition, None)
+            work.taken_s[partition] = asyncio.get_running_loop().time()
 
     def failed(self, chore: str, partition: str) -> None:
         """Have a chore take that turn again."""
-        turns = self._turns.get(chore)
-        if turns is not None:
-            turns.changed[partition] = None
+        work = self._work.get(chore)
+        if work is not None:
+            work.changed[partition] = None
 
     def _take(self, keyspaces: list[Keyspace], found: list[int]) -> None:
         for place, keyspace in enumerate(keyspaces):

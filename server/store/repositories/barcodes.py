@@ -6,8 +6,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.store.connection.commands import command
+from server.store.connection.scans import scan
 from server.store.keys import Keyspace
-from server.store.repositories.channels import scan
 
 
 class Pack(msgspec.Struct, array_like=True, frozen=True):

@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from server.domain.changes import Change
 from server.domain.channels import ChannelStatus, DeadLetter, Listing
 from server.store.connection.commands import command, run_on_keys, together
+from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.lua_library import library
 from server.store.repositories.skus import NOWHERE
@@ -21,7 +22,6 @@ ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile
 """A command to a channel's publisher, as the journal's operation: read the changed rules or listings, compare with the
 channel, retry dead letters, or send these SKUs even if the channel seems to show them."""
 
-_PAGE: Final = 500
 _SKU: Final = "sku"
 _KEY: Final = "key"
 _LEFT: Final = "left_key"
@@ -132,7 +132,7 @@ class ChannelStore:
         prefix = ChannelKeys(self._keyspace, "*").listings.partition("*")[0]
         position = 0
         while True:
-            position, keys = await command(self._client, "SCAN", position, "MATCH", prefix + "*", "COUNT", _PAGE)
+            position, keys = await command(self._client, "SCAN", position, "MATCH", prefix + "*", "COUNT", SLICE_FIELDS)
             found |= {_text(key).removeprefix(prefix).rpartition(":")[0] for key in keys}
             if not int(position):
                 return sorted(found)
@@ -247,20 +247,6 @@ def _entry(name: str, now_ms: int, actor: str, channel: str, notes: Sequence[tup
 
 def _version_of(channel: str) -> str:
     return f"listings:{channel}"
-
-
-async def scan(client: Redis, key: str) -> AsyncIterator[tuple[bytes, bytes]]:
-    """Go through a hash, each field once; what is set meanwhile may be missed."""
-    seen: set[bytes] = set()  # a hash that is being resized can show a field twice
-    position = 0
-    while True:
-        position, found = await command(client, "HSCAN", key, position, "COUNT", _PAGE)
-        for field, value in found.items():
-            if field not in seen:
-                seen.add(field)
-                yield field, value
-        if not int(position):
-            return
 
 
 def _text(value: bytes) -> str:

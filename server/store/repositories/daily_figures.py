@@ -10,10 +10,10 @@ from server.domain.changes import Change
 from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, DAY_MS, OTHER_CHANNELS, Figures
 from server.domain.locations import ClosedLocations
 from server.store.connection.commands import command, run_on_keys, together
+from server.store.connection.scans import scan
 from server.store.journal.entries import format_entry_id, parse_entry_id
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
-from server.store.repositories.channels import scan
 from server.store.repositories.locations import skus_at
 from server.store.repositories.publisher import CURSOR_LIFE_MS, lowest_cursor
 from server.store.repositories.stock import decode_stock

@@ -9,9 +9,9 @@ from redis.asyncio import Redis
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.stock import LocationAvailability, Outlook
 from server.store.connection.commands import command, run_on_keys
+from server.store.connection.scans import scan
 from server.store.keys import Keyspace
 from server.store.lua_library import library
-from server.store.repositories.channels import scan
 
 RECEIPTS_PER_READ: Final = 500
 """Records of one command: less than a millisecond of the store's time."""

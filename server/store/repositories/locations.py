@@ -13,6 +13,7 @@ from server.domain.changes import Change
 from server.domain.locations import LOCATIONS_MAX, ClosedLocations, Directory, Location, LocationsChanged
 from server.store.connection.commands import command, run_confirmed, run_on_keys
 from server.store.connection.connect_errors import address, unavailable
+from server.store.connection.scans import slices
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.lua_library import Function, library
@@ -95,11 +96,8 @@ async def places_of_stock(client: Redis, keyspace: Keyspace) -> AsyncIterator[fr
         The store did not answer.
 
     """
-    place = -1
-    while place:
-        following, found = await command(client, "HSCAN", keyspace.skus, max(0, place), "COUNT", SKUS_PER_SCAN)
+    async for found in slices(client, keyspace.skus, SKUS_PER_SCAN):
         yield frozenset().union(*map(_unpack_names, found.values()))
-        place = int(following)
 
 
 class TooManyLocationsError(Exception):

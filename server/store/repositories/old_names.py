@@ -5,7 +5,7 @@ when it is repeated it finds what an older release beside this one has stored me
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 
 from server.domain.spelling import StoredNames, is_plain, mended
 from server.store.connection.commands import command
+from server.store.connection.scans import slices
 from server.store.keys import Keyspace
 
 DOOR_VERSION: Final = 1
@@ -87,12 +88,14 @@ async def find_old_names(client: Redis, keyspace: Keyspace) -> list[OldName]:
     """
     locations = set(_texts(name for name in await command(client, "HKEYS", keyspace.locations)))
     skus: set[str] = set()
-    async for fields in _slices(client, keyspace.skus):
+    async for fields in slices(client, keyspace.skus, SLICE):
         skus.update(name for name in _texts(fields) if _is_old(name))
         locations.update(*(_unpack_locations(packed) for packed in fields.values()))
+        await asyncio.sleep(_PAUSE_S)
     barcodes: set[str] = set()
-    async for fields in _slices(client, keyspace.barcodes):
+    async for fields in slices(client, keyspace.barcodes, SLICE):
         barcodes.update(name for name in _texts(fields) if _is_old(name))
+        await asyncio.sleep(_PAUSE_S)
     found = [
         *(OldName("location", name, mended(name), mended(name) in locations) for name in locations if _is_old(name)),
         *await _judged(client, "sku", keyspace.skus, skus),
@@ -108,16 +111,6 @@ def _is_old(name: str) -> bool:
 
 def _texts(fields: Iterable[bytes]) -> Iterable[str]:
     return (field.decode("utf-8", "backslashreplace") for field in fields)
-
-
-async def _slices(client: Redis, key: str) -> AsyncIterator[Mapping[bytes, bytes]]:
-    position = -1
-    while position:
-        position, fields = await command(client, "HSCAN", key, max(position, 0), "COUNT", SLICE)
-        position = int(position)
-        yield fields
-        if position:
-            await asyncio.sleep(_PAUSE_S)
 
 
 async def _judged(client: Redis, kind: str, key: str, names: Iterable[str]) -> list[OldName]:

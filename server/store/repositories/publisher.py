@@ -9,10 +9,11 @@ from redis.asyncio import Redis
 from server.domain.allocations import Allocation
 from server.domain.channels import DeadLetter, Listing, OpenTicket, Shown
 from server.store.connection.commands import command, run_confirmed, run_on_keys
+from server.store.connection.scans import scan
 from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace, split_field
 from server.store.lua_library import library
-from server.store.repositories.channels import ChannelStore, scan
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.stock import decode_stock
 
 CURSOR_LIFE_MS: Final = 3 * 86_400_000

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from server.domain.changes import Change
 from server.store.connection.commands import Words, command, together
+from server.store.connection.scans import scan
 from server.store.keys import Keyspace, split_field
-from server.store.repositories.channels import scan
 
 RuleT = TypeVar("RuleT")
 Where = tuple[str, str]

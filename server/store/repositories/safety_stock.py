@@ -8,9 +8,9 @@ from redis.asyncio import Redis
 
 from server.domain.safety_stock import SafetyRule
 from server.store.connection.commands import Words, command, run_on_keys, together
+from server.store.connection.scans import scan
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
-from server.store.repositories.channels import scan
 from server.store.repositories.rules import RuleTable
 
 RULES_CHANGED: Final = "safety_rules"

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 
 from server.domain.transfer import Transfer
 from server.store.connection.commands import command, together
+from server.store.connection.scans import scan
 from server.store.keys import Keyspace
-from server.store.repositories.channels import scan
 
 SCAN_COUNT: Final = 250
 """Transfers that one HSCAN looks at, about."""

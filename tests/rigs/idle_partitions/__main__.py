@@ -1,10 +1,11 @@
-"""Processor time that idle partitions take:  python -m tests.rigs.idle_partitions [partitions] [seconds].
+"""Processor time that idle partitions take:  python -m tests.rigs.idle_partitions --partitions 10000 --seconds 60.
 
 Each has stock and a short history, and none has a hold. The figure is the share of one core that the server and its
 embedded store take together, after their first look at everything, without any request. It is processor time, so it
 can be used on a machine that has other work, too. Nothing is audited: an idle partition is once a day.
 """
 
+import argparse
 import sys
 import tempfile
 import time
@@ -23,8 +24,11 @@ SHARE_MAX: Final = 0.02
 
 def main() -> None:
     """Fill, measure, and fail if it is more than it may be."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else COUNT
-    seconds = float(sys.argv[2]) if len(sys.argv) > 2 else SECONDS  # the second word
+    parser = argparse.ArgumentParser(prog="python -m tests.rigs.idle_partitions", description=__doc__)
+    parser.add_argument("--partitions", type=int, default=COUNT, help="how many (default: %(default)s)")
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="for how long (default: %(default)g)")
+    given = parser.parse_args()
+    count, seconds = given.partitions, given.seconds
     with tempfile.TemporaryDirectory(prefix="hf-idle-") as folder:
         uvloop.run(fill_partitions(Path(folder), count))
         server = Server(data_dir=Path(folder), **WITHOUT_AUDIT).start()

@@ -10,6 +10,7 @@ from typing import Any, Final
 import msgspec
 
 from server.store.command_session import OpenStore, open_store
+from server.store.connection.slow_calls import LOGGED_FROM_US, slow_calls
 from server.telemetry.worker_files import WORKER_OPTION
 from tests.conftest import RETENTION
 from tests.rigs.neighbours.apart import Apart, apart
@@ -21,8 +22,6 @@ ATTACKER: Final = Key("attacker", "attacker", ("admin", "metrics"))
 NEIGHBOUR: Final = Key("neighbour", "neighbour")
 SKU: Final = "calm"
 UNITS: Final = 100_000_000
-SLOW_SCRIPT_US: Final = 1_000
-"""From here on the store notes how long a script took."""
 CALM_MS: Final = 50.0
 
 
@@ -97,7 +96,7 @@ class Ground:
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")
         with self.server.store() as store:
-            store.config_set("slowlog-log-slower-than", SLOW_SCRIPT_US)
+            store.config_set("slowlog-log-slower-than", LOGGED_FROM_US)
             store.slowlog_reset()
         return self.memory_mb("VmRSS")
 
@@ -109,9 +108,8 @@ class Ground:
         """Return how long the longest script took since the measurement began; 0: none took a millisecond."""
         with self.server.store() as store:
             # A script that runs right now is waited for.
-            slow = store.slowlog_get(128)
-        scripts = [each["duration"] for each in slow if bytes(each["command"]).upper().startswith(b"FCALL")]
-        return max(scripts, default=0) / 1000
+            calls = slow_calls(store.slowlog_get(128))
+        return max((call.microseconds for call in calls if call.is_ours), default=0) / 1000
 
 
 @asynccontextmanager

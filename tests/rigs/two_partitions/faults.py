@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import redis
 
+from server.store.connection.slow_calls import LOGGED_FROM_US, slow_calls
 from tests.rigs.faults.kills import orphans, workers
 from tests.rigs.two_partitions.desk import Desk
 from tests.rigs.two_partitions.requests import Sent
@@ -27,8 +28,6 @@ STILL_S: Final = (0.3, 2.5)
 RECOVER_S: Final = 150.0
 """A worker that stands still while it begins is given a minute, on a busy machine more."""
 LOOK_S: Final = 0.05
-SLOW_US: Final = 1_000
-"""Scripts that run so long are written into the store's own list of slow calls."""
 
 Say = Callable[[str], None]
 
@@ -186,17 +185,16 @@ class Faults:
     def watch_scripts(self) -> None:
         """Have the store note its slow calls; a new store has forgotten that it was to."""
         with suppress(redis.RedisError, OSError), self._server.store() as store:
-            store.config_set("slowlog-log-slower-than", SLOW_US)
+            store.config_set("slowlog-log-slower-than", LOGGED_FROM_US)
 
     def note_scripts(self) -> None:
         """Note the longest script since the last time, but for those during which the store stood still."""
         with suppress(redis.RedisError, OSError), self._server.store() as store:
-            calls: list[Any] = store.slowlog_get(128)
+            entries: list[Any] = store.slowlog_get(128)
             store.slowlog_reset()
-            for call in calls:
-                words = call["command"].split(b" ")
-                if words[0].upper() == b"FCALL" and not self._stood_still(call["start_time"]):
-                    self._tally.note_script(call["duration"], words[1].decode().rpartition("_")[0])
+            for entry, call in zip(entries, slow_calls(entries), strict=True):
+                if call.is_ours and not self._stood_still(entry["start_time"]):
+                    self._tally.note_script(call.microseconds, call.name)
 
     def _stood_still(self, began_s: int) -> bool:
         """Whether the store was stopped around a moment, so that what it says of it is no script's own time."""

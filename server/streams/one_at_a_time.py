@@ -1,6 +1,6 @@
 """One at a time, each name in its turn: whoever asks a hundred times does not make others wait a hundred times.
 
-Operations wait for the store in turns of another kind: ``server/store/ledger/turns.py`` weighs them and fills batches.
+Operations wait for the store in other queues: ``server/store/ledger/turns.py`` weighs them and fills batches.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 
-class Turns:
+class OneAtATime:
     """Gives turns, one at a time. Names that wait are served one after the other, each first come, first served."""
 
     def __init__(self) -> None:

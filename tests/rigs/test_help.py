@@ -1,0 +1,38 @@
+"""Every program that people start says with --help what it does, and does nothing else."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.http import ROOT
+
+
+def name_of(file: Path) -> str:
+    return ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__main__")
+
+
+def is_started(file: Path) -> bool:
+    """Whether it is a package's own program, or says of itself how it is started."""
+    words = ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""
+    return file.name == "__main__.py" or re.search(rf"python -m {re.escape(name_of(file))}(?![\w.])", words) is not None
+
+
+PROGRAMS = [name_of(file) for folder in ("tests/rigs", "bench") for file in sorted((ROOT / folder).rglob("*.py"))
+            if is_started(file)]  # fmt: skip
+
+
+def test_the_programs_are_found() -> None:
+    assert {"tests.rigs.idle_partitions", "tests.rigs.neighbours", "bench"} <= set(PROGRAMS)
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_program_that_is_asked_for_help_says_how_it_is_used(program: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", program, "--help"], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (ended.returncode, "Traceback" in ended.stderr) == (0, False), ended.stderr
+    assert "usage: " in ended.stdout
