@@ -4,6 +4,7 @@ Reservations in batches, spread over 10,000 SKUs, by a store with the allocator 
 was started with the system's jemalloc, in turn. The figure is the store's own processor time, and the median counts.
 """
 
+import argparse
 import statistics
 import sys
 from typing import Final
@@ -21,7 +22,9 @@ _ROUNDS: Final = 5
 
 def main() -> None:
     """Measure, and print the table."""
-    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else _ROUNDS
+    parser = argparse.ArgumentParser(prog="python -m bench.store.allocator", description=__doc__)
+    parser.add_argument("rounds", nargs="?", type=int, default=_ROUNDS, help="how many (default: %(default)s)")
+    rounds: int = parser.parse_args().rounds
     binary = find_binary()
     words, library = preload(binary.path)
     if library is None:

@@ -7,6 +7,7 @@ store into a state, then asks for the most that the service lets through, throug
 what the command took inside the store, without queue, network and fsync.
 """
 
+import argparse
 import asyncio
 import contextlib
 import statistics
@@ -131,7 +132,9 @@ def table(cells: Cells, version: str) -> Table:
 
 def main() -> None:
     """Measure, and print the table; fail where even the quietest round of a case has a call beyond the limit."""
-    words = sys.argv[1:]
+    parser = argparse.ArgumentParser(prog="python -m bench.store.longest_scripts", description=__doc__)
+    parser.add_argument("words", nargs="*", help=f"the number of rounds, else {_ROUNDS}; then words of titles")
+    words: list[str] = parser.parse_args().words
     rounds = int(words.pop(0)) if words and words[0].isdigit() else _ROUNDS
     cases = [
         case
