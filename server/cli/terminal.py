@@ -65,5 +65,5 @@ def print_json(value: object) -> None:
 
 
 def print_csv(names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print rows for a spreadsheet; on a terminal with escapes, too."""
-    write_rows(sys.stdout, names, rows, line_end="\n", shown=sys.stdout.isatty())
+    """Print rows for a spreadsheet."""
+    write_rows(sys.stdout, names, rows, line_end="\n")

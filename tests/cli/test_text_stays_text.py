@@ -47,9 +47,9 @@ FORMULAS: Final = ("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=
 
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "allocate": (HOSTILE, NAME, "1"),
-    "barcodes import": ("rows.csv", "--report", "bad.csv"),
+    "barcodes import": ("barcodes.csv", "--report", "bad.csv"),
     "channels dead-letters": (NAME,),
-    "channels listings": (NAME, "rows.csv", "--report", "bad.csv"),
+    "channels listings": (NAME, "listings.csv", "--new", "--report", "bad.csv"),
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
     "channels status": (),
@@ -58,13 +58,13 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "keys list": (),
     "keys new": ("--scope", "read", "--name", "[/x][bold]"),
     "keys revoke": (NAME,),
-    "locations import": ("rows.csv", "--report", "bad.csv"),
-    "move": ("rows.csv", "--report", "bad.csv"),
+    "locations import": ("locations.csv", "--report", "bad.csv"),
+    "move": ("movements.csv", "--report", "bad.csv"),
     "repair": (),
     "report cover": (),
     "report sales": ("--by", "channel"),
     "report velocity": (HOSTILE,),
-    "rules categories": ("rows.csv", "--report", "bad.csv"),
+    "rules categories": ("categories.csv", "--report", "bad.csv"),
     "rules replenishment": ("--sku", "[/x][bold]\u202e", "--min", "1", "--max", "2"),
     "rules safety": ("[/x][bold]\u202e", "--units", "1"),
     "show": (HOSTILE, "--history"),
@@ -72,8 +72,24 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Every command that ends by itself, with hostile arguments."""
 ALSO_JSON: Final = ("channels dead-letters", "channels status", "keys list", "show", "verify")
-EXPORTING: Final = {"count": "differences.csv", "import": "bad.csv"}
-"""The others refuse the file for its header, and write no report; all reports are written in one place."""
+ALSO_CSV: Final = ("report cover", "report sales", "report velocity")
+FORMS: Final = {"--json": ALSO_JSON, "--csv": ALSO_CSV}
+EXPORTING: Final = {
+    name: words[words.index(option) + 1]
+    for name, words in COMMANDS.items()
+    for option in ("--report", "--differences")
+    if option in words
+}
+"""The files that commands write."""
+HEADERS: Final = {
+    "rows": ("sku", "on_hand"),
+    "barcodes": ("barcode", "sku"),
+    "categories": ("sku", "category"),
+    "listings": ("sku", "key"),
+    "locations": ("name", "kind"),
+    "movements": ("kind", "sku", "quantity"),
+}
+"""The files that they read, each with one more column that they do not know."""
 APART: Final = {"demo", "serve"}
 
 
@@ -125,9 +141,10 @@ async def fill(opened: OpenStore) -> None:
 
 
 def write_files(folder: Path) -> None:
-    rows = [[HOSTILE, HOSTILE, HOSTILE], *([formula] * 3 for formula in FORMULAS)]
-    with (folder / "rows.csv").open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file).writerows([["sku", "on_hand", f"other {HOSTILE}"], *rows])
+    for name, header in HEADERS.items():
+        rows = [[cell] * (len(header) + 1) for cell in (HOSTILE, *FORMULAS)]
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([[*header, f"other {HOSTILE}"], *rows])
     with (folder / "counted.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["sku", "on_hand"], ["[/x][bold]\u202e", "7"], *([name, "5"] for name in FORMULAS)])
 
@@ -135,7 +152,7 @@ def write_files(folder: Path) -> None:
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_a_command_shows_hostile_names_as_text(hostile: Path, name: str) -> None:
     words = (*name.split(), *COMMANDS[name])
-    for extra in ((), ("--json",)) if name in ALSO_JSON else ((),):
+    for extra in ((), *((each,) for each, names in FORMS.items() if name in names)):
         ended = holdfast(*words, *extra, cwd=hostile)
         for text in (ended.stdout, ended.stderr):
             assert OBEYED.findall(text) == [], (words, text)
@@ -144,7 +161,10 @@ async def test_a_command_shows_hostile_names_as_text(hostile: Path, name: str) -
     if name in EXPORTING:
         report = hostile / EXPORTING[name]
         assert report.stat().st_mode & 0o777 == 0o600
-        cells = [cell for row in csv.reader(io.StringIO(report.read_text("utf-8"), newline="")) for cell in row]
+        written = report.read_bytes().decode()
+        assert OBEYED.findall(written.replace("\r\n", "\n").replace("\t", " ")) == [], written
+        cells = [cell for row in csv.reader(io.StringIO(written, newline="")) for cell in row]
+        assert len(cells) > len(FORMULAS) if name != "count" else cells
         assert [cell for cell in cells if cell.lstrip(" ")[:1] in set("=+@\t\r\n＝")] == []
         assert [cell for cell in cells if cell.startswith("-") and not re.fullmatch(r"-\d+", cell)] == []
 

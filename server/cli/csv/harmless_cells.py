@@ -1,4 +1,4 @@
-"""CSV files that are written for people: no cell is a formula to the spreadsheet that opens them."""
+"""CSV that is written for people: no cell is a formula to a spreadsheet, or an order to a terminal that shows it."""
 
 import csv
 import io
@@ -11,6 +11,8 @@ from server.telemetry.visible import visible
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """How a cell begins that spreadsheets calculate; the wide ones count in the editions of East Asia."""
+_PARTS_OF_A_ROW: Final = "\t\n"
+"""A report repeats the rows of a file that was read: they can be copied, put right and imported."""
 
 
 def harmless(cell: object) -> object:
@@ -21,14 +23,17 @@ def harmless(cell: object) -> object:
 
 
 def write_rows(
-    file: TextIO, names: Iterable[str], rows: Iterable[Sequence[object]], *, line_end: str, shown: bool = False
+    file: TextIO, names: Iterable[str], rows: Iterable[Sequence[object]], *, line_end: str, keep: str = ""
 ) -> None:
-    """Write a header and rows. A missing value is empty. ``shown``: a terminal gets them, and must not obey them."""
+    """Write a header and rows. A missing value is empty. What a terminal would obey becomes an escape, but for ``keep``.
+
+    That is so in files, too: sooner or later somebody looks at them in a terminal.
+    """
     writer = csv.writer(file, lineterminator=line_end)
     writer.writerow(names)
     for row in rows:
         cells = [harmless(cell) for cell in row]
-        writer.writerow([visible(cell) if shown and isinstance(cell, str) else cell for cell in cells])
+        writer.writerow([visible(cell, keep=keep) if isinstance(cell, str) else cell for cell in cells])
 
 
 def write_csv(path: Path, names: Iterable[str], rows: Iterable[Sequence[object]]) -> None:
@@ -42,6 +47,6 @@ def write_csv(path: Path, names: Iterable[str], rows: Iterable[Sequence[object]]
     """
     with private_file(path) as raw:
         file = io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", newline="")
-        write_rows(file, names, rows, line_end="\r\n")
+        write_rows(file, names, rows, line_end="\r\n", keep=_PARTS_OF_A_ROW)
         file.flush()
         file.detach()
