@@ -14,9 +14,10 @@ from typing import Any, Final, cast
 
 import structlog
 from aiohttp import web
+from aiohttp.hdrs import SERVER
 from aiohttp.http_exceptions import HttpProcessingError
 
-from server.api.http.wire import PROBLEM_TYPE, RETRY_AFTER_S, json_encode, respond_problem, unreadable
+from server.api.http.wire import PROBLEM_TYPE, RETRY_AFTER_S, SERVER_NAME, json_encode, respond_problem, unreadable
 from server.service.problems import problem
 from server.telemetry.metrics import HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED
 
@@ -107,6 +108,7 @@ class Connection(web.RequestHandler):
         if type(resp) is not web.Response and isinstance(resp, web.HTTPException):
             resp = respond_problem(problem("not_found"))
             resp.force_close()
+        resp.headers[SERVER] = SERVER_NAME  # aiohttp would name its own version, and Python's
         return super().finish_response(request, resp, start_time)
 
 

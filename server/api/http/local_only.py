@@ -38,9 +38,9 @@ def why_not_local(headers: CIMultiDictProxy[str]) -> str:
         return ""
     if not is_local:
         return "`Host` must be localhost, 127.0.0.1 or [::1]."
-    if _ORIGIN in headers and headers[_ORIGIN].lower() != f"http://{host.lower()}":
+    if any(origin.lower() != f"http://{host.lower()}" for origin in headers.getall(_ORIGIN, ())):
         return "`Origin` names a web page of another server."
-    if headers.get(_FETCH_SITE, "none") not in _OWN_PAGES:
+    if any(site not in _OWN_PAGES for site in headers.getall(_FETCH_SITE, ())):
         return "`Sec-Fetch-Site` names a web page of another server."
     for name in _PROXIED:
         if name in headers:

@@ -11,13 +11,15 @@ from typing import Any, Final
 import msgspec
 import structlog
 from aiohttp import web
+from aiohttp.hdrs import AUTHORIZATION
+from multidict import istr
 
 from server.api.http.answer import REPLAYED, Answer
 from server.api.http.app_state import AppState
 from server.api.http.key_shares import Share, within_share
 from server.api.http.local_only import stranger, why_not_local
 from server.api.http.tracing import Noting, traced
-from server.api.http.wire import BodyDecoder, check_utf_8, parse_query, read_body, respond, respond_problem
+from server.api.http.wire import BodyDecoder, check_utf_8, header_once, parse_query, read_body, respond, respond_problem
 from server.domain import limits
 from server.domain.principal import LOCAL, Principal, Scope
 from server.schemas.problems import Problem
@@ -28,6 +30,8 @@ from server.telemetry.request_tally import TALLY
 
 BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_timeout")
 """What every route that takes a body can refuse."""
+
+IDEMPOTENCY_KEY: Final = istr("Idempotency-Key")
 
 log = structlog.get_logger("holdfast.http")
 
@@ -110,7 +114,7 @@ def endpoint(state: AppState, route: Route) -> Handle:
     decoder = route.decoder(route.body) if route.body is not None else None
     handler = within_share(route.handler, state, route.share)
     scope, name, operation = route.scope, (route.method, route.path), route.operation
-    success, takes_key = next(iter(route.answers)), "Idempotency-Key" in route.headers
+    success, takes_key = next(iter(route.answers)), IDEMPOTENCY_KEY in route.headers
 
     async def handle(request: web.Request) -> web.StreamResponse:
         started_s = loop_time()
@@ -123,7 +127,7 @@ def endpoint(state: AppState, route: Route) -> Handle:
                 raw = await read_body(request, route.body_bytes_max, state.body_timeout_s)
                 body = decoder.decode(request, raw)
             if takes_key:
-                key = check_idempotency_key(request.headers.get("Idempotency-Key"))
+                key = check_idempotency_key(header_once(request, IDEMPOTENCY_KEY))
             call = Call(state, request, Caller(principal, state.partition(principal.partition), key), body)
             answer = await handler(call)
             if type(answer) is Answer:
@@ -156,9 +160,11 @@ def admit(state: AppState, request: web.Request, scope: Scope) -> Principal:
     ------
     ProblemError
         They have no key, come from elsewhere to a server without keys, or lack the scope.
+    InvalidError
+        They sent several keys.
 
     """
-    principal = state.authenticator.authenticate(request.headers.get("Authorization"))
+    principal = state.authenticator.authenticate(header_once(request, AUTHORIZATION))
     if principal is None:
         raise ProblemError(problem("unauthorized"))
     if principal is LOCAL and (reason := why_not_local(request.headers)):

@@ -19,8 +19,16 @@ JSON: Final = "application/json"
 MSGPACK: Final = "application/msgpack"
 PROBLEM_TYPE: Final = "application/problem+json"
 RETRY_AFTER_S: Final = "1"
+SERVER_NAME: Final = "Holdfast"
+"""What the header Server says: no version, which would tell whose faults to try."""
 PIECE_BYTES: Final = 64 * 1024
 """A longer answer is written in pieces of this size."""
+_SURROGATE: Final = "surrogate"
+"""In the words of the JSON library where an escape is half a character."""
+_HALF: Final = (
+    "has half of a character: an escape \\ud800 to \\udfff without its other half. Send the whole character in UTF-8,"
+    " or both halves, as in \\ud83d\\ude00"
+)
 _TLS: Final = "Received HTTPS traffic on an HTTP port"
 _TOO_MANY_HEADERS: Final = "Too many headers received"
 _REASON_END: Final = ":\n\n"
@@ -72,8 +80,13 @@ class BodyDecoder:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if request.headers.get("Content-Encoding", "identity") != "identity":
                 raise ProblemError(problem("unsupported_media_type")) from None
-            rule = f"is not valid {media_type.rpartition('/')[2]}: {str(error) or 'nested too deeply'}"
-            raise ProblemError(invalid("body", rule)) from None
+            raise ProblemError(invalid("body", _unreadable_body(media_type, str(error)))) from None
+
+
+def _unreadable_body(media_type: str, why: str) -> str:
+    if _SURROGATE in why.lower():
+        return _HALF
+    return f"is not valid {media_type.rpartition('/')[2]}: {why or 'nested too deeply'}"
 
 
 def _media_type(header: str | None) -> str | None:
@@ -183,6 +196,24 @@ def _wants_msgpack(request: web.Request) -> bool:
     if accepted is None or accepted == "*/*":
         return "msgpack" in request.headers.get("Content-Type", "")
     return "msgpack" in accepted
+
+
+def header_once(request: web.BaseRequest, name: str) -> str | None:
+    """Return a header; None: it was not sent.
+
+    Raises
+    ------
+    InvalidError
+        It was sent several times: a proxy in front may have looked at another one than this server would. aiohttp
+        itself refuses a second ``Host``, ``Content-Type``, ``Content-Length`` and ``Transfer-Encoding``.
+
+    """
+    sent = request.headers.getall(name, None)
+    if sent is None:
+        return None
+    if len(sent) > 1:
+        raise InvalidError(name, f"must be sent once; this request has it {len(sent)} times")
+    return sent[0]
 
 
 def check_utf_8(field: str, raw_path: str) -> None:

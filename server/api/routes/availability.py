@@ -31,8 +31,8 @@ async def read(call: Call) -> Answer[AvailabilityView] | Problem | web.Response:
     closing = f".{found.locations_version}" if found.locations_version else ""
     form = "" if found.locations is not None else "-sum"
     etag = f'W/"{found.seq}{closing}-{found.counted}{_print(found.among)}{form}"'
-    known = request.headers.get("If-None-Match")
-    if known is not None and (known == "*" or etag in [each.strip() for each in known.split(",")]):
+    known = ",".join(request.headers.getall("If-None-Match", ()))
+    if known and (known == "*" or etag in [each.strip() for each in known.split(",")]):
         return web.Response(status=304, headers={"ETag": etag})
     return Answer(found.view, headers={"ETag": etag, "Cache-Control": "no-cache"})
 

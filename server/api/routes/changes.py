@@ -21,7 +21,7 @@ from msgspec import Meta
 from server.api.http.front_door import Connection
 from server.api.http.routing import Call, Route
 from server.api.http.stream_outlet import ConnectionOutlet
-from server.api.http.wire import json_encode, parse_query
+from server.api.http.wire import SERVER_NAME, header_once, json_encode, parse_query
 from server.domain.principal import Scope
 from server.service.availability import for_events
 from server.service.checks import InvalidError
@@ -95,7 +95,7 @@ def _follow(
 def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, str]:
     """Decide after which journal id to begin, and why something before it is lost; empty: nothing is."""
     query: ChangesQuery = parse_query(call.request, ChangesQuery)
-    resumed = call.request.headers.get("Last-Event-ID")
+    resumed = header_once(call.request, "Last-Event-ID")
     asked = resumed or query.after
     last = parse_entry_id(bounds.last_id)
     if asked is None:
@@ -112,7 +112,12 @@ def _start(call: Call, bounds: journal.Bounds) -> tuple[EntryId, str]:
 
 def _response() -> web.StreamResponse:
     return web.StreamResponse(
-        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        headers={
+            "Content-Type": "text/event-stream",
+            "Cache-Control": "no-store",
+            "X-Accel-Buffering": "no",
+            "Server": SERVER_NAME,
+        }
     )
 
 
