@@ -178,8 +178,8 @@ def _came(arrivals: list[Arrival], units: int) -> dict[int, int]:
 def _taken(client: Any) -> dict[str, list[float]]:
     """Read the slow log: how long each command took, sorted; a function by its name without the digest."""
     taken: dict[str, list[float]] = {}
-    for call in slow_calls(client.slowlog_get(_LOG_LENGTH)):
-        taken.setdefault(call.name, []).append(call.microseconds / 1000)
+    for each in slow_calls(client.slowlog_get(_LOG_LENGTH)):
+        taken.setdefault(each.name, []).append(each.microseconds / 1000)
     return {name: sorted(each) for name, each in taken.items()}
 
 

@@ -42,6 +42,8 @@ HEARTBEAT_S: Final = 15.0
 """A comment so often keeps proxies from closing a quiet stream."""
 STILL_HERE: Final = chunk_of(b": still here\n\n")
 STORE_IS_AWAY: Final = chunk_of(b": the store is away\n\n")
+LOOK_AT_STREAMS_S: Final = 5.0
+"""To ask the kernel what a caller has not received takes some microseconds."""
 _LOOK_S: Final = 0.5
 """How often the store is asked while the feed is not connected."""
 _RETRY_S: Final = 1.0
@@ -58,6 +60,9 @@ class Follower(Protocol):
     def say(self, comment: bytes) -> None:
         """Send a comment if nothing else is being sent."""
 
+    def look(self, now_s: float) -> None:
+        """End it where its caller takes nothing of what waits for it."""
+
 
 class EventFanOut:
     """Follows one partition while there are streams.
@@ -66,11 +71,18 @@ class EventFanOut:
     ----------
     read_events
         Reads the newest values of a few SKUs, then encodes them in a turn; unknown ones are left out.
+    look_every_s
+        How often each stream is looked at whether its caller reads.
 
     """
 
     def __init__(
-        self, feed: JournalFeed, share: LoopShare, read_events: Callable[[list[str]], Awaitable[list[Event]]]
+        self,
+        feed: JournalFeed,
+        share: LoopShare,
+        read_events: Callable[[list[str]], Awaitable[list[Event]]],
+        *,
+        look_every_s: float = LOOK_AT_STREAMS_S,
     ) -> None:
         self.store_is_away = False
         self.rewinds = 0
@@ -79,6 +91,8 @@ class EventFanOut:
         self._feed = feed
         self._share = share
         self._read_events = read_events
+        self._look_every_s = look_every_s
+        self._looked_s = 0.0
         self._connections = 0
         self._feed_rewinds = 0
         self._streams: dict[Follower, None] = {}
@@ -165,6 +179,7 @@ class EventFanOut:
             if grown or self._must_look():
                 await self._read_next()
             await self._deliver()
+            await self._look()
 
     def _must_look(self) -> bool:
         """Whether there may be something that the feed does not tell: it has lost the store, or was connected anew."""
@@ -251,6 +266,12 @@ class EventFanOut:
         if at_once or now_s - self._said_s >= HEARTBEAT_S:
             self._said_s = now_s
             await self._each(len(comment), lambda stream: stream.say(comment))
+
+    async def _look(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s - self._looked_s >= self._look_every_s:
+            self._looked_s = now_s
+            await self._each(0, lambda stream: stream.look(now_s))
 
     async def _each(self, bytes_of_each: int, do: Callable[[Follower], None]) -> None:
         at_a_time = max(1, min(STREAMS_AT_A_TIME, BYTES_AT_A_TIME // max(1, bytes_of_each)))

@@ -5,7 +5,7 @@ it goes on by itself, in turns with others, until it has caught up.
 """
 
 import asyncio
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 import structlog
@@ -35,6 +35,9 @@ class Outlet(Protocol):
     def write(self, chunk: bytes) -> None:
         """Write a framed piece; it does not wait."""
 
+    def waiting(self) -> tuple[int, int]:
+        """Return how many bytes wait for the caller, those in the kernel too, and how many it has taken so far."""
+
     async def drained(self) -> None:
         """Wait until more can be written.
 
@@ -47,6 +50,14 @@ class Outlet(Protocol):
 
     def abort(self) -> None:
         """Close the connection, whatever is unsent."""
+
+
+class _Seen(NamedTuple):
+    """What was waiting for a caller at the last look, how much it had taken, and since when that is so."""
+
+    waiting: int
+    taken: int
+    since_s: float
 
 
 class EventStream:
@@ -83,6 +94,7 @@ class EventStream:
         self._reads_alone = False
         """It has begun to read alone and is not at the end: what is kept may be older than what it has sent."""
         self._parked: asyncio.Future[None] | None = None
+        self._seen = _Seen(0, 0, 0.0)
         place.on_end = self._notice_end
 
     # -- what the fan-out and the registry do with it
@@ -106,6 +118,22 @@ class EventStream:
         """Send a comment if nothing else is being sent."""
         if self._parked is not None and not self._has_ended() and not self._outlet.is_full():
             self._outlet.write(comment)
+            if self._outlet.is_full():
+                self.wake()  # it has its deadline from now on
+
+    def look(self, now_s: float) -> None:
+        """End it where its caller takes nothing of what waits for it, little as that may be.
+
+        A connection that is full has a deadline of its own, see :meth:`_drained`.
+        """
+        if self._parked is None or self._has_ended():
+            return
+        (waiting, taken), before = self._outlet.waiting(), self._seen
+        if not (waiting and before.waiting and taken == before.taken):
+            self._seen = _Seen(waiting, taken, now_s)
+        elif now_s - before.since_s >= self._write_timeout_s:
+            self._end_unread()
+            self.wake()
 
     def wake(self) -> None:
         """Have it look what there is to do."""
@@ -211,8 +239,11 @@ class EventStream:
             async with asyncio.timeout(self._write_timeout_s):
                 await self._outlet.drained()
         except TimeoutError:
-            log.warning("changes_stream_not_read", key=self._place.principal.actor, within_s=self._write_timeout_s)
-            self._streams.end(self._place, NOT_READ)
+            self._end_unread()
+
+    def _end_unread(self) -> None:
+        log.warning("changes_stream_not_read", key=self._place.principal.actor, within_s=self._write_timeout_s)
+        self._streams.end(self._place, NOT_READ)
 
     def _leave(self) -> None:
         """Say why it ends, and close the connection, at once where nothing can be said."""

@@ -64,7 +64,7 @@ async def test_given_a_header_that_is_sent_twice_when_asked_then_it_is_refused_a
         assert "must be sent once; this request has it 2 times" in problem["detail"]
         assert problem["errors"][0]["field"] in ("Authorization", "Idempotency-Key", "Last-Event-ID")
     async with opened(keyed, ADMIN) as api:
-        assert (await api.get("/v1/stock/A")).status == 404
+        (await api.get("/v1/stock/A")).problem(422, "unknown_sku")
 
 
 async def test_given_a_server_without_keys_when_one_of_two_origins_is_foreign_then_it_is_refused(

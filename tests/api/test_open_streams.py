@@ -240,6 +240,31 @@ async def test_given_a_stream_that_is_not_read_when_much_changes_then_it_is_clos
         assert await figure(server, 'holdfast_changes_streams_closed_total{reason="not_read"}') == 1
 
 
+async def test_given_a_stream_that_leaves_a_little_unread_when_its_time_is_up_then_it_is_closed_and_quiet_ones_are_not(
+    start_server: Callable[..., Server],
+) -> None:
+    server = start_server(keys=[ADMIN, READER, OTHER, SCRAPER], write_timeout_s=1, durability="fast")
+    async with (
+        opened(server, ADMIN) as api,
+        stream(api) as reading,
+        unread(server, OTHER),  # nothing changes there, so it leaves nothing unread
+        unread(server, READER) as caller,
+    ):
+        few = SKUS[:120]  # 30 kB: less than would fill the connection
+        movements = [{"kind": "count", "sku": sku, "on_hand": 1} for sku in few]
+        (await api.post("/v1/stock/movements", {"movements": movements})).ok()
+        await reading.until(dict.fromkeys(few, 1))
+        caller.recv(64)  # that was before its time began
+
+        await wait_until(lambda: '"changes_stream_not_read"' in server.stderr, "it is closed", within_s=10)
+
+        await asyncio.sleep(2)
+        assert await figure(server, 'holdfast_changes_streams_closed_total{reason="not_read"}') == 1
+        assert await figure(server, "holdfast_changes_streams") == 2
+        await api.count("A", 1)
+        await reading.until({"A": 1})
+
+
 async def test_given_streams_that_are_not_read_when_the_server_drains_then_they_end_with_the_others(
     start_server: Callable[..., Server],
 ) -> None:

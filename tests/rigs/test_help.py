@@ -23,7 +23,7 @@ def is_started(file: Path) -> bool:
 
 STARTED_BY_OTHERS = {
     "bench.harness.paced", "bench.harness.pictures", "bench.http.event_subscribers", "bench.peers.local_peers",
-    "bench.peers.postgres_server", "bench.peers.redis_server", "bench.propagation.channels",
+    "bench.peers.postgres_server", "bench.peers.redis_server", "bench.propagation.channels", "tests.rigs.faults.offer",
 }  # fmt: skip
 """What takes no options, or only those that another program gives it."""
 PROGRAMS = [name_of(file) for folder in ("tests/rigs", "bench") for file in sorted((ROOT / folder).rglob("*.py"))

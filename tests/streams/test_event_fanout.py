@@ -66,6 +66,10 @@ class Caller:
         if breaks_off:
             self._leave()
 
+    def waiting(self) -> tuple[int, int]:
+        """It has what it is sent at once, however slowly it goes through it."""
+        return 0, 0
+
     async def drained(self) -> None:
         """Read at its pace."""
         await asyncio.sleep(self._chance.random() * self._pause_s)

@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.hdrs import SERVER
 from aiohttp.http_exceptions import HttpProcessingError
 
+from server.api.http.refusal_pace import RefusalPace
 from server.api.http.wire import PROBLEM_TYPE, RETRY_AFTER_S, SERVER_NAME, json_encode, respond_problem, unreadable
 from server.service.problems import problem
 from server.telemetry.metrics import HTTP_CONNECTIONS, HTTP_CONNECTIONS_CLOSED
@@ -27,6 +28,8 @@ LOG_EVERY_S: Final = 5.0
 """The limit is said at once when it is met, and then at most this often, with how many were turned away."""
 LINGER_S: Final = 2.0
 """How long to go on reading a body that was refused, so that the caller gets to read the answer."""
+_REFUSED: Final = 400
+"""The statuses from here on."""
 _PREFIX_6: Final = 64
 """What one household or server has of IPv6: the addresses in it count as one."""
 
@@ -109,7 +112,15 @@ class Connection(web.RequestHandler):
             resp = respond_problem(problem("not_found"))
             resp.force_close()
         resp.headers[SERVER] = SERVER_NAME  # aiohttp would name its own version, and Python's
+        if not self.admitted and resp.status >= _REFUSED and (delay_s := self._door.pace.delay_s()):
+            return self._finish_late(request, resp, start_time, delay_s)
         return super().finish_response(request, resp, start_time)
+
+    async def _finish_late(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None, delay_s: float
+    ) -> tuple[web.StreamResponse, bool]:
+        await self._door.pace.wait(self, delay_s)
+        return await super().finish_response(request, resp, start_time)
 
 
 class FrontDoor:
@@ -141,6 +152,7 @@ class FrontDoor:
         self._turned_away: Counter[str] = Counter()
         self._said_s = -LOG_EVERY_S
         self.full = _full(connections_max)
+        self.pace = RefusalPace()
 
     def __call__(self) -> Connection:
         """Make the protocol of a new connection."""
@@ -175,6 +187,7 @@ class FrontDoor:
         self._open.remove(connection)
         HTTP_CONNECTIONS.dec()
         self._newcomers.pop(connection, None)
+        self.pace.release(connection)
         self._by_address[connection.address] -= 1
         if not self._by_address[connection.address]:
             del self._by_address[connection.address]

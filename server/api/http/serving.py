@@ -9,6 +9,7 @@ from aiohttp import web
 
 from server.api.http.app_state import AppState
 from server.api.http.front_door import FrontDoor
+from server.api.http.kernel_buffers import bound_listener
 from server.api.http.last_connections import let_nobody_new_in
 from server.api.http.unread_answers import UnreadAnswers
 
@@ -69,6 +70,7 @@ class Serving:
         self._state = state
         self._unread = UnreadAnswers(self._connections, timeout_s=write_timeout_s, bytes_max=unread_bytes_max)
         self._listening: asyncio.Server | None = None
+        self._door: FrontDoor | None = None
         self._watching: list[asyncio.Task[None]] = []
 
     async def start(self, host: str, port: int, *, shares_port: bool) -> int:
@@ -82,7 +84,7 @@ class Serving:
         """
         await self._runner.setup()
         server: Any = self._runner.server
-        door = FrontDoor(
+        self._door = door = FrontDoor(
             server,
             **self._bounds,
             access_log=None,
@@ -96,6 +98,8 @@ class Serving:
             )
         except OSError as error:
             raise CannotListenError(f"Cannot listen on {host}:{port}: {error.strerror}.") from None
+        for each in self._listening.sockets:
+            bound_listener(each)
         self._watching = [
             asyncio.create_task(door.run(), name="front-door"),
             asyncio.create_task(self._unread.run(), name="unread-answers"),
@@ -115,6 +119,8 @@ class Serving:
             await asyncio.sleep(min(notice_s, within_s / 2))
         if self._state is not None:
             self._state.drain()
+        if self._door is not None:
+            self._door.pace.hurry()
         if self._listening is not None:
             listening, self._listening = self._listening, None
             for each in listening.sockets:

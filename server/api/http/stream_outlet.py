@@ -1,14 +1,11 @@
 """The connection of a change stream's caller: written to past aiohttp, and bounded in what the kernel holds of it."""
 
 import asyncio
-import socket
-from contextlib import suppress
-from typing import Any, Final
+from typing import Any
 
 from aiohttp import web
 
-_KERNEL_BYTES: Final = 128 * 1024
-"""What the kernel may hold of a stream, which it counts double. It would take megabytes for each that is not read."""
+from server.api.http.kernel_buffers import bound_stream, unreceived_bytes
 
 
 class ConnectionOutlet:
@@ -25,7 +22,10 @@ class ConnectionOutlet:
         if transport is None:
             raise ConnectionResetError
         self._transport = transport
-        _bound_kernel(transport, write_timeout_s)
+        self._socket = transport.get_extra_info("socket")
+        self._written = 0
+        # Later than the stream's own deadline, which says what happened.
+        bound_stream(self._socket, gone_after_s=2 * write_timeout_s)
 
     def is_full(self) -> bool:
         """As :class:`Outlet` says."""
@@ -34,7 +34,16 @@ class ConnectionOutlet:
     def write(self, chunk: bytes) -> None:
         """As :class:`Outlet` says; HTTP/1.0 has no frames."""
         if chunk and not self._transport.is_closing():
-            self._transport.write(chunk if self._framed else chunk[chunk.index(b"\n") + 1 : -2])
+            sent = chunk if self._framed else chunk[chunk.index(b"\n") + 1 : -2]
+            self._written += len(sent)
+            self._transport.write(sent)
+
+    def waiting(self) -> tuple[int, int]:
+        """As :class:`Outlet` says."""
+        if self._transport.is_closing():
+            return 0, self._written
+        unread = self._transport.get_write_buffer_size() + unreceived_bytes(self._socket)
+        return unread, self._written - unread
 
     async def drained(self) -> None:
         """As :class:`Outlet` says."""
@@ -43,12 +52,3 @@ class ConnectionOutlet:
     def abort(self) -> None:
         """As :class:`Outlet` says."""
         self._transport.abort()
-
-
-def _bound_kernel(transport: asyncio.Transport, write_timeout_s: float) -> None:
-    """Bound what the kernel holds of a stream, and how long: also of who is gone without a word."""
-    connection = transport.get_extra_info("socket")
-    with suppress(OSError, AttributeError):
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _KERNEL_BYTES)
-        # Later than the stream's own deadline, which says what happened; this one sees what the kernel holds, too.
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(2 * 1000 * write_timeout_s))

@@ -212,7 +212,7 @@ def header_once(request: web.BaseRequest, name: str) -> str | None:
     if sent is None:
         return None
     if len(sent) > 1:
-        raise InvalidError(name, f"must be sent once; this request has it {len(sent)} times")
+        raise InvalidError(str(name), f"must be sent once; this request has it {len(sent)} times")
     return sent[0]
 
 

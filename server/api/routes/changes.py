@@ -30,7 +30,7 @@ from server.store.journal import journal
 from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id
 from server.store.ledger.ledger import Ledger
 from server.streams.endings import DISCONNECTED
-from server.streams.event_fanout import EventFanOut
+from server.streams.event_fanout import LOOK_AT_STREAMS_S, EventFanOut
 from server.streams.event_rounds import Event
 from server.streams.event_stream import WENT_BACK, EventStream
 from server.streams.loop_share import LoopShare
@@ -132,7 +132,10 @@ def _fan_out(call: Call) -> EventFanOut:
     known = state.event_fan_outs.get(name)
     if known is None:
         read_events = partial(_read_events, call.caller.partition.ledger, state.loop_share)
-        known = state.event_fan_outs[name] = EventFanOut(state.feed(name), state.loop_share, read_events)
+        look_every_s = min(LOOK_AT_STREAMS_S, state.write_timeout_s / 4)
+        known = state.event_fan_outs[name] = EventFanOut(
+            state.feed(name), state.loop_share, read_events, look_every_s=look_every_s
+        )
     return known
 
 

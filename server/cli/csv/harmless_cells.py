@@ -25,7 +25,7 @@ def harmless(cell: object) -> object:
 def write_rows(
     file: TextIO, names: Iterable[str], rows: Iterable[Sequence[object]], *, line_end: str, keep: str = ""
 ) -> None:
-    """Write a header and rows. A missing value is empty. What a terminal would obey becomes an escape, but for ``keep``.
+    """Write a header and rows; a missing value is empty. What a terminal would obey is escaped, but for ``keep``.
 
     That is so in files, too: sooner or later somebody looks at them in a terminal.
     """
