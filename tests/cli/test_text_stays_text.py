@@ -49,7 +49,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "allocate": (HOSTILE, NAME, "1"),
     "barcodes import": ("barcodes.csv", "--report", "bad.csv"),
     "channels dead-letters": (NAME,),
-    "channels listings": (NAME, "listings.csv", "--new", "--report", "bad.csv"),
+    "channels listings": ("shop", "listings.csv", "--new", "--report", "bad.csv"),
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
     "channels status": (),
@@ -85,11 +85,11 @@ HEADERS: Final = {
     "rows": ("sku", "on_hand"),
     "barcodes": ("barcode", "sku"),
     "categories": ("sku", "category"),
-    "listings": ("sku", "key"),
     "locations": ("name", "kind"),
     "movements": ("kind", "sku", "quantity"),
+    "listings": ("sku", "key"),
 }
-"""The files that they read, each with one more column that they do not know."""
+"""The files that they read. Each but the last has one more column that they do not know."""
 APART: Final = {"demo", "serve"}
 
 
@@ -142,9 +142,10 @@ async def fill(opened: OpenStore) -> None:
 
 def write_files(folder: Path) -> None:
     for name, header in HEADERS.items():
-        rows = [[cell] * (len(header) + 1) for cell in (HOSTILE, *FORMULAS)]
+        other = (f"other {HOSTILE}",) if name != "listings" else ()  # would be an attribute, and refuse the file
+        rows = [[cell] * len((*header, *other)) for cell in (HOSTILE, *FORMULAS)]
         with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as file:
-            csv.writer(file).writerows([[*header, f"other {HOSTILE}"], *rows])
+            csv.writer(file).writerows([[*header, *other], *rows])
     with (folder / "counted.csv").open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([["sku", "on_hand"], ["[/x][bold]\u202e", "7"], *([name, "5"] for name in FORMULAS)])
 
@@ -164,7 +165,7 @@ async def test_a_command_shows_hostile_names_as_text(hostile: Path, name: str) -
         written = report.read_bytes().decode()
         assert OBEYED.findall(written.replace("\r\n", "\n").replace("\t", " ")) == [], written
         cells = [cell for row in csv.reader(io.StringIO(written, newline="")) for cell in row]
-        assert len(cells) > len(FORMULAS) if name != "count" else cells
+        assert "\\x1b[31m" in written or name == "count", written
         assert [cell for cell in cells if cell.lstrip(" ")[:1] in set("=+@\t\r\n＝")] == []
         assert [cell for cell in cells if cell.startswith("-") and not re.fullmatch(r"-\d+", cell)] == []
 
