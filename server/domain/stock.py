@@ -139,7 +139,7 @@ class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_chan
     level: StockLevel
 
 
-class LocationAvailability(msgspec.Struct, array_like=True, frozen=True):
+class LocationAvailability(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """The units of a SKU at one location that can be reserved."""
 
     location: str

@@ -41,7 +41,7 @@ class AvailableView(msgspec.Struct, frozen=True):
     seq: int
 
 
-class LocationAvailable(msgspec.Struct, frozen=True):
+class LocationAvailable(msgspec.Struct, frozen=True, gc=False):
     """What can still be reserved at one location."""
 
     location: str
