@@ -7,6 +7,7 @@ from typing import Any
 
 from aiohttp import web
 
+from server.api.http.kernel_buffers import UNSENT_BYTES, unreceived_bytes
 from server.api.http.serving import Serving
 from server.api.http.wire import respond
 from server.telemetry.unsent_answers import PENDING
@@ -61,6 +62,10 @@ async def test_given_an_unread_answer_when_it_waits_then_the_transport_holds_a_p
         await wait_until(lambda: bool(waiting_bytes(listener)), "the answer waits")
         assert max(waiting_bytes(listener)) < MIB
         assert sum(PENDING.of(each) for each in listener._connections()) > 16 * MIB
+        [connection] = listener._connections()
+        assert connection.transport is not None
+        held = unreceived_bytes(connection.transport.get_extra_info("socket"))
+        assert 0 < held < 4 * UNSENT_BYTES, "the kernel would take megabytes"
         head = await reader.readuntil(b"\r\n\r\n")
         assert f"content-length: {32 * MIB + 2}" in head.decode().lower()
         assert len(await reader.readexactly(32 * MIB + 2)) == 32 * MIB + 2

@@ -9,7 +9,7 @@ import sys
 from contextlib import suppress
 from typing import Any, Final
 
-UNSENT_BYTES: Final = 128 * 1024
+UNSENT_BYTES: Final = 64 * 1024
 """What the kernel may hold of a connection that it could not send yet. What is on its way to the caller comes on top."""
 STREAM_UNSENT_BYTES: Final = 32 * 1024
 """The same of a change stream: some hundred events. There may be thousands of streams that nobody reads."""
