@@ -1,7 +1,7 @@
 """What the system's kernel holds of a connection: how much it may, and how much the caller has not received.
 
-A kernel takes megabytes for a caller that reads nothing, in memory of its own that no process shows. Nothing looks unread
-meanwhile: the transport has handed everything over.
+A kernel takes megabytes for a caller that reads nothing, in memory of its own that no process shows. Nothing looks
+unread meanwhile: the transport has handed everything over.
 """
 
 import socket
@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 UNSENT_BYTES: Final = 64 * 1024
-"""What the kernel may hold of a connection that it could not send yet. What is on its way to the caller comes on top."""
+"""What the kernel may hold of a connection that it could not send yet. What is on its way comes on top."""
 STREAM_UNSENT_BYTES: Final = 32 * 1024
 """The same of a change stream: some hundred events. There may be thousands of streams that nobody reads."""
 STREAM_BYTES: Final = 128 * 1024

@@ -1,7 +1,7 @@
 """How fast strangers are refused: some at once, then so many a second. So one that comes again and again has to wait.
 
-To let a connection in, read its request and refuse it takes a fraction of a millisecond of the event loop. Hundreds that
-come back the moment they are refused would take all of it, and who comes new would wait behind them.
+To let a connection in, read its request and refuse it takes a fraction of a millisecond of the event loop. Hundreds
+that come back the moment they are refused would take all of it, and who comes new would wait behind them.
 """
 
 import asyncio

@@ -1,6 +1,5 @@
 """The connection of a change stream's caller: written to past aiohttp, and bounded in what the kernel holds of it."""
 
-import asyncio
 from typing import Any
 
 from aiohttp import web
