@@ -88,7 +88,7 @@ async def test_given_a_heartbeat_that_fills_a_connection_when_it_is_not_read_the
 async def test_given_a_connection_that_was_looked_at_when_its_caller_takes_nothing_for_the_timeout_then_it_ends(
     client: Redis, ledger: Ledger
 ) -> None:
-    connection = Connection(full_bytes=1_000)
+    connection, endings = Connection(full_bytes=1_000), []
     async with following(client, ledger, connection) as (stream, place):
         stream.look(100.0)
         stream.look(200.0)  # nothing waits: it is idle
@@ -98,12 +98,13 @@ async def test_given_a_connection_that_was_looked_at_when_its_caller_takes_nothi
         connection.read(1)
         stream.look(200.1 + TIMEOUT_S)  # a part was taken, so its time begins anew
         stream.look(200.1 + TIMEOUT_S * 1.9)
-        assert place.ending is None
+        endings.append(place.ending)
         connection.read(connection.held)
         stream.look(300.0)
         stream.say(STILL_HERE)
         stream.look(400.0)  # it may have been written a moment ago
-        assert place.ending is None
+        endings.append(place.ending)
         stream.look(400.0 + TIMEOUT_S * 1.01)
-        assert place.ending is NOT_READ
+        endings.append(place.ending)
+    assert endings == [None, None, NOT_READ]
     assert connection.is_aborted
