@@ -28,8 +28,8 @@ LOG_EVERY_S: Final = 5.0
 """The limit is said at once when it is met, and then at most this often, with how many were turned away."""
 LINGER_S: Final = 2.0
 """How long to go on reading a body that was refused, so that the caller gets to read the answer."""
-_REFUSED: Final = 400
-"""The statuses from here on."""
+_REFUSED: Final = range(400, 500)
+"""The statuses of a request that its caller could have known better; a probe is told at once of a 503."""
 _PREFIX_6: Final = 64
 """What one household or server has of IPv6: the addresses in it count as one."""
 
@@ -112,7 +112,7 @@ class Connection(web.RequestHandler):
             resp = respond_problem(problem("not_found"))
             resp.force_close()
         resp.headers[SERVER] = SERVER_NAME  # aiohttp would name its own version, and Python's
-        if not self.admitted and resp.status >= _REFUSED and (delay_s := self._door.pace.delay_s()):
+        if not self.admitted and resp.status in _REFUSED and (delay_s := self._door.pace.delay_s()):
             return self._finish_late(request, resp, start_time, delay_s)
         return super().finish_response(request, resp, start_time)
 
