@@ -76,13 +76,10 @@ async def test_given_an_unread_answer_when_it_waits_then_the_transport_holds_a_p
 async def test_given_more_unread_than_there_is_room_for_when_looked_at_twice_then_the_largest_are_closed() -> None:
     async with serving(32 * MIB, unread_bytes_max=64 * MIB, write_timeout_s=30) as (listener, port):
         callers = [await ask(port) for _ in range(6)]
-        await wait_until(lambda: len(waiting_bytes(listener)) == 6, "all answers wait")
-
-        def kept_bytes() -> int:
-            return sum(PENDING.of(each) for each in listener._connections())
-
-        await wait_until(lambda: kept_bytes() <= 64 * MIB, "the room is kept", within_s=10)
-        assert len(waiting_bytes(listener)) == 2
+        await wait_until(lambda: listener._http.requests_count == 6, "all have asked")
+        await wait_until(lambda: len(listener._connections()) == 2, "four are closed")
+        await wait_until(lambda: len(waiting_bytes(listener)) == 2, "two wait")
+        assert sum(PENDING.of(each) for each in listener._connections()) <= 64 * MIB
         await leave(*(writer for _, writer in callers))
 
 
