@@ -21,7 +21,7 @@ TIMEOUT_S = 0.2
 
 
 class Connection:
-    """Holds what is written, until it is told that the caller has read; full from so many bytes on."""
+    """Holds what is written, until its caller reads; full from so many bytes on."""
 
     def __init__(self, full_bytes: int) -> None:
         self.held = self.taken = 0

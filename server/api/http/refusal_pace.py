@@ -14,6 +14,8 @@ AT_ONCE: Final = 20
 PER_S: Final = 100.0
 LATEST_S: Final = 5.0
 """Nobody waits longer for an answer. Those that would are spread over the second half of this time."""
+_AT_ONCE_S: Final = 0.001
+"""What is nearer is now."""
 _LOG_EVERY_S: Final = 5.0
 
 log = structlog.get_logger("holdfast.http")
@@ -34,7 +36,7 @@ class RefusalPace:
         now_s = self._loop.time()
         self._next_s = min(max(self._next_s, now_s - AT_ONCE / PER_S) + 1 / PER_S, now_s + LATEST_S)
         delay_s = self._next_s - now_s
-        if delay_s <= 0 or self._hurries:
+        if delay_s < _AT_ONCE_S or self._hurries:
             return 0.0
         if now_s - self._said_s >= _LOG_EVERY_S:
             self._said_s = now_s
