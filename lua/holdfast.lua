@@ -43,6 +43,8 @@
 -- @include lib/lines_of_order
 -- @include lib/unstocked_lines
 -- @include lib/batch
+-- @include lib/tombstones
+-- @include lib/counts
 -- @include lib/first_answer
 -- @include lib/new_reservation
 -- @include lib/relocation

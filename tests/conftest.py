@@ -173,6 +173,7 @@ async def stray_keys(client: Redis) -> list[str]:
         channel = name.removeprefix(f"hf:{{{tag}}}:channel:").rpartition(":")[0]
         declared = name in {
             *_KNOWN_OUTSIDE,
+            *keyspace.reserving,
             *keyspace.transferring,
             *keyspace.supplying,
             *keyspace.safeguarding,

@@ -1,6 +1,6 @@
 -- expire_holds: ends holds whose deadline has passed, the longest overdue first. Called by maintenance. Flag allow-oom.
 --
--- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
+-- KEYS  the ten keys of one partition, see lib/context.lua, then [11] tombstones  [12] backorders
 -- ARGV  [1] limits; its expire_max bounds how many holds one call ends, lib/work.lua how many lines
 -- Reply MessagePack [more, [lateness_ms, …]] or [more, [lateness_ms, …], unfilled]
 --         more         whether other holds are due now

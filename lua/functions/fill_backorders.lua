@@ -1,7 +1,7 @@
 -- fill_backorders: fills lines that wait for units, where an earlier call made units available for more lines than one
 -- call fills. Maintenance calls it until the whole queue was looked at. Flag allow-oom.
 --
--- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
+-- KEYS  the ten keys of one partition, see lib/context.lua, then [11] tombstones  [12] backorders
 -- ARGV  [1] limits  [2] where to continue, "" at first  [3] how many stock records to look at, at most
 --       [4] the value of unfilled that the caller has read; it is deleted at the end if it is still the same
 -- Reply MessagePack [where to continue, "" at the end; number of lines filled]

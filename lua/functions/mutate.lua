@@ -1,7 +1,10 @@
 -- mutate: runs a batch of operations that need memory: they add reservations, stock or keys. A full store refuses it.
 --
--- KEYS  the ten keys of one partition, see lib/context.lua, and [11] backorders
+-- KEYS  the ten keys of one partition, see lib/context.lua, then [11] tombstones  [12] backorders
 -- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua
 -- Reply for each operation, in order, its answer in MessagePack, see lib/answers.lua
 
-register('mutate', function(args) return run(args) end, {}, true)
+register('mutate', function(args, keys)
+  tombstones.key = keys[11]
+  return run(args)
+end, {}, true)

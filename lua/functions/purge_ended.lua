@@ -2,12 +2,13 @@
 -- retention is over. Flag allow-oom.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, then [11] transfers  [12] transfers_closed  [13] supply
+--       [14] tombstones
 -- ARGV  [1] limits  [2] how many to look at, at most
 -- Reply number of those looked at, or as many as could be where some are left: it is to be called again
 --
 -- A key that belongs to a live reservation is kept until the reservation has ended.
 
-local CLOSED_TRANSFERS, RECEIPTS = 12, 13 -- places of those hashes in KEYS
+local CLOSED_TRANSFERS, RECEIPTS, TOMBSTONES = 12, 13, 14 -- places of those keys in KEYS
 
 -- Purges keys, until there is enough for one call: they are kept with their answers. Returns whether that were all.
 local function purge_keys(keys)
@@ -43,7 +44,8 @@ local function purge_ended(args, declared)
     call('ZREM', FORGET, 'r' .. id)
     call('HDEL', ENDED, id)
   end
-  return purge_keys(keys) and #due or tonumber(args[2])
+  local forgotten = tombstones.forget(declared[TOMBSTONES], tonumber(args[2]))
+  return purge_keys(keys) and max(#due, forgotten) or tonumber(args[2])
 end
 
 register('purge_ended', purge_ended, {'allow-oom'})

@@ -89,6 +89,17 @@ local function prefetch(fields)
   load_stock()
 end
 
+-- Whether an operation takes its key over from another body: then only the last one is repeated, not one before it.
+local function takes_over(fields, at, shape)
+  return shape.replaces and fields[at + shape.replaces]
+end
+
+-- Whether a key was last taken over by the same body, sent "again": its fingerprint has a "+" behind it, and a word.
+local function is_same_again(first, fields, at, shape)
+  local same = fields[at + shape.fingerprint] .. '+'
+  return first[KEPT_FINGERPRINT]:sub(1, #same) == same
+end
+
 -- Runs one operation that may have a key; returns its answer, packed. It is packed at once, because a later operation
 -- of the batch may change the record that the answer holds. shape: of the operation's fields, see SHAPES.
 function answer(handler, fields, at, shape)
@@ -96,8 +107,12 @@ function answer(handler, fields, at, shape)
   local first = key and remembered[key]
   if key and first == nil then return pack(work.wait()) end
   if first then
-    if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then return pack(refused('id_reused')) end
-    return first[KEPT_ANSWER]
+    if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then
+      if not takes_over(fields, at, shape) then return pack(refused('id_reused')) end
+      if is_same_again(first, fields, at, shape) then return first[KEPT_ANSWER] end
+    else
+      return first[KEPT_ANSWER]
+    end
   end
   local instead = id and work.take(reservations[id], Record.lines)
   if instead then return pack(instead) end

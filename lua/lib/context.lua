@@ -18,7 +18,8 @@
 --                           unmapped: lines that wait for a SKU, see lib/unstocked.lua;
 --                           confirmed: see functions/replication_barrier.lua;
 --                           places, closed, channel_places, closed_as_of: see lib/places.lua
---  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua
+--  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua;
+--                           \0 sku \0 location -> its last count, see lib/counts.lua
 --
 -- and, as the last one, for functions that are registered with it:
 --       backorders    zset    the lines that wait for units, in order, all with score 0; see lib/backorders.lua
@@ -55,6 +56,8 @@ local work = {}
 local backorders = {}
 -- Filled by lib/lacking.lua; declared here because lib/flush.lua calls it.
 local lacking = {}
+-- Filled by lib/tombstones.lua and lib/counts.lua; declared here for the same reason.
+local tombstones, counts = {}, {}
 
 -- Shared and never changed: most operations have no notes.
 local NONE = {}
@@ -106,5 +109,6 @@ local function begin(keys, args, uses_backorders)
   more_are_due, has_expired_due, orphans = false, false, NONE
   remembered, new_keys = NONE, NONE
   backorder_queue = nil
+  tombstones.made, tombstones.met, counts.call = nil, nil, nil
   work.begin()
 end

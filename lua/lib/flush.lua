@@ -52,6 +52,12 @@ local function write_stock()
   if unmapped_lines ~= 0 then call('HINCRBY', META, 'unmapped', unmapped_lines) end
 end
 
+-- How long a record that has ended is kept.
+local function kept_ms(record)
+  if record[Record.state] == 'fulfilled' then return FULFILLED_MS end
+  return tombstones.is(record) and IDEMPOTENCY_MS or ENDED_MS
+end
+
 -- Writes records that existed before, or that are new and were changed in this call. live and deadlines hold those of
 -- new reservations already. Records that end are deleted after those are written, for they may be among them.
 local function write_changed(live, deadlines)
@@ -65,7 +71,7 @@ local function write_changed(live, deadlines)
       if entry.was_ended then revived[#revived + 1] = id end
     else
       push(ended, id, pack(record))
-      push(forget, NOW_MS + (state == 'fulfilled' and FULFILLED_MS or ENDED_MS), 'r' .. id)
+      push(forget, NOW_MS + kept_ms(record), 'r' .. id)
       if entry.was_live then gone[#gone + 1] = id end
     end
     if record[Record.deadline_ms] > 0 then push(deadlines, record[Record.deadline_ms], id)
@@ -117,6 +123,8 @@ function write()
   write_reservations()
   if backorder_queue then backorders.write() end
   if #new_keys > 0 then write_keys() end
+  if tombstones.made or tombstones.met then tombstones.write() end
+  if counts.call then counts.write() end
 end
 
 end

@@ -250,7 +250,8 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
   if entry == nil then return pack(work.wait()) end -- whether there is one was not read
   local earlier = entry and record_of(entry)
   if earlier then
-    if earlier[Record.fingerprint] ~= fingerprint then return pack(refused('id_reused', earlier[Record.state])) end
+    if tombstones.is(earlier) then return FIRST_CHANGED .. tombstones.meet(entry, fields, at, last, ttl_ms) end
+    if not tombstones.is_same(earlier, fingerprint) then return pack(refused('id_reused', earlier[Record.state])) end
     return pack(first_answer(earlier))
   end
   local first, granted, missing = at + LINES_AT, nil, nil

@@ -1,14 +1,18 @@
 -- cancel: ends the commitment of ordered units that have not been shipped.
 --
 -- Fields  Cancel in server/domain/operations/reservations.py; no lines: all of them
--- Effect  committed -; units that the line waits for first
--- Answers changed · unknown_reservation · not_committed · exceeds_remaining
+-- Effect  committed -; units that the line waits for first. remember: where there is no such reservation yet, it is
+--         recorded as cancelled when it comes, see lib/tombstones.lua
+-- Answers changed · unknown_reservation · not_committed · exceeds_remaining · too_many_remembered
 
 local function cancel(fields, at)
   local actor, id, wanted = fields[at + Cancel.actor], fields[at + Cancel.reservation_id], fields[at + Cancel.lines]
   local reason = fields[at + Cancel.reason]
   local entry = reservations[id]
-  local record = entry.record
+  local record = record_of(entry) -- also where this batch has made the reservation
+  if fields[at + Cancel.remember] and (not record or tombstones.is(record)) then
+    return tombstones.leave(entry, 'cancel', actor, reason)
+  end
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   if total(record, Line.committed) + total(record, Line.owed) == 0 then

@@ -2,13 +2,17 @@
 --
 -- Fields  Release in server/domain/operations/reservations.py; no lines: all of them
 -- Effect  held -; units that the line waits for first. A part that exceeds what is held is refused as a whole.
+--         remember: as in a cancel
 -- Answers changed · unknown_reservation · exceeds_remaining · expired · already_committed · already_released
---         · not_held
+--         · not_held · too_many_remembered
 
 local function release(fields, at)
   local actor, id, wanted = fields[at + Release.actor], fields[at + Release.reservation_id], fields[at + Release.lines]
   local entry = reservations[id]
-  local record = entry.record
+  local record = record_of(entry) -- also where this batch has made the reservation
+  if fields[at + Release.remember] and (not record or tombstones.is(record)) then
+    return tombstones.leave(entry, 'release', actor, '')
+  end
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   if record[Record.deadline_ms] == 0 then return nothing_held(record) end

@@ -19,12 +19,13 @@ from server.cli.common import (
     store_options,
 )
 from server.cli.csv.bad_rows import print_bad_rows, read_csv
+from server.cli.csv.cell_values import time_ms
 from server.cli.csv.command import progress_bar
 from server.cli.csv.csv_import import CsvFile, Tally
 from server.cli.csv.harmless_cells import write_csv
-from server.cli.csv.reader import BadRow, Row
+from server.cli.csv.reader import BadCellError, BadRow, Row
 from server.cli.csv.send_rows import StoreUnreachableError
-from server.cli.csv.stock import Counted, count_rows, stock_import
+from server.cli.csv.stock import Counted, Source, count_rows, stock_import
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.allocations import left
@@ -61,7 +62,7 @@ class Found(NamedTuple):
 class Job(NamedTuple):
     """What was counted where, and the rows of other locations.
 
-    ``baseline_seq`` -1: the figures are as of now. ``missing_is_none``: see the option.
+    ``baseline_seq``, ``counted_ms`` -1: the figures are as of now. ``missing_is_none``: see the option.
     """
 
     path: Path
@@ -72,6 +73,7 @@ class Job(NamedTuple):
     baseline_seq: int
     missing_is_none: bool
     reason: str
+    counted_ms: int = -1
 
 
 @click.command()
@@ -81,6 +83,7 @@ class Job(NamedTuple):
 @click.option(
     "--baseline", "baseline_seq", type=click.IntRange(0), default=None, help="The number that --begin printed."
 )
+@click.option("--counted-at", default=None, help="When it was counted, such as 2026-12-01T09:30:00+03:00 [now].")
 @click.option("--missing-is-none", is_flag=True, help="Set SKUs that the file does not name to 0.")
 @click.option(
     "--differences", type=click.Path(dir_okay=False, path_type=Path), help="Write all differences to this CSV file."
@@ -93,6 +96,7 @@ def count(
     begin: bool,
     location: str,
     baseline_seq: int | None,
+    counted_at: str | None,
     missing_is_none: bool,
     differences: Path | None,
     partition: str,
@@ -101,14 +105,16 @@ def count(
     """Set a location's stock to what was counted there.
 
     The first line of the file names the columns: sku and on_hand. To keep what is sold, shipped or received during the
-    count, print a baseline before it begins, and pass it with the figures.
+    count, print a baseline before it begins, and pass it with the figures. For a count that is imported later than it
+    was made, say when: with --counted-at, or for each row in the column counted_at.
 
     \b
       holdfast count --begin
       holdfast count store.csv --location store-b --baseline 48211 --differences differences.csv
 
     It prints the differences, the SKUs that were not counted, and the orders that are short of units. Within a day the
-    same file and baseline change nothing when they are run again.
+    same file and baseline change nothing when they are run again, where no other file was counted since. A count that
+    is older than the last one of its SKU is refused.
 
     The exit code is 1 if any row was bad; the good rows are counted all the same.
     """  # noqa: D301  # click needs the character, not the two
@@ -118,10 +124,11 @@ def count(
             raise click.UsageError("Name the file with the counted figures, or add --begin.")
         say(run(_begin(settings, partition)))
         return
+    counted_ms = _counted_ms(counted_at, baseline_seq)
     reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
     parsed, elsewhere = _read(file, normal(location), reason)
     baseline = -1 if baseline_seq is None else baseline_seq
-    job = Job(file, parsed, elsewhere, partition, location, baseline, missing_is_none, reason)
+    job = Job(file, parsed, elsewhere, partition, location, baseline, missing_is_none, reason, counted_ms)
     tally, console = Tally(), progress_console()
     try:
         job, found = run(_count(settings, job, tally, console))
@@ -137,6 +144,17 @@ def count(
         f" {len(bad):,} bad; {counted(len(found.differences), 'difference')}"
     )
     sys.exit(1 if bad else 0)
+
+
+def _counted_ms(counted_at: str | None, baseline_seq: int | None) -> int:
+    if counted_at is None:
+        return -1
+    if baseline_seq is not None:
+        raise click.UsageError("Pass --counted-at or --baseline: each says as of when the figures hold.")
+    try:
+        return time_ms("--counted-at", counted_at)
+    except BadCellError as error:
+        raise click.UsageError(f"{error}.") from None
 
 
 async def _begin(settings: Settings, partition: str) -> int:
@@ -169,11 +187,10 @@ async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -
         rows = [*job.file.rows]
         if job.missing_is_none:
             rows += [Row(-number, sku, Counted(sku, job.location, 0, None)) for number, sku in enumerate(uncounted, 1)]
-        prefix = f"count:{job.file.digest}:{job.location}:{job.baseline_seq}"
+        name = f"count:{job.file.digest}:{job.location}:{job.baseline_seq}"
+        source = Source(name, job.reason, "", job.baseline_seq, job.counted_ms)
         with progress_bar(len(rows), console) as tally.on_progress:
-            await count_rows(
-                store.ledger(job.partition), rows, prefix, job.reason, tally, baseline_seq=job.baseline_seq
-            )
+            await count_rows(store.ledger(job.partition), rows, source, tally, store.client)
         differences = await _differences(store, job, began)
         return job, Found(differences, uncounted, await _shortages(store, job, differences))
 

@@ -12,12 +12,12 @@ from server.cli.csv.stock import stock_import
 
 @click.command("import")
 @import_options
-@click.option("--again", is_flag=True, help="Count again, even if this very file was imported within the last day.")
+@click.option("--again", is_flag=True, help="Count again, even if this very file was the last one imported.")
 def import_(file: Path, *, again: bool, **options: Any) -> None:
     """Set the stock from a CSV file.
 
-    The first line names the columns: sku and on_hand, and optionally location (else main) and safety (else unchanged).
-    Other columns are ignored. UTF-8; comma, semicolon or tab.
+    The first line names the columns: sku and on_hand, and optionally location (else main), safety (else unchanged) and
+    counted_at (else now; such as 2026-12-01T09:30:00+03:00). Other columns are ignored. UTF-8; comma, semicolon or tab.
 
     \b
       sku,on_hand,location,safety
@@ -29,8 +29,8 @@ def import_(file: Path, *, again: bool, **options: Any) -> None:
       holdfast import stock.csv --report bad.csv
 
     on_hand becomes what the file has; units that are held or sold stay so. Within a day the same file changes nothing
-    when it is imported again, even if units were sold in between. So run an interrupted import again. For a new count
-    with the same content, add --again.
+    when it is imported again, even if units were sold in between. So run an interrupted import again. Where another
+    file was imported in between, it counts. For a new count with the same content, add --again.
 
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two

@@ -25,6 +25,7 @@ def move(file: Path, *, again: bool, **options: Any) -> None:
       reason      else the name of the file
       bucket      of an adjust: on_hand (else this), damaged, quality_control, safety
       safety      of a count: sets the safety stock, too
+      counted_at  of a count: when it was, if not now, such as 2026-12-01T09:30:00+03:00
       from, to    of a move: available, damaged, quality_control
       supply_id   of a receive: the expected receipt that arrived
 
@@ -38,7 +39,8 @@ def move(file: Path, *, again: bool, **options: Any) -> None:
       holdfast move delivery.csv --report bad.csv
 
     Rows of one SKU take effect in the order of the file. Within a day the same file changes nothing when it is run
-    again. So run an interrupted one again. For a new delivery with the same content, add --again.
+    again. So run an interrupted one again. For a new delivery with the same content, add --again. Only a count has
+    effect again where another file has counted the same SKU there since, and so have the rows behind it.
 
     The exit code is 1 if any row was bad or refused; the good rows are done all the same.
     """  # noqa: D301  # click needs the character, not the two

@@ -39,6 +39,8 @@ PLACES_PER_ANSWER_MAX: Final = 20_000
 PLACES_PER_REQUEST_MAX: Final = 100_000
 """Places that one request reads: a quarter of a second of the store's time, in calls of some 2 ms."""
 PAGE_RESERVATIONS_MAX: Final = 200
+TOMBSTONES_MAX: Final = 100_000
+"""Cancels and releases of a partition that wait for their reservations; ``lua/lib/tombstones.lua`` sees to it."""
 
 TTL_S_MAX: Final = 86_400
 TTL_S_DEFAULT: Final = 900

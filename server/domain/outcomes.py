@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from server.domain.expected_receipt import ExpectedReceiptChanged
-from server.domain.limits import PLACES_PER_SKU_MAX, RECEIPTS_PER_SKU_MAX, RECORD_LINES_MAX
+from server.domain.limits import PLACES_PER_SKU_MAX, RECEIPTS_PER_SKU_MAX, RECORD_LINES_MAX, TOMBSTONES_MAX
 from server.domain.reservation import Changed
 from server.domain.stock import StockChanged
 from server.domain.transfer import TransferChanged
@@ -160,6 +160,13 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No such reservation",
         "Check the id. It never existed in this partition, or it ended and its retention has passed.",
     ),
+    "too_many_remembered": Outcome(
+        409,
+        "Too many cancels and releases wait for their reservations",
+        f"A partition remembers {TOMBSTONES_MAX:,} at a time, each as long as an idempotency key. Send this again "
+        "later, or when the reservation is there. Nothing changed.",
+        retryable=True,
+    ),
     "unknown_transfer": Outcome(
         404,
         "No such transfer",
@@ -271,7 +278,19 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "baseline_expired": Outcome(
         409,
         "Baseline of the count is too old",
-        "Read the stock again, and count against its new `seq`. Nothing changed.",
+        "What moved since is not known any more. Read the stock again, and count against its new `seq`. Nothing "
+        "changed.",
+    ),
+    "counted_since": Outcome(
+        409,
+        "A later count of this SKU at this location is known",
+        "The later one stands. To set another number, count again now. Nothing changed.",
+    ),
+    "ahead_of_clock": Outcome(
+        422,
+        "The time of the count has not come yet",
+        "Correct the clock of the device that counted, or leave `counted_at` out. It may be 60 s ahead of the store's. "
+        "Nothing changed.",
     ),
     "too_many_lines": Outcome(
         422,

@@ -79,6 +79,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     ``ttl_ms`` is the first one requested, 0 for an order. ``seq`` is the last change's.
     ``notes`` are (name, value) pairs that later operations added: tracking, carrier, invoice_ref, cancel reason,
     return reason, exchanged_for; exchange_of is set from the start. ``open``: None where no line was ever open.
+    An ended one without lines is a tombstone: a cancel or release that came before its reservation, and waits for it.
     """
 
     state: str
@@ -95,6 +96,11 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     flags: list[str] = []
     notes: list[tuple[str, str]] = []
     open: OpenLines | None = None
+
+    @property
+    def is_tombstone(self) -> bool:
+        """Whether it only remembers a cancel or release that came before its reservation."""
+        return not self.lines
 
 
 class Changed(msgspec.Struct, array_like=True, frozen=True, tag="changed"):

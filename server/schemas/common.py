@@ -1,7 +1,7 @@
 """What all subjects share: names, quantities, lines and times as they are validated; OpenAPI is generated from them."""
 
 import re
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Final, Literal
 
 import msgspec
@@ -91,6 +91,16 @@ Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX
 Flags = Annotated[list[Flag], Meta(max_length=limits.FLAGS_MAX)]
 Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in UTC.")]
 RowsMax = Annotated[int, Meta(ge=1, le=1_000, description="Rows at most.")]
+
+
+CountedAt = Annotated[
+    datetime, Meta(tz=True, description="When it was counted, with the zone. What moved since is added.")
+]
+
+
+def time_ms_of(time: datetime) -> int:
+    """Return a time as milliseconds since 1970; 0 for earlier ones."""
+    return max(0, (time - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1))
 
 
 def time_of(time_ms: int) -> datetime:

@@ -190,17 +190,23 @@ class ExtendBody(Body, frozen=True):
     ttl_s: TtlS
 
 
+OnUnknown = Literal["refuse", "remember"] | msgspec.UnsetType
+"""``remember``: a reservation that is not there yet will be recorded as cancelled when it comes, and take nothing."""
+
+
 class ReleaseBody(Body, frozen=True):
-    """Release the named parts, or all."""
+    """Release the named parts, or all. ``on_unknown``: ``remember`` it for a reservation that is not there yet."""
 
     lines: Parts | None = None
+    on_unknown: OnUnknown = msgspec.UNSET
 
 
 class CancelBody(Body, frozen=True):
-    """Cancel the named parts of what is committed, or all."""
+    """Cancel the named parts of what is committed, or all. ``on_unknown``: as in a release."""
 
     lines: Parts | None = None
     reason: Reference | None = None
+    on_unknown: OnUnknown = msgspec.UNSET
 
 
 class CommitBody(Body, frozen=True):

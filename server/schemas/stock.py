@@ -12,6 +12,7 @@ from server.schemas.allocations import AllocationView
 from server.schemas.common import (
     Barcode,
     Body,
+    CountedAt,
     Location,
     Quantity,
     Reference,
@@ -126,12 +127,16 @@ class MovementResults(msgspec.Struct, frozen=True):
 
 
 class CountBody(Body, frozen=True):
-    """Set on_hand as counted. ``baseline_seq``: the seq seen when the count began; what moved since is kept."""
+    """Set on_hand as counted. ``baseline_seq``: the seq seen when the count began; what moved since is kept.
+
+    ``counted_at`` is the same as a time, for a count that is sent later than it was made.
+    """
 
     on_hand: Units
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None
     reason: Reference | None = None
+    counted_at: CountedAt | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
@@ -168,6 +173,7 @@ class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None
     reason: Reference | None = None
+    counted_at: CountedAt | msgspec.UnsetType = msgspec.UNSET
 
 
 ShelfName = Literal["available", "damaged", "quality_control"]

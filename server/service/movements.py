@@ -3,9 +3,12 @@
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
 
+import msgspec
+
 from server.domain import limits
 from server.domain.operations.expected_receipts import ReceiveExpected
 from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf, StockOperation
+from server.schemas.common import time_ms_of
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement
 from server.service import bulk
 from server.service.batches import note_batch
@@ -94,12 +97,16 @@ def _adjust(head: Head, body: AdjustMovement, _: Pack) -> StockOperation:
 
 
 def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
+    counted_ms = -1 if body.counted_at is msgspec.UNSET else time_ms_of(body.counted_at)
+    if counted_ms >= 0 and body.baseline_seq is not None:
+        raise InvalidError("counted_at", "cannot stand beside baseline_seq: each says as of when the count holds")
     return Count(
         *head,
         _units("on_hand", body.on_hand, pack.factor),
         -1 if body.baseline_seq is None else body.baseline_seq,
         -1 if body.safety is None else body.safety,
         check_reference("reason", body.reason),
+        counted_ms,
     )
 
 

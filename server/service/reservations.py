@@ -186,9 +186,9 @@ def commit_operation(caller: Caller, target: str, body: CommitBody) -> Commit:
 
 
 def release_operation(caller: Caller, target: str, body: ReleaseBody) -> Release:
-    """Make the operation that releases held units."""
+    """Make the operation that releases held units; errors as for :func:`cancel_operation`."""
     body_fingerprint = caller.fingerprint("release", target, body)
-    return Release(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines))
+    return Release(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), _remembers(body))
 
 
 def cancel_operation(caller: Caller, target: str, body: CancelBody) -> Cancel:
@@ -202,7 +202,7 @@ def cancel_operation(caller: Caller, target: str, body: CancelBody) -> Cancel:
     """
     reason = check_reference("reason", body.reason)
     body_fingerprint = caller.fingerprint("cancel", target, body)
-    return Cancel(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), reason)
+    return Cancel(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), reason, _remembers(body))
 
 
 def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
@@ -266,6 +266,22 @@ def map_lines_operation(caller: Caller, target: str, body: MapLinesBody) -> MapL
         named.add(line.line)
         lines.append(LineMapping(line.line, sku, location))
     return MapLines(caller.fingerprint("map_lines", target, body), caller.actor, target, caller.key, lines)
+
+
+def _remembers(body: CancelBody | ReleaseBody) -> bool:
+    """Return whether it is to be remembered for a reservation that is not there yet: as a whole, for it has no lines.
+
+    Raises
+    ------
+    InvalidError
+        Parts of it are named.
+
+    """
+    if body.on_unknown != "remember":
+        return False
+    if body.lines:
+        raise InvalidError("lines", "cannot be remembered in parts: leave lines out, or on_unknown")
+    return True
 
 
 def _parts(parts: list[PartBody] | None) -> list[LineQuantity]:

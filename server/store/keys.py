@@ -32,6 +32,7 @@ class Keyspace:
         self.reservations = named["reservations"]
         self.ended = named["ended"]
         self.deadlines = named["deadlines"]
+        self.idempotency = named["idempotency"]
         self.journal = named["journal"]
         self.meta = named["meta"]
         # Only functions off the hot path declare these two as well: see ``lua/functions/mutate_transfers.lua``.
@@ -40,6 +41,8 @@ class Keyspace:
         # Only functions off the hot path declare these: see ``lua/functions/mutate_expected_receipts.lua``.
         self.supply = f"hf:{{{partition}}}:supply"
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
+        self.tombstones = f"hf:{{{partition}}}:tombstones"
+        """Sorted set: the ids of tombstones, by when they are forgotten; see ``lua/lib/tombstones.lua``."""
         self.backorders = f"hf:{{{partition}}}:backorders"
         """Sorted set: the queue of backordered lines; see ``lua/lib/backorders.lua``."""
         # Only one function off the hot path declares this one: see ``lua/functions/apply_safety_rules.lua``.
@@ -90,7 +93,7 @@ class Keyspace:
     @property
     def reserving(self) -> tuple[str, ...]:
         """The KEYS of the functions that make, change or end reservations."""
-        return (*self.all, self.backorders)
+        return (*self.all, self.tombstones, self.backorders)
 
     @property
     def transferring(self) -> tuple[str, ...]:
@@ -125,7 +128,7 @@ class Keyspace:
     @property
     def forgetting(self) -> tuple[str, ...]:
         """What ``lua/functions/purge_ended.lua`` declares as its KEYS."""
-        return (*self.moving, self.supply)
+        return (*self.moving, self.supply, self.tombstones)
 
     @property
     def publishing(self) -> tuple[str, ...]:

@@ -24,7 +24,7 @@ from server.store.repositories.daily_figures import Counted, FigureStore
 from server.store.repositories.expected_receipts import read_outlook
 from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.repositories.shortages import find_shortages
-from tests.conftest import StoreClient, wait_past
+from tests.conftest import StoreClient, now_ms, wait_past
 from tests.support.operations import (
     HOUR_MS,
     SHORT_MS,
@@ -176,6 +176,11 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
         receive("W", 1),
         cancel("w", (1, 1)),
         release("v"),
+        cancel("early", remember=True),
+        release("earlier", remember=True),
+        order("early", ("A", 1)),
+        count("A", 9, counted_ms=1, key="k18"),
+        count("B", 9, counted_ms=await now_ms(client) - 1, key="k18", replaces=True),
     ):
         await ask(ledger, operation)
     await wait_past(client, lapsing.reservation.deadline_ms + SHORT_MS)

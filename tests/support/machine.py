@@ -7,6 +7,7 @@ nothing ended no hold, so for it no time has passed.
 """
 
 import asyncio
+import itertools
 from collections import Counter
 from collections.abc import Coroutine, Iterator, Sequence
 from copy import deepcopy
@@ -118,6 +119,10 @@ _ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil"))
 """Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
+_GAP_MS: Final = 20
+"""Between two changes, so that there is a time that is surely after the one and before the other."""
+_EARLY: Final = ("forestall", "forestall", "after", "after")
+"""Cancels and releases that come before their reservations, and those reservations."""
 _RECENT: Final = 6
 """Operations choose among so many of the newest reservations; older ones have nothing left to settle."""
 
@@ -210,6 +215,8 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_WAITS),
     some(*_WAITS, *_SETTLEMENTS),
     some(*_UNKNOWN),
+    some(*_EARLY),
+    some(*_EARLY, *_PROMISES, *_SETTLEMENTS),
     some(*_UNKNOWN, *_PROMISES, *_SETTLEMENTS),
     st.builds(Track, st.sampled_from((*_NOBODY_KNOWS[1:], "A")), st.booleans()),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
@@ -313,6 +320,7 @@ class LedgerMachine(RuleBasedStateMachine):
         ]
         model, expected = next((each for each in predictions if each[1] == answers), predictions[-1])
         assert answers == expected, f"the answers to {operations}"
+        model.seq_of = self.model.seq_of
         self.model = model
         self.world.outcomes.update(map(_outcome, answers))
 
@@ -442,10 +450,11 @@ class LedgerMachine(RuleBasedStateMachine):
         pipe.zrange(keys.deadlines, 0, -1, withscores=True)
         pipe.zrange(keys.all[6], 0, -1)
         pipe.zrange(keys.backorders, 0, -1)
+        pipe.zrange(keys.tombstones, 0, -1)
         found = await pipe.execute()
         (
             stock, live, ended, meta, remembered, open_transfers, closed, supply, by_sku, applied,
-            skus, deadlines, forget, queue,
+            skus, deadlines, forget, queue, tombstones,
         ) = found  # fmt: skip
         reservations = self.model.reservations
         in_life = {each for each, reservation in reservations.items() if reservation.state in LIVE_STATES}
@@ -456,6 +465,9 @@ class LedgerMachine(RuleBasedStateMachine):
         known |= {sku: self.model.names_of(sku) for sku, _ in self.model.stock}
         assert {sku.decode(): msgspec.msgpack.decode(packed) for sku, packed in skus.items()} == known
         assert queue == self.model.queue
+        assert {each.decode() for each in tombstones} == {
+            each for each, reservation in reservations.items() if reservation.is_tombstone
+        }
         assert {each.decode() for each in live} == in_life
         assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
             each: reservation.shown() for each, reservation in reservations.items()
@@ -501,7 +513,7 @@ class LedgerMachine(RuleBasedStateMachine):
         """Rebuild every counter from the journal alone; then leave the store as it was."""
         entries = await read_journal(self.client, self.keys.journal)
         report = await audit(self.client, self.keys)
-        others = (self.keys.safety_applied, self.keys.locations)
+        others = (self.keys.safety_applied, self.keys.locations, self.keys.tombstones)
         await self.client.delete(*self.keys.transferring, *self.keys.supplying, *others)
         if not self.agreed:
             return  # a step has failed, and its own failure says more
@@ -566,6 +578,8 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         if intent.kind in build:
             return build[intent.kind](intent)
+        if intent.kind in _EARLY:
+            return self._early(intent, key)
         if intent.kind in ("unknown", "map"):
             return self._unknown(intent, key) if intent.kind == "unknown" else self._mapping(intent, key)
         if intent.kind in _WAITS:
@@ -612,6 +626,24 @@ class LedgerMachine(RuleBasedStateMachine):
         if isinstance(request, Order):
             request = msgspec.structs.replace(request, accept_shortage=intent.option % 4 != 1)
         return ops.sealed(request)
+
+    def _early(self, intent: Intent, key: str) -> AnOperation:
+        """Cancel or release what comes later, or make it then; now and then in another order."""
+        forestalled = [each for each, one in self.model.reservations.items() if one.is_tombstone]
+        reservation_id = f"e{intent.which + 8 * (len(self.sent) // 40)}"
+        if intent.kind == "forestall":
+            if intent.option % 3:
+                return ops.cancel(reservation_id, reason="x" * (intent.option == 1), remember=True, key=key)
+            return ops.release(reservation_id, remember=True, key=key)
+        if forestalled and intent.which < 6:
+            reservation_id = forestalled[-1 - intent.which % len(forestalled)]
+        kind = ("reserve", "order", "source", "late")[intent.option % 4]
+        made = self._new(replace(intent, kind=kind))
+        assert isinstance(made, Reserve | Order | Sourced)
+        if isinstance(made, Sourced):
+            named = msgspec.structs.replace(made.promise, reservation_id=reservation_id)
+            return Sourced(ops.sealed(named), made.plan)
+        return ops.sealed(msgspec.structs.replace(made, reservation_id=reservation_id))
 
     def _mapping(self, intent: Intent, key: str) -> MapLines:
         """Map lines to what is known, to what is not, and to what was mapped already."""
@@ -715,7 +747,7 @@ class LedgerMachine(RuleBasedStateMachine):
         reservation_id, option = self._fitting(intent), intent.option
         reservation = self.model.reservations.get(reservation_id)
         # One line too many now and then, so that there are parts of lines that do not exist.
-        lines = (len(reservation.lines) if reservation else 1) + (option == 7)
+        lines = max(1, len(reservation.lines) if reservation else 1) + (option == 7)
         parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
         note = "" if option % 3 else f"n{option}"
         match intent.kind:
@@ -809,7 +841,35 @@ class LedgerMachine(RuleBasedStateMachine):
             return ops.move(sku, source, target, units, location, reason="why", key=key)
         baseline_seq = max(0, self.model.seq + 2 - 5 * intent.which) if option > 2 else -1
         on_hand, safety = (units - 1) * 2 if option != 1 else -1, units - 2 if len(intent.parts) > 1 else -1
-        return ops.count(sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, key=key)
+        counted_ms = self._counted_ms(intent) if on_hand >= 0 else -1
+        if counted_ms >= 0:
+            baseline_seq = -1
+        replaces = intent.which % 4 == 3 and bool(key)
+        return ops.count(
+            sku, on_hand, location, baseline_seq=baseline_seq, safety=safety, counted_ms=counted_ms,
+            replaces=replaces, key=f"place {place % 2}" if replaces else key,
+        )  # fmt: skip
+
+    def _counted_ms(self, intent: Intent) -> int:
+        """Choose a time at which nothing happened, now and then one that has not come; -1: none."""
+        if intent.option != 0 and intent.which < 5:
+            return -1
+        if intent.option == 7:
+            return 2**52
+        times = [entry[0].at_ms for entry in self.journal]
+        gaps = [at_ms for at_ms, after_ms in itertools.pairwise(times) if after_ms - at_ms >= _GAP_MS]
+        if not gaps:
+            return -1
+        counted_ms = gaps[-1 - (2 * intent.which + intent.parts[0][1]) % min(len(gaps), 12)] + 2
+        known = [
+            line.seq
+            for entry in self.journal
+            for change in entry
+            for line in change.lines
+            if entry[0].at_ms < counted_ms
+        ]
+        self.model.seq_of[counted_ms] = known[-1] if known else 0
+        return counted_ms
 
 
 def _open_units(reservation: ModelReservation) -> dict[int, int]:

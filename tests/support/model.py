@@ -79,6 +79,7 @@ class Stock:
     backorder: Backorder | None = None
     history: list[tuple[int, int]] = field(default_factory=list)
     forgotten_seq: int = 0
+    counted: "Counted | None" = None
 
     @property
     def available(self) -> int:
@@ -106,6 +107,21 @@ class Stock:
         if len(self.history) > kept:
             self.forgotten_seq = self.history[-kept - 1][0]
             self.history = self.history[-kept:]
+
+
+@dataclass
+class Counted:
+    """As of when the last count holds; what counts have corrected since."""
+
+    at_ms: int
+    seq: int
+    corrections: list[tuple[int, int]]
+
+    def is_after(self, at_ms: int, seq: int) -> bool:
+        return (0 <= at_ms < self.at_ms) or seq < self.seq
+
+    def since(self, seq: int) -> list[tuple[int, int]]:
+        return [each for each in self.corrections if each[0] > seq]
 
 
 @dataclass
@@ -187,6 +203,10 @@ class ModelReservation:
     def is_hold(self) -> bool:
         return self.total("held") + self.total("waiting") > 0
 
+    @property
+    def is_tombstone(self) -> bool:
+        return not self.lines
+
     def shown(self) -> Reservation:
         return Reservation(
             state=self.state,
@@ -263,6 +283,8 @@ class Model:
         self.first_answers: dict[str, Changed] = {}
         self.remembered: dict[str, tuple[str, Answer]] = {}
         self.now_ms = 0
+        self.seq_of: dict[int, int] = {}
+        """The seq at times that counts name."""
         self.next_notes: list[tuple[str, str]] = []
         self.next_open: OpenLines | None = None
         self.touched: list[Place] = []
@@ -356,10 +378,11 @@ class Model:
         key = getattr(keyed, "key", "")
         if key in self.remembered:
             fingerprint, first = self.remembered[key]
-            if fingerprint != getattr(keyed, "fingerprint", ""):
-                return Refused("id_reused", "", [])
             assert not isinstance(first, Refused | AllocationUsageUnknown | ExchangeRefused)
-            return msgspec.structs.replace(first, replayed=True)
+            if fingerprint == getattr(keyed, "fingerprint", ""):
+                return msgspec.structs.replace(first, replayed=True)
+            if not getattr(keyed, "replaces", False):
+                return Refused("id_reused", "", [])
         answer = self.handlers[type(operation)](operation)
         if key and not isinstance(answer, Refused | AllocationUsageUnknown | ExchangeRefused):
             self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
@@ -368,9 +391,11 @@ class Model:
     def _reserve(self, op: Reserve | Order) -> Answer:  # noqa: PLR0911  # one for each outcome
         first = self.first_answers.get(op.reservation_id)
         if first:
-            if first.reservation.fingerprint != op.fingerprint:
+            if first.reservation.fingerprint.removeprefix("!") != op.fingerprint:
                 return Refused("id_reused", self.reservations[op.reservation_id].state, [])
             return msgspec.structs.replace(first, replayed=True)
+        if self._is_forestalled(op):
+            return self._met(op, self.reservations[op.reservation_id])
         closed = self._closed_lines(op)
         if closed:
             return _closed(op, closed)
@@ -389,6 +414,38 @@ class Model:
         if beyond:
             return Refused("out_of_range", "", beyond)
         return self._reserved(made.op, made.granted, made.missing)
+
+    def _is_forestalled(self, op: Reserve | Order) -> bool:
+        known = self.reservations.get(op.reservation_id)
+        return known is not None and known.is_tombstone
+
+    def _met(self, op: Reserve | Order, stone: ModelReservation) -> Answer:
+        """Record what comes after its cancel: it takes nothing."""
+        asked = msgspec.structs.replace(op, fingerprint=f"!{op.fingerprint}")
+        lines = []
+        for wanted in op.lines:
+            place = (wanted.sku, wanted.location)
+            seen = (self.seen(place, op.channel), self.stock[place].seq) if place in self.stock else (0, 0)
+            lines.append(ModelLine(place, 0, wanted.quantity, 0, 0, *seen))
+        reservation = ModelReservation(asked, self.now_ms, 0, 0, lines, ended_as="cancelled", notes=stone.notes)
+        self.reservations[op.reservation_id] = reservation
+        answer = Changed(replayed=False, reservation=reservation.shown())
+        self.first_answers[op.reservation_id] = answer
+        return answer
+
+    def _forestall(self, op: Cancel | Release) -> Answer:
+        """Remember a cancel or release that came before its reservation."""
+        if op.reservation_id not in self.reservations:
+            reason = op.reason if isinstance(op, Cancel) else ""
+            asked = Order("", op.actor, op.reservation_id, "", [])
+            notes = [("cancel_reason", reason)] if reason else []
+            stone = ModelReservation(asked, self.now_ms, 0, 0, [], ended_as="cancelled", notes=notes)
+            self.reservations[op.reservation_id] = stone
+        return Changed(replayed=False, reservation=self.reservations[op.reservation_id].shown())
+
+    def _may_forestall(self, op: Cancel | Release) -> bool:
+        known = self.reservations.get(op.reservation_id)
+        return op.remember and (known is None or known.is_tombstone)
 
     def _reserve_named(self, op: Reserve | Order, *, is_known: bool) -> Answer:
         unknown = [
@@ -493,7 +550,7 @@ class Model:
 
     def _source(self, op: Sourced) -> Answer:  # noqa: C901, PLR0911  # one for each way that it goes
         request = op.promise
-        if request.reservation_id in self.first_answers:
+        if request.reservation_id in self.first_answers or self._is_forestalled(request):
             return self._reserve(request)
         closed = self._closed_lines(request)
         if closed:
@@ -750,6 +807,8 @@ class Model:
         return self._changed(reservation, [])
 
     def _release(self, op: Release) -> Answer:
+        if self._may_forestall(op):
+            return self._forestall(op)
         reservation = self._found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
@@ -809,6 +868,8 @@ class Model:
         self._move(place, **_taken_in(units, disposition))
 
     def _ordered(self, op: Cancel | Fulfil, into: str, ending: str, notes: list[tuple[str, str]]) -> Answer:
+        if isinstance(op, Cancel) and self._may_forestall(op):
+            return self._forestall(op)
         reservation = self._found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
@@ -1232,13 +1293,14 @@ class Model:
     def _count(self, op: Count) -> Answer:
         place, on_hand = (op.sku, op.location), op.on_hand
         stock = self.stock.get(place)
-        if op.baseline_seq >= 0 and on_hand >= 0:
-            if op.baseline_seq > self.seq:
-                return Refused("invalid", "", [])
-            if stock:
-                if op.baseline_seq < stock.forgotten_seq:
-                    return Refused("baseline_expired", "", [])
-                on_hand = max(0, on_hand + stock.on_hand - stock.on_hand_at(op.baseline_seq))
+        moment = self._moment(op) if on_hand >= 0 else None
+        if isinstance(moment, Refused):
+            return moment
+        if moment and stock:
+            found = _as_of_now(stock, on_hand, *moment)
+            if isinstance(found, Refused):
+                return found
+            on_hand = found
         is_new = stock is None
         was = stock or Stock()
         deltas = {
@@ -1251,7 +1313,26 @@ class Model:
         self.stock.setdefault(place, Stock())
         if is_new or any(deltas.values()):
             self._move(place, **deltas)
+        if moment:
+            self._note_count(self.stock[place], *moment, deltas["on_hand"])
         return self._stock_changed(op)
+
+    def _moment(self, op: Count) -> tuple[int, int | None] | Refused:
+        """As of when a count holds: its time, and the seq then; None: as of now."""
+        if op.counted_ms > self.now_ms + 60_000:
+            return Refused("ahead_of_clock", "", [])
+        if 0 <= op.counted_ms < self.now_ms:
+            return op.counted_ms, self.seq_of[op.counted_ms]
+        if op.baseline_seq < 0:
+            return self.now_ms, None
+        return (-1, op.baseline_seq) if op.baseline_seq <= self.seq else Refused("invalid", "", [])
+
+    def _note_count(self, stock: Stock, at_ms: int, seq: int | None, delta: int) -> None:
+        as_of = self.seq if seq is None else seq
+        corrections = stock.counted.since(as_of) if stock.counted else []
+        if delta and stock.seq > as_of:
+            corrections.append((stock.seq, delta))
+        stock.counted = Counted(at_ms, as_of, corrections)
 
     def used(self, place: Place, channel: str) -> int:
         """What a channel has reserved at a location."""
@@ -1490,6 +1571,19 @@ class Model:
     def allocations(self, place: Place) -> list[Allocation]:
         allocated = self.stock[place].allocated
         return [Allocation(each, own.kind, own.units, self.used(place, each)) for each, own in allocated.items()]
+
+
+def _as_of_now(stock: Stock, counted: int, at_ms: int, seq: int | None) -> int | Refused:
+    """Return counted units as of now: what moved since is added, what was corrected is not."""
+    if seq is None:
+        return counted
+    last = stock.counted
+    if last and last.is_after(at_ms, seq):
+        return Refused("counted_since", "", [])
+    if seq < stock.forgotten_seq:
+        return Refused("baseline_expired", "", [])
+    moved = stock.on_hand - stock.on_hand_at(seq) - sum(delta for _, delta in (last.since(seq) if last else []))
+    return max(0, counted + moved)
 
 
 def _note_batch(_: NoteBatch) -> BatchNoted:

@@ -172,12 +172,14 @@ def commit(
     return sealed(Commit("", "tester", reservation_id, key, _parts(parts), keep, order_ref))
 
 
-def release(reservation_id: str, *parts: tuple[int, int], key: str = "") -> Release:
-    return sealed(Release("", "tester", reservation_id, key, _parts(parts)))
+def release(reservation_id: str, *parts: tuple[int, int], remember: bool = False, key: str = "") -> Release:
+    return sealed(Release("", "tester", reservation_id, key, _parts(parts), remember))
 
 
-def cancel(reservation_id: str, *parts: tuple[int, int], reason: str = "", key: str = "") -> Cancel:
-    return sealed(Cancel("", "tester", reservation_id, key, _parts(parts), reason))
+def cancel(
+    reservation_id: str, *parts: tuple[int, int], reason: str = "", remember: bool = False, key: str = ""
+) -> Cancel:
+    return sealed(Cancel("", "tester", reservation_id, key, _parts(parts), reason, remember))
 
 
 def fulfil(
@@ -315,8 +317,10 @@ def count(
     safety: int = -1,
     reason: str = "",
     key: str = "",
+    counted_ms: int = -1,
+    replaces: bool = False,
 ) -> Count:
-    return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason))
+    return sealed(Count("", "tester", key, sku, location, on_hand, baseline_seq, safety, reason, counted_ms, replaces))
 
 
 def allocate(

@@ -16,11 +16,15 @@ ViewT = TypeVar("ViewT")
 
 
 class Answer(msgspec.Struct, Generic[ViewT], frozen=True):
-    """A success. ``outcome``: the state reached, or ``replayed``, which also goes out as a header; empty: none."""
+    """A success. ``outcome``: the state reached, or ``replayed``, which also goes out as a header; empty: none.
+
+    ``status`` 0: the route's.
+    """
 
     view: ViewT
     outcome: str = ""
     headers: dict[str, str] | None = None
+    status: int = 0
 
     @property
     def replayed(self) -> bool:

@@ -133,7 +133,7 @@ def endpoint(state: AppState, route: Route) -> Handle:
             if type(answer) is Answer:
                 outcome = answer.outcome
                 headers = REPLAYED if outcome == "replayed" else answer.headers
-                response = respond(request, answer.view, success, headers)
+                response = respond(request, answer.view, answer.status or success, headers)
             else:
                 response, outcome = _without_outcome(request, answer, success)
         except Exception as error:  # noqa: BLE001  # the last line of defence: no traceback reaches a caller

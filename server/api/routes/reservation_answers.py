@@ -14,6 +14,8 @@ def answer_reservation(
     """Show what came of an operation on a reservation."""
     if type(answer) is Changed:
         view = reservation_view(reservation_id, answer.reservation, left_views(answer, operation))
+        if not view.lines:  # only a tombstone has none
+            return Answer(view, "replayed" if answer.replayed else "remembered", status=202)
         return Answer(view, "replayed" if answer.replayed else answer.reservation.state)
     assert not isinstance(answer, Changed)  # noqa: S101  # for the types; it costs nothing where it counts
     return refusal(answer, reservation_id)

@@ -195,11 +195,13 @@ ROUTES = [
     ),
     Route(
         "POST", _ONE + "/release", release, Scope.RESERVE, "Release held units",
-        {200: ReservationView}, ReleaseBody, outcomes=_HELD, headers=_KEY, operation="release",
+        {200: ReservationView, 202: ReservationView}, ReleaseBody, outcomes=(*_HELD, "too_many_remembered"),
+        headers=_KEY, operation="release",
     ),
     Route(
         "POST", _ONE + "/cancel", cancel, Scope.RESERVE, "Cancel ordered units",
-        {200: ReservationView}, CancelBody, outcomes=_COMMITTED, headers=_KEY, operation="cancel",
+        {200: ReservationView, 202: ReservationView}, CancelBody, outcomes=(*_COMMITTED, "too_many_remembered"),
+        headers=_KEY, operation="cancel",
     ),
     Route(
         "POST", _ONE + "/fulfil", fulfil, Scope.RESERVE, "Ship ordered units",

@@ -108,7 +108,7 @@ def _result(answer: Answer[MovedView] | Problem) -> MovementResult:
     return MovementResult(200, "moved", replayed=answer.replayed, stock=answer.view)
 
 
-_COUNT = ("id_reused", "baseline_expired", "too_many_places", "out_of_range")
+_COUNT = ("id_reused", "baseline_expired", "counted_since", "ahead_of_clock", "too_many_places", "out_of_range")
 
 ROUTES = [
     Route(

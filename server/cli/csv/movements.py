@@ -7,10 +7,12 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target, in_pieces
+from server.cli.csv.place_keys import counted_before, place_key
 from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Row, shown
 from server.cli.csv.send_rows import send_rows
 from server.domain.limits import BARCODES_PER_CALL_MAX
-from server.domain.operations.stock import StockOperation
+from server.domain.operations.base import fingerprint
+from server.domain.operations.stock import Count, StockOperation
 from server.schemas.stock import MovementBody
 from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
@@ -20,9 +22,10 @@ from server.store.keys import Keyspace
 from server.store.repositories.barcodes import Pack, find_barcodes
 
 COLUMNS: Final = Columns(
-    ("kind", "quantity"), ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id")
+    ("kind", "quantity"),
+    ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id", "counted_at"),
 )
-_TEXTS: Final = ("sku", "barcode", "location", "from", "to", "bucket", "supply_id")
+_TEXTS: Final = ("sku", "barcode", "location", "from", "to", "bucket", "supply_id", "counted_at")
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
@@ -49,9 +52,13 @@ def movements_import(reason: str, salt: str = "") -> CsvImport[PlannedMovement]:
     """
 
     async def put(target: Target, file: CsvFile[PlannedMovement], tally: Tally) -> None:
-        caller = local_caller(target.store, target.partition, f"move:{file.digest}{salt and ':' + salt}")
+        name = f"move:{file.digest}"
+        caller = local_caller(target.store, target.partition, f"{name}{salt and ':' + salt}")
         movements = _operations(caller, file, await _packs(target, file), tally)
+        movements = await _with_place_keys(target, movements, (name, salt), tally)
         await send_rows(target.store.ledger(target.partition), _by_sku(movements), tally)
+        if tally.unchanged and not tally.set:
+            tally.hints.append("Nothing was done. If this is a new delivery with the same content, add --again.")
 
     return CsvImport(
         columns=COLUMNS,
@@ -112,6 +119,37 @@ def _operations(caller: Caller, file: CsvFile[PlannedMovement], packs: dict[str,
         else:
             operations.append((row, made[1]))
     return operations
+
+
+async def _with_place_keys(
+    target: Target, operations: _Operations, source: tuple[str, str], tally: Tally
+) -> _Operations:
+    """Give the first count of each place the key of the place; leave out those that an earlier release has made.
+
+    Later rows of a place belong to that count: see :func:`send_rows`. ``source``: name of the file, and salt.
+    """
+    first: dict[tuple[str, str], int] = {}
+    for row, operation in operations:
+        if isinstance(operation, Count):
+            first.setdefault((operation.sku, operation.location), row.line)
+    lines = set(first.values())
+    keyed = {
+        row.line: _of_place(each, *source) for row, each in operations if row.line in lines and isinstance(each, Count)
+    }
+    earlier = {row.line: operation.key for row, operation in operations if row.line in lines}
+    done = await counted_before(target.store.client, Keyspace(target.partition), keyed, earlier)
+    tally.add(unchanged=len(done))
+    return [(row, keyed.get(row.line, operation)) for row, operation in operations if row.line not in done]
+
+
+def _of_place(count: Count, name: str, salt: str) -> Count:
+    request = fingerprint(name, count.fingerprint)
+    return msgspec.structs.replace(
+        count,
+        key=place_key(count.sku, count.location),
+        fingerprint=f"{request}+{salt}" if salt else request,
+        replaces=True,
+    )
 
 
 def _by_sku(operations: _Operations) -> Iterable[_Operations]:

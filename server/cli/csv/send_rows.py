@@ -2,13 +2,17 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, TypeVar
+
+import msgspec
 
 from server.cli.csv.csv_import import Tally
 from server.cli.csv.reader import BadRow, Row
 from server.domain.operations import StockOperation
+from server.domain.operations.stock import Count
 from server.domain.outcomes import Refused, StockAnswer
+from server.domain.stock import StockChanged
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError, StoreUnavailableError
 from server.store.ledger.ledger import Ledger
 
@@ -29,6 +33,9 @@ class StoreUnreachableError(StoreError):
 async def send_rows(ledger: Ledger, sequences: Iterable[Sequence[tuple[Row[T], StockOperation]]], tally: Tally) -> None:
     """Send the operations of rows: those of one sequence one after the other, as batches in flight may pass each other.
 
+    What comes behind a count of a place that is no repeat is none either, and where it is one, so are they. So their
+    keys have the seq of that count.
+
     Raises
     ------
     StoreUnreachableError
@@ -39,8 +46,12 @@ async def send_rows(ledger: Ledger, sequences: Iterable[Sequence[tuple[Row[T], S
 
     async def send() -> None:
         for sequence in waiting:
+            counted: dict[str, int] = {}
             for row, operation in sequence:
-                _add(tally, row, await _until_answered(ledger, operation))
+                answer = await _until_answered(ledger, _behind(operation, counted))
+                if isinstance(operation, Count) and operation.replaces and isinstance(answer, StockChanged):
+                    counted[operation.location] = answer.level.seq
+                _add(tally, row, answer)
 
     try:
         async with asyncio.TaskGroup() as senders:
@@ -48,6 +59,12 @@ async def send_rows(ledger: Ledger, sequences: Iterable[Sequence[tuple[Row[T], S
                 senders.create_task(send())
     except* StoreUnreachableError as group:
         raise group.exceptions[0] from None
+
+
+def _behind(operation: StockOperation, counted: Mapping[str, int]) -> StockOperation:
+    """Give an operation behind a count of its place a key of that occasion. ``counted``: location -> its seq."""
+    seq = counted.get(operation.location)
+    return operation if seq is None else msgspec.structs.replace(operation, key=f"{operation.key}@{seq}")
 
 
 async def _until_answered(ledger: Ledger, operation: StockOperation) -> StockAnswer:

@@ -1,10 +1,12 @@
 """CSV files of stock: each row sets what one SKU has at one location."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from server.cli.csv.cell_values import time_ms
 from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target
+from server.cli.csv.place_keys import counted_before, place_key
 from server.cli.csv.reader import BadCellError, Cells, Columns, Row, shown
 from server.cli.csv.send_rows import send_rows
 from server.domain.limits import DEFAULT_LOCATION, QUANTITY_MAX
@@ -12,19 +14,38 @@ from server.domain.operations.base import fingerprint
 from server.domain.operations.stock import Count
 from server.domain.principal import LOCAL
 from server.service.checks import check_location, check_sku
+from server.store.connection.connect import StoreClient
 from server.store.ledger.ledger import Ledger
 
-COLUMNS: Final = Columns(("sku", "on_hand"), ("location", "safety"))
+COLUMNS: Final = Columns(("sku", "on_hand"), ("location", "safety", "counted_at"))
 _WHOLE_NUMBER: Final = re.compile(r"\+?[0-9]{1,18}", re.ASCII)
 
 
 class Counted(NamedTuple):
-    """The units of one SKU at one location. ``safety`` None leaves the safety stock unchanged."""
+    """The units of one SKU at one location. ``safety`` None leaves the safety stock unchanged.
+
+    ``counted_ms``: when it was counted; None: the row does not say.
+    """
 
     sku: str
     location: str
     on_hand: int
     safety: int | None
+    counted_ms: int | None = None
+
+
+class Source(NamedTuple):
+    """What counts come from. ``name``: of the file and of what it is taken for; it is a repeat where both are the same.
+
+    ``reason``: what the journal keeps. ``salt``: a word for an import that is no repeat, whatever came before.
+    ``baseline_seq``, ``counted_ms``: as of when rows hold that do not say; -1: as of now.
+    """
+
+    name: str
+    reason: str
+    salt: str = ""
+    baseline_seq: int = -1
+    counted_ms: int = -1
 
 
 KEY: Final = Key[Counted](
@@ -41,15 +62,15 @@ def stock_import(reason: str, salt: str = "", location: str = DEFAULT_LOCATION) 
     reason
         What the journal keeps as the reason of each change.
     salt
-        Makes the idempotency keys new, so that a file that was imported before counts again.
+        Makes it no repeat, so that a file that was imported before counts again.
     location
         The location of rows that name none.
 
     """
 
     async def put(target: Target, file: CsvFile[Counted], tally: Tally) -> None:
-        prefix = f"import:{file.digest}{salt and ':' + salt}"
-        await count_rows(target.store.ledger(target.partition), file.rows, prefix, reason, tally)
+        source, ledger = Source(f"import:{file.digest}", reason, salt), target.store.ledger(target.partition)
+        await count_rows(ledger, file.rows, source, tally, target.store.client)
         if tally.unchanged and not tally.set:
             tally.hints.append("Nothing was counted. If this is a new count with the same content, add --again.")
 
@@ -65,8 +86,14 @@ def stock_import(reason: str, salt: str = "", location: str = DEFAULT_LOCATION) 
 def _counted(cells: Cells, default_location: str) -> Counted:
     sku = check_sku("sku", cells.get("sku"))
     location = check_location("location", cells.get("location") or default_location)
-    safety = cells.get("safety")
-    return Counted(sku, location, _units("on_hand", cells.get("on_hand")), _units("safety", safety) if safety else None)
+    safety, counted_at = cells.get("safety"), cells.get("counted_at")
+    return Counted(
+        sku,
+        location,
+        _units("on_hand", cells.get("on_hand")),
+        _units("safety", safety) if safety else None,
+        time_ms("counted_at", counted_at) if counted_at else None,
+    )
 
 
 def _units(name: str, value: str) -> int:
@@ -79,17 +106,11 @@ def _units(name: str, value: str) -> int:
 
 
 async def count_rows(
-    ledger: Ledger,
-    rows: Iterable[Row[Counted]],
-    key_prefix: str,
-    reason: str,
-    tally: Tally,
-    *,
-    baseline_seq: int = -1,
+    ledger: Ledger, rows: Sequence[Row[Counted]], source: Source, tally: Tally, client: StoreClient | None = None
 ) -> None:
-    """Set ``on_hand`` (and ``safety``) of every row. The key of a row is ``key_prefix`` and its line number.
+    """Set ``on_hand`` (and ``safety``) of every row, unless the last count of its place came from the same source.
 
-    ``baseline_seq`` is the seq that the partition had when the count began, -1 for none.
+    ``client``: to find what an earlier release has counted; None: it cannot have counted anything.
 
     Raises
     ------
@@ -97,12 +118,19 @@ async def count_rows(
         A row could not be sent for a minute.
 
     """
-    counts = ([(row, _count(row, f"{key_prefix}:{row.line}", reason, baseline_seq))] for row in rows)
-    await send_rows(ledger, counts, tally)
+    counts = {row.line: _count(row, source) for row in rows}
+    earlier = {line: f"{source.name}{source.salt and ':' + source.salt}:{line}" for line in counts}
+    done = set() if client is None else await counted_before(client, ledger.keyspace, counts, earlier)
+    tally.add(unchanged=len(done))
+    await send_rows(ledger, ([(row, counts[row.line])] for row in rows if row.line not in done), tally)
 
 
-def _count(row: Row[Counted], key: str, reason: str, baseline_seq: int) -> Count:
-    sku, location, on_hand, safety_or_none = row.value
+def _count(row: Row[Counted], source: Source) -> Count:
+    sku, location, on_hand, safety_or_none, counted_or_none = row.value
     safety = -1 if safety_or_none is None else safety_or_none
-    digest = fingerprint("import", sku, location, on_hand, safety, baseline_seq)
-    return Count(digest, LOCAL.actor, key, sku, location, on_hand, baseline_seq, safety, reason)
+    counted_ms = source.counted_ms if counted_or_none is None else counted_or_none
+    digest = fingerprint(source.name, sku, location, on_hand, safety, source.baseline_seq, counted_ms)
+    return Count(
+        f"{digest}+{source.salt}" if source.salt else digest, LOCAL.actor, place_key(sku, location), sku, location,
+        on_hand, source.baseline_seq, safety, source.reason, counted_ms, replaces=True,
+    )  # fmt: skip

@@ -10,7 +10,7 @@ from typing import Final
 import structlog
 
 from server.cli.csv.csv_import import CsvFile, Tally
-from server.cli.csv.stock import Counted, count_rows, stock_import
+from server.cli.csv.stock import Counted, Source, count_rows, stock_import
 from server.cli.demo.simulated_channels import SimulatedChannel
 from server.cli.demo.stage import Stage, open_stage
 from server.domain.limits import DEFAULT_PARTITION
@@ -43,7 +43,7 @@ async def fill_if_empty(store: OpenStore) -> None:
 async def fill(ledger: Ledger) -> int:
     """Import the sample into a ledger; return how many stock records were set."""
     sample, tally = sample_file(), Tally()
-    await count_rows(ledger, sample.rows, f"import:{sample.digest}", _REASON, tally)
+    await count_rows(ledger, sample.rows, Source(f"import:{sample.digest}", _REASON), tally)
     return tally.set
 
 

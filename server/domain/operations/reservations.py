@@ -129,13 +129,19 @@ class Commit(PartsOperation, tag="commit", frozen=True):
 
 
 class Release(PartsOperation, tag="release", frozen=True):
-    """Release held units."""
+    """Release held units. ``remember``: as in :class:`Cancel`."""
+
+    remember: bool = False
 
 
 class Cancel(PartsOperation, tag="cancel", frozen=True):
-    """Cancel ordered units that have not been shipped."""
+    """Cancel ordered units that have not been shipped.
+
+    ``remember``: where there is no such reservation yet, it is recorded as cancelled when it comes.
+    """
 
     reason: str = ""
+    remember: bool = False
 
 
 class Fulfil(PartsOperation, tag="fulfil", frozen=True):

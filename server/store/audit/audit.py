@@ -40,7 +40,8 @@ Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's pa
 (more than was shipped), ``backordered``, ``queue``,
 ``allocations`` (what a channel's own units or cap count as used, or the journal's sum of that),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``lacking``,
-``skus``, ``in_transit``, ``supply``, ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
+``skus``, ``in_transit``, ``supply``, ``tombstone``, ``sequence`` (lines of the journal are missing or twice there),
+``unreadable``.
 
 Memory: about 300 bytes for a stock record and 150 for a live reservation, so 0.45 GB for a million of both.
 The event loop gets its turn every few milliseconds; ``pause_s`` slows the reading further.
@@ -61,6 +62,7 @@ from server.store.audit.journal_check import History
 from server.store.audit.lacking_check import LackingCheck
 from server.store.audit.reader import CHUNK, Moment, Progress, Reader
 from server.store.audit.state_at_start import StateAtStart
+from server.store.audit.tombstone_check import TombstoneCheck
 from server.store.connection.commands import command
 from server.store.journal.journal import DamagedEntryError, read
 from server.store.journal.replay import Replay, RowNumbers
@@ -113,6 +115,7 @@ class _Audit:
         await self._scan_ended()
         await self._scan_deadlines()
         await QueueCheck(self._reader, self._findings).check_members()
+        await TombstoneCheck(self._reader, self._findings).check_members()
         await self._scan_skus()
         await self._check_transfers()
         await self._check_supply()
@@ -155,11 +158,14 @@ class _Audit:
 
     async def _scan_ended(self) -> None:
         async for chunk in self._reader.scan("ended reservations", "HSCAN", self._keys.ended, self._start.ended):
+            tombstones = []
             for raw_id, packed in chunk:
                 await self._reader.breathe()
                 record = self._record(self._keys.ended, raw_id, packed)
                 if record is not None:
                     self._findings.add_all(check_record(_text(raw_id), record, live=False))
+                    tombstones += [raw_id] if record.is_tombstone else []
+            await TombstoneCheck(self._reader, self._findings).check_records(tombstones)
             await self._check_not_both([raw_id for raw_id, _ in chunk if self._state.has_seen(raw_id)])
 
     def _record(self, key: str, raw_id: bytes, packed: bytes) -> Reservation | None:

@@ -12,7 +12,7 @@ from server.domain.operations.stock import Bucket
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.domain.stock import StockChanged
-from server.store.connection.commands import run_function
+from server.store.connection.commands import run_on_keys
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
 from tests.conftest import DAY_S, wait_past
@@ -226,7 +226,7 @@ async def test_given_one_key_on_two_partitions_when_used_then_they_know_nothing_
 
 
 async def forget(client: Redis, ledger: Ledger, limits: bytes) -> None:
-    await run_function(client, library().function("purge_ended"), ledger.keyspace, limits, 1000)
+    await run_on_keys(client, library().function("purge_ended"), ledger.keyspace.forgetting, limits, 1000)
 
 
 async def test_given_a_key_whose_time_is_over_when_forgotten_then_it_can_be_used_anew(

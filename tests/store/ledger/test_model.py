@@ -32,6 +32,7 @@ OUTCOMES: Final = {
     *("line_mapped", "line_unmapped"),
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
+    *("counted_since", "ahead_of_clock"),
     *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
@@ -147,6 +148,20 @@ PLANTED: Final = {
     "an order without a location is taken from a closed one": ("if not closed[name] and (not own", "if (not own"),
     "what is mapped stays owed": ("line[Line.owed], line[Line.text] = 0, text", "line[Line.text] = text"),
     "an unmapped line stays counted": ("  unstocked.count(-1)\n", "\n"),
+    "a cancel that came first is forgotten": (
+        "if tombstones.is(earlier) then return FIRST_CHANGED",
+        "if false then return FIRST_CHANGED",
+    ),
+    "what met a tombstone is a tombstone again": (
+        "    lines_without_units(fields, at + LINES_AT, last, channel)",
+        "    {}",
+    ),
+    "what a count corrected has moved": ("    if last[i] > seq then moved = moved - last[i + 1] end\n", "\n"),
+    "an older count is taken": ("if last and is_older(last, at_ms, seq) then", "if false then"),
+    "a key is taken over from another body by any": (
+        "return shape.replaces and fields[at + shape.replaces]",
+        "return true",
+    ),
     "a key is not held against the body": (
         "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",
         "if false then",

@@ -10,7 +10,7 @@ from server.domain.changes import Change
 from server.domain.operations.stock import Bucket
 from server.domain.outcomes import LineRefusal, Refused
 from server.store.audit.audit import audit
-from server.store.connection.commands import run_function
+from server.store.connection.commands import run_on_keys
 from server.store.journal.journal import read
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
@@ -173,7 +173,9 @@ async def test_given_a_return_when_time_goes_on_then_the_reservation_is_kept_as_
 ) -> None:
     ledger = make_ledger(ended_s=0, fulfilled_s=3600)
     await shipped(ledger)
-    await run_function(client, library().function("purge_ended"), ledger.keyspace, limits_with(ended_s=0), 100)
+    await run_on_keys(
+        client, library().function("purge_ended"), ledger.keyspace.forgetting, limits_with(ended_s=0), 100
+    )
     await changed(ledger, take_back("o", (1, 3)))
     forget_at_ms = await client.zscore(ledger.keyspace.all[6], "ro")
     assert forget_at_ms is not None
