@@ -6,6 +6,7 @@ import itertools
 import secrets
 from collections.abc import Coroutine, Iterator
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from server.insight.daily_figures import Insight
 from server.plans import channel_plans, webhook_plans
 from server.service.channels import limit_orders
 from server.service.old_names import heeded
+from server.service.rule_locations import as_stored, warn_of_unknown
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
 from server.store.embedded import EmbeddedStore, ProgramChoice
@@ -155,6 +157,13 @@ class Holdfast:
             await close_quietly(batcher, self._left.seconds(_LAST_S))
 
         started.push_async_callback(close)
+        is_one = settings.role != "api" and self._worker in (None, 0)
+        names = await heeded(self._clients.maintenance, authenticator.partitions, looks=is_one)
+        _run_until_exit(started, names, "old-names")
+        self._plans = {
+            partition: [replace(plan, settings=as_stored(plan.settings)) for plan in plans]
+            for partition, plans in self._plans.items()
+        }
         state = AppState(
             authenticator=authenticator,
             batcher=batcher,
@@ -179,12 +188,12 @@ class Holdfast:
         )
         authenticator.tell(state.streams.keys_changed)
         started.push_async_callback(state.close_feeds)
-        is_one = settings.role != "api" and self._worker in (None, 0)
-        client = self._clients.maintenance
-        _run_until_exit(started, await heeded(client, authenticator.partitions, looks=is_one), "old-names")
         # A limit is lifted, too, where no channel is configured any more; by one who has the channels.
         for partition in sorted(authenticator.partitions() | self._plans.keys() if is_one else self._plans):
             await limit_orders(state.partition(partition))
+        if is_one:
+            served = [state.partition(partition) for partition in sorted(self._plans)]
+            _run_until_exit(started, warn_of_unknown(served), "rule-locations")
         return state
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:

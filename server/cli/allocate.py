@@ -13,8 +13,12 @@ from server.domain.operations.allocations import Allocate
 from server.domain.outcomes import OUTCOMES, Refused
 from server.domain.principal import LOCAL
 from server.domain.stock import StockLevel
-from server.service.checks import check_channel, check_location, check_reference, check_sku
+from server.service.checks import InvalidError, check_channel, check_location, check_reference, check_sku
+from server.service.known_channels import check_not_mistyped
+from server.store.command_session import OpenStore
+from server.store.ledger.ledger import Ledger
 from server.store.repositories.allocations import allocate as run_allocate
+from server.store.repositories.channels import ChannelStore
 
 
 @click.command()
@@ -26,6 +30,7 @@ from server.store.repositories.allocations import allocate as run_allocate
     "--cap", is_flag=True, help="Cap what the channel may take from the common pool, instead of setting units aside."
 )
 @click.option("--reason", help="A reason, kept in the journal.")
+@click.option("--new", "is_new", is_flag=True, help="Also for a channel that is not known and named much like one.")
 @partition_option
 @store_options
 def allocate(
@@ -36,6 +41,7 @@ def allocate(
     location: str,
     cap: bool,
     reason: str | None,
+    is_new: bool,
     partition: str,
     **overrides: object,
 ) -> None:
@@ -56,18 +62,30 @@ def allocate(
             check_channel("CHANNEL", channel), kind, units, check_reference("--reason", reason),
         )  # fmt: skip
 
-    level = run(_allocate(quiet_settings(**overrides), partition, operation))
+    level = run(_allocate(quiet_settings(**overrides), partition, operation, is_new=is_new))
     for each in level.allocated:
         what = f"{each.units:,} of its own" if each.kind == "own" else f"a cap of {each.units:,}"
         say(f"{each.channel}: {what}, {each.used:,} used, available to it {level.left(each.channel):,}")
     say(f"available to everybody: {level.available:,}")
 
 
-async def _allocate(settings: Settings, partition: str, make: Callable[[], Allocate]) -> StockLevel:
+async def _allocate(settings: Settings, partition: str, make: Callable[[], Allocate], *, is_new: bool) -> StockLevel:
     async with opened_store(settings) as store:
         ledger, operation = store.ledger(partition), await named(store, partition, make)
+        if operation.units and not is_new:
+            await _check_channel(store, ledger, operation)
         answer = await run_allocate(store.client, ledger, store.retention.packed(), operation)
     if isinstance(answer, Refused):
         most = f"; it can have {answer.lines[0].available:,}" if answer.outcome == "exceeds_available" else ""
         raise failure(f"{OUTCOMES[answer.outcome].title}{most}. Nothing changed.")
     return answer.level
+
+
+async def _check_channel(store: OpenStore, ledger: Ledger, operation: Allocate) -> None:
+    known = await ChannelStore(store.client, ledger.keyspace).published_channels()
+    where = operation.sku, operation.location
+    try:
+        await check_not_mistyped(ledger, where, "CHANNEL", operation.channel, known)
+    except InvalidError as error:
+        rule = error.rule.replace("send `new` true", "add --new")
+        raise failure(f"{error.field} {rule}. Nothing changed.") from None

@@ -26,6 +26,7 @@ from server.domain.limits import QUANTITY_MAX
 from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
 from server.domain.safety_stock import SafetyRule
+from server.domain.similar_names import did_you_mean
 from server.service.checks import InvalidError, check_category, check_location, check_sku
 from server.service.known_locations import check_known
 from server.store.command_session import OpenStore
@@ -227,7 +228,10 @@ async def _set_safety(settings: Settings, partition: str, asked: Asked, rule: Sa
             store, partition, lambda: (check_category("--category", category or None), _location(location))
         )
         await _check_location(store, partition, where, rule)
-        await SafetyStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
+        safety_store = SafetyStore(store.client, Keyspace(partition))
+        await safety_store.set_rules({where: rule}, LOCAL.actor)
+        if rule is not None and where[0] != ANY:
+            await _note_category(safety_store, where[0])
 
 
 async def _replenishment(settings: Settings, partition: str) -> Mapping[tuple[str, str], Rule]:
@@ -244,6 +248,20 @@ async def _set_replenishment(settings: Settings, partition: str, asked: Asked, r
         )
         await _check_location(store, partition, where, rule)
         await ReplenishmentStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
+        keyspace = Keyspace(partition)
+        if rule is not None and sku is not None and not await command(store.client, "HEXISTS", keyspace.skus, where[0]):
+            say(f"{where[0]} is not known yet: the rule applies once it has stock. --remove takes it away.", err=True)
+
+
+async def _note_category(store: SafetyStore, category: str) -> None:
+    """Say where no SKU is of a category: its rule is kept, for SKUs to come."""
+    known: set[str] = set()
+    async for names in store.category_names():
+        known |= names
+        if category in known:
+            return
+    question = did_you_mean(category, known) or "."
+    say(f"No SKU is of the category {category}{question} The rule is kept; --remove takes it away.", err=True)
 
 
 async def _check_location(store: OpenStore, partition: str, where: tuple[str, str], rule: object) -> None:

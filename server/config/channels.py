@@ -6,8 +6,9 @@ import msgspec
 
 from server.config.credentials import Credentials, CredentialSource
 from server.config.named_tables import Destination, Section, check_destination, read_tables
-from server.config.toml_tables import convert, table_of
+from server.config.toml_tables import ChannelConfigError, convert, table_of
 from server.domain.channels import ChannelRules, ChannelSettings, check_channel_name
+from server.domain.spelling import fault, normal
 
 
 class _Table(Destination, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,10 +49,30 @@ def read_channels(tables: object, source: CredentialSource) -> list[ConfiguredCh
         rules = convert(where, {field: value for field, value in table.items() if field in RULES}, ChannelRules)
         own = convert(where, {field: value for field, value in table.items() if field not in RULES}, _Table)
         check_destination(where, own)
+        rules = msgspec.structs.replace(rules, locations=_meant(where, rules.locations))
         credentials = source.credentials(table_of(name, "credentials"), own.credentials)
         return ConfiguredChannel(_settings(name, rules, own), credentials)
 
     return read_tables(CHANNELS, tables, read)
+
+
+def _meant(where: str, locations: list[str]) -> list[str]:
+    """Return the names that are meant, by the rules of every door.
+
+    Raises
+    ------
+    ChannelConfigError
+        One cannot be a name, or two are one.
+
+    """
+    names = [normal(each) for each in locations]
+    for at, name in enumerate(names):
+        reason = fault(name)
+        if reason or not name:
+            raise ChannelConfigError(f"{where}: locations[{at}] {reason or 'is empty'}.")
+        if name in names[:at]:
+            raise ChannelConfigError(f"{where}: locations names one twice; its units would count twice.")
+    return names
 
 
 def _settings(name: str, rules: ChannelRules, table: _Table) -> ChannelSettings:

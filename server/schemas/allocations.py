@@ -11,16 +11,17 @@ class AllocationBody(Body, frozen=True):
     """The allocation of a channel: ``units`` in all, reserved and not yet shipped ones included.
 
     ``own``: units that no other channel can reserve; 0: none, and no cap either. ``cap``: so many from the common pool
-    and no more; 0: nothing.
+    and no more; 0: nothing. ``new``: for a channel that is not known, although its name is like that of one that is.
     """
 
     units: Units
     kind: AllocationKind = "own"
     reason: Reference | None = None
+    new: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class AllocationMoveBody(Body, frozen=True):
-    """Unreserved units of one channel's allocation become another's."""
+    """Unreserved units of one channel's allocation become another's. ``new``: as in an allocation."""
 
     sku: Sku
     from_channel: Channel
@@ -28,6 +29,7 @@ class AllocationMoveBody(Body, frozen=True):
     units: Quantity
     location: Location = limits.DEFAULT_LOCATION
     reason: Reference | None = None
+    new: bool | msgspec.UnsetType = msgspec.UNSET
 
 
 class AllocationView(msgspec.Struct, frozen=True):

@@ -8,7 +8,10 @@ from server.domain.stock import StockChanged
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_channel, check_location, check_reference, check_sku
+from server.service.known_channels import check_not_mistyped
+from server.store.connection.timeouts import in_time
 from server.store.repositories import allocations
+from server.store.repositories.channels import ChannelStore
 
 
 class Target(NamedTuple):
@@ -78,6 +81,28 @@ def move_operation(caller: Caller, body: AllocationMoveBody) -> AllocateMove:
         body.units,
         check_reference("reason", body.reason),
     )
+
+
+async def check_taker(caller: Caller, operation: Allocate | AllocateMove, *, is_new: bool) -> None:
+    """Refuse units for a channel that is a known one mistyped, unless it is said to be another.
+
+    Raises
+    ------
+    InvalidError
+        It is.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    channel, field = operation.channel, "channel"
+    if isinstance(operation, AllocateMove):
+        channel, field = operation.taker, "to_channel"
+    partition = caller.partition
+    if is_new or channel in partition.channels or not operation.units:
+        return
+    published = await in_time(ChannelStore(partition.client, partition.keyspace).published_channels())
+    known = {*partition.channels, *published}
+    await check_not_mistyped(caller.ledger, (operation.sku, operation.location), field, channel, known)
 
 
 async def allocate(caller: Caller, operation: Allocate | AllocateMove) -> StockChanged | Refused:

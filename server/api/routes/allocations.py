@@ -21,7 +21,9 @@ def _target(call: Call) -> allocations.Target:
 async def put(call: Call) -> Shown:
     """Set the allocation of a channel, absolutely."""
     body: AllocationBody = call.body
-    return await _allocated(call, allocations.allocate_operation(call.caller, _target(call), body))
+    operation = allocations.allocate_operation(call.caller, _target(call), body)
+    await allocations.check_taker(call.caller, operation, is_new=body.new is True)
+    return await _allocated(call, operation)
 
 
 async def drop(call: Call) -> Shown:
@@ -32,7 +34,9 @@ async def drop(call: Call) -> Shown:
 async def move(call: Call) -> Shown:
     """Move unreserved units from one channel's allocation to another's."""
     body: AllocationMoveBody = call.body
-    return await _allocated(call, allocations.move_operation(call.caller, body))
+    operation = allocations.move_operation(call.caller, body)
+    await allocations.check_taker(call.caller, operation, is_new=body.new is True)
+    return await _allocated(call, operation)
 
 
 async def _allocated(call: Call, operation: Allocate | AllocateMove) -> Shown:

@@ -1,6 +1,6 @@
 """Rules of safety stock, the categories that they name, and the script that applies them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from server.domain.safety_stock import SafetyRule
 from server.store.connection.commands import Words, command, run_on_keys, together
-from server.store.connection.scans import scan
+from server.store.connection.scans import scan, slices
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.rules import RuleTable
@@ -61,6 +61,11 @@ class SafetyStore(RuleTable[SafetyRule]):
             return []
         found = await command(self._client, "HMGET", self._keyspace.categories, *skus)
         return ["" if category is None else category.decode() for category in found]
+
+    async def category_names(self) -> AsyncIterator[set[str]]:
+        """Go through the categories that SKUs have, some SKUs at a time."""
+        async for found in slices(self._client, self._keyspace.categories):
+            yield {category.decode() for category in found.values()}
 
     async def set_categories(self, categories: Mapping[str, str], actor: str) -> None:
         """Set the categories of SKUs, some thousand at most; an empty one removes the SKU from its category."""
