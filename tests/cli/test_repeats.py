@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,19 @@ def test_given_other_files_a_b_a_when_imported_then_the_last_one_counts(
             kept = dict(store.command("HGETALL", f"hf:{{default}}:{shown}"))
             found.append({name: value for name, value in kept.items() if not name.startswith(b"\0")})
     assert found[0] == found[2] == found[3] != found[1]
+
+
+def test_given_a_file_that_an_earlier_release_has_imported_when_it_comes_again_then_it_is_a_repeat(
+    tmp_path: Path,
+) -> None:
+    """It had a key for each line of a file, and none for a place."""
+    digest = blake2b(A.encode(), digest_size=12).hexdigest()
+    with start_valkey() as store:
+        store.command("HSET", "hf:{default}:idempotency", f"import:{digest}:2", "kept")
+        first = run(tmp_path, "import", A, "--store-url", store.url)
+        assert "1 set, 1 unchanged" in first.stdout
+        run(tmp_path, "import", B, "--store-url", store.url)
+        assert "1 set, 1 unchanged" in run(tmp_path, "import", A, "--store-url", store.url).stdout
 
 
 ROWS = 12_000

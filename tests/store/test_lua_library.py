@@ -249,6 +249,7 @@ def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
     counting = {keyspace.figures, keyspace.events, keyspace.day_figures(TODAY)}
     return {
+        *keyspace.reserving,
         *keyspace.transferring,
         *keyspace.supplying,
         *keyspace.publishing,
