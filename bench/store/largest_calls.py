@@ -112,12 +112,13 @@ def _ordered(count: int, lines: int = LINES_MAX, *, moved: bool = False) -> Step
         await done(world, orders(count, lines))
         if moved:
             await stocked(world, location="other")
-            await done(world, _relocations(count, lines))
+            await done(world, relocations(count, lines))
 
     return prepare
 
 
-def _relocations(count: int, lines: int = LINES_MAX) -> Iterator[Relocate]:
+def relocations(count: int, lines: int = LINES_MAX) -> Iterator[Relocate]:
+    """Move one unit of each line to another location."""
     for n in range(count):
         yield Relocate(PRINT, ACTOR, f"r{n}", "", [LineRelocation(1 + line, 1, "other") for line in range(lines)])
 
@@ -129,7 +130,8 @@ def _each(make: Callable[[int], object], count: int = AT_ONCE) -> Step:
     return run
 
 
-async def _sweep(world: World) -> None:
+async def sweep(world: World) -> None:
+    """End all holds that are due, as maintenance does."""
     more = True
     while more:
         reply = await run_function(world.client, library().function("expire_holds"), world.keyspace, _limits(world))
@@ -162,11 +164,11 @@ CASES: Final[Sequence[Case]] = (
         _each(lambda n: Fulfil(PRINT, ACTOR, f"r{n}", "", [])),
     ),
     Case("128 relocations of 100 lines", _ordered(AT_ONCE), lambda world: _relocated(world)),  # noqa: PLW0108  # it stands below
-    Case("4,000 holds of 100 lines lapse", _holding(4_000, ttl_ms=SHORT_MS), _sweep),
-    Case("4,000 holds of 1 line lapse", _holding(4_000, 1, ttl_ms=SHORT_MS), _sweep),
+    Case("4,000 holds of 100 lines lapse", _holding(4_000, ttl_ms=SHORT_MS), sweep),
+    Case("4,000 holds of 1 line lapse", _holding(4_000, 1, ttl_ms=SHORT_MS), sweep),
 )
 
 
 async def _relocated(world: World) -> None:
     await stocked(world, location="other")
-    await done(world, _relocations(AT_ONCE))
+    await done(world, relocations(AT_ONCE))

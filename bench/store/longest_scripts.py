@@ -22,7 +22,7 @@ from rich.console import Console
 
 from bench.harness.report import Table
 from bench.harness.stores import Store
-from bench.store import largest_calls, largest_others
+from bench.store import largest_allocations, largest_calls, largest_others
 from bench.store.largest_calls import Case, World
 from server.store.connection import connect
 from server.store.connection.slow_calls import LIMIT_US, slow_calls
@@ -138,7 +138,7 @@ def main() -> None:
     rounds = int(words.pop(0)) if words and words[0].isdigit() else _ROUNDS
     cases = [
         case
-        for case in (*largest_calls.CASES, *largest_others.CASES)
+        for case in (*largest_calls.CASES, *largest_allocations.CASES, *largest_others.CASES)
         if not words or any(word in case.title for word in words)
     ]
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -83,7 +83,7 @@ local function about_stock(question)
   local from, entries = looking.finish(question.search), question.search.found[1]
   for _, entry in ipairs(entries or NONE) do
     if entry.record then
-      levels[#levels + 1] = stock_level(entry.sku, entry.location, entry.record)
+      levels[#levels + 1] = allocations.unpacked_level(stock_level(entry.sku, entry.location, entry.record))
       if closed_now[entry.location] then closed[#closed + 1] = entry.location end
     end
   end

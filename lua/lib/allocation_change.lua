@@ -65,14 +65,16 @@ end
 
 -- Sets a channel's allocation; kind nil: removes it.
 function allocation_change.set(record, channel, kind, units, used)
-  local list = record[Stock.allocations] or {}
-  local _, place = allocations.find(record, channel)
+  local list, place = allocations.unpacked(record) or {}, nil
+  for i, allocation in ipairs(list) do
+    if allocation[Allocation.channel] == channel then place = i end
+  end
   if kind then
     list[place or #list + 1] = {channel, kind, units, used}
   elseif place then
     table.remove(list, place)
   end
-  record[Stock.allocations] = #list > 0 and list or nil
+  record[Stock.allocations] = #list > 0 and pack(list) or nil
   -- Without allocations false stands before a backorder: an array in MessagePack has no holes.
   if #list == 0 and record[Stock.backorder] ~= nil then record[Stock.allocations] = false end
 end
@@ -86,7 +88,7 @@ end
 
 -- Whether a channel without an allocation here cannot get one, because there are as many as there may be.
 function allocation_change.is_full(record, channel)
-  return not allocations.find(record, channel) and #(record[Stock.allocations] or NONE) >= ALLOCATIONS_MAX
+  return not allocations.find(record, channel) and packed_lists.length(record[Stock.allocations]) >= ALLOCATIONS_MAX
 end
 
 -- Returns by how many units more would be set aside, how many may be, and how many the channel has reserved or set

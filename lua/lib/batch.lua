@@ -120,7 +120,7 @@ function answer(handler, fields, at, shape)
   if key and result[IS_REPLAY] == false then -- it took effect in this call
     remember(key, fields[at + shape.fingerprint], id or '', result)
   end
-  return pack(result)
+  return allocated and allocations.packed_answer(result) or pack(result)
 end
 
 -- Chooses locations for a new reservation and makes it, or refuses it. Returns its answer, packed, and where the next

@@ -52,6 +52,8 @@ local backorder_queue
 
 -- How much the call does; filled by lib/work.lua.
 local work = {}
+-- Filled by lib/allocations.lua; declared here because begin calls it.
+local allocations = {}
 -- Filled by lib/backorders.lua; declared here because stock and journal call it.
 local backorders = {}
 -- Filled by lib/lacking.lua; declared here because lib/flush.lua calls it.
@@ -111,4 +113,5 @@ local function begin(keys, args, uses_backorders)
   backorder_queue = nil
   tombstones.made, tombstones.met, counts.call = nil, nil, nil
   work.begin()
+  allocations.begin()
 end

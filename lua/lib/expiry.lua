@@ -57,13 +57,15 @@ function expire_due(lines_max)
   local due = call('ZRANGEBYSCORE', DEADLINES, 0, NOW_MS, 'LIMIT', 0, EXPIRE_BATCH_MAX)
   more_are_due = #due == EXPIRE_BATCH_MAX
   load_due(due, lines_max or work.ended_beside_max())
+  local lines_left = lines_max or work.ended_beside_max()
   for _, id in ipairs(due) do
     local entry = reservations[id]
-    if not entry then
+    if not entry or lines_left <= 0 then
       more_are_due = true
       break
     end
     if entry.record then
+      if allocated then lines_left = lines_left - work.lines_of(entry.record) end
       lateness_ms[#lateness_ms + 1] = expire_if_due(entry)
     else
       -- A deadline without a record has no units to release. Left in the set, it would be due for ever.

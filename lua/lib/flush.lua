@@ -36,7 +36,8 @@ local function write_stock()
   for i = 1, #changed_stock do
     local entry = changed_stock[i]
     records[2 * i - 1] = entry.field
-    records[2 * i] = pack(entry.record)
+    records[2 * i] = allocated and entry.record[Stock.allocations] and allocations.packed_record(entry.record)
+      or pack(entry.record)
     if entry.is_new then
       new_places = new_places or {}
       new_places[entry.sku] = new_places[entry.sku] or {}

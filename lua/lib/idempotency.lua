@@ -25,7 +25,7 @@ end
 -- Stores the answer for a key: as a replay, since it is returned only for repeated requests.
 local function remember(key, fingerprint, reservation_id, answer)
   answer[IS_REPLAY] = true
-  remembered[key] = {fingerprint, reservation_id, pack(answer)}
+  remembered[key] = {fingerprint, reservation_id, allocations.packed_answer(answer)}
   answer[IS_REPLAY] = false
   new_keys[#new_keys + 1] = key
 end

@@ -3,12 +3,14 @@
 -- change: [operation, at_ms, actor, channel, reservation id or "", state or "", lines, notes]
 -- line:   [line or 0, sku, location, d_on_hand, d_held, d_committed, d_damaged, d_quality_control, d_safety,
 --          available after, seq], then where there are any: d_waiting, d_owed (see lib/backorders.lua), and the
---          allocations after (see lib/allocations.lua); all but names in units
+--          allocations after (see lib/allocations.lua); all but names in units. Of a place that several lines of a
+--          change are about, only the last has the allocations
 -- notes:  [[name, value], …], both strings
 --
 -- The change of a reserve or order is [operation, reservation id, record]: the record is new and holds all of the
 -- above, see lib/reservations.lua. The available units in its lines are those of its channel. So where a line's stock
--- record has allocations, a fourth value follows: for each line false or [available after, allocations after].
+-- record has allocations, a fourth value follows: for each line false or [available after, allocations after]. Of a
+-- place that several lines are about, only the last has the allocations, and the others have an empty list.
 -- server/store/journal/journal.py decodes both forms alike.
 --
 -- change_parts: the packed changes, each in one part, that of a reserve or order in four or five. change_count: how
@@ -22,11 +24,33 @@ do
 -- of seven (\167) or five (\165) bytes, the operation.
 local NEW_HEAD = {reserve = '\147\167reserve', order = '\147\165order'}
 local NEW_HEAD_ALLOCATED = {reserve = '\148\167reserve', order = '\148\165order'}
+-- The heads of a change, which has eight values, and of a line with allocations, which has fourteen.
+local CHANGE_HEAD, ALLOCATED_HEAD = '\152', '\158'
+
+-- The lines, packed. The allocations in them are packed already.
+local function packed_lines_of(lines)
+  local parts, seen = {}, {}
+  for i = #lines, 1, -1 do
+    local line = lines[i]
+    local list = line[ChangeLine.allocations]
+    if list then
+      local field = line[ChangeLine.sku] .. '\0' .. line[ChangeLine.location]
+      line[ChangeLine.allocations] = nil
+      parts[i] = seen[field] and pack(line) or ALLOCATED_HEAD .. pack(unpack(line, 1, ChangeLine.d_owed)) .. list
+      seen[field] = true
+    else
+      parts[i] = pack(line)
+    end
+  end
+  return array_of(#lines) .. concat(parts)
+end
 
 -- Adds a change, then fills lines that wait with units which it made available.
 function journal(operation, actor, channel, id, state, lines, notes)
   change_count = change_count + 1
-  change_parts[#change_parts + 1] = pack({operation, NOW_MS, actor, channel, id, state, lines, notes})
+  change_parts[#change_parts + 1] = allocated
+    and CHANGE_HEAD .. pack(operation, NOW_MS, actor, channel, id, state) .. packed_lines_of(lines) .. pack(notes)
+    or pack({operation, NOW_MS, actor, channel, id, state, lines, notes})
   if backorder_queue then backorders.fill() end
 end
 

@@ -39,6 +39,13 @@ local function all_allowed(fields, first, last, channel)
   return not short
 end
 
+-- The answer where the call has no room for the allocations at the places of the lines, or nil.
+local function instead_of_allocated(fields, first, last)
+  local entries = {}
+  for at = first, last, LINE_LENGTH do entries[#entries + 1] = fields[at] end
+  return work.take_allocations(entries)
+end
+
 -- The lines whose SKU is not known at their location, as refused takes them, or nil.
 local function unknown_lines(lines)
   local unknown = nil
@@ -144,29 +151,19 @@ local function record_start(ttl_ms)
   return start
 end
 
--- For the journal, packed: the available units and allocations of a line's entry, or false where it has no allocations.
-local function allocations_after(entry)
-  if not entry.record[Stock.allocations] then return pack(false) end
-  return pack({entry.available, entry.record[Stock.allocations]})
-end
-
 -- Reserves the units of each line: all, or those granted. Returns the lines of the record, packed; their newest seq,
 -- packed; and the extra value of the journal, packed, or nil.
 local function reserve_lines(fields, first, last, granted, is_order, channel)
   local packed_lines = array_of((last - first) / LINE_LENGTH + 1)
   local bucket, newest = is_order and Stock.committed or Stock.held, nil
-  local extra, has_allocations = packed_lines, false
+  local after = allocated and {}
   for at = first, last, LINE_LENGTH do
     local entry, wanted = fields[at], fields[at + QUANTITY_OF]
     local sku, location = entry.sku, entry.location
     local units = granted and granted[(at - first) / LINE_LENGTH + 1] or wanted
     if units > 0 then reserve_units(entry, bucket, units) end
     local left = entry.available
-    if allocated then
-      allocations.follow(entry.record, channel, units, 0)
-      extra, left = extra .. allocations_after(entry), allocations.left(entry, channel)
-      has_allocations = has_allocations or entry.record[Stock.allocations]
-    end
+    if after then left = allocations.follow_new(after, #after + 1, entry, channel, units) end
     local taken, seq = packed(units), pack(entry.record[Stock.seq])
     if units > 0 then newest = seq end
     local held, committed = taken, ZERO
@@ -174,7 +171,7 @@ local function reserve_lines(fields, first, last, granted, is_order, channel)
     packed_lines = packed_lines .. LINE_OF_EIGHT .. string_of[#sku] .. sku .. string_of[#location] .. location
       .. taken .. (units == wanted and taken or packed(wanted)) .. held .. committed .. pack(left) .. seq
   end
-  return packed_lines, newest, has_allocations and extra or nil
+  return packed_lines, newest, after and allocations.packed_after(after)
 end
 
 -- The optional values behind the lines of a record, and how many of them are to be stored: empty ones at the end are
@@ -209,7 +206,7 @@ end
 local function backorder_record(fields, at, last, granted, missing, ttl_ms)
   local id, channel, is_order = fields[at + Reserve.reservation_id], fields[at + Reserve.channel], ttl_ms == 0
   local flags = fields[at + Reserve.flags] or NONE
-  local lines, reserved, seq, extra, has_allocations = {}, 0, 0, array_of(#granted), false
+  local lines, reserved, seq, after = {}, 0, 0, allocated and {}
   for number = 1, #granted do
     local place = at + LINES_AT + LINE_LENGTH * (number - 1)
     local entry, units, waiting = fields[place], granted[number], missing[number]
@@ -217,12 +214,7 @@ local function backorder_record(fields, at, last, granted, missing, ttl_ms)
       reserve_units(entry, is_order and Stock.committed or Stock.held, units)
       seq = last_seq
     end
-    local left = entry.available
-    if allocated then
-      allocations.follow(entry.record, channel, units, 0)
-      extra, left = extra .. allocations_after(entry), allocations.left(entry, channel)
-      has_allocations = has_allocations or entry.record[Stock.allocations]
-    end
+    local left = after and allocations.follow_new(after, number, entry, channel, units) or entry.available
     local line = {
       entry.sku, entry.location, units + waiting, fields[place + QUANTITY_OF], is_order and 0 or units,
       is_order and units or 0, left, entry.record[Stock.seq],
@@ -238,7 +230,7 @@ local function backorder_record(fields, at, last, granted, missing, ttl_ms)
   }
   local tail, n = tail_of(fields, at)
   for i = 1, n do record[Record.lines + i] = tail[i] end
-  return pack(record), has_allocations and extra or nil
+  return pack(record), after and allocations.packed_after(after)
 end
 
 -- Makes a reservation of the fields at `at`, or returns the original answer of one that exists. last: place of its last
@@ -254,6 +246,8 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
     if not tombstones.is_same(earlier, fingerprint) then return pack(refused('id_reused', earlier[Record.state])) end
     return pack(first_answer(earlier))
   end
+  local instead = allocated and instead_of_allocated(fields, at + LINES_AT, last)
+  if instead then return pack(instead) end
   local first, granted, missing = at + LINES_AT, nil, nil
   local cannot, refusal = false, nil
   if not places then load_partition() end

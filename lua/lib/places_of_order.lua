@@ -120,8 +120,8 @@ end
 
 -- The units at a place of a want by its record. An entry is made only where there is more to it than buckets.
 local function units_of(want, i, packed_record, channel)
-  local _, on_hand, held, committed, damaged, quality_control, safety, _, list = unpack_some(packed_record, 8, 1)
-  if list == nil then return on_hand - damaged - quality_control - safety - held - committed end
+  local at, on_hand, held, committed, damaged, quality_control, safety = unpack_some(packed_record, Stock.seq, 1)
+  if at < 0 then return on_hand - damaged - quality_control - safety - held - committed end
   return shown_at(stock_entry_of(want.sku, want.names[i], packed_record), channel)
 end
 

@@ -1,7 +1,7 @@
 -- The stock records that a call reads and changes: each is read once and written once, however many operations use it.
 --
 -- record: [on_hand, held, committed, damaged, quality_control, safety, seq], all but seq in units; then where they are
---         set: allocations or false (lib/allocations.lua), backorder rule (lib/backorders.lua)
+--         set: allocations, packed, or false (lib/allocations.lua), backorder rule (lib/backorders.lua)
 -- entry:  {field, sku, location, record (nil: unknown here), available, claimed, shortage, lacked, is_new,
 --          on_hand_changes}
 --   field            of the hash stock: sku \0 location
@@ -34,14 +34,13 @@ end
 
 -- Unpacks a record. The array is made from single values here: cmsgpack would fill it at three times the cost.
 local function stock_record(packed)
-  local _, on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder = unpack_some(packed, 9, 1)
-  -- Few records have more than seven values.
-  if list == nil then return {on_hand, held, committed, damaged, quality_control, safety, seq} end
-  if list then allocated = true end
-  return {on_hand, held, committed, damaged, quality_control, safety, seq, list, backorder}
+  local at, on_hand, held, committed, damaged, quality_control, safety, seq = unpack_some(packed, Stock.seq, 1)
+  local record = {on_hand, held, committed, damaged, quality_control, safety, seq}
+  if at >= 0 then allocations.add_rest(record, packed, at) end -- few records have more than seven values
+  return record
 end
 
--- The level in an answer: sku, location and the values of a record r, in its order.
+-- The level in an answer: sku, location and the values of a record r, in its order; its allocations are packed.
 local function stock_level(sku, location, r)
   return {
     sku, location, r[Stock.on_hand], r[Stock.held], r[Stock.committed], r[Stock.damaged], r[Stock.quality_control],

@@ -69,6 +69,37 @@ function work.wait(lines)
   return {'retry_with_weight', max(1, lines or typical_lines())}
 end
 
+-- Counts lines of an operation, and returns nil; or the answer where the call has no room for them. most: lines that a
+-- call may have with them. weight: what the operation is to be sent with then. own: lines of it that were counted.
+local function take_lines(lines, most, weight, own)
+  if not is_alone and lines_done > own and lines_done + lines > most then return work.wait(weight) end
+  lines_done = lines_done + lines
+  return nil
+end
+
+-- Counts the allocations at places that an operation works on, as lines; its sender has counted its lines. Returns nil,
+-- or the answer where the call has no room for them. entries: of the places. own: lines of it that take has counted.
+function work.take_allocations(entries, own)
+  local lines = 0
+  for i = 1, #entries do lines = lines + allocations.weight(entries[i]) end
+  return lines > 0 and take_lines(lines, LINES_MAX, #entries + lines, own or 0) or nil
+end
+
+-- The allocations at the places of a reservation's lines, as lines.
+local function allocations_of(record)
+  local lines, count = record[Record.lines], 0
+  for i = 1, #lines do
+    local entry = stock[lines[i][Line.sku] .. '\0' .. lines[i][Line.location]]
+    count = count + (entry and allocations.weight(entry) or 0)
+  end
+  return count
+end
+
+-- The lines of a reservation, the allocations at their places included.
+function work.lines_of(record)
+  return #record[Record.lines] + allocations_of(record)
+end
+
 -- Counts the lines of an operation on a reservation or transfer, and returns nil; or the answer where the call has no
 -- room for it. entry: of the reservation or transfer, nil: it was not read. lines_at: where its record
 -- has the lines.
@@ -76,9 +107,8 @@ function work.take(entry, lines_at)
   if not entry then return work.wait() end
   local lines = entry.record and #entry.record[lines_at] or 0
   local most = lines <= SHORT_LINES and SHORT_LINES_MAX or LINES_MAX
-  if lines_done > 0 and lines_done + lines > most then return work.wait(lines) end
-  lines_done = lines_done + lines
-  return nil
+  if allocated and lines > 0 and lines_at == Record.lines then lines = lines + allocations_of(entry.record) end
+  return take_lines(lines, most, lines, 0)
 end
 
 end

@@ -34,17 +34,19 @@ local function too_much(record, arrived)
   return #excess > 0 and excess or nil
 end
 
--- The refusal where the arrived units take a counter out of its range, or nil.
+-- The answer where the arrived units take a counter out of its range, or the call has no room for them; or nil.
 local function refusal_of_range(record, arrived)
-  local changes = {}
+  local changes, entries = {}, {}
   for i, part in ipairs(arrived) do
     local item, units = record[Transfer.lines][part[ArrivedLine.line]], part[ArrivedLine.quantity]
     changes[i] = {
       entry = stock_entry(item[TransferLine.sku], record[Transfer.destination]), units = units,
       number = part[ArrivedLine.line], deltas = deltas_of_arrival(units, part[ArrivedLine.disposition]),
     }
+    entries[i] = changes[i].entry
   end
-  return range.refusal(changes, record[Transfer.state])
+  local refusal = range.refusal(changes, record[Transfer.state])
+  return refusal or allocated and work.take_allocations(entries, #record[Transfer.lines]) or nil
 end
 
 -- Writes off the units that are still in transit. Returns how many.

@@ -33,17 +33,10 @@ local function returned_units(lines)
   return units
 end
 
--- A copy of a stock record.
-local function record_snapshot(record)
-  local copied = copy(record)
-  copied[Stock.allocations] = allocations.copy(record) or record[Stock.allocations]
-  return copied
-end
-
 -- What a return changes of a stock entry. noted: length of on_hand_changes.
 local function stock_snapshot(entry)
   return {
-    entry = entry, record = entry.record and record_snapshot(entry.record), available = entry.available,
+    entry = entry, record = entry.record and copy(entry.record), available = entry.available,
     shortage = entry.shortage, is_new = entry.is_new, noted = entry.on_hand_changes and #entry.on_hand_changes,
   }
 end

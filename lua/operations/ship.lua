@@ -4,6 +4,12 @@
 -- Effect  on_hand - at the source, only of available units; the transfer is in transit
 -- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (reserved units stay) · retry_after_expiry
 
+local function entries_of(lines)
+  local entries = {}
+  for i, line in ipairs(lines) do entries[i] = line.entry end
+  return entries
+end
+
 -- The lines as grant takes them, and those whose SKU is not known at the source, as refused takes them, or nil.
 local function lines_to_ship(wanted, from)
   local lines, unknown = {}, nil
@@ -31,6 +37,8 @@ local function ship(fields, at)
   end
   local lines, unknown = lines_to_ship(wanted, from)
   if unknown then return refused('unknown_sku', '', unknown) end
+  local instead = allocated and work.take_allocations(entries_of(lines))
+  if instead then return instead end
   local _, short = grant(lines)
   if short then
     expire_due()

@@ -213,7 +213,7 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
         for change in changes:
             if change.operation == "count" and ("reason", job.reason) in change.notes:
                 found += [
-                    Difference(line.sku, line.d_on_hand, left(line.available, line.allocations or ()))
+                    Difference(line.sku, line.d_on_hand, left(line.available, change.allocations_at(line)))
                     for line in change.lines
                 ]
     return sorted(each for each in found if each.by)

@@ -136,7 +136,7 @@ async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[
                         "reservation_id": change.reservation_id,
                         "location": line.location,
                         "deltas": _deltas(line),
-                        "available": left(line.available, line.allocations or ()),
+                        "available": left(line.available, change.allocations_at(line)),
                         "seq": line.seq,
                         "notes": dict(change.notes),
                     }

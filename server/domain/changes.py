@@ -1,5 +1,7 @@
 """What one operation changed, as an entry of the journal holds it (``lua/lib/journal.lua``)."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from server.domain.allocations import Allocation
@@ -9,7 +11,8 @@ class ChangeLine(msgspec.Struct, array_like=True, frozen=True):
     """The change of one (SKU, location): signed units for each bucket, and what is available after it.
 
     ``line`` is the reservation's line, 0 outside of one. ``available``: units that are not reserved, negative where
-    there is a shortage; ``allocations``: those of the channels, which set some of them aside.
+    there is a shortage; ``allocations``: those of the channels, which set some of them aside. Of a (SKU, location) that
+    several lines of a change are about, only the last has them; the journal of 0.1.0 has them in each.
     ``seq`` is partition-wide and without gaps: each line has the number after that of the line before.
     """
 
@@ -56,3 +59,11 @@ class Change(msgspec.Struct, array_like=True, frozen=True):
     state: str
     lines: list[ChangeLine]
     notes: list[tuple[str, str]]
+
+    def allocations_at(self, line: ChangeLine) -> Sequence[Allocation]:
+        """Return the allocations at the (SKU, location) of a line after the change; empty where there are none."""
+        if line.allocations is not None:
+            return line.allocations
+        there = (line.sku, line.location)
+        listed = (each.allocations for each in reversed(self.lines) if (each.sku, each.location) == there)
+        return next(listed, None) or ()

@@ -27,7 +27,7 @@ class _NewReservation(msgspec.Struct, array_like=True, frozen=True):
     """A reserve or order: its record is new, and holds all that a change holds.
 
     With allocations, the record's lines show what is left for this channel. ``behind`` then has for each line what is
-    reserved by no one, and the allocations.
+    reserved by no one, and the allocations; these are empty where a later line of the same (SKU, location) has them.
     """
 
     operation: str
@@ -61,9 +61,10 @@ def _change_of(new: _NewReservation) -> Change:
 
 
 def _behind(line: ChangeLine, behind: tuple[int, list[Allocation]] | bool) -> ChangeLine:
-    return (
-        line if isinstance(behind, bool) else msgspec.structs.replace(line, available=behind[0], allocations=behind[1])
-    )
+    if isinstance(behind, bool):
+        return line
+    available, allocations = behind
+    return msgspec.structs.replace(line, available=available, allocations=allocations or None)
 
 
 def _line_of(number: int, line: ReservationLine) -> ChangeLine:

@@ -79,6 +79,8 @@ class Replay:
         self._seqs = array("q")
         self.allocations: dict[int, list[Allocation]] = {}
         """The allocations of channels, by the number of the (SKU, location); only where there is any."""
+        self._untold: set[int] = set()
+        """(SKU, location)s whose allocations stand in a later line of the first change that is applied."""
         self.reserved: dict[tuple[str, int], tuple[int, int]] = {}
         """(reservation id, line) to units held and committed, for those that hold or have committed any."""
 
@@ -87,9 +89,10 @@ class Replay:
         faults: list[Fault] = []
         if change.operation in _TRANSFERS:
             self.in_transit += sum(int(value) for name, value in change.notes if name == "in_transit")
+        listed = self._listed_later(change)
         for line in change.lines:
             self._check_sequence(line, faults)
-            self._apply_allocations(change, line, faults)
+            self._apply_allocations(change, line, faults, is_listed=line.seq not in listed)
             self._apply_line(line, faults)
             if self._track and change.reservation_id:
                 self._apply_reserved(change.reservation_id, line)
@@ -141,16 +144,39 @@ class Replay:
         self.seq = line.seq
         self.first_seq = self.first_seq or line.seq
 
-    def _apply_allocations(self, change: Change, line: ChangeLine, faults: list[Fault]) -> None:
+    @staticmethod
+    def _listed_later(change: Change) -> frozenset[int]:
+        """Return the seqs of the lines whose allocations stand in a later one of the same (SKU, location)."""
+        if len(change.lines) == 1 or not any(line.allocations for line in change.lines):
+            return frozenset()
+        found: set[int] = set()
+        listed: set[tuple[str, str]] = set()
+        for line in reversed(change.lines):
+            if line.allocations:
+                listed.add((line.sku, line.location))
+            elif (line.sku, line.location) in listed:
+                found.add(line.seq)
+        return frozenset(found)
+
+    def _apply_allocations(self, change: Change, line: ChangeLine, faults: list[Fault], *, is_listed: bool) -> None:
         """Apply the allocations of a line; they follow from those before unless the change set them."""
         row, written = self.row_numbers.row_of(line.sku, line.location), list(line.allocations or ())
         before = self.allocations.get(row, [])
+        is_known = bool(self.last_seq(row)) or self.from_zero
+        expected = followed(before, change.channel, line.d_held + line.d_committed, line.d_on_hand)
+        if not is_listed:
+            if before:
+                self.allocations[row] = expected
+            elif not is_known:
+                self._untold.add(row)
+            return
+        if row in self._untold:
+            self._untold.remove(row)
+            is_known = False
         if not written and not before:
             return
-        if change.operation not in _ALLOCATIONS and (self.last_seq(row) or self.from_zero):
-            expected = followed(before, change.channel, line.d_held + line.d_committed, line.d_on_hand)
-            if expected != written:
-                faults.append(Fault("allocations", line, str(expected), str(written)))
+        if change.operation not in _ALLOCATIONS and is_known and expected != written:
+            faults.append(Fault("allocations", line, str(expected), str(written)))
         self.allocations[row] = written
         if not written:
             del self.allocations[row]

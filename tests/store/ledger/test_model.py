@@ -125,10 +125,13 @@ PLANTED: Final = {
     ),
     "what arrives is not held against the range": ("delta > 0 and units + delta > UNITS_MAX or", "false or"),
     "what came is still expected": ("record[Receipt.received] = record[Receipt.received] + quantity", ""),
-    "what is a channel's own goes to others": ("      others = others + rest\n", "\n"),
+    "what is a channel's own goes to others": (
+        "    if kind == 'own' and units > used then sum = sum + units - used end\n",
+        "\n",
+    ),
     "what was given back stays used": (
-        "allocation[Allocation.used] + reserved",
-        "allocation[Allocation.used] + max(0, reserved)",
+        "or units, used + reserved",
+        "or units, used + max(0, reserved)",
     ),
     "the backorder queue is served from the end": (
         "  local names, rest_at = {}, #prefix + 1",
