@@ -3,8 +3,8 @@
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
 -- ARGV  [1] limits  [2] questions, MessagePack values one after the other: the fields of a source
---       (lib/sourced_orders.lua) with the tag "explain", or the tag "explain_places" alone; then the fields of the
---       reserve that is to be explained
+--       (lib/sourced_orders.lua) with the tag "explain", or the tag "explain_places" and, where its places are
+--       named, those of operations/among.lua; then the fields of the reserve that is to be explained
 -- Reply for each question, in order, MessagePack [now_ms, outcome, parts, wants, candidates]
 --         outcome     "chosen", or that of the refusal
 --         parts       [[line, location, units], …]
@@ -44,11 +44,13 @@ local function units_at_places(order)
 end
 
 local function run_places(fields, at)
-  local order, refusal, parts = explain_places(fields, at + 1)
+  local start = places_of_order.behind_among(fields, at + 1)
+  local order, refusal, parts = explain_places(fields, start)
+  work.among = nil
   local wants = {}
   for i, want in ipairs(order.wants) do wants[i] = {want.sku, want.units} end
   local is_looked_at = not refusal or refusal[REFUSED_OUTCOME] ~= 'sourcing_incomplete'
-  return explained(fields, at + 1, refusal, parts, wants, is_looked_at and units_at_places(order) or NONE)
+  return explained(fields, start, refusal, parts, wants, is_looked_at and units_at_places(order) or NONE)
 end
 
 composite('explain_places', {prefetch = function(_, at) return at + 1 end, run = run_places})

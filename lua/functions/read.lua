@@ -8,6 +8,7 @@
 --         "reservation", id, "", "", 0
 --         "places", [sku, …], "", "", 0: where they are known
 --         "units", [[sku, location], …], "", channel, 0: what it can reserve there
+--         "stocked", [sku, …], "", channel, from: the places that an order of it may be taken from
 --       from: where to go on in the list of the first SKU, 0 at first; see lib/looking.lua
 -- Reply for each question, in order, MessagePack; units and seq are integers:
 --   availability  [now_ms, [[[location, available, seq], …], …], version of the places, seq, from]: for each SKU its
@@ -18,6 +19,9 @@
 --                 closed, seq, from, -1: nothing was read]; allocations and backorder are left out where there are none
 --   reservation   [now_ms, record or nil], see lib/reservations.lua
 --   places        [now_ms, [[location, …], …]]: for each SKU
+--   stocked       [now_ms, [[looked (places), known [location, …], open [location, …], [[location, units, may wait],
+--                 …]], …], version of the places, seq, from]: for each SKU the first two that are known and that may be
+--                 taken from, and all of the latter that have units or are short, or where units may be waited for
 --   units         [now_ms, [units, …]]: 0 where the SKU is not known, negative: a shortage
 -- A question that needs more than one call reads is answered as far as this one came. There are fewer SKUs or units
 -- then than were asked for, or none; where from is not 0, the last SKU goes on there. seq is the partition's last one.
@@ -29,7 +33,7 @@ local function questions_in(packed)
   for at = 1, #fields, QUESTION_LENGTH do
     local kind, about, location, channel, from = unpack(fields, at, at + QUESTION_LENGTH - 1)
     local question = {kind = kind, about = about, channel = channel}
-    if kind == 'availability' or kind == 'sums' or kind == 'stock' then
+    if kind == 'availability' or kind == 'sums' or kind == 'stock' or kind == 'stocked' then
       question.search = looking.search(about, location, from)
     end
     questions[#questions + 1] = question
@@ -68,6 +72,31 @@ local function sum_of(entries, channel)
     end
   end
   return {units, seq, count}
+end
+
+local NAMED = 2 -- of the places that are known, and of those that are open
+
+-- How many units may still be waited for at a place.
+local function units_to_wait_for(entry)
+  local rule = entry.record[Stock.backorder]
+  return rule and max(0, rule[Backorder.limit] - rule[Backorder.waiting]) or 0
+end
+
+-- Where an order of a channel may be taken from, see above.
+local function places_stocked(entries, channel)
+  local known, open, found = {}, {}, {}
+  for _, entry in ipairs(entries) do
+    local location = entry.location
+    if entry.record then
+      if #known < NAMED then known[#known + 1] = location end
+      if may_take_from(location, channel) then
+        if #open < NAMED then open[#open + 1] = location end
+        local units, waits = places_of_order.shown_at(entry, channel), units_to_wait_for(entry)
+        if units ~= 0 or waits > 0 then found[#found + 1] = {location, units, waits} end
+      end
+    end
+  end
+  return {#entries, known, open, found}
 end
 
 -- The answer about availability. shown(entries, channel): of one SKU.
@@ -125,6 +154,7 @@ local function read(args)
     if kind == 'availability' then answers[i] = about_each(question, location_levels)
     elseif kind == 'sums' then answers[i] = about_each(question, sum_of)
     elseif kind == 'stock' then answers[i] = about_stock(question)
+    elseif kind == 'stocked' then answers[i] = about_each(question, places_stocked)
     elseif kind == 'places' then answers[i] = about_places(question.about)
     elseif kind == 'units' then answers[i] = about_units(question)
     else answers[i] = about_reservation(question.about) end

@@ -206,11 +206,11 @@ function allocations.follow(record, channel, reserved, on_hand)
   set_aside[changed_list], record[Stock.allocations] = aside, changed_list
 end
 
--- Follows what a new line reserves at its entry, and notes for the journal what is left: `after` has {entry, available}
--- for each line. Returns what is left for the channel.
-function allocations.follow_new(after, number, entry, channel, units)
+-- Follows what a new line reserves at its entry, and notes for the journal what is left: `after` has {entry, available,
+-- quantity} for each line. quantity: its units and those that it waits for. Returns what is left for the channel.
+function allocations.follow_new(after, number, entry, channel, units, quantity)
   allocations.follow(entry.record, channel, units, 0)
-  after[number] = {entry, entry.available}
+  after[number] = {entry, entry.available, quantity}
   return allocations.left(entry, channel)
 end
 
@@ -219,11 +219,13 @@ end
 function allocations.packed_after(after)
   local parts, seen, has_any = {}, {}, false
   for number = #after, 1, -1 do
-    local entry, available_after = after[number][1], after[number][2]
+    local entry, available_after, quantity = unpack(after[number])
     local list = entry.record[Stock.allocations]
     if list then
-      parts[number], has_any = array_of(2) .. pack(available_after) .. (seen[entry] and array_of(0) or list), true
-      seen[entry] = true
+      -- A line of a partial reservation that got nothing is no change, so nobody would read the list in it.
+      local has_list = quantity > 0 and not seen[entry]
+      parts[number], has_any = array_of(2) .. pack(available_after) .. (has_list and list or array_of(0)), true
+      seen[entry] = seen[entry] or has_list
     else
       parts[number] = pack(false)
     end

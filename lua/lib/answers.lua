@@ -10,6 +10,9 @@
 --   ["retry_with_weight", weight]                   it works on many lines or looks at many places: the ledger calls
 --                                                   again with this weight (lines), so that it shares the call with
 --                                                   fewer operations
+--   ["look_in_slices"]                              its SKUs are known at too many places for one call: the ledger
+--                                                   reads them in several, and names those that count, see
+--                                                   operations/among.lua
 --   ["allocation_usage_unknown"]                    see lib/allocation_change.lua
 
 -- Places in an answer: the outcome of a refusal, the availability of a change.

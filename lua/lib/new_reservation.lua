@@ -163,7 +163,7 @@ local function reserve_lines(fields, first, last, granted, is_order, channel)
     local units = granted and granted[(at - first) / LINE_LENGTH + 1] or wanted
     if units > 0 then reserve_units(entry, bucket, units) end
     local left = entry.available
-    if after then left = allocations.follow_new(after, #after + 1, entry, channel, units) end
+    if after then left = allocations.follow_new(after, #after + 1, entry, channel, units, units) end
     local taken, seq = packed(units), pack(entry.record[Stock.seq])
     if units > 0 then newest = seq end
     local held, committed = taken, ZERO
@@ -214,7 +214,8 @@ local function backorder_record(fields, at, last, granted, missing, ttl_ms)
       reserve_units(entry, is_order and Stock.committed or Stock.held, units)
       seq = last_seq
     end
-    local left = after and allocations.follow_new(after, number, entry, channel, units) or entry.available
+    local left = entry.available
+    if after then left = allocations.follow_new(after, number, entry, channel, units, units + waiting) end
     local line = {
       entry.sku, entry.location, units + waiting, fields[place + QUANTITY_OF], is_order and 0 or units,
       is_order and units or 0, left, entry.record[Stock.seq],
@@ -263,7 +264,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
       fields, at, last, granted = made.fields, made.at, made.last, made.granted
       missing = unstocked.set_owed(fields, at, granted, made.missing)
     elseif not may_stay(refusal, fields, first, last, channel) then
-      return pack(refusal)
+      return pack(refusal[REFUSED_OUTCOME] == 'sourcing_incomplete' and {'look_in_slices'} or refusal)
     end
   end
   local record, extra

@@ -31,9 +31,28 @@ local function read_first_places(order)
   end
 end
 
+-- Sets the places that were named, see operations/among.lua, and those that this call has changed: a return of an
+-- exchange may have brought units there.
+local function set_named(order)
+  local by_sku = {}
+  for _, want in ipairs(order.wants) do
+    want.all, by_sku[want.sku] = work.among.names[want.sku] or {}, want
+    want.elsewhere = work.among.elsewhere[want.sku] or 0
+  end
+  for _, entry in ipairs(changed_stock) do
+    local want, is_named = by_sku[entry.sku], false
+    for i = 1, want and #want.all or 0 do is_named = is_named or want.all[i] == entry.location end
+    if want and not is_named then want.all[#want.all + 1] = entry.location end
+  end
+end
+
 -- Reads which places know the SKUs, those that this call has made included. Returns nil, or the answer in place of the
 -- order's own.
 function places_of_order.read_names(order, to_explain)
+  if work.among then
+    set_named(order)
+    return nil
+  end
   local skus = {}
   for i, want in ipairs(order.wants) do skus[i] = want.sku end
   local _, count = unstocked.count_locations(skus)

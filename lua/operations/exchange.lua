@@ -9,10 +9,13 @@
 --
 -- Lua does not roll back: the state before the return is kept, and restored where the replacement is refused.
 
+local AMONG_LENGTH = 3 -- see operations/among.lua
+
 -- The place of the reserve or order itself, and that of the next operation.
 local function replacement_at(fields, at)
   local start = at + SHAPES['return'].length
   if fields[start] == 'source' then start = sourcing.reservation_at(fields, start) end
+  if fields[start] == 'among' then start = start + AMONG_LENGTH end
   return start, last_line(fields, start) + LINE_LENGTH
 end
 
@@ -95,6 +98,7 @@ local function make_replacement(fields, at, instead_of)
   record_extras = {notes = {{'exchange_of', instead_of}}}
   local result
   if first == start then result = operations[fields[first]](fields, first, last_line(fields, first))
+  elseif fields[first] == 'among' then result = places_of_order.run_among(fields, first)
   else result = sourced(fields, first) end
   record_extras = nil
   return unpack_msg(result)
@@ -129,8 +133,7 @@ local function replace_units(fields, at)
   if made[1] ~= 'changed' then restore(before) end
   backorders.resume()
   if made[1] ~= 'changed' then
-    local is_retry = made[1] == 'retry_after_expiry' or made[1] == 'retry_with_weight'
-    return is_retry and made or {'exchange_refused', 'promise', made}
+    return made[1] ~= 'refused' and made or {'exchange_refused', 'promise', made}
   end
   refresh_availability(returned[CHANGED_AVAILABILITY], entry.record[Record.channel])
   return {'exchanged', false, returned, made}

@@ -7,7 +7,7 @@ import msgspec
 from server.domain.operations.reservations import Order, Reserve, Return
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
-from server.domain.sourcing import Sourced
+from server.domain.sourcing import AmongPlaces, Sourced
 
 Half = Literal["return", "promise"]
 
@@ -22,7 +22,7 @@ class Exchange(msgspec.Struct, frozen=True):
     function: ClassVar[str] = "mutate"
 
     returned: Return
-    promise: Reserve | Order | Sourced
+    promise: Reserve | Order | Sourced | AmongPlaces
 
     @property
     def weight(self) -> int:

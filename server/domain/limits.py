@@ -38,6 +38,8 @@ PLACES_PER_ANSWER_MAX: Final = 20_000
 """Places (a SKU at a location) that one answer lists: about a megabyte."""
 PLACES_PER_REQUEST_MAX: Final = 100_000
 """Places that one request reads: a quarter of a second of the store's time, in calls of some 2 ms."""
+PLACES_PER_ORDER_MAX: Final = 150_000
+"""Places that one order or explanation looks at, in as small calls: 30 SKUs in a chain of 5,000 stores."""
 PAGE_RESERVATIONS_MAX: Final = 200
 TOMBSTONES_MAX: Final = 100_000
 """Cancels and releases of a partition that wait for their reservations; ``lua/lib/tombstones.lua`` sees to it."""

@@ -51,6 +51,13 @@ class RetryWithWeight(msgspec.Struct, array_like=True, frozen=True, tag="retry_w
     weight: int
 
 
+class LookInSlices(msgspec.Struct, array_like=True, frozen=True, tag="look_in_slices"):
+    """The SKUs are known at more places than one call looks at: read them in slices, and name those that count.
+
+    Nothing changed.
+    """
+
+
 class AllocationUsageUnknown(msgspec.Struct, array_like=True, frozen=True, tag="allocation_usage_unknown"):
     """The units that a channel has reserved there are not known any more: count and call again. Nothing changed."""
 
@@ -230,6 +237,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Too many channels have an allocation at this location",
         "Remove an allocation that is no longer needed. Nothing changed.",
     ),
+    "sourcing_incomplete": Outcome(
+        422,
+        "The SKUs lie at more locations than one order can look at",
+        "Name the locations of some lines, order fewer SKUs at once, or send `sourcing` with a `group`. An order looks "
+        "at 150,000 places at most, a SKU at a location each. No units are held.",
+    ),
     "too_many_places": Outcome(
         422,
         "The SKU is known at too many locations",
@@ -326,13 +339,6 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Insufficient stock",
         "Reduce the quantity to what `lines` lists, or try again later. No units are held. A channel with `locations` "
         "in its rules gets what lies there; a line that names a location is taken from it all the same.",
-        retryable=True,
-    ),
-    "sourcing_incomplete": Outcome(
-        503,
-        "The SKUs lie at more locations than one order can look at",
-        "Name the locations of some lines, order fewer lines at once, or send `sourcing` with a `group`. No units are "
-        "held.",
         retryable=True,
     ),
     "overloaded": Outcome(

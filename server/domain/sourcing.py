@@ -92,6 +92,24 @@ class Sourced(msgspec.Struct, frozen=True):
         return lines + lines * len(self.plan.candidates) // RECORDS_PER_LINE
 
 
+class AmongPlaces(msgspec.Struct, frozen=True):
+    """A reserve or order whose lines without a location come from some places only: ``places`` by SKU.
+
+    ``elsewhere``: units of each SKU at others, a shortage there subtracted.
+    """
+
+    function: ClassVar[str] = "mutate"
+
+    promise: Reserve | Order
+    places: dict[str, list[str]]
+    elsewhere: dict[str, int]
+
+    @property
+    def weight(self) -> int:
+        """Its lines, and the records of its places."""
+        return len(self.promise.lines) + sum(map(len, self.places.values())) // RECORDS_PER_LINE
+
+
 class Wanted(NamedTuple):
     """Units of one SKU; all of them come from one location, unless lines may be split."""
 

@@ -132,6 +132,30 @@ class StockLevel(msgspec.Struct, array_like=True, frozen=True):
         return left(self.free, self.allocated, channel)
 
 
+class PlacesOfSku(msgspec.Struct, array_like=True, frozen=True):
+    """A slice of the places of a SKU that an order of a channel may be taken from.
+
+    ``looked``: how many places it is of. ``known``, ``open``: the first two that know the SKU, and that may be taken
+    from. ``stocked``: name, units that can be reserved (negative: a shortage) and units that may still be waited for,
+    of those that have any.
+    """
+
+    looked: int
+    known: list[str]
+    open: list[str]
+    stocked: list[tuple[str, int, int]]
+
+
+class FoundStocked(msgspec.Struct, array_like=True, frozen=True):
+    """For each SKU where units can be taken from; otherwise as :class:`FoundAvailability`."""
+
+    as_of_ms: int
+    skus: list[PlacesOfSku]
+    locations_version: int
+    seq: int
+    next_from: int = 0
+
+
 class StockChanged(msgspec.Struct, array_like=True, frozen=True, tag="stock_changed"):
     """A movement took effect, now or (``replayed``) when the same request came first."""
 

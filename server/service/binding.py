@@ -16,6 +16,7 @@ from server.service.caller import Caller
 from server.service.candidates import find_candidates
 from server.service.checks import InvalidError, check_location
 from server.service.sourcing import check_sourcing, rules_of
+from server.store.errors import TooManyPlacesError
 
 
 def check_binding(body: CommitBody | FulfilBody) -> None:
@@ -76,4 +77,7 @@ async def _candidates(
         line = record.lines[number - 1]
         wanted[line.sku] += line.held + line.committed
     within = msgspec.structs.replace(rules, group=rules.group or record.open.group)
-    return (await find_candidates(caller.ledger, directory, within, wanted, record.channel)).best
+    try:
+        return (await find_candidates(caller.ledger, directory, within, wanted, record.channel)).best
+    except TooManyPlacesError:
+        return []  # without candidates, the units stay where they are

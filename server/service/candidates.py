@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
-from server.domain.limits import DEFAULT_LOCATION
+from server.domain.limits import DEFAULT_LOCATION, PLACES_PER_ORDER_MAX
 from server.domain.locations import Directory
 from server.domain.sourcing import CANDIDATES_MAX, PAIRS_MAX, Candidate, Rules, ranked
 from server.store.ledger import slices
@@ -43,12 +43,17 @@ async def find_candidates(
 ) -> Candidates:
     """Find the locations that units may be taken from. ``wanted``: units of each SKU.
 
-    Raises as the methods of :class:`~server.store.ledger.ledger.Ledger`.
+    Raises as the methods of :class:`~server.store.ledger.ledger.Ledger`, and
+
+    TooManyPlacesError
+        The SKUs are known at more places than one order looks at.
+
     """
     skus = list(wanted)
     if not skus:
         return Candidates([])
-    places = dict(zip(skus, await slices.places(ledger, skus), strict=True))
+    names = await slices.places(ledger, skus, places_max=PLACES_PER_ORDER_MAX)
+    places = dict(zip(skus, names, strict=True))
     beside = _beside if sum(map(len, places.values())) > PLACES_ON_LOOP_MAX else _here
     known, in_order = await beside(_in_order, directory, rules, places)
     if not in_order:

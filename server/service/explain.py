@@ -1,6 +1,8 @@
 """Why an order would be taken from where: the store's own choice, put into sentences."""
 
 from collections import defaultdict
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 import msgspec
@@ -9,6 +11,7 @@ from server.domain import limits
 from server.domain.locations import Directory, Location, distance_km
 from server.domain.operations.reservations import Reserve
 from server.domain.sourcing import Choice, PlannedPart, Rules, UnitsAt
+from server.domain.stock import PlacesOfSku
 from server.schemas.common import UNNAMED, LineBody, time_of
 from server.schemas.sourcing import (
     ExplainBody,
@@ -25,8 +28,10 @@ from server.service.caller import Caller
 from server.service.candidates import Candidates
 from server.service.checks import check_channel
 from server.service.reservations import lines_of
-from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
+from server.service.sourcing import candidates_of, check_sourcing, rules_of, too_wide, with_plan
+from server.store.errors import TooManyPlacesError
 from server.store.ledger import slices
+from server.store.ledger.wide_orders import among_places
 
 _DECIMALS: Final = 3
 """Of a distance in kilometres: metres."""
@@ -41,8 +46,17 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
     ------
     InvalidError
         The body breaks a rule.
+    ProblemError
+        The SKUs are at more places than one order looks at.
 
     """
+    try:
+        return await _explained(caller, body)
+    except TooManyPlacesError:
+        raise too_wide() from None
+
+
+async def _explained(caller: Caller, body: ExplainBody) -> ExplainView:
     lines = lines_of(body.lines)
     if isinstance(body.sourcing, SourcingBody):
         check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
@@ -60,8 +74,14 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
 async def _explain_places(caller: Caller, directory: Directory, lines: list[LineBody], reserve: Reserve) -> ExplainView:
     """Explain where lines that name no location are taken from without sourcing."""
     skus = list({line.sku for line in reserve.lines if not line.location})
-    places = await slices.places(caller.ledger, skus)
+    places = await slices.places(caller.ledger, skus, places_max=limits.PLACES_PER_ORDER_MAX)
     choice = await caller.ledger.explain_places(reserve, sum(map(len, places)))
+    named: Mapping[str, PlacesOfSku] | None = None
+    if choice.outcome == "sourcing_incomplete":
+        most = limits.PLACES_PER_ORDER_MAX
+        named = await slices.stocked(caller.ledger, skus, reserve.channel, places_max=most)
+        among = among_places(reserve, named)
+        choice = await caller.ledger.explain_places(among, among.weight)
     taken = [part.location for part in choice.parts]
 
     def place(candidate: UnitsAt) -> tuple[bool, int, bool, str]:
@@ -70,7 +90,10 @@ async def _explain_places(caller: Caller, directory: Directory, lines: list[Line
 
     choice = msgspec.structs.replace(choice, candidates=sorted(choice.candidates, key=place))
     known = frozenset(name for names in places for name in names)
-    return _PlacesExplanation(directory, _AS_PLACES, lines, choice, Candidates([], known=known)).view()
+    explanation = _PlacesExplanation(directory, _AS_PLACES, lines, choice, Candidates([], known=known))
+    if named is not None:
+        explanation.have_units = {name for each in named.values() for name, units, _ in each.stocked if units > 0}
+    return explanation.view()
 
 
 def _at_least_none(units: int) -> int:
@@ -168,14 +191,23 @@ class _Explanation:
 
 
 class _PlacesExplanation(_Explanation):
-    """The same where nothing says how to choose."""
+    """The same where nothing says how to choose.
+
+    ``have_units``: where the channel can reserve units of any of the SKUs; None: all of those places are candidates.
+    """
+
+    have_units: AbstractSet[str] | None = None
 
     def _passed_over(self) -> list[PassedOver]:
         return [each for each in super()._passed_over() if each.location in self._known]
 
     def _why_passed_over(self, name: str) -> WhyPassedOver:
         why = super()._why_passed_over(name)
-        return why if why == "closed" or self._choice.outcome == "sourcing_incomplete" else "not_for_channel"
+        if why == "closed":
+            return why
+        if self.have_units is None:
+            return "not_for_channel"
+        return "beyond_limit" if name in self.have_units else "no_units"
 
     def _why(self, candidate: UnitsAt, lacks: int) -> str:
         if candidate.location in self._chosen and len(self._chosen) > 1:

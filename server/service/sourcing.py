@@ -14,6 +14,8 @@ from server.schemas.sourcing import SourcingBody
 from server.service.caller import Caller
 from server.service.candidates import Candidates, find_candidates
 from server.service.checks import InvalidError, check_text
+from server.service.problems import ProblemError, problem
+from server.store.errors import TooManyPlacesError
 
 
 def planned_lines(lines: list[LineBody]) -> list[int]:
@@ -64,12 +66,32 @@ def rules_of(body: SourcingBody) -> Rules:
 async def planned(
     caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order
 ) -> Reserve | Order | Sourced:
-    """Add to a reserve or order what is needed to choose locations as its caller asks, where some are to be chosen."""
+    """Add to a reserve or order what is needed to choose locations as its caller asks, where some are to be chosen.
+
+    What is sold already is booked also where its SKUs are at more places than one order looks at: without a plan.
+
+    Raises
+    ------
+    ProblemError
+        They are at more places. Nothing happened.
+
+    """
     directory = await caller.partition.locations.current()
     if body.sourcing is msgspec.UNSET or not planned_lines(body.lines):
         return operation
     rules = rules_of(body.sourcing)
-    return with_plan(rules, operation, await candidates_of(caller, directory, rules, operation))
+    try:
+        candidates = await candidates_of(caller, directory, rules, operation)
+    except TooManyPlacesError:
+        if isinstance(operation, Order) and operation.accept_shortage:
+            return operation
+        raise too_wide() from None
+    return with_plan(rules, operation, candidates)
+
+
+def too_wide() -> ProblemError:
+    """Make the refusal of an order whose SKUs are at more places than one order looks at."""
+    return ProblemError(problem("sourcing_incomplete"))
 
 
 async def candidates_of(caller: Caller, directory: Directory, rules: Rules, operation: Reserve | Order) -> Candidates:

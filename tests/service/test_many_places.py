@@ -17,6 +17,7 @@ from server.schemas.availability import AvailabilityQuery, AvailabilityQueryBody
 from server.schemas.common import LineBody, PositionBody
 from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
 from server.schemas.locations import LocationBody, NearbyQuery
+from server.schemas.reservations import OrderBody
 from server.schemas.sourcing import ExplainBody, SourcingBody
 from server.schemas.stock import StockQuery
 from server.service.availability import for_events, nearby, of_sku, of_skus
@@ -24,6 +25,8 @@ from server.service.caller import Caller
 from server.service.expected_receipts import expect_operation, forecast, outlook_of
 from server.service.explain import explain
 from server.service.locations import put_location
+from server.service.problems import ProblemError
+from server.service.reservations import make, order_operation
 from server.service.stock import details
 from server.store.errors import TooManyPlacesError
 from tests.support.many_places import names_of, stock_everywhere
@@ -283,15 +286,37 @@ async def test_given_an_order_for_skus_at_many_locations_when_explained_then_cal
     sourced = await explain(caller, ExplainBody(lines, sourcing=SourcingBody("priority")))
 
     assert sourced.outcome == "chosen"
-    assert plain.outcome in {"chosen", "sourcing_incomplete"}
+    assert plain.outcome == "chosen"
+    assert {each.why for each in plain.passed_over} == {"beyond_limit"}
     assert len(json_encode(sourced)) < ANSWER_BYTES_MAX
+
+
+@pytest.mark.parametrize("sourcing", [msgspec.UNSET, SourcingBody("priority")])
+async def test_given_more_places_than_an_order_looks_at_when_explained_or_ordered_then_it_is_refused_with_the_way_out(
+    client: Redis, caller: Caller, sourcing: Any
+) -> None:
+    most = limits.PLACES_PER_SKU_MAX
+    skus = [f"S-{number}" for number in range(limits.PLACES_PER_ORDER_MAX // most + 1)]
+    packed = msgspec.msgpack.encode(names_of(most))
+    await client.hset(caller.partition.keyspace.skus, mapping=dict.fromkeys(skus, packed))
+    lines = [LineBody(sku, 1) for sku in skus]
+
+    with pytest.raises(ProblemError) as refused:
+        await explain(caller, ExplainBody(lines, sourcing=sourcing))
+
+    assert (refused.value.problem.status, refused.value.problem.outcome) == (422, "sourcing_incomplete")
+    assert not refused.value.problem.retryable
+    if isinstance(sourcing, SourcingBody):
+        body = OrderBody(channel="web", lines=lines, sourcing=sourcing)
+        with pytest.raises(ProblemError):
+            await make(caller, body, order_operation(caller, body))
 
 
 async def test_given_an_order_for_many_skus_at_all_their_locations_when_planned_then_others_go_on_meanwhile(
     client: Redis, caller: Caller
 ) -> None:
     skus = [f"S-{number}" for number in range(30)]
-    await stock_everywhere(client, caller.partition.keyspace, skus, names_of(limits.PLACES_PER_SKU_MAX))
+    await stock_everywhere(client, caller.partition.keyspace, skus, names_of(limits.PLACES_PER_ORDER_MAX // 30))
     body = ExplainBody([LineBody(sku, 1) for sku in skus], sourcing=SourcingBody("most_stock"))
     steps_s: list[float] = []
 

@@ -21,7 +21,7 @@ LINE_MAX = 120
 LINES_MAX = 300
 HEADERS = {"functions": ("KEYS", "ARGV", "Reply"), "operations": ("Effect", "Answers")}
 """What the header of each file in a folder describes, beside its purpose."""
-COMPOSITES = {"bind", "exchange"}
+COMPOSITES = {"among", "bind", "exchange"}
 """Operations in front of another one; no class of theirs is sent as it is."""
 BARE = re.compile(r"fields\[\w+ [+-] \d+\]")
 OPERATION = re.compile(r"^(?:operation|composite)\('(\w+)'", re.MULTILINE)

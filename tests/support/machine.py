@@ -517,7 +517,7 @@ class LedgerMachine(RuleBasedStateMachine):
         await self.client.delete(*self.keys.transferring, *self.keys.supplying, *others)
         if not self.agreed:
             return  # a step has failed, and its own failure says more
-        assert (report.drift, report.conclusive) == ([], True)
+        assert (report.drift, report.conclusive) == ([], True), repr((report.drift, report.conclusive))
         replayed = Replayed(entry for _, entry in entries)
         assert {place: allocations for place, allocations in replayed.allocations.items() if allocations} == {
             place: [msgspec.structs.astuple(each) for each in self.model.allocations(place)]

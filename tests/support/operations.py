@@ -53,7 +53,7 @@ from server.domain.outcomes import (
     TransferAnswer,
 )
 from server.domain.reservation import Changed
-from server.domain.sourcing import Candidate, Plan, Sourced
+from server.domain.sourcing import AmongPlaces, Candidate, Plan, Sourced
 from server.domain.stock import StockChanged, StockLevel
 from server.domain.transfer import TransferChanged
 from server.store.ledger.ledger import Ledger
@@ -435,4 +435,5 @@ async def available(ledger: Ledger, sku: str, location: str = "main") -> int:
 
 def reservation_of(exchange: Exchange) -> Reserve | Order:
     """Return the new reservation of an exchange, without its plan."""
-    return exchange.promise.promise if isinstance(exchange.promise, Sourced) else exchange.promise
+    promise = exchange.promise
+    return promise.promise if isinstance(promise, Sourced | AmongPlaces) else promise

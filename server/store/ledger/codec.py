@@ -12,7 +12,7 @@ import msgspec
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange
 from server.domain.operations.reservations import Order, Reserve, Return
-from server.domain.sourcing import Candidate, Plan, Sourced, chunks
+from server.domain.sourcing import AmongPlaces, Candidate, Plan, Sourced, chunks
 
 _encode = msgspec.msgpack.Encoder().encode
 _LONG_ARRAY: Final = 16
@@ -67,9 +67,14 @@ def pack_to_explain(sourced: Sourced) -> bytes:
     return _pack_plan("explain", sourced.plan) + pack(sourced.promise)
 
 
-def pack_places_to_explain(reserve: Reserve) -> bytes:
+def pack_places_to_explain(reserve: Reserve | AmongPlaces) -> bytes:
     """Pack a reserve for ``lua/functions/explain_sourcing.lua`` that has no plan."""
     return _flat(["explain_places"]) + pack(reserve)
+
+
+def _pack_among(among: AmongPlaces) -> bytes:
+    """Pack the places, as ``lua/operations/among.lua`` expects them, and behind them the new reservation."""
+    return _flat(["among", among.places, among.elsewhere]) + pack(among.promise)
 
 
 def _pack_plan(tag: str, plan: Plan) -> bytes:
@@ -101,6 +106,7 @@ _SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
     Reserve: _pack_new,
     Order: _pack_new,
     Sourced: _pack_sourced,
+    AmongPlaces: _pack_among,
     Bound: _pack_bound,
     Exchange: _pack_exchange,
 }

@@ -25,6 +25,7 @@ from server.domain.outcomes import (
     BatchAnswer,
     BatchNoted,
     ExpectedReceiptAnswer,
+    LookInSlices,
     Refused,
     ReservationAnswer,
     RetryAfterExpiry,
@@ -34,25 +35,36 @@ from server.domain.outcomes import (
 )
 from server.domain.principal import SYSTEM
 from server.domain.reservation import Changed, FoundReservation
-from server.domain.sourcing import RECORDS_PER_LINE, Choice, Sourced
-from server.domain.stock import FoundAvailability, FoundPlaces, FoundSums, FoundUnits, SkuStock, StockChanged
+from server.domain.sourcing import RECORDS_PER_LINE, AmongPlaces, Choice, Sourced
+from server.domain.stock import (
+    FoundAvailability,
+    FoundPlaces,
+    FoundStocked,
+    FoundSums,
+    FoundUnits,
+    SkuStock,
+    StockChanged,
+)
 from server.domain.transfer import TransferChanged
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack, pack_places_to_explain, pack_to_explain
 from server.store.ledger.function_call import FunctionCall, Submitter, Turn
+from server.store.ledger.slices import WEIGHT_GROWTH
+from server.store.ledger.wide_orders import WideOrder
 from server.store.lua_library import library
 
 EXPIRE_BATCH_MAX: Final = 200
 """Due holds that one script expires, and fewer where they have many lines: some 2 to 5 ms of the store's time."""
 
-WEIGHT_GROWTH: Final = 4
-"""So an operation or question that found no room in a call is soon alone in one."""
+_AGAIN: Final = frozenset({RetryAfterExpiry, RetryWithWeight, LookInSlices})
+"""Answers that are not those of an operation: it is sent again."""
 
 _decode_answer = msgspec.msgpack.Decoder(
     Changed
     | Refused
     | RetryAfterExpiry
     | RetryWithWeight
+    | LookInSlices
     | StockChanged
     | AllocationUsageUnknown
     | Exchanged
@@ -62,6 +74,7 @@ _decode_answer = msgspec.msgpack.Decoder(
     | BatchNoted
 ).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
+_decode_stocked = msgspec.msgpack.Decoder(FoundStocked).decode
 _decode_sums = msgspec.msgpack.Decoder(FoundSums).decode
 _decode_stock = msgspec.msgpack.Decoder(SkuStock).decode
 _decode_places = msgspec.msgpack.Decoder(FoundPlaces).decode
@@ -109,6 +122,7 @@ class Ledger:
         }
         # One function, but a call for each shape of answer.
         self._availability = self._question("read", _decode_availability)
+        self._stocked = self._question("read", _decode_stocked)
         self._sums = self._question("read", _decode_sums)
         self._stock = self._question("read", _decode_stock)
         self._reservation = self._question("read", _decode_reservation)
@@ -130,7 +144,7 @@ class Ledger:
         return FunctionCall(library().function(name), self.keyspace, self._limits, decode, writes=False)
 
     @overload
-    async def run(self, operation: ReservationOperation | Sourced | Bound) -> ReservationAnswer: ...
+    async def run(self, operation: ReservationOperation | Sourced | AmongPlaces | Bound) -> ReservationAnswer: ...
     @overload
     async def run(self, operation: StockOperation) -> StockAnswer: ...
     @overload
@@ -150,13 +164,23 @@ class Ledger:
         The answer's type follows from the operation's kind; the operation's file in ``lua/operations/`` lists its
         refusals.
         """
-        function, packed, weight = self._functions[operation.function], pack(operation), operation.weight
-        answer = await self._submit(function, packed, weight)
-        while type(answer) is RetryAfterExpiry or type(answer) is RetryWithWeight:
+        answer = await self._submit(self._functions[operation.function], pack(operation), operation.weight)
+        return answer if type(answer) not in _AGAIN else await self._run_again(operation, answer)
+
+    async def _run_again(self, operation: Any, answer: Any) -> Any:
+        """Send an operation until it is answered; ``answer``: the one that it got."""
+        weight, wide = operation.weight, None
+        while type(answer) in _AGAIN or (wide is not None and wide.is_out_of_date(answer)):
             # Each call expires some of the due holds; until none is left, their units are not available.
             if type(answer) is RetryWithWeight:
                 weight = max(answer.weight, WEIGHT_GROWTH * weight)
-            answer = await self._submit(function, packed, weight)
+            elif type(answer) is not RetryAfterExpiry:
+                wide = wide or WideOrder(operation)
+                refused = await wide.look(self)
+                if refused is not None:
+                    return refused
+                operation, weight = wide.named, wide.named.weight
+            answer = await self._submit(self._functions[operation.function], pack(operation), weight)
         return answer
 
     # One call of the store reads some places only, so the answers to the following say how far they came; ``slices.py``
@@ -171,6 +195,11 @@ class Ledger:
         """
         question = pack(("availability", skus, location, channel, start))
         return cast(FoundAvailability, await self._submit(self._availability, question, weight or len(skus)))
+
+    async def stocked(self, skus: list[str], channel: str = "", *, start: int = 0, weight: int = 0) -> FoundStocked:
+        """Read where an order of a channel could be taken from."""
+        question = pack(("stocked", skus, "", channel, start))
+        return cast(FoundStocked, await self._submit(self._stocked, question, weight or len(skus)))
 
     async def sums(
         self, skus: list[str], location: str = "", channel: str = "", *, start: int = 0, weight: int = 0
@@ -198,7 +227,7 @@ class Ledger:
         weight = growth * (1 + len(pairs) // RECORDS_PER_LINE)
         return cast(FoundUnits, await self._submit(self._units, pack(("units", pairs, "", channel, 0)), weight))
 
-    async def explain_places(self, operation: Reserve, pairs: int) -> Choice:
+    async def explain_places(self, operation: Reserve | AmongPlaces, pairs: int) -> Choice:
         """Choose locations as :meth:`run` would now, as :meth:`explain`; for lines that are not sourced.
 
         ``pairs``: at how many locations the SKUs are known, in all.

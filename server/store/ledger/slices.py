@@ -5,14 +5,25 @@ later ones perhaps a part: so its own seq, its moment and the version of its clo
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
-from server.domain.stock import FoundAvailability, FoundSums, LocationAvailability, LocationsSum, SkuStock
+from server.domain.stock import (
+    FoundAvailability,
+    FoundSums,
+    LocationAvailability,
+    LocationsSum,
+    PlacesOfSku,
+    SkuStock,
+)
 from server.store.errors import TooManyPlacesError
-from server.store.ledger.ledger import WEIGHT_GROWTH, Ledger
 
+if TYPE_CHECKING:
+    from server.store.ledger.ledger import Ledger
+
+WEIGHT_GROWTH: Final = 4
+"""So an operation or question that found no room in a call is soon alone in one."""
 SKUS_PER_CALL: Final = 100
 """So that others get their turn."""
 PLACES_PER_CALL: Final = 1_000
@@ -41,7 +52,7 @@ class Slice(NamedTuple, Generic[ValueT]):
 
 
 async def availability(
-    ledger: Ledger, skus: Sequence[str], location: str = "", channel: str = "", *, listed_max: int | None = None
+    ledger: "Ledger", skus: Sequence[str], location: str = "", channel: str = "", *, listed_max: int | None = None
 ) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
     """Read what is available of SKUs at each location, in their order; arguments as for :meth:`Ledger.availability`.
 
@@ -64,7 +75,7 @@ def _listed(value: list[LocationAvailability] | LocationsSum) -> int:
 
 
 async def sums(
-    ledger: Ledger, skus: Sequence[str], location: str = "", channel: str = ""
+    ledger: "Ledger", skus: Sequence[str], location: str = "", channel: str = ""
 ) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
     """As :func:`availability`, with a sum for each slice."""
 
@@ -93,7 +104,7 @@ async def _in_slices(
         done, start = done + complete, found.next_from
 
 
-async def stock(ledger: Ledger, sku: str, location: str = "", *, places_max: int | None = None) -> SkuStock:
+async def stock(ledger: "Ledger", sku: str, location: str = "", *, places_max: int | None = None) -> SkuStock:
     """Read every bucket of a SKU at each location, or at one.
 
     Raises
@@ -118,20 +129,59 @@ async def stock(ledger: Ledger, sku: str, location: str = "", *, places_max: int
     return msgspec.structs.replace(first, levels=levels, closed=closed, next_from=0)
 
 
-async def places(ledger: Ledger, skus: Sequence[str]) -> list[list[str]]:
-    """Read where SKUs are known, in their order. A name that several SKUs share is kept once."""
+async def stocked(
+    ledger: "Ledger", skus: Sequence[str], channel: str, *, places_max: int | None = None
+) -> dict[str, PlacesOfSku]:
+    """Read where an order of some SKUs could be taken from.
+
+    Raises
+    ------
+    TooManyPlacesError
+        They are at more than ``places_max``.
+
+    """
+    found = {sku: PlacesOfSku(0, [], [], []) for sku in skus}
+    looked = 0
+
+    async def ask(some: list[str], start: int, weight: int) -> Any:
+        return await ledger.stocked(some, channel, start=start, weight=weight)
+
+    async for each in _in_slices(ask, skus):
+        part: PlacesOfSku = each.value
+        of_sku = found[skus[each.number]]
+        of_sku.known.extend(part.known)
+        of_sku.open.extend(part.open)
+        of_sku.stocked.extend(part.stocked)
+        looked += part.looked
+        if places_max is not None and looked > places_max:
+            raise TooManyPlacesError(places_max)
+    return found
+
+
+async def places(ledger: "Ledger", skus: Sequence[str], *, places_max: int | None = None) -> list[list[str]]:
+    """Read where SKUs are known, in their order. A name that several SKUs share is kept once.
+
+    Raises
+    ------
+    TooManyPlacesError
+        They are known at more than ``places_max``.
+
+    """
     found: list[list[str]] = []
     names: dict[str, str] = {}
-    weight = 0
+    weight = read = 0
     while len(found) < len(skus):
         some = list(skus[len(found) : len(found) + SKUS_PER_CALL])
         part = (await ledger.places(some, weight=weight)).skus
+        read += sum(map(len, part))
+        if places_max is not None and read > places_max:
+            raise TooManyPlacesError(places_max)
         found += [[names.setdefault(name, name) for name in each] for each in part]
         weight = 0 if part else max(_SLICE_WEIGHT, WEIGHT_GROWTH * weight)
     return found
 
 
-async def units(ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str) -> list[int]:
+async def units(ledger: "Ledger", pairs: Sequence[tuple[str, str]], channel: str) -> list[int]:
     """Read how many units of each SKU at a location a channel can reserve, in their order."""
     found: list[int] = []
     growth = 1

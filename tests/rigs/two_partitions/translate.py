@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange
@@ -79,7 +79,7 @@ def request_of(  # noqa: C901, PLR0911, PLR0912  # one for each kind
             where = {"location": binding.location} if binding.location else {"sourcing": _sourcing(binding, chance)}
             return Request(f"{plain.kind} (bound)", "POST", plain.path, plain.names, plain.body | where, key)
         case Exchange(returned, replacement):
-            new = request_of(replacement, "", chance, seqs)
+            new = request_of(cast("AnOperation", replacement), "", chance, seqs)
             half = "order" if new.path == "/v1/orders" else "reservation"
             body = {"return": _returned(returned), half: new.body}
             return _about(returned.reservation_id, "exchange", body, key)

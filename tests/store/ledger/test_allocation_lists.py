@@ -161,6 +161,18 @@ async def test_given_several_lines_of_a_place_when_journaled_then_the_last_has_t
     assert (await audit(client, ledger.keyspace)).drift == []
 
 
+async def test_given_a_line_that_got_nothing_when_journaled_then_one_before_it_has_the_allocations(
+    client: Redis, ledger: Ledger
+) -> None:
+    await shared(ledger)
+    await changed(ledger, reserve("r", ("A", 40), ("A", 10), ("A", 5), channel="web", partial=True))
+
+    *_, made = await changes_of(client, ledger)
+
+    assert [(line.d_held, line.allocations is not None) for line in made.lines] == [(40, False), (1, True)]
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
 async def test_given_a_part_of_a_journal_when_replayed_then_its_first_lines_are_taken_on_trust(
     client: Redis, ledger: Ledger
 ) -> None:
