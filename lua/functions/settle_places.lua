@@ -1,67 +1,90 @@
 -- settle_places: makes the closed locations, or the locations of the channels, those that the caller has read.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and [11] locations, see describe_locations.lua
--- ARGV  [1] limits  [2] MessagePack [as_of, closed, channel_places]
---         as_of           the version of the hash locations that was read; "": closed is not to be set
---         closed          [location, …], all of them
---         channel_places  {channel -> [location, …]} of all channels that are limited to some, or false: not to be set
--- Reply MessagePack [whether it was settled, version of the places]; not where locations have changed since as_of
+-- ARGV  [1] limits  [2] MessagePack, one of
+--         ["closed", as_of, [location, …]]   all that are closed by the version as_of of the hash locations
+--         ["limit", channel]                 the channel is limited to the locations of [3], MessagePack [location, …]
+--         ["limited", [channel, …]]          all channels that are; others are limited no more
+-- Reply MessagePack [whether it is settled, version of the places]. Not settled: call again; where locations have
+--       changed since as_of, with what is so now
 --
 -- A store of an older release has the descriptions alone, and such a release can run beside this one. And the locations
--- of a channel are known to whoever has its configuration.
+-- of a channel are known to whoever has its configuration. One call takes one channel, or opens and closes a few
+-- hundred locations. What it did is whole, so a caller that is killed in between leaves nothing to mend: the next one
+-- goes on.
 
-local function is_same(names, set)
-  local count = 0
-  for _ in pairs(set) do count = count + 1 end
-  if count ~= #names then return false end
-  for _, name in ipairs(names) do
-    if not set[name] then return false end
-  end
-  return true
-end
+local DIFFERENCES_MAX = 500 -- locations that one call closes and opens
+local PLACES_OF = 'places_of \0' -- see lib/places.lua
 
--- Notes for the journal: which locations have become closed or open.
-local function differences(closed, before)
-  local now, notes = {}, {}
+-- Returns the locations that are closed after some of the differences, the notes for the journal, which says what has
+-- become closed or open, and whether these are all.
+local function some_differences(closed, before)
+  local now, after, notes, left = {}, {}, {}, DIFFERENCES_MAX
   for _, name in ipairs(closed) do
     now[name] = true
-    if not before[name] then notes[#notes + 1] = {'closed', name} end
+    if before[name] then
+      after[#after + 1] = name
+    elseif left > 0 then
+      after[#after + 1], notes[#notes + 1], left = name, {'closed', name}, left - 1
+    else
+      left = -1
+    end
   end
   for name in pairs(before) do
-    if not now[name] then notes[#notes + 1] = {'opened', name} end
+    if not now[name] and left > 0 then
+      notes[#notes + 1], left = {'opened', name}, left - 1
+    elseif not now[name] then
+      after[#after + 1], left = name, -1
+    end
   end
-  return notes
+  return after, notes, left >= 0
 end
 
-local function is_same_for_channels(wanted)
-  local now, count = places_now().of_channel or NONE, 0
-  for channel, names in pairs(wanted) do
-    count = count + 1
-    if not now[channel] or not is_same(names, now[channel]) then return false end
-  end
-  for _ in pairs(now) do count = count - 1 end
-  return count == 0
-end
-
-local function settle_closed(as_of, closed)
-  local before = places_now().closed or NONE
-  if not is_same(closed, before) then
-    local notes = differences(closed, before)
-    set_places({closed = closed})
+local function settle_closed(locations_key, as_of, closed)
+  if (call('HGET', locations_key, '\0version') or '0') ~= as_of then return false end
+  local after, notes, are_all = some_differences(closed, places_now().closed or NONE)
+  if #notes > 0 then
+    set_closed(after)
     journal_places('system', notes)
     write()
   end
-  call('HSET', META, 'closed_as_of', as_of)
+  if are_all then call('HSET', META, 'closed_as_of', as_of) end
+  return are_all
+end
+
+local function names_of(set)
+  local names = {}
+  for name in pairs(set or NONE) do names[#names + 1] = name end
+  table.sort(names)
+  return names
+end
+
+local function limit(channel, packed_names)
+  local limited = places_now().limited or NONE
+  if limited[channel] and call('HGET', META, PLACES_OF .. channel) == packed_names then return end
+  local names = names_of(limited)
+  if not limited[channel] then names[#names + 1] = channel end
+  places_changed({PLACES_OF .. channel, packed_names, 'limited_channels', pack(names)}, NONE)
+end
+
+local function limit_only(channels)
+  local kept, gone, names = {}, {}, {}
+  for _, channel in ipairs(channels) do kept[channel] = true end
+  for _, channel in ipairs(names_of(places_now().limited)) do
+    if kept[channel] then names[#names + 1] = channel else gone[#gone + 1] = PLACES_OF .. channel end
+  end
+  if #gone == 0 then return end
+  if #names == 0 then gone[#gone + 1] = 'limited_channels' end
+  places_changed(#names > 0 and {'limited_channels', pack(names)} or NONE, gone)
 end
 
 local function settle_places(args, keys)
-  local as_of, closed, channel_places = unpack(unpack_msg(args[2]))
-  if as_of ~= '' then
-    if (call('HGET', keys[11], '\0version') or '0') ~= as_of then return pack({false, places_now().version}) end
-    settle_closed(as_of, closed)
-  end
-  if channel_places and not is_same_for_channels(channel_places) then set_places({channel_places = channel_places}) end
-  return pack({true, places_now().version})
+  local kind, subject, closed = unpack(unpack_msg(args[2]))
+  local is_settled = true
+  if kind == 'closed' then is_settled = settle_closed(keys[11], subject, closed)
+  elseif kind == 'limit' then limit(subject, args[3])
+  else limit_only(subject) end
+  return pack({is_settled, places_now().version})
 end
 
 register('settle_places', settle_places)

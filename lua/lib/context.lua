@@ -17,7 +17,8 @@
 --                           unfilled: the seq at which units were left for lines that wait, see lib/backorders.lua;
 --                           unmapped: lines that wait for a SKU, see lib/unstocked.lua;
 --                           confirmed: see functions/replication_barrier.lua;
---                           places, closed, channel_places, closed_as_of: see lib/places.lua
+--                           places, closed, limited_channels, places_of, closed_as_of: see
+--                           lib/places.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua;
 --                           \0 sku \0 location -> its last count, see lib/counts.lua
 --

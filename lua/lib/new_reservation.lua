@@ -93,7 +93,7 @@ end
 -- What a channel has sold already (accept_shortage) is booked at a closed location that is named, and short or not.
 local function cannot_stay(fields, first, last, channel, accept_shortage)
   local now, short = places_now(), not accept_shortage and units_short() > 0
-  if not (now.closed or now.of_channel or short) then return false, nil end
+  if not (now.closed or now.limited or short) then return false, nil end
   local refusal = now.closed and not accept_shortage and refusal_of_closed(fields, first, last, now.closed) or nil
   return has_unnamed(fields, first, last) and (short or not may_take_from(DEFAULT_LOCATION, channel)), refusal
 end

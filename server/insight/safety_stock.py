@@ -93,7 +93,12 @@ class SafetyStockRules:
         """Look at every (SKU, location); ``end`` is where the journal was before the rules were read."""
         self._rules = await self._store.rules()
         self._capped.clear()
-        pairs = await self._store.applied()
+        pairs: set[SkuLocation] = set()
+        async for pair in self._store.applied():
+            pairs.add(pair)
+            if len(pairs) >= APPLY_MAX:
+                await self._apply(pairs)
+                pairs.clear()
         async for shelf in self._figures.shelves():
             # Most rules are for all of a location or category; which SKUs have one is looked up with the stock.
             if self._rules:

@@ -144,28 +144,34 @@ class LocationStore:
     async def settle(self) -> None:
         """Tell the scripts which locations are closed, where an older release has described them.
 
-        Repeated until no other description comes between reading and writing.
+        A call closes and opens some of them. Repeated until all are, and no other description has come meanwhile.
         """
         while True:
             as_of, settled = await self._versions()
             if as_of == settled:
                 return
             closed = sorted((await self.directory()).closed)
-            if await self._settled([as_of, closed, False]):
+            if await self._settled(["closed", as_of, closed]):
                 return
 
     async def limit_channels(self, locations: Mapping[str, Sequence[str]]) -> None:
-        """Tell the scripts which locations each channel's orders may be taken from; channels left out: from all."""
-        limited = {channel: sorted(names) for channel, names in locations.items() if names}
-        await self._settled(["", [], limited])
+        """Tell the scripts which locations each channel's orders may be taken from; channels left out: from all.
+
+        One channel a call. Killed in between, it leaves some channels with what they had: told again, it goes on.
+        """
+        limited = {channel: sorted(names) for channel, names in sorted(locations.items()) if names}
+        for channel, names in limited.items():
+            await self._settled(["limit", channel], _pack(names))
+        await self._settled(["limited", list(limited)])
 
     async def _versions(self) -> tuple[str, str]:
         as_of = await command(self._client, "HGET", self._keyspace.locations, _VERSION)
         settled = await command(self._client, "HGET", self._keyspace.meta, _SETTLED)
         return (as_of or b"0").decode(), (settled or b"0").decode()
 
-    async def _settled(self, argument: Sequence[object]) -> bool:
-        return _unpack_result(await run_on_keys(self._client, *self._call("settle_places", argument)))[0]
+    async def _settled(self, argument: Sequence[object], *more: bytes) -> bool:
+        call = self._call("settle_places", argument)
+        return _unpack_result(await run_on_keys(self._client, *call, *more))[0]
 
     def _call(self, function: str, argument: Sequence[object]) -> tuple[Function, Sequence[str], bytes, bytes]:
         return library().function(function), self._keyspace.describing, self._limits, _pack(argument)

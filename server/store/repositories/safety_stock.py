@@ -18,7 +18,7 @@ CATEGORIES_CHANGED: Final = "sku_categories"
 """The journal's operations for changed rules and categories; the process that applies the rules reads them."""
 APPLIED: Final = "safeguard"
 """The journal's operation of a safety stock that a rule has set."""
-APPLY_MAX: Final = 200
+APPLY_MAX: Final = 50
 """Of one script: about a millisecond of the store's time."""
 
 _decode_rule = msgspec.json.Decoder(SafetyRule).decode
@@ -77,9 +77,10 @@ class SafetyStore(RuleTable[SafetyRule]):
 
     # -- applying them
 
-    async def applied(self) -> set[tuple[str, str]]:
-        """Read the (SKU, location) pairs whose safety stock a rule has set."""
-        return {split_field(field) async for field, _ in scan(self._client, self._keyspace.safety_applied)}
+    async def applied(self) -> AsyncIterator[tuple[str, str]]:
+        """Go through the (SKU, location) pairs whose safety stock a rule has set."""
+        async for field, _ in scan(self._client, self._keyspace.safety_applied):
+            yield split_field(field)
 
     async def apply(self, wanted: Sequence[SafetyTarget], limits: bytes) -> SafetyApplied:
         """Apply the rules to (SKU, location)s, each once and :data:`APPLY_MAX` at most."""

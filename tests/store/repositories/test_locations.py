@@ -1,6 +1,8 @@
 """Locations in the store: written together with the journal, read at once, and no further behind than a second."""
 
+import asyncio
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -10,12 +12,15 @@ from redis.asyncio import Redis
 from server.cli.csv.locations import LOCATIONS
 from server.cli.csv.reader import CsvError
 from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
+from server.domain.outcomes import Refused
+from server.domain.reservation import Changed
 from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.locations import REFRESH_S, KnownLocations, LocationStore, TooManyLocationsError
 from tests.conftest import RETENTION, wait_until
+from tests.support.operations import order, stocked
 from tests.support.processes import holdfast
 
 STORE = Location("kadikoy", "store", Position(40.99, 29.03), 5, 900, open=False, groups=("istanbul", "stores"))
@@ -95,12 +100,76 @@ async def test_given_limits_of_channels_when_told_twice_then_the_version_changes
     first = await meta(client, ledger, "places")
     await kept.limit_channels({"shop": ["izmir", "main"]})
 
-    assert msgspec.msgpack.decode(await meta(client, ledger, "channel_places")) == {"shop": ["izmir", "main"]}
+    assert await limits_of(client, ledger) == {"shop": ["izmir", "main"]}
     assert await meta(client, ledger, "places") == first
 
     await kept.limit_channels({})
 
-    assert await meta(client, ledger, "channel_places") == b""
+    assert await limits_of(client, ledger) == {}
+    assert await meta(client, ledger, "limited_channels") == b""
+
+
+async def limits_of(client: Redis, ledger: Ledger) -> dict[str, list[str]]:
+    fields: dict[bytes, bytes] = await client.hgetall(ledger.keyspace.meta)
+    prefix = b"places_of \0"
+    found = {name: packed for name, packed in fields.items() if name.startswith(prefix)}
+    return {name.removeprefix(prefix).decode(): msgspec.msgpack.decode(packed) for name, packed in found.items()}
+
+
+async def test_given_many_channels_with_thousands_of_locations_when_told_then_a_kill_in_between_leaves_whole_ones(
+    kept: LocationStore, client: Redis, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"store-{number:05d}" for number in range(5_000)]
+    await stocked(ledger, A=3)
+    await kept.limit_channels({"a": ["main"], "gone": names})
+    told = {"a": names, "b": ["main"], "c": names}
+    sent: list[str] = []
+    settled = kept._settled
+
+    async def killed(argument: Sequence[object], *more: bytes) -> bool:
+        if len(sent) == 2:
+            raise asyncio.CancelledError
+        sent.append(str(argument[1]))
+        return await settled(argument, *more)
+
+    monkeypatch.setattr(kept, "_settled", killed)
+    with pytest.raises(asyncio.CancelledError):
+        await kept.limit_channels(told)
+    monkeypatch.setattr(kept, "_settled", settled)
+
+    assert await limits_of(client, ledger) == {"a": names, "b": ["main"], "gone": names}
+    assert isinstance(await ledger.run(order("o", ("A", 1, ""), channel="b")), Changed)
+    assert isinstance(await ledger.run(order("p", ("A", 1, ""), channel="a")), Refused)
+    assert isinstance(await ledger.run(order("q", ("A", 1, ""), channel="gone")), Refused)
+
+    await kept.limit_channels(told)
+
+    assert await limits_of(client, ledger) == told
+    assert isinstance(await ledger.run(order("r", ("A", 1, ""), channel="gone")), Changed)
+    assert isinstance(await ledger.run(order("s", ("A", 1, ""), channel="c")), Refused)
+
+
+async def test_given_thousands_of_locations_that_an_older_release_closed_when_settled_then_a_call_takes_some(
+    kept: LocationStore, client: Redis, ledger: Ledger
+) -> None:
+    names = [f"store-{number:05d}" for number in range(1_200)]
+    described = {name: msgspec.json.encode(msgspec.structs.replace(STORE, name=name)) for name in names}
+    await client.hset(ledger.keyspace.locations, mapping=described)
+    await client.hincrby(ledger.keyspace.locations, "\0version", 1)
+
+    assert not await kept._settled(["closed", "1", names])
+    some = msgspec.msgpack.decode(await meta(client, ledger, "closed"))
+    await kept.settle()
+
+    assert (len(some), await meta(client, ledger, "closed_as_of")) == (500, b"1")
+    assert set(msgspec.msgpack.decode(await meta(client, ledger, "closed"))) == set(names)
+    notes = [
+        [value for name, value in change.notes if name == "closed"]
+        async for _, changes in journal.read(client, ledger.keyspace)
+        for change in changes
+    ]
+    assert sorted(map(len, notes)) == [200, 500, 500]
+    assert sorted(name for each in notes for name in each) == names
 
 
 async def test_given_too_many_locations_when_put_then_none_is_kept(
