@@ -39,6 +39,7 @@
 -- @include lib/backorders
 -- @include lib/places_of_order
 -- @include lib/place_names
+-- @include lib/place_levels
 -- @include lib/waiting_places
 -- @include lib/lines_of_order
 -- @include lib/unstocked_lines

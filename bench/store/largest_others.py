@@ -165,8 +165,35 @@ async def _order_anywhere(world: World) -> None:
         await asyncio.gather(*(world.ledger.run(each) for each in orders_of))
 
 
-def _anywhere(name: str, skus: list[int]) -> Order:
-    return Order(PRINT, ACTOR, name, "web", [Line(sku(n), "", 2) for n in skus], accept_shortage=True)
+def _anywhere(name: str, skus: list[int], *, accept_shortage: bool = True) -> Order:
+    return Order(PRINT, ACTOR, name, "web", [Line(sku(n), "", 2) for n in skus], accept_shortage=accept_shortage)
+
+
+async def _order_in_slices(world: World) -> None:
+    """Order what no call can look for alone; the channel is limited to half of the stores, and some are closed."""
+    store = LocationStore(world.client, world.keyspace, limits(world))
+    names = [f"store-{place}" for place in range(5_000)]
+    await store.limit_channels({f"channel-{n}": names[n:] for n in range(3)} | {"web": names[:2_500]})
+    await store.put([Location(name, open=False) for name in names[:LOCATIONS_PER_WRITE]], ACTOR)
+    wanted = [_anywhere(f"q{n}", list(range(1 + n % 6)), accept_shortage=False) for n in range(12)]
+    await done(world, wanted)
+
+
+async def _many_allocated_places(world: World) -> None:
+    allocations = [(f"marketplace-{n:03d}", "own", 1, 0) for n in range(32)]
+    for first in range(0, 5_000, 500):
+        records = {
+            f"{sku(0)}\0store-{place}": msgspec.msgpack.encode([40, 0, 0, 0, 0, 0, 1 + place, allocations])
+            for place in range(first, first + 500)
+        }
+        await command(world.client, "HSET", world.keyspace.stock, *(x for pair in records.items() for x in pair))
+    packed = msgspec.msgpack.encode([f"store-{place}" for place in range(5_000)])
+    await command(world.client, "HSET", world.keyspace.skus, sku(0), packed)
+    await command(world.client, "HSET", world.keyspace.meta, "seq", 5_000)
+
+
+async def _order_allocated(world: World) -> None:
+    await done(world, [_anywhere(f"v{n}", [0], accept_shortage=n % 2 > 0) for n in range(8)])
 
 
 # -- rules and listings
@@ -253,6 +280,8 @@ CASES: Final = (
     Case("rows of figures, then 20,000 channels", _nothing, _count_rows),
     Case("5,000 locations closed, 500 opened", _nothing, _many_places, commands=True),
     Case("orders anywhere among 6 x 5,000 places", _at_many_places, _order_anywhere),
+    Case("orders in slices among 6 x 5,000 places", _at_many_places, _order_in_slices),
+    Case("orders among 5,000 places with 32 allocations", _many_allocated_places, _order_allocated),
     Case("rules, categories, listings, barcodes", _stocked, _rules, commands=True),
     Case("10,000 values of a publisher", _nothing, _publish),
     Case("5,000 places that lack units", _short, _recount),

@@ -23,9 +23,6 @@ do
 -- Places that operations of one call look at together, and those that one operation looks at in a call of its own: some
 -- 3 and 6 ms. Beyond that, an operation is answered so that the ledger sends it by itself.
 local LOOK_MAX, LOOK_ALONE_MAX = 2500, 3500
--- Bytes of the records that one operation looks at: as many as 3,500 have with a rule for backorders, or 700 with 32
--- allocations, which take some 5 ms as well.
-local RECORD_BYTES_MAX = 500000
 -- So many places take as long as one line.
 local PLACES_PER_LINE = 6
 -- So many places take as long as to end a hold.
@@ -119,43 +116,6 @@ end
 function places_of_order.shown_at(entry, channel)
   local shown = allocated and allocations.left(entry, channel) or entry.available
   return shown <= 0 and shown or max(0, reservable(entry, channel))
-end
-
--- The units at a place of a want by its record. An entry is made only where there is more to it than buckets.
-local function units_of(want, i, packed_record, channel)
-  local at, on_hand, held, committed, damaged, quality_control, safety = unpack_some(packed_record, Stock.seq, 1)
-  if at < 0 then return on_hand - damaged - quality_control - safety - held - committed end
-  return places_of_order.shown_at(stock_entry_of(want.sku, want.names[i], packed_record), channel)
-end
-
--- Reads the units of each want at its places. Most of the many records are not needed later, so they get no entry.
--- Returns whether they have so few bytes that all were looked at.
-local function read_levels(order)
-  local unread = {}
-  for _, want in ipairs(order.wants) do
-    local names, fields = want.names, want.fields
-    local prefix = want.sku .. '\0'
-    for i = 1, #names do
-      local field = prefix .. names[i]
-      fields[i] = field
-      if not stock[field] then unread[#unread + 1] = field end
-    end
-  end
-  local packed_records, at, bytes_left = hash_get_many(STOCK, unread), 0, RECORD_BYTES_MAX
-  for _, want in ipairs(order.wants) do
-    local left, fields = want.left, want.fields
-    for i = 1, #fields do
-      if not stock[fields[i]] then
-        at = at + 1
-        local packed_record = packed_records[at]
-        bytes_left = bytes_left - (packed_record and #packed_record or 0)
-        if bytes_left < 0 and not order.accept_shortage then return false end
-        -- Of what is sold already, not all need be looked at.
-        left[i] = packed_record and bytes_left >= 0 and units_of(want, i, packed_record, order.channel) or 0
-      end
-    end
-  end
-  return true
 end
 
 -- Works out what can be had where, after the units that lines with a location have claimed.
@@ -287,7 +247,7 @@ function places_of_order.look(order, to_explain)
   local ended = not to_explain and count > LOOK_MAX and #expire_due() or 0
   if count + PLACES_PER_HOLD * ended > LOOK_ALONE_MAX then return {'retry_after_expiry'} end
   places_looked = places_looked + count
-  return not read_levels(order) and refused('sourcing_incomplete') or nil
+  return not places_of_order.read_levels(order) and refused('sourcing_incomplete') or nil
 end
 
 end

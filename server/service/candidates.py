@@ -5,7 +5,7 @@ those with units are sent.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeVar
 
 from server.domain.limits import DEFAULT_LOCATION, PLACES_PER_ORDER_MAX
@@ -54,7 +54,7 @@ async def find_candidates(
         return Candidates([])
     names = await slices.places(ledger, skus, places_max=PLACES_PER_ORDER_MAX)
     places = dict(zip(skus, names, strict=True))
-    beside = _beside if sum(map(len, places.values())) > PLACES_ON_LOOP_MAX else _here
+    beside = where_to_work(sum(map(len, places.values())))
     known, in_order = await beside(_in_order, directory, rules, places)
     if not in_order:
         return Candidates(_elsewhere(directory, rules, known), known=known)
@@ -65,6 +65,11 @@ async def find_candidates(
     units = await _units(ledger, pairs[:PAIRS_READ_MAX], channel)
     chosen = await beside(_chosen, in_order, known_at, units, wanted, most)
     return chosen._replace(is_cut=chosen.is_cut or len(pairs) > PAIRS_READ_MAX, known=known)
+
+
+def where_to_work(places: int) -> Callable[..., Awaitable[Any]]:
+    """Return how to work on so many places: on the event loop, or beside it where that takes long."""
+    return _beside if places > PLACES_ON_LOOP_MAX else _here
 
 
 async def _here(work: Callable[..., Result], *arguments: Any) -> Result:

@@ -25,7 +25,7 @@ from server.schemas.sourcing import (
     WhyPassedOver,
 )
 from server.service.caller import Caller
-from server.service.candidates import Candidates
+from server.service.candidates import Candidates, where_to_work
 from server.service.checks import check_channel
 from server.service.reservations import lines_of
 from server.service.sourcing import candidates_of, check_sourcing, rules_of, too_wide, with_plan
@@ -68,7 +68,8 @@ async def _explained(caller: Caller, body: ExplainBody) -> ExplainView:
     rules = rules_of(body.sourcing)
     candidates = await candidates_of(caller, directory, rules, reserve)
     choice = await caller.ledger.explain(with_plan(rules, reserve, candidates))
-    return _Explanation(directory, rules, body.lines, choice, candidates).view()
+    explanation = _Explanation(directory, rules, body.lines, choice, candidates)
+    return await _shown(explanation, len(directory.locations) + len(candidates.known))
 
 
 async def _explain_places(caller: Caller, directory: Directory, lines: list[LineBody], reserve: Reserve) -> ExplainView:
@@ -89,11 +90,26 @@ async def _explain_places(caller: Caller, directory: Directory, lines: list[Line
         return name not in taken, -sum(map(_at_least_none, candidate.units)), name != limits.DEFAULT_LOCATION, name
 
     choice = msgspec.structs.replace(choice, candidates=sorted(choice.candidates, key=place))
-    known = frozenset(name for names in places for name in names)
+    known, have_units = await where_to_work(sum(map(len, places)))(_names_of, places, named)
     explanation = _PlacesExplanation(directory, _AS_PLACES, lines, choice, Candidates([], known=known))
-    if named is not None:
-        explanation.have_units = {name for each in named.values() for name, units, _ in each.stocked if units > 0}
-    return explanation.view()
+    explanation.have_units = have_units
+    return await _shown(explanation, len(directory.locations) + len(known))
+
+
+def _names_of(
+    places: list[list[str]], named: Mapping[str, PlacesOfSku] | None
+) -> tuple[frozenset[str], frozenset[str] | None]:
+    """Return all places that know one of the SKUs; and those that have units, where only these were looked at."""
+    known = frozenset(name for names in places for name in names)
+    if named is None:
+        return known, None
+    return known, frozenset(name for each in named.values() for name, units, _ in each.stocked if units > 0)
+
+
+async def _shown(explanation: "_Explanation", places: int) -> ExplainView:
+    """Make the view; beside the event loop where it is about many places."""
+    view: ExplainView = await where_to_work(places)(explanation.view)
+    return view
 
 
 def _at_least_none(units: int) -> int:

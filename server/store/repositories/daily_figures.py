@@ -188,10 +188,14 @@ class FigureStore:
         locations = _decode_locations(packed) if packed is not None else []
         if not locations:  # of an untracked SKU the list is empty
             return []
-        found = await command(
-            self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in locations)
-        )
-        return [_shelf(sku, location, each) for location, each in zip(locations, found, strict=True) if each]
+        found: list[StockAtLocation] = []
+        for start in range(0, len(locations), FIELDS_AT_A_TIME):
+            some = locations[start : start + FIELDS_AT_A_TIME]
+            packed_records = await command(
+                self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in some)
+            )
+            found += [_shelf(sku, location, each) for location, each in zip(some, packed_records, strict=True) if each]
+        return found
 
     async def now_ms(self) -> int:
         """Read the store's clock, which all times here are of; milliseconds since 1970."""

@@ -44,7 +44,7 @@ from tests.support.operations import (
 ALLOCATIONS: Final = 32
 SKUS: Final = tuple(f"S{number:03d}" for number in range(100))
 MANY: Final = 8
-LINES_MAX: Final = 500
+LINES_MAX: Final = 200
 """Of one call, as ``lua/lib/work.lua`` has it; so many allocations count as a line."""
 PER_LINE: Final = 12
 
