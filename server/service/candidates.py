@@ -63,7 +63,7 @@ async def find_candidates(
         return Candidates(in_order, known=known)
     known_at, pairs = await beside(_pairs, in_order, places)
     units = await _units(ledger, pairs[:PAIRS_READ_MAX], channel)
-    chosen = await beside(_chosen, in_order, known_at, units, wanted, most)
+    chosen: Candidates = await beside(_chosen, in_order, known_at, units, wanted, most)
     return chosen._replace(is_cut=chosen.is_cut or len(pairs) > PAIRS_READ_MAX, known=known)
 
 

@@ -28,8 +28,8 @@ from server.service.caller import Caller
 from server.service.candidates import Candidates, where_to_work
 from server.service.checks import check_channel
 from server.service.reservations import lines_of
-from server.service.sourcing import candidates_of, check_sourcing, rules_of, too_wide, with_plan
-from server.store.errors import TooManyPlacesError
+from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
+from server.store.errors import OrderTooWideError, TooManyPlacesError
 from server.store.ledger import slices
 from server.store.ledger.wide_orders import among_places
 
@@ -46,14 +46,14 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
     ------
     InvalidError
         The body breaks a rule.
-    ProblemError
+    OrderTooWideError
         The SKUs are at more places than one order looks at.
 
     """
     try:
         return await _explained(caller, body)
-    except TooManyPlacesError:
-        raise too_wide() from None
+    except TooManyPlacesError as error:
+        raise OrderTooWideError(error.places_max) from None
 
 
 async def _explained(caller: Caller, body: ExplainBody) -> ExplainView:

@@ -9,9 +9,9 @@ from server.domain.limits import SHORT_MAX, UNITS_MAX
 from server.domain.outcomes import OUTCOMES, LineRefusal, Refused
 from server.schemas.problems import FieldProblem, LineProblem, Problem
 from server.service.checks import InvalidError
-from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError, TooManyPlacesError
+from server.store.errors import OrderTooWideError, OutcomeUnknownError, OverloadedError, StoreError, TooManyPlacesError
 
-OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError)
+OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError, OrderTooWideError)
 """What keeps the ledger from answering: counted like an outcome, where it meets an operation."""
 _AT_PATH: Final = re.compile(r"^(?P<rule>.*?) - at `(?:key` in `)?\$(?P<path>.*)`$", re.DOTALL)
 _ABOUT_A_FIELD: Final = re.compile(
@@ -90,14 +90,19 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
             return error.problem
         case InvalidError():
             return invalid(error.field, error.rule)
-        case TooManyPlacesError():
+        case TooManyPlacesError() if not isinstance(error, OrderTooWideError):
             detail = f"It is about more than {error.places_max:,} places. {OUTCOMES['answer_too_large'].detail}"
             return problem("answer_too_large", detail)
         case msgspec.ValidationError():
             return _of_validation(error)
         case StoreError():
             return problem("store_unavailable", f"{error} Nothing happened.", reservation_id=reservation_id)
-    outcome = {OverloadedError: "overloaded", OutcomeUnknownError: "outcome_unknown"}.get(type(error))
+    outcomes: dict[type[Exception], str] = {
+        OverloadedError: "overloaded",
+        OutcomeUnknownError: "outcome_unknown",
+        OrderTooWideError: "sourcing_incomplete",
+    }
+    outcome = outcomes.get(type(error))
     return problem(outcome, reservation_id=reservation_id) if outcome else None
 
 

@@ -14,8 +14,7 @@ from server.schemas.sourcing import SourcingBody
 from server.service.caller import Caller
 from server.service.candidates import Candidates, find_candidates
 from server.service.checks import InvalidError, check_text
-from server.service.problems import ProblemError, problem
-from server.store.errors import TooManyPlacesError
+from server.store.errors import OrderTooWideError, TooManyPlacesError
 
 
 def planned_lines(lines: list[LineBody]) -> list[int]:
@@ -72,7 +71,7 @@ async def planned(
 
     Raises
     ------
-    ProblemError
+    OrderTooWideError
         They are at more places. Nothing happened.
 
     """
@@ -82,16 +81,11 @@ async def planned(
     rules = rules_of(body.sourcing)
     try:
         candidates = await candidates_of(caller, directory, rules, operation)
-    except TooManyPlacesError:
+    except TooManyPlacesError as error:
         if isinstance(operation, Order) and operation.accept_shortage:
             return operation
-        raise too_wide() from None
+        raise OrderTooWideError(error.places_max) from None
     return with_plan(rules, operation, candidates)
-
-
-def too_wide() -> ProblemError:
-    """Make the refusal of an order whose SKUs are at more places than one order looks at."""
-    return ProblemError(problem("sourcing_incomplete"))
 
 
 async def candidates_of(caller: Caller, directory: Directory, rules: Rules, operation: Reserve | Order) -> Candidates:

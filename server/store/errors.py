@@ -62,6 +62,10 @@ class TooManyPlacesError(Exception):
         super().__init__(f"more than {places_max:,} places")
 
 
+class OrderTooWideError(TooManyPlacesError):
+    """An order or an explanation looks at more places than one may. Nothing happened."""
+
+
 class OverloadedError(Exception):
     """Too many operations are waiting for the store; this one was not processed."""
 

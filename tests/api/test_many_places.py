@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
 from redis.asyncio import Redis
 
+from server.domain.limits import PLACES_PER_ORDER_MAX
 from server.store.keys import Keyspace
 from tests.support.http import Api, Key, Server, opened
 from tests.support.many_places import names_of, stock_everywhere
@@ -12,6 +14,8 @@ from tests.support.many_places import names_of, stock_everywhere
 pytest_plugins = ("tests.support.http_fixtures",)
 
 PLACES: Final = 10_000
+SOURCING: Final = {"strategy": "priority"}
+WIDE: Final = [f"wide-{number}" for number in range(PLACES_PER_ORDER_MAX // PLACES + 1)]
 
 
 async def test_given_a_sku_at_10000_locations_when_asked_then_all_one_or_the_sum_come_and_the_rest_is_refused(
@@ -23,11 +27,14 @@ async def test_given_a_sku_at_10000_locations_when_asked_then_all_one_or_the_sum
         path = store.connection_pool.connection_kwargs["path"]
     async with Redis(unix_socket_path=path) as client:
         await stock_everywhere(client, Keyspace("p"), ["A"], names_of(PLACES))
+        await client.hset(Keyspace("p").skus, mapping=dict.fromkeys(WIDE, msgspec.msgpack.encode(names_of(PLACES))))
     async with opened(server, key) as api:
         await _availability_is_read(api)
         await _repetitions_are_refused(api)
         await _stock_is_explained(api)
         await _one_more_place_is_refused(api)
+        await _orders_of_a_chain_are_made(api)
+        await _wider_orders_are_refused(api)
 
 
 async def _availability_is_read(api: Api) -> None:
@@ -69,3 +76,23 @@ async def _one_more_place_is_refused(api: Api) -> None:
     (await api.put("/v1/stock/A/store-00007", {"on_hand": 5})).ok()
     body = {"mode": "backorder", "limit": 5}
     (await api.put("/v1/stock/A/new/backorder", body)).problem(422, "too_many_places")
+
+
+async def _orders_of_a_chain_are_made(api: Api) -> None:
+    line = {"sku": "A", "quantity": 5}
+    made = (await api.post("/v1/orders", {"channel": "web", "lines": [line]})).ok(201)
+    assert [(each["location"], each["committed"]) for each in made["lines"]] == [("store-00007", 5)]
+    explained = (await api.post("/v1/sourcing/explain", {"lines": [line | {"quantity": 4}], "channel": "web"})).ok()
+    assert [part["quantity"] for part in explained["lines"][0]["parts"]] == [3, 1]
+
+
+async def _wider_orders_are_refused(api: Api) -> None:
+    lines = [{"sku": sku, "quantity": 1} for sku in WIDE]
+    plain, sourced = {"channel": "web", "lines": lines}, {"channel": "web", "lines": lines, "sourcing": SOURCING}
+
+    for path, body in (("/v1/orders", plain), ("/v1/orders", sourced), ("/v1/sourcing/explain", {"lines": lines})):
+        refused = (await api.post(path, body)).problem(422, "sourcing_incomplete")
+        assert (refused["retryable"], "150,000 places" in refused["detail"]) == (False, True), path
+    several = [{"channel": "web", "lines": [{"sku": "A", "quantity": 1}]}, sourced, plain]
+    answers = (await api.post("/v1/reservations/batch", {"reservations": several})).ok()["results"]
+    assert [each["outcome"] for each in answers] == ["held", "sourcing_incomplete", "sourcing_incomplete"]

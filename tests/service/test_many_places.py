@@ -25,10 +25,10 @@ from server.service.caller import Caller
 from server.service.expected_receipts import expect_operation, forecast, outlook_of
 from server.service.explain import explain
 from server.service.locations import put_location
-from server.service.problems import ProblemError
+from server.service.problems import of_error
 from server.service.reservations import make, order_operation
 from server.service.stock import details
-from server.store.errors import TooManyPlacesError
+from server.store.errors import OrderTooWideError, TooManyPlacesError
 from tests.support.many_places import names_of, stock_everywhere
 
 FAR_AHEAD: Final = date(2099, 12, 1)
@@ -301,14 +301,15 @@ async def test_given_more_places_than_an_order_looks_at_when_explained_or_ordere
     await client.hset(caller.partition.keyspace.skus, mapping=dict.fromkeys(skus, packed))
     lines = [LineBody(sku, 1) for sku in skus]
 
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(OrderTooWideError) as refused:
         await explain(caller, ExplainBody(lines, sourcing=sourcing))
 
-    assert (refused.value.problem.status, refused.value.problem.outcome) == (422, "sourcing_incomplete")
-    assert not refused.value.problem.retryable
+    sent = of_error(refused.value)
+    assert sent is not None
+    assert (sent.status, sent.outcome, sent.retryable) == (422, "sourcing_incomplete", False)
     if isinstance(sourcing, SourcingBody):
         body = OrderBody(channel="web", lines=lines, sourcing=sourcing)
-        with pytest.raises(ProblemError):
+        with pytest.raises(OrderTooWideError):
             await make(caller, body, order_operation(caller, body))
 
 

@@ -5,7 +5,7 @@ later ones perhaps a part: so its own seq, its moment and the version of its clo
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -18,9 +18,7 @@ from server.domain.stock import (
     SkuStock,
 )
 from server.store.errors import TooManyPlacesError
-
-if TYPE_CHECKING:
-    from server.store.ledger.ledger import Ledger
+from server.store.ledger.reads import Reads
 
 WEIGHT_GROWTH: Final = 4
 """So an operation or question that found no room in a call is soon alone in one."""
@@ -52,9 +50,9 @@ class Slice(NamedTuple, Generic[ValueT]):
 
 
 async def availability(
-    ledger: "Ledger", skus: Sequence[str], location: str = "", channel: str = "", *, listed_max: int | None = None
+    ledger: Reads, skus: Sequence[str], location: str = "", channel: str = "", *, listed_max: int | None = None
 ) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
-    """Read what is available of SKUs at each location, in their order; arguments as for :meth:`Ledger.availability`.
+    """Read what is available of SKUs at each location, in their order; arguments as for :meth:`Reads.availability`.
 
     Of a SKU at more locations than ``listed_max``, the rest is summed up.
     """
@@ -75,7 +73,7 @@ def _listed(value: list[LocationAvailability] | LocationsSum) -> int:
 
 
 async def sums(
-    ledger: "Ledger", skus: Sequence[str], location: str = "", channel: str = ""
+    ledger: Reads, skus: Sequence[str], location: str = "", channel: str = ""
 ) -> AsyncIterator[Slice[list[LocationAvailability] | LocationsSum]]:
     """As :func:`availability`, with a sum for each slice."""
 
@@ -104,7 +102,7 @@ async def _in_slices(
         done, start = done + complete, found.next_from
 
 
-async def stock(ledger: "Ledger", sku: str, location: str = "", *, places_max: int | None = None) -> SkuStock:
+async def stock(ledger: Reads, sku: str, location: str = "", *, places_max: int | None = None) -> SkuStock:
     """Read every bucket of a SKU at each location, or at one.
 
     Raises
@@ -130,7 +128,7 @@ async def stock(ledger: "Ledger", sku: str, location: str = "", *, places_max: i
 
 
 async def stocked(
-    ledger: "Ledger", skus: Sequence[str], channel: str, *, places_max: int | None = None
+    ledger: Reads, skus: Sequence[str], channel: str, *, places_max: int | None = None
 ) -> dict[str, PlacesOfSku]:
     """Read where an order of some SKUs could be taken from.
 
@@ -158,7 +156,7 @@ async def stocked(
     return found
 
 
-async def places(ledger: "Ledger", skus: Sequence[str], *, places_max: int | None = None) -> list[list[str]]:
+async def places(ledger: Reads, skus: Sequence[str], *, places_max: int | None = None) -> list[list[str]]:
     """Read where SKUs are known, in their order. A name that several SKUs share is kept once.
 
     Raises
@@ -181,7 +179,7 @@ async def places(ledger: "Ledger", skus: Sequence[str], *, places_max: int | Non
     return found
 
 
-async def units(ledger: "Ledger", pairs: Sequence[tuple[str, str]], channel: str) -> list[int]:
+async def units(ledger: Reads, pairs: Sequence[tuple[str, str]], channel: str) -> list[int]:
     """Read how many units of each SKU at a location a channel can reserve, in their order."""
     found: list[int] = []
     growth = 1

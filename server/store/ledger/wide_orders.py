@@ -6,7 +6,7 @@ in the call, as ever: names that are out of date promise nothing.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,9 +18,7 @@ from server.domain.sourcing import AmongPlaces
 from server.domain.stock import PlacesOfSku
 from server.store.errors import TooManyPlacesError
 from server.store.ledger import slices
-
-if TYPE_CHECKING:
-    from server.store.ledger.ledger import Ledger
+from server.store.ledger.reads import Reads
 
 NAMED_MAX: Final = (2_000, 200)
 """Places that an order names, over all its SKUs; the second time fewer, for their records may be long."""
@@ -43,7 +41,7 @@ class WideOrder:
         self.named: Any = operation
         """What is sent."""
 
-    async def look(self, ledger: "Ledger") -> Refused | ExchangeRefused | None:
+    async def look(self, ledger: Reads) -> Refused | ExchangeRefused | None:
         """Read the places and name those that count; return the refusal where they are too many."""
         if self._rounds >= _ROUNDS:
             return self._refused()

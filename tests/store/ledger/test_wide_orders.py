@@ -184,7 +184,8 @@ async def test_given_more_places_than_an_order_looks_at_when_ordered_then_it_is_
     skus = [f"S{number}" for number in range(PLACES_PER_ORDER_MAX // PLACES_PER_SKU_MAX + 1)]
     await stock_everywhere(client, ledger.keyspace, skus[:1], names, on_hand=0)
     packed = await client.hget(ledger.keyspace.skus, skus[0])
-    await client.hset(ledger.keyspace.skus, mapping=dict.fromkeys(skus, packed))
+    known: Any = dict.fromkeys(skus, packed)
+    await client.hset(ledger.keyspace.skus, mapping=known)
     lines = [(sku, 1, "") for sku in skus]
 
     assert (await refused(ledger, order("o", *lines))).outcome == "sourcing_incomplete"

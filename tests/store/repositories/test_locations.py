@@ -4,6 +4,7 @@ import asyncio
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -110,7 +111,7 @@ async def test_given_limits_of_channels_when_told_twice_then_the_version_changes
 
 
 async def limits_of(client: Redis, ledger: Ledger) -> dict[str, list[str]]:
-    fields: dict[bytes, bytes] = await client.hgetall(ledger.keyspace.meta)
+    fields: Any = await client.hgetall(ledger.keyspace.meta)
     prefix = b"places_of \0"
     found = {name: packed for name, packed in fields.items() if name.startswith(prefix)}
     return {name.removeprefix(prefix).decode(): msgspec.msgpack.decode(packed) for name, packed in found.items()}
@@ -153,7 +154,7 @@ async def test_given_thousands_of_locations_that_an_older_release_closed_when_se
     kept: LocationStore, client: Redis, ledger: Ledger
 ) -> None:
     names = [f"store-{number:05d}" for number in range(1_200)]
-    described = {name: msgspec.json.encode(msgspec.structs.replace(STORE, name=name)) for name in names}
+    described: Any = {name: msgspec.json.encode(msgspec.structs.replace(STORE, name=name)) for name in names}
     await client.hset(ledger.keyspace.locations, mapping=described)
     await client.hincrby(ledger.keyspace.locations, "\0version", 1)
 
