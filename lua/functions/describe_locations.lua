@@ -55,7 +55,7 @@ local function describe_locations(args, keys)
   local after = string.format('%.0f', call('HINCRBY', locations, VERSION, 1))
   -- An older release, which does not know of the closed ones here, may have described locations meanwhile.
   local is_settled = (call('HGET', META, 'closed_as_of') or '0') == before
-  if has_changed then set_closed(closed) end
+  if has_changed then place_rules.set_closed(closed) end
   if is_settled then call('HSET', META, 'closed_as_of', after) end
   journal_places(actor, notes)
   write()

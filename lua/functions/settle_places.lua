@@ -44,7 +44,7 @@ local function settle_closed(locations_key, as_of, closed)
   if (call('HGET', locations_key, '\0version') or '0') ~= as_of then return false end
   local after, notes, are_all = some_differences(closed, places_now().closed or NONE)
   if #notes > 0 then
-    set_closed(after)
+    place_rules.set_closed(after)
     journal_places('system', notes)
     write()
   end
@@ -64,7 +64,7 @@ local function limit(channel, packed_names)
   if limited[channel] and call('HGET', META, PLACES_OF .. channel) == packed_names then return end
   local names = names_of(limited)
   if not limited[channel] then names[#names + 1] = channel end
-  places_changed({PLACES_OF .. channel, packed_names, 'limited_channels', pack(names)}, NONE)
+  place_rules.change({PLACES_OF .. channel, packed_names, 'limited_channels', pack(names)}, NONE)
 end
 
 local function limit_only(channels)
@@ -75,7 +75,7 @@ local function limit_only(channels)
   end
   if #gone == 0 then return end
   if #names == 0 then gone[#gone + 1] = 'limited_channels' end
-  places_changed(#names > 0 and {'limited_channels', pack(names)} or NONE, gone)
+  place_rules.change(#names > 0 and {'limited_channels', pack(names)} or NONE, gone)
 end
 
 local function settle_places(args, keys)

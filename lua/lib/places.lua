@@ -13,15 +13,16 @@
 -- partition_seq()  the last seq of the partition, this call included
 -- places_now()     {version, closed (location -> true), limited (channel -> true)}; the last two are nil where there
 --                  are none
--- own_places(channel)  location -> true, of those that a channel is limited to; nil: it is not limited
+-- place_rules.own(channel)  location -> true, of those that a channel is limited to; nil: it is not limited
 -- places_version() the version as a number, 0 before the first change
 -- units_short()    units by which available is below zero anywhere, as it was when the call began; more where the call
 --                  itself may have made units short, see note_short()
 -- main_is_free     nothing is closed, limited or short, so that orders need not ask further; false where not known
--- set_closed(), places_changed()  write at once, so only functions use them that have nothing else to check
+-- place_rules.set_closed(), place_rules.change()  write at once, so only functions use them that have nothing else to check
 
 local load_partition, partition_seq, places_now, places_version, units_short, note_short
-local own_places, may_take_from, set_closed, places_changed
+local may_take_from
+local place_rules = {} -- a table: a chunk has room for 200 locals
 
 do
 
@@ -92,7 +93,7 @@ function note_short()
   short_units, main_is_free = units_short() + 1, false
 end
 
-function own_places(channel)
+function place_rules.own(channel)
   local now = places_now()
   if not now.limited or not now.limited[channel] then return nil end
   local own = now.own[channel]
@@ -111,12 +112,12 @@ end
 function may_take_from(location, channel)
   local closed = places_now().closed
   if closed and closed[location] then return false end
-  local own = places.limited and own_places(channel)
+  local own = places.limited and place_rules.own(channel)
   return not own or own[location] == true
 end
 
 -- Sets fields of meta, and removes some, under a new version. values: {field, value, …}; gone: {field, …}.
-function places_changed(values, gone)
+function place_rules.change(values, gone)
   local version = string.format('%.0f', max(NOW_MS, tonumber(places_now().version) + 1))
   if #gone > 0 then call('HDEL', META, unpack(gone)) end
   call('HSET', META, 'places', version, unpack(values))
@@ -124,8 +125,8 @@ function places_changed(values, gone)
 end
 
 -- Sets the closed locations at once. closed: [location, …].
-function set_closed(closed)
-  if #closed > 0 then places_changed({'closed', pack(closed)}, NONE) else places_changed(NONE, {'closed'}) end
+function place_rules.set_closed(closed)
+  if #closed > 0 then place_rules.change({'closed', pack(closed)}, NONE) else place_rules.change(NONE, {'closed'}) end
 end
 
 end

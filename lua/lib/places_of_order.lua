@@ -81,7 +81,7 @@ end
 -- Chooses among the places of each want those that the channel may take from. Returns how many they are in all.
 local function choose_names(order)
   local now, count = places_now(), 0
-  local closed, own = now.closed or NONE, now.limited and own_places(order.channel)
+  local closed, own = now.closed or NONE, now.limited and place_rules.own(order.channel)
   for _, want in ipairs(order.wants) do
     local all, names = want.all, want.names
     if not own and closed == NONE then
