@@ -18,7 +18,7 @@
 -- units_short()    units by which available is below zero anywhere, as it was when the call began; more where the call
 --                  itself may have made units short, see note_short()
 -- main_is_free     nothing is closed, limited or short, so that orders need not ask further; false where not known
--- place_rules.set_closed(), place_rules.change()  write at once, so only functions use them that have nothing else to check
+-- place_rules.set_closed(), .change()  write at once, so only functions use them that have nothing else to check
 
 local load_partition, partition_seq, places_now, places_version, units_short, note_short
 local may_take_from
