@@ -49,6 +49,7 @@
 -- @include lib/first_answer
 -- @include lib/new_reservation
 -- @include lib/relocation
+-- @include lib/line_edits
 -- @include lib/allocation_change
 -- @include lib/transfers
 -- @include lib/expected_receipts

@@ -2,7 +2,8 @@
 --
 -- record: [sku, location, quantity, received, expected_on "2026-12-01", reference]; quantity and received in units
 -- The index holds for each SKU the ids of the receipts of which units have not arrived yet. A complete receipt is kept
--- for a while, so that an old list of deliveries that is sent again does not add its units a second time.
+-- for a while, so that an old list of deliveries that is sent again does not add its units a second time. So is one
+-- that was removed after units of it had come: its quantity is 0, and to all but operations/expect.lua it is gone.
 
 -- expected_receipts: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}
 

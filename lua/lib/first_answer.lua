@@ -6,16 +6,16 @@ do
 
 -- A line as it was at first. Returns also the units reserved then, and the seq after it, or 0 where it changed nothing.
 local function first_line(line, is_order)
-  local text, mode = line[Line.text], line[Line.mode]
+  local text, mode, edited = line[Line.text], line[Line.mode], line[Line.edited] or 0
   local sku, location, seq = line[Line.sku], line[Line.location], line[Line.first_seq]
-  if text then sku, location, mode = text, '', 'unmapped' end -- it was mapped since
-  local quantity, missing = line[Line.quantity], line[Line.first_waiting] or 0
+  if text and text ~= '' then sku, location, mode = text, '', 'unmapped' end -- it was mapped since
+  local quantity, missing = line[Line.quantity] - edited, line[Line.first_waiting] or 0
   local units = quantity - missing
   local first = {
-    sku, location, quantity, line[Line.requested], is_order and 0 or units, is_order and units or 0,
+    sku, location, quantity, line[Line.requested] - edited, is_order and 0 or units, is_order and units or 0,
     line[Line.first_available], seq,
   }
-  if mode then backorders.set_waiting(first, is_order, missing, mode, line[Line.promise_on]) end
+  if mode and mode ~= '' then backorders.set_waiting(first, is_order, missing, mode, line[Line.promise_on]) end
   return first, units, location ~= '' and quantity > 0 and seq or 0
 end
 
@@ -25,7 +25,7 @@ function first_answer(record)
   local is_order = record[Record.ttl_ms] == 0
   local lines, seq, reserved = {}, 0, 0
   for i, line in ipairs(record[Record.lines]) do
-    if line[Line.first_seq] == 0 then break end -- a relocation added it and those behind it
+    if line[Line.first_seq] == 0 then break end -- a relocation or an edit added it and those behind it
     local units, seq_after
     lines[i], units, seq_after = first_line(line, is_order)
     seq, reserved = max(seq, seq_after), reserved + units

@@ -1,6 +1,9 @@
 -- Makes a new reservation: shared by operations/reserve.lua and operations/order.lua, which differ in one field.
 
-local new_reservation
+-- resolve_lines(fields, at, last, accept_shortage) decides what lines get that cannot simply have all units where they
+-- are. Returns the operation, whose lines have locations now: {fields, at, last, granted, missing}, see
+-- lib/lines_of_order.lua; or nil and the refusal.
+local new_reservation, resolve_lines
 
 do
 
@@ -116,8 +119,8 @@ local function lines_taken(made)
   return lines
 end
 
--- As resolve, before the range of counters is looked at.
-local function resolve_lines(fields, at, last, accept_shortage)
+-- As resolve_lines, before the range of counters is looked at.
+local function resolve_counts(fields, at, last, accept_shortage)
   local first, channel, partial = at + LINES_AT, fields[at + Reserve.channel], fields[at + Reserve.partial]
   unstocked.take_out(fields, first, last, accept_shortage)
   if has_unnamed(fields, first, last) then return resolve_places(fields, at, accept_shortage) end
@@ -126,11 +129,9 @@ local function resolve_lines(fields, at, last, accept_shortage)
   return {fields = fields, at = at, last = last, granted = granted, missing = missing}
 end
 
--- Decides what lines get that cannot simply have all units where they are. Returns the operation, whose lines have
--- locations now: {fields, at, last, granted, missing}, see lib/lines_of_order.lua; or nil and the refusal.
-local function resolve(fields, at, last, accept_shortage)
+function resolve_lines(fields, at, last, accept_shortage)
   if accept_shortage then note_short() end
-  local made, refusal = resolve_lines(fields, at, last, accept_shortage)
+  local made, refusal = resolve_counts(fields, at, last, accept_shortage)
   if made and accept_shortage then refusal = range.refuse_short(lines_taken(made)) end
   return made, refusal
 end
@@ -259,7 +260,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
   if cannot or (backorder_queue and backorder_queue.backlog) or not all_available(fields, first, last)
     or allocated and not all_allowed(fields, first, last, channel) then
     local made
-    made, refusal = resolve(fields, at, last, accept_shortage)
+    made, refusal = resolve_lines(fields, at, last, accept_shortage)
     if not refusal then
       fields, at, last, granted = made.fields, made.at, made.last, made.granted
       missing = unstocked.set_owed(fields, at, granted, made.missing)

@@ -5,9 +5,10 @@
 -- Who asks, and why the others need not (e: on_hand - held - committed, which is never less than available):
 --   receive, return, arrive, receive_expected   ask: they add to on_hand, and to damaged or quality_control
 --   adjust, count, move                         ask: a bucket may grow, or available fall
---   order with accept_shortage, map_lines       ask, when they have their places: they take units that are not there
+--   order and edit with accept_shortage, map_lines
+--                                               ask, when they have their places: they take units that are not there
 --   allocate_move                               asks: the taker's units grow
---   reserve, order, late commit, relocate, bind, fills of backorders, safety rules, ship
+--   reserve, order, edit, late commit, relocate, bind, fills of backorders, safety rules, ship
 --                                               take at most available: after them available is not below zero, so all
 --                                               that is subtracted from on_hand is at most on_hand
 --   commit, release, cancel, expiry             move units between buckets or give them back: available <= on_hand

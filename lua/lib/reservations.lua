@@ -4,11 +4,12 @@
 --          flags, notes, open]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned], then of those that had to wait for units or have no location: waiting, owed,
---          first_waiting, mode, promise_on; then of those that were mapped: text (what they had in place of a SKU)
+--          first_waiting, mode, promise_on; then of those that were mapped: text (what they had in place of a SKU); of
+--         those that were edited: edited (units by which edits have changed quantity and requested, signed)
 -- A line without a location counts in no bucket, see lib/unstocked.lua.
 -- Values at the end may be left out where they are empty or zero: most records are short-lived and never need them.
 -- first_available: the units that were available to the reservation's channel after the line was reserved.
--- Lines that operations/relocate.lua added stand at the end; their first_available and first_seq are 0.
+-- Lines that operations/relocate.lua or edit.lua added stand at the end; their first_available and first_seq are 0.
 -- open:   [group, numbers of the lines, whether they were bound]: lines whose location is chosen again when the address
 --         is known, see operations/bind.lua; left out where no line was ever open.
 -- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.

@@ -1,7 +1,8 @@
 -- The transfers that a call reads and changes; for the function mutate_transfers.
 --
--- record: [state ("in_transit" or "closed"), shipped_ms, closed_ms (0: open), actor, fingerprint, from, to,
---          lines [[sku, quantity, received, lost], …] in units, reason, lost_reason]
+-- record: [state ("in_transit", "closed" or "cancelled"), shipped_ms, closed_ms (0: open), actor, fingerprint, from,
+--          to, lines [[sku, quantity, received, lost, cancelled], …] in units, reason, lost_reason, cancel_reason]
+-- cancelled and cancel_reason are there where the transfer was cancelled.
 -- Units in transit belong to no location. in_transit in the hash meta is their sum. The note in_transit of each journal
 -- entry has the difference that it makes, so that the audit can compare the two.
 
@@ -12,6 +13,7 @@ local transfers, changed_transfers, in_transit_delta
 -- The units of a line that are still in transit.
 local function units_left(item)
   return item[TransferLine.quantity] - item[TransferLine.received] - item[TransferLine.lost]
+    - (item[TransferLine.cancelled] or 0)
 end
 
 -- Reads some of the transfers. Returns what work.read wants.

@@ -2,14 +2,18 @@
 --
 -- Fields  Expect in server/domain/operations/expected_receipts.py
 -- Effect  the expected receipt is set to these values. The units that were received against it stay, so that a repeated
---         request has no effect. No stock changes.
+--         request has no effect; also where it was removed meanwhile. No stock changes.
 -- Answers expected_receipt_changed · id_reused (the id belongs to another SKU) · too_many_receipts
 
 local function expect(fields, at)
   local document, sku = expected_receipts[fields[at + Expect.supply_id]], fields[at + Expect.sku]
   local before = document.record
-  if before and before[Receipt.sku] ~= sku then return refused('id_reused') end
-  if not before and not has_room_for_receipt(sku) then return refused('too_many_receipts') end
+  if before and before[Receipt.sku] ~= sku then
+    if before[Receipt.quantity] > 0 then return refused('id_reused') end
+    before = nil -- it was removed: what was received is of another SKU
+  end
+  local is_open = before and before[Receipt.quantity] > 0
+  if not is_open and not has_room_for_receipt(sku) then return refused('too_many_receipts') end
   document.record = {
     sku, fields[at + Expect.location], fields[at + Expect.quantity], before and before[Receipt.received] or 0,
     fields[at + Expect.expected_on], fields[at + Expect.reference],

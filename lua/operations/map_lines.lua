@@ -17,7 +17,7 @@ local function read_target(record, want, targets, lists)
   if not line then
     lists.excess[#lists.excess + 1] = {number, sku, location, 1, 0}
   elseif not unstocked.is_unmapped(line) then
-    if line[Line.text] and line[Line.sku] == sku then return end
+    if (line[Line.text] or '') ~= '' and line[Line.sku] == sku then return end
     lists.mapped[#lists.mapped + 1] = {number, line[Line.sku], line[Line.location], line[Line.quantity], 0}
   elseif line[Line.owed] == 0 then
     lists.excess[#lists.excess + 1] = {number, line[Line.sku], '', line[Line.quantity], 0}
@@ -60,26 +60,12 @@ local function set_unstocked_parts(record, targets)
   return others
 end
 
--- The targets as the lines of an order that accepts a shortage.
-local function as_order(record, targets)
-  local fields = {}
-  for place = 1, LINES_AT do fields[place] = '' end
-  fields[1 + Order.channel], fields[1 + Order.accept_shortage] = record[Record.channel], true
-  fields[1 + Order.partial], fields[1 + Order.line_count] = false, #targets
-  for i, target in ipairs(targets) do
-    local line, location = 1 + LINES_AT + LINE_LENGTH * (i - 1), target.location
-    fields[line] = stock_entry(target.sku, location == '' and DEFAULT_LOCATION or location)
-    fields[line + LOCATION_OF], fields[line + QUANTITY_OF] = location, target.units
-  end
-  return fields
-end
-
 -- Sets the parts of targets whose SKUs have stock: where such an order would be taken from. Returns what is answered
 -- instead, or nil.
 local function set_chosen_parts(record, targets)
   if #targets == 0 then return nil end
   note_short()
-  local made, instead = resolve_places(as_order(record, targets), 1, true)
+  local made, instead = resolve_places(line_edits.as_order(record[Record.channel], true, targets), 1, true)
   if instead then return instead end
   local taken = {}
   for _, target in ipairs(targets) do target.parts = {} end

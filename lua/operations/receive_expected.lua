@@ -12,7 +12,7 @@ local function receive_expected(fields, at)
   local quantity, reason = fields[at + ReceiveExpected.quantity], fields[at + ReceiveExpected.reason]
   local document = expected_receipts[id]
   local record = document.record
-  if not record or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
+  if not record or record[Receipt.quantity] == 0 or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
   local entry = stock_entry(sku, location ~= '' and location or record[Receipt.location])
   local refusal, journal_lines = range.refuse(entry, deltas_of_arrival(quantity, 'restock'), quantity), {}
   if refusal then return refusal end

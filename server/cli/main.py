@@ -24,6 +24,7 @@ COMMANDS: Final = {
     "rules": "server.cli.rules",
     "serve": "server.cli.serve",
     "show": "server.cli.show",
+    "transfers": "server.cli.transfers",
     "verify": "server.cli.verify",
 }
 """The module of each command; the function in it has the module's last name."""

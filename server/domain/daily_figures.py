@@ -11,8 +11,10 @@ CHANNELS_PER_DAY_MAX: Final = 1_000
 OTHER_CHANNELS: Final = "(other channels)"
 """The name under which units of further channels are counted, none of them lost."""
 _EPOCH: Final = date(1970, 1, 1).toordinal()
-_PROMISES: Final = frozenset({"order", "commit", "map_lines"})
+_PROMISES: Final = frozenset({"order", "commit", "map_lines", "edit"})
 """Operations that order units. A line that nobody knew is ordered when it is mapped: only then its SKU is known."""
+_CANCELS: Final = frozenset({"cancel", "edit"})
+"""Operations that cancel units. An edit does either, line by line."""
 
 
 class Figures(msgspec.Struct, array_like=True):
@@ -55,7 +57,7 @@ class Figures(msgspec.Struct, array_like=True):
         """
         if operation in _PROMISES:
             self.ordered += max(0, d_ordered)
-        elif operation == "cancel":
+        if operation in _CANCELS:
             self.cancelled += max(0, -d_ordered)
         if d_on_hand:
             self._move(operation, d_on_hand)

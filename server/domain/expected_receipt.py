@@ -6,7 +6,10 @@ import msgspec
 
 
 class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
-    """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have arrived."""
+    """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have arrived.
+
+    ``quantity`` 0: it was removed after units had arrived, and is kept in case that it is set again.
+    """
 
     sku: str
     location: str
@@ -14,6 +17,11 @@ class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
     received: int
     expected_on: date
     reference: str = ""
+
+    @property
+    def is_removed(self) -> bool:
+        """Whether it is kept only for what was received."""
+        return self.quantity == 0
 
     @property
     def expected(self) -> int:

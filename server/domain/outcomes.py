@@ -220,7 +220,10 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Read the reservation to see its state. Map lines that have no SKU yet; create a new reservation for others.",
     ),
     "not_committed": Outcome(
-        409, "No units are committed", "Only committed units can be cancelled or shipped. Commit the reservation first."
+        409,
+        "No units are committed",
+        "Only committed units can be cancelled, shipped, or edited with `on_shortage` accept. Commit the reservation "
+        "first.",
     ),
     "unknown_allocation": Outcome(
         404,
@@ -260,6 +263,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Transfer is closed",
         "All of its units were received or written off. Receive units that arrive later as a movement.",
     ),
+    "transfer_arrived": Outcome(
+        409,
+        "Units of the transfer have arrived",
+        "It has left, so it cannot be cancelled. Receive the rest, or close it with what is lost; send units back with "
+        "a transfer of their own. Nothing changed.",
+    ),
     "not_fulfilled": Outcome(
         409, "No units were shipped", "Only shipped units can be returned. Release or cancel the others instead."
     ),
@@ -277,6 +286,23 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         409,
         "The line has a SKU already",
         "Cancel its units and order the other SKU; the reservation lists the SKU of each line. Nothing changed.",
+    ),
+    "named_twice": Outcome(
+        422,
+        "Two elements are about the same line",
+        "Name each line once, and a SKU either by itself, by its locations or by the numbers of its lines. Nothing "
+        "changed.",
+    ),
+    "below_shipped": Outcome(
+        409,
+        "Fewer units than were shipped",
+        "Send at least the units that `lines` lists as available: they were shipped. Return those that come back with "
+        "`POST /v1/reservations/{id}/return`. Nothing changed.",
+    ),
+    "nothing_left": Outcome(
+        409,
+        "The reservation would have no units",
+        "Release the hold, or cancel the order, instead: both end it. Nothing changed.",
     ),
     "exceeds_remaining": Outcome(
         422,

@@ -20,9 +20,10 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     committed when they arrive. ``first_waiting`` is their number at first; ``mode`` and ``promise_on`` are of then.
     ``requested`` exceeds ``quantity`` only where a partial reservation got less than it requested.
     ``first_available`` and ``first_seq`` are the availability for its channel after the reserve or order itself,
-    kept so that a replay can return the original answer; both are 0 in a line that a relocation added.
+    kept so that a replay can return the original answer; both are 0 in a line that a relocation or an edit added.
     A line without ``location`` counts in no bucket, and its ``mode`` is UNTRACKED or UNMAPPED. ``text``: what the
-    channel wrote in place of a SKU, where the line was mapped.
+    channel wrote in place of a SKU, where the line was mapped. ``edited``: by how many units edits have changed
+    ``quantity`` and ``requested``, signed; 0 in a line that was added.
     """
 
     sku: str
@@ -43,6 +44,7 @@ class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
     mode: str = ""
     promise_on: str = ""
     text: str = ""
+    edited: int = 0
 
     @property
     def is_stocked(self) -> bool:

@@ -21,6 +21,7 @@ from server.schemas.common import (
     ReservationId,
     Sku,
     TtlS,
+    Units,
     time_of,
 )
 from server.schemas.problems import Problem
@@ -247,18 +248,33 @@ class RelocateBody(Body, frozen=True):
     lines: Annotated[list[RelocateLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 
 
-class MapLineBody(Body, frozen=True):
-    """The SKU that an unmapped line is for; without a location it is taken from where an order would be."""
+class ChangeLineBody(Body, frozen=True):
+    """With ``quantity``: how many units a line is to have, or all lines of a SKU together; 0 drops them.
 
-    line: LineNumber
-    sku: Sku
+    Without: ``line`` and ``sku``, the SKU that an unmapped line is for. ``location``: where units are taken from.
+    """
+
+    line: LineNumber | msgspec.UnsetType = msgspec.UNSET
+    sku: Sku | msgspec.UnsetType = msgspec.UNSET
     location: Location | msgspec.UnsetType = msgspec.UNSET
+    quantity: Units | msgspec.UnsetType = msgspec.UNSET
 
 
-class MapLinesBody(Body, frozen=True):
-    """Give unmapped lines their SKUs: all that are named, or none."""
+class ChangeLinesBody(Body, frozen=True):
+    """Change how many units lines have, or give unmapped lines their SKUs: all that are named, or none.
 
-    lines: Annotated[list[MapLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    ``ttl_s`` moves the deadline of a hold as well. ``on_shortage: accept``: the order is sold already.
+    """
+
+    lines: Annotated[list[ChangeLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
+    ttl_s: TtlS | msgspec.UnsetType = msgspec.UNSET
+    on_shortage: Literal["reject", "accept"] | msgspec.UnsetType = msgspec.UNSET
+
+
+class LookupBody(Body, frozen=True):
+    """Which reservation to read, for an id that cannot stand in a path."""
+
+    reservation_id: ReservationId
 
 
 class ReservationResult(msgspec.Struct, frozen=True, omit_defaults=True):

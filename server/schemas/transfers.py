@@ -46,8 +46,14 @@ class ArriveBody(Body, frozen=True):
     reason: Reference | None = None
 
 
-class TransferLineView(msgspec.Struct, frozen=True):
-    """One SKU of a transfer. quantity = received + lost + in_transit."""
+class CancelTransferBody(Body, frozen=True):
+    """The transfer never left."""
+
+    reason: Reference | None = None
+
+
+class TransferLineView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One SKU of a transfer. quantity = received + lost + in_transit + cancelled."""
 
     line: int
     sku: str
@@ -55,13 +61,14 @@ class TransferLineView(msgspec.Struct, frozen=True):
     received: int
     lost: int
     in_transit: int
+    cancelled: int = 0
 
 
 class TransferView(msgspec.Struct, frozen=True, omit_defaults=True):
     """Units sent from one location to another. ``closed_at`` is there when nothing is on its way any more."""
 
     transfer_id: str
-    state: Literal["in_transit", "closed"]
+    state: Literal["in_transit", "closed", "cancelled"]
     from_: str = msgspec.field(name="from")
     to: str
     shipped_at: datetime
@@ -69,6 +76,7 @@ class TransferView(msgspec.Struct, frozen=True, omit_defaults=True):
     closed_at: datetime | None = None
     reason: str = ""
     lost_reason: str = ""
+    cancel_reason: str = ""
     availability: list[AvailableView] = []
 
 
@@ -95,11 +103,12 @@ def transfer_view(transfer_id: str, transfer: Transfer, left: list[Availability]
         transfer.destination,
         time_of(transfer.shipped_ms),
         [
-            TransferLineView(number, line.sku, line.quantity, line.received, line.lost, line.in_transit)
+            TransferLineView(number, line.sku, line.quantity, line.received, line.lost, line.in_transit, line.cancelled)
             for number, line in enumerate(transfer.lines, 1)
         ],
         time_of(transfer.closed_ms) if transfer.closed_ms else None,
         transfer.reason,
         transfer.lost_reason,
+        transfer.cancel_reason,
         [AvailableView(each.sku, each.location, each.available, each.seq) for each in left or []],
     )

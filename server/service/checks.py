@@ -1,6 +1,7 @@
 """The rules that types cannot express: what a name is and which characters a text may have, and how many bytes."""
 
 import re
+from base64 import urlsafe_b64decode
 from contextvars import ContextVar
 from typing import Final
 
@@ -17,6 +18,9 @@ Nearly every store has none. Then this is empty, and that is all that a request 
 _CURRENT: Final[ContextVar[StoredNames | None]] = ContextVar("stored_names", default=None)
 """Those of the partition of the request or command that runs; read only while ``STORED_NAMES`` has any."""
 _CURSOR: Final = re.compile(r"[0-9]{1,20}", re.ASCII)
+_IN_BASE64: Final = "~"
+_BASE64_URL: Final = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
+_BAD_BASE64: Final = "must have the UTF-8 of an id in base64url, without padding, behind the ~"
 _CURSOR_MAX: Final = 2**64 - 1
 """What the store returns as the place to go on from."""
 
@@ -139,10 +143,43 @@ def check_reference(field: str, value: str | None) -> str:
 
 
 def check_reservation_id(field: str, value: str) -> str:
-    """Return the id if it can be one."""
-    if len(value) > limits.RESERVATION_ID_BYTES_MAX or not RESERVATION_ID.match(value):
-        raise InvalidError(field, "must be 1 to 64 of A–Z a–z 0–9 _ . : -")
-    return value
+    """Return the id that is meant: of a reservation, a transfer or an expected receipt, such as ``#1001``.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be one. The rule says what to send instead.
+
+    """
+    if len(value) <= limits.RESERVATION_ID_BYTES_MAX and RESERVATION_ID.match(value):
+        return value
+    name = _named(field, normal(value), limits.RESERVATION_ID_BYTES_MAX)
+    if name.startswith(_IN_BASE64):
+        raise InvalidError(field, "must not begin with ~, which marks an id in base64url in a path: leave it out")
+    return name
+
+
+def check_id_in_path(field: str, value: str) -> str:
+    """Return the id that a path names: percent-encoded, or as ``~`` and its UTF-8 in base64url.
+
+    A proxy may decode ``%2F`` and ``%23`` before the path arrives here; it leaves the second form as it is.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be one.
+
+    """
+    if not value.startswith(_IN_BASE64):
+        return check_reservation_id(field, value)
+    code = value[len(_IN_BASE64) :]
+    if not _BASE64_URL.fullmatch(code):
+        raise InvalidError(field, _BAD_BASE64)
+    try:
+        name = urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
+    except ValueError:
+        raise InvalidError(field, _BAD_BASE64) from None
+    return check_reservation_id(field, name)
 
 
 def check_cursor(field: str, value: str) -> str:

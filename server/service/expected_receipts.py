@@ -9,7 +9,7 @@ from server.domain.operations.expected_receipts import Expect, Forgo
 from server.domain.stock import Outlook
 from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
 from server.service.caller import Caller
-from server.service.checks import InvalidError, check_location, check_reference, check_reservation_id, check_sku
+from server.service.checks import InvalidError, check_id_in_path, check_location, check_reference, check_sku
 from server.store.connection.timeouts import in_time
 from server.store.repositories.expected_receipts import read_outlook, read_supply
 
@@ -17,8 +17,8 @@ _DAYS_DEFAULT: Final = 30
 
 
 def check_supply_id(supply_id: str) -> str:
-    """Return the id of an expected receipt if it can be one."""
-    return check_reservation_id("supply_id", supply_id)
+    """Return the id of the expected receipt that a path names."""
+    return check_id_in_path("supply_id", supply_id)
 
 
 def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) -> Expect:

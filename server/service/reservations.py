@@ -14,10 +14,8 @@ from server.domain.operations.reservations import (
     Extend,
     Fulfil,
     Line,
-    LineMapping,
     LineQuantity,
     LineRelocation,
-    MapLines,
     Order,
     Release,
     Relocate,
@@ -32,7 +30,6 @@ from server.schemas.reservations import (
     ExtendBody,
     FulfilBody,
     ListQuery,
-    MapLinesBody,
     OrderBody,
     PartBody,
     ReleaseBody,
@@ -44,6 +41,7 @@ from server.service.caller import Caller
 from server.service.checks import (
     InvalidError,
     check_channel,
+    check_id_in_path,
     check_location,
     check_reference,
     check_reservation_id,
@@ -158,8 +156,8 @@ def _check_common(body: ReserveBody | OrderBody) -> tuple[str, str, str]:
 
 
 def check_target(reservation_id: str) -> str:
-    """Return the id of a reservation if it can be one."""
-    return check_reservation_id("reservation_id", reservation_id)
+    """Return the id of the reservation that a path names."""
+    return check_id_in_path("reservation_id", reservation_id)
 
 
 def extend_operation(caller: Caller, target: str, body: ExtendBody) -> Extend:
@@ -245,27 +243,6 @@ async def relocate_operation(caller: Caller, target: str, body: RelocateBody) ->
     # The first reading tells the store which are closed, if an older release has described them.
     await caller.partition.locations.current()
     return Relocate(caller.fingerprint("move", target, body), caller.actor, target, caller.key, moves)
-
-
-def map_lines_operation(caller: Caller, target: str, body: MapLinesBody) -> MapLines:
-    """Make the operation that gives unmapped lines their SKUs.
-
-    Raises
-    ------
-    InvalidError
-        A field breaks a rule, or a line is named twice.
-
-    """
-    named: set[int] = set()
-    lines = []
-    for i, line in enumerate(body.lines):
-        sku = check_sku(f"lines[{i}].sku", line.sku)
-        location = check_location(f"lines[{i}].location", line.location) if isinstance(line.location, str) else ""
-        if line.line in named:
-            raise InvalidError(f"lines[{i}].line", "is named twice; a line has one SKU")
-        named.add(line.line)
-        lines.append(LineMapping(line.line, sku, location))
-    return MapLines(caller.fingerprint("map_lines", target, body), caller.actor, target, caller.key, lines)
 
 
 def _remembers(body: CancelBody | ReleaseBody) -> bool:

@@ -2,13 +2,14 @@
 
 from server.domain.operations.base import fingerprint
 from server.domain.operations.stock import Disposition
-from server.domain.operations.transfers import Arrive, ArrivedLine, Ship, TransferItem
+from server.domain.operations.transfers import Arrive, ArrivedLine, CancelTransfer, Ship, TransferItem
 from server.domain.transfer import Transfer
-from server.schemas.transfers import ArriveBody, ShipBody, TransferQuery
+from server.schemas.transfers import ArriveBody, CancelTransferBody, ShipBody, TransferQuery
 from server.service.caller import Caller
 from server.service.checks import (
     InvalidError,
     check_cursor,
+    check_id_in_path,
     check_location,
     check_reference,
     check_reservation_id,
@@ -21,14 +22,14 @@ from server.store.repositories.transfers import TransferPage
 
 
 def check_transfer_id(transfer_id: str) -> str:
-    """Return the id of a transfer if it can be one."""
-    return check_reservation_id("transfer_id", transfer_id)
+    """Return the id of the transfer that a path names."""
+    return check_id_in_path("transfer_id", transfer_id)
 
 
 def _identity(caller: Caller, body: ShipBody) -> tuple[str, str]:
     """Return the id under which a transfer is kept, and the fingerprint of its body; as for a reservation."""
     if body.transfer_id is not None:
-        return check_transfer_id(body.transfer_id), fingerprint("ship", body)
+        return check_reservation_id("transfer_id", body.transfer_id), fingerprint("ship", body)
     if caller.key:
         return id_of_key("t", caller.key), fingerprint("ship", body)
     return caller.partition.new_id(), ""
@@ -80,6 +81,22 @@ def arrive_operation(caller: Caller, transfer_id: str, body: ArriveBody) -> Arri
         body.close,
         check_reference("reason", body.reason),
     )
+
+
+def cancel_operation(caller: Caller, transfer_id: str, body: CancelTransferBody) -> CancelTransfer:
+    """Make the operation that takes a transfer back that never left.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule.
+
+    """
+    target = check_transfer_id(transfer_id)
+    reason = check_reference("reason", body.reason)
+    return CancelTransfer(
+        caller.fingerprint("cancel_transfer", target, body), caller.actor, caller.key, target, reason
+    )  # fmt: skip
 
 
 async def find_transfer(caller: Caller, transfer_id: str) -> Transfer | None:

@@ -18,7 +18,7 @@ from server.domain.allocations import Allocation
 from server.domain.changes import Change, ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations import operation_types
-from server.domain.operations.reservations import LineMapping, LineQuantity, LineRelocation, ReturnedLine
+from server.domain.operations.reservations import LineEdit, LineMapping, LineQuantity, LineRelocation, ReturnedLine
 from server.domain.operations.transfers import ArrivedLine, TransferItem
 from server.domain.outcomes import LineRefusal
 from server.domain.reservation import OpenLines, Reservation, ReservationLine
@@ -52,6 +52,7 @@ _RECORDS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "ReturnedLine": ReturnedLine,
     "LineRelocation": LineRelocation,
     "LineMapping": LineMapping,
+    "LineEdit": LineEdit,
     "TransferItem": TransferItem,
     "ArrivedLine": ArrivedLine,
 }

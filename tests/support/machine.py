@@ -28,9 +28,9 @@ from server.domain.locations import Location
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
 from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExpected
-from server.domain.operations.reservations import Commit, Fulfil, MapLines, Order, Relocate, Reserve, Return
+from server.domain.operations.reservations import Commit, Edit, Fulfil, MapLines, Order, Relocate, Reserve, Return
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
-from server.domain.operations.transfers import Arrive, Ship
+from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.outcomes import AllocationUsageUnknown, Refused
 from server.domain.reservation import Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
@@ -50,7 +50,7 @@ from tests.conftest import DAY_S, now_ms, wait_past
 from tests.support import operations as ops
 from tests.support.model import Answer, Model, ModelReservation, Place, keyed_part
 from tests.support.operations import AnOperation, reservation_of
-from tests.support.replay import Entry, Replayed, read_journal
+from tests.support.replay import Change, Entry, Replayed, read_journal
 
 T = TypeVar("T", bound=Operation)
 
@@ -73,7 +73,22 @@ _TTLS_MS: Final = (SHORT_MS, SHORT_MS, ops.HOUR_MS, 3 * ops.HOUR_MS)
 _BUCKETS: Final = (Bucket.ON_HAND, Bucket.DAMAGED, Bucket.QUALITY_CONTROL, Bucket.SAFETY)
 _PROMISES: Final = ("reserve", "reserve", "order", "source", "source", "late", "late")
 _TAKE: Final = (
-    *(Reserve, Order, Sourced, Bound, Exchange, Relocate, MapLines, Receive, Adjust, Count, Move, Return, SetBackorder),
+    *(
+        Reserve,
+        Order,
+        Sourced,
+        Bound,
+        Exchange,
+        Relocate,
+        MapLines,
+        Edit,
+        Receive,
+        Adjust,
+        Count,
+        Move,
+        Return,
+        SetBackorder,
+    ),
     *(Allocate, AllocateMove),
 )
 _TAKE_NAMES: Final = frozenset(
@@ -87,6 +102,7 @@ _TAKE_NAMES: Final = frozenset(
         "return",
         "relocate",
         "map_lines",
+        "edit",
         "backorder",
         "allocate",
         "allocate_move",
@@ -95,12 +111,12 @@ _TAKE_NAMES: Final = frozenset(
 _RETENTION: Final = Retention(LIFE_MAX_S, idempotency_s=DAY_S, ended_s=DAY_S, fulfilled_s=DAY_S)
 _SETTLEMENTS: Final = (
     *("commit", "commit", "release", "cancel", "fulfil", "fulfil", "extend", "return", "return"),
-    *("relocate", "relocate", "bind", "bind", "bind", "exchange", "exchange"),
+    *("edit", "edit", "edit", "relocate", "relocate", "bind", "bind", "bind", "exchange", "exchange"),
 )
 _ALLOCATIONS: Final = ("allocate", "allocate", "allocate_move")
 _CHANNELS: Final = ("shop", "pazar", "kiosk")
 _MOVEMENTS: Final = ("receive", "receive", "adjust", "count", "count", "move", "move", "backorder")
-_UNKNOWN: Final = ("unknown", "unknown", "map", "map", "cancel", "fulfil")
+_UNKNOWN: Final = ("unknown", "unknown", "map", "map", "cancel", "fulfil", "edit")
 _NOBODY_KNOWS: Final = ("?", "¿ 2", "Paket")
 """SKUs of which there is nothing at first. The last one comes to have stock now and then, or needs none."""
 _WAITS: Final = ("await", "await", "await", "come")
@@ -112,13 +128,13 @@ _SHELVES: Final = tuple(Shelf)
 _SUPPLIES: Final = ("expect", "expect", "receive_expected", "receive_expected", "receive_expected", "forgo")
 _LANES: Final = {
     **dict.fromkeys(_TAKE, "take"),
-    **dict.fromkeys((Ship, Arrive), "transfer"),
+    **dict.fromkeys((Ship, Arrive, CancelTransfer), "transfer"),
     **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
 }
 _ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil"))
 """Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
-_TRANSFERS: Final = ("ship", "ship", "arrive", "arrive")
+_TRANSFERS: Final = ("ship", "ship", "arrive", "arrive", "cancel_transfer")
 _GAP_MS: Final = 20
 """Between two changes, so that there is a time that is surely after the one and before the other."""
 _EARLY: Final = ("forestall", "forestall", "after", "after")
@@ -417,12 +433,16 @@ class LedgerMachine(RuleBasedStateMachine):
     def _never_oversold(self, entries: Sequence[Entry]) -> None:
         reservations = [_bare(each) for each in self.sent]
         accepting = {each.reservation_id for each in reservations if isinstance(each, Order) and each.accept_shortage}
+        edited = {each.reservation_id for each in self.sent if isinstance(each, Edit) and each.accept_shortage}
         for entry in entries:
             for change in entry:
                 if change.operation == "order" and change.reservation_id in accepting:
                     continue
                 if change.operation == "map_lines":
                     continue  # it is sold already
+                if change.operation == "edit":
+                    assert change.reservation_id in edited or not _takes_too_much(change)
+                    continue
                 if change.operation == "transfer_ship":
                     assert all(line.available >= 0 for line in change.lines)
                 for line in change.lines:
@@ -480,7 +500,7 @@ class LedgerMachine(RuleBasedStateMachine):
             *(f"r{each}" for each in reservations.keys() - in_life),
             *(f"k{key}" for key in self.model.remembered),
             *(f"s{each}" for each, one in self.model.supplies.items() if not one.expected),
-            *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state == "closed"),
+            *(f"t{each}" for each, sent in self.model.transfers.items() if sent.state != "in_transit"),
         }
         assert {_place(name): int(units) for name, units in applied.items()} == self.model.safeguarded
         for at in self.model.stock.values():
@@ -497,9 +517,11 @@ class LedgerMachine(RuleBasedStateMachine):
         assert {each.decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
             each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected
         }
-        for state, found in (("in_transit", open_transfers), ("closed", closed)):
+        for is_open, found in ((True, open_transfers), (False, closed)):
             assert {each.decode(): _transfer(packed) for each, packed in found.items()} == {
-                each: sent.shown() for each, sent in self.model.transfers.items() if sent.state == state
+                each: sent.shown()
+                for each, sent in self.model.transfers.items()
+                if (sent.state == "in_transit") is is_open
             }
         for reservation in reservations.values():
             for line in reservation.lines:
@@ -530,11 +552,11 @@ class LedgerMachine(RuleBasedStateMachine):
                 {bucket: getattr(shown, bucket) for bucket in Bucket},
                 shown.seq,
             )
-        assert {place: dict(units) for place, units in replayed.reserved.items()} == {
+        assert {place: dict(units) for place, units in replayed.reserved.items() if any(units.values())} == {
             (each, number): {"held": line.held, "committed": line.committed, "waiting": line.waiting, "owed": line.owed}
             for each, reservation in self.model.reservations.items()
             for number, line in enumerate(reservation.lines, 1)
-            if line.quantity and line.place[1]
+            if line.held + line.committed + line.waiting + line.owed and line.place[1]
         }
         assert replayed.seq == self.model.seq
 
@@ -755,6 +777,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 return self._bound(intent, key)
             case "exchange":
                 return self._exchanged(intent, key)
+            case "edit":
+                return self._edit(intent, reservation_id, lines, key)
             case "relocate":
                 return self._relocation(intent, reservation_id, lines, key)
             case "extend":
@@ -769,6 +793,22 @@ class LedgerMachine(RuleBasedStateMachine):
                 return ops.take_back(reservation_id, *_returned(parts or [(1, 1)], option), reason=note, key=key)
             case _:
                 return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
+
+    def _edit(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Edit:
+        """Set how many units some lines have: by their numbers, by their SKU, or by their SKU at a location."""
+        reservation = self.model.reservations.get(reservation_id)
+        elements: list[tuple[int | str, int] | tuple[int | str, int, str]] = []
+        for drawn, units in intent.parts:
+            quantity, way = (units - 1) * (1 + intent.option % 2), (drawn + intent.which + intent.again) % 5
+            of_line = reservation.lines[drawn % len(reservation.lines)].place[0] if reservation else "A"
+            sku = of_line if drawn % 3 else _drawn(drawn)[0] if drawn else _NOBODY_KNOWS[units % 3]
+            if way < 2:
+                elements.append((drawn % lines + 1, quantity))
+            else:
+                elements.append((sku, quantity) if way < 4 else (sku, quantity, _LOCATIONS[units % 3]))
+        accepts = intent.option in (0, 3) and not (reservation and reservation.is_hold and intent.which)
+        ttl_ms = _TTLS_MS[intent.which % 4] if intent.option == 6 else 0
+        return ops.edit(reservation_id, *elements, ttl_ms=ttl_ms, accept_shortage=accepts, key=key)
 
     def _relocation(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Relocate:
         """Move some lines anywhere, also where they lie already; all that is reserved, or so many units."""
@@ -793,6 +833,8 @@ class LedgerMachine(RuleBasedStateMachine):
             (line % (lines + (option == 7)) + 1, (units + 1) // 2, _DISPOSITIONS[(option + line) % 3].value)
             for line, units in intent.parts
         ]
+        if intent.kind == "cancel_transfer":
+            return ops.cancel_transfer(transfer_id, reason=reason, key=key)
         if option < 2:
             return ops.arrive(transfer_id, everything=True, key=key)
         return ops.arrive(transfer_id, *parts, close=option > 5, reason=reason, key=key)
@@ -949,6 +991,15 @@ def _decision_times(operations: Sequence[AnOperation], entries: Sequence[Entry],
     possible = [[at_ms, at_ms], [started_ms, at_ms]]
     is_take = [isinstance(operations[places[0]], _TAKE) for places in calls]
     return [possible[place] for place in range(2) if not takes or is_take[place] in takes]
+
+
+def _takes_too_much(change: Change) -> bool:
+    """Say whether an edit leaves a place short by what it takes there, all of its lines together."""
+    taken: Counter[Place] = Counter()
+    for line in change.lines:
+        taken[line.sku, line.location] += line.held + line.committed
+    last = {(line.sku, line.location): line.available for line in change.lines}
+    return any(units > 0 and last[place] < 0 for place, units in taken.items())
 
 
 def _outcome(answer: Answer) -> str:

@@ -24,6 +24,7 @@ from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExp
 from server.domain.operations.reservations import (
     Cancel,
     Commit,
+    Edit,
     Extend,
     Fulfil,
     LineQuantity,
@@ -36,7 +37,7 @@ from server.domain.operations.reservations import (
 )
 from server.domain.operations.reservations import Line as WantedLine
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
-from server.domain.operations.transfers import Arrive, Ship
+from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.outcomes import AllocationUsageUnknown, BatchNoted, LineRefusal, Refused
 from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
@@ -44,6 +45,7 @@ from server.domain.stock import Availability, Backorder, StockChanged, StockLeve
 from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
 from tests.support.brute_force import brute_force, brute_force_parts
+from tests.support.edited import Edited, Raise
 from tests.support.operations import AnAnswer, AnOperation, reservation_of
 from tests.support.placed import NOWHERE, Made, Placed
 from tests.support.sourcing_oracle import Parts
@@ -143,6 +145,7 @@ class ModelLine:
     mode: str = ""
     promise_on: str = ""
     text: str = ""
+    edited: int = 0
 
     @property
     def is_unmapped(self) -> bool:
@@ -167,6 +170,7 @@ class ModelLine:
             mode=self.mode,
             promise_on=self.promise_on,
             text=self.text,
+            edited=self.edited,
         )
 
 
@@ -232,10 +236,11 @@ class SentLine:
     quantity: int
     received: int = 0
     lost: int = 0
+    cancelled: int = 0
 
     @property
     def in_transit(self) -> int:
-        return self.quantity - self.received - self.lost
+        return self.quantity - self.received - self.lost - self.cancelled
 
 
 @dataclass
@@ -247,17 +252,22 @@ class Sent:
     lines: list[SentLine]
     closed_ms: int = 0
     lost_reason: str = ""
+    cancel_reason: str = ""
+    is_cancelled: bool = False
 
     @property
     def state(self) -> str:
+        if self.is_cancelled:
+            return "cancelled"
         return "in_transit" if any(line.in_transit for line in self.lines) else "closed"
 
     def shown(self) -> Transfer:
         asked = self.asked
         return Transfer(
             self.state, self.shipped_ms, self.closed_ms, asked.actor, asked.fingerprint, asked.source,
-            asked.destination, [TransferLine(each.sku, each.quantity, each.received, each.lost) for each in self.lines],
-            asked.reason, self.lost_reason,
+            asked.destination,
+            [TransferLine(each.sku, each.quantity, each.received, each.lost, each.cancelled) for each in self.lines],
+            asked.reason, self.lost_reason, self.cancel_reason,
         )  # fmt: skip
 
 
@@ -297,6 +307,7 @@ class Model:
             Exchange: self._exchange,
             Relocate: self._relocate,
             MapLines: self._map_lines,
+            Edit: self._edit,
             Extend: self._extend,
             Commit: self._commit,
             Release: self._release,
@@ -309,6 +320,7 @@ class Model:
             Move: self._move_between,
             Ship: self._ship,
             Arrive: self._arrive,
+            CancelTransfer: self._cancel_transfer,
             Expect: self._expect,
             Forgo: self._forgo,
             ReceiveExpected: self._receive_expected,
@@ -408,7 +420,7 @@ class Model:
         if isinstance(made, Refused):
             return made
         lines = zip(made.numbers, made.op.lines, made.granted, strict=True)
-        beyond = _is_sold_already(op) and self._too_short(
+        beyond = _is_sold_already(op) and self.too_short(
             (number, msgspec.structs.replace(line, quantity=units)) for number, line, units in lines
         )
         if beyond:
@@ -464,7 +476,7 @@ class Model:
             if self._may_wait(op.lines, missing, op.channel):
                 return self._reserved(op, granted, missing)
         if short and isinstance(op, Order) and op.accept_shortage:
-            beyond = self._too_short(enumerate(op.lines, 1))
+            beyond = self.too_short(enumerate(op.lines, 1))
             if beyond:
                 return Refused("out_of_range", "", beyond)
             granted = [line.quantity for line in op.lines]
@@ -472,7 +484,7 @@ class Model:
             return Refused("out_of_stock", "", short)
         return self._reserved(op, granted)
 
-    def _too_short(self, lines: Iterable[tuple[int, WantedLine]]) -> list[LineRefusal]:
+    def too_short(self, lines: Iterable[tuple[int, WantedLine]]) -> list[LineRefusal]:
         """Return the lines after which a place would be short of more units than may be, or a counter too great."""
         taken: Counter[Place] = Counter()
         found = []
@@ -788,13 +800,92 @@ class Model:
             (stocked[place - 1][0], msgspec.structs.replace(piece, quantity=units))
             for place, piece, units in zip(made.numbers, made.op.lines, made.granted, strict=True)
         ]
-        beyond = self._too_short(pieces)
+        beyond = self.too_short(pieces)
         if beyond:
             return Refused("out_of_range", reservation.state, beyond)
         return [
             [(piece.location, piece.quantity) for of, piece in pieces if of == number] or [("", line.owed)]
             for number, line, _, _ in todo
         ]
+
+    def placed_as_new(self, op: Order) -> Made | Refused:
+        """Return where the lines of an order would be taken from, if it was made of them."""
+        closed = self._closed_lines(op)
+        if closed:
+            return _closed(op, closed)
+        op, _ = self._without_unstocked(op)
+        are_named = all(line.location for line in op.lines)
+        made = self._placed_where_named(op) if are_named else Placed(self, op).made()
+        if isinstance(made, Refused):
+            return made
+        lines = zip(made.numbers, made.op.lines, made.granted, strict=True)
+        beyond = op.accept_shortage and self.too_short(
+            (number, msgspec.structs.replace(line, quantity=units)) for number, line, units in lines
+        )
+        return Refused("out_of_range", "", beyond) if beyond else made
+
+    def _placed_where_named(self, op: Order) -> Made | Refused:
+        unknown = [
+            LineRefusal(number, line.sku, line.location, line.quantity, 0)
+            for number, line in enumerate(op.lines, 1)
+            if line.location != NOWHERE and not self._is_there(line)
+        ]
+        if unknown:
+            return Refused("unknown_sku", "", unknown)
+        self.expire(self.now_ms)
+        granted, short = self._grant(op.lines, op.channel)
+        if short and not op.accept_shortage:
+            return Refused("out_of_stock", "", short)
+        if short:
+            granted = [line.quantity for line in op.lines]
+        return Made(op, granted, [0] * len(granted), list(range(1, len(granted) + 1)))
+
+    def _edit(self, op: Edit) -> Answer:  # noqa: PLR0911  # one for each outcome
+        reservation = self._found(op.reservation_id)
+        if not reservation:
+            return Refused("unknown_reservation", "", [])
+        state, was_hold = reservation.state, reservation.deadline_ms > 0
+        if state in ("released", "expired", "cancelled"):
+            return _nothing_held(reservation)
+        if op.ttl_ms and not was_hold:
+            return Refused("already_committed", state, [])
+        if op.accept_shortage and was_hold:
+            return Refused("not_committed", state, [])
+        edited = Edited(self, reservation, op)
+        refusal = edited.refusal()
+        if refusal:
+            return refusal
+        if not (edited.raises or edited.cuts or op.ttl_ms):
+            return self._changed(reservation, [])
+        if op.ttl_ms:
+            latest_ms = reservation.created_ms + self.life_max_ms
+            reservation.deadline_ms = max(reservation.deadline_ms, min(self.now_ms + op.ttl_ms, latest_ms))
+        touched = [self._lose(reservation.lines[number - 1], edited.cuts[number]) for number in sorted(edited.cuts)]
+        touched += [self._gain(reservation, each, was_hold=was_hold) for each in edited.raises]
+        self._settle(reservation, "", touched)
+        return self._changed(reservation, touched)
+
+    def _lose(self, line: ModelLine, units: Counter[str]) -> Place:
+        self._move(line.place, held=-units["held"], committed=-units["committed"])
+        for counter, count in units.items():
+            setattr(line, counter, getattr(line, counter) - count)
+        unmade = units["waiting"] + units["owed"]
+        if unmade and line.place[1]:
+            self.stock[line.place].wait(-unmade)
+        _requested(line, -units.total())
+        return line.place
+
+    def _gain(self, reservation: ModelReservation, more: Raise, *, was_hold: bool) -> Place:
+        if more.line is None:
+            mode = "" if more.place[1] else UNMAPPED if more.is_owed else UNTRACKED
+            reservation.lines.append(ModelLine(more.place, 0, 0, 0, 0, 0, 0, mode=mode))
+        line = reservation.lines[-1 if more.line is None else more.line - 1]
+        counter = "owed" if more.is_owed else "held" if was_hold else "committed"
+        if not more.is_owed:
+            self._move(line.place, **{counter: more.units})
+        setattr(line, counter, getattr(line, counter) + more.units)
+        _requested(line, more.units)
+        return line.place
 
     def _extend(self, op: Extend) -> Answer:
         reservation = self._found(op.reservation_id)
@@ -1428,20 +1519,26 @@ class Model:
 
     def _expect(self, op: Expect) -> Answer:
         known = self.supplies.get(op.supply_id)
-        if known and known.sku != op.sku:
+        if known and known.sku != op.sku and known.quantity:
             return Refused("id_reused", "", [])
-        received = known.received if known else 0
+        received = known.received if known and known.sku == op.sku else 0
         supply = ExpectedReceipt(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
         self.supplies[op.supply_id] = supply
         return ExpectedReceiptChanged(replayed=False, supply=supply)
 
     def _forgo(self, op: Forgo) -> Answer:
-        supply = self.supplies.pop(op.supply_id, None)
-        return ExpectedReceiptChanged(replayed=False, supply=supply) if supply else Refused("unknown_supply", "", [])
+        supply = self.supplies.get(op.supply_id)
+        if not supply or not supply.quantity:
+            return Refused("unknown_supply", "", [])
+        if supply.received:
+            self.supplies[op.supply_id] = msgspec.structs.replace(supply, quantity=0)
+        else:
+            del self.supplies[op.supply_id]
+        return ExpectedReceiptChanged(replayed=False, supply=supply)
 
     def _receive_expected(self, op: ReceiveExpected) -> Answer:
         supply = self.supplies.get(op.supply_id)
-        if not supply or supply.sku != op.sku:
+        if not supply or not supply.quantity or supply.sku != op.sku:
             return Refused("unknown_supply", "", [])
         place = (op.sku, op.location or supply.location)
         beyond = self._out_of_range("", (1, place, op.quantity, {"on_hand": op.quantity}))
@@ -1484,8 +1581,8 @@ class Model:
         sent = self.transfers.get(op.transfer_id)
         if not sent:
             return Refused("unknown_transfer", "", [])
-        if sent.state == "closed":
-            return Refused("transfer_closed", "closed", [])
+        if sent.state != "in_transit":
+            return Refused("transfer_closed", sent.state, [])
         parts = [(part.line, part.quantity, part.disposition) for part in op.lines]
         if op.everything:
             parts = [
@@ -1510,6 +1607,35 @@ class Model:
             for line in sent.lines:
                 line.lost += line.in_transit
         sent.closed_ms = self.now_ms if sent.state == "closed" else 0
+        return self._transfer_changed(sent, places)
+
+    def _cancel_transfer(self, op: CancelTransfer) -> Answer:
+        sent = self.transfers.get(op.transfer_id)
+        if not sent:
+            return Refused("unknown_transfer", "", [])
+        if sent.state == "cancelled":
+            return TransferChanged(replayed=True, transfer=sent.shown())
+        if sent.state == "closed":
+            return Refused("transfer_closed", "closed", [])
+        arrived = [
+            LineRefusal(number, line.sku, sent.asked.destination, line.quantity, line.received)
+            for number, line in enumerate(sent.lines, 1)
+            if line.received
+        ]
+        if arrived:
+            return Refused("transfer_arrived", "in_transit", arrived)
+        places = [(line.sku, sent.asked.source) for line in sent.lines]
+        back = [
+            (number, place, line.quantity, {"on_hand": line.quantity})
+            for number, (place, line) in enumerate(zip(places, sent.lines, strict=True), 1)
+        ]
+        beyond = self._out_of_range("in_transit", *back)
+        if beyond:
+            return beyond
+        for place, line in zip(places, sent.lines, strict=True):
+            self._move(place, on_hand=line.quantity)
+            line.cancelled = line.quantity
+        sent.is_cancelled, sent.closed_ms, sent.cancel_reason = True, self.now_ms, op.reason
         return self._transfer_changed(sent, places)
 
     def _too_much(self, sent: Sent, parts: Sequence[tuple[int, int, Disposition]]) -> list[LineRefusal]:
@@ -1589,6 +1715,14 @@ def _as_of_now(stock: Stock, counted: int, at_ms: int, seq: int | None) -> int |
 def _note_batch(_: NoteBatch) -> BatchNoted:
     """Do nothing but be remembered under a key."""
     return BatchNoted(replayed=False)
+
+
+def _requested(line: ModelLine, units: int) -> None:
+    """Count what an edit adds or takes."""
+    line.quantity += units
+    line.requested += units
+    if line.first_seq:
+        line.edited += units
 
 
 def is_stocked(place: Place) -> bool:

@@ -17,9 +17,11 @@ from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExp
 from server.domain.operations.reservations import (
     Cancel,
     Commit,
+    Edit,
     Extend,
     Fulfil,
     Line,
+    LineEdit,
     LineMapping,
     LineQuantity,
     LineRelocation,
@@ -42,7 +44,7 @@ from server.domain.operations.stock import (
     SetBackorder,
     Shelf,
 )
-from server.domain.operations.transfers import Arrive, ArrivedLine, Ship, TransferItem
+from server.domain.operations.transfers import Arrive, ArrivedLine, CancelTransfer, Ship, TransferItem
 from server.domain.outcomes import (
     AllocationAnswer,
     BatchAnswer,
@@ -68,6 +70,7 @@ AnOperation = (
     | Sourced
     | Relocate
     | MapLines
+    | Edit
     | Extend
     | Commit
     | Release
@@ -80,6 +83,7 @@ AnOperation = (
     | Move
     | Ship
     | Arrive
+    | CancelTransfer
     | Expect
     | Forgo
     | ReceiveExpected
@@ -204,6 +208,23 @@ def map_lines(reservation_id: str, *lines: tuple[int, str] | tuple[int, str, str
     return sealed(MapLines("", "tester", reservation_id, key, [LineMapping(*each) for each in lines]))
 
 
+def edit(
+    reservation_id: str,
+    *lines: tuple[int | str, int] | tuple[int | str, int, str],
+    ttl_ms: int = 0,
+    accept_shortage: bool = False,
+    key: str = "",
+) -> Edit:
+    """Each line is (number or SKU, quantity), or (SKU, quantity, location)."""
+    edits = [
+        LineEdit(0, line[0], line[2] if len(line) == 3 else "", line[1])
+        if isinstance(line[0], str)
+        else LineEdit(line[0], "", "", line[1])
+        for line in lines
+    ]
+    return sealed(Edit("", "tester", reservation_id, key, edits, ttl_ms, accept_shortage))
+
+
 def take_back(
     reservation_id: str, *parts: tuple[int, int] | tuple[int, int, str, str], reason: str = "", key: str = ""
 ) -> Return:
@@ -282,6 +303,10 @@ def arrive(
     """Each part is (line, quantity), to be sold again, or (line, quantity, disposition)."""
     lines = [ArrivedLine(part[0], part[1], Disposition(part[2] if len(part) == 3 else "restock")) for part in parts]
     return sealed(Arrive("", "tester", key, transfer_id, lines, everything, close, reason))
+
+
+def cancel_transfer(transfer_id: str, *, reason: str = "", key: str = "") -> CancelTransfer:
+    return sealed(CancelTransfer("", "tester", key, transfer_id, reason))
 
 
 def receive(sku: str, quantity: int, location: str = "main", *, reason: str = "", key: str = "") -> Receive:
@@ -383,7 +408,7 @@ async def moved(ledger: Ledger, operation: AnOperation) -> StockChanged:
     return answer
 
 
-async def transferred(ledger: Ledger, operation: Ship | Arrive) -> TransferChanged:
+async def transferred(ledger: Ledger, operation: Ship | Arrive | CancelTransfer) -> TransferChanged:
     """Ask for what must take effect on a transfer."""
     answer = await ask(ledger, operation)
     assert isinstance(answer, TransferChanged), answer

@@ -7,8 +7,8 @@ from aiohttp import web
 
 from server.api.http.wire import BodyDecoder
 from server.schemas.batches import FaultyReservation, NamedReservation, ReadReservations, ReservationsApart
-from server.schemas.common import RESERVATION_ID
 from server.schemas.reservations import ReserveBody
+from server.service.checks import InvalidError, check_reservation_id
 
 _canonical: Final = msgspec.msgpack.Encoder(order="deterministic").encode
 _frames: Final = BodyDecoder(ReservationsApart)
@@ -59,4 +59,7 @@ def _id_of(request: web.Request, raw: bytes) -> str:
         named: NamedReservation = _names.decode(request, raw)
     except msgspec.ValidationError:
         return ""
-    return named.reservation_id if RESERVATION_ID.match(named.reservation_id) else ""
+    try:
+        return check_reservation_id("reservation_id", named.reservation_id)
+    except InvalidError:
+        return ""

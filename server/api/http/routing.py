@@ -4,6 +4,7 @@ There is no middleware: on the hot path each would be one more coroutine for eve
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -32,6 +33,9 @@ BAD_BODY: Final = ("invalid", "too_large", "unsupported_media_type", "request_ti
 """What every route that takes a body can refuse."""
 
 IDEMPOTENCY_KEY: Final = istr("Idempotency-Key")
+_NAMED: Final = re.compile(r"{(\w+)}")
+_ANY_NAME: Final = r"{\1:[^/]+}"
+"""aiohttp by itself finds no path whose names hold a brace; a slash in a name comes percent-encoded."""
 
 log = structlog.get_logger("holdfast.http")
 
@@ -217,7 +221,7 @@ def add_routes(app: web.Application, state: AppState, routes: list[Route]) -> No
         if state.tracing is not None and not route.streams:
             noting = Noting(state.authenticator, state.client)
             handle = traced(handle, route.method, route.path, state.tracing, noting)
-        app.router.add_route(route.method, route.path, handle, expect_handler=_expect)
+        app.router.add_route(route.method, _NAMED.sub(_ANY_NAME, route.path), handle, expect_handler=_expect)
 
 
 async def _expect(request: web.Request) -> None:

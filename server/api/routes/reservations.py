@@ -19,6 +19,7 @@ from server.schemas.reservations import (
     ExtendBody,
     FulfilBody,
     ListQuery,
+    LookupBody,
     OrderBody,
     ReleaseBody,
     ReservationPage,
@@ -31,6 +32,7 @@ from server.schemas.reservations import (
 )
 from server.service import binding, bulk
 from server.service import reservations as service
+from server.service.checks import check_reservation_id
 from server.service.problems import problem
 from server.service.reserve_many import reserve_operations
 
@@ -130,11 +132,20 @@ async def fulfil(call: Call) -> Shown:
 
 async def read(call: Call) -> ReservationView | Problem:
     """Read one reservation."""
-    target = service.check_target(call.named("reservation_id"))
+    return await _found(call, service.check_target(call.named("reservation_id")))
+
+
+async def _found(call: Call, target: str) -> ReservationView | Problem:
     found = await call.caller.ledger.reservation(target)
     if found.reservation is None:
         return problem("unknown_reservation", reservation_id=target)
     return reservation_view(target, found.reservation, as_of_ms=found.as_of_ms)
+
+
+async def look_up(call: Call) -> ReservationView | Problem:
+    """Read one reservation whose id cannot stand in a path, as where a proxy decodes %2F."""
+    body: LookupBody = call.body
+    return await _found(call, check_reservation_id("reservation_id", body.reservation_id))
 
 
 async def read_many(call: Call) -> ReservationPage:
@@ -184,6 +195,10 @@ ROUTES = [
     Route(
         "GET", _ONE, read, Scope.READ, "Read one reservation", {200: ReservationView},
         outcomes=("invalid", "unknown_reservation"),
+    ),
+    Route(
+        "POST", "/v1/reservations/lookup", look_up, Scope.READ, "Read one reservation by the id in the body",
+        {200: ReservationView}, LookupBody, outcomes=("unknown_reservation",),
     ),
     Route(
         "POST", _ONE + "/extend", extend, Scope.RESERVE, "Move a hold's deadline",

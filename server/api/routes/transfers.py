@@ -3,12 +3,13 @@
 from server.api.http.answer import Answer
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
-from server.domain.operations.transfers import Arrive, Ship
+from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.principal import Scope
 from server.domain.transfer import TransferChanged
 from server.schemas.problems import Problem
 from server.schemas.transfers import (
     ArriveBody,
+    CancelTransferBody,
     ShipBody,
     TransferPageView,
     TransferQuery,
@@ -33,7 +34,13 @@ async def receive(call: Call) -> Shown:
     return await _changed(call, transfers.arrive_operation(call.caller, call.named("transfer_id"), body))
 
 
-async def _changed(call: Call, operation: Ship | Arrive) -> Shown:
+async def cancel(call: Call) -> Shown:
+    """Take a transfer back that never left: its units are at the source again."""
+    body: CancelTransferBody = call.body
+    return await _changed(call, transfers.cancel_operation(call.caller, call.named("transfer_id"), body))
+
+
+async def _changed(call: Call, operation: Ship | Arrive | CancelTransfer) -> Shown:
     answer = await call.caller.ledger.run(operation)
     if isinstance(answer, TransferChanged):
         view = transfer_view(operation.transfer_id, answer.transfer, answer.availability)
@@ -77,5 +84,11 @@ ROUTES = [
             "id_reused", "unknown_transfer", "too_many_places", "transfer_closed", "exceeds_remaining", "out_of_range",
         ),
         headers=("Idempotency-Key",), operation="transfer_receive",
+    ),
+    Route(
+        "POST", _ONE + "/cancel", cancel, Scope.STOCK, "Cancel a transfer that never left",
+        {200: TransferView}, CancelTransferBody,
+        outcomes=("id_reused", "unknown_transfer", "transfer_closed", "transfer_arrived", "out_of_range"),
+        headers=("Idempotency-Key",), operation="transfer_cancel",
     ),
 ]  # fmt: skip

@@ -194,6 +194,36 @@ class MapLines(ReservationOperation, tag="map_lines", frozen=True):
         return LINES_ASSUMED + 2 * len(self.lines)
 
 
+class LineEdit(msgspec.Struct, array_like=True, frozen=True):
+    """The units that one line (``line`` > 0) is to have, or that all lines of a SKU are to have together.
+
+    ``location``: only those of the SKU there; empty: wherever they are.
+    """
+
+    line: int
+    sku: str
+    location: str
+    quantity: int
+
+
+class Edit(ReservationOperation, tag="edit", frozen=True):
+    """Change how many units lines have, in one step; all that is named, or nothing.
+
+    ``ttl_ms``: move the deadline as an extend does; 0: it stays. ``accept_shortage``: as of an order.
+    """
+
+    reservation_id: str
+    key: str
+    lines: list[LineEdit]
+    ttl_ms: int = 0
+    accept_shortage: bool = False
+
+    @property
+    def weight(self) -> int:
+        """The lines of the reservation, as assumed, and twice those that are edited: places are looked for."""
+        return LINES_ASSUMED + 2 * len(self.lines)
+
+
 class Return(ReservationOperation, tag="return", frozen=True):
     """Take shipped units back, at any location; never more than were shipped. ``lines`` must not be empty."""
 

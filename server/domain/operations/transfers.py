@@ -4,7 +4,7 @@ from typing import ClassVar
 
 import msgspec
 
-from server.domain.operations.base import Operation
+from server.domain.operations.base import LINES_ASSUMED, Operation
 from server.domain.operations.stock import Disposition
 
 
@@ -66,3 +66,16 @@ class Arrive(TransferOperation, tag="arrive", frozen=True):
     def weight(self) -> int:
         """Its lines, as far as they are named."""
         return len(self.lines) or 1
+
+
+class CancelTransfer(TransferOperation, tag="cancel_transfer", frozen=True):
+    """Take a transfer back that never left: its units are at the source again."""
+
+    key: str
+    transfer_id: str
+    reason: str = ""
+
+    @property
+    def weight(self) -> int:
+        """The lines of the transfer, as assumed."""
+        return LINES_ASSUMED

@@ -89,10 +89,11 @@ class Findings:
 def check_transfer(transfer_id: str, transfer: Transfer) -> Iterator[Drift]:
     """Find contradictions within one transfer."""
     for line in transfer.lines:
-        lowest = min(line.received, line.lost, line.in_transit)
+        lowest = min(line.received, line.lost, line.cancelled, line.in_transit)
         if lowest < 0:
             yield Drift(line.sku, transfer.destination, "negative", 0, lowest, transfer_id)
-    expected = "in_transit" if any(line.in_transit for line in transfer.lines) else "closed"
+    ended = "cancelled" if any(line.cancelled for line in transfer.lines) else "closed"
+    expected = "in_transit" if any(line.in_transit for line in transfer.lines) else ended
     if transfer.state != expected:
         yield Drift("", "", "state", expected, transfer.state, transfer_id)
 

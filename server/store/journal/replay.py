@@ -10,7 +10,7 @@ from server.domain.stock import BUCKETS, StockLevel
 from server.store.keys import split_field
 
 _ALLOCATIONS: Final = frozenset({"allocate", "allocate_move"})
-_TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive"})
+_TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive", "transfer_cancel"})
 
 
 class RowNumbers:

@@ -23,7 +23,8 @@ _decode_outlook = msgspec.msgpack.Decoder(Outlook).decode
 async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> ExpectedReceipt | None:
     """Read one expected receipt; fully received ones are stored until their retention ends."""
     packed = await command(client, "HGET", keyspace.supply, supply_id)
-    return None if packed is None else _decode(packed)
+    found = None if packed is None else _decode(packed)
+    return None if found is None or found.is_removed else found
 
 
 async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: str, location: str = "") -> Outlook:

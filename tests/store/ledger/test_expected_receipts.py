@@ -13,6 +13,7 @@ from server.store.connection.commands import run_on_keys
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
 from server.store.repositories.expected_receipts import read_outlook, read_supply
+from tests.support import operations as ops
 from tests.support.operations import (
     available,
     expect,
@@ -125,7 +126,8 @@ async def test_given_an_expected_receipt_when_it_is_forgone_then_only_what_came_
     gone = await expected(ledger, forgo("po"))
     assert (gone.supply.quantity, gone.supply.received) == (10, 4)
     assert await outlook() == {}
-    assert await client.exists(ledger.keyspace.supply, ledger.keyspace.supply_skus) == 0
+    assert await read_supply(client, ledger.keyspace, "po") is None
+    assert await client.exists(ledger.keyspace.supply_skus) == 0
     assert await available(ledger, "A") == 4
     assert await refused(ledger, forgo("po")) == Refused("unknown_supply", "", [])
     await expected(ledger, expect("po", "B", 1))  # the name is free again, for another SKU, too
@@ -198,3 +200,43 @@ async def test_given_what_is_expected_when_a_record_of_it_is_wrong_then_the_audi
         await client.hset(keys.supply, "po", msgspec.msgpack.encode(["A", "main", 10, 10, "2030-01-01", ""]))
     report = await audit(client, keys)
     assert [(drift.sku, drift.what) for drift in report.drift] == [("A", "supply")]
+
+
+async def test_given_a_receipt_that_was_removed_after_units_came_when_set_again_then_it_remembers_them(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ops.expected(ledger, ops.expect("s", "A", 10))
+    await ops.moved(ledger, ops.receive_expected("s", "A", 4))
+
+    removed = await ops.expected(ledger, ops.forgo("s"))
+    gone = await read_supply(client, ledger.keyspace, "s")
+    refusals = [await ops.refused(ledger, each) for each in (ops.forgo("s"), ops.receive_expected("s", "A", 1))]
+    again = await ops.expected(ledger, ops.expect("s", "A", 10))
+
+    assert (removed.supply.quantity, removed.supply.received) == (10, 4)
+    assert gone is None
+    assert [each.outcome for each in refusals] == ["unknown_supply"] * 2
+    assert (again.supply.received, again.supply.expected) == (4, 6)
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_a_removed_receipt_when_its_id_is_used_for_another_sku_then_nothing_has_come_of_that(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ops.expected(ledger, ops.expect("s", "A", 10))
+    await ops.moved(ledger, ops.receive_expected("s", "A", 4))
+    await ops.expected(ledger, ops.forgo("s"))
+
+    other = await ops.expected(ledger, ops.expect("s", "B", 5))
+
+    assert (other.supply.sku, other.supply.received) == ("B", 0)
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_a_receipt_of_which_nothing_came_when_removed_then_nothing_is_kept(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ops.expected(ledger, ops.expect("s", "A", 10))
+    await ops.expected(ledger, ops.forgo("s"))
+
+    assert await client.hlen(ledger.keyspace.supply) == 0

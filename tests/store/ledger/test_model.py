@@ -30,10 +30,11 @@ OUTCOMES: Final = {
     *("already_committed", "already_released", "expired", "not_held", "not_committed", "invalid", "baseline_expired"),
     *("location_closed", "too_many_splits", "not_open", "out_of_range"),
     *("line_mapped", "line_unmapped"),
+    *("named_twice", "below_shipped", "nothing_left"),
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("counted_since", "ahead_of_clock"),
-    *("unknown_transfer", "transfer_closed", "exceeds_available", "unknown_supply"),
+    *("unknown_transfer", "transfer_closed", "transfer_arrived", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
 _FAR_BACK: Final = ("local ENTRIES_MAX = 64 ", "local ENTRIES_MAX = 1000 ")
@@ -125,6 +126,11 @@ PLANTED: Final = {
     ),
     "what arrives is not held against the range": ("delta > 0 and units + delta > UNITS_MAX or", "false or"),
     "what came is still expected": ("record[Receipt.received] = record[Receipt.received] + quantity", ""),
+    "what came is forgotten when it is removed": (
+        "  if record[Receipt.received] > 0 then\n    kept = {}",
+        "  if false then\n    kept = {}",
+    ),
+    "a transfer is cancelled after it has arrived": ("if received > 0 then", "if false then"),
     "what is a channel's own goes to others": (
         "    if kind == 'own' and units > used then sum = sum + units - used end\n",
         "\n",
@@ -164,6 +170,21 @@ PLANTED: Final = {
     "a key is taken over from another body by any": (
         "return shape.replaces and fields[at + shape.replaces]",
         "return true",
+    ),
+    "what an edit takes out is still asked for": (
+        "      line_edits.change_quantity(line, -held - committed - waiting - owed)\n",
+        "\n",
+    ),
+    "an edit takes units that are not there": ("(net[raise.entry] or 0) + raise.units", "(net[raise.entry] or 0)"),
+    "an edit goes below what was shipped": ("if target.quantity < target.shipped then", "if false then"),
+    "an edit changes the first answer": ("(line[Line.edited] or 0) + units", "(line[Line.edited] or 0)"),
+    "what an edit drops is still waited for": (
+        "if waiting + owed > 0 then backorders.change(entry, journal_lines, reservation, number, -waiting, -owed) end",
+        "line[Line.waiting], line[Line.owed] = (line[Line.waiting] or 0) - waiting, (line[Line.owed] or 0) - owed",
+    ),
+    "a line that is raised leaves its place": (
+        "if not unstocked.is_unmapped(line) and edits.has_all(",
+        "if false and edits.has_all(",
     ),
     "a key is not held against the body": (
         "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",

@@ -14,6 +14,7 @@ from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
 from server.store.repositories.transfers import in_transit, open_transfers, read_transfer
 from tests.conftest import wait_past
+from tests.support import operations as ops
 from tests.support.operations import (
     SHORT_MS,
     arrive,
@@ -209,3 +210,64 @@ async def test_given_units_on_their_way_when_a_record_of_them_is_wrong_then_the_
     report = await audit(client, keys)
     assert {drift.what for drift in report.drift} == {"in_transit"}
     assert report.drift[0].units == (2 if where == "sum" else 3)
+
+
+async def test_given_a_transfer_that_never_left_when_cancelled_then_its_units_are_at_the_source_again(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ops.stocked(ledger, A=5, B=5)
+    await ops.transferred(ledger, ops.ship("t", "main", "store", ("A", 3), ("B", 1)))
+
+    cancelled = await ops.transferred(ledger, ops.cancel_transfer("t", reason="van"))
+    again = await ops.transferred(ledger, ops.cancel_transfer("t"))
+    shipped = await ops.transferred(ledger, ops.ship("t", "main", "store", ("A", 3), ("B", 1)))
+
+    assert (cancelled.transfer.state, cancelled.transfer.cancel_reason) == ("cancelled", "van")
+    assert [(each.cancelled, each.in_transit) for each in cancelled.transfer.lines] == [(3, 0), (1, 0)]
+    assert (again.replayed, again.transfer) == (True, cancelled.transfer)
+    assert (shipped.replayed, shipped.transfer) == (True, cancelled.transfer)
+    assert [await ops.available(ledger, sku) for sku in "AB"] == [5, 5]
+    assert int(await client.hget(ledger.keyspace.meta, "in_transit") or 0) == 0
+    assert await client.hlen(ledger.keyspace.transfers) == 0
+    assert (await audit(client, ledger.keyspace)).drift == []
+
+
+async def test_given_a_transfer_of_which_units_arrived_when_cancelled_then_it_is_refused(ledger: Ledger) -> None:
+    await ops.stocked(ledger, A=5)
+    await ops.transferred(ledger, ops.ship("t", "main", "store", ("A", 3)))
+    await ops.transferred(ledger, ops.arrive("t", (1, 1)))
+
+    arrived = await ops.refused(ledger, ops.cancel_transfer("t"))
+    await ops.transferred(ledger, ops.arrive("t", everything=True))
+    closed = await ops.refused(ledger, ops.cancel_transfer("t"))
+    nobody = await ops.refused(ledger, ops.cancel_transfer("nobody"))
+
+    assert arrived == Refused("transfer_arrived", "in_transit", [LineRefusal(1, "A", "store", 3, 1)])
+    assert (closed.outcome, nobody.outcome) == ("transfer_closed", "unknown_transfer")
+
+
+async def test_given_a_cancelled_transfer_when_units_of_it_are_received_then_it_is_refused(ledger: Ledger) -> None:
+    await ops.stocked(ledger, A=5)
+    await ops.transferred(ledger, ops.ship("t", "main", "store", ("A", 3)))
+    first = await ops.transferred(ledger, ops.cancel_transfer("t", key="k"))
+
+    refused = await ops.refused(ledger, ops.arrive("t", everything=True))
+    replayed = await ops.transferred(ledger, ops.cancel_transfer("t", key="k"))
+
+    assert refused == Refused("transfer_closed", "cancelled", [])
+    assert (replayed.replayed, replayed.transfer) == (True, first.transfer)
+
+
+async def test_given_units_that_are_waited_for_when_a_transfer_is_cancelled_then_they_go_to_who_waits(
+    ledger: Ledger,
+) -> None:
+    await ops.stocked(ledger, A=3)
+    await ops.moved(ledger, ops.backorder("A", 5))
+    await ops.transferred(ledger, ops.ship("t", "main", "store", ("A", 3)))
+    await ops.changed(ledger, ops.order("o", ("A", 2), backorder=True))
+
+    await ops.transferred(ledger, ops.cancel_transfer("t"))
+
+    waited = (await ledger.reservation("o")).reservation
+    assert waited is not None
+    assert (waited.lines[0].committed, await ops.available(ledger, "A")) == (2, 1)
