@@ -1,11 +1,16 @@
 """Reports over the wire: what was sold where, and how fast things go."""
 
 from datetime import date, datetime
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from server.domain.reports import By, SalesOrder, Velocity, VelocityOrder
 from server.schemas.common import Channel, Location, RowsMax, Sku
+
+UNLISTED_LOOKED_AT_MAX: Final = 500
+"""SKUs that one page looks at: some milliseconds, and more where they lie at many places."""
 
 
 class SalesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
@@ -64,3 +69,25 @@ class VelocityReport(msgspec.Struct, frozen=True):
     skus_total: int
     complete_since: datetime | None
     counted_to: datetime | None
+
+
+class UnlistedQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``after`` is the ``next`` of the page before; ``limit``: SKUs that a page looks at, about."""
+
+    after: Annotated[str, Meta(max_length=20)] = ""
+    limit: Annotated[int, Meta(ge=1, le=UNLISTED_LOOKED_AT_MAX)] = UNLISTED_LOOKED_AT_MAX
+
+
+class UnlistedView(msgspec.Struct, frozen=True):
+    """A SKU that could be sold, and is on no channel: the units that are available at open locations."""
+
+    sku: str
+    available: int
+
+
+class UnlistedReport(msgspec.Struct, frozen=True):
+    """SKUs in stock that none of the ``channels`` lists, in no order. ``next`` is empty on the last page."""
+
+    skus: list[UnlistedView]
+    channels: list[str]
+    next: str

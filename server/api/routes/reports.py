@@ -13,10 +13,19 @@ from server.domain.reports import ranked
 from server.insight import reports
 from server.schemas.common import time_of
 from server.schemas.problems import Problem
-from server.schemas.reports import SalesQuery, SalesReport, SalesRow, VelocityQuery, VelocityReport
+from server.schemas.reports import (
+    SalesQuery,
+    SalesReport,
+    SalesRow,
+    UnlistedQuery,
+    UnlistedReport,
+    UnlistedView,
+    VelocityQuery,
+    VelocityReport,
+)
+from server.service import reports as service
 from server.service.checks import check_channel, check_location, check_sku
 from server.service.problems import problem
-from server.service.reports import days_of
 from server.store.connection.timeouts import in_report_time
 from server.store.journal.journal import parse_entry_id
 from server.store.repositories.daily_figures import Counted, FigureStore
@@ -53,7 +62,7 @@ async def sales(call: Call) -> SalesReport:
 
 
 async def _sales(store: FigureStore, query: SalesQuery, about: reports.Only) -> SalesReport:
-    days = days_of(query, day_of(await store.now_ms()))
+    days = service.days_of(query, day_of(await store.now_ms()))
     counted = await store.counted()
     summed = await reports.sales(store, query.by, days, about)
     ranking = await asyncio.to_thread(summed.ranked, query.order)  # of all SKUs: others go on meanwhile
@@ -78,6 +87,13 @@ async def _velocity(store: FigureStore, query: VelocityQuery, about: reports.Onl
     return VelocityReport(chosen[: query.limit], len(chosen), *_counted_view(counted))
 
 
+async def on_no_channel(call: Call) -> UnlistedReport:
+    """Report SKUs that are in stock and that no channel lists, a page at a time."""
+    page = await service.on_no_channel(call.caller, call.query(UnlistedQuery))
+    views = [UnlistedView(each.sku, each.available) for each in page.found]
+    return UnlistedReport(views, sorted(call.caller.partition.channels), str(page.following) if page.following else "")
+
+
 ROUTES = [
     Route(
         "GET", "/v1/reports/sales", sales, Scope.READ, "What was sold, by SKU, channel, location or day",
@@ -86,5 +102,9 @@ ROUTES = [
     Route(
         "GET", "/v1/reports/velocity", velocity, Scope.READ, "How fast SKUs sell, and how long their stock lasts",
         {200: VelocityReport}, query=VelocityQuery, outcomes=("invalid", "unknown_sku"), share=Share.REPORTS,
+    ),
+    Route(
+        "GET", "/v1/reports/unlisted", on_no_channel, Scope.READ, "What is in stock and on no channel, page by page",
+        {200: UnlistedReport}, query=UnlistedQuery, outcomes=("invalid", "answer_too_large"), share=Reason.REPORTS,
     ),
 ]  # fmt: skip
