@@ -7,7 +7,8 @@
 --                             channels: MessagePack [[day, [channel, …]], …]: which channels days tell apart
 --       [2] journal  stream
 --       [3] events   stream  field e: MessagePack list of one change, as in the journal
---       [4…] one hash per day: sku -> [row, …], the first ones of that SKU;
+--       [4] sold_out  set     SKUs that are out everywhere, as far as events have said
+--       [5…] one hash per day: sku -> [row, …], the first ones of that SKU;
 --                              sku \0 three hexadecimal digits -> [row, …]: others, see spill_field
 -- ARGV  [1] cursor from which the caller has read, "" for none  [2] cursor up to which it has read  [3] since_ms
 --       [4] events older than this stream id (ms) are trimmed
@@ -15,6 +16,8 @@
 --       [7] mask_version  [8] mask, "" for as it is
 --       [9] how many channels a day tells apart  [10] the name under which the others are counted
 --       [11] number of events, then each event: MessagePack list of one change
+--       […] number of findings about whole SKUs, then of each: SKU, "out" or "back", "1" if it was the other before,
+--           whatever sold_out has, and its event, or "" for none
 --       […] for each day: its number, when its hash expires (s since 1970), MessagePack [channel, …] of all its rows,
 --           number of SKUs, then SKU, rows, SKU, rows, …
 -- Reply 1, and 1 more for each channel that was counted under the name of the others; or 0: cursor or step is another
@@ -28,16 +31,19 @@
 -- A row is found in a few microseconds however many there are: a chain of 5,000 stores has as many rows of a SKU, and
 -- anybody can invent channels. Longer lists of an older release stay as they are.
 
+local figures = {} -- all functions of this file: a chunk has room for few more locals
+
 local FIRST_COUNTER = 3 -- place of the first counter in a row, behind channel and location
 local FIRST_EVENT = 12 -- place of the first event in ARGV
-local DAYS_BEFORE = 3 -- keys in front of the first day
+local DAYS_BEFORE = 4 -- keys in front of the first day
 local DAY_FIELDS = 4 -- of a day, in front of its SKUs
+local FINDING_FIELDS = 4 -- of a finding about a whole SKU
 local DAYS_NAMED = 3 -- days of which the channels are kept; older ones are rarely counted
 local ROWS_MAX, ROWS_BYTES_MAX = 8, 1024 -- of a list
 
 -- Adds a row to a list of rows: to the row of the same channel and location, or as a new one while there is room.
 -- Returns whether it was added.
-local function add_row(rows, more, rows_max)
+function figures.add_row(rows, more, rows_max)
   for i = 1, #rows do
     local row = rows[i]
     if row[1] == more[1] and row[2] == more[2] then
@@ -51,37 +57,37 @@ local function add_row(rows, more, rows_max)
 end
 
 -- The field of a row that has no room in the list of its SKU. Where one is full as well, the row is of other channels.
-local function spill_field(sku, row)
+function figures.spill_field(sku, row)
   return sku .. '\0' .. redis.sha1hex(row[1] .. '\0' .. row[2]):sub(1, 3)
 end
 
 -- Adds a row outside the list of its SKU.
-local function spill(key, sku, row, others)
-  local field = spill_field(sku, row)
+function figures.spill(key, sku, row, others)
+  local field = figures.spill_field(sku, row)
   local rows = call('HGET', key, field)
   rows = rows and unpack_msg(rows) or {}
-  if not add_row(rows, row, row[1] == others and math.huge or 2 * ROWS_MAX) then
+  if not figures.add_row(rows, row, row[1] == others and math.huge or 2 * ROWS_MAX) then
     row[1] = others
-    return spill(key, sku, row, others)
+    return figures.spill(key, sku, row, others)
   end
   call('HSET', key, field, pack(rows))
 end
 
 -- Adds packed rows to the packed list of a SKU (false: none yet), and spills those without room. Returns the list.
-local function added(key, sku, known, more, renamed, others)
+function figures.added(key, sku, known, more, renamed, others)
   local is_long = known and #known > ROWS_BYTES_MAX
   local rows, new = known and not is_long and unpack_msg(known) or {}, unpack_msg(more)
   if not known and not renamed and #new <= ROWS_MAX then return more end
   for _, row in ipairs(new) do
     if renamed and renamed[row[1]] then row[1] = others end
-    if is_long or not add_row(rows, row, ROWS_MAX) then spill(key, sku, row, others) end
+    if is_long or not figures.add_row(rows, row, ROWS_MAX) then figures.spill(key, sku, row, others) end
   end
   return is_long and known or pack(rows)
 end
 
 -- Notes the channels of a day in the days that are known: {{day, {channel, …}}, …}. Returns a set of those that it does
 -- not tell apart, or nil; how many they are; and whether others were noted.
-local function note_channels(known_days, day, channels, channels_max)
+function figures.note_channels(known_days, day, channels, channels_max)
   local of_day = nil
   for _, each in ipairs(known_days) do
     if each[1] == day then of_day = each[2] end
@@ -105,16 +111,16 @@ local function note_channels(known_days, day, channels, channels_max)
   return renamed, count, has_changed
 end
 
-local function add_day(key, args, first, count, renamed, others)
+function figures.add_day(key, args, first, count, renamed, others)
   local skus, pairs_to_set = {}, {}
   for i = 1, count do skus[i] = args[first + 2 * (i - 1)] end
   for i, known in ipairs(hash_get_many(key, skus)) do
-    push(pairs_to_set, skus[i], added(key, skus[i], known, args[first + 2 * i - 1], renamed, others))
+    push(pairs_to_set, skus[i], figures.added(key, skus[i], known, args[first + 2 * i - 1], renamed, others))
   end
   flush('HSET', key, pairs_to_set)
 end
 
-local function append_events(keys, args, first, count)
+function figures.append_events(keys, args, first, count)
   for at = first, first + count - 1 do
     call('XADD', keys[2], '*', 'e', args[at])
     call('XADD', keys[3], '*', 'e', args[at])
@@ -122,20 +128,35 @@ local function append_events(keys, args, first, count)
   if count > 0 then call('XTRIM', keys[3], 'MINID', '~', args[4]) end
 end
 
-local function add_daily_figures(keys, args)
+-- Notes which SKUs are out, and appends the events of those that were not, or are no more. Returns the place behind.
+function figures.append_whole(keys, args, first)
+  local at = first + 1
+  for _ = 1, tonumber(args[first]) do
+    local sku, is_sure, event = args[at], args[at + 2] == '1', args[at + 3]
+    local command = args[at + 1] == 'out' and 'SADD' or 'SREM'
+    if (call(command, keys[4], sku) == 1 or is_sure) and event ~= '' then
+      call('XADD', keys[2], '*', 'e', event)
+      call('XADD', keys[3], '*', 'e', event)
+    end
+    at = at + FINDING_FIELDS
+  end
+  return at
+end
+
+function figures.add_daily_figures(keys, args)
   local known = call('HMGET', keys[1], 'cursor', 'mask_step', 'channels')
   if (known[1] or '') ~= args[1] or (known[2] or '') ~= args[5] then return 0 end
   local events, number, reply = tonumber(args[11]), DAYS_BEFORE + 1, 1
   local known_days, channels_max, others = known[3] and unpack_msg(known[3]) or {}, tonumber(args[9]), args[10]
   local has_new_channels = false
-  append_events(keys, args, FIRST_EVENT, events)
-  local at, n = FIRST_EVENT + events, #args
+  figures.append_events(keys, args, FIRST_EVENT, events)
+  local at, n = figures.append_whole(keys, args, FIRST_EVENT + events), #args
   while at <= n do
     local count = tonumber(args[at + 3])
     local channels = unpack_msg(args[at + 2])
-    local renamed, more, has_changed = note_channels(known_days, tonumber(args[at]), channels, channels_max)
+    local renamed, more, has_changed = figures.note_channels(known_days, tonumber(args[at]), channels, channels_max)
     reply, has_new_channels = reply + more, has_new_channels or has_changed
-    add_day(keys[number], args, at + DAY_FIELDS, count, renamed, others)
+    figures.add_day(keys[number], args, at + DAY_FIELDS, count, renamed, others)
     call('EXPIREAT', keys[number], args[at + 1])
     at, number = at + DAY_FIELDS + 2 * count, number + 1
   end
@@ -145,4 +166,4 @@ local function add_daily_figures(keys, args)
   return reply
 end
 
-register_apart('add_daily_figures', add_daily_figures)
+register_apart('add_daily_figures', figures.add_daily_figures)

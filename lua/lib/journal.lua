@@ -45,9 +45,27 @@ local function packed_lines_of(lines)
   return array_of(#lines) .. concat(parts)
 end
 
+-- The notes of a change by which a SKU may have got a stock record; the note new_sku names one that had none anywhere.
+-- Of several in one change, as of a transfer, the last one is named.
+local function with_new_sku(notes)
+  local sku, is_first = work.new_place.sku, true
+  work.new_place = nil
+  for i = 1, #changed_stock do
+    local other = changed_stock[i]
+    if other.is_new and other.sku == sku and other.is_named then is_first = false end
+    if other.is_new and other.sku == sku then other.is_named = true end
+  end
+  if not is_first or call('HSTRLEN', SKUS, sku) > 1 then return notes end -- one byte: an untracked one, without a place
+  local all = {}
+  for i, pair in ipairs(notes) do all[i] = pair end
+  all[#all + 1] = {'new_sku', sku}
+  return all
+end
+
 -- Adds a change, then fills lines that wait with units which it made available.
 function journal(operation, actor, channel, id, state, lines, notes)
   change_count = change_count + 1
+  if work.new_place then notes = with_new_sku(notes) end
   change_parts[#change_parts + 1] = allocated
     and CHANGE_HEAD .. pack(operation, NOW_MS, actor, channel, id, state) .. packed_lines_of(lines) .. pack(notes)
     or pack({operation, NOW_MS, actor, channel, id, state, lines, notes})

@@ -1,9 +1,9 @@
 -- Makes a new reservation: shared by operations/reserve.lua and operations/order.lua, which differ in one field.
 
--- resolve_lines(fields, at, last, accept_shortage) decides what lines get that cannot simply have all units where they
--- are. Returns the operation, whose lines have locations now: {fields, at, last, granted, missing}, see
--- lib/lines_of_order.lua; or nil and the refusal.
-local new_reservation, resolve_lines
+-- places_of_order.resolve_lines(fields, at, last, accept_shortage) decides what lines get that cannot simply have all
+-- units where they are. Returns the operation, whose lines have locations now: {fields, at, last, granted, missing},
+-- see lib/lines_of_order.lua; or nil and the refusal.
+local new_reservation
 
 do
 
@@ -129,7 +129,7 @@ local function resolve_counts(fields, at, last, accept_shortage)
   return {fields = fields, at = at, last = last, granted = granted, missing = missing}
 end
 
-function resolve_lines(fields, at, last, accept_shortage)
+function places_of_order.resolve_lines(fields, at, last, accept_shortage)
   if accept_shortage then note_short() end
   local made, refusal = resolve_counts(fields, at, last, accept_shortage)
   if made and accept_shortage then refusal = range.refuse_short(lines_taken(made)) end
@@ -260,7 +260,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
   if cannot or (backorder_queue and backorder_queue.backlog) or not all_available(fields, first, last)
     or allocated and not all_allowed(fields, first, last, channel) then
     local made
-    made, refusal = resolve_lines(fields, at, last, accept_shortage)
+    made, refusal = places_of_order.resolve_lines(fields, at, last, accept_shortage)
     if not refusal then
       fields, at, last, granted = made.fields, made.at, made.last, made.granted
       missing = unstocked.set_owed(fields, at, granted, made.missing)

@@ -10,7 +10,7 @@
 --   shortage         units by which available was below zero before the first change; else nil. It marks the
 --                    entry as changed, so that it is written
 --   lacked           units that orders lacked before the first change, see lib/lacking.lua; nil: none
---   is_new           whether this call has made the record, else nil
+--   is_new           whether this call has made the record, else nil; is_named: and the journal names its SKU as new
 --   unstocked        whether it stands in for a record, because its line has no location; see lib/unstocked.lua
 --   on_hand_changes  see lib/on_hand_log.lua, else nil
 
@@ -114,7 +114,7 @@ end
 -- Makes the record of an unknown (SKU, location), with all buckets and seq at zero.
 local function create_stock(entry)
   entry.record = {0, 0, 0, 0, 0, 0, 0}
-  entry.is_new = true
+  entry.is_new, work.new_place = true, entry
 end
 
 -- Sets and returns the seq of the change that is being made.

@@ -6,9 +6,10 @@
 -- An operation that has to wait waits with all later ones of its reservation in the call: the work done only grows, and
 -- so does a record.
 --
--- work: among (which places the order that runs is taken from, {names, elsewhere}, or nil: any; see
---       operations/among.lua), searched (candidates examined in searches, see lib/sourcing_search.lua), names (of
---       places unpacked, see lib/place_names.lua), list_bytes (of lists of places, see lib/unstocked.lua)
+-- work: new_place (the stock entry that got a record since the last change in the journal, or nil), among (which places
+--       the order that runs is taken from, {names, elsewhere}, or nil: any; see operations/among.lua), searched
+--       (candidates examined in searches, see lib/sourcing_search.lua), names (of places unpacked, see
+--       lib/place_names.lua), list_bytes (of lists of places, see lib/unstocked.lua)
 
 do
 
@@ -26,7 +27,7 @@ local SHORT_BYTES, SHORT_LINES, SHORT_LINES_MAX = 512, 8, 300
 local lines_done -- those that operations of this call have worked on
 
 function work.begin()
-  lines_done, work.searched, work.names, work.list_bytes, work.among = 0, 0, 0, 0, nil
+  lines_done, work.searched, work.names, work.list_bytes, work.among, work.new_place = 0, 0, 0, 0, nil, nil
 end
 
 -- Calls load(first, last, lines_left) for some of n fields at a time, until there is enough for one call. load returns

@@ -155,7 +155,7 @@ function edits.add_further(record, further, raises, accept_shortage)
   local fields = line_edits.as_order(record[Record.channel], accept_shortage, further)
   local last, closed = last_line(fields, 1), places_now().closed
   if closed and not accept_shortage then instead = refusal_of_closed(fields, 1 + LINES_AT, last, closed) end
-  if not instead then made, instead = resolve_lines(fields, 1, last, accept_shortage) end
+  if not instead then made, instead = places_of_order.resolve_lines(fields, 1, last, accept_shortage) end
   if instead and edits.may_stay(record, further, instead) then
     made, instead = {fields = fields, at = 1, granted = {}}, nil
   end

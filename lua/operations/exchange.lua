@@ -40,7 +40,8 @@ end
 local function stock_snapshot(entry)
   return {
     entry = entry, record = entry.record and copy(entry.record), available = entry.available,
-    shortage = entry.shortage, is_new = entry.is_new, noted = entry.on_hand_changes and #entry.on_hand_changes,
+    shortage = entry.shortage, is_new = entry.is_new, is_named = entry.is_named,
+    noted = entry.on_hand_changes and #entry.on_hand_changes,
   }
 end
 
@@ -78,7 +79,7 @@ local function restore(before)
   for _, was in ipairs(before.stock_entries) do
     local changed_entry = was.entry
     changed_entry.record, changed_entry.available = was.record, was.available
-    changed_entry.shortage, changed_entry.is_new = was.shortage, was.is_new
+    changed_entry.shortage, changed_entry.is_new, changed_entry.is_named = was.shortage, was.is_new, was.is_named
     if was.noted then cut(changed_entry.on_hand_changes, was.noted) else changed_entry.on_hand_changes = nil end
   end
 end

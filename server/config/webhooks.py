@@ -8,7 +8,7 @@ from msgspec import Meta
 from server.config.credentials import Credentials, CredentialSource
 from server.config.named_tables import Destination, Section, check_destination, read_tables
 from server.config.toml_tables import ChannelConfigError, convert
-from server.domain.alerts import ALERTS, Alert
+from server.domain.alerts import ALERTS, PLACE_ALERTS, Alert
 from server.domain.webhooks import SOURCE, WebhookSettings, check_webhook_name
 
 CREDENTIALS: Final[tuple[str, ...]] = ("secret", "previous_secret", "bearer")
@@ -19,7 +19,7 @@ class _Table(Destination, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """One ``[webhooks.NAME]``, without its credentials, which stand flat in it."""
 
     url: str
-    events: Annotated[list[Alert], Meta(min_length=1)] = msgspec.field(default_factory=lambda: list(ALERTS))
+    events: Annotated[list[Alert], Meta(min_length=1)] = msgspec.field(default_factory=lambda: list(PLACE_ALERTS))
     source: Annotated[str, Meta(min_length=1, max_length=256)] = SOURCE
 
 

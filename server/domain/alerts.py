@@ -1,9 +1,15 @@
-"""The alerts that a change raises: what is available is low, out or back, or orders lack units."""
+"""The alerts that a change raises: what is available is low, out or back, or orders lack units.
+
+Those that begin with ``sku.`` are of a SKU as a whole: it is new, ran out at its last open location, or is back at one.
+"""
 
 from typing import Final, Literal
 
-Alert = Literal["stock.low", "stock.out", "stock.back", "shortage.opened"]
-ALERTS: Final[tuple[Alert, ...]] = ("stock.low", "stock.out", "stock.back", "shortage.opened")
+Alert = Literal["stock.low", "stock.out", "stock.back", "shortage.opened", "sku.new", "sku.out", "sku.back"]
+PLACE_ALERTS: Final[tuple[Alert, ...]] = ("stock.low", "stock.out", "stock.back", "shortage.opened")
+"""Those of a SKU at a location. Who does not ask for others gets these alone, as before there were others."""
+SKU_ALERTS: Final[tuple[Alert, ...]] = ("sku.new", "sku.out", "sku.back")
+ALERTS: Final[tuple[Alert, ...]] = (*PLACE_ALERTS, *SKU_ALERTS)
 
 
 def crossed(was: int, now: int, reorder_point: int) -> tuple[Alert, ...]:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from server.domain.alerts import ALERTS, Alert
+from server.domain.alerts import PLACE_ALERTS, Alert
 from server.domain.limits import DEFAULT_PARTITION, NAME_BYTES_MAX
 
 WEBHOOK_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
@@ -22,7 +22,7 @@ class WebhookSettings(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     url: str
     partition: str = DEFAULT_PARTITION
-    events: tuple[Alert, ...] = ALERTS
+    events: tuple[Alert, ...] = PLACE_ALERTS
     source: str = SOURCE
     allow_private: list[str] = []
     timeout_s: float = 15.0

@@ -12,15 +12,16 @@ from typing import Final
 import msgspec
 import structlog
 
-from server.domain.alerts import crossed
-from server.domain.changes import Change, ChangeLine
-from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, DAY_MS, OTHER_CHANNELS, Figures
+from server.domain.changes import Change
+from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, OTHER_CHANNELS
 from server.domain.locations import ClosedLocations
-from server.domain.replenishment import Rules, rule_for
-from server.insight.backorder_fills import NOBODY_WAITED, Filled, seen_as_one
+from server.domain.replenishment import Rules
+from server.insight.backorder_fills import NOBODY_WAITED, seen_as_one
 from server.insight.closed_locations import MaskedLocations
+from server.insight.piece import Piece
 from server.insight.safety_stock import SafetyStockRules
 from server.insight.skip_holds import worth_counting
+from server.insight.whole_skus import find
 from server.store.connection.commands import command
 from server.store.connection.connect import StoreClient
 from server.store.errors import StoreError
@@ -30,7 +31,10 @@ from server.store.journal.journal import START, DamagedEntryError, parse_entry_i
 from server.store.keys import PARTITIONS
 from server.store.maintenance.activity import Activity
 from server.store.repositories.daily_figures import Counted, FigureStore, Mask
-from server.store.repositories.replenishment import LACKING_CHANGED, RULES_CHANGED, ReplenishmentStore, event_of
+from server.store.repositories.replenishment import (
+    RULES_CHANGED,
+    ReplenishmentStore,
+)
 from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.insight")
@@ -48,83 +52,6 @@ REST_S: Final = 5.0
 LEARN_S: Final = 30.0
 """How often the names of all partitions are read, where it is known which have changed."""
 CHORE: Final = "figures"
-_ALL_OPEN: Final = ClosedLocations()
-
-
-class Piece:
-    """What a piece of the journal adds up to, and which lines were crossed in it."""
-
-    def __init__(self, closed: ClosedLocations = _ALL_OPEN) -> None:
-        self._closed = closed
-        self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
-        self.events: list[Change] = []
-        self._rows = 0
-        self._known: dict[tuple[int, str, str, str], Figures] = {}
-        self.changes = 0
-
-    @property
-    def size(self) -> int:
-        """How much there is to write."""
-        return self._rows + len(self.events)
-
-    def pass_over(self, changes: int) -> None:
-        """Take in changes that come to nothing."""
-        self.changes += changes
-
-    def take(self, change: Change, rules: Rules, highest_point: int, filled: Filled = NOBODY_WAITED) -> None:
-        """Take one change in; ``rules`` define what is low, and no reorder point is above ``highest_point``.
-
-        ``filled``: lines whose units filled backorders at once.
-        """
-        self.changes += 1
-        operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
-        if operation == LACKING_CHANGED:
-            self._note_lacking(change, rules)
-        for line in change.lines:
-            now = line.available
-            was = now - line.d_available
-            if filled and line.seq in filled:
-                was, now = filled[line.seq]
-            # Most changes happen far above any line, and this runs for each of them.
-            if (was <= highest_point or now <= highest_point) and line.location not in self._closed.names:
-                self._watch(change.at_ms, line, was, now, rules)
-            # What is owed is ordered, too: it counts once, when it is ordered, and not again when the units come.
-            d_on_hand, d_ordered = line.d_on_hand, line.d_committed + line.d_owed
-            if d_on_hand or d_ordered:  # a hold comes to nothing here until it is committed
-                self._row(day, line.sku, channel, line.location).take(operation, d_on_hand, d_ordered)
-
-    def _watch(self, at_ms: int, line: ChangeLine, was: int, now: int, rules: Rules) -> None:
-        rule = rule_for(rules, line.sku, line.location)
-        point = rule.reorder_point if rule is not None else 0
-        for alert in crossed(was, now, point):
-            self.events.append(
-                event_of(
-                    alert, at_ms=at_ms, sku=line.sku, location=line.location, available=now,
-                    reorder_point=point, seq=line.seq,
-                )
-            )  # fmt: skip
-
-    def _note_lacking(self, change: Change, rules: Rules) -> None:
-        notes = dict(change.notes)
-        if notes["lacked"] != "0":
-            return  # the shortage was there before
-        sku, location = notes["sku"], notes["location"]
-        rule = rule_for(rules, sku, location)
-        self.events.append(
-            event_of(
-                "shortage.opened", at_ms=change.at_ms, sku=sku, location=location, available=int(notes["available"]),
-                reorder_point=rule.reorder_point if rule is not None else 0, seq=int(notes["seq"]),
-            )
-        )  # fmt: skip
-
-    def _row(self, day: int, sku: str, channel: str, location: str) -> Figures:
-        where = day, sku, channel, location
-        figures = self._known.get(where)
-        if figures is None:
-            self._rows += 1
-            figures = self._known[where] = Figures()
-            self.days.setdefault(day, {}).setdefault(sku, {})[channel, location] = figures
-        return figures
 
 
 class DailyFigureCounter:
@@ -223,7 +150,7 @@ class DailyFigureCounter:
                 break
         if upto == self._cursor:
             return False
-        if not await self._add(Counted(upto, counted.since_ms), piece, self._masked.mask):
+        if not await self._add(Counted(upto, counted.since_ms), piece, self._masked.mask, self._masked.mask.closed):
             return False
         metrics.FIGURES_CHANGES.inc(piece.changes)
         return more
@@ -236,12 +163,13 @@ class DailyFigureCounter:
         piece = Piece()
         piece.events = step.events
         upto = Counted(entry.entry_id, counted.since_ms) if step.is_last else counted
-        return await self._add(upto, piece, step.mask)
+        return await self._add(upto, piece, step.mask, self._masked.mask.closed.after(moved))
 
-    async def _add(self, upto: Counted, piece: Piece, mask: Mask) -> bool:
-        """Write it and move the cursor there; False: another process has counted it."""
+    async def _add(self, upto: Counted, piece: Piece, mask: Mask, closed: ClosedLocations) -> bool:
+        """Write it and move the cursor there; False: another process has counted it. ``closed``: after the piece."""
+        findings = await find(self._store, piece.events, closed.names)
         added = await self._store.add(
-            self._cursor, upto, piece.days, piece.events, retention_s=self._retention_s, mask=mask
+            self._cursor, upto, piece.days, piece.events, retention_s=self._retention_s, mask=mask, findings=findings
         )
         if not added:
             log.info("counted_by_another", partition=self._keyspace.partition)

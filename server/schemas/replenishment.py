@@ -1,7 +1,7 @@
 """Replenishment over the wire: rules by which to order, proposals, and events of stock that crossed a line."""
 
 from datetime import datetime
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import msgspec
 from msgspec import Meta
@@ -68,10 +68,14 @@ class EventsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     after: Annotated[str, Meta(max_length=64)] | None = None
     limit: RowsMax = 100
+    about: Annotated[
+        Literal["places", "skus", "all"],
+        Meta(description="Events of SKUs at their locations, of SKUs as a whole, or both."),
+    ] = "places"
 
 
 class EventView(msgspec.Struct, frozen=True):
-    """A line that was crossed. ``available``: what could be reserved right after it."""
+    """A line that was crossed. ``available``: what could be reserved right after it. ``location`` "": at all."""
 
     id: str
     type: Alert

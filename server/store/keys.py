@@ -74,6 +74,8 @@ class Keyspace:
         """Hash: up to where the journal is counted, see ``lua/functions/add_daily_figures.lua``."""
         self.events = f"hf:{{{partition}}}:events"
         """Stream: events of crossed thresholds, which are in the journal, too."""
+        self.sold_out = f"hf:{{{partition}}}:sold_out"
+        """Set: SKUs that are out at every open location, as far as events have said."""
         self.replenishment = f"hf:{{{partition}}}:replenishment"
         """Hash: SKU NUL location, either may be empty -> when and how much to order, as JSON."""
 
@@ -88,7 +90,7 @@ class Keyspace:
     @property
     def insight(self) -> tuple[str, ...]:
         """The keys of the daily figures and events, without those of the days."""
-        return (self.figures, self.events, self.replenishment, self.safety_rules, self.categories)
+        return (self.figures, self.events, self.sold_out, self.replenishment, self.safety_rules, self.categories)
 
     @property
     def reserving(self) -> tuple[str, ...]:

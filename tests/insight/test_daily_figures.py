@@ -12,6 +12,7 @@ import pytest
 from redis.asyncio import Redis
 from structlog.testing import capture_logs
 
+from server.domain.alerts import PLACE_ALERTS
 from server.domain.operations.stock import Bucket
 from server.domain.replenishment import Rule
 from server.insight.daily_figures import LOOK_S, DailyFigureCounter, Insight
@@ -284,7 +285,7 @@ async def test_given_safety_stock_when_orders_take_it_then_no_shortage_opens_bef
     await DailyFigureCounter(feed_of(figures.client, figures.keyspace), retention_s=RETENTION_S).catch_up()
 
     events = await ReplenishmentStore(figures.client, figures.keyspace).events("0-0", 100)
-    assert [(each.alert, each.sku, each.available) for each in events] == [
+    assert [(each.alert, each.sku, each.available) for each in events if each.alert in PLACE_ALERTS] == [
         ("stock.back", "A", 3),
         ("stock.out", "A", 0),
         ("shortage.opened", "A", -3),

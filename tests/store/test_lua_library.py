@@ -20,7 +20,7 @@ from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
 from server.store.repositories.channels import ChannelStore
-from server.store.repositories.daily_figures import Counted, FigureStore
+from server.store.repositories.daily_figures import Counted, FigureStore, Finding
 from server.store.repositories.expected_receipts import read_outlook
 from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.repositories.shortages import find_shortages
@@ -227,7 +227,8 @@ async def tally(client: Redis, keyspace: Keyspace) -> None:
     counted = Counted("1-0", 0)
     for after in ("", "1-0", ""):
         days = {TODAY: {"A": {("web", "main"): Figures(ordered=1)}}}
-        await figures.add(after, counted, days, [change], retention_s=1)
+        findings = [Finding("A", is_out=is_out, is_sure=False, event=change) for is_out in (True, False, True)]
+        await figures.add(after, counted, days, [change], retention_s=1, findings=findings)
 
 
 async def test_given_every_operation_when_the_store_is_watched_then_each_call_touches_only_its_declared_keys(
@@ -247,7 +248,7 @@ async def test_given_every_operation_when_the_store_is_watched_then_each_call_to
 
 def keys_of_partition(keyspace: Keyspace) -> set[str]:
     """Name every key of a partition that has one channel."""
-    counting = {keyspace.figures, keyspace.events, keyspace.day_figures(TODAY)}
+    counting = {keyspace.figures, keyspace.events, keyspace.sold_out, keyspace.day_figures(TODAY)}
     return {
         *keyspace.reserving,
         *keyspace.transferring,

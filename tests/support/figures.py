@@ -3,6 +3,7 @@
 from collections import defaultdict
 from typing import Final
 
+from server.domain.alerts import PLACE_ALERTS
 from server.domain.changes import Change
 from server.store.journal import journal
 from server.store.repositories.daily_figures import FigureStore
@@ -55,9 +56,9 @@ Crossings = list[tuple[str, str, str, int]]
 
 
 async def raised(store: FigureStore) -> Crossings:
-    """Read all events, as the stream has them; the journal must hold the same."""
+    """Read all events of locations, as the stream has them; the journal must hold the same."""
     found = await ReplenishmentStore(store.client, store.keyspace).events("0-0", 1_000_000)
-    rows: Crossings = [(each.alert, each.sku, each.location, each.seq) for each in found]
+    rows: Crossings = [(each.alert, each.sku, each.location, each.seq) for each in found if each.alert in PLACE_ALERTS]
     in_journal: Crossings = []
     async for _, changes in journal.read(store.client, store.keyspace):
         for change in changes:

@@ -396,7 +396,8 @@ class Model:
             if not getattr(keyed, "replaces", False):
                 return Refused("id_reused", "", [])
         answer = self.handlers[type(operation)](operation)
-        if key and not isinstance(answer, Refused | AllocationUsageUnknown | ExchangeRefused):
+        is_refused = isinstance(answer, Refused | AllocationUsageUnknown | ExchangeRefused)
+        if key and not is_refused and not answer.replayed:
             self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
         return answer
 

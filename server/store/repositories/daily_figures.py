@@ -21,6 +21,8 @@ from server.store.repositories.stock import decode_stock
 DaysFigures = Mapping[int, Mapping[str, Mapping[tuple[str, str], Figures]]]
 """Day -> SKU -> (channel, location) -> what to add."""
 EVENTS_KEPT_MS: Final = 30 * DAY_MS
+SKUS_AT_A_TIME: Final = 20
+"""Whose lists of locations are read at once: those of a chain are long."""
 FIELDS_AT_A_TIME: Final = 1_000
 """Of one HMGET: about a millisecond of the store's time."""
 
@@ -54,6 +56,18 @@ class Mask(NamedTuple):
     step: str = ""
     stored_step: str = ""
     stored_closed: ClosedLocations | None = None
+
+
+class Finding(NamedTuple):
+    """Whether a SKU as a whole is out, and the event that says so if it was not before; None: it is only noted.
+
+    ``is_sure``: it was the other before, whatever was noted.
+    """
+
+    sku: str
+    is_out: bool
+    is_sure: bool
+    event: Change | None
 
 
 class Row(NamedTuple):
@@ -107,6 +121,7 @@ class FigureStore:
         *,
         retention_s: float,
         mask: Mask | None = None,
+        findings: Sequence[Finding] = (),
     ) -> int:
         """Count the journal from one id up to another: figures, events, cursor and mask in one script.
 
@@ -114,7 +129,7 @@ class FigureStore:
         counted that; nothing was written. Else 1, and 1 more for each channel that was counted as
         :data:`OTHER_CHANNELS`. A caller that gets no answer reads the cursor.
         """
-        keys = (self.keyspace.figures, self.keyspace.journal, self.keyspace.events)
+        keys = (self.keyspace.figures, self.keyspace.journal, self.keyspace.events, self.keyspace.sold_out)
         newest_ms = max((event.at_ms for event in events), default=EVENTS_KEPT_MS)
         known = mask if mask is not None else await self.mask()
         names = b"" if known.closed == known.stored_closed else _pack(sorted(known.closed.names))
@@ -122,6 +137,10 @@ class FigureStore:
         arguments += (known.stored_step, known.step, known.closed.version, names, CHANNELS_PER_DAY_MAX, OTHER_CHANNELS)
         arguments.append(len(events))
         arguments += (_pack([event]) for event in events)
+        arguments.append(len(findings))
+        for each in findings:
+            event = b"" if each.event is None else _pack([each.event])
+            arguments += (each.sku, "out" if each.is_out else "back", int(each.is_sure), event)
         for day, skus in days.items():
             channels = {channel for rows in skus.values() for channel, _ in rows}
             arguments += (day, (day + 1) * DAY_MS // 1000 + int(retention_s), _pack(sorted(channels)), len(skus))
@@ -195,6 +214,28 @@ class FigureStore:
                 self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in some)
             )
             found += [_shelf(sku, location, each) for location, each in zip(some, packed_records, strict=True) if each]
+        return found
+
+    async def units_of(self, skus: Sequence[str], closed: frozenset[str]) -> dict[str, dict[str, int]]:
+        """Read of each SKU the open locations with units, and how many are available there."""
+        found: dict[str, dict[str, int]] = {sku: {} for sku in skus}
+        for first in range(0, len(skus), SKUS_AT_A_TIME):
+            some = skus[first : first + SKUS_AT_A_TIME]
+            lists = await command(self.client, "HMGET", self.keyspace.skus, *some)
+            places = [
+                (sku, name)
+                for sku, packed in zip(some, lists, strict=True)
+                for name in (_decode_locations(packed) if packed is not None else [])
+                if name not in closed
+            ]
+            for start in range(0, len(places), FIELDS_AT_A_TIME):
+                part = places[start : start + FIELDS_AT_A_TIME]
+                fields = (f"{sku}\0{name}" for sku, name in part)
+                records = await command(self.client, "HMGET", self.keyspace.stock, *fields)
+                for (sku, name), record in zip(part, records, strict=True):
+                    units = 0 if record is None else decode_stock(record).free
+                    if units > 0:
+                        found[sku][name] = units
         return found
 
     async def now_ms(self) -> int:

@@ -20,9 +20,15 @@ LACKING_CHANGED: Final = "shortage"
 
 _decode_rule = msgspec.json.Decoder(Rule).decode
 
+NEW_SKU: Final = "new_sku"
+"""The note of a change by which a SKU got its first stock record; see ``lua/lib/journal.lua``."""
+
 
 class StockEvent(NamedTuple):
-    """One threshold that was crossed at a (SKU, location), at ``at_ms``, by the change with ``seq``."""
+    """One threshold that was crossed at a (SKU, location), at ``at_ms``, by the change with ``seq``.
+
+    ``location`` is empty where it is about the SKU as a whole.
+    """
 
     id: str
     alert: Alert

@@ -26,7 +26,11 @@ async def test_given_operations_when_read_then_each_says_who_what_and_by_how_muc
     changes = [change async for _, entry in read(client, ledger.keyspace) for change in entry]
 
     received, reserved, extended = changes
-    assert (received.operation, received.actor, received.notes) == ("receive", "tester", [("reason", "delivery 7")])
+    assert (received.operation, received.actor, received.notes) == (
+        "receive",
+        "tester",
+        [("reason", "delivery 7"), ("new_sku", "şapka")],
+    )
     assert received.lines == [ChangeLine(0, "şapka", "Kadıköy", 5, 0, 0, 0, 0, 0, 5, 1)]
     assert (reserved.reservation_id, reserved.channel, reserved.state) == ("r1", "shop", "held")
     assert reserved.lines == [ChangeLine(1, "şapka", "Kadıköy", 0, 2, 0, 0, 0, 0, 3, 2)]

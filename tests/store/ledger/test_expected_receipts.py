@@ -73,7 +73,10 @@ async def test_given_an_expected_receipt_when_parts_arrive_then_the_rest_is_expe
     assert await outlook() == {"po": 5}
     assert await available(ledger, "A", "shop") == 1
     [(_, [change]), _] = await read_journal(client, ledger.keyspace.journal)
-    assert (change.operation, dict(change.notes)) == ("receive", {"supply": "po", "reason": "first parcel"})
+    assert (change.operation, dict(change.notes)) == (
+        "receive",
+        {"supply": "po", "reason": "first parcel", "new_sku": "A"},
+    )
     await assert_clean(ledger, client)
 
 

@@ -233,7 +233,7 @@ async def test_given_any_change_when_written_then_the_journal_says_who_when_and_
         reservation_id="",
         state="",
         lines=[ChangeLine(0, "A", "shop", 5, 0, 0, 0, 0, 0, available=5, seq=1)],
-        notes=[("reason", "delivery 7")],
+        notes=[("reason", "delivery 7"), ("new_sku", "A")],
     )
 
 
