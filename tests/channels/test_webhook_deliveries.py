@@ -17,7 +17,7 @@ from server.channels.connection import adapter_registry
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.settings import ConfigError, load_config_file
 from server.config.webhooks import FIELDS
-from server.domain.alerts import ALERTS, Alert
+from server.domain.alerts import PLACE_ALERTS, Alert
 from server.domain.daily_figures import DAY_MS
 from server.domain.webhooks import WebhookSettings
 from server.insight.daily_figures import DailyFigureCounter
@@ -45,7 +45,7 @@ TABLE: Final = '[webhooks.erp]\nurl = "https://erp.example/hooks"\nsecret = { en
 _ids = count(1)
 
 
-def plan(name: str, receiver: AlertReceiver, events: tuple[Alert, ...] = ALERTS, timeout_s: float = 1.0) -> WebhookPlan:
+def plan(name: str, receiver: AlertReceiver, events: tuple[Alert, ...] = PLACE_ALERTS, timeout_s: float = 1.0) -> WebhookPlan:
     settings = WebhookSettings(
         name=name, url=receiver.hook, events=events, allow_private=["127.0.0.1"], timeout_s=timeout_s
     )
@@ -95,7 +95,7 @@ def test_given_an_endpoint_when_read_then_it_wants_all_kinds_unless_configured(t
     path.write_text(TABLE + 'events = ["shortage.opened", "stock.out"]\n[webhooks.all]\n' + TABLE.split("\n", 1)[1])
     some, every = load_config_file(path, {"ERP_SECRET": SECRET}).webhooks
     assert some.settings.events == ("stock.out", "shortage.opened")
-    assert (every.settings.events, every.settings.name) == (ALERTS, "all")
+    assert (every.settings.events, every.settings.name) == (PLACE_ALERTS, "all")
     assert some.credentials.read() == {"secret": SECRET}
 
 
