@@ -76,8 +76,8 @@ async def test_given_more_skus_than_a_page_looks_at_when_all_are_read_then_each_
         (await api.post("/v1/stock/movements", {"movements": counts})).ok()
 
         assert len(await unlisted(api, 50)) == 700
-    command = [Path(sys.executable).parent / "holdfast", "channels", "unlisted", "--csv"]
+    command = [str(Path(sys.executable).parent / "holdfast"), "channels", "unlisted", "--csv"]
     done = subprocess.run(  # nothing else runs in this test
-        [*command, "--data-dir", server.data_dir], capture_output=True, text=True, check=True
+        [*command, "--data-dir", str(server.data_dir)], capture_output=True, text=True, check=True
     )
     assert len(done.stdout.splitlines()) == 701

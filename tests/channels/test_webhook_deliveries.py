@@ -45,7 +45,9 @@ TABLE: Final = '[webhooks.erp]\nurl = "https://erp.example/hooks"\nsecret = { en
 _ids = count(1)
 
 
-def plan(name: str, receiver: AlertReceiver, events: tuple[Alert, ...] = PLACE_ALERTS, timeout_s: float = 1.0) -> WebhookPlan:
+def plan(
+    name: str, receiver: AlertReceiver, events: tuple[Alert, ...] = PLACE_ALERTS, timeout_s: float = 1.0
+) -> WebhookPlan:
     settings = WebhookSettings(
         name=name, url=receiver.hook, events=events, allow_private=["127.0.0.1"], timeout_s=timeout_s
     )

@@ -396,8 +396,9 @@ class Model:
             if not getattr(keyed, "replaces", False):
                 return Refused("id_reused", "", [])
         answer = self.handlers[type(operation)](operation)
-        is_refused = isinstance(answer, Refused | AllocationUsageUnknown | ExchangeRefused)
-        if key and not is_refused and not answer.replayed:
+        if not key or isinstance(answer, Refused | AllocationUsageUnknown | ExchangeRefused):
+            return answer
+        if not answer.replayed:
             self.remembered[key] = (getattr(keyed, "fingerprint", ""), answer)
         return answer
 

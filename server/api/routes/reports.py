@@ -105,6 +105,6 @@ ROUTES = [
     ),
     Route(
         "GET", "/v1/reports/unlisted", on_no_channel, Scope.READ, "What is in stock and on no channel, page by page",
-        {200: UnlistedReport}, query=UnlistedQuery, outcomes=("invalid", "answer_too_large"), share=Reason.REPORTS,
+        {200: UnlistedReport}, query=UnlistedQuery, outcomes=("invalid", "answer_too_large"), share=Share.REPORTS,
     ),
 ]  # fmt: skip

@@ -13,7 +13,7 @@ from server.domain.outcomes import Refused
 from server.domain.reservation import Changed, ReservationLine
 from server.domain.stock import Backorder
 from server.insight.backorder_fills import seen_as_one
-from server.insight.daily_figures import Piece
+from server.insight.piece import Piece
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_function
 from server.store.journal.journal import read
