@@ -12,15 +12,17 @@
 --
 -- open line: {number, line, entry (of its stock), now (units that can be planned elsewhere), units (to be planned)}
 
+local binding = {} -- all functions of this file: a chunk has room for few more locals
+
 -- Places of the fields, counted from the tag.
 local BIND_AT = {splits_max = 1, split_lines = 2, location = 3, chunk_count = 4, chunks = 5}
 
-local function is_open(record)
+function binding.is_open(record)
   return record[Record.open] and not record[Record.open][Open.bound]
 end
 
 -- The units that the commit will leave in each line, or nil where it will be refused.
-local function units_after_commit(record, wanted, keep_remainder)
+function binding.units_after_commit(record, wanted, keep_remainder)
   local counter = total(record, Line.held) > 0 and Line.held or Line.expired
   local is_cancelled = counter == Line.expired and record[Record.state] == 'cancelled'
   if total(record, counter) == 0 or is_cancelled then return nil end
@@ -36,13 +38,13 @@ end
 
 -- Returns the open lines that are to be planned again, and the units that the operation is about, by line. nil: it will
 -- be refused.
-local function open_lines(record, tag, fields, op)
+function binding.open_lines(record, tag, fields, op)
   local wanted, units = fields[op + Commit.lines], nil
-  if tag == 'commit' then units = units_after_commit(record, wanted, fields[op + Commit.keep_remainder])
+  if tag == 'commit' then units = binding.units_after_commit(record, wanted, fields[op + Commit.keep_remainder])
   elseif total(record, Line.committed) > 0 then units = select_parts(record, wanted, Line.committed) end
   if not units then return nil end
   local open = {}
-  for _, number in ipairs(is_open(record) and record[Record.open][Open.lines] or NONE) do
+  for _, number in ipairs(binding.is_open(record) and record[Record.open][Open.lines] or NONE) do
     local line, planned = record[Record.lines][number], units[number] or 0
     if planned > 0 then
       local now = tag == 'commit' and line[Line.held] + line[Line.committed] or planned
@@ -54,14 +56,14 @@ local function open_lines(record, tag, fields, op)
 end
 
 -- The units of the open lines as wants, see lib/sourcing.lua.
-local function wants_of_open(open)
+function binding.wants_of_open(open)
   local wants, by_sku = {}, {}
   for _, each in ipairs(open) do sourcing.add_want(wants, by_sku, each.entry.sku, each.units, each.number) end
   return wants
 end
 
 -- Chooses for the open lines: SKU -> parts, or nil. Their own units count as available to them.
-local function destinations(source, open)
+function binding.destinations(source, open)
   for _, each in ipairs(open) do each.entry.claimed = each.entry.claimed - each.now end
   local chosen = sourcing.choose_or_expire(source)
   for _, each in ipairs(open) do each.entry.claimed = 0 end
@@ -69,7 +71,7 @@ local function destinations(source, open)
 end
 
 -- The moves, as lib/relocation.lua takes them; as few units as possible. kept: units of each open line that stay.
-local function moves_to(found, open, committed_only)
+function binding.moves_to(found, open, committed_only)
   local moves, kept = {}, {}
   for _, each in ipairs(open) do
     local stays = 0
@@ -95,7 +97,7 @@ local function moves_to(found, open, committed_only)
 end
 
 -- The refusal of a named location before any of its stock is read, or nil.
-local function refusal_of_name(record, open, location)
+function binding.refusal_of_name(record, open, location)
   if location == '' then return nil end
   local lines = {}
   if #open == 0 then
@@ -113,26 +115,26 @@ local function refusal_of_name(record, open, location)
   return refused('location_closed', record[Record.state], lines)
 end
 
-local function source_of(fields, at, open, channel)
+function binding.source_of(fields, at, open, channel)
   return sourcing.new(
-    wants_of_open(open), channel, fields[at + BIND_AT.splits_max], fields[at + BIND_AT.split_lines], fields,
+    binding.wants_of_open(open), channel, fields[at + BIND_AT.splits_max], fields[at + BIND_AT.split_lines], fields,
     at + BIND_AT.chunks
   )
 end
 
 -- The moves, or nil and the refusal.
-local function plan_moves(record, open, fields, at, committed_only)
+function binding.plan_moves(record, open, fields, at, committed_only)
   local location = fields[at + BIND_AT.location]
-  local refusal = refusal_of_name(record, open, location)
+  local refusal = binding.refusal_of_name(record, open, location)
   if refusal then return nil, refusal end
   if #open == 0 then return {} end
-  local source = source_of(fields, at, open, record[Record.channel])
-  local found = destinations(source, open)
+  local source = binding.source_of(fields, at, open, record[Record.channel])
+  local found = binding.destinations(source, open)
   if not found then
     if location ~= '' or source.waits then return nil, sourcing.refusal(source, location, record[Record.state]) end
     return {}
   end
-  local moves = moves_to(found, open, committed_only)
+  local moves = binding.moves_to(found, open, committed_only)
   if relocation.fits(record, moves) then return moves end
   if location ~= '' then return nil, refused('too_many_lines', record[Record.state]) end
   return {}
@@ -140,7 +142,7 @@ end
 
 -- Relocates units and adds that to the journal. Returns the stock entries that changed, and the number of each move's
 -- line at the destination.
-local function relocate_lines(entry, moves, actor, bound_by)
+function binding.relocate_lines(entry, moves, actor, bound_by)
   if #moves == 0 then return NONE, NONE end
   local record = entry.record
   local journal_lines, entries, numbers = relocation.move_units(record, moves)
@@ -151,7 +153,7 @@ local function relocate_lines(entry, moves, actor, bound_by)
 end
 
 -- The answer of an operation, with the availability of the stock entries that the moves touched as well.
-local function with_touched(result, record, touched)
+function binding.with_touched(result, record, touched)
   local entries = {}
   for _, each in ipairs(result[CHANGED_AVAILABILITY]) do
     entries[#entries + 1] = stock_entry(each[Availability.sku], each[Availability.location])
@@ -161,7 +163,7 @@ local function with_touched(result, record, touched)
 end
 
 -- The lines to ship after the moves: [[line, quantity], …].
-local function parts_after(units, moves, numbers)
+function binding.parts_after(units, moves, numbers)
   local parts, wanted = {}, {}
   for number, each in pairs(units) do parts[number] = each end
   for i, move_of in ipairs(moves) do
@@ -175,46 +177,46 @@ local function parts_after(units, moves, numbers)
 end
 
 -- Runs the commit, then the moves.
-local function commit_bound(handler, fields, op, entry, moves)
+function binding.commit_bound(handler, fields, op, entry, moves)
   local record = entry.record
   local result = handler(fields, op)
   if result[1] ~= 'changed' then return result end
-  local touched = relocate_lines(entry, moves, fields[op + Commit.actor], 'commit')
-  if is_open(record) then record[Record.open][Open.bound] = true end
-  return with_touched(result, record, touched)
+  local touched = binding.relocate_lines(entry, moves, fields[op + Commit.actor], 'commit')
+  if binding.is_open(record) then record[Record.open][Open.bound] = true end
+  return binding.with_touched(result, record, touched)
 end
 
 -- Runs the moves, then the fulfil.
-local function fulfil_bound(handler, fields, op, entry, moves, units)
-  local touched, numbers = relocate_lines(entry, moves, fields[op + Commit.actor], 'fulfil')
-  if #moves > 0 then fields[op + Fulfil.lines] = parts_after(units, moves, numbers) end
-  return with_touched(handler(fields, op), entry.record, touched)
+function binding.fulfil_bound(handler, fields, op, entry, moves, units)
+  local touched, numbers = binding.relocate_lines(entry, moves, fields[op + Commit.actor], 'fulfil')
+  if #moves > 0 then fields[op + Fulfil.lines] = binding.parts_after(units, moves, numbers) end
+  return binding.with_touched(handler(fields, op), entry.record, touched)
 end
 
 -- Runs the commit or fulfil at op and the moves that belong to it. Returns its answer.
-local function bound(handler, tag, fields, at, op)
+function binding.bound(handler, tag, fields, at, op)
   -- Commit and Fulfil have reservation_id, actor and lines in the same places.
   local entry = reservations[fields[op + Commit.reservation_id]]
   if not record_of(entry) then return handler(fields, op) end
   expire_if_due(entry)
-  local open, units = open_lines(entry.record, tag, fields, op)
+  local open, units = binding.open_lines(entry.record, tag, fields, op)
   if not open then return handler(fields, op) end
-  local moves, refusal = plan_moves(entry.record, open, fields, at, tag == 'fulfil')
+  local moves, refusal = binding.plan_moves(entry.record, open, fields, at, tag == 'fulfil')
   if refusal then return refusal end
-  if tag == 'commit' then return commit_bound(handler, fields, op, entry, moves) end
-  return fulfil_bound(handler, fields, op, entry, moves, units)
+  if tag == 'commit' then return binding.commit_bound(handler, fields, op, entry, moves) end
+  return binding.fulfil_bound(handler, fields, op, entry, moves, units)
 end
 
 -- The place of the commit or fulfil behind a bind.
-local function op_at(fields, at)
+function binding.op_at(fields, at)
   return at + BIND_AT.chunks + fields[at + BIND_AT.chunk_count]
 end
 
-local function bind_lines(fields, at)
-  local op = op_at(fields, at)
+function binding.bind_lines(fields, at)
+  local op = binding.op_at(fields, at)
   local tag = fields[op]
-  local function handler() return bound(operations[tag], tag, fields, at, op) end
+  local function handler() return binding.bound(operations[tag], tag, fields, at, op) end
   return answer(handler, fields, op, SHAPES[tag]), op + SHAPES[tag].length
 end
 
-composite('bind', {prefetch = op_at, run = bind_lines})
+composite('bind', {prefetch = binding.op_at, run = binding.bind_lines})
