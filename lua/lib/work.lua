@@ -13,8 +13,7 @@
 
 do
 
--- Some 2 to 5 ms, whatever is done with them; and the lines of holds that a call ends where it has operations to run,
--- too.
+-- Some 2 to 5 ms, whatever is done with them, and the lines of holds that a call ends where it runs operations, too.
 local LINES_MAX, ENDED_BESIDE_MAX = 200, 100
 -- Of records, or of answers that are to be repeated: less than a millisecond.
 local BYTES_MAX = 500000
