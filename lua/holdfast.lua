@@ -35,6 +35,7 @@
 -- @include lib/splitting
 -- @include lib/sourced_orders
 -- @include lib/flush
+-- @include lib/likeness
 -- @include lib/lacking
 -- @include lib/backorders
 -- @include lib/places_of_order

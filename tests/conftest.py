@@ -180,6 +180,7 @@ async def stray_keys(client: Redis) -> list[str]:
             keyspace.barcodes,
             keyspace.locations,
             keyspace.names,
+            keyspace.likeness,
             *keyspace.publishing,
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,

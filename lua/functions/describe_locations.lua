@@ -2,8 +2,11 @@
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] locations  hash  location -> its description, as JSON; "\0version" -> how often they have changed
--- ARGV  [1] limits  [2] MessagePack [actor, most (locations that can be described), [[name, description, is_open], …]]
--- Reply MessagePack [whether there is room for them, version of the places]; without room nothing changes
+--       [12] likeness   hash  see lib/likeness.lua
+-- ARGV  [1] limits  [2] MessagePack [actor, most (locations that can be described), [[name, description, is_open], …],
+--       version of the folds, {name -> fold}, allow_similar]
+-- Reply MessagePack [whether there is room for them, version of the places, [[name, known name that it is like], …]];
+--       without room nothing changes, and a location that is like another, but not known, is left out
 --
 -- The journal gets one change without lines. Its notes name the locations, those among them that this has closed or
 -- opened, and the version of the places, see lib/places.lua. No stock record is touched.
@@ -44,9 +47,25 @@ local function reopened(described)
   return notes, names, has_changed
 end
 
+-- Takes out what is new and like a known name. Returns what is left, and {name, known name} of the others.
+local function without_similar(described)
+  local left, similar = {}, {}
+  for _, each in ipairs(described) do
+    local other = likeness.name('location', each[NAME])
+    if other then similar[#similar + 1] = {each[NAME], other} else left[#left + 1] = each end
+  end
+  return left, similar
+end
+
 local function describe_locations(args, keys)
-  local locations, actor, most, described = keys[11], unpack(unpack_msg(args[2]))
-  if not has_room(locations, most, described) then return pack({false, places_now().version}) end
+  local locations, actor, most, described, version, folds, is_allowed = keys[11], unpack(unpack_msg(args[2]))
+  if not has_room(locations, most, described) then return pack({false, places_now().version, NONE}) end
+  local similar
+  likeness.begin(keys[12])
+  likeness.ask(version, is_allowed, NONE, folds)
+  described, similar = without_similar(described)
+  if #described == 0 then return pack({true, places_now().version, similar}) end
+  likeness.describe()
   local notes, closed, has_changed = reopened(described)
   local pairs_to_set = {}
   for _, each in ipairs(described) do push(pairs_to_set, each[NAME], each[DESCRIPTION]) end
@@ -59,7 +78,8 @@ local function describe_locations(args, keys)
   if is_settled then call('HSET', META, 'closed_as_of', after) end
   journal_places(actor, notes)
   write()
-  return pack({true, places_now().version})
+  likeness.write()
+  return pack({true, places_now().version, similar})
 end
 
 register('describe_locations', describe_locations)

@@ -1,4 +1,4 @@
--- mutate: runs a batch of operations that need memory: they add reservations, stock or keys. A full store refuses it.
+-- mutate: runs a batch of operations that need memory: they add reservations or keys. A full store refuses it.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, then [11] tombstones  [12] backorders
 -- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua

@@ -3,7 +3,8 @@
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] transfers         hash  id -> record: those in transit, see lib/transfers.lua
 --       [12] transfers_closed  hash  id -> record: the others, until they are purged
---       [13] backorders        zset  see lib/backorders.lua
+--       [13] likeness          hash  see lib/likeness.lua
+--       [14] backorders        zset  see lib/backorders.lua
 -- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua
 -- Reply for each operation, in order, its answer in MessagePack, see lib/answers.lua and lib/transfers.lua
 
@@ -22,8 +23,10 @@ local function write_transfers(open_key, closed_key)
 end
 
 local function mutate_transfers(args, keys)
+  likeness.begin(keys[13])
   local answers = run(args, function(fields) load_transfers(fields, keys[11], keys[12]) end)
   write_transfers(keys[11], keys[12])
+  likeness.write()
   return answers
 end
 

@@ -1,21 +1,28 @@
 -- track: makes a SKU untracked, because it has no stock and needs none, or tracked again.
 --
--- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits  [2] MessagePack [actor, sku, whether it is to be tracked]
--- Reply MessagePack: whether it is so now; a SKU that has a stock record stays tracked
+-- KEYS  the ten keys of one partition, see lib/context.lua, and [11] likeness, see lib/likeness.lua
+-- ARGV  [1] limits  [2] MessagePack [actor, sku, whether it is to be tracked, version of the folds, fold,
+--       allow_similar]
+-- Reply MessagePack [whether it is so now (a SKU that has a stock record stays tracked), the known SKU that it is like
+--       and so is not made known, or ""]
 --
 -- In the hash skus an untracked SKU has a list without locations, see lib/unstocked.lua; of one that has neither mark
 -- nor stock, nothing is kept. The journal gets one change without lines.
 
-local function track(args)
-  local actor, sku, is_tracked = unpack(unpack_msg(args[2]))
+local function track(args, keys)
+  local actor, sku, is_tracked, version, fold, is_allowed = unpack(unpack_msg(args[2]))
   local locations = unstocked.count_locations({sku})[sku]
-  if locations and locations > 0 then return pack(is_tracked) end
-  if is_tracked == (locations == nil) then return pack(true) end
+  if locations and locations > 0 then return pack({is_tracked, ''}) end
+  if is_tracked == (locations == nil) then return pack({true, ''}) end
+  likeness.begin(keys[11])
+  likeness.ask(version, is_allowed, {[sku] = fold}, NONE)
+  local other = not is_tracked and likeness.name('sku', sku)
+  if other then return pack({false, other}) end
   if is_tracked then call('HDEL', SKUS, sku) else call('HSET', SKUS, sku, pack(NONE)) end
   journal('track', actor, '', '', '', NONE, {{'sku', sku}, {'tracked', tostring(is_tracked)}})
   write()
-  return pack(true)
+  likeness.write()
+  return pack({true, ''})
 end
 
 register('track', track)

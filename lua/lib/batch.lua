@@ -139,6 +139,21 @@ end
 
 composite('source', {prefetch = sourcing.prefetch, run = sourced})
 
+-- Runs an operation that may make names known, with their folds at hand, see lib/likeness.lua.
+local function named(fields, at)
+  local first = likeness.behind(fields, at)
+  local tag = fields[first]
+  local shape = tag == 'exchange' and SHAPES['return'] or SHAPES[tag] -- an exchange begins as its return does
+  likeness.ask_at(fields, at, fields[first + shape.allow_similar])
+  local result, following
+  if composites[tag] then result, following = composites[tag].run(fields, first)
+  else result, following = answer(operations[tag], fields, first, shape), first + shape.length end
+  likeness.ask_nothing()
+  return result, following
+end
+
+composite('named', {prefetch = likeness.behind, run = named})
+
 -- Runs all operations of a call and returns their packed answers. load: reads what they need, where that is other than
 -- reservations and stock.
 function run(args, load)

@@ -30,6 +30,7 @@ end
 function load_expected_receipts(fields, key, index)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
+    at = likeness.behind(fields, at)
     local shape = SHAPES[fields[at]]
     ids[#ids + 1] = fields[at + shape.supply_id]
     if fields[at + shape.key] ~= '' then keys[#keys + 1] = fields[at + shape.key] end

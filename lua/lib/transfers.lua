@@ -16,6 +16,10 @@ local function units_left(item)
     - (item[TransferLine.cancelled] or 0)
 end
 
+local load_transfers
+
+do
+
 -- Reads some of the transfers. Returns what work.read wants.
 local function read_transfers(ids, first, last, open_key, closed_key)
   local open = call('HMGET', open_key, unpack(ids, first, last))
@@ -34,9 +38,10 @@ local function read_transfers(ids, first, last, open_key, closed_key)
 end
 
 -- Reads the transfers and idempotency keys of all operations of a call.
-local function load_transfers(fields, open_key, closed_key)
+function load_transfers(fields, open_key, closed_key)
   local ids, keys, at = {}, {}, 1
   while at <= #fields do
+    at = likeness.behind(fields, at)
     local shape = SHAPES[fields[at]]
     ids[#ids + 1] = fields[at + shape.transfer_id]
     if fields[at + shape.key] ~= '' then keys[#keys + 1] = fields[at + shape.key] end
@@ -47,6 +52,8 @@ local function load_transfers(fields, open_key, closed_key)
     return read_transfers(ids, first, last, open_key, closed_key)
   end)
   if #keys > 0 then load_keys(keys) end
+end
+
 end
 
 local function mark_transfer(document)

@@ -3,7 +3,8 @@
 -- Fields  SetBackorder in server/domain/operations/stock.py; limit 0: none from now on
 -- Effect  the rule applies to new reservations; lines that wait keep their date. The SKU becomes known at the location,
 --         so that it can be ordered before the first units arrive.
--- Answers stock_changed · unknown_sku (limit 0 where the SKU is not known) · too_many_places
+-- Answers stock_changed · unknown_sku (limit 0 where the SKU is not known) · too_many_places · similar_name
+--         · undescribed_location
 
 local function set_backorder(fields, at)
   local actor, sku = fields[at + SetBackorder.actor], fields[at + SetBackorder.sku]
@@ -14,6 +15,8 @@ local function set_backorder(fields, at)
   if not entry.record then
     if limit == 0 then return refused('unknown_sku', '', {{1, sku, location, 0, 0}}) end
     if range.is_full(entry) then return refused('too_many_places', '', {{1, sku, location, 0, 0}}) end
+    local refusal = likeness.refuse(entry, limit)
+    if refusal then return refusal end
     create_stock(entry)
   end
   local now = entry.record[Stock.backorder] or {'', 0, '', 0} -- mode, limit, promise_on, waiting

@@ -5,7 +5,8 @@
 --         safety = safety. The SKU becomes known at the location. A count that finds no difference changes nothing.
 --         replaces: the key is taken over from a count with another body, see lib/batch.lua
 -- Answers stock_changed · invalid (a baseline that the partition has not reached) · ahead_of_clock · baseline_expired
---         · counted_since (a later count was here before) · out_of_range · too_many_places
+--         · counted_since (a later count was here before) · out_of_range · too_many_places · similar_name
+--         · undescribed_location
 
 -- By how much on_hand and the safety stock change, in the order of a stock record.
 local function deltas_to(record, on_hand, safety)
@@ -34,7 +35,7 @@ local function count(fields, at)
   end
   local is_new = not entry.record
   local deltas = deltas_to(entry.record or NO_DELTAS, on_hand, safety)
-  refusal = range.refuse(entry, deltas, max(on_hand, safety))
+  refusal = range.refuse(entry, deltas, max(on_hand, safety)) or likeness.refuse(entry, max(on_hand, safety))
   if refusal then return refusal end
   if is_new then create_stock(entry) end
   if is_new or deltas[Stock.on_hand] ~= 0 or deltas[Stock.safety] ~= 0 then

@@ -1,7 +1,7 @@
 -- exchange: shipped units are returned and a new reservation replaces them: both, or neither.
 --
--- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines, 7 reason], all as in a return, then the
---         replacement: a reserve or order, with a source in front of it or without
+-- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines, 7 reason, 8 allow_similar], as in a return,
+--         then the replacement: a reserve or order, with a source in front of it or without
 -- Effect  that of the return, then that of the replacement, which can have the restocked units. The journal gets two
 --         changes, each with a note that names the other's reservation.
 -- Answers exchanged · exchange_refused (which half, "return" or "promise", and its refusal)
@@ -52,7 +52,7 @@ local function snapshot(entry, wanted)
     entry = entry, changed = entry.changed, reservations = #changed_reservations, stock = #changed_stock,
     parts = #change_parts, changes = change_count, seq = last_seq, state = record[Record.state],
     record_seq = record[Record.seq], deadline_ms = record[Record.deadline_ms], notes = copy(record[Record.notes]),
-    returned = returned_units(record[Record.lines]), stock_entries = {},
+    returned = returned_units(record[Record.lines]), stock_entries = {}, names = likeness.mark(),
   }
   for _, want in ipairs(wanted) do
     local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
@@ -72,6 +72,7 @@ local function restore(before)
   cut(changed_reservations, before.reservations)
   cut(changed_stock, before.stock)
   cut(change_parts, before.parts)
+  likeness.undo(before.names)
   record[Record.state], record[Record.seq] = before.state, before.record_seq
   record[Record.deadline_ms] = before.deadline_ms
   record[Record.notes] = #before.notes > 0 and before.notes or NONE

@@ -1,21 +1,26 @@
 -- expect: registers or changes an expected receipt.
 --
 -- Fields  Expect in server/domain/operations/expected_receipts.py
--- Effect  the expected receipt is set to these values. The units that were received against it stay, so that a repeated
---         request has no effect; also where it was removed meanwhile. No stock changes.
+-- Effect  the expected receipt is set to these values, and its names are known. The units that were received against
+--         it stay, so that a repeated request has no effect; also where it was removed meanwhile. No stock changes.
 -- Answers expected_receipt_changed · id_reused (the id belongs to another SKU) · too_many_receipts
+--         · similar_name · undescribed_location
 
 local function expect(fields, at)
   local document, sku = expected_receipts[fields[at + Expect.supply_id]], fields[at + Expect.sku]
-  local before = document.record
+  local before, location = document.record, fields[at + Expect.location]
   if before and before[Receipt.sku] ~= sku then
     if before[Receipt.quantity] > 0 then return refused('id_reused') end
     before = nil -- it was removed: what was received is of another SKU
   end
   local is_open = before and before[Receipt.quantity] > 0
   if not is_open and not has_room_for_receipt(sku) then return refused('too_many_receipts') end
+  if not before or before[Receipt.location] ~= location then
+    local refusal = likeness.refuse({sku = sku, location = location}, fields[at + Expect.quantity])
+    if refusal then return refusal end
+  end
   document.record = {
-    sku, fields[at + Expect.location], fields[at + Expect.quantity], before and before[Receipt.received] or 0,
+    sku, location, fields[at + Expect.quantity], before and before[Receipt.received] or 0,
     fields[at + Expect.expected_on], fields[at + Expect.reference],
   }
   mark_expected_receipt(document)

@@ -4,7 +4,7 @@
 -- Effect  on_hand +, and as many units are no longer expected. The SKU becomes known at the location. More units than
 --         were expected are received as well; none are expected then.
 -- Answers stock_changed · unknown_supply (no expected receipt has this id, or it is of another SKU)
---         · out_of_range · too_many_places
+--         · out_of_range · too_many_places · similar_name · undescribed_location
 
 local function receive_expected(fields, at)
   local actor, id = fields[at + ReceiveExpected.actor], fields[at + ReceiveExpected.supply_id]
@@ -14,7 +14,8 @@ local function receive_expected(fields, at)
   local record = document.record
   if not record or record[Receipt.quantity] == 0 or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
   local entry = stock_entry(sku, location ~= '' and location or record[Receipt.location])
-  local refusal, journal_lines = range.refuse(entry, deltas_of_arrival(quantity, 'restock'), quantity), {}
+  local deltas, journal_lines = deltas_of_arrival(quantity, 'restock'), {}
+  local refusal = range.refuse(entry, deltas, quantity) or likeness.refuse(entry, quantity)
   if refusal then return refusal end
   receive_units(entry, journal_lines, quantity, 'restock')
   record[Receipt.received] = record[Receipt.received] + quantity

@@ -4,7 +4,7 @@
 -- Effect  on_hand +, and damaged or quality_control + by the disposition. The SKU becomes known at the location. The
 --         state of the reservation stays; its lines count the returned units. Those of an untracked SKU go nowhere.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)
---         · line_unmapped · out_of_range · too_many_places
+--         · line_unmapped · out_of_range · too_many_places · similar_name · undescribed_location
 
 -- Returns each wanted part to the stock and counts it in its line. Returns the journal lines and the stock entries.
 local function receive_lines(record, wanted)
@@ -22,8 +22,8 @@ local function receive_lines(record, wanted)
   return journal_lines, entries
 end
 
--- The refusal where the returned units take a counter out of its range, or nil.
-local function refusal_of_range(record, wanted)
+-- The refusal where the returned units take a counter out of its range, or a name is new and like another; or nil.
+local function refusal_of_places(record, wanted)
   local changes = {}
   for _, want in ipairs(wanted) do
     local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
@@ -35,7 +35,7 @@ local function refusal_of_range(record, wanted)
       }
     end
   end
-  return range.refusal(changes, record[Record.state])
+  return range.refusal(changes, record[Record.state]) or likeness.refusal(changes, record[Record.state])
 end
 
 -- exchanged_for: the id of the reservation that replaces the units in an exchange, else nil.
@@ -49,7 +49,7 @@ local function return_units(fields, at, exchanged_for)
   if total(record, Line.fulfilled) == 0 then return refused('not_fulfilled', record[Record.state]) end
   local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)
   if not parts then return exceeds_remaining(record, excess) end
-  local refusal = refusal_of_range(record, wanted)
+  local refusal = refusal_of_places(record, wanted)
   if refusal then return refusal end
   local journal_lines, entries = receive_lines(record, wanted)
   note(record, 'return_reason', reason)

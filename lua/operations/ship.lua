@@ -1,8 +1,9 @@
 -- ship: sends units from one location to another.
 --
 -- Fields  Ship in server/domain/operations/transfers.py
--- Effect  on_hand - at the source, only of available units; the transfer is in transit
+-- Effect  on_hand - at the source, only of available units; the transfer is in transit, and its destination known
 -- Answers transfer_changed · id_reused · unknown_sku · exceeds_available (reserved units stay) · retry_after_expiry
+--         · similar_name · undescribed_location
 
 local function entries_of(lines)
   local entries = {}
@@ -45,6 +46,8 @@ local function ship(fields, at)
     _, short = grant(lines)
     if short then return more_are_due and {'retry_after_expiry'} or refused('exceeds_available', '', short) end
   end
+  local refusal = likeness.refuse({sku = wanted[1][TransferItem.sku], location = to}, wanted[1][TransferItem.quantity])
+  if refusal then return refusal end
   local journal_lines, entries, items, units = {}, {}, {}, 0
   for i, line in ipairs(lines) do
     change_buckets(line.entry, journal_lines, {-line.units, 0, 0, 0, 0, 0}) -- on_hand is the first bucket

@@ -19,7 +19,9 @@ from server.service.old_names import heed_stored_names
 from server.store.command_session import OpenStore, open_store
 from server.store.embedded import ProgramChoice
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
+from server.store.keys import Keyspace
 from server.store.ledger.ledger import Retention
+from server.store.maintenance.name_index import index_names, is_indexed
 from server.telemetry import logs
 from server.workers import WorkersError
 
@@ -91,9 +93,17 @@ def opened_store(settings: Settings, *, create: bool = False) -> AbstractAsyncCo
     )
 
 
+async def heed_names(store: OpenStore, partition: str) -> None:
+    """Begin to ask about the names of a partition: those that are stored are looked at before, if none has done so."""
+    await heed_stored_names(store.client, partition)
+    keyspace = Keyspace(partition)
+    if not await is_indexed(store.client, keyspace):
+        await index_names(store.client, keyspace, store.retention.packed())
+
+
 async def named(store: OpenStore, partition: str, check: Callable[[], T]) -> T:
     """Make what ``check`` makes of names, as they are meant and stored; a name that cannot be one ends the command."""
-    await heed_stored_names(store.client, partition)
+    await heed_names(store, partition)
     try:
         return check()
     except InvalidError as error:

@@ -20,7 +20,7 @@ from server.cli.common import (
 )
 from server.cli.csv.bad_rows import print_bad_rows, read_csv
 from server.cli.csv.cell_values import time_ms
-from server.cli.csv.command import progress_bar
+from server.cli.csv.command import allow_similar_option, progress_bar
 from server.cli.csv.csv_import import CsvFile, Tally
 from server.cli.csv.harmless_cells import write_csv
 from server.cli.csv.reader import BadCellError, BadRow, Row
@@ -62,7 +62,8 @@ class Found(NamedTuple):
 class Job(NamedTuple):
     """What was counted where, and the rows of other locations.
 
-    ``baseline_seq``, ``counted_ms`` -1: the figures are as of now. ``missing_is_none``: see the option.
+    ``baseline_seq``, ``counted_ms`` -1: the figures are as of now. ``missing_is_none``, ``allow_similar``: see the
+    options.
     """
 
     path: Path
@@ -74,6 +75,7 @@ class Job(NamedTuple):
     missing_is_none: bool
     reason: str
     counted_ms: int = -1
+    allow_similar: bool = False
 
 
 @click.command()
@@ -88,6 +90,7 @@ class Job(NamedTuple):
 @click.option(
     "--differences", type=click.Path(dir_okay=False, path_type=Path), help="Write all differences to this CSV file."
 )
+@allow_similar_option
 @partition_option
 @store_options
 def count(
@@ -99,6 +102,7 @@ def count(
     counted_at: str | None,
     missing_is_none: bool,
     differences: Path | None,
+    allow_similar: bool,
     partition: str,
     **overrides: object,
 ) -> None:
@@ -111,6 +115,9 @@ def count(
     \b
       holdfast count --begin
       holdfast count store.csv --location store-b --baseline 48211 --differences differences.csv
+
+    A location that is not described is refused where others are, and so is a name that a known one is like, such as
+    İZMİR for izmir. If it is meant, add --new.
 
     It prints the differences, the SKUs that were not counted, and the orders that are short of units. Within a day the
     same file and baseline change nothing when they are run again, where no other file was counted since. A count that
@@ -126,9 +133,11 @@ def count(
         return
     counted_ms = _counted_ms(counted_at, baseline_seq)
     reason = f"count {file.name} {secrets.token_hex(4)}"[-REFERENCE_BYTES_MAX // 4 :]
-    parsed, elsewhere = _read(file, normal(location), reason)
+    parsed, elsewhere = _read(file, normal(location), reason, allow_similar=allow_similar)
     baseline = -1 if baseline_seq is None else baseline_seq
-    job = Job(file, parsed, elsewhere, partition, location, baseline, missing_is_none, reason, counted_ms)
+    job = Job(
+        file, parsed, elsewhere, partition, location, baseline, missing_is_none, reason, counted_ms, allow_similar
+    )
     tally, console = Tally(), progress_console()
     try:
         job, found = run(_count(settings, job, tally, console))
@@ -162,9 +171,9 @@ async def _begin(settings: Settings, partition: str) -> int:
         return int(await command(store.client, "HGET", Keyspace(partition).meta, "seq") or 0)
 
 
-def _read(file: Path, location: str, reason: str) -> tuple[CsvFile[Counted], list[BadRow]]:
+def _read(file: Path, location: str, reason: str, *, allow_similar: bool) -> tuple[CsvFile[Counted], list[BadRow]]:
     """Read the file; return the rows of other locations as bad ones."""
-    parsed = read_csv(file, stock_import(reason, location=location).read)
+    parsed = read_csv(file, stock_import(reason, location=location, allow_similar=allow_similar).read)
     elsewhere = [
         BadRow(row.line, f"is at {row.value.location}, but the count is of {location}", row.text)
         for row in parsed.rows
@@ -180,7 +189,7 @@ async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -
         location = await named(store, job.partition, lambda: check_location("--location", job.location))
         job = job._replace(location=location)
         if STORED_NAMES:  # the file was read without knowing of the names that are let through
-            parsed, elsewhere = _read(job.path, location, job.reason)
+            parsed, elsewhere = _read(job.path, location, job.reason, allow_similar=job.allow_similar)
             job = job._replace(file=parsed, elsewhere=elsewhere)
         began = (await journal.bounds(store.client, Keyspace(job.partition))).last_id
         uncounted = await _uncounted(store, job)

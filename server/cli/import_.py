@@ -6,18 +6,20 @@ from typing import Any
 
 import click
 
-from server.cli.csv.command import import_csv, import_options, reason_of
+from server.cli.csv.command import allow_similar_option, import_csv, import_options, reason_of
 from server.cli.csv.stock import stock_import
 
 
 @click.command("import")
 @import_options
 @click.option("--again", is_flag=True, help="Count again, even if this very file was the last one imported.")
-def import_(file: Path, *, again: bool, **options: Any) -> None:
+@allow_similar_option
+def import_(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> None:
     """Set the stock from a CSV file.
 
-    The first line names the columns: sku and on_hand, and optionally location (else main), safety (else unchanged) and
-    counted_at (else now; such as 2026-12-01T09:30:00+03:00). Other columns are ignored. UTF-8; comma, semicolon or tab.
+    The first line names the columns: sku and on_hand, and optionally location (else main), safety (else unchanged),
+    counted_at (else now; such as 2026-12-01T09:30:00+03:00) and allow_similar (yes or no, else no). Other columns are
+    ignored. UTF-8; comma, semicolon or tab.
 
     \b
       sku,on_hand,location,safety
@@ -32,7 +34,10 @@ def import_(file: Path, *, again: bool, **options: Any) -> None:
     when it is imported again, even if units were sold in between. So run an interrupted import again. Where another
     file was imported in between, it counts. For a new count with the same content, add --again.
 
+    A new SKU or location that a known one is like, such as MAIN for main, is refused. So is a location that is not
+    described, where others are. If it is meant, add --new for all rows, or the column for one.
+
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two
     salt = secrets.token_hex(8) if again else ""
-    import_csv(stock_import(reason_of("import", file), salt), file, **options)
+    import_csv(stock_import(reason_of("import", file), salt, allow_similar=allow_similar), file, **options)

@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from server.cli.csv.command import import_csv, import_options
-from server.cli.csv.locations import LOCATIONS
+from server.cli.csv.command import allow_similar_option, import_csv, import_options
+from server.cli.csv.locations import locations_import
 
 
 @click.group()
@@ -20,7 +20,8 @@ def locations() -> None:
 
 @locations.command("import")
 @import_options
-def import_(file: Path, **options: Any) -> None:
+@allow_similar_option
+def import_(file: Path, *, allow_similar: bool, **options: Any) -> None:
     """Describe locations from a CSV file.
 
     The first line names the columns: name, and optionally kind (warehouse or store), lat and lon (degrees), priority
@@ -34,9 +35,11 @@ def import_(file: Path, **options: Any) -> None:
     \b
       holdfast locations import locations.csv
 
+    A new name that a known one is like, such as KADIKÖY for Kadıköy, is a bad row. If it is meant, add --new.
+
     Each row replaces the description of its location: an empty cell sets the default. Locations that the file does not
     name are unchanged. Importing the same file again changes nothing. A running server uses it within a second.
 
     The exit code is 1 if any row was bad; the good rows are imported all the same.
     """  # noqa: D301  # click needs the character, not the two
-    import_csv(LOCATIONS, file, **options)
+    import_csv(locations_import(allow_similar=allow_similar), file, **options)

@@ -6,14 +6,15 @@ from typing import Any
 
 import click
 
-from server.cli.csv.command import import_csv, import_options, reason_of
+from server.cli.csv.command import allow_similar_option, import_csv, import_options, reason_of
 from server.cli.csv.movements import movements_import
 
 
 @click.command()
 @import_options
 @click.option("--again", is_flag=True, help="Move again, even if this very file was run within the last day.")
-def move(file: Path, *, again: bool, **options: Any) -> None:
+@allow_similar_option
+def move(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> None:
     """Receive, adjust, count and move units from a CSV file.
 
     The first line names the columns. Each row needs kind (receive, adjust, count, move), quantity, and sku. A receive
@@ -28,6 +29,7 @@ def move(file: Path, *, again: bool, **options: Any) -> None:
       counted_at  of a count: when it was, if not now, such as 2026-12-01T09:30:00+03:00
       from, to    of a move: available, damaged, quality_control
       supply_id   of a receive: the expected receipt that arrived
+      allow_similar  yes: the SKU and location of a receive or count are meant, though known ones are like them
 
     \b
       kind,sku,barcode,quantity,location,from,to,reason
@@ -38,6 +40,9 @@ def move(file: Path, *, again: bool, **options: Any) -> None:
       holdfast move delivery.csv
       holdfast move delivery.csv --report bad.csv
 
+    A new SKU or location that a known one is like, such as MAIN for main, is refused. So is a location that is not
+    described, where others are. If it is meant, add --new for all rows, or the column for one.
+
     Rows of one SKU take effect in the order of the file. Within a day the same file changes nothing when it is run
     again. So run an interrupted one again. For a new delivery with the same content, add --again. Only a count has
     effect again where another file has counted the same SKU there since, and so have the rows behind it.
@@ -45,4 +50,5 @@ def move(file: Path, *, again: bool, **options: Any) -> None:
     The exit code is 1 if any row was bad or refused; the good rows are done all the same.
     """  # noqa: D301  # click needs the character, not the two
     salt = secrets.token_hex(8) if again else ""
-    import_csv(movements_import(reason_of("move", file), salt), file, **options)
+    kind = movements_import(reason_of("move", file), salt, allow_similar=allow_similar)
+    import_csv(kind, file, **options)

@@ -32,6 +32,7 @@ from server.service.known_locations import check_known
 from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.keys import Keyspace
+from server.store.repositories.locations import described_names
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import SafetyStore
 
@@ -269,10 +270,8 @@ async def _check_location(store: OpenStore, partition: str, where: tuple[str, st
     if rule is None or where[1] == ANY:
         return
     keyspace = Keyspace(partition)
-    described = await command(store.client, "HKEYS", keyspace.locations)
     try:
-        await check_known(
-            store.client, keyspace, {name.decode() for name in described if b"\0" not in name}, {"--location": where[1]}
-        )
+        described = await described_names(store.client, keyspace)
+        await check_known(store.client, keyspace, described, {"--location": where[1]})
     except InvalidError as error:
         raise failure(f"{error.field} {error.rule}") from None

@@ -19,7 +19,7 @@ class Exchange(msgspec.Struct, frozen=True):
     retry.
     """
 
-    function: ClassVar[str] = "mutate"
+    function: ClassVar[str] = "mutate_creating"
 
     returned: Return
     promise: Reserve | Order | Sourced | AmongPlaces

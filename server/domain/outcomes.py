@@ -19,7 +19,8 @@ class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
     """Why one line was refused: the units requested, and the units available (or remaining).
 
     ``counter``: for ``out_of_range``, what would leave its range: a bucket, ``available``, ``allocation``, or
-    ``shortage``, the units that an order takes though they are not there.
+    ``shortage``, the units that an order takes though they are not there. For ``similar_name`` and
+    ``undescribed_location`` what is not known, ``sku`` or ``location``; ``similar`` is the known name that is like it.
     """
 
     line: int
@@ -28,6 +29,7 @@ class LineRefusal(msgspec.Struct, array_like=True, frozen=True):
     requested: int
     available: int
     counter: str = ""
+    similar: str = ""
 
 
 class Refused(msgspec.Struct, array_like=True, frozen=True, tag="refused"):
@@ -160,7 +162,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "unknown_location": Outcome(
         404,
         "Location is not registered",
-        "Register it with `PUT /v1/locations/{location}`, or correct the name. Stock can be received there either way.",
+        "Register it with `PUT /v1/locations/{location}`, or correct the name.",
     ),
     "unknown_reservation": Outcome(
         404,
@@ -359,6 +361,18 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "A counter would leave its range",
         "A bucket, and what is available, stay within 10^15 units, and an order can leave a SKU short of 10^9 at a"
         " location. Send a smaller quantity, or correct the stock first. Nothing changed.",
+    ),
+    "similar_name": Outcome(
+        422,
+        "A name like this one is known",
+        "Send the name that is known, which `similar` has. If it is another thing, send `allow_similar` true. Nothing"
+        " changed.",
+    ),
+    "undescribed_location": Outcome(
+        422,
+        "No such location",
+        "Locations are described here, and this one is not. Correct the name, or describe it first with"
+        " `PUT /v1/locations/{location}`. To make it known all the same, send `allow_similar` true. Nothing changed.",
     ),
     "out_of_stock": Outcome(
         409,

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import Body, Day, Location, Sku, Units
+from server.schemas.common import AllowSimilar, Body, Day, Location, Sku, Units
 from server.schemas.reservations import State
 
 
@@ -17,6 +17,7 @@ class BackorderBody(Body, frozen=True):
     mode: Literal["preorder", "backorder"]
     limit: Units
     promise_on: Day | None = None
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class BackordersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

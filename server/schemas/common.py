@@ -54,6 +54,12 @@ TtlS = Annotated[int, Meta(ge=1, le=limits.TTL_S_MAX, description="Seconds; at m
 LineNumber = Annotated[int, Meta(ge=1, le=limits.RECORD_LINES_MAX, description="The line's place, counted from 1.")]
 
 
+AllowSimilar = (
+    Annotated[bool, Meta(description="True: new names are meant, even if known ones are like them.")]
+    | msgspec.UnsetType
+)
+
+
 class Body(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A request's body: what is not known is refused."""
 

@@ -6,7 +6,7 @@ import msgspec
 
 from server.domain import limits
 from server.domain.expected_receipt import ExpectedReceipt
-from server.schemas.common import Body, Day, Location, Quantity, Reference, Sku
+from server.schemas.common import AllowSimilar, Body, Day, Location, Quantity, Reference, Sku
 
 
 class ExpectedReceiptView(msgspec.Struct, frozen=True):
@@ -59,6 +59,7 @@ class ExpectedReceiptBody(Body, frozen=True):
     expected_on: Day
     location: Location = limits.DEFAULT_LOCATION
     reference: Reference | None = None
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class AtpQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

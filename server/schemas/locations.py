@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from server.domain import locations
 from server.domain.locations import Kind
-from server.schemas.common import Body, Group, Latitude, Longitude, PositionBody
+from server.schemas.common import AllowSimilar, Body, Group, Latitude, Longitude, PositionBody
 
 NEARBY_MAX: Final = 500
 
@@ -22,6 +22,7 @@ class LocationBody(Body, frozen=True):
     footfall: Annotated[int, Meta(ge=0, le=locations.FOOTFALL_MAX)] = 0
     open: bool = True
     groups: Annotated[list[Group], Meta(max_length=locations.GROUPS_MAX)] = []  # a struct copies it
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class PositionView(msgspec.Struct, frozen=True):

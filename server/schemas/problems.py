@@ -5,14 +5,15 @@ from typing import Literal
 import msgspec
 
 
-class LineProblem(msgspec.Struct, frozen=True):
-    """What was asked of one line, and what there was."""
+class LineProblem(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What was asked of one line, and what there was; ``similar``: the known name that one of its names is like."""
 
     line: int
     sku: str
     location: str
     requested: int
     available: int
+    similar: str = ""
 
 
 class FieldProblem(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import Body, LineNumber, Location, Quantity, Reference
+from server.schemas.common import AllowSimilar, Body, LineNumber, Location, Quantity, Reference
 from server.schemas.reservations import OrderBody, ReservationView, ReserveBody
 
 
@@ -24,6 +24,7 @@ class ReturnBody(Body, frozen=True):
 
     lines: Annotated[list[ReturnPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
     reason: Reference | None = None
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class ExchangeBody(Body, frozen=True):

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from server.domain.replenishment import Units
 from server.domain.safety_stock import CATEGORY_BYTES_MAX, SKUS_PER_CALL_MAX, Percent
-from server.schemas.common import Body, Location, Sku
+from server.schemas.common import AllowSimilar, Body, Location, Sku
 
 RULES_PER_CALL_MAX: Final = 1_000
 
@@ -53,6 +53,7 @@ class SkuBody(Body, frozen=True):
 
     category: Category | msgspec.UnsetType | None = msgspec.UNSET
     tracked: bool | msgspec.UnsetType = msgspec.UNSET
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class NamedSkuBody(Body, frozen=True):

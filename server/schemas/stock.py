@@ -10,6 +10,7 @@ from server.domain import limits
 from server.domain.operations.stock import Bucket
 from server.schemas.allocations import AllocationView
 from server.schemas.common import (
+    AllowSimilar,
     Barcode,
     Body,
     CountedAt,
@@ -137,6 +138,7 @@ class CountBody(Body, frozen=True):
     safety: Units | None = None
     reason: Reference | None = None
     counted_at: CountedAt | msgspec.UnsetType = msgspec.UNSET
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
@@ -151,6 +153,7 @@ class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
     location: Location | None = None
     supply_id: ReservationId | None = None
     reason: Reference | None = None
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class AdjustMovement(Body, frozen=True, tag_field="kind", tag="adjust"):
@@ -174,6 +177,7 @@ class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
     safety: Units | None = None
     reason: Reference | None = None
     counted_at: CountedAt | msgspec.UnsetType = msgspec.UNSET
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 ShelfName = Literal["available", "damaged", "quality_control"]

@@ -10,7 +10,17 @@ from server.domain import limits
 from server.domain.stock import Availability
 from server.domain.transfer import Transfer
 from server.schemas.availability import AvailableView
-from server.schemas.common import Body, LineNumber, Location, Quantity, Reference, ReservationId, Sku, time_of
+from server.schemas.common import (
+    AllowSimilar,
+    Body,
+    LineNumber,
+    Location,
+    Quantity,
+    Reference,
+    ReservationId,
+    Sku,
+    time_of,
+)
 
 
 class TransferLineBody(Body, frozen=True):
@@ -28,6 +38,7 @@ class ShipBody(Body, frozen=True):
     lines: Annotated[list[TransferLineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
     transfer_id: ReservationId | None = None
     reason: Reference | None = None
+    allow_similar: AllowSimilar = msgspec.UNSET
 
 
 class ArrivedBody(Body, frozen=True):

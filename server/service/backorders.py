@@ -6,6 +6,7 @@ from server.domain.operations.stock import BackorderMode, SetBackorder
 from server.schemas.backorders import BackorderBody, BackordersQuery
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_sku
+from server.service.likeness import as_asked, is_allowed
 from server.store.connection.timeouts import in_time
 from server.store.repositories.backorders import WaiterPage, find_waiters
 
@@ -20,10 +21,11 @@ def backorder_operation(caller: Caller, sku: str, location: str, body: Backorder
 
     """
     where = check_sku("sku", sku), check_location("location", location)
-    body_fingerprint = caller.fingerprint("backorder", sku, location, body)
+    body_fingerprint = caller.fingerprint("backorder", sku, location, as_asked(body))
     promise_on = body.promise_on.isoformat() if body.promise_on is not None else ""
     mode = BackorderMode(body.mode)
-    return SetBackorder(body_fingerprint, caller.actor, caller.key, *where, mode, body.limit, promise_on)
+    head = body_fingerprint, caller.actor, caller.key, *where
+    return SetBackorder(*head, mode, body.limit, promise_on, is_allowed(body))
 
 
 async def waiting_lines(caller: Caller, query: BackordersQuery) -> WaiterPage:

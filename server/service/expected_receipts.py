@@ -10,6 +10,7 @@ from server.domain.stock import Outlook
 from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_id_in_path, check_location, check_reference, check_sku
+from server.service.likeness import as_asked, is_allowed
 from server.store.connection.timeouts import in_time
 from server.store.repositories.expected_receipts import read_outlook, read_supply
 
@@ -32,7 +33,7 @@ def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) 
     """
     target = check_supply_id(supply_id)
     return Expect(
-        caller.fingerprint("expect", target, body),
+        caller.fingerprint("expect", target, as_asked(body)),
         caller.actor,
         caller.key,
         target,
@@ -41,6 +42,7 @@ def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) 
         body.quantity,
         body.expected_on,
         check_reference("reference", body.reference),
+        is_allowed(body),
     )
 
 

@@ -7,6 +7,8 @@ from server.domain.locations import LOCATIONS_MAX, Location, Position
 from server.schemas.locations import LocationBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_text
+from server.service.likeness import is_allowed
+from server.service.problems import ProblemError, alike, problem
 from server.service.writes import written
 from server.store.repositories.locations import TooManyLocationsError
 
@@ -38,14 +40,17 @@ async def put_location(caller: Caller, name: str, body: LocationBody) -> Locatio
     InvalidError
         It breaks a rule, or would be one too many.
     ProblemError
-        The store did not answer in time; asking again is safe.
+        A known name is like it, and it is not; or the store did not answer in time, and asking again is safe.
 
     """
     location = location_of(name, body)
     try:
-        await written(caller.partition.locations.put([location], caller.actor))
+        writing = caller.partition.locations.put([location], caller.actor, allow_similar=is_allowed(body))
+        similar = await written(writing)
     except TooManyLocationsError:
         raise InvalidError("name", TOO_MANY) from None
+    if similar:
+        raise ProblemError(problem("similar_name", alike("location", location.name, similar[location.name])))
     return location
 
 

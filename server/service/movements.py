@@ -21,6 +21,7 @@ from server.service.checks import (
     check_reservation_id,
     check_sku,
 )
+from server.service.likeness import as_asked, is_allowed
 from server.service.problems import within
 from server.store.connection.timeouts import in_time
 from server.store.repositories.barcodes import Pack, find_barcodes
@@ -67,7 +68,7 @@ def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> 
         pack = known
     sku = check_sku("sku", pack.sku)
     location = check_location("location", body.location) if body.location is not None else ""
-    head = caller.fingerprint("movement", body), caller.actor, caller.key, sku, location
+    head = caller.fingerprint("movement", as_asked(body)), caller.actor, caller.key, sku, location
     return kind_of(body), _MAKERS[type(body)](head, body, pack)
 
 
@@ -85,9 +86,9 @@ def _receive(head: Head, body: ReceiveMovement, pack: Pack) -> StockOperation:
     reason = check_reference("reason", body.reason)
     units = _units("quantity", body.quantity, pack.factor)
     if body.supply_id is None:
-        return Receive(request, actor, key, sku, location or limits.DEFAULT_LOCATION, units, reason)
+        return Receive(request, actor, key, sku, location or limits.DEFAULT_LOCATION, units, reason, is_allowed(body))
     supply_id = check_reservation_id("supply_id", body.supply_id)
-    return ReceiveExpected(*head, supply_id, units, reason)
+    return ReceiveExpected(*head, supply_id, units, reason, is_allowed(body))
 
 
 def _adjust(head: Head, body: AdjustMovement, _: Pack) -> StockOperation:
@@ -107,6 +108,7 @@ def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
         -1 if body.safety is None else body.safety,
         check_reference("reason", body.reason),
         counted_ms,
+        allow_similar=is_allowed(body),
     )
 
 
@@ -135,7 +137,7 @@ def count_of(caller: Caller, sku: str, location: str, body: CountBody) -> Count:
     """
     where = check_sku("sku", sku), check_location("location", location)
     # As sent, like all fingerprints: what a name is may become another with a release, and a retry stays a replay.
-    head = caller.fingerprint("count", sku, location, body), caller.actor, caller.key, *where
+    head = caller.fingerprint("count", sku, location, as_asked(body)), caller.actor, caller.key, *where
     return _count(head, body, Pack(sku))
 
 
@@ -162,7 +164,7 @@ async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[
             made.append(operation_of(caller.item(i), body, packs))
         except InvalidError as error:
             raise within(f"movements[{i}]", error) from None
-    await note_batch(caller, "movements", bodies)
+    await note_batch(caller, "movements", [as_asked(body) for body in bodies])
     return made
 
 

@@ -1,6 +1,7 @@
 """From a refusal or an error to an RFC 9457 problem, for every way in; the table is ``domain.outcomes.OUTCOMES``."""
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -57,8 +58,12 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
     """Make the problem of what the ledger refused."""
     if refused.outcome == "invalid":
         return invalid("baseline_seq", "must be a seq that this server gave out")
-    detail = _range_of(refused.lines[0]) if refused.outcome == "out_of_range" and refused.lines else ""
-    lines = [LineProblem(each.line, each.sku, each.location, each.requested, each.available) for each in refused.lines]
+    describe = _DETAILS.get(refused.outcome)
+    detail = describe(refused.lines[0]) if describe is not None and refused.lines else ""
+    lines = [
+        LineProblem(each.line, each.sku, each.location, each.requested, each.available, each.similar)
+        for each in refused.lines
+    ]
     return problem(refused.outcome, detail, lines=lines, state=refused.state, reservation_id=reservation_id)
 
 
@@ -76,6 +81,36 @@ def _range_of(line: LineRefusal) -> str:
         f" {line.requested:,} were asked for. Send a smaller quantity, or correct the stock with a count or an"
         " adjustment first. Nothing changed."
     )
+
+
+def _likeness_of(line: LineRefusal) -> str:
+    """Say which name is like a known one, and what to do."""
+    return alike(line.counter, line.location if line.counter == "location" else line.sku, line.similar)
+
+
+def alike(kind: str, name: str, similar: str) -> str:
+    """Say that a name of a kind, ``sku`` or ``location``, would be new and is like a known one."""
+    return (
+        f"{'location' if kind == 'location' else 'SKU'} {name} is not known, and is like {similar}; did you mean"
+        f" {similar}? If it is another, send `allow_similar` true. Nothing changed."
+    )
+
+
+def _unknown_location_of(line: LineRefusal) -> str:
+    """Say that a location is not there, which one may be meant, and what to do."""
+    hint = f"; did you mean {line.similar}?" if line.similar else "."
+    return (
+        f"Locations are described here, and {line.location} is not described and has no stock{hint} Describe it first"
+        " with `PUT /v1/locations/{location}`, or send `allow_similar` true if it is to be new. Nothing changed."
+    )
+
+
+_DETAILS: Final[dict[str, Callable[[LineRefusal], str]]] = {
+    "out_of_range": _range_of,
+    "similar_name": _likeness_of,
+    "undescribed_location": _unknown_location_of,
+}
+"""The details that name what was refused."""
 
 
 def invalid(field: str, rule: str) -> Problem:

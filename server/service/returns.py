@@ -13,6 +13,7 @@ from server.schemas.reservations import OrderBody, ReserveBody
 from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_reference
+from server.service.likeness import as_asked, is_allowed
 from server.service.problems import within
 from server.service.reservations import lines_to_plan, order_operation, reserve_operation
 from server.service.sourcing import planned
@@ -30,7 +31,7 @@ def return_operation(caller: Caller, target: str, body: ReturnBody) -> Return:
         A field breaks a rule.
 
     """
-    return _return(caller, target, body, caller.fingerprint("return", target, body), caller.key)
+    return _return(caller, target, body, caller.fingerprint("return", target, as_asked(body)), caller.key)
 
 
 def _return(caller: Caller, target: str, body: ReturnBody, body_fingerprint: str, key: str) -> Return:
@@ -38,7 +39,8 @@ def _return(caller: Caller, target: str, body: ReturnBody, body_fingerprint: str
     for number, part in enumerate(body.lines):
         location = "" if part.location is None else check_location(f"lines[{number}].location", part.location)
         lines.append(ReturnedLine(part.line, part.quantity, Disposition(part.disposition), location))
-    return Return(body_fingerprint, caller.actor, target, key, lines, check_reference("reason", body.reason))
+    reason = check_reference("reason", body.reason)
+    return Return(body_fingerprint, caller.actor, target, key, lines, reason, is_allowed(body))
 
 
 class ExchangeRequest(NamedTuple):
@@ -60,7 +62,8 @@ def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> Exchang
 
     """
     half, wanted = _wanted(body)
-    new = _new_reservation(caller, half, wanted, fingerprint("exchange", target, body, *lines_to_plan(wanted)))
+    asked = structs.replace(body, return_=as_asked(body.return_))
+    new = _new_reservation(caller, half, wanted, fingerprint("exchange", target, asked, *lines_to_plan(wanted)))
     # A new reservation's own id makes a retry safe where there is no key; no caller can send a key that begins so.
     key = caller.key or ("" if wanted.reservation_id is None else f"\0{new.reservation_id}")
     try:

@@ -8,10 +8,12 @@ import msgspec
 from server.schemas.safety_stock import SkuBody, SkusBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_category, check_sku
-from server.service.problems import ProblemError, problem
+from server.service.likeness import is_allowed
+from server.service.problems import ProblemError, alike, problem
 from server.service.rules import safety_store
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
+from server.store.errors import SimilarNameError
 from server.store.repositories.skus import SkuStore
 
 
@@ -47,7 +49,8 @@ async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
     InvalidError
         A field breaks a rule, or there is none.
     ProblemError
-        It has stock records, so it stays tracked; or the store did not answer in time, and asking again is safe.
+        It has stock records, so it stays tracked; it would be new, and a known SKU is like it; or the store did not
+        answer in time, and asking again is safe.
 
     """
     sku = check_sku("sku", sku)
@@ -56,7 +59,7 @@ async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
     # Everything is checked before anything is set.
     categories = {} if body.category is msgspec.UNSET else {sku: check_category("category", body.category)}
     if body.tracked is not msgspec.UNSET:
-        await _track(caller, sku, tracked=body.tracked)
+        await _track(caller, sku, tracked=body.tracked, allow_similar=is_allowed(body))
     if categories:
         await _put_categories(caller, categories)
     return await find_sku(caller, sku)
@@ -100,12 +103,15 @@ async def category_of(caller: Caller, sku: str) -> str:
     return category
 
 
-async def _track(caller: Caller, sku: str, *, tracked: bool) -> None:
+async def _track(caller: Caller, sku: str, *, tracked: bool, allow_similar: bool) -> None:
     async def write() -> None:
-        if not await _store(caller).track(sku, caller.actor, tracked=tracked):
+        if not await _store(caller).track(sku, caller.actor, tracked=tracked, allow_similar=allow_similar):
             raise ProblemError(problem("sku_has_stock"))
 
-    await written(write())
+    try:
+        await written(write())
+    except SimilarNameError as error:
+        raise ProblemError(problem("similar_name", alike("sku", sku, error.similar))) from None
 
 
 def _store(caller: Caller) -> SkuStore:

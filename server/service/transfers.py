@@ -15,6 +15,7 @@ from server.service.checks import (
     check_reservation_id,
     check_sku,
 )
+from server.service.likeness import as_asked, is_allowed
 from server.service.reservations import id_of_key
 from server.store.connection.timeouts import in_time
 from server.store.repositories import transfers
@@ -29,9 +30,9 @@ def check_transfer_id(transfer_id: str) -> str:
 def _identity(caller: Caller, body: ShipBody) -> tuple[str, str]:
     """Return the id under which a transfer is kept, and the fingerprint of its body; as for a reservation."""
     if body.transfer_id is not None:
-        return check_reservation_id("transfer_id", body.transfer_id), fingerprint("ship", body)
+        return check_reservation_id("transfer_id", body.transfer_id), fingerprint("ship", as_asked(body))
     if caller.key:
-        return id_of_key("t", caller.key), fingerprint("ship", body)
+        return id_of_key("t", caller.key), fingerprint("ship", as_asked(body))
     return caller.partition.new_id(), ""
 
 
@@ -52,8 +53,17 @@ def ship_operation(caller: Caller, body: ShipBody) -> Ship:
         for number, line in enumerate(body.lines)
     ]
     transfer_id, body_fingerprint = _identity(caller, body)
-    reason = check_reference("reason", body.reason)
-    return Ship(body_fingerprint, caller.actor, caller.key, transfer_id, source, destination, lines, reason)
+    return Ship(
+        body_fingerprint,
+        caller.actor,
+        caller.key,
+        transfer_id,
+        source,
+        destination,
+        lines,
+        check_reference("reason", body.reason),
+        is_allowed(body),
+    )
 
 
 def arrive_operation(caller: Caller, transfer_id: str, body: ArriveBody) -> Arrive:

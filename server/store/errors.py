@@ -66,6 +66,14 @@ class OrderTooWideError(TooManyPlacesError):
     """An order or an explanation looks at more places than one may. Nothing happened."""
 
 
+class SimilarNameError(Exception):
+    """A name would be new and is like a known one, ``similar``; nothing was written."""
+
+    def __init__(self, similar: str) -> None:
+        self.similar = similar
+        super().__init__(f"did you mean {similar}?")
+
+
 class OverloadedError(Exception):
     """Too many operations are waiting for the store; this one was not processed."""
 

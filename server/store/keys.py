@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from server.domain.likeness import Kind, fold
+
 PARTITIONS: Final = "hf:partitions"
 """Set of the partitions that were ever served; maintenance goes through all of them."""
 
@@ -23,7 +25,7 @@ _NAMES: Final = (
 class Keyspace:
     """The keys of one partition; ``all`` is what each script declares as its KEYS, some of them among others."""
 
-    def __init__(self, partition: str) -> None:
+    def __init__(self, partition: str) -> None:  # noqa: PLR0915  # one statement for each key
         self.partition = partition
         self.all: tuple[str, ...] = tuple(f"hf:{{{partition}}}:{name}" for name in _NAMES)
         named = dict(zip(_NAMES, self.all, strict=True))
@@ -67,6 +69,8 @@ class Keyspace:
         self._trace = f"hf:{{{partition}}}:trace:"
         self.locations = f"hf:{{{partition}}}:locations"
         """Hash: location -> its description, as JSON; see ``repositories/locations.py``."""
+        self.likeness = f"hf:{{{partition}}}:likeness"
+        """Hash: the known SKUs and locations by their folds; see ``lua/lib/likeness.lua``."""
         self.names = f"hf:{{{partition}}}:names"
         """Hash: stored names that could not be stored so today; see ``repositories/old_names.py``."""
         # Of the daily figures; beside these there is a hash for each day, which expires.
@@ -98,14 +102,24 @@ class Keyspace:
         return (*self.all, self.tombstones, self.backorders)
 
     @property
+    def creating(self) -> tuple[str, ...]:
+        """What ``lua/functions/mutate_creating.lua`` declares as its KEYS."""
+        return (*self.all, self.likeness, self.backorders)
+
+    @property
+    def indexing(self) -> tuple[str, ...]:
+        """What ``lua/functions/index_names.lua`` declares as its KEYS."""
+        return (*self.all, self.likeness, self.supply_skus)
+
+    @property
     def transferring(self) -> tuple[str, ...]:
         """What ``lua/functions/mutate_transfers.lua`` declares as its KEYS."""
-        return (*self.moving, self.backorders)
+        return (*self.moving, self.likeness, self.backorders)
 
     @property
     def receiving(self) -> tuple[str, ...]:
         """What ``lua/functions/mutate_expected_receipts.lua`` declares as its KEYS."""
-        return (*self.supplying, self.backorders)
+        return (*self.supplying, self.likeness, self.backorders)
 
     @property
     def moving(self) -> tuple[str, ...]:
@@ -119,7 +133,7 @@ class Keyspace:
 
     @property
     def describing(self) -> tuple[str, ...]:
-        """What ``lua/functions/describe_locations.lua`` declares as its KEYS."""
+        """The KEYS of the functions that close locations; one of them declares ``likeness`` behind these."""
         return (*self.all, self.locations)
 
     @property
@@ -158,6 +172,16 @@ class ChannelKeys:
     def all(self) -> tuple[str, ...]:
         """Each of them."""
         return (self.listings, self.shown, self.dead_letters, self.tickets)
+
+
+LIKENESS_VERSION: Final = "\0version"
+LIKENESS_COMPLETE: Final = "\0complete"
+"""Fields of the hash of known names: the table that made its folds; there once all names are in it."""
+
+
+def likeness_field(kind: Kind, name: str) -> str:
+    """Name the field of the hash of known names that has those which are like a name."""
+    return f"{kind}\0{fold(name)}"
 
 
 def split_field(field: bytes) -> tuple[str, str]:

@@ -75,7 +75,10 @@ def test_a_sku_may_hold_what_real_ones_hold(row: str, sku: str) -> None:
 
 
 def test_location_and_safety_may_be_left_out() -> None:
-    assert rows_of("sku,on_hand,location,safety\nA,1,,\nB,2\n") == [("A", "main", 1, None), ("B", "main", 2, None)]
+    assert rows_of("sku,on_hand,location,safety\nA,1,,\nB,2\n") == [
+        ("A", "main", 1, None),
+        ("B", "main", 2, None),
+    ]
 
 
 def test_other_columns_are_ignored_and_named() -> None:

@@ -9,6 +9,7 @@ import pytest
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.reservation import Changed, Reservation
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
+from server.schemas.backorders import BackorderBody
 from server.schemas.common import Body, LineBody
 from server.schemas.expected_receipts import ExpectedReceiptBody
 from server.schemas.reservations import (
@@ -23,12 +24,17 @@ from server.schemas.reservations import (
     RelocateLineBody,
     ReserveBody,
 )
-from server.schemas.returns_and_exchanges import ReturnBody, ReturnPartBody
+from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody, ReturnPartBody
 from server.schemas.sourcing import SourcingBody
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MoveMovement, ReceiveMovement
 from server.schemas.transfers import ArriveBody, ArrivedBody, ShipBody, TransferLineBody
+from server.service import movements
+from server.service.backorders import backorder_operation
 from server.service.caller import Caller
+from server.service.expected_receipts import expect_operation
 from server.service.reservations import make, order_operation, reserve_operation
+from server.service.returns import exchange_request, return_operation
+from server.service.transfers import ship_operation
 from server.store.connection.commands import command
 from tests.support import operations as ops
 
@@ -104,3 +110,33 @@ async def test_given_a_request_of_an_earlier_release_when_sent_again_then_it_is_
     first = msgspec.msgpack.decode(kept, type=Reservation)
     assert (answer.replayed, answer.reservation) == (True, first)
     assert await ops.available(caller.ledger, "S", "ankara") == 99
+
+
+def _asked(caller: Caller, *, allow_similar: bool) -> list[str]:
+    """Return the fingerprints of requests that may make names known."""
+    more: dict[str, Any] = {"allow_similar": True} if allow_similar else {}
+    line = {"line": 1, "quantity": 1, "disposition": "restock"}
+    back = msgspec.convert({"lines": [line], **more}, ReturnBody)
+    exchange = {"return": {"lines": [line], **more}, "order": {"channel": "w", "lines": [{"sku": "A", "quantity": 1}]}}
+    ship = {"from": "a", "to": "b", "lines": [{"sku": "A", "quantity": 1}], "transfer_id": "t", **more}
+    expect = {"sku": "A", "quantity": 1, "expected_on": "2030-01-01", **more}
+    receive = ReceiveMovement(quantity=1, sku="A", **more)
+    moved = [movements.operation_of(caller, each, {}) for each in (receive, CountMovement(on_hand=1, sku="A", **more))]
+    made: list[Any] = [
+        movements.count_of(caller, "A", "main", CountBody(on_hand=1, **more)),
+        *(operation for each in moved if each for operation in each[1:]),
+        return_operation(caller, "r", back),
+        exchange_request(caller, "r", msgspec.convert(exchange, ExchangeBody)).returned,
+        ship_operation(caller, msgspec.convert(ship, ShipBody)),
+        expect_operation(caller, "s", msgspec.convert(expect, ExpectedReceiptBody)),
+        backorder_operation(caller, "A", "main", BackorderBody("backorder", 1, **more)),
+    ]
+    assert {each.allow_similar for each in made} == {allow_similar}
+    return [each.fingerprint for each in made]
+
+
+def test_that_names_are_meant_is_in_no_fingerprint(caller: Caller) -> None:
+    caller = caller.with_key("k")
+
+    assert _asked(caller, allow_similar=True) == _asked(caller, allow_similar=False)
+    assert all(_asked(caller, allow_similar=False))

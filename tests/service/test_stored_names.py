@@ -26,7 +26,7 @@ ROUNDED = "8,68001E+12"
 async def old(caller: Caller) -> AsyncIterator[Caller]:
     """Return a caller of a partition with names of an older release, which the door heeds."""
     for sku, location in (("S ", "main"), (INVISIBLE, " depo"), (ROUNDED, "main"), ("D ", "main"), ("D", "main")):
-        await ops.moved(caller.ledger, ops.receive(sku, 5, location))
+        await ops.moved(caller.ledger, ops.meant(ops.receive(sku, 5, location)))
     await heed_stored_names(caller.partition.client, caller.principal.partition)
     yield caller
     heed(caller.principal.partition, StoredNames())

@@ -8,8 +8,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from server.domain.exchange import Exchange
+from server.domain.likeness import FOLD_VERSION
 from server.domain.operations import Operation, operation_types
-from server.domain.operations.reservations import Extend, Line, Order, Reserve
+from server.domain.operations.reservations import Extend, Line, Order, Reserve, Return, ReturnedLine
+from server.domain.operations.stock import Disposition
 from server.store.ledger.codec import pack
 from server.store.lua_library import LibraryError, assemble, with_places
 from tests.support.http import ROOT
@@ -156,6 +159,25 @@ def test_a_new_reservation_travels_as_its_wire_says(operation: Reserve | Order) 
 @pytest.mark.parametrize("kind", [kind for kind in operation_types().values() if not kind.wire])
 def test_any_other_operation_travels_in_the_order_of_its_class(kind: type[Operation]) -> None:
     fields = kind.__struct_fields__
-    operation = kind(*[f"value of {name}" for name in fields])
+    values: list[Any] = [[] if name == "lines" else f"Value of {name}" for name in fields]
+    operation = kind(*values)
 
-    assert decoded(pack(operation)) == [kind.__struct_config__.tag, *(f"value of {name}" for name in fields)]
+    folds = [{name: name.lower() for name in names} for names in operation.names]
+    head = ["named", FOLD_VERSION, *folds] if any(folds) else []
+    assert decoded(pack(operation)) == [*head, kind.__struct_config__.tag, *values]
+
+
+def test_the_folds_of_what_a_return_names_stand_in_front_of_it_also_in_an_exchange() -> None:
+    returned = Return("f", "who", "r", "k", [ReturnedLine(1, 1, Disposition.RESTOCK, "İzmir")])
+    exchange = Exchange(returned, Order("f", "who", "new", "web", [Line("A", "main", 2)]))
+
+    for operation in (returned, exchange):
+        assert decoded(pack(operation))[:4] == ["named", FOLD_VERSION, {}, {"İzmir": "izmir"}]
+
+
+@pytest.mark.parametrize("kind", [kind for kind in operation_types().values() if kind.names is not Operation.names])
+def test_an_operation_that_names_things_says_whether_they_are_meant_and_its_function_knows_the_names(
+    kind: type[Operation],
+) -> None:
+    assert kind.__struct_fields__[-1] == "allow_similar"
+    assert "likeness.begin" in (LUA / "functions" / f"{kind.function}.lua").read_text("utf-8")

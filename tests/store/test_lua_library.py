@@ -60,6 +60,7 @@ FUNCTIONS: Final = (
     *(
         "mutate",
         "mutate_when_full",
+        "mutate_creating",
         "mutate_transfers",
         "mutate_expected_receipts",
         "read_outlook",

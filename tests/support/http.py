@@ -332,8 +332,8 @@ class Api:
         return await self.send("PUT", path, body, **options)
 
     async def count(self, sku: str, on_hand: int, location: str = "main") -> Any:
-        """Set up stock."""
-        movement = {"kind": "count", "sku": sku, "location": location, "on_hand": on_hand}
+        """Set up stock, whatever the names are like."""
+        movement = {"kind": "count", "sku": sku, "location": location, "on_hand": on_hand, "allow_similar": True}
         [result] = (await self.post("/v1/stock/movements", {"movements": [movement]})).ok()["results"]
         assert result["status"] == 200, result
         return result["stock"]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from server.domain.allocations import Allocation, AllocationKind
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
+from server.domain.likeness import FOLD_VERSION, fold
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.batches import NoteBatch
@@ -284,6 +285,8 @@ class Model:
         self.seq = 0
         self.stock: dict[Place, Stock] = {}
         self.closed: set[str] = set()
+        self.known: dict[tuple[str, str], list[str]] = {}
+        self.described = False
         self.limited: dict[str, set[str]] = {}
         self.reservations: dict[str, ModelReservation] = {}
         self.transfers: dict[str, Sent] = {}
@@ -523,10 +526,48 @@ class Model:
                     break
         return Refused("out_of_range", state, found) if found else None
 
+    def _alike(self, state: str, op: Any, *changes: tuple[int, Place, int]) -> Refused | None:
+        """Refuse changes (line, place, units) at new places whose names are like known ones; else those are known."""
+        known = deepcopy(self.known)
+        for number, place, units in changes:
+            if place in self.stock:
+                continue
+            for kind, name, named in zip(("sku", "location"), place, op.names, strict=True):
+                alike = known.setdefault((kind, fold(name)), []) if name in named else [name]
+                if name in alike:
+                    continue
+                may_be_new = kind == "sku" or not self.described or name == "main"
+                if not op.allow_similar and (alike or not may_be_new):
+                    outcome = "similar_name" if alike else "undescribed_location"
+                    return Refused(outcome, state, [LineRefusal(number, *place, units, 0, kind, "".join(alike[:1]))])
+                alike.append(name)
+        self.known = known
+        return None
+
+    def describe(self, location: str) -> dict[str, str]:
+        """Describe a location; returned is what it is like, where it is new and may not be."""
+        alike = self.known.setdefault(("location", fold(location)), [])
+        if alike and location not in alike:
+            return {location: alike[0]}
+        if not alike:
+            alike.append(location)
+        self.described = True
+        return {}
+
+    @property
+    def likeness(self) -> dict[str, str]:
+        """The whole index of names."""
+        kept = {f"{kind}\0{folded}": "\0".join(names) for (kind, folded), names in self.known.items() if names}
+        if self.described:
+            kept["\0described"] = "1"
+        return kept | {"\0version": str(FOLD_VERSION), "\0complete": "1"}
+
     def track(self, sku: str, *, tracked: bool) -> bool:
         """Make a SKU tracked or untracked; what has stock stays tracked."""
         if self.names_of(sku):
             return tracked
+        if not tracked and sku not in self.untracked and sku not in self.known.setdefault(("sku", fold(sku)), []):
+            self.known["sku", fold(sku)].append(sku)
         (self.untracked.discard if tracked else self.untracked.add)(sku)
         return True
 
@@ -941,7 +982,8 @@ class Model:
             for place in [reservation.lines[part.line - 1].place]
             if is_stocked(place)
         ]
-        beyond = self._out_of_range(reservation.state, *arrivals)
+        places = [(number, place, units) for number, place, units, _ in arrivals]
+        beyond = self._out_of_range(reservation.state, *arrivals) or self._alike(reservation.state, op, *places)
         if beyond:
             return beyond
         touched = []
@@ -1121,6 +1163,9 @@ class Model:
         place = (op.sku, op.location)
         if place not in self.stock and not op.limit:
             return Refused("unknown_sku", "", [LineRefusal(1, *place, 0, 0)])
+        alike = self._alike("", op, (1, place, op.limit))
+        if alike:
+            return alike
         stock = self.stock.setdefault(place, Stock())
         before = stock.backorder or Backorder("", 0, "", 0)
         now = msgspec.structs.replace(before, mode=op.mode.value, limit=op.limit, promise_on=op.promise_on)
@@ -1347,7 +1392,9 @@ class Model:
             reservation.deadline_ms = 0
 
     def _receive(self, op: Receive) -> Answer:
-        beyond = self._out_of_range("", (1, (op.sku, op.location), op.quantity, {"on_hand": op.quantity}))
+        place = (op.sku, op.location)
+        beyond = self._out_of_range("", (1, place, op.quantity, {"on_hand": op.quantity}))
+        beyond = beyond or self._alike("", op, (1, place, op.quantity))
         if beyond:
             return beyond
         self.stock.setdefault((op.sku, op.location), Stock())
@@ -1400,7 +1447,8 @@ class Model:
             "on_hand": on_hand - was.on_hand if on_hand >= 0 else 0,
             "safety": op.safety - was.safety if op.safety >= 0 else 0,
         }
-        beyond = self._out_of_range("", (1, place, max(on_hand, op.safety), deltas))
+        units = max(on_hand, op.safety)
+        beyond = self._out_of_range("", (1, place, units, deltas)) or self._alike("", op, (1, place, units))
         if beyond:
             return beyond
         self.stock.setdefault(place, Stock())
@@ -1523,7 +1571,12 @@ class Model:
         known = self.supplies.get(op.supply_id)
         if known and known.sku != op.sku and known.quantity:
             return Refused("id_reused", "", [])
-        received = known.received if known and known.sku == op.sku else 0
+        is_same = known is not None and known.sku == op.sku
+        is_new = not known or not is_same or known.location != op.location
+        alike = self._alike("", op, (1, (op.sku, op.location), op.quantity)) if is_new else None
+        if alike:
+            return alike
+        received = known.received if known and is_same else 0
         supply = ExpectedReceipt(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
         self.supplies[op.supply_id] = supply
         return ExpectedReceiptChanged(replayed=False, supply=supply)
@@ -1544,6 +1597,7 @@ class Model:
             return Refused("unknown_supply", "", [])
         place = (op.sku, op.location or supply.location)
         beyond = self._out_of_range("", (1, place, op.quantity, {"on_hand": op.quantity}))
+        beyond = beyond or self._alike("", op, (1, place, op.quantity))
         if beyond:
             return beyond
         self._take_in(place, op.quantity, Disposition.RESTOCK)
@@ -1573,6 +1627,9 @@ class Model:
         short = self._grant(wanted)[1]
         if short:
             return Refused("exceeds_available", "", short)
+        alike = self._alike("", op, (1, (op.lines[0].sku, op.destination), op.lines[0].quantity))
+        if alike:
+            return alike
         for line in wanted:
             self._move((line.sku, op.source), on_hand=-line.quantity)
         sent = Sent(op, self.now_ms, [SentLine(item.sku, item.quantity) for item in op.lines])

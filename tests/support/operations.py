@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -104,6 +104,11 @@ def sealed(operation: T) -> T:
     """Return an operation with the fingerprint of what it asks."""
     bare = msgspec.structs.replace(operation, fingerprint="")
     return msgspec.structs.replace(bare, fingerprint=fingerprint(bare))
+
+
+def meant(operation: Any) -> Any:
+    """Return an operation whose names are meant, however like known ones they are."""
+    return msgspec.structs.replace(operation, allow_similar=True)
 
 
 def _lines(lines: Iterable[ALine]) -> list[Line]:

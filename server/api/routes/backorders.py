@@ -9,6 +9,7 @@ from server.schemas.backorders import BackorderBody, BackorderPage, BackorderSet
 from server.schemas.common import time_of
 from server.schemas.problems import Problem
 from server.service.backorders import backorder_operation, waiting_lines
+from server.service.likeness import told
 from server.service.problems import refusal
 from server.store.repositories.backorders import Waiter
 
@@ -17,7 +18,7 @@ async def put(call: Call) -> Answer[BackorderSetView] | Problem:
     """Set how many units of a SKU at a location may be waited for."""
     body: BackorderBody = call.body
     operation = backorder_operation(call.caller, call.named("sku"), call.named("location"), body)
-    answer = await call.caller.ledger.run(operation)
+    answer = await told(call.caller, await call.caller.ledger.run(operation))
     if not isinstance(answer, StockChanged):
         return refusal(answer)
     level = answer.level
@@ -50,7 +51,7 @@ ROUTES = [
         "PUT", "/v1/stock/{sku}/{location}/backorder", put, Scope.STOCK,
         "Set how many units may be reserved before they are there",
         {200: BackorderSetView}, BackorderBody,
-        outcomes=("id_reused", "unknown_sku", "too_many_places"),
+        outcomes=("id_reused", "unknown_sku", "too_many_places", "similar_name", "undescribed_location"),
         headers=("Idempotency-Key",), operation="backorder",
     ),
     Route(

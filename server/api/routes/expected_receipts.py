@@ -15,6 +15,7 @@ from server.schemas.expected_receipts import (
 )
 from server.schemas.problems import Problem
 from server.service import expected_receipts
+from server.service.likeness import told
 from server.service.problems import problem, refusal
 
 Shown = Answer[ExpectedReceiptView] | Problem
@@ -32,7 +33,7 @@ async def drop(call: Call) -> Shown:
 
 
 async def _changed(call: Call, operation: Expect | Forgo) -> Shown:
-    answer = await call.caller.ledger.run(operation)
+    answer = await told(call.caller, await call.caller.ledger.run(operation))
     if isinstance(answer, ExpectedReceiptChanged):
         view = receipt_view(operation.supply_id, answer.supply)
         return Answer(view, "replayed" if answer.replayed else "changed")
@@ -59,7 +60,7 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Set what is to come, and when",
         {200: ExpectedReceiptView}, ExpectedReceiptBody,
-        outcomes=("id_reused", "too_many_receipts"),
+        outcomes=("id_reused", "too_many_receipts", "similar_name", "undescribed_location"),
         headers=("Idempotency-Key",), operation="expect",
     ),
     Route(

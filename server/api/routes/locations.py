@@ -36,6 +36,6 @@ ROUTES = [
     ),
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Describe a location: what it is, where, and whether it is open",
-        {200: LocationView}, LocationBody,
+        {200: LocationView}, LocationBody, outcomes=("similar_name",),
     ),
 ]  # fmt: skip

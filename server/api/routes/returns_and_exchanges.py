@@ -13,6 +13,7 @@ from server.schemas.problems import Problem
 from server.schemas.reservations import ReservationView, left_views, reservation_view
 from server.schemas.returns_and_exchanges import ExchangeBody, ExchangeView, ReturnBody
 from server.service import returns
+from server.service.likeness import told
 from server.service.problems import refusal
 from server.service.reservations import check_target
 from server.service.returns import BodyHalf, ExchangeRequest
@@ -24,7 +25,8 @@ async def take_back(call: Call) -> Answer[ReservationView] | Problem:
     target = check_target(call.named("reservation_id"))
     operation = returns.return_operation(call.caller, target, body)
     call.reservation_id = target
-    return answer_reservation("return", target, await call.caller.ledger.run(operation))
+    answer = await told(call.caller, await call.caller.ledger.run(operation))
+    return answer_reservation("return", target, answer)
 
 
 async def exchange(call: Call) -> Answer[ExchangeView] | Problem:
@@ -39,7 +41,7 @@ async def exchange(call: Call) -> Answer[ExchangeView] | Problem:
     if not isinstance(answer, ExchangeRefused):
         return refusal(answer, target)
     if answer.half == "return":
-        return _of_half(refusal(answer.refused, target), "return")
+        return _of_half(refusal(await told(call.caller, answer.refused), target), "return")
     return _of_half(refusal(answer.refused, request.operation.reservation_id), request.half)
 
 
@@ -60,7 +62,10 @@ def _of_half(refused: Problem, half: BodyHalf) -> Problem:
     return structs.replace(refused, half=half, detail=f"Nothing was exchanged, because of the {half}: {detail}")
 
 
-_RETURN = ("id_reused", "unknown_reservation", "too_many_places", "exceeds_remaining", "not_fulfilled", "out_of_range")
+_RETURN = (
+    "id_reused", "unknown_reservation", "too_many_places", "exceeds_remaining", "not_fulfilled", "out_of_range",
+    "similar_name", "undescribed_location",
+)  # fmt: skip
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
 

@@ -76,7 +76,7 @@ ROUTES = [
     ),
     Route(
         "PUT", "/v1/skus/{sku}", put_sku, Scope.STOCK, "Put a SKU into a category, and say whether it has stock",
-        {200: SkuView}, SkuBody, outcomes=("sku_has_stock",),
+        {200: SkuView}, SkuBody, outcomes=("sku_has_stock", "similar_name"),
     ),
     Route(
         "GET", "/v1/skus/{sku}", read_sku, Scope.READ, "Read what category a SKU is of, and whether it has stock",

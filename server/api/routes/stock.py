@@ -27,7 +27,9 @@ from server.schemas.stock import (
 )
 from server.schemas.stock_views import level_view, moved_view
 from server.service import movements
+from server.service.caller import Caller
 from server.service.checks import check_sku
+from server.service.likeness import told
 from server.service.problems import problem, refusal
 from server.service.stock import SkuDetails, details
 
@@ -79,7 +81,7 @@ async def count(call: Call) -> Answer[MovedView] | Problem:
     """Set on_hand as counted."""
     body: CountBody = call.body
     operation = movements.count_of(call.caller, call.named("sku"), call.named("location"), body)
-    return _moved(await call.caller.ledger.run(operation))
+    return _moved(await told(call.caller, await call.caller.ledger.run(operation)))
 
 
 def _moved(answer: StockAnswer) -> Answer[MovedView] | Problem:
@@ -94,12 +96,16 @@ async def move_many(call: Call) -> MovementResults:
     operations = await movements.operations_of(call.caller, body.movements)
 
     async def move_one(name: str, movement: StockOperation) -> MovementResult:
-        return _result(await answer_item(name, call.caller.ledger.run(movement), _moved))
+        return _result(await answer_item(name, _moved_one(call.caller, movement), _moved))
 
     at_once = call.caller.partition.bulk_at_once
     results = await movements.each_in_order(operations, move_one, at_once, lambda result: result.outcome)
     unknown = _result(problem("unknown_barcode"))
     return MovementResults([results.get(place, unknown) for place in range(len(operations))])
+
+
+async def _moved_one(caller: Caller, movement: StockOperation) -> StockAnswer:
+    return await told(caller, await caller.ledger.run(movement))
 
 
 def _result(answer: Answer[MovedView] | Problem) -> MovementResult:
@@ -108,7 +114,10 @@ def _result(answer: Answer[MovedView] | Problem) -> MovementResult:
     return MovementResult(200, "moved", replayed=answer.replayed, stock=answer.view)
 
 
-_COUNT = ("id_reused", "baseline_expired", "counted_since", "ahead_of_clock", "too_many_places", "out_of_range")
+_COUNT = (
+    "id_reused", "baseline_expired", "counted_since", "ahead_of_clock", "too_many_places", "out_of_range",
+    "similar_name", "undescribed_location",
+)  # fmt: skip
 
 ROUTES = [
     Route(

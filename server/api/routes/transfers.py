@@ -17,6 +17,7 @@ from server.schemas.transfers import (
     transfer_view,
 )
 from server.service import transfers
+from server.service.likeness import told
 from server.service.problems import problem, refusal
 
 Shown = Answer[TransferView] | Problem
@@ -41,7 +42,7 @@ async def cancel(call: Call) -> Shown:
 
 
 async def _changed(call: Call, operation: Ship | Arrive | CancelTransfer) -> Shown:
-    answer = await call.caller.ledger.run(operation)
+    answer = await told(call.caller, await call.caller.ledger.run(operation))
     if isinstance(answer, TransferChanged):
         view = transfer_view(operation.transfer_id, answer.transfer, answer.availability)
         return Answer(view, "replayed" if answer.replayed else answer.transfer.state)
@@ -66,7 +67,8 @@ _ONE = "/v1/transfers/{transfer_id}"
 ROUTES = [
     Route(
         "POST", "/v1/transfers", ship, Scope.STOCK, "Send units from one location to another",
-        {201: TransferView}, ShipBody, outcomes=("id_reused", "unknown_sku", "exceeds_available"),
+        {201: TransferView}, ShipBody,
+        outcomes=("id_reused", "unknown_sku", "exceeds_available", "similar_name", "undescribed_location"),
         headers=("Idempotency-Key",), operation="transfer_ship",
     ),
     Route(

@@ -7,12 +7,12 @@ import msgspec
 from server.cli.csv.reader import BadCellError, Cells, shown
 from server.schemas.common import CountedAt, time_ms_of
 
-_YES: Final = frozenset({"", "yes", "true", "1"})
+_YES: Final = frozenset({"yes", "true", "1"})
 _NO: Final = frozenset({"no", "false", "0"})
 
 
-def yes_or_no(cells: Cells, column: str) -> bool:
-    """Read a yes or no; an empty cell is yes.
+def yes_or_no(cells: Cells, column: str, *, empty: bool = True) -> bool:
+    """Read a yes or no; an empty cell is ``empty``.
 
     Raises
     ------
@@ -21,6 +21,8 @@ def yes_or_no(cells: Cells, column: str) -> bool:
 
     """
     value = cells.get(column)
+    if not value:
+        return empty
     word = value.lower()
     if word not in _YES | _NO:
         raise BadCellError(f"{column} is {shown(value)}, not yes or no")

@@ -11,14 +11,13 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from server.cli.common import counted, opened_store, partition_option, quiet_settings, run, store_options
+from server.cli.common import counted, heed_names, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.csv.bad_rows import print_bad_rows, read_csv, report_option, write_report
 from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.limits import REFERENCE_BYTES_MAX
 from server.service.checks import STORED_NAMES
-from server.service.old_names import heed_stored_names
 from server.store.errors import StoreError
 
 T = TypeVar("T")
@@ -27,6 +26,12 @@ _PROGRESS_ROWS: Final = 250
 """The bar moves after so many rows: drawing it for each would cost more than the row."""
 
 file_argument: Final = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+allow_similar_option: Final = click.option(
+    "--allow-similar", "--new", is_flag=True,
+    help="Names that are not known yet are meant, even if known ones are like them or locations are described.",
+)  # fmt: skip
 
 
 def import_options(command: Any) -> Any:
@@ -70,7 +75,7 @@ async def _put(
     try:
         async with opened_store(settings, create=True) as store:
             await store.register(partition)
-            await heed_stored_names(store.client, partition)
+            await heed_names(store, partition)
             file = read_csv(path, kind.read) if STORED_NAMES else file
             await kind.put(Target(store, partition), file, tally)
             return file

@@ -1,5 +1,6 @@
 """CSV files of locations: each row describes a warehouse or store."""
 
+from functools import partial
 from typing import Final
 
 import msgspec
@@ -7,7 +8,8 @@ import msgspec
 from server.cli.common import failure
 from server.cli.csv.cell_values import yes_or_no
 from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target, in_pieces, only_changed
-from server.cli.csv.reader import BadCellError, Cells, Columns, CsvError, shown
+from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, CsvError, shown
+from server.cli.csv.send_rows import new_name
 from server.domain.locations import LOCATIONS_MAX, Location
 from server.domain.principal import LOCAL
 from server.schemas.locations import LocationBody
@@ -68,13 +70,16 @@ def _key(location: Location) -> str:
     return location.name
 
 
-async def _put(target: Target, file: CsvFile[Location], tally: Tally) -> None:
+async def _put(target: Target, file: CsvFile[Location], tally: Tally, *, allow_similar: bool) -> None:
     repository = LocationStore(target.store.client, Keyspace(target.partition), target.store.retention.packed())
-    stored = (await repository.directory()).locations
+    stored, rows = (await repository.directory()).locations, {row.value.name: row for row in file.rows}
     try:
         for piece in in_pieces(only_changed(file, stored, _key, tally), LOCATIONS_PER_WRITE):
-            await repository.put(piece, LOCAL.actor)
-            tally.add(set=len(piece))
+            similar = await repository.put(piece, LOCAL.actor, allow_similar=allow_similar)
+            tally.add(set=len(piece) - len(similar))
+            for name, known in similar.items():
+                row = rows[name]
+                tally.add(refused=BadRow(row.line, new_name("location", name, known), row.text))
     except TooManyLocationsError:
         raise failure(
             f"With the locations that are registered there would be more than {LOCATIONS_MAX:,}."
@@ -82,10 +87,16 @@ async def _put(target: Target, file: CsvFile[Location], tally: Tally) -> None:
         ) from None
 
 
-LOCATIONS: Final = CsvImport(
-    columns=Columns(("name",), ("kind", "lat", "lon", "priority", "footfall", "open", "groups")),
-    row=_location,
-    keys=(Key(_key, lambda location, lines: f"{shown(location.name)} is on line {lines} too, described differently"),),
-    put=_put,
-    check=_check,
-)
+def locations_import(*, allow_similar: bool = False) -> CsvImport[Location]:
+    """Import descriptions; ``allow_similar``: new names are meant, even if known ones are like them."""
+    key = Key(_key, lambda location, lines: f"{shown(location.name)} is on line {lines} too, described differently")
+    return CsvImport(
+        columns=Columns(("name",), ("kind", "lat", "lon", "priority", "footfall", "open", "groups")),
+        row=_location,
+        keys=(key,),
+        put=partial(_put, allow_similar=allow_similar),
+        check=_check,
+    )
+
+
+LOCATIONS: Final = locations_import()

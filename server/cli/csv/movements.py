@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from server.cli.csv.cell_values import yes_or_no
 from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target, in_pieces
 from server.cli.csv.place_keys import counted_before, place_key
 from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Row, shown
@@ -20,12 +21,18 @@ from server.service.movements import barcode_of, operation_of
 from server.service.problems import of_error
 from server.store.keys import Keyspace
 from server.store.repositories.barcodes import Pack, find_barcodes
+from server.store.repositories.locations import described_names
 
 COLUMNS: Final = Columns(
     ("kind", "quantity"),
-    ("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id", "counted_at"),
+    (
+        *("sku", "barcode", "location", "reason", "from", "to", "bucket", "safety", "supply_id", "counted_at"),
+        "allow_similar",
+    ),
 )
 _TEXTS: Final = ("sku", "barcode", "location", "from", "to", "bucket", "supply_id", "counted_at")
+_NAMING: Final = frozenset({"receive", "count"})
+"""The kinds that make names known; the others are of units that are there."""
 _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
@@ -39,7 +46,7 @@ class PlannedMovement(NamedTuple):
 _Operations = list[tuple[Row[PlannedMovement], StockOperation]]
 
 
-def movements_import(reason: str, salt: str = "") -> CsvImport[PlannedMovement]:
+def movements_import(reason: str, salt: str = "", *, allow_similar: bool = False) -> CsvImport[PlannedMovement]:
     """Import movements.
 
     Parameters
@@ -48,6 +55,8 @@ def movements_import(reason: str, salt: str = "") -> CsvImport[PlannedMovement]:
         The reason of rows that name none.
     salt
         Makes the idempotency keys new, so that a file that was run before has its effect again.
+    allow_similar
+        New names are meant in all rows, even if known ones are like them.
 
     """
 
@@ -56,26 +65,30 @@ def movements_import(reason: str, salt: str = "") -> CsvImport[PlannedMovement]:
         caller = local_caller(target.store, target.partition, f"{name}{salt and ':' + salt}")
         movements = _operations(caller, file, await _packs(target, file), tally)
         movements = await _with_place_keys(target, movements, (name, salt), tally)
-        await send_rows(target.store.ledger(target.partition), _by_sku(movements), tally)
+        ledger = target.store.ledger(target.partition)
+        described = await described_names(target.store.client, ledger.keyspace)
+        await send_rows(ledger, _by_sku(movements), tally, described)
         if tally.unchanged and not tally.set:
             tally.hints.append("Nothing was done. If this is a new delivery with the same content, add --again.")
 
     return CsvImport(
         columns=COLUMNS,
-        row=lambda cells: _movement(cells, reason),
+        row=lambda cells: _movement(cells, reason, allow_similar=allow_similar),
         put=put,
         done="done",
         unchanged="unchanged (same file run before)",
     )
 
 
-def _movement(cells: Cells, reason: str) -> PlannedMovement:
+def _movement(cells: Cells, reason: str, *, allow_similar: bool) -> PlannedMovement:
     kind = cells.get("kind").lower()
     given: dict[str, Any] = {name: value for name in _TEXTS if (value := cells.get(name))}
     given |= {"kind": kind, "reason": cells.get("reason") or reason}
     given["on_hand" if kind == "count" else "quantity"] = _number(cells, "quantity")
     if cells.get("safety"):
         given["safety"] = _number(cells, "safety")
+    if kind in _NAMING and yes_or_no(cells, "allow_similar", empty=allow_similar):
+        given["allow_similar"] = True
     try:
         body: MovementBody = msgspec.convert(given, MovementBody)
         return PlannedMovement(body, barcode_of(body))

@@ -13,6 +13,7 @@ from server.domain.operations import StockOperation
 from server.domain.operations.stock import Count
 from server.domain.outcomes import Refused, StockAnswer
 from server.domain.stock import StockChanged
+from server.service.likeness import with_nearest
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError, StoreUnavailableError
 from server.store.ledger.ledger import Ledger
 
@@ -30,11 +31,17 @@ class StoreUnreachableError(StoreError):
     """The store was unreachable for ``PATIENCE_S``; rows that are done stay done."""
 
 
-async def send_rows(ledger: Ledger, sequences: Iterable[Sequence[tuple[Row[T], StockOperation]]], tally: Tally) -> None:
+async def send_rows(
+    ledger: Ledger,
+    sequences: Iterable[Sequence[tuple[Row[T], StockOperation]]],
+    tally: Tally,
+    described: Sequence[str] = (),
+) -> None:
     """Send the operations of rows: those of one sequence one after the other, as batches in flight may pass each other.
 
     What comes behind a count of a place that is no repeat is none either, and where it is one, so are they. So their
     keys have the seq of that count.
+    ``described``: the described locations, of which one may be meant where a location is not known.
 
     Raises
     ------
@@ -51,7 +58,7 @@ async def send_rows(ledger: Ledger, sequences: Iterable[Sequence[tuple[Row[T], S
                 answer = await _until_answered(ledger, _behind(operation, counted))
                 if isinstance(operation, Count) and operation.replaces and isinstance(answer, StockChanged):
                     counted[operation.location] = answer.level.seq
-                _add(tally, row, answer)
+                _add(tally, row, with_nearest(answer, described))
 
     try:
         async with asyncio.TaskGroup() as senders:
@@ -83,9 +90,25 @@ async def _until_answered(ledger: Ledger, operation: StockOperation) -> StockAns
         attempt += 1
 
 
+def _why(refused: Refused) -> str:
+    """Say why a row was refused, and what to do about it."""
+    if refused.outcome not in ("similar_name", "undescribed_location") or not refused.lines:
+        return f"the ledger refused it: {refused.outcome}"
+    [line] = refused.lines
+    name = line.location if line.counter == "location" else line.sku
+    return new_name(line.counter, name, line.similar)
+
+
+def new_name(kind: str, name: str, similar: str) -> str:
+    """Say that a name of a kind, ``sku`` or ``location``, is not known, and which one may be meant."""
+    hint = f"did you mean {similar}? " if similar else ""
+    word = "location" if kind == "location" else "SKU"
+    return f"{word} {name} is not known; {hint}If it is new, add --allow-similar"
+
+
 def _add(tally: Tally, row: Row[T], answer: StockAnswer) -> None:
     if isinstance(answer, Refused):
-        tally.add(refused=BadRow(row.line, f"the ledger refused it: {answer.outcome}", row.text))
+        tally.add(refused=BadRow(row.line, _why(answer), row.text))
     elif answer.replayed:
         tally.add(unchanged=1)
     else:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
-from server.cli.csv.cell_values import time_ms
+from server.cli.csv.cell_values import time_ms, yes_or_no
 from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target
 from server.cli.csv.place_keys import counted_before, place_key
 from server.cli.csv.reader import BadCellError, Cells, Columns, Row, shown
@@ -16,8 +16,9 @@ from server.domain.principal import LOCAL
 from server.service.checks import check_location, check_sku
 from server.store.connection.connect import StoreClient
 from server.store.ledger.ledger import Ledger
+from server.store.repositories.locations import described_names
 
-COLUMNS: Final = Columns(("sku", "on_hand"), ("location", "safety", "counted_at"))
+COLUMNS: Final = Columns(("sku", "on_hand"), ("location", "safety", "counted_at", "allow_similar"))
 _WHOLE_NUMBER: Final = re.compile(r"\+?[0-9]{1,18}", re.ASCII)
 
 
@@ -25,6 +26,7 @@ class Counted(NamedTuple):
     """The units of one SKU at one location. ``safety`` None leaves the safety stock unchanged.
 
     ``counted_ms``: when it was counted; None: the row does not say.
+    ``allow_similar``: the names are meant, even if known ones are like them.
     """
 
     sku: str
@@ -32,6 +34,7 @@ class Counted(NamedTuple):
     on_hand: int
     safety: int | None
     counted_ms: int | None = None
+    allow_similar: bool = False
 
 
 class Source(NamedTuple):
@@ -54,7 +57,9 @@ KEY: Final = Key[Counted](
 )
 
 
-def stock_import(reason: str, salt: str = "", location: str = DEFAULT_LOCATION) -> CsvImport[Counted]:
+def stock_import(
+    reason: str, salt: str = "", location: str = DEFAULT_LOCATION, *, allow_similar: bool = False
+) -> CsvImport[Counted]:
     """Import counts of stock.
 
     Parameters
@@ -65,6 +70,8 @@ def stock_import(reason: str, salt: str = "", location: str = DEFAULT_LOCATION) 
         Makes it no repeat, so that a file that was imported before counts again.
     location
         The location of rows that name none.
+    allow_similar
+        New names are meant in all rows, even if known ones are like them.
 
     """
 
@@ -76,14 +83,14 @@ def stock_import(reason: str, salt: str = "", location: str = DEFAULT_LOCATION) 
 
     return CsvImport(
         columns=COLUMNS,
-        row=lambda cells: _counted(cells, location),
+        row=lambda cells: _counted(cells, location, allow_similar=allow_similar),
         keys=(KEY,),
         put=put,
         unchanged="unchanged (same file imported before)",
     )
 
 
-def _counted(cells: Cells, default_location: str) -> Counted:
+def _counted(cells: Cells, default_location: str, *, allow_similar: bool) -> Counted:
     sku = check_sku("sku", cells.get("sku"))
     location = check_location("location", cells.get("location") or default_location)
     safety, counted_at = cells.get("safety"), cells.get("counted_at")
@@ -93,6 +100,7 @@ def _counted(cells: Cells, default_location: str) -> Counted:
         _units("on_hand", cells.get("on_hand")),
         _units("safety", safety) if safety else None,
         time_ms("counted_at", counted_at) if counted_at else None,
+        yes_or_no(cells, "allow_similar", empty=allow_similar),
     )
 
 
@@ -122,15 +130,17 @@ async def count_rows(
     earlier = {line: f"{source.name}{source.salt and ':' + source.salt}:{line}" for line in counts}
     done = set() if client is None else await counted_before(client, ledger.keyspace, counts, earlier)
     tally.add(unchanged=len(done))
-    await send_rows(ledger, ([(row, counts[row.line])] for row in rows if row.line not in done), tally)
+    described = [] if client is None else await described_names(client, ledger.keyspace)
+    await send_rows(ledger, ([(row, counts[row.line])] for row in rows if row.line not in done), tally, described)
 
 
 def _count(row: Row[Counted], source: Source) -> Count:
-    sku, location, on_hand, safety_or_none, counted_or_none = row.value
+    sku, location, on_hand, safety_or_none, counted_or_none, allow_similar = row.value
     safety = -1 if safety_or_none is None else safety_or_none
     counted_ms = source.counted_ms if counted_or_none is None else counted_or_none
     digest = fingerprint(source.name, sku, location, on_hand, safety, source.baseline_seq, counted_ms)
     return Count(
         f"{digest}+{source.salt}" if source.salt else digest, LOCAL.actor, place_key(sku, location), sku, location,
         on_hand, source.baseline_seq, safety, source.reason, counted_ms, replaces=True,
+        allow_similar=allow_similar,
     )  # fmt: skip

@@ -42,6 +42,14 @@ class Operation(msgspec.Struct, array_like=True, frozen=True):
     actor: str
 
     @property
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The SKUs and the locations that it may make known, if they are not: their folds are sent with it.
+
+        It then has a field ``allow_similar``, and ``function`` declares the key of the known names.
+        """
+        return (), ()
+
+    @property
     def weight(self) -> int:
         """How many lines of work it counts as in a batch, whose script must stay short; at least 1."""
         return 1

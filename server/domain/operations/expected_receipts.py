@@ -4,7 +4,7 @@ from datetime import date
 from typing import ClassVar
 
 from server.domain.operations.base import Operation
-from server.domain.operations.stock import StockOperation
+from server.domain.operations.stock import PlacingOperation
 
 
 class ExpectedReceiptOperation(Operation, frozen=True):
@@ -26,6 +26,12 @@ class Expect(ExpectedReceiptOperation, tag="expect", frozen=True):
     quantity: int
     expected_on: date
     reference: str = ""
+    allow_similar: bool = False
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Its SKU, and its location."""
+        return (self.sku,), (self.location,)
 
 
 class Forgo(ExpectedReceiptOperation, tag="forgo", frozen=True):
@@ -35,7 +41,7 @@ class Forgo(ExpectedReceiptOperation, tag="forgo", frozen=True):
     supply_id: str
 
 
-class ReceiveExpected(StockOperation, tag="receive_expected", frozen=True):
+class ReceiveExpected(PlacingOperation, tag="receive_expected", frozen=True):
     """Add units of an expected receipt that arrived. ``location`` empty: that of the expected receipt."""
 
     function: ClassVar[str] = "mutate_expected_receipts"
@@ -43,3 +49,4 @@ class ReceiveExpected(StockOperation, tag="receive_expected", frozen=True):
     supply_id: str
     quantity: int
     reason: str = ""
+    allow_similar: bool = False

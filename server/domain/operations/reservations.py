@@ -227,10 +227,18 @@ class Edit(ReservationOperation, tag="edit", frozen=True):
 class Return(ReservationOperation, tag="return", frozen=True):
     """Take shipped units back, at any location; never more than were shipped. ``lines`` must not be empty."""
 
+    function: ClassVar[str] = "mutate_creating"
+
     reservation_id: str
     key: str
     lines: list[ReturnedLine]
     reason: str = ""
+    allow_similar: bool = False
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The locations that it names: the SKUs are known where they were shipped from."""
+        return (), tuple({line.location for line in self.lines if line.location})
 
     @property
     def weight(self) -> int:

@@ -1,7 +1,7 @@
 """Operations on the stock of one (SKU, location)."""
 
 from enum import StrEnum
-from typing import Final
+from typing import ClassVar, Final
 
 from server.domain.operations.base import Operation
 
@@ -51,11 +51,23 @@ class StockOperation(Operation, frozen=True):
     location: str
 
 
-class Receive(StockOperation, tag="receive", frozen=True):
+class PlacingOperation(StockOperation, frozen=True):
+    """One that makes the SKU known at the location. ``allow_similar``: even if a known name is like one of the two."""
+
+    function: ClassVar[str] = "mutate_creating"
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Its SKU, and its location if it names one."""
+        return (self.sku,), (self.location,) if self.location else ()
+
+
+class Receive(PlacingOperation, tag="receive", frozen=True):
     """Add units that arrived to ``on_hand``. Makes the SKU known at the location."""
 
     quantity: int
     reason: str = ""
+    allow_similar: bool = False
 
 
 class Adjust(StockOperation, tag="adjust", frozen=True):
@@ -66,7 +78,7 @@ class Adjust(StockOperation, tag="adjust", frozen=True):
     reason: str = ""
 
 
-class Count(StockOperation, tag="count", frozen=True):
+class Count(PlacingOperation, tag="count", frozen=True):
     """Set ``on_hand`` to the number of units that were found.
 
     ``baseline_seq``: the seq when the count began. Units that were shipped or received since then correct the number.
@@ -82,6 +94,7 @@ class Count(StockOperation, tag="count", frozen=True):
     reason: str = ""
     counted_ms: int = -1
     replaces: bool = False
+    allow_similar: bool = False
 
     @property
     def weight(self) -> int:
@@ -101,7 +114,7 @@ class Move(StockOperation, tag="move", frozen=True):
     reason: str = ""
 
 
-class SetBackorder(StockOperation, tag="backorder", frozen=True):
+class SetBackorder(PlacingOperation, tag="backorder", frozen=True):
     """Set how many units of a (SKU, location) lines may wait for; makes the SKU known there.
 
     ``limit`` 0: none from now on; lines that wait stay. ``promise_on``: the date for new lines, or "".
@@ -110,3 +123,4 @@ class SetBackorder(StockOperation, tag="backorder", frozen=True):
     mode: BackorderMode
     limit: int
     promise_on: str = ""
+    allow_similar: bool = False

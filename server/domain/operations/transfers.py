@@ -41,6 +41,12 @@ class Ship(TransferOperation, tag="ship", frozen=True):
     destination: str
     lines: list[TransferItem]
     reason: str = ""
+    allow_similar: bool = False
+
+    @property
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Its destination: the SKUs are known at the source."""
+        return (), (self.destination,)
 
     @property
     def weight(self) -> int:

@@ -40,8 +40,8 @@ Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's pa
 (more than was shipped), ``backordered``, ``queue``,
 ``allocations`` (what a channel's own units or cap count as used, or the journal's sum of that),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``lacking``,
-``skus``, ``in_transit``, ``supply``, ``tombstone``, ``sequence`` (lines of the journal are missing or twice there),
-``unreadable``.
+``skus``, ``in_transit``, ``supply``, ``tombstone``, ``likeness`` (a name is not under its fold, or under another),
+``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
 Memory: about 300 bytes for a stock record and 150 for a live reservation, so 0.45 GB for a million of both.
 The event loop gets its turn every few milliseconds; ``pause_s`` slows the reading further.
@@ -60,6 +60,7 @@ from server.store.audit.backorder_check import QueueCheck
 from server.store.audit.checks import AuditReport, Drift, Findings, check_record, check_transfer, is_hold
 from server.store.audit.journal_check import History
 from server.store.audit.lacking_check import LackingCheck
+from server.store.audit.likeness_check import LikenessCheck
 from server.store.audit.reader import CHUNK, Moment, Progress, Reader
 from server.store.audit.state_at_start import StateAtStart
 from server.store.audit.tombstone_check import TombstoneCheck
@@ -119,6 +120,7 @@ class _Audit:
         await self._scan_skus()
         await self._check_transfers()
         await self._check_supply()
+        await LikenessCheck(self._reader, self._findings).check()
         conclusive = await self._roll_back()
         if conclusive:
             await self._compare()

@@ -1,7 +1,8 @@
 """Encode an operation as the bytes that its Lua function reads.
 
 An operation is sent as MessagePack values one after the other, without an array around them: its tag, then its fields
-in the order of its class, or of its ``wire`` where it has one. ``lua/lib/batch.lua`` reads them.
+in the order of its class, or of its ``wire`` where it has one. ``lua/lib/batch.lua`` reads them. In front of one that
+may make names known stand their folds.
 """
 
 from collections.abc import Callable
@@ -11,6 +12,8 @@ import msgspec
 
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange
+from server.domain.likeness import FOLD_VERSION, folds
+from server.domain.operations import Operation, operation_types
 from server.domain.operations.reservations import Order, Reserve, Return
 from server.domain.sourcing import AmongPlaces, Candidate, Plan, Sourced, chunks
 
@@ -99,10 +102,22 @@ def _pack_exchange(exchange: Exchange) -> bytes:
     """Pack the return under the tag of an exchange, and behind it the new reservation, with its plan if it has one."""
     back: Return = exchange.returned
     head: list[object] = ["exchange", back.fingerprint, back.actor, back.reservation_id, back.key]
-    return _flat([*head, back.lines, back.reason]) + pack(exchange.promise)
+    request = _flat([*head, back.lines, back.reason, back.allow_similar]) + pack(exchange.promise)
+    return _pack_names(back) + request
+
+
+def _pack_names(operation: Operation) -> bytes:
+    """Pack the folds of the names that an operation may make known, as ``lua/lib/likeness.lua`` expects them."""
+    skus, locations = operation.names
+    return _flat(["named", FOLD_VERSION, folds(skus), folds(locations)]) if skus or locations else b""
+
+
+def _pack_creating(operation: Operation) -> bytes:
+    return _pack_names(operation) + _encode(operation)[1:]
 
 
 _SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
+    **{kind: _pack_creating for kind in operation_types().values() if kind.names is not Operation.names},
     Reserve: _pack_new,
     Order: _pack_new,
     Sourced: _pack_sourced,

@@ -116,6 +116,7 @@ class Ledger:
             for name, keys in (
                 ("mutate", keyspace.reserving),
                 ("mutate_when_full", keyspace.reserving),
+                ("mutate_creating", keyspace.creating),
                 ("mutate_transfers", keyspace.transferring),
                 ("mutate_expected_receipts", keyspace.receiving),
             )

@@ -22,6 +22,7 @@ from server.store.ledger.ledger import Retention
 from server.store.lua_library import library
 from server.store.maintenance.activity import Activity
 from server.store.maintenance.lacking import recount_lacking
+from server.store.maintenance.name_index import INDEX_INTERVAL_S, NameIndexing
 from server.store.maintenance.partition_faults import PartitionFaults
 from server.store.maintenance.slow_log import SlowLog
 from server.store.maintenance.unsettled import Settle, Settling, Unsettled
@@ -129,6 +130,7 @@ class Housekeeper:
         self.activity = Activity(client, self._partitions, clustered=nodes is not None)
         self._slow_log = SlowLog(client, nodes)
         self._faults = PartitionFaults(self.activity)
+        self._names = NameIndexing(client, self._limits, self._faults)
         self._settling: Settling | None = None
         if settle_locations is not None:
             asked = None if nodes is not None else unsettled
@@ -144,6 +146,7 @@ class Housekeeper:
             ("sweep", sweep_interval_s, self.sweep_due),
             ("forget", forget_interval_s, self.forget),
             ("settle", SETTLE_INTERVAL_S, self.settle),
+            ("index", INDEX_INTERVAL_S, self._names.run),
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
         ]
@@ -254,11 +257,12 @@ class Housekeeper:
         metrics.UNMAPPED_LINES.set(unmapped)
 
     async def recount(self) -> None:
-        """Count anew what orders lack, in every partition."""
+        """Count anew what orders lack, and note names that an older release has stored, in every partition."""
         await self._faults.each("recount", self._recount)
 
     async def _recount(self, keyspace: Keyspace) -> None:
         await recount_lacking(self._client, keyspace, self._limits)
+        await self._names.again(keyspace)
         await self._measure(keyspace)
 
     async def _measure(self, keyspace: Keyspace) -> None:

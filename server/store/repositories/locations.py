@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from server.domain.changes import Change
+from server.domain.likeness import FOLD_VERSION, folds
 from server.domain.locations import LOCATIONS_MAX, ClosedLocations, Directory, Location, LocationsChanged
 from server.store.connection.commands import command, run_confirmed, run_on_keys
 from server.store.connection.connect_errors import address, unavailable
@@ -36,6 +37,7 @@ _decode = msgspec.json.Decoder(Location).decode
 _pack = msgspec.msgpack.Encoder().encode
 _unpack_names = msgspec.msgpack.Decoder(frozenset[str]).decode
 _unpack_result = msgspec.msgpack.Decoder(tuple[bool, str]).decode
+_unpack_described = msgspec.msgpack.Decoder(tuple[bool, str, list[tuple[str, str]]]).decode
 
 
 CHANGED: Final = "locations"
@@ -100,6 +102,18 @@ async def places_of_stock(client: Redis, keyspace: Keyspace) -> AsyncIterator[fr
         yield frozenset().union(*map(_unpack_names, found.values()))
 
 
+async def described_names(client: Redis, keyspace: Keyspace) -> list[str]:
+    """Read the names of the described locations.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+
+    """
+    return [name.decode() for name in await command(client, "HKEYS", keyspace.locations) if name != _VERSION]
+
+
 class TooManyLocationsError(Exception):
     """There would be more locations than a partition may have."""
 
@@ -123,10 +137,11 @@ class LocationStore:
         """Read how often they have changed."""
         return int(await command(self._client, "HGET", self._keyspace.locations, _VERSION) or 0)
 
-    async def put(self, locations: Sequence[Location], actor: str) -> None:
+    async def put(self, locations: Sequence[Location], actor: str, *, allow_similar: bool = False) -> Mapping[str, str]:
         """Register locations, or replace their descriptions; other locations are unchanged.
 
         An order is never taken from a location after this has closed it. The entry in the journal names the actor.
+        Returns those that were left out, for they would be new and are like a known name, and that name.
 
         Raises
         ------
@@ -136,10 +151,17 @@ class LocationStore:
         """
         # As text: the store's MessagePack knows no binary.
         described = [(each.name, _encode(each).decode(), each.open) for each in locations]
+        alike = [FOLD_VERSION, folds(each.name for each in locations), allow_similar]
+        argument = _pack([actor, LOCATIONS_MAX, described, *alike])
+        keys = (*self._keyspace.describing, self._keyspace.likeness)
+        function = library().function("describe_locations")
         # Confirmed: a location that was closed stays closed over a failover.
-        answer = await run_confirmed(self._client, *self._call("describe_locations", [actor, LOCATIONS_MAX, described]))
-        if not _unpack_result(answer)[0]:
+        has_room, _, similar = _unpack_described(
+            await run_confirmed(self._client, function, keys, self._limits, argument)
+        )
+        if not has_room:
             raise TooManyLocationsError
+        return dict(similar)
 
     async def settle(self) -> None:
         """Tell the scripts which locations are closed, where an older release has described them.
@@ -231,14 +253,18 @@ class KnownLocations:
         assert self._directory is not None  # noqa: S101  # the reading set it, or has raised
         return self._directory
 
-    async def put(self, locations: Sequence[Location], actor: str) -> None:
-        """Register locations; the next answer of this process has them, if the store still answers."""
-        await self.store.put(locations, actor)
+    async def put(self, locations: Sequence[Location], actor: str, *, allow_similar: bool = False) -> Mapping[str, str]:
+        """Register locations; the next answer of this process has them, if the store still answers.
+
+        Returns as :meth:`LocationStore.put`.
+        """
+        similar = await self.store.put(locations, actor, allow_similar=allow_similar)
         if self._reading is not None:
             await asyncio.wait([self._reading])  # it may have begun before
         self._fresh_until_s = 0.0
         with suppress(StoreUnavailableError):
             await self.current()
+        return similar
 
     async def close(self) -> None:
         """Stop reading."""

@@ -389,6 +389,12 @@ def _plants() -> Iterator[Any]:
     yield case("entry lost in the middle", lambda p: p.delete_entry(2), "cap", "sequence", 3, 4)
     yield case("entry lost at the end", lambda p: p.delete_entry(-1), "", "sequence", 5, 4)
     yield case("entry twice", lambda p: p.copy_first_entry(), "cap", "sequence", 6, 1)
+    yield case("name not known", lambda p: p.run("HDEL", p.keys.likeness, "sku\0cap"), "cap", "likeness", "known",
+               "missing")  # fmt: skip
+    yield case("location not known", lambda p: p.run("HDEL", p.keys.likeness, "location\0main"), "", "likeness",
+               "known", "missing")  # fmt: skip
+    yield case("name under another fold", lambda p: p.run("HSET", p.keys.likeness, "sku\0cup", "Cap"), "Cap",
+               "likeness", "cap", "cup")  # fmt: skip
     yield case("journal lost", lambda p: p.run("DEL", p.keys.journal), "", "sequence", 5, 0)
 
 

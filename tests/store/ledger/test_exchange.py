@@ -103,7 +103,7 @@ async def test_given_damaged_units_and_an_empty_shelf_when_exchanged_then_neithe
             "promise: location_closed",
         ),
         (
-            ops.take_back("old", (1, 1), (1, 1, "damaged", "shop")),
+            ops.meant(ops.take_back("old", (1, 1), (1, 1, "damaged", "shop"))),
             ops.sourced(ops.order("new", ("A", 9, "")), ["main"]),
             "promise: out_of_stock",
         ),

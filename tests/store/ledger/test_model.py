@@ -34,6 +34,7 @@ OUTCOMES: Final = {
     *("not_fulfilled", "exceeds_bucket"),
     *("unknown_allocation", "allocation_differs", "allocation_usage_unknown"),
     *("counted_since", "ahead_of_clock"),
+    *("similar_name", "undescribed_location"),
     *("unknown_transfer", "transfer_closed", "transfer_arrived", "exceeds_available", "unknown_supply"),
 }
 _SHORT_LOG: Final = ("local ON_HAND_LOG_MAX = 200 ", f"local ON_HAND_LOG_MAX = {LOG_MAX} ")
@@ -186,6 +187,15 @@ PLANTED: Final = {
         "if not unstocked.is_unmapped(line) and edits.has_all(",
         "if false and edits.has_all(",
     ),
+    "a new record's names are not looked up": (
+        "    if not entry.record then\n      local kind",
+        "    if false then\n      local kind",
+    ),
+    "a name that is like another one is let in": (
+        "if names and not is_full(names) and not is_stored then",
+        "if false then",
+    ),
+    "an undone exchange leaves its names": ("  likeness.undo(before.names)\n", "\n"),
     "a key is not held against the body": (
         "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",
         "if false then",

@@ -472,9 +472,9 @@ class Merchant:
         sku, name, units = choice.choice(SKUS), choice.choice(NAMES), choice.randint(1, 6)
         match choice.randrange(9):
             case 0 | 1 | 2:
-                await ops.moved(self.ledger, ops.receive(sku, units, name))
+                await ops.moved(self.ledger, ops.meant(ops.receive(sku, units, name)))
             case 3:
-                await ops.moved(self.ledger, ops.count(sku, units - 1, name))
+                await ops.moved(self.ledger, ops.meant(ops.count(sku, units - 1, name)))
             case 4 | 5:
                 await self.ledger.run(ops.adjust(sku, Bucket.DAMAGED, units, name))
             case 6:

@@ -20,7 +20,7 @@ NFD = unicodedata.normalize("NFD", NFC)
 async def test_given_a_store_without_a_look_at_its_names_when_read_then_that_is_said(
     client: Redis, ledger: Ledger
 ) -> None:
-    await ops.moved(ledger, ops.receive("S ", 1))
+    await ops.moved(ledger, ops.meant(ops.receive("S ", 1)))
 
     assert await read_old_names(client, ledger.keyspace) == ([], False)
     assert await read_stored_names(client, ledger.keyspace) == StoredNames(is_complete=False)
@@ -30,10 +30,10 @@ async def test_given_old_names_when_looked_for_then_each_is_found_with_what_was_
     client: Redis, ledger: Ledger
 ) -> None:
     for sku in ("A", "Çay Bardağı 6'lı", "#12", "S ", NFD, NFC, "T\u200b", '="00123"', "8,68001E+12"):
-        await ops.moved(ledger, ops.receive(sku, 1))
-    await ops.moved(ledger, ops.receive("A", 1, " depo"))
-    await ops.moved(ledger, ops.receive("B", 1, "store "))
-    await ops.moved(ledger, ops.receive("B", 1, "store"))
+        await ops.moved(ledger, ops.meant(ops.receive(sku, 1)))
+    await ops.moved(ledger, ops.meant(ops.receive("A", 1, " depo")))
+    await ops.moved(ledger, ops.meant(ops.receive("B", 1, "store ")))
+    await ops.moved(ledger, ops.meant(ops.receive("B", 1, "store")))
     await put_barcodes(client, ledger.keyspace, [("8690\u00a0", Pack("A")), ("8691", Pack("A"))])
 
     found = await find_old_names(client, ledger.keyspace)
@@ -78,7 +78,7 @@ async def test_given_two_old_spellings_of_one_name_when_asked_for_it_then_one_is
     client: Redis, ledger: Ledger
 ) -> None:
     for sku in (" S", "S "):
-        await ops.moved(ledger, ops.receive(sku, 1))
+        await ops.moved(ledger, ops.meant(ops.receive(sku, 1)))
 
     await find_old_names(client, ledger.keyspace)
 
