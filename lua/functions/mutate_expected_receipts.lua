@@ -2,7 +2,8 @@
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua, and
 --       [11] supply       hash  id -> record, see lib/expected_receipts.lua
---       [12] supply_skus  hash  sku -> [id, …]: those of which units have not arrived yet
+--       [12] supply_skus  hash  sku -> [id, …]: those of which units have not arrived yet;
+--                            \0 and an SSCC -> the same of a parcel
 --       [13] likeness     hash  see lib/likeness.lua
 --       [14] backorders   zset  see lib/backorders.lua
 -- ARGV  [1] limits  [2] operations, their fields as MessagePack values one after the other, see lib/batch.lua

@@ -1,17 +1,19 @@
 -- The expected receipts that a call reads and changes; for the function mutate_expected_receipts.
 --
--- record: [sku, location, quantity, received, expected_on "2026-12-01", reference]; quantity and received in units
--- The index holds for each SKU the ids of the receipts of which units have not arrived yet. A complete receipt is kept
--- for a while, so that an old list of deliveries that is sent again does not add its units a second time. So is one
--- that was removed after units of it had come: its quantity is 0, and to all but operations/expect.lua it is gone.
+-- record: [sku, location, quantity, received, expected_on "2026-12-01", reference, sscc]; quantity and received in units
+-- The index holds for each SKU the ids of the receipts of which units have not arrived yet, and the same for each
+-- parcel, under \0 and its SSCC. A complete receipt is kept for a while, so that an old list of deliveries that is sent
+-- again does not add its units a second time. So is one that was removed after units of it had come: its quantity is 0,
+-- and to all but operations/expect.lua it is gone.
 
--- expected_receipts: id -> {id, record or nil, was_there, indexed_under (a SKU or nil), changed}
+-- expected_receipts: id -> {id, record or nil, was_there, indexed_under {a SKU or nil, a parcel or nil}, changed}
 
 local expected_receipts, load_expected_receipts, mark_expected_receipt, has_room_for_receipt, write_expected_receipts
 
 do
 
 local RECEIPTS_MAX = 10000 -- open ones of a SKU: two at each store of a chain of 5,000
+local OF_PARCEL_MAX = 1000 -- open ones of a parcel
 local REMOVED_MAX = 8 -- that are cut out of a list one by one; for more it is unpacked
 local changed_receipts -- the list of those that changed
 local index_key, lengths -- of the index, and how long the list of a SKU is by now
@@ -21,9 +23,11 @@ local function still_expected(record)
   return max(0, record[Receipt.quantity] - record[Receipt.received])
 end
 
--- The SKU under which the index is to hold a record, or nil.
-local function index_place(record)
-  return record and still_expected(record) > 0 and record[Receipt.sku] or nil
+-- The SKU and the parcel under which the index is to hold a record; empty where it is to hold it nowhere.
+local function index_places(record)
+  if not record or still_expected(record) == 0 then return {} end
+  local sscc = record[Receipt.sscc] or ''
+  return {record[Receipt.sku], sscc ~= '' and '\0' .. sscc or nil}
 end
 
 -- Reads the receipts and idempotency keys of all operations of a call. index: key of the index.
@@ -41,7 +45,7 @@ function load_expected_receipts(fields, key, index)
   for i, id in ipairs(ids) do
     local record = packed_records[i] and unpack_msg(packed_records[i]) or nil
     expected_receipts[id] = {
-      id = id, record = record, was_there = record ~= nil, indexed_under = index_place(record), changed = false,
+      id = id, record = record, was_there = record ~= nil, indexed_under = index_places(record), changed = false,
     }
   end
   if #keys > 0 then load_keys(keys) end
@@ -53,24 +57,33 @@ function mark_expected_receipt(document)
   changed_receipts[#changed_receipts + 1] = document
 end
 
--- Whether a SKU may have one more open receipt; asked once for each new one.
-function has_room_for_receipt(sku)
-  local length = lengths[sku] or packed_lists.length(call('HGET', index_key, sku))
-  lengths[sku] = length + 1
-  return length < RECEIPTS_MAX
+-- Whether the list of the index at a place may have one more receipt; asked once for each new one.
+local function has_room(place, receipts_max)
+  local length = lengths[place] or packed_lists.length(call('HGET', index_key, place))
+  lengths[place] = length + 1
+  return length < receipts_max
 end
 
--- Notes in moves (sku -> id -> whether the index is to hold it) how one receipt changes the index.
+-- Whether its SKU and its parcel may have one more open receipt; before: its record up to now, or nil.
+function has_room_for_receipt(before, sku, sscc)
+  if not before and not has_room(sku, RECEIPTS_MAX) then return false end
+  return sscc == '' or (before and before[Receipt.sscc] == sscc) or has_room('\0' .. sscc, OF_PARCEL_MAX)
+end
+
+local function note_move(moves, place, id, is_to_hold)
+  if not place then return end
+  moves[place] = moves[place] or {}
+  moves[place][id] = is_to_hold
+end
+
+-- Notes in moves (place -> id -> whether the index is to hold it) how one receipt changes the index.
 local function move_in_index(moves, document)
-  local before, after = document.indexed_under, index_place(document.record)
-  if before == after then return end
-  if before then
-    moves[before] = moves[before] or {}
-    moves[before][document.id] = false
-  end
-  if after then
-    moves[after] = moves[after] or {}
-    moves[after][document.id] = true
+  local before, after = document.indexed_under, index_places(document.record)
+  for i = 1, 2 do
+    if before[i] ~= after[i] then
+      note_move(moves, before[i], document.id, false)
+      note_move(moves, after[i], document.id, true)
+    end
   end
 end
 
@@ -83,8 +96,8 @@ local function without_many(list, named)
   return #ids > 0 and pack(ids)
 end
 
-local function write_list(sku, named)
-  local list, added, removed = call('HGET', index_key, sku), {}, {}
+local function write_list(place, named)
+  local list, added, removed = call('HGET', index_key, place), {}, {}
   for id, is_named in pairs(named) do
     local ids = is_named and added or removed
     ids[#ids + 1] = id
@@ -95,7 +108,7 @@ local function write_list(sku, named)
     for i = 1, list and #removed or 0 do list = list and packed_lists.without(list, removed[i]) end
   end
   if #added > 0 then list = packed_lists.extended(list, added) end
-  if list then call('HSET', index_key, sku, list) else call('HDEL', index_key, sku) end
+  if list then call('HSET', index_key, place, list) else call('HDEL', index_key, place) end
 end
 
 function write_expected_receipts(key)
@@ -103,14 +116,14 @@ function write_expected_receipts(key)
   for _, document in ipairs(changed_receipts) do
     local id, record = document.id, document.record
     if record then call('HSET', key, id, pack(record)) else call('HDEL', key, id) end
-    if record and not index_place(record) then
+    if record and still_expected(record) == 0 then
       call('ZADD', FORGET, NOW_MS + FULFILLED_MS, 's' .. id)
-    elseif document.was_there and not document.indexed_under then
+    elseif document.was_there and not document.indexed_under[1] then
       call('ZREM', FORGET, 's' .. id)
     end
     move_in_index(moves, document)
   end
-  for sku, named in pairs(moves) do write_list(sku, named) end
+  for place, named in pairs(moves) do write_list(place, named) end
 end
 
 end

@@ -8,20 +8,20 @@
 
 local function expect(fields, at)
   local document, sku = expected_receipts[fields[at + Expect.supply_id]], fields[at + Expect.sku]
-  local before, location = document.record, fields[at + Expect.location]
+  local before, location, sscc = document.record, fields[at + Expect.location], fields[at + Expect.sscc]
   if before and before[Receipt.sku] ~= sku then
     if before[Receipt.quantity] > 0 then return refused('id_reused') end
     before = nil -- it was removed: what was received is of another SKU
   end
   local is_open = before and before[Receipt.quantity] > 0
-  if not is_open and not has_room_for_receipt(sku) then return refused('too_many_receipts') end
+  if not has_room_for_receipt(is_open and before or nil, sku, sscc) then return refused('too_many_receipts') end
   if not before or before[Receipt.location] ~= location then
     local refusal = likeness.refuse({sku = sku, location = location}, fields[at + Expect.quantity])
     if refusal then return refusal end
   end
   document.record = {
     sku, location, fields[at + Expect.quantity], before and before[Receipt.received] or 0,
-    fields[at + Expect.expected_on], fields[at + Expect.reference],
+    fields[at + Expect.expected_on], fields[at + Expect.reference], sscc,
   }
   mark_expected_receipt(document)
   return expected_receipt_changed(document)

@@ -33,7 +33,7 @@ def move(file: Path, *, again: bool, allow_similar: bool, **options: Any) -> Non
 
     \b
       kind,sku,barcode,quantity,location,from,to,reason
-      receive,,18690000000038,2,main,,,PO-2041
+      receive,,18690000000033,2,main,,,PO-2041
       move,TS-1001/SİYAH-M,,1,main,available,damaged,torn
 
     \b

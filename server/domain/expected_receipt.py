@@ -9,6 +9,7 @@ class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
     """An expected receipt, as the store keeps it: ``quantity`` units in all, of which ``received`` have arrived.
 
     ``quantity`` 0: it was removed after units had arrived, and is kept in case that it is set again.
+    ``sscc``: the number of the parcel in which it was announced, empty for none.
     """
 
     sku: str
@@ -17,6 +18,7 @@ class ExpectedReceipt(msgspec.Struct, array_like=True, frozen=True):
     received: int
     expected_on: date
     reference: str = ""
+    sscc: str = ""
 
     @property
     def is_removed(self) -> bool:

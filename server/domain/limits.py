@@ -5,6 +5,8 @@ from typing import Final
 SKU_BYTES_MAX: Final = 128
 LOCATION_BYTES_MAX: Final = 64
 BARCODE_BYTES_MAX: Final = 64
+SCAN_BYTES_MAX: Final = 256
+"""What a scanner sends of one label: more than a barcode, where the label names lot and dates, too."""
 PACK_UNITS_MAX: Final = 1_000_000
 """Units that one barcode stands for."""
 NAME_BYTES_MAX: Final = 64

@@ -186,6 +186,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No expected receipt with this id for this SKU",
         "Check the id and the SKU. A receipt that was fully received is kept for 90 days.",
     ),
+    "unknown_parcel": Outcome(
+        404,
+        "Nothing was announced for this parcel",
+        "Nothing that is still to come has this SSCC. Receive what is in the parcel article by article, or set `sscc`"
+        " with `PUT /v1/supply/{supply_id}`.",
+    ),
     "unknown_barcode": Outcome(
         422, "Barcode is not registered", "Register it with `PUT /v1/barcodes`, or send the SKU instead."
     ),

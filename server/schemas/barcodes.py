@@ -1,11 +1,14 @@
 """Barcodes over the wire: what callers send, and what they get."""
 
+from datetime import date
+from decimal import Decimal
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from server.domain import limits
+from server.domain.gs1 import Label
 from server.schemas.common import Barcode, Body, Sku
 
 
@@ -29,9 +32,45 @@ class BarcodesPut(msgspec.Struct, frozen=True):
     barcodes: int
 
 
-class BarcodeView(msgspec.Struct, frozen=True):
-    """What a barcode stands for: so many units of a SKU."""
+class LabelView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a GS1 label says: ``count`` articles in a carton or pallet, its SSCC, lot, serial number, dates and weight.
+
+    ``elements``: every application identifier with its value, as on the label. None of it is kept with the stock.
+    """
+
+    gtin: str
+    elements: dict[str, str]
+    count: int = 1
+    sscc: str = ""
+    lot: str = ""
+    serial: str = ""
+    produced_on: date | None = None
+    best_before: date | None = None
+    expires_on: date | None = None
+    net_weight_kg: Decimal | None = None
+
+
+class BarcodeView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a barcode stands for: so many units of a SKU. ``barcode``: as it is registered."""
 
     barcode: str
     sku: str
     factor: int
+    label: LabelView | None = None
+
+
+def label_view(label: Label, *, year: int) -> LabelView:
+    """Show what a label says; ``year`` is that of today, because a label names years without their century."""
+    says = label.elements.get
+    return LabelView(
+        gtin=label.gtin,
+        elements=dict(label.elements),
+        count=label.count,
+        sscc=label.sscc,
+        lot=says("10", ""),
+        serial=says("21", ""),
+        produced_on=label.date_of("11", year=year),
+        best_before=label.date_of("15", year=year),
+        expires_on=label.date_of("17", year=year),
+        net_weight_kg=label.net_weight_kg,
+    )

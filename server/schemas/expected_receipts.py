@@ -6,11 +6,15 @@ import msgspec
 
 from server.domain import limits
 from server.domain.expected_receipt import ExpectedReceipt
-from server.schemas.common import AllowSimilar, Body, Day, Location, Quantity, Reference, Sku
+from server.schemas.common import AllowSimilar, Body, Day, Location, Quantity, Reference, Scan, Sku
+from server.schemas.transfers import TransferView
 
 
 class ExpectedReceiptView(msgspec.Struct, frozen=True):
-    """An expected receipt. ``expected`` units are still to come; more may be ``received`` than ``quantity``."""
+    """An expected receipt. ``expected`` units are still to come; more may be ``received`` than ``quantity``.
+
+    ``sscc``: the parcel in which it was announced, left out where it was not.
+    """
 
     supply_id: str
     sku: str
@@ -20,6 +24,15 @@ class ExpectedReceiptView(msgspec.Struct, frozen=True):
     expected: int
     expected_on: date
     reference: str
+    sscc: str | msgspec.UnsetType = msgspec.UNSET
+
+
+class ParcelView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What is still to come in a parcel: expected receipts, and the transfer whose id is the number of the parcel."""
+
+    sscc: str
+    supply: list[ExpectedReceiptView]
+    transfer: TransferView | None = None
 
 
 class ExpectedReceiptList(msgspec.Struct, frozen=True):
@@ -51,15 +64,20 @@ class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
     backordered: int = 0
 
 
-class ExpectedReceiptBody(Body, frozen=True):
-    """So many units in all are to come, on that day; what was received of them stays received."""
+class ExpectedReceiptBody(Body, frozen=True, kw_only=True):
+    """So many units in all are to come, on that day; what was received of them stays received.
 
-    sku: Sku
+    With a barcode instead of a SKU, ``quantity`` counts packs. ``sscc``: the number of the parcel in which it comes.
+    """
+
+    sku: Sku | None = None
     quantity: Quantity
     expected_on: Day
     location: Location = limits.DEFAULT_LOCATION
     reference: Reference | None = None
     allow_similar: AllowSimilar = msgspec.UNSET
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
+    sscc: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 class AtpQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,5 +100,5 @@ def receipt_view(supply_id: str, supply: ExpectedReceipt) -> ExpectedReceiptView
     """Show an expected receipt."""
     return ExpectedReceiptView(
         supply_id, supply.sku, supply.location, supply.quantity, supply.received, supply.expected, supply.expected_on,
-        supply.reference,
+        supply.reference, supply.sscc or msgspec.UNSET,
     )  # fmt: skip

@@ -11,13 +11,13 @@ from server.domain.operations.stock import Bucket
 from server.schemas.allocations import AllocationView
 from server.schemas.common import (
     AllowSimilar,
-    Barcode,
     Body,
     CountedAt,
     Location,
     Quantity,
     Reference,
     ReservationId,
+    Scan,
     SignedUnits,
     Sku,
     Units,
@@ -149,21 +149,22 @@ class ReceiveMovement(Body, frozen=True, tag_field="kind", tag="receive"):
 
     quantity: Quantity
     sku: Sku | None = None
-    barcode: Barcode | None = None
+    barcode: Scan | None = None
     location: Location | None = None
     supply_id: ReservationId | None = None
     reason: Reference | None = None
     allow_similar: AllowSimilar = msgspec.UNSET
 
 
-class AdjustMovement(Body, frozen=True, tag_field="kind", tag="adjust"):
-    """A bucket is off by so many units, for a reason."""
+class AdjustMovement(Body, frozen=True, kw_only=True, tag_field="kind", tag="adjust"):
+    """A bucket is off by so many units, for a reason. With a barcode instead of a SKU, ``quantity`` counts packs."""
 
-    sku: Sku
+    sku: Sku | None = None
     quantity: SignedUnits
     reason: Reference
     location: Location = limits.DEFAULT_LOCATION
     bucket: Literal["on_hand", "damaged", "quality_control", "safety"] = Bucket.ON_HAND.value
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
@@ -171,7 +172,7 @@ class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
 
     on_hand: Units
     sku: Sku | None = None
-    barcode: Barcode | None = None
+    barcode: Scan | None = None
     location: Location = limits.DEFAULT_LOCATION
     baseline_seq: Annotated[int, Meta(ge=0, le=2**53)] | None = None
     safety: Units | None = None
@@ -183,15 +184,16 @@ class CountMovement(Body, frozen=True, tag_field="kind", tag="count"):
 ShelfName = Literal["available", "damaged", "quality_control"]
 
 
-class MoveMovement(Body, frozen=True, tag_field="kind", tag="move"):
-    """Units are put from one bucket into another."""
+class MoveMovement(Body, frozen=True, kw_only=True, tag_field="kind", tag="move"):
+    """Units are put from one bucket into another. With a barcode instead of a SKU, ``quantity`` counts packs."""
 
-    sku: Sku
+    sku: Sku | None = None
     quantity: Quantity
     from_: ShelfName = msgspec.field(name="from")
     to: ShelfName
     reason: Reference
     location: Location = limits.DEFAULT_LOCATION
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 MovementBody = ReceiveMovement | AdjustMovement | CountMovement | MoveMovement

@@ -18,16 +18,18 @@ from server.schemas.common import (
     Quantity,
     Reference,
     ReservationId,
+    Scan,
     Sku,
     time_of,
 )
 
 
-class TransferLineBody(Body, frozen=True):
-    """Units of one SKU that are sent."""
+class TransferLineBody(Body, frozen=True, kw_only=True):
+    """Units of one SKU that are sent. With a barcode instead of a SKU, ``quantity`` counts packs."""
 
-    sku: Sku
+    sku: Sku | None = None
     quantity: Quantity
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 class ShipBody(Body, frozen=True):

@@ -11,6 +11,8 @@ from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_id_in_path, check_location, check_reference, check_sku
 from server.service.likeness import as_asked, is_allowed
+from server.service.parcels import check_sscc
+from server.service.scans import pack_of, units_of
 from server.store.connection.timeouts import in_time
 from server.store.repositories.expected_receipts import read_outlook, read_supply
 
@@ -22,26 +24,32 @@ def check_supply_id(supply_id: str) -> str:
     return check_id_in_path("supply_id", supply_id)
 
 
-def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) -> Expect:
+async def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceiptBody) -> Expect:
     """Make the operation that sets what is to come, and when.
 
     Raises
     ------
     InvalidError
         A field breaks a rule.
+    ProblemError
+        The barcode is not registered.
+    StoreUnavailableError
+        The barcode could not be looked up. Nothing happened.
 
     """
     target = check_supply_id(supply_id)
+    pack = await pack_of(caller, "", body.sku, body.barcode)
     return Expect(
         caller.fingerprint("expect", target, as_asked(body)),
         caller.actor,
         caller.key,
         target,
-        check_sku("sku", body.sku),
+        check_sku("sku", pack.sku),
         check_location("location", body.location),
-        body.quantity,
+        units_of("quantity", body.quantity, pack.factor),
         body.expected_on,
         check_reference("reference", body.reference),
+        check_sscc("sscc", body.sscc) if isinstance(body.sscc, str) else "",
         is_allowed(body),
     )
 

@@ -1,6 +1,6 @@
 """Movements of stock: from a request or a row of a file to the ledger's operations, and carrying them out."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -9,28 +9,22 @@ from server.domain import limits
 from server.domain.operations.expected_receipts import ReceiveExpected
 from server.domain.operations.stock import Adjust, Bucket, Count, Move, Receive, Shelf, StockOperation
 from server.schemas.common import time_ms_of
+from server.schemas.problems import Problem
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement
 from server.service import bulk
 from server.service.batches import note_batch
 from server.service.caller import Caller
-from server.service.checks import (
-    InvalidError,
-    check_barcode,
-    check_location,
-    check_reference,
-    check_reservation_id,
-    check_sku,
-)
+from server.service.checks import InvalidError, check_location, check_reference, check_reservation_id, check_sku
 from server.service.likeness import as_asked, is_allowed
-from server.service.problems import within
-from server.store.connection.timeouts import in_time
-from server.store.repositories.barcodes import Pack, find_barcodes
+from server.service.problems import invalid, problem, within
+from server.service.scans import Found, MisreadError, Scan, find_here, refuse_misread, scan_instead, units_of
+from server.store.repositories.barcodes import Pack
 
 Result = TypeVar("Result")
 
 
-def barcode_of(body: MovementBody) -> str:
-    """Return the barcode that stands in place of the SKU, empty where the SKU is named.
+def scan_of(body: MovementBody) -> Scan | None:
+    """Return the barcode that stands in place of the SKU, None where the SKU is named.
 
     Raises
     ------
@@ -38,34 +32,29 @@ def barcode_of(body: MovementBody) -> str:
         Both are named, or neither, or it cannot be a barcode.
 
     """
-    if not isinstance(body, ReceiveMovement | CountMovement):
-        return ""
-    if (body.sku is None) == (body.barcode is None):
-        raise InvalidError("sku", "must be there, or a barcode instead")
-    return "" if body.barcode is None else check_barcode("barcode", body.barcode)
+    return scan_instead("", body.sku, body.barcode)
 
 
-def _units(field: str, packs: int, factor: int) -> int:
-    if packs * factor > limits.QUANTITY_MAX:
-        raise InvalidError(field, f"must be at most {limits.QUANTITY_MAX // factor} packs of {factor}")
-    return packs * factor
-
-
-def operation_of(caller: Caller, body: MovementBody, packs: dict[str, Pack]) -> tuple[str, StockOperation] | None:
+def operation_of(
+    caller: Caller, body: MovementBody, scan: Scan | None, found: Mapping[Scan, Found]
+) -> tuple[str, StockOperation] | None:
     """Make the operation of a movement, and its name; None: its barcode is not registered.
 
     Raises
     ------
+    MisreadError
+        Its barcode is not registered, and cannot be right.
     InvalidError
         A field breaks a rule.
 
     """
     pack = Pack(body.sku or "")
-    if isinstance(body, ReceiveMovement | CountMovement) and body.barcode is not None:
-        known = packs.get(barcode_of(body))
+    if scan is not None:
+        known = found.get(scan)
         if known is None:
+            refuse_misread(scan)
             return None
-        pack = known
+        pack = known.pack
     sku = check_sku("sku", pack.sku)
     location = check_location("location", body.location) if body.location is not None else ""
     head = caller.fingerprint("movement", as_asked(body)), caller.actor, caller.key, sku, location
@@ -84,17 +73,18 @@ Head = tuple[str, str, str, str, str]
 def _receive(head: Head, body: ReceiveMovement, pack: Pack) -> StockOperation:
     request, actor, key, sku, location = head
     reason = check_reference("reason", body.reason)
-    units = _units("quantity", body.quantity, pack.factor)
+    units = units_of("quantity", body.quantity, pack.factor)
     if body.supply_id is None:
         return Receive(request, actor, key, sku, location or limits.DEFAULT_LOCATION, units, reason, is_allowed(body))
     supply_id = check_reservation_id("supply_id", body.supply_id)
     return ReceiveExpected(*head, supply_id, units, reason, is_allowed(body))
 
 
-def _adjust(head: Head, body: AdjustMovement, _: Pack) -> StockOperation:
+def _adjust(head: Head, body: AdjustMovement, pack: Pack) -> StockOperation:
     if body.quantity == 0:
         raise InvalidError("quantity", "must not be 0")
-    return Adjust(*head, Bucket(body.bucket), body.quantity, check_reference("reason", body.reason))
+    units = units_of("quantity", body.quantity, pack.factor)
+    return Adjust(*head, Bucket(body.bucket), units, check_reference("reason", body.reason))
 
 
 def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
@@ -103,7 +93,7 @@ def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
         raise InvalidError("counted_at", "cannot stand beside baseline_seq: each says as of when the count holds")
     return Count(
         *head,
-        _units("on_hand", body.on_hand, pack.factor),
+        units_of("on_hand", body.on_hand, pack.factor),
         -1 if body.baseline_seq is None else body.baseline_seq,
         -1 if body.safety is None else body.safety,
         check_reference("reason", body.reason),
@@ -112,10 +102,11 @@ def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
     )
 
 
-def _move(head: Head, body: MoveMovement, _: Pack) -> StockOperation:
+def _move(head: Head, body: MoveMovement, pack: Pack) -> StockOperation:
     if body.from_ == body.to:
         raise InvalidError("to", "must be another bucket than from")
-    return Move(*head, Shelf(body.from_), Shelf(body.to), body.quantity, check_reference("reason", body.reason))
+    units = units_of("quantity", body.quantity, pack.factor)
+    return Move(*head, Shelf(body.from_), Shelf(body.to), units, check_reference("reason", body.reason))
 
 
 _MAKERS: Final[dict[type, Callable[[Head, Any, Pack], StockOperation]]] = {
@@ -144,8 +135,8 @@ def count_of(caller: Caller, sku: str, location: str, body: CountBody) -> Count:
 # -- carrying them out
 
 
-async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[tuple[str, StockOperation] | None]:
-    """Make the operations of a batch, and their names; None: the barcode is not registered.
+async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[tuple[str, StockOperation] | Problem]:
+    """Make the operations of a batch, and their names; a problem: its barcode stands for nothing that is known.
 
     Raises
     ------
@@ -157,32 +148,32 @@ async def operations_of(caller: Caller, bodies: Sequence[MovementBody]) -> list[
         The barcodes could not be looked up. Nothing happened.
 
     """
-    packs = await _packs(caller, bodies)
-    made = []
-    for i, body in enumerate(bodies):
+    scans = _scans(bodies)
+    found = await find_here(caller, scans)
+    made: list[tuple[str, StockOperation] | Problem] = []
+    for i, (body, scan) in enumerate(zip(bodies, scans, strict=True)):
         try:
-            made.append(operation_of(caller.item(i), body, packs))
+            made.append(operation_of(caller.item(i), body, scan, found) or problem("unknown_barcode"))
+        except MisreadError as error:  # the others were read well
+            made.append(invalid(f"movements[{i}].{error.field}", error.rule))
         except InvalidError as error:
             raise within(f"movements[{i}]", error) from None
     await note_batch(caller, "movements", [as_asked(body) for body in bodies])
     return made
 
 
-async def _packs(caller: Caller, bodies: Sequence[MovementBody]) -> dict[str, Pack]:
-    """Look up the barcodes that stand in place of SKUs."""
-    barcodes = []
+def _scans(bodies: Sequence[MovementBody]) -> list[Scan | None]:
+    scans = []
     for i, body in enumerate(bodies):
         try:
-            barcodes.append(barcode_of(body))
+            scans.append(scan_of(body))
         except InvalidError as error:
             raise within(f"movements[{i}]", error) from None
-    wanted = [barcode for barcode in barcodes if barcode]
-    partition = caller.partition
-    return await in_time(find_barcodes(partition.client, partition.keyspace, wanted)) if wanted else {}
+    return scans
 
 
 async def each_in_order(
-    movements: list[tuple[str, StockOperation] | None],
+    movements: Sequence[tuple[str, StockOperation] | Problem],
     move_one: Callable[[str, StockOperation], Awaitable[Result]],
     at_once: int = limits.BULK_AT_ONCE_MAX,
     outcome_of: Callable[[Result], str] = lambda _: "",
@@ -195,7 +186,7 @@ async def each_in_order(
     results: dict[int, Result] = {}
     by_sku: dict[str, list[tuple[int, str, StockOperation]]] = {}
     for place, each in enumerate(movements):
-        if each is not None:
+        if isinstance(each, tuple):
             by_sku.setdefault(each[1].sku, []).append((place, *each))
 
     async def one_after_the_other(same: list[tuple[int, str, StockOperation]]) -> Result:

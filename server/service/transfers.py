@@ -17,8 +17,10 @@ from server.service.checks import (
 )
 from server.service.likeness import as_asked, is_allowed
 from server.service.reservations import id_of_key
+from server.service.scans import find_here, known_pack, scan_instead, units_of
 from server.store.connection.timeouts import in_time
 from server.store.repositories import transfers
+from server.store.repositories.barcodes import Pack
 from server.store.repositories.transfers import TransferPage
 
 
@@ -36,22 +38,23 @@ def _identity(caller: Caller, body: ShipBody) -> tuple[str, str]:
     return caller.partition.new_id(), ""
 
 
-def ship_operation(caller: Caller, body: ShipBody) -> Ship:
+async def ship_operation(caller: Caller, body: ShipBody) -> Ship:
     """Make the operation that sends units from one location to another.
 
     Raises
     ------
     InvalidError
         A field breaks a rule.
+    ProblemError
+        A barcode is not registered.
+    StoreUnavailableError
+        The barcodes could not be looked up. Nothing happened.
 
     """
     source, destination = check_location("from", body.from_), check_location("to", body.to)
     if source == destination:
         raise InvalidError("to", "must be another location than from")
-    lines = [
-        TransferItem(check_sku(f"lines[{number}].sku", line.sku), line.quantity)
-        for number, line in enumerate(body.lines)
-    ]
+    lines = await _items(caller, body)
     transfer_id, body_fingerprint = _identity(caller, body)
     return Ship(
         body_fingerprint,
@@ -64,6 +67,17 @@ def ship_operation(caller: Caller, body: ShipBody) -> Ship:
         check_reference("reason", body.reason),
         is_allowed(body),
     )
+
+
+async def _items(caller: Caller, body: ShipBody) -> list[TransferItem]:
+    scans = [scan_instead(f"lines[{i}].", line.sku, line.barcode) for i, line in enumerate(body.lines)]
+    found = await find_here(caller, scans)
+    items = []
+    for i, (line, scan) in enumerate(zip(body.lines, scans, strict=True)):
+        pack = Pack(line.sku or "") if scan is None else known_pack(scan, found)
+        units = units_of(f"lines[{i}].quantity", line.quantity, pack.factor)
+        items.append(TransferItem(check_sku(f"lines[{i}].sku", pack.sku), units))
+    return items
 
 
 def arrive_operation(caller: Caller, transfer_id: str, body: ArriveBody) -> Arrive:

@@ -2,16 +2,20 @@
 
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
+from msgspec.msgpack import encode as packed
 
+from server.domain.gtin import check_digit
+from server.store.keys import Keyspace
 from tests.support.http import Api, Key, Server
 from tests.support.processes import holdfast
 
 pytest_plugins = ("tests.support.http_fixtures",)
 
-CARTON: dict[str, object] = {"barcode": "18690000000038", "sku": "A", "factor": 12}
-PIECE: dict[str, object] = {"barcode": "8690000000031", "sku": "A"}
+CARTON: dict[str, object] = {"barcode": "18690000000033", "sku": "A", "factor": 12}
+PIECE: dict[str, object] = {"barcode": "8690000000036", "sku": "A"}
 
 
 async def put(api: Api, *barcodes: dict[str, object]) -> Any:
@@ -122,3 +126,164 @@ async def test_given_a_file_of_barcodes_when_imported_then_good_rows_count_and_b
     assert "line 6: factor is 'none'" in ended.stderr
     assert (await api.get("/v1/barcodes/1")).ok() == {"barcode": "1", "sku": "A", "factor": 12}
     assert holdfast(*words, cwd=tmp_path).stdout.startswith("7 rows: 0 set, 2 unchanged")
+
+
+# -- GTINs are one number, with or without leading zeros
+
+GTIN: str = "8690000000036"
+
+
+@pytest.mark.parametrize(
+    ("registered", "scanned"),
+    [
+        (GTIN, f"0{GTIN}"),
+        (f"0{GTIN}", GTIN),
+        ("614141000036", "0614141000036"),
+        ("00614141000036", "614141000036"),
+        ("96385074", "0000096385074"),
+        ("00000096385074", "96385074"),
+        (GTIN, f"(01)0{GTIN}(10)A-1"),
+        (GTIN, f"]C1010{GTIN}10A-1\x1d17261231"),
+        (f"(01)0{GTIN}", GTIN),
+        (f"]E0{GTIN}", f"010{GTIN}"),
+    ],
+)
+async def test_given_a_gtin_when_scanned_in_another_spelling_then_it_is_found(
+    api: Api, registered: str, scanned: str
+) -> None:
+    (await put(api, {"barcode": registered, "sku": "A", "factor": 6})).ok()
+    [result] = await move(api, {"kind": "receive", "barcode": scanned, "quantity": 2})
+    assert (result["outcome"], result["stock"]["on_hand"]) == ("moved", 12)
+    assert (await api.get(f"/v1/barcodes/{quote(scanned)}")).ok()["sku"] == "A"
+
+
+async def test_given_a_gtin_when_put_in_another_spelling_then_it_is_replaced_and_not_there_twice(
+    api: Api, server: Server, key: Key
+) -> None:
+    (await put(api, {"barcode": f"0{GTIN}", "sku": "A"})).ok()
+    (await put(api, {"barcode": GTIN, "sku": "B", "factor": 3})).ok()
+    for spelling in (GTIN, f"0{GTIN}"):
+        assert (await api.get(f"/v1/barcodes/{spelling}")).ok() == {"barcode": GTIN, "sku": "B", "factor": 3}
+    twice = await put(api, {"barcode": GTIN, "sku": "A"}, {"barcode": f"0{GTIN}", "sku": "B"})
+    assert twice.problem(400, "invalid")["errors"][0]["field"] == "barcodes[1].barcode"
+    stored = server.state(key.partition)[Keyspace(key.partition).barcodes]
+    assert isinstance(stored, dict)
+    assert list(stored) == [GTIN.encode()]
+
+
+@pytest.mark.parametrize("wrong", ["8690000000037", "96385075", "614141000037", "18690000000034"])
+async def test_given_a_last_digit_that_does_not_fit_when_put_then_it_is_refused_with_the_mend(
+    api: Api, wrong: str
+) -> None:
+    problem = (await put(api, {"barcode": wrong, "sku": "A"})).problem(400, "invalid")
+    mended = wrong[:-1] + check_digit(wrong[:-1])
+    assert mended in problem["errors"][0]["rule"]
+    (await api.get(f"/v1/barcodes/{wrong}")).problem(400, "invalid")
+    (await put(api, {"barcode": mended, "sku": "A"})).ok()
+
+
+async def test_given_a_misread_barcode_in_a_batch_when_moved_then_it_alone_is_refused(api: Api) -> None:
+    (await put(api, {"barcode": GTIN, "sku": "A"})).ok()
+    wrong, fine, label, parcel = await move(
+        api,
+        {"kind": "receive", "barcode": "8690000000037", "quantity": 1},
+        {"kind": "receive", "barcode": GTIN, "quantity": 1},
+        {"kind": "receive", "barcode": "(10)LOT", "quantity": 1},
+        {"kind": "receive", "barcode": "(00)340123450000000017", "quantity": 1},
+    )
+    assert [each["status"] for each in (wrong, fine, label, parcel)] == [400, 200, 400, 400]
+    assert wrong["problem"]["errors"][0]["field"] == "movements[0].barcode"
+    assert GTIN in wrong["problem"]["errors"][0]["rule"]
+    assert "/v1/parcels/" in parcel["problem"]["errors"][0]["rule"]
+    assert await api.available("A") == 1
+
+
+async def test_given_barcodes_of_an_earlier_release_when_scanned_or_put_then_they_are_reachable(
+    api: Api, server: Server, key: Key
+) -> None:
+    stored = {"8690000000037": ["A", 2], f"0{GTIN}": ["B", 3], f"(01)0{GTIN}": ["C", 5]}
+    with server.store() as client:
+        client.hset(Keyspace(key.partition).barcodes, mapping={name: packed(row) for name, row in stored.items()})
+    results = await move(
+        api,
+        {"kind": "receive", "barcode": "8690000000037", "quantity": 1},
+        {"kind": "receive", "barcode": GTIN, "quantity": 1},
+        {"kind": "receive", "barcode": f"(01)0{GTIN}", "quantity": 1},
+    )
+    assert [(each["stock"]["sku"], each["stock"]["on_hand"]) for each in results] == [("A", 2), ("B", 3), ("C", 5)]
+    (await put(api, {"barcode": "8690000000037", "sku": "D"}, {"barcode": GTIN, "sku": "E"})).ok()
+    for spelling, sku in (("8690000000037", "D"), (GTIN, "E"), (f"0{GTIN}", "E")):
+        assert (await api.get(f"/v1/barcodes/{spelling}")).ok()["sku"] == sku
+
+
+async def test_given_a_carton_with_contents_when_received_then_what_it_holds_counts(api: Api) -> None:
+    (await put(api, {"barcode": GTIN, "sku": "A", "factor": 2})).ok()
+    carton = f"(02)0{GTIN}(37)24(00)340123450000000017"
+    [result] = await move(api, {"kind": "receive", "barcode": carton, "quantity": 3})
+    assert result["stock"]["on_hand"] == 3 * 24 * 2
+    refused = await put(api, {"barcode": carton, "sku": "A"})
+    assert refused.problem(400, "invalid")["errors"][0]["field"] == "barcodes[0].barcode"
+
+
+async def test_given_a_label_when_read_then_it_says_lot_dates_and_weight(api: Api) -> None:
+    (await put(api, {"barcode": GTIN, "sku": "A"})).ok()
+    text = quote(f"(01)0{GTIN}(10)L-7(21)S1(11)260101(15)261100(17)261231(3103)001250", safe="")
+    assert (await api.get(f"/v1/barcodes/{text}")).ok() == {
+        "barcode": GTIN,
+        "sku": "A",
+        "factor": 1,
+        "label": {
+            "gtin": f"0{GTIN}",
+            "elements": {
+                "01": f"0{GTIN}", "10": "L-7", "21": "S1", "11": "260101", "15": "261100", "17": "261231",
+                "3103": "001250",
+            },
+            "lot": "L-7",
+            "serial": "S1",
+            "produced_on": "2026-01-01",
+            "best_before": "2026-11-30",
+            "expires_on": "2026-12-31",
+            "net_weight_kg": "1.250",
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "movement",
+    [
+        {"kind": "adjust", "quantity": -1, "reason": "broken"},
+        {"kind": "move", "from": "available", "to": "damaged", "quantity": 1, "reason": "broken"},
+        {"kind": "receive", "quantity": 1},
+        {"kind": "count", "on_hand": 1},
+    ],
+    ids=lambda movement: str(movement["kind"]),
+)
+async def test_given_a_barcode_that_changed_hands_when_a_movement_is_repeated_then_it_is_a_replay(
+    api: Api, movement: dict[str, object]
+) -> None:
+    (await put(api, {"barcode": GTIN, "sku": "A", "factor": 4})).ok()
+    await move(api, {"kind": "receive", "sku": "A", "quantity": 40}, {"kind": "receive", "sku": "B", "quantity": 40})
+    sent = {**movement, "barcode": f"0{GTIN}"}
+    [first] = await move(api, sent, headers={"Idempotency-Key": "scan"})
+    assert (first["stock"]["sku"], first["outcome"]) == ("A", "moved")
+    (await put(api, {"barcode": GTIN, "sku": "B", "factor": 3})).ok()
+    [again] = await move(api, sent, headers={"Idempotency-Key": "scan"})
+    assert (again["stock"], again["replayed"]) == (first["stock"], True)
+    assert await api.available("B") == 40
+
+
+async def test_given_a_file_with_spellings_and_misread_digits_when_imported_then_each_row_has_its_result(
+    api: Api, server: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "barcodes.csv"
+    file.write_text(
+        f"barcode,sku,factor\n{GTIN},A,2\n0{GTIN},A,2\n96385075,B,1\n(01)00614141000036,C,1\n96385074,B,1\n"
+        "096385074,D,1\n",
+        encoding="utf-8",
+    )
+    words = ("barcodes", "import", file, "--partition", api.partition, "--data-dir", server.data_dir)
+    ended = holdfast(*words, cwd=tmp_path)
+    assert (ended.returncode, ended.stdout) == (1, "6 rows: 4 set, 0 unchanged, 1 repeated, 1 bad\n")
+    assert "line 4: barcode has a last digit that does not fit" in ended.stderr
+    assert (await api.get("/v1/barcodes/614141000036")).ok()["sku"] == "C"
+    assert holdfast(*words, cwd=tmp_path).stdout.startswith("6 rows: 0 set, 4 unchanged")

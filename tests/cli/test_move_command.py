@@ -12,9 +12,9 @@ from tests.support.processes import holdfast, stop_store
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Path]:
-    """Return a directory with a store of its own, in which 18690000000038 is a carton of twelve A."""
+    """Return a directory with a store of its own, in which 18690000000033 is a carton of twelve A."""
     barcodes = tmp_path / "barcodes.csv"
-    barcodes.write_text("barcode,sku,factor\n18690000000038,A,12\n", encoding="utf-8")
+    barcodes.write_text("barcode,sku,factor\n18690000000033,A,12\n", encoding="utf-8")
     ended = holdfast("barcodes", "import", barcodes, cwd=tmp_path)
     assert ended.returncode == 0, ended.stderr
     yield tmp_path
@@ -32,7 +32,7 @@ def levels(shop: Path, sku: str) -> dict[str, Any]:
 
 
 GOOD = """kind;sku;barcode;quantity;location;from;to;bucket;reason
-receive;;18690000000038;2;;;;;PO-1
+receive;;18690000000033;2;;;;;PO-1
 receive;B;;5;store-b;;;;
 adjust;A;;-1;;;;;stolen
 move;A;;3;;available;damaged;;torn
@@ -69,7 +69,7 @@ def test_given_bad_rows_when_run_then_each_is_reported_and_the_good_ones_are_don
         "kind,sku,barcode,quantity,from,to\n"
         "receive,A,,5,,\n"
         "receive,,999,1,,\n"
-        "receive,A,18690000000038,1,,\n"
+        "receive,A,18690000000033,1,,\n"
         "steal,A,,1,,\n"
         "receive,A,,1.5,,\n"
         "move,A,,9,available,damaged\n"
@@ -100,3 +100,17 @@ def test_given_a_file_without_its_columns_when_run_then_it_is_said_what_it_must_
     ended = moved(shop, "sku,on_hand\nA,1\n")
     assert ended.returncode == 1
     assert "must name the columns kind and quantity" in ended.stderr
+
+
+def test_given_what_a_scanner_read_when_asked_for_then_the_article_or_the_parcel_is_printed(shop: Path) -> None:
+    ended = holdfast("barcodes", "scan", "(01)18690000000033(10)L-1", cwd=shop)
+    assert (ended.returncode, ended.stdout) == (0, "18690000000033: 12 units of A\n")
+    for code, says in (
+        ("18690000000034", "18690000000033"),
+        ("96385074", "Barcode is not registered: 96385074"),
+        ("(00)340123450000000017", "Nothing that is still to come"),
+        ("340123450000000018", "Barcode is not registered"),
+    ):
+        ended = holdfast("barcodes", "scan", code, cwd=shop)
+        assert (ended.returncode, ended.stdout) == (1, "")
+        assert says in ended.stderr

@@ -48,6 +48,7 @@ FORMULAS: Final = ("=1+1", "+1", "-1+1", "@SUM(A1)", "\t=1", "\r=1", " =1", "\n=
 COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "allocate": (HOSTILE, NAME, "1"),
     "barcodes import": ("barcodes.csv", "--report", "bad.csv"),
+    "barcodes scan": (HOSTILE,),
     "channels dead-letters": (NAME,),
     "channels listings": ("shop", "listings.csv", "--new", "--report", "bad.csv"),
     "channels reconcile": (NAME,),

@@ -262,10 +262,10 @@ async def test_given_all_receipts_that_a_sku_can_have_when_one_more_is_expected_
 ) -> None:
     most = limits.RECEIPTS_PER_SKU_MAX
     await expected_everywhere(client, caller, most)
-    body = ExpectedReceiptBody("A", 10, FAR_AHEAD, "main")
+    body = ExpectedReceiptBody(sku="A", quantity=10, expected_on=FAR_AHEAD, location="main")
 
     async def expect(supply_id: str, body: ExpectedReceiptBody) -> str:
-        answer = await caller.ledger.run(expect_operation(caller, supply_id, body))
+        answer = await caller.ledger.run(await expect_operation(caller, supply_id, body))
         return getattr(answer, "outcome", "changed")
 
     assert await expect("one-more", body) == "too_many_receipts"

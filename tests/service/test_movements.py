@@ -14,6 +14,7 @@ from server.service.barcodes import find_barcode, put_barcodes
 from server.service.caller import Caller
 from server.service.checks import InvalidError
 from server.service.movements import _MAKERS, count_of, each_in_order, operations_of
+from server.service.problems import ProblemError
 from server.service.stock import details
 
 
@@ -32,8 +33,8 @@ async def test_given_movements_of_one_sku_when_sent_together_then_they_happen_in
         caller,
         [
             ReceiveMovement(10, sku="A"),
-            AdjustMovement("A", -3, "lost"),
-            MoveMovement("A", 2, "available", "damaged", "torn"),
+            AdjustMovement(sku="A", quantity=-3, reason="lost"),
+            MoveMovement(sku="A", quantity=2, from_="available", to="damaged", reason="torn"),
             CountMovement(6, sku="A"),
         ],
     )
@@ -53,7 +54,9 @@ async def test_given_a_barcode_of_a_carton_when_received_then_quantity_counts_pa
     assert isinstance(known, StockChanged)
     assert (known.level.sku, known.level.on_hand) == ("A", 24)
     assert unknown is None
-    assert await find_barcode(caller, "000") is None
+    with pytest.raises(ProblemError) as raised:
+        await find_barcode(caller, "000")
+    assert raised.value.problem.outcome == "unknown_barcode"
 
 
 async def test_given_a_key_when_a_batch_is_sent_twice_then_each_movement_has_one_effect(caller: Caller) -> None:
@@ -81,8 +84,8 @@ async def test_given_different_skus_when_sent_together_then_none_waits_for_anoth
     [
         (ReceiveMovement(1), "movements[0].sku"),
         (ReceiveMovement(1, sku="A", barcode="869"), "movements[0].sku"),
-        (AdjustMovement("A", 0, "why"), "movements[0].quantity"),
-        (MoveMovement("A", 1, "damaged", "damaged", "why"), "movements[0].to"),
+        (AdjustMovement(sku="A", quantity=0, reason="why"), "movements[0].quantity"),
+        (MoveMovement(sku="A", quantity=1, from_="damaged", to="damaged", reason="why"), "movements[0].to"),
     ],
 )
 async def test_given_a_movement_that_breaks_a_rule_when_checked_then_its_field_is_named(

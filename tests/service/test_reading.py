@@ -67,7 +67,8 @@ async def test_given_two_locations_when_asked_for_near_ones_then_the_nearest_is_
 
 async def test_given_an_expected_receipt_when_forecast_then_its_day_has_more(caller: Caller) -> None:
     await stocked(caller, "main", 3)
-    await caller.ledger.run(expect_operation(caller, "po-1", ExpectedReceiptBody("A", 7, FAR_AHEAD)))
+    body = ExpectedReceiptBody(sku="A", quantity=7, expected_on=FAR_AHEAD)
+    await caller.ledger.run(await expect_operation(caller, "po-1", body))
 
     found = await forecast(caller, "A", AtpQuery(from_=FAR_AHEAD, to=FAR_AHEAD))
 
@@ -78,7 +79,8 @@ async def test_given_an_expected_receipt_when_forecast_then_its_day_has_more(cal
 
 async def test_given_a_transfer_when_received_then_it_is_no_longer_on_its_way(caller: Caller) -> None:
     await stocked(caller, "main", 3)
-    sent = ship_operation(caller.with_key("k"), ShipBody(from_="main", to="shop", lines=[TransferLineBody("A", 2)]))
+    shipped = ShipBody(from_="main", to="shop", lines=[TransferLineBody(sku="A", quantity=2)])
+    sent = await ship_operation(caller.with_key("k"), shipped)
     await caller.ledger.run(sent)
 
     before = await on_their_way(caller, TransferQuery())

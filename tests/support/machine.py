@@ -496,7 +496,12 @@ class LedgerMachine(RuleBasedStateMachine):
         assert int(meta.get(b"unmapped", 0)) == self.model.unmapped
         assert {each.decode(): _supply(packed) for each, packed in supply.items()} == self.model.supplies
         assert {each.decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
-            each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected
+            **{each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected},
+            **{
+                f"\0{each.sscc}": self.model.supplies_in(each.sscc)
+                for each in self.model.supplies.values()
+                if each.expected and each.sscc
+            },
         }
         for is_open, found in ((True, open_transfers), (False, closed)):
             assert {each.decode(): _transfer(packed) for each, packed in found.items()} == {
@@ -847,7 +852,8 @@ class LedgerMachine(RuleBasedStateMachine):
         known = [each for each, one in self.model.supplies.items() if one.expected or option > 4]
         supply_id = known[-1 - intent.which % len(known)] if known else "nobody"
         if intent.kind == "expect":
-            return ops.expect(supply_id if option < 3 else f"s{next(self.numbers)}", sku, units, "2030-01-01", location)
+            target, parcel = supply_id if option < 3 else f"s{next(self.numbers)}", ("", "1", "2")[intent.which % 3]
+            return ops.expect(target, sku, units, "2030-01-01", location, sscc=parcel)
         if intent.kind == "forgo":
             return ops.forgo(supply_id, key=key)
         fitting = self.model.supplies[supply_id].sku if known and intent.which else sku

@@ -1577,7 +1577,7 @@ class Model:
         if alike:
             return alike
         received = known.received if known and is_same else 0
-        supply = ExpectedReceipt(op.sku, op.location, op.quantity, received, op.expected_on, op.reference)
+        supply = ExpectedReceipt(op.sku, op.location, op.quantity, received, op.expected_on, op.reference, op.sscc)
         self.supplies[op.supply_id] = supply
         return ExpectedReceiptChanged(replayed=False, supply=supply)
 
@@ -1607,6 +1607,9 @@ class Model:
 
     def supplies_of(self, sku: str) -> set[str]:
         return {each for each, supply in self.supplies.items() if supply.sku == sku and supply.expected}
+
+    def supplies_in(self, sscc: str) -> set[str]:
+        return {each for each, supply in self.supplies.items() if supply.sscc == sscc and supply.expected}
 
     def _ship(self, op: Ship) -> Answer:
         known = self.transfers.get(op.transfer_id)

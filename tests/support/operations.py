@@ -319,9 +319,16 @@ def receive(sku: str, quantity: int, location: str = "main", *, reason: str = ""
 
 
 def expect(
-    supply_id: str, sku: str, quantity: int, on: str = "2030-01-01", location: str = "main", *, key: str = ""
+    supply_id: str,
+    sku: str,
+    quantity: int,
+    on: str = "2030-01-01",
+    location: str = "main",
+    *,
+    key: str = "",
+    sscc: str = "",
 ) -> Expect:
-    return sealed(Expect("", "tester", key, supply_id, sku, location, quantity, date.fromisoformat(on)))
+    return sealed(Expect("", "tester", key, supply_id, sku, location, quantity, date.fromisoformat(on), "", sscc))
 
 
 def forgo(supply_id: str, *, key: str = "") -> Forgo:

@@ -1,13 +1,17 @@
-"""Barcodes: what a scanner at the door reads, and how many units of which SKU that is."""
+"""Barcodes: what a scanner at the door reads, how many units of which SKU that is, and what a parcel was to bring."""
+
+import time
 
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.principal import Scope
-from server.schemas.barcodes import BarcodesBody, BarcodesPut, BarcodeView
+from server.schemas.barcodes import BarcodesBody, BarcodesPut, BarcodeView, label_view
+from server.schemas.expected_receipts import ParcelView, receipt_view
 from server.schemas.problems import Problem
+from server.schemas.transfers import transfer_view
 from server.service.barcodes import find_barcode, put_barcodes
-from server.service.checks import check_barcode
+from server.service.parcels import open_parcel
 from server.service.problems import problem
 
 
@@ -17,11 +21,23 @@ async def put(call: Call) -> BarcodesPut:
     return BarcodesPut(await put_barcodes(call.caller, body))
 
 
-async def read(call: Call) -> BarcodeView | Problem:
-    """Read what a barcode stands for."""
-    barcode = check_barcode("barcode", call.named("barcode"))
-    pack = await find_barcode(call.caller, barcode)
-    return problem("unknown_barcode") if pack is None else BarcodeView(barcode, pack.sku, pack.factor)
+async def read(call: Call) -> BarcodeView:
+    """Read what a barcode or a GS1 label stands for."""
+    found = await find_barcode(call.caller, call.named("barcode"))
+    label = None if found.label is None else label_view(found.label, year=time.gmtime().tm_year)
+    return BarcodeView(found.barcode, found.pack.sku, found.pack.factor, label)
+
+
+async def read_parcel(call: Call) -> ParcelView | Problem:
+    """Read what was announced in a parcel."""
+    parcel = await open_parcel(call.caller, call.named("sscc"))
+    if not parcel.supply and parcel.transfer is None:
+        return problem("unknown_parcel")
+    return ParcelView(
+        parcel.sscc,
+        [receipt_view(*each) for each in parcel.supply],
+        None if parcel.transfer is None else transfer_view(parcel.sscc, parcel.transfer),
+    )
 
 
 ROUTES = [
@@ -30,7 +46,11 @@ ROUTES = [
         {200: BarcodesPut}, BarcodesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
-        "GET", "/v1/barcodes/{barcode}", read, Scope.READ, "Read what a barcode stands for",
+        "GET", "/v1/barcodes/{barcode}", read, Scope.READ, "Read what a barcode or a GS1 label stands for",
         {200: BarcodeView}, outcomes=("invalid", "unknown_barcode"),
+    ),
+    Route(
+        "GET", "/v1/parcels/{sscc}", read_parcel, Scope.READ, "Read what was announced in a parcel",
+        {200: ParcelView}, outcomes=("invalid", "unknown_parcel"),
     ),
 ]  # fmt: skip

@@ -24,7 +24,7 @@ Shown = Answer[ExpectedReceiptView] | Problem
 async def put(call: Call) -> Shown:
     """Set what is to come, and when."""
     body: ExpectedReceiptBody = call.body
-    return await _changed(call, expected_receipts.expect_operation(call.caller, call.named("supply_id"), body))
+    return await _changed(call, await expected_receipts.expect_operation(call.caller, call.named("supply_id"), body))
 
 
 async def drop(call: Call) -> Shown:
@@ -60,7 +60,7 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Set what is to come, and when",
         {200: ExpectedReceiptView}, ExpectedReceiptBody,
-        outcomes=("id_reused", "too_many_receipts", "similar_name", "undescribed_location"),
+        outcomes=("id_reused", "too_many_receipts", "unknown_barcode", "similar_name", "undescribed_location"),
         headers=("Idempotency-Key",), operation="expect",
     ),
     Route(

@@ -100,8 +100,9 @@ async def move_many(call: Call) -> MovementResults:
 
     at_once = call.caller.partition.bulk_at_once
     results = await movements.each_in_order(operations, move_one, at_once, lambda result: result.outcome)
-    unknown = _result(problem("unknown_barcode"))
-    return MovementResults([results.get(place, unknown) for place in range(len(operations))])
+    return MovementResults(
+        [_result(made) if isinstance(made, Problem) else results[place] for place, made in enumerate(operations)]
+    )
 
 
 async def _moved_one(caller: Caller, movement: StockOperation) -> StockAnswer:

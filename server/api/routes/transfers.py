@@ -26,7 +26,7 @@ Shown = Answer[TransferView] | Problem
 async def ship(call: Call) -> Shown:
     """Send units from one location to another."""
     body: ShipBody = call.body
-    return await _changed(call, transfers.ship_operation(call.caller, body))
+    return await _changed(call, await transfers.ship_operation(call.caller, body))
 
 
 async def receive(call: Call) -> Shown:
@@ -68,7 +68,9 @@ ROUTES = [
     Route(
         "POST", "/v1/transfers", ship, Scope.STOCK, "Send units from one location to another",
         {201: TransferView}, ShipBody,
-        outcomes=("id_reused", "unknown_sku", "exceeds_available", "similar_name", "undescribed_location"),
+        outcomes=(
+            "id_reused", "unknown_barcode", "unknown_sku", "exceeds_available", "similar_name", "undescribed_location",
+        ),
         headers=("Idempotency-Key",), operation="transfer_ship",
     ),
     Route(

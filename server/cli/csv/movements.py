@@ -7,20 +7,19 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from server.cli.csv.cell_values import yes_or_no
-from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target, in_pieces
+from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target
 from server.cli.csv.place_keys import counted_before, place_key
 from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, Row, shown
 from server.cli.csv.send_rows import send_rows
-from server.domain.limits import BARCODES_PER_CALL_MAX
 from server.domain.operations.base import fingerprint
 from server.domain.operations.stock import Count, StockOperation
 from server.schemas.stock import MovementBody
 from server.service.caller import Caller, local_caller
 from server.service.checks import InvalidError
-from server.service.movements import barcode_of, operation_of
+from server.service.movements import operation_of, scan_of
 from server.service.problems import of_error
+from server.service.scans import Found, Scan, find_scans
 from server.store.keys import Keyspace
-from server.store.repositories.barcodes import Pack, find_barcodes
 from server.store.repositories.locations import described_names
 
 COLUMNS: Final = Columns(
@@ -37,10 +36,10 @@ _WHOLE_NUMBER: Final = re.compile(r"[+-]?[0-9]{1,18}", re.ASCII)
 
 
 class PlannedMovement(NamedTuple):
-    """One movement. ``barcode`` is empty where the row names the SKU."""
+    """One movement. ``scan``: the barcode that stands in place of the SKU, None where the row names the SKU."""
 
     body: MovementBody
-    barcode: str
+    scan: Scan | None
 
 
 _Operations = list[tuple[Row[PlannedMovement], StockOperation]]
@@ -63,7 +62,7 @@ def movements_import(reason: str, salt: str = "", *, allow_similar: bool = False
     async def put(target: Target, file: CsvFile[PlannedMovement], tally: Tally) -> None:
         name = f"move:{file.digest}"
         caller = local_caller(target.store, target.partition, f"{name}{salt and ':' + salt}")
-        movements = _operations(caller, file, await _packs(target, file), tally)
+        movements = _operations(caller, file, await _found(target, file), tally)
         movements = await _with_place_keys(target, movements, (name, salt), tally)
         ledger = target.store.ledger(target.partition)
         described = await described_names(target.store.client, ledger.keyspace)
@@ -91,7 +90,7 @@ def _movement(cells: Cells, reason: str, *, allow_similar: bool) -> PlannedMovem
         given["allow_similar"] = True
     try:
         body: MovementBody = msgspec.convert(given, MovementBody)
-        return PlannedMovement(body, barcode_of(body))
+        return PlannedMovement(body, scan_of(body))
     except (msgspec.ValidationError, InvalidError) as error:
         problem = of_error(error)
         found = problem.errors[0] if problem is not None and problem.errors else None
@@ -110,20 +109,17 @@ def _number(cells: Cells, name: str) -> int:
     return int(value)
 
 
-async def _packs(target: Target, file: CsvFile[PlannedMovement]) -> dict[str, Pack]:
-    barcodes = sorted({row.value.barcode for row in file.rows if row.value.barcode})
-    packs: dict[str, Pack] = {}
-    for piece in in_pieces(barcodes, BARCODES_PER_CALL_MAX):
-        packs |= await find_barcodes(target.store.client, Keyspace(target.partition), piece)
-    return packs
+async def _found(target: Target, file: CsvFile[PlannedMovement]) -> dict[Scan, Found]:
+    scans = [row.value.scan for row in file.rows if row.value.scan is not None]
+    return await find_scans(target.store.client, Keyspace(target.partition), scans)
 
 
-def _operations(caller: Caller, file: CsvFile[PlannedMovement], packs: dict[str, Pack], tally: Tally) -> _Operations:
+def _operations(caller: Caller, file: CsvFile[PlannedMovement], found: dict[Scan, Found], tally: Tally) -> _Operations:
     """Make the operation of each row, with a key of its own; a row of which none can be made is refused."""
     operations: _Operations = []
     for row in file.rows:
         try:
-            made = operation_of(caller.with_key(f"{caller.key}:{row.line}"), row.value.body, packs)
+            made = operation_of(caller.with_key(f"{caller.key}:{row.line}"), row.value.body, row.value.scan, found)
         except InvalidError as error:
             tally.add(refused=BadRow(row.line, f"{error.field} {error.rule}", row.text))
             continue

@@ -16,7 +16,8 @@ class ExpectedReceiptOperation(Operation, frozen=True):
 class Expect(ExpectedReceiptOperation, tag="expect", frozen=True):
     """Set an expected receipt. ``quantity``: all units that were ordered, those that have arrived included.
 
-    A ``supply_id`` that exists is changed to these values; its SKU cannot change.
+    A ``supply_id`` that exists is changed to these values; its SKU cannot change. ``sscc``: the number of the parcel in
+    which it comes, empty where it was not announced.
     """
 
     key: str
@@ -26,6 +27,7 @@ class Expect(ExpectedReceiptOperation, tag="expect", frozen=True):
     quantity: int
     expected_on: date
     reference: str = ""
+    sscc: str = ""
     allow_similar: bool = False
 
     @property

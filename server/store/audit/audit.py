@@ -53,7 +53,6 @@ from collections.abc import Sequence
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.reservation import Reservation
 from server.domain.transfer import Transfer
 from server.store.audit.backorder_check import QueueCheck
@@ -62,6 +61,7 @@ from server.store.audit.journal_check import History
 from server.store.audit.lacking_check import LackingCheck
 from server.store.audit.likeness_check import LikenessCheck
 from server.store.audit.reader import CHUNK, Moment, Progress, Reader
+from server.store.audit.receipt_check import ReceiptCheck
 from server.store.audit.state_at_start import StateAtStart
 from server.store.audit.tombstone_check import TombstoneCheck
 from server.store.connection.commands import command
@@ -74,7 +74,6 @@ __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 _decode_transfer = msgspec.msgpack.Decoder(Transfer).decode
-_decode_supply = msgspec.msgpack.Decoder(ExpectedReceipt).decode
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 
 
@@ -119,7 +118,7 @@ class _Audit:
         await TombstoneCheck(self._reader, self._findings).check_members()
         await self._scan_skus()
         await self._check_transfers()
-        await self._check_supply()
+        await ReceiptCheck(self._reader, self._findings).check_index()
         await LikenessCheck(self._reader, self._findings).check()
         conclusive = await self._roll_back()
         if conclusive:
@@ -275,40 +274,6 @@ class _Audit:
         if units != int(kept or 0):
             self._findings.add(Drift("", "", "in_transit", units, int(kept or 0)))
 
-    # -- expected receipts
-
-    async def _check_supply(self) -> None:
-        """Compare the index by SKU with the records; what looks wrong is read again."""
-        expected: dict[bytes, set[bytes]] = {}
-        async for chunk in self._reader.scan("supply", "HSCAN", self._keys.supply, 0):
-            for raw_id, packed in chunk:
-                await self._reader.breathe()
-                try:
-                    supply = _decode_supply(packed)
-                except msgspec.DecodeError:
-                    self._unreadable(self._keys.supply, raw_id)
-                    continue
-                if supply.expected:
-                    expected.setdefault(supply.sku.encode(), set()).add(raw_id)
-        indexed: dict[bytes, set[bytes]] = {}
-        async for chunk in self._reader.scan("supply by SKU", "HSCAN", self._keys.supply_skus, 0):
-            indexed |= {sku: _names(packed) for sku, packed in chunk}
-        for sku in expected.keys() | indexed.keys():
-            await self._reader.breathe()
-            wanted, found = expected.get(sku, set()), indexed.get(sku, set())
-            if wanted != found:
-                await self._check_supply_again(sku, sorted(wanted | found))
-
-    async def _check_supply_again(self, sku: bytes, ids: list[bytes]) -> None:
-        questions = [("HGET", self._keys.supply, raw_id) for raw_id in ids]
-        packed_names, *records = await self._reader.together(("HGET", self._keys.supply_skus, sku), *questions)
-        wanted = [raw_id for raw_id, packed in zip(ids, records, strict=True) if _is_open(packed, sku)]
-        names = _names(packed_names)
-        found = [raw_id for raw_id in ids if raw_id in names]
-        if wanted != found:
-            shown = (_text(b", ".join(each)) or "none" for each in (wanted, found))
-            self._findings.add(Drift(_text(sku), "", "supply", *shown))
-
     # -- back to the start
 
     async def _roll_back(self) -> bool:
@@ -374,21 +339,6 @@ def _readable(packed: bytes | None) -> Reservation | None:
         return None if packed is None else _decode_reservation(packed)
     except msgspec.DecodeError:
         return None
-
-
-def _names(packed: bytes | None) -> set[bytes]:
-    try:
-        return set() if packed is None else {name.encode() for name in _decode_locations(packed)}
-    except msgspec.DecodeError:
-        return {b"unreadable"}
-
-
-def _is_open(packed: bytes | None, sku: bytes) -> bool:
-    try:
-        supply = None if packed is None else _decode_supply(packed)
-    except msgspec.DecodeError:
-        return False  # reported where it was scanned
-    return supply is not None and supply.expected > 0 and supply.sku.encode() == sku
 
 
 def _deadline(packed: bytes | None) -> int | str:

@@ -17,6 +17,7 @@ RECEIPTS_PER_READ: Final = 500
 """Records of one command: less than a millisecond of the store's time."""
 
 _decode = msgspec.msgpack.Decoder(ExpectedReceipt).decode
+_decode_ids = msgspec.msgpack.Decoder(list[str]).decode
 _decode_outlook = msgspec.msgpack.Decoder(Outlook).decode
 
 
@@ -25,6 +26,15 @@ async def read_supply(client: Redis, keyspace: Keyspace, supply_id: str) -> Expe
     packed = await command(client, "HGET", keyspace.supply, supply_id)
     found = None if packed is None else _decode(packed)
     return None if found is None or found.is_removed else found
+
+
+async def read_parcel(client: Redis, keyspace: Keyspace, sscc: str) -> list[tuple[str, ExpectedReceipt]]:
+    """Read the receipts that are still to come in a parcel, by SKU; the script lists 1,000 at most."""
+    packed = await command(client, "HGET", keyspace.supply_skus, f"\0{sscc}")
+    if packed is None:
+        return []
+    found = [each async for each in _receipts(client, keyspace, _decode_ids(packed)) if each[1].sscc == sscc]
+    return sorted(found, key=lambda each: (each[1].sku, each[0]))
 
 
 async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: str, location: str = "") -> Outlook:

@@ -12,7 +12,7 @@ from server.store.audit.audit import audit
 from server.store.connection.commands import run_on_keys
 from server.store.ledger.ledger import Ledger
 from server.store.lua_library import library
-from server.store.repositories.expected_receipts import read_outlook, read_supply
+from server.store.repositories.expected_receipts import read_outlook, read_parcel, read_supply
 from tests.support import operations as ops
 from tests.support.operations import (
     available,
@@ -243,3 +243,53 @@ async def test_given_a_receipt_of_which_nothing_came_when_removed_then_nothing_i
     await ops.expected(ledger, ops.forgo("s"))
 
     assert await client.hlen(ledger.keyspace.supply) == 0
+
+
+async def test_given_receipts_in_a_parcel_when_it_is_read_then_it_holds_what_is_still_to_come(
+    ledger: Ledger, client: Redis
+) -> None:
+    keys = ledger.keyspace
+    await expected(ledger, expect("po-1", "B", 10, sscc="1"))
+    await expected(ledger, expect("po-2", "A", 10, sscc="1"))
+    await expected(ledger, expect("po-3", "A", 10, sscc="2"))
+    assert [each for each, _ in await read_parcel(client, keys, "1")] == ["po-2", "po-1"]
+    await expected(ledger, expect("po-3", "A", 10, sscc="1"))
+    await moved(ledger, receive_expected("po-2", "A", 10))
+    await expected(ledger, forgo("po-1"))
+    assert [each for each, _ in await read_parcel(client, keys, "1")] == ["po-3"]
+    assert await read_parcel(client, keys, "2") == []
+    await assert_clean(ledger, client)
+
+
+async def test_given_a_parcel_when_its_list_lacks_a_receipt_then_the_audit_tells_and_more_of_it_is_no_fault(
+    ledger: Ledger, client: Redis
+) -> None:
+    await expected(ledger, expect("po", "A", 10, sscc="1"))
+    keys = ledger.keyspace
+    # As 0.1.0 leaves it, which receives without knowing the list.
+    await client.hset(keys.supply_skus, "\x001", msgspec.msgpack.encode(["po", "received"]))
+    await assert_clean(ledger, client)
+    await client.hdel(keys.supply_skus, "\x001")
+    report = await audit(client, keys)
+    assert [(drift.sku, drift.what, drift.expected) for drift in report.drift] == [("1", "supply", "po")]
+
+
+async def test_given_a_full_parcel_when_one_more_is_expected_in_it_then_it_is_refused(
+    ledger: Ledger, client: Redis
+) -> None:
+    ids = [f"po-{number}" for number in range(1_000)]
+    await client.hset(ledger.keyspace.supply_skus, "\x001", msgspec.msgpack.encode(ids))
+    assert (await refused(ledger, expect("more", "A", 1, sscc="1"))).outcome == "too_many_receipts"
+    await expected(ledger, expect("more", "A", 1, sscc="2"))
+    assert (await refused(ledger, expect("more", "A", 1, sscc="1"))).outcome == "too_many_receipts"
+
+
+async def test_given_a_receipt_that_0_1_0_has_stored_when_it_changes_then_it_gets_its_parcel(
+    ledger: Ledger, client: Redis
+) -> None:
+    keys = ledger.keyspace
+    await expected(ledger, expect("po", "A", 10))
+    await client.hset(keys.supply, "po", msgspec.msgpack.encode(["A", "main", 10, 4, "2030-01-01", "ref"]))
+    await expected(ledger, expect("po", "A", 10, sscc="1"))
+    assert [(each, receipt.received) for each, receipt in await read_parcel(client, keys, "1")] == [("po", 4)]
+    await assert_clean(ledger, client)
