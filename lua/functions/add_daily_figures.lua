@@ -4,7 +4,8 @@
 -- KEYS  [1] figures  hash    cursor: journal id up to which all is counted; since_ms: from when on all is counted;
 --                             mask_version, mask: the closed locations at that id; mask_step: which events of the next
 --                             change of them are written; mask_cursor: the cursor that these are of;
---                             channels: MessagePack [[day, [channel, …]], …]: which channels days tell apart
+--                             channels: MessagePack [[day, [channel, …]], …]: which channels days tell apart;
+--                             time_zones: see functions/set_time_zone.lua
 --       [2] journal  stream
 --       [3] events   stream  field e: MessagePack list of one change, as in the journal
 --       [4] sold_out  set     SKUs that are out everywhere, as far as events have said
@@ -15,13 +16,14 @@
 --       [5] mask_step that the caller has read, "" for none  [6] mask_step from now on
 --       [7] mask_version  [8] mask, "" for as it is
 --       [9] how many channels a day tells apart  [10] the name under which the others are counted
---       [11] number of events, then each event: MessagePack list of one change
+--       [11] time_zones that the caller has read, by which it has told days, "" for none
+--       [12] number of events, then each event: MessagePack list of one change
 --       […] number of findings about whole SKUs, then of each: SKU, "out" or "back", "1" if it was the other before,
 --           whatever sold_out has, and its event, or "" for none
 --       […] for each day: its number, when its hash expires (s since 1970), MessagePack [channel, …] of all its rows,
 --           number of SKUs, then SKU, rows, SKU, rows, …
 -- Reply 1, and 1 more for each channel that was counted under the name of the others; or 0: cursor or step is another
---       one, so another process has counted; nothing was written
+--       one, so another process has counted, or the time zone has changed; nothing was written
 --
 -- row: [channel, location, ordered, shipped, cancelled, returned, received, other]; all but the first two in units.
 -- Of one channel and location there can be several; the units are their sum.
@@ -34,7 +36,7 @@
 local figures = {} -- all functions of this file: a chunk has room for few more locals
 
 local FIRST_COUNTER = 3 -- place of the first counter in a row, behind channel and location
-local FIRST_EVENT = 12 -- place of the first event in ARGV
+local FIRST_EVENT = 13 -- place of the first event in ARGV
 local DAYS_BEFORE = 4 -- keys in front of the first day
 local DAY_FIELDS = 4 -- of a day, in front of its SKUs
 local FINDING_FIELDS = 4 -- of a finding about a whole SKU
@@ -144,9 +146,9 @@ function figures.append_whole(keys, args, first)
 end
 
 function figures.add_daily_figures(keys, args)
-  local known = call('HMGET', keys[1], 'cursor', 'mask_step', 'channels')
-  if (known[1] or '') ~= args[1] or (known[2] or '') ~= args[5] then return 0 end
-  local events, number, reply = tonumber(args[11]), DAYS_BEFORE + 1, 1
+  local known = call('HMGET', keys[1], 'cursor', 'mask_step', 'channels', 'time_zones')
+  if (known[1] or '') ~= args[1] or (known[2] or '') ~= args[5] or (known[4] or '') ~= args[11] then return 0 end
+  local events, number, reply = tonumber(args[12]), DAYS_BEFORE + 1, 1
   local known_days, channels_max, others = known[3] and unpack_msg(known[3]) or {}, tonumber(args[9]), args[10]
   local has_new_channels = false
   figures.append_events(keys, args, FIRST_EVENT, events)

@@ -20,11 +20,13 @@ from server.cli.common import (
 )
 from server.cli.terminal import console, print_csv, progress_console, say
 from server.config.settings import Settings
-from server.domain.daily_figures import Figures, date_of, day_of, day_of_date
+from server.domain.calendars import Calendar
+from server.domain.daily_figures import Figures, date_of, day_of_date
 from server.domain.reports import MONTH_DAYS, By, Sales, SalesOrder, Velocity, VelocityOrder, ranked
 from server.insight import reports
 from server.service.checks import check_channel, check_location, check_sku
 from server.store.keys import Keyspace
+from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import FigureStore
 
 FIGURES: Final = ("ordered", "shipped", "cancelled", "net", "returned", "received", "other")
@@ -51,7 +53,8 @@ def report() -> None:
       holdfast report velocity --order slowest
       holdfast report cover --csv > cover.csv
 
-    A running server adds each change to the daily figures about a second later. Days are in UTC.
+    A running server adds each change to the daily figures about a second later. Days are those of the
+    partition's time zone, see holdfast time-zone.
     """  # noqa: D301  # click needs the character, not the two
 
 
@@ -126,11 +129,12 @@ async def _sales(
         only = await named(store, partition, lambda: _checked(asked))
         figures = FigureStore(store.client, Keyspace(partition))
         first, last = days
-        until = day_of_date(last) if last is not None else day_of(await figures.now_ms())
+        calendar = await read_calendar(figures.client, figures.keyspace)
+        until = day_of_date(last) if last is not None else calendar.day_of(await figures.now_ms())
         begin = day_of_date(first) if first is not None else until - MONTH_DAYS + 1
         if begin > until:
             raise failure("--from is after --to. Swap the two days.")
-        await _print_since(figures)
+        await _print_since(figures, calendar, range(begin, until + 1))
         period = f"{date_of(begin)} to {date_of(until)}"
         return await reports.sales(figures, by, range(begin, until + 1), only), period
 
@@ -140,8 +144,8 @@ async def _velocities(
 ) -> tuple[list[Velocity], str]:
     async with opened_store(settings) as store:
         figures = FigureStore(store.client, Keyspace(partition))
-        await _print_since(figures)
         span = await reports.span_of(figures, await figures.counted())
+        await _print_since(figures, span.calendar, span.days)
         found: list[Velocity] = []
         asked = skus or [""]
         for only in await named(store, partition, lambda: [_checked(reports.Only(sku, "", location)) for sku in asked]):
@@ -158,14 +162,20 @@ def _checked(asked: reports.Only) -> reports.Only:
     )
 
 
-async def _print_since(figures: FigureStore) -> None:
-    """Print from when on changes are counted, if that is not the whole period."""
+async def _print_since(figures: FigureStore, calendar: Calendar, days: range) -> None:
+    """Print from when on changes are counted, if that is not the whole period, and where the time zone has changed."""
+    for seam in calendar.seams_in(days):
+        between = f"{date_of(seam.first)} and {date_of(seam.last)}"
+        remark = (
+            f"The time zone has changed from {seam.before} to {seam.after} between {between}: days differ in length."
+        )
+        progress_console().print(remark, soft_wrap=True)
     begun = await figures.counted()
     if begun is None:
         remark = "There are no daily figures yet: start a server, which adds them while it runs."
         progress_console().print(remark, soft_wrap=True)
-    elif day_of(begun.since_ms) > day_of(await figures.now_ms()) - MONTH_DAYS + 1:
-        remark = f"The figures begin on {date_of(day_of(begun.since_ms))}; earlier changes are not in them."
+    elif calendar.day_of(begun.since_ms) > calendar.day_of(await figures.now_ms()) - MONTH_DAYS + 1:
+        remark = f"The figures begin on {calendar.date_at(begun.since_ms)}; earlier changes are not in them."
         progress_console().print(remark, soft_wrap=True)
 
 

@@ -5,7 +5,8 @@ from typing import Final, Literal
 
 import msgspec
 
-from server.domain.daily_figures import DAY_MS, Figures, date_of, day_of
+from server.domain.calendars import IN_UTC, Calendar
+from server.domain.daily_figures import Figures, date_of
 
 By = Literal["sku", "channel", "location", "day"]
 SalesOrder = Literal["best", "slowest"]
@@ -54,20 +55,24 @@ class Sales:
 
 
 class Span(msgspec.Struct, frozen=True):
-    """The time that velocity looks at: up to ``now_ms``, but nothing before ``since_ms``, when counting began."""
+    """The time that velocity looks at: up to ``now_ms``, but nothing before ``since_ms``, when counting began.
+
+    ``calendar``: whose days they are.
+    """
 
     now_ms: int
     since_ms: int
+    calendar: Calendar = IN_UTC
 
     @property
     def today(self) -> int:
         """The day's number."""
-        return day_of(self.now_ms)
+        return self.calendar.day_of(self.now_ms)
 
     @property
     def first_day(self) -> int:
         """The first of the 28 days, or that on which counting began."""
-        return min(self.today, max(self.today - MONTH_DAYS + 1, day_of(self.since_ms)))
+        return min(self.today, max(self.today - MONTH_DAYS + 1, self.calendar.day_of(self.since_ms)))
 
     @property
     def days(self) -> range:
@@ -76,8 +81,8 @@ class Span(msgspec.Struct, frozen=True):
 
     def elapsed_days(self, days: int) -> float:
         """Return the length of the last ``days`` days so far, at least 1: an hour's sales are no trend."""
-        begin_ms = max((self.today - days + 1) * DAY_MS, self.since_ms)
-        return max(1.0, (self.now_ms - begin_ms) / DAY_MS)
+        begin = max(float(self.today - days + 1), self.calendar.position(self.since_ms))
+        return max(1.0, self.calendar.position(self.now_ms) - begin)
 
 
 class Pace:

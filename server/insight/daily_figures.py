@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from server.domain.calendars import IN_UTC
 from server.domain.changes import Change
 from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, OTHER_CHANNELS
 from server.domain.locations import ClosedLocations
@@ -30,6 +31,7 @@ from server.store.journal.feed import AT_A_TIME_BYTES, Entry, JournalFeed
 from server.store.journal.journal import START, DamagedEntryError, parse_entry_id
 from server.store.keys import PARTITIONS
 from server.store.maintenance.activity import Activity
+from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import Counted, FigureStore, Mask
 from server.store.repositories.replenishment import (
     RULES_CHANGED,
@@ -69,6 +71,7 @@ class DailyFigureCounter:
         self._retention_s = retention_s
         self._counted: Counted | None = None
         self._cursor = ""
+        self._calendar = IN_UTC
         self._masked = MaskedLocations(self._store)
         self._replenishment = ReplenishmentStore(client, keyspace)
         self._rules: Rules = {}
@@ -110,6 +113,7 @@ class DailyFigureCounter:
     async def _begin(self) -> Counted:
         """Read how far it is counted; a gap in the journal from there on is logged and skipped."""
         await self._read_rules()
+        self._calendar = await read_calendar(self._client, self._keyspace)
         found, end = await self._store.counted(), await journal.bounds(self._client, self._keyspace)
         self._cursor = found.cursor if found is not None else ""
         await self._masked.begin(self._cursor)
@@ -133,7 +137,7 @@ class DailyFigureCounter:
 
         To continue with those would never end while orders come, and write a cursor for every few of them.
         """
-        piece, upto, more = Piece(self._masked.mask.closed), counted.cursor, True
+        piece, upto, more = Piece(self._masked.mask.closed, self._calendar), counted.cursor, True
         while more and piece.size < ROWS_MAX:
             page = await self._feed.read_page(upto, self._page_entries, self._client)
             more = len(page) == self._page_entries
@@ -150,8 +154,9 @@ class DailyFigureCounter:
                 break
         if upto == self._cursor:
             return False
+        days = self._calendar.packed
         if not await self._add(Counted(upto, counted.since_ms), piece, self._masked.mask, self._masked.mask.closed):
-            return False
+            return self._calendar.packed != days  # then nobody else has counted it
         metrics.FIGURES_CHANGES.inc(piece.changes)
         return more
 
@@ -163,17 +168,23 @@ class DailyFigureCounter:
         piece = Piece()
         piece.events = step.events
         upto = Counted(entry.entry_id, counted.since_ms) if step.is_last else counted
-        return await self._add(upto, piece, step.mask, self._masked.mask.closed.after(moved))
+        days = self._calendar.packed
+        closed = self._masked.mask.closed.after(moved)
+        return await self._add(upto, piece, step.mask, closed) or self._calendar.packed != days
 
     async def _add(self, upto: Counted, piece: Piece, mask: Mask, closed: ClosedLocations) -> bool:
-        """Write it and move the cursor there; False: another process has counted it. ``closed``: after the piece."""
+        """Write it and move the cursor there; False: another process has counted it, or days are of another zone.
+
+        ``closed``: after the piece.
+        """
         findings = await find(self._store, piece.events, closed.names)
         added = await self._store.add(
-            self._cursor, upto, piece.days, piece.events, retention_s=self._retention_s, mask=mask, findings=findings
-        )
+            self._cursor, upto, piece.days, piece.events,
+            retention_s=self._retention_s, mask=mask, calendar=self._calendar, findings=findings,
+        )  # fmt: skip
         if not added:
-            log.info("counted_by_another", partition=self._keyspace.partition)
             self._counted = await self._begin()
+            log.info("counted_by_another", partition=self._keyspace.partition)
             return False
         self._tell_others(max(piece.days, default=0), added - 1)
         for event in piece.events:

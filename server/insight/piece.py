@@ -3,8 +3,9 @@
 from typing import Final
 
 from server.domain.alerts import crossed
+from server.domain.calendars import IN_UTC, Calendar
 from server.domain.changes import Change, ChangeLine
-from server.domain.daily_figures import DAY_MS, Figures
+from server.domain.daily_figures import Figures
 from server.domain.locations import ClosedLocations
 from server.domain.replenishment import Rules, rule_for
 from server.insight.backorder_fills import NOBODY_WAITED, Filled
@@ -16,8 +17,9 @@ _ALL_OPEN: Final = ClosedLocations()
 class Piece:
     """What a piece of the journal adds up to, and which lines were crossed in it."""
 
-    def __init__(self, closed: ClosedLocations = _ALL_OPEN) -> None:
+    def __init__(self, closed: ClosedLocations = _ALL_OPEN, calendar: Calendar = IN_UTC) -> None:
         self._closed = closed
+        self._day_of = calendar.day_of
         self.days: dict[int, dict[str, dict[tuple[str, str], Figures]]] = {}
         self.events: list[Change] = []
         self._rows = 0
@@ -39,7 +41,7 @@ class Piece:
         ``filled``: lines whose units filled backorders at once.
         """
         self.changes += 1
-        operation, day, channel = change.operation, change.at_ms // DAY_MS, change.channel
+        operation, day, channel = change.operation, self._day_of(change.at_ms), change.channel
         if operation == LACKING_CHANGED:
             self._note_lacking(change, rules)
         elif change.notes and not change.reservation_id:

@@ -1,7 +1,5 @@
 """Compares stock and velocity of each SKU at each location with the rules, and proposes what to order."""
 
-from datetime import UTC, datetime
-
 from server.domain.replenishment import Proposal, Rules, propose, rule_for
 from server.domain.reports import Pace, Span
 from server.insight.inbound_units import incoming
@@ -16,7 +14,7 @@ async def proposals(store: FigureStore, rules: Rules, span: Span, only: Only) ->
     paces, nothing = await paces_by_place(store, span, only), Pace()
     # Before the shelves: what arrives between the two reads counts twice and is ordered when it is looked again, where
     # the other way round it would be ordered though it is there.
-    coming = await incoming(store, datetime.fromtimestamp(span.now_ms / 1000, UTC).date())
+    coming = await incoming(store, span.calendar.date_at(span.now_ms))
     found: list[Proposal] = []
     async for shelf in shelves(store, only):
         rule = rule_for(rules, shelf.sku, shelf.location)

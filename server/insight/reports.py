@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final, NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
+from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import Counted, FigureStore, Row, StockAtLocation
 from server.store.repositories.locations import read_closed
 
@@ -22,8 +23,8 @@ class Only(NamedTuple):
 
 async def span_of(store: FigureStore, counted: Counted | None) -> Span:
     """Return for which days velocity can be worked out."""
-    now_ms = await store.now_ms()
-    return Span(now_ms, counted.since_ms if counted is not None else now_ms)
+    now_ms, calendar = await store.now_ms(), await read_calendar(store.client, store.keyspace)
+    return Span(now_ms, counted.since_ms if counted is not None else now_ms, calendar)
 
 
 async def sales(store: FigureStore, by: By, days: Iterable[int], only: Only) -> Sales:

@@ -103,7 +103,7 @@ class PositionBody(Body, frozen=True):
 
 Lines = Annotated[list[LineBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 Flags = Annotated[list[Flag], Meta(max_length=limits.FLAGS_MAX)]
-Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in UTC.")]
+Day = Annotated[date, Meta(description="A day, such as 2026-12-01, in the partition's time zone.")]
 RowsMax = Annotated[int, Meta(ge=1, le=1_000, description="Rows at most.")]
 
 

@@ -53,7 +53,8 @@ class AtpDayView(msgspec.Struct, frozen=True):
 class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is available to promise by day. ``late`` units were expected before today and count for nothing.
 
-    ``backordered`` units come off first: receipts fill backorders before they are available to promise.
+    ``backordered`` units come off first: receipts fill backorders before they are available to promise. ``time_zone``:
+    whose days they are, left out for UTC.
     """
 
     sku: str
@@ -62,6 +63,7 @@ class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
     days: list[AtpDayView]
     as_of: datetime
     backordered: int = 0
+    time_zone: str = "UTC"
 
 
 class ExpectedReceiptBody(Body, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain.reports import By, SalesOrder, Velocity, VelocityOrder
+from server.schemas.calendars import SeamView
 from server.schemas.common import Channel, Location, RowsMax, Sku
 
 UNLISTED_LOOKED_AT_MAX: Final = 500
@@ -14,7 +15,7 @@ UNLISTED_LOOKED_AT_MAX: Final = 500
 
 
 class SalesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
-    """Days in UTC, both included; without them the last 28."""
+    """Days of the partition's time zone, both included; without them the last 28."""
 
     # Unset rather than None: a query's "null" would be read as the latter.
     from_: date | msgspec.UnsetType = msgspec.UNSET
@@ -50,7 +51,10 @@ class SalesRow(msgspec.Struct, frozen=True):
 
 
 class SalesReport(msgspec.Struct, frozen=True, rename={"from_": "from"}):
-    """What was sold. ``complete_since``: nothing is missing from then on; ``counted_to``: the newest change in it."""
+    """What was sold. ``complete_since``: nothing is missing from then on; ``counted_to``: the newest change in it.
+
+    ``seams``: where days of ``time_zone`` begin and those of another end, within these days.
+    """
 
     from_: date
     to: date
@@ -60,15 +64,22 @@ class SalesReport(msgspec.Struct, frozen=True, rename={"from_": "from"}):
     total: SalesRow
     complete_since: datetime | None
     counted_to: datetime | None
+    time_zone: str
+    seams: list[SeamView]
 
 
 class VelocityReport(msgspec.Struct, frozen=True):
-    """How fast things go. ``complete_since``: when counting began, if that was within the 28 days it shortens them."""
+    """How fast things go. ``complete_since``: when counting began, if that was within the 28 days it shortens them.
+
+    ``seams``: where days of ``time_zone`` begin and those of another end, within the 28 days.
+    """
 
     skus: list[Velocity]
     skus_total: int
     complete_since: datetime | None
     counted_to: datetime | None
+    time_zone: str
+    seams: list[SeamView]
 
 
 class UnlistedQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

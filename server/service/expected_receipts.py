@@ -1,6 +1,6 @@
 """Expected receipts: what suppliers are to deliver, how much, when, and what is available to promise by day."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Final, NamedTuple
 
 from server.domain.available_to_promise import DAYS_MAX, AtpDay, Dated, available_to_promise, late
@@ -8,6 +8,7 @@ from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations.expected_receipts import Expect, Forgo
 from server.domain.stock import Outlook
 from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
+from server.service.calendars import calendar_of
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_id_in_path, check_location, check_reference, check_sku
 from server.service.likeness import as_asked, is_allowed
@@ -102,10 +103,11 @@ class Forecast(NamedTuple):
     days: list[AtpDay]
     as_of_ms: int
     waiting: int
+    time_zone: str
 
 
 async def forecast(caller: Caller, sku: str, query: AtpQuery) -> Forecast | None:
-    """Compute what is available to promise by day; the days are those of the store's clock in UTC. None: unknown SKU.
+    """Compute what is available to promise by day; the days are those of the partition. None: unknown SKU.
 
     Raises
     ------
@@ -116,8 +118,9 @@ async def forecast(caller: Caller, sku: str, query: AtpQuery) -> Forecast | None
 
     """
     found = await outlook_of(caller, sku, query.location)
-    today = datetime.fromtimestamp(found.as_of_ms / 1000, UTC).date()
-    start, end = _window(query, today)
+    calendar = await calendar_of(caller)
+    today, time_zone = calendar.date_at(found.as_of_ms), calendar.zone_at(found.as_of_ms)
+    start, end = _window(query, today, time_zone)
     if not found.levels and not found.supply:
         return None
     levels = [level for level in found.levels if level.location not in found.closed]
@@ -126,13 +129,13 @@ async def forecast(caller: Caller, sku: str, query: AtpQuery) -> Forecast | None
     # Held and committed units have left what is available. Backordered ones have not, and take what comes first.
     waiting = sum(level.waiting for level in levels)
     days = available_to_promise(available, supply, [Dated(today, waiting)], today=today, start=start, end=end)
-    return Forecast(available, late(supply, today), days, found.as_of_ms, waiting)
+    return Forecast(available, late(supply, today), days, found.as_of_ms, waiting, time_zone)
 
 
-def _window(query: AtpQuery, today: date) -> tuple[date, date]:
+def _window(query: AtpQuery, today: date, time_zone: str) -> tuple[date, date]:
     start = query.from_ or today
     if start < today:
-        raise InvalidError("from", f"must not be before today, {today} in UTC")
+        raise InvalidError("from", f"must not be before today, {today} in {time_zone}")
     if start > date.max - timedelta(days=DAYS_MAX):
         raise InvalidError("from", "must leave room for the days after it")
     end = query.to or start + timedelta(days=_DAYS_DEFAULT - 1)

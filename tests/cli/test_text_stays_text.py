@@ -69,6 +69,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "rules replenishment": ("--sku", "[/x][bold]\u202e", "--min", "1", "--max", "2"),
     "rules safety": ("[/x][bold]\u202e", "--units", "1"),
     "show": (HOSTILE, "--history"),
+    "time-zone": (HOSTILE,),
     "verify": (),
 }
 """Every command that ends by itself, with hostile arguments."""

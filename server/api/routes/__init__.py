@@ -9,6 +9,7 @@ from server.api.routes import (
     available_to_promise,
     backorders,
     barcodes,
+    calendars,
     changes,
     channels,
     expected_receipts,
@@ -50,6 +51,7 @@ ROUTES: Final[list[Route]] = [
     *map_lines.ROUTES,
     *reports.ROUTES,
     *replenishment.ROUTES,
+    *calendars.ROUTES,
     *safety_stock.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""

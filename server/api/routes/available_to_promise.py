@@ -11,13 +11,13 @@ from server.service.problems import problem
 
 
 async def read(call: Call) -> AtpView | Problem:
-    """Compute the units available to promise by day; the days are those of the store's clock in UTC."""
+    """Compute the units available to promise by day; the days are those of the partition's time zone."""
     sku = check_sku("sku", call.named("sku"))
     found = await forecast(call.caller, sku, call.query(AtpQuery))
     if found is None:
         return problem("unknown_sku")
     days = [AtpDayView(each.on, each.projected, each.promisable) for each in found.days]
-    return AtpView(sku, found.available, found.late, days, time_of(found.as_of_ms), found.waiting)
+    return AtpView(sku, found.available, found.late, days, time_of(found.as_of_ms), found.waiting, found.time_zone)
 
 
 ROUTES = [

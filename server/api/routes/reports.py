@@ -7,10 +7,11 @@ import msgspec
 
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
-from server.domain.daily_figures import Figures, date_of, day_of
+from server.domain.daily_figures import Figures, date_of
 from server.domain.principal import Scope
 from server.domain.reports import ranked
 from server.insight import reports
+from server.schemas.calendars import seam_views
 from server.schemas.common import time_of
 from server.schemas.problems import Problem
 from server.schemas.reports import (
@@ -28,6 +29,7 @@ from server.service.checks import check_channel, check_location, check_sku
 from server.service.problems import problem
 from server.store.connection.timeouts import in_report_time
 from server.store.journal.journal import parse_entry_id
+from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import Counted, FigureStore
 
 
@@ -62,14 +64,18 @@ async def sales(call: Call) -> SalesReport:
 
 
 async def _sales(store: FigureStore, query: SalesQuery, about: reports.Only) -> SalesReport:
-    days = service.days_of(query, day_of(await store.now_ms()))
-    counted = await store.counted()
+    calendar, counted = await read_calendar(store.client, store.keyspace), await store.counted()
+    now_ms = await store.now_ms()
+    days = service.days_of(query, calendar.day_of(now_ms))
     summed = await reports.sales(store, query.by, days, about)
     ranking = await asyncio.to_thread(summed.ranked, query.order)  # of all SKUs: others go on meanwhile
     rows = [_row_view(key, figures) for key, figures in ranking[: query.limit]]
     total = _row_view("", summed.total)
     first, last = date_of(days[0]), date_of(days[-1])
-    return SalesReport(first, last, query.by, rows, len(summed.sums), total, *_counted_view(counted))
+    return SalesReport(
+        first, last, query.by, rows, len(summed.sums), total, *_counted_view(counted),
+        calendar.zone_at(now_ms), seam_views(calendar, days),
+    )  # fmt: skip
 
 
 async def velocity(call: Call) -> VelocityReport | Problem:
@@ -82,9 +88,13 @@ async def velocity(call: Call) -> VelocityReport | Problem:
 
 async def _velocity(store: FigureStore, query: VelocityQuery, about: reports.Only) -> VelocityReport:
     counted = await store.counted()
-    found = await reports.velocities(store, await reports.span_of(store, counted), about)
+    span = await reports.span_of(store, counted)
+    found = await reports.velocities(store, span, about)
     chosen = found if about.sku else await asyncio.to_thread(ranked, found, query.order)
-    return VelocityReport(chosen[: query.limit], len(chosen), *_counted_view(counted))
+    return VelocityReport(
+        chosen[: query.limit], len(chosen), *_counted_view(counted),
+        span.calendar.zone_at(span.now_ms), seam_views(span.calendar, range(span.days.start, span.days.stop)),
+    )  # fmt: skip
 
 
 async def on_no_channel(call: Call) -> UnlistedReport:

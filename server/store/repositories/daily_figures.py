@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.calendars import IN_UTC, Calendar
 from server.domain.changes import Change
 from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, DAY_MS, OTHER_CHANNELS, Figures
 from server.domain.locations import ClosedLocations
@@ -122,12 +123,13 @@ class FigureStore:
         retention_s: float,
         mask: Mask | None = None,
         findings: Sequence[Finding] = (),
+        calendar: Calendar = IN_UTC,
     ) -> int:
         """Count the journal from one id up to another: figures, events, cursor and mask in one script.
 
-        ``after`` is the expected cursor, empty for none. 0: the cursor is another one, because another process has
-        counted that; nothing was written. Else 1, and 1 more for each channel that was counted as
-        :data:`OTHER_CHANNELS`. A caller that gets no answer reads the cursor.
+        ``after`` is the expected cursor, empty for none; ``calendar`` has told the days apart. 0: the cursor is another
+        one, because another process has counted that, or the time zone has changed; nothing was written. Else 1, and 1
+        more for each channel that was counted as :data:`OTHER_CHANNELS`. A caller that gets no answer reads the cursor.
         """
         keys = (self.keyspace.figures, self.keyspace.journal, self.keyspace.events, self.keyspace.sold_out)
         newest_ms = max((event.at_ms for event in events), default=EVENTS_KEPT_MS)
@@ -135,7 +137,7 @@ class FigureStore:
         names = b"" if known.closed == known.stored_closed else _pack(sorted(known.closed.names))
         arguments: list[str | bytes | int] = [newest_ms - EVENTS_KEPT_MS]
         arguments += (known.stored_step, known.step, known.closed.version, names, CHANNELS_PER_DAY_MAX, OTHER_CHANNELS)
-        arguments.append(len(events))
+        arguments += (calendar.packed, len(events))
         arguments += (_pack([event]) for event in events)
         arguments.append(len(findings))
         for each in findings:
@@ -143,7 +145,12 @@ class FigureStore:
             arguments += (each.sku, "out" if each.is_out else "back", int(each.is_sure), event)
         for day, skus in days.items():
             channels = {channel for rows in skus.values() for channel, _ in rows}
-            arguments += (day, (day + 1) * DAY_MS // 1000 + int(retention_s), _pack(sorted(channels)), len(skus))
+            arguments += (
+                day,
+                calendar.begin_ms(day + 1) // 1000 + int(retention_s),
+                _pack(sorted(channels)),
+                len(skus),
+            )
             for sku, rows in skus.items():
                 arguments += (sku, _pack([(*where, *msgspec.structs.astuple(each)) for where, each in rows.items()]))
         answer = await run_on_keys(

@@ -1,0 +1,33 @@
+-- set_time_zone: sets whose days the daily figures are from now on. Flag allow-oom.
+--
+-- KEYS  [1] figures  hash  time_zones: MessagePack [[from_ms, name], …], the oldest first; before the first it is UTC
+-- ARGV  [1] name of the zone  [2] name of the zone that is in force where none was set  [3] how many are kept
+-- Reply time_zones as they are now, "" where none was ever set
+--
+-- The clock is read in here, so no change that the counter has counted already is on the other side: it counts up to
+-- what has happened, and this holds from the next millisecond on.
+
+local FROM_MS, NAME = 1, 2 -- places in a change of the zone
+
+-- What has begun by now. The clock may have been fast when a later one was set.
+local function begun(seams, now_ms)
+  local found = {}
+  for _, seam in ipairs(seams) do
+    if seam[FROM_MS] <= now_ms then found[#found + 1] = seam end
+  end
+  return found
+end
+
+local function set_time_zone(keys, args)
+  local known, now_ms = call('HGET', keys[1], 'time_zones'), clock_ms()
+  local seams = begun(known and unpack_msg(known) or {}, now_ms + 1)
+  local last = seams[#seams]
+  if (last and last[NAME] or args[2]) == args[1] then return known or '' end
+  seams[#seams + 1] = {now_ms + 1, args[1]}
+  if #seams > tonumber(args[3]) then table.remove(seams, 1) end
+  local packed_seams = pack(seams)
+  call('HSET', keys[1], 'time_zones', packed_seams)
+  return packed_seams
+end
+
+register_apart('set_time_zone', set_time_zone)

@@ -1,0 +1,83 @@
+"""The time zone of a partition: whose days reports, receipts and what is available to promise by day are of."""
+
+import asyncio
+from difflib import get_close_matches
+from typing import NamedTuple
+
+from server.domain.calendars import Calendar, ZoneError, zone_names, zone_of, zones_of_countries
+from server.service.caller import Caller
+from server.service.checks import InvalidError
+from server.service.writes import written
+from server.store.connection.timeouts import in_time
+from server.store.repositories import calendars
+from server.store.repositories.daily_figures import FigureStore
+
+
+class Today(NamedTuple):
+    """Whose days they are, at a moment on the store's clock."""
+
+    calendar: Calendar
+    now_ms: int
+
+
+async def calendar_of(caller: Caller) -> Calendar:
+    """Read whose days the partition has.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    return await in_time(calendars.read_calendar(caller.partition.client, caller.partition.keyspace))
+
+
+async def today(caller: Caller) -> Today:
+    """Read whose days they are, and the time; errors as for :func:`calendar_of`."""
+    calendar = await calendar_of(caller)
+    return Today(calendar, await in_time(FigureStore(caller.partition.client, caller.partition.keyspace).now_ms()))
+
+
+async def set_time_zone(caller: Caller, time_zone: str) -> Today:
+    """Set whose days they are from now on. Days that have begun keep what was counted for them.
+
+    Raises
+    ------
+    InvalidError
+        There is no such zone.
+    ProblemError
+        The store did not answer in time; asking again is safe.
+
+    """
+    await check_zone("time_zone", time_zone)
+    await written(calendars.set_time_zone(caller.partition.client, caller.partition.keyspace, time_zone))
+    return await today(caller)
+
+
+async def check_zone(field: str, time_zone: str) -> None:
+    """Refuse what is no time zone, and name the nearest.
+
+    Raises
+    ------
+    InvalidError
+        There is no such zone.
+
+    """
+    try:
+        zone_of(time_zone)
+    except ZoneError as error:
+        near = await asyncio.to_thread(_nearest, time_zone)  # it compares some hundred names
+        rule = f"must be the IANA name of a time zone: did you mean {near}" if near else str(error)
+        raise InvalidError(field, rule) from None
+
+
+def _nearest(time_zone: str) -> str:
+    """Return the zone that was meant, empty where that cannot be told: by its name, or by that of its city."""
+    asked = time_zone.casefold().replace(" ", "_")
+    names = {name.casefold(): name for name in zone_names()}
+    cities = {name.rpartition("/")[2].casefold(): name for name in zones_of_countries()}
+    for known in (cities, names):
+        found = get_close_matches(asked, known, n=1, cutoff=0.75)
+        if found:
+            return known[found[0]]
+    return ""

@@ -1,0 +1,40 @@
+"""The time zone whose days a partition has, and every change of it."""
+
+from typing import Final
+
+import msgspec
+from redis.asyncio import Redis
+
+from server.domain.calendars import DEFAULT_ZONE, IN_UTC, Calendar, Seam
+from server.store.connection.commands import command, run_on_keys
+from server.store.keys import Keyspace
+from server.store.lua_library import library
+
+SEAMS_MAX: Final = 100
+"""Changes of the zone that are kept: older ones are of days that nobody adds to any more."""
+
+_decode: Final = msgspec.msgpack.Decoder(list[Seam]).decode
+
+
+async def read_calendar(client: Redis, keyspace: Keyspace) -> Calendar:
+    """Read whose days they are.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer.
+    ZoneError
+        The zone is not known on this machine.
+
+    """
+    return _calendar(await command(client, "HGET", keyspace.figures, "time_zones"))
+
+
+async def set_time_zone(client: Redis, keyspace: Keyspace, time_zone: str) -> Calendar:
+    """Set whose days they are from now on; errors as for :func:`read_calendar`. A second time it changes nothing."""
+    function = library().function("set_time_zone")
+    return _calendar(await run_on_keys(client, function, (keyspace.figures,), time_zone, DEFAULT_ZONE, SEAMS_MAX))
+
+
+def _calendar(packed: bytes | None) -> Calendar:
+    return Calendar(_decode(packed), packed) if packed else IN_UTC
