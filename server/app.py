@@ -180,6 +180,7 @@ class Holdfast:
             loop_share=LoopShare(settings.changes_loop_share),
             shares=key_shares(**settings.per_key_max, wait_s=settings.queue_timeout_s),
             bulk_at_once=settings.bulk_at_once,
+            other_channels=settings.channels_beside,
             tracing=self._tracing,
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}

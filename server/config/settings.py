@@ -110,6 +110,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     changes_loop_share: Annotated[float, Meta(ge=0.01, le=0.9)] = 0.25
     """The part of its event loop, 1 at most, that all streams of a process may take while others want it."""
 
+    other_channels: str = "*"
+    """Channels that orders may name beside the configured ones, by commas; *: any; -: none. Sold ones are taken."""
     ttl_default_s: Annotated[int, Meta(ge=1, le=TTL_S_MAX)] = TTL_S_DEFAULT
     """How long a hold lasts when the request has no ttl_s."""
     life_max_s: Annotated[int, Meta(ge=TTL_S_MAX)] = LIFE_S_MAX
@@ -162,6 +164,12 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     def bulk_at_once(self) -> int:
         """How many operations of a bulk request wait together: all those of a key leave half of the queue."""
         return max(1, min(BULK_AT_ONCE_MAX, self.queue_operations_max // (2 * self.bulk_requests_per_key_max)))
+
+    @property
+    def channels_beside(self) -> frozenset[str] | None:
+        """The channels that orders may name beside the configured ones; None: any."""
+        names = [each.strip() for each in self.other_channels.split(",")]
+        return None if "*" in names else frozenset(names) - {"", "-"}
 
     @property
     def streams_max(self) -> dict[str, int]:

@@ -70,6 +70,7 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
 
     ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
+    ``unconfigured_channel`` is there where it is read, other channels are configured, and this one is not.
     """
 
     reservation_id: str
@@ -84,6 +85,7 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: dict[str, str] = {}
     availability: list[AvailableView] = []
     open: OpenView | None = None
+    unconfigured_channel: bool = False
 
 
 def reservation_view(

@@ -27,7 +27,8 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     ``ledger`` is that of the system, and ``ledgers`` has those of its keys: each waits for the store in its own turn.
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
     makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
-    ``bulk_at_once``: how many operations of one request wait for the store together.
+    ``bulk_at_once``: how many operations of one request wait for the store together. ``other_channels``: those that
+    orders may name beside the configured ones; None: any.
     """
 
     ledger: Ledger
@@ -39,6 +40,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     channels: Mapping[str, ChannelSettings] = {}
     bulk_at_once: int = BULK_AT_ONCE_MAX
     ledgers: dict[str, Ledger] = {}
+    other_channels: frozenset[str] | None = None
 
     def ledger_of(self, key: str) -> Ledger:
         """Return the ledger of a key, made for its first request."""

@@ -49,6 +49,7 @@ from server.service.checks import (
     check_text,
     is_plain_place,
 )
+from server.service.order_channels import is_refused, repeated
 from server.service.sourcing import check_sourcing, planned, planned_lines
 from server.store.connection.timeouts import in_time
 from server.store.repositories import reservations
@@ -89,8 +90,10 @@ def order_operation(caller: Caller, body: OrderBody) -> Order:
 def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
     """Carry a new reservation or order out; the store chooses the locations of lines that name none.
 
-    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
+    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`, and ProblemError where the channel may not be named.
     """
+    if caller.partition.other_channels is not None and is_refused(caller.partition, operation):
+        return repeated(caller, operation)
     # The first reading of the locations tells the store which are closed, if an older release has described them.
     if body.sourcing is msgspec.UNSET and caller.partition.locations.known() is not None:
         return caller.ledger.run(operation)

@@ -14,6 +14,7 @@ from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_reference
 from server.service.likeness import as_asked, is_allowed
+from server.service.order_channels import check_repeated, is_refused
 from server.service.problems import within
 from server.service.reservations import lines_to_plan, order_operation, reserve_operation
 from server.service.sourcing import planned
@@ -99,7 +100,9 @@ def _new_reservation(
 async def exchange(caller: Caller, request: ExchangeRequest) -> ExchangeAnswer:
     """Take shipped units back and reserve others instead: both, or neither.
 
-    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
+    Raises as :meth:`~server.store.ledger.ledger.Ledger.run`, and ProblemError where the channel may not be named.
     """
+    if is_refused(caller.partition, request.operation):
+        await check_repeated(caller, request.operation)
     operation = await planned(caller, request.body, request.operation)
     return await caller.ledger.run(Exchange(request.returned, operation))

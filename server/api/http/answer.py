@@ -6,7 +6,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from server.schemas.problems import Problem
-from server.service.problems import OPERATING_ERRORS, of_error
+from server.service.problems import OPERATING_ERRORS, ProblemError, of_error
 from server.telemetry.request_tally import TALLY
 
 REPLAYED: Final = {"Idempotent-Replayed": "true"}
@@ -45,7 +45,7 @@ async def answer_item(
     answer: Answer[ViewT] | Problem
     try:
         answer = show(await result)
-    except OPERATING_ERRORS as error:
+    except (*OPERATING_ERRORS, ProblemError) as error:
         problem = of_error(error, reservation_id)
         assert problem is not None  # noqa: S101  # each of them has one
         answer = problem

@@ -31,7 +31,8 @@ class AppState:
     streams, and ``loop_share`` is what they may take of the event loop.
     ``shares``: how many requests of a kind a key has running at once; a kind that is not there is not limited.
     ``bulk_at_once``: operations of one request that wait for the store together.
-    ``channels`` are the configured ones, by partition and name. ``tracing`` None: no traces are wanted.
+    ``channels`` are the configured ones, by partition and name; ``other_channels`` see :class:`Partition`.
+    ``tracing`` None: no traces are wanted.
     """
 
     authenticator: Authenticator
@@ -50,6 +51,7 @@ class AppState:
     shares: Shares = field(default_factory=dict)
     bulk_at_once: int = BULK_AT_ONCE_MAX
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
+    other_channels: frozenset[str] | None = None
     tracing: Tracing | None = None
     stopping: bool = False
     draining: bool = False
@@ -78,6 +80,7 @@ class AppState:
             ttl_default_s=self.ttl_default_s,
             channels=self.channels.get(name, {}),
             bulk_at_once=self.bulk_at_once,
+            other_channels=self.other_channels,
         )
 
     def feed(self, partition: str) -> JournalFeed:

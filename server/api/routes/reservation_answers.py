@@ -1,5 +1,9 @@
 """From the ledger's answers about reservations to what is sent."""
 
+from collections.abc import Collection
+
+from msgspec.structs import replace
+
 from server.api.http.answer import Answer
 from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Changed
@@ -19,3 +23,8 @@ def answer_reservation(
         return Answer(view, "replayed" if answer.replayed else answer.reservation.state)
     assert not isinstance(answer, Changed)  # noqa: S101  # for the types; it costs nothing where it counts
     return refusal(answer, reservation_id)
+
+
+def marked(view: ReservationView, channels: Collection[str]) -> ReservationView:
+    """Mark what is of another channel than the configured ones, where there are any."""
+    return view if not channels or view.channel in channels else replace(view, unconfigured_channel=True)

@@ -6,7 +6,7 @@ from server.api.http.answer import Answer, answer_item
 from server.api.http.elements import ReservationsDecoder
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
-from server.api.routes.reservation_answers import answer_reservation
+from server.api.routes.reservation_answers import answer_reservation, marked
 from server.domain import limits
 from server.domain.operations import ReservationOperation
 from server.domain.operations.reservations import Reserve
@@ -139,7 +139,8 @@ async def _found(call: Call, target: str) -> ReservationView | Problem:
     found = await call.caller.ledger.reservation(target)
     if found.reservation is None:
         return problem("unknown_reservation", reservation_id=target)
-    return reservation_view(target, found.reservation, as_of_ms=found.as_of_ms)
+    view = reservation_view(target, found.reservation, as_of_ms=found.as_of_ms)
+    return marked(view, call.caller.partition.channels)
 
 
 async def look_up(call: Call) -> ReservationView | Problem:
@@ -151,12 +152,14 @@ async def look_up(call: Call) -> ReservationView | Problem:
 async def read_many(call: Call) -> ReservationPage:
     """Read the reservations that match, a page at a time."""
     page = await service.find(call.caller, call.query(ListQuery))
+    channels = call.caller.partition.channels
     views = [reservation_view(name, record, as_of_ms=page.as_of_ms) for name, record in page.reservations]
-    return ReservationPage(views, page.next)
+    return ReservationPage([marked(view, channels) for view in views], page.next)
 
 
 _PROMISE = (
     "id_reused",
+    "unknown_channel",
     "unknown_sku",
     "location_closed",
     "too_many_splits",

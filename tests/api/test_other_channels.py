@@ -1,0 +1,99 @@
+"""Channels that nobody has configured: their orders are taken and shown as such, or refused by a setting."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+
+from tests.support.docs_examples import CHANNEL, CREDENTIALS
+from tests.support.http import Api, Server, opened
+
+ANY, FEW, NONE = "*", "web, till-1", "-"
+
+
+@pytest.fixture(scope="module", params=[ANY, FEW, NONE], ids=["any", "few", "none"])
+def shop(request: pytest.FixtureRequest) -> Iterator[tuple[Server, str]]:
+    """Start a server with the channel trendyol."""
+    with Server(toml=CHANNEL, environment=CREDENTIALS, role="api", other_channels=request.param) as server:
+        yield server, request.param
+
+
+@pytest.fixture
+async def api(shop: tuple[Server, str]) -> AsyncIterator[Api]:
+    async with opened(shop[0]) as made:
+        await made.count("A", 50)
+        yield made
+
+
+@pytest.mark.parametrize("channel", ["trendyol", "web", "Trendyol", "till-1", "tendyol"])
+@pytest.mark.parametrize("route", ["/v1/reservations", "/v1/orders"])
+async def test_given_a_channel_when_it_is_named_then_it_is_taken_and_shown_or_refused_with_the_nearest(
+    api: Api, shop: tuple[Server, str], channel: str, route: str
+) -> None:
+    is_taken = channel == "trendyol" or shop[1] == "*" or channel in shop[1].split(", ")
+    name = f"{route[4]}-{channel}"
+    body = {"reservation_id": name, "channel": channel, "lines": [{"sku": "A", "quantity": 1}]}
+    before = await api.available("A")
+
+    answer = await api.post(route, body)
+
+    if not is_taken:
+        problem = answer.problem(404, "unknown_channel")
+        assert ("did you mean trendyol?" in problem["detail"]) == (channel in ("Trendyol", "tendyol"))
+        assert await api.available("A") == before
+        (await api.get(f"/v1/reservations/{name}")).problem(404, "unknown_reservation")
+        return
+    assert "unconfigured_channel" not in answer.ok(201)
+    read = (await api.get(f"/v1/reservations/{name}")).ok()
+    assert read.get("unconfigured_channel", False) == (channel != "trendyol")
+    listed = (await api.get(f"/v1/reservations?channel={channel}")).ok()["reservations"]
+    assert {each.get("unconfigured_channel", False) for each in listed} == {channel != "trendyol"}
+    assert (await api.post(route, body)).headers["Idempotent-Replayed"] == "true"
+
+
+async def test_given_an_order_that_is_sold_when_its_channel_is_unknown_then_it_is_taken_all_the_same(
+    api: Api, shop: tuple[Server, str]
+) -> None:
+    name = f"sold-{len(shop[1])}"
+    body = {"reservation_id": name, "channel": "tendyol", "lines": [{"sku": "A", "quantity": 1}]}
+    answer = (await api.post("/v1/orders", {**body, "on_shortage": "accept"})).ok(201)
+    assert answer["state"] == "committed"
+    assert (await api.get(f"/v1/reservations/{name}")).ok()["unconfigured_channel"]
+
+
+async def test_given_a_batch_when_one_names_an_unknown_channel_then_it_alone_is_refused(
+    api: Api, shop: tuple[Server, str]
+) -> None:
+    lines = [{"sku": "A", "quantity": 1}]
+    reservations = [{"channel": channel, "lines": lines} for channel in ("tendyol", "trendyol")]
+    results = (await api.post("/v1/reservations/batch", {"reservations": reservations})).ok()["results"]
+    expected = "held" if shop[1] == "*" else "unknown_channel"
+    assert [each["outcome"] for each in results] == [expected, "held"]
+
+
+async def test_given_an_exchange_when_the_new_order_names_an_unknown_channel_then_nothing_comes_back(
+    api: Api, shop: tuple[Server, str]
+) -> None:
+    if shop[1] == "*":
+        pytest.skip("any channel is taken")
+    old = f"old-{len(shop[1])}"
+    body = {"reservation_id": old, "channel": "trendyol", "lines": [{"sku": "A", "quantity": 1}]}
+    (await api.post("/v1/orders", body)).ok(201)
+    (await api.post(f"/v1/reservations/{old}/fulfil", {})).ok()
+    order = {"channel": "tendyol", "lines": [{"sku": "A", "quantity": 1}]}
+    wanted = {"return": {"lines": [{"line": 1, "quantity": 1, "disposition": "restock"}]}, "order": order}
+    (await api.post(f"/v1/reservations/{old}/exchange", wanted)).problem(404, "unknown_channel")
+    assert (await api.get(f"/v1/reservations/{old}")).ok()["lines"][0]["returned"] == 0
+
+
+async def test_given_a_channel_that_is_no_longer_configured_when_its_order_is_repeated_then_it_is_a_replay() -> None:
+    body = {"reservation_id": "o-1", "channel": "trendyol", "lines": [{"sku": "A", "quantity": 1}]}
+    with Server(toml=CHANNEL, environment=CREDENTIALS, role="api", other_channels=NONE) as first:
+        async with opened(first) as api:
+            await api.count("A", 9)
+            made = (await api.post("/v1/orders", body)).ok(201)
+        first.stop()
+        with Server(data_dir=first.data_dir, role="api", other_channels=NONE) as second:
+            async with opened(second) as api:
+                again = await api.post("/v1/orders", body)
+                assert (again.ok(201), again.headers["Idempotent-Replayed"]) == (made, "true")
+                (await api.post("/v1/orders", {**body, "reservation_id": "o-2"})).problem(404, "unknown_channel")
