@@ -13,10 +13,9 @@ from server.config.settings import Settings
 from server.domain.gs1 import LabelError, sscc_of
 from server.service.barcodes import find_barcode
 from server.service.caller import local_caller
-from server.service.checks import InvalidError
+from server.service.checks import InvalidError, UnknownBarcodeError
 from server.service.old_names import heed_stored_names
 from server.service.parcels import Parcel, open_parcel
-from server.service.problems import ProblemError
 
 
 @click.group()
@@ -79,10 +78,10 @@ async def _scanned(settings: Settings, partition: str, code: str) -> list[str]:
                 found = await find_barcode(caller, code)
                 return [f"{found.barcode}: {counted(found.pack.factor, 'unit')} of {found.pack.sku}"]
             return _lines_of(await open_parcel(caller, code))
+        except UnknownBarcodeError:
+            raise failure(f"Barcode is not registered: {code}. Import it with holdfast barcodes import.") from None
         except InvalidError as error:
             raise failure(f"{code} {error.rule}.") from None
-        except ProblemError as error:
-            raise failure(f"{error.problem.title}: {code}. Import it with holdfast barcodes import.") from None
 
 
 def _is_parcel(code: str) -> bool:

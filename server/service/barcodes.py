@@ -103,7 +103,7 @@ async def find_barcode(caller: Caller, text: str) -> ReadBarcode:
     ------
     InvalidError
         It cannot be a barcode.
-    ProblemError
+    UnknownBarcodeError
         It is not registered.
     StoreUnavailableError
         The store did not answer in time.

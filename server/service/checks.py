@@ -34,6 +34,13 @@ class InvalidError(Exception):
         super().__init__(f"{field}: {rule}")
 
 
+class UnknownBarcodeError(InvalidError):
+    """No SKU is registered for the barcode of this field."""
+
+    def __init__(self, field: str, rule: str = "is not registered") -> None:
+        super().__init__(field, rule)
+
+
 def heed(partition: str, names: StoredNames) -> None:
     """Have the door heed the stored names of a partition from now on."""
     if names:

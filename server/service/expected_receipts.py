@@ -32,7 +32,7 @@ async def expect_operation(caller: Caller, supply_id: str, body: ExpectedReceipt
     ------
     InvalidError
         A field breaks a rule.
-    ProblemError
+    UnknownBarcodeError
         The barcode is not registered.
     StoreUnavailableError
         The barcode could not be looked up. Nothing happened.

@@ -9,7 +9,7 @@ import msgspec
 from server.domain.limits import SHORT_MAX, UNITS_MAX
 from server.domain.outcomes import OUTCOMES, LineRefusal, Refused
 from server.schemas.problems import FieldProblem, LineProblem, Problem
-from server.service.checks import InvalidError
+from server.service.checks import InvalidError, UnknownBarcodeError
 from server.store.errors import OrderTooWideError, OutcomeUnknownError, OverloadedError, StoreError, TooManyPlacesError
 
 OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError, OrderTooWideError)
@@ -124,7 +124,7 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
         case ProblemError():
             return error.problem
         case InvalidError():
-            return invalid(error.field, error.rule)
+            return _of_field(error)
         case TooManyPlacesError() if not isinstance(error, OrderTooWideError):
             detail = f"It is about more than {error.places_max:,} places. {OUTCOMES['answer_too_large'].detail}"
             return problem("answer_too_large", detail)
@@ -141,6 +141,12 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
     return problem(outcome, reservation_id=reservation_id) if outcome else None
 
 
+def _of_field(error: InvalidError) -> Problem:
+    if isinstance(error, UnknownBarcodeError):
+        return problem("unknown_barcode", errors=[FieldProblem(error.field, error.rule)])
+    return invalid(error.field, error.rule)
+
+
 def _of_validation(error: msgspec.ValidationError) -> Problem:
     """Read where and what from the library's message: ``Expected `int` >= 1 - at `$.lines[0].quantity```."""
     found = _AT_PATH.match(str(error))
@@ -154,4 +160,4 @@ def _of_validation(error: msgspec.ValidationError) -> Problem:
 
 def within(at: str, error: InvalidError) -> InvalidError:
     """Make the error of a part the error of the whole: its field is named as one below ``at``."""
-    return InvalidError(f"{at}.{error.field}", error.rule)
+    return type(error)(f"{at}.{error.field}", error.rule)

@@ -9,10 +9,8 @@ from server.domain import limits
 from server.domain.gs1 import Label, LabelError, read_label
 from server.domain.gtin import check_digit_fault, is_gtin, same_gtins
 from server.domain.spelling import normal
-from server.schemas.problems import FieldProblem
 from server.service.caller import Caller
-from server.service.checks import InvalidError, check_barcode
-from server.service.problems import ProblemError, problem
+from server.service.checks import InvalidError, UnknownBarcodeError, check_barcode
 from server.store.connection.connect import StoreClient
 from server.store.connection.timeouts import in_time
 from server.store.keys import Keyspace
@@ -152,7 +150,7 @@ async def pack_of(caller: Caller, at: str, sku: str | None, barcode: str | msgsp
 
     Raises
     ------
-    ProblemError
+    UnknownBarcodeError
         The barcode is not registered.
     StoreUnavailableError
         The store did not answer in time.
@@ -167,8 +165,7 @@ def known_pack(scan: Scan, found: Mapping[Scan, Found]) -> Pack:
     known = found.get(scan)
     if known is None:
         refuse_misread(scan)
-        unknown = FieldProblem(scan.field, "is not registered")
-        raise ProblemError(problem("unknown_barcode", errors=[unknown]))
+        raise UnknownBarcodeError(scan.field)
     return known.pack
 
 

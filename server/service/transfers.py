@@ -45,7 +45,7 @@ async def ship_operation(caller: Caller, body: ShipBody) -> Ship:
     ------
     InvalidError
         A field breaks a rule.
-    ProblemError
+    UnknownBarcodeError
         A barcode is not registered.
     StoreUnavailableError
         The barcodes could not be looked up. Nothing happened.
