@@ -8,7 +8,8 @@ import msgspec
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One value for one listing: always absolute, always the newest when it is sent.
 
-    ``key`` is the channel's own name of the listing, unique in a push. ``version`` grows with each change of the SKU,
+    ``key`` is the channel's own name of the listing, unique in a push. ``sku`` is the key, too, where the listing is a
+    pack or a bundle: its quantity is of no SKU. ``version`` grows with each change of the SKU,
     ``locations_version`` when a location is closed or opened, 0 before the first time.
     ``previous`` is what the channel was last known to show, None: unknown. ``price`` and ``list_price`` are decimal
     text, None: unchanged. ``attempt`` counts the definite answers that this very value has had before, so

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from server.domain.components import Component
 from server.domain.limits import DEFAULT_PARTITION, LOCATION_BYTES_MAX, NAME_BYTES_MAX, QUANTITY_MAX
 
 CHANNEL_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
@@ -132,6 +133,7 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
     """A SKU as a channel knows it. ``key``: its name there; ``listed`` False: 0 is published.
 
     Prices are decimal text, empty: not published. ``attributes`` is what an adapter needs beside the key.
+    With ``components`` it is a pack or a bundle, known by its key: ``sku`` is what ``known_by`` makes of that.
     """
 
     sku: str
@@ -141,6 +143,7 @@ class Listing(msgspec.Struct, array_like=True, frozen=True):
     list_price: str = ""
     currency: str = ""
     attributes: dict[str, str] = {}
+    components: list[Component] = []
 
 
 class Kept(msgspec.Struct, array_like=True, frozen=True):

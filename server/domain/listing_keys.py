@@ -9,6 +9,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from server.domain.channels import Listing
+from server.domain.components import key_in
 
 
 class KeyConflict(NamedTuple):
@@ -25,8 +26,51 @@ class KeyConflict(NamedTuple):
     def rule_in(self, whole: str) -> str:
         """Return what is wrong and what to do; ``whole``: what is judged by its end, a request or a file."""
         key, other = self.listing.key, self.other
+        if key_in(other) is not None:
+            return f"{key} is listed already, with a factor or components; send those, too, or unlist it"
         has = f"{other} is listed under {key} by itself" if self.is_name else f"{other} is listed under {key} already"
         return f"{has}; give {other} another key, or unlist it, in the same {whole}"
+
+
+def as_kept(
+    listings: Sequence[Listing], stored: Mapping[str, Listing], names: Collection[str]
+) -> tuple[list[Listing], list[Listing]]:
+    """Return listings as they are to be kept, and further ones that change with them.
+
+    A factor can be given for the key of a SKU's own listing. With 1 that stays what it is. With more the key is a
+    pack's from now on, and the SKU is not listed under it any more.
+
+    Parameters
+    ----------
+    listings
+        What was given.
+    stored
+        At least those of the same SKUs and keys, and of the SKUs of packs, by what they are known by.
+    names
+        Names of SKUs that have no listing and are listed under their name by themselves.
+
+    """
+    named = {listing.sku for listing in listings}
+    kept, further = list[Listing](), list[Listing]()
+    for listing in listings:
+        own = _own(listing, stored, names)
+        if own is not None and own.sku not in named:
+            if listing.components[0].quantity == 1 and listing.sku not in stored:
+                kept.append(replace(listing, sku=own.sku, components=[]))
+                continue
+            if own.listed and listing.listed:
+                further.append(replace(own, listed=False))
+        kept.append(listing)
+    return kept, further
+
+
+def _own(listing: Listing, stored: Mapping[str, Listing], names: Collection[str]) -> Listing | None:
+    """Return the own listing of a pack's SKU where it has the same key; None: it has another, or it is no pack."""
+    if len(listing.components) != 1:
+        return None
+    sku = listing.components[0].sku
+    own = Listing(sku, sku) if sku in names else stored.get(sku)
+    return own if own is not None and own.key == listing.key else None
 
 
 def key_conflicts(listings: Sequence[Listing], owners: Mapping[str, str], names: Collection[str]) -> list[KeyConflict]:
@@ -35,7 +79,7 @@ def key_conflicts(listings: Sequence[Listing], owners: Mapping[str, str], names:
     Parameters
     ----------
     listings
-        All of one request; each SKU once.
+        All of one request; each SKU once. Packs and bundles have in its place what they are known by.
     owners
         The SKUs that are listed under keys now, by key.
     names

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from server.domain import channels, limits
 from server.domain.channels import ChannelRules, Circuit
+from server.domain.components import COMPONENTS_MAX
 from server.schemas.common import Body, Location, Reference, Sku, _text
 
 
@@ -91,8 +92,18 @@ class ListingsPut(msgspec.Struct, frozen=True):
     unknown_skus: list[str]
 
 
+class ComponentView(msgspec.Struct, frozen=True):
+    """Units of one SKU in each piece of a bundle."""
+
+    sku: str
+    quantity: int
+
+
 class ListingView(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A SKU as the channel knows it."""
+    """A SKU as the channel knows it. With ``factor`` it is a pack of so many; a bundle has ``components``, and no SKU.
+
+    Those two are known by their key.
+    """
 
     sku: str
     key: str
@@ -101,6 +112,8 @@ class ListingView(msgspec.Struct, frozen=True, omit_defaults=True):
     list_price: str = ""
     currency: str = ""
     attributes: dict[str, str] = {}
+    factor: int = 0
+    components: list[ComponentView] = []
 
 
 class ListingPage(msgspec.Struct, frozen=True):
@@ -111,7 +124,7 @@ class ListingPage(msgspec.Struct, frozen=True):
 
 
 class DeadLetterView(msgspec.Struct, frozen=True):
-    """A value that the channel will not take. ``reason`` is in the channel's own words.
+    """A value that the channel will not take. ``reason`` is in the channel's own words. ``sku`` of a pack is empty.
 
     ``field``: "price" means that the channel shows the quantity, and goes on doing so; ``price`` is the refused one.
     """
@@ -199,11 +212,35 @@ class ChannelRulesBody(Body, frozen=True):
     reconcile_every_s: channels.ReconcileEveryS | msgspec.UnsetType = msgspec.UNSET
 
 
-class ListingBody(Body, frozen=True):
-    """A SKU as the channel knows it. ``listed`` false: 0 is published. Prices left out are not published."""
+Factor = Annotated[
+    int, Meta(ge=1, le=limits.PACK_UNITS_MAX, description="Units of the SKU in each piece that the channel sells.")
+]
+
+
+class ComponentBody(Body, frozen=True):
+    """Units of one SKU in each piece of a bundle."""
 
     sku: Sku
+    quantity: Factor = 1
+
+
+Components = Annotated[
+    list[ComponentBody],
+    Meta(min_length=1, max_length=COMPONENTS_MAX, description="What one piece of a bundle is made of."),
+]
+
+
+class ListingBody(Body, frozen=True):
+    """A SKU as the channel knows it. ``listed`` false: 0 is published. Prices left out are not published.
+
+    With ``factor`` it is a further listing of the SKU, known by its key: a pack of so many. With ``components`` in
+    place of the SKU it is a bundle, known by its key as well.
+    """
+
     key: ListingKey
+    sku: Sku | msgspec.UnsetType = msgspec.UNSET
+    factor: Factor | msgspec.UnsetType = msgspec.UNSET
+    components: Components | msgspec.UnsetType = msgspec.UNSET
     listed: bool = True
     price: Price | None = None
     list_price: Price | None = None
@@ -212,7 +249,7 @@ class ListingBody(Body, frozen=True):
 
 
 class ListingsBody(Body, frozen=True):
-    """Up to 1,000 listings, to be added or to replace those of the same SKUs."""
+    """Up to 1,000 listings, to be added or to replace those of the same SKUs, packs and bundles those of their key."""
 
     listings: Annotated[list[ListingBody], Meta(min_length=1, max_length=channels.LISTINGS_PER_CALL_MAX)]
 
@@ -230,8 +267,9 @@ class DeadLettersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class ListingsQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One SKU's, or all; ``after`` is the ``next`` of the page before."""
+    """One SKU's, with its packs and bundles; those of one key; or all. ``after``: the ``next`` of the page before."""
 
     sku: Sku | None = None
+    key: ListingKey | None = None
     after: Annotated[str, Meta(max_length=20)] = ""
     limit: Annotated[int, Meta(ge=1, le=channels.LISTINGS_PER_CALL_MAX)] = 100

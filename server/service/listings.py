@@ -1,13 +1,17 @@
 """Listings: which SKUs a channel sells, under which keys and at which prices."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from server.domain import limits
 from server.domain.channels import KEY_BYTES_MAX, Listing
-from server.domain.listing_keys import KeyConflict, key_conflicts
+from server.domain.components import COMPONENTS_PER_CALL_MAX, LISTINGS_PER_COMPONENT_MAX, Component, known_by, name_in
+from server.domain.listing_keys import KeyConflict, as_kept, key_conflicts
 from server.schemas.channels import CURRENCY, PRICE, ListingBody, ListingsBody, ListingsQuery
 from server.schemas.problems import FieldProblem, Problem
 from server.service.caller import Caller
@@ -18,6 +22,8 @@ from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.repositories.channels import ChannelStore
 
+_BY_KEY: Final = "k"
+"""Begins the position in the listings that are known by their key; they come after the others."""
 _POSITION: Final = re.compile(r"[0-9]{1,20}\Z", re.ASCII)
 _POSITION_MAX: Final = 2**64 - 1
 """What the store returns as the place to go on from."""
@@ -47,7 +53,7 @@ def _prices(at: str, body: ListingBody) -> tuple[str, str, str]:
 
 
 def listing_of(at: str, body: ListingBody) -> Listing:
-    """Make a listing of what was given for it.
+    """Make a listing of what was given for it: one with a factor or with components is known by its key.
 
     Raises
     ------
@@ -55,22 +61,45 @@ def listing_of(at: str, body: ListingBody) -> Listing:
         It breaks a rule; the field is named as one below ``at``.
 
     """
-    sku, key = check_sku(f"{at}.sku", body.sku), check_name(f"{at}.key", body.key, KEY_BYTES_MAX)
+    key = check_name(f"{at}.key", body.key, KEY_BYTES_MAX)
+    sku, components = _meaning(at, body)
     for name, value in body.attributes.items():
         check_text(f"{at}.attributes", name, limits.NAME_BYTES_MAX)
         check_reference(f"{at}.attributes.{name}", value)
-    return Listing(sku, key, body.listed, *_prices(at, body), body.attributes)
+    return Listing(sku or known_by(key), key, body.listed, *_prices(at, body), body.attributes, components)
+
+
+def _meaning(at: str, body: ListingBody) -> tuple[str, list[Component]]:
+    """Return the SKU that a listing is known by, empty for one that is known by its key, and its components."""
+    if isinstance(body.sku, str):
+        if body.components is not msgspec.UNSET:
+            raise InvalidError(f"{at}.components", "cannot stand beside sku: a bundle names its SKUs as components")
+        sku = check_sku(f"{at}.sku", body.sku)
+        return (sku, []) if body.factor is msgspec.UNSET else ("", [Component(sku, body.factor)])
+    if body.components is msgspec.UNSET:
+        raise InvalidError(f"{at}.sku", "must be there; a bundle has components in its place")
+    if body.factor is not msgspec.UNSET:
+        raise InvalidError(f"{at}.factor", "needs a sku beside it; each component has a quantity of its own")
+    components = [
+        Component(check_sku(f"{at}.components[{i}].sku", each.sku), each.quantity)
+        for i, each in enumerate(body.components)
+    ]
+    skus = [each.sku for each in components]
+    for i, sku in enumerate(skus):
+        if sku in skus[:i]:
+            raise InvalidError(f"{at}.components[{i}].sku", f"is there twice: {sku}; add the quantities up")
+    return "", components
 
 
 async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list[str]:
-    """Add listings, or replace those of the same SKUs; return the SKUs that the store does not know.
+    """Add listings, or replace those of the same SKUs and keys; return the SKUs that the store does not know.
 
     What counts is the end of the whole request: keys may be swapped, passed on, freed and taken in it.
 
     Raises
     ------
     InvalidError
-        A listing breaks a rule, or a SKU is there twice.
+        A listing breaks a rule, or a SKU or key is there twice.
     ProblemError
         The channel is not configured, another SKU is listed under a key, or the store did not answer in time.
 
@@ -78,37 +107,70 @@ async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list
     settings = channel_of(caller, channel)
     listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
     _check_distinct(listings)
-    store = store_of(caller)
+    store, lists_all = store_of(caller), settings.listings == "all"
     # Before the write: if this fails, nothing has happened.
-    unknown = await in_time(store.unknown_skus([listing.sku for listing in listings]))
+    unknown = await in_time(store.unknown_skus(skus_of(listings)))
     for _ in range(_TRIES_MAX):
         version = await in_time(store.listings_version(settings.name))
-        conflicts = await find_conflicts(store, settings.name, listings, lists_all=settings.listings == "all")
-        if conflicts:
-            raise ProblemError(_key_taken(conflicts))
-        if await written(store.put_listings(settings.name, listings, caller.actor, version=version)):
+        changed = await _checked(store, settings.name, listings, lists_all=lists_all)
+        if await written(store.put_listings(settings.name, changed, caller.actor, version=version)):
             return unknown
     raise ProblemError(problem("overloaded", "Others are changing the same listings. Send the same request again."))
 
 
-async def find_conflicts(
-    store: ChannelStore, channel: str, listings: Sequence[Listing], *, lists_all: bool
-) -> list[KeyConflict]:
-    """Find the listings whose key another SKU has when all of them are stored.
+def skus_of(listings: Sequence[Listing]) -> list[str]:
+    """Return the SKUs of listings, those of components as well, each once."""
+    parts = ([each.sku for each in listing.components] or [listing.sku] for listing in listings)
+    return list(dict.fromkeys(sku for part in parts for sku in part))
+
+
+async def _checked(store: ChannelStore, channel: str, listings: Sequence[Listing], *, lists_all: bool) -> list[Listing]:
+    """Return what is to be stored for listings, if it can stand beside the others."""
+    concerned = dict.fromkeys([*(each.sku for each in listings), *skus_of(listings)])
+    found = await in_time(store.listings_of(channel, list(concerned)))
+    stored = {each.sku: each for each in found if each is not None}
+    # Most requests change prices: those need not look through all listings.
+    new = {each.key for each in listings if each.listed and not _has_key(stored.get(each.sku), each.key)}
+    names = await _names(store, channel, new) if lists_all else set()
+    kept, further = as_kept(listings, stored, names)
+    conflicts = key_conflicts([*kept, *further], await in_time(store.listed_under(channel, new)), names)
+    if conflicts:
+        raise ProblemError(_key_taken(conflicts))
+    await in_time(check_components(store, channel, kept, stored))
+    return [*kept, *further]
+
+
+async def check_components(
+    store: ChannelStore, channel: str, listings: Sequence[Listing], stored: Mapping[str, Listing]
+) -> None:
+    """Check that a request changes few enough components, and that no SKU comes into too many packs and bundles.
 
     Raises
     ------
-    StoreUnavailableError
-        The store did not answer in time.
+    InvalidError
+        It does not; the rule says what to do.
 
     """
-    stored = await in_time(store.listings_of(channel, [listing.sku for listing in listings]))
-    before = {each.sku: each for each in stored if each is not None}
-    # Most requests change prices: those need not look through all listings.
-    new = {each.key for each in listings if each.listed and not _has_key(before.get(each.sku), each.key)}
-    owners = await in_time(store.listed_under(channel, new))
-    names = await _names(store, channel, new) if lists_all else set()
-    return key_conflicts(listings, owners, names)
+    changes = Counter[str]()
+    touched, place = 0, dict[str, int]()
+    for i, listing in enumerate(listings):
+        before = stored.get(listing.sku)
+        had = {each.sku for each in before.components} if before is not None else set()
+        has = {each.sku for each in listing.components}
+        touched += len(had ^ has)
+        changes.update(has - had)
+        changes.subtract(had - has)
+        place |= dict.fromkeys(has - had, i)
+    if touched > COMPONENTS_PER_CALL_MAX:
+        rule = f"change {touched:,} components; one request may change {COMPONENTS_PER_CALL_MAX:,}, so send fewer"
+        raise InvalidError("listings", rule)
+    grown = [sku for sku, change in changes.items() if change > 0]
+    for sku, count in zip(grown, await store.count_holding(channel, grown), strict=True):
+        if count + changes[sku] > LISTINGS_PER_COMPONENT_MAX:
+            rule = (
+                f"{sku} is in {count:,} packs and bundles of this channel; it can be in {LISTINGS_PER_COMPONENT_MAX:,}"
+            )
+            raise InvalidError(f"listings[{place[sku]}].components", rule)
 
 
 def _has_key(listing: Listing | None, key: str) -> bool:
@@ -129,7 +191,9 @@ def _key_taken(conflicts: Sequence[KeyConflict]) -> Problem:
         for each in conflicts[:_CONFLICTS_SHOWN_MAX]
     ]
     first = conflicts[0]
-    return problem("key_taken", f"{first.listing.sku}: {first.rule_in('request')}. Nothing changed.", errors=errors)
+    return problem(
+        "key_taken", f"{name_in(first.listing.sku)}: {first.rule_in('request')}. Nothing changed.", errors=errors
+    )
 
 
 def _check_distinct(listings: list[Listing]) -> None:
@@ -138,18 +202,16 @@ def _check_distinct(listings: list[Listing]) -> None:
     Raises
     ------
     InvalidError
-        One is; the field names its second place.
+        One is, or a key; the field names its second place.
 
     """
-    seen: set[str] = set()
+    seen, keys = set[str](), set[str]()
     for i, listing in enumerate(listings):
-        if listing.sku in seen:
+        if listing.sku in seen and not listing.components:
             raise InvalidError(f"listings[{i}].sku", f"stands twice in this request: {listing.sku}")
-        seen.add(listing.sku)
-    keys: set[str] = set()
-    for i, listing in enumerate(listings):
-        if listing.listed and listing.key in keys:
+        if listing.sku in seen or (listing.listed and listing.key in keys):
             raise InvalidError(f"listings[{i}].key", f"stands twice in this request: {listing.key}")
+        seen.add(listing.sku)
         if listing.listed:
             keys.add(listing.key)
 
@@ -167,16 +229,37 @@ async def find_listings(caller: Caller, channel: str, query: ListingsQuery) -> t
         The store did not answer in time.
 
     """
-    name = channel_of(caller, channel).name
-    position, store = _position(query.after), store_of(caller)
+    name, store = channel_of(caller, channel).name, store_of(caller)
+    if query.key is not None:
+        found = await in_time(_under(store, name, check_name("key", query.key, KEY_BYTES_MAX)))
+        return [each for each in found if query.sku is None or query.sku in skus_of([each])], ""
     if query.sku is not None:
-        sku = check_sku("sku", query.sku)
-        return [each for each in await in_time(store.listings_of(name, [sku])) if each is not None], ""
-    position, found = await in_time(store.page_of_listings(name, position, query.limit))
-    return found, str(position) if position else ""
+        return await in_time(_of_sku(store, name, check_sku("sku", query.sku))), ""
+    by_key, position = _position(query.after)
+    position, page = await in_time(store.page_of_listings(name, position, query.limit, by_key=by_key))
+    if not by_key and not position:
+        left = max(1, query.limit - len(page))
+        by_key, (position, more) = True, await in_time(store.page_of_listings(name, 0, left, by_key=True))
+        page += more
+    return page, (_BY_KEY if by_key else "") + str(position) if position else ""
 
 
-def _position(after: str) -> int:
-    if after and (not _POSITION.match(after) or not 0 < int(after) <= _POSITION_MAX):
+async def _of_sku(store: ChannelStore, channel: str, sku: str) -> list[Listing]:
+    own = await store.listings_of(channel, [sku])
+    return [*(each for each in own if each is not None), *await store.holding(channel, sku)]
+
+
+async def _under(store: ChannelStore, channel: str, key: str) -> list[Listing]:
+    found = await store.find_keys(channel, [key])
+    if not found:
+        await store.index_keys(channel)
+        found = await store.find_keys(channel, [key])
+    return list(found.values())
+
+
+def _position(after: str) -> tuple[bool, int]:
+    """Return whether a page goes on among what is known by its key, and where."""
+    by_key, number = after.startswith(_BY_KEY), after.removeprefix(_BY_KEY)
+    if after and (not _POSITION.match(number) or not 0 < int(number) <= _POSITION_MAX):
         raise InvalidError("after", "must be what a page gave as next")
-    return int(after or 0)
+    return by_key, int(number or 0)

@@ -159,7 +159,12 @@ class Keyspace:
 
 
 class ChannelKeys:
-    """The keys of one channel, all hashes: by SKU, but ``shown`` by the channel's key and ``tickets`` by their id."""
+    """The keys of one channel: hashes by SKU, but ``shown`` by the channel's key and ``tickets`` by their id.
+
+    ``by_key``: hash of the listings that are known by their key. ``keys``: hash of the other listings' SKUs by key; it
+    can lack some or have old ones, as an earlier release does not keep it. ``components``: sorted set of SKU NUL key,
+    for each component of a listing in ``by_key``.
+    """
 
     def __init__(self, keyspace: Keyspace, channel: str) -> None:
         prefix = f"hf:{{{keyspace.partition}}}:channel:{channel}:"
@@ -167,11 +172,19 @@ class ChannelKeys:
         self.shown = prefix + "shown"
         self.dead_letters = prefix + "dead_letters"
         self.tickets = prefix + "tickets"
+        self.by_key = prefix + "by_key"
+        self.keys = prefix + "keys"
+        self.components = prefix + "components"
 
     @property
     def all(self) -> tuple[str, ...]:
         """Each of them."""
-        return (self.listings, self.shown, self.dead_letters, self.tickets)
+        return (*self.listing, self.shown, self.dead_letters, self.tickets)
+
+    @property
+    def listing(self) -> tuple[str, ...]:
+        """What ``lua/functions/put_listings.lua`` declares as its KEYS, with those of the partition."""
+        return (self.listings, self.by_key, self.keys, self.components)
 
 
 LIKENESS_VERSION: Final = "\0version"

@@ -30,7 +30,8 @@ from server.store.connection import connect
 from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.batcher import Batcher
-from server.store.repositories.channels import ChannelStore, commanded_skus
+from server.store.repositories.channel_commands import commanded_skus
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.publisher import PublisherStore, Writes
 from server.streams.loop_share import LoopShare
 from server.streams.open_streams import OpenStreams, StreamLimits

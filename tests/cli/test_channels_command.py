@@ -12,10 +12,12 @@ from server.cli.csv.csv_import import CsvFile
 from server.cli.csv.listings import attributes, listings_import
 from server.cli.csv.reader import CsvError
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile, Listing
+from server.domain.components import Component, known_by
 from server.store.command_session import OpenStore, open_store
 from server.store.journal import journal
 from server.store.keys import ChannelKeys, Keyspace
-from server.store.repositories.channels import ChannelStore, commanded_skus
+from server.store.repositories.channel_commands import commanded_skus
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import RETENTION, now_ms
 from tests.support.processes import holdfast, start
@@ -365,6 +367,56 @@ def test_an_import_of_listings_that_was_interrupted_is_finished_by_running_it_ag
         assert "Run the same command again" in said
         assert again.stdout.startswith(f"{ROWS:,} rows: {ROWS - done:,} set, {done:,} unchanged, 0 bad")
         assert int(store.command("HLEN", listings)) == ROWS
+
+
+async def test_a_file_sets_packs_and_bundles_and_only_what_is_new(kept: Kept, tmp_path: Path) -> None:
+    import_listings(tmp_path, "sku,key\nTEE,1\nMUG,2\nCAP,7\n")
+    text = "sku,key,factor,components\nTEE,3,6,\n,set,,2*TEE | MUG\nTEE,1,1,\nMUG,2,12,\n"
+
+    code, out, err = import_listings(tmp_path, text)
+
+    assert (code, out[0], err) == (0, "4 rows: 3 set, 1 unchanged, 0 bad", [])
+    assert sorted((await kept.listings()).values(), key=lambda each: (each.key, each.sku)) == [
+        Listing("TEE", "1"),
+        Listing(known_by("2"), "2", components=[Component("MUG", 12)]),
+        Listing("MUG", "2", listed=False),
+        Listing(known_by("3"), "3", components=[Component("TEE", 6)]),
+        Listing("CAP", "7"),
+        Listing(known_by("set"), "set", components=[Component("TEE", 2), Component("MUG", 1)]),
+    ]
+    assert import_listings(tmp_path, text)[1][0] == "4 rows: 0 set, 4 unchanged, 0 bad"
+    assert import_listings(tmp_path, "sku,key\nMUG,2\n")[2] == [
+        "line 2: 2 is listed already, with a factor or components; send those, too, or unlist it"
+    ]
+
+
+@pytest.mark.usefixtures("kept")
+async def test_a_file_puts_a_sku_into_a_thousand_bundles_and_refuses_those_beyond(tmp_path: Path) -> None:
+    rows = "".join(f",b{n},1*TEE|MUG\n" for n in range(1_002))
+
+    code, out, err = import_listings(tmp_path, "sku,key,components\n" + rows)
+
+    assert (code, out[0]) == (1, "1,002 rows: 1,000 set, 0 unchanged, 2 bad")
+    assert err == [f"line {n}: TEE is in 1,000 packs and bundles of this channel already" for n in (1_002, 1_003)]
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [
+        (",k,,", "sku is empty; a bundle has components in its place"),
+        ("TEE,k,0,", "factor has '0', not a whole number of units from 1 to 1000000"),
+        ("TEE,k,six,", "factor has 'six', not"),
+        ("TEE,k,,MUG", "components cannot stand beside sku"),
+        (",k,,0*MUG", "components has '0', not"),
+        (",k,,MUG||TEE", "components is 'MUG||TEE': write them as 2*MUG | SPOON"),
+        (",k,,MUG|2*MUG", "components[1].sku is there twice: MUG"),
+        (",k,," + "|".join(f"S{n}" for n in range(21)), "components has 21 SKUs; a bundle has 20 at most"),
+    ],
+)
+def test_a_pack_or_bundle_that_cannot_be_is_bad_with_the_reason(cells: str, reason: str) -> None:
+    [(_, text, _)] = read_listings_file(f"sku,key,factor,components\n{cells}\n".encode()).bad
+
+    assert text.startswith(reason)
 
 
 def test_listings_can_be_taken_before_there_is_any_stock(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.channels import ChannelSettings, LastReconcile
+from server.domain.components import sku_in
 from server.domain.principal import Scope
 from server.schemas.channels import (
     Asked,
@@ -114,7 +115,7 @@ async def dead_letters(call: Call) -> DeadLetterList:
     found, complete = await channels.dead_letters(call.caller, channel, query.limit)
     views = [
         DeadLetterView(
-            each.sku, each.key, each.quantity, each.code, each.reason, each.attempts, time_of(each.first_ms),
+            sku_in(each.sku), each.key, each.quantity, each.code, each.reason, each.attempts, time_of(each.first_ms),
             time_of(each.last_ms), each.seq, each.field, each.price,
         )
         for each in found

@@ -6,14 +6,15 @@ from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.channels import Listing
+from server.domain.components import sku_in
 from server.domain.principal import Scope
-from server.schemas.channels import ListingPage, ListingsBody, ListingsPut, ListingsQuery, ListingView
+from server.schemas.channels import ComponentView, ListingPage, ListingsBody, ListingsPut, ListingsQuery, ListingView
 from server.service.channels import channel_of
 from server.service.listings import find_listings, put_listings
 
 
 async def put(call: Call) -> ListingsPut:
-    """Add listings, or replace those of the same SKUs."""
+    """Add listings, or replace those of the same SKUs, and packs and bundles of the same keys."""
     body: ListingsBody = call.body
     unknown = await put_listings(call.caller, call.named("channel"), body)
     return ListingsPut(len(body.listings), unknown)
@@ -27,9 +28,12 @@ async def read(call: Call) -> ListingPage:
 
 
 def _view(each: Listing) -> ListingView:
+    sku, factor, components = sku_in(each.sku), 0, [ComponentView(part.sku, part.quantity) for part in each.components]
+    if len(components) == 1:
+        sku, factor, components = components[0].sku, components[0].quantity, []
     return ListingView(
-        each.sku, each.key, each.listed, each.price, each.list_price, each.currency, each.attributes
-    )  # fmt: skip
+        sku, each.key, each.listed, each.price, each.list_price, each.currency, each.attributes, factor, components
+    )
 
 
 _PATH: Final = "/v1/channels/{channel}/listings"

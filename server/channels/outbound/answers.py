@@ -17,6 +17,7 @@ from server.channels.outbound.pending import Pending, Queue
 from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.retry_policy import RESEND_AFTER_S
 from server.domain.channels import Shown
+from server.domain.components import sku_in
 from server.telemetry import tracing
 from server.telemetry.channel_metrics import ChannelMetrics
 
@@ -94,7 +95,12 @@ class Answers:
         # An answer about a SKU that has left the key counts for nobody.
         if self._catalogue.owners.owner(sent.key) is None and sent.key not in self._pending:
             log.warning(
-                "channel_keeps_old_key", channel=self._channel, sku=sent.sku, key=sent.key, code=code, reason=reason
+                "channel_keeps_old_key",
+                channel=self._channel,
+                sku=sku_in(sent.sku),
+                key=sent.key,
+                code=code,
+                reason=reason,
             )
             self._catalogue.set_shown(sent.key, None)
             self._catalogue.forget_left(sent.key)
@@ -130,7 +136,14 @@ class Answers:
             shown = Shown(sent.key, remote, *prices, 0, self._clock.store_ms(), sent.pending.sold, sku=sent.sku)
             sent.pending.forced = False  # now it is known what the channel shows
         self._catalogue.set_shown(sent.key, shown)
-        log.warning("channel_differs", channel=self._channel, sku=sent.sku, shows=remote, wanted=sent.value.quantity)
+        log.warning(
+            "channel_differs",
+            channel=self._channel,
+            sku=sku_in(sent.sku),
+            key=sent.key,
+            shows=remote,
+            wanted=sent.value.quantity,
+        )
         self._requeue(sent, after_s)
 
     def not_sent(self, sent: InFlight, *, unknown: bool) -> None:

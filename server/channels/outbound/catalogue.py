@@ -13,7 +13,8 @@ from server.channels.outbound.key_owners import KeyOwners
 from server.channels.outbound.pending import PendingKey
 from server.channels.outbound.stock_levels import StockLevels
 from server.channels.write_behind import ChannelWriteBehind
-from server.domain.channels import ChannelRules, Listing, Shown, publishable
+from server.domain.channels import ChannelRules, Listing, Shown
+from server.domain.publishable import publishable_pieces
 
 LEFT_KEPT_MS: Final = 7 * 86_400_000
 """Comparisons are a day apart, and a publisher may be away over a weekend."""
@@ -184,14 +185,20 @@ class Catalogue:
 
     def value(self, listing: Listing) -> Value:
         """Return what the channel should show of a listing now."""
-        units = publishable(
-            self.rules, self._stock_levels.available(listing.sku, self._write_behind.channel), listed=listing.listed
-        )
+        units = publishable_pieces(self.rules, listing, self._available)
         if self._quantity_max is not None:
             units = min(units, self._quantity_max)
         if not self._takes_price or self.dead_letters.refuses_price(listing):
             return Value(units, "", "")
         return Value(units, listing.price, listing.list_price)
+
+    def _available(self, sku: str) -> Mapping[str, int]:
+        return self._stock_levels.available(sku, self._write_behind.channel)
+
+    def _seq(self, listing: Listing) -> int:
+        """Return the newest seq of what a listing is made of; 0: none of it is known."""
+        seq = self._stock_levels.seq
+        return max(seq(each.sku) for each in listing.components) if listing.components else seq(listing.sku)
 
     def in_flight(self, listing: Listing, value: Value, pending: PendingKey, can_send: CanSend) -> InFlight:
         """Make what carries a value to the channel, with its price where that is new and may be sent.
@@ -209,9 +216,8 @@ class Catalogue:
         ):
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
-        sku = listing.sku
         return InFlight(
-            sku, listing.key, value, self._stock_levels.seq(sku), pending, priced, shown, listing, self.rules,
+            listing.sku, listing.key, value, self._seq(listing), pending, priced, shown, listing, self.rules,
             self._stock_levels.closed.version,
         )  # fmt: skip
 
@@ -222,7 +228,7 @@ class Catalogue:
     def is_current(self, sent: InFlight) -> bool:
         """Return whether nothing has changed since a value was made, and no price had to stay behind."""
         return (
-            self._stock_levels.seq(sent.sku) == sent.seq
+            self._seq(sent.listing) == sent.seq
             and self._stock_levels.closed.version == sent.locations_version
             and self._owners.stored(sent.sku) in (None, sent.listing)
             and self.is_of_owner(sent)

@@ -24,6 +24,7 @@ from server.channels.outbound.resend_later import ResendLater
 from server.channels.outbound.selection import Selection
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelRules, ChannelStatus, DeadLetter, Listing, OpenTicket, Shown
+from server.domain.publishable import sold_pieces
 from server.store.journal.journal import EntryId
 from server.telemetry.channel_metrics import ChannelMetrics
 
@@ -191,7 +192,7 @@ class ChannelState:
     def changed(
         self, sku: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False, maybe_applied: bool = False
     ) -> None:
-        """Make a SKU's key pending where its stock or the rules have changed what the channel should show.
+        """Make the keys of a SKU pending where its stock or the rules have changed what the channel should show.
 
         ``changed_ms`` 0: it was no change of stock. ``maybe_applied``: another publisher may have sent a value that
         has not yet taken effect.
@@ -199,8 +200,10 @@ class ChannelState:
         listing = self._catalogue.owners.of(sku)
         if listing is None:
             self._relisting.find_implicit_rival(sku)
-            return
-        self._look_at(listing, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
+        else:
+            self._look_at(listing, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
+        for each in self._catalogue.owners.holding(sku):
+            self._look_at(each, entry_id, changed_ms, forced=forced, maybe_applied=maybe_applied)
 
     def key_changed(
         self, key: str, entry_id: EntryId, changed_ms: int, *, forced: bool = False, maybe_applied: bool = False
@@ -226,20 +229,21 @@ class ChannelState:
     def sold_there(self, sku: str, units: int) -> None:
         """Note a sale of the channel's own; fewer units than none: it took some back. :meth:`changed` follows.
 
-        It has changed its own number, so ours is sent again even where it is the same as before.
+        It has changed its own number, so ours is sent again even where it is the same as before. Of several keys
+        nobody knows under which it was sold.
         """
-        listing = self._catalogue.owners.of(sku) if self._changes_its_number else None
-        if listing is not None:
-            self._catalogue.add_own_sale(listing.key, units)
-            self._pending.sold(listing.key, units)
+        if not self._changes_its_number:
+            return
+        for listing in self._catalogue.owners.all_of(sku):
+            sold = sold_pieces(listing, sku, units)
+            self._catalogue.add_own_sale(listing.key, sold)
+            self._pending.sold(listing.key, sold)
 
     def falls_to_zero(self, sku: str) -> bool:
         """Return whether the channel lists a SKU, shows units of it or may, and should show none."""
-        listing = self._catalogue.owners.of(sku)
-        return (
-            listing is not None
-            and self._catalogue.shows_stock(listing.key)
-            and self._catalogue.value(listing).quantity == 0
+        return any(
+            self._catalogue.shows_stock(each.key) and self._catalogue.value(each).quantity == 0
+            for each in self._catalogue.owners.all_of(sku)
         )
 
     async def changed_all(self, entry_id: EntryId, *, forced: bool = False, maybe_applied: bool = False) -> None:
@@ -256,8 +260,9 @@ class ChannelState:
         await self.changed_all(entry_id, forced=forced, maybe_applied=forced)
 
     def retry_dead_letters(self, skus: Iterable[str], entry_id: EntryId) -> list[str]:
-        """Make those SKUs that are dead letters pending, and return them."""
-        retried = [sku for sku in skus if sku in self._dead_letters or self._dead_letters.has_price(sku)]
+        """Make those SKUs that are dead letters pending, with their packs and bundles, and return what they are."""
+        asked = dict.fromkeys(each for sku in skus for each in self._catalogue.owners.known_with(sku))
+        retried = [each for each in asked if each in self._dead_letters or self._dead_letters.has_price(each)]
         for sku in retried:
             if sku in self._dead_letters:
                 self._dead_letters.remove(sku)

@@ -10,6 +10,7 @@ from server.channels.connection.clock import Clock
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.pending import Pending
 from server.domain.channels import Kept, Listing, Shown
+from server.domain.components import sku_in
 from server.store.journal.journal import EntryId
 from server.telemetry.channel_metrics import ChannelMetrics
 
@@ -71,7 +72,8 @@ class Comparison:
             return False
         self._metrics.reconcile_differences.inc()
         if log_it:
-            log.warning("channel_differs", channel=self._channel, sku=listing.sku, shows=shows, wanted=wanted)
+            sku = sku_in(listing.sku)
+            log.warning("channel_differs", channel=self._channel, sku=sku, key=listing.key, shows=shows, wanted=wanted)
         kept = self._kept(listing, units, wanted)
         now_ms = self._clock.store_ms()
         # Without its prices: whoever has changed the number there may have changed them, too.

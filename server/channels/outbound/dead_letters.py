@@ -12,6 +12,7 @@ from server.channels.outbound.in_flight import InFlight
 from server.channels.outbound.retry_policy import dead_letter_wait_s
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import DeadLetter, Kept, Listing
+from server.domain.components import name_in, sku_in
 
 log = structlog.get_logger("holdfast.channel")
 
@@ -23,8 +24,9 @@ _TIMES: Final = {3: "three times"}
 
 
 class DeadLetters:
-    """One channel's dead letters, by SKU. Times are milliseconds of the store's clock.
+    """One channel's dead letters, by SKU, or by what a pack or bundle has in its place.
 
+    Times are milliseconds of the store's clock.
     What is asked of a SKU without mention of its price is about its quantity.
     """
 
@@ -54,7 +56,7 @@ class DeadLetters:
     def add_key_taken(self, listing: Listing, owner: str, now_ms: int) -> None:
         """Add a listing whose key ``owner`` is listed under already, unless that is known."""
         before = self._letters.get(listing.sku)
-        reason = f"{owner} is listed under the same key; list one of them under another, or unlist it"
+        reason = f"{name_in(owner)} is listed under the same key; list one of them under another, or unlist it"
         if before is not None and (before.code, before.key, before.reason) == (KEY_TAKEN, listing.key, reason):
             return
         self._set(DeadLetter(listing.sku, listing.key, 0, KEY_TAKEN, reason, 0, now_ms, now_ms))
@@ -83,8 +85,7 @@ class DeadLetters:
         reason = f"the channel says yes and keeps showing {kept.shows}; we sent {sent}"
         first_ms = before.first_ms if before is not None and before.code == KEPT else now_ms
         self._set(DeadLetter(listing.sku, listing.key, quantity, KEPT, reason, kept.times, first_ms, now_ms))
-        channel = self._write_behind.channel
-        log.warning("channel_dead_letter", channel=channel, sku=listing.sku, key=listing.key, code=KEPT, reason=reason)
+        self._log("quantity", listing, KEPT, reason)
 
     def is_kept(self, sku: str, key: str) -> bool:
         """Return whether only a comparison can say that a quantity is shown: the channel confirms it anyway."""
@@ -167,11 +168,9 @@ class DeadLetters:
         self._letters[letter.sku] = letter
         self._write_behind.dead_letter(letter.sku, letter)
 
-    def _log(self, field: str, sent: InFlight, code: str, reason: str) -> None:
-        channel = self._write_behind.channel
-        log.warning(
-            "channel_dead_letter", channel=channel, sku=sent.sku, key=sent.key, field=field, code=code, reason=reason
-        )
+    def _log(self, field: str, of: InFlight | Listing, code: str, reason: str) -> None:
+        channel, sku = self._write_behind.channel, sku_in(of.sku)
+        log.warning("channel_dead_letter", channel=channel, sku=sku, key=of.key, field=field, code=code, reason=reason)
 
 
 def _of_price(sku: str) -> str:

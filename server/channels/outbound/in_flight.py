@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from adapters.contract.stock import Item
 from server.channels.outbound.pending import PendingKey
 from server.domain.channels import ChannelRules, Listing, Shown, TicketItem
+from server.domain.components import name_in
 
 CanSend = Callable[[str, bool], float]
 """For a key, and whether it carries a price: how many seconds it must wait for a limit of its own."""
@@ -25,6 +26,7 @@ class Value(NamedTuple):
 class InFlight(msgspec.Struct, frozen=True, gc=False):
     """One key on its way: the value that it carries, and the pending key that it answers.
 
+    ``sku`` is what the listing is known by: its SKU, or for a pack or bundle what ``known_by`` makes of its key.
     ``seq`` and ``locations_version`` are of the newest change of the SKU and of the closed locations in the value.
     ``shown`` is what the channel had confirmed when this was made, ``listing`` and ``rules`` are those that the value
     was made by. There are thousands a second and none is in a cycle, so the garbage collector does not track them.
@@ -71,7 +73,7 @@ class InFlight(msgspec.Struct, frozen=True, gc=False):
         known = shown is not None and not self.pending.forced and shown.sold is None
         return Item(
             key=self.key,
-            sku=self.sku,
+            sku=name_in(self.sku),
             quantity=self.value.quantity,
             version=self.seq,
             locations_version=self.locations_version,

@@ -14,11 +14,13 @@ from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
 from server.domain.changes import Change
 from server.domain.channels import ChannelRules, Listing, rules_in_force, understood
+from server.domain.components import known_by
 from server.store.errors import StoreUnavailableError
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError, EntryId, format_entry_id, parse_entry_id
 from server.store.repositories import locations
-from server.store.repositories.channels import ChannelStore, commanded_keys, commanded_skus, left_keys
+from server.store.repositories.channel_commands import commanded_keys, commanded_skus, left_keys
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.publisher import PublisherStore
 
 log = structlog.get_logger("holdfast.publisher")
@@ -147,7 +149,8 @@ class JournalReader:
                 rules = rules_in_force(self._configured[channel.name], understood(given))
                 await state.use_rules(rules, entry_id, forced=self._is_of_before(entry_id))
             case "channel_listings":
-                await self._relist(channel, skus, entry_id, left_keys(change, lists_all=state.lists_all))
+                changed = [*skus, *map(known_by, commanded_keys(change))]
+                await self._relist(channel, changed, entry_id, left_keys(change, lists_all=state.lists_all))
             case "channel_reconcile":
                 channel.ask_reconcile(entry_id)
             case "channel_retry":
@@ -163,7 +166,7 @@ class JournalReader:
                 log.warning("channel_command_unknown", channel=channel.name, command=change.operation)
 
     async def _relist(self, channel: Sender, skus: list[str], entry_id: EntryId, left: Mapping[str, str]) -> None:
-        """Take over the listings of some SKUs, all at once: a key that one leaves another may have taken."""
+        """Take over the listings of some SKUs, or what is in their place: a key that one leaves another may have."""
         listings = await self._listings(channel, skus)
         for _ in range(ROUNDS_MAX):
             # What is stored may be newer than this entry: a key can be free in it that has an owner here.

@@ -1,8 +1,12 @@
-"""A channel's listings, and which SKU owns each key: what a key shows is its owner's number."""
+"""A channel's listings, and which SKU owns each key: what a key shows is its owner's number.
+
+A pack or bundle has in place of a SKU what ``known_by`` makes of its key. It is never listed by itself.
+"""
 
 from collections.abc import Callable, Iterator
 
 from server.domain.channels import Listing
+from server.domain.components import key_in
 
 
 class KeyOwners:
@@ -27,6 +31,7 @@ class KeyOwners:
         self._listings: dict[str, Listing] = {}
         self._owners: dict[str, str] = {}
         self._others: dict[str, list[str]] = {}
+        self._holding: dict[str, dict[str, None]] = {}
 
     def __len__(self) -> int:
         """Count the SKUs that have a listing of their own."""
@@ -37,6 +42,7 @@ class KeyOwners:
         before = self._listings.get(sku)
         if before is not None and (listing is None or listing.key != before.key):
             self._leave(sku, before.key)
+        self._hold(sku, before, listing)
         if listing is None:
             self._listings.pop(sku, None)
             return
@@ -51,8 +57,27 @@ class KeyOwners:
         for each in (self._listings.get(sku), listing):
             if each is not None:
                 yield each.key
-        if self._lists_all:
+        if self._lists_all and key_in(sku) is None:
             yield sku
+
+    def holding(self, sku: str) -> Iterator[Listing]:
+        """Go through the packs and bundles that hold a SKU and own their keys."""
+        for known_by in self._holding.get(sku, ()):
+            listing = self.of(known_by)
+            if listing is not None:
+                yield listing
+
+    def all_of(self, sku: str) -> Iterator[Listing]:
+        """Go through the listings of a SKU that own their keys: its own, and the packs and bundles that hold it."""
+        listing = self.of(sku)
+        if listing is not None:
+            yield listing
+        yield from self.holding(sku)
+
+    def known_with(self, sku: str) -> Iterator[str]:
+        """Go through what the listings of a SKU are known by, whether they own their keys or not."""
+        yield sku
+        yield from self._holding.get(sku, ())
 
     def stored(self, sku: str) -> Listing | None:
         """Return a SKU's listing as it was put; None: there is none."""
@@ -61,7 +86,7 @@ class KeyOwners:
     def wanted(self, sku: str) -> Listing | None:
         """Return the listing that a SKU has or gets by itself, whoever owns its key; None: it is not listed."""
         listing = self._listings.get(sku)
-        return Listing(sku, sku) if listing is None and self._lists_all else listing
+        return Listing(sku, sku) if listing is None and self._lists_all and key_in(sku) is None else listing
 
     def of(self, sku: str) -> Listing | None:
         """Return a SKU's listing if the SKU owns its key."""
@@ -117,6 +142,16 @@ class KeyOwners:
         for key, sku in owners.items():
             if not self._is_sku(sku):
                 yield key
+
+    def _hold(self, known_by: str, before: Listing | None, listing: Listing | None) -> None:
+        """Note which SKUs a listing holds from now on."""
+        for each in before.components if before is not None else ():
+            holding = self._holding[each.sku]
+            del holding[known_by]
+            if not holding:
+                del self._holding[each.sku]
+        for each in listing.components if listing is not None else ():
+            self._holding.setdefault(each.sku, {})[known_by] = None
 
     def _leave(self, sku: str, key: str) -> None:
         others = self._others.get(key, [])

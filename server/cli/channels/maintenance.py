@@ -22,6 +22,7 @@ from server.cli.common import (
 from server.cli.terminal import confirm, console, print_json, progress_console, say
 from server.config.settings import Settings
 from server.domain.channels import DEAD_LETTERS_PER_PAGE_MAX, DeadLetter
+from server.domain.components import sku_in
 from server.domain.principal import LOCAL
 from server.service.checks import check_sku
 from server.store.keys import Keyspace
@@ -97,7 +98,7 @@ def _print(channel: str, letters: list[DeadLetter]) -> None:
     table.add_column("last")
     for letter in letters[:SHOWN_MAX]:
         refused = f"price {letter.price}" if letter.field == "price" else f"quantity {letter.quantity:,}"
-        cells = (letter.sku, letter.key, refused, letter.code, letter.reason, f"{letter.attempts:,}")
+        cells = (sku_in(letter.sku), letter.key, refused, letter.code, letter.reason, f"{letter.attempts:,}")
         table.add_row(*(Text(cell) for cell in (*cells, time_text(letter.last_ms) or "")))
     console().print(table)
     if len(letters) > SHOWN_MAX:
@@ -105,7 +106,7 @@ def _print(channel: str, letters: list[DeadLetter]) -> None:
 
 
 def _as_json(letter: DeadLetter) -> dict[str, Any]:
-    fields = msgspec.structs.asdict(letter)
+    fields = msgspec.structs.asdict(letter) | {"sku": sku_in(letter.sku)}
     fields["first_at"], fields["last_at"] = time_text(fields.pop("first_ms")), time_text(fields.pop("last_ms"))
     return fields
 

@@ -1,25 +1,37 @@
 """CSV files of listings: each row sets the key and price of a SKU on a channel."""
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
+
+import msgspec
 
 from server.cli.common import failure
 from server.cli.csv.cell_values import yes_or_no
 from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target, in_pieces
-from server.cli.csv.reader import BadRow, Cells, Columns, CsvError, column_name, shown
+from server.cli.csv.reader import BadCellError, BadRow, Cells, Columns, CsvError, column_name, shown
 from server.config.toml_tables import listed
 from server.domain.channels import ATTRIBUTES_MAX, LISTINGS_PER_CALL_MAX, Listing
-from server.domain.listing_keys import cannot_stand, in_requests
+from server.domain.components import COMPONENTS_MAX, LISTINGS_PER_COMPONENT_MAX, known_by
+from server.domain.limits import PACK_UNITS_MAX
+from server.domain.listing_keys import as_kept, cannot_stand, in_requests
 from server.domain.principal import LOCAL
 from server.domain.similar_names import closest, did_you_mean
-from server.schemas.channels import ListingBody
+from server.schemas.channels import ComponentBody, ListingBody
 from server.service.checks import InvalidError
-from server.service.listings import listing_of
+from server.service.listings import listing_of, skus_of
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 
-COLUMNS: Final = Columns(("sku", "key"), ("listed", "price", "list_price", "currency"))
+COLUMNS: Final = Columns(
+    ("sku", "key"), ("listed", "price", "list_price", "currency", "factor", "components"), may_be_empty=("sku",)
+)
 """Every other column becomes an attribute, under the name that it has in the file."""
+_REQUEST_MAX: Final = 50
+"""Listings in a request of a file with packs or bundles: they may lose and get 20 components each."""
+_BETWEEN: Final = "|"
+_QUANTITY: Final = re.compile(r"([0-9]{1,7})\*(.*)", re.ASCII)
 _ROW: Final = "row"
 
 
@@ -44,7 +56,11 @@ def listings_import(channel: str, *, is_new: bool = False) -> CsvImport[Listing]
 
 SKU: Final = Key[Listing](
     lambda listing: listing.sku,
-    lambda listing, lines: f"{shown(listing.sku)} is on line {lines} too, with another key or price",
+    lambda listing, lines: (
+        f"the key {shown(listing.key)} is on line {lines} too, with another factor, components or price"
+        if listing.components
+        else f"{shown(listing.sku)} is on line {lines} too, with another key or price"
+    ),
 )
 CHANNEL_KEY: Final = Key[Listing](
     lambda listing: (listing.key, "" if listing.listed else listing.sku),
@@ -53,9 +69,13 @@ CHANNEL_KEY: Final = Key[Listing](
 
 
 def _listing(cells: Cells) -> Listing:
+    if not cells.get("sku") and not cells.get("components"):
+        raise BadCellError("sku is empty; a bundle has components in its place")
     body = ListingBody(
-        sku=cells.get("sku"),
         key=cells.get("key"),
+        sku=cells.get("sku") or msgspec.UNSET,
+        factor=_factor(cells.get("factor"), "factor") if cells.get("factor") else msgspec.UNSET,
+        components=_components(cells.get("components")) or msgspec.UNSET,
         listed=yes_or_no(cells, "listed"),
         price=cells.get("price") or None,
         list_price=cells.get("list_price") or None,
@@ -66,6 +86,26 @@ def _listing(cells: Cells) -> Listing:
         return listing_of(_ROW, body)
     except InvalidError as error:
         raise InvalidError(error.field.removeprefix(_ROW + "."), error.rule) from None
+
+
+def _components(cell: str) -> list[ComponentBody]:
+    """Read the components of a bundle: ``2*MUG | SPOON`` is two of the one and one of the other."""
+    components = []
+    for part in cell.split(_BETWEEN) if cell else ():
+        found = _QUANTITY.fullmatch(part.strip())
+        quantity, sku = found.groups() if found else ("1", part)
+        if not sku.strip():
+            raise BadCellError(f"components is {shown(cell)}: write them as 2*MUG | SPOON")
+        components.append(ComponentBody(sku.strip(), _factor(quantity, "components")))
+    if len(components) > COMPONENTS_MAX:
+        raise BadCellError(f"components has {len(components)} SKUs; a bundle has {COMPONENTS_MAX} at most")
+    return components
+
+
+def _factor(text: str, column: str) -> int:
+    if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= PACK_UNITS_MAX:
+        raise BadCellError(f"{column} has {shown(text)}, not a whole number of units from 1 to {PACK_UNITS_MAX}")
+    return int(text)
 
 
 def attributes(names: list[str]) -> Iterable[str]:
@@ -98,8 +138,8 @@ async def _put(repository: ChannelStore, channel: str, file: CsvFile[Listing], t
     while not await _put_all(repository, channel, file, tally, counted, lists_all=lists_all):
         pass
     unknown = 0
-    for piece in in_pieces(file.rows, LISTINGS_PER_CALL_MAX):
-        unknown += len(await repository.unknown_skus([row.value.sku for row in piece]))
+    for piece in in_pieces(skus_of([row.value for row in file.rows]), LISTINGS_PER_CALL_MAX):
+        unknown += len(await repository.unknown_skus(piece))
     if unknown:
         tally.notes.append(f"SKUs that the stock does not know: {unknown:,}; they are shown as 0 until it does.")
 
@@ -117,31 +157,58 @@ async def _put_all(
     version = await repository.listings_version(channel)
     stored = {listing.sku: listing async for listing in repository.listings(channel)}
     owners = {listing.key: listing.sku for listing in stored.values() if listing.listed}
-    listings = [row.value for row in file.rows]
-    names = await _names(repository, listings, stored) if lists_all else set[str]()
-    refused = cannot_stand(listings, owners, names)
+    given = [row.value for row in file.rows]
+    names = await _names(repository, given, stored) if lists_all else set[str]()
+    kept, further = as_kept(given, stored, names)
+    refused = {sku: each.rule_in("file") for sku, each in cannot_stand([*kept, *further], owners, names).items()}
+    refused |= _too_many([each for each in kept if each.sku not in refused], stored)
     changed: dict[str, Listing] = {}
-    for row in file.rows:
-        sku = row.value.sku
+    for row, listing in zip(file.rows, kept, strict=True):
+        sku = listing.sku
         if sku in counted:
             continue
         if sku in refused:
             counted.add(sku)
-            tally.add(refused=BadRow(row.line, refused[sku].rule_in("file"), row.text))
-        elif stored.get(sku) == row.value:
+            tally.add(refused=BadRow(row.line, refused[sku], row.text))
+        elif stored.get(sku) == listing:
             counted.add(sku)
             tally.add(unchanged=1)
         else:
-            changed[sku] = row.value
+            changed[sku] = listing
+    changes = {**changed, **{each.sku: each for each in further if _belongs(each, changed)}}
     owners |= {name: name for name in names if name not in owners}
-    for request in in_requests(list(changed.values()), owners, stored, LISTINGS_PER_CALL_MAX):
+    size = _REQUEST_MAX if any(each.components for each in changed.values()) else LISTINGS_PER_CALL_MAX
+    for request in in_requests(list(changes.values()), owners, stored, size):
         if not await repository.put_listings(channel, request, LOCAL.actor, version=version):
             return False
         version += 1
-        done = {each.sku for each in request if changed[each.sku] == each}
+        done = {each.sku for each in request if changed.get(each.sku) == each}
         counted |= done
         tally.add(set=len(done))
     return True
+
+
+def _belongs(further: Listing, changed: Mapping[str, Listing]) -> bool:
+    """Return whether the pack is set that a SKU's own listing makes room for."""
+    return known_by(further.key) in changed
+
+
+def _too_many(listings: Sequence[Listing], stored: Mapping[str, Listing]) -> dict[str, str]:
+    """Find by what they are known by the packs and bundles of which a SKU would come into too many."""
+    end = {each.sku: each for each in stored.values() if each.components}
+    count = Counter(part.sku for each in end.values() for part in each.components)
+    refused = {}
+    for listing in listings:
+        before = end.get(listing.sku)
+        had = {each.sku for each in before.components} if before is not None else set[str]()
+        new = [each.sku for each in listing.components if each.sku not in had]
+        full = next((sku for sku in new if count[sku] >= LISTINGS_PER_COMPONENT_MAX), None)
+        if full is not None:
+            refused[listing.sku] = f"{full} is in {count[full]:,} packs and bundles of this channel already"
+            continue
+        count.update(new)
+        count.subtract(had - {each.sku for each in listing.components})
+    return refused
 
 
 async def _names(repository: ChannelStore, listings: Sequence[Listing], stored: Mapping[str, Listing]) -> set[str]:

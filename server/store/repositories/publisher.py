@@ -14,6 +14,7 @@ from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.channels import ChannelStore
+from server.store.repositories.listings import ListingStore
 from server.store.repositories.stock import decode_stock
 
 CURSOR_LIFE_MS: Final = 3 * 86_400_000
@@ -22,7 +23,6 @@ ARGUMENTS_MAX: Final = 4_000
 """Of one script: some two milliseconds of the store's time. Lua could unpack twice as many."""
 
 _decode_lease = msgspec.msgpack.Decoder(tuple[int, int, int, str]).decode
-_decode_listing = msgspec.msgpack.Decoder(Listing).decode
 _decode_shown = msgspec.msgpack.Decoder(Shown).decode
 _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _decode_ticket = msgspec.msgpack.Decoder(OpenTicket).decode
@@ -97,8 +97,8 @@ class PublisherStore:
 
     async def listings(self, channel: str) -> AsyncIterator[Listing]:
         """Go through a channel's listings."""
-        async for _, packed in scan(self.client, self._keys(channel).listings):
-            yield _decode_listing(packed)
+        async for listing in ListingStore(self.client, self.keyspace).listings(channel):
+            yield listing
 
     async def shown(self, channel: str) -> AsyncIterator[tuple[str, Shown]]:
         """Go through what a channel has confirmed, by key; what an earlier release wrote, by SKU."""

@@ -6,6 +6,7 @@ from random import Random
 from msgspec.structs import replace
 
 from server.domain.channels import Listing
+from server.domain.components import Component, known_by
 
 
 class Listings:
@@ -22,12 +23,21 @@ class Listings:
         self._new_keys = 0
 
     def of(self, sku: str) -> Listing:
-        """A SKU's listing."""
+        """A SKU's listing, or that of what is in its place."""
         return self.by_sku.get(sku) or Listing(sku, sku)
+
+    @property
+    def made_of(self) -> list[Listing]:
+        """The packs and bundles."""
+        return [each for each in self.by_sku.values() if each.components]
+
+    def holding(self, sku: str) -> list[Listing]:
+        """The packs and bundles that hold a SKU."""
+        return [each for each in self.made_of if any(part.sku == sku for part in each.components)]
 
     def owner(self, key: str) -> Listing | None:
         """Who is listed under a key; there is never more than one."""
-        listed = [each for each in map(self.of, self._skus) if each.key == key and each.listed]
+        listed = [each for each in (*map(self.of, self._skus), *self.made_of) if each.key == key and each.listed]
         assert len(listed) <= 1, listed
         return listed[0] if listed else None
 
@@ -66,6 +76,28 @@ class Listings:
             back = [replace(owner, key=one.key)] if owner is not None and owner.sku != one.sku else []
             return self._put([replace(one, key=one.sku), *back])
         return self._put([replace(random.choice([*listed, *unlisted]), key=self._new_key())])
+
+    def pack(self, random: Random) -> list[Listing]:
+        """Make a request that makes a pack or bundle, changes one, unlists one, or makes one of a SKU's own key."""
+        made, listed = self.made_of, [each for each in map(self.of, self._skus) if each.listed]
+        what = random.choice(("new", "new", "change", "unlist", "of its key"))
+        if what == "change" and made:
+            one = random.choice(made)
+            owner = self.owner(one.key)
+            is_free = owner is None or owner.sku == one.sku
+            return self._put([replace(one, components=self._components(random), listed=is_free)])
+        if what == "unlist" and made:
+            return self._put([replace(random.choice(made), listed=False)])
+        if what == "of its key" and listed:
+            one = random.choice(listed)
+            parts = [Component(one.sku, random.choice((2, 6)))]
+            return self._put([replace(one, listed=False), Listing(known_by(one.key), one.key, components=parts)])
+        key = self._new_key()
+        return self._put([Listing(known_by(key), key, components=self._components(random))])
+
+    def _components(self, random: Random) -> list[Component]:
+        skus = random.sample(self._skus, random.randint(1, min(3, len(self._skus))))
+        return [Component(sku, random.choice((1, 2, 6))) for sku in skus]
 
     def _put(self, request: list[Listing]) -> list[Listing]:
         self.by_sku |= {each.sku: each for each in request}

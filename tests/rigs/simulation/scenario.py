@@ -32,8 +32,8 @@ class Event(msgspec.Struct, frozen=True):
     process away, and another takes its place after ``for_s``. ``stop`` ends it in order. ``cut`` takes its store away
     for ``for_s``. ``reconcile`` asks a channel for a comparison, ``resend`` for all SKUs. ``sell``: a channel sells
     units itself, fewer than none: takes them back; the order reaches us ``for_s`` later. ``price`` lists a SKU there
-    with a price. ``move`` gives keys to other SKUs, drawn by ``units``. ``jump`` puts the store's clock forward by
-    ``for_s``, or back.
+    with a price. ``move`` gives keys to other SKUs, drawn by ``units``; ``pack`` makes packs and bundles. ``jump``
+    puts the store's clock forward by ``for_s``, or back.
     """
 
     at_s: float
@@ -72,6 +72,7 @@ def draw(seed: int) -> Scenario:
     random = Random(-1_000_000 - seed)
     channels = tuple(replace(channel, lists_all=random.random() < 0.7) for channel in channels)
     more += _moves(random, channels, troubles)
+    more += _packs(Random(-2_000_000 - seed), channels, troubles)
     events = sorted([*counts, *troubles, *baits, *more], key=lambda each: each.at_s)
     return Scenario(seed, skus, channels, tuple(events), processes)
 
@@ -171,6 +172,17 @@ def _moves(random: Random, channels: tuple[ChannelPlan, ...], troubles: list[Eve
         if near and random.random() < 0.5:
             at_s = min(TROUBLE_S, max(0.0, random.choice(near) + random.uniform(-0.4, 0.2)))
         events.append(Event(at_s, "move", random.randrange(len(channels)), units=random.randrange(1_000_000)))
+    return events
+
+
+def _packs(random: Random, channels: tuple[ChannelPlan, ...], troubles: list[Event]) -> list[Event]:
+    """Make packs and bundles and change them: at any time, and shortly before a kill."""
+    events: list[Event] = []
+    for _ in range(random.choice((0, 0, 2, 8))):
+        at_s = random.uniform(0.0, TROUBLE_S)
+        if troubles and random.random() < 0.3:
+            at_s = min(TROUBLE_S, max(0.0, random.choice(troubles).at_s + random.uniform(-0.4, 0.2)))
+        events.append(Event(at_s, "pack", random.randrange(len(channels)), units=random.randrange(1_000_000)))
     return events
 
 

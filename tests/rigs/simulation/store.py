@@ -169,14 +169,27 @@ class SimulatedStore:
 
     def _put_listings(self, keys: Sequence[str], args: Sequence[bytes]) -> int:
         """As ``lua/functions/put_listings.lua``."""
-        listings, meta = self._hash(keys[0]), self._hash(keys[1])
-        field, version, entry, *pairs = args
+        field, version, entry, *changes = args
+        meta = self._hash(keys[4])
         if meta.get(field, b"0") != version:
             return 0
-        listings.update(zip(pairs[::2], pairs[1::2], strict=True))
+        while changes:
+            (verb, place, count), rest = changes[:3], changes[3:]
+            values, changes = rest[: int(count)], rest[int(count) :]
+            self._change(verb, self._hash(keys[int(place) - 1]), values)
         meta[field] = b"%d" % (int(version) + 1)
         self._append({b"e": entry})
         return 1
+
+    def _change(self, verb: bytes, found: dict[bytes, bytes], values: Sequence[bytes]) -> None:
+        """Change a hash, or a sorted set as a hash of its members."""
+        if verb in (b"HDEL", b"ZREM"):
+            for field in values:
+                found.pop(field, None)
+        elif verb == b"ZADD":
+            found.update(zip(values[1::2], values[::2], strict=True))
+        elif verb == b"HSET" or values[0] not in found:
+            found.update(zip(values[::2], values[1::2], strict=True))
 
     def _record(self, keys: Sequence[str], args: Sequence[bytes]) -> int:
         """As ``lua/functions/publisher_write.lua``."""

@@ -4,6 +4,7 @@ import asyncio
 import gc
 import random as global_random
 from collections import defaultdict
+from collections.abc import Sequence
 from random import Random
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import msgspec
 
 from server.channels.publisher import ChannelPlan
 from server.domain.channels import ChannelRules, ChannelSettings, DeadLetter, publishable
+from server.domain.components import Component
 from server.store.keys import ChannelKeys
 from server.store.repositories.channels import ChannelStore
 from tests.channels.plain import Plain
@@ -120,7 +122,7 @@ class World:
                 self._has_changed(event.sku)
             case "sell":
                 self._sell(event, list(self.shops)[event.which])
-            case "price" | "move":
+            case "price" | "move" | "pack":
                 await self._list(event, list(self.shops)[event.which])
             case "jump":
                 self.store.fast_s += event.for_s
@@ -142,24 +144,33 @@ class World:
                 await self._command(list(self.shops)[event.which], event.what)
 
     def _sell(self, event: Event, name: str) -> None:
-        listing = self.listings[name].of(event.sku)
+        listings = self.listings[name]
+        made = [each for each in listings.holding(event.sku) if each.listed]
+        listing = made[0] if made and event.units % 2 == 0 else listings.of(event.sku)
         if listing.listed:  # else nobody finds it there
             self.shops[name].sell(listing.key, event.units)
-            self._after(event.for_s, lambda: self._order(event, name))
+            self._after(event.for_s, lambda: self._order(event, name, listing.components))
 
-    def _order(self, event: Event, channel: str) -> None:
-        self.store.sell(event.sku, event.location, event.units, channel)
-        self._has_changed(event.sku)
+    def _order(self, event: Event, channel: str, components: Sequence[Component]) -> None:
+        parts = [(each.sku, each.quantity) for each in components] or [(event.sku, 1)]
+        for sku, quantity in parts:
+            self.store.sell(sku, event.location, event.units * quantity, channel)
+            self._has_changed(sku)
 
     def _has_changed(self, sku: str) -> None:
         for name, listings in self.listings.items():
-            key = listings.of(sku).key
-            self.wanted[name, key].append(self._wanted(name, key))
+            for key in {each.key for each in (listings.of(sku), *listings.holding(sku))}:
+                self.wanted[name, key].append(self._wanted(name, key))
 
     async def _list(self, event: Event, name: str) -> None:
         listings = self.listings[name]
-        is_price = event.what == "price"
-        request = listings.price(event.sku, event.price) if is_price else listings.move(Random(event.units))
+        match event.what:
+            case "price":
+                request = listings.price(event.sku, event.price)
+            case "move":
+                request = listings.move(Random(event.units))
+            case _:
+                request = listings.pack(Random(event.units))
         self._tell(f"{name} lists {request}")
         for key in self.listings[name].keys:
             self.wanted[name, key].append(self._wanted(name, key))
@@ -290,7 +301,10 @@ class World:
     def _wanted(self, name: str, key: str) -> int:
         """What a key should show: the number of the SKU that is listed under it."""
         owner = self.listings[name].owner(key)
-        return 0 if owner is None else self._publishable(name, owner.sku)
+        if owner is None:
+            return 0
+        parts = owner.components or [Component(owner.sku, 1)]
+        return min(self._publishable(name, each.sku) // each.quantity for each in parts)
 
     def _publishable(self, name: str, sku: str) -> int:
         on_hand, closed = self.store.on_hand, self.store.closed

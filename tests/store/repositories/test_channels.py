@@ -28,7 +28,8 @@ from server.store.errors import FencedError, StoreUnavailableError
 from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
-from server.store.repositories.channels import ChannelStore, commanded_skus
+from server.store.repositories.channel_commands import commanded_skus
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.publisher import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
 from server.store.repositories.skus import SkuStore
 from tests.conftest import RETENTION, StoreClient, now_ms, wait_past, wait_until

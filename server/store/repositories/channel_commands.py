@@ -1,0 +1,65 @@
+"""Commands to a channel's publisher, as entries of the journal: what they are about stands in their notes."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal
+
+import msgspec
+
+from server.domain.changes import Change
+from server.domain.channels import Listing
+from server.domain.components import key_in
+
+ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
+"""A command to a channel's publisher, as the journal's operation: read the changed rules or listings, compare with the
+channel, retry dead letters, or send these SKUs even if the channel seems to show them."""
+
+SKU: Final = "sku"
+KEY: Final = "key"
+_LEFT: Final = "left_key"
+_LEFT_NAME: Final = "left_name"
+"""Names of a command's notes. A key that a SKU has left stands behind the SKU."""
+
+
+def command_entry(
+    name: ChannelCommand, now_ms: int, actor: str, channel: str, notes: Sequence[tuple[str, str]]
+) -> bytes:
+    """Return the journal's entry of a command."""
+    return msgspec.msgpack.encode([Change(name, now_ms, actor, channel, "", "", [], list(notes))])
+
+
+def listing_notes(listings: Sequence[Listing], before: Sequence[Listing | None]) -> Iterator[tuple[str, str]]:
+    """Name the listings of a command, by SKU or by key; each SKU with the key that it leaves."""
+    for listing, former in zip(listings, before, strict=True):
+        key = key_in(listing.sku)
+        if key is not None:
+            yield KEY, key
+            continue
+        yield SKU, listing.sku
+        if former is None and listing.key != listing.sku:
+            yield _LEFT_NAME, listing.sku
+        elif former is not None and former.key != listing.key:
+            yield _LEFT, former.key
+
+
+def commanded_skus(change: Change) -> list[str]:
+    """Return the SKUs that a command in the journal is about; empty: all."""
+    return [value for name, value in change.notes if name == SKU]
+
+
+def commanded_keys(change: Change) -> list[str]:
+    """Return the keys that a command in the journal is about beside its SKUs."""
+    return [value for name, value in change.notes if name == KEY]
+
+
+def left_keys(change: Change, *, lists_all: bool) -> dict[str, str]:
+    """Return which keys a change of listings has taken from which SKUs; earlier releases do not write it.
+
+    ``lists_all``: a SKU that had no listing had its own name as its key.
+    """
+    left, sku = {}, ""
+    for name, value in change.notes:
+        if name == SKU:
+            sku = value
+        elif name == _LEFT or (name == _LEFT_NAME and lists_all):
+            left[value] = sku
+    return left
