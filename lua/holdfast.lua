@@ -30,6 +30,7 @@
 -- @include lib/answers
 -- @include lib/range
 -- @include lib/line_parts
+-- @include lib/channel_lines
 -- @include lib/sourcing
 -- @include lib/sourcing_search
 -- @include lib/splitting

@@ -179,11 +179,13 @@ end
 -- left out. Most records have none; new_record checks that before it calls this.
 local function tail_of(fields, at)
   local extras = record_extras or NONE
+  local open, as_written = channel_lines.of_new(fields, at, extras.open)
   local tail = {
     fields[at + Reserve.order_ref], fields[at + Reserve.customer_ref], fields[at + Reserve.flags] or NONE,
-    extras.notes or NONE, extras.open,
+    extras.notes or NONE, open, as_written,
   }
-  local last = extras.open and Record.open or extras.notes and Record.notes or Record.flags
+  local last = as_written and Record.channel_lines or open and Record.open or extras.notes and Record.notes
+    or Record.flags
   return tail, last - Record.lines
 end
 
@@ -194,7 +196,7 @@ local function new_record(fields, at, last, granted, ttl_ms)
   local packed_lines, seq, extra = reserve_lines(fields, at + LINES_AT, last, granted, ttl_ms == 0, channel)
   local array, rest = RECORD_OF_NINE, ''
   if fields[at + Reserve.order_ref] ~= '' or fields[at + Reserve.customer_ref] ~= '' or fields[at + Reserve.flags]
-    or record_extras then
+    or record_extras or fields[at + Reserve.channel_lines] then
     local tail, n = tail_of(fields, at)
     array, rest = array_of(Record.lines + n), pack(unpack(tail, 1, n))
   end

@@ -1,7 +1,7 @@
 -- The reservation records that a call reads and changes.
 --
 -- record: [state, created_ms, deadline_ms, ttl_ms, seq, channel, actor, fingerprint, lines, order_ref, customer_ref,
---          flags, notes, open]
+--          flags, notes, open, channel_lines]
 -- line:   [sku, location, quantity, requested, held, committed, first_available, first_seq, fulfilled, released,
 --          expired, returned], then of those that had to wait for units or have no location: waiting, owed,
 --          first_waiting, mode, promise_on; then of those that were mapped: text (what they had in place of a SKU); of
@@ -12,6 +12,7 @@
 -- Lines that operations/relocate.lua or edit.lua added stand at the end; their first_available and first_seq are 0.
 -- open:   [group, numbers of the lines, whether they were bound]: lines whose location is chosen again when the address
 --         is known, see operations/bind.lua; left out where no line was ever open.
+-- channel_lines: see lib/channel_lines.lua; left out where no line was named by a channel's key.
 -- At any time quantity = held + committed + fulfilled + released + expired + waiting + owed, and returned <= fulfilled.
 -- waiting: units that the line waits for and that will be held; owed: that will be committed; see lib/backorders.lua.
 

@@ -1,6 +1,7 @@
 -- return: takes shipped units back, at any location.
 --
--- Fields  Return in server/domain/operations/reservations.py; no location: that of the line
+-- Fields  Return in server/domain/operations/reservations.py; no location: that of the line; a text in place of a line
+--         is the channel's key, see lib/channel_lines.lua
 -- Effect  on_hand +, and damaged or quality_control + by the disposition. The SKU becomes known at the location. The
 --         state of the reservation stays; its lines count the returned units. Those of an untracked SKU go nowhere.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)
@@ -47,10 +48,16 @@ local function return_units(fields, at, exchanged_for)
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   if total(record, Line.fulfilled) == 0 then return refused('not_fulfilled', record[Record.state]) end
+  local expanded, used = channel_lines.expand(record, wanted, function(line)
+    return line[Line.fulfilled] - line[Line.returned]
+  end)
+  if not expanded then return exceeds_remaining(record, used) end
+  wanted = expanded
   local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)
   if not parts then return exceeds_remaining(record, excess) end
   local refusal = refusal_of_places(record, wanted)
   if refusal then return refusal end
+  channel_lines.count(used, ChannelLine.returned)
   local journal_lines, entries = receive_lines(record, wanted)
   note(record, 'return_reason', reason)
   note(record, 'exchanged_for', exchanged_for or '')

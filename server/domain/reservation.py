@@ -73,6 +73,28 @@ class OpenLines(msgspec.Struct, array_like=True, frozen=True):
     bound: bool = False
 
 
+class ChannelPart(msgspec.Struct, array_like=True, frozen=True):
+    """A component of a channel's line: its line of the reservation, and the units of it in each piece."""
+
+    line: int
+    units: int
+
+
+class ChannelLine(msgspec.Struct, array_like=True, frozen=True):
+    """A line as the channel wrote it: ``quantity`` pieces of what it lists under ``key``, and where they stand.
+
+    ``behind``: how many lines the request had; what was split or moved from them stands behind those. ``cancelled``
+    and ``returned``: pieces that were, by the channel's key; each piece is so once at most.
+    """
+
+    key: str
+    quantity: int
+    parts: list[ChannelPart]
+    behind: int
+    cancelled: int = 0
+    returned: int = 0
+
+
 class Reservation(msgspec.Struct, array_like=True, frozen=True):
     """One reservation, as the store keeps it. Times are milliseconds since 1970 on the store's clock.
 
@@ -81,6 +103,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     ``ttl_ms`` is the first one requested, 0 for an order. ``seq`` is the last change's.
     ``notes`` are (name, value) pairs that later operations added: tracking, carrier, invoice_ref, cancel reason,
     return reason, exchanged_for; exchange_of is set from the start. ``open``: None where no line was ever open.
+    ``channel_lines``: the lines that were named by the channel's key.
     An ended one without lines is a tombstone: a cancel or release that came before its reservation, and waits for it.
     """
 
@@ -98,6 +121,7 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     flags: list[str] = []
     notes: list[tuple[str, str]] = []
     open: OpenLines | None = None
+    channel_lines: list[ChannelLine] = []
 
     @property
     def is_tombstone(self) -> bool:

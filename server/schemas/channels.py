@@ -10,7 +10,7 @@ from msgspec import Meta
 from server.domain import channels, limits
 from server.domain.channels import ChannelRules, Circuit
 from server.domain.components import COMPONENTS_MAX
-from server.schemas.common import Body, Location, Reference, Sku, _text
+from server.schemas.common import Body, ListingKey, Location, Reference, Sku, _text
 
 
 class ChannelSummary(msgspec.Struct, frozen=True):
@@ -165,11 +165,6 @@ ChannelName = Annotated[
         extra_json_schema={"pattern": f"^{channels.CHANNEL_PATTERN}$"},
         description="A channel of the configuration file.",
     ),
-]
-
-
-ListingKey = Annotated[
-    str, _text(channels.KEY_BYTES_MAX, "The SKU's name on the channel: 1–256 bytes of printable UTF-8.")
 ]
 
 

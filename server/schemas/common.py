@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from server.domain import limits, locations
+from server.domain import channels, limits, locations
 
 _CONTROL = "\x00-\x1f\x7f-\x9f\u2028\u2029"
 UNPRINTABLE: Final = re.compile(f"[{_CONTROL}]")
@@ -32,6 +32,9 @@ Scan = Annotated[
     ),
 ]
 Channel = Annotated[str, _text(limits.NAME_BYTES_MAX, "Where it is sold: 1–64 bytes of printable UTF-8.")]
+ListingKey = Annotated[
+    str, _text(channels.KEY_BYTES_MAX, "The SKU's name on the channel: 1–256 bytes of printable UTF-8.")
+]
 Reference = Annotated[str, _text(limits.REFERENCE_BYTES_MAX, "1–256 bytes of printable UTF-8, kept as it is.")]
 Flag = Annotated[str, _text(limits.NAME_BYTES_MAX, "A word such as vip or gift.")]
 
@@ -76,12 +79,16 @@ UNNAMED: Final = "".join(limits.DEFAULT_LOCATION)
 """Stands for no location in a line: an object of its own, which distinguishes it from the same name sent."""
 
 
-class LineBody(Body, frozen=True):
-    """Units of one SKU at one location. Without one, they are taken from where units are, or as ``sourcing`` says."""
+class LineBody(Body, frozen=True, kw_only=True):
+    """Units of one SKU at one location. Without one, they are taken from where units are, or as ``sourcing`` says.
 
-    sku: Sku
+    ``key`` in place of ``sku``: so many pieces of what the channel lists under it.
+    """
+
+    sku: Sku = ""
     quantity: Quantity
     location: Location = UNNAMED
+    key: ListingKey | msgspec.UnsetType = msgspec.UNSET
 
 
 Latitude = Annotated[

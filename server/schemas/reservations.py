@@ -7,7 +7,15 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.domain.reservation import Changed, OpenLines, Reservation, ReservationLine, as_of, left_available
+from server.domain.reservation import (
+    Changed,
+    ChannelLine,
+    OpenLines,
+    Reservation,
+    ReservationLine,
+    as_of,
+    left_available,
+)
 from server.schemas.availability import AvailableView
 from server.schemas.common import (
     Body,
@@ -15,6 +23,7 @@ from server.schemas.common import (
     Flags,
     LineNumber,
     Lines,
+    ListingKey,
     Location,
     Quantity,
     Reference,
@@ -63,6 +72,19 @@ class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
     group: str = ""
 
 
+class ChannelLineView(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A line as the channel wrote it: pieces of what it lists under ``key``, and the numbers of their ``lines``.
+
+    ``cancelled`` and ``returned``: pieces that were cancelled or returned by this key.
+    """
+
+    key: str
+    quantity: int
+    lines: list[int]
+    cancelled: int = 0
+    returned: int = 0
+
+
 State = Literal["held", "committed", "backordered", "fulfilled", "released", "expired", "cancelled"]
 
 
@@ -70,7 +92,8 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A reservation. ``expires_at`` is there while something is held, or waited for to be held.
 
     ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
-    ``unconfigured_channel`` is there where it is read, other channels are configured, and this one is not.
+    ``channel_lines``: what was ordered by the channel's keys. ``unconfigured_channel`` is there where it is read, other
+    channels are configured, and this one is not.
     """
 
     reservation_id: str
@@ -86,6 +109,7 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     availability: list[AvailableView] = []
     open: OpenView | None = None
     unconfigured_channel: bool = False
+    channel_lines: list[ChannelLineView] = []
 
 
 def reservation_view(
@@ -118,7 +142,13 @@ def reservation_view(
         notes,
         left or [],
         None if record.open is None else _open_view(record, record.open),
+        [_channel_line(each) for each in record.channel_lines] if record.channel_lines else [],
     )  # fmt: skip
+
+
+def _channel_line(line: ChannelLine) -> ChannelLineView:
+    numbers = [part.line for part in line.parts]
+    return ChannelLineView(line.key, line.quantity, numbers, line.cancelled, line.returned)
 
 
 def _open_view(record: Reservation, lines: OpenLines) -> OpenView | None:
@@ -184,6 +214,14 @@ class PartBody(Body, frozen=True):
     quantity: Quantity
 
 
+class ChannelPartBody(Body, frozen=True, kw_only=True):
+    """A part of one line of a reservation, or so many pieces of what the channel ordered under its ``key``."""
+
+    line: LineNumber = 0
+    quantity: Quantity
+    key: ListingKey | msgspec.UnsetType = msgspec.UNSET
+
+
 Parts = Annotated[list[PartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
 
 
@@ -207,7 +245,7 @@ class ReleaseBody(Body, frozen=True):
 class CancelBody(Body, frozen=True):
     """Cancel the named parts of what is committed, or all. ``on_unknown``: as in a release."""
 
-    lines: Parts | None = None
+    lines: Annotated[list[ChannelPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)] | None = None
     reason: Reference | None = None
     on_unknown: OnUnknown = msgspec.UNSET
 

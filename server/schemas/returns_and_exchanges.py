@@ -6,17 +6,21 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import AllowSimilar, Body, LineNumber, Location, Quantity, Reference
+from server.schemas.common import AllowSimilar, Body, LineNumber, ListingKey, Location, Quantity, Reference
 from server.schemas.reservations import OrderBody, ReservationView, ReserveBody
 
 
-class ReturnPartBody(Body, frozen=True):
-    """Shipped units of one line that came back. Without a location: to where they were shipped from."""
+class ReturnPartBody(Body, frozen=True, kw_only=True):
+    """Shipped units of one line that came back. Without a location: to where they were shipped from.
 
-    line: LineNumber
+    ``key`` in place of ``line``: so many pieces of what the channel ordered under it.
+    """
+
+    line: LineNumber = 0
     quantity: Quantity
     disposition: Literal["restock", "damaged", "quality_control"]
     location: Location | None = None
+    key: ListingKey | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReturnBody(Body, frozen=True):

@@ -27,6 +27,7 @@ from server.schemas.sourcing import (
 from server.service.caller import Caller
 from server.service.candidates import Candidates, where_to_work
 from server.service.checks import check_channel
+from server.service.line_names import named, names_others
 from server.service.reservations import lines_of
 from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
 from server.store.errors import OrderTooWideError, TooManyPlacesError
@@ -57,18 +58,19 @@ async def explain(caller: Caller, body: ExplainBody) -> ExplainView:
 
 
 async def _explained(caller: Caller, body: ExplainBody) -> ExplainView:
-    lines = lines_of(body.lines)
+    asked = (await named(caller, body)).lines if names_others(body.lines) else body.lines
+    lines = lines_of(asked)
     if isinstance(body.sourcing, SourcingBody):
-        check_sourcing(body.sourcing, body.lines, policy="all_or_nothing")
+        check_sourcing(body.sourcing, asked, policy="all_or_nothing")
     channel = "" if body.channel is None else check_channel("channel", body.channel)
     directory = await caller.partition.locations.current()
     reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
     if not isinstance(body.sourcing, SourcingBody):
-        return await _explain_places(caller, directory, body.lines, reserve)
+        return await _explain_places(caller, directory, asked, reserve)
     rules = rules_of(body.sourcing)
     candidates = await candidates_of(caller, directory, rules, reserve)
     choice = await caller.ledger.explain(with_plan(rules, reserve, candidates))
-    explanation = _Explanation(directory, rules, body.lines, choice, candidates)
+    explanation = _Explanation(directory, rules, asked, choice, candidates)
     return await _shown(explanation, len(directory.locations) + len(candidates.known))
 
 

@@ -26,6 +26,7 @@ from server.domain.reservation import Reservation
 from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import (
     CancelBody,
+    ChannelPartBody,
     CommitBody,
     ExtendBody,
     FulfilBody,
@@ -49,6 +50,7 @@ from server.service.checks import (
     check_text,
     is_plain_place,
 )
+from server.service.line_names import NamedLines, check_line_names, named, names_others
 from server.service.order_channels import is_refused, repeated
 from server.service.sourcing import check_sourcing, planned, planned_lines
 from server.store.connection.timeouts import in_time
@@ -58,8 +60,8 @@ from server.store.repositories.reservations import Page
 # -- new ones
 
 
-def reserve_operation(caller: Caller, body: ReserveBody) -> Reserve:
-    """Make the operation that holds units.
+def reserve_operation(caller: Caller, body: ReserveBody, named: NamedLines | None = None) -> Reserve:
+    """Make the operation that holds units; ``named``: what its lines mean where they name something else than SKUs.
 
     Raises
     ------
@@ -69,22 +71,41 @@ def reserve_operation(caller: Caller, body: ReserveBody) -> Reserve:
     """
     reservation_id, body_fingerprint = _identity(caller, "reserve", body)
     ttl_s = caller.partition.ttl_default_s if body.ttl_s is None else body.ttl_s
-    channel, order_ref, customer_ref = _check_common(body)
+    lines, channel_lines = (body.lines, []) if named is None else named
+    channel, order_ref, customer_ref = _check_common(body, lines)
     return Reserve(
-        body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(body.lines), ttl_s * 1000,
-        body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder",
+        body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(lines), ttl_s * 1000,
+        body.policy == "partial", order_ref, customer_ref, body.flags, body.policy == "backorder", channel_lines,
     )  # fmt: skip
 
 
-def order_operation(caller: Caller, body: OrderBody) -> Order:
+def order_operation(caller: Caller, body: OrderBody, named: NamedLines | None = None) -> Order:
     """Make the operation that reserves and commits at once; errors as for :func:`reserve_operation`."""
     reservation_id, body_fingerprint = _identity(caller, "order", body)
-    channel, order_ref, customer_ref = _check_common(body)
+    lines, channel_lines = (body.lines, []) if named is None else named
+    channel, order_ref, customer_ref = _check_common(body, lines)
     return Order(
-        body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(body.lines),
+        body_fingerprint, caller.principal.actor, reservation_id, channel, lines_of(lines),
         body.on_shortage == "accept", body.policy == "partial", order_ref, customer_ref, body.flags,
-        body.policy == "backorder",
+        body.policy == "backorder", channel_lines,
     )  # fmt: skip
+
+
+async def named_lines(caller: Caller, name: str, body: ReserveBody | OrderBody) -> NamedLines | None:
+    """Find what lines mean that name something else than SKUs; None: there is none.
+
+    A repeated request means what it meant the first time, also where listings have changed since.
+
+    Raises as :func:`~server.service.line_names.named`.
+    """
+    if not names_others(body.lines):
+        return None
+    reservation_id, body_fingerprint = _identity(caller, name, body)
+    if body_fingerprint:
+        known = (await caller.ledger.reservation(reservation_id)).reservation
+        if known is not None and known.fingerprint == body_fingerprint:
+            return await named(caller, body, known)
+    return await named(caller, body)
 
 
 def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> Awaitable[ReservationAnswer]:
@@ -129,11 +150,14 @@ def lines_to_plan(body: ReserveBody | OrderBody) -> list[list[int]]:
 
 
 def lines_of(lines: list[LineBody]) -> list[Line]:
-    """Check the names in the lines and return the ledger's lines, their locations empty where they name none."""
+    """Check the names in the lines and return the ledger's lines, their locations empty where they name none.
+
+    All of them name a SKU, see :func:`named_lines`.
+    """
     for line in lines:
         if not is_plain_place(line.sku, line.location):
             return [_line_of(f"lines[{i}]", each) for i, each in enumerate(lines)]
-    return [Line(line.sku, "" if line.location is UNNAMED else line.location, line.quantity) for line in lines]
+    return [Line(each.sku, "" if each.location is UNNAMED else each.location, each.quantity) for each in lines]
 
 
 def _line_of(at: str, line: LineBody) -> Line:
@@ -141,10 +165,10 @@ def _line_of(at: str, line: LineBody) -> Line:
     return Line(check_sku(f"{at}.sku", line.sku), location, line.quantity)
 
 
-def _check_common(body: ReserveBody | OrderBody) -> tuple[str, str, str]:
+def _check_common(body: ReserveBody | OrderBody, lines: list[LineBody]) -> tuple[str, str, str]:
     """Check flags and sourcing; return the channel, order_ref and customer_ref, empty for None."""
     if body.sourcing is not msgspec.UNSET:
-        check_sourcing(body.sourcing, body.lines, policy=body.policy)
+        check_sourcing(body.sourcing, lines, policy=body.policy)
     if body.flags:
         for i, flag in enumerate(body.flags):
             check_text(f"flags[{i}]", flag, limits.NAME_BYTES_MAX)
@@ -203,7 +227,8 @@ def cancel_operation(caller: Caller, target: str, body: CancelBody) -> Cancel:
     """
     reason = check_reference("reason", body.reason)
     body_fingerprint = caller.fingerprint("cancel", target, body)
-    return Cancel(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), reason, _remembers(body))
+    lines = _channel_parts(body.lines)
+    return Cancel(body_fingerprint, caller.actor, target, caller.key, lines, reason, _remembers(body))
 
 
 def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
@@ -262,6 +287,11 @@ def _remembers(body: CancelBody | ReleaseBody) -> bool:
     if body.lines:
         raise InvalidError("lines", "cannot be remembered in parts: leave lines out, or on_unknown")
     return True
+
+
+def _channel_parts(parts: list[ChannelPartBody] | None) -> list[LineQuantity]:
+    numbers = check_line_names([(part.line, part.key) for part in parts or []])
+    return [LineQuantity(number, part.quantity) for number, part in zip(numbers, parts or [], strict=True)]
 
 
 def _parts(parts: list[PartBody] | None) -> list[LineQuantity]:

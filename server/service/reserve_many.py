@@ -7,8 +7,8 @@ from server.schemas.reservations import ReserveBody
 from server.service.batches import note_batch
 from server.service.caller import Caller
 from server.service.checks import InvalidError
-from server.service.problems import of_error
-from server.service.reservations import lines_to_plan, reserve_operation
+from server.service.problems import ProblemError, of_error
+from server.service.reservations import lines_to_plan, named_lines, reserve_operation
 
 
 async def reserve_operations(caller: Caller, bodies: list[ReserveBody | FaultyReservation]) -> list[Reserve | Problem]:
@@ -20,18 +20,18 @@ async def reserve_operations(caller: Caller, bodies: list[ReserveBody | FaultyRe
         The key is that of another batch. Nothing happened.
 
     """
-    made = [_reserve_or_problem(caller.item(i), each) for i, each in enumerate(bodies)]
+    made = [await _reserve_or_problem(caller.item(i), each) for i, each in enumerate(bodies)]
     if any(isinstance(each, Reserve) for each in made):
         await note_batch(caller, "reservations", [_meaning(each) for each in bodies] if caller.key else None)
     return made
 
 
-def _reserve_or_problem(caller: Caller, body: ReserveBody | FaultyReservation) -> Reserve | Problem:
+async def _reserve_or_problem(caller: Caller, body: ReserveBody | FaultyReservation) -> Reserve | Problem:
     if isinstance(body, FaultyReservation):
         return _problem_of(body.error)
     try:
-        return reserve_operation(caller, body)
-    except InvalidError as error:
+        return reserve_operation(caller, body, await named_lines(caller, "reserve", body))
+    except (InvalidError, ProblemError) as error:
         return _problem_of(error)
 
 

@@ -14,9 +14,10 @@ from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_reference
 from server.service.likeness import as_asked, is_allowed
+from server.service.line_names import NamedLines, check_line_names
 from server.service.order_channels import check_repeated, is_refused
 from server.service.problems import within
-from server.service.reservations import lines_to_plan, order_operation, reserve_operation
+from server.service.reservations import lines_to_plan, named_lines, order_operation, reserve_operation
 from server.service.sourcing import planned
 
 BodyHalf = Literal["return", "reservation", "order"]
@@ -37,9 +38,10 @@ def return_operation(caller: Caller, target: str, body: ReturnBody) -> Return:
 
 def _return(caller: Caller, target: str, body: ReturnBody, body_fingerprint: str, key: str) -> Return:
     lines = []
-    for number, part in enumerate(body.lines):
+    names = check_line_names([(part.line, part.key) for part in body.lines])
+    for number, (name, part) in enumerate(zip(names, body.lines, strict=True)):
         location = "" if part.location is None else check_location(f"lines[{number}].location", part.location)
-        lines.append(ReturnedLine(part.line, part.quantity, Disposition(part.disposition), location))
+        lines.append(ReturnedLine(name, part.quantity, Disposition(part.disposition), location))
     reason = check_reference("reason", body.reason)
     return Return(body_fingerprint, caller.actor, target, key, lines, reason, is_allowed(body))
 
@@ -53,7 +55,7 @@ class ExchangeRequest(NamedTuple):
     operation: Reserve | Order
 
 
-def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> ExchangeRequest:
+async def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> ExchangeRequest:
     """Check an exchange.
 
     Raises
@@ -63,8 +65,16 @@ def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> Exchang
 
     """
     half, wanted = _wanted(body)
+    for i, part in enumerate(body.return_.lines):
+        if part.key is not msgspec.UNSET:
+            raise InvalidError(f"return.lines[{i}].key", "cannot stand in an exchange; name the lines")
     asked = structs.replace(body, return_=as_asked(body.return_))
-    new = _new_reservation(caller, half, wanted, fingerprint("exchange", target, asked, *lines_to_plan(wanted)))
+    body_fingerprint = fingerprint("exchange", target, asked, *lines_to_plan(wanted))
+    try:
+        named = await named_lines(caller, half, wanted)
+    except InvalidError as error:
+        raise within(half, error) from None
+    new = _new_reservation(caller, half, wanted, named, body_fingerprint)
     # A new reservation's own id makes a retry safe where there is no key; no caller can send a key that begins so.
     key = caller.key or ("" if wanted.reservation_id is None else f"\0{new.reservation_id}")
     try:
@@ -83,15 +93,15 @@ def _wanted(body: ExchangeBody) -> tuple[BodyHalf, ReserveBody | OrderBody]:
 
 
 def _new_reservation(
-    caller: Caller, half: BodyHalf, wanted: ReserveBody | OrderBody, body_fingerprint: str
+    caller: Caller, half: BodyHalf, wanted: ReserveBody | OrderBody, named: NamedLines | None, body_fingerprint: str
 ) -> Reserve | Order:
     """Make the new reservation's operation; its fingerprint is that of the exchange, for no other request makes it."""
     try:
         operation: Reserve | Order
         if isinstance(wanted, ReserveBody):
-            operation = reserve_operation(caller, wanted)
+            operation = reserve_operation(caller, wanted, named)
         else:
-            operation = order_operation(caller, wanted)
+            operation = order_operation(caller, wanted, named)
     except InvalidError as error:
         raise within(half, error) from None
     return structs.replace(operation, fingerprint=body_fingerprint if operation.fingerprint else "")

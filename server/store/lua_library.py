@@ -21,7 +21,7 @@ from server.domain.operations import operation_types
 from server.domain.operations.reservations import LineEdit, LineMapping, LineQuantity, LineRelocation, ReturnedLine
 from server.domain.operations.transfers import ArrivedLine, TransferItem
 from server.domain.outcomes import LineRefusal
-from server.domain.reservation import OpenLines, Reservation, ReservationLine
+from server.domain.reservation import ChannelLine, ChannelPart, OpenLines, Reservation, ReservationLine
 from server.domain.stock import Availability, Backorder, StockRecord
 from server.domain.transfer import Transfer, TransferLine
 
@@ -38,6 +38,8 @@ _RECORDS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "Record": Reservation,
     "Line": ReservationLine,
     "Open": OpenLines,
+    "ChannelLine": ChannelLine,
+    "ChannelPart": ChannelPart,
     "Stock": StockRecord,
     "Allocation": Allocation,
     "Backorder": Backorder,

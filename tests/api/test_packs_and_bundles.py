@@ -127,7 +127,8 @@ async def test_one_request_changes_a_bounded_number_of_components(api: Api) -> N
 
 
 async def test_pages_go_through_all_kinds_of_listings(api: Api) -> None:
-    await put(api, *({"sku": f"S{n}", "key": f"s{n}"} for n in range(600)))
+    singles: list[dict[str, object]] = [{"sku": f"S{n}", "key": f"s{n}"} for n in range(600)]
+    await put(api, *singles)
     await put(api, *(pack(f"S{n}", f"p{n}", 2) for n in range(600)))
 
     found, after, pages = set[str](), "", 0

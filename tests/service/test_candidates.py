@@ -8,7 +8,7 @@ import pytest
 
 from server.domain.outcomes import Refused, ReservationAnswer
 from server.domain.reservation import Changed
-from server.schemas.common import LineBody, PositionBody
+from server.schemas.common import PositionBody
 from server.schemas.locations import LocationBody
 from server.schemas.reservations import OrderBody, ReserveBody
 from server.schemas.sourcing import ExplainBody, ExplainView, SourcingBody
@@ -18,6 +18,7 @@ from server.service.locations import put_location
 from server.service.reservations import make, order_operation, reserve_operation
 from tests.conftest import ON_ONE_STORE
 from tests.support import operations as ops
+from tests.support.lines import line_body
 
 PRIORITY = SourcingBody("priority")
 NEAREST = SourcingBody("nearest", position=PositionBody(41.0, 29.0))
@@ -31,12 +32,12 @@ async def received(caller: Caller, units: dict[str, int], sku: str = "S") -> Non
 
 
 async def reserved(caller: Caller, *wanted: tuple[str, int], sourcing: SourcingBody = PRIORITY) -> ReservationAnswer:
-    body = ReserveBody(channel="web", lines=[LineBody(*each) for each in wanted], sourcing=sourcing)
+    body = ReserveBody(channel="web", lines=[line_body(*each) for each in wanted], sourcing=sourcing)
     return await make(caller, body, reserve_operation(caller, body))
 
 
 async def explained(caller: Caller, *wanted: tuple[str, int], sourcing: SourcingBody = PRIORITY) -> ExplainView:
-    return await explain(caller, ExplainBody([LineBody(*each) for each in wanted], sourcing, "web"))
+    return await explain(caller, ExplainBody([line_body(*each) for each in wanted], sourcing, "web"))
 
 
 async def agreed(caller: Caller, *wanted: tuple[str, int], sourcing: SourcingBody = PRIORITY) -> Sequence[str]:
@@ -132,7 +133,7 @@ async def test_given_more_places_with_units_than_can_be_looked_at_when_none_has_
 
     assert await agreed(caller, ("S", 2)) == ["sourcing_incomplete"]
     assert await agreed(caller, ("S", 1)) == ["L000"]
-    body = OrderBody(channel="web", lines=[LineBody("S", 502)], on_shortage="accept", sourcing=PRIORITY)
+    body = OrderBody(channel="web", lines=[line_body("S", 502)], on_shortage="accept", sourcing=PRIORITY)
     sold = await make(caller, body, order_operation(caller, body))
     assert isinstance(sold, Changed), sold
     assert sum(line.committed for line in sold.reservation.lines) == 502
@@ -163,7 +164,7 @@ async def test_given_random_orders_without_sourcing_when_explained_then_each_the
         names = choice.sample(("main", "ankara", "bursa", "izmir", "shut"), 3)
         for sku in skus[:2]:
             await received(caller, {name: choice.randint(0, 4) for name in names}, sku)
-        lines = [LineBody(choice.choice(skus[: choice.choice((2, 2, 3))]), choice.randint(1, 5)) for _ in range(2)]
+        lines = [line_body(choice.choice(skus[: choice.choice((2, 2, 3))]), choice.randint(1, 5)) for _ in range(2)]
         await put_location(caller, "shut", LocationBody(open=choice.random() < 0.5))
         await caller.partition.locations.store.limit_channels({"web": ["ankara", "izmir"]} if number % 3 == 0 else {})
         body = ReserveBody(channel="web", lines=lines)
@@ -190,7 +191,7 @@ async def test_given_places_that_may_not_be_taken_from_when_explained_then_it_sa
     await put_location(caller, "shut", LocationBody(open=False))
     await caller.partition.locations.store.limit_channels({"web": ["izmir", "shut"]})
 
-    view = await explain(caller, ExplainBody([LineBody("S", 2)], channel="web"))
+    view = await explain(caller, ExplainBody([line_body("S", 2)], channel="web"))
 
     assert (view.outcome, [line.location for line in view.lines]) == ("chosen", ["izmir"])
     assert [(each.location, each.why) for each in view.candidates] == [("izmir", "the first that has everything")]

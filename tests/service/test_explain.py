@@ -27,6 +27,7 @@ from server.store.lua_library import Library, assemble, with_places
 from server.store.repositories.locations import KnownLocations, LocationStore
 from tests.conftest import ON_ONE_STORE, RETENTION, wait_past
 from tests.support import operations as ops
+from tests.support.lines import line_body
 from tests.support.random_orders import Bounds, drawn
 
 ORDERS: Final = 2_000
@@ -74,7 +75,7 @@ class Case:
         self.directory = Directory([_location(choice, f"{number}-{each.name}") for each in candidates])
         position = PositionBody(choice.uniform(36, 42), choice.uniform(26, 45))
         self.body = ExplainBody(
-            [LineBody(f"{number}-{want.sku}", units) for want in wanted for units in _cut(choice, want.units)],
+            [line_body(f"{number}-{want.sku}", units) for want in wanted for units in _cut(choice, want.units)],
             SourcingBody(
                 choice.sample(STRATEGIES, choice.randint(1, len(STRATEGIES))),
                 choice.choice((None, None, *GROUPS)),
@@ -96,7 +97,7 @@ class Case:
         there = [place for place, units in self.stock.items() if units > 0]
         if there and choice.random() < 0.4:
             sku, name = choice.choice(there)
-            line = LineBody(sku, choice.randint(1, self.stock[sku, name]), name)
+            line = line_body(sku, choice.randint(1, self.stock[sku, name]), name)
             lines = [*self.body.lines]
             lines.insert(choice.randint(0, len(lines)), line)
             self.body = msgspec.structs.replace(self.body, lines=lines)
@@ -250,7 +251,7 @@ async def test_given_a_hold_past_its_deadline_when_explained_then_it_counts_as_h
     await wait_past(client, held.reservation.deadline_ms)
     before = await contents(client)
 
-    view = await explained(ledger, client, [LineBody("A", 1)], Location("a"))
+    view = await explained(ledger, client, [line_body("A", 1)], Location("a"))
 
     assert (view.outcome, [each.stock for each in view.candidates]) == ("out_of_stock", [0])
     assert await contents(client) == before
@@ -260,7 +261,7 @@ async def test_given_a_line_that_names_a_closed_location_when_explained_then_the
     ledger: Ledger, client: Redis
 ) -> None:
     await ops.moved(ledger, ops.count("A", 3, "a"))
-    lines, places = [LineBody("A", 1, "shut"), LineBody("A", 2)], [Location("a"), Location("shut", open=False)]
+    lines, places = [line_body("A", 1, "shut"), line_body("A", 2)], [Location("a"), Location("shut", open=False)]
     await described(client, ledger, *places)
 
     view = await explained(ledger, client, lines, *places)
@@ -277,8 +278,8 @@ async def test_given_more_candidates_than_the_choice_needs_when_explained_then_a
     for number, name in enumerate(names):
         await ops.moved(ledger, ops.count("A", number + 1, name))
 
-    in_order = await explained(ledger, client, [LineBody("A", 1)], *map(Location, names))
-    fullest = await explained(ledger, client, [LineBody("A", 1)], *map(Location, names), strategy="most_stock")
+    in_order = await explained(ledger, client, [line_body("A", 1)], *map(Location, names))
+    fullest = await explained(ledger, client, [line_body("A", 1)], *map(Location, names), strategy="most_stock")
 
     assert [(each.location, each.stock) for each in in_order.candidates] == [
         (name, number + 1) for number, name in enumerate(names)

@@ -14,6 +14,7 @@ from server.schemas.common import Body, LineBody
 from server.schemas.expected_receipts import ExpectedReceiptBody
 from server.schemas.reservations import (
     CancelBody,
+    ChannelPartBody,
     CommitBody,
     ExtendBody,
     FulfilBody,
@@ -44,6 +45,7 @@ ALWAYS_THERE: Final[dict[type[Body], str]] = {
     ReserveBody: "channel lines reservation_id ttl_s policy order_ref customer_ref flags",
     OrderBody: "channel lines reservation_id on_shortage policy order_ref customer_ref flags",
     PartBody: "line quantity",
+    ChannelPartBody: "line quantity",
     ExtendBody: "ttl_s",
     ReleaseBody: "lines",
     CancelBody: "lines reason",

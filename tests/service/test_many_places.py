@@ -14,7 +14,7 @@ from server.domain import limits
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations.stock import Receive
 from server.schemas.availability import AvailabilityQuery, AvailabilityQueryBody
-from server.schemas.common import LineBody, PositionBody
+from server.schemas.common import PositionBody
 from server.schemas.expected_receipts import AtpQuery, ExpectedReceiptBody
 from server.schemas.locations import LocationBody, NearbyQuery
 from server.schemas.reservations import OrderBody
@@ -29,6 +29,7 @@ from server.service.problems import of_error
 from server.service.reservations import make, order_operation
 from server.service.stock import details
 from server.store.errors import OrderTooWideError, TooManyPlacesError
+from tests.support.lines import line_body
 from tests.support.many_places import names_of, stock_everywhere
 
 FAR_AHEAD: Final = date(2099, 12, 1)
@@ -280,7 +281,7 @@ async def test_given_an_order_for_skus_at_many_locations_when_explained_then_cal
 ) -> None:
     skus = [f"S-{number}" for number in range(3)]
     await stock_everywhere(client, caller.partition.keyspace, skus, names_of(10_000))
-    lines = [LineBody(sku, 1) for sku in skus]
+    lines = [line_body(sku, 1) for sku in skus]
 
     plain = await explain(caller, ExplainBody(lines))
     sourced = await explain(caller, ExplainBody(lines, sourcing=SourcingBody("priority")))
@@ -299,7 +300,7 @@ async def test_given_more_places_than_an_order_looks_at_when_explained_or_ordere
     skus = [f"S-{number}" for number in range(limits.PLACES_PER_ORDER_MAX // most + 1)]
     packed = msgspec.msgpack.encode(names_of(most))
     await client.hset(caller.partition.keyspace.skus, mapping=dict.fromkeys(skus, packed))
-    lines = [LineBody(sku, 1) for sku in skus]
+    lines = [line_body(sku, 1) for sku in skus]
 
     with pytest.raises(OrderTooWideError) as refused:
         await explain(caller, ExplainBody(lines, sourcing=sourcing))
@@ -318,7 +319,7 @@ async def test_given_an_order_for_many_skus_at_all_their_locations_when_planned_
 ) -> None:
     skus = [f"S-{number}" for number in range(30)]
     await stock_everywhere(client, caller.partition.keyspace, skus, names_of(limits.PLACES_PER_ORDER_MAX // 30))
-    body = ExplainBody([LineBody(sku, 1) for sku in skus], sourcing=SourcingBody("most_stock"))
+    body = ExplainBody([line_body(sku, 1) for sku in skus], sourcing=SourcingBody("most_stock"))
     steps_s: list[float] = []
 
     async def note_steps() -> None:

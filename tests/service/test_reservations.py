@@ -6,7 +6,6 @@ from server.domain.operations import ReservationOperation
 from server.domain.operations.reservations import Reserve
 from server.domain.outcomes import Refused
 from server.domain.reservation import Changed, Reservation
-from server.schemas.common import LineBody
 from server.schemas.locations import LocationBody
 from server.schemas.problems import Problem
 from server.schemas.reservations import (
@@ -41,10 +40,11 @@ from server.service.reservations import (
     reserve_operation,
 )
 from server.service.reserve_many import reserve_operations
+from tests.support.lines import line_body
 
 
 def body(quantity: int = 1, **fields: object) -> ReserveBody:
-    return ReserveBody(channel="web", lines=[LineBody("TS-1", quantity)], **fields)  # type: ignore[arg-type]
+    return ReserveBody(channel="web", lines=[line_body("TS-1", quantity)], **fields)  # type: ignore[arg-type]
 
 
 async def stocked(caller: Caller, on_hand: int = 10, location: str = "main") -> None:
@@ -119,7 +119,7 @@ async def test_given_a_held_one_when_it_runs_its_course_then_each_step_is_one_op
         state_of(await performed(caller, cancel_operation(caller, "r-1", CancelBody()))),
         state_of(await performed(caller, release_operation(caller, "r-1", ReleaseBody()))),
     ]
-    back = ReturnBody([ReturnPartBody(1, 1, "restock")])
+    back = ReturnBody([ReturnPartBody(line=1, quantity=1, disposition="restock")])
     record = changed(await performed(caller, returns.return_operation(caller, "r-1", back)))
 
     assert states == ["committed", "committed", "fulfilled", "already_committed"]
@@ -128,7 +128,7 @@ async def test_given_a_held_one_when_it_runs_its_course_then_each_step_is_one_op
 
 async def test_given_an_order_when_made_then_it_is_committed_at_once(caller: Caller) -> None:
     await stocked(caller)
-    asked = OrderBody(channel="trendyol", lines=[LineBody("TS-1", 2)])
+    asked = OrderBody(channel="trendyol", lines=[line_body("TS-1", 2)])
 
     answer = await make(caller, asked, order_operation(caller, asked))
 
@@ -151,7 +151,7 @@ async def test_given_a_closed_location_when_named_then_it_is_refused_and_so_is_m
     await stocked(caller)
     await stocked(caller, 5, "shut")
     await put_location(caller, "shut", LocationBody(open=False))
-    there = ReserveBody(channel="web", lines=[LineBody("TS-1", 1, "shut")])
+    there = ReserveBody(channel="web", lines=[line_body("TS-1", 1, "shut")])
     await reserved(caller, body(1, reservation_id="r-1"))
     to_there = RelocateBody([RelocateLineBody(1, "shut")])
 
@@ -163,18 +163,20 @@ async def test_given_a_closed_location_when_named_then_it_is_refused_and_so_is_m
 
 async def test_given_shipped_units_when_exchanged_then_both_halves_happen(caller: Caller) -> None:
     await stocked(caller, 1)
-    order = OrderBody(channel="web", lines=[LineBody("TS-1", 1)], reservation_id="sold")
+    order = OrderBody(channel="web", lines=[line_body("TS-1", 1)], reservation_id="sold")
     await make(caller, order, order_operation(caller, order))
     await performed(caller, fulfil_operation(caller, "sold", FulfilBody()))
-    asked = ExchangeBody(return_=ReturnBody([ReturnPartBody(1, 1, "restock")]), reservation=body(1))
+    asked = ExchangeBody(
+        return_=ReturnBody([ReturnPartBody(line=1, quantity=1, disposition="restock")]), reservation=body(1)
+    )
 
-    answer = await returns.exchange(caller, returns.exchange_request(caller, "sold", asked))
+    answer = await returns.exchange(caller, await returns.exchange_request(caller, "sold", asked))
 
     assert type(answer).__name__ == "Exchanged"
 
 
 async def test_given_a_batch_when_one_breaks_a_rule_then_it_alone_is_a_problem(caller: Caller) -> None:
-    bad = ReserveBody(channel="web", lines=[LineBody("line\nbreak", 1)])
+    bad = ReserveBody(channel="web", lines=[line_body("line\nbreak", 1)])
 
     good, faulty = await reserve_operations(caller, [body(), bad])
 

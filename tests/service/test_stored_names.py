@@ -6,7 +6,6 @@ import pytest
 
 from server.domain.reservation import Changed
 from server.domain.spelling import StoredNames
-from server.schemas.common import LineBody
 from server.schemas.reservations import OrderBody
 from server.schemas.stock import CountBody
 from server.service.caller import Caller
@@ -17,6 +16,7 @@ from server.service.reservations import make, order_operation
 from server.service.stock import details
 from server.store.repositories.old_names import read_old_names
 from tests.support import operations as ops
+from tests.support.lines import line_body
 
 INVISIBLE = "T\u200b"
 ROUNDED = "8,68001E+12"
@@ -34,7 +34,7 @@ async def old(caller: Caller) -> AsyncIterator[Caller]:
 
 async def ordered(caller: Caller, sku: str) -> tuple[str, str, int]:
     enter(caller.principal.partition)
-    body = OrderBody(channel="web", lines=[LineBody(sku, 1)])
+    body = OrderBody(channel="web", lines=[line_body(sku, 1)])
     answer = await make(caller, body, order_operation(caller, body))
     assert isinstance(answer, Changed), answer
     [line] = answer.reservation.lines

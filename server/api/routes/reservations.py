@@ -33,6 +33,7 @@ from server.schemas.reservations import (
 from server.service import binding, bulk
 from server.service import reservations as service
 from server.service.checks import check_reservation_id
+from server.service.line_names import names_others
 from server.service.problems import problem
 from server.service.reserve_many import reserve_operations
 
@@ -42,7 +43,8 @@ Shown = Answer[ReservationView] | Problem
 async def reserve(call: Call) -> Shown:
     """Reserve units."""
     body: ReserveBody = call.body
-    operation = service.reserve_operation(call.caller, body)
+    named = await service.named_lines(call.caller, "reserve", body) if names_others(body.lines) else None
+    operation = service.reserve_operation(call.caller, body, named)
     call.reservation_id = operation.reservation_id
     answer = await service.make(call.caller, body, operation)
     return answer_reservation("reserve", operation.reservation_id, answer)
@@ -79,7 +81,8 @@ async def _one_result(
 async def order(call: Call) -> Shown:
     """Reserve and commit at once."""
     body: OrderBody = call.body
-    operation = service.order_operation(call.caller, body)
+    named = await service.named_lines(call.caller, "order", body) if names_others(body.lines) else None
+    operation = service.order_operation(call.caller, body, named)
     call.reservation_id = operation.reservation_id
     answer = await service.make(call.caller, body, operation)
     return answer_reservation("order", operation.reservation_id, answer)

@@ -33,7 +33,7 @@ async def exchange(call: Call) -> Answer[ExchangeView] | Problem:
     """Take shipped units back and reserve others instead: both, or neither."""
     body: ExchangeBody = call.body
     target = check_target(call.named("reservation_id"))
-    request = returns.exchange_request(call.caller, target, body)
+    request = await returns.exchange_request(call.caller, target, body)
     call.reservation_id = request.operation.reservation_id
     answer = await returns.exchange(call.caller, request)
     if isinstance(answer, Exchanged):

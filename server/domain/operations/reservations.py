@@ -6,6 +6,7 @@ import msgspec
 
 from server.domain.operations.base import LINES_ASSUMED, Operation
 from server.domain.operations.stock import Disposition
+from server.domain.reservation import ChannelLine
 
 
 class Line(msgspec.Struct, array_like=True, frozen=True):
@@ -17,16 +18,19 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
 
 
 class LineQuantity(msgspec.Struct, array_like=True, frozen=True):
-    """A part of an existing reservation: ``line`` counts from 1, in the order of the reservation."""
+    """A part of an existing reservation: ``line`` counts from 1, in the order of the reservation.
 
-    line: int
+    Of a cancel it can be the channel's key: so many pieces of what it wrote.
+    """
+
+    line: int | str
     quantity: int
 
 
 class ReturnedLine(msgspec.Struct, array_like=True, frozen=True):
-    """Returned units of one line. ``location`` empty: that of the line."""
+    """Returned units of one line, or pieces of a channel's key. ``location`` empty: that of the line."""
 
-    line: int
+    line: int | str
     quantity: int
     disposition: Disposition
     location: str = ""
@@ -47,7 +51,7 @@ class Reserve(ReservationOperation, tag="reserve", frozen=True):
 
     wire: ClassVar[tuple[str, ...]] = (
         "fingerprint", "actor", "reservation_id", "channel", "ttl_ms", "partial", "order_ref", "customer_ref", "flags",
-        "line_count", "lines",
+        "channel_lines", "line_count", "lines",
     )  # fmt: skip
 
     reservation_id: str
@@ -59,6 +63,7 @@ class Reserve(ReservationOperation, tag="reserve", frozen=True):
     customer_ref: str = ""
     flags: list[str] = []
     backorder: bool = False
+    channel_lines: list[ChannelLine] = []
 
     @property
     def weight(self) -> int:
@@ -74,7 +79,7 @@ class Order(ReservationOperation, tag="order", frozen=True):
 
     wire: ClassVar[tuple[str, ...]] = (
         "fingerprint", "actor", "reservation_id", "channel", "accept_shortage", "partial", "order_ref", "customer_ref",
-        "flags", "line_count", "lines",
+        "flags", "channel_lines", "line_count", "lines",
     )  # fmt: skip
 
     reservation_id: str
@@ -86,6 +91,7 @@ class Order(ReservationOperation, tag="order", frozen=True):
     customer_ref: str = ""
     flags: list[str] = []
     backorder: bool = False
+    channel_lines: list[ChannelLine] = []
 
     @property
     def weight(self) -> int:

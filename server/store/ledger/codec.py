@@ -49,6 +49,7 @@ def _pack_new(new: Reserve | Order) -> bytes:
         new.order_ref,
         new.customer_ref,
         new.flags or False,
+        new.channel_lines or False,
         len(new.lines),
     ]
     for line in new.lines:

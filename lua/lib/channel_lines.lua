@@ -1,0 +1,100 @@
+-- Lines as a channel wrote them, by its key: a pack or bundle stands in the record as lines of its components.
+--
+-- channel line: [key, quantity, [[number of a line, units in each piece], …], behind, cancelled, returned]
+--               behind: how many lines the request had. What was split or moved from them stands behind those.
+--
+-- A piece is cancelled or returned once: cancelled + returned <= quantity, beside the counters of the lines themselves.
+
+local channel_lines = {}
+
+do
+
+-- Means that no line is open, to this release and the last one.
+local NO_OPEN_LINES = {'', NONE, true}
+
+-- The channel lines of a new record, and the value that stands before them where no line is open; both nil without any.
+function channel_lines.of_new(fields, at, open)
+  local lines = fields[at + Reserve.channel_lines]
+  if not lines then return open, nil end
+  return open or NO_OPEN_LINES, lines
+end
+
+-- The channel lines of a record as they were at first.
+function channel_lines.at_first(record)
+  local first = {}
+  for i, line in ipairs(record[Record.channel_lines]) do
+    first[i] = {unpack(line)}
+    first[i][ChannelLine.cancelled], first[i][ChannelLine.returned] = 0, 0
+  end
+  return first
+end
+
+local function pieces_left(line)
+  return line[ChannelLine.quantity] - line[ChannelLine.cancelled] - line[ChannelLine.returned]
+end
+
+-- Adds the parts of some pieces to `parts`: {number, units}, …. taken: line number -> units that others take. Returns
+-- whether there are all units.
+local function take(record, line, pieces, left_of, taken, parts)
+  local lines = record[Record.lines]
+  for _, part in ipairs(line[ChannelLine.parts]) do
+    local own, missing = part[ChannelPart.line], pieces * part[ChannelPart.units]
+    local sku = lines[own][Line.sku]
+    local function take_from(number)
+      local units = min(missing, left_of(lines[number]) - (taken[number] or 0))
+      if units > 0 and lines[number][Line.sku] == sku then
+        taken[number], missing = (taken[number] or 0) + units, missing - units
+        parts[#parts + 1] = {number, units}
+      end
+    end
+    take_from(own)
+    for number = line[ChannelLine.behind] + 1, missing > 0 and #lines or 0 do take_from(number) end
+    if missing > 0 then return false end
+  end
+  return true
+end
+
+-- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many pieces
+-- there are too few of.
+local function take_key(record, key, pieces, left_of, taken, parts, used)
+  for _, line in ipairs(record[Record.channel_lines] or NONE) do
+    local units = line[ChannelLine.key] == key and min(pieces, pieces_left(line)) or 0
+    if units > 0 then
+      if not take(record, line, units, left_of, taken, parts) then return pieces end
+      used[#used + 1], pieces = {line = line, pieces = units}, pieces - units
+    end
+  end
+  return pieces
+end
+
+-- Puts the lines of components in the place of those that name a channel's key. wanted: [[line or key, quantity, …], …].
+-- left_of(line): the units of it that can be taken. Returns them, with the values behind the quantity; and what is used
+-- of channel lines. Or nil and the lines as refused takes them: a key has the number 0, and stands in place of the SKU.
+function channel_lines.expand(record, wanted, left_of)
+  local taken, expanded, used, excess = {}, {}, {}, {}
+  for _, want in ipairs(wanted) do
+    local number = want[LineQuantity.line]
+    if type(number) ~= 'string' then taken[number] = (taken[number] or 0) + want[LineQuantity.quantity] end
+  end
+  for _, want in ipairs(wanted) do
+    local key, pieces, parts = want[LineQuantity.line], want[LineQuantity.quantity], {}
+    if type(key) ~= 'string' then
+      expanded[#expanded + 1] = want
+    else
+      local missing = take_key(record, key, pieces, left_of, taken, parts, used)
+      if missing > 0 then excess[#excess + 1] = {0, key, '', pieces, pieces - missing} end
+      for _, part in ipairs(parts) do
+        expanded[#expanded + 1] = {part[1], part[2], unpack(want, LineQuantity.quantity + 1)}
+      end
+    end
+  end
+  if #excess > 0 then return nil, excess end
+  return expanded, used
+end
+
+-- Counts the pieces that are used up. counter: ChannelLine.cancelled or ChannelLine.returned.
+function channel_lines.count(used, counter)
+  for _, each in ipairs(used) do each.line[counter] = each.line[counter] + each.pieces end
+end
+
+end

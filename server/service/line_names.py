@@ -1,0 +1,186 @@
+"""What the lines of an order mean that name something else than a SKU: a channel's key is a number of units of SKUs.
+
+This is the one place where such a line becomes lines of SKUs. A pack or bundle becomes one for each component.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from time import monotonic
+from typing import Final, NamedTuple
+
+import msgspec
+from msgspec.structs import replace
+
+from server.domain import limits
+from server.domain.channels import CHANNEL_PATTERN, KEY_BYTES_MAX, Listing
+from server.domain.components import Component
+from server.domain.reservation import ChannelLine, ChannelPart, Reservation
+from server.schemas.common import UNNAMED, LineBody
+from server.schemas.problems import LineProblem
+from server.schemas.reservations import OrderBody, ReserveBody
+from server.schemas.sourcing import ExplainBody
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_channel, check_name
+from server.service.problems import ProblemError, problem
+from server.store.connection.timeouts import in_time
+from server.store.repositories.channels import ChannelStore
+
+LOOK_AGAIN_S: Final = 60.0
+"""A key that is not found has all listings of its channel looked through, as an earlier release keeps no keys. So
+often: it takes the store a tenth of a second for 100,000 listings."""
+
+
+class NamedLines(NamedTuple):
+    """Lines that name SKUs only, and the lines of the channel that they come from."""
+
+    lines: list[LineBody]
+    channel_lines: list[ChannelLine]
+
+
+def check_line_names(parts: Sequence[tuple[int, str | msgspec.UnsetType]]) -> list[int | str]:
+    """Return what each part of a reservation is named by: the number of its line, or the channel's key.
+
+    Raises
+    ------
+    InvalidError
+        It has neither or both, or a key is there twice.
+
+    """
+    names = list[int | str]()
+    for i, (line, key) in enumerate(parts):
+        if (line > 0) is isinstance(key, str):
+            raise InvalidError(f"lines[{i}].line", "must be there, or the channel's key in its place")
+        name = check_name(f"lines[{i}].key", key, KEY_BYTES_MAX) if isinstance(key, str) else line
+        if isinstance(name, str) and name in names:
+            raise InvalidError(f"lines[{i}].key", f"is there twice: {name}; add the quantities up")
+        names.append(name)
+    return names
+
+
+def names_others(lines: Sequence[LineBody]) -> bool:
+    """Return whether a line names something else than a SKU. Runs for every order, so it is short."""
+    for line in lines:  # noqa: SIM110  # a generator costs more than the rest
+        if not line.sku or line.key is not msgspec.UNSET:
+            return True
+    return False
+
+
+async def named(
+    caller: Caller, body: ReserveBody | OrderBody | ExplainBody, known: Reservation | None = None
+) -> NamedLines:
+    """Find what the lines of a reserve or order mean.
+
+    ``known``: the reservation that an earlier request made, if this one repeats it. It means what it meant then.
+
+    Raises
+    ------
+    InvalidError
+        A line names nothing, or two things, or is about too many units or lines.
+    ProblemError
+        The channel has no listing with a key. Of an order that is sold already, the key stays as it is written.
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    if body.channel is None:
+        raise InvalidError("channel", "must be there where lines have its keys")
+    channel = check_channel("channel", body.channel)
+    keys = {i: _key(f"lines[{i}]", line) for i, line in enumerate(body.lines) if not line.sku}
+    if known is not None:
+        return _as_known(known)
+    found = await find_listings(caller, channel, list(dict.fromkeys(keys.values())))
+    is_sold = isinstance(body, OrderBody) and body.on_shortage == "accept"
+    missing = [(i, key) for i, key in keys.items() if key not in found]
+    if missing and not is_sold:
+        raise _not_listed(channel, body.lines, missing)
+    return _exploded(body, keys, found)
+
+
+async def find_listings(caller: Caller, channel: str, keys: Sequence[str]) -> dict[str, Listing]:
+    """Find the listings of a channel that have keys; those without one are left out.
+
+    Where the channel lists all SKUs, a key that no listing has is the name of a SKU.
+    """
+    if not re.fullmatch(CHANNEL_PATTERN, channel):
+        return {}
+    partition = caller.partition
+    store = ChannelStore(partition.client, partition.keyspace)
+    found = await in_time(store.find_keys(channel, keys))
+    settings = partition.channels.get(channel)
+    if settings is not None and settings.listings == "all":
+        return {key: Listing(key, key) for key in keys} | found
+    looked_at = (partition.keyspace.partition, channel)
+    if len(found) < len(keys) and monotonic() - _LOOKED_AT.get(looked_at, -LOOK_AGAIN_S) >= LOOK_AGAIN_S:
+        _LOOKED_AT[looked_at] = monotonic()
+        await in_time(store.index_keys(channel))
+        found = await in_time(store.find_keys(channel, keys))
+    return found
+
+
+_LOOKED_AT: Final[dict[tuple[str, str], float]] = {}
+"""When all listings of a channel were looked through last, by partition and channel."""
+
+
+def _key(at: str, line: LineBody) -> str:
+    if not isinstance(line.key, str):
+        raise InvalidError(f"{at}.sku", "must be there, or the channel's key in its place")
+    return check_name(f"{at}.key", line.key, KEY_BYTES_MAX)
+
+
+def _exploded(
+    body: ReserveBody | OrderBody | ExplainBody, keys: Mapping[int, str], found: Mapping[str, Listing]
+) -> NamedLines:
+    lines, as_written = list[LineBody](), list[tuple[str, int, int, list[Component]]]()
+    for i, line in enumerate(body.lines):
+        if line.key is not msgspec.UNSET and line.sku:
+            raise InvalidError(f"lines[{i}].key", "may not stand beside sku")
+        components = _components(keys[i], found) if i in keys else []
+        if i in keys:
+            as_written.append((keys[i], line.quantity, len(lines) + 1, components))
+            _check_whole(f"lines[{i}]", body, line, components)
+        lines += [
+            replace(line, sku=each.sku, key=msgspec.UNSET, quantity=line.quantity * each.quantity)
+            for each in components
+        ] or [line]
+    if len(lines) > limits.LINES_MAX:
+        rule = f"are {len(lines)} with the components of their packs and bundles; {limits.LINES_MAX} at most"
+        raise InvalidError("lines", rule)
+    return NamedLines(lines, [_channel_line(*each, behind=len(lines)) for each in as_written])
+
+
+def _components(key: str, found: Mapping[str, Listing]) -> list[Component]:
+    """Return what a piece is made of; a key that nobody knows stays in place of its SKU."""
+    listing = found.get(key)
+    if listing is None:
+        return [Component(key, 1)]
+    return listing.components or [Component(listing.sku, 1)]
+
+
+def _check_whole(
+    at: str, body: ReserveBody | OrderBody | ExplainBody, line: LineBody, components: Sequence[Component]
+) -> None:
+    if max(each.quantity for each in components) * line.quantity > limits.QUANTITY_MAX:
+        raise InvalidError(f"{at}.quantity", f"is more than {limits.QUANTITY_MAX:,} units of a SKU")
+    is_partial = not isinstance(body, ExplainBody) and body.policy == "partial"
+    if is_partial and (len(components) > 1 or components[0].quantity > 1):
+        raise InvalidError("policy", "may not be partial where a line is a pack or bundle: a part of it is none")
+
+
+def _channel_line(key: str, quantity: int, first: int, components: Sequence[Component], *, behind: int) -> ChannelLine:
+    parts = [ChannelPart(number, each.quantity) for number, each in enumerate(components, first)]
+    return ChannelLine(key, quantity, parts, behind)
+
+
+def _as_known(known: Reservation) -> NamedLines:
+    """Return the lines that an earlier request made; where they were split meanwhile, as many as there are now."""
+    lines = [
+        LineBody(quantity=each.requested, sku=each.text or each.sku, location=each.location or UNNAMED)
+        for each in known.lines[: limits.LINES_MAX]
+    ]
+    return NamedLines(lines, known.channel_lines)
+
+
+def _not_listed(channel: str, lines: Sequence[LineBody], missing: Sequence[tuple[int, str]]) -> ProblemError:
+    detail = f"{channel} has no listing with the key {missing[0][1]}. List it first, or send the sku. Nothing changed."
+    refused = [LineProblem(i + 1, key, "", lines[i].quantity, 0) for i, key in missing]
+    return ProblemError(problem("unknown_sku", detail, lines=refused))
