@@ -58,10 +58,10 @@ end
 -- there are too few of.
 local function take_key(record, key, pieces, left_of, taken, parts, used)
   for _, line in ipairs(record[Record.channel_lines] or NONE) do
-    local units = line[ChannelLine.key] == key and min(pieces, pieces_left(line)) or 0
+    local units = line[ChannelLine.key] == key and min(pieces, pieces_left(line) - (used[line] or 0)) or 0
     if units > 0 then
       if not take(record, line, units, left_of, taken, parts) then return pieces end
-      used[#used + 1], pieces = {line = line, pieces = units}, pieces - units
+      used[line], pieces = (used[line] or 0) + units, pieces - units
     end
   end
   return pieces
@@ -92,9 +92,9 @@ function channel_lines.expand(record, wanted, left_of)
   return expanded, used
 end
 
--- Counts the pieces that are used up. counter: ChannelLine.cancelled or ChannelLine.returned.
+-- Counts the pieces that are used up. used: channel line -> pieces. counter: ChannelLine.cancelled or ChannelLine.returned.
 function channel_lines.count(used, counter)
-  for _, each in ipairs(used) do each.line[counter] = each.line[counter] + each.pieces end
+  for line, pieces in pairs(used) do line[counter] = line[counter] + pieces end
 end
 
 end

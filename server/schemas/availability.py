@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import Body, Channel, Group, Location, Sku
+from server.schemas.common import Body, Channel, Group, ListingKey, Location, Sku
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -23,13 +23,17 @@ class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
 
 
 class AvailabilityQueryBody(Body, frozen=True):
-    """Up to 1,000 SKUs at once; with ``channel``, what that channel can reserve; ``locations`` false: sums alone."""
+    """Up to 1,000 SKUs at once; with ``channel``, what that channel can reserve; ``locations`` false: sums alone.
 
-    skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)]
+    ``keys``: what the channel lists under them, a pack or bundle in whole pieces.
+    """
+
+    skus: Annotated[list[Sku], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)] = []
     channel: Channel | None = None
     location: Location | None = None
     group: Group | None = None
     locations: bool = True
+    keys: Annotated[list[ListingKey], Meta(min_length=1, max_length=limits.SKUS_PER_QUERY_MAX)] = []
 
 
 class AvailableView(msgspec.Struct, frozen=True):
@@ -64,8 +68,27 @@ class AvailabilityView(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=
     locations_left_out: int = 0
 
 
-class AvailabilityList(msgspec.Struct, frozen=True):
-    """In the order of the request; ``unknown`` lists those that the store does not know."""
+class PartAvailable(msgspec.Struct, frozen=True):
+    """A component: its units in each piece, and the units of it that can still be reserved."""
+
+    sku: str
+    quantity: int
+    available: int
+
+
+class KeyAvailability(msgspec.Struct, frozen=True):
+    """How many pieces of what a channel lists under a key can still be ordered: the least of the components."""
+
+    key: str
+    available: int
+    components: list[PartAvailable]
+    as_of: datetime
+
+
+class AvailabilityList(msgspec.Struct, frozen=True, omit_defaults=True):
+    """In the order of the request; ``unknown`` and ``unknown_keys`` list those that the store does not know."""
 
     availability: list[AvailabilityView]
     unknown: list[str]
+    keys: list[KeyAvailability] = []
+    unknown_keys: list[str] = []

@@ -1,5 +1,6 @@
 """Orders that name a channel's key: lines of their components, all or none; returned and cancelled by the same key."""
 
+import random
 from typing import Any
 
 import pytest
@@ -226,3 +227,44 @@ async def test_a_part_names_a_line_or_a_key_and_each_key_once(api: Api, parts: l
 
     (await api.post("/v1/reservations/o/cancel", {"lines": parts})).problem(400, "invalid")
     (await take_back(api, *parts)).problem(400, "invalid")
+
+
+# -- what is available
+
+
+async def test_a_key_has_as_many_pieces_as_each_of_its_components_can_have(api: Api) -> None:
+    """Against counting by hand, with holds of bundles and of single units mixed at random."""
+    chance = random.Random(13)
+    made_of = {"a1": {"A": 1}, "a6": {"A": 6}, "set": {"A": 2, "B": 1}, "three": {"A": 1, "B": 2, "C": 3}}
+    await put(
+        api,
+        {"key": "three", "components": [{"sku": sku, "quantity": units} for sku, units in made_of["three"].items()]},
+    )
+    left = {"A": 20, "B": 10, "C": 5}
+    for number in range(14):
+        key = chance.choice([*made_of, "A", "B"])
+        line = by_key(key) if key in made_of else {"sku": key, "quantity": 1}
+        held = await api.post("/v1/reservations", _body(f"h{number}", [line], {}))
+        needed = made_of.get(key, {key: 1})
+        assert (held.status == 201) is all(left[sku] >= units for sku, units in needed.items())
+        if held.status == 201:
+            left = {sku: units - needed.get(sku, 0) for sku, units in left.items()}
+
+        answer = (await api.post("/v1/availability/query", {"keys": list(made_of), "channel": "trendyol"})).ok()
+
+        pieces = {key: min(left[sku] // units for sku, units in parts.items()) for key, parts in made_of.items()}
+        assert {each["key"]: each["available"] for each in answer["keys"]} == pieces
+    assert left["A"] < 6, "there was something to count"
+
+
+async def test_keys_without_a_listing_are_named_and_a_channel_must_be(api: Api) -> None:
+    asked = {"skus": ["C"], "keys": ["nosuch", "set"], "channel": "trendyol"}
+    answer = (await api.post("/v1/availability/query", asked)).ok()
+
+    assert [each["sku"] for each in answer["availability"]] == ["C"]
+    assert (answer["keys"][0]["components"], answer["unknown_keys"]) == (
+        [{"sku": "A", "quantity": 2, "available": 20}, {"sku": "B", "quantity": 1, "available": 10}],
+        ["nosuch"],
+    )
+    (await api.post("/v1/availability/query", {"keys": ["set"]})).problem(400, "invalid")
+    (await api.post("/v1/availability/query", {"channel": "trendyol"})).problem(400, "invalid")

@@ -32,7 +32,7 @@ from server.domain.operations.reservations import Commit, Edit, Fulfil, MapLines
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.outcomes import AllocationUsageUnknown, Refused
-from server.domain.reservation import Reservation
+from server.domain.reservation import ChannelLine, ChannelPart, Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.domain.stock import LocationAvailability, StockLevel
 from server.domain.transfer import Transfer
@@ -53,6 +53,7 @@ from tests.support.operations import AnOperation, reservation_of
 from tests.support.replay import Change, Entry, Replayed, read_journal
 
 T = TypeVar("T", bound=Operation)
+R = TypeVar("R", Reserve, Order)
 
 LOG_MAX: Final = 2
 """How many changes of on_hand the scripts keep here; 200 would never be reached."""
@@ -633,12 +634,15 @@ class LedgerMachine(RuleBasedStateMachine):
         waits: dict[str, Any] = {"backorder": intent.which < 4 and option <= 4, "flags": ["vip"] * (intent.which == 3)}
         if intent.kind == "reserve":
             ttl_ms = _TTLS_MS[option % len(_TTLS_MS)]
-            return ops.reserve(
+            return _as_written(ops.reserve(
                 reservation_id, *lines, ttl_ms=ttl_ms, partial=option > 4, order_ref="o" * (option == 0),
                 channel=channel, **waits,
-            )  # fmt: skip
-        return ops.order(
-            reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, channel=channel, **waits
+            ), intent)  # fmt: skip
+        return _as_written(
+            ops.order(
+                reservation_id, *lines, accept_shortage=option == 0, partial=option > 4, channel=channel, **waits
+            ),
+            intent,
         )
 
     def _unknown(self, intent: Intent, key: str) -> AnOperation:
@@ -794,7 +798,13 @@ class LedgerMachine(RuleBasedStateMachine):
             case "release":
                 return ops.release(reservation_id, *parts, key=key)
             case "cancel":
-                return ops.cancel(reservation_id, *parts, reason=note, key=key)
+                return ops.cancel(reservation_id, *(_keys(reservation, intent) or parts), reason=note, key=key)
+            case "return" if _keys(reservation, intent):
+                back = _returned([(1, units) for _, units in intent.parts], option)
+                named = zip(_keys(reservation, intent), back, strict=False)
+                return ops.take_back(
+                    reservation_id, *((name, pieces, *one[2:]) for (name, pieces), one in named), key=key
+                )
             case "return":
                 return ops.take_back(reservation_id, *_returned(parts or [(1, 1)], option), reason=note, key=key)
             case _:
@@ -964,6 +974,34 @@ def _with_id(request: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
     about = _bare(earlier)
     earlier_id = getattr(about, "reservation_id", "") or request.reservation_id
     return ops.sealed(msgspec.structs.replace(request, reservation_id=earlier_id))
+
+
+def _as_written(request: R, intent: Intent) -> R:
+    """Have the first lines be those of a bundle and of a pack now and then, as a channel wrote them."""
+    if request.partial is True or (intent.which + intent.option) % 3:
+        return request
+    pieces, lines, written = 1 + intent.which % 2, list(request.lines), []
+    for first, last in ((0, 2), (2, 3)):
+        parts = []
+        for place, line in enumerate(lines[first:last], first):
+            units = 1 + line.quantity % 3
+            parts.append(ChannelPart(place + 1, units))
+            lines[place] = msgspec.structs.replace(line, quantity=units * pieces)
+        if parts:
+            key = "K" if intent.which % 2 else f"K{first}"
+            written.append(ChannelLine(key, pieces, parts, len(lines)))
+    return ops.sealed(msgspec.structs.replace(request, lines=lines, channel_lines=written))
+
+
+def _keys(reservation: ModelReservation | None, intent: Intent) -> list[tuple[int | str, int]]:
+    """Parts by the channel's keys, mostly of some that were ordered; empty: by lines."""
+    if intent.option < 4 or reservation is None or not reservation.channel_lines:
+        return []
+    keys = list(dict.fromkeys(each.key for each in reservation.channel_lines))
+    if intent.which == 7:
+        keys.append("nosuch")
+    parts: list[tuple[int | str, int]] = [(key, 1 + intent.which % 2) for key in keys[: 1 + intent.again % 2]]
+    return [*parts, (1, 1)] if intent.which == 5 else parts
 
 
 def _returned(parts: Sequence[tuple[int, int]], option: int) -> Iterator[tuple[int, int, str, str]]:

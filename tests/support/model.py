@@ -40,7 +40,7 @@ from server.domain.operations.reservations import Line as WantedLine
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
 from server.domain.outcomes import AllocationUsageUnknown, BatchNoted, LineRefusal, Refused
-from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, OpenLines, Reservation, ReservationLine
+from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, ChannelLine, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.stock import Availability, Backorder, StockChanged, StockLevel
 from server.domain.transfer import Transfer, TransferChanged, TransferLine
@@ -50,6 +50,7 @@ from tests.support.edited import Edited, Raise
 from tests.support.operations import AnAnswer, AnOperation, reservation_of
 from tests.support.placed import NOWHERE, Made, Placed
 from tests.support.sourcing_oracle import Parts
+from tests.support.written import written_out
 
 T = TypeVar("T", bound=Reserve | Order)
 Place = tuple[str, str]
@@ -189,6 +190,7 @@ class ModelReservation:
     ended_as: str = ""
     notes: list[tuple[str, str]] = field(default_factory=list)
     open: OpenLines | None = None
+    channel_lines: list[ChannelLine] = field(default_factory=list)
 
     def total(self, counter: str) -> int:
         return sum(getattr(line, counter) for line in self.lines)
@@ -228,6 +230,7 @@ class ModelReservation:
             lines=[line.shown() for line in self.lines],
             notes=list(self.notes),
             open=self.open,
+            channel_lines=list(self.channel_lines),
         )
 
 
@@ -739,6 +742,9 @@ class Model:
     def _reserved(self, op: Reserve | Order, granted: list[int], missing: Sequence[int] = ()) -> Answer:
         deadline_ms = self.now_ms + op.ttl_ms if isinstance(op, Reserve) else 0
         reservation = ModelReservation(op, self.now_ms, deadline_ms, 0, [], notes=self.next_notes, open=self.next_open)
+        if op.channel_lines:
+            reservation.channel_lines = list(op.channel_lines)
+            reservation.open = reservation.open or OpenLines("", [], bound=True)
         self.next_notes = []
         self.reservations[op.reservation_id] = reservation
         for wanted, units, waits in zip(op.lines, granted, missing or [0] * len(granted), strict=True):
@@ -966,6 +972,10 @@ class Model:
             return Refused("unknown_reservation", "", [])
         if not reservation.total("fulfilled"):
             return Refused("not_fulfilled", reservation.state, [])
+        written = written_out(reservation, op.lines, lambda line: line.fulfilled - line.returned)
+        if isinstance(written, Refused):
+            return written
+        op = msgspec.structs.replace(op, lines=written.lines)
         parts = _parts(
             reservation, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned"
         )
@@ -973,22 +983,23 @@ class Model:
             return _or_unmapped(reservation, parts)
         arrivals = [
             (
-                part.line,
+                int(part.line),
                 (place[0], part.location or place[1]),
                 part.quantity,
                 _taken_in(part.quantity, part.disposition),
             )
             for part in op.lines
-            for place in [reservation.lines[part.line - 1].place]
+            for place in [reservation.lines[int(part.line) - 1].place]
             if is_stocked(place)
         ]
         places = [(number, place, units) for number, place, units, _ in arrivals]
         beyond = self._out_of_range(reservation.state, *arrivals) or self._alike(reservation.state, op, *places)
         if beyond:
             return beyond
+        written.count(reservation, "returned")
         touched = []
         for part in op.lines:
-            line = reservation.lines[part.line - 1]
+            line = reservation.lines[int(part.line) - 1]
             if line.place[1]:
                 touched.append((line.place[0], part.location or line.place[1]))
                 self._take_in(touched[-1], part.quantity, part.disposition)
@@ -1011,9 +1022,13 @@ class Model:
         waiting = "owed" if isinstance(op, Cancel) else ""
         if not reservation.total("committed") + (reservation.total("owed") if waiting else 0):
             return _nothing_committed(reservation)
-        parts = _parts(reservation, op.lines, "committed", waiting=waiting)
+        written = written_out(reservation, op.lines, lambda line: line.committed + line.owed)
+        if isinstance(written, Refused):
+            return written
+        parts = _parts(reservation, written.lines, "committed", waiting=waiting)
         if isinstance(parts, Refused):
             return parts if waiting else _or_unmapped(reservation, parts)
+        written.count(reservation, "cancelled")
         reservation.notes += [note for note in notes if note[1]]
         if waiting:
             return self._release_units(reservation, parts, "committed", into, ending=ending)
@@ -1803,7 +1818,7 @@ def _parts(
         }
     parts: Counter[int] = Counter()
     for part in wanted:
-        parts[part.line] += part.quantity
+        parts[int(part.line)] += part.quantity
     excess = []
     for number, units in sorted(parts.items()):
         if not 1 <= number <= len(reservation.lines):

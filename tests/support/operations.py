@@ -115,7 +115,7 @@ def _lines(lines: Iterable[ALine]) -> list[Line]:
     return [Line(line[0], line[2] if len(line) == 3 else "main", line[1]) for line in lines]
 
 
-def _parts(parts: Iterable[tuple[int, int]]) -> list[LineQuantity]:
+def _parts(parts: Iterable[tuple[int | str, int]]) -> list[LineQuantity]:
     return [LineQuantity(*part) for part in parts]
 
 
@@ -186,7 +186,7 @@ def release(reservation_id: str, *parts: tuple[int, int], remember: bool = False
 
 
 def cancel(
-    reservation_id: str, *parts: tuple[int, int], reason: str = "", remember: bool = False, key: str = ""
+    reservation_id: str, *parts: tuple[int | str, int], reason: str = "", remember: bool = False, key: str = ""
 ) -> Cancel:
     return sealed(Cancel("", "tester", reservation_id, key, _parts(parts), reason, remember))
 
@@ -231,7 +231,10 @@ def edit(
 
 
 def take_back(
-    reservation_id: str, *parts: tuple[int, int] | tuple[int, int, str, str], reason: str = "", key: str = ""
+    reservation_id: str,
+    *parts: tuple[int | str, int] | tuple[int | str, int, str, str],
+    reason: str = "",
+    key: str = "",
 ) -> Return:
     """Each part is (line, quantity), sold again where it came from, or (line, quantity, disposition, location)."""
     lines = [

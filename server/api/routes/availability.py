@@ -8,6 +8,7 @@ from server.api.http.answer import Answer
 from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.principal import Scope
+from server.domain.spelling import normal
 from server.schemas.availability import (
     AvailabilityList,
     AvailabilityQuery,
@@ -47,7 +48,12 @@ async def read_many(call: Call) -> AvailabilityList:
     body: AvailabilityQueryBody = call.body
     found = await availability.of_skus(call.caller, body)
     known = [each.view for each in found if each.is_known]
-    return AvailabilityList(known, [each.sku for each in found if not each.is_known])
+    unknown = [each.sku for each in found if not each.is_known]
+    if not body.keys:
+        return AvailabilityList(known, unknown)
+    of_keys = await availability.of_keys(call.caller, body)
+    found_keys = {each.key for each in of_keys}
+    return AvailabilityList(known, unknown, of_keys, [each for each in body.keys if normal(each) not in found_keys])
 
 
 ROUTES = [

@@ -73,7 +73,9 @@ class Listings:
             return self._put([replace(taker, key=random.choice([*free, self._new_key()]), listed=True)])
         if what == "name" and listed and not self._spare:
             one, owner = listed[0], self.owner(listed[0].sku)
-            back = [replace(owner, key=one.key)] if owner is not None and owner.sku != one.sku else []
+            back = []
+            if owner is not None and owner.sku != one.sku:  # a pack is its key, and can only be unlisted
+                back = [replace(owner, listed=False) if owner.components else replace(owner, key=one.key)]
             return self._put([replace(one, key=one.sku), *back])
         return self._put([replace(random.choice([*listed, *unlisted]), key=self._new_key())])
 

@@ -157,6 +157,7 @@ PLANTED: Final = {
     ),
     "an order without a location is taken from a closed one": ("if not closed[name] and (not own", "if (not own"),
     "what is mapped stays owed": ("line[Line.owed], line[Line.text] = 0, text", "line[Line.text] = text"),
+    "a bundle comes back twice": ("do line[counter] = line[counter] + pieces end\n", "do break end\n"),
     "an unmapped line stays counted": ("  unstocked.count(-1)\n", "\n"),
     "a cancel that came first is forgotten": (
         "if tombstones.is(earlier) then return FIRST_CHANGED",
