@@ -4,7 +4,7 @@
 --       [2] by_key                   hash        key -> the listing that is known by it
 --       [3] keys                     hash        key -> the SKU whose listing has it
 --       [4] components               sorted set  SKU NUL key of a listing in by_key that holds the SKU
---       [5] meta                     hash        see lib/context.lua; "listings:<channel>" -> how often they have changed
+--       [5] meta                     hash        "listings:<channel>" -> how often they have changed
 --       [6] journal                  stream
 -- ARGV  [1] field of the version in meta  [2] the version when they were checked  [3] the entry for the journal
 --       [4…] of each change: command, place of its key in KEYS, number of values, values

@@ -54,8 +54,8 @@ local function take(record, line, pieces, left_of, taken, parts)
   return true
 end
 
--- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many pieces
--- there are too few of.
+-- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many
+-- pieces there are too few of.
 local function take_key(record, key, pieces, left_of, taken, parts, used)
   for _, line in ipairs(record[Record.channel_lines] or NONE) do
     local units = line[ChannelLine.key] == key and min(pieces, pieces_left(line) - (used[line] or 0)) or 0
@@ -67,9 +67,11 @@ local function take_key(record, key, pieces, left_of, taken, parts, used)
   return pieces
 end
 
--- Puts the lines of components in the place of those that name a channel's key. wanted: [[line or key, quantity, …], …].
--- left_of(line): the units of it that can be taken. Returns them, with the values behind the quantity; and what is used
--- of channel lines. Or nil and the lines as refused takes them: a key has the number 0, and stands in place of the SKU.
+-- Puts the lines of components in the place of those that name a channel's key.
+--   wanted   [[line or key, quantity, …], …]; the values behind the quantity are kept
+--   left_of  function(line): the units of it that can be taken
+-- Returns them, and what is used of channel lines. Or nil and the lines as refused takes them: one that names a key has
+-- the number 0, and the key in place of the SKU.
 function channel_lines.expand(record, wanted, left_of)
   local taken, expanded, used, excess = {}, {}, {}, {}
   for _, want in ipairs(wanted) do
@@ -92,7 +94,7 @@ function channel_lines.expand(record, wanted, left_of)
   return expanded, used
 end
 
--- Counts the pieces that are used up. used: channel line -> pieces. counter: ChannelLine.cancelled or ChannelLine.returned.
+-- Counts the pieces that are used up. used: channel line -> pieces; counter: ChannelLine.cancelled or .returned.
 function channel_lines.count(used, counter)
   for line, pieces in pairs(used) do line[counter] = line[counter] + pieces end
 end

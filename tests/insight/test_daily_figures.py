@@ -24,8 +24,8 @@ from server.store.journal.journal import START, bounds
 from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger
+from server.store.repositories.channels import CURSOR_LIFE_MS
 from server.store.repositories.daily_figures import Counted, FigureStore, lowest_follower
-from server.store.repositories.publisher import CURSOR_LIFE_MS
 from server.store.repositories.replenishment import ReplenishmentStore
 from tests.conftest import ON_ONE_STORE, RETENTION, StoreClient, now_ms, wait_until
 from tests.support.feeds import feed_of

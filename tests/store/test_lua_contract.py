@@ -151,6 +151,7 @@ def test_a_new_reservation_travels_as_its_wire_says(operation: Reserve | Order) 
     fields = dict(zip(operation.wire[:-1], values[1 : 1 + head], strict=True))
 
     assert fields.pop("line_count") == len(operation.lines)
+    assert fields.pop("channel_lines") is False, "none is less to unpack than an empty list"
     assert fields == {name: getattr(operation, name) for name in fields}
     assert values[1 + head :] == ["A", "main", 2]
     assert operation.wire.index("lines") + 1 == 1 + head

@@ -5,14 +5,15 @@ with the data that it is about. So it is neither lost nor overtaken, whichever p
 """
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from typing import Any
+from typing import Any, Final
 
 import msgspec
+from redis.asyncio import Redis
 
 from server.domain.channels import ChannelStatus, DeadLetter
 from server.store.connection.commands import command, together
 from server.store.connection.scans import SLICE_FIELDS, scan
-from server.store.keys import ChannelKeys
+from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.channel_commands import KEY, SKU, ChannelCommand, command_entry
 from server.store.repositories.listings import ListingStore
 from server.store.repositories.skus import NOWHERE
@@ -24,6 +25,9 @@ _KINDS = {
     "tickets": ("tickets",),
 }
 """What is kept of a channel, and the names of its hashes."""
+
+CURSOR_LIFE_MS: Final = 3 * 86_400_000
+"""Three days: longer than a weekend without a publisher."""
 
 _decode_dead_letter = msgspec.msgpack.Decoder(DeadLetter).decode
 _decode_status = msgspec.json.Decoder(ChannelStatus).decode
@@ -129,6 +133,24 @@ class ChannelStore(ListingStore):
     ) -> None:
         entry = command_entry(name, await self.now_ms(), actor, channel, notes)
         await together(self._client, [*changes, ("XADD", self._keyspace.journal, "*", "e", entry)])
+
+
+async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
+    """Return the journal id up to which every channel has confirmed everything; None: no channel reads the journal.
+
+    A channel without a publisher for :data:`CURSOR_LIFE_MS` does not hold back trimming, or the journal would grow for
+    ever. If its publisher returns and the cursor's entry is gone, it sends the channel every value.
+    """
+    kept = ChannelStore(client, keyspace)
+    cursors, statuses = await kept.cursors(), await kept.statuses()
+    now_ms = await kept.now_ms()
+    silent = {name for name, status in statuses.items() if abs(now_ms - status.written_ms) >= CURSOR_LIFE_MS}
+    return min((cursor for name, cursor in cursors.items() if name not in silent), key=_order, default=None)
+
+
+def _order(cursor: str) -> tuple[int, int]:
+    milliseconds, _, number = cursor.partition("-")
+    return int(milliseconds), int(number)
 
 
 def _text(value: bytes) -> str:

@@ -15,8 +15,8 @@ from server.store.connection.scans import scan
 from server.store.journal.entries import format_entry_id, parse_entry_id
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
+from server.store.repositories.channels import CURSOR_LIFE_MS, lowest_cursor
 from server.store.repositories.locations import skus_at
-from server.store.repositories.publisher import CURSOR_LIFE_MS, lowest_cursor
 from server.store.repositories.stock import decode_stock
 
 DaysFigures = Mapping[int, Mapping[str, Mapping[tuple[str, str], Figures]]]

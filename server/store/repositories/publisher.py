@@ -13,12 +13,9 @@ from server.store.connection.scans import scan
 from server.store.errors import FencedError
 from server.store.keys import ChannelKeys, Keyspace, split_field
 from server.store.lua_library import library
-from server.store.repositories.channels import ChannelStore
 from server.store.repositories.listings import ListingStore
 from server.store.repositories.stock import decode_stock
 
-CURSOR_LIFE_MS: Final = 3 * 86_400_000
-"""Three days: longer than a weekend without a publisher."""
 ARGUMENTS_MAX: Final = 4_000
 """Of one script: some two milliseconds of the store's time. Lua could unpack twice as many."""
 
@@ -133,24 +130,6 @@ class PublisherStore:
 
     def _keys(self, channel: str) -> ChannelKeys:
         return ChannelKeys(self.keyspace, channel)
-
-
-async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
-    """Return the journal id up to which every channel has confirmed everything; None: no channel reads the journal.
-
-    A channel without a publisher for :data:`CURSOR_LIFE_MS` does not hold back trimming, or the journal would grow for
-    ever. If its publisher returns and the cursor's entry is gone, it sends the channel every value.
-    """
-    kept = ChannelStore(client, keyspace)
-    cursors, statuses = await kept.cursors(), await kept.statuses()
-    now_ms = await kept.now_ms()
-    silent = {name for name, status in statuses.items() if abs(now_ms - status.written_ms) >= CURSOR_LIFE_MS}
-    return min((cursor for name, cursor in cursors.items() if name not in silent), key=_order, default=None)
-
-
-def _order(cursor: str) -> tuple[int, int]:
-    milliseconds, _, number = cursor.partition("-")
-    return int(milliseconds), int(number)
 
 
 def _level(sku: str, location: str, packed: bytes) -> Level:

@@ -29,8 +29,8 @@ from server.store.journal.journal import START, read
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.channel_commands import commanded_skus
-from server.store.repositories.channels import ChannelStore
-from server.store.repositories.publisher import ARGUMENTS_MAX, CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
+from server.store.repositories.channels import CURSOR_LIFE_MS, ChannelStore, lowest_cursor
+from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
 from server.store.repositories.skus import SkuStore
 from tests.conftest import RETENTION, StoreClient, now_ms, wait_past, wait_until
 from tests.support.operations import HOUR_MS, SHORT_MS, ask, count, receive, reserve, stocked

@@ -9,7 +9,8 @@ from server.store.connection.commands import command
 from server.store.errors import FencedError
 from server.store.keys import Keyspace
 from server.store.maintenance.health_watch import StoreWatch
-from server.store.repositories.publisher import CURSOR_LIFE_MS, PublisherStore, Writes, lowest_cursor
+from server.store.repositories.channels import CURSOR_LIFE_MS, lowest_cursor
+from server.store.repositories.publisher import PublisherStore, Writes
 from tests.conftest import now_ms, wait_past
 from tests.store.maintenance.test_health_watch import sample
 
