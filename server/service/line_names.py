@@ -101,24 +101,38 @@ async def find_listings(caller: Caller, channel: str, keys: Sequence[str]) -> di
 
     Where the channel lists all SKUs, a key that no listing has is the name of a SKU.
     """
+    found = await stored_listings(caller, channel, keys)
+    settings = caller.partition.channels.get(channel)
+    is_all = settings is not None and settings.listings == "all"
+    return {key: Listing(key, key) for key in keys} | found if is_all else found
+
+
+async def stored_listings(caller: Caller, channel: str, keys: Sequence[str]) -> dict[str, Listing]:
+    """Find those listings of a channel that are stored and have keys."""
     if not re.fullmatch(CHANNEL_PATTERN, channel):
         return {}
     partition = caller.partition
     store = ChannelStore(partition.client, partition.keyspace)
     found = await in_time(store.find_keys(channel, keys))
-    settings = partition.channels.get(channel)
-    if settings is not None and settings.listings == "all":
-        return {key: Listing(key, key) for key in keys} | found
-    looked_at = (partition.keyspace.partition, channel)
-    if len(found) < len(keys) and monotonic() - _LOOKED_AT.get(looked_at, -LOOK_AGAIN_S) >= LOOK_AGAIN_S:
-        _LOOKED_AT[looked_at] = monotonic()
-        await in_time(store.index_keys(channel))
+    if len(found) < len(keys) and _may_look(partition.keyspace.partition, channel):
+        await in_time(store.index_keys(channel, [key for key in keys if key not in found]))
         found = await in_time(store.find_keys(channel, keys))
     return found
 
 
-_LOOKED_AT: Final[dict[tuple[str, str], float]] = {}
+_CHANNELS_MAX: Final = 10_000
+_looked_at: Final[dict[tuple[str, str], float]] = {}
 """When all listings of a channel were looked through last, by partition and channel."""
+
+
+def _may_look(partition: str, channel: str) -> bool:
+    now_s, of = monotonic(), (partition, channel)
+    if now_s - _looked_at.get(of, -LOOK_AGAIN_S) < LOOK_AGAIN_S:
+        return False
+    if len(_looked_at) >= _CHANNELS_MAX:
+        _looked_at.clear()
+    _looked_at[of] = now_s
+    return True
 
 
 def _key(at: str, line: LineBody) -> str:

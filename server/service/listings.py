@@ -17,6 +17,7 @@ from server.schemas.problems import FieldProblem, Problem
 from server.service.caller import Caller
 from server.service.channels import channel_of, store_of
 from server.service.checks import InvalidError, check_name, check_reference, check_sku, check_text
+from server.service.line_names import stored_listings
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
@@ -231,8 +232,9 @@ async def find_listings(caller: Caller, channel: str, query: ListingsQuery) -> t
     """
     name, store = channel_of(caller, channel).name, store_of(caller)
     if query.key is not None:
-        found = await in_time(_under(store, name, check_name("key", query.key, KEY_BYTES_MAX)))
-        return [each for each in found if query.sku is None or query.sku in skus_of([each])], ""
+        key = check_name("key", query.key, KEY_BYTES_MAX)
+        under = (await stored_listings(caller, name, [key])).values()
+        return [each for each in under if query.sku is None or query.sku in skus_of([each])], ""
     if query.sku is not None:
         return await in_time(_of_sku(store, name, check_sku("sku", query.sku))), ""
     by_key, position = _position(query.after)
@@ -247,14 +249,6 @@ async def find_listings(caller: Caller, channel: str, query: ListingsQuery) -> t
 async def _of_sku(store: ChannelStore, channel: str, sku: str) -> list[Listing]:
     own = await store.listings_of(channel, [sku])
     return [*(each for each in own if each is not None), *await store.holding(channel, sku)]
-
-
-async def _under(store: ChannelStore, channel: str, key: str) -> list[Listing]:
-    found = await store.find_keys(channel, [key])
-    if not found:
-        await store.index_keys(channel)
-        found = await store.find_keys(channel, [key])
-    return list(found.values())
 
 
 def _position(after: str) -> tuple[bool, int]:

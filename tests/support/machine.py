@@ -978,7 +978,7 @@ def _with_id(request: Reserve | Order, earlier: AnOperation) -> Reserve | Order:
 
 def _as_written(request: R, intent: Intent) -> R:
     """Have the first lines be those of a bundle and of a pack now and then, as a channel wrote them."""
-    if request.partial is True or (intent.which + intent.option) % 3:
+    if request.partial is True or (intent.which + intent.option) % 2:
         return request
     pieces, lines, written = 1 + intent.which % 2, list(request.lines), []
     for first, last in ((0, 2), (2, 3)):
@@ -995,7 +995,7 @@ def _as_written(request: R, intent: Intent) -> R:
 
 def _keys(reservation: ModelReservation | None, intent: Intent) -> list[tuple[int | str, int]]:
     """Parts by the channel's keys, mostly of some that were ordered; empty: by lines."""
-    if intent.option < 4 or reservation is None or not reservation.channel_lines:
+    if intent.option < 2 or reservation is None or not reservation.channel_lines:
         return []
     keys = list(dict.fromkeys(each.key for each in reservation.channel_lines))
     if intent.which == 7:

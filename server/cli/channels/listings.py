@@ -18,8 +18,8 @@ def listings(channel: str, file: Path, is_new: bool, **options: Any) -> None:
     """Set from a CSV file what a channel lists.
 
     The first line names the columns: sku and key (what the channel calls it), and optionally listed (yes or no; no
-    publishes 0), price, list_price and currency. Every other column becomes an attribute of the listing, for adapters
-    that need one. UTF-8; comma, semicolon or tab.
+    publishes 0), price, list_price, currency, factor and components. Every other column becomes an attribute of the
+    listing, for adapters that need one. UTF-8; comma, semicolon or tab.
 
     \b
       sku,key,listed,price,list_price,currency
@@ -29,6 +29,13 @@ def listings(channel: str, file: Path, is_new: bool, **options: Any) -> None:
     \b
       holdfast channels listings my-shop listings.csv
       holdfast channels listings my-shop listings.csv --report bad.csv
+
+    With a factor the key is a pack of so many, beside the SKU's own listing. A bundle has no sku, but components.
+
+    \b
+      sku,key,factor,components
+      MUG,8680000000062,6,
+      ,8680000000994,,2*MUG | SPOON
 
     Listings that the file does not name are unchanged. Importing the same file again changes nothing. A listing may
     name a SKU without stock: the channel shows 0 until there is some.

@@ -153,9 +153,13 @@ class ListingStore:
                 found[key] = listing
         return found
 
-    async def index_keys(self, channel: str) -> None:
-        """Enter all listings in the index that :meth:`find_keys` reads; what changes meanwhile may be missed."""
+    async def index_keys(self, channel: str, missing: Sequence[str]) -> None:
+        """Enter all listings in the index that :meth:`find_keys` reads; what changes meanwhile may be missed.
+
+        ``missing``: keys that were not found. If the index has them, their SKUs have left them since.
+        """
         where, pairs = self._keys(channel), list[Words]()
+        await command(self._client, "HDEL", where.keys, *missing)
         async for _, packed in scan(self._client, where.listings):
             listing = _decode(packed)
             pairs.append(("HSET" if listing.listed else "HSETNX", where.keys, listing.key, listing.sku))
