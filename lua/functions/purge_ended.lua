@@ -16,7 +16,7 @@ local function purge_keys(keys)
   for i = 1, read do
     local key = keys[i]
     local kept = remembered[key]
-    local id = kept and kept[KEPT_RESERVATION] or ''
+    local id = kept and kept[KEPT.reservation] or ''
     if id ~= '' and call('HEXISTS', RESERVATIONS, id) == 1 then
       call('ZADD', FORGET, NOW_MS + IDEMPOTENCY_MS, 'k' .. key)
     else

@@ -97,7 +97,7 @@ end
 -- Whether a key was last taken over by the same body, sent "again": its fingerprint has a "+" behind it, and a word.
 local function is_same_again(first, fields, at, shape)
   local same = fields[at + shape.fingerprint] .. '+'
-  return first[KEPT_FINGERPRINT]:sub(1, #same) == same
+  return first[KEPT.fingerprint]:sub(1, #same) == same
 end
 
 -- Runs one operation that may have a key; returns its answer, packed. It is packed at once, because a later operation
@@ -107,11 +107,11 @@ function answer(handler, fields, at, shape)
   local first = key and remembered[key]
   if key and first == nil then return pack(work.wait()) end
   if first then
-    if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then
+    if first[KEPT.fingerprint] ~= fields[at + shape.fingerprint] then
       if not takes_over(fields, at, shape) then return pack(refused('id_reused')) end
-      if is_same_again(first, fields, at, shape) then return first[KEPT_ANSWER] end
+      if is_same_again(first, fields, at, shape) then return first[KEPT.answer] end
     else
-      return first[KEPT_ANSWER]
+      return first[KEPT.answer]
     end
   end
   local instead = id and work.take(reservations[id], Record.lines)

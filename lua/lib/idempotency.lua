@@ -5,7 +5,7 @@
 -- new_keys:   the keys that are to be written
 
 -- Places in the value of a key, and the place in an answer of the flag that marks it as a replay.
-local KEPT_FINGERPRINT, KEPT_RESERVATION, KEPT_ANSWER = 1, 2, 3
+local KEPT = {fingerprint = 1, reservation = 2, answer = 3}
 local IS_REPLAY = 2
 
 -- Reads the keys of the call, until there is enough for one call. Returns how many were read.

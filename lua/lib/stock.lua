@@ -103,18 +103,22 @@ local function lacks(r)
   return min(reserved, max(0, reserved - (r[Stock.on_hand] - r[Stock.damaged] - r[Stock.quality_control])))
 end
 
+-- Makes the record of an unknown (SKU, location), with all buckets and seq at zero.
+local function create_stock(entry)
+  entry.record = {0, 0, 0, 0, 0, 0, 0}
+  entry.is_new, work.new_place = true, entry
+end
+
+local reserve_units, move, change_buckets
+
+do
+
 -- Called before the first change of an entry: notes its shortage and registers it for writing.
 local function mark_changed(entry)
   if entry.shortage then return end
   entry.shortage = shortage(entry)
   if entry.shortage > 0 then entry.lacked = lacks(entry.record) end -- fewer can be available, but no more can lack
   changed_stock[#changed_stock + 1] = entry
-end
-
--- Makes the record of an unknown (SKU, location), with all buckets and seq at zero.
-local function create_stock(entry)
-  entry.record = {0, 0, 0, 0, 0, 0, 0}
-  entry.is_new, work.new_place = true, entry
 end
 
 -- Sets and returns the seq of the change that is being made.
@@ -134,7 +138,7 @@ local function note_on_hand_change(entry, seq)
 end
 
 -- Adds the units of a new reservation to a bucket: Stock.held or Stock.committed.
-local function reserve_units(entry, bucket, units)
+function reserve_units(entry, bucket, units)
   if not entry.shortage then mark_changed(entry) end
   local record = entry.record
   record[bucket] = record[bucket] + units
@@ -144,7 +148,7 @@ end
 
 -- Changes the reserved units of an entry, and appends a line to the journal lines of the operation.
 -- line: the reservation's line number. d_held, d_committed, d_on_hand: units, signed. channel: of the reservation.
-local function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
+function move(entry, journal_lines, line, d_held, d_committed, d_on_hand, channel)
   if entry.unstocked then return end
   mark_changed(entry)
   local record = entry.record
@@ -164,7 +168,7 @@ end
 
 -- Changes buckets of an entry outside of a reservation, and appends a line to the journal lines of the operation.
 -- deltas: six signed units, in the order of the record. line: the reservation's line number for a return, else nil.
-local function change_buckets(entry, journal_lines, deltas, line)
+function change_buckets(entry, journal_lines, deltas, line)
   mark_changed(entry)
   local record = entry.record
   if record[Stock.backorder] then backorders.note_change(entry) end
@@ -178,4 +182,6 @@ local function change_buckets(entry, journal_lines, deltas, line)
     entry.available, seq,
   }
   if allocated then allocations.add_to_journal_line(record, journal_lines) end
+end
+
 end

@@ -775,7 +775,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert isinstance(request, Reserve | Order | Sourced)
         return ops.exchange(returned, request)
 
-    def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: PLR0911  # one for each kind
+    def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: C901, PLR0911  # one for each kind
         reservation_id, option = self._fitting(intent), intent.option
         reservation = self.model.reservations.get(reservation_id)
         # One line too many now and then, so that there are parts of lines that do not exist.

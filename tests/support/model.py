@@ -1023,10 +1023,10 @@ class Model:
         if not reservation.total("committed") + (reservation.total("owed") if waiting else 0):
             return _nothing_committed(reservation)
         written = written_out(reservation, op.lines, lambda line: line.committed + line.owed)
-        if isinstance(written, Refused):
-            return written
-        parts = _parts(reservation, written.lines, "committed", waiting=waiting)
-        if isinstance(parts, Refused):
+        lines = [] if isinstance(written, Refused) else written.lines
+        parts = written if isinstance(written, Refused) else _parts(reservation, lines, "committed", waiting=waiting)
+        if isinstance(parts, Refused) or isinstance(written, Refused):
+            assert isinstance(parts, Refused)
             return parts if waiting else _or_unmapped(reservation, parts)
         written.count(reservation, "cancelled")
         reservation.notes += [note for note in notes if note[1]]
