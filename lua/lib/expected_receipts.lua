@@ -1,6 +1,6 @@
 -- The expected receipts that a call reads and changes; for the function mutate_expected_receipts.
 --
--- record: [sku, location, quantity, received, expected_on "2026-12-01", reference, sscc]; quantity and received in units
+-- record: [sku, location, quantity, received, expected_on "2026-12-01", reference, sscc]; units
 -- The index holds for each SKU the ids of the receipts of which units have not arrived yet, and the same for each
 -- parcel, under \0 and its SSCC. A complete receipt is kept for a while, so that an old list of deliveries that is sent
 -- again does not add its units a second time. So is one that was removed after units of it had come: its quantity is 0,

@@ -108,8 +108,8 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
     notes: dict[str, str] = {}
     availability: list[AvailableView] = []
     open: OpenView | None = None
-    unconfigured_channel: bool = False
     channel_lines: list[ChannelLineView] = []
+    unconfigured_channel: bool = False
 
 
 def reservation_view(

@@ -130,7 +130,7 @@ async def _asked(caller: Caller, *, allow_similar: bool) -> list[str]:
         movements.count_of(caller, "A", "main", CountBody(on_hand=1, **more)),
         *(operation for each in moved if each for operation in each[1:]),
         return_operation(caller, "r", back),
-        exchange_request(caller, "r", msgspec.convert(exchange, ExchangeBody)).returned,
+        (await exchange_request(caller, "r", msgspec.convert(exchange, ExchangeBody))).returned,
         await ship_operation(caller, msgspec.convert(ship, ShipBody)),
         await expect_operation(caller, "s", msgspec.convert(expect, ExpectedReceiptBody)),
         backorder_operation(caller, "A", "main", BackorderBody("backorder", 1, **more)),
