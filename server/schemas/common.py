@@ -82,13 +82,14 @@ UNNAMED: Final = "".join(limits.DEFAULT_LOCATION)
 class LineBody(Body, frozen=True, kw_only=True):
     """Units of one SKU at one location. Without one, they are taken from where units are, or as ``sourcing`` says.
 
-    ``key`` in place of ``sku``: so many pieces of what the channel lists under it.
+    ``key`` in place of ``sku``: so many pieces of what the channel lists under it. ``barcode``: so many packs.
     """
 
     sku: Sku = ""
     quantity: Quantity
     location: Location = UNNAMED
     key: ListingKey | msgspec.UnsetType = msgspec.UNSET
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 Latitude = Annotated[

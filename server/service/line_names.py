@@ -1,4 +1,4 @@
-"""What the lines of an order mean that name something else than a SKU: a channel's key is a number of units of SKUs.
+"""What the lines of an order mean that name something else than a SKU: a channel's key, or a barcode.
 
 This is the one place where such a line becomes lines of SKUs. A pack or bundle becomes one for each component.
 """
@@ -22,7 +22,9 @@ from server.schemas.sourcing import ExplainBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_channel, check_name
 from server.service.problems import ProblemError, problem
+from server.service.scans import Scan, find_here, known_pack, scan_instead, units_of
 from server.store.connection.timeouts import in_time
+from server.store.repositories.barcodes import Pack
 from server.store.repositories.channels import ChannelStore
 
 LOOK_AGAIN_S: Final = 60.0
@@ -60,7 +62,7 @@ def check_line_names(parts: Sequence[tuple[int, str | msgspec.UnsetType]]) -> li
 def names_others(lines: Sequence[LineBody]) -> bool:
     """Return whether a line names something else than a SKU. Runs for every order, so it is short."""
     for line in lines:  # noqa: SIM110  # a generator costs more than the rest
-        if not line.sku or line.key is not msgspec.UNSET:
+        if not line.sku or line.key is not msgspec.UNSET or line.barcode is not msgspec.UNSET:
             return True
     return False
 
@@ -77,23 +79,68 @@ async def named(
     InvalidError
         A line names nothing, or two things, or is about too many units or lines.
     ProblemError
-        The channel has no listing with a key. Of an order that is sold already, the key stays as it is written.
+        The channel has no listing with a key, or a barcode is not registered. Of an order that is sold already, either
+        stays as it is written.
     StoreUnavailableError
         The store did not answer in time.
 
     """
+    if known is not None:
+        return _as_known(known)
+    is_sold = isinstance(body, OrderBody) and body.on_shortage == "accept"
+    is_partial = not isinstance(body, ExplainBody) and body.policy == "partial"
+    body = replace(body, lines=await _with_skus(caller, body.lines, is_sold=is_sold, is_partial=is_partial))
+    keys = {i: _key(f"lines[{i}]", line) for i, line in enumerate(body.lines) if not line.sku}
+    if not keys:
+        return _exploded(body, keys, {})
     if body.channel is None:
         raise InvalidError("channel", "must be there where lines have its keys")
     channel = check_channel("channel", body.channel)
-    keys = {i: _key(f"lines[{i}]", line) for i, line in enumerate(body.lines) if not line.sku}
-    if known is not None:
-        return _as_known(known)
     found = await find_listings(caller, channel, list(dict.fromkeys(keys.values())))
-    is_sold = isinstance(body, OrderBody) and body.on_shortage == "accept"
     missing = [(i, key) for i, key in keys.items() if key not in found]
     if missing and not is_sold:
         raise _not_listed(channel, body.lines, missing)
     return _exploded(body, keys, found)
+
+
+async def _with_skus(caller: Caller, lines: Sequence[LineBody], *, is_sold: bool, is_partial: bool) -> list[LineBody]:
+    """Return the lines with SKUs in place of barcodes; others as they are.
+
+    ``is_sold``: a barcode that nobody knows stays in place of its SKU, to be mapped later. ``is_partial``: a line may
+    get some of its units.
+
+    Raises as :func:`named`.
+    """
+    scans = [_scan_of(f"lines[{i}]", line) for i, line in enumerate(lines)]
+    found = await find_here(caller, scans)
+    named = []
+    for i, (line, scan) in enumerate(zip(lines, scans, strict=True)):
+        if scan is None:
+            named.append(line)
+            continue
+        pack = Pack(_as_written(scan)) if is_sold and scan not in found else known_pack(scan, found)
+        if is_partial and pack.factor > 1:
+            raise InvalidError("policy", "may not be partial where a line is a pack: a part of it is none")
+        units = units_of(f"lines[{i}].quantity", line.quantity, pack.factor)
+        named.append(replace(line, sku=pack.sku, quantity=units, barcode=msgspec.UNSET))
+    return named
+
+
+def _scan_of(at: str, line: LineBody) -> Scan | None:
+    if line.barcode is msgspec.UNSET:
+        return None
+    if line.key is not msgspec.UNSET:
+        raise InvalidError(f"{at}.barcode", "may not stand beside key")
+    return scan_instead(f"{at}.", line.sku or None, line.barcode)
+
+
+def _as_written(scan: Scan) -> str:
+    """Return what stands in an order that is sold: the number of the article, or the barcode as it was read."""
+    if scan.gtin:
+        return scan.gtin
+    if not scan.spellings:
+        raise InvalidError(scan.field, scan.fault)
+    return scan.spellings[0]
 
 
 async def find_listings(caller: Caller, channel: str, keys: Sequence[str]) -> dict[str, Listing]:
@@ -137,7 +184,7 @@ def _may_look(partition: str, channel: str) -> bool:
 
 def _key(at: str, line: LineBody) -> str:
     if not isinstance(line.key, str):
-        raise InvalidError(f"{at}.sku", "must be there, or the channel's key in its place")
+        raise InvalidError(f"{at}.sku", "must be there, or the channel's key or a barcode in its place")
     return check_name(f"{at}.key", line.key, KEY_BYTES_MAX)
 
 

@@ -163,6 +163,7 @@ async def read_many(call: Call) -> ReservationPage:
 _PROMISE = (
     "id_reused",
     "unknown_channel",
+    "unknown_barcode",
     "unknown_sku",
     "location_closed",
     "too_many_splits",
