@@ -52,7 +52,6 @@ from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import APPLY_MAX, SafetyStore, SafetyTarget
 
 _LONG_S: Final = 90 * 86_400
-LINES_OF_A_CALL: Final = 512
 
 
 def limits(world: World) -> bytes:
@@ -274,6 +273,10 @@ async def _nothing(_: World) -> None:
     return
 
 
+async def _new_names(world: World) -> None:
+    await stocked(world, 10 * LINES_MAX)
+
+
 CASES: Final = (
     Case("600 long orders and their keys are purged", _ended, _purge),
     Case("units for 200 long orders that wait", _waiting, _receive_and_fill),
@@ -283,6 +286,7 @@ CASES: Final = (
     Case("orders in slices among 6 x 5,000 places", _at_many_places, _order_in_slices),
     Case("orders among 5,000 places with 32 allocations", _many_allocated_places, _order_allocated),
     Case("rules, categories, listings, barcodes", _stocked, _rules, commands=True),
+    Case("1,000 SKUs that are new", _nothing, _new_names),
     Case("10,000 values of a publisher", _nothing, _publish),
     Case("5,000 places that lack units", _short, _recount),
     Case("128 transfers of 100 lines arrive", _shipped, _arrive),

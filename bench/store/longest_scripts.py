@@ -24,6 +24,7 @@ from bench.harness.report import Table
 from bench.harness.stores import Store
 from bench.store import largest_allocations, largest_calls, largest_others
 from bench.store.largest_calls import Case, World
+from server.store.command_session import LINES_MAX
 from server.store.connection import connect
 from server.store.connection.slow_calls import LIMIT_US, slow_calls
 from server.store.embedded.binary import find_binary
@@ -82,7 +83,7 @@ async def opened(store: Store) -> AsyncIterator[World]:
     """Open a ledger on a store, with the bounds that the settings have by default."""
     pool = connect.connection_pool(f"unix://{store.socket}")
     batcher = Batcher(
-        pool.make_connection, operations_max=128, lines_max=512, queue_max=1_000_000, queue_timeout_s=_WAIT_S,
+        pool.make_connection, operations_max=128, lines_max=LINES_MAX, queue_max=1_000_000, queue_timeout_s=_WAIT_S,
         reply_timeout_s=_WAIT_S,
     )  # fmt: skip
     batcher.start()

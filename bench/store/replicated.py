@@ -35,7 +35,7 @@ UNITS: Final = 1_000_000_000
 DAY_S: Final = 86_400
 RETENTION: Final = Retention(life_max_s=7 * DAY_S, idempotency_s=DAY_S, ended_s=7 * DAY_S, fulfilled_s=90 * DAY_S)
 BOUNDS: Final = {
-    "operations_max": 128, "lines_max": 512, "queue_max": 2_048, "queue_timeout_s": 10.0, "reply_timeout_s": 10.0,
+    "operations_max": 128, "lines_max": 256, "queue_max": 2_048, "queue_timeout_s": 10.0, "reply_timeout_s": 10.0,
 }  # fmt: skip
 
 Figures = tuple[float, float]

@@ -7,6 +7,8 @@ from server.domain.operations.base import Operation
 
 COUNTED_WEIGHT: Final = 20
 """Lines of work of a count with a time: some 0.2 ms, where a long change stands there in the journal."""
+LINES_OF_A_NAME: Final = 4
+"""Lines of work of an operation by which names may become known: a new one is looked up, noted and written."""
 
 
 class Bucket(StrEnum):
@@ -61,6 +63,11 @@ class PlacingOperation(StockOperation, frozen=True):
         """Its SKU, and its location if it names one."""
         return (self.sku,), (self.location,) if self.location else ()
 
+    @property
+    def weight(self) -> int:
+        """As if its names were new."""
+        return LINES_OF_A_NAME
+
 
 class Receive(PlacingOperation, tag="receive", frozen=True):
     """Add units that arrived to ``on_hand``. Makes the SKU known at the location."""
@@ -99,7 +106,7 @@ class Count(PlacingOperation, tag="count", frozen=True):
     @property
     def weight(self) -> int:
         """More with a time, which is looked for in the journal."""
-        return 1 if self.counted_ms < 0 else COUNTED_WEIGHT
+        return LINES_OF_A_NAME if self.counted_ms < 0 else COUNTED_WEIGHT
 
 
 class Move(StockOperation, tag="move", frozen=True):
