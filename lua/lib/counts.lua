@@ -67,15 +67,18 @@ local function ends_before(time_ms)
   return false
 end
 
+-- Whether the journal still has a change from before a time, and so all that came after it.
+local function reaches_back(time_ms)
+  return call('XREVRANGE', JOURNAL, string.format('%.0f', time_ms), '-', 'COUNT', 1)[1] ~= nil
+end
+
 local function find_seq_at(time_ms)
   local following = first_seq_after(time_ms)
   if following == nil then
     -- What this call has changed is not written yet, so this is the seq before it.
-    return ends_before(time_ms) and tonumber(call('HGET', META, 'seq') or 0)
+    return (ends_before(time_ms) or reaches_back(time_ms)) and tonumber(call('HGET', META, 'seq') or 0)
   end
-  if not following then return false end
-  local reaches_back = call('XREVRANGE', JOURNAL, string.format('%.0f', time_ms), '-', 'COUNT', 1)[1]
-  return (reaches_back or following == 1) and following - 1
+  return following and (following == 1 or reaches_back(time_ms)) and following - 1
 end
 
 -- The seq of the partition at a time, or false where the journal does not tell any more.

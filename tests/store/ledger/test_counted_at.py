@@ -183,6 +183,29 @@ async def test_given_changes_without_units_after_the_time_when_counted_then_they
     assert await on_hand(ledger) == 7
 
 
+async def test_given_only_changes_without_units_after_the_time_when_counted_then_the_count_is_taken(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=10)
+    await changed(ledger, reserve("r", ("A", 1)))
+    counted_ms = await tick(client)
+    await changed(ledger, extend("r", DAY_MS))
+    await moved(ledger, count("A", 9, counted_ms=counted_ms))
+    assert await on_hand(ledger) == 9
+
+
+async def test_given_only_changes_without_units_in_a_trimmed_journal_when_counted_then_the_baseline_is_expired(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=10)
+    await changed(ledger, reserve("r", ("A", 1)))
+    counted_ms = await tick(client)
+    await moved(ledger, receive("A", 5))
+    await changed(ledger, extend("r", DAY_MS))
+    await client.xtrim(ledger.keyspace.journal, maxlen=1, approximate=False)
+    assert await refused(ledger, count("A", 9, counted_ms=counted_ms)) == Refused("baseline_expired", "", [])
+
+
 async def test_given_many_late_counts_in_one_call_when_applied_then_each_is_as_of_its_time(
     ledger: Ledger, client: Redis
 ) -> None:
