@@ -7,8 +7,7 @@ nothing ended no hold, so for it no time has passed.
 """
 
 import asyncio
-import itertools
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Coroutine, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
@@ -112,8 +111,8 @@ _ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil"))
 """Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive", "cancel_transfer")
-_GAP_MS: Final = 20
-"""Between two changes, so that there is a time that is surely after the one and before the other."""
+_TIMES_KEPT: Final = 12
+"""A count is of one of so many of the latest times between two steps."""
 _EARLY: Final = ("forestall", "forestall", "after", "after")
 """Cancels and releases that come before their reservations, and those reservations."""
 _RECENT: Final = 6
@@ -251,6 +250,8 @@ class LedgerMachine(RuleBasedStateMachine):
         self.model = Model(1000 * LIFE_MAX_S, LOG_MAX, UNITS_MAX, SHORT_MAX)
         self.journal: list[Entry] = []
         self.journal_id = "-"
+        self.ended_ms = 0
+        self.times_between: deque[int] = deque(maxlen=_TIMES_KEPT)
         self.sent: list[AnOperation] = []
         self.numbers = count()
         self.sweeping = False
@@ -306,7 +307,10 @@ class LedgerMachine(RuleBasedStateMachine):
         self.sent.extend(operations)
         self.world.operations += len(operations)
         started_ms = await now_ms(self.client)
+        if started_ms > self.ended_ms > 0:
+            self.times_between.append(self.ended_ms)
         answers = await asyncio.gather(*(ops.ask(self.ledger, operation) for operation in operations))
+        self.ended_ms = await now_ms(self.client)
         entries = await self._new_entries()
         predictions = [
             self._predict(operations, times_ms) for times_ms in _decision_times(operations, entries, started_ms)
@@ -816,7 +820,8 @@ class LedgerMachine(RuleBasedStateMachine):
         elements: list[tuple[int | str, int] | tuple[int | str, int, str]] = []
         for drawn, units in intent.parts:
             quantity, way = (units - 1) * (1 + intent.option % 2), (drawn + intent.which + intent.again) % 5
-            of_line = reservation.lines[drawn % len(reservation.lines)].place[0] if reservation else "A"
+            known = reservation.lines if reservation else []  # none: its cancel came before it
+            of_line = known[drawn % len(known)].place[0] if known else "A"
             sku = of_line if drawn % 3 else _drawn(drawn)[0] if drawn else _NOBODY_KNOWS[units % 3]
             if way < 2:
                 elements.append((drawn % lines + 1, quantity))
@@ -911,22 +916,24 @@ class LedgerMachine(RuleBasedStateMachine):
         )  # fmt: skip
 
     def _counted_ms(self, intent: Intent) -> int:
-        """Choose a time at which nothing happened, now and then one that has not come; -1: none."""
+        """Choose a time between two steps, now and then one that has not come; -1: none.
+
+        Within a step nobody knows when a call decided that changed nothing: a count can be one, and be noted.
+        """
         if intent.option != 0 and intent.which < 5:
             return -1
         if intent.option == 7:
             return 2**52
-        times = [entry[0].at_ms for entry in self.journal]
-        gaps = [at_ms for at_ms, after_ms in itertools.pairwise(times) if after_ms - at_ms >= _GAP_MS]
-        if not gaps:
+        times = self.times_between
+        if not times:
             return -1
-        counted_ms = gaps[-1 - (2 * intent.which + intent.parts[0][1]) % min(len(gaps), 12)] + 2
+        counted_ms = times[-1 - (2 * intent.which + intent.parts[0][1]) % len(times)]
         known = [
             line.seq
             for entry in self.journal
             for change in entry
             for line in change.lines
-            if entry[0].at_ms < counted_ms
+            if entry[0].at_ms <= counted_ms
         ]
         self.model.seq_of[counted_ms] = known[-1] if known else 0
         return counted_ms
