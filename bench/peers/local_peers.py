@@ -20,9 +20,9 @@ from aiohttp import web
 from redis.asyncio import Redis
 
 from bench.harness.stock import LIMITS, PARTITION
+from server.domain.answers import Refused
 from server.domain.operations.base import fingerprint
 from server.domain.operations.reservations import Line, Reserve
-from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.schemas.availability import AvailableView
 from server.schemas.reservations import LineView, ReservationView, ReserveBody, left_views, reservation_view

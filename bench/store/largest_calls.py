@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from redis.asyncio import Redis
 
+from server.domain.answers import Refused
 from server.domain.limits import LINES_MAX
 from server.domain.operations.reservations import (
     Cancel,
@@ -20,7 +21,6 @@ from server.domain.operations.reservations import (
     Reserve,
 )
 from server.domain.operations.stock import Count
-from server.domain.outcomes import Refused
 from server.store.connection.commands import run_function
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger, Retention

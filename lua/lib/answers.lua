@@ -1,4 +1,4 @@
--- The shapes of an answer, as operations return them; server/domain/outcomes.py decodes them.
+-- The shapes of an answer, as operations return them; server/domain/answers.py decodes them.
 --
 --   ["refused", outcome, state or "", lines]        lines: [[line, sku, location, requested, available], …], in units;
 --                                                   for out_of_range also the counter, see lib/range.lua

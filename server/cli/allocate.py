@@ -9,8 +9,9 @@ from server.cli.terminal import say
 from server.config.settings import Settings
 from server.domain import limits
 from server.domain.allocations import AllocationKind
+from server.domain.answers import Refused
 from server.domain.operations.allocations import Allocate
-from server.domain.outcomes import OUTCOMES, Refused
+from server.domain.outcomes import OUTCOMES
 from server.domain.principal import LOCAL
 from server.domain.stock import StockLevel
 from server.service.checks import InvalidError, check_channel, check_location, check_reference, check_sku

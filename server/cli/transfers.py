@@ -16,8 +16,9 @@ from server.cli.common import (
 )
 from server.cli.terminal import say
 from server.config.settings import Settings
+from server.domain.answers import Refused
 from server.domain.operations.transfers import CancelTransfer
-from server.domain.outcomes import OUTCOMES, Refused
+from server.domain.outcomes import OUTCOMES
 from server.domain.principal import LOCAL
 from server.domain.transfer import TransferChanged
 from server.service.checks import check_reference, check_reservation_id

@@ -4,8 +4,8 @@ from typing import ClassVar, Literal
 
 import msgspec
 
+from server.domain.answers import Refused
 from server.domain.operations.reservations import Order, Reserve, Return
-from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.domain.sourcing import AmongPlaces, Sourced
 

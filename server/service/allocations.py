@@ -2,8 +2,8 @@
 
 from typing import NamedTuple
 
+from server.domain.answers import Refused
 from server.domain.operations.allocations import Allocate, AllocateMove
-from server.domain.outcomes import Refused
 from server.domain.stock import StockChanged
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
 from server.service.caller import Caller

@@ -2,9 +2,9 @@
 
 from typing import Final
 
+from server.domain.answers import Refused
 from server.domain.operations.base import fingerprint
 from server.domain.operations.batches import NoteBatch
-from server.domain.outcomes import Refused
 from server.service.caller import Caller
 from server.service.problems import ProblemError, problem
 

@@ -5,10 +5,10 @@ from collections.abc import Awaitable
 
 import msgspec
 
+from server.domain.answers import ReservationAnswer
 from server.domain.binding import Binding, Bound, at_location
 from server.domain.locations import Directory
 from server.domain.operations.reservations import Commit, Fulfil
-from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Reservation
 from server.domain.sourcing import Candidate, Rules
 from server.schemas.reservations import CommitBody, FulfilBody

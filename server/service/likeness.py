@@ -6,8 +6,8 @@ from typing import TypeVar
 import msgspec
 from msgspec import structs
 
+from server.domain.answers import Refused
 from server.domain.limits import DEFAULT_LOCATION
-from server.domain.outcomes import Refused
 from server.domain.similar_names import closest
 from server.service.caller import Caller
 from server.store.errors import StoreUnavailableError

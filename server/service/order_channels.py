@@ -2,8 +2,8 @@
 
 from typing import NoReturn
 
+from server.domain.answers import ReservationAnswer
 from server.domain.operations.reservations import Order, Reserve
-from server.domain.outcomes import ReservationAnswer
 from server.domain.similar_names import did_you_mean
 from server.service.caller import Caller, Partition
 from server.service.problems import ProblemError, problem

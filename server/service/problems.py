@@ -6,8 +6,9 @@ from typing import Final
 
 import msgspec
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.limits import SHORT_MAX, UNITS_MAX
-from server.domain.outcomes import OUTCOMES, LineRefusal, Refused
+from server.domain.outcomes import OUTCOMES
 from server.schemas.problems import FieldProblem, LineProblem, Problem
 from server.service.checks import InvalidError, UnknownBarcodeError
 from server.store.errors import OrderTooWideError, OutcomeUnknownError, OverloadedError, StoreError, TooManyPlacesError

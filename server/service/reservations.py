@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from server.domain import limits
+from server.domain.answers import ReservationAnswer
 from server.domain.operations.base import fingerprint
 from server.domain.operations.reservations import (
     Cancel,
@@ -21,7 +22,6 @@ from server.domain.operations.reservations import (
     Relocate,
     Reserve,
 )
-from server.domain.outcomes import ReservationAnswer
 from server.domain.reservation import Reservation
 from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import (

@@ -15,12 +15,12 @@ from typing import Final
 import msgspec
 
 from server.domain.allocations import Allocation
+from server.domain.answers import LineRefusal
 from server.domain.changes import Change, ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations import operation_types
 from server.domain.operations.reservations import LineEdit, LineMapping, LineQuantity, LineRelocation, ReturnedLine
 from server.domain.operations.transfers import ArrivedLine, TransferItem
-from server.domain.outcomes import LineRefusal
 from server.domain.reservation import ChannelLine, ChannelPart, OpenLines, Reservation, ReservationLine
 from server.domain.stock import Availability, Backorder, StockRecord
 from server.domain.transfer import Transfer, TransferLine

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from server.domain.outcomes import Refused, ReservationAnswer
+from server.domain.answers import Refused, ReservationAnswer
 from server.domain.reservation import Changed
 from server.schemas.common import PositionBody
 from server.schemas.locations import LocationBody

@@ -5,8 +5,8 @@ from typing import get_args
 
 import pytest
 
+from server.domain.answers import StockAnswer
 from server.domain.operations.stock import StockOperation
-from server.domain.outcomes import StockAnswer
 from server.domain.stock import StockChanged
 from server.schemas.barcodes import BarcodeBody, BarcodesBody
 from server.schemas.stock import AdjustMovement, CountBody, CountMovement, MovementBody, MoveMovement, ReceiveMovement

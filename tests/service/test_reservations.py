@@ -2,9 +2,9 @@
 
 import pytest
 
+from server.domain.answers import Refused
 from server.domain.operations import ReservationOperation
 from server.domain.operations.reservations import Reserve
-from server.domain.outcomes import Refused
 from server.domain.reservation import Changed, Reservation
 from server.schemas.locations import LocationBody
 from server.schemas.problems import Problem

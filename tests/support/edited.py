@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.reservations import Edit, LineEdit, Order
 from server.domain.operations.reservations import Line as WantedLine
-from server.domain.outcomes import LineRefusal, Refused
 from tests.support.places_oracle import may_take_from
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from redis.asyncio import Redis
 
 from server.domain.allocations import AllocationKind
+from server.domain.answers import AllocationUsageUnknown, Refused
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt
@@ -30,7 +31,6 @@ from server.domain.operations.expected_receipts import Expect, Forgo, ReceiveExp
 from server.domain.operations.reservations import Commit, Edit, Fulfil, MapLines, Order, Relocate, Reserve, Return
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
-from server.domain.outcomes import AllocationUsageUnknown, Refused
 from server.domain.reservation import ChannelLine, ChannelPart, Reservation
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.domain.stock import LocationAvailability, StockLevel

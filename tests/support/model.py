@@ -14,6 +14,7 @@ import msgspec
 
 from server.domain import limits
 from server.domain.allocations import Allocation, AllocationKind
+from server.domain.answers import AllocationUsageUnknown, BatchNoted, LineRefusal, Refused
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt, ExpectedReceiptChanged
@@ -39,7 +40,6 @@ from server.domain.operations.reservations import (
 from server.domain.operations.reservations import Line as WantedLine
 from server.domain.operations.stock import Adjust, Bucket, Count, Disposition, Move, Receive, SetBackorder, Shelf
 from server.domain.operations.transfers import Arrive, CancelTransfer, Ship
-from server.domain.outcomes import AllocationUsageUnknown, BatchNoted, LineRefusal, Refused
 from server.domain.reservation import UNMAPPED, UNTRACKED, Changed, ChannelLine, OpenLines, Reservation, ReservationLine
 from server.domain.sourcing import Candidate, Plan, Sourced, Wanted
 from server.domain.stock import Availability, Backorder, StockChanged, StockLevel

@@ -7,6 +7,15 @@ from typing import Any, Final, TypeVar
 import msgspec
 
 from server.domain.allocations import AllocationKind
+from server.domain.answers import (
+    AllocationAnswer,
+    BatchAnswer,
+    ExpectedReceiptAnswer,
+    Refused,
+    ReservationAnswer,
+    StockAnswer,
+    TransferAnswer,
+)
 from server.domain.binding import Binding, Bound
 from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceiptChanged
@@ -45,15 +54,6 @@ from server.domain.operations.stock import (
     Shelf,
 )
 from server.domain.operations.transfers import Arrive, ArrivedLine, CancelTransfer, Ship, TransferItem
-from server.domain.outcomes import (
-    AllocationAnswer,
-    BatchAnswer,
-    ExpectedReceiptAnswer,
-    Refused,
-    ReservationAnswer,
-    StockAnswer,
-    TransferAnswer,
-)
 from server.domain.reservation import Changed
 from server.domain.sourcing import AmongPlaces, Candidate, Plan, Sourced
 from server.domain.stock import StockChanged, StockLevel

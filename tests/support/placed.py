@@ -7,9 +7,9 @@ from typing import Protocol
 
 import msgspec
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.limits import DEFAULT_LOCATION
 from server.domain.operations.reservations import Line, Order, Reserve
-from server.domain.outcomes import LineRefusal, Refused
 from tests.support.places_oracle import comes_first, may_take_from, parts_of, shown
 from tests.support.sourcing_oracle import Parts
 

@@ -7,8 +7,8 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.reservations import LineQuantity, ReturnedLine
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import ChannelLine
 
 P = TypeVar("P", LineQuantity, ReturnedLine)

@@ -2,8 +2,8 @@
 
 from server.api.http.answer import Answer
 from server.api.http.routing import Call, Route
+from server.domain.answers import Refused
 from server.domain.operations.allocations import Allocate, AllocateMove
-from server.domain.outcomes import Refused
 from server.domain.principal import Scope
 from server.schemas.allocations import AllocatedView, AllocationBody, AllocationMoveBody
 from server.schemas.problems import Problem

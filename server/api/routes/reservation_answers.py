@@ -5,7 +5,7 @@ from collections.abc import Collection
 from msgspec.structs import replace
 
 from server.api.http.answer import Answer
-from server.domain.outcomes import ReservationAnswer
+from server.domain.answers import ReservationAnswer
 from server.domain.reservation import Changed
 from server.schemas.problems import Problem
 from server.schemas.reservations import ReservationView, left_views, reservation_view

@@ -7,8 +7,8 @@ from server.api.http.answer import Answer, answer_item
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
+from server.domain.answers import StockAnswer
 from server.domain.operations.stock import StockOperation
-from server.domain.outcomes import StockAnswer
 from server.domain.principal import Scope
 from server.domain.stock import SkuStock, StockChanged
 from server.schemas.common import time_of

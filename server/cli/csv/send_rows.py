@@ -9,9 +9,9 @@ import msgspec
 
 from server.cli.csv.csv_import import Tally
 from server.cli.csv.reader import BadRow, Row
+from server.domain.answers import Refused, StockAnswer
 from server.domain.operations import StockOperation
 from server.domain.operations.stock import Count
-from server.domain.outcomes import Refused, StockAnswer
 from server.domain.stock import StockChanged
 from server.service.likeness import with_nearest
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError, StoreUnavailableError

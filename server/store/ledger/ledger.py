@@ -7,19 +7,7 @@ from typing import Any, Final, cast, overload
 
 import msgspec
 
-from server.domain.binding import Bound
-from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
-from server.domain.expected_receipt import ExpectedReceiptChanged
-from server.domain.operations import (
-    AllocationOperation,
-    BatchOperation,
-    ExpectedReceiptOperation,
-    ReservationOperation,
-    StockOperation,
-    TransferOperation,
-)
-from server.domain.operations.reservations import Reserve
-from server.domain.outcomes import (
+from server.domain.answers import (
     AllocationAnswer,
     AllocationUsageUnknown,
     BatchAnswer,
@@ -33,6 +21,18 @@ from server.domain.outcomes import (
     StockAnswer,
     TransferAnswer,
 )
+from server.domain.binding import Bound
+from server.domain.exchange import Exchange, ExchangeAnswer, Exchanged, ExchangeRefused
+from server.domain.expected_receipt import ExpectedReceiptChanged
+from server.domain.operations import (
+    AllocationOperation,
+    BatchOperation,
+    ExpectedReceiptOperation,
+    ReservationOperation,
+    StockOperation,
+    TransferOperation,
+)
+from server.domain.operations.reservations import Reserve
 from server.domain.principal import SYSTEM
 from server.domain.reservation import Changed, FoundReservation
 from server.domain.sourcing import RECORDS_PER_LINE, AmongPlaces, Choice, Sourced

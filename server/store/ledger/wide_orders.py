@@ -10,10 +10,10 @@ from typing import Any, Final
 
 import msgspec
 
+from server.domain.answers import Refused
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.limits import DEFAULT_LOCATION, PLACES_PER_ORDER_MAX
 from server.domain.operations.reservations import Order, Reserve
-from server.domain.outcomes import Refused
 from server.domain.sourcing import AmongPlaces
 from server.domain.stock import PlacesOfSku
 from server.store.errors import TooManyPlacesError

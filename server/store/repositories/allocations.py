@@ -16,8 +16,8 @@ from typing import Final
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.answers import AllocationUsageUnknown, Refused
 from server.domain.operations.allocations import Allocate, AllocateMove
-from server.domain.outcomes import AllocationUsageUnknown, Refused
 from server.domain.reservation import Reservation
 from server.domain.stock import StockChanged
 from server.store.connection.commands import together

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from server.domain.answers import Refused
 from server.domain.operations.reservations import ReservationOperation
 from server.domain.operations.stock import StockOperation
-from server.domain.outcomes import Refused
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreUnavailableError
 from server.store.ledger.ledger import Ledger
 from tests.rigs.neighbours.ground import Ground

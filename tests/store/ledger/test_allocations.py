@@ -10,9 +10,9 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.allocations import Allocation
+from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed, left_available
 from server.domain.sourcing import Candidate, Plan, Sourced
 from server.domain.stock import Backorder, StockChanged

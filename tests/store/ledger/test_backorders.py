@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import Refused
 from server.domain.daily_figures import Figures
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import Refused
 from server.domain.reservation import Changed, ReservationLine
 from server.domain.stock import Backorder
 from server.insight.backorder_fills import seen_as_one

@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.reservations import Commit, Fulfil
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed, OpenLines, Reservation
 from server.domain.sourcing import Candidate
 from server.store.audit.audit import audit

@@ -6,8 +6,8 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import Refused
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import Refused
 from server.store.ledger.ledger import Ledger
 from tests.conftest import now_ms
 from tests.support.operations import (

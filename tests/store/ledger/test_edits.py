@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.daily_figures import Figures
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.store.audit.audit import audit
 from server.store.journal.journal import bounds, read

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.changes import Change
 from server.domain.exchange import Exchanged, ExchangeRefused
 from server.domain.operations.reservations import Order, Reserve, Return
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.domain.sourcing import Sourced
 from server.store.audit.audit import audit

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Refused
+from server.domain.answers import Refused
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_on_keys
 from server.store.ledger.ledger import Ledger

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import LineRefusal, RetryAfterExpiry
+from server.domain.answers import LineRefusal, RetryAfterExpiry
 from server.store.connection.commands import run_function
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.codec import pack

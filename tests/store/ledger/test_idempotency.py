@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import Refused
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.domain.stock import StockChanged
 from server.store.connection.commands import run_on_keys

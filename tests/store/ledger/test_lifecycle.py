@@ -5,7 +5,7 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import LineRefusal, Refused
+from server.domain.answers import LineRefusal, Refused
 from server.domain.reservation import Reservation
 from server.store.ledger.ledger import Ledger
 from tests.conftest import wait_past

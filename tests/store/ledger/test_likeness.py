@@ -8,10 +8,10 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.exchange import ExchangeRefused
 from server.domain.likeness import FOLD_VERSION
 from server.domain.locations import Location
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.stock import StockChanged
 from server.store.connection.commands import command
 from server.store.errors import SimilarNameError

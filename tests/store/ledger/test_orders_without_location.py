@@ -11,11 +11,11 @@ import pytest
 from redis.asyncio import Redis
 
 from server.domain.allocations import AllocationKind
+from server.domain.answers import LineRefusal, Refused
 from server.domain.exchange import Exchanged
 from server.domain.locations import Location
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.store.audit.audit import audit
 from server.store.connection.commands import command

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import Refused
 from server.domain.limits import PLACES_PER_SKU_MAX
 from server.domain.operations.stock import BackorderMode, Count, Receive, SetBackorder
-from server.domain.outcomes import Refused
 from server.domain.stock import StockChanged
 from server.store.ledger import slices
 from server.store.ledger.ledger import Ledger

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Refused
+from server.domain.answers import Refused
 from server.domain.reservation import Changed
 from server.store.ledger.ledger import Ledger
 from tests.support.many_places import names_of, stock_everywhere

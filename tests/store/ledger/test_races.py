@@ -9,7 +9,7 @@ from typing import Final
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import Refused
+from server.domain.answers import Refused
 from server.domain.reservation import Changed
 from server.store.connection.commands import run_function
 from server.store.ledger.batcher import Batcher

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.exchange import ExchangeRefused
 from server.domain.limits import QUANTITY_MAX, SHORT_MAX, UNITS_MAX
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.stock import decode_stock

@@ -6,10 +6,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.changes import ChangeLine
 from server.domain.limits import LINES_MAX
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.store.journal.journal import read
 from server.store.ledger.ledger import Ledger

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.changes import Change
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_on_keys
 from server.store.journal.journal import read

@@ -10,10 +10,10 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.locations import Directory, Location, Position, distance_km
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.operations.stock import Receive
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Plan, Rules, Sourced, Strategy, Wanted, chunks, ranked
 from server.store.audit.audit import audit

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.stock import Receive
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.domain.sourcing import Candidate, Sourced, Wanted
 from server.store.audit.audit import audit

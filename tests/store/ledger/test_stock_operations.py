@@ -3,8 +3,8 @@
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.stock import Bucket
-from server.domain.outcomes import LineRefusal, Refused
 from server.store.ledger.ledger import Ledger
 from tests.conftest import now_ms, wait_past
 from tests.support.operations import (

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from server.domain.outcomes import LineRefusal, Refused
+from server.domain.answers import LineRefusal, Refused
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_on_keys
 from server.store.ledger.ledger import Ledger

@@ -9,9 +9,9 @@ from typing import Any, Final
 import pytest
 from redis.asyncio import Redis
 
+from server.domain.answers import LineRefusal, Refused
 from server.domain.limits import PLACES_PER_ORDER_MAX, PLACES_PER_SKU_MAX
 from server.domain.locations import Location
-from server.domain.outcomes import LineRefusal, Refused
 from server.domain.reservation import Changed
 from server.domain.stock import PlacesOfSku
 from server.store.audit.audit import audit

@@ -12,8 +12,8 @@ from redis.asyncio import Redis
 
 from server.cli.csv.locations import LOCATIONS
 from server.cli.csv.reader import CsvError
+from server.domain.answers import Refused
 from server.domain.locations import EARTH_RADIUS_KM, Directory, Location, Position, distance_km
-from server.domain.outcomes import Refused
 from server.domain.reservation import Changed
 from server.store.connection.commands import command
 from server.store.journal import journal
