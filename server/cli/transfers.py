@@ -40,7 +40,11 @@ def transfers() -> None:
 @partition_option
 @store_options
 def list_(partition: str, **overrides: object) -> None:
-    """List the transfers that are on their way, in no order."""
+    """List the transfers that are on their way, in no order.
+
+    \b
+      holdfast transfers list
+    """  # noqa: D301  # click needs the character, not the two
     run(_list(quiet_settings(**overrides), partition))
 
 
