@@ -148,7 +148,7 @@ def test_the_history_shows_every_change_with_its_deltas(stocked: Path) -> None:
         ("commit", {"held": -1, "committed": 1}),
     ]
     assert [each["seq"] for each in story] == sorted(each["seq"] for each in story)
-    assert story[0]["notes"] == {"reason": "import stock.csv"}
+    assert story[0]["notes"] == {"reason": "import stock.csv", "new_sku": "TEE"}
 
 
 def test_without_a_sku_the_totals_of_the_partition_are_shown(stocked: Path) -> None:
