@@ -16,6 +16,7 @@ from adapters.contract.http import Answer, Request
 from adapters.contract.stock import Applied, Item, Rejected
 from server.channels.connection.adapter_registry import check
 from server.config.settings import PREFIX, ConfiguredKey, Settings, load_config_file, load_settings
+from server.store.keys import ChannelKeys, Keyspace
 
 ROOT = Path(__file__).parents[2]
 CONFIGURATION = "docs/configuration.md"
@@ -159,6 +160,25 @@ def test_an_invented_path_module_and_link_are_found() -> None:
     assert missing_paths(text) == ["server/magic.py"]
     assert missing_modules(text) == ["tests.magic"]
     assert broken_links("docs/channels.md", text) == ["magic.md#", "api.md#magic"]
+
+
+def documented_keys(text: str) -> set[str]:
+    """Read the names of the keys of the store from the tables of the map; `…:` stands for what they have in common."""
+    _, _, chapter = text.partition("\n## In the store\n")
+    cells = re.findall(r"^\| (`[^|]*`) \| (?:hash|set|sorted set|stream|list) \|", chapter, re.MULTILINE)
+    return {name.rpartition(":")[2] for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def keys_of_partitions() -> set[str]:
+    """Read the names of all keys from the class that makes them."""
+    partition, channel = Keyspace("p"), ChannelKeys(Keyspace("p"), "NAME")
+    made = {*partition.all, partition.day_figures(0), partition.trace("SKU"), *channel.all}
+    made |= {value for value in vars(partition).values() if isinstance(value, str) and value.startswith("hf:")}
+    return {"DAY" if name.endswith(":0") else name.rpartition(":")[2] for name in made} - {""}
+
+
+def test_the_map_lists_every_key_of_a_partition() -> None:
+    assert differences(keys_of_partitions(), documented_keys(read("docs/architecture.md"))) == NO_DIFFERENCE
 
 
 # -- decisions
