@@ -197,7 +197,12 @@ def likeness_field(kind: Kind, name: str) -> str:
     return f"{kind}\0{fold(name)}"
 
 
+def stored_text(name: bytes) -> str:
+    """Decode a stored name; a damaged one has escapes, so that it can be shown and does not end a pass over all."""
+    return name.decode("utf-8", "backslashreplace")
+
+
 def split_field(field: bytes) -> tuple[str, str]:
     """Split a field of the stock hash: (sku, location)."""
-    sku, _, location = field.decode("utf-8", "backslashreplace").partition("\0")
+    sku, _, location = stored_text(field).partition("\0")
     return sku, location

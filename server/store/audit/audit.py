@@ -67,7 +67,7 @@ from server.store.audit.tombstone_check import TombstoneCheck
 from server.store.connection.commands import command
 from server.store.journal.journal import DamagedEntryError, read
 from server.store.journal.replay import Replay, RowNumbers
-from server.store.keys import Keyspace, split_field
+from server.store.keys import Keyspace, split_field, stored_text
 from server.store.repositories.stock import decode_stock
 
 __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
@@ -150,7 +150,7 @@ class _Audit:
                 record = self._record(self._keys.reservations, raw_id, packed)
                 self._state.saw_reservation(raw_id, record)
                 if record is not None:
-                    self._findings.add_all(check_record(_text(raw_id), record, live=True))
+                    self._findings.add_all(check_record(stored_text(raw_id), record, live=True))
                     queue.saw(raw_id, record)
                     if is_hold(record):
                         deadlines[raw_id] = record.deadline_ms
@@ -164,7 +164,7 @@ class _Audit:
                 await self._reader.breathe()
                 record = self._record(self._keys.ended, raw_id, packed)
                 if record is not None:
-                    self._findings.add_all(check_record(_text(raw_id), record, live=False))
+                    self._findings.add_all(check_record(stored_text(raw_id), record, live=False))
                     tombstones += [raw_id] if record.is_tombstone else []
             await TombstoneCheck(self._reader, self._findings).check_records(tombstones)
             await self._check_not_both([raw_id for raw_id, _ in chunk if self._state.has_seen(raw_id)])
@@ -176,7 +176,7 @@ class _Audit:
         return record
 
     def _unreadable(self, key: str, name: bytes) -> None:
-        self._findings.add(Drift("", "", "unreadable", "a record", f"{key} {_text(name)!r}"))
+        self._findings.add(Drift("", "", "unreadable", "a record", f"{key} {stored_text(name)!r}"))
 
     async def _check_not_both(self, ids: Sequence[bytes]) -> None:
         """Check those that were seen live and ended: each ended, or was revived, or lies in both."""
@@ -184,7 +184,7 @@ class _Audit:
         found = await self._reader.together(*(("HEXISTS", key, raw_id) for raw_id in ids for key in keys))
         for raw_id, live, ended in zip(ids, found[::2], found[1::2], strict=True):
             if live and ended:
-                self._findings.add(Drift("", "", "place", "live or ended", "both", _text(raw_id)))
+                self._findings.add(Drift("", "", "place", "live or ended", "both", stored_text(raw_id)))
 
     async def _check_deadlines(self, expected: dict[bytes, int]) -> None:
         if not expected:
@@ -209,7 +209,7 @@ class _Audit:
         )
         expected, found = _deadline(packed), "none" if score is None else int(score)
         if expected != found:
-            self._findings.add(Drift("", "", "deadline", expected, found, _text(raw_id)))
+            self._findings.add(Drift("", "", "deadline", expected, found, stored_text(raw_id)))
 
     # -- stock
 
@@ -237,7 +237,7 @@ class _Audit:
 
     async def _check_places(self, sku: bytes, locations: list[str]) -> None:
         if len(set(locations)) != len(locations):
-            self._findings.add(Drift(_text(sku), "", "skus", len(set(locations)), len(locations)))
+            self._findings.add(Drift(stored_text(sku), "", "skus", len(set(locations)), len(locations)))
         for location in locations:
             field = sku + b"\0" + location.encode()
             if not self._state.list_record(field):
@@ -247,7 +247,7 @@ class _Audit:
         sku, _, location = field.partition(b"\0")
         packed, known = await self._reader.together(("HGET", self._skus, sku), ("HEXISTS", self._keys.stock, field))
         try:
-            listed = packed is not None and _text(location) in _decode_locations(packed)
+            listed = packed is not None and stored_text(location) in _decode_locations(packed)
         except msgspec.DecodeError:
             return  # reported where it was scanned
         if listed != bool(known):
@@ -269,7 +269,7 @@ class _Audit:
             except msgspec.DecodeError:
                 self._unreadable(self._keys.transfers, raw_id)
                 continue
-            self._findings.add_all(check_transfer(_text(raw_id), transfer))
+            self._findings.add_all(check_transfer(stored_text(raw_id), transfer))
             units += sum(line.in_transit for line in transfer.lines)
         if units != int(kept or 0):
             self._findings.add(Drift("", "", "in_transit", units, int(kept or 0)))
@@ -344,7 +344,3 @@ def _readable(packed: bytes | None) -> Reservation | None:
 def _deadline(packed: bytes | None) -> int | str:
     record = _readable(packed)
     return record.deadline_ms if record is not None and is_hold(record) else "none"
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")

@@ -11,6 +11,7 @@ from server.domain.reservation import Reservation
 from server.store.audit.checks import Drift, Findings
 from server.store.audit.reader import Reader
 from server.store.connection.commands import command
+from server.store.keys import stored_text
 from server.store.repositories.backorders import Member, members_of, parse_member
 
 _decode: Final = msgspec.msgpack.Decoder(Reservation).decode
@@ -26,7 +27,7 @@ class QueueCheck:
 
     def saw(self, raw_id: bytes, record: Reservation) -> None:
         """Take in a live reservation."""
-        for member in members_of(_text(raw_id), record):
+        for member in members_of(stored_text(raw_id), record):
             self._expected[member.packed()] = member
 
     async def check_records(self) -> None:
@@ -76,7 +77,3 @@ def _waits(member: Member, packed: bytes | None) -> bool:
         return packed is not None and member in members_of(member.reservation_id, _decode(packed))
     except msgspec.DecodeError:
         return False  # reported where it was scanned
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")

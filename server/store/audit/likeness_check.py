@@ -9,7 +9,7 @@ from server.domain.likeness import FOLD_VERSION, Kind, fold
 from server.store.audit.checks import Drift, Findings
 from server.store.audit.reader import CHUNK, Reader
 from server.store.connection.commands import command
-from server.store.keys import LIKENESS_COMPLETE, LIKENESS_VERSION, likeness_field
+from server.store.keys import LIKENESS_COMPLETE, LIKENESS_VERSION, likeness_field, stored_text
 
 _decode_locations = msgspec.msgpack.Decoder(list[str]).decode
 _MANY: Final = 20
@@ -31,10 +31,10 @@ class LikenessCheck:
             return
         keys = self._reader.keys
         described = await command(self._reader.client, "HKEYS", keys.locations)
-        places = {name for name in map(_text, described) if "\0" not in name}
+        places = {name for name in map(stored_text, described) if "\0" not in name}
         await self._check_places(places)
         async for chunk in self._reader.scan("names", "HSCAN", keys.all[1], 0):
-            await self._check_names("sku", [_text(sku) for sku, _ in chunk])
+            await self._check_names("sku", [stored_text(sku) for sku, _ in chunk])
             new = {name for _, packed in chunk for name in _locations(packed)} - places
             places |= new
             await self._check_places(new)
@@ -65,7 +65,7 @@ class LikenessCheck:
             self._findings.add(_drift(kind, name, "known", "missing"))
 
     def _check_field(self, field: bytes, value: bytes) -> None:
-        kind, _, folded = _text(field).partition("\0")
+        kind, _, folded = stored_text(field).partition("\0")
         if not kind:
             return  # what the hash is
         for name in _names_in(value):
@@ -79,7 +79,7 @@ def _drift(kind: str, name: str, expected: str, found: str) -> Drift:
 
 
 def _names_in(value: bytes) -> list[str]:
-    return _text(value).split("\0")
+    return stored_text(value).split("\0")
 
 
 def _has(value: bytes | None, name: str) -> bool:
@@ -92,7 +92,3 @@ def _locations(packed: bytes) -> list[str]:
         return _decode_locations(packed)
     except msgspec.DecodeError:
         return []  # reported where it was scanned
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")

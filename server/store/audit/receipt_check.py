@@ -7,6 +7,7 @@ import msgspec
 from server.domain.expected_receipt import ExpectedReceipt
 from server.store.audit.checks import Drift, Findings
 from server.store.audit.reader import Reader
+from server.store.keys import stored_text
 
 _PARCEL: Final = b"\0"
 """In front of the SSCC in the index; a SKU cannot begin so."""
@@ -43,7 +44,7 @@ class ReceiptCheck:
                 try:
                     places = _places_of(_decode(packed))
                 except msgspec.DecodeError:
-                    shown = f"{self._reader.keys.supply} {_text(raw_id)!r}"
+                    shown = f"{self._reader.keys.supply} {stored_text(raw_id)!r}"
                     self._findings.add(Drift("", "", "unreadable", "a record", shown))
                     continue
                 for place in places:
@@ -58,8 +59,8 @@ class ReceiptCheck:
         listed = _ids(packed_ids)
         found = [raw_id for raw_id in (wanted if place.startswith(_PARCEL) else ids) if raw_id in listed]
         if wanted != found:
-            shown = (_text(b", ".join(each)) or "none" for each in (wanted, found))
-            self._findings.add(Drift(_text(place.lstrip(_PARCEL)), "", "supply", *shown))
+            shown = (stored_text(b", ".join(each)) or "none" for each in (wanted, found))
+            self._findings.add(Drift(stored_text(place.lstrip(_PARCEL)), "", "supply", *shown))
 
 
 def _places_of(receipt: ExpectedReceipt) -> list[bytes]:
@@ -81,7 +82,3 @@ def _ids(packed: bytes | None) -> set[bytes]:
         return set() if packed is None else {name.encode() for name in _decode_ids(packed)}
     except msgspec.DecodeError:
         return {b"unreadable"}
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")

@@ -10,7 +10,7 @@ from server.domain.stock import BUCKETS, StockRecord, lacking
 from server.store.audit.allocation_check import AllocationsAtStart
 from server.store.audit.checks import LIVE_STATES, Drift
 from server.store.journal.replay import Replay, RowNumbers
-from server.store.keys import split_field
+from server.store.keys import split_field, stored_text
 
 _ON_HAND, _HELD, _COMMITTED = 0, 1, 2
 _KNOWN, _LISTED = 1, 2
@@ -153,8 +153,7 @@ class StateAtStart:
         for row in sorted(self._late_places):
             yield Drift(*split_field(fields[row]), "seq", "a line of the journal", self._seqs[row])
         for raw_id in sorted(self._unconfirmed):
-            name = raw_id.decode("utf-8", "backslashreplace")
-            yield Drift("", "", "seq", "a line of the journal", self._late[raw_id], name)
+            yield Drift("", "", "seq", "a line of the journal", self._late[raw_id], stored_text(raw_id))
 
     # -- at the start
 

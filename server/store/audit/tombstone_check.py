@@ -12,6 +12,7 @@ from server.domain.reservation import Reservation
 from server.store.audit.checks import Drift, Findings
 from server.store.audit.reader import Reader
 from server.store.connection.commands import command
+from server.store.keys import stored_text
 
 _decode: Final = msgspec.msgpack.Decoder(Reservation).decode
 _WORDS: Final = ("none", "a tombstone")
@@ -53,8 +54,7 @@ class TombstoneCheck:
         is_counted = score is not None and (float(score) > 1000 * int(seconds) or _is_tombstone(packed))
         expected, found = _WORDS[_is_tombstone(packed)], _WORDS[is_counted]
         if expected != found:
-            name = raw_id.decode("utf-8", "backslashreplace")
-            self._findings.add(Drift("", "", "tombstone", expected, found, name))
+            self._findings.add(Drift("", "", "tombstone", expected, found, stored_text(raw_id)))
 
 
 def _is_tombstone(packed: bytes | None) -> bool:

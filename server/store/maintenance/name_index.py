@@ -19,7 +19,7 @@ from server.domain.likeness import FOLD_VERSION, fold
 from server.domain.transfer import Transfer
 from server.store.connection.commands import command, run_on_keys
 from server.store.connection.scans import slices
-from server.store.keys import LIKENESS_COMPLETE, LIKENESS_VERSION, Keyspace
+from server.store.keys import LIKENESS_COMPLETE, LIKENESS_VERSION, Keyspace, stored_text
 from server.store.lua_library import library
 from server.store.maintenance.partition_faults import PartitionFaults
 
@@ -100,11 +100,11 @@ async def index_names(client: Redis, keyspace: Keyspace, limits: bytes) -> bool:
         return False
     index = _Pass(client, keyspace, limits)
     described = [name for name in await command(client, "HKEYS", keyspace.locations) if b"\0" not in name]
-    if not await index.note(locations=_texts(described), is_described=bool(described)):
+    if not await index.note(locations=map(stored_text, described), is_described=bool(described)):
         return True
     async for stocked in slices(client, keyspace.skus, SLICE):
         places = {name for names in _readable(_decode_locations, stocked) for name in names}
-        await index.note(_texts(stocked), places)
+        await index.note(map(stored_text, stocked), places)
     async for supplies in slices(client, keyspace.supply, SLICE):
         receipts = _readable(_decode_receipt, supplies)
         await index.note({each.sku for each in receipts}, {each.location for each in receipts})
@@ -156,7 +156,3 @@ def _readable(decode: Callable[[bytes], T], records: Mapping[bytes, bytes]) -> l
 
 def _pieces(named: list[tuple[str, str]]) -> list[list[tuple[str, str]]]:
     return [named[first : first + SLICE] for first in range(0, len(named), SLICE)]
-
-
-def _texts(names: Iterable[bytes]) -> list[str]:
-    return [name.decode("utf-8", "backslashreplace") for name in names]

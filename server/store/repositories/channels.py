@@ -13,7 +13,7 @@ from redis.asyncio import Redis
 from server.domain.channels import ChannelStatus, DeadLetter
 from server.store.connection.commands import command, together
 from server.store.connection.scans import SLICE_FIELDS, scan
-from server.store.keys import ChannelKeys, Keyspace
+from server.store.keys import ChannelKeys, Keyspace, stored_text
 from server.store.repositories.channel_commands import KEY, SKU, ChannelCommand, command_entry
 from server.store.repositories.listings import ListingStore
 from server.store.repositories.skus import NOWHERE
@@ -41,7 +41,7 @@ class ChannelStore(ListingStore):
     async def given_rules(self) -> dict[str, dict[str, Any]]:
         """Read what was set at run time, by channel: only the fields that were given."""
         stored = await command(self._client, "HGETALL", self._keyspace.channel_rules)
-        return {_text(channel): msgspec.json.decode(packed) for channel, packed in stored.items()}
+        return {stored_text(channel): msgspec.json.decode(packed) for channel, packed in stored.items()}
 
     async def set_rules(self, channel: str, given: dict[str, Any], actor: str) -> None:
         """Replace what was set at run time; empty restores the configuration. The journal has it for the publisher."""
@@ -62,12 +62,12 @@ class ChannelStore(ListingStore):
     async def channels(self) -> list[str]:
         """Name every channel that has data, in alphabetical order."""
         rules = await command(self._client, "HKEYS", self._keyspace.channel_rules)
-        found = {*await self.published_channels(), *map(_text, rules)}
+        found = {*await self.published_channels(), *map(stored_text, rules)}
         prefix = ChannelKeys(self._keyspace, "*").listings.partition("*")[0]
         position = 0
         while True:
             position, keys = await command(self._client, "SCAN", position, "MATCH", prefix + "*", "COUNT", SLICE_FIELDS)
-            found |= {_text(key).removeprefix(prefix).rpartition(":")[0] for key in keys}
+            found |= {stored_text(key).removeprefix(prefix).rpartition(":")[0] for key in keys}
             if not int(position):
                 return sorted(found)
 
@@ -76,7 +76,7 @@ class ChannelStore(ListingStore):
         kept = await together(
             self._client, [("HKEYS", self._keyspace.channel_cursors), ("HKEYS", self._keyspace.channel_status)]
         )
-        return sorted({_text(channel) for channels in kept for channel in channels})
+        return sorted({stored_text(channel) for channels in kept for channel in channels})
 
     async def kept(self, channel: str) -> dict[str, int]:
         """Count the data of a channel: listings, shown values, dead letters and tickets."""
@@ -101,7 +101,7 @@ class ChannelStore(ListingStore):
     async def statuses(self) -> dict[str, ChannelStatus]:
         """Read the state of each channel when its publisher last wrote it: a second ago where one runs."""
         stored = await command(self._client, "HGETALL", self._keyspace.channel_status)
-        return {_text(channel): _decode_status(packed) for channel, packed in stored.items()}
+        return {stored_text(channel): _decode_status(packed) for channel, packed in stored.items()}
 
     async def dead_letters(self, channel: str) -> AsyncIterator[DeadLetter]:
         """Go through the dead letters, in no order."""
@@ -111,7 +111,7 @@ class ChannelStore(ListingStore):
     async def cursors(self) -> dict[str, str]:
         """Read up to which journal id each channel has confirmed everything."""
         stored = await command(self._client, "HGETALL", self._keyspace.channel_cursors)
-        return {_text(channel): _text(cursor) for channel, cursor in stored.items()}
+        return {stored_text(channel): stored_text(cursor) for channel, cursor in stored.items()}
 
     async def send_command(
         self, channel: str, name: ChannelCommand, skus: Iterable[str], actor: str, *, keys: Iterable[str] = ()
@@ -151,7 +151,3 @@ async def lowest_cursor(client: Redis, keyspace: Keyspace) -> str | None:
 def _order(cursor: str) -> tuple[int, int]:
     milliseconds, _, number = cursor.partition("-")
     return int(milliseconds), int(number)
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "backslashreplace")

@@ -14,7 +14,7 @@ from redis.asyncio import Redis
 from server.domain.spelling import StoredNames, is_plain, mended
 from server.store.connection.commands import command
 from server.store.connection.scans import slices
-from server.store.keys import Keyspace
+from server.store.keys import Keyspace, stored_text
 
 DOOR_VERSION: Final = 1
 """Raised when the door changes or refuses more names than before: then all stored ones are looked at again."""
@@ -86,15 +86,15 @@ async def find_old_names(client: Redis, keyspace: Keyspace) -> list[OldName]:
         The store did not answer. Begin again.
 
     """
-    locations = set(_texts(name for name in await command(client, "HKEYS", keyspace.locations)))
+    locations = set(map(stored_text, await command(client, "HKEYS", keyspace.locations)))
     skus: set[str] = set()
     async for fields in slices(client, keyspace.skus, SLICE):
-        skus.update(name for name in _texts(fields) if _is_old(name))
+        skus.update(name for name in map(stored_text, fields) if _is_old(name))
         locations.update(*(_unpack_locations(packed) for packed in fields.values()))
         await asyncio.sleep(_PAUSE_S)
     barcodes: set[str] = set()
     async for fields in slices(client, keyspace.barcodes, SLICE):
-        barcodes.update(name for name in _texts(fields) if _is_old(name))
+        barcodes.update(name for name in map(stored_text, fields) if _is_old(name))
         await asyncio.sleep(_PAUSE_S)
     found = [
         *(OldName("location", name, mended(name), mended(name) in locations) for name in locations if _is_old(name)),
@@ -107,10 +107,6 @@ async def find_old_names(client: Redis, keyspace: Keyspace) -> list[OldName]:
 
 def _is_old(name: str) -> bool:
     return not is_plain(name) and not name.startswith("\0") and mended(name) != name
-
-
-def _texts(fields: Iterable[bytes]) -> Iterable[str]:
-    return (field.decode("utf-8", "backslashreplace") for field in fields)
 
 
 async def _judged(client: Redis, kind: str, key: str, names: Iterable[str]) -> list[OldName]:
