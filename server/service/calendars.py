@@ -1,16 +1,19 @@
 """The time zone of a partition: whose days reports, receipts and what is available to promise by day are of."""
 
 import asyncio
-from difflib import get_close_matches
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from server.domain.calendars import Calendar, ZoneError, zone_names, zone_of, zones_of_countries
+from server.domain.similar_names import closest
 from server.service.caller import Caller
 from server.service.checks import InvalidError
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.repositories import calendars
 from server.store.repositories.daily_figures import FigureStore
+
+_ALIKE: Final = 0.75
+"""Closer than for other names, since there are hundreds to choose among."""
 
 
 class Today(NamedTuple):
@@ -77,7 +80,7 @@ def _nearest(time_zone: str) -> str:
     names = {name.casefold(): name for name in zone_names()}
     cities = {name.rpartition("/")[2].casefold(): name for name in zones_of_countries()}
     for known in (cities, names):
-        found = get_close_matches(asked, known, n=1, cutoff=0.75)
-        if found:
-            return known[found[0]]
+        near = closest(asked, known, cutoff=_ALIKE)
+        if near:
+            return known[near]
     return ""
