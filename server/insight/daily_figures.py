@@ -19,7 +19,7 @@ from server.domain.locations import ClosedLocations
 from server.domain.replenishment import Rules
 from server.insight.backorder_fills import NOBODY_WAITED, seen_as_one
 from server.insight.closed_locations import MaskedLocations
-from server.insight.piece import Piece
+from server.insight.journal_sums import JournalSums
 from server.insight.safety_stock import SafetyStockRules
 from server.insight.skip_holds import worth_counting
 from server.insight.whole_skus import find
@@ -96,7 +96,7 @@ class DailyFigureCounter:
         if self._counted is None:
             self._counted = await self._begin()
         try:
-            while await self._count_piece(self._counted):
+            while await self._count_some(self._counted):
                 pass
         except BaseException:
             self._counted = None  # whether the last script ran has to be read from the store
@@ -132,19 +132,19 @@ class DailyFigureCounter:
         self._rules = await self._replenishment.rules()
         self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
 
-    async def _count_piece(self, counted: Counted) -> bool:
+    async def _count_some(self, counted: Counted) -> bool:
         """Count some of what is new; False: that was all, except for entries that came meanwhile.
 
         To continue with those would never end while orders come, and write a cursor for every few of them.
         """
-        piece, upto, more = Piece(self._masked.mask.closed, self._calendar), counted.cursor, True
-        while more and piece.size < ROWS_MAX:
+        sums, upto, more = JournalSums(self._masked.mask.closed, self._calendar), counted.cursor, True
+        while more and sums.size < ROWS_MAX:
             page = await self._feed.read_page(upto, self._page_entries, self._client)
             more = len(page) == self._page_entries
-            taken = await self._take_page(piece, page)
+            taken = await self._take_page(sums, page)
             if taken:
                 upto = page[taken - 1].entry_id
-            if piece.size >= ROWS_MAX:
+            if sums.size >= ROWS_MAX:
                 more = more or taken < len(page)
                 break
             if taken < len(page):  # the next entry closes or opens locations: it is counted by itself
@@ -155,9 +155,9 @@ class DailyFigureCounter:
         if upto == self._cursor:
             return False
         days = self._calendar.packed
-        if not await self._add(Counted(upto, counted.since_ms), piece, self._masked.mask, self._masked.mask.closed):
+        if not await self._add(Counted(upto, counted.since_ms), sums, self._masked.mask, self._masked.mask.closed):
             return self._calendar.packed != days  # then nobody else has counted it
-        metrics.FIGURES_CHANGES.inc(piece.changes)
+        metrics.FIGURES_CHANGES.inc(sums.changes)
         return more
 
     async def _count_closings(self, counted: Counted, entry: Entry) -> bool:
@@ -165,29 +165,29 @@ class DailyFigureCounter:
         moved = self._masked.moved_by(entry.changes)
         assert moved is not None  # noqa: S101  # or the page would not have ended before it
         step = await self._masked.next_step(entry.entry_id, moved, entry.changes[0].at_ms, self._rules)
-        piece = Piece()
-        piece.events = step.events
+        sums = JournalSums()
+        sums.events = step.events
         upto = Counted(entry.entry_id, counted.since_ms) if step.is_last else counted
         days = self._calendar.packed
         closed = self._masked.mask.closed.after(moved)
-        return await self._add(upto, piece, step.mask, closed) or self._calendar.packed != days
+        return await self._add(upto, sums, step.mask, closed) or self._calendar.packed != days
 
-    async def _add(self, upto: Counted, piece: Piece, mask: Mask, closed: ClosedLocations) -> bool:
+    async def _add(self, upto: Counted, sums: JournalSums, mask: Mask, closed: ClosedLocations) -> bool:
         """Write it and move the cursor there; False: another process has counted it, or days are of another zone.
 
-        ``closed``: after the piece.
+        ``closed``: after what is added.
         """
-        findings = await find(self._store, piece.events, closed.names)
+        findings = await find(self._store, sums.events, closed.names)
         added = await self._store.add(
-            self._cursor, upto, piece.days, piece.events,
+            self._cursor, upto, sums.days, sums.events,
             retention_s=self._retention_s, mask=mask, calendar=self._calendar, findings=findings,
         )  # fmt: skip
         if not added:
             self._counted = await self._begin()
             log.info("counted_by_another", partition=self._keyspace.partition)
             return False
-        self._tell_others(max(piece.days, default=0), added - 1)
-        for event in piece.events:
+        self._tell_others(max(sums.days, default=0), added - 1)
+        for event in sums.events:
             metrics.ALERTS_RAISED.labels(event.operation).inc()
         self._counted, self._cursor = upto, upto.cursor
         self._masked.mask = mask._replace(stored_step=mask.step, stored_closed=mask.closed)
@@ -205,11 +205,11 @@ class DailyFigureCounter:
                 advice="find who orders with so many names of channels: GET /v1/reports/sales?by=channel lists them",
             )
 
-    async def _take_page(self, piece: Piece, page: list[Entry]) -> int:
+    async def _take_page(self, sums: JournalSums, page: list[Entry]) -> int:
         """Take entries up to one that closes or opens locations; return how many."""
-        before, idle, taken, read_bytes = piece.changes, 0, 0, 0
+        before, idle, taken, read_bytes = sums.changes, 0, 0, 0
         for entry in page:
-            if piece.size >= ROWS_MAX:
+            if sums.size >= ROWS_MAX:
                 break
             if read_bytes >= AT_A_TIME_BYTES:
                 read_bytes = 0
@@ -225,19 +225,19 @@ class DailyFigureCounter:
                 taken -= 1
                 break
             if changes:
-                await self._take(piece, changes)
-        piece.pass_over(idle)
+                await self._take(sums, changes)
+        sums.pass_over(idle)
         least, most = PAGE_ENTRIES
-        wanted = PAGE_CHANGES * taken // max(1, piece.changes - before)
+        wanted = PAGE_CHANGES * taken // max(1, sums.changes - before)
         self._page_entries = min(most, max(least, wanted))
         return taken
 
-    async def _take(self, piece: Piece, changes: list[Change]) -> None:
+    async def _take(self, sums: JournalSums, changes: list[Change]) -> None:
         filled = seen_as_one(changes) if len(changes) > 1 else NOBODY_WAITED
         for change in changes:
             if change.operation == RULES_CHANGED:
                 await self._read_rules()
-            piece.take(change, self._rules, self._highest_point, filled)
+            sums.take(change, self._rules, self._highest_point, filled)
 
 
 class Insight:

@@ -1,4 +1,4 @@
-"""A piece of the journal: what it adds up to by day, and the events that it raises."""
+"""What a part of the journal adds up to by day, and the events that it raises."""
 
 from typing import Final
 
@@ -14,8 +14,8 @@ from server.store.repositories.replenishment import LACKING_CHANGED, NEW_SKU, ev
 _ALL_OPEN: Final = ClosedLocations()
 
 
-class Piece:
-    """What a piece of the journal adds up to, and which lines were crossed in it."""
+class JournalSums:
+    """What a part of the journal adds up to, and which thresholds were crossed in it."""
 
     def __init__(self, closed: ClosedLocations = _ALL_OPEN, calendar: Calendar = IN_UTC) -> None:
         self._closed = closed

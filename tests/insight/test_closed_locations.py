@@ -114,7 +114,7 @@ async def test_given_counters_that_are_killed_in_the_middle_of_a_closing_when_th
     while True:
         counting = counter(client, ledger)
         counting._counted = await counting._begin()  # one step, then it is gone
-        if not await counting._count_piece(counting._counted):
+        if not await counting._count_some(counting._counted):
             break
         steps += 1
 

@@ -11,7 +11,7 @@ from server.domain.changes import Change, ChangeLine
 from server.domain.daily_figures import DAY_MS, date_of
 from server.insight import reports
 from server.insight.daily_figures import DailyFigureCounter
-from server.insight.piece import Piece
+from server.insight.journal_sums import JournalSums
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.calendars import SEAMS_MAX, read_calendar, set_time_zone
 from server.store.repositories.daily_figures import FigureStore
@@ -52,11 +52,11 @@ async def ordered(client: Redis, ledger: Ledger) -> dict[str, int]:
     ],
 )
 def test_given_an_order_around_a_switch_then_it_counts_on_its_own_day(zone: str, moment: str, day: str) -> None:
-    piece = Piece(calendar=Calendar([Seam(0, zone)]))
+    sums = JournalSums(calendar=Calendar([Seam(0, zone)]))
     line = ChangeLine(1, "A", "main", 0, 0, 1, 0, 0, 0, 9, 1)
-    piece.take(Change("order", at(moment), "tester", "web", "o1", "committed", [line], []), {}, 0)
+    sums.take(Change("order", at(moment), "tester", "web", "o1", "committed", [line], []), {}, 0)
 
-    assert [date_of(each).isoformat() for each in piece.days] == [day]
+    assert [date_of(each).isoformat() for each in sums.days] == [day]
 
 
 async def test_given_a_zone_that_is_set_when_orders_come_then_earlier_days_stay_and_nothing_counts_twice(

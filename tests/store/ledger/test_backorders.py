@@ -13,7 +13,7 @@ from server.domain.operations.stock import Bucket
 from server.domain.reservation import Changed, ReservationLine
 from server.domain.stock import Backorder
 from server.insight.backorder_fills import seen_as_one
-from server.insight.piece import Piece
+from server.insight.journal_sums import JournalSums
 from server.store.audit.audit import audit
 from server.store.connection.commands import run_function
 from server.store.journal.journal import read
@@ -306,13 +306,13 @@ async def test_given_orders_that_wait_when_their_days_are_counted_then_each_sale
     await ops.moved(ledger, ops.receive("A", 4))
     await ops.changed(ledger, ops.cancel("r", (1, 3)))
 
-    piece = Piece()
+    sums = JournalSums()
     async for _, changes in read(client, ledger.keyspace):
         for change in changes:
-            piece.take(change, {}, 0)
+            sums.take(change, {}, 0)
 
     total = Figures()
-    for places in (of_day["A"].values() for of_day in piece.days.values()):
+    for places in (of_day["A"].values() for of_day in sums.days.values()):
         for figures in places:
             total.add(figures)
     assert (total.ordered, total.cancelled, total.received) == (7, 3, 5)
