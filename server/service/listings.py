@@ -74,7 +74,7 @@ def _meaning(at: str, body: ListingBody) -> tuple[str, list[Component]]:
     """Return the SKU that a listing is known by, empty for one that is known by its key, and its components."""
     if isinstance(body.sku, str):
         if body.components is not msgspec.UNSET:
-            raise InvalidError(f"{at}.components", "cannot stand beside sku: a bundle names its SKUs as components")
+            raise InvalidError(f"{at}.components", "may not stand beside sku: a bundle names its SKUs as components")
         sku = check_sku(f"{at}.sku", body.sku)
         return (sku, []) if body.factor is msgspec.UNSET else ("", [Component(sku, body.factor)])
     if body.components is msgspec.UNSET:

@@ -90,7 +90,7 @@ def _adjust(head: Head, body: AdjustMovement, pack: Pack) -> StockOperation:
 def _count(head: Head, body: CountBody | CountMovement, pack: Pack) -> Count:
     counted_ms = -1 if body.counted_at is msgspec.UNSET else time_ms_of(body.counted_at)
     if counted_ms >= 0 and body.baseline_seq is not None:
-        raise InvalidError("counted_at", "cannot stand beside baseline_seq: each says as of when the count holds")
+        raise InvalidError("counted_at", "may not stand beside baseline_seq: each says as of when the count holds")
     return Count(
         *head,
         units_of("on_hand", body.on_hand, pack.factor),

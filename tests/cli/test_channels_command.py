@@ -406,7 +406,7 @@ async def test_a_file_puts_a_sku_into_a_thousand_bundles_and_refuses_those_beyon
         (",k,,", "sku is empty; a bundle has components in its place"),
         ("TEE,k,0,", "factor has '0', not a whole number of units from 1 to 1000000"),
         ("TEE,k,six,", "factor has 'six', not"),
-        ("TEE,k,,MUG", "components cannot stand beside sku"),
+        ("TEE,k,,MUG", "components may not stand beside sku"),
         (",k,,0*MUG", "components has '0', not"),
         (",k,,MUG||TEE", "components is 'MUG||TEE': write them as 2*MUG | SPOON"),
         (",k,,MUG|2*MUG", "components[1].sku is there twice: MUG"),
