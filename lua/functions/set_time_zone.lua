@@ -1,4 +1,4 @@
--- set_time_zone: sets whose days the daily figures are from now on. Flag allow-oom.
+-- set_time_zone: sets the zone by which the daily figures tell days from now on. Flag allow-oom.
 --
 -- KEYS  [1] figures  hash  time_zones: MessagePack [[from_ms, name], …], the oldest first; before the first it is UTC
 -- ARGV  [1] name of the zone  [2] name of the zone that is in force where none was set  [3] how many are kept

@@ -1,4 +1,4 @@
-"""``holdfast time-zone``: whose days reports, expected receipts and what is available to promise by day are of."""
+"""``holdfast time-zone``: by which reports, expected receipts and available to promise tell days."""
 
 import click
 
@@ -20,7 +20,7 @@ from server.store.repositories.daily_figures import FigureStore
 @partition_option
 @store_options
 def time_zone(zone: str | None, partition: str, **overrides: object) -> None:
-    """Set whose days count, or print whose they are: an IANA name such as Europe/Istanbul [UTC].
+    """Set the time zone by which days are told, or print it: an IANA name such as Europe/Istanbul [UTC].
 
     \b
       holdfast time-zone Europe/Istanbul

@@ -57,7 +57,7 @@ class Sales:
 class Span(msgspec.Struct, frozen=True):
     """The time that velocity looks at: up to ``now_ms``, but nothing before ``since_ms``, when counting began.
 
-    ``calendar``: whose days they are.
+    ``calendar``: the zones by which days are told.
     """
 
     now_ms: int

@@ -1,4 +1,4 @@
-"""Time zones over the wire: whose days a partition has, and the changes of that."""
+"""The time zone of a partition over the wire, and its changes."""
 
 from datetime import date, datetime
 from typing import Annotated
@@ -46,6 +46,6 @@ def seam_views(calendar: Calendar, days: range) -> list[SeamView]:
 
 
 def time_zone_view(calendar: Calendar, now_ms: int) -> TimeZoneView:
-    """Show whose days they are."""
+    """Show the time zone, and which day it is there."""
     today = calendar.day_of(now_ms)
     return TimeZoneView(calendar.zone_at(now_ms), date_of(today), seam_views(calendar, range(today + 2)))

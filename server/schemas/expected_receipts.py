@@ -54,7 +54,7 @@ class AtpView(msgspec.Struct, frozen=True, omit_defaults=True):
     """What is available to promise by day. ``late`` units were expected before today and count for nothing.
 
     ``backordered`` units come off first: receipts fill backorders before they are available to promise. ``time_zone``:
-    whose days they are, left out for UTC.
+    the zone by which its days are told, left out for UTC.
     """
 
     sku: str

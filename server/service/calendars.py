@@ -1,4 +1,4 @@
-"""The time zone of a partition: whose days reports, receipts and what is available to promise by day are of."""
+"""The time zone of a partition, by which reports, expected receipts and available to promise tell days."""
 
 import asyncio
 from typing import Final, NamedTuple
@@ -17,14 +17,14 @@ _ALIKE: Final = 0.75
 
 
 class Today(NamedTuple):
-    """Whose days they are, at a moment on the store's clock."""
+    """By which zones days are told, at a moment on the store's clock."""
 
     calendar: Calendar
     now_ms: int
 
 
 async def calendar_of(caller: Caller) -> Calendar:
-    """Read whose days the partition has.
+    """Read by which zones the partition tells days.
 
     Raises
     ------
@@ -36,13 +36,13 @@ async def calendar_of(caller: Caller) -> Calendar:
 
 
 async def today(caller: Caller) -> Today:
-    """Read whose days they are, and the time; errors as for :func:`calendar_of`."""
+    """Read the same, and the time; errors as for :func:`calendar_of`."""
     calendar = await calendar_of(caller)
     return Today(calendar, await in_time(FigureStore(caller.partition.client, caller.partition.keyspace).now_ms()))
 
 
 async def set_time_zone(caller: Caller, time_zone: str) -> Today:
-    """Set whose days they are from now on. Days that have begun keep what was counted for them.
+    """Set the time zone from now on. Days that have begun keep what was counted for them.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The time zone of a partition, over HTTP and from the command line: whose days reports and promises are of."""
+"""The time zone of a partition, over HTTP and from the command line: by which reports and promises tell days."""
 
 from datetime import date, datetime, timedelta
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The time zone whose days a partition has, and every change of it."""
+"""The time zone by which a partition tells days, and every change of it."""
 
 from typing import Final
 
@@ -17,7 +17,7 @@ _decode: Final = msgspec.msgpack.Decoder(list[Seam]).decode
 
 
 async def read_calendar(client: Redis, keyspace: Keyspace) -> Calendar:
-    """Read whose days they are.
+    """Read by which zones days are told.
 
     Raises
     ------
@@ -31,7 +31,7 @@ async def read_calendar(client: Redis, keyspace: Keyspace) -> Calendar:
 
 
 async def set_time_zone(client: Redis, keyspace: Keyspace, time_zone: str) -> Calendar:
-    """Set whose days they are from now on; errors as for :func:`read_calendar`. A second time it changes nothing."""
+    """Set the time zone from now on; errors as for :func:`read_calendar`. A second time it changes nothing."""
     function = library().function("set_time_zone")
     return _calendar(await run_on_keys(client, function, (keyspace.figures,), time_zone, DEFAULT_ZONE, SEAMS_MAX))
 
