@@ -37,6 +37,7 @@
 -- @include lib/sourced_orders
 -- @include lib/flush
 -- @include lib/likeness
+-- @include lib/aliases
 -- @include lib/lacking
 -- @include lib/backorders
 -- @include lib/places_of_order
@@ -64,10 +65,12 @@
 -- reply that belongs to another call, as a faulty proxy may deliver. A function that replies with one value is not
 -- called in batches: its third argument, if it has one, has a meaning of its own.
 local function register(name, callback, flags, uses_backorders)
+  local is_writing = not flags or flags[1] ~= 'no-writes'
   redis.register_function({
     function_name = name .. '_@DIGEST@',
     callback = function(keys, args)
       begin(keys, args, uses_backorders)
+      aliases.is_writing = is_writing
       local reply, number = callback(args, keys), args[3]
       if number and type(reply) == 'table' then reply[#reply + 1] = number end
       return reply

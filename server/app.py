@@ -46,6 +46,7 @@ from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
 from server.store.repositories.locations import LocationStore, unsettled
+from server.store.repositories.renames import finish_renames
 from server.store.topology import deployment
 from server.streams.loop_share import LoopShare
 from server.streams.open_streams import OpenStreams, StreamLimits
@@ -279,6 +280,7 @@ class Holdfast:
             audit_interval_s=settings.audit_interval_s,
             journal_retention_s=settings.journal_retention_s,
             lowest_cursor=lambda partition: lowest_follower(store, Keyspace(partition)),
+            finish_renames=lambda keyspace: finish_renames(store, keyspace, limits),
             settle_locations=lambda keyspace: LocationStore(store, keyspace, limits).settle(),
             unsettled=partial(unsettled, store),
             nodes=self._nodes,

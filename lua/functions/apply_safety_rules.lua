@@ -37,9 +37,10 @@ local function load_rules(rules)
   local entries, fields = {}, {}
   for i, rule in ipairs(rules) do
     entries[i] = want_stock(rule[RULE_SKU], rule[RULE_LOCATION])
-    fields[i] = entries[i].field
   end
   load_stock()
+  aliases.renew(entries)
+  for i = 1, #entries do fields[i] = entries[i].field end
   return entries, fields
 end
 

@@ -7,7 +7,7 @@
 --       was described, whether these are the last]
 -- Reply MessagePack: whether they were noted; false: the hash has folds of a later table
 --
--- A SKU that is gone by now is left out. It can be repeated and interrupted without harm.
+-- A SKU that is gone by now is left out, but not an old name of one. It can be repeated and interrupted without harm.
 
 local NAME, FOLD = 1, 2 -- places in a name
 
@@ -16,8 +16,8 @@ local function are_stored(named, supply_skus)
   local skus = {}
   for i, each in ipairs(named) do skus[i] = each[NAME] end
   local known, expected = hash_get_many(SKUS, skus), hash_get_many(supply_skus, skus)
-  local stored = {}
-  for i = 1, #skus do stored[i] = known[i] or expected[i] end
+  local stored, old = {}, hash_get_many(aliases.key, skus)
+  for i = 1, #skus do stored[i] = known[i] or expected[i] or old[i] end
   return stored
 end
 

@@ -1,20 +1,20 @@
 -- list_reservations: looks through a slice of the reservations and returns those that match. Flag no-writes.
 --
 -- KEYS  the ten keys of one partition, see lib/context.lua
--- ARGV  [1] limits  [2] MessagePack [ended, cursor, count, sku, wanted, unmapped]
+-- ARGV  [1] limits  [2] MessagePack [ended, cursor, count, skus, wanted, unmapped]
 --         ended     whether to look among the ended ones
 --         cursor    "0" at first
 --         count     how many to look at, roughly; fewer where they have many lines
---         sku       only those with a line of it; "": all
+--         skus      only those with a line of one of them: all the names of a SKU; none: all reservations
 --         wanted    {place in a record -> the value required there}
 --         unmapped  whether only those with a line that waits for a SKU, see lib/unstocked.lua
 -- Reply [now_ms, next cursor ("0" at the end), id, record in MessagePack, id, record, …]
 --
 -- Filtering here keeps the others off the wire.
 
-local function has_line(record, sku)
+local function has_line(record, names)
   for _, line in ipairs(record[Record.lines]) do
-    if line[Line.sku] == sku then return true end
+    if names[line[Line.sku]] then return true end
   end
   return false
 end
@@ -34,12 +34,13 @@ local function has_fields(record, wanted)
 end
 
 local function list_reservations(args)
-  local ended, cursor, count, sku, wanted, unmapped = unpack(unpack_msg(args[2]))
-  local is_any = next(wanted) == nil and sku == '' and not unmapped
+  local ended, cursor, count, skus, wanted, unmapped = unpack(unpack_msg(args[2]))
+  local is_any, names = next(wanted) == nil and #skus == 0 and not unmapped, {}
+  for _, sku in ipairs(skus) do names[sku] = true end
   return looking.scan(ended and ENDED or RESERVATIONS, cursor, count, function(_, packed_record)
     if is_any then return true end
     local record = unpack_record(packed_record)
-    return has_fields(record, wanted) and (sku == '' or has_line(record, sku))
+    return has_fields(record, wanted) and (#skus == 0 or has_line(record, names))
       and (not unmapped or has_unmapped_line(record))
   end)
 end

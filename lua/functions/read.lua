@@ -112,7 +112,8 @@ local function about_stock(question)
   local from, entries = looking.finish(question.search), question.search.found[1]
   for _, entry in ipairs(entries or NONE) do
     if entry.record then
-      levels[#levels + 1] = allocations.unpacked_level(stock_level(entry.sku, entry.location, entry.record))
+      local level = stock_level(aliases.name_of(entry.sku), entry.location, entry.record)
+      levels[#levels + 1] = allocations.unpacked_level(level)
       if closed_now[entry.location] then closed[#closed + 1] = entry.location end
     end
   end

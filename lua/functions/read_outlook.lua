@@ -62,7 +62,7 @@ local function read_outlook(args, keys)
   local following = looking.finish(search)
   local levels = available_at(search.found[1])
   if following ~= 0 then return pack({NOW_MS, levels, following, NONE, closed_of(levels, NONE), NONE}) end
-  local list = call('HGET', keys[12], sku)
+  local list = call('HGET', keys[12], aliases.name_of(sku))
   if packed_lists.length(list) > looking.left() then
     -- The ids are already packed as they stand.
     return concat({array_of(6), pack(NOW_MS), pack(levels), pack(0), pack(NONE), pack(all_closed()), list})

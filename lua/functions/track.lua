@@ -11,6 +11,7 @@
 
 local function track(args, keys)
   local actor, sku, is_tracked, version, fold, is_allowed = unpack(unpack_msg(args[2]))
+  sku = aliases.current(sku)
   local locations = unstocked.count_locations({sku})[sku]
   if locations and locations > 0 then return pack({is_tracked, ''}) end
   if is_tracked == (locations == nil) then return pack({true, ''}) end

@@ -41,7 +41,7 @@ local function used_in(changes, entry, channel)
   for _, change in ipairs(changes) do
     local of_channel, lines = lines_of(change)
     for _, line in ipairs(of_channel == channel and lines or NONE) do
-      if line.sku == entry.sku and line.location == entry.location then units = units + line.units end
+      if aliases.are_of(entry, line.sku, line.location) then units = units + line.units end
     end
   end
   return units

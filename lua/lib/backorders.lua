@@ -23,8 +23,7 @@
 do
 
 local FILL_MAX = 60 -- lines that one call fills: some 3 ms
--- As long as to fill a line takes: to look for units in so many lines of its record, to read and write a record of so
--- many lines, and to read so many members of a queue.
+-- As long as to fill a line takes: to look in so many lines of its record, to write one of so many, to read members.
 local LINES_LOOKED_AT, LINES_OF_RECORD, MEMBERS_READ = 100, 20, 30
 -- Bytes of line and id in what follows SKU and location in a member: "1 \0 seq \0 line \0 id".
 local NUMBER_FROM, NUMBER_TO, ID_FROM = 20, 22, 24
@@ -145,20 +144,29 @@ function backorders.change(entry, journal_lines, reservation, number, d_waiting,
   end
 end
 
+-- Adds the members of a stock record in the store, under one of the names that it has had.
+local function add_members(queue, field)
+  local from, first, last = #field + 2, '[' .. field .. '\0', '(' .. field .. '\1'
+  for _, member in ipairs(call('ZRANGEBYLEX', BACKORDERS, first, last, 'LIMIT', 0, FILL_MAX)) do
+    queue[#queue + 1] = {member = member, rest = member:sub(from)}
+  end
+end
+
 -- Returns the queue of a stock entry, in order: its members in the store and those that this call has added. And for
 -- each member {number (of its line), id (of its reservation)}.
 local function queue_of(entry)
-  local prefix = entry.field .. '\0'
-  local queue = call('ZRANGEBYLEX', BACKORDERS, '[' .. prefix, '(' .. entry.field .. '\1', 'LIMIT', 0, FILL_MAX)
+  local found, queue, names = {}, {}, {}
+  for _, sku in ipairs(aliases.names_of(entry.sku)) do add_members(found, sku .. '\0' .. entry.location) end
   -- Where the store has more members than were read, new ones are left out: they come after those.
-  if #queue < FILL_MAX and backorder_queue.added_at[entry] then
-    for _, member in ipairs(backorder_queue.added_at[entry]) do queue[#queue + 1] = member end
-    table.sort(queue)
+  if #found < FILL_MAX then
+    for _, member in ipairs(backorder_queue.added_at[entry] or NONE) do
+      found[#found + 1] = {member = member, rest = member:match('^%Z*%z%Z*%z(.*)$')}
+    end
   end
-  local names, rest_at = {}, #prefix + 1
-  for i, member in ipairs(queue) do
-    local rest = member:sub(rest_at)
-    names[i] = {number = tonumber(rest:sub(NUMBER_FROM, NUMBER_TO)), id = rest:sub(ID_FROM)}
+  table.sort(found, function(a, b) return a.rest < b.rest end)
+  for i = 1, min(#found, FILL_MAX) do
+    local member, rest = found[i].member, found[i].rest
+    queue[i], names[i] = member, {number = tonumber(rest:sub(NUMBER_FROM, NUMBER_TO)), id = rest:sub(ID_FROM)}
   end
   return queue, names
 end
@@ -188,7 +196,7 @@ end
 local function fill_line(entry, reservation, number)
   local record = record_of(reservation)
   local line = record and record[Record.lines][number]
-  if not line or line[Line.sku] ~= entry.sku or line[Line.location] ~= entry.location then return false end
+  if not line or not aliases.are_of(entry, line[Line.sku], line[Line.location]) then return false end
   if expire_if_due(reservation) then return true end
   local waiting, owed = line[Line.waiting] or 0, line[Line.owed] or 0
   local left = allocated and allocations.left_for_backorder(entry, record[Record.channel]) or entry.available

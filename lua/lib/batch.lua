@@ -86,7 +86,18 @@ local function prefetch(fields)
   is_alone = count == 1
   if #wanted_ids > 0 then want_lines_of(wanted_ids) end
   if #wanted_keys > 0 then load_keys(wanted_keys) end
-  load_stock()
+  return load_stock()
+end
+
+-- Unpacks the operations and reads what they need. Where some of it lies under another name, all is wanted anew: then
+-- the call knows the names, and nothing holds an entry of an old one.
+local function unpack_and_prefetch(packed)
+  local fields = {unpack_msg(packed)}
+  if not prefetch(fields) then return fields end
+  stock, unread_stock = aliases.kept_entries(), {}
+  fields = {unpack_msg(packed)}
+  prefetch(fields)
+  return fields
 end
 
 -- Whether an operation takes its key over from another body: then only the last one is repeated, not one before it.
@@ -157,9 +168,15 @@ composite('named', {prefetch = likeness.behind, run = named})
 -- Runs all operations of a call and returns their packed answers. load: reads what they need, where that is other than
 -- reservations and stock.
 function run(args, load)
-  local fields = {unpack_msg(args[2])}
-  local begin_batch = load or prefetch
-  begin_batch(fields)
+  local fields
+  if load then
+    fields = {unpack_msg(args[2])}
+    load(fields)
+  else
+    aliases.may_move = aliases.is_writing
+    fields = unpack_and_prefetch(args[2])
+    aliases.may_move = false
+  end
   local answers, count, at, n = {}, 0, 1, #fields
   while at <= n do
     local tag = fields[at]

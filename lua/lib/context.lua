@@ -21,6 +21,8 @@
 --                           lib/places.lua
 --  [10] on_hand_log   hash    sku \0 location -> the last changes of on_hand, see lib/on_hand_log.lua;
 --                           \0 sku \0 location -> its last count, see lib/counts.lua
+--  [11] aliases       hash    old SKU -> the SKU that it is now, see lib/aliases.lua. Functions do not count it among
+--                           their KEYS: what they declare behind the ten is [11] to them
 --
 -- and, as the last one, for functions that are registered with it:
 --       backorders    zset    the lines that wait for units, in order, all with score 0; see lib/backorders.lua
@@ -61,6 +63,8 @@ local backorders = {}
 local lacking = {}
 -- Filled by lib/tombstones.lua and lib/counts.lua; declared here for the same reason.
 local tombstones, counts = {}, {}
+-- Filled by lib/aliases.lua; declared here because lib/stock.lua calls it.
+local aliases = {}
 
 -- Shared and never changed: most operations have no notes.
 local NONE = {}
@@ -93,6 +97,7 @@ local function begin(keys, args, uses_backorders)
   if not pack then bind() end
   STOCK, SKUS, RESERVATIONS, ENDED, DEADLINES = keys[1], keys[2], keys[3], keys[4], keys[5]
   IDEMPOTENCY, FORGET, JOURNAL, META, ON_HAND_LOG = keys[6], keys[7], keys[8], keys[9], keys[10]
+  aliases.key = table.remove(keys, 11)
   BACKORDERS = uses_backorders and keys[#keys] or nil
   if args[1] ~= known_limits then
     local limits = unpack_msg(args[1])
@@ -102,6 +107,7 @@ local function begin(keys, args, uses_backorders)
   end
   NOW_MS = clock_ms()
   stock, unread_stock, changed_stock, last_seq, allocated = {}, {}, {}, nil, false
+  aliases.lies_at, aliases.sku_of, aliases.moved, aliases.may_move = nil, nil, nil, false
   places, short_units, main_is_free, is_alone, places_looked = nil, 0, false, false, 0
   sku_locations, unmapped_lines = nil, 0
   reservations, live_records, live_deadlines = {}, {}, {}

@@ -95,7 +95,7 @@ end
 local function last_of(entry)
   local records, field = state().records, field_of(entry)
   if records[field] == nil then
-    local kept = call('HGET', ON_HAND_LOG, field)
+    local kept = call('HGET', ON_HAND_LOG, entry.came_from and '\0' .. entry.came_from or field)
     records[field] = kept and unpack_msg(kept)
   end
   return records[field]

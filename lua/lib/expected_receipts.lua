@@ -27,7 +27,7 @@ end
 local function index_places(record)
   if not record or still_expected(record) == 0 then return {} end
   local sscc = record[Receipt.sscc] or ''
-  return {record[Receipt.sku], sscc ~= '' and '\0' .. sscc or nil}
+  return {aliases.current(record[Receipt.sku]), sscc ~= '' and '\0' .. sscc or nil}
 end
 
 -- Reads the receipts and idempotency keys of all operations of a call. index: key of the index.

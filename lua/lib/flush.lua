@@ -116,6 +116,7 @@ function write()
   local short, shortage_delta = short_entries()
   if short then lacking.journal(short) end
   if change_count > 0 then call('XADD', JOURNAL, '*', 'e', array_of(change_count) .. concat(change_parts)) end
+  if aliases.moved then aliases.write() end
   write_stock()
   if short then
     if shortage_delta ~= 0 then call('HINCRBY', META, 'shortage', string.format('%.0f', shortage_delta)) end

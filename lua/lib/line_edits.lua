@@ -1,6 +1,6 @@
 -- How many units the lines of a reservation have, and how that changes; for operations/edit.lua.
 --
--- target: {place (of the element in the request), sku, location (that it names, or that of the line that it names),
+-- target: {place (of the element in the request), sku (as it is called now), location (that it or its line names),
 --          numbers (of the lines that it is about), is_free (it names a SKU only), quantity (units that these lines are
 --          to have), delta (by how many that changes them), shipped (units of them that were shipped)}
 -- cuts:   number of a line -> {counter -> units that it loses}
@@ -35,11 +35,19 @@ function line_edits.as_order(channel, accept_shortage, lines)
   return fields
 end
 
--- The numbers of the lines by their SKU.
+-- Asks what the SKUs of lines and of a request are called now.
+local function ask_names(record, wanted)
+  local skus = {}
+  for i, line in ipairs(record[Record.lines]) do skus[i] = line[Line.sku] end
+  for _, want in ipairs(wanted) do skus[#skus + 1] = want[LineEdit.sku] end
+  aliases.ask(skus)
+end
+
+-- The numbers of the lines by their SKU, as it is called now.
 local function numbers_by_sku(record)
   local by_sku = {}
   for number, line in ipairs(record[Record.lines]) do
-    local sku = line[Line.sku]
+    local sku = aliases.name_of(line[Line.sku])
     by_sku[sku] = by_sku[sku] or {}
     by_sku[sku][#by_sku[sku] + 1] = number
   end
@@ -63,8 +71,9 @@ local function target_of(record, want, place, by_sku)
   if number > 0 then
     local line = record[Record.lines][number]
     if not line then return nil end
-    sku, location, numbers = line[Line.sku], line[Line.location], {number}
+    sku, location, numbers = aliases.name_of(line[Line.sku]), line[Line.location], {number}
   else
+    sku = aliases.name_of(sku)
     numbers = at_location(record, by_sku[sku] or NONE, location)
   end
   for _, each in ipairs(numbers) do
@@ -107,6 +116,7 @@ end
 
 -- Returns the targets of a request and the cuts of their lines; or nil and the refusal.
 function line_edits.read(record, wanted)
+  ask_names(record, wanted)
   local by_sku, seen, targets, cuts = numbers_by_sku(record), {}, {}, {}
   local missing, twice, below, state = {}, {}, {}, record[Record.state]
   for place, want in ipairs(wanted) do

@@ -38,6 +38,10 @@ function looking.list_of(sku)
   if list ~= nil then return list end
   if list_bytes_left <= 0 then return nil end
   list = call('HGET', SKUS, sku)
+  if not list then
+    local name = aliases.current(sku)
+    list = name ~= sku and call('HGET', SKUS, name)
+  end
   lists[sku] = list
   if list then list_bytes_left = list_bytes_left - #list end
   return list
@@ -82,7 +86,7 @@ end
 function looking.load()
   local entries, fields, bytes = unread_stock, {}, 0
   for i = 1, #entries do fields[i] = entries[i].field end
-  local packed_records, fitting = hash_get_many(STOCK, fields), #entries
+  local packed_records, fitting = aliases.records(fields), #entries
   for i = 1, #entries do
     bytes = bytes + (packed_records[i] and #packed_records[i] or 0)
     if bytes > RECORD_BYTES_MAX then

@@ -14,7 +14,7 @@ local EMPTY = '\145\0' -- in MessagePack: nothing was dropped, floor 0
 
 -- The log of an entry with the changes of this call at its end.
 local function read_on_hand_log(entry)
-  local packed = call('HGET', ON_HAND_LOG, entry.field)
+  local packed = call('HGET', ON_HAND_LOG, entry.came_from or entry.field)
   local log = packed and unpack_msg(packed) or {0} -- nothing was dropped: floor 0
   for _, value in ipairs(entry.on_hand_changes or {}) do log[#log + 1] = value end
   return log

@@ -10,7 +10,10 @@ local RECORD_BYTES_MAX, RECORDS_AT_A_TIME = 300000, 250
 local function units_of(want, i, packed_record, channel)
   local at, on_hand, held, committed, damaged, quality_control, safety = unpack_some(packed_record, Stock.seq, 1)
   if at < 0 then return on_hand - damaged - quality_control - safety - held - committed end
-  return places_of_order.shown_at(stock_entry_of(want.sku, want.names[i], packed_record), channel)
+  -- While places move to a new name, the record may be another one's.
+  local entry = aliases.are_moving() and stock_entry(want.sku, want.names[i])
+    or stock_entry_of(want.sku, want.names[i], packed_record)
+  return places_of_order.shown_at(entry, channel)
 end
 
 -- Reads records until they have too many bytes. Returns them, and whether all were read.
@@ -19,7 +22,7 @@ local function read_records(fields)
   for first = 1, #fields, RECORDS_AT_A_TIME do
     if bytes_left < 0 then return packed_records, false end
     local last = min(#fields, first + RECORDS_AT_A_TIME - 1)
-    local some = call('HMGET', STOCK, unpack(fields, first, last))
+    local some = aliases.records({unpack(fields, first, last)})
     for i = 1, #some do
       packed_records[first + i - 1] = some[i]
       bytes_left = bytes_left - (some[i] and #some[i] or 0)
@@ -38,7 +41,7 @@ function places_of_order.read_levels(order)
     for i = 1, #names do
       local field = prefix .. names[i]
       fields[i] = field
-      if not stock[field] then unread[#unread + 1] = field end
+      if not (stock[field] or aliases.lies_at and aliases.entry_at(field)) then unread[#unread + 1] = field end
     end
   end
   local packed_records, are_all = read_records(unread)
@@ -47,7 +50,7 @@ function places_of_order.read_levels(order)
   for _, want in ipairs(order.wants) do
     local left, fields = want.left, want.fields
     for i = 1, #fields do
-      if not stock[fields[i]] then
+      if not (stock[fields[i]] or aliases.lies_at and aliases.entry_at(fields[i])) then
         at = at + 1
         local packed_record = packed_records[at]
         left[i] = packed_record and units_of(want, i, packed_record, order.channel) or 0

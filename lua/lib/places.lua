@@ -57,8 +57,9 @@ end
 
 -- Reads what every call that reserves needs of the partition, in one command.
 function load_partition()
-  local found = call('HMGET', META, 'seq', 'places', 'shortage')
+  local found = call('HMGET', META, 'seq', 'places', 'shortage', 'renames')
   local version = found[2]
+  aliases.renames = aliases.read(found[4])
   last_seq, short_units = tonumber(found[1] or 0), found[3] and tonumber(found[3]) or 0
   if not version then
     places = NO_PLACES

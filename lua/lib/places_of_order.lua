@@ -123,7 +123,7 @@ local function measure(order)
   for _, want in ipairs(order.wants) do
     local left, fields, net = want.left, want.fields, want.elsewhere or 0
     for i = 1, #fields do
-      local entry = stock[fields[i]]
+      local entry = stock[fields[i]] or aliases.lies_at and aliases.entry_at(fields[i])
       if entry then left[i] = entry.record and places_of_order.shown_at(entry, order.channel) or 0 end
       net = net + (order.accept_shortage and max(0, left[i]) or left[i])
     end
@@ -204,6 +204,9 @@ local function set_parts(order, room)
     room = max(0, room - max(0, #want.parts - 1))
   end
   load_stock()
+  for _, want in ipairs(aliases.lies_at and order.wants or NONE) do
+    for _, part in ipairs(want.parts) do part.entry = want_stock(part.entry.sku, part.entry.location) end
+  end
 end
 
 -- Looks for the units of all lines: each want gets its parts. lines_more: lines that the parts may add to the order.

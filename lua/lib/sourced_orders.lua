@@ -30,7 +30,8 @@ local function wants_of(fields, first, last)
   local wants, by_sku, has_named = {}, {}, false
   for line = first, last, LINE_LENGTH do
     if fields[line + LOCATION_OF] == '' then
-      sourcing.add_want(wants, by_sku, fields[line], fields[line + QUANTITY_OF], number_of(line, first))
+      local sku = aliases.name_of(fields[line])
+      sourcing.add_want(wants, by_sku, sku, fields[line + QUANTITY_OF], number_of(line, first))
     else
       has_named = true
     end

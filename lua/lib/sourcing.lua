@@ -113,6 +113,7 @@ local function examine_next(source)
   local number = source.looked + 1
   local candidates = sourcing.unpack_chunk(source, number)
   load_stock()
+  for i = 1, #candidates do aliases.renew(candidates[i].entries) end
   for i = 1, #candidates do examine(candidates[i], source.wants, source.channel, source.split_lines) end
   source.looked = number
   places_looked = places_looked + #candidates * #source.wants

@@ -16,7 +16,8 @@
 
 -- Registers a record that will be needed. Returns its entry, which has no record before load_stock.
 local function want_stock(sku, location)
-  local field = sku .. '\0' .. location
+  local field, lies_at = sku .. '\0' .. location, aliases.lies_at
+  while lies_at and lies_at[field] do field, sku, location = unpack(lies_at[field]) end
   local entry = stock[field]
   if not entry and location == '' then
     entry = unstocked.entry(sku, field)
@@ -54,16 +55,20 @@ local function available(r)
     - r[Stock.held] - r[Stock.committed]
 end
 
--- Sets the records of entries; false: unknown here.
+-- Sets the records of entries; false: unknown here. Returns whether all are known.
 local function set_records(entries, packed_records)
+  local are_known = true
   for i = 1, #entries do
-    if packed_records[i] then
+    if not packed_records[i] then
+      are_known = false
+    else
       local entry = entries[i]
       entry.record = stock_record(packed_records[i])
       entry.available = available(entry.record)
       if entry.record[Stock.backorder] then backorders.note_read(entry) end
     end
   end
+  return are_known
 end
 
 -- Makes the entry of a record that was read apart, and that has none yet.
@@ -74,21 +79,27 @@ local function stock_entry_of(sku, location, packed_record)
   return entry
 end
 
--- Reads all records that were registered since the last call of it.
-local function load_stock()
+-- Reads all records that were registered since the last call of it. Returns whether any lies under another name: then
+-- want_stock returns another entry for it.
+local load_stock
+
+function load_stock()
   local entries = unread_stock
   local n = #entries
-  if n == 0 then return end
+  if n == 0 then return false end
   local fields = {}
   for i = 1, n do fields[i] = entries[i].field end
-  set_records(entries, hash_get_many(STOCK, fields))
   unread_stock = {}
+  local are_known = set_records(entries, hash_get_many(STOCK, fields))
+  if are_known and not aliases.are_moving() or not aliases.find(entries) then return false end
+  load_stock()
+  return true
 end
 
 -- The entry of a (SKU, location), with its record read.
 local function stock_entry(sku, location)
   local entry = want_stock(sku, location)
-  load_stock()
+  if load_stock() then return want_stock(sku, location) end
   return entry
 end
 
@@ -183,5 +194,8 @@ function change_buckets(entry, journal_lines, deltas, line)
   }
   if allocated then allocations.add_to_journal_line(record, journal_lines) end
 end
+
+-- For what moves records and deletes them.
+aliases.mark_changed, aliases.next_seq = mark_changed, next_seq
 
 end

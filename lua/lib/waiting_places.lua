@@ -31,7 +31,8 @@ end
 local function waiting_place(want, asked, waits, channel)
   local best, best_entry, best_rest = nil, nil, 0
   for i = 1, #want.names do
-    local entry = stock[want.fields[i]] -- a record with a rule has got its entry when it was read
+    -- A record with a rule has got its entry when it was read.
+    local entry = stock[want.fields[i]] or aliases.entry_at(want.fields[i])
     local is_better = not best or want.names[i] == DEFAULT_LOCATION
       or want.names[best] ~= DEFAULT_LOCATION and places_of_order.comes_before(want, i, best)
     if is_better and entry and entry.record then

@@ -91,7 +91,7 @@ end
 local function allocations_of(record)
   local lines, count = record[Record.lines], 0
   for i = 1, #lines do
-    local entry = stock[lines[i][Line.sku] .. '\0' .. lines[i][Line.location]]
+    local entry = aliases.entry_at(lines[i][Line.sku] .. '\0' .. lines[i][Line.location])
     count = count + (entry and allocations.weight(entry) or 0)
   end
   return count

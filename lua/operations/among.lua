@@ -14,7 +14,12 @@ local AMONG_AT, LENGTH = {names = 1, elsewhere = 2}, 3
 -- The place of the reserve or order at or behind `at`; what an among in front of it says is set.
 function places_of_order.behind_among(fields, at)
   if fields[at] ~= 'among' then return at end
-  work.among = {names = fields[at + AMONG_AT.names], elsewhere = fields[at + AMONG_AT.elsewhere]}
+  local names, elsewhere = {}, {}
+  for sku, of_sku in pairs(fields[at + AMONG_AT.names]) do
+    local name = aliases.current(sku) -- two names of one SKU have the same places
+    names[name], elsewhere[name] = of_sku, fields[at + AMONG_AT.elsewhere][sku]
+  end
+  work.among = {names = names, elsewhere = elsewhere}
   return at + LENGTH
 end
 

@@ -7,9 +7,9 @@
 --         · similar_name · undescribed_location
 
 local function expect(fields, at)
-  local document, sku = expected_receipts[fields[at + Expect.supply_id]], fields[at + Expect.sku]
+  local document, sku = expected_receipts[fields[at + Expect.supply_id]], aliases.current(fields[at + Expect.sku])
   local before, location, sscc = document.record, fields[at + Expect.location], fields[at + Expect.sscc]
-  if before and before[Receipt.sku] ~= sku then
+  if before and aliases.current(before[Receipt.sku]) ~= sku then
     if before[Receipt.quantity] > 0 then return refused('id_reused') end
     before = nil -- it was removed: what was received is of another SKU
   end

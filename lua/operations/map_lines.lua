@@ -12,12 +12,13 @@
 
 -- Adds a wanted mapping to the targets, or its line to one of the lists of refused lines.
 local function read_target(record, want, targets, lists)
-  local number, sku, location = want[LineMapping.line], want[LineMapping.sku], want[LineMapping.location]
+  local number, location = want[LineMapping.line], want[LineMapping.location]
+  local sku = aliases.current(want[LineMapping.sku])
   local line = record[Record.lines][number]
   if not line then
     lists.excess[#lists.excess + 1] = {number, sku, location, 1, 0}
   elseif not unstocked.is_unmapped(line) then
-    if (line[Line.text] or '') ~= '' and line[Line.sku] == sku then return end
+    if (line[Line.text] or '') ~= '' and aliases.current(line[Line.sku]) == sku then return end
     lists.mapped[#lists.mapped + 1] = {number, line[Line.sku], line[Line.location], line[Line.quantity], 0}
   elseif line[Line.owed] == 0 then
     lists.excess[#lists.excess + 1] = {number, line[Line.sku], '', line[Line.quantity], 0}

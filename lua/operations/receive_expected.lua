@@ -12,7 +12,10 @@ local function receive_expected(fields, at)
   local quantity, reason = fields[at + ReceiveExpected.quantity], fields[at + ReceiveExpected.reason]
   local document = expected_receipts[id]
   local record = document.record
-  if not record or record[Receipt.quantity] == 0 or record[Receipt.sku] ~= sku then return refused('unknown_supply') end
+  sku = aliases.current(sku)
+  if not record or record[Receipt.quantity] == 0 or aliases.current(record[Receipt.sku]) ~= sku then
+    return refused('unknown_supply')
+  end
   local entry = stock_entry(sku, location ~= '' and location or record[Receipt.location])
   local deltas, journal_lines = deltas_of_arrival(quantity, 'restock'), {}
   local refusal = range.refuse(entry, deltas, quantity) or likeness.refuse(entry, quantity)

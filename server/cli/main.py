@@ -19,6 +19,7 @@ COMMANDS: Final = {
     "keys": "server.cli.keys",
     "locations": "server.cli.locations",
     "move": "server.cli.move",
+    "rename": "server.cli.rename",
     "repair": "server.cli.repair",
     "report": "server.cli.report",
     "rules": "server.cli.rules",

@@ -1,6 +1,6 @@
 """``holdfast show``: the stock of a SKU, and every change that led to it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Collection, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -31,6 +31,7 @@ from server.store.journal import journal
 from server.store.keys import Keyspace
 from server.store.ledger import slices
 from server.store.repositories import reservations, transfers
+from server.store.repositories.aliases import read_aliases
 from server.store.repositories.backorders import Waiter, find_waiters
 from server.store.repositories.expected_receipts import read_outlook
 from server.store.repositories.locations import LocationStore
@@ -96,16 +97,18 @@ async def _totals(settings: Settings, partition: str) -> dict[str, Any]:
 async def _explain(settings: Settings, partition: str, asked: str, *, with_history: bool) -> dict[str, Any]:
     async with opened_store(settings) as store:
         sku = await named(store, partition, lambda: check_sku("SKU", asked))
+        aliases = await read_aliases(store.client, Keyspace(partition))
+        sku = aliases.sku(sku)
         found = await slices.stock(store.ledger(partition), sku)
         holders, truncated = await reservations.holders(
             store.client, Keyspace(partition), store.retention.packed(), sku, HOLDERS_MAX
         )
         moving = await transfers.in_transit(store.client, Keyspace(partition), sku)
         outlook = await read_outlook(store.client, Keyspace(partition), store.retention.packed(), sku)
-        waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX)
+        waiting = await find_waiters(store.client, Keyspace(partition), sku=sku, limit=HOLDERS_MAX, aliases=aliases)
         short = {f"{sku}\0{each.location}".encode(): each.lacks for each in found.levels if each.lacks}
         lacking = await short_at(store.client, Keyspace(partition), store.retention.packed(), short, PATIENCE_S)
-        story = [each async for each in _history(store, partition, sku)] if with_history else []
+        story = [each async for each in _history(store, partition, aliases.names(sku))] if with_history else []
     return {
         "sku": sku,
         "partition": partition,
@@ -123,11 +126,11 @@ async def _explain(settings: Settings, partition: str, asked: str, *, with_histo
     }
 
 
-async def _history(store: OpenStore, partition: str, sku: str) -> AsyncIterator[dict[str, Any]]:
+async def _history(store: OpenStore, partition: str, names: Collection[str]) -> AsyncIterator[dict[str, Any]]:
     async for _, changes in journal.read(store.client, Keyspace(partition)):
         for change in changes:
             for line in change.lines:
-                if line.sku == sku:
+                if line.sku in names:
                     yield {
                         "at": _time(change.at_ms),
                         "operation": change.operation,

@@ -45,3 +45,12 @@ def name_in(listed_as: str) -> str:
 def pieces(components: Iterable[Component], units_of: Callable[[str], int]) -> int:
     """Return how many pieces can be made of the units that there are; fewer than none where a SKU is short."""
     return min(units_of(each.sku) // each.quantity for each in components)
+
+
+def renamed(components: Iterable[Component], old: str, new: str) -> list[Component]:
+    """Return components where a SKU has another name; it stands there once."""
+    units: dict[str, int] = {}
+    for each in components:
+        sku = new if each.sku == old else each.sku
+        units[sku] = units.get(sku, 0) + each.quantity
+    return [Component(sku, quantity) for sku, quantity in units.items()]

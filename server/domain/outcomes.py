@@ -139,6 +139,44 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Only a SKU without stock records can be untracked, and they stay. Use another SKU; `GET /v1/stock/{sku}` "
         "shows the records. Nothing changed.",
     ),
+    "name_taken": Outcome(
+        409,
+        "The name is taken",
+        "Another SKU has that name, or had it before. Choose a name that was never used, or delete that SKU first. "
+        "Two that both have stock are not merged: move the units, then delete the empty one. "
+        "Nothing changed.",
+    ),
+    "name_cycle": Outcome(
+        409,
+        "It had that name before",
+        "An old name still leads to this one, so it cannot be taken back. Requests may still use the old name; "
+        "choose another new name. Nothing changed.",
+    ),
+    "renamed_before": Outcome(
+        409,
+        "It was renamed already",
+        "That is an old name, which now leads to another. Rename the newest one: `GET /v1/skus/{sku}` names it. "
+        "Nothing changed.",
+    ),
+    "rename_unfinished": Outcome(
+        409,
+        "Another rename is not finished",
+        "Its places are still being moved to the name before. Send the same request again in some seconds. "
+        "Nothing changed.",
+        retryable=True,
+    ),
+    "too_many_names": Outcome(
+        409,
+        "Too many old names",
+        "It has had 100 names, and each is kept. Create it under a new name, and move the "
+        "units there. Nothing changed.",
+    ),
+    "sku_in_use": Outcome(
+        409,
+        "The SKU is in use",
+        "A SKU can be deleted that has no units in any bucket, no line that waits, no allocation, no expected receipt "
+        "and no listing, and that no pack or bundle holds. `GET /v1/stock/{sku}` shows what is left. Nothing changed.",
+    ),
     "already_committed": Outcome(
         409,
         "Already ordered",

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 import structlog
 
+from server.domain.aliases import RENAMED
 from server.domain.calendars import IN_UTC
 from server.domain.changes import Change
 from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, OTHER_CHANNELS
@@ -235,7 +236,7 @@ class DailyFigureCounter:
     async def _take(self, sums: JournalSums, changes: list[Change]) -> None:
         filled = seen_as_one(changes) if len(changes) > 1 else NOBODY_WAITED
         for change in changes:
-            if change.operation == RULES_CHANGED:
+            if change.operation in (RULES_CHANGED, RENAMED):
                 await self._read_rules()
             sums.take(change, self._rules, self._highest_point, filled)
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from server.domain.alerts import crossed
+from server.domain.aliases import NAMES_ONLY
 from server.domain.calendars import IN_UTC, Calendar
 from server.domain.changes import Change, ChangeLine
 from server.domain.daily_figures import Figures
@@ -42,6 +43,8 @@ class JournalSums:
         """
         self.changes += 1
         operation, day, channel = change.operation, self._day_of(change.at_ms), change.channel
+        if operation in NAMES_ONLY:
+            return
         if operation == LACKING_CHANGED:
             self._note_lacking(change, rules)
         elif change.notes and not change.reservation_id:

@@ -95,8 +95,9 @@ async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIte
 
 async def _skus(store: FigureStore, days: list[int], sku: str) -> AsyncIterator[tuple[int, str, list[Row]]]:
     if sku:
+        name = await store.current(sku)
         for day, rows in zip(days, await store.of_sku(sku, days), strict=True):
-            yield day, sku, rows
+            yield day, name, rows
         return
     for day in days:
         async for name, rows in store.of_day(day):

@@ -23,9 +23,20 @@ async def find(store: FigureStore, events: Sequence[Change], closed: frozenset[s
     for event in events:
         if event.operation in _TELLING:
             by_sku.setdefault(dict(event.notes)["sku"], []).append(event)
+    if by_sku:
+        by_sku = await _as_called_now(store, by_sku)
     units = await store.units_of(list(by_sku), closed) if by_sku else {}
     found = (_finding(sku, raised, units[sku]) for sku, raised in by_sku.items())
     return [each for each in found if each is not None]
+
+
+async def _as_called_now(store: FigureStore, by_sku: Mapping[str, list[Change]]) -> dict[str, list[Change]]:
+    """Return the events by what their SKUs are called now: the store knows which are out under that name."""
+    names = await store.current_of(list(by_sku))
+    found: dict[str, list[Change]] = {}
+    for sku, raised in by_sku.items():
+        found.setdefault(names[sku], []).extend(raised)
+    return found
 
 
 def _finding(sku: str, raised: Sequence[Change], units: Mapping[str, int]) -> Finding | None:

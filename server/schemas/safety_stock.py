@@ -70,11 +70,15 @@ class SkusBody(Body, frozen=True):
 
 
 class SkuView(msgspec.Struct, frozen=True):
-    """What a SKU is. ``category`` null: none. ``tracked`` is left out where many are put into categories."""
+    """What a SKU is. ``category`` null: none. ``tracked`` is left out where many are put into categories.
+
+    ``sku`` is what it is called now; ``former_names``, left out where there are none, are what it was called before.
+    """
 
     sku: str
     category: str | None
     tracked: bool | msgspec.UnsetType = msgspec.UNSET
+    former_names: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SkuList(msgspec.Struct, frozen=True):

@@ -2,12 +2,14 @@
 
 import msgspec
 
+from server.domain.aliases import NO_ALIASES
 from server.domain.operations.stock import BackorderMode, SetBackorder
 from server.schemas.backorders import BackorderBody, BackordersQuery
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_sku
 from server.service.likeness import as_asked, is_allowed
 from server.store.connection.timeouts import in_time
+from server.store.repositories.aliases import read_aliases
 from server.store.repositories.backorders import WaiterPage, find_waiters
 
 
@@ -43,8 +45,11 @@ async def waiting_lines(caller: Caller, query: BackordersQuery) -> WaiterPage:
     location = "" if query.location is msgspec.UNSET else check_location("location", query.location)
     client, keyspace = caller.partition.client, caller.partition.keyspace
     try:
+        aliases = await in_time(read_aliases(client, keyspace)) if sku else NO_ALIASES
         return await in_time(
-            find_waiters(client, keyspace, sku=sku, location=location, after=query.after, limit=query.limit)
+            find_waiters(
+                client, keyspace, sku=sku, location=location, after=query.after, limit=query.limit, aliases=aliases
+            )
         )
     except ValueError as error:
         raise InvalidError("after", str(error)) from None

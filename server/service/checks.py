@@ -103,6 +103,11 @@ def check_name(field: str, value: str, bytes_max: int, kind: str = "") -> str:
     return _named(field, normal(value), bytes_max)
 
 
+def check_new_name(field: str, value: str, bytes_max: int) -> str:
+    """Return the name that is meant by what is to be a new one, whatever is stored."""
+    return _named(field, normal(value), bytes_max)
+
+
 def _named(field: str, name: str, bytes_max: int) -> str:
     check_text(field, name, bytes_max)
     reason = fault(name)

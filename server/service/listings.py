@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from server.domain import limits
 from server.domain.channels import KEY_BYTES_MAX, Listing
@@ -17,6 +18,7 @@ from server.schemas.problems import FieldProblem, Problem
 from server.service.caller import Caller
 from server.service.channels import channel_of, store_of
 from server.service.checks import InvalidError, check_name, check_reference, check_sku, check_text
+from server.service.current_names import current
 from server.service.line_names import stored_listings
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
@@ -107,16 +109,37 @@ async def put_listings(caller: Caller, channel: str, body: ListingsBody) -> list
     """
     settings = channel_of(caller, channel)
     listings = [listing_of(f"listings[{i}]", each) for i, each in enumerate(body.listings)]
-    _check_distinct(listings)
     store, lists_all = store_of(caller), settings.listings == "all"
     # Before the write: if this fails, nothing has happened.
-    unknown = await in_time(store.unknown_skus(skus_of(listings)))
+    unknown = await in_time(store.unknown_skus(skus_of(await _as_called_now(caller, listings))))
     for _ in range(_TRIES_MAX):
         version = await in_time(store.listings_version(settings.name))
-        changed = await _checked(store, settings.name, listings, lists_all=lists_all)
+        named = await _as_called_now(caller, listings)  # a rename changes the version, too
+        _check_distinct(named)
+        changed = await _checked(store, settings.name, named, lists_all=lists_all)
         if await written(store.put_listings(settings.name, changed, caller.actor, version=version)):
             return unknown
     raise ProblemError(problem("overloaded", "Others are changing the same listings. Send the same request again."))
+
+
+async def _as_called_now(caller: Caller, listings: Sequence[Listing]) -> list[Listing]:
+    """Return listings with SKUs as they are called now.
+
+    Raises
+    ------
+    InvalidError
+        A bundle names a SKU twice, by two of its names.
+
+    """
+    skus = skus_of(listings)
+    names = dict(zip(skus, await current(caller, skus), strict=True))
+    found = []
+    for i, each in enumerate(listings):
+        components = [replace(part, sku=names[part.sku]) for part in each.components]
+        if len({part.sku for part in components}) < len(components):
+            raise InvalidError(f"listings[{i}].components", "name a SKU twice, by two of its names; add them up")
+        found.append(replace(each, sku=each.sku if components else names[each.sku], components=components))
+    return found
 
 
 def skus_of(listings: Sequence[Listing]) -> list[str]:
@@ -236,7 +259,8 @@ async def find_listings(caller: Caller, channel: str, query: ListingsQuery) -> t
         under = (await stored_listings(caller, name, [key])).values()
         return [each for each in under if query.sku is None or query.sku in skus_of([each])], ""
     if query.sku is not None:
-        return await in_time(_of_sku(store, name, check_sku("sku", query.sku))), ""
+        [sku] = await current(caller, [check_sku("sku", query.sku)])
+        return await in_time(_of_sku(store, name, sku)), ""
     by_key, position = _position(query.after)
     position, page = await in_time(store.page_of_listings(name, position, query.limit, by_key=by_key))
     if not by_key and not position:

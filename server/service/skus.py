@@ -1,6 +1,6 @@
 """What a SKU is: its category, and whether it has stock at all."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -8,21 +8,27 @@ import msgspec
 from server.schemas.safety_stock import SkuBody, SkusBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_category, check_sku
+from server.service.current_names import current
 from server.service.likeness import is_allowed
 from server.service.problems import ProblemError, alike, problem
 from server.service.rules import safety_store
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.errors import SimilarNameError
+from server.store.repositories.aliases import names_of
 from server.store.repositories.skus import SkuStore
 
 
 class SkuDetails(NamedTuple):
-    """A SKU. ``category`` empty: it is of none. ``is_tracked`` False: it has no stock, and can always be ordered."""
+    """A SKU. ``category`` empty: it is of none. ``is_tracked`` False: it has no stock, and can always be ordered.
+
+    ``former_names``: those that it had before.
+    """
 
     sku: str
     category: str
     is_tracked: bool
+    former_names: Sequence[str] = ()
 
 
 async def find_sku(caller: Caller, sku: str) -> SkuDetails:
@@ -36,9 +42,10 @@ async def find_sku(caller: Caller, sku: str) -> SkuDetails:
         The store did not answer in time.
 
     """
-    sku = check_sku("sku", sku)
-    category = await category_of(caller, sku)
-    return SkuDetails(sku, category, not await in_time(_store(caller).is_untracked(sku)))
+    partition = caller.partition
+    name, *former = await in_time(names_of(partition.client, partition.keyspace, check_sku("sku", sku)))
+    category = await category_of(caller, name)
+    return SkuDetails(name, category, not await in_time(_store(caller).is_untracked(name)), former)
 
 
 async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
@@ -53,7 +60,7 @@ async def put_sku(caller: Caller, sku: str, body: SkuBody) -> SkuDetails:
         answer in time, and asking again is safe.
 
     """
-    sku = check_sku("sku", sku)
+    [sku] = await current(caller, [check_sku("sku", sku)])
     if body.category is msgspec.UNSET and body.tracked is msgspec.UNSET:
         raise InvalidError("category", "is required where tracked is left out")
     # Everything is checked before anything is set.
@@ -76,10 +83,12 @@ async def put_categories(caller: Caller, body: SkusBody) -> Mapping[str, str]:
         The store did not answer in time; asking again is safe.
 
     """
-    categories = {
-        check_sku(f"skus[{at}].sku", each.sku): check_category(f"skus[{at}].category", each.category)
+    given = [
+        (check_sku(f"skus[{at}].sku", each.sku), check_category(f"skus[{at}].category", each.category))
         for at, each in enumerate(body.skus)
-    }
+    ]
+    names = await current(caller, [sku for sku, _ in given])
+    categories = {name: category for name, (_, category) in zip(names, given, strict=True)}
     await _put_categories(caller, categories)
     return categories
 

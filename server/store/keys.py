@@ -1,5 +1,6 @@
 """The names of a partition's keys. Its hash tag keeps them in one slot, so one order is always one atomic script."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from server.domain.likeness import Kind, fold
@@ -18,6 +19,7 @@ _NAMES: Final = (
     "journal",
     "meta",
     "on_hand_log",
+    "aliases",
 )
 """In the order in which ``lua/lib/context.lua`` expects them as KEYS; that file explains each."""
 
@@ -36,6 +38,7 @@ class Keyspace:
         self.deadlines = named["deadlines"]
         self.idempotency = named["idempotency"]
         self.journal = named["journal"]
+        self.aliases = named["aliases"]
         self.meta = named["meta"]
         # Only functions off the hot path declare these two as well: see ``lua/functions/mutate_transfers.lua``.
         self.transfers = f"hf:{{{partition}}}:transfers"
@@ -146,6 +149,12 @@ class Keyspace:
         """What ``lua/functions/purge_ended.lua`` declares as its KEYS."""
         return (*self.moving, self.supply, self.tombstones)
 
+    def renaming(self, channels: Sequence[str]) -> tuple[str, ...]:
+        """What ``lua/functions/rename_sku.lua`` and ``delete_sku.lua`` declare as their KEYS."""
+        own = (self.categories, self.replenishment, self.safety_applied, self.supply_skus, self.likeness, self.sold_out)
+        of_channels = (key for channel in channels for key in ChannelKeys(self, channel).naming)
+        return (*self.all, *own, *of_channels)
+
     @property
     def publishing(self) -> tuple[str, ...]:
         """The publisher's keys that are not a channel's."""
@@ -185,6 +194,11 @@ class ChannelKeys:
     def listing(self) -> tuple[str, ...]:
         """What ``lua/functions/put_listings.lua`` declares as its KEYS, with those of the partition."""
         return (self.listings, self.by_key, self.keys, self.components)
+
+    @property
+    def naming(self) -> tuple[str, ...]:
+        """What :meth:`Keyspace.renaming` has of each channel."""
+        return (self.listings, self.keys, self.components)
 
 
 LIKENESS_VERSION: Final = "\0version"

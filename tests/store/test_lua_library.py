@@ -23,6 +23,7 @@ from server.store.repositories.channels import ChannelStore
 from server.store.repositories.daily_figures import Counted, FigureStore, Finding
 from server.store.repositories.expected_receipts import read_outlook
 from server.store.repositories.publisher import ARGUMENTS_MAX, PublisherStore, Writes
+from server.store.repositories.renames import AliasStore
 from server.store.repositories.shortages import find_shortages
 from tests.conftest import StoreClient, now_ms, wait_past
 from tests.support.operations import (
@@ -67,6 +68,9 @@ FUNCTIONS: Final = (
         "read",
         "explain_sourcing",
         "expire_holds",
+        "delete_listing",
+        "delete_sku",
+        "rename_sku",
         "list_reservations",
         "list_shortages",
         "purge_ended",
@@ -195,13 +199,23 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await run_function(client, functions("expire_holds"), keyspace, limits)
     await run_function(client, functions("fill_backorders"), keyspace, limits, "", 10, 0)
     for ended in (False, True):
-        page = msgspec.msgpack.encode([ended, "0", 100, "", {}])
+        page = msgspec.msgpack.encode([ended, "0", 100, [], {}])
         await run_function(client, functions("list_reservations"), keyspace, limits, page)
     await read_outlook(client, keyspace, limits, "A")
     await find_shortages(client, keyspace, limits, "", 10)
     await run_on_keys(client, functions("purge_ended"), keyspace.forgetting, forgetting, 1000)
     await publish(client, keyspace)
     await tally(client, keyspace)
+    renames = AliasStore(client, keyspace, limits)
+    await ask(ledger, count("old", 0))
+    assert await renames.rename_sku("old", "new", "ada", (CHANNEL,)) == "renamed"
+    assert (await renames.delete_sku("old", "ada", (CHANNEL,))).outcome == "deleted"
+    for key in (keyspace.categories, keyspace.replenishment, keyspace.safety_applied):
+        for name in ("A", "A\0", "A\0main"):
+            await client.hset(key, name, "1")
+    assert await renames.rename_sku("A", "Z", "ada", (CHANNEL,)) == "renamed"
+    await ledger.run(count("A", 0))
+    await ChannelStore(client, keyspace).delete_listing(CHANNEL, "Z", "ada")
 
 
 async def publish(client: Redis, keyspace: Keyspace) -> None:
@@ -254,6 +268,7 @@ def keys_of_partition(keyspace: Keyspace) -> set[str]:
         *keyspace.reserving,
         *keyspace.transferring,
         *keyspace.supplying,
+        *keyspace.renaming(()),
         *keyspace.publishing,
         *counting,
         *ChannelKeys(keyspace, CHANNEL).all,

@@ -24,6 +24,7 @@ from server.domain.answers import AllocationUsageUnknown, Refused
 from server.domain.binding import Bound
 from server.domain.exchange import Exchange, ExchangeRefused
 from server.domain.expected_receipt import ExpectedReceipt
+from server.domain.likeness import fold
 from server.domain.locations import Location
 from server.domain.operations.allocations import Allocate, AllocateMove
 from server.domain.operations.base import Operation
@@ -43,6 +44,7 @@ from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.lua_library import Function
 from server.store.repositories.locations import LocationStore
+from server.store.repositories.renames import AliasStore
 from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, SafetyTarget
 from server.store.repositories.skus import SkuStore
 from tests.conftest import DAY_S, now_ms, wait_past
@@ -50,6 +52,7 @@ from tests.support import operations as ops
 from tests.support.model import Answer, Model, ModelReservation, Place, keyed_part
 from tests.support.operations import AnOperation, reservation_of
 from tests.support.replay import Change, Entry, Replayed, read_journal
+from tests.support.spellings import Spellings, plain
 
 T = TypeVar("T", bound=Operation)
 R = TypeVar("R", Reserve, Order)
@@ -107,7 +110,7 @@ _LANES: Final = {
     **dict.fromkeys((Ship, Arrive, CancelTransfer), "transfer"),
     **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
 }
-_ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil"))
+_ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil", "shortage"))
 """Changes that either kind of call can make."""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive", "cancel_transfer")
@@ -189,6 +192,13 @@ class Track:
 
 
 @dataclass(frozen=True)
+class Rename:
+    """Give a SKU its next name."""
+
+    sku: str
+
+
+@dataclass(frozen=True)
 class Look:
     """Read a SKU and a reservation."""
 
@@ -196,7 +206,7 @@ class Look:
     which: int
 
 
-Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Track | Look
+Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Track | Rename | Look
 actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_PROMISES),
     some(*_SETTLEMENTS),
@@ -211,6 +221,7 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_EARLY, *_PROMISES, *_SETTLEMENTS),
     some(*_UNKNOWN, *_PROMISES, *_SETTLEMENTS),
     st.builds(Track, st.sampled_from((*_NOBODY_KNOWS[1:], "A")), st.booleans()),
+    st.builds(Rename, st.sampled_from(("A", "B 1/2", "Ş", _NOBODY_KNOWS[-1]))),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
     some(*_SUPPLIES),
     st.builds(Wait),
@@ -254,6 +265,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.times_between: deque[int] = deque(maxlen=_TIMES_KEPT)
         self.sent: list[AnOperation] = []
         self.numbers = count()
+        self.spellings = Spellings()
         self.sweeping = False
         self.agreed = False
 
@@ -282,6 +294,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._step(self._limit(channel, names))
             case Track(sku, tracked):
                 self._step(self._track(sku, tracked=tracked))
+            case Rename(sku):
+                self._step(self._rename(sku))
             case Look(place, which):
                 self._step(self._read(place, which))
             case intents:
@@ -309,7 +323,8 @@ class LedgerMachine(RuleBasedStateMachine):
         started_ms = await now_ms(self.client)
         if started_ms > self.ended_ms > 0:
             self.times_between.append(self.ended_ms)
-        answers = await asyncio.gather(*(ops.ask(self.ledger, operation) for operation in operations))
+        sent = [self.spellings.spelled(operation) for operation in operations]
+        answers = plain(await asyncio.gather(*(ops.ask(self.ledger, operation) for operation in sent)))
         self.ended_ms = await now_ms(self.client)
         entries = await self._new_entries()
         predictions = [
@@ -338,7 +353,7 @@ class LedgerMachine(RuleBasedStateMachine):
         assert answer == [False, expected], f"the sweeper: {answer}, expected {[False, expected]}"
 
     async def _safeguard(self, units: int, percent: int) -> None:
-        wanted = [SafetyTarget(*place, units, percent) for place in _PLACES]
+        wanted = [SafetyTarget(self.spellings.newest(sku), name, units, percent) for sku, name in _PLACES]
         found = await SafetyStore(self.client, self.keys).apply(wanted, _RETENTION.packed())
         entries = await self._new_entries()
         if entries:
@@ -353,8 +368,19 @@ class LedgerMachine(RuleBasedStateMachine):
         await self.locations.limit_channels({each: list(among) for each, among in self.model.limited.items()})
 
     async def _track(self, sku: str, *, tracked: bool) -> None:
-        done = await SkuStore(self.client, self.keys, _RETENTION.packed()).track(sku, "tester", tracked=tracked)
+        done = await SkuStore(self.client, self.keys, _RETENTION.packed()).track(
+            self.spellings.any_of(sku), "tester", tracked=tracked
+        )
         assert done == self.model.track(sku, tracked=tracked)
+        await self._new_entries()
+
+    async def _rename(self, sku: str) -> None:
+        store, new = AliasStore(self.client, self.keys, _RETENTION.packed()), self.spellings.next_of(sku)
+        outcome = await store.rename_sku(self.spellings.newest(sku), new, "tester", ())
+        is_known = self.model.rename(sku)
+        assert outcome == ("renamed" if is_known else "unknown_sku")
+        if is_known:
+            self.spellings.renamed(sku)
         await self._new_entries()
 
     async def _wait(self) -> None:
@@ -383,12 +409,15 @@ class LedgerMachine(RuleBasedStateMachine):
         sku, location = place
         reservation_id = self._recent(which)
         channel = _CHANNELS[which % 3]
-        everywhere, here, mine, stock, found = await asyncio.gather(
-            self.ledger.availability([sku]),
-            self.ledger.availability([sku], location),
-            self.ledger.availability([sku], location, channel),
-            self.ledger.stock(sku),
-            self.ledger.reservation(reservation_id),
+        name = self.spellings.any_of(sku)
+        everywhere, here, mine, stock, found = plain(
+            await asyncio.gather(
+                self.ledger.availability([name]),
+                self.ledger.availability([name], location),
+                self.ledger.availability([name], location, channel),
+                self.ledger.stock(name),
+                self.ledger.reservation(reservation_id),
+            )
         )
         levels = [self.model.shown(each) for each in self.model.stock if each[0] == sku]
         expected = [
@@ -409,7 +438,7 @@ class LedgerMachine(RuleBasedStateMachine):
         read = await read_journal(self.client, self.keys.journal, self.journal_id)
         if read:
             self.journal_id = read[-1][0]
-        entries = [entry for _, entry in read]
+        entries = [plain(entry) for _, entry in read]
         self.journal.extend(entries)
         self._never_oversold(entries)
         return entries
@@ -422,8 +451,8 @@ class LedgerMachine(RuleBasedStateMachine):
             for change in entry:
                 if change.operation == "order" and change.reservation_id in accepting:
                     continue
-                if change.operation == "map_lines":
-                    continue  # it is sold already
+                if change.operation in ("map_lines", "renamed"):
+                    continue  # it is sold already, or only called otherwise
                 if change.operation == "edit":
                     assert change.reservation_id in edited or not _takes_too_much(change)
                     continue
@@ -468,14 +497,17 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         known: dict[str, list[str]] = {sku: [] for sku in self.model.untracked}
         known |= {sku: self.model.names_of(sku) for sku, _ in self.model.stock}
-        assert {sku.decode(): msgspec.msgpack.decode(packed) for sku, packed in skus.items()} == known
-        assert {field.decode(): names.decode() for field, names in likeness.items()} == self.model.likeness
-        assert queue == self.model.queue
+        assert {plain(sku).decode(): msgspec.msgpack.decode(packed) for sku, packed in skus.items()} == known
+        known_names = {field.decode(): names.decode() for field, names in likeness.items()}
+        further = {field: name for field, name in known_names.items() if plain(field) != field}
+        assert {field: names for field, names in known_names.items() if field not in further} == self.model.likeness
+        assert further == {f"sku\0{fold(name)}": name for name in self.spellings.further()}
+        assert sorted(plain(queue)) == self.model.queue
         assert {each.decode() for each in tombstones} == {
             each for each, reservation in reservations.items() if reservation.is_tombstone
         }
         assert {each.decode() for each in live} == in_life
-        assert {each.decode(): _reservation(packed) for each, packed in (live | ended).items()} == {
+        assert {each.decode(): plain(_reservation(packed)) for each, packed in (live | ended).items()} == {
             each: reservation.shown() for each, reservation in reservations.items()
         }
         assert {each.decode(): int(at_ms) for each, at_ms in deadlines} == {
@@ -499,8 +531,8 @@ class LedgerMachine(RuleBasedStateMachine):
         assert int(meta.get(b"lacking", 0)) == self.model.lacking
         assert int(meta.get(b"in_transit", 0)) == self.model.in_transit
         assert int(meta.get(b"unmapped", 0)) == self.model.unmapped
-        assert {each.decode(): _supply(packed) for each, packed in supply.items()} == self.model.supplies
-        assert {each.decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
+        assert {each.decode(): plain(_supply(packed)) for each, packed in supply.items()} == self.model.supplies
+        assert {plain(each).decode(): set(msgspec.msgpack.decode(packed)) for each, packed in by_sku.items()} == {
             **{each.sku: self.model.supplies_of(each.sku) for each in self.model.supplies.values() if each.expected},
             **{
                 f"\0{each.sscc}": self.model.supplies_in(each.sscc)
@@ -509,7 +541,7 @@ class LedgerMachine(RuleBasedStateMachine):
             },
         }
         for is_open, found in ((True, open_transfers), (False, closed)):
-            assert {each.decode(): _transfer(packed) for each, packed in found.items()} == {
+            assert {each.decode(): plain(_transfer(packed)) for each, packed in found.items()} == {
                 each: sent.shown()
                 for each, sent in self.model.transfers.items()
                 if (sent.state == "in_transit") is is_open
@@ -531,7 +563,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if not self.agreed:
             return  # a step has failed, and its own failure says more
         assert (report.drift, report.conclusive) == ([], True), repr((report.drift, report.conclusive))
-        replayed = Replayed(entry for _, entry in entries)
+        replayed = Replayed(plain(entry) for _, entry in entries)
         assert {place: allocations for place, allocations in replayed.allocations.items() if allocations} == {
             place: [msgspec.structs.astuple(each) for each in self.model.allocations(place)]
             for place, stock in self.model.stock.items()
@@ -1087,7 +1119,7 @@ def _drawn(number: int) -> Place:
 
 
 def _place(name: bytes) -> Place:
-    sku, _, location = name.decode().partition("\0")
+    sku, _, location = plain(name).decode().partition("\0")
     return sku, location
 
 

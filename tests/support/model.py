@@ -704,6 +704,14 @@ class Model:
         """Return what a channel may have: units that a backorder waits for are kept for it."""
         return self.left(place, channel, self.stock[place].waiting) if is_stocked(place) else WITHOUT_END
 
+    def rename(self, sku: str) -> bool:
+        """Give a SKU another name, which the model has no word for; False: nobody knows it."""
+        names = self.names_of(sku)
+        for name in names:
+            self.seq += 2
+            self.stock[sku, name].seq = self.seq
+        return bool(names) or sku in self.untracked
+
     def names_of(self, sku: str) -> list[str]:
         """Return where a SKU is known."""
         return [name for each, name in self.stock if each == sku]

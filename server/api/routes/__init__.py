@@ -18,6 +18,7 @@ from server.api.routes import (
     map_lines,
     nearby,
     relocate,
+    renames,
     replenishment,
     reports,
     reservations,
@@ -53,5 +54,6 @@ ROUTES: Final[list[Route]] = [
     *replenishment.ROUTES,
     *calendars.ROUTES,
     *safety_stock.ROUTES,
+    *renames.ROUTES,
 ]
 """Every route that needs a key, in the order of the documentation."""

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+import msgspec
+
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain import limits
@@ -59,7 +61,8 @@ async def read_sku(call: Call) -> SkuView:
 
 
 def _sku_view(found: skus.SkuDetails) -> SkuView:
-    return SkuView(found.sku, found.category or None, found.is_tracked)
+    former = list(found.former_names) or msgspec.UNSET
+    return SkuView(found.sku, found.category or None, found.is_tracked, former)
 
 
 ROUTES = [

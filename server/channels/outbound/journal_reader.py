@@ -107,8 +107,8 @@ class JournalReader:
         changed: dict[str, int] = {}
         sales: dict[str, dict[str, int]] = {}
         for change in changes:
+            self._levels.follow(change)
             for line in change.lines:
-                self._levels.update(line.sku, line.location, line.available, line.seq, line.allocations)
                 changed.setdefault(line.sku, change.at_ms)
             if change.channel in self._channels:
                 add_own_sales(change, sales.setdefault(change.channel, {}))

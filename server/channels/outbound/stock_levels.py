@@ -4,7 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
+from server.domain.aliases import left_places
 from server.domain.allocations import Allocation, left
+from server.domain.changes import Change
 from server.domain.locations import ClosedLocations
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
@@ -43,6 +45,21 @@ class StockLevels:
             return
         if allocations or sku in self._allocations:
             self._allocate(sku, location, allocations or ())
+
+    def follow(self, change: Change) -> None:
+        """Update the levels of a change, in the journal's order."""
+        for line in change.lines:
+            self.update(line.sku, line.location, line.available, line.seq, line.allocations)
+        for line in left_places(change):
+            self.forget(line.sku, line.location)
+
+    def forget(self, sku: str, location: str) -> None:
+        """Forget a level, because the SKU or location has another name now, or none."""
+        for by_sku in (self._available, self._seqs, self._allocations):
+            places: dict[str, object] = by_sku.get(sku, {})  # type: ignore[assignment]  # each has its own values
+            places.pop(location, None)
+            if not places:
+                by_sku.pop(sku, None)
 
     def available(self, sku: str, channel: str) -> Mapping[str, int]:
         """Return what is available of a SKU to a channel at each open location; empty where the SKU is not known."""

@@ -53,6 +53,7 @@ from collections.abc import Sequence
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.aliases import NAMES_ONLY
 from server.domain.reservation import Reservation
 from server.domain.transfer import Transfer
 from server.store.audit.backorder_check import QueueCheck
@@ -68,6 +69,7 @@ from server.store.connection.commands import command
 from server.store.journal.journal import DamagedEntryError, read
 from server.store.journal.replay import Replay, RowNumbers
 from server.store.keys import Keyspace, split_field, stored_text
+from server.store.repositories.aliases import read_moving_aliases
 from server.store.repositories.stock import decode_stock
 
 __all__ = ["AuditReport", "Drift", "Progress", "Replay", "audit"]
@@ -109,6 +111,7 @@ class _Audit:
         began_s = time.monotonic()
         self._start = await self._reader.moment()
         self._state = StateAtStart(self._row_numbers, self._start.seq)
+        self._state.names = await read_moving_aliases(self._reader.client, self._keys)
         history = History(self._reader, self._start, self._state, self._row_numbers, self._findings)
         await self._scan_stock()  # before the reservations: see AllocationsAtStart
         await self._scan_live()
@@ -118,7 +121,7 @@ class _Audit:
         await TombstoneCheck(self._reader, self._findings).check_members()
         await self._scan_skus()
         await self._check_transfers()
-        await ReceiptCheck(self._reader, self._findings).check_index()
+        await ReceiptCheck(self._reader, self._findings, self._state.names.aliases).check_index()
         await LikenessCheck(self._reader, self._findings).check()
         conclusive = await self._roll_back()
         if conclusive:
@@ -298,7 +301,7 @@ class _Audit:
                     await self._reader.breathe()
                     for line in change.lines:
                         seq += 1
-                        if line.seq != seq:
+                        if line.seq != seq or change.operation in NAMES_ONLY:  # else read under two names, or none
                             return False
                     self._state.roll_back(change)
                 done += 1

@@ -4,6 +4,7 @@ from typing import Final
 
 import msgspec
 
+from server.domain.aliases import Aliases
 from server.domain.expected_receipt import ExpectedReceipt
 from server.store.audit.checks import Drift, Findings
 from server.store.audit.reader import Reader
@@ -18,9 +19,10 @@ _decode_ids = msgspec.msgpack.Decoder(list[str]).decode
 class ReceiptCheck:
     """Compares the index with the records; what looks wrong is read again."""
 
-    def __init__(self, reader: Reader, findings: Findings) -> None:
+    def __init__(self, reader: Reader, findings: Findings, aliases: Aliases) -> None:
         self._reader = reader
         self._findings = findings
+        self._aliases = aliases
 
     async def check_index(self) -> None:
         """Check every list of the index."""
@@ -42,7 +44,7 @@ class ReceiptCheck:
             for raw_id, packed in chunk:
                 await self._reader.breathe()
                 try:
-                    places = _places_of(_decode(packed))
+                    places = self._places_of(_decode(packed))
                 except msgspec.DecodeError:
                     shown = f"{self._reader.keys.supply} {stored_text(raw_id)!r}"
                     self._findings.add(Drift("", "", "unreadable", "a record", shown))
@@ -55,26 +57,24 @@ class ReceiptCheck:
         keys = self._reader.keys
         questions = [("HGET", keys.supply, raw_id) for raw_id in ids]
         packed_ids, *records = await self._reader.together(("HGET", keys.supply_skus, place), *questions)
-        wanted = [raw_id for raw_id, packed in zip(ids, records, strict=True) if _is_open(packed, place)]
+        wanted = [raw_id for raw_id, packed in zip(ids, records, strict=True) if self._is_open(packed, place)]
         listed = _ids(packed_ids)
         found = [raw_id for raw_id in (wanted if place.startswith(_PARCEL) else ids) if raw_id in listed]
         if wanted != found:
             shown = (stored_text(b", ".join(each)) or "none" for each in (wanted, found))
             self._findings.add(Drift(stored_text(place.lstrip(_PARCEL)), "", "supply", *shown))
 
+    def _places_of(self, receipt: ExpectedReceipt) -> list[bytes]:
+        """Name the lists that are to hold a receipt: that of its SKU, and that of its parcel."""
+        if not receipt.expected:
+            return []
+        return [self._aliases.sku(receipt.sku).encode(), *([_PARCEL + receipt.sscc.encode()] if receipt.sscc else [])]
 
-def _places_of(receipt: ExpectedReceipt) -> list[bytes]:
-    """Name the lists that are to hold a receipt: that of its SKU, and that of its parcel."""
-    if not receipt.expected:
-        return []
-    return [receipt.sku.encode(), *([_PARCEL + receipt.sscc.encode()] if receipt.sscc else [])]
-
-
-def _is_open(packed: bytes | None, place: bytes) -> bool:
-    try:
-        return packed is not None and place in _places_of(_decode(packed))
-    except msgspec.DecodeError:
-        return False  # reported where it was scanned
+    def _is_open(self, packed: bytes | None, place: bytes) -> bool:
+        try:
+            return packed is not None and place in self._places_of(_decode(packed))
+        except msgspec.DecodeError:
+            return False  # reported where it was scanned
 
 
 def _ids(packed: bytes | None) -> set[bytes]:

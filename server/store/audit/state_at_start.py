@@ -4,6 +4,7 @@ from array import array
 from collections.abc import Iterator
 from typing import Final
 
+from server.domain.aliases import MovingAliases
 from server.domain.changes import Change, ChangeLine
 from server.domain.reservation import Reservation
 from server.domain.stock import BUCKETS, StockRecord, lacking
@@ -30,6 +31,8 @@ class StateAtStart:
         """Reservations that changed since the start and were not read: by how much each line moved
         (row, channel, held, committed, backordered)."""
         self.allocations = AllocationsAtStart()
+        self.names = MovingAliases()
+        """How reservations find the records of what was renamed."""
         self._row_numbers = row_numbers
         self._start_seq = start_seq
         self._buckets = tuple(array("q") for _ in BUCKETS)
@@ -80,9 +83,13 @@ class StateAtStart:
 
     def list_record(self, field: bytes) -> bool:
         """Note that a (SKU, location) is listed; False: no stock record of it was read."""
-        row = self._row(field)
+        row = self._row(self._found(field))
         self._flags[row] |= _LISTED
         return bool(self._flags[row] & _KNOWN)
+
+    def _found(self, field: bytes) -> bytes:
+        """Return the field under which a record was read: its name may be an old one, or a new one to come."""
+        return self.names.field_of(field, lambda each: bool(self._flags[self._row(each)] & _KNOWN))
 
     def unlisted(self) -> Iterator[bytes]:
         """Return each (SKU, location) with a stock record that was not listed."""
@@ -194,6 +201,8 @@ class StateAtStart:
                 yield Drift(*split_field(field), "backordered", replay.waiting(row), self._waiting[row])
         elif last_seq and replay.available(row) != self.available(row):
             yield Drift(*split_field(field), "available", replay.available(row), self.available(row))
+        if not self._flags[row] & _KNOWN and not any(counters):
+            return  # it was renamed or deleted, and no unit is left under this name
         if seq > self._start_seq:
             return  # what its seq was at the start is not known; the lines since then were found
         if (
@@ -212,7 +221,7 @@ class StateAtStart:
     def _add_reserved(self, record: Reservation) -> None:
         for line in record.lines:
             if line.is_stocked and (line.held or line.committed or line.backordered):
-                row = self._row(f"{line.sku}\0{line.location}".encode())
+                row = self._row(self._found(f"{line.sku}\0{line.location}".encode()))
                 self._reserved_held[row] += line.held
                 self._reserved_committed[row] += line.committed
                 self.allocations.add_reserved(row, record.channel, line.held + line.committed)

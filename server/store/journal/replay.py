@@ -4,12 +4,13 @@ from array import array
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from server.domain.aliases import RENAMED
 from server.domain.allocations import Allocation, followed
 from server.domain.changes import Change, ChangeLine
 from server.domain.stock import BUCKETS, StockLevel
 from server.store.keys import split_field
 
-_ALLOCATIONS: Final = frozenset({"allocate", "allocate_move"})
+_ALLOCATIONS: Final = frozenset({"allocate", "allocate_move", RENAMED})
 _TRANSFERS: Final = frozenset({"transfer_ship", "transfer_receive", "transfer_cancel"})
 
 

@@ -48,6 +48,7 @@ GAUGE_INTERVAL_S: Final = 5.0
 RECOUNT_INTERVAL_S: Final = 3600.0
 """Where nothing is audited; each audit counts what orders lack before it begins."""
 REGISTER_INTERVAL_S: Final = 30.0
+RENAMES_INTERVAL_S: Final = 30.0
 AUDIT_PAUSE_S: Final = 0.01
 """Between the audit's chunks: a million records take some minutes, without effect on the hot path."""
 LAG_INTERVAL_S: Final = 0.1
@@ -88,6 +89,8 @@ class Housekeeper:
         How often counters, reservations and journal are audited; 0: never.
     lowest_cursor
         Entries that readers of the journal have not confirmed are not trimmed.
+    finish_renames
+        Finishes the renames of a partition that were interrupted; None: nothing does.
     settle_locations
         Has a partition's scripts know which locations are closed.
     unsettled
@@ -112,6 +115,7 @@ class Housekeeper:
         gauge_interval_s: float = GAUGE_INTERVAL_S,
         lowest_cursor: LowestCursor | None = None,
         settle_locations: Settle | None = None,
+        finish_renames: Settle | None = None,
         unsettled: Unsettled | None = None,
         nodes: Nodes | None = None,
     ) -> None:
@@ -150,6 +154,9 @@ class Housekeeper:
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
         ]
+        if finish_renames is not None:
+            finish = partial(self._faults.each, "renames", finish_renames)
+            self._chores.append(("renames", RENAMES_INTERVAL_S, finish))
         if audit_interval_s > 0:
             self._chores.append(("audit", audit_interval_s, self.audit))
         else:

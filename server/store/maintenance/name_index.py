@@ -105,6 +105,8 @@ async def index_names(client: Redis, keyspace: Keyspace, limits: bytes) -> bool:
     async for stocked in slices(client, keyspace.skus, SLICE):
         places = {name for names in _readable(_decode_locations, stocked) for name in names}
         await index.note(map(stored_text, stocked), places)
+    async for renamed in slices(client, keyspace.aliases, SLICE):
+        await index.note(stored_text(name) for name in renamed if not name.startswith(b"\0"))
     async for supplies in slices(client, keyspace.supply, SLICE):
         receipts = _readable(_decode_receipt, supplies)
         await index.note({each.sku for each in receipts}, {each.location for each in receipts})

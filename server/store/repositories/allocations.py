@@ -27,6 +27,7 @@ from server.store.journal.journal import bounds, read
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories import reservations
+from server.store.repositories.aliases import read_aliases
 
 TRIES_MAX: Final = 20
 """The script reads so many entries of the journal that one try is enough, unless this process stood still."""
@@ -71,6 +72,7 @@ class Count:
         self._keys = keyspace
         self._limits = limits
         self._place = place
+        self._names = frozenset({place})
         self._channel = channel
         self._units: dict[str, int] = {}  # by reservation
 
@@ -80,7 +82,9 @@ class Count:
         return sum(self._units.values())
 
     async def begin(self) -> None:
-        """Read all live reservations."""
+        """Read all live reservations; they name the place as it was called when they were made."""
+        aliases = await read_aliases(self._client, self._keys)
+        self._names = frozenset((sku, self._place[1]) for sku in aliases.names(self._place[0]))
         self.seen_id = (await bounds(self._client, self._keys)).last_id
         async for name, reservation in reservations.live_of(
             self._client, self._keys, self._limits, sku=self._place[0], channel=self._channel
@@ -104,7 +108,7 @@ class Count:
             for change in changes:
                 if change.reservation_id and change.channel == self._channel:
                     for line in change.lines:
-                        if (line.sku, line.location) == self._place:
+                        if (line.sku, line.location) in self._names:
                             yield change.reservation_id, line.d_held + line.d_committed
 
     async def _read_again(self, names: list[str]) -> str:
@@ -119,5 +123,5 @@ class Count:
         return str(newest[0][0].decode()) if newest else self.seen_id
 
     def _reserved(self, reservation: Reservation) -> int:
-        lines = (line for line in reservation.lines if (line.sku, line.location) == self._place)
+        lines = (line for line in reservation.lines if (line.sku, line.location) in self._names)
         return sum(line.held + line.committed for line in lines)

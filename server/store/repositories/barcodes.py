@@ -8,6 +8,7 @@ from redis.asyncio import Redis
 from server.store.connection.commands import command
 from server.store.connection.scans import scan
 from server.store.keys import Keyspace
+from server.store.repositories.aliases import current_names
 
 
 class Pack(msgspec.Struct, array_like=True, frozen=True):
@@ -33,7 +34,10 @@ async def find_barcodes(client: Redis, keyspace: Keyspace, barcodes: Sequence[st
     if not barcodes:
         return {}
     found = await command(client, "HMGET", keyspace.barcodes, *barcodes)
-    return {barcode: _decode(packed) for barcode, packed in zip(barcodes, found, strict=True) if packed is not None}
+    packs = {barcode: _decode(packed) for barcode, packed in zip(barcodes, found, strict=True) if packed is not None}
+    # A barcode keeps the name that its SKU had.
+    names = await current_names(client, keyspace, [pack.sku for pack in packs.values()])
+    return {barcode: msgspec.structs.replace(pack, sku=names[pack.sku]) for barcode, pack in packs.items()}
 
 
 async def all_barcodes(client: Redis, keyspace: Keyspace) -> AsyncIterator[tuple[str, Pack]]:

@@ -41,6 +41,11 @@ def listing_notes(listings: Sequence[Listing], before: Sequence[Listing | None])
             yield _LEFT, former.key
 
 
+def deletion_notes(listing: Listing) -> list[tuple[str, str]]:
+    """Name a listing that is deleted, by SKU, and the key that it leaves."""
+    return [(SKU, listing.sku), (_LEFT, listing.key)]
+
+
 def commanded_skus(change: Change) -> list[str]:
     """Return the SKUs that a command in the journal is about; empty: all."""
     return [value for name, value in change.notes if name == SKU]

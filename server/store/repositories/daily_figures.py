@@ -15,6 +15,7 @@ from server.store.connection.scans import scan
 from server.store.journal.entries import format_entry_id, parse_entry_id
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
+from server.store.repositories.aliases import current_names, moving_names, names_of, read_aliases
 from server.store.repositories.channels import CURSOR_LIFE_MS, lowest_cursor
 from server.store.repositories.locations import skus_at
 from server.store.repositories.stock import decode_stock
@@ -166,18 +167,29 @@ class FigureStore:
 
     async def of_day(self, day: int) -> AsyncIterator[tuple[str, list[Row]]]:
         """Go through the figures of a day, by SKU and in no order, while counting goes on; a SKU can come often."""
+        aliases = await read_aliases(self.client, self.keyspace)
         async for field, packed in scan(self.client, self.keyspace.day_figures(day)):
-            yield split_field(field)[0], _rows(packed)
+            yield aliases.sku(split_field(field)[0]), _rows(packed)
 
     async def of_sku(self, sku: str, days: Sequence[int]) -> list[list[Row]]:
         """Read the figures of one SKU, for each of the days in order."""
-        asked = [("HGET", self.keyspace.day_figures(day), sku) for day in days]
-        found = await together(self.client, asked) if asked else []
-        rows = [_rows(packed) if packed is not None else [] for packed in found]
-        for place, day in enumerate(days):
-            if len(rows[place]) >= _LISTED_ROWS:
-                rows[place] += await self._spilled(sku, day)
+        rows: list[list[Row]] = [[] for _ in days]
+        for name in await names_of(self.client, self.keyspace, sku):
+            asked = [("HGET", self.keyspace.day_figures(day), name) for day in days]
+            for place, packed in enumerate(await together(self.client, asked) if asked else []):
+                listed = _rows(packed) if packed is not None else []
+                if len(listed) >= _LISTED_ROWS:
+                    listed += await self._spilled(name, days[place])
+                rows[place] += listed
         return rows
+
+    async def current(self, sku: str) -> str:
+        """Return what a SKU is called now."""
+        return (await names_of(self.client, self.keyspace, sku))[0]
+
+    async def current_of(self, skus: Sequence[str]) -> Mapping[str, str]:
+        """Return what each of some SKUs is called now."""
+        return await current_names(self.client, self.keyspace, skus)
 
     async def _spilled(self, sku: str, day: int) -> list[Row]:
         """Read the rows of a SKU that had no room in its list."""
@@ -210,6 +222,7 @@ class FigureStore:
 
     async def shelves_of(self, sku: str) -> list[StockAtLocation]:
         """Read the stock of one SKU; empty: it has no stock record."""
+        sku = await self.current(sku)
         packed = await command(self.client, "HGET", self.keyspace.skus, sku)
         locations = _decode_locations(packed) if packed is not None else []
         if not locations:  # of an untracked SKU the list is empty
@@ -226,6 +239,7 @@ class FigureStore:
     async def units_of(self, skus: Sequence[str], closed: frozenset[str]) -> dict[str, dict[str, int]]:
         """Read of each SKU the open locations with units, and how many are available there."""
         found: dict[str, dict[str, int]] = {sku: {} for sku in skus}
+        moving = await moving_names(self.client, self.keyspace)
         for first in range(0, len(skus), SKUS_AT_A_TIME):
             some = skus[first : first + SKUS_AT_A_TIME]
             lists = await command(self.client, "HMGET", self.keyspace.skus, *some)
@@ -237,12 +251,15 @@ class FigureStore:
             ]
             for start in range(0, len(places), FIELDS_AT_A_TIME):
                 part = places[start : start + FIELDS_AT_A_TIME]
-                fields = (f"{sku}\0{name}" for sku, name in part)
-                records = await command(self.client, "HMGET", self.keyspace.stock, *fields)
-                for (sku, name), record in zip(part, records, strict=True):
-                    units = 0 if record is None else decode_stock(record).free
-                    if units > 0:
-                        found[sku][name] = units
+                # The old name first: what moves between two commands is read twice, and not missed.
+                under_old = [(sku, moving[sku], name) for sku, name in part if sku in moving]
+                for named in (under_old, [(sku, sku, name) for sku, name in part]):
+                    fields = [f"{stored_as}\0{name}" for _, stored_as, name in named]
+                    records = await command(self.client, "HMGET", self.keyspace.stock, *fields) if fields else []
+                    for (sku, _, name), record in zip(named, records, strict=True):
+                        units = 0 if record is None else decode_stock(record).free
+                        if units > 0:
+                            found[sku][name] = units
         return found
 
     async def now_ms(self) -> int:

@@ -8,21 +8,25 @@ from collections.abc import AsyncIterator, Collection, Iterator, Sequence
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 from server.domain.channels import Listing
-from server.domain.components import LISTINGS_PER_COMPONENT_MAX, key_in, known_by
+from server.domain.components import LISTINGS_PER_COMPONENT_MAX, key_in, known_by, renamed
 from server.store.connection.commands import Words, command, run_on_keys, together
 from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.lua_library import library
-from server.store.repositories.channel_commands import command_entry, listing_notes
+from server.store.repositories.channel_commands import command_entry, deletion_notes, listing_notes
 
 _BY_SKU: Final = 1
 _BY_KEY: Final = 2
 _KEYS: Final = 3
 _COMPONENTS: Final = 4
 """Places in the KEYS of ``lua/functions/put_listings.lua``."""
+
+_RENAMED_AT_ONCE: Final = 50
+"""Packs and bundles that one script changes where a component is renamed: some 2 ms."""
 
 _decode = msgspec.msgpack.Decoder(Listing).decode
 _pack = msgspec.msgpack.Encoder().encode
@@ -64,6 +68,29 @@ class ListingStore:
             )
             if done or version is not None:
                 return bool(done)
+
+    async def delete_listing(self, channel: str, sku: str, actor: str) -> bool:
+        """Delete the listing of a SKU; False: it has none. The journal has it for the publisher."""
+        field, where = _version_of(channel), (self._keys(channel).listings, self._keyspace.meta, self._keyspace.journal)
+        while True:
+            version, [packed] = await self._with_version(channel, [sku])
+            if packed is None:
+                return False
+            notes = deletion_notes(_decode(packed))
+            entry = command_entry("channel_listings", await self.now_ms(), actor, channel, notes)
+            if await run_on_keys(self._client, library().function("delete_listing"), where, field, version, entry, sku):
+                return True
+
+    async def rename_component(self, channel: str, old: str, new: str, actor: str) -> None:
+        """Let the packs and bundles that hold a SKU name it as it is called now."""
+        while True:
+            version = await self.listings_version(channel)
+            found = await self.holding(channel, old)
+            some = [each for each in found if any(part.sku == old for part in each.components)][:_RENAMED_AT_ONCE]
+            if not some:
+                return
+            changed = [replace(each, components=renamed(each.components, old, new)) for each in some]
+            await self.put_listings(channel, changed, actor, version=version)
 
     async def _with_version(self, channel: str, listed_as: Sequence[str]) -> tuple[int, list[bytes | None]]:
         """Read how often listings have changed, and some of them, at one moment."""

@@ -1,5 +1,6 @@
 """The rules of reordering, and the events of stock that crossed a threshold."""
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import msgspec
@@ -11,7 +12,8 @@ from server.domain.replenishment import Rule
 from server.store.connection.commands import command
 from server.store.journal.entries import decode_entry, parse_entry_id
 from server.store.keys import Keyspace
-from server.store.repositories.rules import RuleTable
+from server.store.repositories.aliases import current_names
+from server.store.repositories.rules import RuleTable, Where
 
 RULES_CHANGED: Final = "replenishment_rules"
 """The journal's operation for changed rules; the process that raises alerts reads it."""
@@ -45,6 +47,11 @@ class ReplenishmentStore(RuleTable[Rule]):
 
     def __init__(self, client: Redis, keyspace: Keyspace) -> None:
         super().__init__(client, keyspace, keyspace.replenishment, _decode_rule, RULES_CHANGED)
+
+    async def set_rules(self, rules: Mapping[Where, Rule | None], actor: str) -> None:
+        """As for any rules; a SKU's are kept under what it is called now."""
+        names = await current_names(self._client, self._keyspace, [sku for sku, _ in rules])
+        await super().set_rules({(names[sku], location): rule for (sku, location), rule in rules.items()}, actor)
 
     async def events(self, after: str, limit: int) -> list[StockEvent]:
         """Read events after one of them (``0-0``: from the oldest that is kept), oldest first.

@@ -10,7 +10,7 @@ A hold whose deadline has passed is shown as ended, even if the sweeper has not 
 
 import re
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -23,6 +23,7 @@ from server.store.journal.entries import Bounds, parse_entry_id
 from server.store.journal.journal import bounds, read
 from server.store.keys import Keyspace
 from server.store.lua_library import library
+from server.store.repositories.aliases import names_of
 
 WORK_MAX_S: Final = 0.05
 """After this time a page is returned as it is, with the position to continue from."""
@@ -73,7 +74,8 @@ class _Query(NamedTuple):
     keyspace: Keyspace
     limits: bytes
     state: str
-    sku: str
+    skus: tuple[str, ...]
+    """All the names of the SKU that is asked for; none: of any."""
     fields: Mapping[str, str]
     unmapped: bool = False
 
@@ -83,7 +85,7 @@ class _Query(NamedTuple):
         wanted = {places.index(name) + 1: value for name, value in self.fields.items()}
         if self.state:
             wanted[places.index("state") + 1] = self.state
-        return msgspec.msgpack.encode([ended, cursor, count, self.sku, wanted, self.unmapped])
+        return msgspec.msgpack.encode([ended, cursor, count, self.skus, wanted, self.unmapped])
 
 
 class _Position(NamedTuple):
@@ -133,7 +135,7 @@ async def list_reservations(
     if state and state not in STATES:
         raise ValueError(f"state {state!r} is none of {', '.join(sorted(STATES))}")
     fields = {name: value for name, value in fields.items() if value}
-    query = _Query(client, keyspace, limits, state, sku, fields, unmapped)
+    query = _Query(client, keyspace, limits, state, await _names(client, keyspace, sku), fields, unmapped)
     phases = _phases(state, unmapped=unmapped)
     place: _Position | None = _parse(after, phases) if after else await _first_place(query, phases)
     found: dict[str, Reservation] = {}
@@ -161,14 +163,14 @@ async def holders(
 
     ``location`` empty: at any.
     """
-    query = _Query(client, keyspace, limits, "", sku, {})
+    query = _Query(client, keyspace, limits, "", await _names(client, keyspace, sku), {})
     found: dict[tuple[str, int], Holder] = {}
     stop_s = time.monotonic() + HOLDERS_WORK_MAX_S
     place: _Position | None = _Position("live", "0", "0-0")
     while place is not None:
         part = await _scan(query, place, SCAN_MAX)
         for reservation_id, reservation in part.found:
-            for holder in _holders_of(reservation_id, reservation, sku, location):
+            for holder in _holders_of(reservation_id, reservation, query.skus, location):
                 found[reservation_id, holder.line] = holder
         place = place._replace(position=part.position) if part.position is not None else None
         if len(found) > limit or time.monotonic() >= stop_s:
@@ -180,7 +182,8 @@ async def live_of(
     client: Redis, keyspace: Keyspace, limits: bytes, *, sku: str, channel: str
 ) -> AsyncIterator[tuple[str, Reservation]]:
     """Go through the live reservations of a channel that name a SKU, as they are stored; some may come twice."""
-    query, cursor = _Query(client, keyspace, limits, "", sku, {"channel": channel}), "0"
+    names = await _names(client, keyspace, sku)
+    query, cursor = _Query(client, keyspace, limits, "", names, {"channel": channel}), "0"
     while True:
         request = query.request(ended=False, cursor=cursor, count=SCAN_MAX)
         reply: list[Any] = await run_function(
@@ -194,7 +197,11 @@ async def live_of(
             return
 
 
-def _holders_of(reservation_id: str, reservation: Reservation, sku: str, location: str) -> list[Holder]:
+async def _names(client: Redis, keyspace: Keyspace, sku: str) -> tuple[str, ...]:
+    return await names_of(client, keyspace, sku) if sku else ()
+
+
+def _holders_of(reservation_id: str, reservation: Reservation, skus: Collection[str], location: str) -> list[Holder]:
     return [
         Holder(
             reservation_id=reservation_id,
@@ -207,7 +214,7 @@ def _holders_of(reservation_id: str, reservation: Reservation, sku: str, locatio
             state=reservation.state,
         )
         for number, line in enumerate(reservation.lines, start=1)
-        if line.sku == sku and (line.held or line.committed) and location in ("", line.location)
+        if line.sku in skus and (line.held or line.committed) and location in ("", line.location)
     ]
 
 
@@ -344,7 +351,7 @@ def _matching(query: _Query, pairs: list[tuple[bytes, bytes]], now_ms: int) -> l
         if (
             query.state in ("", reservation.state)
             and all(getattr(reservation, name) == value for name, value in query.fields.items())
-            and (not query.sku or any(line.sku == query.sku for line in reservation.lines))
+            and (not query.skus or any(line.sku in query.skus for line in reservation.lines))
             and (not query.unmapped or any(line.is_unmapped for line in reservation.lines))
         ):
             found.append((raw_id.decode(), reservation))

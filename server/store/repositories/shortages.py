@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -12,6 +12,7 @@ from server.domain.shortages import Waiting, who_lacks
 from server.store.connection.commands import command, run_function
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
+from server.store.repositories.aliases import read_aliases
 from server.store.repositories.stock import decode_stock
 
 WORK_MAX_S: Final = 0.5
@@ -20,6 +21,8 @@ FIELDS_PER_CALL: Final = 500
 """Fields of the stock hash for which one call looks among the reservations."""
 SCAN_COUNT: Final = 500
 """Records that one call reads, about: a millisecond of the store's time."""
+
+T = TypeVar("T")
 
 _decode_reservation = msgspec.msgpack.Decoder(Reservation).decode
 
@@ -79,17 +82,30 @@ async def _short_at_some(
 ) -> list[Shortage]:
     """Find them at so many fields that each call can be sent all."""
     waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in fields}
+    spelled = await _spelled(client, keyspace, waiting)
     cursor = "0"
     while True:
-        cursor, now_ms, pairs = await _slice(client, keyspace, limits, cursor, list(fields))
+        cursor, now_ms, pairs = await _slice(client, keyspace, limits, cursor, list(spelled))
         for raw_id, packed in pairs:
-            _note(waiting, raw_id.decode(), as_of(_decode_reservation(packed), now_ms))
+            _note(spelled, raw_id.decode(), as_of(_decode_reservation(packed), now_ms))
         if cursor == "0" or time.monotonic() >= stop_s:
             break
     return [
         Shortage(*split_field(field), short, who_lacks(short, waiting[field].values()), cursor == "0")
         for field, short in sorted(fields.items())
     ]
+
+
+async def _spelled(client: Redis, keyspace: Keyspace, waiting: dict[bytes, T]) -> dict[bytes, T]:
+    """Return the same under each name of a field: a reservation keeps the words that it was made with."""
+    aliases = await read_aliases(client, keyspace)
+    if not aliases:
+        return waiting
+    former: dict[bytes, T] = {}
+    for field, lines in waiting.items():
+        sku, location = split_field(field)
+        former |= {f"{name}\0{location}".encode(): lines for name in aliases.names(sku)}
+    return former | waiting
 
 
 async def lacking_at(client: Redis, keyspace: Keyspace, fields: Sequence[bytes | str]) -> dict[bytes, int]:

@@ -10,6 +10,7 @@ from server.domain.transfer import Transfer
 from server.store.connection.commands import command, together
 from server.store.connection.scans import scan
 from server.store.keys import Keyspace
+from server.store.repositories.aliases import names_of
 
 SCAN_COUNT: Final = 250
 """Transfers that one HSCAN looks at, about."""
@@ -63,11 +64,11 @@ async def in_transit(client: Redis, keyspace: Keyspace, sku: str) -> list[InTran
     if not int(await command(client, "HGET", keyspace.meta, "in_transit") or 0):
         return []
     found: dict[str, InTransit] = {}
-    after = "0"
+    after, names = "0", await names_of(client, keyspace, sku)
     while after:
         page = await open_transfers(client, keyspace, after, SCAN_COUNT)
         for transfer_id, transfer in page.transfers:
-            units = sum(line.in_transit for line in transfer.lines if line.sku == sku)
+            units = sum(line.in_transit for line in transfer.lines if line.sku in names)
             if units:
                 route = transfer.source, transfer.destination
                 found[transfer_id] = InTransit(transfer_id, *route, units, transfer.shipped_ms)

@@ -1,0 +1,91 @@
+-- delete_sku: forgets a SKU that has no units and promises none.
+--
+-- KEYS  the ten keys of one partition, see lib/context.lua, then [11] categories  [12] replenishment
+--       [13] safety_applied  [14] supply_skus  [15] likeness  [16] sold_out
+--       [17…] for each channel: its listings, keys and components (SKU NUL key of a pack or bundle)
+-- ARGV  [1] limits  [2] MessagePack [actor, sku, most (places), [channel, …], {each of its names -> fold}]
+-- Reply MessagePack [outcome, what it is about]
+--         outcome  "deleted" · unknown_sku · sku_in_use (a location; or "expected", or a channel that lists it)
+--                  · too_many_places · rename_unfinished · "other_names": those of the SKU are not those that were sent
+--
+-- Its old names end with it. The journal has a change "deleted" with a line for each place, by which no unit moves.
+
+-- Whether a record is of no use: no unit, no line that waits, no allocation.
+local function is_spent(record)
+  for bucket = Stock.on_hand, Stock.safety do
+    if record[bucket] ~= 0 then return false end
+  end
+  local backorder = record[Stock.backorder]
+  return not record[Stock.allocations] and not (backorder and backorder[Backorder.waiting] > 0)
+end
+
+-- What a SKU is still used for, or nil.
+local function use_of(keys, sku, entries, channels)
+  for _, entry in ipairs(entries) do
+    if entry.record and not is_spent(entry.record) then return entry.location end
+  end
+  if call('HEXISTS', keys[14], sku) == 1 then return 'expected' end
+  for i, channel in ipairs(channels) do
+    local at = 17 + 3 * (i - 1)
+    if call('HEXISTS', keys[at], sku) == 1 then return channel end
+    if call('ZLEXCOUNT', keys[at + 2], '[' .. sku .. '\0', '(' .. sku .. '\1') > 0 then return channel end
+  end
+  return nil
+end
+
+local function journal_lines_of(entries)
+  local journal_lines = {}
+  for _, entry in ipairs(entries) do
+    if entry.record then
+      local seq = aliases.next_seq(entry.record)
+      journal_lines[#journal_lines + 1] = {0, entry.sku, entry.location, 0, 0, 0, 0, 0, 0, 0, seq}
+    end
+  end
+  return journal_lines
+end
+
+local function has_all(folds, names)
+  for _, name in ipairs(names) do
+    if not folds[name] then return false end
+  end
+  return true
+end
+
+local function delete_names(keys, sku, names, folds)
+  likeness.begin(keys[15])
+  for _, name in ipairs(names) do likeness.forget('sku', folds[name], name) end
+  likeness.write()
+  names[#names + 1] = '\0' .. sku
+  flush('HDEL', aliases.key, names)
+  call('SREM', keys[16], sku)
+end
+
+local function delete_sku(args, keys)
+  local actor, sku, most, channels, folds = unpack(unpack_msg(args[2]))
+  sku = aliases.current(sku)
+  local list, of = call('HGET', SKUS, sku), aliases.known()
+  if not list then return pack({'unknown_sku', ''}) end
+  if of and of.moving[sku] then return pack({'rename_unfinished', ''}) end
+  local names = aliases.names_of(sku)
+  if not has_all(folds, names) then return pack({'other_names', ''}) end
+  if packed_lists.length(list) > most then return pack({'too_many_places', ''}) end
+  local entries, fields, seq = {}, {}, partition_seq()
+  for i, name in ipairs(unpack_msg(list)) do entries[i] = want_stock(sku, name) end
+  load_stock()
+  for i, entry in ipairs(entries) do fields[i] = entry.field end
+  local use = use_of(keys, sku, entries, channels)
+  if use then return pack({'sku_in_use', use}) end
+  journal('deleted', actor, '', '', '', journal_lines_of(entries), {{'sku', sku}})
+  write()
+  if last_seq > seq then call('HSET', META, 'seq', last_seq) end
+  for _, key in ipairs({STOCK, ON_HAND_LOG, keys[12], keys[13]}) do flush('HDEL', key, fields) end
+  for i = 1, #fields do fields[i] = '\0' .. fields[i] end -- the last counts
+  flush('HDEL', ON_HAND_LOG, fields)
+  call('HDEL', SKUS, sku)
+  call('HDEL', keys[11], sku)
+  call('HDEL', keys[12], sku .. '\0')
+  delete_names(keys, sku, names, folds)
+  return pack({'deleted', ''})
+end
+
+register('delete_sku', delete_sku)
