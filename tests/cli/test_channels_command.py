@@ -597,11 +597,11 @@ async def test_remove_forgets_everything_about_one_channel_only(kept: Kept, tmp_
     ended = holdfast("channels", "remove", "old-shop", "--yes", cwd=tmp_path)
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout == "Deleted: old-shop (1 listing, 1 shown value, 2 dead letters, 1 ticket).\n"
+    assert ended.stdout == "Deleted: old-shop (2 listings, 1 shown value, 2 dead letters, 1 ticket).\n"
     assert await kept.channels.channels() == [SHOP]
     assert set(await kept.channels.cursors()) == set(await kept.channels.statuses()) == {SHOP}
     assert [key async for key in kept.opened.client.scan_iter("*old-shop*")] == []
-    assert sum((await kept.channels.kept(SHOP)).values()) == 5
+    assert sum((await kept.channels.kept(SHOP)).values()) == 6
 
 
 async def test_remove_asks_before_and_takes_no_answer_for_a_no(kept: Kept, tmp_path: Path) -> None:
@@ -610,7 +610,7 @@ async def test_remove_asks_before_and_takes_no_answer_for_a_no(kept: Kept, tmp_p
     ended = holdfast("channels", "remove", "old-shop", cwd=tmp_path)
 
     assert ended.returncode == 1
-    assert "Delete all data about old-shop in partition default (1 listing," in ended.stdout
+    assert "Delete all data about old-shop in partition default (2 listings," in ended.stdout
     assert await kept.channels.channels() == ["old-shop"]
 
 
