@@ -154,19 +154,22 @@ local function whole_place(order)
 end
 
 -- The first places of a want that have so many units together, at most count_max of them, in their order. Quickselect,
--- because to sort thousands of places takes too long.
+-- because to sort thousands of places takes too long. Any place may be the pivot: that in the middle was the worst one
+-- hundreds of times in a row, where the stores of a chain have one or two units each and the first ones sold some.
 local function first_places(want, units, count_max)
-  local list, chosen = {}, {}
+  local left, list, chosen, chance = want.left, {}, {}, 1
   for i = 1, #want.names do
-    if want.left[i] > 0 then list[#list + 1] = i end
+    if left[i] > 0 then list[#list + 1] = i end
   end
   while #list > 0 and units > 0 and #chosen < count_max do
-    local pivot = list[floor((#list + 1) / 2)]
-    local before, rest, sum = {}, {}, 0
+    chance = chance * 16807 % 2147483647 -- of the generator of Park and Miller; the same in every call
+    local pivot = list[1 + chance % #list]
+    local before, rest, sum, most = {}, {}, 0, left[pivot]
     for j = 1, #list do
       local i = list[j]
-      if i ~= pivot and places_of_order.comes_before(want, i, pivot) then
-        before[#before + 1], sum = i, sum + want.left[i]
+      local has = left[i]
+      if has > most or has == most and i ~= pivot and places_of_order.comes_before(want, i, pivot) then
+        before[#before + 1], sum = i, sum + has
       elseif i ~= pivot then
         rest[#rest + 1] = i
       end
@@ -176,7 +179,7 @@ local function first_places(want, units, count_max)
     else
       for j = 1, #before do chosen[#chosen + 1] = before[j] end
       chosen[#chosen + 1] = pivot
-      units, list = units - sum - want.left[pivot], rest
+      units, list = units - sum - most, rest
     end
   end
   table.sort(chosen, function(a, b) return places_of_order.comes_before(want, a, b) end)
