@@ -239,7 +239,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "transfer_closed": Outcome(
         409,
         "Transfer is closed",
-        "All of its units were received or written off. Receive units that arrive later as a movement.",
+        "All of its units were received or written off, or it was cancelled. Receive units that arrive all the same as "
+        "a movement.",
     ),
     "transfer_arrived": Outcome(
         409,

@@ -97,3 +97,12 @@ async def test_given_a_channel_that_is_no_longer_configured_when_its_order_is_re
                 again = await api.post("/v1/orders", body)
                 assert (again.ok(201), again.headers["Idempotent-Replayed"]) == (made, "true")
                 (await api.post("/v1/orders", {**body, "reservation_id": "o-2"})).problem(404, "unknown_channel")
+
+
+async def test_given_a_cancel_that_is_remembered_when_it_is_read_then_no_channel_is_called_unconfigured(
+    api: Api, shop: tuple[Server, str]
+) -> None:
+    name = f"cancelled-{len(shop[1])}"
+    assert (await api.post(f"/v1/reservations/{name}/cancel", {"on_unknown": "remember"})).status == 202
+
+    assert "unconfigured_channel" not in (await api.get(f"/v1/reservations/{name}")).ok()

@@ -26,5 +26,9 @@ def answer_reservation(
 
 
 def marked(view: ReservationView, channels: Collection[str]) -> ReservationView:
-    """Mark what is of another channel than the configured ones, where there are any."""
-    return view if not channels or view.channel in channels else replace(view, unconfigured_channel=True)
+    """Mark what is of another channel than the configured ones, where there are any.
+
+    A cancel that is remembered has no channel yet.
+    """
+    is_marked = channels and view.channel and view.channel not in channels
+    return replace(view, unconfigured_channel=True) if is_marked else view
