@@ -67,6 +67,17 @@ def test_given_a_baseline_when_units_arrive_while_people_count_then_they_are_kep
     assert "1 row: 0 counted, 1 unchanged (counted before), 0 bad; 0 differences" in again.stdout
 
 
+def test_given_a_count_that_comes_too_late_or_too_early_when_refused_then_it_is_said_what_to_do(shop: Path) -> None:
+    assert counted(shop, "A,9\n").returncode == 0
+    for counted_at, mend in (
+        ("2020-01-01T00:00:00Z", "count again now"),
+        ("2999-01-01T00:00:00Z", "Correct the clock"),
+    ):
+        ended = counted(shop, "A,8\n", "--counted-at", counted_at)
+        assert (ended.returncode, mend in ended.stderr) == (1, True), ended.stderr
+    assert on_hand(shop, "A")["store-b"] == 9
+
+
 def test_given_reservations_when_fewer_are_found_then_the_orders_that_are_short_are_named(shop: Path) -> None:
     with Server(cwd=shop) as server:
         lines = [{"sku": "A", "quantity": 9, "location": "store-b"}]

@@ -12,6 +12,7 @@ from server.cli.csv.reader import BadRow, Row
 from server.domain.answers import Refused, StockAnswer
 from server.domain.operations import StockOperation
 from server.domain.operations.stock import Count
+from server.domain.outcomes import OUTCOMES
 from server.domain.stock import StockChanged
 from server.service.likeness import with_nearest
 from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError, StoreUnavailableError
@@ -24,6 +25,11 @@ IN_FLIGHT: Final = 1_024
 PATIENCE_S: Final = 60.0
 """A store that restarts is back within seconds; one that is unreachable this long needs a person."""
 _PAUSE_S: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
+_MENDS: Final = {
+    "counted_since": "a later count of it is known, and stands. To set another number, count again now",
+    "ahead_of_clock": "counted_at has not come yet. Correct the clock of the device that counted",
+    "baseline_expired": "counted_at is so long ago that what moved since is not known any more. Count again now",
+}
 _RETRYABLE: Final = (OverloadedError, OutcomeUnknownError, StoreUnavailableError)
 
 
@@ -93,7 +99,8 @@ async def _until_answered(ledger: Ledger, operation: StockOperation) -> StockAns
 def _why(refused: Refused) -> str:
     """Say why a row was refused, and what to do about it."""
     if refused.outcome not in ("similar_name", "undescribed_location") or not refused.lines:
-        return f"the ledger refused it: {refused.outcome}"
+        why = _MENDS.get(refused.outcome) or OUTCOMES[refused.outcome].title
+        return f"the ledger refused it: {refused.outcome}: {why}"
     [line] = refused.lines
     name = line.location if line.counter == "location" else line.sku
     return new_name(line.counter, name, line.similar)
