@@ -168,6 +168,17 @@ def _anywhere(name: str, skus: list[int], *, accept_shortage: bool = True) -> Or
     return Order(PRINT, ACTOR, name, "web", [Line(sku(n), "", 2) for n in skus], accept_shortage=accept_shortage)
 
 
+async def _one_or_two_each(world: World) -> None:
+    """Stock a SKU at each store of a chain: every third one has two units, but the first ones have sold one."""
+    stores = ((f"store-{n}", 1 + (n % 3 == 0 and n >= 1_000)) for n in range(5_000))
+    await done(world, (Count("", ACTOR, "", sku(0), name, units) for name, units in stores))
+
+
+async def _book_what_is_sold(world: World) -> None:
+    for n in range(3):
+        await done(world, [Order(PRINT, ACTOR, f"s{n}", "web", [Line(sku(0), "", 500)], accept_shortage=True)])
+
+
 async def _order_in_slices(world: World) -> None:
     """Order what no call can look for alone; the channel is limited to half of the stores, and some are closed."""
     store = LocationStore(world.client, world.keyspace, limits(world))
@@ -283,6 +294,7 @@ CASES: Final = (
     Case("rows of figures, then 20,000 channels", _nothing, _count_rows),
     Case("5,000 locations closed, 500 opened", _nothing, _many_places, commands=True),
     Case("orders anywhere among 6 x 5,000 places", _at_many_places, _order_anywhere),
+    Case("accepted orders of 500 units among 5,000 places", _one_or_two_each, _book_what_is_sold),
     Case("orders in slices among 6 x 5,000 places", _at_many_places, _order_in_slices),
     Case("orders among 5,000 places with 32 allocations", _many_allocated_places, _order_allocated),
     Case("rules, categories, listings, barcodes", _stocked, _rules, commands=True),
