@@ -10,8 +10,10 @@ import msgspec
 
 from bench.harness.driver import drive
 from server.domain.limits import DEFAULT_LOCATION, DEFAULT_PARTITION
+from server.domain.operations.base import Operation
 from server.domain.operations.reservations import Line, Reserve
 from server.domain.operations.stock import Count
+from server.domain.sourcing import Sourced
 from server.store.keys import Keyspace
 from server.store.ledger.codec import pack
 from server.store.ledger.function_call import FunctionCall
@@ -51,16 +53,17 @@ def keyspace() -> Keyspace:
     return Keyspace(PARTITION)
 
 
-def lane() -> FunctionCall:
-    """Make what packs calls of the function that reserves and counts, exactly as the server packs them."""
+def _call(function: str) -> FunctionCall:
+    """Make what packs calls of the function that reserves, or of the one that counts, exactly as the server does."""
+    keys = keyspace().creating if function == "mutate_creating" else keyspace().reserving
     return FunctionCall(
-        library().function("mutate"), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keyspace().reserving
+        library().function(function), keyspace(), LIMITS, msgspec.msgpack.decode, writes=True, keys=keys
     )
 
 
-def commands(operations: Sequence[object], batch: int) -> list[bytes]:
-    """Pack operations into calls of ``batch`` each."""
-    call, packed = lane().command, [pack(operation) for operation in operations]
+def commands(operations: Sequence[Operation | Sourced], batch: int) -> list[bytes]:
+    """Pack operations of one function into calls of ``batch`` each."""
+    call, packed = _call(operations[0].function).command, [pack(operation) for operation in operations]
     return [call(packed[first : first + batch]) for first in range(0, len(packed), batch)]
 
 
