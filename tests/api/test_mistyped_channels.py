@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.conftest import wait_until
 from tests.support.http import Server, opened
 from tests.support.processes import holdfast, stop_store
 
@@ -48,7 +49,7 @@ async def test_given_locations_in_the_file_when_started_then_they_are_what_was_m
     async with opened(server) as api:
         shown = (await api.get("/v1/channels/trendyol")).ok()
         assert shown["rules"]["locations"] == ["main", "nosuch"]
-    assert "rule_location_unknown" in server.stderr
+        await wait_until(lambda: "rule_location_unknown" in server.stderr)
     assert "nosuch" in server.stderr
 
 

@@ -5,14 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_channels import Shop, put
+from tests.api.test_channels import Shop, put, shop  # noqa: F401  # a fixture
 from tests.support.http import Api
-
-pytest_plugins = ("tests.api.test_channels",)
 
 
 @pytest.fixture
-async def api(shop: Shop) -> Api:
+async def api(shop: Shop) -> Api:  # noqa: F811  # as fixtures are named
     api = shop.api()
     for sku, units in {"A": 20, "B": 10, "C": 5}.items():
         (await api.put(f"/v1/stock/{sku}/main", {"on_hand": units})).ok()

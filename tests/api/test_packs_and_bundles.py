@@ -4,14 +4,12 @@ from typing import Any
 
 import pytest
 
-from tests.api.test_channels import ONE, Shop, put
+from tests.api.test_channels import ONE, Shop, put, shop  # noqa: F401  # a fixture
 from tests.support.http import Api
-
-pytest_plugins = ("tests.api.test_channels",)
 
 
 @pytest.fixture
-def api(shop: Shop) -> Api:
+def api(shop: Shop) -> Api:  # noqa: F811  # as fixtures are named
     return shop.api()
 
 

@@ -54,6 +54,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
     "channels status": (),
+    "channels unlisted": (),
     "count": ("counted.csv", "--location", NAME, "--differences", "differences.csv"),
     "import": ("rows.csv", "--report", "bad.csv"),
     "keys list": (),
@@ -61,6 +62,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "keys revoke": (NAME,),
     "locations import": ("locations.csv", "--report", "bad.csv"),
     "move": ("movements.csv", "--report", "bad.csv"),
+    "rename": (HOSTILE, "[/x][bold]"),
     "repair": (),
     "report cover": (),
     "report sales": ("--by", "channel"),
@@ -70,11 +72,13 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "rules safety": ("[/x][bold]\u202e", "--units", "1"),
     "show": (HOSTILE, "--history"),
     "time-zone": (HOSTILE,),
+    "transfers cancel": (HOSTILE,),
+    "transfers list": (),
     "verify": (),
 }
 """Every command that ends by itself, with hostile arguments."""
 ALSO_JSON: Final = ("channels dead-letters", "channels status", "keys list", "show", "verify")
-ALSO_CSV: Final = ("report cover", "report sales", "report velocity")
+ALSO_CSV: Final = ("channels unlisted", "report cover", "report sales", "report velocity")
 FORMS: Final = {"--json": ALSO_JSON, "--csv": ALSO_CSV}
 EXPORTING: Final = {
     name: words[words.index(option) + 1]
