@@ -136,7 +136,6 @@ PLANTED: Final = {
         "  if record[Receipt.received] > 0 then\n    kept = {}",
         "  if false then\n    kept = {}",
     ),
-    "a transfer is cancelled after it has arrived": ("if received > 0 then", "if false then"),
     "what is a channel's own goes to others": (
         "    if kind == 'own' and units > used then sum = sum + units - used end\n",
         "\n",
@@ -146,8 +145,8 @@ PLANTED: Final = {
         "or units, used + max(0, reserved)",
     ),
     "the backorder queue is served from the end": (
-        "  local names, rest_at = {}, #prefix + 1",
-        "  table.sort(queue, function(a, b) return a > b end)\n  local names, rest_at = {}, #prefix + 1",
+        "table.sort(found, function(a, b) return a.rest < b.rest end)",
+        "table.sort(found, function(a, b) return a.rest > b.rest end)",
     ),
     "more is waited for than may be": (
         "backorder[Backorder.waiting] + asked[entry] > backorder[Backorder.limit]",
@@ -215,7 +214,7 @@ PLANTED: Final = {
         "for _, name in ipairs(NONE) do",
     ),
     "a key is not held against the body": (
-        "if first[KEPT_FINGERPRINT] ~= fields[at + shape.fingerprint] then",
+        "if first[KEPT.fingerprint] ~= fields[at + shape.fingerprint] then",
         "if false then",
     ),
 }
