@@ -355,7 +355,7 @@ def test_results_are_saved_in_the_place_of_their_group_alone(tmp_path: Path, mon
 def mix(server: Server, *options: str) -> subprocess.CompletedProcess[str]:
     if importlib.util.find_spec("locust") is None:
         pytest.skip("locust is not installed: pip install 'holdfast[bench]'")
-    command = [sys.executable, "-m", "locust", "-f", "bench/locustfile.py", "--headless", "--only-summary"]
+    command = [sys.executable, "-m", "locust", "-f", "bench/http/locustfile.py", "--headless", "--only-summary"]
     load_options = ["--host", server.url, "--users", "10", "--spawn-rate", "10", "--run-time", "3s"]
     return subprocess.run(
         [*command, *load_options, *options],
