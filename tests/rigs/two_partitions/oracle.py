@@ -86,10 +86,15 @@ class ModelLocations:
     async def current(self) -> Directory:
         return self.known()
 
-    async def put(self, locations: Sequence[Location], _actor: str) -> None:
+    async def put(
+        self, locations: Sequence[Location], _actor: str, *, allow_similar: bool = False
+    ) -> Mapping[str, str]:
+        assert not allow_similar, "the rig names no place otherwise"
         for each in locations:
+            assert not self._model.describe(each.name), "no place is like another one"
             self._known[each.name] = each
             (self._model.closed.discard if each.open else self._model.closed.add)(each.name)
+        return {}
 
 
 @dataclass

@@ -64,7 +64,7 @@ def body_of_movement(operation: AnOperation, seqs: Mapping[tuple[str, str], list
     return body | {"location": operation.location} | _given(reason=operation.reason)
 
 
-def request_of(  # noqa: C901, PLR0911, PLR0912  # one for each kind
+def request_of(  # noqa: C901, PLR0911, PLR0912, PLR0915  # one for each kind
     operation: AnOperation, key: str, chance: random.Random, seqs: Mapping[tuple[str, str], list[int]]
 ) -> Request:
     """Make the request of an operation; ``key`` is its idempotency key."""
@@ -130,10 +130,12 @@ def request_of(  # noqa: C901, PLR0911, PLR0912  # one for each kind
             path = "/v1/stock/{sku}/{location}/allocations/{channel}"
             if (operation.kind, operation.units) == ("own", 0):
                 return Request("allocate", "DELETE", path, names, None, key)
-            return Request("allocate", "PUT", path, names, {"units": operation.units, "kind": operation.kind}, key)
+            body = {"units": operation.units, "kind": operation.kind, "new": True}  # the channel is meant
+            return Request("allocate", "PUT", path, names, body, key)
         case AllocateMove():
             body = _place(operation) | {"from_channel": operation.channel, "to_channel": operation.taker}
-            return Request("allocate_move", "POST", "/v1/allocations/move", {}, body | {"units": operation.units}, key)
+            body |= {"units": operation.units, "new": True}
+            return Request("allocate_move", "POST", "/v1/allocations/move", {}, body, key)
         case Count() if chance.random() < COUNT_BY_PATH_SHARE:
             body = body_of_movement(operation, {})
             kept = {name: body[name] for name in ("on_hand", "safety") if name in body}
