@@ -18,7 +18,9 @@ from tests.rigs.two_partitions.tally import Tally
 
 KEPT_MAX: Final = 30
 """So many first answers are kept of each assortment, to ask for them again at the end."""
-_VOLATILE: Final = frozenset(("seq", "as_of", "created_at", "shipped_at", "replayed", "locations_version"))
+_VOLATILE: Final = frozenset(
+    ("seq", "as_of", "created_at", "shipped_at", "replayed", "locations_version", "unconfigured_channel")
+)
 """What the store's clock and the changes of other callers decide."""
 _THERE: Final = frozenset(("expires_at", "closed_at"))
 """Times that need only be there, or not."""

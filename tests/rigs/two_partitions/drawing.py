@@ -1,6 +1,7 @@
 """Draws requests of every kind, fitting what a book holds: the choice is that of the model-based test of the ledger."""
 
 import random
+from collections import deque
 from itertools import count
 from typing import Any, Final
 
@@ -36,6 +37,7 @@ class _Machine(LedgerMachine):
         self.sent: list[AnOperation] = []
         self.numbers = count(1)
         self.journal_id = "1-1"
+        self.times_between = deque()  # nothing is counted as of a time: the model has no clock of the server
 
     def draw(self, intent: Intent) -> tuple[AnOperation, bool]:
         """Choose an operation; also whether it is one that was sent before, to be sent once more."""
