@@ -202,7 +202,6 @@ async def test_given_faults_made_by_hand_when_compared_then_each_is_found() -> N
     assert not findings.servers, shown
 
 
-@pytest.mark.skip(reason="the assortments of a partition share its known names, and each has books of its own")
 @pytest.mark.timeout(400)
 async def test_given_two_partitions_under_faults_when_all_is_compared_then_nothing_is_lost_double_or_seen() -> None:
     said: list[str] = []

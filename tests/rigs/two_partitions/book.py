@@ -5,6 +5,7 @@ answer follows from those before it, whatever other callers do meanwhile, and ea
 """
 
 import random
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,9 +20,11 @@ from tests.rigs.two_partitions.tally import Tally
 KEPT_MAX: Final = 30
 """So many first answers are kept of each assortment, to ask for them again at the end."""
 _VOLATILE: Final = frozenset(
-    ("seq", "as_of", "created_at", "shipped_at", "replayed", "locations_version", "unconfigured_channel")
+    ("seq", "as_of", "created_at", "shipped_at", "replayed", "locations_version", "unconfigured_channel", "similar")
 )
 """What the store's clock and the changes of other callers decide."""
+_HINT: Final = re.compile(r"; did you mean [^?]*\?")
+"""The nearest name: names are longer in the store, where each assortment has its own."""
 _THERE: Final = frozenset(("expires_at", "closed_at"))
 """Times that need only be there, or not."""
 
@@ -109,6 +112,8 @@ def plain(value: Any) -> Any:
     """Take out of an answer what the store's clock and other callers decide."""
     if isinstance(value, list):
         return [plain(each) for each in value]
+    if isinstance(value, str):
+        return _HINT.sub(".", value)
     if not isinstance(value, dict):
         return value
     kept = {name: each for name, each in value.items() if name not in _VOLATILE}

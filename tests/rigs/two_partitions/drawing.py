@@ -39,6 +39,10 @@ class _Machine(LedgerMachine):
         self.journal_id = "1-1"
         self.times_between = deque()  # nothing is counted as of a time: the model has no clock of the server
 
+    def _operation(self, intent: Intent) -> AnOperation:
+        """Make an operation, of names as they are: a name is another one with its assortment behind it."""
+        return self._sent_or_new(intent)
+
     def draw(self, intent: Intent) -> tuple[AnOperation, bool]:
         """Choose an operation; also whether it is one that was sent before, to be sent once more."""
         operation = self._operation(intent)

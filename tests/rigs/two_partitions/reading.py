@@ -99,6 +99,8 @@ async def records_differ(desk: Desk, book: Book, found: dict[str, Any]) -> tuple
     for name, sent in model.transfers.items():
         wanted["/v1/transfers/{transfer_id}", name] = transfer_view(name, sent.shown())
     for name, supply in model.supplies.items():
+        if supply.is_removed:
+            continue  # kept only for what was received
         wanted["/v1/supply/{supply_id}", name] = receipt_view(name, supply)
     for (path, name), view in wanted.items():
         reply = await read(desk, book, path, transfer_id=name, supply_id=name)

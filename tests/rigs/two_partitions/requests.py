@@ -60,7 +60,7 @@ class Names:
 
     def outside(self, name: str) -> str:
         """Return a name as the server has it; the default location is everybody's."""
-        return name if name in ("", DEFAULT_LOCATION) else name + self.suffix
+        return name if name.lower() in ("", DEFAULT_LOCATION) else name + self.suffix
 
     def inside(self, raw: bytes) -> bytes:
         """Take the suffix off every name in an answer."""
