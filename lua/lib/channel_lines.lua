@@ -33,34 +33,49 @@ local function pieces_left(line)
   return line[ChannelLine.quantity] - line[ChannelLine.cancelled] - line[ChannelLine.returned]
 end
 
--- Adds the parts of some pieces to `parts`: {number, units}, …. taken: line number -> units that others take. Returns
--- whether there are all units.
-local function take(record, line, pieces, left_of, taken, parts)
-  local lines = record[Record.lines]
+-- Calls use(number) for each line that has units of a part: its own, then those that were split or moved from it.
+local function each_line_of(record, line, part, use)
+  local lines, own = record[Record.lines], part[ChannelPart.line]
+  use(own)
+  for number = line[ChannelLine.behind] + 1, #lines do
+    if number ~= own and lines[number][Line.sku] == lines[own][Line.sku] then use(number) end
+  end
+end
+
+-- How many pieces of a line are there, of `most` at most. taken: line number -> units that others take.
+local function pieces_there(record, line, most, left_of, taken)
   for _, part in ipairs(line[ChannelLine.parts]) do
-    local own, missing = part[ChannelPart.line], pieces * part[ChannelPart.units]
-    local sku = lines[own][Line.sku]
-    local function take_from(number)
-      local units = min(missing, left_of(lines[number]) - (taken[number] or 0))
-      if units > 0 and lines[number][Line.sku] == sku then
+    local units = 0
+    each_line_of(record, line, part, function(number)
+      units = units + max(0, left_of(record[Record.lines][number]) - (taken[number] or 0))
+    end)
+    most = min(most, floor(units / part[ChannelPart.units]))
+  end
+  return most
+end
+
+-- Adds the parts of some pieces, which are there, to `parts`: {number, units}, ….
+local function take(record, line, pieces, left_of, taken, parts)
+  for _, part in ipairs(line[ChannelLine.parts]) do
+    local missing = pieces * part[ChannelPart.units]
+    each_line_of(record, line, part, function(number)
+      local units = min(missing, left_of(record[Record.lines][number]) - (taken[number] or 0))
+      if units > 0 then
         taken[number], missing = (taken[number] or 0) + units, missing - units
         parts[#parts + 1] = {number, units}
       end
-    end
-    take_from(own)
-    for number = line[ChannelLine.behind] + 1, missing > 0 and #lines or 0 do take_from(number) end
-    if missing > 0 then return false end
+    end)
   end
-  return true
 end
 
--- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many
--- pieces there are too few of.
+-- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many pieces
+-- there are too few of.
 local function take_key(record, key, pieces, left_of, taken, parts, used)
   for _, line in ipairs(record[Record.channel_lines] or NONE) do
-    local units = line[ChannelLine.key] == key and min(pieces, pieces_left(line) - (used[line] or 0)) or 0
+    local most = line[ChannelLine.key] == key and min(pieces, pieces_left(line) - (used[line] or 0)) or 0
+    local units = most > 0 and pieces_there(record, line, most, left_of, taken) or 0
     if units > 0 then
-      if not take(record, line, units, left_of, taken, parts) then return pieces end
+      take(record, line, units, left_of, taken, parts)
       used[line], pieces = (used[line] or 0) + units, pieces - units
     end
   end

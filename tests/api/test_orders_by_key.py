@@ -178,6 +178,20 @@ async def test_a_bundle_whose_component_came_back_by_its_line_does_not_come_back
     assert await available(api, "A", "B") == [20, 10]
 
 
+async def test_a_bundle_whose_component_was_lowered_when_too_many_are_cancelled_then_it_says_how_many_can_be(
+    api: Api,
+) -> None:
+    (await order(api, "o", by_key("set", 3))).ok(201)
+    (await api.post("/v1/reservations/o/lines", {"lines": [{"line": 1, "quantity": 4}]})).ok()
+
+    refused = (await api.post("/v1/reservations/o/cancel", {"lines": [by_key("set", 3)]})).problem(
+        422, "exceeds_remaining"
+    )
+    assert [(each["sku"], each["available"]) for each in refused["lines"]] == [("set", 2)]
+    cancelled = (await api.post("/v1/reservations/o/cancel", {"lines": [by_key("set", 2)]})).ok()
+    assert lines_of(cancelled, "committed", "released")[1] == ("B", 1, 2)
+
+
 async def test_part_of_a_bundle_line_is_cancelled_and_the_rest_shipped_and_returned(api: Api) -> None:
     (await order(api, "o", by_key("set", 3))).ok(201)
     cancelled = (await api.post("/v1/reservations/o/cancel", {"lines": [by_key("set", 2)]})).ok()
