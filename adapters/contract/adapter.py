@@ -22,6 +22,7 @@ import msgspec
 
 from adapters.contract.http import Answer, Exchange
 from adapters.contract.limits import CostLeft, Limit
+from adapters.contract.orders import Command, CommandOutcome, Confirmation, Delivery, Heard, Intake, Order, Pulled
 from adapters.contract.stock import Item, Notice, Outcome, Outcomes, StillPending, Ticket
 
 
@@ -34,7 +35,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     ``identical_body_window_s`` is refused by the channel. ``read_items_max`` 0: the channel cannot be read back.
     ``quantity_max``: greater quantities are shown as this one. ``own_sale`` says what the channel does to its number
     when it sells: it "lowers" the one that it was told; it "subtracts" its open orders from it; or "none", where it
-    shows what it was told and sells nothing itself.
+    shows what it was told and sells nothing itself. ``intake``: how its orders come in; None: they do not.
     """
 
     items_max: int
@@ -49,6 +50,7 @@ class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
     takes_price: bool = False
     own_sale: Literal["lowers", "subtracts", "none"] = "none"
     limits: tuple[Limit, ...] = ()
+    intake: Intake | None = None
 
 
 class Adapter(ABC):
@@ -77,6 +79,44 @@ class Adapter(ABC):
     def notify(self, notice: Notice, now_s: float) -> Exchange[Outcome]:  # noqa: ARG002
         """Send an event; only few kinds can. Raises :class:`ChannelError` as :meth:`push` does."""
         raise TypeError(f"{type(self).__name__} cannot send notices")
+
+    def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:  # noqa: ARG002
+        """Read the next page of orders that changed. ``cursor``: that of the page before; a walk begins as it says.
+
+        :meth:`first_cursor` makes the first one. Raises :class:`CursorRefusedError` where the channel does not take
+        the cursor any more: the walk begins again, from where the last whole one began.
+        """
+        raise TypeError(f"{type(self).__name__} declares pulls and has no pull_orders()")
+
+    def first_cursor(self, since_ms: int) -> str:  # noqa: ARG002
+        """Return the cursor of a walk over all orders that changed since a time."""
+        raise TypeError(f"{type(self).__name__} declares pulls and has no first_cursor()")
+
+    def pull_returns(self, cursor: str, now_s: float) -> Exchange[Pulled]:  # noqa: ARG002
+        """Read the next page of returns that changed; cursors as in :meth:`pull_orders`."""
+        raise TypeError(f"{type(self).__name__} declares returns and has no pull_returns()")
+
+    def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002
+        """Read one order whole; None: the channel does not know it."""
+        raise TypeError(f"{type(self).__name__} takes orders and has no fetch_order()")
+
+    def hear(self, delivery: Delivery, now_s: float) -> Heard:  # noqa: ARG002
+        """Say what a delivery means, once it has proved who sent it. It asks nobody, and compares in constant time.
+
+        Raises :class:`ForgedError` or :class:`UnreadableError`.
+        """
+        raise TypeError(f"{type(self).__name__} declares hears and has no hear()")
+
+    def command(self, command: Command, order: Order, now_s: float) -> Exchange[CommandOutcome]:  # noqa: ARG002
+        """Say something to the channel about an order, which is given as it was last read whole.
+
+        Raises :class:`UnknownResultError` where it may or may not have been carried out.
+        """
+        raise TypeError(f"{type(self).__name__} declares commands and has no command()")
+
+    def confirm(self, command: Command, order: Order) -> Confirmation:  # noqa: ARG002
+        """Say by an order that was read whole after a lost answer whether a command was carried out."""
+        raise TypeError(f"{type(self).__name__} declares commands and has no confirm()")
 
     def cost_left(self, answer: Answer) -> CostLeft | None:  # noqa: ARG002
         """Return what is left of the cost points by an answer; None: the answer does not contain it."""

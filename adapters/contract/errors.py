@@ -44,3 +44,7 @@ class SpoiledError(ChannelError):
     def __init__(self, code: str, reason: str) -> None:
         super().__init__(reason)
         self.code = code
+
+
+class CursorRefusedError(ChannelError):
+    """The channel does not take a cursor: it is too old, or of another walk; the walk begins again."""

@@ -14,6 +14,10 @@ READ: Final = "read"
 
 WRITE: Final = "write"
 """The two groups of requests that most channels limit separately."""
+ORDERS: Final = "orders"
+"""Reading orders, where a channel limits that separately."""
+COMMANDS: Final = "commands"
+"""What is said about orders, where a channel limits that separately."""
 
 
 _HARMLESS: Final = frozenset({"accept", "content-type", "user-agent"})
