@@ -43,6 +43,7 @@
 -- @include lib/places_of_order
 -- @include lib/place_names
 -- @include lib/place_levels
+-- @include lib/stocked_places
 -- @include lib/waiting_places
 -- @include lib/lines_of_order
 -- @include lib/unstocked_lines

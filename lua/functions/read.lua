@@ -33,8 +33,10 @@ local function questions_in(packed)
   for at = 1, #fields, QUESTION_LENGTH do
     local kind, about, location, channel, from = unpack(fields, at, at + QUESTION_LENGTH - 1)
     local question = {kind = kind, about = about, channel = channel}
-    if kind == 'availability' or kind == 'sums' or kind == 'stock' or kind == 'stocked' then
+    if kind == 'availability' or kind == 'sums' or kind == 'stock' then
       question.search = looking.search(about, location, from)
+    elseif kind == 'stocked' then
+      question.places = looking.search(about, location, from)
     end
     questions[#questions + 1] = question
   end
@@ -72,31 +74,6 @@ local function sum_of(entries, channel)
     end
   end
   return {units, seq, count}
-end
-
-local NAMED = 2 -- of the places that are known, and of those that are open
-
--- How many units may still be waited for at a place.
-local function units_to_wait_for(entry)
-  local rule = entry.record[Stock.backorder]
-  return rule and max(0, rule[Backorder.limit] - rule[Backorder.waiting]) or 0
-end
-
--- Where an order of a channel may be taken from, see above.
-local function places_stocked(entries, channel)
-  local known, open, found = {}, {}, {}
-  for _, entry in ipairs(entries) do
-    local location = entry.location
-    if entry.record then
-      if #known < NAMED then known[#known + 1] = location end
-      if may_take_from(location, channel) then
-        if #open < NAMED then open[#open + 1] = location end
-        local units, waits = places_of_order.shown_at(entry, channel), units_to_wait_for(entry)
-        if units ~= 0 or waits > 0 then found[#found + 1] = {location, units, waits} end
-      end
-    end
-  end
-  return {#entries, known, open, found}
 end
 
 -- The answer about availability. shown(entries, channel): of one SKU.
@@ -146,19 +123,31 @@ local function about_reservation(id)
   return array_of(2) .. pack(NOW_MS) .. (record or pack(nil))
 end
 
+-- The answers to the questions that look at places where an order could be taken from: each an equal share of what is
+-- left of the call.
+local function answer_stocked(questions, answers)
+  local asked = 0
+  for _, question in ipairs(questions) do asked = asked + (question.places and 1 or 0) end
+  for i, question in ipairs(questions) do
+    if question.places then
+      answers[i], asked = places_of_order.stocked(question, asked), asked - 1
+    end
+  end
+end
+
 local function read(args)
   local questions, answers = questions_in(args[2]), {}
   looking.begin()
   look(questions)
+  answer_stocked(questions, answers)
   for i, question in ipairs(questions) do
     local kind = question.kind
     if kind == 'availability' then answers[i] = about_each(question, location_levels)
     elseif kind == 'sums' then answers[i] = about_each(question, sum_of)
     elseif kind == 'stock' then answers[i] = about_stock(question)
-    elseif kind == 'stocked' then answers[i] = about_each(question, places_stocked)
     elseif kind == 'places' then answers[i] = about_places(question.about)
     elseif kind == 'units' then answers[i] = about_units(question)
-    else answers[i] = about_reservation(question.about) end
+    elseif kind == 'reservation' then answers[i] = about_reservation(question.about) end
   end
   return answers
 end

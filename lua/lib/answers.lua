@@ -10,9 +10,10 @@
 --   ["retry_with_weight", weight]                   it works on many lines or looks at many places: the ledger calls
 --                                                   again with this weight (lines), so that it shares the call with
 --                                                   fewer operations
---   ["look_in_slices"]                              its SKUs are known at too many places for one call: the ledger
+--   ["look_in_slices", channel, wanted, is_sold]    its SKUs are known at too many places for one call: the ledger
 --                                                   reads them in several, and names those that count, see
---                                                   operations/among.lua
+--                                                   operations/among.lua. wanted: [[sku, units], …] whose places are
+--                                                   asked for; is_sold: they are booked in any case
 --   ["allocation_usage_unknown"]                    see lib/allocation_change.lua
 
 -- Places in an answer: the outcome of a refusal, the availability of a change.

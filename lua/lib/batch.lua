@@ -16,7 +16,7 @@
 --                             parts.prefetch(fields, at) registers what it needs and returns the place to continue at;
 --                             parts.run(fields, at) returns its answer, packed, and where the next operation begins.
 local operations = {}
-local operation, composite, answer, sourced, run, prefetch_keyed
+local operation, composite, answer, run, prefetch_keyed
 
 do
 
@@ -136,7 +136,7 @@ end
 
 -- Chooses locations for a new reservation and makes it, or refuses it. Returns its answer, packed, and where the next
 -- operation begins.
-function sourced(fields, at)
+local function sourced(fields, at)
   local start = sourcing.reservation_at(fields, at)
   local last, extras = last_line(fields, start), record_extras
   local longer, refusal = sourcing.plan(fields, at)
@@ -150,15 +150,25 @@ end
 
 composite('source', {prefetch = sourcing.prefetch, run = sourced})
 
+-- Runs the operation at a place. Returns its answer, packed, and where the next operation begins. For what stands in
+-- front of it; run has the same in its loop, which saves the most frequent ones a call.
+function work.run_at(fields, at)
+  local tag = fields[at]
+  if composites[tag] then return composites[tag].run(fields, at) end
+  if makers[tag] then
+    local last = last_line(fields, at)
+    return makers[tag](fields, at, last), last + LINE_LENGTH
+  end
+  return answer(operations[tag], fields, at, SHAPES[tag]), at + SHAPES[tag].length
+end
+
 -- Runs an operation that may make names known, with their folds at hand, see lib/likeness.lua.
 local function named(fields, at)
   local first = likeness.behind(fields, at)
   local tag = fields[first]
   local shape = tag == 'exchange' and SHAPES['return'] or SHAPES[tag] -- an exchange begins as its return does
   likeness.ask_at(fields, at, fields[first + shape.allow_similar])
-  local result, following
-  if composites[tag] then result, following = composites[tag].run(fields, first)
-  else result, following = answer(operations[tag], fields, first, shape), first + shape.length end
+  local result, following = work.run_at(fields, first)
   likeness.ask_nothing()
   return result, following
 end

@@ -102,9 +102,9 @@ local function cannot_stay(fields, first, last, channel, accept_shortage)
 end
 
 -- Whether an order whose SKUs lie at too many places to look at is left at `main`, which has all its units: that units
--- are short somewhere must not make it impossible. Then more is promised than the sum that channels are shown.
-local function may_stay(refusal, fields, first, last, channel)
-  return refusal[REFUSED_OUTCOME] == 'sourcing_incomplete' and may_take_from(DEFAULT_LOCATION, channel)
+-- are short somewhere must not make it slow. Then more is promised than the sum that channels are shown.
+local function may_stay(instead, fields, first, last, channel)
+  return instead[1] == 'look_in_slices' and may_take_from(DEFAULT_LOCATION, channel)
     and not (backorder_queue and backorder_queue.backlog) and all_available(fields, first, last)
     and (not allocated or all_allowed(fields, first, last, channel))
 end
@@ -267,7 +267,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
       fields, at, last, granted = made.fields, made.at, made.last, made.granted
       missing = unstocked.set_owed(fields, at, granted, made.missing)
     elseif not may_stay(refusal, fields, first, last, channel) then
-      return pack(refusal[REFUSED_OUTCOME] == 'sourcing_incomplete' and {'look_in_slices'} or refusal)
+      return pack(refusal)
     end
   end
   local record, extra

@@ -2,9 +2,10 @@
 
 do
 
--- Bytes of the records that one operation looks at, which are read some at a time: as many as 3,500 have with a rule
--- for backorders, or 400 with 32 allocations, which take as long.
-local RECORD_BYTES_MAX, RECORDS_AT_A_TIME = 300000, 250
+-- Bytes of the records that one operation looks at, which are read some at a time: as many as 2,000 have with a rule
+-- for backorders, or 130 with 32 allocations, which take as long. Places that were named are those that count, so they
+-- may have more: 200, as many as a reservation has lines, have room with allocations as well.
+local RECORD_BYTES_MAX, NAMED_BYTES_MAX, RECORDS_AT_A_TIME = 100000, 250000, 125
 
 -- The units at a place of a want by its record. An entry is made only where there is more to it than buckets.
 local function units_of(want, i, packed_record, channel)
@@ -18,7 +19,7 @@ end
 
 -- Reads records until they have too many bytes. Returns them, and whether all were read.
 local function read_records(fields)
-  local packed_records, bytes_left = {}, RECORD_BYTES_MAX
+  local packed_records, bytes_left = {}, work.among and NAMED_BYTES_MAX or RECORD_BYTES_MAX
   for first = 1, #fields, RECORDS_AT_A_TIME do
     if bytes_left < 0 then return packed_records, false end
     local last = min(#fields, first + RECORDS_AT_A_TIME - 1)
@@ -32,7 +33,7 @@ local function read_records(fields)
 end
 
 -- Reads the units of each want at its places. Most of the many records are not needed later, so they get no entry.
--- Returns whether all were read; of what is sold already, some suffice.
+-- Returns whether all were read.
 function places_of_order.read_levels(order)
   local unread = {}
   for _, want in ipairs(order.wants) do
@@ -45,7 +46,7 @@ function places_of_order.read_levels(order)
     end
   end
   local packed_records, are_all = read_records(unread)
-  if not are_all and not order.accept_shortage then return false end
+  if not are_all then return false end
   local at = 0
   for _, want in ipairs(order.wants) do
     local left, fields = want.left, want.fields

@@ -16,13 +16,15 @@
 
 local places_of_order = {
   WEIGHT_ALONE = 1000000, -- a weight that shares a call with no other operation
+  -- Places that one operation looks at in a call of its own: some 4 ms. Beyond that, they are read in slices.
+  LOOK_ALONE_MAX = 2000,
 }
 
 do
 
--- Places that operations of one call look at together, and those that one operation looks at in a call of its own: some
--- 3 and 6 ms. Beyond that, an operation is answered so that the ledger sends it by itself.
-local LOOK_MAX, LOOK_ALONE_MAX = 2500, 3500
+-- Places that operations of one call look at together: some 3 ms. Beyond that, an operation is answered so that the
+-- ledger sends it by itself.
+local LOOK_MAX, LOOK_ALONE_MAX = 1500, places_of_order.LOOK_ALONE_MAX
 -- So many places take as long as one line.
 local PLACES_PER_LINE = 6
 -- So many places take as long as to end a hold.
@@ -97,21 +99,6 @@ local function choose_names(order)
   return count
 end
 
--- For an order that accepts a shortage, where there are too many places to look at: `main` and the first others are
--- kept. Returns how many they are in all.
-local function cut_names(order)
-  local most, count = floor(LOOK_ALONE_MAX / #order.wants), 0
-  for _, want in ipairs(order.wants) do
-    local kept = {}
-    for _, name in ipairs(want.names) do
-      if name == DEFAULT_LOCATION then table.insert(kept, 1, name) else kept[#kept + 1] = name end
-    end
-    for i = #kept, most + 1, -1 do kept[i] = nil end
-    want.names, count = kept, count + #kept
-  end
-  return count
-end
-
 -- The units of an entry that the channel is shown there: those that it can reserve, or a shortage, which is negative.
 function places_of_order.shown_at(entry, channel)
   local shown = allocated and allocations.left(entry, channel) or entry.available
@@ -122,6 +109,7 @@ end
 local function measure(order)
   for _, want in ipairs(order.wants) do
     local left, fields, net = want.left, want.fields, want.elsewhere or 0
+    if order.accept_shortage then net = max(0, net) end
     for i = 1, #fields do
       local entry = stock[fields[i]] or aliases.lies_at and aliases.entry_at(fields[i])
       if entry then left[i] = entry.record and places_of_order.shown_at(entry, order.channel) or 0 end
@@ -241,19 +229,16 @@ end
 -- Reads the places of an order and what they have. Returns nil, or the answer in place of the order's own. to_explain:
 -- nothing may be changed.
 function places_of_order.look(order, to_explain)
-  local refusal = places_of_order.read_names(order, to_explain)
-  if refusal then return refusal end
+  local instead = places_of_order.read_names(order, to_explain)
+  if instead then return instead end
   local count = choose_names(order)
-  if count > LOOK_ALONE_MAX then
-    if not order.accept_shortage then return refused('sourcing_incomplete') end
-    count = cut_names(order)
-  end
+  if count > LOOK_ALONE_MAX then return places_of_order.too_wide(order, to_explain) end
   local retry = not to_explain and retry_with(order, count)
   if retry then return retry end
   local ended = not to_explain and count > LOOK_MAX and #expire_due() or 0
   if count + PLACES_PER_HOLD * ended > LOOK_ALONE_MAX then return {'retry_after_expiry'} end
   places_looked = places_looked + count
-  return not places_of_order.read_levels(order) and refused('sourcing_incomplete') or nil
+  return not places_of_order.read_levels(order) and places_of_order.too_wide(order, to_explain) or nil
 end
 
 end

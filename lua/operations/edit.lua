@@ -10,8 +10,7 @@
 -- Answers changed · unknown_reservation · expired · already_released · already_committed (ttl_ms, of an order)
 --         · not_held · not_committed (accept_shortage, of a hold) · exceeds_remaining (no such line) · named_twice
 --         · below_shipped · nothing_left · location_closed · unknown_sku · line_unmapped · too_many_lines
---         · too_many_splits · out_of_stock · sourcing_incomplete · out_of_range · retry_after_expiry
---         · retry_with_weight
+--         · too_many_splits · out_of_stock · out_of_range · retry_after_expiry · retry_with_weight · look_in_slices
 --
 -- raise: {target (see lib/line_edits.lua), entry (of the stock), number (of the line, nil: a new one), units, is_owed}
 
@@ -121,7 +120,7 @@ end
 
 -- Whether targets whose SKUs lie at too many places to look at can have all units at `main`, as a new order can.
 function edits.may_stay(record, further, instead)
-  if instead[REFUSED_OUTCOME] ~= 'sourcing_incomplete' then return false end
+  if instead[1] ~= 'look_in_slices' then return false end
   for _, target in ipairs(further) do
     local entry = stock_entry(target.sku, target.location == '' and DEFAULT_LOCATION or target.location)
     if not edits.has_all(entry, target, record[Record.channel]) then return false end

@@ -1,7 +1,7 @@
 -- exchange: shipped units are returned and a new reservation replaces them: both, or neither.
 --
 -- op      [1 tag, 2 fingerprint, 3 actor, 4 reservation id, 5 key, 6 lines, 7 reason, 8 allow_similar], as in a return,
---         then the replacement: a reserve or order, with a source in front of it or without
+--         then the replacement: a reserve or order, with an among, a source or both in front of it, or without
 -- Effect  that of the return, then that of the replacement, which can have the restocked units. The journal gets two
 --         changes, each with a note that names the other's reservation.
 -- Answers exchanged · exchange_refused (which half, "return" or "promise", and its refusal)
@@ -14,8 +14,8 @@ local AMONG_LENGTH = 3 -- see operations/among.lua
 -- The place of the reserve or order itself, and that of the next operation.
 local function replacement_at(fields, at)
   local start = at + SHAPES['return'].length
-  if fields[start] == 'source' then start = sourcing.reservation_at(fields, start) end
   if fields[start] == 'among' then start = start + AMONG_LENGTH end
+  if fields[start] == 'source' then start = sourcing.reservation_at(fields, start) end
   return start, last_line(fields, start) + LINE_LENGTH
 end
 
@@ -94,14 +94,10 @@ local function refresh_availability(availability, channel)
   end
 end
 
--- Makes the replacement. Returns its answer.
+-- Makes the replacement, with what stands in front of it. Returns its answer.
 local function make_replacement(fields, at, instead_of)
-  local first, start = at + SHAPES['return'].length, replacement_at(fields, at)
   record_extras = {notes = {{'exchange_of', instead_of}}}
-  local result
-  if first == start then result = operations[fields[first]](fields, first, last_line(fields, first))
-  elseif fields[first] == 'among' then result = places_of_order.run_among(fields, first)
-  else result = sourced(fields, first) end
+  local result = work.run_at(fields, at + SHAPES['return'].length)
   record_extras = nil
   return unpack_msg(result)
 end

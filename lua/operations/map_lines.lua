@@ -6,7 +6,7 @@
 --         line that is mapped to the same SKU already stays as it is.
 -- Answers changed · unknown_reservation · exceeds_remaining (no such line, or no units are left of it) · line_mapped
 --         (to another SKU, or never unmapped) · unknown_sku · too_many_lines · out_of_range
---         · retry_after_expiry · retry_with_weight
+--         · retry_after_expiry · retry_with_weight · look_in_slices
 --
 -- target: {number (of the line), line, sku, location (or ""), units, parts}; part: {entry (stock entry), units}
 

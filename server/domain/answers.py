@@ -52,8 +52,12 @@ class RetryWithWeight(msgspec.Struct, array_like=True, frozen=True, tag="retry_w
 class LookInSlices(msgspec.Struct, array_like=True, frozen=True, tag="look_in_slices"):
     """The SKUs are known at more places than one call looks at: read them in slices, and name those that count.
 
-    Nothing changed.
+    ``wanted``: the units of each SKU, for the ``channel``. ``is_sold``: they are booked in any case. Nothing changed.
     """
+
+    channel: str
+    wanted: list[tuple[str, int]]
+    is_sold: bool
 
 
 class AllocationUsageUnknown(msgspec.Struct, array_like=True, frozen=True, tag="allocation_usage_unknown"):

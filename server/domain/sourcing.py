@@ -4,13 +4,14 @@ Candidates are ranked here by what does not depend on the stock: distance, footf
 among them is made inside the store by ``lua/lib/sourcing.lua``, for an order as for an explanation.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import msgspec
 
 from server.domain.locations import UNDESCRIBED, Directory, Position, Standing, vector
-from server.domain.operations.reservations import Order, Reserve
+from server.domain.operations.reservations import Edit, MapLines, Order, Reserve
 
 Strategy = Literal["nearest", "most_stock", "lowest_footfall", "priority"]
 """``nearest``: to a position; those without one come last. ``most_stock``: most units available of all that is wanted.
@@ -92,22 +93,31 @@ class Sourced(msgspec.Struct, frozen=True):
         return lines + lines * len(self.plan.candidates) // RECORDS_PER_LINE
 
 
+def wanted_of(operation: Reserve | Order) -> Counter[str]:
+    """Return the units of each SKU whose lines name no location."""
+    wanted: Counter[str] = Counter()
+    for line in operation.lines:
+        if not line.location:
+            wanted[line.sku] += line.quantity
+    return wanted
+
+
 class AmongPlaces(msgspec.Struct, frozen=True):
-    """A reserve or order whose lines without a location come from some places only: ``places`` by SKU.
+    """An operation whose units without a location come from some places only: ``places`` by SKU.
 
     ``elsewhere``: units of each SKU at others, a shortage there subtracted.
     """
 
     function: ClassVar[str] = "mutate"
 
-    promise: Reserve | Order
+    operation: Reserve | Order | Sourced | Edit | MapLines
     places: dict[str, list[str]]
     elsewhere: dict[str, int]
 
     @property
     def weight(self) -> int:
-        """Its lines, and the records of its places."""
-        return len(self.promise.lines) + sum(map(len, self.places.values())) // RECORDS_PER_LINE
+        """That of the operation, and the records of its places."""
+        return self.operation.weight + sum(map(len, self.places.values())) // RECORDS_PER_LINE
 
 
 class Wanted(NamedTuple):

@@ -10,7 +10,7 @@ import msgspec
 from server.domain import limits
 from server.domain.locations import Directory, Location, distance_km
 from server.domain.operations.reservations import Reserve
-from server.domain.sourcing import Choice, PlannedPart, Rules, UnitsAt
+from server.domain.sourcing import Choice, PlannedPart, Rules, UnitsAt, wanted_of
 from server.domain.stock import PlacesOfSku
 from server.schemas.common import UNNAMED, LineBody, time_of
 from server.schemas.sourcing import (
@@ -32,7 +32,7 @@ from server.service.reservations import lines_of
 from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
 from server.store.errors import OrderTooWideError, TooManyPlacesError
 from server.store.ledger import slices
-from server.store.ledger.wide_orders import among_places
+from server.store.ledger.wide_orders import NAMED_MAX, among_places
 
 _DECIMALS: Final = 3
 """Of a distance in kilometres: metres."""
@@ -76,15 +76,19 @@ async def _explained(caller: Caller, body: ExplainBody) -> ExplainView:
 
 async def _explain_places(caller: Caller, directory: Directory, lines: list[LineBody], reserve: Reserve) -> ExplainView:
     """Explain where lines that name no location are taken from without sourcing."""
-    skus = list({line.sku for line in reserve.lines if not line.location})
+    wanted = wanted_of(reserve)
+    skus = list(wanted)
     places = await slices.places(caller.ledger, skus, places_max=limits.PLACES_PER_ORDER_MAX)
     choice = await caller.ledger.explain_places(reserve, sum(map(len, places)))
     named: Mapping[str, PlacesOfSku] | None = None
     if choice.outcome == "sourcing_incomplete":
         most = limits.PLACES_PER_ORDER_MAX
         named = await slices.stocked(caller.ledger, skus, reserve.channel, places_max=most)
-        among = among_places(reserve, named)
-        choice = await caller.ledger.explain_places(among, among.weight)
+        for named_max in NAMED_MAX:
+            among = among_places(reserve, wanted, named, named_max)
+            choice = await caller.ledger.explain_places(among, among.weight)
+            if choice.outcome != "sourcing_incomplete":
+                break
     taken = [part.location for part in choice.parts]
 
     def place(candidate: UnitsAt) -> tuple[bool, int, bool, str]:

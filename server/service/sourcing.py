@@ -1,13 +1,11 @@
 """Which location each line of an order is taken from."""
 
-from collections import Counter
-
 import msgspec
 
 from server.domain import limits
 from server.domain.locations import Directory, Position
 from server.domain.operations.reservations import Order, Reserve
-from server.domain.sourcing import SKUS_MAX, Plan, Rules, Sourced, Strategy
+from server.domain.sourcing import SKUS_MAX, Plan, Rules, Sourced, Strategy, wanted_of
 from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import OrderBody, ReserveBody
 from server.schemas.sourcing import SourcingBody
@@ -90,11 +88,7 @@ async def planned(
 
 async def candidates_of(caller: Caller, directory: Directory, rules: Rules, operation: Reserve | Order) -> Candidates:
     """Find the locations that the lines without one may be taken from."""
-    wanted: Counter[str] = Counter()
-    for line in operation.lines:
-        if not line.location:
-            wanted[line.sku] += line.quantity
-    return await find_candidates(caller.ledger, directory, rules, wanted, operation.channel)
+    return await find_candidates(caller.ledger, directory, rules, wanted_of(operation), operation.channel)
 
 
 def with_plan(rules: Rules, operation: Reserve | Order, candidates: Candidates) -> Sourced:

@@ -34,6 +34,7 @@ async def test_given_a_sku_at_10000_locations_when_asked_then_all_one_or_the_sum
         await _stock_is_explained(api)
         await _one_more_place_is_refused(api)
         await _orders_of_a_chain_are_made(api)
+        await _edits_of_a_chain_are_made(api)
         await _wider_orders_are_refused(api)
 
 
@@ -84,6 +85,18 @@ async def _orders_of_a_chain_are_made(api: Api) -> None:
     assert [(each["location"], each["committed"]) for each in made["lines"]] == [("store-00007", 5)]
     explained = (await api.post("/v1/sourcing/explain", {"lines": [line | {"quantity": 4}], "channel": "web"})).ok()
     assert [part["quantity"] for part in explained["lines"][0]["parts"]] == [3, 1]
+
+
+async def _edits_of_a_chain_are_made(api: Api) -> None:
+    hold = {"reservation_id": "basket", "channel": "web", "lines": [{"sku": "A", "quantity": 1}]}
+    (await api.post("/v1/reservations", hold)).ok(201)
+    edited = (await api.post("/v1/reservations/basket/lines", {"lines": [{"sku": "A", "quantity": 5}]})).ok()
+    assert sum(each["held"] for each in edited["lines"]) == 5
+    sold = {"channel": "web", "lines": [{"sku": "A", "quantity": 700}], "on_shortage": "accept"}
+    made = (await api.post("/v1/reservations/batch", {"reservations": [hold | {"reservation_id": "basket-2"}]})).ok()
+    assert made["results"][0]["outcome"] == "held"
+    lines = (await api.post("/v1/orders", sold)).ok(201)["lines"]
+    assert (len(lines), sum(each["committed"] for each in lines)) == (200, 700)
 
 
 async def _wider_orders_are_refused(api: Api) -> None:

@@ -476,4 +476,5 @@ async def available(ledger: Ledger, sku: str, location: str = "main") -> int:
 def reservation_of(exchange: Exchange) -> Reserve | Order:
     """Return the new reservation of an exchange, without its plan."""
     promise = exchange.promise
-    return promise.promise if isinstance(promise, Sourced | AmongPlaces) else promise
+    assert not isinstance(promise, AmongPlaces)
+    return promise.promise if isinstance(promise, Sourced) else promise

@@ -77,8 +77,8 @@ def pack_places_to_explain(reserve: Reserve | AmongPlaces) -> bytes:
 
 
 def _pack_among(among: AmongPlaces) -> bytes:
-    """Pack the places, as ``lua/operations/among.lua`` expects them, and behind them the new reservation."""
-    return _flat(["among", among.places, among.elsewhere]) + pack(among.promise)
+    """Pack the places, as ``lua/operations/among.lua`` expects them, and behind them the operation."""
+    return _flat(["among", among.places, among.elsewhere]) + pack(among.operation)
 
 
 def _pack_plan(tag: str, plan: Plan) -> bytes:

@@ -145,7 +145,7 @@ class Ledger:
         return FunctionCall(library().function(name), self.keyspace, self._limits, decode, writes=False)
 
     @overload
-    async def run(self, operation: ReservationOperation | Sourced | AmongPlaces | Bound) -> ReservationAnswer: ...
+    async def run(self, operation: ReservationOperation | Sourced | Bound) -> ReservationAnswer: ...
     @overload
     async def run(self, operation: StockOperation) -> StockAnswer: ...
     @overload
@@ -170,17 +170,16 @@ class Ledger:
 
     async def _run_again(self, operation: Any, answer: Any) -> Any:
         """Send an operation until it is answered; ``answer``: the one that it got."""
-        weight, wide = operation.weight, None
-        while type(answer) in _AGAIN or (wide is not None and wide.is_out_of_date(answer)):
+        weight, wide = operation.weight, WideOrder(operation)
+        while type(answer) in _AGAIN or wide.is_out_of_date(answer):
             # Each call expires some of the due holds; until none is left, their units are not available.
             if type(answer) is RetryWithWeight:
                 weight = max(answer.weight, WEIGHT_GROWTH * weight)
             elif type(answer) is not RetryAfterExpiry:
-                wide = wide or WideOrder(operation)
-                refused = await wide.look(self)
+                refused = await wide.prepare(self, answer)
                 if refused is not None:
                     return refused
-                operation, weight = wide.named, wide.named.weight
+                operation, weight = wide.sent, wide.sent.weight
             answer = await self._submit(self._functions[operation.function], pack(operation), weight)
         return answer
 

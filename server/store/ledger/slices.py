@@ -4,7 +4,8 @@ What is read in several calls is of several moments. Every change up to the ``se
 later ones perhaps a part: so its own seq, its moment and the version of its closed locations are those of the first.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import aclosing
 from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 import msgspec
@@ -86,7 +87,7 @@ async def sums(
 
 async def _in_slices(
     ask: Callable[[list[str], int, int], Awaitable[Any]], skus: Sequence[str]
-) -> AsyncIterator[Slice[Any]]:
+) -> AsyncGenerator[Slice[Any], None]:
     done, start, weight = 0, 0, 0
     while done < len(skus):
         some = list(skus[done : done + SKUS_PER_CALL])
@@ -153,6 +154,21 @@ async def stocked(
         looked += part.looked
         if places_max is not None and looked > places_max:
             raise TooManyPlacesError(places_max)
+    return found
+
+
+async def first_stocked(ledger: Reads, skus: Sequence[str], channel: str) -> dict[str, PlacesOfSku]:
+    """Read the same at the first places of each SKU: as many as one call looks at."""
+    found: dict[str, PlacesOfSku] = {}
+
+    async def ask(some: list[str], start: int, weight: int) -> Any:
+        return await ledger.stocked(some, channel, start=start, weight=weight)
+
+    for sku in skus:
+        async with aclosing(_in_slices(ask, [sku])) as read:
+            async for each in read:
+                found[sku] = each.value
+                break
     return found
 
 

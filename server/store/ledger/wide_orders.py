@@ -1,123 +1,149 @@
-"""Orders without locations whose SKUs are known at more places than one call looks at.
+"""Operations that take units from wherever they are, of SKUs known at more places than one call looks at.
 
-Their places are read in slices, and the order is sent again with the names of those that count. What it gets is decided
-in the call, as ever: names that are out of date promise nothing.
+The script says what it looks for. The places are read in slices, and the operation is sent again with the names of
+those that count. What it gets is decided in the call, as ever: names that are out of date promise nothing.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from server.domain.answers import Refused
+from server.domain.answers import LookInSlices, Refused
 from server.domain.exchange import Exchange, ExchangeRefused
-from server.domain.limits import DEFAULT_LOCATION, PLACES_PER_ORDER_MAX
-from server.domain.operations.reservations import Order, Reserve
+from server.domain.limits import DEFAULT_LOCATION, PLACES_PER_ORDER_MAX, RECORD_LINES_MAX
 from server.domain.sourcing import AmongPlaces
 from server.domain.stock import PlacesOfSku
 from server.store.errors import TooManyPlacesError
 from server.store.ledger import slices
 from server.store.ledger.reads import Reads
 
-NAMED_MAX: Final = (2_000, 200)
-"""Places that an order names, over all its SKUs; the second time fewer, for their records may be long."""
-_PER_SKU: Final = (8, 200)
-"""Of them for one SKU: at least, for others may sell meanwhile, and at most, as a reservation has lines."""
-_WHOLE: Final = 8
-"""Places named that have all of the order."""
-_ROUNDS: Final = 3
+NAMED_MAX: Final = (1_000, 200, 60)
+"""Places that an operation names, over all its SKUs: fewer each time that their records were too long for a call."""
+_PER_SKU: Final = (2, RECORD_LINES_MAX)
+"""Of them for one SKU: at least, and at most, as a reservation has lines."""
+_IN_ANY_CASE: Final = 8
+"""Places named of a SKU, for others may sell meanwhile; those that have all of the order; those to wait at."""
+_SHARE: Final = 4
+"""The latter two have a quarter of the room of a SKU each."""
+_KNOWN: Final = 2
+_ROUNDS: Final = 4
 _SOLD_OUT: Final = frozenset({"out_of_stock", "too_many_splits", "unknown_sku"})
 
 
 class WideOrder:
-    """An order that is sent with the names of the places that it may be taken from."""
+    """An operation that may have to be sent with the names of the places that it may be taken from.
 
-    def __init__(self, operation: Reserve | Order | Exchange) -> None:
+    Attributes
+    ----------
+    sent
+        What is sent next.
+
+    """
+
+    def __init__(self, operation: Any) -> None:
         self._operation = operation
-        self._rounds = 0
-        self._named_max = NAMED_MAX[0]
+        self._rounds = self._shrunk = 0
+        self._wanted: dict[str, int] = {}
         self._suffices = False
-        self.named: Any = operation
-        """What is sent."""
+        self.sent: Any = operation
 
-    async def look(self, ledger: Reads) -> Refused | ExchangeRefused | None:
-        """Read the places and name those that count; return the refusal where they are too many."""
+    async def prepare(self, ledger: Reads, answer: Any) -> Refused | ExchangeRefused | None:
+        """Prepare what is sent after an answer; return the refusal where the places are too many.
+
+        An operation whose names are out of date is sent as it was at first, and asks anew.
+        """
+        if not isinstance(answer, LookInSlices):
+            self.sent = self._operation
+            return None
         if self._rounds >= _ROUNDS:
             return self._refused()
-        if self._rounds:
-            self._named_max = NAMED_MAX[1]
+        if self.sent is not self._operation:
+            self._shrunk = min(self._shrunk + 1, len(NAMED_MAX) - 1)
         self._rounds += 1
-        order = self._order
-        wanted = wanted_of(order)
+        self._wanted = dict(answer.wanted)
         try:
-            found = await slices.stocked(ledger, list(wanted), order.channel, places_max=PLACES_PER_ORDER_MAX)
+            found = await _read(ledger, answer)
         except TooManyPlacesError:
             return self._refused()
-        self._suffices = all(sum(units for _, units, _ in found[sku].stocked) >= wanted[sku] for sku in wanted)
-        among = among_places(order, found, self._named_max)
-        is_exchange = isinstance(self._operation, Exchange)
-        self.named = msgspec.structs.replace(self._operation, promise=among) if is_exchange else among
+        self._name(found, NAMED_MAX[self._shrunk])
         return None
 
     def is_out_of_date(self, answer: Any) -> bool:
-        """Whether an order was refused although the places had its units when they were read: others took them."""
+        """Whether an operation was refused although the places had its units when they were read: others took them."""
         refused = answer.refused if isinstance(answer, ExchangeRefused) else answer
-        if not isinstance(refused, Refused) or refused.outcome not in _SOLD_OUT:
+        if not self._suffices or self.sent is self._operation or not isinstance(refused, Refused):
             return False
-        return self._suffices and self._rounds < _ROUNDS
+        about_these = not refused.lines or any(line.sku in self._wanted for line in refused.lines)
+        return about_these and refused.outcome in _SOLD_OUT and self._rounds < _ROUNDS
 
-    @property
-    def _order(self) -> Reserve | Order:
-        operation: Any = self._operation
-        return operation.promise if isinstance(operation, Exchange) else operation  # type: ignore[return-value]
+    def _name(self, found: Mapping[str, PlacesOfSku], named_max: int) -> None:
+        operation = self._operation
+        if isinstance(operation, Exchange):
+            among = among_places(operation.promise, self._wanted, found, named_max)
+            self.sent = msgspec.structs.replace(operation, promise=among)
+        else:
+            self.sent = among = among_places(operation, self._wanted, found, named_max)
+        self._suffices = all(_have(found[sku], among.places[sku], units) for sku, units in self._wanted.items())
 
     def _refused(self) -> Refused | ExchangeRefused:
         refused = Refused("sourcing_incomplete", "", [])
         return ExchangeRefused("promise", refused) if isinstance(self._operation, Exchange) else refused
 
 
-def wanted_of(order: Reserve | Order) -> Counter[str]:
-    """Return the units of each SKU whose lines name no location."""
-    wanted: Counter[str] = Counter()
-    for line in order.lines:
-        if not line.location:
-            wanted[line.sku] += line.quantity
-    return wanted
+async def _read(ledger: Reads, asked: LookInSlices) -> dict[str, PlacesOfSku]:
+    """Read the places; of what is sold already, the first ones of each SKU where they are too many."""
+    skus = [sku for sku, _ in asked.wanted]
+    try:
+        return await slices.stocked(ledger, skus, asked.channel, places_max=PLACES_PER_ORDER_MAX)
+    except TooManyPlacesError:
+        if not asked.is_sold:
+            raise
+    return await slices.first_stocked(ledger, skus, asked.channel)
+
+
+def _have(places: PlacesOfSku, names: Sequence[str], wanted: int) -> bool:
+    """Whether so many places that were named have the units as one reservation has lines; and all, net of shortages."""
+    units = {name: units for name, units, _ in places.stocked}
+    largest = sorted((max(0, units.get(name, 0)) for name in names), reverse=True)
+    return sum(units.values()) >= wanted and sum(largest[:RECORD_LINES_MAX]) >= wanted
 
 
 def among_places(
-    order: Reserve | Order, found: Mapping[str, PlacesOfSku], named_max: int = NAMED_MAX[0]
+    operation: Any, wanted: Mapping[str, int], found: Mapping[str, PlacesOfSku], named_max: int = NAMED_MAX[0]
 ) -> AmongPlaces:
-    """Name the places that an order is to be taken from."""
-    named = named_places(found, wanted_of(order), named_max)
+    """Name the places that an operation is to take its units from; ``wanted``: of each SKU."""
+    named = named_places(found, wanted, named_max)
     elsewhere = {}
     for sku, names in named.items():
         known = frozenset(names)
         elsewhere[sku] = sum(units for name, units, _ in found[sku].stocked if name not in known)
-    return AmongPlaces(order, named, elsewhere)
+    return AmongPlaces(operation, named, elsewhere)
 
 
 def named_places(
     found: Mapping[str, PlacesOfSku], wanted: Mapping[str, int], named_max: int = NAMED_MAX[0]
 ) -> dict[str, list[str]]:
-    """Choose for each SKU the places that an order of so many units may need, at most so many in all.
+    """Choose for each SKU the places that an order of so many units may need.
 
     Those with most units come first, as in the order itself. Where units may be waited for, some of those places are
     named, too. A SKU without any of them is named where it is known, so that the refusal says what is so.
     """
-    most = max(1, min(_PER_SKU[1], named_max // max(1, len(wanted))))
-    whole = _having_all(found, wanted)[: min(_WHOLE, most)]
+    most = max(_PER_SKU[0], min(_PER_SKU[1], named_max // max(1, len(wanted))))
+    whole = _having_all(found, wanted)[: min(_IN_ANY_CASE, most // _SHARE)]
     return {sku: _named(found[sku], units, whole, most) for sku, units in wanted.items()}
 
 
 def _named(places: PlacesOfSku, wanted: int, whole: Sequence[str], most: int) -> list[str]:
     in_order = sorted(places.stocked, key=_most_first)
     waiting = [name for name, _, waits in in_order if waits]
-    names = dict.fromkeys(whole)
+    names = dict.fromkeys(name for name, _, _ in in_order if name == DEFAULT_LOCATION)
+    names |= dict.fromkeys(whole)
+    names |= dict.fromkeys(waiting[: min(_IN_ANY_CASE, max(1, most // _SHARE))])
     names |= dict.fromkeys(_covering(in_order, wanted, most))
-    names |= dict.fromkeys(waiting[: _PER_SKU[0]])
-    names |= dict.fromkeys((places.open or places.known)[:2])
+    for name in places.open or places.known:
+        if len(names) < _KNOWN:
+            names[name] = None
     return list(names)
 
 
@@ -126,7 +152,7 @@ def _covering(in_order: Iterable[tuple[str, int, int]], wanted: int, most: int) 
     names: list[str] = []
     there = 0
     for name, units, _ in in_order:
-        if units <= 0 or len(names) >= most or (there >= 2 * wanted and len(names) >= _PER_SKU[0]):
+        if units <= 0 or len(names) >= most or (there >= 2 * wanted and len(names) >= _IN_ANY_CASE):
             break
         names.append(name)
         there += units

@@ -14,11 +14,12 @@ from server.domain.answers import LineRefusal, Refused
 from server.domain.limits import PLACES_PER_ORDER_MAX, PLACES_PER_SKU_MAX, RECORD_LINES_MAX
 from server.domain.locations import Location
 from server.domain.reservation import Changed
+from server.domain.sourcing import wanted_of
 from server.domain.stock import PlacesOfSku
 from server.store.audit.audit import audit
 from server.store.ledger import slices
 from server.store.ledger.ledger import Ledger
-from server.store.ledger.wide_orders import NAMED_MAX, among_places, named_places, wanted_of
+from server.store.ledger.wide_orders import NAMED_MAX, among_places, named_places
 from server.store.repositories.locations import LocationStore
 from tests.support.many_places import names_of, stock_everywhere
 from tests.support.operations import (
@@ -190,7 +191,7 @@ async def test_given_one_or_two_units_at_each_store_when_what_is_sold_is_booked_
         )
     await client.hset(ledger.keyspace.skus, "A", msgspec.msgpack.encode(names))
     made = await changed(ledger, order("o", ("A", 6_000, ""), accept_shortage=True))
-    assert [held for _, held in taken(made)[1:]] == [2] * (RECORD_LINES_MAX - 2)
+    assert [held for _, held in taken(made)[1:]] == [2] * (RECORD_LINES_MAX - 1)
 
 
 async def test_given_more_places_than_an_order_looks_at_when_ordered_then_it_is_refused_for_good(
@@ -224,7 +225,7 @@ async def test_given_any_units_when_places_are_named_then_the_order_gets_what_it
         lines = [(sku, chance.randrange(1, 12), "") for sku in chance.sample(skus, chance.randrange(1, 4))]
         wanted = reserve("r", *lines, channel="web")
         found = await slices.stocked(ledger, list(wanted_of(wanted)), "web")
-        among = among_places(wanted, found)
+        among = among_places(wanted, wanted_of(wanted), found)
         plain, named = await ledger.explain_places(wanted, 900), await ledger.explain_places(among, 900)
         assert (named.outcome, named.parts) == (plain.outcome, plain.parts), f"seed {SEED}"
 

@@ -1,0 +1,73 @@
+-- Where an order of a channel could be taken from, of SKUs at thousands of places: as far as one call comes. See
+-- functions/read.lua for the answer, and lib/looking.lua for how far that is.
+--
+-- Most of the many records are needed once and have nothing but buckets, so they get no entry.
+
+do
+
+local NAMED = 2 -- of the places that are known, and of those that may be taken from
+-- Records that are read at a time, and how many bytes of them end the call: 32 allocations take as long as ten records.
+local AT_A_TIME, BYTES_MAX = 100, 60000
+local LOOKED, KNOWN, OPEN, STOCKED = 1, 2, 3, 4 -- places in a part, which is about one SKU
+
+-- The units that a channel is shown by a record, and those that may still be waited for.
+local function units_of(packed_record, channel)
+  local at, on_hand, held, committed, damaged, quality_control, safety = unpack_some(packed_record, Stock.seq, 1)
+  if at < 0 then return on_hand - damaged - quality_control - safety - held - committed, 0 end
+  local entry = {available = 0, claimed = 0}
+  set_records({entry}, {packed_record})
+  local rule = entry.record[Stock.backorder]
+  local waits = rule and max(0, rule[Backorder.limit] - rule[Backorder.waiting]) or 0
+  return places_of_order.shown_at(entry, channel), waits
+end
+
+-- Adds places to a part. names: from [2] on. Returns how many bytes their records have.
+local function add_places(part, sku, names, channel, closed, own)
+  local fields, bytes, count = {}, 0, #names - 1
+  for i = 1, count do fields[i] = sku .. '\0' .. names[i + 1] end
+  local packed_records = aliases.records(fields)
+  local known, open, found = part[KNOWN], part[OPEN], part[STOCKED]
+  for i = 1, count do
+    local packed_record, name = packed_records[i], names[i + 1]
+    if packed_record then
+      bytes = bytes + #packed_record
+      if #known < NAMED then known[#known + 1] = name end
+      if not (closed[name] or own and not own[name]) then
+        if #open < NAMED then open[#open + 1] = name end
+        local units, waits = units_of(packed_record, channel)
+        if units ~= 0 or waits > 0 then found[#found + 1] = {name, units, waits} end
+      end
+    end
+  end
+  part[LOOKED] = part[LOOKED] + count
+  return bytes
+end
+
+-- Looks at the places of a search, at most so many. Returns the parts, and where to go on in the last one.
+local function look(search, channel, most)
+  local closed, own = places_now().closed or NONE, place_rules.own(channel)
+  local parts, number, at, bytes = {}, 1, search.from, 0
+  while number <= #search.skus and most > 0 and bytes < BYTES_MAX do
+    local sku = search.skus[number]
+    local list = looking.list_of(sku)
+    if list == nil then break end
+    local names, following = NONE, nil
+    if list then names, following = packed_lists.slice(list, at, min(AT_A_TIME, most)) end
+    parts[number] = parts[number] or {0, {}, {}, {}}
+    if #names > 1 then bytes = bytes + add_places(parts[number], sku, names, channel, closed, own) end
+    local looked = max(1, #names - 1) -- to look for one that is unknown is work, too
+    most = most - looked
+    looking.take(looked)
+    if following then at = following else number, at = number + 1, 0 end
+  end
+  if at > 0 and not parts[1] then parts[1] = {0, {}, {}, {}} end -- it goes on there
+  return parts, at
+end
+
+-- The answer to a question. share: how many questions share what is left of the call.
+function places_of_order.stocked(question, share)
+  local parts, from = look(question.places, question.channel, floor(looking.left() / share))
+  return pack({NOW_MS, parts, places_version(), partition_seq(), from})
+end
+
+end
