@@ -52,6 +52,8 @@ from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.safety_stock import APPLY_MAX, SafetyStore, SafetyTarget
 
 _LONG_S: Final = 90 * 86_400
+_ENTRY_ROWS: Final = 300
+"""Of figures, that one entry of the journal may make: a call changes no more lines, see ``lua/lib/work.lua``."""
 
 
 def limits(world: World) -> bytes:
@@ -122,20 +124,23 @@ def _text(reply: bytes) -> bytes:
 
 
 async def _count_rows(world: World) -> None:
-    """Count rows of many SKUs that have many rows already, then names that anybody can invent."""
+    """Count rows of many SKUs that have many rows already, then names that anybody can invent.
+
+    With the rows that one call may have counts one entry of the journal that comes on top.
+    """
     figures, cursor = FigureStore(world.client, world.keyspace), ""
     day = day_of(4_000_000_000_000)
     for turn in range(20):
         upto = f"{turn + 1}-1"
         rows = {
             sku(n): {(f"channel-{turn}", f"store-{each}"): Figures(ordered=1) for each in range(3)}
-            for n in range(ROWS_MAX)
+            for n in range((ROWS_MAX + _ENTRY_ROWS) // 3)
         }
         await figures.add(cursor, Counted(upto, 0), {day: rows}, [], retention_s=_LONG_S)
         cursor = upto
-    for turn in range(20, 40):
+    for turn in range(20, 80):
         upto = f"{turn + 1}-1"
-        names = {(f"invented-{turn}-{n}", "main"): Figures(ordered=1) for n in range(1_000)}
+        names = {(f"invented-{turn}-{n}", "main"): Figures(ordered=1) for n in range(ROWS_MAX + _ENTRY_ROWS)}
         await figures.add(cursor, Counted(upto, 0), {day: {"HOT": names}}, [], retention_s=_LONG_S)
         cursor = upto
 

@@ -123,23 +123,11 @@ local function about_reservation(id)
   return array_of(2) .. pack(NOW_MS) .. (record or pack(nil))
 end
 
--- The answers to the questions that look at places where an order could be taken from: each an equal share of what is
--- left of the call.
-local function answer_stocked(questions, answers)
-  local asked = 0
-  for _, question in ipairs(questions) do asked = asked + (question.places and 1 or 0) end
-  for i, question in ipairs(questions) do
-    if question.places then
-      answers[i], asked = places_of_order.stocked(question, asked), asked - 1
-    end
-  end
-end
-
 local function read(args)
   local questions, answers = questions_in(args[2]), {}
   looking.begin()
   look(questions)
-  answer_stocked(questions, answers)
+  places_of_order.answer_stocked(questions, answers)
   for i, question in ipairs(questions) do
     local kind = question.kind
     if kind == 'availability' then answers[i] = about_each(question, location_levels)

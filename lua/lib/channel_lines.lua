@@ -68,8 +68,8 @@ local function take(record, line, pieces, left_of, taken, parts)
   end
 end
 
--- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many pieces
--- there are too few of.
+-- Adds the parts of the pieces of a key to `parts`, and what is used of channel lines to `used`. Returns how many
+-- pieces there are too few of.
 local function take_key(record, key, pieces, left_of, taken, parts, used)
   for _, line in ipairs(record[Record.channel_lines] or NONE) do
     local most = line[ChannelLine.key] == key and min(pieces, pieces_left(line) - (used[line] or 0)) or 0

@@ -22,11 +22,6 @@ function looking.begin()
   lists, list_bytes_left, places_left, is_cut = {}, LIST_BYTES_MAX, looking.PLACES_PER_CALL, false
 end
 
--- Counts places that were read.
-function looking.take(places_read)
-  places_left = places_left - places_read
-end
-
 -- Makes a search. location: '' for all; from: 0 at first, then where the answer before stopped.
 function looking.search(skus, location, from)
   return {skus = skus, location = location, from = from, number = 1, at = from, found = {}}

@@ -2,7 +2,7 @@
 
 do
 
--- Bytes of the records that one operation looks at, which are read some at a time: as many as 2,000 have with a rule
+-- Bytes of the records that one operation looks at, which are read some at a time: as many as 1,500 have with a rule
 -- for backorders, or 130 with 32 allocations, which take as long. Places that were named are those that count, so they
 -- may have more: 200, as many as a reservation has lines, have room with allocations as well.
 local RECORD_BYTES_MAX, NAMED_BYTES_MAX, RECORDS_AT_A_TIME = 100000, 250000, 125

@@ -3,9 +3,9 @@
 
 do
 
--- Names that operations of one call unpack together, and so many take as long as one line: some 2 ms where they are
+-- Names that operations of one call unpack together, and so many take as long as one line: some 1 ms where they are
 -- compared with the closed places, or those of a channel.
-local NAMES_MAX, NAMES_PER_LINE = 6000, 40
+local NAMES_MAX, NAMES_PER_LINE = 3000, 40
 
 -- The answer of an operation whose places are too many for one call, or their records too long: the ledger reads them
 -- in slices, and sends it again with the names of those that count, see operations/among.lua. An explanation says so.

@@ -29,7 +29,7 @@ end
 
 -- Of lists that one call reads: less than a millisecond. An order whose lists are longer is at more places than one
 -- call looks at: no name is longer than NAME_BYTES_MAX.
-local LIST_BYTES_MAX, NAME_BYTES_MAX = 450000, 66
+local LIST_BYTES_MAX, NAME_BYTES_MAX = 300000, 66
 
 local function read_lists(skus)
   for i, list in ipairs(hash_get_many(SKUS, skus)) do

@@ -42,8 +42,8 @@ from server.telemetry import metrics
 
 log = structlog.get_logger("holdfast.insight")
 
-ROWS_MAX: Final = 100
-"""Of one script, about: a millisecond or two of the store's time. One more entry of the journal may come on top."""
+ROWS_MAX: Final = 50
+"""Of one script, about: a millisecond of the store's time. One more entry of the journal may come on top."""
 PAGE_CHANGES: Final = 400
 """About so many are asked for at a time; the event loop, which may be serving orders, gets its turn after each page."""
 PAGE_ENTRIES: Final = (16, 512)
