@@ -10,19 +10,10 @@
 --
 -- Its old names end with it. The journal has a change "deleted" with a line for each place, by which no unit moves.
 
--- Whether a record is of no use: no unit, no line that waits, no allocation.
-local function is_spent(record)
-  for bucket = Stock.on_hand, Stock.safety do
-    if record[bucket] ~= 0 then return false end
-  end
-  local backorder = record[Stock.backorder]
-  return not record[Stock.allocations] and not (backorder and backorder[Backorder.waiting] > 0)
-end
-
 -- What a SKU is still used for, or nil.
 local function use_of(keys, sku, entries, channels)
   for _, entry in ipairs(entries) do
-    if entry.record and not is_spent(entry.record) then return entry.location end
+    if entry.record and not aliases.is_spent(entry.record) then return entry.location end
   end
   if call('HEXISTS', keys[14], sku) == 1 then return 'expected' end
   for i, channel in ipairs(channels) do

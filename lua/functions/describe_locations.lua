@@ -51,7 +51,8 @@ end
 local function without_similar(described)
   local left, similar = {}, {}
   for _, each in ipairs(described) do
-    local other = likeness.name('location', each[NAME])
+    local now = place_rules.current(each[NAME]) -- an old name is not described: it means another one
+    local other = now ~= each[NAME] and now or likeness.name('location', each[NAME])
     if other then similar[#similar + 1] = {each[NAME], other} else left[#left + 1] = each end
   end
   return left, similar

@@ -27,7 +27,9 @@ local function receipts_of(key, ids, wanted)
   local expected = {}
   for i, packed_record in ipairs(hash_get_many(key, ids)) do
     local record = packed_record and unpack_msg(packed_record)
-    if record and (wanted == '' or wanted == record[Receipt.location]) then
+    local location = record and place_rules.current(record[Receipt.location])
+    if record and (wanted == '' or place_rules.current(wanted) == location) then
+      record[Receipt.location] = location
       expected[#expected + 1] = {ids[i], record}
     end
   end

@@ -36,7 +36,7 @@ end
 local function refusal_of_old(of, old)
   if call('HEXISTS', aliases.key, old) == 1 then return 'renamed_before' end
   if call('HEXISTS', SKUS, old) == 0 then return 'unknown_sku' end
-  if of and of.moving[old] then return 'rename_unfinished' end
+  if of and of.moving[old] or places_now().moving then return 'rename_unfinished' end
   local packed = call('HGET', aliases.key, '\0' .. old)
   local names = packed and unpack_msg(packed) or {}
   if #names >= NAMES_MAX then return 'too_many_names' end

@@ -1,4 +1,4 @@
--- Old names: a SKU that was renamed is found under each name that it ever had.
+-- Old names: a SKU or location that was renamed is found under each name that it ever had.
 --
 -- The hash aliases holds, always flat (an old name leads to the newest one):
 --   old SKU       the SKU that it is now
@@ -11,12 +11,16 @@
 -- for none. Where a SKU has so many places that they move in slices, whoever changes one that lies under the old name
 -- moves it first.
 --
+-- A location that was renamed is found likewise: its names stand in the hash meta, see lib/places.lua. While its SKUs
+-- move, one at a time in every call of functions/rename_location.lua, others work on a record where it lies.
+--
 -- of a call: aliases.lies_at (nil, or field -> {field, sku, location} where it is now), sku_of (SKU -> what it is now,
 -- false: the same), moved (stock entries that came from an old name, in the field came_from), is_writing (the function
 -- may write), may_move (places may move now: nothing has changed yet)
 
 do
 
+local NOTHING_RENAMED = {moving = NONE, left = NONE, is_moving = false}
 local PARTITIONS_KEPT_MAX = 1000 -- then all are dropped: many partitions must not fill the memory
 local kept, kept_count = {}, 0 -- what was unpacked, by the name of the partition's hash meta
 
@@ -102,7 +106,8 @@ end
 
 -- Whether a SKU, however it was called, and a location are those of a stock entry.
 function aliases.are_of(entry, sku, location)
-  if location ~= entry.location then return false end
+  local is_there = location == entry.location or place_rules.current(location) == place_rules.current(entry.location)
+  if not is_there then return false end
   return sku == entry.sku or aliases.current(sku) == aliases.current(entry.sku)
 end
 
@@ -148,89 +153,109 @@ local function line_of(sku, location, record, sign, left, seq)
   return line
 end
 
--- Takes over the record that lies under an old name. Adds to the journal lines.
-local function take_over(entry, old_sku, packed_record, journal_lines)
+-- Takes over the record that lies under an old name, of the SKU or of the location. Adds to the journal lines.
+local function take_over(entry, old_sku, old_location, packed_record, journal_lines)
   set_records({entry}, {packed_record})
-  entry.came_from = old_sku .. '\0' .. entry.location
+  entry.came_from = old_sku .. '\0' .. old_location
   aliases.mark_changed(entry)
   local record, at = entry.record, #journal_lines
-  journal_lines[at + 1] = line_of(old_sku, entry.location, record, -1, 0, aliases.next_seq(record))
+  journal_lines[at + 1] = line_of(old_sku, old_location, record, -1, 0, aliases.next_seq(record))
   journal_lines[at + 2] = line_of(entry.sku, entry.location, record, 1, entry.available, aliases.next_seq(record))
   aliases.moved = aliases.moved or {}
   table.insert(aliases.moved, entry)
 end
 
--- Moves the places of entries here that lie under the old name of their SKU. old_skus: of each entry.
-local function move_here(entries, old_skus)
+-- Moves the places of entries here that lie under the old name of their SKU. late: {{entry, old SKU, location}, …}
+local function move_here(late)
   local fields, journal_lines = {}, {}
-  for i = 1, #entries do fields[i] = old_skus[i] .. '\0' .. entries[i].location end
+  for i, each in ipairs(late) do fields[i] = each[2] .. '\0' .. each[3] end
   for i, packed_record in ipairs(hash_get_many(STOCK, fields)) do
-    if packed_record then
-      take_over(entries[i], old_skus[i], packed_record, journal_lines)
-    end
+    if packed_record then take_over(late[i][1], late[i][2], late[i][3], packed_record, journal_lines) end
   end
   if #journal_lines > 0 then journal('renamed', 'system', '', '', '', journal_lines, NONE) end
 end
 
--- Leads entries to where they still lie, where nothing may move any more. Returns whether any was led.
-local function lead_back(entries, old_skus)
+-- Leads entries to where they still lie, where nothing may move. Returns whether any was led. late: as above
+local function lead_back(late)
   local fields, again = {}, false
-  for i = 1, #entries do fields[i] = old_skus[i] .. '\0' .. entries[i].location end
+  for i, each in ipairs(late) do fields[i] = each[2] .. '\0' .. each[3] end
   for i, found in ipairs(hash_get_many(STOCK, fields)) do
     if found then
-      lead(entries[i], old_skus[i], entries[i].location)
+      lead(unpack(late[i]))
       again = true
     end
   end
   return again
+end
+
+-- Moves a record from a location to what that is called now. Returns its entry. For functions/rename_location.lua.
+function aliases.move_place(sku, old_location, location, packed_record, journal_lines)
+  local entry = want_stock(sku, location)
+  unread_stock[#unread_stock] = nil
+  take_over(entry, sku, old_location, packed_record, journal_lines)
+  return entry
+end
+
+-- Whether a record that is missing may lie under another name.
+function aliases.may_lie_elsewhere()
+  return aliases.known() ~= nil or places.names ~= nil
 end
 
 -- Looks under other names for the entries that have no record. Returns whether any is led to another field: then it is
 -- to be wanted, and read, anew.
 function aliases.find(entries)
-  local of = aliases.known()
-  if not of then return false end
-  local asked, late, old_skus, again = {}, {}, {}, false
+  if not aliases.may_lie_elsewhere() then return false end
+  local of, asked, late, again = aliases.renames or NOTHING_RENAMED, {}, {}, false
   for i = 1, #entries do
-    if not entries[i].record then asked[#asked + 1] = entries[i].sku end
+    if not entries[i].record and aliases.renames then asked[#asked + 1] = entries[i].sku end
   end
   learn(asked)
   for i = 1, #entries do
     local entry = entries[i]
-    -- One that lies under a name that is being left: whoever changes it moves it first.
-    local name = entry.record and (aliases.may_move and of.left[entry.sku] or entry.sku) or aliases.name_of(entry.sku)
-    if name ~= entry.sku then
-      lead(entry, name, entry.location)
+    local sku, location, is_here = entry.sku, entry.location, entry.record ~= nil
+    -- One that lies under a name that its SKU is leaving: whoever changes it moves it first.
+    local name = is_here and (aliases.may_move and of.left[sku] or sku) or aliases.name_of(sku)
+    local now = is_here and location or place_rules.current(location)
+    if name ~= sku or now ~= location then
+      lead(entry, name, now)
       again = true
-    elseif not entry.record and of.moving[name] then
-      late[#late + 1], old_skus[#old_skus + 1] = entry, of.moving[name][1]
+    elseif not is_here and of.moving[name] then late[#late + 1] = {entry, of.moving[name][1], location}
+    elseif not is_here and places.moving and places.moving[location] then
+      late[#late + 1] = {entry, name, places.moving[location]}
     end
   end
   if #late == 0 then return again end
-  if not aliases.may_move then return lead_back(late, old_skus) or again end
-  move_here(late, old_skus)
+  if not (aliases.may_move and of.is_moving) then return lead_back(late) or again end
+  move_here(late)
   return again
+end
+
+-- Where else a record can lie: {field, …}. Of SKUs and locations, only one kind moves at a time.
+local function other_fields(sku, location)
+  local of, name, now = aliases.renames or NOTHING_RENAMED, aliases.name_of(sku), place_rules.current(location)
+  local fields = {name .. '\0' .. now}
+  if of.moving[name] then fields[2] = of.moving[name][1] .. '\0' .. now
+  elseif places.moving and places.moving[now] then fields[2] = name .. '\0' .. places.moving[now] end
+  return fields
 end
 
 -- Reads records for those who change none, packed or false: what is missing is looked for under all names.
 function aliases.records(fields)
-  local records, of, lost, skus, places_lost = hash_get_many(STOCK, fields), nil, {}, {}, {}
+  local records, lost, skus, places_lost = hash_get_many(STOCK, fields), {}, {}, {}
   for i = 1, #fields do
     if not records[i] then
-      of = of or aliases.known()
-      if not of then return records end
+      if not aliases.may_lie_elsewhere() then return records end
       local n = #lost + 1
       lost[n] = i
       skus[n], places_lost[n] = fields[i]:match('^(%Z*)%z(.*)$')
     end
   end
   if #lost == 0 then return records end
-  learn(skus)
+  aliases.ask(skus)
   local elsewhere, at = {}, {}
   for n = 1, #lost do
-    local name = aliases.name_of(skus[n])
-    for _, each in ipairs({name, of.moving[name] and of.moving[name][1]}) do
-      elsewhere[#elsewhere + 1], at[#at + 1] = each .. '\0' .. places_lost[n], lost[n]
+    for _, field in ipairs(other_fields(skus[n], places_lost[n])) do
+      elsewhere[#elsewhere + 1], at[#at + 1] = field, lost[n]
     end
   end
   for i, found in ipairs(hash_get_many(STOCK, elsewhere)) do records[at[i]] = records[at[i]] or found end

@@ -27,7 +27,7 @@ end
 -- The units of an entry that a channel (nil: any) is shown: what it can reserve, nothing at a closed location.
 local function shown_units(entry, channel)
   local closed = places_now().closed
-  if closed and closed[entry.location] then return 0 end
+  if closed and (closed[entry.location] or place_rules.is_closed(entry.location)) then return 0 end
   return allocated and allocations.left(entry, channel) or entry.available
 end
 
@@ -36,7 +36,7 @@ local function refusal_of_closed(fields, first, last, closed)
   local lines = {}
   for at = first, last, LINE_LENGTH do
     local location = fields[at + LOCATION_OF]
-    if closed[location] then
+    if closed[place_rules.current(location)] then
       local number = (at - first) / LINE_LENGTH + 1
       lines[#lines + 1] = {number, fields[at].sku, location, fields[at + QUANTITY_OF], 0}
     end

@@ -156,7 +156,10 @@ end
 -- each member {number (of its line), id (of its reservation)}.
 local function queue_of(entry)
   local found, queue, names = {}, {}, {}
-  for _, sku in ipairs(aliases.names_of(entry.sku)) do add_members(found, sku .. '\0' .. entry.location) end
+  local locations = place_rules.names_of(entry.location)
+  for _, sku in ipairs(aliases.names_of(entry.sku)) do
+    for _, location in ipairs(locations) do add_members(found, sku .. '\0' .. location) end
+  end
   -- Where the store has more members than were read, new ones are left out: they come after those.
   if #found < FILL_MAX then
     for _, member in ipairs(backorder_queue.added_at[entry] or NONE) do

@@ -160,6 +160,13 @@ function likeness.name(kind, name)
   return outcome and other or nil
 end
 
+-- Whether a name is known, or is one of so many alike that they are not told apart; nil: not all names are there yet.
+function likeness.knows(kind, name)
+  if not is_readable() or not state.is_complete then return nil end
+  local names = names_of(kind .. '\0' .. asked.folds[kind][name])
+  return names and (holds(names, name) or is_full(names)) or false
+end
+
 -- The following change the hash where names that are stored change. They need no table: fold is that of the name.
 
 function likeness.add(kind, fold, name)

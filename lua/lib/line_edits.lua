@@ -56,10 +56,10 @@ end
 
 -- Those among some lines that are at a location ("": wherever they are); a line that counts in no bucket is everywhere.
 local function at_location(record, numbers, location)
-  local found = {}
+  local found, now = {}, place_rules.current(location)
   for _, number in ipairs(numbers) do
-    local of_line = record[Record.lines][number][Line.location]
-    if location == '' or of_line == location or of_line == '' then found[#found + 1] = number end
+    local of_line = place_rules.current(record[Record.lines][number][Line.location])
+    if location == '' or of_line == now or of_line == '' then found[#found + 1] = number end
   end
   return found
 end
@@ -81,6 +81,7 @@ local function target_of(record, want, place, by_sku)
     units, shipped = units + units_of(line), shipped + line[Line.fulfilled]
   end
   local quantity = want[LineEdit.quantity]
+  location = place_rules.current(location)
   return {
     place = place, sku = sku, location = location, numbers = numbers, is_free = number == 0 and location == '',
     quantity = quantity, delta = quantity - units, shipped = shipped,

@@ -3,9 +3,10 @@
 -- there in the next call.
 --
 -- search: what one question looks at: {skus, location ('': all), from, number, at, found}
---   from    the place in the list of the first SKU where it begins, 0 at first: in its bytes, see
---           lib/packed_lists.lua. A list of places only grows, at its end, so that place stays
---   number  the SKU that it is at, and at: the place in its list; behind the last SKU, it is complete
+--   from    how many places in the list of the first SKU it begins behind, 0 at first. A list of places only grows, at
+--           its end, and a rename changes one where it stands, so that place stays
+--   number  the SKU that it is at, and at: how many places of its list were looked at; behind the last SKU, it is
+--           complete. byte: where it goes on in the bytes of that list, nil: that is to be looked for
 --   found   the stock entries of each SKU that was begun
 
 local looking = {PLACES_PER_CALL = 1000}
@@ -24,7 +25,7 @@ end
 
 -- Makes a search. location: '' for all; from: 0 at first, then where the answer before stopped.
 function looking.search(skus, location, from)
-  return {skus = skus, location = location, from = from, number = 1, at = from, found = {}}
+  return {skus = skus, location = place_rules.current(location), from = from, number = 1, at = from, found = {}}
 end
 
 -- The places that the call may still read.
@@ -56,11 +57,13 @@ local function look_at_sku(search, sku, most)
   local list = looking.list_of(sku)
   if list == nil then return nil end
   local entries = search.found[search.number] or {}
-  local names, at = NONE, nil
-  if list then names, at = packed_lists.slice(list, search.at, most) end
+  local names, byte = NONE, nil
+  if list and search.at <= packed_lists.length(list) then
+    names, byte = packed_lists.slice(list, search.byte or packed_lists.place_of(list, search.at), most)
+  end
   for i = 2, #names do entries[#entries + 1] = want_stock(sku, names[i]) end
-  search.found[search.number] = entries
-  if at then search.at = at else search.number, search.at = search.number + 1, 0 end
+  search.found[search.number], search.byte = entries, byte
+  if byte then search.at = search.at + #names - 1 else search.number, search.at = search.number + 1, 0 end
   return max(1, #names - 1) -- to look for one that is unknown is work, too
 end
 
@@ -114,7 +117,7 @@ function looking.finish(search)
     local entries = search.found[number]
     local read, at = looking.read_of(entries), number == 1 and search.from or 0
     if read < #entries then
-      for i = 1, read do at = at + packed_lists.bytes_of(entries[i].location) end
+      at = at + read
       for i = #entries, read + 1, -1 do entries[i] = nil end
       for i = #search.found, at > 0 and number + 1 or number, -1 do search.found[i] = nil end
       return at

@@ -34,9 +34,26 @@ function packed_lists.slice(list, at, most)
   return values, values[1] >= 0 and values[1] - head or nil
 end
 
--- How many bytes a name takes in a list.
-function packed_lists.bytes_of(name)
-  return #name + (#name < 32 and 1 or 2)
+-- The place in its bytes of the name behind so many others. It is looked for again in each call: a name in front of it
+-- may have become a longer one.
+function packed_lists.place_of(list, count)
+  local _, head = measured(list)
+  local at = head + 1
+  for _ = 1, count do
+    local kind = list:byte(at)
+    at = at + (kind < 192 and kind - 159 or 2 + list:byte(at + 1)) -- fixstr or str 8
+  end
+  return at - head - 1
+end
+
+-- A list with one name in place of another. Where the new one is there already, the old one is only taken out.
+function packed_lists.renamed(list, old, new)
+  local names, kept, has_new = unpack_msg(list), {}, false
+  for i = 1, #names do has_new = has_new or names[i] == new end
+  for i = 1, #names do
+    if names[i] ~= old then kept[#kept + 1] = names[i] elseif not has_new then kept[#kept + 1] = new end
+  end
+  return packed_lists.extended(false, kept)
 end
 
 -- A list with more values at its end. list: false where there is none.

@@ -11,8 +11,8 @@ local RECORD_BYTES_MAX, NAMED_BYTES_MAX, RECORDS_AT_A_TIME = 100000, 250000, 125
 local function units_of(want, i, packed_record, channel)
   local at, on_hand, held, committed, damaged, quality_control, safety = unpack_some(packed_record, Stock.seq, 1)
   if at < 0 then return on_hand - damaged - quality_control - safety - held - committed end
-  -- While places move to a new name, the record may be another one's.
-  local entry = aliases.are_moving() and stock_entry(want.sku, want.names[i])
+  -- Where places have other names, the record may be another one's.
+  local entry = (aliases.are_moving() or places_now().names) and stock_entry(want.sku, want.names[i])
     or stock_entry_of(want.sku, want.names[i], packed_record)
   return places_of_order.shown_at(entry, channel)
 end

@@ -43,6 +43,17 @@ local function add_place(want, location)
   table.insert(want.all, location)
 end
 
+-- Names of places as they are called now, each once.
+local function current_places(names)
+  if not places_now().names then return names end
+  local current, seen = {}, {}
+  for _, name in ipairs(names) do
+    local now = place_rules.current(name)
+    if not seen[now] then current[#current + 1], seen[now] = now, true end
+  end
+  return current
+end
+
 -- Sets the places that were named, see operations/among.lua; `main`, where the SKU is known there; and those that this
 -- call has changed: a return of an exchange may have brought units there. Returns whether all wants have named ones.
 local function set_named(order)
@@ -50,11 +61,12 @@ local function set_named(order)
   for _, want in ipairs(order.wants) do
     local names = work.among.names[want.sku]
     if not names then return false end
-    want.all, want.elsewhere, by_sku[want.sku] = names, work.among.elsewhere[want.sku] or 0, want
+    want.all, want.elsewhere = current_places(names), work.among.elsewhere[want.sku] or 0
+    by_sku[want.sku] = want
     if stock_entry(want.sku, DEFAULT_LOCATION).record then add_place(want, DEFAULT_LOCATION) end
   end
   for _, entry in ipairs(changed_stock) do
-    if by_sku[entry.sku] then add_place(by_sku[entry.sku], entry.location) end
+    if by_sku[entry.sku] then add_place(by_sku[entry.sku], place_rules.current(entry.location)) end
   end
   return true
 end

@@ -7,12 +7,18 @@
 --   places_of \0 name  MessagePack [location, …] of such a channel: they can be thousands, so they are unpacked only
 --                     where an order of the channel asks
 --   closed_as_of      the version of the hash locations that closed is made of, see functions/settle_places.lua
+--   location_names    MessagePack {old name -> what the location is called now}, always flat
+--   moving_locations  MessagePack {new name -> old name}: those of which SKUs still lie under the old one, see
+--                     functions/rename_location.lua. Closed ones are closed under both names
 -- A location is open unless it is among the closed ones, whether it was described or not.
 --
 -- load_partition() reads all of this, once per call; the functions do it where it was not done
 -- partition_seq()  the last seq of the partition, this call included
--- places_now()     {version, closed (location -> true), limited (channel -> true)}; the last two are nil where there
---                  are none
+-- places_now()     {version, closed (location -> true), limited (channel -> true), names (old -> now), moving (new ->
+--                  old)}; all but the version are nil where there are none
+-- place_rules.current(location)  what a location is called now
+-- place_rules.names_of(location)  that, and all names that it has had
+-- place_rules.is_closed(location)  whether nothing may be taken from it, under whatever name
 -- place_rules.own(channel)  location -> true, of those that a channel is limited to; nil: it is not limited
 -- places_version() the version as a number, 0 before the first change
 -- units_short()    units by which available is below zero anywhere, as it was when the call began; more where the call
@@ -39,12 +45,20 @@ local function set_of(names)
   return set
 end
 
+-- A packed table, or nil where it has nothing.
+local function unpacked_table(packed)
+  local values = packed and unpack_msg(packed)
+  return values and next(values) ~= nil and values or nil
+end
+
 -- Reads and unpacks the places of the partition.
 local function read_places(version)
-  local packed, before = call('HMGET', META, 'closed', 'limited_channels'), kept_places[META]
+  local packed = call('HMGET', META, 'closed', 'limited_channels', 'location_names', 'moving_locations')
+  local before = kept_places[META]
   local now = {
     version = version, closed = packed[1] and set_of(unpack_msg(packed[1])) or nil,
     limited = packed[2] and set_of(unpack_msg(packed[2])) or nil,
+    names = unpacked_table(packed[3]), moving = unpacked_table(packed[4]),
     own = before and before.own or {}, -- channel -> {version, packed, names}: what was unpacked is used again
   }
   if not before then
@@ -94,6 +108,37 @@ function note_short()
   short_units, main_is_free = units_short() + 1, false
 end
 
+function place_rules.current(location)
+  local names = places_now().names
+  return names and names[location] or location
+end
+
+-- The names that a location has and has had, in no order.
+function place_rules.names_of(location)
+  local now = place_rules.current(location)
+  local found = {now}
+  for old, name in pairs(places_now().names or NONE) do
+    if name == now then found[#found + 1] = old end
+  end
+  return found
+end
+
+function place_rules.is_closed(location)
+  local closed = places_now().closed
+  return closed ~= nil and closed[place_rules.current(location)] == true
+end
+
+-- Locations of a channel's rules, under the names that they have now, and that some SKUs still lie under.
+local function own_names(packed_names)
+  local set, moving = {}, places_now().moving or NONE
+  for _, name in ipairs(unpack_msg(packed_names)) do
+    local now = place_rules.current(name)
+    set[now] = true
+    if moving[now] then set[moving[now]] = true end
+  end
+  return set
+end
+
 function place_rules.own(channel)
   local now = places_now()
   if not now.limited or not now.limited[channel] then return nil end
@@ -101,9 +146,10 @@ function place_rules.own(channel)
   if own and own.version == now.version then return own.names end
   local packed_names = call('HGET', META, PLACES_OF .. channel)
   if not packed_names then return nil end
-  local is_same = own and own.packed == packed_names
+  local is_same = own and own.packed == packed_names and own.is_plain and not now.names
   now.own[channel] = {
-    version = now.version, packed = packed_names, names = is_same and own.names or set_of(unpack_msg(packed_names)),
+    version = now.version, packed = packed_names, names = is_same and own.names or own_names(packed_names),
+    is_plain = not now.names, -- nothing was renamed
   }
   return now.own[channel].names
 end
@@ -112,7 +158,7 @@ end
 -- to.
 function may_take_from(location, channel)
   local closed = places_now().closed
-  if closed and closed[location] then return false end
+  if closed and (closed[location] or place_rules.is_closed(location)) then return false end
   local own = places.limited and place_rules.own(channel)
   return not own or own[location] == true
 end

@@ -64,10 +64,10 @@ end
 function sourcing.unpack_chunk(source, number)
   local chunk, wants = source.chunks[number], source.wants
   if type(chunk) == 'table' then return chunk end
-  local values, candidates, closed = {unpack_msg(chunk)}, {}, places_now().closed or NONE
+  local values, candidates = {unpack_msg(chunk)}, {}
   for at = 1, #values, CANDIDATE_FIELDS do
     local entries, name = {}, values[at]
-    if not closed[name] then
+    if not place_rules.is_closed(name) then
       source.places = source.places + 1
       for i = 1, #wants do entries[i] = want_stock(wants[i].sku, name) end
       candidates[#candidates + 1] = {

@@ -198,4 +198,13 @@ end
 -- For what moves records and deletes them.
 aliases.mark_changed, aliases.next_seq = mark_changed, next_seq
 
+-- Whether a record is of no use: no unit, no line that waits, no allocation.
+function aliases.is_spent(record)
+  for bucket = Stock.on_hand, Stock.safety do
+    if record[bucket] ~= 0 then return false end
+  end
+  local backorder = record[Stock.backorder]
+  return not record[Stock.allocations] and not (backorder and backorder[Backorder.waiting] > 0)
+end
+
 end

@@ -103,14 +103,14 @@ function binding.refusal_of_name(record, open, location)
   if #open == 0 then
     for number, line in ipairs(record[Record.lines]) do
       local units = line[Line.held] + line[Line.committed]
-      if units > 0 and line[Line.location] ~= location and line[Line.location] ~= '' then
+      local is_there = place_rules.current(line[Line.location]) == place_rules.current(location)
+      if units > 0 and not is_there and line[Line.location] ~= '' then
         lines[#lines + 1] = {number, line[Line.sku], line[Line.location], units, 0}
       end
     end
     return #lines > 0 and refused('not_open', record[Record.state], lines) or nil
   end
-  local closed = places_now().closed
-  if not closed or not closed[location] then return nil end
+  if not place_rules.is_closed(location) then return nil end
   for i, each in ipairs(open) do lines[i] = {each.number, each.entry.sku, location, each.units, 0} end
   return refused('location_closed', record[Record.state], lines)
 end

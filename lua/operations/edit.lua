@@ -141,7 +141,8 @@ function edits.line_at(record, target, entry)
   for _, number in ipairs(target.numbers) do
     local line = record[Record.lines][number]
     local is_alike = not entry.unstocked or unstocked.is_unmapped(line) == (entry.mode == 'unmapped')
-    if line[Line.location] == entry.location and is_alike then return number end -- it names the same SKU
+    local is_there = place_rules.current(line[Line.location]) == place_rules.current(entry.location)
+    if is_there and is_alike then return number end -- it names the same SKU
   end
   return nil
 end

@@ -32,9 +32,9 @@ local function read_move(record, want, moves, taken, lists)
     push_line(lists.excess, number, sku, line[Line.location], max(units, 1), left)
     return
   end
-  if line[Line.location] == to then return end
-  local entry, closed = stock_entry(sku, to), places_now().closed
-  if closed and closed[to] then push_line(lists.closed, number, sku, to, units, 0)
+  if place_rules.current(line[Line.location]) == place_rules.current(to) then return end
+  local entry = stock_entry(sku, to)
+  if place_rules.is_closed(to) then push_line(lists.closed, number, sku, to, units, 0)
   elseif not entry.record then push_line(lists.unknown, number, sku, to, units, 0) end
   taken[number] = (taken[number] or 0) + units
   moves[#moves + 1] = {number = number, units = units, entry = entry}

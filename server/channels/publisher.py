@@ -39,6 +39,7 @@ from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import EntryId, format_entry_id, parse_entry_id
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.channels import ChannelStore
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.locations import read_closed
 from server.store.repositories.publisher import PublisherStore, Writes
 from server.telemetry import metrics
@@ -200,6 +201,7 @@ class Publisher:
         await self._load_channels(write_behind, stock_levels)
         # After the journal's end was read: what is closed later stands in an entry that is still to be read.
         stock_levels.closed = await read_closed(self._client, self._keyspace)
+        stock_levels.names = await read_location_names(self._client, self._keyspace)
         async for level in self._store.levels():
             stock_levels.update(*level)
         for channel in self.channels:

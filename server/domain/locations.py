@@ -32,7 +32,8 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
     """The attributes of one location. A location that is not registered is an open warehouse without a position.
 
     ``priority``: higher comes first. ``footfall``: visitors, in whatever unit the merchant counts them.
-    ``open`` false: it takes no new reservations; those that exist stay as they are.
+    ``open`` false: it takes no new reservations; those that exist stay as they are. ``renamed_to``: it is called so
+    now, and is described under both names while its SKUs move.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Location(msgspec.Struct, frozen=True, omit_defaults=True):
     footfall: int = 0
     open: bool = True
     groups: tuple[str, ...] = ()
+    renamed_to: str = ""
 
 
 class LocationsChanged(msgspec.Struct, frozen=True):

@@ -142,7 +142,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "name_taken": Outcome(
         409,
         "The name is taken",
-        "Another SKU has that name, or had it before. Choose a name that was never used, or delete that SKU first. "
+        "Another SKU or location has that name, or had it before. Choose a name that was never used, or delete the "
+        "other one first. "
         "Two that both have stock are not merged: move the units, then delete the empty one. "
         "Nothing changed.",
     ),
@@ -170,6 +171,20 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Too many old names",
         "It has had 100 names, and each is kept. Create it under a new name, and move the "
         "units there. Nothing changed.",
+    ),
+    "names_unread": Outcome(
+        409,
+        "Not all names are known yet",
+        "The index of names is still being built, so nobody can tell whether the new name is taken. Send the same "
+        "request again in some seconds. Nothing changed.",
+        retryable=True,
+    ),
+    "location_in_use": Outcome(
+        409,
+        "The location is in use",
+        "A location can be deleted at which no SKU has units, a line that waits or an allocation, to which nothing is "
+        "expected or in transit, and that no channel's rules name. A SKU that is known nowhere else is deleted first. "
+        "Nothing changed.",
     ),
     "sku_in_use": Outcome(
         409,

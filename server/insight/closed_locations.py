@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 from server.domain.alerts import Alert
+from server.domain.aliases import RENAMED
 from server.domain.changes import Change
 from server.domain.locations import LocationsChanged
 from server.domain.replenishment import Rules, rule_for
@@ -45,7 +46,10 @@ class MaskedLocations:
         """Return which locations changes closed and opened; None: none, or it is in the mask already."""
         for change in changes:
             moved = closings(change)
-            if moved is not None and moved.version > self.mask.closed.version:
+            if moved is not None and moved.closed and change.operation == RENAMED:
+                # A closed location has another name from now on: nothing is out that was not.
+                self.mask = self.mask._replace(closed=self.mask.closed.after(moved))
+            elif moved is not None and moved.version > self.mask.closed.version:
                 return moved
         return None
 

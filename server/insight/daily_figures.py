@@ -130,7 +130,7 @@ class DailyFigureCounter:
         return Counted(START if end.entries else end.last_id, since_ms)
 
     async def _read_rules(self) -> None:
-        self._rules = await self._replenishment.rules()
+        self._rules = await self._replenishment.rules_by_any_name()
         self._highest_point = max((rule.reorder_point for rule in self._rules.values()), default=0)
 
     async def _count_some(self, counted: Counted) -> bool:

@@ -15,10 +15,11 @@ Incoming = Mapping[tuple[str, str], int]
 async def incoming(store: FigureStore, today: date) -> Incoming:
     """Read what is on its way. A receipt whose day is over is late, and counts for nothing until it came."""
     found: Counter[tuple[str, str]] = Counter()
+    names = await store.location_names()
     async for supply in all_supply(store.client, store.keyspace):
         if supply.expected_on >= today:
-            found[supply.sku, supply.location] += supply.expected
+            found[supply.sku, names.current(supply.location)] += supply.expected
     async for transfer in all_open_transfers(store.client, store.keyspace):
         for line in transfer.lines:
-            found[line.sku, transfer.destination] += line.in_transit
+            found[line.sku, names.current(transfer.destination)] += line.in_transit
     return found

@@ -64,6 +64,7 @@ async def paces_by_place(store: FigureStore, span: Span, only: Only) -> dict[tup
 async def shelves(store: FigureStore, only: Only) -> AsyncIterator[StockAtLocation]:
     """Go through the stock that a report is about. At a closed location nothing is available."""
     closed = (await read_closed(store.client, store.keyspace)).names
+    only = await _meant(store, only)
     if only.sku:
         for shelf in await store.shelves_of(only.sku):
             if only.location in ("", shelf.location):
@@ -78,12 +79,18 @@ async def shelves(store: FigureStore, only: Only) -> AsyncIterator[StockAtLocati
             yield _masked(shelf, closed)
 
 
+async def _meant(store: FigureStore, only: Only) -> Only:
+    """Return the same with the location as it is called now."""
+    return only._replace(location=(await store.location_names()).current(only.location)) if only.location else only
+
+
 def _masked(shelf: StockAtLocation, closed: frozenset[str]) -> StockAtLocation:
     return shelf._replace(available=0, is_closed=True) if shelf.location in closed else shelf
 
 
 async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIterator[tuple[int, str, Row]]:
     seen = 0
+    only = await _meant(store, only)
     async for day, sku, rows in _skus(store, list(days), only.sku):
         for row in rows:
             seen += 1

@@ -12,6 +12,7 @@ from typing import Final
 
 import structlog
 
+from server.domain.aliases import is_of_location
 from server.domain.changes import Change, ChangeLine
 from server.domain.replenishment import rule_for
 from server.domain.safety_stock import SafetyRules
@@ -91,7 +92,7 @@ class SafetyStockRules:
 
     async def _look_at_all(self, end: str) -> None:
         """Look at every (SKU, location); ``end`` is where the journal was before the rules were read."""
-        self._rules = await self._store.rules()
+        self._rules = await self._store.rules_by_any_name()
         self._capped.clear()
         pairs: set[SkuLocation] = set()
         async for pair in self._store.applied():
@@ -113,7 +114,7 @@ class SafetyStockRules:
         pairs: set[SkuLocation] = set()
         async for entry_id, changes in self._feed.read(self._cursor, PAGE_ENTRIES, self._client):
             for change in changes:
-                if change.operation == RULES_CHANGED:
+                if change.operation == RULES_CHANGED or is_of_location(change):
                     await self._look_at_all(entry_id)
                     pairs.clear()
                 elif change.operation == CATEGORIES_CHANGED:

@@ -1,5 +1,6 @@
 """Locations over the wire: what callers send, and what they get."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Final
 
@@ -32,8 +33,18 @@ class PositionView(msgspec.Struct, frozen=True):
     lon: float
 
 
+class RenamingView(msgspec.Struct, frozen=True):
+    """A rename that is under way: ``from`` which name, and how many SKUs lie under the new one since it began."""
+
+    from_: Annotated[str, Meta(description="The old name. Both mean the location.")] = msgspec.field(name="from")
+    moved: int
+
+
 class LocationView(msgspec.Struct, frozen=True):
-    """What is known of a location. ``open`` false: it takes no new reservations."""
+    """What is known of a location. ``open`` false: it takes no new reservations.
+
+    ``former_names``: those that it had before, if any, which still mean it. ``renaming``: there while its SKUs move.
+    """
 
     location: str
     kind: Kind
@@ -42,6 +53,8 @@ class LocationView(msgspec.Struct, frozen=True):
     footfall: int
     open: bool
     groups: list[str]
+    former_names: list[str] | msgspec.UnsetType = msgspec.UNSET
+    renaming: RenamingView | msgspec.UnsetType = msgspec.UNSET
 
 
 class LocationList(msgspec.Struct, frozen=True):
@@ -77,8 +90,10 @@ class NearbyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=NEARBY_MAX)] = 20
 
 
-def location_view(location: locations.Location) -> LocationView:
-    """Show what is known of a location."""
+def location_view(
+    location: locations.Location, former_names: Sequence[str] = (), moving_from: str = "", moved: int = 0
+) -> LocationView:
+    """Show what is known of a location. ``moving_from``: the name that its SKUs are leaving, empty for none."""
     position = location.position
     return LocationView(
         location.name,
@@ -88,4 +103,6 @@ def location_view(location: locations.Location) -> LocationView:
         location.footfall,
         location.open,
         list(location.groups),
+        list(former_names) or msgspec.UNSET,
+        RenamingView(moving_from, moved) if moving_from else msgspec.UNSET,
     )

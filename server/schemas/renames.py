@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.schemas.common import AllowSimilar, Body, Channel, Sku
+from server.schemas.common import AllowSimilar, Body, Channel, Location, Sku
 
 
 class RenameBody(Body, frozen=True):
@@ -23,6 +23,24 @@ class DeletedView(msgspec.Struct, frozen=True):
     """The SKU that was deleted."""
 
     sku: Sku
+
+
+class LocationRenamed(msgspec.Struct, frozen=True):
+    """``location``: the old name, which goes on to work; ``to``: the new one.
+
+    ``done`` false: SKUs still move to it; ``moved`` have, since the rename began. Nobody has to wait for that.
+    """
+
+    location: Location
+    to: Location
+    done: bool
+    moved: int
+
+
+class LocationDeleted(msgspec.Struct, frozen=True):
+    """The location that was deleted."""
+
+    location: Location
 
 
 class ListingDeleted(msgspec.Struct, frozen=True):

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.domain.aliases import NO_ALIASES
+from server.domain.aliases import NO_ALIASES, NO_LOCATION_NAMES
 from server.domain.operations.stock import BackorderMode, SetBackorder
 from server.schemas.backorders import BackorderBody, BackordersQuery
 from server.service.caller import Caller
@@ -11,6 +11,7 @@ from server.service.likeness import as_asked, is_allowed
 from server.store.connection.timeouts import in_time
 from server.store.repositories.aliases import read_aliases
 from server.store.repositories.backorders import WaiterPage, find_waiters
+from server.store.repositories.location_names import read_location_names
 
 
 def backorder_operation(caller: Caller, sku: str, location: str, body: BackorderBody) -> SetBackorder:
@@ -46,10 +47,12 @@ async def waiting_lines(caller: Caller, query: BackordersQuery) -> WaiterPage:
     client, keyspace = caller.partition.client, caller.partition.keyspace
     try:
         aliases = await in_time(read_aliases(client, keyspace)) if sku else NO_ALIASES
+        locations = await in_time(read_location_names(client, keyspace)) if location else NO_LOCATION_NAMES
         return await in_time(
             find_waiters(
-                client, keyspace, sku=sku, location=location, after=query.after, limit=query.limit, aliases=aliases
+                client, keyspace, sku=sku, location=location, after=query.after, limit=query.limit, aliases=aliases,
+                locations=locations,
             )
-        )
+        )  # fmt: skip
     except ValueError as error:
         raise InvalidError("after", str(error)) from None

@@ -1,6 +1,7 @@
 """Sales channels: their rules and state, their dead letters, and the commands to their publisher."""
 
 import heapq
+from collections.abc import Mapping
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -145,12 +146,17 @@ async def limit_orders(partition: Partition) -> None:
         The store did not answer.
 
     """
+    locations = {name: each.locations for name, each in (await rules_of_all(partition)).items()}
+    await partition.locations.store.limit_channels(locations)
+
+
+async def rules_of_all(partition: Partition) -> Mapping[str, ChannelRules]:
+    """Read the rules in force of each configured channel; errors as for :func:`limit_orders`."""
     given = await ChannelStore(partition.client, partition.keyspace).given_rules()
-    locations = {
-        name: rules_in_force(settings.rules, understood(given.get(name, {}))).locations
+    return {
+        name: rules_in_force(settings.rules, understood(given.get(name, {})))
         for name, settings in partition.channels.items()
     }
-    await partition.locations.store.limit_channels(locations)
 
 
 # -- commands to the publisher

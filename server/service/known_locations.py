@@ -8,6 +8,7 @@ from server.service.checks import InvalidError
 from server.store.connection.connect import StoreClient
 from server.store.connection.timeouts import in_report_time
 from server.store.keys import Keyspace
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.locations import places_of_stock
 
 
@@ -26,7 +27,7 @@ async def check_known(
         The store did not answer in time.
 
     """
-    known = {*described, DEFAULT_LOCATION}
+    known = {*described, DEFAULT_LOCATION, *(await in_report_time(read_location_names(client, keyspace))).newest}
     unknown = set(named.values()) - known
     if unknown:
         known |= await in_report_time(_stocked(client, keyspace, unknown))

@@ -1,8 +1,12 @@
 """Locations: what is known of each warehouse and store."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import msgspec
 
 from server.domain import limits
+from server.domain.aliases import LocationNames
 from server.domain.locations import LOCATIONS_MAX, Location, Position
 from server.schemas.locations import LocationBody
 from server.service.caller import Caller
@@ -10,6 +14,8 @@ from server.service.checks import InvalidError, check_location, check_text
 from server.service.likeness import is_allowed
 from server.service.problems import ProblemError, alike, problem
 from server.service.writes import written
+from server.store.connection.timeouts import in_time
+from server.store.repositories.location_names import read_location_names, read_moved
 from server.store.repositories.locations import TooManyLocationsError
 
 TOO_MANY = f"would be one more than the {LOCATIONS_MAX:,} locations that can be described"
@@ -44,6 +50,7 @@ async def put_location(caller: Caller, name: str, body: LocationBody) -> Locatio
 
     """
     location = location_of(name, body)
+    location = msgspec.structs.replace(location, name=(await location_names(caller)).current(location.name))
     try:
         writing = caller.partition.locations.put([location], caller.actor, allow_similar=is_allowed(body))
         similar = await written(writing)
@@ -55,7 +62,7 @@ async def put_location(caller: Caller, name: str, body: LocationBody) -> Locatio
 
 
 async def find_location(caller: Caller, name: str) -> Location | None:
-    """Read what is known of a location; None: it is not registered.
+    """Read what is known of a location; None: it is not registered, and was not renamed.
 
     Raises
     ------
@@ -65,9 +72,38 @@ async def find_location(caller: Caller, name: str) -> Location | None:
         The store did not answer in time.
 
     """
-    return (await all_locations(caller)).get(check_location("name", name))
+    names = await location_names(caller)
+    now = names.current(check_location("name", name))
+    found = (await all_locations(caller)).get(now)
+    return found if found is not None or now not in names.newest.values() else Location(now)
 
 
 async def all_locations(caller: Caller) -> Mapping[str, Location]:
     """Read every location that was described, by name, in order of the names."""
-    return (await caller.partition.locations.current()).locations
+    found = (await caller.partition.locations.current()).locations
+    # While SKUs move from an old name, that is described, too.
+    return {name: each for name, each in found.items() if not each.renamed_to}
+
+
+class Naming(NamedTuple):
+    """The old names of a location; which of them SKUs are leaving now, empty for none; and how many have left it."""
+
+    former_names: Sequence[str]
+    moving_from: str
+    moved: int
+
+
+async def namings(caller: Caller, locations: Sequence[Location]) -> list[Naming]:
+    """Read the old names of locations, in order; errors as for :func:`all_locations`."""
+    names, partition = await location_names(caller), caller.partition
+    moved = await in_time(read_moved(partition.client, partition.keyspace)) if names.moving else 0
+    return [
+        Naming(names.names(each.name)[1:], moving_from := names.moving.get(each.name, ""), moved if moving_from else 0)
+        for each in locations
+    ]
+
+
+async def location_names(caller: Caller) -> LocationNames:
+    """Read the old names of all locations; errors as for :func:`all_locations`."""
+    partition = caller.partition
+    return await in_time(read_location_names(partition.client, partition.keyspace))

@@ -21,6 +21,7 @@ from server.service.scans import find_here, known_pack, scan_instead, units_of
 from server.store.connection.timeouts import in_time
 from server.store.repositories import transfers
 from server.store.repositories.barcodes import Pack
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.transfers import TransferPage
 
 
@@ -52,7 +53,9 @@ async def ship_operation(caller: Caller, body: ShipBody) -> Ship:
 
     """
     source, destination = check_location("from", body.from_), check_location("to", body.to)
-    if source == destination:
+    partition = caller.partition
+    names = await in_time(read_location_names(partition.client, partition.keyspace))
+    if names.current(source) == names.current(destination):
         raise InvalidError("to", "must be another location than from")
     lines = await _items(caller, body)
     transfer_id, body_fingerprint = _identity(caller, body)

@@ -156,6 +156,11 @@ class Keyspace:
         return (*self.all, *own, *of_channels)
 
     @property
+    def renaming_location(self) -> tuple[str, ...]:
+        """What ``lua/functions/rename_location.lua`` declares as its KEYS."""
+        return (*self.describing, self.likeness, self.replenishment, self.safety_applied)
+
+    @property
     def publishing(self) -> tuple[str, ...]:
         """The publisher's keys that are not a channel's."""
         return (

@@ -1,28 +1,52 @@
 """Locations: what is known of each warehouse and store."""
 
+from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
+from server.domain.locations import Location
 from server.domain.principal import Scope
 from server.schemas.locations import LocationBody, LocationList, LocationView, location_view
 from server.schemas.problems import Problem
-from server.service.locations import all_locations, find_location, put_location
+from server.schemas.renames import LocationDeleted, LocationRenamed, RenameBody
+from server.service.likeness import is_allowed
+from server.service.location_renames import delete_location, rename_location
+from server.service.locations import all_locations, find_location, namings, put_location
 from server.service.problems import problem
 
 
 async def put(call: Call) -> LocationView:
     """Describe a location anew. Closing one releases nothing: reservations there go on, new ones are refused."""
     body: LocationBody = call.body
-    return location_view(await put_location(call.caller, call.named("name"), body))
+    return await _view(call, await put_location(call.caller, call.named("name"), body))
 
 
 async def read(call: Call) -> LocationView | Problem:
     """Read what is known of one location."""
     location = await find_location(call.caller, call.named("name"))
-    return problem("unknown_location") if location is None else location_view(location)
+    return problem("unknown_location") if location is None else await _view(call, location)
 
 
 async def read_many(call: Call) -> LocationList:
     """Read every location that was described, by name."""
-    return LocationList([location_view(each) for each in (await all_locations(call.caller)).values()])
+    found = list((await all_locations(call.caller)).values())
+    named = zip(found, await namings(call.caller, found), strict=True)
+    return LocationList([location_view(location, *naming) for location, naming in named])
+
+
+async def rename(call: Call) -> LocationRenamed:
+    """Give a location another name. Both mean it from now on; its SKUs move one after the other."""
+    body: RenameBody = call.body
+    names = call.named("name"), body.to
+    return LocationRenamed(*await rename_location(call.caller, *names, allow_similar=is_allowed(body)))
+
+
+async def delete(call: Call) -> LocationDeleted:
+    """Delete a location that is empty."""
+    return LocationDeleted(await delete_location(call.caller, call.named("name")))
+
+
+async def _view(call: Call, location: Location) -> LocationView:
+    [naming] = await namings(call.caller, [location])
+    return location_view(location, *naming)
 
 
 _ONE = "/v1/locations/{name}"
@@ -37,5 +61,18 @@ ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Describe a location: what it is, where, and whether it is open",
         {200: LocationView}, LocationBody, outcomes=("similar_name",),
+    ),
+    Route(
+        "POST", _ONE + "/rename", rename, Scope.ADMIN, "Give a location another name; the old one still works",
+        {200: LocationRenamed}, RenameBody, share=Share.BULK,
+        outcomes=(
+            "unknown_location", "name_taken", "name_cycle", "renamed_before", "rename_unfinished", "too_many_names",
+            "names_unread", "similar_name",
+        ),
+    ),
+    Route(
+        "DELETE", _ONE, delete, Scope.ADMIN, "Delete a location at which nothing lies and nothing is promised",
+        {200: LocationDeleted}, share=Share.BULK,
+        outcomes=("invalid", "unknown_location", "location_in_use", "rename_unfinished"),
     ),
 ]  # fmt: skip

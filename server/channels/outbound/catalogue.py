@@ -185,7 +185,7 @@ class Catalogue:
 
     def value(self, listing: Listing) -> Value:
         """Return what the channel should show of a listing now."""
-        units = publishable_pieces(self.rules, listing, self._available)
+        units = publishable_pieces(self._stock_levels.meant(self.rules), listing, self._available)
         if self._quantity_max is not None:
             units = min(units, self._quantity_max)
         if not self._takes_price or self.dead_letters.refuses_price(listing):

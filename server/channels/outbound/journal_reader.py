@@ -21,6 +21,7 @@ from server.store.journal.journal import DamagedEntryError, EntryId, format_entr
 from server.store.repositories import locations
 from server.store.repositories.channel_commands import commanded_keys, commanded_skus, left_keys
 from server.store.repositories.channels import ChannelStore
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.publisher import PublisherStore
 
 log = structlog.get_logger("holdfast.publisher")
@@ -197,6 +198,7 @@ class JournalReader:
         """Go on after an entry that cannot be read: what it changed is seen in the stock itself."""
         log.error("publisher_skips_entry", entry=damaged.entry_id, reason=str(damaged))
         self._levels.closed = await locations.read_closed(self._store.client, self._store.keyspace)
+        self._levels.names = await read_location_names(self._store.client, self._store.keyspace)
         async for level in self._store.levels():
             self._levels.update(*level)
         entry_id = parse_entry_id(damaged.entry_id)

@@ -4,9 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
-from server.domain.aliases import left_places
+import msgspec
+
+from server.domain.aliases import LocationNames, is_of_location, left_places
 from server.domain.allocations import Allocation, left
 from server.domain.changes import Change
+from server.domain.channels import ChannelRules
 from server.domain.locations import ClosedLocations
 
 _NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
@@ -21,6 +24,8 @@ class StockLevels:
 
     def __init__(self) -> None:
         self.closed = ClosedLocations()
+        self.names = LocationNames()
+        """The old names of locations: rules may have an old one, and SKUs lie under it until they have moved."""
         self._available: dict[str, dict[str, int]] = {}
         self._seqs: dict[str, dict[str, int]] = {}
         self._allocations: dict[str, dict[str, Sequence[Allocation]]] = {}
@@ -52,6 +57,8 @@ class StockLevels:
             self.update(line.sku, line.location, line.available, line.seq, line.allocations)
         for line in left_places(change):
             self.forget(line.sku, line.location)
+        if is_of_location(change):
+            self.names = self.names.after(change)
 
     def forget(self, sku: str, location: str) -> None:
         """Forget a level, because the SKU or location has another name now, or none."""
@@ -64,12 +71,29 @@ class StockLevels:
     def available(self, sku: str, channel: str) -> Mapping[str, int]:
         """Return what is available of a SKU to a channel at each open location; empty where the SKU is not known."""
         available, closed = self._available.get(sku, _NOTHING), self.closed.names
+        if self.names:
+            return self._available_by_new_names(sku, channel)
         if closed and not closed.isdisjoint(available):
             available = {location: units for location, units in available.items() if location not in closed}
         allocated = self._allocations.get(sku)
         if allocated is None:
             return available
         return {location: left(units, allocated.get(location, ()), channel) for location, units in available.items()}
+
+    def _available_by_new_names(self, sku: str, channel: str) -> Mapping[str, int]:
+        allocated, found = self._allocations.get(sku, {}), {}
+        for location, units in self._available.get(sku, _NOTHING).items():
+            now = self.names.current(location)
+            if now not in self.closed.names:
+                found[now] = left(units, allocated[location], channel) if location in allocated else units
+        return found
+
+    def meant(self, rules: ChannelRules) -> ChannelRules:
+        """Return rules with each location once, as it is called now."""
+        if not self.names or not rules.locations:
+            return rules
+        locations = dict.fromkeys(map(self.names.current, rules.locations))
+        return msgspec.structs.replace(rules, locations=list(locations))
 
     def seq(self, sku: str) -> int:
         """Return the newest seq of a SKU; 0: it is not known."""

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from server.domain.aliases import Aliases, MovingAliases
 from server.store.connection.commands import command
 from server.store.keys import Keyspace
+from server.store.repositories.location_names import read_location_names
 
 _PAGE: Final = 500
 _ASKED_AT_ONCE: Final = 2_000
@@ -56,4 +57,5 @@ async def read_aliases(client: Redis, keyspace: Keyspace) -> Aliases:
 
 async def read_moving_aliases(client: Redis, keyspace: Keyspace) -> MovingAliases:
     """Read all old names of a partition, and whose places still move."""
-    return MovingAliases(await read_aliases(client, keyspace), await moving_names(client, keyspace))
+    aliases, moving = await read_aliases(client, keyspace), await moving_names(client, keyspace)
+    return MovingAliases(aliases, moving, await read_location_names(client, keyspace))

@@ -28,6 +28,7 @@ from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories import reservations
 from server.store.repositories.aliases import read_aliases
+from server.store.repositories.location_names import read_location_names
 
 TRIES_MAX: Final = 20
 """The script reads so many entries of the journal that one try is enough, unless this process stood still."""
@@ -83,13 +84,16 @@ class Count:
 
     async def begin(self) -> None:
         """Read all live reservations; they name the place as it was called when they were made."""
-        aliases = await read_aliases(self._client, self._keys)
-        self._names = frozenset((sku, self._place[1]) for sku in aliases.names(self._place[0]))
+        aliases, locations = await read_aliases(self._client, self._keys), await self._location_names()
+        self._names = frozenset((sku, place) for sku in aliases.names(self._place[0]) for place in locations)
         self.seen_id = (await bounds(self._client, self._keys)).last_id
         async for name, reservation in reservations.live_of(
             self._client, self._keys, self._limits, sku=self._place[0], channel=self._channel
         ):
             self._units[name] = self._reserved(reservation)
+
+    async def _location_names(self) -> list[str]:
+        return (await read_location_names(self._client, self._keys)).names(self._place[1])
 
     async def catch_up(self) -> None:
         """Add what changed since."""

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
-from server.domain.aliases import NO_ALIASES, Aliases
+from server.domain.aliases import NO_ALIASES, NO_LOCATION_NAMES, Aliases, LocationNames
 from server.domain.reservation import Reservation, as_of
 from server.store.connection.commands import command, together
 from server.store.keys import Keyspace
@@ -85,10 +85,11 @@ async def find_waiters(
     after: str = "",
     limit: int = 100,
     aliases: Aliases = NO_ALIASES,
+    locations: LocationNames = NO_LOCATION_NAMES,
 ) -> WaiterPage:
     """Return the next waiting lines: of one SKU or of all, by SKU and location, there in the order of filling.
 
-    ``aliases``: the old names of the partition; lines keep the words that they were made with.
+    ``aliases``, ``locations``: the old names of the partition; lines keep the words that they were made with.
     A location alone is looked for among the next ``limit`` members, so a page can hold fewer and still have a next one.
 
     Raises
@@ -99,27 +100,29 @@ async def find_waiters(
     """
     begin = _position(after) if after else b""
     found: list[bytes] = []
-    for first, last in _ranges(aliases, sku, location, begin):
+    places = locations.names(location) if location else []
+    for first, last in _ranges(aliases, sku, places, begin):
         words = (keyspace.backorders, first, last, "LIMIT", 0, limit + 1 - len(found))
         found += await command(client, "ZRANGEBYLEX", *words)
         if len(found) > limit:
             break
     page = found[:limit]
     members = [parse_member(each) for each in page]
-    wanted = [each for each in members if location in ("", each.location)]
+    wanted = [each for each in members if not places or each.location in places]
     waiters = await _with_records(client, keyspace, wanted)
     following = base64.urlsafe_b64encode(page[-1]).decode() if len(found) > limit else ""
     return WaiterPage(waiters, following)
 
 
-def _ranges(aliases: Aliases, sku: str, location: str, begin: bytes) -> list[tuple[bytes, bytes]]:
+def _ranges(aliases: Aliases, sku: str, places: Sequence[str], begin: bytes) -> list[tuple[bytes, bytes]]:
     """Return the ranges of the queue that are asked for, in order: one for each name, as lines keep their words.
 
     ``begin``: the member that is behind us, or empty.
     """
     if not sku:
         return [(b"(" + begin if begin else b"-", b"+")]
-    names = [f"{name}\0{location}" if location else name for name in aliases.names(sku)]
+    skus = aliases.names(sku)
+    names = [f"{name}\0{place}" for name in skus for place in places] if places else skus
     ends = sorted((f"{name}\0".encode(), f"{name}\1".encode()) for name in names)
     return [(b"(" + begin if begin > first else b"[" + first, b"(" + last) for first, last in ends if begin < last]
 

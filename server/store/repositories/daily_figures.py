@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 import msgspec
 from redis.asyncio import Redis
 
+from server.domain.aliases import LocationNames
 from server.domain.calendars import IN_UTC, Calendar
 from server.domain.changes import Change
 from server.domain.daily_figures import CHANNELS_PER_DAY_MAX, DAY_MS, OTHER_CHANNELS, Figures
@@ -17,6 +18,7 @@ from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.aliases import current_names, moving_names, names_of, read_aliases
 from server.store.repositories.channels import CURSOR_LIFE_MS, lowest_cursor
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.locations import skus_at
 from server.store.repositories.stock import decode_stock
 
@@ -167,21 +169,26 @@ class FigureStore:
 
     async def of_day(self, day: int) -> AsyncIterator[tuple[str, list[Row]]]:
         """Go through the figures of a day, by SKU and in no order, while counting goes on; a SKU can come often."""
-        aliases = await read_aliases(self.client, self.keyspace)
+        aliases, locations = await read_aliases(self.client, self.keyspace), await self.location_names()
         async for field, packed in scan(self.client, self.keyspace.day_figures(day)):
-            yield aliases.sku(split_field(field)[0]), _rows(packed)
+            yield aliases.sku(split_field(field)[0]), _renamed(_rows(packed), locations)
 
     async def of_sku(self, sku: str, days: Sequence[int]) -> list[list[Row]]:
         """Read the figures of one SKU, for each of the days in order."""
         rows: list[list[Row]] = [[] for _ in days]
+        locations = await self.location_names()
         for name in await names_of(self.client, self.keyspace, sku):
             asked = [("HGET", self.keyspace.day_figures(day), name) for day in days]
             for place, packed in enumerate(await together(self.client, asked) if asked else []):
                 listed = _rows(packed) if packed is not None else []
                 if len(listed) >= _LISTED_ROWS:
                     listed += await self._spilled(name, days[place])
-                rows[place] += listed
+                rows[place] += _renamed(listed, locations)
         return rows
+
+    async def location_names(self) -> LocationNames:
+        """Read the old names of locations."""
+        return await read_location_names(self.client, self.keyspace)
 
     async def current(self, sku: str) -> str:
         """Return what a SKU is called now."""
@@ -204,8 +211,10 @@ class FigureStore:
 
     async def shelves(self) -> AsyncIterator[StockAtLocation]:
         """Go through the whole stock, in no order, while sales go on."""
+        locations = await self.location_names()
         async for field, packed in scan(self.client, self.keyspace.stock):
-            yield _shelf(*split_field(field), packed)
+            sku, location = split_field(field)
+            yield _shelf(sku, locations.current(location), packed)
 
     async def shelves_at(self, locations: frozenset[str], place: int) -> tuple[list[StockAtLocation], int]:
         """Read the stock that lies at some locations, a slice of all SKUs at a time, see :func:`skus_at`."""
@@ -228,12 +237,17 @@ class FigureStore:
         if not locations:  # of an untracked SKU the list is empty
             return []
         found: list[StockAtLocation] = []
+        names = await self.location_names()
         for start in range(0, len(locations), FIELDS_AT_A_TIME):
             some = locations[start : start + FIELDS_AT_A_TIME]
             packed_records = await command(
                 self.client, "HMGET", self.keyspace.stock, *(f"{sku}\0{location}" for location in some)
             )
-            found += [_shelf(sku, location, each) for location, each in zip(some, packed_records, strict=True) if each]
+            found += [
+                _shelf(sku, names.current(location), each)
+                for location, each in zip(some, packed_records, strict=True)
+                if each
+            ]
         return found
 
     async def units_of(self, skus: Sequence[str], closed: frozenset[str]) -> dict[str, dict[str, int]]:
@@ -287,6 +301,10 @@ def _rows(packed: bytes) -> list[Row]:
         Row(str(channel), str(location), Figures(*map(int, units[:_KNOWN])))
         for channel, location, *units in _decode_rows(packed)
     ]
+
+
+def _renamed(rows: list[Row], locations: LocationNames) -> list[Row]:
+    return [row._replace(location=locations.current(row.location)) for row in rows] if locations else rows
 
 
 def _shelf(sku: str, location: str, packed: bytes) -> StockAtLocation:

@@ -12,6 +12,7 @@ from server.store.connection.commands import command, run_on_keys
 from server.store.connection.scans import scan
 from server.store.keys import Keyspace
 from server.store.lua_library import library
+from server.store.repositories.location_names import read_location_names
 
 RECEIPTS_PER_READ: Final = 500
 """Records of one command: less than a millisecond of the store's time."""
@@ -45,9 +46,11 @@ async def read_outlook(client: Redis, keyspace: Keyspace, limits: bytes, sku: st
     """
     found, supply = await _levels(client, keyspace, limits, sku, location), []
     if found.supply_ids:
+        names = await read_location_names(client, keyspace)
         async for supply_id, receipt in _receipts(client, keyspace, found.supply_ids):
-            if location in ("", receipt.location):
-                supply.append((supply_id, receipt))
+            named = msgspec.structs.replace(receipt, location=names.current(receipt.location))
+            if location == "" or named.location == names.current(location):
+                supply.append((supply_id, named))
     return msgspec.structs.replace(found, supply=sorted(supply or found.supply, key=_by_day), supply_ids=[])
 
 

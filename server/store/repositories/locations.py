@@ -9,6 +9,7 @@ import msgspec
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from server.domain.aliases import NAMES_ONLY
 from server.domain.changes import Change
 from server.domain.likeness import FOLD_VERSION, folds
 from server.domain.locations import LOCATIONS_MAX, ClosedLocations, Directory, Location, LocationsChanged
@@ -18,6 +19,7 @@ from server.store.connection.scans import slices
 from server.store.errors import StoreUnavailableError
 from server.store.keys import Keyspace
 from server.store.lua_library import Function, library
+from server.store.repositories.location_names import read_location_names
 
 REFRESH_S: Final = 1.0
 """How long a copy counts as current: a change takes effect in every process within this time."""
@@ -46,7 +48,7 @@ CHANGED: Final = "locations"
 
 def closings(change: Change) -> LocationsChanged | None:
     """Return which locations a change of the journal closed or opened; None: none, as almost always."""
-    if change.operation != CHANGED:
+    if change.operation != CHANGED and (change.operation not in NAMES_ONLY or change.lines):
         return None
     named: dict[str, set[str]] = {}
     for name, value in change.notes:
@@ -149,6 +151,8 @@ class LocationStore:
             There would be more than LOCATIONS_MAX.
 
         """
+        names = await read_location_names(self._client, self._keyspace)
+        locations = [msgspec.structs.replace(each, name=names.current(each.name)) for each in locations]
         # As text: the store's MessagePack knows no binary.
         described = [(each.name, _encode(each).decode(), each.open) for each in locations]
         alike = [FOLD_VERSION, folds(each.name for each in locations), allow_similar]

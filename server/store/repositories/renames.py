@@ -17,6 +17,7 @@ from server.store.lua_library import library
 from server.store.repositories.aliases import moving_names, names_of
 from server.store.repositories.channels import ChannelStore
 from server.store.repositories.listings import ListingStore
+from server.store.repositories.location_renames import finish_location_renames
 
 log = structlog.get_logger("holdfast.names")
 
@@ -108,7 +109,7 @@ class AliasStore:
 
 
 async def finish_renames(client: Redis, keyspace: Keyspace, limits: bytes) -> None:
-    """Finish the renames of a partition. Where one goes on at the same time, both move some of its places.
+    """Finish the renames of a partition, of locations first. Where one goes on elsewhere, both move some of its places.
 
     Raises
     ------
@@ -116,6 +117,7 @@ async def finish_renames(client: Redis, keyspace: Keyspace, limits: bytes) -> No
         The store did not answer. What was moved until then is moved; begin again.
 
     """
+    await finish_location_renames(client, keyspace, limits)
     skus = await moving_names(client, keyspace)
     if not skus:
         return

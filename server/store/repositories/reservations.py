@@ -24,6 +24,7 @@ from server.store.journal.journal import bounds, read
 from server.store.keys import Keyspace
 from server.store.lua_library import library
 from server.store.repositories.aliases import names_of
+from server.store.repositories.location_names import read_location_names
 
 WORK_MAX_S: Final = 0.05
 """After this time a page is returned as it is, with the position to continue from."""
@@ -164,13 +165,14 @@ async def holders(
     ``location`` empty: at any.
     """
     query = _Query(client, keyspace, limits, "", await _names(client, keyspace, sku), {})
+    places = (await read_location_names(client, keyspace)).names(location) if location else []
     found: dict[tuple[str, int], Holder] = {}
     stop_s = time.monotonic() + HOLDERS_WORK_MAX_S
     place: _Position | None = _Position("live", "0", "0-0")
     while place is not None:
         part = await _scan(query, place, SCAN_MAX)
         for reservation_id, reservation in part.found:
-            for holder in _holders_of(reservation_id, reservation, query.skus, location):
+            for holder in _holders_of(reservation_id, reservation, query.skus, places):
                 found[reservation_id, holder.line] = holder
         place = place._replace(position=part.position) if part.position is not None else None
         if len(found) > limit or time.monotonic() >= stop_s:
@@ -201,7 +203,9 @@ async def _names(client: Redis, keyspace: Keyspace, sku: str) -> tuple[str, ...]
     return await names_of(client, keyspace, sku) if sku else ()
 
 
-def _holders_of(reservation_id: str, reservation: Reservation, skus: Collection[str], location: str) -> list[Holder]:
+def _holders_of(
+    reservation_id: str, reservation: Reservation, skus: Collection[str], places: Collection[str]
+) -> list[Holder]:
     return [
         Holder(
             reservation_id=reservation_id,
@@ -214,7 +218,7 @@ def _holders_of(reservation_id: str, reservation: Reservation, skus: Collection[
             state=reservation.state,
         )
         for number, line in enumerate(reservation.lines, start=1)
-        if line.sku in skus and (line.held or line.committed) and location in ("", line.location)
+        if line.sku in skus and (line.held or line.committed) and (not places or line.location in places)
     ]
 
 

@@ -13,6 +13,7 @@ from server.store.connection.commands import command, run_function
 from server.store.keys import Keyspace, split_field
 from server.store.lua_library import library
 from server.store.repositories.aliases import read_aliases
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.stock import decode_stock
 
 WORK_MAX_S: Final = 0.5
@@ -99,12 +100,14 @@ async def _short_at_some(
 async def _spelled(client: Redis, keyspace: Keyspace, waiting: dict[bytes, T]) -> dict[bytes, T]:
     """Return the same under each name of a field: a reservation keeps the words that it was made with."""
     aliases = await read_aliases(client, keyspace)
-    if not aliases:
+    locations = await read_location_names(client, keyspace)
+    if not aliases and not locations:
         return waiting
     former: dict[bytes, T] = {}
     for field, lines in waiting.items():
         sku, location = split_field(field)
-        former |= {f"{name}\0{location}".encode(): lines for name in aliases.names(sku)}
+        places = locations.names(location)
+        former |= {f"{name}\0{place}".encode(): lines for name in aliases.names(sku) for place in places}
     return former | waiting
 
 
