@@ -4,7 +4,8 @@
 --       [12] likeness  [13] replenishment  [14] safety_applied
 -- ARGV  [1] limits  [2] MessagePack, one of
 --         ["begin", actor, old, new, description as it is or "", as it is to be under the old name meanwhile, under the
---          new one, version of the folds, {old name, new name -> fold}, allow_similar]
+--          new one, version of the folds, {old name, new name, the last -> fold}, allow_similar, what the door makes of
+--          the old name, "" for the same]
 --         ["move", actor, old, new, [sku, …]]  moves these SKUs, as far as they lie there under the old name
 --         ["end", actor, old, new]             nothing lies under the old name any more
 -- Reply MessagePack [outcome, SKUs that were moved, the location that the new name is like]
@@ -71,7 +72,7 @@ function locations.describe(key, descriptions)
 end
 
 -- Writes the alias, flat. What is closed is closed under both names, until all has moved.
-function locations.begin(keys, actor, old, new, before, meanwhile, after, version, folds, is_allowed)
+function locations.begin(keys, actor, old, new, before, meanwhile, after, version, folds, is_allowed, asked)
   local key = keys[LOCATIONS_AT]
   if (places_now().names or NONE)[old] == new then return 'renamed' end
   local refusal, other = locations.refusal(keys, old, new, version, folds, is_allowed)
@@ -82,6 +83,8 @@ function locations.begin(keys, actor, old, new, before, meanwhile, after, versio
     if now == old then names[name] = new end
   end
   names[old] = new
+  local is_other = asked == '' or asked == new or names[asked] or likeness.knows('location', asked)
+  if not is_other then names[asked] = new end -- a name that was stored before there was a door is found so, too
   if place_rules.is_closed(old) then
     closed = {new}
     for name in pairs(places_now().closed) do closed[#closed + 1] = name end

@@ -4,7 +4,7 @@
 --       [13] safety_applied  [14] supply_skus  [15] likeness  [16] sold_out
 --       [17…] for each channel: its listings, keys (key -> SKU of its listing) and components
 -- ARGV  [1] limits  [2] MessagePack [actor, old name, new name, how many places to move, [channel, …], version of the
---       folds, {old name, new name -> fold}, allow_similar]
+--       folds, {old name, new name -> fold}, allow_similar, what the door makes of the old name, "" for the same]
 -- Reply MessagePack [outcome, whether places are left: it is to be called again, the SKU that the new name is like]
 --         outcome  "renamed", also where that was done before; unknown_sku · name_taken · name_cycle · renamed_before
 --                  · rename_unfinished (another rename of it) · too_many_names · similar_name
@@ -59,9 +59,12 @@ local function move_field(key, old, new)
   call('HDEL', key, old)
 end
 
--- Writes the alias, flat, and moves what is kept once for a SKU.
-local function write_alias(keys, old, new, names)
+-- Writes the alias, flat, and moves what is kept once for a SKU. A name that was stored before there was a door is found
+-- by what that makes of it, too, unless it is another SKU's.
+local function write_alias(keys, old, new, names, asked)
   names[#names + 1] = old
+  local is_other = asked == new or call('HEXISTS', SKUS, asked) == 1 or call('HEXISTS', aliases.key, asked) == 1
+  if asked ~= '' and not is_other then names[#names + 1] = asked end
   local flat = {}
   for _, name in ipairs(names) do push(flat, name, new) end
   push(flat, '\0' .. new, pack(names))
@@ -144,7 +147,7 @@ local function move_some(keys, actor, old, new, count, channels)
 end
 
 local function rename_sku(args, keys)
-  local actor, old, new, count, channels, version, folds, is_allowed = unpack(unpack_msg(args[2]))
+  local actor, old, new, count, channels, version, folds, is_allowed, asked = unpack(unpack_msg(args[2]))
   local of = aliases.known()
   if call('HGET', aliases.key, old) == new then
     local is_left = of.moving[new] ~= nil
@@ -156,7 +159,7 @@ local function rename_sku(args, keys)
   if refusal then return pack({refusal, false, ''}) end
   local other = similar_to(keys, old, new, version, folds, is_allowed)
   if other then return pack({'similar_name', false, other}) end
-  write_alias(keys, old, new, names)
+  write_alias(keys, old, new, names, asked)
   for _, channel in ipairs(channels) do call('HINCRBY', META, 'listings:' .. channel, 1) end
   aliases.sku_of = nil -- what was asked before
   local moving = {}

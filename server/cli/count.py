@@ -36,6 +36,7 @@ from server.store.command_session import OpenStore
 from server.store.connection.commands import command
 from server.store.journal import journal
 from server.store.keys import Keyspace
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.shortages import Shortage, lacking_at, short_at
 
 SHOWN_MAX: Final = 25
@@ -205,14 +206,19 @@ async def _count(settings: Settings, job: Job, tally: Tally, console: Console) -
 
 
 async def _uncounted(store: OpenStore, job: Job) -> list[str]:
-    named = {row.value.sku for row in job.file.rows}
+    named, places = {row.value.sku for row in job.file.rows}, await _places(store, job)
     return sorted(
         [
             level.sku
             async for level in store.levels(job.partition)
-            if level.location == job.location and level.on_hand and level.sku not in named
+            if level.location in places and level.on_hand and level.sku not in named
         ]
     )
+
+
+async def _places(store: OpenStore, job: Job) -> list[str]:
+    """Return the names of the location that was counted: it may have been renamed."""
+    return (await read_location_names(store.client, Keyspace(job.partition))).names(job.location)
 
 
 async def _differences(store: OpenStore, job: Job, after: str) -> list[Difference]:
@@ -230,7 +236,8 @@ async def _differences(store: OpenStore, job: Job, after: str) -> list[Differenc
 
 async def _shortages(store: OpenStore, job: Job, differences: list[Difference]) -> list[Shortage]:
     keyspace = Keyspace(job.partition)
-    below = [f"{each.sku}\0{job.location}" for each in differences if each.available < 0]
+    places = await _places(store, job)
+    below = [f"{each.sku}\0{place}" for each in differences if each.available < 0 for place in places]
     short = await lacking_at(store.client, keyspace, below)
     return await short_at(store.client, keyspace, store.retention.packed(), short, _PATIENCE_S)
 

@@ -76,6 +76,12 @@ def mended(text: str) -> str:
     return "" if fault(name) else name
 
 
+def asked_as(stored: str) -> str:
+    """Return what the door makes of a name that was stored before there was one; empty where that is the same."""
+    name = mended(stored)
+    return "" if name == stored else name
+
+
 class StoredNames(msgspec.Struct, frozen=True):
     """Names of a partition that were stored before the door would have changed or refused them, by kind.
 

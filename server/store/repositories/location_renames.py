@@ -11,6 +11,7 @@ from redis.asyncio import Redis
 from server.domain.likeness import FOLD_VERSION, folds
 from server.domain.locations import Location
 from server.domain.principal import SYSTEM
+from server.domain.spelling import asked_as
 from server.store.connection.commands import command, run_confirmed
 from server.store.connection.scans import slices
 from server.store.errors import SimilarNameError
@@ -105,9 +106,8 @@ class LocationRenames:
         """
         while True:
             before = await command(self._client, "HGET", self._keyspace.locations, old)
-            outcome, _, similar = await self._call(
-                "begin", actor, old, new, *_descriptions(before, new), FOLD_VERSION, folds((old, new)), allow_similar
-            )
+            alike = FOLD_VERSION, folds((old, new, asked_as(old))), allow_similar, asked_as(old)
+            outcome, _, similar = await self._call("begin", actor, old, new, *_descriptions(before, new), *alike)
             if outcome == "similar_name":
                 raise SimilarNameError(similar)
             if outcome != "described":  # else its description has changed since it was read

@@ -10,6 +10,7 @@ from redis.asyncio import Redis
 
 from server.domain.likeness import FOLD_VERSION, folds
 from server.domain.principal import SYSTEM
+from server.domain.spelling import asked_as
 from server.store.connection.commands import run_confirmed
 from server.store.errors import SimilarNameError
 from server.store.keys import Keyspace
@@ -82,7 +83,8 @@ class AliasStore:
 
         Raises as :meth:`rename_sku`.
         """
-        request = _pack([actor, old, new, places, list(channels), FOLD_VERSION, folds((old, new)), allow_similar])
+        alike = FOLD_VERSION, folds((old, new)), allow_similar
+        request = _pack([actor, old, new, places, list(channels), *alike, asked_as(old)])
         keys, function = self._keyspace.renaming(channels), library().function("rename_sku")
         outcome, is_left, similar = _decode_renamed(
             await run_confirmed(self._client, function, keys, self._limits, request)

@@ -375,3 +375,19 @@ async def test_given_a_shortage_when_its_location_is_renamed_then_it_is_one_shor
     assert await client.hget(ledger.keyspace.meta, "lacking") == b"3"
     assert await client.hget(ledger.keyspace.meta, "lacks\0A\0hub") == b"3"
     assert not await client.hexists(ledger.keyspace.meta, "lacks\0A\0depo")
+
+
+async def test_given_a_name_that_the_door_would_change_when_renamed_then_it_is_found_by_what_the_door_makes_of_it(
+    client: Redis, ledger: Ledger
+) -> None:
+    for name in ("depo ", "izmir ", "izmir"):
+        await ops.moved(ledger, ops.meant(ops.receive("A", 3, location=name)))
+
+    assert await rename(client, ledger, "depo ", "hub") == "renamed"
+    assert (await read_location_names(client, ledger.keyspace)).newest == {"depo ": "hub", "depo": "hub"}
+    assert await at(ledger, "A", "depo") == await at(ledger, "A", "depo ") == 3
+    job = renames(client, ledger)
+    assert (await job.rename("izmir ", "smyrna", "tester", allow_similar=True)).is_done
+
+    assert await available(ledger, "A") == {"hub": 3, "smyrna": 3, "izmir": 3}
+    assert await at(ledger, "A", "izmir") == 3, "that is another one"

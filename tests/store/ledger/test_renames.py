@@ -266,3 +266,21 @@ async def test_given_packs_of_a_sku_when_it_is_renamed_then_they_hold_it_under_t
     await ops.moved(ledger, ops.count("B", 0))
     assert await channels.delete_listing("shop", "B", "tester")
     assert (await store.delete_sku("A", "tester", ["shop"])).outcome == "sku_in_use"
+
+
+async def test_given_a_name_that_the_door_would_change_when_renamed_then_it_is_found_by_what_the_door_makes_of_it(
+    client: Redis, ledger: Ledger
+) -> None:
+    for sku, units in {"TS-1 ": 5, "TS-2 ": 2, "TS-2": 3, "TS-3 ": 4}.items():
+        await ops.moved(ledger, ops.meant(ops.receive(sku, units)))
+
+    assert await rename(client, ledger, "TS-1 ", "MUG") == "renamed"
+    assert await rename(client, ledger, "TS-2 ", "CUP") == "renamed"
+    assert await rename(client, ledger, "TS-3 ", "TS-3") == "renamed"
+
+    assert await available(ledger, "TS-1") == await available(ledger, "TS-1 ") == {"main": 5}
+    assert await available(ledger, "TS-2") == {"main": 3}, "that is another one"
+    assert await available(ledger, "TS-3") == await available(ledger, "TS-3 ") == {"main": 4}
+    await ops.changed(ledger, ops.reserve("r", ("TS-1", 5)))
+    await ops.moved(ledger, ops.receive("TS-1", 1))
+    assert await available(ledger, "MUG") == {"main": 1}
