@@ -25,8 +25,10 @@ from server.domain.daily_figures import Figures, day_of
 from server.domain.limits import BARCODES_PER_CALL_MAX, LINES_MAX
 from server.domain.locations import LOCATIONS_MAX, Location
 from server.domain.operations.reservations import (
+    Edit,
     Fulfil,
     Line,
+    LineEdit,
     LineMapping,
     MapLines,
     Order,
@@ -194,6 +196,18 @@ async def _order_in_slices(world: World) -> None:
     await done(world, wanted)
 
 
+async def _edit_in_slices(world: World) -> None:
+    """Raise lines of orders, and map lines that nobody knew, to SKUs that are at 5,000 places each."""
+    unknown = [Line(f"?{n}", "", 1) for n in range(LINES_MAX)]
+    held = [Reserve(PRINT, ACTOR, f"e{n}", "web", [Line(sku(n % 6), "", 1)], HOUR_MS) for n in range(12)]
+    sold = [Order(PRINT, ACTOR, f"m{n}", "web", unknown, accept_shortage=True) for n in range(6)]
+    await done(world, held + sold)
+    raised = [LineEdit(0, sku(n), "", 30) for n in range(6)]
+    mapped = [LineMapping(number, sku(number % 6)) for number in range(1, LINES_MAX + 1)]
+    await done(world, [Edit("", ACTOR, f"e{n}", "", raised) for n in range(12)])
+    await done(world, [MapLines("", ACTOR, f"m{n}", "", mapped) for n in range(6)])
+
+
 async def _many_allocated_places(world: World) -> None:
     allocations = [(f"marketplace-{n:03d}", "own", 1, 0) for n in range(32)]
     for first in range(0, 5_000, 500):
@@ -301,6 +315,7 @@ CASES: Final = (
     Case("orders anywhere among 6 x 5,000 places", _at_many_places, _order_anywhere),
     Case("accepted orders of 500 units among 5,000 places", _one_or_two_each, _book_what_is_sold),
     Case("orders in slices among 6 x 5,000 places", _at_many_places, _order_in_slices),
+    Case("edits and mappings among 6 x 5,000 places", _at_many_places, _edit_in_slices),
     Case("orders among 5,000 places with 32 allocations", _many_allocated_places, _order_allocated),
     Case("rules, categories, listings, barcodes", _stocked, _rules, commands=True),
     Case("1,000 SKUs that are new", _nothing, _new_names),

@@ -22,7 +22,7 @@
 --   stocked       [now_ms, [[looked (places), known [location, …], open [location, …], [[location, units, may wait],
 --                 …]], …], version of the places, seq, from]: for each SKU the first two that are known and that may be
 --                 taken from, and all of the latter that have units or are short, or where units may be waited for
---   units         [now_ms, [units, …]]: 0 where the SKU is not known, negative: a shortage
+--   units         [now_ms, [units, …], bytes of the records]: 0 where the SKU is not known, negative: a shortage
 -- A question that needs more than one call reads is answered as far as this one came. There are fewer SKUs or units
 -- then than were asked for, or none; where from is not 0, the last SKU goes on there. seq is the partition's last one.
 
@@ -110,11 +110,12 @@ local function about_places(skus)
 end
 
 local function about_units(question)
-  local units, entries = {}, question.entries
+  local units, entries, bytes = {}, question.entries, 0
   for i = 1, looking.read_of(entries) do
     units[i] = entries[i].record and reservable(entries[i], question.channel) or 0
+    bytes = bytes + (entries[i].bytes or 0)
   end
-  return pack({NOW_MS, units})
+  return pack({NOW_MS, units, bytes})
 end
 
 -- The answer about a reservation. The record is already packed as it stands.

@@ -77,7 +77,8 @@ function looking.go_on(search, most)
   end
 end
 
--- Takes the places of pairs of a SKU and a location, as far as there is room. Returns their entries.
+-- Takes the places of pairs of a SKU and a location, as far as there is room. Returns their entries, which have the
+-- bytes of their records then.
 function looking.take_pairs(pairs_, most)
   local entries = {}
   for i = 1, min(#pairs_, most, places_left) do entries[i] = want_stock(pairs_[i][1], pairs_[i][2]) end
@@ -91,7 +92,8 @@ function looking.load()
   for i = 1, #entries do fields[i] = entries[i].field end
   local packed_records, fitting = aliases.records(fields), #entries
   for i = 1, #entries do
-    bytes = bytes + (packed_records[i] and #packed_records[i] or 0)
+    entries[i].bytes = packed_records[i] and #packed_records[i] or 0
+    bytes = bytes + entries[i].bytes
     if bytes > RECORD_BYTES_MAX then
       fitting = max(1, i - 1)
       break

@@ -263,6 +263,7 @@ function new_reservation(fields, at, last, ttl_ms, accept_shortage)
     or allocated and not all_allowed(fields, first, last, channel) then
     local made
     made, refusal = places_of_order.resolve_lines(fields, at, last, accept_shortage)
+    if allocated and not refusal then refusal = instead_of_allocated(made.fields, made.at + LINES_AT, made.last) end
     if not refusal then
       fields, at, last, granted = made.fields, made.at, made.last, made.granted
       missing = unstocked.set_owed(fields, at, granted, made.missing)

@@ -77,6 +77,14 @@ function relocation.move_units(record, moves)
   return journal_lines, entries, numbers
 end
 
+-- Counts the allocations at the destinations of moves. Returns nil, or the answer where the call has no room for them.
+function relocation.take_allocations(record, moves)
+  if not allocated then return nil end
+  local entries = {}
+  for i, move_of in ipairs(moves) do entries[i] = move_of.entry end
+  return work.take_allocations(entries, work.lines_of(record))
+end
+
 -- Whether a record has room for the lines that the moves add.
 function relocation.fits(record, moves)
   return lines_after(record[Record.lines], moves) <= RECORD_LINES_MAX

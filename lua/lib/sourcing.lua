@@ -117,6 +117,11 @@ local function examine_next(source)
   for i = 1, #candidates do examine(candidates[i], source.wants, source.channel, source.split_lines) end
   source.looked = number
   places_looked = places_looked + #candidates * #source.wants
+  for i = 1, allocated and #candidates or 0 do
+    for _, entry in ipairs(candidates[i].entries) do
+      places_looked = places_looked + RECORDS_PER_LINE * allocations.weight(entry)
+    end
+  end
   return candidates
 end
 
@@ -165,6 +170,8 @@ function sourcing.choose(source, may_wait)
   local all = 2 ^ #wants - 1 -- one bit per want
   source.looked = 0
   for i = 1, #wants do wants[i].most = 0 end
+  source.waits = may_wait and not is_alone and places_looked > RECORDS_MAX
+  if source.waits then return nil end
   for _ = 1, #source.chunks do
     local best = best_single(examine_next(source), all)
     if best then return {best} end

@@ -9,7 +9,8 @@ local NAMED = 2 -- of the places that are known, and of those that may be taken 
 -- Places that all questions of a call look at: some 1.5 ms. An order may need 300 such calls, and others are served
 -- between them.
 local PLACES_MAX = 500
--- Records that are read at a time, and how many bytes of them end a question: 32 allocations take as long as ten records.
+-- Records that are read at a time, and how many bytes of them end a question: 32 allocations take as long as ten
+-- records.
 local AT_A_TIME, BYTES_MAX = 100, 60000
 local LOOKED, KNOWN, OPEN, STOCKED = 1, 2, 3, 4 -- places in a part, which is about one SKU
 

@@ -135,6 +135,8 @@ function binding.plan_moves(record, open, fields, at, committed_only)
     return {}
   end
   local moves = binding.moves_to(found, open, committed_only)
+  local instead = relocation.take_allocations(record, moves)
+  if instead then return nil, instead end
   if relocation.fits(record, moves) then return moves end
   if location ~= '' then return nil, refused('too_many_lines', record[Record.state]) end
   return {}

@@ -226,7 +226,8 @@ function edits.plan(record, targets, cuts, accept_shortage)
   local count = #record[Record.lines]
   for _, raise in ipairs(raises) do count = count + (raise.number and 0 or 1) end
   if count > RECORD_LINES_MAX then return nil, refused('too_many_lines', record[Record.state]) end
-  instead = edits.refusal_of_units(record, raises, cuts, accept_shortage)
+  instead = relocation.take_allocations(record, raises)
+    or edits.refusal_of_units(record, raises, cuts, accept_shortage)
   if instead then return nil, instead end
   return raises
 end

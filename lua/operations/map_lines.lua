@@ -100,13 +100,19 @@ local function map_line(record, target, journal_lines, entries, moved)
   return {'line ' .. target.number, text}
 end
 
--- Whether a record has room for the lines of further parts.
-local function fits(record, targets)
-  local further = {}
+-- The parts of targets from one on.
+local function parts_from(first, targets)
+  local parts = {}
   for _, target in ipairs(targets) do
-    for i = 2, #target.parts do further[#further + 1] = target.parts[i] end
+    for i = first, #target.parts do parts[#parts + 1] = target.parts[i] end
   end
-  return relocation.fits(record, further)
+  return parts
+end
+
+-- What is answered where the record has no room for the lines of further parts, or the call none for allocations there.
+local function refusal_of_room(record, targets)
+  if not relocation.fits(record, parts_from(2, targets)) then return refused('too_many_lines', record[Record.state]) end
+  return relocation.take_allocations(record, parts_from(1, targets))
 end
 
 local function map_lines(fields, at)
@@ -120,9 +126,8 @@ local function map_lines(fields, at)
   local others
   others, refusal = set_unstocked_parts(record, targets)
   if refusal then return refusal end
-  refusal = set_chosen_parts(record, others)
+  refusal = set_chosen_parts(record, others) or refusal_of_room(record, targets)
   if refusal then return refusal end
-  if not fits(record, targets) then return refused('too_many_lines', record[Record.state]) end
   if #targets == 0 then return changed(record, NONE) end
   local journal_lines, entries, notes, moved = {}, {}, {}, relocation.moved_lines(record[Record.lines])
   for i, target in ipairs(targets) do notes[i] = map_line(record, target, journal_lines, entries, moved) end

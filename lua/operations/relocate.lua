@@ -66,12 +66,6 @@ local function shortage_there(record, moves)
   return refused('out_of_stock', record[Record.state], short)
 end
 
-local function entries_of(moves)
-  local entries = {}
-  for i, move_of in ipairs(moves) do entries[i] = move_of.entry end
-  return entries
-end
-
 local function relocate(fields, at)
   local actor, id = fields[at + Relocate.actor], fields[at + Relocate.reservation_id]
   local wanted = fields[at + Relocate.lines]
@@ -86,8 +80,7 @@ local function relocate(fields, at)
   local moves, refusal = read_moves(record, wanted)
   if refusal then return refusal end
   if not relocation.fits(record, moves) then return refused('too_many_lines', state) end
-  refusal = allocated and work.take_allocations(entries_of(moves), work.lines_of(record))
-    or shortage_there(record, moves)
+  refusal = relocation.take_allocations(record, moves) or shortage_there(record, moves)
   if refusal then return refusal end
   if #moves == 0 then return changed(record, NONE) end
   local journal_lines, entries = relocation.move_units(record, moves)

@@ -218,11 +218,12 @@ class FoundPlaces(msgspec.Struct, array_like=True, frozen=True):
 class FoundUnits(msgspec.Struct, array_like=True, frozen=True):
     """For each requested SKU at a location, the units that a channel can reserve; 0 where it is not known.
 
-    One call may not reach all of them.
+    One call may not reach all of them. ``record_bytes``: of all records that it has read.
     """
 
     as_of_ms: int
     units: list[int]
+    record_bytes: int
 
 
 class Outlook(msgspec.Struct, array_like=True, frozen=True):

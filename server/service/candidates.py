@@ -17,6 +17,11 @@ from server.store.ledger.ledger import Ledger
 PAIRS_READ_MAX: Final = 30_000
 """For one order: so many reads that it takes a tenth of a second."""
 
+PAIRS_UNREAD_MAX: Final = 300
+"""Pairs that are sent without a look at them: in one script they take some 4 ms, however many allocations they have."""
+RECORD_BYTES_MAX: Final = 250_000
+"""Of the records that one script looks at, about: as many as 330 with 32 allocations have, or 2,500 with a few."""
+
 PLACES_ON_LOOP_MAX: Final = 2_000
 """Of an order whose plan is made on the event loop: some 2 ms."""
 
@@ -58,13 +63,15 @@ async def find_candidates(
     known, in_order = await beside(_in_order, directory, rules, places)
     if not in_order:
         return Candidates(_elsewhere(directory, rules, known), known=known)
-    most = min(CANDIDATES_MAX, PAIRS_MAX // len(skus))
-    if len(in_order) <= most:
+    if len(in_order) * len(skus) <= PAIRS_UNREAD_MAX:
         return Candidates(in_order, known=known)
     known_at, pairs = await beside(_pairs, in_order, places)
-    units = await _units(ledger, pairs[:PAIRS_READ_MAX], channel)
+    units, most = await _units(ledger, pairs[:PAIRS_READ_MAX], channel, len(skus))
+    if len(in_order) <= most:
+        return Candidates(in_order, known=known)
     chosen: Candidates = await beside(_chosen, in_order, known_at, units, wanted, most)
-    return chosen._replace(is_cut=chosen.is_cut or len(pairs) > PAIRS_READ_MAX, known=known)
+    left_out = chosen.is_cut and (rules.split_lines or not await beside(_is_nowhere, wanted, units))
+    return chosen._replace(is_cut=left_out or len(pairs) > PAIRS_READ_MAX, known=known)
 
 
 def where_to_work(places: int) -> Callable[..., Awaitable[Any]]:
@@ -105,10 +112,27 @@ def _chosen(
     looked_at = {name for name, _ in units}
     having = {name for (name, _), there in units.items() if there > 0}
     kept = _cut([each for each in in_order if each.name in having], wanted, units, most)
-    found = _covering(kept, in_order, known_at)
+    names = {each.name for each in kept}
+    if len(kept) < len(having):
+        names |= {name for name, _ in _best(units).values()}  # a refusal says how many are at one place
+    found = _covering(names, in_order, known_at)
     return Candidates(
         found, len(kept) < len(having), without_units=frozenset(looked_at - having) - {each.name for each in found}
     )
+
+
+def _best(units: Units) -> dict[str, tuple[str, int]]:
+    """Return for each SKU the location with most units of it, and how many."""
+    best: dict[str, tuple[str, int]] = {}
+    for (name, sku), there in units.items():
+        if sku not in best or there > best[sku][1]:
+            best[sku] = name, there
+    return best
+
+
+def _is_nowhere(wanted: Mapping[str, int], units: Units) -> bool:
+    """Whether no location has all that is wanted of a SKU: then none of those that were left out helps."""
+    return any(there < wanted[sku] for sku, (_, there) in _best(units).items())
 
 
 def _elsewhere(directory: Directory, rules: Rules, known: frozenset[str]) -> list[Candidate]:
@@ -118,9 +142,13 @@ def _elsewhere(directory: Directory, rules: Rules, known: frozenset[str]) -> lis
     return ranked(directory, rules, directory.open_in(rules.group))[:1]
 
 
-async def _units(ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str) -> dict[tuple[str, str], int]:
-    found = await slices.units(ledger, [(sku, name) for name, sku in pairs], channel)
-    return dict(zip(pairs, found, strict=True))
+async def _units(
+    ledger: Ledger, pairs: Sequence[tuple[str, str]], channel: str, skus: int
+) -> tuple[dict[tuple[str, str], int], int]:
+    """Return the units at the pairs, and how many candidates one script may look at: fewer where records are long."""
+    found, record_bytes = await slices.units(ledger, [(sku, name) for name, sku in pairs], channel)
+    pairs_max = min(PAIRS_MAX, RECORD_BYTES_MAX * len(pairs) // max(1, record_bytes))
+    return dict(zip(pairs, found, strict=True)), max(1, min(CANDIDATES_MAX, pairs_max // skus))
 
 
 def _cut(candidates: list[Candidate], wanted: Mapping[str, int], units: Units, most: int) -> list[Candidate]:
@@ -136,10 +164,9 @@ def _cut(candidates: list[Candidate], wanted: Mapping[str, int], units: Units, m
 
 
 def _covering(
-    kept: list[Candidate], in_order: Sequence[Candidate], known_at: Mapping[str, frozenset[str]]
+    names: set[str], in_order: Sequence[Candidate], known_at: Mapping[str, frozenset[str]]
 ) -> list[Candidate]:
-    """Add for each SKU a location that knows it, where none of those kept does: it is short, and not unknown."""
-    names = {each.name for each in kept}
+    """Add for each SKU a location that knows it, where none of those named does: it is short, and not unknown."""
     for added in _missing(names, in_order, known_at):
         names.add(added.name)
     return [each for each in in_order if each.name in names]

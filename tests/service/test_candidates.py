@@ -5,9 +5,11 @@ import random
 from collections.abc import Sequence
 
 import pytest
+from redis.asyncio import Redis
 
 from server.domain.answers import Refused, ReservationAnswer
 from server.domain.reservation import Changed
+from server.domain.sourcing import Strategy
 from server.schemas.common import PositionBody
 from server.schemas.locations import LocationBody
 from server.schemas.reservations import OrderBody, ReserveBody
@@ -19,8 +21,10 @@ from server.service.reservations import make, order_operation, reserve_operation
 from tests.conftest import ON_ONE_STORE
 from tests.support import operations as ops
 from tests.support.lines import line_body
+from tests.support.many_places import names_of, stock_everywhere
 
 PRIORITY = SourcingBody("priority")
+SPLIT = SourcingBody("priority", splits_max=9, split_lines=True)
 NEAREST = SourcingBody("nearest", position=PositionBody(41.0, 29.0))
 
 
@@ -126,12 +130,13 @@ async def test_given_thirty_skus_at_a_hundred_places_when_one_has_all_then_an_or
 
 
 @ON_ONE_STORE
-async def test_given_more_places_with_units_than_can_be_looked_at_when_none_has_enough_then_it_is_incomplete(
+async def test_given_more_places_with_units_than_can_be_looked_at_when_none_has_enough_then_it_is_out_of_stock(
     caller: Caller,
 ) -> None:
     await received(caller, {f"L{number:03}": 1 for number in range(501)})
 
-    assert await agreed(caller, ("S", 2)) == ["sourcing_incomplete"]
+    assert await agreed(caller, ("S", 2)) == ["out_of_stock"]
+    assert await agreed(caller, ("S", 11), sourcing=SPLIT) == ["sourcing_incomplete"]
     assert await agreed(caller, ("S", 1)) == ["L000"]
     body = OrderBody(channel="web", lines=[line_body("S", 502)], on_shortage="accept", sourcing=PRIORITY)
     sold = await make(caller, body, order_operation(caller, body))
@@ -150,6 +155,27 @@ async def test_given_places_that_are_left_out_when_explained_then_it_says_why(ca
     assert [each.location for each in view.candidates] == ["last"]
     why = {each.location: each.why for each in view.passed_over}
     assert (why["L000"], why["shut"], why["empty"]) == ("no_units", "closed", "not_known_there")
+
+
+@ON_ONE_STORE
+@pytest.mark.parametrize("strategy", ["priority", "most_stock"])
+async def test_given_many_places_with_many_allocations_when_sourced_then_a_script_looks_at_those_that_have_units(
+    client: Redis, caller: Caller, strategy: Strategy
+) -> None:
+    lists = [(f"marketplace-{number:02d}", "own", 0, 0) for number in range(32)]
+    names = names_of(500)
+    for sku in "ABCDE":
+        await stock_everywhere(client, caller.partition.keyspace, [sku], names, on_hand=1, allocations=lists)
+        await received(caller, {names[-1]: 5}, sku)
+    lines = [line_body(sku, 3) for sku in "ABCDE"]
+
+    body = ExplainBody(lines, SourcingBody(strategy), "web")
+    view = await explain(caller, body)
+
+    assert {line.location for line in view.lines} == {names[-1]}
+    assert len(view.candidates) * len(lines) < 400
+    assert await agreed(caller, *((sku, 3) for sku in "ABCDE"), sourcing=SourcingBody(strategy)) == [names[-1]] * 5
+    assert await agreed(caller, ("A", 3), ("B", 1)) == ["out_of_stock"]
 
 
 # -- without sourcing

@@ -195,16 +195,17 @@ async def places(ledger: Reads, skus: Sequence[str], *, places_max: int | None =
     return found
 
 
-async def units(ledger: Reads, pairs: Sequence[tuple[str, str]], channel: str) -> list[int]:
-    """Read how many units of each SKU at a location a channel can reserve, in their order."""
+async def units(ledger: Reads, pairs: Sequence[tuple[str, str]], channel: str) -> tuple[list[int], int]:
+    """Read how many units of each SKU at a location a channel can reserve, in their order; and the records' bytes."""
     found: list[int] = []
-    growth = 1
+    record_bytes, growth = 0, 1
     while len(found) < len(pairs):
         some = list(pairs[len(found) : len(found) + PLACES_PER_CALL])
-        part = (await ledger.units(some, channel, growth=growth)).units
-        found += part
-        growth = 1 if part else WEIGHT_GROWTH * growth
-    return found
+        part = await ledger.units(some, channel, growth=growth)
+        found += part.units
+        record_bytes += part.record_bytes
+        growth = 1 if part.units else WEIGHT_GROWTH * growth
+    return found, record_bytes
 
 
 def _size(found: SkuStock) -> int:

@@ -27,7 +27,10 @@ _IN_ANY_CASE: Final = 8
 _SHARE: Final = 4
 """The latter two have a quarter of the room of a SKU each."""
 _KNOWN: Final = 2
-_ROUNDS: Final = 4
+_SPARE: Final = 2
+"""Places named have so many times what is wanted, and four times as many each time that others took the units."""
+_ROUNDS: Final = 8
+"""In each, one of those who race gets what it wants."""
 _SOLD_OUT: Final = frozenset({"out_of_stock", "too_many_splits", "unknown_sku"})
 
 
@@ -43,7 +46,7 @@ class WideOrder:
 
     def __init__(self, operation: Any) -> None:
         self._operation = operation
-        self._rounds = self._shrunk = 0
+        self._rounds = self._shrunk = self._raced = 0
         self._wanted: dict[str, int] = {}
         self._suffices = False
         self.sent: Any = operation
@@ -54,7 +57,7 @@ class WideOrder:
         An operation whose names are out of date is sent as it was at first, and asks anew.
         """
         if not isinstance(answer, LookInSlices):
-            self.sent = self._operation
+            self.sent, self._raced = self._operation, self._raced + 1
             return None
         if self._rounds >= _ROUNDS:
             return self._refused()
@@ -66,7 +69,7 @@ class WideOrder:
             found = await _read(ledger, answer)
         except TooManyPlacesError:
             return self._refused()
-        self._name(found, NAMED_MAX[self._shrunk])
+        self._name(found, NAMED_MAX[self._shrunk], _SPARE << 2 * self._raced)
         return None
 
     def is_out_of_date(self, answer: Any) -> bool:
@@ -77,13 +80,13 @@ class WideOrder:
         about_these = not refused.lines or any(line.sku in self._wanted for line in refused.lines)
         return about_these and refused.outcome in _SOLD_OUT and self._rounds < _ROUNDS
 
-    def _name(self, found: Mapping[str, PlacesOfSku], named_max: int) -> None:
+    def _name(self, found: Mapping[str, PlacesOfSku], named_max: int, spare: int) -> None:
         operation = self._operation
         if isinstance(operation, Exchange):
-            among = among_places(operation.promise, self._wanted, found, named_max)
+            among = among_places(operation.promise, self._wanted, found, named_max, spare)
             self.sent = msgspec.structs.replace(operation, promise=among)
         else:
-            self.sent = among = among_places(operation, self._wanted, found, named_max)
+            self.sent = among = among_places(operation, self._wanted, found, named_max, spare)
         self._suffices = all(_have(found[sku], among.places[sku], units) for sku, units in self._wanted.items())
 
     def _refused(self) -> Refused | ExchangeRefused:
@@ -110,10 +113,14 @@ def _have(places: PlacesOfSku, names: Sequence[str], wanted: int) -> bool:
 
 
 def among_places(
-    operation: Any, wanted: Mapping[str, int], found: Mapping[str, PlacesOfSku], named_max: int = NAMED_MAX[0]
+    operation: Any,
+    wanted: Mapping[str, int],
+    found: Mapping[str, PlacesOfSku],
+    named_max: int = NAMED_MAX[0],
+    spare: int = _SPARE,
 ) -> AmongPlaces:
     """Name the places that an operation is to take its units from; ``wanted``: of each SKU."""
-    named = named_places(found, wanted, named_max)
+    named = named_places(found, wanted, named_max, spare)
     elsewhere = {}
     for sku, names in named.items():
         known = frozenset(names)
@@ -122,37 +129,37 @@ def among_places(
 
 
 def named_places(
-    found: Mapping[str, PlacesOfSku], wanted: Mapping[str, int], named_max: int = NAMED_MAX[0]
+    found: Mapping[str, PlacesOfSku], wanted: Mapping[str, int], named_max: int = NAMED_MAX[0], spare: int = _SPARE
 ) -> dict[str, list[str]]:
-    """Choose for each SKU the places that an order of so many units may need.
+    """Choose for each SKU the places that an order of so many units may need, until they have ``spare`` times as many.
 
     Those with most units come first, as in the order itself. Where units may be waited for, some of those places are
     named, too. A SKU without any of them is named where it is known, so that the refusal says what is so.
     """
     most = max(_PER_SKU[0], min(_PER_SKU[1], named_max // max(1, len(wanted))))
     whole = _having_all(found, wanted)[: min(_IN_ANY_CASE, most // _SHARE)]
-    return {sku: _named(found[sku], units, whole, most) for sku, units in wanted.items()}
+    return {sku: _named(found[sku], spare * units, whole, most) for sku, units in wanted.items()}
 
 
-def _named(places: PlacesOfSku, wanted: int, whole: Sequence[str], most: int) -> list[str]:
+def _named(places: PlacesOfSku, enough: int, whole: Sequence[str], most: int) -> list[str]:
     in_order = sorted(places.stocked, key=_most_first)
     waiting = [name for name, _, waits in in_order if waits]
     names = dict.fromkeys(name for name, _, _ in in_order if name == DEFAULT_LOCATION)
     names |= dict.fromkeys(whole)
     names |= dict.fromkeys(waiting[: min(_IN_ANY_CASE, max(1, most // _SHARE))])
-    names |= dict.fromkeys(_covering(in_order, wanted, most))
+    names |= dict.fromkeys(_covering(in_order, enough, most))
     for name in places.open or places.known:
         if len(names) < _KNOWN:
             names[name] = None
     return list(names)
 
 
-def _covering(in_order: Iterable[tuple[str, int, int]], wanted: int, most: int) -> list[str]:
-    """Return the first places that have twice what is wanted, and some in any case."""
+def _covering(in_order: Iterable[tuple[str, int, int]], enough: int, most: int) -> list[str]:
+    """Return the first places that have enough, and some in any case."""
     names: list[str] = []
     there = 0
     for name, units, _ in in_order:
-        if units <= 0 or len(names) >= most or (there >= 2 * wanted and len(names) >= _IN_ANY_CASE):
+        if units <= 0 or len(names) >= most or (there >= enough and len(names) >= _IN_ANY_CASE):
             break
         names.append(name)
         there += units

@@ -25,11 +25,14 @@ from tests.support.operations import (
     allocate,
     arrive,
     backorder,
+    bound,
     changed,
     commit,
     count,
+    edit,
     fulfil,
     level,
+    map_lines,
     moved,
     order,
     receive,
@@ -37,6 +40,7 @@ from tests.support.operations import (
     relocate,
     reserve,
     ship,
+    sourced,
     stocked,
     transferred,
 )
@@ -130,6 +134,30 @@ async def test_given_places_with_many_allocations_when_transfers_and_orders_move
     assert there == {1_000 - 2 * MANY, 1_000}
     report = await audit(client, ledger.keyspace, journal=False)
     assert report.drift == []
+
+
+async def test_given_places_with_many_allocations_when_units_find_their_places_then_each_call_has_few_of_them(
+    client: Redis, ledger: Ledger
+) -> None:
+    names, some = [f"o{number}" for number in range(MANY)], SKUS[:30]
+    unknown = [(f"?{number}", 1, "") for number in range(len(SKUS))]
+    await all_done(ledger, (order(each, *unknown, accept_shortage=True) for each in names))
+    await allocated(client, ledger)
+
+    await all_done(
+        ledger, (map_lines(each, *((line, sku) for line, sku in enumerate(SKUS, 1)), key="k" + each) for each in names)
+    )
+    await all_done(ledger, (reserve(f"e{each}", ("S000", 1, "main"), channel="web") for each in names))
+    await all_done(ledger, (edit(f"e{each}", *((sku, 1, "main") for sku in SKUS[40:])) for each in names))
+    late = [sourced(reserve(f"b{each}", *((sku, 1, "") for sku in some)), ["main"], open_group="") for each in names]
+    await all_done(ledger, late)
+    await all_done(ledger, (bound(commit(f"b{each}"), "other") for each in names))
+
+    for operation, lines in (("map_lines", len(SKUS)), ("edit", 60), ("relocate", 2 * len(some))):
+        work = await work_of_calls(client, ledger, operation)
+        assert sum(work) == MANY * lines * (ALLOCATIONS // PER_LINE), operation
+        assert max(work) <= LINES_MAX, operation
+    assert (await audit(client, ledger.keyspace, journal=False)).drift == []
 
 
 async def shared(ledger: Ledger) -> None:

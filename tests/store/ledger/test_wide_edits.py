@@ -93,6 +93,18 @@ async def test_given_a_place_that_sells_out_while_the_others_are_read_when_edite
     assert taken(edited) == [("B", "store-04001", 1), ("A", "store-04000", 1), ("B", "store-04002", 1)]
 
 
+async def test_given_edits_that_race_for_the_same_stores_when_others_have_units_then_all_get_theirs(
+    client: Redis, ledger: Ledger
+) -> None:
+    await stock_everywhere(client, ledger.keyspace, ["A"], STORES, on_hand=1)
+    for number in range(12):
+        await ops.changed(ledger, ops.reserve(f"r{number}", ("A", 1, STORES[number])))
+
+    answers = await asyncio.gather(*(ledger.run(ops.edit(f"r{number}", ("A", 60))) for number in range(12)))
+
+    assert all(isinstance(each, Changed) for each in answers), answers
+
+
 async def test_given_an_order_in_a_chain_when_an_edit_accepts_a_shortage_then_what_is_there_is_taken(
     client: Redis, ledger: Ledger
 ) -> None:
