@@ -30,9 +30,9 @@ local function add_places(part, sku, names, channel, closed, own)
   local fields, bytes, count = {}, 0, #names - 1
   for i = 1, count do fields[i] = sku .. '\0' .. names[i + 1] end
   local packed_records = aliases.records(fields)
-  local known, open, found = part[KNOWN], part[OPEN], part[STOCKED]
+  local known, open, found, renamed = part[KNOWN], part[OPEN], part[STOCKED], places_now().names or NONE
   for i = 1, count do
-    local packed_record, name = packed_records[i], names[i + 1]
+    local packed_record, name = packed_records[i], renamed[names[i + 1]] or names[i + 1]
     if packed_record then
       bytes = bytes + #packed_record
       if #known < NAMED then known[#known + 1] = name end
@@ -50,17 +50,19 @@ end
 -- Looks at the places of a search, at most so many. Returns the parts, where to go on in the last one, and how many.
 local function look(search, channel, most)
   local closed, own = places_now().closed or NONE, place_rules.own(channel)
-  local parts, number, at, bytes, looked = {}, 1, search.from, 0, 0
+  local parts, number, at, byte, bytes, looked = {}, 1, search.from, nil, 0, 0
   while number <= #search.skus and looked < most and bytes < BYTES_MAX do
     local sku = search.skus[number]
     local list = looking.list_of(sku)
     if list == nil then break end
-    local names, following = NONE, nil
-    if list then names, following = packed_lists.slice(list, at, min(AT_A_TIME, most - looked)) end
+    local names = NONE
+    if list and at <= packed_lists.length(list) then
+      names, byte = packed_lists.slice(list, byte or packed_lists.place_of(list, at), min(AT_A_TIME, most - looked))
+    end
     parts[number] = parts[number] or {0, {}, {}, {}}
     if #names > 1 then bytes = bytes + add_places(parts[number], sku, names, channel, closed, own) end
     looked = looked + max(1, #names - 1) -- to look for one that is unknown is work, too
-    if following then at = following else number, at = number + 1, 0 end
+    if byte then at = at + #names - 1 else number, at = number + 1, 0 end
   end
   if at > 0 and not parts[1] then parts[1] = {0, {}, {}, {}} end -- it goes on there
   return parts, at, looked

@@ -11,7 +11,8 @@ from server.domain.reservation import Changed
 from server.store.audit.audit import audit
 from server.store.ledger import slices, wide_orders
 from server.store.ledger.ledger import Ledger
-from tests.conftest import close_locations
+from server.store.repositories.location_renames import LocationRenames
+from tests.conftest import RETENTION, close_locations
 from tests.support import operations as ops
 from tests.support.many_places import names_of, stock_everywhere
 
@@ -218,3 +219,26 @@ async def test_given_a_chain_when_a_line_is_mapped_to_its_sku_then_units_come_fr
 
     assert sorted(taken(mapped)) == [("A", "main", 2), ("A", "store-04999", 3)]
     assert await agree(client, ledger)
+
+
+# -- names that change meanwhile
+
+
+async def test_given_stores_that_are_renamed_between_two_slices_when_the_places_are_read_then_each_is_seen_once(
+    client: Redis, ledger: Ledger
+) -> None:
+    names = names_of(1_200)
+    await asyncio.gather(*(ledger.run(ops.receive("A", 1, name)) for name in names))
+    renames = LocationRenames(client, ledger.keyspace, RETENTION.packed(), known_s=0)
+
+    found = await ledger.stocked(["A"], "web")
+    seen = [name for name, _, _ in found.skus[0].stocked]
+    assert 0 < found.next_from < len(names)
+    for number in (1, 499, 1_100):
+        assert (await renames.rename(names[number], f"{names[number]} with a longer name", "tester")).is_done
+    while found.next_from:
+        found = await ledger.stocked(["A"], "web", start=found.next_from)
+        seen += [name for name, _, _ in found.skus[0].stocked]
+
+    assert (len(seen), {name[: len(names[0])] for name in seen}) == (len(names), set(names))
+    assert f"{names[1_100]} with a longer name" in seen
