@@ -43,6 +43,7 @@ from server.store.keys import Keyspace
 from server.store.ledger.batcher import Batcher
 from server.store.ledger.ledger import Ledger, Retention
 from server.store.lua_library import Function
+from server.store.repositories.location_renames import LocationRenames, Renaming
 from server.store.repositories.locations import LocationStore
 from server.store.repositories.renames import AliasStore
 from server.store.repositories.safety_stock import SafetyApplied, SafetyStore, SafetyTarget
@@ -199,6 +200,13 @@ class Rename:
 
 
 @dataclass(frozen=True)
+class RenameLocation:
+    """Give a location its next name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Look:
     """Read a SKU and a reservation."""
 
@@ -206,7 +214,7 @@ class Look:
     which: int
 
 
-Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Track | Rename | Look
+Action = list[Intent] | Wait | Sweep | Safeguard | Describe | Limit | Track | Rename | RenameLocation | Look
 actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_PROMISES),
     some(*_SETTLEMENTS),
@@ -222,6 +230,7 @@ actions: Final[st.SearchStrategy[Action]] = st.one_of(
     some(*_UNKNOWN, *_PROMISES, *_SETTLEMENTS),
     st.builds(Track, st.sampled_from((*_NOBODY_KNOWS[1:], "A")), st.booleans()),
     st.builds(Rename, st.sampled_from(("A", "B 1/2", "Ş", _NOBODY_KNOWS[-1]))),
+    st.builds(RenameLocation, st.sampled_from(_LOCATIONS[1:])),
     some(*_TRANSFERS),  # by themselves, and so the next: at most two kinds of calls to a batch
     some(*_SUPPLIES),
     st.builds(Wait),
@@ -266,6 +275,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.sent: list[AnOperation] = []
         self.numbers = count()
         self.spellings = Spellings()
+        self.places = Spellings("location", "to", "source", "destination")
         self.sweeping = False
         self.agreed = False
 
@@ -296,6 +306,8 @@ class LedgerMachine(RuleBasedStateMachine):
                 self._step(self._track(sku, tracked=tracked))
             case Rename(sku):
                 self._step(self._rename(sku))
+            case RenameLocation(name):
+                self._step(self._rename_location(name))
             case Look(place, which):
                 self._step(self._read(place, which))
             case intents:
@@ -323,7 +335,7 @@ class LedgerMachine(RuleBasedStateMachine):
         started_ms = await now_ms(self.client)
         if started_ms > self.ended_ms > 0:
             self.times_between.append(self.ended_ms)
-        sent = [self.spellings.spelled(operation) for operation in operations]
+        sent = [self.places.spelled(self.spellings.spelled(operation)) for operation in operations]
         answers = plain(await asyncio.gather(*(ops.ask(self.ledger, operation) for operation in sent)))
         self.ended_ms = await now_ms(self.client)
         entries = await self._new_entries()
@@ -383,6 +395,20 @@ class LedgerMachine(RuleBasedStateMachine):
             self.spellings.renamed(sku)
         await self._new_entries()
 
+    async def _rename_location(self, location: str) -> None:
+        store = LocationRenames(self.client, self.keys, _RETENTION.packed(), known_s=0)
+        done = await store.rename(self.places.newest(location), self.places.next_of(location), "tester")
+        moved = [
+            line.sku
+            for entry in await self._new_entries()
+            for change in entry
+            if change.operation == "renamed"
+            for line in change.lines[::2]
+        ]
+        assert done == Renaming("renamed", is_done=True, moved=len(moved))
+        self.model.rename_location(location, moved)
+        self.places.renamed(location)
+
     async def _wait(self) -> None:
         deadline_ms = self.model.next_deadline_ms()
         if deadline_ms and deadline_ms < await now_ms(self.client) + ops.HOUR_MS // 2:
@@ -409,12 +435,12 @@ class LedgerMachine(RuleBasedStateMachine):
         sku, location = place
         reservation_id = self._recent(which)
         channel = _CHANNELS[which % 3]
-        name = self.spellings.any_of(sku)
+        name, where = self.spellings.any_of(sku), self.places.any_of(location)
         everywhere, here, mine, stock, found = plain(
             await asyncio.gather(
                 self.ledger.availability([name]),
-                self.ledger.availability([name], location),
-                self.ledger.availability([name], location, channel),
+                self.ledger.availability([name], where),
+                self.ledger.availability([name], where, channel),
                 self.ledger.stock(name),
                 self.ledger.reservation(reservation_id),
             )
@@ -497,11 +523,14 @@ class LedgerMachine(RuleBasedStateMachine):
         }
         known: dict[str, list[str]] = {sku: [] for sku in self.model.untracked}
         known |= {sku: self.model.names_of(sku) for sku, _ in self.model.stock}
-        assert {plain(sku).decode(): msgspec.msgpack.decode(packed) for sku, packed in skus.items()} == known
+        assert {plain(sku).decode(): plain(msgspec.msgpack.decode(packed)) for sku, packed in skus.items()} == known
         known_names = {field.decode(): names.decode() for field, names in likeness.items()}
         further = {field: name for field, name in known_names.items() if plain(field) != field}
         assert {field: names for field, names in known_names.items() if field not in further} == self.model.likeness
-        assert further == {f"sku\0{fold(name)}": name for name in self.spellings.further()}
+        assert further == {
+            **{f"sku\0{fold(name)}": name for name in self.spellings.further()},
+            **{f"location\0{fold(name)}": name for name in self.places.further()},
+        }
         assert sorted(plain(queue)) == self.model.queue
         assert {each.decode() for each in tombstones} == {
             each for each, reservation in reservations.items() if reservation.is_tombstone

@@ -712,6 +712,13 @@ class Model:
             self.stock[sku, name].seq = self.seq
         return bool(names) or sku in self.untracked
 
+    def rename_location(self, location: str, skus: list[str]) -> None:
+        """Give a location another name, which the model has no word for. ``skus``: in the order in which they moved."""
+        assert sorted(skus) == sorted(sku for sku, name in self.stock if name == location)
+        for sku in skus:
+            self.seq += 2
+            self.stock[sku, location].seq = self.seq
+
     def names_of(self, sku: str) -> list[str]:
         """Return where a SKU is known."""
         return [name for each, name in self.stock if each == sku]

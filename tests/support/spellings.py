@@ -1,6 +1,6 @@
-"""Renamed SKUs under test: operations are sent under any of their names, and what is read is compared under the first.
+"""Renamed SKUs and locations under test: operations use any of their names, and the first one is compared.
 
-A SKU's further names are its first one with a tilde and a number behind it, so that nothing else looks so.
+The further names are the first one with a tilde and a number behind it, so that nothing else looks so.
 """
 
 import re
@@ -15,9 +15,10 @@ _FURTHER_BYTES: Final = re.compile(rb"~\d+")
 
 
 class Spellings:
-    """The names of each SKU, the newest last."""
+    """The names of each SKU, or of what other fields of operations name, the newest last."""
 
-    def __init__(self) -> None:
+    def __init__(self, *fields: str) -> None:
+        self._fields = frozenset(fields or ("sku",))
         self._names: dict[str, list[str]] = {}
         self._asked = 0
 
@@ -54,7 +55,7 @@ class Spellings:
             return value
         fields = {name: getattr(value, name) for name in value.__struct_fields__}
         changed = {
-            name: self.any_of(field) if name == "sku" and isinstance(field, str) else self._spelled(field)
+            name: self.any_of(field) if name in self._fields and isinstance(field, str) else self._spelled(field)
             for name, field in fields.items()
         }
         return msgspec.structs.replace(value, **changed)

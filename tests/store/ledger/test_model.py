@@ -15,6 +15,7 @@ from server.store.errors import OutcomeUnknownError, StoreError
 from server.store.ledger import ledger as ledger_module
 from server.store.ledger.batcher import Batcher, close_quietly
 from server.store.lua_library import Library, assemble, with_places
+from server.store.repositories import location_renames as location_renames_module
 from server.store.repositories import locations as locations_module
 from server.store.repositories import renames as renames_module
 from server.store.repositories import safety_stock as safety_module
@@ -60,6 +61,7 @@ def world(store: StoreProcess, monkeypatch: pytest.MonkeyPatch, *edits: tuple[st
     monkeypatch.setattr(safety_module, "library", lambda: library)
     monkeypatch.setattr(locations_module, "library", lambda: library)
     monkeypatch.setattr(renames_module, "library", lambda: library)
+    monkeypatch.setattr(location_renames_module, "library", lambda: library)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         batcher = make_batcher(store)
         connection = StoreClient(store)
@@ -202,8 +204,16 @@ PLANTED: Final = {
     ),
     "an undone exchange leaves its names": ("  likeness.undo(before.names)\n", "\n"),
     "an alias is not followed by what works on a reservation": (
-        "    if name ~= entry.sku then\n",
+        "    if name ~= sku or now ~= location then\n",
         "    if false then\n",
+    ),
+    "an old name of a location is not followed": (
+        "    local now = is_here and location or place_rules.current(location)\n",
+        "    local now = location\n",
+    ),
+    "a list of places keeps the old name of a location": (
+        "  locations.write_lists(moved, old, new)\n",
+        "\n",
     ),
     "a chain of names is not flat": (
         "for _, name in ipairs(names) do push(flat, name, new) end",
