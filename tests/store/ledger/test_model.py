@@ -154,7 +154,10 @@ PLANTED: Final = {
         "backorder[Backorder.waiting] + asked[entry] > backorder[Backorder.limit]",
         "false",
     ),
-    "what lies at a closed location is shown": ("if closed and closed[entry.location] then return 0 end\n", "\n"),
+    "what lies at a closed location is shown": (
+        "if closed and (closed[entry.location] or place_rules.is_closed(entry.location)) then return 0 end\n",
+        "\n",
+    ),
     "closing forgets what was closed before": ("closed[name] = true end\n  for _, each", "end\n  for _, each"),
     "safety stock takes what is promised": ("max(0, min(wanted, entry.available + before))", "wanted"),
     "an order without a location forgets allocations": (
