@@ -6,7 +6,13 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from adapters.contract.errors import ClosedError, CredentialsError, ThrottledError, UnavailableError
+from adapters.contract.errors import (
+    ClosedError,
+    CredentialsError,
+    ThrottledError,
+    UnavailableError,
+    UnknownResultError,
+)
 
 T = TypeVar("T")
 READ: Final = "read"
@@ -108,6 +114,22 @@ def check_status(answer: Answer) -> None:
         raise ClosedError(reason)
     if status >= 500 or 300 <= status < 400 or status < 200:  # noqa: PLR2004  # the classes of HTTP
         raise UnavailableError(reason, retry_after_s(answer))
+
+
+def check_command(answer: Answer) -> None:
+    """Accept 2xx and a 4xx to a command, as :func:`check_status`; after a 5xx it may have been carried out.
+
+    Raises
+    ------
+    ThrottledError, CredentialsError, ClosedError, UnavailableError
+        Nothing was carried out.
+    UnknownResultError
+        For 5xx: a proxy may answer in place of a channel that goes on working.
+
+    """
+    if answer.status >= 500:  # noqa: PLR2004  # the class of HTTP
+        raise UnknownResultError(f"HTTP {answer.status}: {excerpt(answer.body)}", retry_after_s(answer))
+    check_status(answer)
 
 
 def retry_after_s(answer: Answer) -> float | None:

@@ -83,10 +83,15 @@ class OrderLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Package(msgspec.Struct, frozen=True, kw_only=True):
-    """A parcel of an order: ``lines`` are (line key, quantity), ``origin_keys`` the packages that it came from."""
+    """A parcel of an order: ``lines`` are (line key, quantity), ``origin_keys`` the packages that it came from.
+
+    ``status``: the channel's own word for its state. ``invoiced``: None: the channel does not say.
+    """
 
     key: str
     state: PackageState = "living"
+    status: str = ""
+    invoiced: bool | None = None
     origin_keys: tuple[str, ...] = ()
     lines: tuple[tuple[str, int], ...] = ()
     tracking: str = ""
@@ -148,18 +153,29 @@ class ReturnCase(msgspec.Struct, frozen=True, kw_only=True):
     replacement: bool = False
 
 
+class Unreadable(msgspec.Struct, frozen=True, kw_only=True):
+    """An order on a page that cannot be understood, while the others can: a person has to look. ``key`` may be empty.
+
+    ``reason`` names the field that is wrong, and quotes nothing of the order: that may be personal.
+    """
+
+    key: str
+    reason: str
+
+
 class Pulled(msgspec.Struct, frozen=True, kw_only=True):
     """One page of a walk: what it holds, and how to go on.
 
     ``cursor`` is opaque text. It is stored once all of the page is durable. ``more``: another page follows at once;
     else the next walk begins ``again_after_s`` later, or as the settings say. ``hints``: keys of orders to be read
-    whole, since the page does not tell enough.
+    whole, since the page does not tell enough. ``unreadable``: what is not understood; it is shown, not skipped.
     """
 
     cursor: str
     orders: tuple[Order, ...] = ()
     returns: tuple[ReturnCase, ...] = ()
     hints: tuple[str, ...] = ()
+    unreadable: tuple[Unreadable, ...] = ()
     more: bool = False
     again_after_s: float | None = None
 
