@@ -96,6 +96,26 @@ def json_as(kind: type[T], answer: Answer) -> T:
         raise UnavailableError(f"an answer of another form ({error}): {excerpt(answer.body)}") from None
 
 
+def read_private(kind: type[T], answer: Answer) -> T:
+    """Read an answer of 200 that may hold personal data: what is raised quotes nothing of it.
+
+    Raises
+    ------
+    ChannelError
+        As :func:`check_status`; UnavailableError where it is no JSON, or of another form.
+
+    """
+    check_status(answer)
+    if answer.status != 200:  # noqa: PLR2004  # OK
+        raise UnavailableError(f"HTTP {answer.status}: {excerpt(answer.body)}")
+    try:
+        return msgspec.json.decode(answer.body, type=kind)
+    except msgspec.ValidationError as error:
+        raise UnavailableError(f"an answer of another form: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise UnavailableError(f"HTTP 200 with {len(answer.body)} bytes that are not JSON") from None
+
+
 def check_status(answer: Answer) -> None:
     """Accept 2xx, and a 4xx that is about the items; raise for the rest.
 
@@ -119,15 +139,18 @@ def check_status(answer: Answer) -> None:
 def check_command(answer: Answer) -> None:
     """Accept 2xx and a 4xx to a command, as :func:`check_status`; after a 5xx it may have been carried out.
 
+    So it may where a page in HTML comes with 2xx.
+
     Raises
     ------
     ThrottledError, CredentialsError, ClosedError, UnavailableError
         Nothing was carried out.
     UnknownResultError
-        For 5xx: a proxy may answer in place of a channel that goes on working.
+        A proxy has answered, it may be, in place of a channel that goes on working.
 
     """
-    if answer.status >= 500:  # noqa: PLR2004  # the class of HTTP
+    is_page = answer.status < 300 and answer.body.lstrip().startswith(b"<")  # noqa: PLR2004  # the classes of HTTP
+    if is_page or answer.status >= 500:  # noqa: PLR2004  # as above
         raise UnknownResultError(f"HTTP {answer.status}: {excerpt(answer.body)}", retry_after_s(answer))
     check_status(answer)
 

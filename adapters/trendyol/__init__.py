@@ -1,4 +1,4 @@
-"""Trendyol: stock and prices of a seller's account, by barcode."""
+"""Trendyol: stock and prices of a seller's account, by barcode, and its orders, claims and shipments."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,13 +11,14 @@ __all__ = ["ADAPTER", "Options", "Trendyol"]
 
 
 def _build(options: Options, credentials: Mapping[str, str]) -> Trendyol:
-    return Trendyol(options, credentials["api_key"], credentials["api_secret"])
+    return Trendyol(options, credentials)
 
 
 ADAPTER: Final = Kind(
     name="trendyol",
-    summary="A Trendyol seller account: stock and prices by barcode, in tickets",
+    summary="A Trendyol seller account: stock and prices by barcode, in tickets; orders and claims",
     options=Options,
     credentials=("api_key", "api_secret"),
+    optional_credentials=("notification_user", "notification_password", "notification_api_key"),
     build=_build,
 )

@@ -1,12 +1,12 @@
 """Publishes stock and prices to Trendyol by barcode, accepted under a ticket, and reads the approved products back."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 from urllib.parse import quote, urlencode
 
 import msgspec
 
-from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.adapter import Capabilities
 from adapters.contract.errors import TicketLostError, UnavailableError, UnknownResultError
 from adapters.contract.http import (
     READ,
@@ -22,7 +22,8 @@ from adapters.contract.http import (
 )
 from adapters.contract.key_lookup import KeyLookup
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, StillPending, Ticket, Unknown
-from adapters.trendyol.account import HOSTS, Options, headers, limits
+from adapters.trendyol.account import Options, host_of, limits
+from adapters.trendyol.orders import TrendyolOrders
 from adapters.trendyol.wire import OK, Batch, Line, Page, check_ok, field, line, raise_refused, refusal
 
 ITEMS_MAX: Final = 1_000
@@ -50,17 +51,15 @@ _BAD_REQUEST: Final = 400
 _SERVER_ERROR: Final = 500
 
 
-class Trendyol(Adapter):
+class Trendyol(TrendyolOrders):
     """One seller's account; a listing's key is its barcode."""
 
-    def __init__(self, options: Options, api_key: str, api_secret: str) -> None:
-        host = (options.base_url or HOSTS[options.environment]).rstrip("/")
-        seller = options.seller_id
-        self._options = options
+    def __init__(self, options: Options, credentials: Mapping[str, str]) -> None:
+        super().__init__(options, credentials)
+        host, seller = host_of(options), options.seller_id
         self._push_url = f"{host}/integration/inventory/sellers/{seller}/products/price-and-inventory"
         self._tickets_url = f"{host}/integration/product/sellers/{seller}/products/batch-requests"
         self._read_url = f"{host}/integration/product/sellers/{seller}/products/approved/inventory-and-price"
-        self._headers = headers(options, api_key, api_secret)
         self._capabilities = Capabilities(
             items_max=ITEMS_MAX,
             requests_in_flight_max=4,
@@ -72,6 +71,7 @@ class Trendyol(Adapter):
             takes_price=True,
             own_sale="lowers",
             limits=limits(options),
+            intake=self.intake(),
         )
 
     @property

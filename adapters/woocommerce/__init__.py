@@ -1,4 +1,4 @@
-"""WooCommerce: stock and prices of a shop through its REST API v3."""
+"""WooCommerce: stock, prices and orders of a shop through its REST API v3."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -11,7 +11,7 @@ __all__ = ["ADAPTER", "Options", "WooCommerce"]
 
 
 def _build(options: Options, credentials: Mapping[str, str]) -> WooCommerce:
-    return WooCommerce(options, credentials["consumer_key"], credentials["consumer_secret"])
+    return WooCommerce(options, credentials)
 
 
 ADAPTER: Final = Kind(
@@ -19,5 +19,6 @@ ADAPTER: Final = Kind(
     summary="A WooCommerce shop, by its REST API v3",
     options=Options,
     credentials=("consumer_key", "consumer_secret"),
+    optional_credentials=("webhook_secret",),
     build=_build,
 )

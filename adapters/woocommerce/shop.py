@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from adapters.contract.errors import ChannelError, UnavailableError, UnknownResultError
-from adapters.contract.http import READ, Answer, Exchange, Request, check_status, excerpt, json_of
+from adapters.contract.http import COMMANDS, READ, Answer, Exchange, Request, check_status, excerpt, json_of
 from adapters.contract.key_lookup import KeyLookup
 from adapters.contract.stock import Item, Outcomes, Rejected
 
@@ -24,13 +24,22 @@ OK, NOT_FOUND = 200, 404
 _LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
+Meaning = Literal["unpaid", "open", "closed", "cancelled", "none"]
+"""What a status of an order means; "none": it is not an order yet, such as a draft."""
+
+
 class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The options of a WooCommerce channel.
 
     ``base_url`` is the shop's root. ``key_is``: what the listings' keys are: "id" for "123", or "120/125" for
     variation 125 of product 120; "sku" for the shop's own SKU, which is looked up once. ``backorders``: "no" ends that
     a product is sold at 0, "keep" leaves it as the shop has it. ``items_max`` is lowered where the shop has lowered its
-    own limit. ``requests_per_s`` counts reading and writing apart.
+    own limit. ``requests_per_s`` counts reading and writing apart, and orders apart from stock.
+
+    ``variation_keys``: how the listings of variations are written where ``key_is`` "id". ``order_statuses``: what the
+    statuses of plugins mean, and where the shop's own are to mean something else. ``completed_is_shipped``: orders are
+    completed when they have left. ``bundles``: whether the "parts" of a bundle have its units, or the "whole".
+    ``shipment_notes``: the buyer gets a note with the tracking of a shipment.
     """
 
     base_url: str
@@ -38,6 +47,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     backorders: Literal["keep", "no"] = "keep"
     items_max: Annotated[int, Meta(ge=1, le=ITEMS_MAX)] = ITEMS_MAX
     requests_per_s: Annotated[float, Meta(gt=0, le=1_000)] = 4.0
+    variation_keys: Literal["product/variation", "variation"] = "product/variation"
+    order_statuses: dict[str, Meaning] = {}
+    completed_is_shipped: bool = False
+    bundles: Literal["parts", "whole"] = "parts"
+    shipment_notes: bool = True
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.base_url)
@@ -77,6 +91,11 @@ class Shop:
         """Return the request that updates products, or the variations of one."""
         headers = {**self._headers, "Content-Type": "application/json"}
         return Request("POST", f"{self._root}{route(parent)}/batch", headers, msgspec.json.encode({"update": elements}))
+
+    def said(self, method: str, path: str, body: Mapping[str, Any]) -> Request:
+        """Return the request that says something about an order."""
+        headers = {**self._headers, "Content-Type": "application/json"}
+        return Request(method, self._root + path, headers, msgspec.json.encode(body), group=COMMANDS)
 
     def forget(self, key: str) -> None:
         """Forget where a listing is, so that it is looked up again."""
@@ -163,7 +182,7 @@ class Shop:
 
     def place_of(self, number: int) -> Exchange[Place]:
         """Return where an id is in the shop, which answers for products and variations alike."""
-        answer = yield from self._get(f"/products/{number}?_fields=id,parent_id,type")
+        answer = yield from self.get(f"/products/{number}?_fields=id,parent_id,type")
         return _place_of(json_of(answer))
 
     def keep(self, key: str, place: Place) -> None:
@@ -176,7 +195,7 @@ class Shop:
 
     def rows_if_there(self, path: str, gone: str = "") -> Exchange[list[dict[str, Any]] | None]:
         """Read a page of a collection; None: the shop answers 404 with a code that contains ``gone``."""
-        answer = yield from self._get(f"{path}&per_page={ITEMS_MAX}")
+        answer = yield from self.get(f"{path}&per_page={ITEMS_MAX}")
         found = json_of(answer)
         if answer.status == NOT_FOUND and gone in refusal_of(found).code:
             return None
@@ -184,9 +203,10 @@ class Shop:
             raise unexpected(answer)
         return [row for row in found if isinstance(row, dict)]
 
-    def _get(self, path: str) -> Exchange[Answer]:
+    def get(self, path: str, group: str = READ) -> Exchange[Answer]:
+        """Read something, whatever the shop answers about it."""
         try:
-            answer = yield Request("GET", self._root + path, self._headers, group=READ)
+            answer = yield Request("GET", self._root + path, self._headers, group=group)
         except UnknownResultError as error:
             # A read changes nothing, so the result is known: no value was sent.
             raise UnavailableError(f"no answer to a read: {error.reason}", error.after_s) from None

@@ -7,37 +7,35 @@ Core has no rate limit and no idempotency; the shop's hosting is the limit, so `
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.adapter import Capabilities
 from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
-from adapters.contract.http import READ, WRITE, Answer, Exchange, check_status, json_of
+from adapters.contract.http import COMMANDS, ORDERS, READ, WRITE, Answer, Exchange, check_status, json_of
 from adapters.contract.limits import TokenBucket
 from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, Retry, Unknown
+from adapters.woocommerce.orders import WooCommerceOrders
 from adapters.woocommerce.prices import other_price, price_fields
 from adapters.woocommerce.reading import read
-from adapters.woocommerce.shop import ITEMS_MAX, NOT_FOUND, OK, Located, Options, Shop, refusal_of, unexpected, whole
+from adapters.woocommerce.shop import ITEMS_MAX, NOT_FOUND, OK, Located, refusal_of, unexpected, whole
 
 _BAD_REQUEST: Final = 400
 _TOO_LARGE: Final = 413
 _IS_A_VARIATION: Final = "woocommerce_rest_invalid_product_id"
 
 
-class WooCommerce(Adapter):
+class WooCommerce(WooCommerceOrders):
     """The adapter of one shop."""
-
-    def __init__(self, options: Options, consumer_key: str, consumer_secret: str) -> None:
-        self._options = options
-        self._shop = Shop(options, consumer_key, consumer_secret)
 
     @property
     def capabilities(self) -> Capabilities:
         """Results come item by item and at once. However many requests a push takes, one push runs at a time."""
-        per_s = self._options.requests_per_s
+        per_s, groups = self._options.requests_per_s, (WRITE, READ, ORDERS, COMMANDS)
         return Capabilities(
             items_max=self._options.items_max,
             read_items_max=ITEMS_MAX,
             takes_price=True,
             own_sale="lowers",
-            limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in (WRITE, READ)),
+            limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in groups),
+            intake=self.intake(),
         )
 
     def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes]:  # noqa: ARG002  # nothing is signed

@@ -204,7 +204,7 @@ async def test_a_barcode_that_an_ended_ticket_leaves_out_is_in_flight_no_longer(
     async with TrendyolSimulator(has_status=has_status, left_out={"A"}) as market:
         market.stock("A", "B")
         options = msgspec.convert({"seller_id": 4711, "base_url": market.url}, Options)
-        made = plan("shop", market, build=lambda: trendyol.Trendyol(options, market.api_key, market.api_secret))
+        made = plan("shop", market, build=lambda: trendyol.Trendyol(options, market.credentials))
         await stock(ledger, 9, "A", "B")
         async with publishing(store, partition, [made]) as engine:
             await wait_until(lambda: market.shown == {"A": 9, "B": 9})

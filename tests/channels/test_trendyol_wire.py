@@ -15,7 +15,7 @@ from tests.channels.trendyol_simulator import REFUSED_COPY
 
 
 def trendyol(**options: Any) -> Trendyol:
-    return Trendyol(Options(seller_id=4711, **options), "made-up-api-key", "made-up-api-secret")
+    return Trendyol(Options(seller_id=4711, **options), CREDENTIALS)
 
 
 def answered(exchange: Any, status: int, body: Any) -> Any:

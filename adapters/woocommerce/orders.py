@@ -1,0 +1,220 @@
+"""Takes in the orders of a WooCommerce shop: those that changed, single ones with their refunds, and its webhooks.
+
+Contract: REST API v3, as a real WooCommerce 11.0.1 was seen to answer. A list is asked for in the order of changes and
+goes on after the last one that was read, so that no order is missed when the list moves meanwhile. The date of a change
+is exact to the second, so the last second is always read again.
+"""
+
+import hmac
+from base64 import b64encode
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Final
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec.structs import replace
+
+from adapters.contract.adapter import Adapter
+from adapters.contract.errors import CursorRefusedError, UnavailableError
+from adapters.contract.http import ORDERS, Answer, Exchange, read_private
+from adapters.contract.orders import (
+    Command,
+    CommandOutcome,
+    Confirmation,
+    Delivery,
+    ForgedError,
+    Heard,
+    Intake,
+    Order,
+    Pulled,
+    UnreadableError,
+)
+from adapters.woocommerce.order_commands import NAMES, carry_out, confirmed
+from adapters.woocommerce.order_rows import OrderRow, RefundRow, refunded_by_line, row_of, rows_of
+from adapters.woocommerce.order_snapshots import order_of
+from adapters.woocommerce.shop import NOT_FOUND, Options, Shop, whole
+
+PAGE: Final = 50
+LATE_S: Final = 600
+"""How much of what is known is read again, for changes that come into view late."""
+REFUNDS_MAX: Final = 100
+"""Of one order: a page of them; more are not read."""
+HISTORY_S: Final = 3_650 * 86_400.0
+"""A shop forgets nothing by itself."""
+ANSWER_S: Final = 5.0
+_TOPICS: Final = frozenset({"order.created", "order.updated", "order.restored"})
+_DELETED: Final = "order.deleted"
+
+
+class _Walk(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How far the walks have come: ``since``, in seconds, all before is known; the rest is of a walk that has begun.
+
+    ``at``: from which second on its next page is asked for; ``page``: which one, where a second has several.
+    ``newest``: the newest change that it has met.
+    """
+
+    since: int
+    at: int = 0
+    page: int = 1
+    newest: int = 0
+
+
+class _Deleted(msgspec.Struct):
+    id: int
+
+
+_decode_walk: Final = msgspec.json.Decoder(_Walk).decode
+_decode_deleted: Final = msgspec.json.Decoder(_Deleted).decode
+
+
+class WooCommerceOrders(Adapter):
+    """The orders of one shop."""
+
+    def __init__(self, options: Options, credentials: Mapping[str, str]) -> None:
+        self._options = options
+        self._shop = Shop(options, credentials["consumer_key"], credentials["consumer_secret"])
+        self._secret = credentials.get("webhook_secret", "").encode()
+
+    def intake(self) -> Intake:
+        """Return how its orders come in; webhooks are heard where their secret is known."""
+        return Intake(
+            hears=bool(self._secret),
+            authentic_by="hmac" if self._secret else "none",
+            answer_within_s=ANSWER_S,
+            history_s=HISTORY_S,
+            commands=NAMES,
+        )
+
+    # -- pulling
+
+    def first_cursor(self, since_ms: int) -> str:
+        """Return the cursor of a walk over what changed since a time."""
+        return _written(_Walk(since=since_ms // 1000))
+
+    def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:
+        """Read the next page of orders that changed, the oldest change first."""
+        walk = _opened(cursor)
+        answer = yield from self._shop.get(f"/orders?{urlencode(_filter(walk))}", ORDERS)
+        raw = read_private(list[msgspec.Raw], answer)
+        rows, unreadable = rows_of(raw)
+        changed = [row.changed_s for row in rows]
+        after, more = _went_on(walk, changed, is_full=len(raw) >= PAGE, now_s=int(now_s))
+        whole_rows = [row for row in rows if not row.has_refunds]
+        return Pulled(
+            cursor=after,
+            orders=self._orders(whole_rows),
+            hints=tuple(str(row.id) for row in rows if row.has_refunds),
+            unreadable=tuple(unreadable),
+            more=more,
+        )
+
+    def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002  # unsigned
+        """Read one order, and its refunds where it has some."""
+        if not (key.isascii() and key.isdigit()):
+            return None
+        answer = yield from self._shop.get(f"/orders/{key}", ORDERS)
+        if answer.status == NOT_FOUND:
+            return None
+        row = self._read(read_private(msgspec.Raw, answer))
+        refunds: list[RefundRow] = []
+        if row.has_refunds:
+            answer = yield from self._shop.get(f"/orders/{key}/refunds?per_page={REFUNDS_MAX}", ORDERS)
+            refunds = read_private(list[RefundRow], answer)
+        if len(refunds) >= REFUNDS_MAX:
+            raise UnavailableError(f"the order has {REFUNDS_MAX} refunds or more")
+        return order_of(row, refunded_by_line(refunds), self._options)
+
+    def _read(self, raw: msgspec.Raw) -> OrderRow:
+        try:
+            return row_of(raw)
+        except ValueError as error:
+            raise UnavailableError(f"an order of another form: {error}") from None
+
+    def _orders(self, rows: Sequence[OrderRow]) -> tuple[Order, ...]:
+        orders = (order_of(row, {}, self._options) for row in rows)
+        return tuple(order for order in orders if order is not None)
+
+    # -- hearing
+
+    def hear(self, delivery: Delivery, now_s: float) -> Heard:  # noqa: ARG002  # nothing is signed with a time
+        """Say what a webhook means: the order as it was when it was sent, or the id of one to be read."""
+        if _is_ping(delivery.body):
+            return Heard(answer=Answer(200))  # it is not signed, and says nothing
+        self._check(delivery)
+        topic, number = (delivery.headers.get(f"x-wc-webhook-{name}", "") for name in ("topic", "delivery-id"))
+        try:
+            if topic == _DELETED:
+                return Heard(hints=(str(_decode_deleted(delivery.body).id),), id=number)
+            if topic not in _TOPICS:
+                return Heard(id=number)
+            row = row_of(delivery.body)
+        except ValueError as error:
+            raise UnreadableError(f"not an order: {error}") from None
+        if row.has_refunds:
+            return Heard(hints=(str(row.id),), id=number)
+        return Heard(orders=self._orders([row]), id=number)
+
+    def _check(self, delivery: Delivery) -> None:
+        wanted = b64encode(hmac.digest(self._secret, delivery.body, "sha256"))
+        given = delivery.headers.get("x-wc-webhook-signature", "").encode()
+        if not self._secret or not hmac.compare_digest(given, wanted):
+            raise ForgedError("the webhook's signature is not the one of its secret")
+
+    # -- commands
+
+    def command(self, command: Command, order: Order, now_s: float) -> Exchange[CommandOutcome]:  # noqa: ARG002
+        """Say something to the shop about an order."""
+        return carry_out(self._shop, command, order, with_note=self._options.shipment_notes)
+
+    def confirm(self, command: Command, order: Order) -> Confirmation:
+        """Say by an order that was read after a lost answer whether a command was carried out."""
+        return confirmed(command, order)
+
+
+# -- walks
+
+
+def _written(walk: _Walk) -> str:
+    return msgspec.json.encode(walk).decode()
+
+
+def _opened(cursor: str) -> _Walk:
+    try:
+        walk = _decode_walk(cursor)
+    except msgspec.MsgspecError:
+        raise CursorRefusedError("this is no cursor of a walk over orders") from None
+    return walk if walk.at else replace(walk, at=max(1, walk.since - LATE_S))
+
+
+def _filter(walk: _Walk) -> dict[str, str | int]:
+    # The shop answers what changed after a second; so the one before it is named.
+    after = datetime.fromtimestamp(walk.at - 1, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    return {
+        "modified_after": after,
+        "dates_are_gmt": "true",
+        "orderby": "modified",
+        "order": "asc",
+        "per_page": PAGE,
+        "page": walk.page,
+        "status": "any",
+    }
+
+
+def _went_on(walk: _Walk, changed: Sequence[int], *, is_full: bool, now_s: int) -> tuple[str, bool]:
+    """Return the cursor after a page, and whether the walk goes on at once."""
+    newest = max((walk.newest, *changed))
+    if not is_full:
+        # Not beyond now: a plugin may have written a date of years to come.
+        return _written(_Walk(since=max(walk.since, min(newest, now_s)))), False
+    is_sorted = all(one <= other for one, other in pairwise(changed))
+    if is_sorted and changed and changed[-1] > walk.at:
+        return _written(replace(walk, at=changed[-1], page=1, newest=newest)), True
+    return _written(replace(walk, page=walk.page + 1, newest=newest)), True
+
+
+def _is_ping(body: bytes) -> bool:
+    """Return whether a shop asks whether somebody listens, as it does when a webhook is made."""
+    name, _, number = body.partition(b"=")
+    return name == b"webhook_id" and whole(number.decode("ascii", "replace")) is not None
