@@ -97,7 +97,10 @@ class Adapter(ABC):
         raise TypeError(f"{type(self).__name__} declares returns and has no pull_returns()")
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002
-        """Read one order whole; None: the channel does not know it."""
+        """Read one order whole; None: the channel does not know it.
+
+        Raises :class:`UnreadableOrderError` where it is answered, and cannot be understood.
+        """
         raise TypeError(f"{type(self).__name__} takes orders and has no fetch_order()")
 
     def hear(self, delivery: Delivery, now_s: float) -> Heard:  # noqa: ARG002

@@ -48,3 +48,10 @@ class SpoiledError(ChannelError):
 
 class CursorRefusedError(ChannelError):
     """The channel does not take a cursor: it is too old, or of another walk; the walk begins again."""
+
+
+class UnreadableOrderError(ChannelError):
+    """One order was answered in a form that is not understood; the channel is well, and a person has to look.
+
+    ``reason`` quotes nothing of the order: that may be personal.
+    """

@@ -168,7 +168,8 @@ class Pulled(msgspec.Struct, frozen=True, kw_only=True):
 
     ``cursor`` is opaque text. It is stored once all of the page is durable. ``more``: another page follows at once;
     else the next walk begins ``again_after_s`` later, or as the settings say. ``hints``: keys of orders to be read
-    whole, since the page does not tell enough. ``unreadable``: what is not understood; it is shown, not skipped.
+    whole, since the page does not tell enough. ``unreadable``: what is not understood; it is shown, not skipped, and an
+    order whose key is known is among the hints.
     """
 
     cursor: str

@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from adapters.contract.adapter import Adapter
-from adapters.contract.errors import CursorRefusedError, UnavailableError
+from adapters.contract.errors import CursorRefusedError, UnavailableError, UnreadableOrderError
 from adapters.contract.http import ORDERS, Answer, Exchange, Request, excerpt, read_private
 from adapters.contract.orders import (
     Command,
@@ -109,6 +109,7 @@ class TrendyolOrders(Adapter):
         changed = [row.last_modified_date for row in rows]
         after, more = went_on(walk, changed, page.next_cursor or "" if page.has_more else "")
         orders, hints = _parted(rows)
+        hints += tuple(each.key for each in unreadable if each.key and each.key not in hints)
         return Pulled(cursor=after, orders=orders, hints=hints, unreadable=tuple(unreadable), more=more)
 
     def pull_returns(self, cursor: str, now_s: float) -> Exchange[Pulled]:
@@ -133,9 +134,9 @@ class TrendyolOrders(Adapter):
         page = read_private(_Page, answer)
         rows, unreadable = rows_of(page.content)
         if unreadable:
-            raise UnavailableError(f"a package of the order is of another form: {unreadable[0].reason}")
+            raise UnreadableOrderError(f"a package of the order is of another form: {unreadable[0].reason}")
         if (page.total_pages or 0) > 1:
-            raise UnavailableError(f"the order has more than {PACKAGES_OF_ORDER_MAX} packages")
+            raise UnreadableOrderError(f"the order has more than {PACKAGES_OF_ORDER_MAX} packages")
         found = by_order(rows).get(key)
         return whole_of(found) if found else None
 

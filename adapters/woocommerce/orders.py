@@ -17,7 +17,7 @@ import msgspec
 from msgspec.structs import replace
 
 from adapters.contract.adapter import Adapter
-from adapters.contract.errors import CursorRefusedError, UnavailableError
+from adapters.contract.errors import CursorRefusedError, UnreadableOrderError
 from adapters.contract.http import ORDERS, Answer, Exchange, read_private
 from adapters.contract.orders import (
     Command,
@@ -66,6 +66,7 @@ class _Deleted(msgspec.Struct):
 
 
 _decode_walk: Final = msgspec.json.Decoder(_Walk).decode
+_decode_refund: Final = msgspec.json.Decoder(RefundRow).decode
 _decode_deleted: Final = msgspec.json.Decoder(_Deleted).decode
 
 
@@ -105,7 +106,7 @@ class WooCommerceOrders(Adapter):
         return Pulled(
             cursor=after,
             orders=self._orders(whole_rows),
-            hints=tuple(str(row.id) for row in rows if row.has_refunds),
+            hints=(*(str(row.id) for row in rows if row.has_refunds), *(each.key for each in unreadable if each.key)),
             unreadable=tuple(unreadable),
             more=more,
         )
@@ -121,16 +122,22 @@ class WooCommerceOrders(Adapter):
         refunds: list[RefundRow] = []
         if row.has_refunds:
             answer = yield from self._shop.get(f"/orders/{key}/refunds?per_page={REFUNDS_MAX}", ORDERS)
-            refunds = read_private(list[RefundRow], answer)
+            refunds = [self._refund(each) for each in read_private(list[msgspec.Raw], answer)]
         if len(refunds) >= REFUNDS_MAX:
-            raise UnavailableError(f"the order has {REFUNDS_MAX} refunds or more")
+            raise UnreadableOrderError(f"the order has {REFUNDS_MAX} refunds or more")
         return order_of(row, refunded_by_line(refunds), self._options)
 
     def _read(self, raw: msgspec.Raw) -> OrderRow:
         try:
             return row_of(raw)
         except ValueError as error:
-            raise UnavailableError(f"an order of another form: {error}") from None
+            raise UnreadableOrderError(f"an order of another form: {error}") from None
+
+    def _refund(self, raw: msgspec.Raw) -> RefundRow:
+        try:
+            return _decode_refund(raw)
+        except msgspec.MsgspecError as error:
+            raise UnreadableOrderError(f"a refund of another form: {error}") from None
 
     def _orders(self, rows: Sequence[OrderRow]) -> tuple[Order, ...]:
         orders = (order_of(row, {}, self._options) for row in rows)

@@ -13,6 +13,8 @@ from adapters.trendyol import Options, Trendyol
 from tests.channels.driving import NOW_S
 from tests.channels.trendyol_simulator import REFUSED_COPY
 
+CREDENTIALS = {"api_key": "made-up-api-key", "api_secret": "made-up-api-secret"}
+
 
 def trendyol(**options: Any) -> Trendyol:
     return Trendyol(Options(seller_id=4711, **options), CREDENTIALS)

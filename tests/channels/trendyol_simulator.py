@@ -1,4 +1,4 @@
-"""A simulated Trendyol: tickets that settle late, refused copies, windows, and prices that may change so often only."""
+"""A simulated Trendyol: tickets that settle late, refused copies, windows, prices that may change so often, orders."""
 
 import asyncio
 import hashlib
@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from tests.channels.simulator import Simulator
+from tests.channels.trendyol_order_service import TrendyolOrderService
 
 ITEMS_MAX: Final = 1_000
 QUANTITY_MAX: Final = 20_000
@@ -73,7 +73,7 @@ class Recent:
 
 
 @dataclass
-class TrendyolSimulator(Simulator):
+class TrendyolSimulator(TrendyolOrderService):
     """One seller's account.
 
     A ticket takes effect when it is processed: ``process_s`` after it was taken, or at its ``polls_until_done``-th
@@ -110,6 +110,7 @@ class TrendyolSimulator(Simulator):
     tickets: dict[str, TicketState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._numbers = count(1)
         self._bodies: dict[bytes, float] = {}
         self._windows: defaultdict[str, Recent] = defaultdict(Recent)
@@ -122,7 +123,13 @@ class TrendyolSimulator(Simulator):
             web.post(f"{inventory}/price-and-inventory", self._push),
             web.get(f"{product}/batch-requests/{{ticket}}", self._ticket),
             web.get(f"{product}/approved/inventory-and-price", self._approved),
+            *self.order_routes(self.seller_id),
         ]
+
+    @property
+    def credentials(self) -> dict[str, str]:
+        """The seller's credentials."""
+        return {"api_key": self.api_key, "api_secret": self.api_secret}
 
     def forget_tickets(self) -> None:
         """Let every ticket be older than the channel keeps them."""
@@ -130,7 +137,7 @@ class TrendyolSimulator(Simulator):
 
     # -- what every request must get past
 
-    def _checked(self, request: web.Request, group: str, group_per_min: int) -> web.Response | None:
+    def checked(self, request: web.Request, group: str, group_per_min: int) -> web.Response | None:
         wanted = b64encode(f"{self.api_key}:{self.api_secret}".encode()).decode()
         if request.headers.get("Authorization") != f"Basic {wanted}":
             return web.json_response({"status": 401, "exception": "ClientApiAuthenticationException"}, status=401)
@@ -158,7 +165,7 @@ class TrendyolSimulator(Simulator):
     # -- pushing
 
     async def _push(self, request: web.Request) -> web.Response:
-        refused = self._checked(request, "write", self.writes_per_min)
+        refused = self.checked(request, "write", self.writes_per_min)
         if refused is not None:
             return refused
         body = await request.read()
@@ -244,7 +251,7 @@ class TrendyolSimulator(Simulator):
     # -- asking
 
     async def _ticket(self, request: web.Request) -> web.Response:
-        refused = self._checked(request, "read", self.reads_per_min)
+        refused = self.checked(request, "read", self.reads_per_min)
         if refused is not None:
             return refused
         name = request.match_info["ticket"]
@@ -283,7 +290,7 @@ class TrendyolSimulator(Simulator):
         }
 
     async def _approved(self, request: web.Request) -> web.Response:
-        refused = self._checked(request, "read", self.reads_per_min)
+        refused = self.checked(request, "read", self.reads_per_min)
         if refused is not None:
             return refused
         barcodes = request.query.getall("barcodes", [])

@@ -8,9 +8,8 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from tests.channels.simulator import Simulator
+from tests.channels.woocommerce_order_side import ROOT, WooCommerceOrderSide
 
-ROOT: Final = "/wp-json/wc/v3"
 KEY: Final = "ck_made_up_for_tests"
 SECRET: Final = "cs_made_up_for_tests"
 INVALID_ID: Final = "Invalid ID."
@@ -54,7 +53,7 @@ class Product:
 
 
 @dataclass
-class WooCommerceSimulator(Simulator):
+class WooCommerceSimulator(WooCommerceOrderSide):
     """``errors`` are answered for an id instead of an update. ``manages_stock`` False: switched off for the shop.
 
     ``batch_max`` is what the shop allows. ``reverses`` answers a batch in the wrong order, ``drops`` leaves ids out of
@@ -90,6 +89,7 @@ class WooCommerceSimulator(Simulator):
             web.get(ROOT + "/variations", self._all_variations),
             web.get(ROOT + r"/products/{parent:\d+}/variations", self._collection),
             web.get(ROOT + r"/products/{id:\d+}", self._single),
+            *self.order_routes(),
         ]
 
     def stock(self, *keys: str, quantity: int = 0) -> None:
@@ -103,10 +103,13 @@ class WooCommerceSimulator(Simulator):
         product = self.products[number] = Product(key, number, parent, sku)
         return product
 
+    def sku_of(self, key: str) -> str:
+        return next((product.sku for product in self.products.values() if product.key == key), "")
+
     # -- writing
 
     async def _batch(self, request: web.Request) -> web.Response:
-        refusal = self._check_caller(request)
+        refusal = self.check_caller(request)
         if refusal is not None:
             return refusal
         body = json.loads(await request.read())
@@ -187,7 +190,7 @@ class WooCommerceSimulator(Simulator):
     # -- reading
 
     async def _collection(self, request: web.Request) -> web.Response:
-        refusal = self._check_caller(request)
+        refusal = self.check_caller(request)
         if refusal is not None:
             return refusal
         per_page, page = int(request.query.get("per_page", "10")), int(request.query.get("page", "1"))
@@ -210,7 +213,7 @@ class WooCommerceSimulator(Simulator):
         return product.parent == parent and _is_included(product, request)
 
     async def _all_variations(self, request: web.Request) -> web.Response:
-        refusal = self._check_caller(request)
+        refusal = self.check_caller(request)
         if refusal is not None:
             return refusal
         if not self.has_all_variations:
@@ -222,7 +225,7 @@ class WooCommerceSimulator(Simulator):
         return web.json_response([self._read(product, request) for product in found[:per_page]])
 
     async def _single(self, request: web.Request) -> web.Response:
-        refusal = self._check_caller(request)
+        refusal = self.check_caller(request)
         if refusal is not None:
             return refusal
         product = self.products.get(int(request.match_info["id"]))
@@ -241,7 +244,7 @@ class WooCommerceSimulator(Simulator):
     def _has_variations(self, parent: int) -> bool:
         return not parent or parent in {product.parent for product in self.products.values()}
 
-    def _check_caller(self, request: web.Request) -> web.Response | None:
+    def check_caller(self, request: web.Request) -> web.Response | None:
         expected = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
         if request.headers.get("Authorization") == f"Basic {expected}":
             return None

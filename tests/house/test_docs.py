@@ -105,7 +105,12 @@ def test_a_forgotten_setting_and_an_invented_one_are_both_found() -> None:
 
 PAGES = [
     path.relative_to(ROOT).as_posix()
-    for path in [ROOT / "README.md", ROOT / "lua" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for path in [
+        ROOT / "README.md",
+        ROOT / "lua" / "README.md",
+        ROOT / "adapters" / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
 ]
 FOLDERS = ("server", "adapters", "lua", "bench", "tests", "deploy", "docs")
 

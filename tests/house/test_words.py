@@ -16,7 +16,12 @@ from tests.house.words import (
 
 PAGES = [
     path.relative_to(ROOT).as_posix()
-    for path in [ROOT / "README.md", ROOT / "lua" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    for path in [
+        ROOT / "README.md",
+        ROOT / "lua" / "README.md",
+        ROOT / "adapters" / "README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    ]
 ]
 
 

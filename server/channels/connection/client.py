@@ -12,7 +12,14 @@ import structlog
 from msgspec.structs import replace
 
 from adapters.contract.adapter import Adapter, Capabilities
-from adapters.contract.errors import ChannelError, CredentialsError, NotSentError, ThrottledError, UnavailableError
+from adapters.contract.errors import (
+    ChannelError,
+    CredentialsError,
+    NotSentError,
+    ThrottledError,
+    UnavailableError,
+    UnreadableOrderError,
+)
 from adapters.contract.http import WRITE, Answer, Exchange, Request
 from adapters.contract.stock import Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
@@ -131,6 +138,9 @@ class ChannelClient:
 
         try:
             result = await converse(begin(self.adapter), send)
+        except UnreadableOrderError:
+            self._succeeded()  # the channel is well; one of its orders is not
+            raise
         except ChannelError as error:
             error.reason = self._mask(error.reason)
             self._failed(error, group)
