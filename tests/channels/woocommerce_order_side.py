@@ -48,6 +48,7 @@ class ShopOrder:
     created_ms: int
     changed_ms: int
     completed_ms: int = 0
+    is_reduced: bool = False
     refunds: list[dict[str, Any]] = field(default_factory=list)
     meta: list[dict[str, Any]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -100,14 +101,16 @@ class WooCommerceOrderSide(OrderSide):
 
     def move(self, order: ShopOrder, status: str) -> None:
         """Give an order another status; the shop's own number falls once for what is sold, and rises when it ends."""
-        if status in _SOLD:
+        if status in _SOLD and not order.is_reduced:
             for line in order.lines:
-                self.sell(line.key, line.quantity - line.reduced)
+                self.sell(line.key, line.quantity)
                 line.reduced = line.quantity
+            order.is_reduced = True
         elif status in ("cancelled", "trash"):
             for line in order.lines:
                 self.shown[line.key] += line.reduced
                 line.reduced = 0
+            order.is_reduced = False
         order.status, order.changed_ms = status, self.tick()
         if status == "completed":
             order.completed_ms = order.changed_ms
