@@ -165,6 +165,21 @@ class TestTrendyolOrders(OrdersConformance[TrendyolSimulator]):
         assert not order.complete
         assert [(line.ordered, line.cancelled) for line in order.lines] == [(2, 0)]
 
+    async def test_nothing_is_gone_of_an_order_of_which_a_first_package_is_not_told(self, seller: Seller) -> None:
+        simulator = self.simulated(seller)
+        number = simulator.place(("key-0", 1))
+        [first] = simulator.parcels.values()
+        other = simulator.place(("key-1", 2))
+        simulator.split(other)
+        simulator.cancel_in(first, {str(first.pieces[0].line): 1}, "Customer")
+        for parcel in list(simulator.parcels.values())[2:]:
+            parcel.order = number
+
+        order = await seller.order(number)
+
+        assert not order.complete
+        assert {line.cancelled for line in order.lines} == {0}
+
     async def test_an_order_of_another_seller_before_is_one_of_ours(self, seller: Seller) -> None:
         simulator = self.simulated(seller)
         number = simulator.place(("key-0", 2))

@@ -1,5 +1,7 @@
 """A WooCommerce shop's orders: what every kind does, and what is particular to refunds, statuses and shipments."""
 
+import hmac
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -7,7 +9,7 @@ import msgspec
 import pytest
 
 from adapters.contract.errors import UnavailableError
-from adapters.contract.orders import Delivery, Done, Heard, NotDone, Refuse, Ship
+from adapters.contract.orders import Delivery, Done, ForgedError, Heard, NotDone, Refuse, Ship
 from adapters.woocommerce import ADAPTER, Options
 from adapters.woocommerce.orders import PAGE
 from tests.channels.orders_conformance import OrdersConformance, Seller
@@ -202,6 +204,17 @@ class TestWooCommerceOrders(OrdersConformance[WooCommerceSimulator]):
     ) -> None:
         ping = Delivery(method="POST", path="", query="", headers={}, body=body)
         assert seller.adapter.hear(ping, seller.now_s) == Heard()
+
+    async def test_without_a_secret_a_signature_of_an_empty_one_is_not_believed(
+        self, seller: Seller, simulator: WooCommerceSimulator
+    ) -> None:
+        number = simulator.place((self.key(0), 1))
+        [delivery] = simulator.deliveries(number)
+        empty = b64encode(hmac.digest(b"", delivery.body, "sha256")).decode()
+        forged = msgspec.structs.replace(delivery, headers={**delivery.headers, "x-wc-webhook-signature": empty})
+
+        with pytest.raises(ForgedError):
+            self.build(simulator).hear(forged, seller.now_s)
 
     # -- what is said
 
