@@ -1,16 +1,16 @@
-"""Vendure: stock and prices of product variants through the admin GraphQL API."""
+"""Vendure: stock, prices and orders of a shop through the admin GraphQL API."""
 
 from typing import Final
 
 from adapters.contract.adapter import Kind
 from adapters.vendure.graphql import VendureOptions
-from adapters.vendure.stock import Vendure
+from adapters.vendure.orders import Vendure
 
 __all__ = ["ADAPTER", "Vendure", "VendureOptions"]
 
 ADAPTER: Final = Kind(
     name="vendure",
-    summary="Vendure: stock and prices by the admin API",
+    summary="Vendure: stock, prices and orders by the admin API",
     options=VendureOptions,
     credentials=(),
     optional_credentials=("username", "password", "api_key", "token"),

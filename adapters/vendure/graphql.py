@@ -6,13 +6,23 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta
 
-from adapters.contract.errors import ChannelError, ClosedError, CredentialsError, SpoiledError, UnavailableError
+from adapters.contract.errors import (
+    ChannelError,
+    ClosedError,
+    CredentialsError,
+    SpoiledError,
+    UnavailableError,
+    UnknownResultError,
+)
 from adapters.contract.http import (
+    COMMANDS,
+    ORDERS,
     READ,
     REASON_CHARACTERS_MAX,
     Answer,
     Exchange,
     Request,
+    check_command,
     check_status,
     excerpt,
     json_of,
@@ -49,6 +59,7 @@ UPDATE: Final = """mutation update($input: [UpdateProductVariantInput!]!) {
   }
 }"""
 
+_PERMISSIONS: Final = "ReadCatalog and UpdateCatalog, for orders ReadOrder and UpdateOrder"
 _SIGNED_OUT: Final = ("FORBIDDEN", "UNAUTHORIZED", "UNAUTHENTICATED")
 _WRONG_QUERY: Final = ("GRAPHQL_VALIDATION_FAILED", "GRAPHQL_PARSE_FAILED")
 _WRONG_ITEM: Final = ("BAD_USER_INPUT", "USER_INPUT_ERROR", "ENTITY_NOT_FOUND")
@@ -60,6 +71,9 @@ class VendureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     ``key_is``: what a listing's key is in Vendure, the variant's id or its SKU. ``stock_location_id`` is needed where
     the shop has several. ``channel_token`` selects a Vendure channel, by default the default one. An API key (Vendure
     3.6 on) is best; a user with a password should be Holdfast's own: signing out ends all of a user's sessions.
+
+    ``shipped_is``: when a parcel's pieces have left, once it is Shipped, or already when it is made.
+    ``fulfillment_handler`` is the shop's handler that makes the parcels of what Holdfast reports as shipped.
     """
 
     base_url: Annotated[str, Meta(pattern=r"^https?://[^/?#@]+(/[^?#@]*)?$")]
@@ -67,6 +81,8 @@ class VendureOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     key_is: Literal["id", "sku"] = "id"
     channel_token: str | None = None
     items_max: Annotated[int, Meta(ge=1, le=READ_ITEMS_MAX)] = ITEMS_MAX
+    shipped_is: Literal["shipped", "fulfilled"] = "shipped"
+    fulfillment_handler: str = "manual-fulfillment"
 
 
 # -- answers
@@ -155,13 +171,13 @@ class Session:
             yield from self._sign_in()
         token = self._token
         try:
-            return _data((yield self._request(name, query, variables, group)), into)
+            return _data((yield self._request(name, query, variables, group)), into, group)
         except _SignedOutError:
             if not self._can_sign_in:
                 raise
         if self._token == token:  # else another exchange has signed in meanwhile
             yield from self._sign_in()
-        return _data((yield self._request(name, query, variables, group)), into)
+        return _data((yield self._request(name, query, variables, group)), into, group)
 
     def _sign_in(self) -> Exchange[None]:
         self._token = ""
@@ -190,8 +206,10 @@ class _SignedOutError(CredentialsError):
     """The session has ended, or there was none, or it lacks a permission: Vendure answers all three alike."""
 
 
-def _data(answer: Answer, into: type[T]) -> T:
+def _data(answer: Answer, into: type[T], group: str = READ) -> T:
     """Return the data of an answer. Vendure answers failures with status 200, too.
+
+    An answer about orders is never quoted: it holds addresses.
 
     Raises
     ------
@@ -199,21 +217,27 @@ def _data(answer: Answer, into: type[T]) -> T:
         By the error's code, or UnavailableError where the answer has another form.
 
     """
-    check_status(answer)
-    body = json_of(answer)
+    (check_command if group == COMMANDS else check_status)(answer)
     try:
+        body = json_of(answer)
         if isinstance(body, dict) and body.get("errors"):
             raise _failure(body["errors"][0])
         return msgspec.convert(body["data"], into)
-    except (msgspec.ValidationError, TypeError, LookupError, AttributeError):
-        raise UnavailableError(f"HTTP {answer.status} with data of another form: {excerpt(answer.body)}") from None
+    except (msgspec.ValidationError, TypeError, LookupError, AttributeError) as error:
+        quoted = str(error) if group in (ORDERS, COMMANDS) else excerpt(answer.body)
+        raise _unreadable(group)(f"HTTP {answer.status} with data of another form: {quoted}") from None
+
+
+def _unreadable(group: str) -> type[ChannelError]:
+    """Return what an answer means that cannot be read: a command may have been carried out."""
+    return UnknownResultError if group == COMMANDS else UnavailableError
 
 
 def _failure(error: Mapping[str, Any]) -> ChannelError:
     code = error.get("extensions", {}).get("code", "no code")  # a failing database has none
     reason = f"Vendure: {error['message']}"[:REASON_CHARACTERS_MAX]
     if code in _SIGNED_OUT:
-        return _SignedOutError(f"{reason}; it needs the permissions ReadCatalog and UpdateCatalog")
+        return _SignedOutError(f"{reason}; it needs the permissions {_PERMISSIONS}")
     if code in _WRONG_QUERY:
         return ClosedError(f"{reason}; this version of Vendure is not supported")
     if code in _WRONG_ITEM:

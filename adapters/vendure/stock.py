@@ -62,8 +62,8 @@ class _Found(msgspec.Struct, frozen=True):
 # -- the adapter
 
 
-class Vendure(Adapter):
-    """One Vendure shop. Keeps its session, and what is asked once."""
+class VendureStock(Adapter):
+    """The stock of one Vendure shop. Keeps its session, and what is asked once."""
 
     def __init__(self, options: VendureOptions, credentials: Mapping[str, str]) -> None:
         self._options = options

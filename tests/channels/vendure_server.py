@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Final, Self
 
+from tests.channels import npm
 from tests.channels.vendure import install, shop
 from tests.channels.vendure.shop import Shop
 from tests.support.stores import free_port, wait_until
@@ -98,9 +99,9 @@ class VendureServer:
 
 def filled_shop(folder: Path) -> Path:
     """Return the database of a shop that sells :data:`SKUS`, made now if need be; two may ask at once."""
-    made_by = install.digest(iter((INDEX, Path(shop.__file__), Path(__file__))))
+    made_by = npm.digest((INDEX, Path(shop.__file__), Path(__file__)))
     database = folder / f"shop-{made_by}.sqlite"
-    with install.locked(database):
+    with npm.locked(database):
         if not database.exists():
             partial = database.with_suffix(".partial")
             with VendureServer(folder, save=partial) as server:

@@ -27,10 +27,17 @@ class Level(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, frozen=True):
-    """An order that was paid."""
+    """An order that was paid. ``lines``: the ids of its lines by variant."""
 
     id: str
-    line_id: str
+    code: str
+    lines: dict[str, str]
+
+    @property
+    def line_id(self) -> str:
+        """The only line."""
+        (line_id,) = self.lines.values()
+        return line_id
 
 
 class Api:
@@ -148,20 +155,11 @@ class Shop:
 
     def order(self, variant_id: str, units: int) -> Order:
         """Buy and pay as a new visitor; Vendure then has the units allocated."""
-        visitor = Api(self._shop_url)
-        visitor.ask(
-            "mutation($id: ID!, $units: Int!) { addItemToOrder(productVariantId: $id, quantity: $units)"
-            " { __typename ... on ErrorResult { message } } }",
-            id=variant_id,
-            units=units,
-        )
-        visitor.ask(
-            'mutation { setCustomerForOrder(input: { firstName: "A", lastName: "B", emailAddress: "a@example.com" })'
-            " { __typename } }"
-        )
-        visitor.ask(
-            'mutation { setOrderShippingAddress(input: { streetLine1: "Street 1", countryCode: "NL" }) { __typename } }'
-        )
+        return self.order_of({variant_id: units})
+
+    def order_of(self, units: Mapping[str, int]) -> Order:
+        """Buy several variants at once."""
+        visitor = self.cart(units)
         methods = visitor.ask("{ eligibleShippingMethods { id } }")
         visitor.ask(
             "mutation($ids: [ID!]!) { setOrderShippingMethod(shippingMethodId: $ids) { __typename } }",
@@ -170,10 +168,30 @@ class Shop:
         visitor.ask('mutation { transitionOrderToState(state: "ArrangingPayment") { __typename } }')
         order = visitor.ask(
             'mutation { addPaymentToOrder(input: { method: "made-up-money", metadata: {} })'
-            " { ... on Order { id state lines { id quantity } } } }"
+            " { ... on Order { id code state lines { id quantity productVariant { id } } } } }"
         )
-        assert (order["state"], order["lines"][0]["quantity"]) == ("PaymentSettled", units)
-        return Order(order["id"], order["lines"][0]["id"])
+        bought = {line["productVariant"]["id"]: line["quantity"] for line in order["lines"]}
+        assert (order["state"], bought) == ("PaymentSettled", dict(units))
+        return Order(order["id"], order["code"], {line["productVariant"]["id"]: line["id"] for line in order["lines"]})
+
+    def cart(self, units: Mapping[str, int]) -> Api:
+        """Put variants into a new visitor's cart, with an address."""
+        visitor = Api(self._shop_url)
+        for variant_id, pieces in units.items():
+            visitor.ask(
+                "mutation($id: ID!, $units: Int!) { addItemToOrder(productVariantId: $id, quantity: $units)"
+                " { __typename ... on ErrorResult { message } } }",
+                id=variant_id,
+                units=pieces,
+            )
+        visitor.ask(
+            'mutation { setCustomerForOrder(input: { firstName: "A", lastName: "B", emailAddress: "a@example.com" })'
+            " { __typename } }"
+        )
+        visitor.ask(
+            'mutation { setOrderShippingAddress(input: { streetLine1: "Street 1", countryCode: "NL" }) { __typename } }'
+        )
+        return visitor
 
     def refused(self, variant_id: str, units: int) -> int:
         """Try to buy more than there is: how many are there according to Vendure."""
@@ -184,22 +202,48 @@ class Shop:
         available: int = Api(self._shop_url).ask(query, id=variant_id, units=units)["quantityAvailable"]
         return available
 
-    def ship(self, order: Order, units: int) -> None:
-        """Send an order's units out."""
-        arguments = [{"name": "method", "value": "by hand"}, {"name": "trackingCode", "value": "none"}]
-        fulfilment = self.admin.ask(
-            "mutation($input: FulfillOrderInput!) { addFulfillmentToOrder(input: $input) { __typename } }",
+    def ship(self, order: Order, units: int, tracking: str = "none") -> str:
+        """Make a parcel of an order's units, which leave the stock by that; returns its id."""
+        arguments = [{"name": "method", "value": "by hand"}, {"name": "trackingCode", "value": tracking}]
+        fulfilment: str = self.admin.ask(
+            "mutation($input: FulfillOrderInput!) { addFulfillmentToOrder(input: $input)"
+            " { ... on Fulfillment { id } } }",
             input={
                 "lines": [{"orderLineId": order.line_id, "quantity": units}],
                 "handler": {"code": "manual-fulfillment", "arguments": arguments},
             },
-        )
-        assert fulfilment == {"__typename": "Fulfillment"}
+        )["id"]
+        return fulfilment
 
-    def cancel(self, order: Order) -> None:
-        """Cancel a whole order."""
-        query = "mutation($id: ID!) { cancelOrder(input: { orderId: $id, cancelShipping: true }) { __typename } }"
+    def move(self, parcel: str, state: str) -> None:
+        """Let a parcel be Shipped, Delivered or Cancelled."""
+        query = "mutation($id: ID!, $to: String!) { transitionFulfillmentToState(id: $id, state: $to) { __typename } }"
+        assert self.admin.ask(query, id=parcel, to=state) == {"__typename": "Fulfillment"}
+
+    def cancel(self, order: Order, units: int | None = None) -> None:
+        """Cancel a whole order, or units of its only line."""
+        lines = None if units is None else [{"orderLineId": order.line_id, "quantity": units}]
+        query = "mutation($input: CancelOrderInput!) { cancelOrder(input: $input) { __typename } }"
+        wanted = {"orderId": order.id, "lines": lines, "cancelShipping": units is None}
+        assert self.admin.ask(query, input=wanted) == {"__typename": "Order"}
+
+    def modify(self, order: Order, units: int, **more: Any) -> str:
+        """Change the quantity of the only line, and return the order's state; ``addItems`` adds others."""
+        query = 'mutation($id: ID!) { transitionOrderToState(id: $id, state: "Modifying") { __typename } }'
         assert self.admin.ask(query, id=order.id) == {"__typename": "Order"}
+        payments = self.admin.ask("query($id: ID!) { order(id: $id) { payments { id } } }", id=order.id)["payments"]
+        wanted = {
+            "dryRun": False,
+            "orderId": order.id,
+            "refund": {"paymentId": payments[0]["id"], "reason": "changed"},  # where less is to be paid now
+            "adjustOrderLines": [{"orderLineId": order.line_id, "quantity": units}],
+            **more,
+        }
+        query = (
+            "mutation($input: ModifyOrderInput!) { modifyOrder(input: $input) { __typename ... on Order { state } } }"
+        )
+        state: str = self.admin.ask(query, input=wanted)["state"]
+        return state
 
     # -- at the beginning
 
