@@ -22,7 +22,7 @@ TEST_STAMP  := $(VENV)/.installed-test
 BENCH_STAMP := $(VENV)/.installed-bench
 OTEL_STAMP  := $(VENV)/otel/.installed
 
-.PHONY: help run test lint bench bench-peers soak faults neighbours partitions upgrade clean redis-server prometheus postgres wrk
+.PHONY: help run test test-real lint bench bench-peers soak faults neighbours partitions upgrade clean redis-server prometheus postgres wrk
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,10 +32,13 @@ run: $(RUN_STAMP) ## serve on http://127.0.0.1:8080 with a sample catalogue; ARG
 	@exec $(BIN)/holdfast serve --sample $(ARGS)
 
 test: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## all tests but the long ones; TESTS=tests/telemetry/test_logs.py runs some, JOBS=4 sets how many at once
-	@$(BIN)/pytest $(TESTS) -m "not soak" -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/pytest $(TESTS) -m "not soak and not real" -n $(JOBS) --dist worksteal $(ARGS)
+
+test-real: $(TEST_STAMP) redis-server postgres ## the adapters against real shops: Vendure, and Medusa, which installs 680 MB into .cache the first time
+	@$(BIN)/pytest tests/channels/test_*_real.py -m "not soak" $(ARGS)
 
 soak: $(TEST_STAMP) $(OTEL_STAMP) redis-server prometheus ## the tests that take minutes: kill -9 under load, long random runs, the fault table
-	@$(BIN)/pytest $(TESTS) -m soak $(ARGS)
+	@$(BIN)/pytest $(TESTS) -m "soak and not real" $(ARGS)
 	@$(BIN)/python -m tests.rigs.faults
 
 faults: $(TEST_STAMP) redis-server ## the fault table alone; ARGS="--only power-cut --rounds 20" chooses
@@ -62,7 +65,7 @@ bench-peers: $(BENCH_STAMP) wrk postgres ## side by side with Postgres, naive Re
 	@$(BIN)/python -m bench --only peers $(ARGS)
 
 clean: ## remove what was built; the data of `make run` (.holdfast) stays
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis dist build
+	@rm -rf $(VENV) .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:

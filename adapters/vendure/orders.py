@@ -13,7 +13,7 @@ import msgspec
 
 from adapters.contract import confirmation, http
 from adapters.contract.adapter import Capabilities
-from adapters.contract.errors import SpoiledError, UnavailableError
+from adapters.contract.errors import SpoiledError, UnreadableOrderError
 from adapters.contract.http import Exchange
 from adapters.contract.orders import (
     Command,
@@ -87,6 +87,7 @@ class Vendure(VendureStock):
             cursor=walk.after(changed_ms, rows=rows, more=rows == PAGE).cursor,
             orders=tuple(self._snapshot(each, answer) for each in found if each.is_placed),
             unreadable=tuple(unreadable),
+            hints=tuple(each.key for each in unreadable if each.key),
             more=rows == PAGE,
         )
 
@@ -161,13 +162,13 @@ def _one(code: str, answer: OrdersAnswer) -> ShopOrder | None:
 
     Raises
     ------
-    UnavailableError
+    UnreadableOrderError
         It is of another form.
 
     """
     found, unreadable = read(each for each in answer.orders.items if each.get("code") == code)
     if unreadable:
-        raise UnavailableError(f"an order of another form: {unreadable[0].reason}")
+        raise UnreadableOrderError(f"an order of another form: {unreadable[0].reason}")
     return next((each for each in found if each.is_placed), None)
 
 

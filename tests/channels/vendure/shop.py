@@ -220,6 +220,12 @@ class Shop:
         query = "mutation($id: ID!, $to: String!) { transitionFulfillmentToState(id: $id, state: $to) { __typename } }"
         assert self.admin.ask(query, id=parcel, to=state) == {"__typename": "Fulfillment"}
 
+    def parcels(self, order: Order) -> list[tuple[str, str]]:
+        """Read state and tracking number of an order's parcels."""
+        query = "query($id: ID!) { order(id: $id) { fulfillments { state trackingCode } } }"
+        found = self.admin.ask(query, id=order.id)["fulfillments"] or []
+        return [(each["state"], each["trackingCode"]) for each in found]
+
     def cancel(self, order: Order, units: int | None = None) -> None:
         """Cancel a whole order, or units of its only line."""
         lines = None if units is None else [{"orderLineId": order.line_id, "quantity": units}]
