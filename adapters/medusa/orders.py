@@ -6,7 +6,7 @@ of what it was; a line that was edited away is gone from the order.
 """
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ import msgspec
 
 from adapters.contract import confirmation, http
 from adapters.contract.adapter import Capabilities
-from adapters.contract.errors import UnreadableOrderError
+from adapters.contract.errors import UnknownResultError, UnreadableOrderError
 from adapters.contract.http import Exchange
 from adapters.contract.orders import (
     Command,
@@ -41,9 +41,8 @@ from adapters.medusa.order_rows import (
     ReturnsPage,
     in_ms,
     read,
-    return_case,
-    snapshot,
 )
+from adapters.medusa.order_snapshots import return_case, snapshot
 from adapters.medusa.shop import MedusaOptions, Refusal, part
 from adapters.medusa.stock import MedusaStock
 
@@ -166,7 +165,7 @@ class Medusa(MedusaStock):
             )
             if isinstance(made, Refusal):
                 return _refused(made)
-            parcel = next((each.id for each in made.order.fulfillments if each.id not in known), "")
+            parcel = _made(made.order.fulfillments, known, command)
         label = {"tracking_number": command.tracking, "tracking_url": command.url, "label_url": ""}
         body = {"items": items, "labels": [label] if command.tracking else []}
         sent = yield from self._shop.post(f"{path}/{part(parcel)}/shipments", body, _Said, http.COMMANDS)
@@ -188,6 +187,23 @@ def _page(walk: Walk, fields: str) -> list[tuple[str, str | int]]:
         ("updated_at[$gte]", since.replace("+00:00", "Z")), ("order", "updated_at"), ("limit", PAGE),
         ("offset", walk.skip), ("fields", fields),
     ]  # fmt: skip
+
+
+def _made(parcels: Sequence[Parcel], known: Collection[str], command: Ship) -> str:
+    """Find the parcel that was just made; somebody at the desk may have made another one.
+
+    Raises
+    ------
+    UnknownResultError
+        It is not there.
+
+    """
+    wanted = Counter(dict(command.lines))
+    for each in parcels:
+        pieces = Counter({line.line_item_id or "": int(line.quantity) for line in each.items})
+        if each.id not in known and each.canceled_at is None and pieces == wanted:
+            return each.id
+    raise UnknownResultError("Medusa has made a parcel and does not show it")
 
 
 def _fit(lines: LineQuantities, order: Order) -> bool:
