@@ -72,10 +72,8 @@ def _plain(value: Any) -> Any:  # one for each kind
             return _FURTHER.sub("", value)
         case bytes():
             return _FURTHER_BYTES.sub(b"", value)
-        case list():
-            return [_plain(each) for each in value]
-        case frozenset():
-            return frozenset(map(_plain, value))
+        case list() | frozenset():
+            return type(value)(map(_plain, value))
         case tuple():
             return tuple(_plain(each) for each in value)
         case msgspec.Struct():
