@@ -59,8 +59,8 @@ local function move_field(key, old, new)
   call('HDEL', key, old)
 end
 
--- Writes the alias, flat, and moves what is kept once for a SKU. A name that was stored before there was a door is found
--- by what that makes of it, too, unless it is another SKU's.
+-- Writes the alias, flat, and moves what is kept once for a SKU. A name that was stored before there was a door is
+-- found by what that makes of it, too, unless it is another SKU's.
 local function write_alias(keys, old, new, names, asked)
   names[#names + 1] = old
   local is_other = asked == new or call('HEXISTS', SKUS, asked) == 1 or call('HEXISTS', aliases.key, asked) == 1
