@@ -2,7 +2,7 @@
 
 import msgspec
 
-from server.schemas.common import AllowSimilar, Body, Channel, Location, Sku
+from server.schemas.common import AllowSimilar, Body, Channel, ListingKey, Location, Sku
 
 
 class RenameBody(Body, frozen=True):
@@ -48,3 +48,16 @@ class ListingDeleted(msgspec.Struct, frozen=True):
 
     channel: Channel
     sku: Sku
+
+
+class DeletedKeyQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``key``: of the pack or bundle."""
+
+    key: ListingKey
+
+
+class KeyDeleted(msgspec.Struct, frozen=True):
+    """The key under which the channel has no pack or bundle now."""
+
+    channel: Channel
+    key: ListingKey

@@ -4,18 +4,26 @@ from collections.abc import Sequence
 from typing import Final
 
 from server.domain import limits
+from server.domain.channels import KEY_BYTES_MAX
+from server.domain.components import known_by
 from server.service.caller import Caller
 from server.service.channels import channel_of, store_of
-from server.service.checks import InvalidError, check_new_name, check_sku
+from server.service.checks import InvalidError, check_name, check_new_name, check_sku
 from server.service.current_names import current
+from server.service.line_names import stored_listings
 from server.service.problems import ProblemError, alike, problem
 from server.service.writes import written
 from server.store.connection.timeouts import in_time
 from server.store.errors import SimilarNameError
 from server.store.repositories.renames import AliasStore
 
-_IN_USE: Final = "expected"
-"""What the script names where receipts of the SKU are expected."""
+_USES: Final = {
+    "units": "There are units of it at {where}, or lines that wait or allocations.",
+    "expected": "Receipts of it are expected.",
+    "listed": "The channel {where} has a listing of it.",
+    "component": "The channel {where} has a pack or bundle of it under the key {key}.",
+}
+"""What a SKU is still used for, in words; the outcome's own detail says the way out."""
 
 
 async def rename_sku(caller: Caller, sku: str, to: str, *, allow_similar: bool = False) -> tuple[str, str]:
@@ -59,8 +67,8 @@ async def delete_sku(caller: Caller, sku: str) -> str:
     name = check_sku("sku", sku)
     deleted = await written(_store(caller).delete_sku(name, caller.actor, await _channels(caller)))
     if deleted.outcome == "sku_in_use":
-        what = "Receipts of it are expected" if deleted.use == _IN_USE else f"It is in use: {deleted.use}"
-        raise ProblemError(problem("sku_in_use", f"{what}. {problem('sku_in_use').detail}"))
+        use = _USES[deleted.use].format(where=deleted.where, key=deleted.key)
+        raise ProblemError(problem("sku_in_use", f"{use} {problem('sku_in_use').detail}"))
     if deleted.outcome != "deleted":
         raise ProblemError(problem(deleted.outcome))
     return name
@@ -79,6 +87,25 @@ async def delete_listing(caller: Caller, channel: str, sku: str) -> None:
     """
     name, [found] = channel_of(caller, channel).name, await current(caller, [check_sku("sku", sku)])
     await written(store_of(caller).delete_listing(name, found, caller.actor))
+
+
+async def delete_pack(caller: Caller, channel: str, key: str) -> None:
+    """Delete the pack or bundle that a channel knows by a key, listed or not. A second time changes nothing.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be a key, or it is that of a SKU's own listing.
+    ProblemError
+        The channel is not configured; or the store did not answer in time, and asking again is safe.
+
+    """
+    name, found = channel_of(caller, channel).name, check_name("key", key, KEY_BYTES_MAX)
+    if await written(store_of(caller).delete_listing(name, known_by(found), caller.actor)):
+        return
+    own = (await stored_listings(caller, name, [found])).get(found)
+    if own is not None:
+        raise InvalidError("key", f"is that of the listing of {own.sku}: delete it by its SKU")
 
 
 async def _channels(caller: Caller) -> Sequence[str]:

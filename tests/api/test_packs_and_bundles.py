@@ -136,3 +136,49 @@ async def test_pages_go_through_all_kinds_of_listings(api: Api) -> None:
         after, pages = page["next"], pages + 1
 
     assert len(found) == 1_200
+
+
+async def delete(api: Api, path: str) -> Any:
+    return await api.send("DELETE", path)
+
+
+async def test_an_unlisted_bundle_keeps_its_components_until_it_is_deleted_by_its_key(api: Api) -> None:
+    await api.count("A", 0)
+    await api.count("B", 0)
+    await put(api, {**bundle("set / 1", A=1, B=2), "listed": False}, pack("A", "k6", 6), {"sku": "A", "key": "k1"})
+
+    used = (await delete(api, "/v1/skus/A")).problem(409, "sku_in_use")["detail"]
+    assert "trendyol has a listing of it" in used
+    (await delete(api, f"{ONE}/listings/A")).ok()
+    used = (await delete(api, "/v1/skus/A")).problem(409, "sku_in_use")["detail"]
+    assert "trendyol has a pack or bundle of it under the key k6" in used
+    assert "holdfast channels delete-listing" in used
+    assert (await delete(api, f"{ONE}/listings?key=k6")).ok() == {"channel": "trendyol", "key": "k6"}
+    assert "key set / 1" in (await delete(api, "/v1/skus/A")).problem(409, "sku_in_use")["detail"]
+    for _ in range(2):
+        (await delete(api, f"{ONE}/listings?key=set%20%2F%201")).ok()
+
+    (await delete(api, "/v1/skus/A")).ok()
+    (await delete(api, "/v1/skus/B")).ok()
+    assert await read(api) == []
+
+
+async def test_an_unlisted_bundle_does_not_keep_its_component_from_being_renamed(api: Api) -> None:
+    await api.count("A", 1)
+    await put(api, {**bundle("set", A=1, B=2), "listed": False})
+
+    (await api.post("/v1/skus/A/rename", {"to": "Z"})).ok()
+
+    [found] = await read(api)
+    assert [each["sku"] for each in found["components"]] == ["Z", "B"]
+
+
+async def test_the_key_of_a_sku_s_own_listing_is_no_pack_that_could_be_deleted(api: Api) -> None:
+    await put(api, {"sku": "A", "key": "k1"})
+
+    problem = (await delete(api, f"{ONE}/listings?key=k1")).problem(400, "invalid")
+    (await delete(api, f"{ONE}/listings")).problem(400, "invalid")
+    (await delete(api, "/v1/channels/nosuch/listings?key=k1")).problem(404, "unknown_channel")
+
+    assert "is that of the listing of A: delete it by its SKU" in problem["errors"][0]["rule"]
+    assert await read(api) == [{"sku": "A", "key": "k1", "listed": True}]

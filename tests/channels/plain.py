@@ -18,6 +18,8 @@ from adapters.contract.stock import Applied, Item, Outcome, Outcomes, Rejected, 
 from tests.channels.simulator import Simulator
 
 OK = "ok"
+_VERSIONS_MAX = 50
+"""Of a push: they go in a header, so that two pushes of the same values have the same body."""
 
 
 class Plain(Adapter):
@@ -36,7 +38,8 @@ class Plain(Adapter):
             {"key": item.key, "quantity": item.quantity, **({"price": item.price} if item.price else {})}
             for item in items
         ]
-        answer = yield Request("POST", f"{self._url}/push", body=json.dumps(rows).encode())
+        versions = json.dumps({item.key: item.version for item in items[:_VERSIONS_MAX]})
+        answer = yield Request("POST", f"{self._url}/push", {"X-Versions": versions}, json.dumps(rows).encode())
         check_status(answer)
         reported = json_of(answer)
         if "ticket" in reported:
@@ -74,7 +77,8 @@ class PlainChannel(Simulator):
     ``slow_polls``: so many polls find a ticket pending. ``open_to_all``: it knows every key. ``poisoned`` keys are
     refused, and so are rows with one of the ``refused_prices``, whole. ``remembers_bodies``: an identical body is
     refused. ``spoils_late``: a ticket with a bad row is refused whole, when it is asked about. ``keeps`` are keys that
-    are answered with yes and stay as they are; ``unnamed`` those that a finished answer leaves out.
+    are answered with yes and stay as they are; ``unnamed`` those that a finished answer leaves out. ``versions`` are
+    those of each key's values, in the order in which they came.
     """
 
     whole: bool = False
@@ -93,6 +97,7 @@ class PlainChannel(Simulator):
     pushed_at_s: dict[str, float] = field(default_factory=dict)
     bodies: set[bytes] = field(default_factory=set)
     in_flight: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, list[int]] = field(default_factory=dict)
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -106,6 +111,8 @@ class PlainChannel(Simulator):
         rows = json.loads(body)
         now_s = asyncio.get_running_loop().time()
         self.pushed_items += len(rows)
+        for key, version in json.loads(request.headers["X-Versions"]).items():
+            self.versions.setdefault(key, []).append(version)
         self.pushed_at_s.update({row["key"]: now_s for row in rows})
         if len({row["key"] for row in rows}) < len(rows):
             self.complain("one key twice in a push")

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from redis.asyncio import Redis
 
 from server.domain.channels import Listing
 from server.domain.components import Component, known_by
@@ -147,3 +148,29 @@ async def test_what_holds_a_sku_and_what_has_a_key_is_found_without_looking_thro
         assert await desk.holding("shop", "A") == [six]
         assert await desk.count_holding("shop", ["A", "B"]) == [1, 1]
         assert await desk.find_keys("shop", ["one", "two"]) == {"one": Listing("B", "one"), "two": Listing("A", "two")}
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+async def test_a_bundle_that_is_deleted_is_told_0_as_the_newest_of_its_key_and_the_key_is_free(
+    opened: Opened, client: Redis, ledger: Ledger, shop: PlainChannel, restarted: bool
+) -> None:
+    kept = ChannelStore(client, ledger.keyspace)
+    async with opened({"A": 10, "B": 9}) as engine:
+        await engine.list_skus("shop", made_of("set", A=2, B=3), Listing("B", "b"))
+        await settled(engine, shop, set=3, b=9)
+        if not restarted:
+            assert await kept.delete_listing("shop", known_by("set"), "test")
+            assert not await kept.delete_listing("shop", known_by("set"), "test")
+            await settled(engine, shop, set=0, b=9)
+            assert shop.versions["set"] == sorted(shop.versions["set"])
+    if restarted:
+        assert await kept.delete_listing("shop", known_by("set"), "test")
+    async with opened({}) as engine:
+        await settled(engine, shop, set=0, b=9)
+        assert await engine.store.count_holding("shop", ["A", "B"]) == [0, 0]
+        assert shop.versions["set"] == sorted(shop.versions["set"])
+        await sell(ledger, "B", 2)
+        await settled(engine, shop, set=0, b=7)
+        await engine.list_skus("shop", Listing("A", "set"))
+        await settled(engine, shop, set=10, b=7)
+        await has_letters(engine)

@@ -623,3 +623,34 @@ async def test_a_channel_that_is_still_published_is_not_removed(kept: Kept, tmp_
     assert "my-shop is still published by here" in ended.stderr
     assert "[channels.my-shop]" in ended.stderr
     assert await kept.channels.channels() == [SHOP]
+
+
+# -- deleting a listing
+
+
+async def test_a_listing_is_deleted_by_its_sku_and_a_bundle_by_its_key(kept: Kept, tmp_path: Path) -> None:
+    bundle = Listing(known_by("set"), "set", listed=False, components=[Component("A", 2), Component("B", 1)])
+    await kept.channels.put_listings(SHOP, [Listing("A", "k1"), bundle], "test")
+
+    by_sku = holdfast("channels", "delete-listing", SHOP, "--sku", "A", cwd=tmp_path)
+    by_key = holdfast("channels", "delete-listing", SHOP, "--key", "set", cwd=tmp_path)
+    again = holdfast("channels", "delete-listing", SHOP, "--key", "set", cwd=tmp_path)
+
+    assert [each.returncode for each in (by_sku, by_key, again)] == [0, 0, 0], by_key.stderr
+    assert by_sku.stdout == f"The listing of A on {SHOP} is deleted.\n"
+    assert by_key.stdout == f"The pack or bundle set on {SHOP} is deleted.\n"
+    assert again.stdout == f"The pack or bundle set is not on {SHOP}; nothing changed.\n"
+    assert await kept.listings() == {}
+    assert await kept.channels.count_holding(SHOP, ["A", "B"]) == [0, 0]
+
+
+async def test_deleting_a_listing_needs_one_name_and_a_known_channel(kept: Kept, tmp_path: Path) -> None:
+    await kept.channels.put_listings(SHOP, [Listing("A", "k1")], "test")
+
+    both = holdfast("channels", "delete-listing", SHOP, "--sku", "A", "--key", "k1", cwd=tmp_path)
+    neither = holdfast("channels", "delete-listing", SHOP, cwd=tmp_path)
+    typo = holdfast("channels", "delete-listing", "my-shpo", "--sku", "A", cwd=tmp_path)
+
+    assert [each.returncode for each in (both, neither, typo)] == [2, 2, 1]
+    assert SHOP in typo.stderr
+    assert set(await kept.listings()) == {"A"}

@@ -3,7 +3,7 @@
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.domain.principal import Scope
-from server.schemas.renames import DeletedView, ListingDeleted, RenameBody, RenamedView
+from server.schemas.renames import DeletedKeyQuery, DeletedView, KeyDeleted, ListingDeleted, RenameBody, RenamedView
 from server.service import renames
 from server.service.likeness import is_allowed
 
@@ -27,6 +27,13 @@ async def delete_listing(call: Call) -> ListingDeleted:
     return ListingDeleted(channel, sku)
 
 
+async def delete_pack(call: Call) -> KeyDeleted:
+    """Delete a pack or bundle."""
+    channel, query = call.named("channel"), call.query(DeletedKeyQuery)
+    await renames.delete_pack(call.caller, channel, query.key)
+    return KeyDeleted(channel, query.key)
+
+
 ROUTES = [
     Route(
         "POST", "/v1/skus/{sku}/rename", rename_sku, Scope.ADMIN, "Give a SKU another name; the old one still works",
@@ -43,5 +50,9 @@ ROUTES = [
     Route(
         "DELETE", "/v1/channels/{channel}/listings/{sku}", delete_listing, Scope.ADMIN, "Delete the listing of a SKU",
         {200: ListingDeleted}, outcomes=("invalid", "unknown_channel"),
+    ),
+    Route(
+        "DELETE", "/v1/channels/{channel}/listings", delete_pack, Scope.ADMIN, "Delete a pack or bundle by its key",
+        {200: KeyDeleted}, query=DeletedKeyQuery, outcomes=("invalid", "unknown_channel"),
     ),
 ]  # fmt: skip

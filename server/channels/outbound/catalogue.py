@@ -200,6 +200,10 @@ class Catalogue:
         seq = self._stock_levels.seq
         return max(seq(each.sku) for each in listing.components) if listing.components else seq(listing.sku)
 
+    def _version(self, listing: Listing, shown: Shown | None) -> int:
+        """Return the seq to send. What is not known any more is told 0, which is newer than all that was told."""
+        return self._seq(listing) or max(self._stock_levels.newest_seq, shown.seq if shown is not None else 0)
+
     def in_flight(self, listing: Listing, value: Value, pending: PendingKey, can_send: CanSend) -> InFlight:
         """Make what carries a value to the channel, with its price where that is new and may be sent.
 
@@ -217,7 +221,7 @@ class Catalogue:
             is_new = shown is None or (shown.price, shown.list_price) != (value.price, value.list_price)
             priced = (pending.forced or is_new) and can_send(listing.key, True) <= 0
         return InFlight(
-            listing.sku, listing.key, value, self._seq(listing), pending, priced, shown, listing, self.rules,
+            listing.sku, listing.key, value, self._version(listing, shown), pending, priced, shown, listing, self.rules,
             self._stock_levels.closed.version,
         )  # fmt: skip
 
@@ -228,7 +232,7 @@ class Catalogue:
     def is_current(self, sent: InFlight) -> bool:
         """Return whether nothing has changed since a value was made, and no price had to stay behind."""
         return (
-            self._seq(sent.listing) == sent.seq
+            self._seq(sent.listing) in (0, sent.seq)
             and self._stock_levels.closed.version == sent.locations_version
             and self._owners.stored(sent.sku) in (None, sent.listing)
             and self.is_of_owner(sent)

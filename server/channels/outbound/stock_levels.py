@@ -19,13 +19,14 @@ class StockLevels:
     """The newest available of each (SKU, location) of a partition. A greater seq is newer, wherever it comes from.
 
     Allocations to channels are kept of the few locations that have any. ``closed`` is a mask: what lies at those
-    locations is kept up to date, and is available to nobody.
+    locations is kept up to date, and is available to nobody. ``newest_seq`` is the greatest seq of all that was seen.
     """
 
     def __init__(self) -> None:
         self.closed = ClosedLocations()
         self.names = LocationNames()
         """The old names of locations: rules may have an old one, and SKUs lie under it until they have moved."""
+        self.newest_seq = 0
         self._available: dict[str, dict[str, int]] = {}
         self._seqs: dict[str, dict[str, int]] = {}
         self._allocations: dict[str, dict[str, Sequence[Allocation]]] = {}
@@ -40,6 +41,7 @@ class StockLevels:
         self, sku: str, location: str, available: int, seq: int, allocations: Sequence[Allocation] | None = None
     ) -> None:
         """Update a level, unless a newer one is known; ``available`` is what is neither reserved nor allocated."""
+        self.newest_seq = max(self.newest_seq, seq)
         seqs = self._seqs.get(sku)
         if seqs is None:
             self._seqs[sku], self._available[sku] = {location: seq}, {location: available}

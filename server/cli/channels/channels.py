@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from server.cli.channels.common import Standing, standing, time_text
+from server.cli.channels.delete_listing import delete_listing
 from server.cli.channels.listings import listings
 from server.cli.channels.maintenance import dead_letters, reconcile, remove
 from server.cli.channels.unlisted import unlisted
@@ -209,5 +210,5 @@ def _channel_as_json(channel: str, found: Standing) -> dict[str, Any]:
     return {"channel": channel, "publisher_missing": not found.published(channel), **fields}
 
 
-for _command in (listings, unlisted, dead_letters, reconcile, remove):
+for _command in (listings, delete_listing, unlisted, dead_letters, reconcile, remove):
     channels.add_command(_command)

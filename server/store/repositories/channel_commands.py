@@ -7,7 +7,7 @@ import msgspec
 
 from server.domain.changes import Change
 from server.domain.channels import Listing
-from server.domain.components import key_in
+from server.domain.components import key_in, known_by
 
 ChannelCommand = Literal["channel_rules", "channel_listings", "channel_reconcile", "channel_retry", "channel_resend"]
 """A command to a channel's publisher, as the journal's operation: read the changed rules or listings, compare with the
@@ -42,8 +42,9 @@ def listing_notes(listings: Sequence[Listing], before: Sequence[Listing | None])
 
 
 def deletion_notes(listing: Listing) -> list[tuple[str, str]]:
-    """Name a listing that is deleted, by SKU, and the key that it leaves."""
-    return [(SKU, listing.sku), (_LEFT, listing.key)]
+    """Name a listing that is deleted, by SKU or by key, and the key that it leaves."""
+    key = key_in(listing.sku)
+    return [(SKU, listing.sku) if key is None else (KEY, key), (_LEFT, listing.key)]
 
 
 def commanded_skus(change: Change) -> list[str]:
@@ -57,14 +58,16 @@ def commanded_keys(change: Change) -> list[str]:
 
 
 def left_keys(change: Change, *, lists_all: bool) -> dict[str, str]:
-    """Return which keys a change of listings has taken from which SKUs; earlier releases do not write it.
+    """Return which keys a change of listings has taken from which SKUs, or what is in their place.
+
+    Earlier releases do not write it.
 
     ``lists_all``: a SKU that had no listing had its own name as its key.
     """
     left, sku = {}, ""
     for name, value in change.notes:
-        if name == SKU:
-            sku = value
+        if name in (SKU, KEY):
+            sku = value if name == SKU else known_by(value)
         elif name == _LEFT or (name == _LEFT_NAME and lists_all):
             left[value] = sku
     return left

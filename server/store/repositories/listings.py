@@ -69,16 +69,25 @@ class ListingStore:
             if done or version is not None:
                 return bool(done)
 
-    async def delete_listing(self, channel: str, sku: str, actor: str) -> bool:
-        """Delete the listing of a SKU; False: it has none. The journal has it for the publisher."""
-        field, where = _version_of(channel), (self._keys(channel).listings, self._keyspace.meta, self._keyspace.journal)
+    async def delete_listing(self, channel: str, listed_as: str, actor: str) -> bool:
+        """Delete the listing of a SKU, or what is in its place; False: there is none. The journal has it."""
+        keys, key = self._keys(channel), key_in(listed_as)
+        where = keys.listings if key is None else keys.by_key
         while True:
-            version, [packed] = await self._with_version(channel, [sku])
+            version, [packed] = await self._with_version(channel, [listed_as])
             if packed is None:
                 return False
-            notes = deletion_notes(_decode(packed))
+            listing = _decode(packed)
+            notes = deletion_notes(listing)
             entry = command_entry("channel_listings", await self.now_ms(), actor, channel, notes)
-            if await run_on_keys(self._client, library().function("delete_listing"), where, field, version, entry, sku):
+            done = await run_on_keys(
+                self._client,
+                library().function("delete_listing"),
+                (where, keys.components, self._keyspace.meta, self._keyspace.journal),
+                *(_version_of(channel), version, entry, listed_as if key is None else key),
+                *sorted(_members(listing)),
+            )
+            if done:
                 return True
 
     async def rename_component(self, channel: str, old: str, new: str, actor: str) -> None:

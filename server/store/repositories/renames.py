@@ -29,15 +29,21 @@ DELETED_AT_ONCE: Final = 1_500
 _PAUSE_S: Final = 0.002
 """Between two calls, so that the hot path gets through."""
 _decode_renamed: Final = msgspec.msgpack.Decoder(tuple[str, bool, str]).decode
-_decode_deleted: Final = msgspec.msgpack.Decoder(tuple[str, str]).decode
+_decode_deleted: Final = msgspec.msgpack.Decoder(tuple[str, str, str, str]).decode
 _pack: Final = msgspec.msgpack.Encoder().encode
 
 
 class Deleted(NamedTuple):
-    """What became of a SKU that was to be deleted; ``use``: what it is still used for."""
+    """What became of a SKU that was to be deleted, and what it is still used for.
+
+    ``use``: "units" at a location (``where``), "expected", "listed" on a channel, or "component" of what that lists
+    under ``key``; empty: for nothing.
+    """
 
     outcome: str
-    use: str
+    use: str = ""
+    where: str = ""
+    key: str = ""
 
 
 class AliasStore:
