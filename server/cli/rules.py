@@ -27,10 +27,11 @@ from server.domain.principal import LOCAL
 from server.domain.replenishment import ANY, Rule
 from server.domain.safety_stock import SafetyRule
 from server.domain.similar_names import did_you_mean
+from server.service.caller import local_caller
 from server.service.checks import InvalidError, check_category, check_location, check_sku
 from server.service.known_locations import check_known
+from server.service.rules import unknown_skus
 from server.store.command_session import OpenStore
-from server.store.connection.commands import command
 from server.store.keys import Keyspace
 from server.store.repositories.locations import described_names
 from server.store.repositories.replenishment import ReplenishmentStore
@@ -249,8 +250,7 @@ async def _set_replenishment(settings: Settings, partition: str, asked: Asked, r
         )
         await _check_location(store, partition, where, rule)
         await ReplenishmentStore(store.client, Keyspace(partition)).set_rules({where: rule}, LOCAL.actor)
-        keyspace = Keyspace(partition)
-        if rule is not None and sku is not None and not await command(store.client, "HEXISTS", keyspace.skus, where[0]):
+        if rule is not None and sku is not None and await unknown_skus(local_caller(store, partition), [where]):
             say(f"{where[0]} is not known yet: the rule applies once it has stock. --remove takes it away.", err=True)
 
 

@@ -48,6 +48,13 @@ class RuleList(msgspec.Struct, frozen=True):
     rules: list[RuleView]
 
 
+class RulesPut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The rules that were set. ``unknown_skus``: these have no stock yet, so check their names."""
+
+    rules: list[RuleView]
+    unknown_skus: list[str] = []
+
+
 class PlaceQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One SKU or all, at one location or all."""
 

@@ -45,6 +45,13 @@ class SafetyRuleList(msgspec.Struct, frozen=True):
     rules: list[SafetyRuleView]
 
 
+class SafetyRulesPut(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The rules that were set. ``unknown_categories``: no SKU is of these yet, so check their names."""
+
+    rules: list[SafetyRuleView]
+    unknown_categories: list[str] = []
+
+
 class SkuBody(Body, frozen=True):
     """What a SKU is; what is left out stays as it is.
 

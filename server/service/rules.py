@@ -3,7 +3,7 @@
 A rule is for a pair of names: a SKU or category, and a location; :data:`ANY` for all.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
 from server.domain.replenishment import ANY, Rule
@@ -12,9 +12,11 @@ from server.schemas.replenishment import RuleBody
 from server.schemas.safety_stock import SafetyRuleBody
 from server.service.caller import Caller
 from server.service.checks import check_category, check_location, check_sku
+from server.service.current_names import current
 from server.service.known_locations import check_known
 from server.service.writes import written
-from server.store.connection.timeouts import in_report_time
+from server.store.connection.timeouts import in_report_time, in_time
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.rules import RuleTable, Where
 from server.store.repositories.safety_stock import SafetyStore
@@ -91,6 +93,40 @@ async def set_rules(
         await check_known(partition.client, partition.keyspace, described, named)
     await written(store.set_rules(rules, caller.actor))
     return {where: rule for where, rule in rules.items() if rule is not None}
+
+
+async def unknown_skus(caller: Caller, rules: Iterable[Where]) -> list[str]:
+    """Return the SKUs of rules that have no stock record: their rules apply once they have one.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    named = [sku for sku in dict.fromkeys(sku for sku, _ in rules) if sku != ANY]
+    now = dict(zip(named, await current(caller, named), strict=True)) if named else {}
+    store = ChannelStore(caller.partition.client, caller.partition.keyspace)
+    unknown = set(await in_time(store.unknown_skus(list(now.values()))))
+    return [sku for sku, name in now.items() if name in unknown]
+
+
+async def unknown_categories(caller: Caller, rules: Iterable[Where]) -> list[str]:
+    """Return the categories of rules that no SKU is of; errors as for :func:`unknown_skus`."""
+    named = [category for category in dict.fromkeys(category for category, _ in rules) if category != ANY]
+    known = await in_report_time(_known_categories(caller, set(named)))
+    return [category for category in named if category not in known]
+
+
+async def _known_categories(caller: Caller, wanted: set[str]) -> set[str]:
+    """Find categories that SKUs are of, until all that are wanted were met."""
+    found: set[str] = set()
+    if wanted:
+        async for names in safety_store(caller).category_names():
+            found |= names
+            if found >= wanted:
+                break
+    return found
 
 
 async def all_rules(store: RuleTable[RuleT]) -> Mapping[Where, RuleT]:

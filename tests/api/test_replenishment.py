@@ -181,3 +181,17 @@ async def test_given_a_rule_that_cannot_be_then_it_is_refused_and_nothing_change
 
 async def test_given_a_place_among_the_events_that_is_none_then_it_is_refused(api: Api) -> None:
     (await api.get("/v1/events?after=yesterday")).problem(400, "invalid")
+
+
+async def test_given_a_sku_without_stock_when_a_rule_names_it_then_the_answer_says_so(api: Api) -> None:
+    await api.count("KNOWN", 1)
+    await api.count("OLD", 1)
+    (await api.post("/v1/skus/OLD/rename", {"to": "NEW"})).ok()
+
+    named: list[dict[str, object]] = [{"sku": sku, "reorder_point": 1} for sku in ("KNOWN", "KNWON", "OLD", "NEW")]
+    put = await set_rules(api, *named, {"reorder_point": 2})
+    removed = await set_rules(api, {"sku": "KNWON", "remove": True})
+
+    assert put["unknown_skus"] == ["KNWON"]
+    assert len(put["rules"]) == 5, "it is kept: its rule applies once it has stock"
+    assert removed == {"rules": []}

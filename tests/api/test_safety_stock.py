@@ -130,3 +130,16 @@ async def test_given_many_skus_when_put_into_categories_then_each_is_in_its_own(
     (await api.put("/v1/skus/S1", {"category": None})).ok()
     assert (await api.get("/v1/skus/S1")).ok()["category"] is None
     assert (await api.get("/v1/skus/S2")).ok()["category"] == "c2"
+
+
+async def test_given_a_category_that_no_sku_is_of_when_a_rule_names_it_then_the_answer_says_so(api: Api) -> None:
+    (await api.put("/v1/skus", {"skus": [{"sku": "A", "category": "mugs"}]})).ok()
+    mistyped = {"category": "mgus", "units": 1}
+
+    put = (await api.put(RULES, {"rules": [mistyped, {"category": "mugs", "units": 2}, {"units": 3}]})).ok()
+    again = (await api.put(RULES, {"rules": [{"category": "mugs", "units": 2}]})).ok()
+    removed = (await api.put(RULES, {"rules": [{"category": "mgus", "remove": True}]})).ok()
+
+    assert put["unknown_categories"] == ["mgus"]
+    assert [each["category"] for each in put["rules"]] == [None, "mgus", "mugs"], "it is kept, for SKUs to come"
+    assert ("unknown_categories" in again, "unknown_categories" in removed) == (False, False)

@@ -21,6 +21,7 @@ from server.schemas.replenishment import (
     ProposalList,
     RuleList,
     RulesBody,
+    RulesPut,
     RuleView,
 )
 from server.service import rules
@@ -32,25 +33,24 @@ from server.store.repositories.replenishment import ReplenishmentStore
 from server.store.repositories.rules import Where
 
 
-def _view(found: Mapping[Where, Rule]) -> RuleList:
-    return RuleList(
-        [
-            RuleView(sku or None, location or None, **msgspec.structs.asdict(found[sku, location]))
-            for sku, location in sorted(found)
-        ]
-    )
+def _views(found: Mapping[Where, Rule]) -> list[RuleView]:
+    return [
+        RuleView(sku or None, location or None, **msgspec.structs.asdict(found[sku, location]))
+        for sku, location in sorted(found)
+    ]
 
 
-async def set_rules(call: Call) -> RuleList:
+async def set_rules(call: Call) -> RulesPut:
     """Set rules by which to order and to raise alerts; the last one counts where two are for the same."""
     body: RulesBody = call.body
     store = rules.replenishment_store(call.caller)
-    return _view(await rules.set_rules(call.caller, store, rules.replenishment_rule, body.rules))
+    put = await rules.set_rules(call.caller, store, rules.replenishment_rule, body.rules)
+    return RulesPut(_views(put), await rules.unknown_skus(call.caller, put))
 
 
 async def read_rules(call: Call) -> RuleList:
     """Read every rule."""
-    return _view(await rules.all_rules(rules.replenishment_store(call.caller)))
+    return RuleList(_views(await rules.all_rules(rules.replenishment_store(call.caller))))
 
 
 async def propose(call: Call) -> ProposalList:
@@ -88,7 +88,7 @@ async def events(call: Call) -> EventList:
 ROUTES = [
     Route(
         "PUT", "/v1/replenishment/rules", set_rules, Scope.STOCK, "Set when and how much to order",
-        {200: RuleList}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
+        {200: RulesPut}, RulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
         "GET", "/v1/replenishment/rules", read_rules, Scope.READ, "Every rule by which to order",

@@ -12,6 +12,7 @@ from server.domain.safety_stock import SafetyRule
 from server.schemas.safety_stock import (
     SafetyRuleList,
     SafetyRulesBody,
+    SafetyRulesPut,
     SafetyRuleView,
     SkuBody,
     SkuList,
@@ -22,25 +23,23 @@ from server.service import rules, skus
 from server.store.repositories.rules import Where
 
 
-def _view(found: Mapping[Where, SafetyRule]) -> SafetyRuleList:
-    return SafetyRuleList(
-        [
-            SafetyRuleView(category or None, location or None, rule.units, rule.percent)
-            for (category, location), rule in sorted(found.items())
-        ]
-    )
+def _views(found: Mapping[Where, SafetyRule]) -> list[SafetyRuleView]:
+    return [
+        SafetyRuleView(category or None, location or None, rule.units, rule.percent)
+        for (category, location), rule in sorted(found.items())
+    ]
 
 
-async def set_rules(call: Call) -> SafetyRuleList:
+async def set_rules(call: Call) -> SafetyRulesPut:
     """Set how much to keep back; the last one counts where two are for the same."""
     body: SafetyRulesBody = call.body
-    store = rules.safety_store(call.caller)
-    return _view(await rules.set_rules(call.caller, store, rules.safety_rule, body.rules))
+    put = await rules.set_rules(call.caller, rules.safety_store(call.caller), rules.safety_rule, body.rules)
+    return SafetyRulesPut(_views(put), await rules.unknown_categories(call.caller, put))
 
 
 async def read_rules(call: Call) -> SafetyRuleList:
     """Read every rule."""
-    return _view(await rules.all_rules(rules.safety_store(call.caller)))
+    return SafetyRuleList(_views(await rules.all_rules(rules.safety_store(call.caller))))
 
 
 async def put_skus(call: Call) -> SkuList:
@@ -68,7 +67,7 @@ def _sku_view(found: skus.SkuDetails) -> SkuView:
 ROUTES = [
     Route(
         "PUT", "/v1/safety/rules", set_rules, Scope.STOCK, "Set how much safety stock to keep",
-        {200: SafetyRuleList}, SafetyRulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
+        {200: SafetyRulesPut}, SafetyRulesBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, share=Share.BULK,
     ),
     Route(
         "GET", "/v1/safety/rules", read_rules, Scope.READ, "Every rule of safety stock", {200: SafetyRuleList},
