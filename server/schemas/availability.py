@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import Body, Channel, Group, ListingKey, Location, Sku
+from server.schemas.common import Body, Channel, Group, ListingKey, Location, Scan, Sku
 
 
 class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -20,6 +20,16 @@ class AvailabilityQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     location: Location | None = None
     group: Group | None = None
     locations: bool = True
+
+
+class PiecesQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the ``channel`` lists under ``key``, or what a ``barcode`` stands for: in whole pieces or packs."""
+
+    key: ListingKey | None = None
+    barcode: Scan | None = None
+    channel: Channel | None = None
+    location: Location | None = None
+    group: Group | None = None
 
 
 class AvailabilityQueryBody(Body, frozen=True):
@@ -80,6 +90,16 @@ class KeyAvailability(msgspec.Struct, frozen=True):
     """How many pieces of what a channel lists under a key can still be ordered: the least of the components."""
 
     key: str
+    available: int
+    components: list[PartAvailable]
+    as_of: datetime
+
+
+class PiecesAvailability(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """How many pieces of a ``key``, or packs of a ``barcode``, can still be ordered: the least of the components."""
+
+    key: str = ""
+    barcode: str = ""
     available: int
     components: list[PartAvailable]
     as_of: datetime

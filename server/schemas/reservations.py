@@ -93,7 +93,7 @@ class ReservationView(msgspec.Struct, frozen=True, omit_defaults=True):
 
     ``state`` backordered: it has nothing but units that are not there yet. ``open``: some line waits for an address.
     ``channel_lines``: what was ordered by the channel's keys. ``unconfigured_channel`` is there where it is read, other
-    channels are configured, and this one is not.
+    channels are configured, and this one is neither configured nor named in the setting ``HOLDFAST_OTHER_CHANNELS``.
     """
 
     reservation_id: str

@@ -4,29 +4,26 @@ A SKU can be at thousands of locations, so it is read in slices (``store/ledger/
 so many places only: a place is a SKU at a location.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
 from server.domain import limits
-from server.domain.channels import KEY_BYTES_MAX
-from server.domain.components import Component, pieces
 from server.domain.locations import Location, Position, distance_km
 from server.domain.stock import LocationAvailability, LocationsSum
 from server.schemas.availability import (
     AvailabilityQuery,
     AvailabilityQueryBody,
     AvailabilityView,
-    KeyAvailability,
     LocationAvailable,
-    PartAvailable,
+    PiecesQuery,
 )
 from server.schemas.common import time_of
 from server.schemas.locations import NearbyQuery
 from server.service.caller import Caller
-from server.service.checks import InvalidError, check_channel, check_location, check_name, check_sku, check_text
-from server.service.line_names import find_listings
+from server.service.checks import InvalidError, check_channel, check_location, check_sku, check_text
+from server.service.order_channels import check_allowed
 from server.store.errors import TooManyPlacesError
 from server.store.ledger import slices
 from server.store.ledger.ledger import Ledger
@@ -92,10 +89,10 @@ async def of_sku(caller: Caller, sku: str, query: AvailabilityQuery | None) -> S
     """
     sku, location, channel, among, is_listed = check_sku("sku", sku), "", "", None, True
     if query is not None:
-        location, channel = _narrowed(query)
-        among = await _members(caller, query.group, query.location)
+        location, channel = narrowed(caller, query)
+        among = await members(caller, query.group, query.location)
         is_listed = query.locations
-    [found] = await _read(caller.ledger, [sku], location, channel, among, is_listed=is_listed)
+    [found] = await read(caller.ledger, [sku], location, channel, among, is_listed=is_listed)
     return found
 
 
@@ -107,48 +104,17 @@ async def of_skus(caller: Caller, body: AvailabilityQueryBody) -> list[SkuAvaila
     if not body.skus and not body.keys:
         raise InvalidError("skus", "is required, or keys of a channel")
     skus = [check_sku(f"skus[{i}]", sku) for i, sku in enumerate(body.skus)]
-    location, channel = _narrowed(body)
-    among = await _members(caller, body.group, body.location)
+    location, channel = narrowed(caller, body)
+    among = await members(caller, body.group, body.location)
     distinct = list(dict.fromkeys(skus))
-    found = await _read(caller.ledger, distinct, location, channel, among, is_listed=body.locations)
+    found = await read(caller.ledger, distinct, location, channel, among, is_listed=body.locations)
     by_sku = {each.sku: each for each in found}
     if sum(len(by_sku[sku].locations or ()) for sku in skus) > limits.PLACES_PER_ANSWER_MAX:
         raise TooManyPlacesError(limits.PLACES_PER_ANSWER_MAX)
     return [by_sku[sku] for sku in skus]
 
 
-async def of_keys(caller: Caller, body: AvailabilityQueryBody) -> list[KeyAvailability]:
-    """Read how many pieces can still be ordered under each of a channel's keys; those without a listing are left out.
-
-    The components may be read at several moments. Errors as for :func:`of_sku`.
-    """
-    keys = list(dict.fromkeys(check_name(f"keys[{i}]", key, KEY_BYTES_MAX) for i, key in enumerate(body.keys)))
-    if not keys:
-        return []
-    location, channel = _narrowed(body)
-    if not channel:
-        raise InvalidError("channel", "must be there where its keys are")
-    listings = await find_listings(caller, channel, keys)
-    parts = {key: each.components or [Component(each.sku, 1)] for key, each in listings.items()}
-    skus = list(dict.fromkeys(each.sku for components in parts.values() for each in components))
-    if len(skus) > limits.SKUS_PER_QUERY_MAX:
-        rule = f"are made of {len(skus):,} SKUs together; ask for {limits.SKUS_PER_QUERY_MAX:,} at most"
-        raise InvalidError("keys", rule)
-    among = await _members(caller, body.group, body.location)
-    found = {each.sku: each for each in await _read(caller.ledger, skus, location, channel, among, is_listed=False)}
-    return [_of_parts(key, parts[key], found) for key in keys if key in parts]
-
-
-def _of_parts(key: str, parts: list[Component], found: Mapping[str, SkuAvailability]) -> KeyAvailability:
-    return KeyAvailability(
-        key,
-        max(0, pieces(parts, lambda sku: found[sku].available)),
-        [PartAvailable(each.sku, each.quantity, found[each.sku].available) for each in parts],
-        time_of(min(found[each.sku].as_of_ms for each in parts)),
-    )
-
-
-async def _read(
+async def read(
     ledger: Ledger,
     skus: Sequence[str],
     location: str,
@@ -249,9 +215,9 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
     ``decimals``: of the distance. Errors as for :func:`of_sku`.
     """
     checked = check_sku("sku", sku)
-    among = await _members(caller, query.group, None)
+    among = await members(caller, query.group, None)
     directory = await caller.partition.locations.current()
-    [found] = await _read(
+    [found] = await read(
         caller.ledger, [checked], "", "", among, is_listed=True, listed_max=limits.PLACES_PER_REQUEST_MAX
     )
     here, near = Position(query.lat, query.lon), []
@@ -265,14 +231,24 @@ async def nearby(caller: Caller, sku: str, query: NearbyQuery, *, decimals: int)
     return found, near[: query.limit]
 
 
-def _narrowed(query: AvailabilityQuery | AvailabilityQueryBody) -> tuple[str, str]:
-    """Check and return location and channel, empty where they are left out."""
+def narrowed(caller: Caller, query: AvailabilityQuery | AvailabilityQueryBody | PiecesQuery) -> tuple[str, str]:
+    """Check and return location and channel, empty where they are left out.
+
+    Raises
+    ------
+    InvalidError
+        One cannot be a name.
+    ProblemError
+        Orders of the channel are refused.
+
+    """
     location = "" if query.location is None else check_location("location", query.location)
     channel = "" if query.channel is None else check_channel("channel", query.channel)
+    check_allowed(caller, channel)
     return location, channel
 
 
-async def _members(caller: Caller, group: str | None, location: str | None) -> frozenset[str] | None:
+async def members(caller: Caller, group: str | None, location: str | None) -> frozenset[str] | None:
     """Return the locations of a group, also closed ones, where nothing is available; None without a group.
 
     Raises

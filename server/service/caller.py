@@ -42,6 +42,10 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     ledgers: dict[str, Ledger] = {}
     other_channels: frozenset[str] | None = None
 
+    def is_meant(self, channel: str) -> bool:
+        """Return whether a channel is configured, or named as one that orders may name beside those."""
+        return channel in self.channels or channel in (self.other_channels or ())
+
     def ledger_of(self, key: str) -> Ledger:
         """Return the ledger of a key, made for its first request."""
         if len(self.ledgers) >= _LEDGERS_KEPT_MAX:

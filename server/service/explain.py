@@ -28,6 +28,7 @@ from server.service.caller import Caller
 from server.service.candidates import Candidates, where_to_work
 from server.service.checks import check_channel
 from server.service.line_names import named, names_others
+from server.service.order_channels import check_allowed
 from server.service.reservations import lines_of
 from server.service.sourcing import candidates_of, check_sourcing, rules_of, with_plan
 from server.store.errors import OrderTooWideError, TooManyPlacesError
@@ -63,6 +64,7 @@ async def _explained(caller: Caller, body: ExplainBody) -> ExplainView:
     if isinstance(body.sourcing, SourcingBody):
         check_sourcing(body.sourcing, asked, policy="all_or_nothing")
     channel = "" if body.channel is None else check_channel("channel", body.channel)
+    check_allowed(caller, channel)
     directory = await caller.partition.locations.current()
     reserve = Reserve("", "", "", channel, lines, ttl_ms=0)
     if not isinstance(body.sourcing, SourcingBody):

@@ -11,10 +11,23 @@ from server.service.problems import ProblemError, problem
 
 def is_refused(partition: Partition, operation: Reserve | Order) -> bool:
     """Return whether the setting refuses the channel of a new reservation; never that of an order that is sold."""
-    others, channel = partition.other_channels, operation.channel
-    if others is None or channel in partition.channels or channel in others:
+    if partition.other_channels is None or partition.is_meant(operation.channel):
         return False
     return not (isinstance(operation, Order) and operation.accept_shortage)
+
+
+def check_allowed(caller: Caller, channel: str) -> None:
+    """Refuse a question on behalf of a channel whose orders are refused. ``channel`` empty: none is named.
+
+    Raises
+    ------
+    ProblemError
+        They are.
+
+    """
+    partition = caller.partition
+    if channel and partition.other_channels is not None and not partition.is_meant(channel):
+        _refuse(partition, channel)
 
 
 async def repeated(caller: Caller, operation: Reserve | Order) -> ReservationAnswer:

@@ -244,6 +244,29 @@ async def test_a_part_names_a_line_or_a_key_and_each_key_once(api: Api, parts: l
 # -- what is available
 
 
+async def pieces_of(api: Api, query: str) -> int:
+    return int((await api.get(f"/v1/availability?{query}")).ok()["available"])
+
+
+async def test_packs_of_a_barcode_are_counted_and_what_stands_for_nothing_is_refused(api: Api) -> None:
+    carton = {"barcode": "18690000000033", "sku": "A", "factor": 6}
+    (await api.put("/v1/barcodes", {"barcodes": [carton]})).ok()
+
+    found = (await api.get("/v1/availability?barcode=18690000000033")).ok()
+
+    assert (found["barcode"], found["available"]) == ("18690000000033", 3)
+    assert found["components"] == [{"sku": "A", "quantity": 6, "available": 20}]
+    assert await pieces_of(api, "barcode=18690000000033&location=elsewhere") == 0
+    (await api.get("/v1/availability?barcode=8690000000036")).problem(422, "unknown_barcode")
+    detail = (await api.get("/v1/availability?key=nosuch&channel=trendyol")).problem(422, "unknown_sku")["detail"]
+    assert "trendyol has no listing with the key nosuch" in detail
+    for query in ("", "?key=set", "?key=set&barcode=1&channel=trendyol", "?channel=trendyol"):
+        (await api.get(f"/v1/availability{query}")).problem(400, "invalid")
+
+
+# -- of several at once
+
+
 async def test_a_key_has_as_many_pieces_as_each_of_its_components_can_have(api: Api) -> None:
     """Against counting by hand, with holds of bundles and of single units mixed at random."""
     chance = random.Random(13)
@@ -266,6 +289,7 @@ async def test_a_key_has_as_many_pieces_as_each_of_its_components_can_have(api: 
 
         pieces = {key: min(left[sku] // units for sku, units in parts.items()) for key, parts in made_of.items()}
         assert {each["key"]: each["available"] for each in answer["keys"]} == pieces
+        assert {key: await pieces_of(api, f"key={key}&channel=trendyol") for key in made_of} == pieces
     assert left["A"] < 6, "there was something to count"
 
 

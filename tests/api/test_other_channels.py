@@ -44,9 +44,10 @@ async def test_given_a_channel_when_it_is_named_then_it_is_taken_and_shown_or_re
         return
     assert "unconfigured_channel" not in answer.ok(201)
     read = (await api.get(f"/v1/reservations/{name}")).ok()
-    assert read.get("unconfigured_channel", False) == (channel != "trendyol")
+    is_unconfigured = shop[1] == "*" and channel != "trendyol"
+    assert read.get("unconfigured_channel", False) == is_unconfigured, "one that the setting names is meant"
     listed = (await api.get(f"/v1/reservations?channel={channel}")).ok()["reservations"]
-    assert {each.get("unconfigured_channel", False) for each in listed} == {channel != "trendyol"}
+    assert {each.get("unconfigured_channel", False) for each in listed} == {is_unconfigured}
     assert (await api.post(route, body)).headers["Idempotent-Replayed"] == "true"
 
 
@@ -58,6 +59,32 @@ async def test_given_an_order_that_is_sold_when_its_channel_is_unknown_then_it_i
     answer = (await api.post("/v1/orders", {**body, "on_shortage": "accept"})).ok(201)
     assert answer["state"] == "committed"
     assert (await api.get(f"/v1/reservations/{name}")).ok()["unconfigured_channel"]
+
+
+@pytest.mark.parametrize("channel", ["trendyol", "web", "Trendyol", "till-1", "tendyol"])
+async def test_given_a_channel_when_something_is_asked_on_its_behalf_then_it_is_answered_where_its_orders_are_taken(
+    api: Api, shop: tuple[Server, str], channel: str
+) -> None:
+    is_taken = channel == "trendyol" or shop[1] == "*" or channel in shop[1].split(", ")
+    carton = {"barcode": "18690000000033", "sku": "A", "factor": 6}
+    (await api.put("/v1/barcodes", {"barcodes": [carton]})).ok()
+    lines = [{"sku": "A", "quantity": 1}]
+    sourcing = {"strategy": "priority"}
+
+    answers = [
+        await api.get(f"/v1/availability/A?channel={channel}"),
+        await api.post("/v1/availability/query", {"skus": ["A"], "channel": channel}),
+        await api.get(f"/v1/availability?barcode=18690000000033&channel={channel}"),
+        await api.post("/v1/sourcing/explain", {"channel": channel, "lines": lines}),
+        await api.post("/v1/sourcing/explain", {"channel": channel, "lines": lines, "sourcing": sourcing}),
+    ]
+
+    for answer in answers:
+        if is_taken:
+            answer.ok()
+        else:
+            assert channel in answer.problem(404, "unknown_channel")["detail"]
+    (await api.get(f"/v1/reservations?channel={channel}")).ok()
 
 
 async def test_given_a_batch_when_one_names_an_unknown_channel_then_it_alone_is_refused(

@@ -14,9 +14,11 @@ from server.schemas.availability import (
     AvailabilityQuery,
     AvailabilityQueryBody,
     AvailabilityView,
+    PiecesAvailability,
+    PiecesQuery,
 )
 from server.schemas.problems import Problem
-from server.service import availability
+from server.service import availability, pieces
 from server.service.problems import problem
 
 
@@ -43,6 +45,16 @@ def _print(names: frozenset[str] | None) -> str:
     return "" if names is None else f"-{crc32(chr(0).join(sorted(names)).encode()):08x}"
 
 
+async def read_pieces(call: Call) -> PiecesAvailability | Problem:
+    """Read how many pieces can still be ordered of what a channel's key or a barcode stands for."""
+    query = call.query(PiecesQuery)
+    found = await pieces.of_piece(call.caller, query)
+    if found is None:
+        detail = f"{query.channel} has no listing with the key {query.key}. List it first, or ask for the SKU."
+        return problem("unknown_sku", detail)
+    return found
+
+
 async def read_many(call: Call) -> AvailabilityList:
     """Read what can still be reserved of up to 1,000 SKUs."""
     body: AvailabilityQueryBody = call.body
@@ -51,7 +63,7 @@ async def read_many(call: Call) -> AvailabilityList:
     unknown = [each.sku for each in found if not each.is_known]
     if not body.keys:
         return AvailabilityList(known, unknown)
-    of_keys = await availability.of_keys(call.caller, body)
+    of_keys = await pieces.of_keys(call.caller, body)
     found_keys = {each.key for each in of_keys}
     return AvailabilityList(known, unknown, of_keys, [each for each in body.keys if normal(each) not in found_keys])
 
@@ -60,11 +72,16 @@ ROUTES = [
     Route(
         "GET", "/v1/availability/{sku}", read, Scope.READ, "Read the available units of a SKU",
         {200: AvailabilityView, 304: None}, query=AvailabilityQuery, headers=("If-None-Match",),
-        outcomes=("invalid", "answer_too_large", "unknown_sku"),
+        outcomes=("invalid", "unknown_channel", "answer_too_large", "unknown_sku"),
+    ),
+    Route(
+        "GET", "/v1/availability", read_pieces, Scope.READ, "The same by a channel's key or a barcode, in whole pieces",
+        {200: PiecesAvailability}, query=PiecesQuery,
+        outcomes=("invalid", "unknown_channel", "answer_too_large", "unknown_sku", "unknown_barcode"),
     ),
     Route(
         "POST", "/v1/availability/query", read_many, Scope.READ, "The same for up to 1,000 SKUs",
         {200: AvailabilityList}, AvailabilityQueryBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX,
-        outcomes=("answer_too_large",),
+        outcomes=("unknown_channel", "answer_too_large"),
     ),
 ]  # fmt: skip

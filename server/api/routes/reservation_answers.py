@@ -1,7 +1,5 @@
 """From the ledger's answers about reservations to what is sent."""
 
-from collections.abc import Collection
-
 from msgspec.structs import replace
 
 from server.api.http.answer import Answer
@@ -9,6 +7,7 @@ from server.domain.answers import ReservationAnswer
 from server.domain.reservation import Changed
 from server.schemas.problems import Problem
 from server.schemas.reservations import ReservationView, left_views, reservation_view
+from server.service.caller import Partition
 from server.service.problems import refusal
 
 
@@ -25,10 +24,10 @@ def answer_reservation(
     return refusal(answer, reservation_id)
 
 
-def marked(view: ReservationView, channels: Collection[str]) -> ReservationView:
-    """Mark what is of another channel than the configured ones, where there are any.
+def marked(view: ReservationView, partition: Partition) -> ReservationView:
+    """Mark what is of a channel that is neither configured nor named in the setting, where some are configured.
 
     A cancel that is remembered has no channel yet.
     """
-    is_marked = channels and view.channel and view.channel not in channels
+    is_marked = partition.channels and view.channel and not partition.is_meant(view.channel)
     return replace(view, unconfigured_channel=True) if is_marked else view

@@ -143,7 +143,7 @@ async def _found(call: Call, target: str) -> ReservationView | Problem:
     if found.reservation is None:
         return problem("unknown_reservation", reservation_id=target)
     view = reservation_view(target, found.reservation, as_of_ms=found.as_of_ms)
-    return marked(view, call.caller.partition.channels)
+    return marked(view, call.caller.partition)
 
 
 async def look_up(call: Call) -> ReservationView | Problem:
@@ -155,9 +155,8 @@ async def look_up(call: Call) -> ReservationView | Problem:
 async def read_many(call: Call) -> ReservationPage:
     """Read the reservations that match, a page at a time."""
     page = await service.find(call.caller, call.query(ListQuery))
-    channels = call.caller.partition.channels
     views = [reservation_view(name, record, as_of_ms=page.as_of_ms) for name, record in page.reservations]
-    return ReservationPage([marked(view, channels) for view in views], page.next)
+    return ReservationPage([marked(view, call.caller.partition) for view in views], page.next)
 
 
 _PROMISE = (

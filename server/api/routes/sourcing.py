@@ -17,7 +17,7 @@ ROUTES = [
     Route(
         "POST", "/v1/sourcing/explain", explain, Scope.READ,
         "Why an order would be taken from where, without holding", {200: ExplainView}, ExplainBody,
-        outcomes=("sourcing_incomplete",),
+        outcomes=("unknown_channel", "unknown_barcode", "unknown_sku", "sourcing_incomplete"),
         share=Share.REPORTS,
     ),
 ]  # fmt: skip

@@ -1,0 +1,95 @@
+"""Availability in pieces of what a channel lists under a key, or in packs of a barcode. The least component decides."""
+
+from collections.abc import Mapping, Sequence
+
+from server.domain import limits
+from server.domain.channels import KEY_BYTES_MAX
+from server.domain.components import Component, pieces
+from server.schemas.availability import (
+    AvailabilityQueryBody,
+    KeyAvailability,
+    PartAvailable,
+    PiecesAvailability,
+    PiecesQuery,
+)
+from server.schemas.common import time_of
+from server.service.availability import SkuAvailability, members, narrowed, read
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_name
+from server.service.line_names import find_listings
+from server.service.scans import pack_of
+
+
+async def of_keys(caller: Caller, body: AvailabilityQueryBody) -> list[KeyAvailability]:
+    """Read how many pieces can still be ordered under each of a channel's keys; those without a listing are left out.
+
+    The components may be read at several moments. Errors as for :func:`~server.service.availability.of_sku`.
+    """
+    keys = list(dict.fromkeys(check_name(f"keys[{i}]", key, KEY_BYTES_MAX) for i, key in enumerate(body.keys)))
+    if not keys:
+        return []
+    location, channel = narrowed(caller, body)
+    if not channel:
+        raise InvalidError("channel", "must be there where its keys are")
+    parts = await _listed_parts(caller, channel, keys)
+    among = await members(caller, body.group, body.location)
+    return await _of_pieces(caller, {key: parts[key] for key in keys if key in parts}, location, channel, among)
+
+
+async def of_piece(caller: Caller, query: PiecesQuery) -> PiecesAvailability | None:
+    """Read how many pieces of a channel's key, or packs of a barcode, can still be ordered; None: there is no such key.
+
+    Errors as for :func:`~server.service.availability.of_sku`, and UnknownBarcodeError.
+    """
+    if (query.key is None) is (query.barcode is None):
+        raise InvalidError("key", "must be there, or a barcode in its place")
+    location, channel = narrowed(caller, query)
+    among = await members(caller, query.group, query.location)
+    if query.key is None:
+        pack = await pack_of(caller, "", None, query.barcode)
+        name, parts = pack.sku, {pack.sku: [Component(pack.sku, pack.factor)]}
+    else:
+        if not channel:
+            raise InvalidError("channel", "must be there where its key is")
+        name = check_name("key", query.key, KEY_BYTES_MAX)
+        parts = await _listed_parts(caller, channel, [name])
+    if name not in parts:
+        return None
+    [found] = await _of_pieces(caller, parts, location, channel, among)
+    return PiecesAvailability(
+        key=name if query.key is not None else "",
+        barcode=query.barcode or "",
+        available=found.available,
+        components=found.components,
+        as_of=found.as_of,
+    )
+
+
+async def _listed_parts(caller: Caller, channel: str, keys: Sequence[str]) -> dict[str, list[Component]]:
+    """Return what a piece of each key is made of; those without a listing are left out."""
+    listings = await find_listings(caller, channel, keys)
+    return {key: each.components or [Component(each.sku, 1)] for key, each in listings.items()}
+
+
+async def _of_pieces(
+    caller: Caller,
+    parts: Mapping[str, list[Component]],
+    location: str,
+    channel: str,
+    among: frozenset[str] | None,
+) -> list[KeyAvailability]:
+    skus = list(dict.fromkeys(each.sku for components in parts.values() for each in components))
+    if len(skus) > limits.SKUS_PER_QUERY_MAX:
+        rule = f"are made of {len(skus):,} SKUs together; ask for {limits.SKUS_PER_QUERY_MAX:,} at most"
+        raise InvalidError("keys", rule)
+    found = {each.sku: each for each in await read(caller.ledger, skus, location, channel, among, is_listed=False)}
+    return [_of_parts(key, components, found) for key, components in parts.items()]
+
+
+def _of_parts(key: str, parts: list[Component], found: Mapping[str, SkuAvailability]) -> KeyAvailability:
+    return KeyAvailability(
+        key,
+        max(0, pieces(parts, lambda sku: found[sku].available)),
+        [PartAvailable(each.sku, each.quantity, found[each.sku].available) for each in parts],
+        time_of(min(found[each.sku].as_of_ms for each in parts)),
+    )
