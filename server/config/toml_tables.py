@@ -11,12 +11,12 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import inspect
 
+from server.domain.allowed_values import choices, type_at
 from server.domain.similar_names import did_you_mean
 
 T = TypeVar("T")
 
 _MESSAGE: Final = re.compile(r"(?P<what>.*?)(?: - at `(?P<path>[^`]*)`)?", re.DOTALL)
-_STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
 _TYPE: Final = re.compile(r"`([^`]*)`")
 _WORDS: Final = {
     "str": "text",
@@ -83,13 +83,13 @@ def _explained(message: str, wanted: type) -> str:
     what, path = (found["what"], found["path"] or "$") if found else (message, "$")
     place = path.removeprefix("$").removeprefix(".")
     inside = f"{place}: " if place else ""
-    here = _type_at(inspect.type_info(wanted), path)
+    here = type_at(inspect.type_info(wanted), path)
     if unknown := _UNKNOWN.fullmatch(what):
         return f"{inside}{_no_such('field', unknown[1], _fields(here))}"
     if missing := _MISSING.fullmatch(what):
         return f"{inside}needs {missing[1]}."
     if what.startswith("Invalid enum value"):
-        return f"{inside}must be {_choices(here)}."
+        return f"{inside}must be {choices(here)}."
     return f"{inside}{_TYPE.sub(_in_words, what[:1].lower() + what[1:])}."
 
 
@@ -101,35 +101,8 @@ def _no_such(what: str, name: str, known: list[str]) -> str:
     return f"there is no {what} {name!r}{did_you_mean(name, known) or '.'} Allowed: {listed(known)}."
 
 
-def _type_at(here: inspect.Type, path: str) -> inspect.Type:
-    """Follow a path of msgspec's, such as ``$.receivers[0].url``, from a type to the type that it leads to."""
-    for step in _STEP.finditer(path):
-        here = _below(here, step[1])
-    return here
-
-
-def _below(here: inspect.Type, name: str | None) -> inspect.Type:
-    for kind in here.types if isinstance(here, inspect.UnionType) else (here,):
-        if isinstance(kind, inspect.StructType) and name is not None:
-            return next((field.type for field in kind.fields if field.encode_name == name), inspect.AnyType())
-        if isinstance(kind, inspect.ListType | inspect.VarTupleType | inspect.SetType):
-            return kind.item_type
-        if isinstance(kind, inspect.DictType):
-            return kind.value_type
-    return inspect.AnyType()
-
-
 def _fields(here: inspect.Type) -> list[str]:
     for kind in here.types if isinstance(here, inspect.UnionType) else (here,):
         if isinstance(kind, inspect.StructType):
             return [field.encode_name for field in kind.fields]
     return []
-
-
-def _choices(here: inspect.Type) -> str:
-    for kind in here.types if isinstance(here, inspect.UnionType) else (here,):
-        if isinstance(kind, inspect.LiteralType):
-            return " or ".join(repr(value) for value in kind.values)
-        if isinstance(kind, inspect.EnumType):
-            return " or ".join(repr(member.value) for member in kind.cls)
-    return "one of the allowed values"

@@ -92,7 +92,7 @@ def _likeness_of(line: LineRefusal) -> str:
 def alike(kind: str, name: str, similar: str) -> str:
     """Say that a name of a kind, ``sku`` or ``location``, would be new and is like a known one."""
     return (
-        f"{'location' if kind == 'location' else 'SKU'} {name} is not known, and is like {similar}; did you mean"
+        f"{'Location' if kind == 'location' else 'SKU'} {name} is not known, and is like {similar}; did you mean"
         f" {similar}? If it is another, send `allow_similar` true. Nothing changed."
     )
 

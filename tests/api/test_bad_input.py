@@ -431,6 +431,7 @@ async def test_given_a_method_that_a_path_does_not_take_when_sent_then_it_is_sai
 
 # -- who asks
 
+HOLD: dict[str, Any] = {"channel": "web", "lines": [{"sku": "A", "quantity": 1}]}
 CALLS: list[tuple[str, str, Any]] = [
     ("POST", RESERVE, GOOD),
     ("POST", BATCH, {"reservations": [GOOD]}),
@@ -514,3 +515,47 @@ async def test_given_a_key_in_the_store_when_revoked_then_it_opens_nothing(serve
             await wait_until(shut_out, "a revoked key opens nothing")
     finally:
         await pool.aclose()
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field", "rule"),
+    [
+        (
+            "/v1/reservations",
+            {**HOLD, "policy": "most"},
+            "policy",
+            "'all_or_nothing' or 'backorder' or 'partial', not 'most'",
+        ),
+        ("/v1/orders", {**HOLD, "on_shortage": "maybe"}, "on_shortage", "'accept' or 'reject', not 'maybe'"),
+        (
+            "/v1/reservations/r/return",
+            {"lines": [{"line": 1, "quantity": 1, "disposition": "burnt"}]},
+            "lines[0].disposition",
+            "'damaged' or 'quality_control' or 'restock', not 'burnt'",
+        ),
+        (
+            "/v1/sourcing/explain",
+            {"lines": HOLD["lines"], "sourcing": {"strategy": ["nearest", "best"]}},
+            "sourcing.strategy[1]",
+            "'lowest_footfall' or 'most_stock' or 'nearest' or 'priority', not 'best'",
+        ),
+    ],
+)
+async def test_given_a_word_that_is_not_allowed_when_sent_then_the_allowed_ones_are_named(
+    api: Api, path: str, body: dict[str, Any], field: str, rule: str
+) -> None:
+    [error] = (await api.post(path, body)).problem(400, "invalid")["errors"]
+
+    assert error == {"field": field, "rule": f"must be {rule}"}
+
+
+async def test_given_a_word_that_is_not_allowed_in_a_query_or_an_element_then_the_allowed_ones_are_named(
+    api: Api,
+) -> None:
+    [error] = (await api.get("/v1/reservations?state=gone")).problem(400, "invalid")["errors"]
+    batch = {"reservations": [{**HOLD, "policy": "most"}, HOLD]}
+    [first, second] = (await api.post("/v1/reservations/batch", batch)).ok()["results"]
+
+    assert "'held'" in error["rule"]
+    assert "'partial'" in first["problem"]["errors"][0]["rule"]
+    assert second["status"] != 400

@@ -28,7 +28,7 @@ async def test_given_ten_at_main_when_counted_at_its_look_alikes_then_no_more_is
     for other in ("Main", "MAIN", "MAİN"):
         refused = await api.put(at("S", other), {"on_hand": 10})
         assert similar(refused) == ["main"]
-        assert f"location {other} is not known, and is like main; did you mean main?" in refused.body["detail"]
+        assert f"Location {other} is not known, and is like main; did you mean main?" in refused.body["detail"]
 
     assert (await api.get("/v1/stock/S")).ok()["available"] == 10
 

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.http_exceptions import HttpProcessingError, LineTooLong
 
+from server.domain.allowed_values import with_allowed
 from server.schemas.problems import Problem
 from server.service.checks import InvalidError
 from server.service.problems import ProblemError, invalid, problem
@@ -54,6 +55,7 @@ class BodyDecoder:
     """Decodes one type of body from either media type."""
 
     def __init__(self, body_type: Any) -> None:
+        self._type = body_type
         self._decoders: dict[str, Callable[[bytes], Any]] = {
             JSON: msgspec.json.Decoder(body_type).decode,
             MSGPACK: msgspec.msgpack.Decoder(body_type).decode,
@@ -75,8 +77,8 @@ class BodyDecoder:
             raise ProblemError(problem("unsupported_media_type"))
         try:
             return self._decoders[media_type](raw)
-        except msgspec.ValidationError:
-            raise
+        except msgspec.ValidationError as error:
+            raise with_allowed(error, self._type) from None
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             if request.headers.get("Content-Encoding", "identity") != "identity":
                 raise ProblemError(problem("unsupported_media_type")) from None
@@ -237,7 +239,10 @@ def parse_query(request: web.Request, query_type: Any) -> Any:
     if len(query) != len(set(query)):
         repeated = next(name for name in query if len(query.getall(name)) > 1)
         raise InvalidError(repeated, "may stand once in the query")
-    return msgspec.convert(dict(query), query_type, strict=False)
+    try:
+        return msgspec.convert(dict(query), query_type, strict=False)
+    except msgspec.ValidationError as error:
+        raise with_allowed(error, query_type) from None
 
 
 def unreadable(error: HttpProcessingError) -> Problem:

@@ -1,0 +1,64 @@
+"""Which values a field may have, where a message of msgspec's only says that it has another one."""
+
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+from msgspec import inspect
+
+_NOT_ALLOWED: Final = re.compile(r"^Invalid enum value (?P<value>.*?) - at `(?P<path>\$.*)`$", re.DOTALL)
+_STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
+
+
+def with_allowed(error: msgspec.ValidationError, wanted: Any) -> msgspec.ValidationError:
+    """Return an error that names the allowed values, where it is about one that is none; else the same error."""
+    found = _NOT_ALLOWED.match(str(error))
+    if found is None:
+        return error
+    path = found["path"]
+    rule = f"must be {choices(type_at(_type_of(wanted), path))}, not {found['value']}"
+    return msgspec.ValidationError(f"{rule} - at `{path}`")
+
+
+@cache
+def _type_of(wanted: Any) -> inspect.Type:
+    return inspect.type_info(wanted)
+
+
+def type_at(here: inspect.Type, path: str) -> inspect.Type:
+    """Follow a path of msgspec's, such as ``$.receivers[0].url``, from a type to the type that it leads to."""
+    for step in _STEP.finditer(path):
+        below = tuple(each for kind in _kinds(here) for each in _below(kind, step[1]))
+        here = inspect.UnionType(below) if below else inspect.AnyType()
+    return here
+
+
+def _kinds(here: inspect.Type) -> Iterator[inspect.Type]:
+    """Go through the types that a union is made of, or the one that it is."""
+    if isinstance(here, inspect.UnionType):
+        for each in here.types:
+            yield from _kinds(each)
+    else:
+        yield here
+
+
+def _below(kind: inspect.Type, name: str | None) -> Iterator[inspect.Type]:
+    if isinstance(kind, inspect.StructType) and name is not None:
+        yield from (field.type for field in kind.fields if field.encode_name == name)
+    elif isinstance(kind, inspect.ListType | inspect.VarTupleType | inspect.SetType):
+        yield kind.item_type
+    elif isinstance(kind, inspect.DictType):
+        yield kind.value_type
+
+
+def choices(here: inspect.Type) -> str:
+    """Return the values that a type allows, in words."""
+    found: dict[object, None] = {}
+    for kind in _kinds(here):
+        if isinstance(kind, inspect.LiteralType):
+            found |= dict.fromkeys(kind.values)
+        elif isinstance(kind, inspect.EnumType):
+            found |= dict.fromkeys(member.value for member in kind.cls)
+    return " or ".join(map(repr, found)) or "one of the allowed values"
