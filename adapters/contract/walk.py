@@ -49,15 +49,18 @@ class Walk(msgspec.Struct, frozen=True):
         """Write it as text."""
         return f"{self.since_ms}:{self.skip}:{self.floor_ms}"
 
-    def after(self, changed_ms: Sequence[int], *, rows: int, more: bool, overlap_ms: int = OVERLAP_MS) -> "Walk":
+    def after(
+        self, changed_ms: Sequence[int], *, rows: int, more: bool, now_s: float, overlap_ms: int = OVERLAP_MS
+    ) -> "Walk":
         """Return where the next page begins, by when the rows of this one changed; without ``more``, the next walk.
 
-        ``rows``: how many the page had, with those that cannot be read.
+        ``rows``: how many the page had, with those that cannot be read. No walk begins in times to come: the clock of a
+        channel can go back.
         """
         last_ms = max(changed_ms, default=self.since_ms)
         if not more:
             back_ms = overlap_ms if changed_ms else 0
-            return Walk(max(self.floor_ms, last_ms - back_ms), 0, self.floor_ms)
+            return Walk(max(self.floor_ms, min(last_ms, round(now_s * 1000)) - back_ms), 0, self.floor_ms)
         if last_ms <= self.since_ms:  # all of one and the same time, or unreadable
             return Walk(self.since_ms, self.skip + rows, self.floor_ms)
         return Walk(last_ms, 0, self.floor_ms)

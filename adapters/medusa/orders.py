@@ -86,15 +86,16 @@ class Medusa(MedusaStock):
         """Begin with what has changed since then."""
         return Walk.first(since_ms).cursor
 
-    def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:  # noqa: ARG002  # nothing is signed
+    def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:
         """Read the orders that changed, oldest change first."""
         walk = Walk.at(cursor)
         answer = yield from self._shop.get("/orders", _page(walk, ORDER_FIELDS), OrdersPage, http.ORDERS)
         rows = answer.orders if answer is not None else []
         found, unreadable = read(rows)
+        changed_ms = [in_ms(each.updated_at) for each in found]
         more = len(rows) == PAGE
         return Pulled(
-            cursor=walk.after([in_ms(each.updated_at) for each in found], rows=len(rows), more=more).cursor,
+            cursor=walk.after(changed_ms, rows=len(rows), more=more, now_s=now_s).cursor,
             orders=tuple(snapshot(each, self._options) for each in found if each.status != _DRAFT),
             unreadable=tuple(unreadable),
             hints=tuple(each.key for each in unreadable if each.key),
@@ -112,7 +113,7 @@ class Medusa(MedusaStock):
             raise UnreadableOrderError(f"an order of another form: {unreadable[0].reason}")
         return snapshot(found[0], self._options)
 
-    def pull_returns(self, cursor: str, now_s: float) -> Exchange[Pulled]:  # noqa: ARG002
+    def pull_returns(self, cursor: str, now_s: float) -> Exchange[Pulled]:
         """Read the returns that changed, oldest change first."""
         walk = Walk.at(cursor)
         answer = yield from self._shop.get("/returns", _page(walk, RETURN_FIELDS), ReturnsPage, http.ORDERS)
@@ -120,7 +121,7 @@ class Medusa(MedusaStock):
         cases = [return_case(each) for each in rows]
         more = len(rows) == PAGE
         return Pulled(
-            cursor=walk.after([in_ms(each.updated_at) for each in rows], rows=len(rows), more=more).cursor,
+            cursor=walk.after([in_ms(each.updated_at) for each in rows], rows=len(rows), more=more, now_s=now_s).cursor,
             returns=tuple(case for case in cases if case is not None),
             more=more,
         )

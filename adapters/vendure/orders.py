@@ -73,7 +73,7 @@ class Vendure(VendureStock):
         """Begin with what has changed since then."""
         return Walk.first(since_ms).cursor
 
-    def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:  # noqa: ARG002  # nothing is signed
+    def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:
         """Read the orders that changed, oldest change first. Carts and drafts are left out."""
         walk = Walk.at(cursor)
         # ``after`` leaves out its own moment, and some databases keep fractions of a millisecond.
@@ -84,7 +84,7 @@ class Vendure(VendureStock):
         found, unreadable = read(answer.orders.items)
         changed_ms = [round(each.updated_at.timestamp() * 1000) for each in found]
         return Pulled(
-            cursor=walk.after(changed_ms, rows=rows, more=rows == PAGE).cursor,
+            cursor=walk.after(changed_ms, rows=rows, more=rows == PAGE, now_s=now_s).cursor,
             orders=tuple(self._snapshot(each, answer) for each in found if each.is_placed),
             unreadable=tuple(unreadable),
             hints=tuple(each.key for each in unreadable if each.key),

@@ -28,7 +28,6 @@ from adapters.contract.orders import (
 )
 from adapters.medusa import ADAPTER
 from server.channels.connection.http_transport import Transport, converse
-from tests.channels.driving import NOW_S
 from tests.channels.medusa.shop import Order as Bought
 from tests.channels.medusa.shop import Shop
 from tests.channels.medusa_server import MEDUSA_TIMEOUT_S, SKUS, MedusaServer
@@ -60,7 +59,7 @@ class Reader:
         return self._adapter.first_cursor(since_ms)
 
     async def pull(self, cursor: str) -> Pulled:
-        return await converse(self._adapter.pull_orders(cursor, NOW_S), self.send)
+        return await converse(self._adapter.pull_orders(cursor, time.time()), self.send)
 
     async def walk(self, cursor: str) -> tuple[dict[str, Order], str]:
         """Read a whole walk; returns the orders by their keys and where the next one begins."""
@@ -74,11 +73,11 @@ class Reader:
                 return found, cursor
 
     async def returns(self, cursor: str) -> dict[str, ReturnCase]:
-        page = await converse(self._adapter.pull_returns(cursor, NOW_S), self.send)
+        page = await converse(self._adapter.pull_returns(cursor, time.time()), self.send)
         return {case.key: case for case in page.returns}
 
     async def find(self, key: str) -> Order | None:
-        return await converse(self._adapter.fetch_order(key, NOW_S), self.send)
+        return await converse(self._adapter.fetch_order(key, time.time()), self.send)
 
     async def fetch(self, order: Bought) -> Order:
         found = await self.find(order.id)
@@ -86,7 +85,7 @@ class Reader:
         return found
 
     async def say(self, command: Command, order: Order) -> CommandOutcome:
-        return await converse(self._adapter.command(command, order, NOW_S), self.send)
+        return await converse(self._adapter.command(command, order, time.time()), self.send)
 
     def confirm(self, command: Command, order: Order) -> Confirmation:
         return self._adapter.confirm(command, order)

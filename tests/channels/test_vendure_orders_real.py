@@ -27,7 +27,6 @@ from adapters.contract.orders import (
 )
 from adapters.vendure import ADAPTER
 from server.channels.connection.http_transport import Transport, converse
-from tests.channels.driving import NOW_S
 from tests.channels.vendure.shop import Order as Bought
 from tests.channels.vendure.shop import Shop
 from tests.channels.vendure_server import PASSWORD, SKUS, USERNAME, VENDURE_TIMEOUT_S, VendureServer
@@ -61,7 +60,7 @@ class Reader:
         return self._adapter.first_cursor(since_ms)
 
     async def pull(self, cursor: str) -> Pulled:
-        return await converse(self._adapter.pull_orders(cursor, NOW_S), self.send)
+        return await converse(self._adapter.pull_orders(cursor, time.time()), self.send)
 
     async def walk(self, cursor: str) -> tuple[dict[str, Order], str]:
         """Read a whole walk; returns the orders by their keys and where the next one begins."""
@@ -74,12 +73,12 @@ class Reader:
                 return found, cursor
 
     async def fetch(self, order: Bought) -> Order:
-        found = await converse(self._adapter.fetch_order(order.code, NOW_S), self.send)
+        found = await converse(self._adapter.fetch_order(order.code, time.time()), self.send)
         assert found is not None
         return found
 
     async def say(self, command: Command, order: Order) -> CommandOutcome:
-        return await converse(self._adapter.command(command, order, NOW_S), self.send)
+        return await converse(self._adapter.command(command, order, time.time()), self.send)
 
     def confirm(self, command: Command, order: Order) -> Confirmation:
         return self._adapter.confirm(command, order)

@@ -10,6 +10,7 @@ from adapters.contract.errors import CursorRefusedError
 from adapters.contract.walk import OVERLAP_MS, Walk
 
 PAGE: Final = 3
+NOW_S: Final = 2_000.0
 
 
 class Table:
@@ -38,7 +39,7 @@ def test_all_that_was_there_when_a_walk_began_is_read(changed_ms: list[int], tou
         page = table.page(walk)
         seen |= {row for _, row in page}
         more = len(page) == PAGE
-        walk = Walk.at(walk.after([at_ms for at_ms, _ in page], rows=len(page), more=more).cursor)
+        walk = Walk.at(walk.after([at_ms for at_ms, _ in page], rows=len(page), more=more, now_s=NOW_S).cursor)
         for row, after_pages in touched:
             if row in table.changed_ms and after_pages == pages:
                 now_ms += 1
@@ -54,8 +55,8 @@ def test_all_that_was_there_when_a_walk_began_is_read(changed_ms: list[int], tou
 def test_the_next_walk_begins_somewhat_before_the_newest_change_and_never_before_the_first() -> None:
     first = Walk.first(1_000_000)
 
-    far = first.after([1_500_000], rows=1, more=False)
-    near = first.after([1_000_010], rows=1, more=False)
+    far = first.after([1_500_000], rows=1, more=False, now_s=NOW_S)
+    near = first.after([1_000_010], rows=1, more=False, now_s=NOW_S)
 
     assert (far.since_ms, near.since_ms) == (1_500_000 - OVERLAP_MS, 1_000_000)
 
@@ -63,11 +64,17 @@ def test_the_next_walk_begins_somewhat_before_the_newest_change_and_never_before
 def test_where_nothing_changes_the_next_walk_begins_where_this_one_did() -> None:
     walk = Walk.first(5_000)
 
-    assert walk.after([], rows=0, more=False) == walk
+    assert walk.after([], rows=0, more=False, now_s=NOW_S) == walk
+
+
+def test_no_walk_begins_in_times_to_come() -> None:
+    walk = Walk.first(0).after([9_000_000], rows=1, more=False, now_s=NOW_S)
+
+    assert walk.since_ms == 2_000_000 - OVERLAP_MS
 
 
 def test_a_page_of_which_nothing_can_be_read_is_passed() -> None:
-    walk = Walk.first(5_000).after([], rows=PAGE, more=True)
+    walk = Walk.first(5_000).after([], rows=PAGE, more=True, now_s=NOW_S)
 
     assert (walk.since_ms, walk.skip) == (5_000, PAGE)
 
