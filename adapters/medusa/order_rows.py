@@ -185,11 +185,12 @@ def read(rows: Iterable[msgspec.Raw]) -> tuple[list[OrderRow], list[Unreadable]]
         try:
             orders.append(msgspec.json.decode(row, type=OrderRow))
         except msgspec.ValidationError as error:
-            unreadable.append(Unreadable(key=_number(row), reason=str(error)))
+            unreadable.append(Unreadable(key=number_of(row), reason=str(error)))
     return orders, unreadable
 
 
-def _number(row: msgspec.Raw) -> str:
+def number_of(row: msgspec.Raw) -> str:
+    """Return the key of an order, also of one that cannot be read; empty: not even that."""
     try:
         return msgspec.json.decode(row, type=Numbered).id
     except msgspec.ValidationError:

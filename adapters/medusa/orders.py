@@ -31,7 +31,7 @@ from adapters.contract.orders import (
     Ship,
     Superseded,
 )
-from adapters.contract.walk import Walk
+from adapters.contract.walk import Row, Walk
 from adapters.medusa.order_rows import (
     ORDER_FIELDS,
     RETURN_FIELDS,
@@ -40,6 +40,7 @@ from adapters.medusa.order_rows import (
     Parcel,
     ReturnsPage,
     in_ms,
+    number_of,
     read,
 )
 from adapters.medusa.order_snapshots import return_case, snapshot
@@ -92,14 +93,16 @@ class Medusa(MedusaStock):
         answer = yield from self._shop.get("/orders", _page(walk, ORDER_FIELDS), OrdersPage, http.ORDERS)
         rows = answer.orders if answer is not None else []
         found, unreadable = read(rows)
-        changed_ms = [in_ms(each.updated_at) for each in found]
-        more = len(rows) == PAGE
+        times = {each.id: in_ms(each.updated_at) for each in found}
+        step = walk.after(
+            [Row(key, times.get(key)) for key in map(number_of, rows)], is_full=len(rows) == PAGE, now_s=now_s
+        )
         return Pulled(
-            cursor=walk.after(changed_ms, rows=len(rows), more=more, now_s=now_s).cursor,
+            cursor=step.walk.cursor,
             orders=tuple(snapshot(each, self._options) for each in found if each.status != _DRAFT),
             unreadable=tuple(unreadable),
             hints=tuple(each.key for each in unreadable if each.key),
-            more=more,
+            more=step.more,
         )
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002
@@ -119,11 +122,11 @@ class Medusa(MedusaStock):
         answer = yield from self._shop.get("/returns", _page(walk, RETURN_FIELDS), ReturnsPage, http.ORDERS)
         rows = answer.returns if answer is not None else []
         cases = [return_case(each) for each in rows]
-        more = len(rows) == PAGE
+        step = walk.after(
+            [Row(each.id, in_ms(each.updated_at)) for each in rows], is_full=len(rows) == PAGE, now_s=now_s
+        )
         return Pulled(
-            cursor=walk.after([in_ms(each.updated_at) for each in rows], rows=len(rows), more=more, now_s=now_s).cursor,
-            returns=tuple(case for case in cases if case is not None),
-            more=more,
+            cursor=step.walk.cursor, returns=tuple(case for case in cases if case is not None), more=step.more
         )
 
     # -- what is said

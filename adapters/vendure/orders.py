@@ -29,7 +29,7 @@ from adapters.contract.orders import (
     Ship,
     Superseded,
 )
-from adapters.contract.walk import Walk
+from adapters.contract.walk import Row, Walk
 from adapters.vendure.graphql import VendureOptions
 from adapters.vendure.order_wire import (
     CANCEL,
@@ -80,15 +80,16 @@ class Vendure(VendureStock):
         changed = {"active": {"eq": False}, "updatedAt": {"after": _time(walk.since_ms - 1)}}
         options = {"filter": changed, "sort": {"updatedAt": "ASC", "id": "ASC"}, "take": PAGE, "skip": walk.skip}
         answer = yield from self._orders(options)
-        rows = len(answer.orders.items)
         found, unreadable = read(answer.orders.items)
-        changed_ms = [round(each.updated_at.timestamp() * 1000) for each in found]
+        times = {each.id: round(each.updated_at.timestamp() * 1000) for each in found}
+        rows = [Row(key, times.get(key)) for key in (str(each.get("id")) for each in answer.orders.items)]
+        step = walk.after(rows, is_full=len(rows) == PAGE, now_s=now_s)
         return Pulled(
-            cursor=walk.after(changed_ms, rows=rows, more=rows == PAGE, now_s=now_s).cursor,
+            cursor=step.walk.cursor,
             orders=tuple(self._snapshot(each, answer) for each in found if each.is_placed),
             unreadable=tuple(unreadable),
             hints=tuple(each.key for each in unreadable if each.key),
-            more=rows == PAGE,
+            more=step.more,
         )
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002

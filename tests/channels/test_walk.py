@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from adapters.contract.errors import CursorRefusedError
-from adapters.contract.walk import OVERLAP_MS, Walk
+from adapters.contract.walk import OVERLAP_MS, Row, Walk
 
 PAGE: Final = 3
 NOW_S: Final = 2_000.0
@@ -38,8 +38,9 @@ def test_all_that_was_there_when_a_walk_began_is_read(changed_ms: list[int], tou
     for pages in range(1, 200):
         page = table.page(walk)
         seen |= {row for _, row in page}
-        more = len(page) == PAGE
-        walk = Walk.at(walk.after([at_ms for at_ms, _ in page], rows=len(page), more=more, now_s=NOW_S).cursor)
+        rows = [Row(str(row), at_ms) for at_ms, row in page]
+        walk, more = walk.after(rows, is_full=len(page) == PAGE, now_s=NOW_S)
+        walk = Walk.at(walk.cursor)
         for row, after_pages in touched:
             if row in table.changed_ms and after_pages == pages:
                 now_ms += 1
@@ -52,34 +53,35 @@ def test_all_that_was_there_when_a_walk_began_is_read(changed_ms: list[int], tou
     assert seen == set(range(len(changed_ms)))
 
 
+def next_walk(walk: Walk, *changed_ms: int) -> Walk:
+    rows = [Row(str(at_ms), at_ms) for at_ms in changed_ms]
+    step = walk.after(rows, is_full=False, now_s=NOW_S)
+    assert not step.more
+    return step.walk
+
+
 def test_the_next_walk_begins_somewhat_before_the_newest_change_and_never_before_the_first() -> None:
     first = Walk.first(1_000_000)
 
-    far = first.after([1_500_000], rows=1, more=False, now_s=NOW_S)
-    near = first.after([1_000_010], rows=1, more=False, now_s=NOW_S)
-
-    assert (far.since_ms, near.since_ms) == (1_500_000 - OVERLAP_MS, 1_000_000)
+    assert next_walk(first, 1_500_000).since_ms == 1_500_000 - OVERLAP_MS
+    assert next_walk(first, 1_000_010).since_ms == 1_000_000
 
 
 def test_where_nothing_changes_the_next_walk_begins_where_this_one_did() -> None:
-    walk = Walk.first(5_000)
-
-    assert walk.after([], rows=0, more=False, now_s=NOW_S) == walk
+    assert next_walk(Walk.first(5_000)) == Walk.first(5_000)
 
 
 def test_no_walk_begins_in_times_to_come() -> None:
-    walk = Walk.first(0).after([9_000_000], rows=1, more=False, now_s=NOW_S)
-
-    assert walk.since_ms == 2_000_000 - OVERLAP_MS
+    assert next_walk(Walk.first(0), 9_000_000).since_ms == 2_000_000 - OVERLAP_MS
 
 
 def test_a_page_of_which_nothing_can_be_read_is_passed() -> None:
-    walk = Walk.first(5_000).after([], rows=PAGE, more=True, now_s=NOW_S)
+    walk, more = Walk.first(5_000).after([Row(str(key), None) for key in range(PAGE)], is_full=True, now_s=NOW_S)
 
-    assert (walk.since_ms, walk.skip) == (5_000, PAGE)
+    assert (walk.since_ms, walk.skip, more) == (5_000, PAGE - 1, True)
 
 
-@pytest.mark.parametrize("cursor", ["", "1", "1:2", "a:b:c", "1:2:3:4", "2026-11-29"])
+@pytest.mark.parametrize("cursor", ["", "1", "1:2", "a:b:c", "1:2:x:4", "2026-11-29"])
 def test_a_cursor_of_another_form_is_refused(cursor: str) -> None:
     with pytest.raises(CursorRefusedError):
         Walk.at(cursor)
