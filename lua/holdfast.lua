@@ -48,6 +48,7 @@
 -- @include lib/lines_of_order
 -- @include lib/unstocked_lines
 -- @include lib/batch
+-- @include lib/order_notes
 -- @include lib/tombstones
 -- @include lib/counts
 -- @include lib/first_answer

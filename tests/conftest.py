@@ -174,6 +174,7 @@ async def stray_keys(client: Redis) -> list[str]:
         declared = name in {
             *_KNOWN_OUTSIDE,
             *keyspace.reserving,
+            *keyspace.noting,
             *keyspace.transferring,
             *keyspace.supplying,
             *keyspace.safeguarding,

@@ -214,6 +214,8 @@ function binding.op_at(fields, at)
   return at + BIND_AT.chunks + fields[at + BIND_AT.chunk_count]
 end
 
+order_notes.bound_at = binding.op_at
+
 function binding.bind_lines(fields, at)
   local op = binding.op_at(fields, at)
   local tag = fields[op]

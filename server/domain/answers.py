@@ -70,6 +70,12 @@ class BatchNoted(msgspec.Struct, array_like=True, frozen=True, tag="batch_noted"
     replayed: bool
 
 
+class OrderNoted(msgspec.Struct, array_like=True, frozen=True, tag="order_noted"):
+    """The record of an order is written."""
+
+    replayed: bool
+
+
 BatchAnswer = BatchNoted | Refused
 ReservationAnswer = Changed | Refused
 AllocationAnswer = StockChanged | Refused | AllocationUsageUnknown

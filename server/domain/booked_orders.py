@@ -22,17 +22,17 @@ def order_field(channel: str, number: str) -> str:
 class BookedPieces(msgspec.Struct, array_like=True, frozen=True):
     """Pieces of an order's line that stand in a reservation.
 
-    ``reservation``: its place in the record, counted from 0. Each component has a line there, from ``line`` on, with so
-    many ``units`` in each piece. The counters are what was last seen there, in pieces: the reservation itself is
-    forgotten earlier.
+    ``reservation``: its place in the record, counted from 0. Each component has a line there, its number is in
+    ``lines``, with so many ``units`` in each piece. The counters are what was last seen there, in pieces: the
+    reservation itself is forgotten earlier. ``replaced``: pieces whose hold ended and that were booked anew.
     """
 
     reservation: int
     pieces: int
-    line: int
+    lines: list[int]
     units: list[int]
+    replaced: int = 0
     cancelled: int = 0
-    expired: int = 0
     shipped: int = 0
     returned: int = 0
 
@@ -40,17 +40,17 @@ class BookedPieces(msgspec.Struct, array_like=True, frozen=True):
 class BookedLine(msgspec.Struct, array_like=True, frozen=True):
     """One line: the figures of the last snapshot that was acted on, and where its pieces stand.
 
-    ``seen_ms``: how much later than the order's first snapshot that one was changed. ``due``: pieces that are to be
-    booked still. ``corrected``: pieces that a correction took back and booked again. ``gone``: pieces that were missing
-    without certainty, ``gone_since_ms`` by the store's clock. ``stockless``: it takes no stock.
+    ``seen_ms``: when that one was changed, counted from the order's first. ``due``: pieces that are to be booked still.
+    ``corrected``: pieces that a correction took back and booked again. ``gone``: the cancelled pieces that an uncertain
+    look has told, ``gone_since_ms`` by the store's clock. ``stockless``: it takes no stock.
     """
 
     key: str
-    ordered: int
-    cancelled: int
-    shipped: int
-    returned: int
-    seen_ms: int
+    ordered: int = 0
+    cancelled: int = 0
+    shipped: int = 0
+    returned: int = 0
+    seen_ms: int = 0
     parts: list[BookedPieces] = []
     due: int = 0
     corrected: int = 0
@@ -63,19 +63,21 @@ class BookedLine(msgspec.Struct, array_like=True, frozen=True):
 class BookedOrder(msgspec.Struct, array_like=True, frozen=True):
     """One order of a channel, as the store keeps it; Lua makes and extends those that are ``posted``.
 
-    ``version`` grows with each write; 0: there is no record. ``first_ms`` and ``changed_ms`` are the channel's times,
-    ``touched_ms`` is the store's. ``fingerprint``: of the snapshot that was acted on last, empty if something of it is
-    undone. ``generations``: how many reservations intake has made.
+    ``version`` grows with each write; 0: there is no record. ``touched_ms`` is by the store's clock, ``first_ms``,
+    ``changed_ms`` and ``complete_ms`` (the last snapshot with all lines) by the channel's. ``fingerprint``: of the
+    snapshot that was acted on last; ``undone``: something of it could not be. ``fetched``: it was read, not heard.
+    ``generations``: how many reservations intake has made. Fewer than 16 fields: Lua reads the first ones alone.
     """
 
     version: int
-    first_ms: int
-    changed_ms: int
-    touched_ms: int
-    fingerprint: str
     state: BookedOrderState
     reservations: list[str]
+    touched_ms: int
+    first_ms: int = 0
+    changed_ms: int = 0
+    complete_ms: int = 0
+    fingerprint: str = ""
     lines: list[BookedLine] = []
     generations: int = 0
     fetched: bool = False
-    inbox: str = ""
+    undone: bool = False

@@ -43,6 +43,8 @@ class Keyspace:
         # Only functions off the hot path declare these two as well: see ``lua/functions/mutate_transfers.lua``.
         self.transfers = f"hf:{{{partition}}}:transfers"
         self.transfers_closed = f"hf:{{{partition}}}:transfers_closed"
+        self.orders = f"hf:{{{partition}}}:orders"
+        """Hash: channel NUL order number -> what was booked of it; see ``lua/lib/order_notes.lua``."""
         # Only functions off the hot path declare these: see ``lua/functions/mutate_expected_receipts.lua``.
         self.supply = f"hf:{{{partition}}}:supply"
         self.supply_skus = f"hf:{{{partition}}}:supply_skus"
@@ -108,6 +110,11 @@ class Keyspace:
     def creating(self) -> tuple[str, ...]:
         """What ``lua/functions/mutate_creating.lua`` declares as its KEYS."""
         return (*self.all, self.likeness, self.backorders)
+
+    @property
+    def noting(self) -> tuple[str, ...]:
+        """What ``lua/functions/mutate_noting.lua`` declares as its KEYS."""
+        return (*self.all, self.tombstones, self.likeness, self.orders, self.backorders)
 
     @property
     def indexing(self) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ import msgspec
 
 from server.domain.allocations import Allocation
 from server.domain.answers import LineRefusal
+from server.domain.booked_orders import BookedOrder
 from server.domain.changes import Change, ChangeLine
 from server.domain.expected_receipt import ExpectedReceipt
 from server.domain.operations import operation_types
@@ -57,6 +58,7 @@ _RECORDS: Final[Mapping[str, type[msgspec.Struct]]] = {
     "LineEdit": LineEdit,
     "TransferItem": TransferItem,
     "ArrivedLine": ArrivedLine,
+    "Booked": BookedOrder,
 }
 """The arrays that the scripts read or write, beside the operations, by their names there; Lua counts places from 1."""
 

@@ -8,6 +8,7 @@ from server.domain.operations.allocations import AllocationOperation
 from server.domain.operations.base import Operation
 from server.domain.operations.batches import BatchOperation
 from server.domain.operations.expected_receipts import ExpectedReceiptOperation
+from server.domain.operations.orders import OrderOperation
 from server.domain.operations.reservations import ReservationOperation
 from server.domain.operations.stock import StockOperation
 from server.domain.operations.transfers import TransferOperation
@@ -17,6 +18,7 @@ __all__ = [
     "BatchOperation",
     "ExpectedReceiptOperation",
     "Operation",
+    "OrderOperation",
     "ReservationOperation",
     "StockOperation",
     "TransferOperation",

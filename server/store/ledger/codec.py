@@ -14,6 +14,7 @@ from server.domain.binding import Bound
 from server.domain.exchange import Exchange
 from server.domain.likeness import FOLD_VERSION, folds
 from server.domain.operations import Operation, operation_types
+from server.domain.operations.orders import Noted, Numbered
 from server.domain.operations.reservations import Order, Reserve, Return
 from server.domain.sourcing import AmongPlaces, Candidate, Plan, Sourced, chunks
 
@@ -107,6 +108,20 @@ def _pack_exchange(exchange: Exchange) -> bytes:
     return _pack_names(back) + request
 
 
+def _pack_noted(noted: Noted) -> bytes:
+    """Pack a step of an order's booking, as ``lua/lib/order_notes.lua`` expects it, and behind it the operation."""
+    head = _flat(["noted", noted.field, noted.version])
+    # The record is framed as text, whatever its bytes, as in _with_chunks.
+    record = b"\xdb" + len(noted.record).to_bytes(4) + noted.record
+    return head + record + _encode(noted.seen) + pack(noted.operation)
+
+
+def _pack_numbered(numbered: Numbered) -> bytes:
+    """Pack the number of an order, and behind it the operation that names it."""
+    head = _flat(["numbered", numbered.channel, numbered.number, numbered.channels])
+    return head + pack(numbered.operation)
+
+
 def _pack_names(operation: Operation) -> bytes:
     """Pack the folds of the names that an operation may make known, as ``lua/lib/likeness.lua`` expects them."""
     skus, locations = operation.names
@@ -125,5 +140,7 @@ _SPECIAL: Final[dict[type, Callable[[Any], bytes]]] = {
     AmongPlaces: _pack_among,
     Bound: _pack_bound,
     Exchange: _pack_exchange,
+    Noted: _pack_noted,
+    Numbered: _pack_numbered,
 }
 """Types that are not sent as msgspec would encode them."""

@@ -14,6 +14,7 @@ from server.domain.answers import (
     BatchNoted,
     ExpectedReceiptAnswer,
     LookInSlices,
+    OrderNoted,
     Refused,
     ReservationAnswer,
     RetryAfterExpiry,
@@ -32,6 +33,7 @@ from server.domain.operations import (
     StockOperation,
     TransferOperation,
 )
+from server.domain.operations.orders import Noted, Numbered
 from server.domain.operations.reservations import Reserve
 from server.domain.principal import SYSTEM
 from server.domain.reservation import Changed, FoundReservation
@@ -72,6 +74,7 @@ _decode_answer = msgspec.msgpack.Decoder(
     | TransferChanged
     | ExpectedReceiptChanged
     | BatchNoted
+    | OrderNoted
 ).decode
 _decode_availability = msgspec.msgpack.Decoder(FoundAvailability).decode
 _decode_stocked = msgspec.msgpack.Decoder(FoundStocked).decode
@@ -119,6 +122,8 @@ class Ledger:
                 ("mutate_creating", keyspace.creating),
                 ("mutate_transfers", keyspace.transferring),
                 ("mutate_expected_receipts", keyspace.receiving),
+                ("mutate_noting", keyspace.noting),
+                ("mutate_noting_when_full", keyspace.noting),
             )
         }
         # One function, but a call for each shape of answer.
@@ -158,6 +163,10 @@ class Ledger:
     async def run(self, operation: BatchOperation) -> BatchAnswer: ...
     @overload
     async def run(self, operation: Exchange) -> ExchangeAnswer: ...
+    @overload
+    async def run(self, operation: Numbered) -> ReservationAnswer: ...
+    @overload
+    async def run(self, operation: Noted) -> ReservationAnswer | OrderNoted: ...
 
     async def run(self, operation: Any) -> Any:
         """Run one operation, or refuse it.
