@@ -101,6 +101,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No such reservation",
         "Check the id. It never existed in this partition, or it ended and its retention has passed.",
     ),
+    "order_known": Outcome(
+        409,
+        "The order is booked already",
+        "The order with this number came in from its channel, and its units are reserved. Use the reservation that"
+        " `reservation_id` names. Nothing changed.",
+    ),
     "too_many_remembered": Outcome(
         409,
         "Too many cancels and releases wait for their reservations",

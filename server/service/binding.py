@@ -8,6 +8,7 @@ import msgspec
 from server.domain.answers import ReservationAnswer
 from server.domain.binding import Binding, Bound, at_location
 from server.domain.locations import Directory
+from server.domain.operations.orders import Numbered
 from server.domain.operations.reservations import Commit, Fulfil
 from server.domain.reservation import Reservation
 from server.domain.sourcing import Candidate, Rules
@@ -15,6 +16,7 @@ from server.schemas.reservations import CommitBody, FulfilBody
 from server.service.caller import Caller
 from server.service.candidates import find_candidates
 from server.service.checks import InvalidError, check_location
+from server.service.order_numbers import numbered_commit
 from server.service.sourcing import check_sourcing, rules_of
 from server.store.errors import TooManyPlacesError
 
@@ -46,13 +48,23 @@ def carry_out(
     Raises as :meth:`~server.store.ledger.ledger.Ledger.run`.
     """
     if body.sourcing is msgspec.UNSET and body.location is msgspec.UNSET:
-        return caller.ledger.run(operation)
+        return caller.ledger.run(_known_by_number(caller, operation, operation))
     return _bound(caller, body, operation)
 
 
 async def _bound(caller: Caller, body: CommitBody | FulfilBody, operation: Commit | Fulfil) -> ReservationAnswer:
     binding = await _binding(caller, body, operation.reservation_id)
-    return await caller.ledger.run(Bound(operation, binding))
+    return await caller.ledger.run(_known_by_number(caller, operation, Bound(operation, binding)))
+
+
+def _known_by_number(
+    caller: Caller, operation: Commit | Fulfil, bound: Commit | Fulfil | Bound
+) -> Commit | Fulfil | Bound | Numbered:
+    """Return what is run: a commit that names a channel's order is known by its number."""
+    if isinstance(operation, Commit) and operation.order_ref:
+        assert not isinstance(bound, Fulfil)  # noqa: S101  # for the types: it is of the commit
+        return numbered_commit(caller, operation, bound)
+    return bound
 
 
 async def _binding(caller: Caller, body: CommitBody | FulfilBody, reservation_id: str) -> Binding:

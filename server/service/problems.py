@@ -59,6 +59,8 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
     """Make the problem of what the ledger refused."""
     if refused.outcome == "invalid":
         return invalid("baseline_seq", "must be a seq that this server gave out")
+    if refused.outcome == "order_known":
+        return problem("order_known", reservation_id=refused.lines[0].similar)
     describe = _DETAILS.get(refused.outcome)
     detail = describe(refused.lines[0]) if describe is not None and refused.lines else ""
     lines = [

@@ -52,6 +52,7 @@ from server.service.checks import (
 )
 from server.service.line_names import NamedLines, check_line_names, named, names_others
 from server.service.order_channels import is_refused, repeated
+from server.service.order_numbers import numbered
 from server.service.sourcing import check_sourcing, planned, planned_lines
 from server.store.connection.timeouts import in_time
 from server.store.repositories import reservations
@@ -117,12 +118,12 @@ def make(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Ord
         return repeated(caller, operation)
     # The first reading of the locations tells the store which are closed, if an older release has described them.
     if body.sourcing is msgspec.UNSET and caller.partition.locations.known() is not None:
-        return caller.ledger.run(operation)
+        return caller.ledger.run(numbered(caller, operation, operation) if operation.order_ref else operation)
     return _sourced(caller, body, operation)
 
 
 async def _sourced(caller: Caller, body: ReserveBody | OrderBody, operation: Reserve | Order) -> ReservationAnswer:
-    return await caller.ledger.run(await planned(caller, body, operation))
+    return await caller.ledger.run(numbered(caller, operation, await planned(caller, body, operation)))
 
 
 def _identity(caller: Caller, name: str, body: ReserveBody | OrderBody) -> tuple[str, str]:

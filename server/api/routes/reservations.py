@@ -161,6 +161,7 @@ async def read_many(call: Call) -> ReservationPage:
 
 _PROMISE = (
     "id_reused",
+    "order_known",
     "unknown_channel",
     "unknown_barcode",
     "unknown_sku",
@@ -212,7 +213,7 @@ ROUTES = [
     ),
     Route(
         "POST", _ONE + "/commit", commit, Scope.RESERVE, "Turn held units into ordered ones",
-        {200: ReservationView}, CommitBody, outcomes=(*_HELD, *_BOUND), headers=_KEY, operation="commit",
+        {200: ReservationView}, CommitBody, outcomes=(*_HELD, "order_known", *_BOUND), headers=_KEY, operation="commit",
     ),
     Route(
         "POST", _ONE + "/release", release, Scope.RESERVE, "Release held units",
