@@ -161,6 +161,7 @@ local function subject(fields, at, own)
     local is_unread = not entry and fields[own + Reserve.fingerprint] ~= ''
     return fields[at + NUMBERED_AT.channel], is_unread or record ~= nil, nil
   end
+  if record then expire_if_due(entry) end
   local channel = record and record[Record.channel]
   local is_listed = channel and fields[at + NUMBERED_AT.channels][channel]
   local idempotency_key = fields[own + Commit.key]

@@ -13,29 +13,45 @@ from server.domain.reservation import Reservation
 def adopted(
     record: BookedOrder, told: Told, meant: Mapping[str, Meant], found: Mapping[str, Reservation]
 ) -> tuple[BookedOrder, int]:
-    """Return the record with what its reservations have of the order's lines; and units that no line can be found for.
+    """Return the record with what reservations of others have of the order's lines; and units that no line is for.
 
-    Only the difference is booked then.
+    Only the difference is booked then. A line may be told later than others, so this is looked at each time.
     """
-    free = {
-        index: [line.quantity for line in found[name].lines]
-        for index, name in enumerate(record.reservations)
-        if name in found
-    }
-    by_life = sorted(free, key=lambda index: _rank(found[record.reservations[index]]))
+    others = record.reservations[: len(record.reservations) - record.generations]
+    free = {index: _unclaimed(record, index, found[name]) for index, name in enumerate(others) if name in found}
+    if not free:
+        return record, 0
+    by_life = sorted(free, key=lambda index: _rank(found[others[index]]))
     lines = []
     for line in with_lines(record, told):
-        what, wanted = meant.get(line.key), told.lines[line.key].ordered
+        what, wanted = meant.get(line.key), told.lines[line.key].ordered - line.ordered
         parts = list[BookedPieces]()
         if what is not None and not told.lines[line.key].stockless:
-            parts = _claimed(wanted, what, [(i, found[record.reservations[i]], free[i]) for i in by_life])
-        lines.append(replace(line, ordered=sum(part.pieces for part in parts), parts=parts))
+            parts = _claimed(wanted, what, [(i, found[others[i]], free[i]) for i in by_life])
+        ordered = line.ordered + sum(part.pieces for part in parts)
+        lines.append(replace(line, ordered=ordered, parts=[*line.parts, *parts]))
     left = sum(
-        min(units, line.held + line.committed + line.owed)
+        min(max(units, 0), line.held + line.committed + line.owed)
         for index, of_lines in free.items()
-        for units, line in zip(of_lines, found[record.reservations[index]].lines, strict=True)
+        for units, line in zip(of_lines, found[others[index]].lines, strict=True)
     )
     return replace(record, lines=lines), left
+
+
+def _unclaimed(record: BookedOrder, index: int, found: Reservation) -> list[int]:
+    """Return the units of each line that no line of the order has claimed: as many as were reserved at first.
+
+    What was moved counts where it was moved from. A line that an edit has added counts if its SKU has no other.
+    """
+    first = {line.sku for line in found.lines if line.first_seq}
+    free = [
+        max(line.quantity, line.quantity - line.edited) if line.first_seq or line.sku not in first else 0
+        for line in found.lines
+    ]
+    for part in (part for line in record.lines for part in line.parts if part.reservation == index):
+        for number, units in zip(part.lines, part.units, strict=True):
+            free[number - 1] -= part.pieces * units
+    return free
 
 
 def _rank(record: Reservation) -> int:

@@ -89,7 +89,10 @@ def progress_in(record: Reservation, parts: Sequence[BookedPieces], figures: Seq
         [_Claim(part, number, units) for number, units in zip(part.lines, part.units, strict=True)] for part in parts
     ]
     every = [claim for of_part in claims for claim in of_part]
-    supplies = [(_units_of(line), _claimants(record, number, every)) for number, line in enumerate(record.lines, 1)]
+    of_lines = list(enumerate(map(_units_of, record.lines), 1))
+    # Lines of their own first: what was split or moved from them fills what is left.
+    supplies = [(supply, [each for each in every if each.number == number]) for number, supply in of_lines]
+    supplies += [(supply, _of_same_sku(record, number, every)) for number, supply in of_lines]
     for supply, claimants in supplies:
         for claim in claimants:
             claim.let_go(supply)
@@ -97,17 +100,14 @@ def progress_in(record: Reservation, parts: Sequence[BookedPieces], figures: Seq
     for part, told, of_part, back in zip(parts, figures, claims, revived, strict=True):
         for claim in of_part:
             claim.have(part.pieces - part.replaced + back, told)
-    # Lines of their own first: what was split or moved from them fills what is left.
-    for supply, claimants in sorted(supplies, key=lambda each: len({claim.number for claim in each[1]}) > 1):
+    for supply, claimants in supplies:
         _share(claimants, supply)
     return [_progress(record, part, of_part, back) for part, of_part, back in zip(parts, claims, revived, strict=True)]
 
 
-def _claimants(record: Reservation, number: int, claims: Sequence[_Claim]) -> list[_Claim]:
-    """Return whose the units of a line may be: those that have the line, else those that have one of its SKU."""
-    own = [claim for claim in claims if claim.number == number]
+def _of_same_sku(record: Reservation, number: int, claims: Sequence[_Claim]) -> list[_Claim]:
     sku = record.lines[number - 1].sku
-    return own or [claim for claim in claims if record.lines[claim.number - 1].sku == sku]
+    return [claim for claim in claims if record.lines[claim.number - 1].sku == sku]
 
 
 def _revived(claims: Sequence[_Claim]) -> int:

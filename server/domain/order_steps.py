@@ -81,11 +81,12 @@ class OrderSteps:
     """The balances of an order's lines, and the step that comes next.
 
     A step is counted as done in the balances, for the record that is written with it. So one step is taken, and where
-    it has an effect the next one is decided anew.
+    it has an effect the next one is decided anew. ``unclaimed``: units of others' reservations that no line is for.
     """
 
-    def __init__(self, record: BookedOrder, at: Situation) -> None:
+    def __init__(self, record: BookedOrder, at: Situation, *, unclaimed: int = 0) -> None:
         self._at = at
+        self.unclaimed = unclaimed
         self._record = record
         lines = with_lines(record, at.told)
         told = [at.told.lines[line.key] for line in lines]
@@ -114,7 +115,7 @@ class OrderSteps:
     def is_done(self) -> bool:
         """Whether nothing of what is told is left to be done."""
         told = self._at.told
-        settled = not (told.is_paid and self._holds) and not told.gone
+        settled = not (told.is_paid and self._holds) and not told.gone and not self.unclaimed
         return settled and all(each.is_even and not _is_unmapped(each) for each in self.balances)
 
     def record(self, digest: str, *, last: bool) -> BookedOrder:

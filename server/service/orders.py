@@ -80,7 +80,6 @@ class _Booking:
         self._short = list[LinePieces]()
         self._refused = ""
         self._moved = 0
-        self._unclaimed = 0
 
     async def run(self) -> Booked:
         while True:
@@ -89,9 +88,8 @@ class _Booking:
                 return _idle(record, told)
             found, lines = await self._reservations(record)
             at = await self._situation(told, found, now_ms)
-            if record.state == POSTED:
-                record, self._unclaimed = adopted(record, told, at.meant, at.found)
-            steps = OrderSteps(record, at)
+            claimed, unclaimed = adopted(record, told, at.meant, at.found)
+            steps = OrderSteps(claimed, at, unclaimed=unclaimed)
             planned = steps.next_step()
             after = steps.record(self._digest, last=planned is None)
             if planned is None and _is_same(after, record):
@@ -207,7 +205,7 @@ class _Booking:
             ("unmapped", any(part.unmapped for each in balances for part in each.progress)),
             ("shipped_without_stock", told.is_paid and any(each.to_ship > 0 for each in balances)),
             ("not_held", any(each.line.due > 0 for each in balances)),
-            ("adopted_differs", self._unclaimed > 0),
+            ("adopted_differs", steps.unclaimed > 0),
         ]
         return next((reason for reason, applies in reasons if applies), ""), ""
 

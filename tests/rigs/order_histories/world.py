@@ -26,13 +26,15 @@ from server.domain.operations.reservations import (
     Relocate,
     Reserve,
 )
-from server.domain.operations.stock import Receive
 from server.domain.reservation import Reservation
 from server.service.caller import Caller, Partition
 from server.service.orders import book
+from server.store.connection.commands import run_function
+from server.store.lua_library import library
 from server.store.repositories.booked_orders import read_order
 from server.store.repositories.channels import ChannelStore
 from tests.rigs.order_histories.market import PACK, Market, MarketLine
+from tests.support.operations import meant, receive
 
 CHANNEL: Final = "market"
 SHELF: Final = 60
@@ -113,7 +115,7 @@ class World:
     async def _receive(self, sku: str, units: int) -> None:
         self._stocked[sku] += 2 * units
         for place in _AT:
-            await self._ledger.run(Receive("", "tester", sku, place, "", units))
+            await self._ledger.run(meant(receive(sku, units, place)))
 
     async def _move(self) -> None:
         what = self.chance.random()
@@ -169,7 +171,7 @@ class World:
         self._posted = True
         if self.market.late_sku:
             return  # it would not know the SKU either
-        lines = [Line(f"pack-{line.sku}", "", 0) for line in self.market.lines[:0]]
+        lines = list[Line]()
         ordered = {line.key: line.ordered for line in self.market.snapshots[0].lines}
         for each in self.market.lines:
             if each.key in ordered:
@@ -218,7 +220,9 @@ class World:
             operation = Cancel("", "desk", name, "", [LineQuantity(number, units)])
         if what == "edit":
             record = (await self._ledger.reservation(name)).reservation
-            operation = Edit("", "desk", name, "", [LineEdit(number, "", "", record.lines[number - 1].quantity - units)])
+            operation = Edit(
+                "", "desk", name, "", [LineEdit(number, "", "", record.lines[number - 1].quantity - units)]
+            )
             if record.lines[number - 1].fulfilled or record.lines[number - 1].quantity <= units:
                 return
         if what == "move":
@@ -264,6 +268,8 @@ class World:
         for line in self.market.lines:
             await self._stock(line)
         self._is_final = True
+        partition = self._caller.partition
+        await run_function(partition.client, library().function("expire_holds"), partition.keyspace, partition.limits)
         for _ in range(3):
             booked = await self._book(last, fetched=True)
         if booked.inbox:
