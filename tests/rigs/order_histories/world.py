@@ -219,12 +219,11 @@ class World:
         if what == "cancel":
             operation = Cancel("", "desk", name, "", [LineQuantity(number, units)])
         if what == "edit":
-            record = (await self._ledger.reservation(name)).reservation
-            operation = Edit(
-                "", "desk", name, "", [LineEdit(number, "", "", record.lines[number - 1].quantity - units)]
-            )
-            if record.lines[number - 1].fulfilled or record.lines[number - 1].quantity <= units:
+            of_line = (await self._ledger.reservation(name)).reservation.lines[number - 1]
+            left = of_line.held + of_line.committed - units
+            if of_line.fulfilled or left <= 0:
                 return
+            operation = Edit("", "desk", name, "", [LineEdit(number, "", "", left)])
         if what == "move":
             operation = Relocate("", "desk", name, "", [LineRelocation(number, min(committed, units), "annex")])
         answer = await self._ledger.run(operation)
