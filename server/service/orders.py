@@ -42,10 +42,13 @@ MOVED_MAX: Final = 30
 """How often others may change an order between the look at it and a step, until it is left for later."""
 
 
-async def book(caller: Caller, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:
+async def book(
+    caller: Caller, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules, whole: bool = False
+) -> Booked:
     """Book what a snapshot says and has not been booked; again and again the same has no second effect.
 
     ``fetched``: it was read from the channel, not heard. Only one process may book the orders of a channel at a time.
+    ``whole``: look at the order's reservations although nothing of the snapshot is new: others may have moved them.
 
     Raises
     ------
@@ -60,18 +63,21 @@ async def book(caller: Caller, channel: str, order: ChannelOrder, *, fetched: bo
     fault = _fault_of(order)
     if fault:
         return Booked(state="recorded", inbox="impossible", detail=fault)
-    return await _Booking(caller, channel, _plain(order), rules, fetched=fetched).run()
+    return await _Booking(caller, channel, _plain(order), rules, fetched=fetched, whole=whole).run()
 
 
 class _Booking:
     """The booking of one snapshot."""
 
-    def __init__(self, caller: Caller, channel: str, order: ChannelOrder, rules: IntakeRules, *, fetched: bool) -> None:
+    def __init__(
+        self, caller: Caller, channel: str, order: ChannelOrder, rules: IntakeRules, *, fetched: bool, whole: bool
+    ) -> None:
         self._caller = caller
         self._channel = channel
         self._order = order
         self._rules = rules
         self._fetched = fetched
+        self._whole = whole
         self._field = order_field(channel, order.key)
         self._digest = order.fingerprint
         self._meant: dict[str, Meant] | None = None
@@ -84,7 +90,7 @@ class _Booking:
     async def run(self) -> Booked:
         while True:
             record, told, now_ms = await self._look()
-            if told.stale or self._is_unchanged(record, told):
+            if told.stale or (self._is_unchanged(record, told) and not self._whole):
                 return _idle(record, told)
             found, lines = await self._reservations(record)
             at = await self._situation(told, found, now_ms)

@@ -26,7 +26,7 @@ from server.domain.operations.reservations import (
     Relocate,
     Reserve,
 )
-from server.domain.reservation import Reservation
+from server.domain.reservation import Reservation, ReservationLine
 from server.service.caller import Caller, Partition
 from server.service.orders import book
 from server.store.connection.commands import run_function
@@ -34,6 +34,7 @@ from server.store.lua_library import library
 from server.store.repositories.booked_orders import read_order
 from server.store.repositories.channels import ChannelStore
 from tests.rigs.order_histories.market import PACK, Market, MarketLine
+from tests.rigs.order_histories.newest import Newest
 from tests.support.operations import meant, receive
 
 CHANNEL: Final = "market"
@@ -92,6 +93,7 @@ class World:
         self._stocked = Counter[str]()
         self._posted = self.chance.random() > 0.35
         self._held = ""
+        self.newest = Newest(self.market)
         self.story: list[str] = []
         self.problems: list[str] = []
 
@@ -131,11 +133,14 @@ class World:
     async def _deliver(self, order: ChannelOrder) -> None:
         # What is read is what is so now.
         fetched = order is self.market.snapshots[-1] and order.complete and self.chance.random() < 0.5
+        self.newest.hear(order)
         try:
             await self._book(order, fetched=fetched)
         except KilledError as killed:
             self.story.append(f"killed {killed}")
+            self.newest.killed(order)
         await self._check_promise()
+        await self._check_newest()
 
     async def _book(self, order: ChannelOrder, *, fetched: bool) -> Booked:
         figures = [(line.key, line.ordered, line.cancelled, line.shipped) for line in order.lines]
@@ -155,6 +160,8 @@ class World:
     async def between(self, *, always: bool = False) -> None:
         """Let the desk or a connector act, or nobody."""
         if self._is_final or (not always and self.chance.random() < 0.7):
+            return
+        if self.chance.random() < 0.5 and await self._mirror():
             return
         if not self._posted and self.chance.random() < 0.5:
             await self._post()
@@ -236,7 +243,38 @@ class World:
         elif what != "move":
             line.asked_cancel += 1
 
+    async def _mirror(self) -> bool:
+        """Have the desk write down a shipment that the channel knows already: it is one and the same."""
+        records = await self._reservations()
+        for line in self.market.lines:
+            left = sum(each.fulfilled for each in _lines_of(records, line.sku)) - line.asked_ship * line.units
+            if line.mode != "desk" or left >= line.shipped * line.units:
+                continue
+            for name, record in records.items():
+                for number, each in enumerate(record.lines, 1):
+                    if each.sku == line.sku and each.committed >= line.units:
+                        operation = Fulfil("", "desk", name, "", [LineQuantity(number, line.units)])
+                        answer = await self._ledger.run(operation)
+                        outcome = answer.outcome if isinstance(answer, Refused) else "done"
+                        self.story.append(f"desk writes down what was shipped of {line.key}: {outcome}")
+                        return True
+        return False
+
     # -- what must hold
+
+    async def _check_newest(self) -> None:
+        """Compare lines that the channel alone moves with the newest that it has told."""
+        if self._held or not self.newest.is_settled or (self._scarce and not self.newest.is_paid):
+            return
+        records = await self._reservations()
+        for sku, (open_, gone) in self.newest.expected().items():
+            lines = _lines_of(records, sku)
+            is_so = (
+                sum(each.held + each.committed for each in lines),
+                sum(each.fulfilled - each.returned for each in lines),
+            )
+            if is_so != (open_, gone):
+                self.problems.append(f"{sku}: {is_so} are open and gone, by the newest news {(open_, gone)}")
 
     async def _reservations(self) -> dict[str, Reservation]:
         partition = self._caller.partition
@@ -252,7 +290,7 @@ class World:
         """Compare what is reserved and shipped with what was ever sold."""
         sold, taken = Counter[str](), Counter[str]()
         for line in self.market.lines:
-            sold[line.sku] += line.ordered * line.units
+            sold[line.sku] += (line.ordered - line.asked_cancel) * line.units
         for record in (await self._reservations()).values():
             for line in record.lines:
                 taken[line.sku] += line.held + line.committed + line.owed + line.fulfilled - line.returned
@@ -290,3 +328,7 @@ class World:
             must_be = (self._stocked[sku] - gone, 0, open_)
             if is_so != must_be:
                 self.problems.append(f"{sku}: on hand, held, committed are {is_so}, must be {must_be}")
+
+
+def _lines_of(records: dict[str, Reservation], sku: str) -> list[ReservationLine]:
+    return [line for record in records.values() for line in record.lines if line.sku == sku]
