@@ -28,7 +28,8 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
     makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
     ``bulk_at_once``: how many operations of one request wait for the store together. ``other_channels``: those that
-    orders may name beside the configured ones; None: any.
+    orders may name beside the configured ones; None: any. ``newest_first``: channels whose newest order gets units that
+    come back; of others it is the oldest.
     """
 
     ledger: Ledger
@@ -41,6 +42,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     bulk_at_once: int = BULK_AT_ONCE_MAX
     ledgers: dict[str, Ledger] = {}
     other_channels: frozenset[str] | None = None
+    newest_first: frozenset[str] = frozenset()
 
     def is_meant(self, channel: str) -> bool:
         """Return whether a channel is configured, or named as one that orders may name beside those."""

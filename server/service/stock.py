@@ -70,4 +70,7 @@ async def shortages(caller: Caller, query: ShortageQuery) -> ShortagePage:
     """
     after = check_cursor("after", query.after)
     partition = caller.partition
-    return await in_time(find_shortages(partition.client, partition.keyspace, partition.limits, after, query.limit))
+    reading = find_shortages(
+        partition.client, partition.keyspace, partition.limits, after, query.limit, newest_first=partition.newest_first
+    )
+    return await in_time(reading)

@@ -20,9 +20,17 @@ def told(number: str, at_ms: int, *lines: ChannelOrderLine, **fields: Any) -> Ch
     return ChannelOrder(key=number, changed_ms=at_ms, lines=lines, **({"complete": True} | fields))
 
 
-async def hear(caller: Caller, order: ChannelOrder, *, fetched: bool = False, **rules: Any) -> Booked:
-    """Book a snapshot of the channel."""
-    return await book(caller, CHANNEL, order, fetched=fetched, rules=IntakeRules(**rules))
+async def hear(
+    caller: Caller,
+    order: ChannelOrder,
+    *,
+    fetched: bool = False,
+    whole: bool = False,
+    channel: str = CHANNEL,
+    **rules: Any,
+) -> Booked:
+    """Book a snapshot of a channel."""
+    return await book(caller, channel, order, fetched=fetched, whole=whole, rules=IntakeRules(**rules))
 
 
 async def buckets(caller: Caller, sku: str = "A") -> tuple[int, int, int]:

@@ -31,6 +31,9 @@ journal's changes of them, if nothing was ever removed from it.
 
 **Expected receipts**: the index by SKU names exactly those from which units are still to come.
 
+**Orders of channels**: what was booked of an order stands in lines of its reservations, no more than they were made
+with; see :mod:`server.store.audit.order_check`.
+
 **Against the journal**: if nothing was ever removed from it, the sums of all deltas are the counters, and the last
 seqs are equal. If it was trimmed, ``available`` moves from line to line of a (SKU, location) by the deltas, and the
 last line agrees with the record at S0. Trimming takes from the front only, so a gap in the middle is drift,
@@ -41,6 +44,7 @@ Kinds of drift (``Drift.what``): the name of a bucket; ``quantity`` (a line's pa
 ``allocations`` (what a channel's own units or cap count as used, or the journal's sum of that),
 ``negative``, ``state``, ``place`` (live or ended), ``deadline``, ``seq``, ``available``, ``shortage``, ``lacking``,
 ``skus``, ``in_transit``, ``supply``, ``tombstone``, ``likeness`` (a name is not under its fold, or under another),
+``order`` (an order of a channel is not as it was booked),
 ``sequence`` (lines of the journal are missing or twice there), ``unreadable``.
 
 Memory: about 300 bytes for a stock record and 150 for a live reservation, so 0.45 GB for a million of both.
@@ -61,6 +65,7 @@ from server.store.audit.checks import AuditReport, Drift, Findings, check_record
 from server.store.audit.journal_check import History
 from server.store.audit.lacking_check import LackingCheck
 from server.store.audit.likeness_check import LikenessCheck
+from server.store.audit.order_check import OrderCheck
 from server.store.audit.reader import CHUNK, Moment, Progress, Reader
 from server.store.audit.receipt_check import ReceiptCheck
 from server.store.audit.state_at_start import StateAtStart
@@ -123,6 +128,7 @@ class _Audit:
         await self._check_transfers()
         await ReceiptCheck(self._reader, self._findings, self._state.names.aliases).check_index()
         await LikenessCheck(self._reader, self._findings).check()
+        await OrderCheck(self._reader, self._findings).check()
         conclusive = await self._roll_back()
         if conclusive:
             await self._compare()

@@ -23,6 +23,7 @@ from server.store.lua_library import library
 from server.store.maintenance.activity import Activity
 from server.store.maintenance.lacking import recount_lacking
 from server.store.maintenance.name_index import INDEX_INTERVAL_S, NameIndexing
+from server.store.maintenance.old_orders import OLD_ORDERS_INTERVAL_S, forget_orders
 from server.store.maintenance.partition_faults import PartitionFaults
 from server.store.maintenance.slow_log import SlowLog
 from server.store.maintenance.unsettled import Settle, Settling, Unsettled
@@ -146,6 +147,7 @@ class Housekeeper:
         self._sums: tuple[int, ...] = _NOTHING
         self._drift_units: dict[str, int] = {}
         self._registered_s = -REGISTER_INTERVAL_S
+        forget_old_orders = partial(forget_orders, client, retention)
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             ("sweep", sweep_interval_s, self.sweep_due),
             ("forget", forget_interval_s, self.forget),
@@ -153,14 +155,12 @@ class Housekeeper:
             ("index", INDEX_INTERVAL_S, self._names.run),
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
+            ("orders", OLD_ORDERS_INTERVAL_S, partial(self._faults.each, "orders", forget_old_orders)),
         ]
         if finish_renames is not None:
-            finish = partial(self._faults.each, "renames", finish_renames)
-            self._chores.append(("renames", RENAMES_INTERVAL_S, finish))
-        if audit_interval_s > 0:
-            self._chores.append(("audit", audit_interval_s, self.audit))
-        else:
-            self._chores.append(("recount", RECOUNT_INTERVAL_S, self.recount))
+            self._chores.append(("renames", RENAMES_INTERVAL_S, partial(self._faults.each, "renames", finish_renames)))
+        audits, recounts = ("audit", audit_interval_s, self.audit), ("recount", RECOUNT_INTERVAL_S, self.recount)
+        self._chores.append(audits if audit_interval_s > 0 else recounts)
 
     async def run(self) -> None:
         """Run maintenance until cancelled."""

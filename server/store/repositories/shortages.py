@@ -1,7 +1,7 @@
 """Finds SKUs with more units reserved than there are, and the orders that are short, by reading all in slices."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -48,10 +48,13 @@ class ShortagePage(msgspec.Struct, frozen=True):
     next: str
 
 
-async def find_shortages(client: Redis, keyspace: Keyspace, limits: bytes, after: str, limit: int) -> ShortagePage:
+async def find_shortages(
+    client: Redis, keyspace: Keyspace, limits: bytes, after: str, limit: int, *, newest_first: Collection[str] = ()
+) -> ShortagePage:
     """Find shortages, from the ``next`` of a page on (``""``: from the start).
 
-    A page may hold a few more than ``limit``, or fewer and still have a next one.
+    A page may hold a few more than ``limit``, or fewer and still have a next one. ``newest_first``: see
+    :func:`who_lacks`.
     """
     if not int(await command(client, "HGET", keyspace.meta, "shortage") or 0):
         return ShortagePage([], "")
@@ -62,26 +65,36 @@ async def find_shortages(client: Redis, keyspace: Keyspace, limits: bytes, after
         found |= {field: _short(packed) for field, packed in pairs}
         if cursor == "0" or len(found) >= limit or time.monotonic() >= stop_s:
             break
-    shortages = await short_at(client, keyspace, limits, found)
+    shortages = await short_at(client, keyspace, limits, found, newest_first=newest_first)
     return ShortagePage(shortages, "" if cursor == "0" else cursor)
 
 
 async def short_at(
-    client: Redis, keyspace: Keyspace, limits: bytes, fields: dict[bytes, int], work_max_s: float = WORK_MAX_S
+    client: Redis,
+    keyspace: Keyspace,
+    limits: bytes,
+    fields: dict[bytes, int],
+    work_max_s: float = WORK_MAX_S,
+    *,
+    newest_first: Collection[str] = (),
 ) -> list[Shortage]:
     """Find the orders that are short. ``fields`` maps a field of the stock hash to the units that are short there."""
     stop_s, names = time.monotonic() + work_max_s, sorted(fields)
     found: list[Shortage] = []
     for first in range(0, len(names), FIELDS_PER_CALL):
         part = {name: fields[name] for name in names[first : first + FIELDS_PER_CALL]}
-        found += await _short_at_some(client, keyspace, limits, part, stop_s)
+        waiting, complete = await _short_at_some(client, keyspace, limits, part, stop_s)
+        found += [
+            Shortage(*split_field(field), short, who_lacks(short, waiting[field].values(), newest_first), complete)
+            for field, short in sorted(part.items())
+        ]
     return found
 
 
 async def _short_at_some(
     client: Redis, keyspace: Keyspace, limits: bytes, fields: dict[bytes, int], stop_s: float
-) -> list[Shortage]:
-    """Find them at so many fields that each call can be sent all."""
+) -> tuple[dict[bytes, dict[tuple[str, int], Waiting]], bool]:
+    """Find the lines at so many fields that each call can be sent all; and whether there was time to read all."""
     waiting: dict[bytes, dict[tuple[str, int], Waiting]] = {field: {} for field in fields}
     spelled = await _spelled(client, keyspace, waiting)
     cursor = "0"
@@ -91,10 +104,7 @@ async def _short_at_some(
             _note(spelled, raw_id.decode(), as_of(_decode_reservation(packed), now_ms))
         if cursor == "0" or time.monotonic() >= stop_s:
             break
-    return [
-        Shortage(*split_field(field), short, who_lacks(short, waiting[field].values()), cursor == "0")
-        for field, short in sorted(fields.items())
-    ]
+    return waiting, cursor == "0"
 
 
 async def _spelled(client: Redis, keyspace: Keyspace, waiting: dict[bytes, T]) -> dict[bytes, T]:

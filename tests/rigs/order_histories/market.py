@@ -32,10 +32,11 @@ class MarketLine:
         return self.ordered - self.cancelled - self.shipped - self.asked_cancel - self.asked_ship
 
     def told(self) -> ChannelOrderLine:
-        names = {"listing": f"pack-{self.sku}"} if self.units > 1 else {"sku_hint": self.sku}
+        is_pack = self.units > 1
         return ChannelOrderLine(
-            key=self.key, ordered=self.ordered, cancelled=self.cancelled, shipped=self.shipped, **names
-        )
+            key=self.key, ordered=self.ordered, cancelled=self.cancelled, shipped=self.shipped,
+            listing=f"pack-{self.sku}" if is_pack else "", sku_hint="" if is_pack else self.sku,
+        )  # fmt: skip
 
 
 class Market:

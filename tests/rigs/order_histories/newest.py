@@ -39,7 +39,8 @@ class Newest:
 
     def expected(self) -> dict[str, tuple[int, int]]:
         """Return pieces that are open and gone of each SKU that only the channel moves, and that is there."""
-        of_sku, left_alone = defaultdict(lambda: [0, 0]), set[str]()
+        of_sku: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+        left_alone = set[str]()
         for line in self._market.lines:
             if line.mode == "desk" or line.sku == self._market.late_sku:
                 left_alone.add(line.sku)

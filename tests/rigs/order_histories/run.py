@@ -33,7 +33,7 @@ async def play(store: StoreProcess, seeds: Iterable[int]) -> list[Told]:
     """Play a history for each seed, and audit the store at the end."""
     async with caller_on(store) as caller:
         done = [await World(caller, seed).play() for seed in seeds]
-        report = await audit(caller.partition.client, caller.partition.keyspace)  # type: ignore[arg-type]
+        report = await audit(caller.partition.client, caller.partition.keyspace)
         if report.drift:
             done.append(Told(-1, [], [f"verify: {each}" for each in report.drift[:5]]))
         return done

@@ -292,8 +292,8 @@ class World:
         for line in self.market.lines:
             sold[line.sku] += (line.ordered - line.asked_cancel) * line.units
         for record in (await self._reservations()).values():
-            for line in record.lines:
-                taken[line.sku] += line.held + line.committed + line.owed + line.fulfilled - line.returned
+            for each in record.lines:
+                taken[each.sku] += each.held + each.committed + each.owed + each.fulfilled - each.returned
         for sku, units in taken.items():
             if units > sold[sku] and not self._held:
                 self.problems.append(f"{units} of {sku} are promised or gone, and {sold[sku]} were sold")
@@ -307,8 +307,8 @@ class World:
         self._is_final = True
         partition = self._caller.partition
         await run_function(partition.client, library().function("expire_holds"), partition.keyspace, partition.limits)
-        for _ in range(3):
-            booked = await self._book(last, fetched=True)
+        looks = [await self._book(last, fetched=True) for _ in range(3)]
+        booked = looks[-1]
         if booked.inbox:
             self.problems.append(f"the inbox has it in the end: {booked.inbox} {booked.detail}")
         if not booked.unchanged:
