@@ -31,11 +31,12 @@ local key -- of the hash
 local records -- field -> packed record, or false; nil: not read
 local changes -- {field, packed record, …}
 local wanted -- fields that the call needs
+local commits -- {fields, at, …} of those whose reservation knows the channel, once it is read
 
 -- Runs the batch of a function that declares the hash. keys: behind the partition's, see functions/mutate_noting.lua.
 function order_notes.run(args, keys)
   tombstones.key, key = keys[TOMBSTONES_AT], keys[ORDERS_AT]
-  records, changes, wanted = {}, {}, {}
+  records, changes, wanted, commits = {}, {}, {}, {}
   likeness.begin(keys[LIKENESS_AT])
   local answers = run(args)
   likeness.write()
@@ -43,7 +44,19 @@ function order_notes.run(args, keys)
   return answers
 end
 
+-- Adds the fields that the commits of the call need, now that their reservations are read.
+local function want_of_commits()
+  for i = 1, #commits, 2 do
+    local fields, at = commits[i], commits[i + 1]
+    local entry = reservations[fields[order_notes.operation_at(fields, at + NUMBERED_LENGTH) + Commit.reservation_id]]
+    local record = entry and entry.record
+    if record then wanted[#wanted + 1] = record[Record.channel] .. '\0' .. fields[at + NUMBERED_AT.number] end
+  end
+  commits = {}
+end
+
 local function read(field)
+  if #commits > 0 then want_of_commits() end
   if #wanted > 0 then
     for i, packed in ipairs(hash_get_many(key, wanted)) do records[wanted[i]] = packed end
     wanted = {}
@@ -67,18 +80,18 @@ local function set(field, packed)
 end
 
 -- The place of the reserve, order or other operation itself, behind what stands in front of it.
-local function operation_at(fields, at)
+function order_notes.operation_at(fields, at)
   local tag = fields[at]
-  if tag == 'named' then return operation_at(fields, likeness.behind(fields, at)) end
+  if tag == 'named' then return order_notes.operation_at(fields, likeness.behind(fields, at)) end
   if tag == 'source' then return sourcing.reservation_at(fields, at) end
-  if tag == 'among' then return operation_at(fields, at + AMONG_LENGTH) end
+  if tag == 'among' then return order_notes.operation_at(fields, at + AMONG_LENGTH) end
   if tag == 'bind' then return order_notes.bound_at(fields, at) end
   return at
 end
 
 -- The place of the next operation.
 local function following(fields, at)
-  local own = operation_at(fields, at)
+  local own = order_notes.operation_at(fields, at)
   local shape = SHAPES[fields[own]]
   if shape.line_count then return last_line(fields, own) + LINE_LENGTH end
   return own + shape.length
@@ -171,7 +184,7 @@ end
 -- Runs a reserve, order or commit that names the number of an order.
 local function numbered(fields, at)
   local start = at + NUMBERED_LENGTH
-  local own = operation_at(fields, start)
+  local own = order_notes.operation_at(fields, start)
   local id = fields[own + Reserve.reservation_id]
   local channel, is_repeat, record = subject(fields, at, own)
   if not channel or is_repeat then return work.run_at(fields, start) end
@@ -195,7 +208,8 @@ composite('numbered', {
   run = numbered,
   prefetch = function(fields, at)
     local channel = fields[at + NUMBERED_AT.channel]
-    if channel ~= '' then wanted[#wanted + 1] = channel .. '\0' .. fields[at + NUMBERED_AT.number] end
+    if channel ~= '' then wanted[#wanted + 1] = channel .. '\0' .. fields[at + NUMBERED_AT.number]
+    else push(commits, fields, at) end
     return at + NUMBERED_LENGTH
   end,
 })
