@@ -65,8 +65,6 @@ local lacking = {}
 local tombstones, counts = {}, {}
 -- Filled by lib/aliases.lua; declared here because lib/stock.lua calls it.
 local aliases = {}
--- Filled by lib/order_notes.lua; declared here because lib/batch.lua gives it a function.
-local order_notes = {}
 
 -- Shared and never changed: most operations have no notes.
 local NONE = {}

@@ -12,6 +12,8 @@
 --             commit that names the number of an order. Where intake has booked it, the answer is order_known; else its
 --             reservation is added to the record, so that intake adopts it.
 
+local order_notes = {}
+
 do
 
 -- Places of the fields, counted from the tag; and how many stand in front of the operation.
