@@ -18,18 +18,22 @@ from server.api.http import metrics_route
 from server.api.http.app_state import AppState
 from server.api.http.auth import Authenticator
 from server.api.http.key_shares import key_shares
+from server.api.http.notifications import Listener, add_notifications
 from server.api.http.routing import Route, add_fallback, add_routes
 from server.api.http.serving import CannotListenError, Serving
 from server.api.http.system_routes import add_system_routes
 from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
+from server.channels.inbound.desk import ServiceDesk
+from server.channels.inbound.intakes import IntakeParts
+from server.channels.inbound.records import NoRecords
 from server.channels.outbound.traces import Follower
 from server.channels.publisher import Publisher
 from server.config.file_limit import connections_allowed
 from server.config.settings import ConfigError, Settings, is_loopback, load_config_file
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
-from server.plans import channel_plans, webhook_plans
+from server.plans import channel_plans, hearings, webhook_plans
 from server.service.channels import limit_orders
 from server.service.old_names import heeded
 from server.service.rule_locations import as_stored, warn_of_unknown
@@ -233,7 +237,9 @@ class Holdfast:
             app = metrics_route.application(page, for_this_machine=is_loopback(settings.metrics_host))
             serving = self._serving(started, app)
             await self._listen(serving, settings.metrics_host, settings.metrics_port)
-        app = build(self.state, routes, page=None if settings.metrics_port else page)
+        plans = self._plans if routes else {}
+        heard = hearings(plans, self._clients.maintenance, self._wake_intake, loopback_only=settings.loopback_only)
+        app = build(self.state, routes, page=None if settings.metrics_port else page, listener=heard)
         self._api = self._serving(started, app, self.state)
         self.port = await self._listen(self._api, settings.host, settings.port)
 
@@ -336,18 +342,27 @@ class Holdfast:
                 webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,
                 settle=LocationStore(self._clients.publisher, keyspace, limits).settle,
+                orders=IntakeParts(ServiceDesk(partition, self.state.partition(partition)), NoRecords()),
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")
 
+    def _wake_intake(self, channel: str) -> None:
+        for publisher in self.publishers:
+            publisher.wake_intake(channel)
 
-def build(state: AppState, routes: list[Route] = ROUTES, *, page: MetricsPage | None) -> web.Application:
+
+def build(
+    state: AppState, routes: list[Route] = ROUTES, *, page: MetricsPage | None, listener: Listener | None = None
+) -> web.Application:
     """Build the HTTP application, without /metrics where ``page`` is None. Needs a running event loop."""
     if http_parser.HttpRequestParser is http_parser.HttpRequestParserPy:
         raise ConfigError("aiohttp was installed without its C extensions, whose absence has led to request smuggling.")
     app = web.Application()
     add_routes(app, state, routes)
     add_system_routes(app, state, routes, page=page, version=server.__version__)
+    if listener is not None:
+        add_notifications(app, state, listener)
     add_fallback(app, state)
     return app
 

@@ -1,17 +1,27 @@
 """How each configured channel and webhook endpoint is built; each is checked against its kind."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+import structlog
+
 from adapters.contract.adapter import Adapter
 from server.channels.connection import adapter_registry
+from server.channels.inbound.hearing import Hearing, Hearings
 from server.channels.publisher import ChannelPlan
 from server.channels.webhooks.delivery import WebhookPlan
 from server.config.channels import ConfiguredChannel
 from server.config.settings import ConfigError
 from server.config.toml_tables import ChannelConfigError, table_of
 from server.config.webhooks import ConfiguredWebhook
+from server.domain.channels import ChannelSettings
+from server.store.connection.connect import StoreClient
+from server.store.keys import Keyspace
+from server.store.repositories.intake import IntakeStore
+
+log = structlog.get_logger("holdfast")
 
 
 def channel_plans(
@@ -23,12 +33,61 @@ def channel_plans(
         for channel in channels:
             adapter_registry.check(channel.settings, channel.credentials.names)
             if check_credentials:
-                _adapter(channel)
+                _check_orders(channel.settings, _adapter(channel))
             plan = ChannelPlan(channel.settings, partial(_adapter, channel), channel.credentials.mask)
             plans.setdefault(channel.settings.partition, []).append(plan)
     except ChannelConfigError as error:
         raise ConfigError(f"{path}: {error}") from None
     return plans
+
+
+def _check_orders(settings: ChannelSettings, adapter: Adapter) -> None:
+    """Check that the orders of a channel can come in, and that its rules can be carried out.
+
+    Raises
+    ------
+    ChannelConfigError
+        Its kind has no orders, or does not know what a rule says.
+
+    """
+    orders, intake = settings.orders, adapter.capabilities.intake
+    if not orders.enabled:
+        return
+    where = table_of(settings.name, "orders")
+    if intake is None:
+        raise ChannelConfigError(f"{where}: {settings.kind} takes no orders; set enabled = false.")
+    for rule, name, is_on in (
+        ("acknowledge", "acknowledge", orders.acknowledge != "never"),
+        ("refuse_after_s", "refuse", orders.refuse_after_s > 0),
+        ("ship", "ship", orders.ship != "never"),
+    ):
+        if is_on and name not in intake.commands:
+            raise ChannelConfigError(f"{where}: {rule} cannot be used, since {settings.kind} does not take {name}.")
+
+
+def hearings(
+    plans: Mapping[str, Sequence[ChannelPlan]],
+    client: StoreClient,
+    on_news: Callable[[str], None],
+    *,
+    loopback_only: bool,
+) -> Hearings:
+    """Return what hears the channels whose orders come in. One that cannot be built is not heard, and is read."""
+    heard: dict[str, Hearing] = {}
+    for partition, each in plans.items():
+        for plan in each:
+            if plan.settings.orders.enabled:
+                name = plan.settings.name
+                store = IntakeStore(client, Keyspace(partition), name)
+                try:
+                    heard[name] = Hearing(name, plan.build, store, now_ms=_now_ms, on_news=on_news)
+                except ChannelConfigError as error:
+                    log.error("channel_not_heard", channel=name, reason=str(error), advice="correct it, restart")  # noqa: TRY400
+    return Hearings(heard, loopback_only=loopback_only)
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 def _adapter(channel: ConfiguredChannel) -> Adapter:

@@ -19,6 +19,7 @@ from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport
+from server.channels.inbound.intakes import IntakeParts, Intakes
 from server.channels.lease import Lease
 from server.channels.outbound.catalogue import Catalogue
 from server.channels.outbound.channel_state import ChannelState, SavedState
@@ -27,6 +28,7 @@ from server.channels.outbound.journal_reader import JournalReader
 from server.channels.outbound.open_tickets import OpenTickets
 from server.channels.outbound.sender import Sender
 from server.channels.outbound.stock_levels import StockLevels
+from server.channels.running import FAULT_PAUSE_S, first_reason, keep_running
 from server.channels.webhooks.deliveries import Deliveries
 from server.channels.webhooks.delivery import WebhookPlan
 from server.channels.write_behind import FLUSH_S, ChannelWriteBehind, WriteBehind
@@ -56,8 +58,6 @@ STATUS_S: Final = 1.0
 SETTLE_S: Final = 1.0
 _RETRY_S: Final = 1.0
 """Pause after the store was away, so that it is not met by a burst when it comes back."""
-_FAULT_PAUSE_S: Final = 5.0
-"""Pause after a fault of Holdfast's own, which would mostly occur again at once."""
 _FINISH_S: Final = 5.0
 """How long an orderly stop takes at most, well below the 30 s after which supervisors kill."""
 _LAST_WRITE_S: Final = 1.0
@@ -101,6 +101,8 @@ class Publisher:
         How many seconds apart what channels store is written.
     settle
         Has the scripts know which locations are closed, where an older release has described them.
+    orders
+        Where the orders of channels are booked and written down; None: none come in.
 
     """
 
@@ -117,6 +119,7 @@ class Publisher:
         open_transport: Callable[[ChannelSettings], Transport] = _open_transport,
         flush_s: float = FLUSH_S,
         settle: Callable[[], Awaitable[None]] | None = None,
+        orders: IntakeParts | None = None,
     ) -> None:
         self.owner = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}"
         self.channels: list[Sender] = []
@@ -132,6 +135,8 @@ class Publisher:
         self._store = PublisherStore(client, keyspace)
         self._lease = Lease(self._store, self.owner, lease_s, self._clock)
         self._endpoints = Deliveries(client, keyspace, webhooks, clock=self._clock, held=self._lease.held)
+        settings = {each.settings.name: each.settings for each in channels}
+        self._intakes = Intakes(self._store, feed, settings, parts=orders, clock=self._clock)
         self._write_behind: WriteBehind | None = None
         self._transports: list[Transport] = []
         self._not_built: dict[str, str] = {}
@@ -143,14 +148,14 @@ class Publisher:
             try:
                 await self._act()
             except* FencedError as errors:
-                log.warning("publisher_fenced", partition=self._keyspace.partition, reason=_first(errors))
+                log.warning("publisher_fenced", partition=self._keyspace.partition, reason=first_reason(errors))
                 await self._report_in_flight()
             except* StoreError as errors:
-                log.warning("publisher_interrupted", partition=self._keyspace.partition, reason=_first(errors))
+                log.warning("publisher_interrupted", partition=self._keyspace.partition, reason=first_reason(errors))
                 await asyncio.sleep(_RETRY_S)
             except* Exception:
                 log.exception("publisher_failed", partition=self._keyspace.partition)
-                await asyncio.sleep(_FAULT_PAUSE_S)
+                await asyncio.sleep(FAULT_PAUSE_S)
             finally:
                 await self._stop_acting()
 
@@ -160,13 +165,20 @@ class Publisher:
         end_s = asyncio.get_running_loop().time() + within_s
         with suppress(TimeoutError):
             async with asyncio.timeout_at(end_s - min(_LAST_WRITE_S, within_s / 2)):
-                await asyncio.gather(self._endpoints.finish(), *(channel.finish() for channel in self.channels))
+                apart = (self._endpoints.finish(), self._intakes.finish())
+                await asyncio.gather(*apart, *(channel.finish() for channel in self.channels))
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout_at(end_s):
                 if self._write_behind is not None:
                     await self._write_behind.flush()
                 if self.acting:
                     await self._lease.release()
+
+    def wake_intake(self, channel: str) -> None:
+        """Have a channel's news taken in at once, if its orders are taken in here."""
+        intake = self._intakes.get(channel)
+        if intake is not None:
+            intake.wake_news()
 
     # -- acting
 
@@ -177,6 +189,7 @@ class Publisher:
             group.create_task(self._lease.keep())
             reader, write_behind = await self._load()
             await self._endpoints.open(write_behind, self._lease.token)
+            await self._intakes.open(self.channels, self._lease.token)
             gc.freeze()  # what was loaded lives as long as we act
             self.acting = True
             metrics.PUBLISHER_ACTIVE.inc()
@@ -185,8 +198,11 @@ class Publisher:
             group.create_task(self._write_status_regularly())
             group.create_task(self._settle_regularly())
             for channel in self.channels:
-                group.create_task(_keep_running(channel), name=f"channel-{channel.name}")
+                group.create_task(
+                    keep_running(channel.name, channel.run, channel.fault), name=f"channel-{channel.name}"
+                )
             self._endpoints.start(group)
+            self._intakes.start(group)
 
     async def _load(self) -> tuple[JournalReader, WriteBehind]:
         cursors = await self._store.cursors()  # before the journal's end, which may have moved on behind them
@@ -319,7 +335,8 @@ class Publisher:
     async def _write_status_regularly(self) -> None:
         while True:
             for channel in self.channels:
-                channel.write_status(self.owner, journal_end_ms=parse_entry_id(self._feed.last_id)[0])
+                end_ms = parse_entry_id(self._feed.last_id)[0]
+                channel.write_status(self.owner, end_ms, self._intakes.status(channel.name))
             self._write_not_built()
             await asyncio.sleep(STATUS_S)
 
@@ -361,26 +378,6 @@ class Publisher:
         self._transports.clear()
         self._not_built.clear()
         await self._endpoints.close()
+        self._intakes.close()
         self.channels = []
         self._write_behind = None
-
-
-async def _keep_running(channel: Sender) -> None:
-    """Run a channel for ever: a fault in one is logged, and no other suffers for it."""
-    while True:
-        try:
-            await channel.run()
-        except* FencedError:
-            raise
-        except* Exception:
-            log.exception("channel_failed", channel=channel.name)
-            channel.client.fail("an internal fault of Holdfast; see the log")
-        await asyncio.sleep(_FAULT_PAUSE_S)
-
-
-def _first(errors: BaseExceptionGroup) -> str:
-    """Return the reason of a group: the first exception in it, however deep."""
-    error: BaseException = errors
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return str(error)

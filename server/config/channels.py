@@ -1,5 +1,6 @@
 """Channels of the configuration file: ``[channels.NAME]``, with their options and references to their credentials."""
 
+from datetime import datetime
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
@@ -8,6 +9,7 @@ from server.config.credentials import Credentials, CredentialSource
 from server.config.named_tables import Destination, Section, check_destination, read_tables
 from server.config.toml_tables import ChannelConfigError, convert, table_of
 from server.domain.channels import ChannelRules, ChannelSettings, check_channel_name
+from server.domain.intake import OrderIntake
 from server.domain.spelling import fault, normal
 
 
@@ -18,13 +20,14 @@ class _Table(Destination, frozen=True, kw_only=True, forbid_unknown_fields=True)
     listings: Literal["listed", "all"] = "listed"
     options: dict[str, Any] = {}
     credentials: dict[str, Any] = {}
+    orders: dict[str, Any] = {}
 
 
 _OWN: Final = sorted(_Table.__struct_fields__, key=Destination.__struct_fields__.__contains__)
 """Messages name a channel's own fields first, then those that every destination has."""
 RULES: Final = ChannelRules.__struct_fields__
-FIELDS: Final = tuple(name for name in _OWN if name not in {"options", "credentials"})
-"""What may stand in a channel's table, beside its rules and the two tables below it."""
+FIELDS: Final = tuple(name for name in _OWN if name not in {"options", "credentials", "orders"})
+"""What may stand in a channel's table, beside its rules and the tables below it."""
 CHANNELS: Final = Section("channels", "channel", "my-shop", check_channel_name, (*_OWN, *RULES))
 
 
@@ -51,7 +54,7 @@ def read_channels(tables: object, source: CredentialSource) -> list[ConfiguredCh
         check_destination(where, own)
         rules = msgspec.structs.replace(rules, locations=_meant(where, rules.locations))
         credentials = source.credentials(table_of(name, "credentials"), own.credentials)
-        return ConfiguredChannel(_settings(name, rules, own), credentials)
+        return ConfiguredChannel(_settings(name, rules, own, _orders(name, own.orders)), credentials)
 
     return read_tables(CHANNELS, tables, read)
 
@@ -75,6 +78,14 @@ def _meant(where: str, locations: list[str]) -> list[str]:
     return names
 
 
-def _settings(name: str, rules: ChannelRules, table: _Table) -> ChannelSettings:
-    own = {field: value for field, value in msgspec.structs.asdict(table).items() if field != "credentials"}
-    return ChannelSettings(name=name, rules=rules, **own)
+def _orders(name: str, table: dict[str, Any]) -> OrderIntake:
+    since = table.get("from")
+    if isinstance(since, datetime):  # TOML has a type for it
+        table = {**table, "from": since.isoformat()}
+    return convert(table_of(name, "orders"), table, OrderIntake)
+
+
+def _settings(name: str, rules: ChannelRules, table: _Table, orders: OrderIntake) -> ChannelSettings:
+    apart = {"credentials", "orders"}
+    own = {field: value for field, value in msgspec.structs.asdict(table).items() if field not in apart}
+    return ChannelSettings(name=name, rules=rules, orders=orders, **own)

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from server.domain.components import Component
+from server.domain.intake import IntakeStatus, OrderIntake
 from server.domain.limits import DEFAULT_PARTITION, LOCATION_BYTES_MAX, NAME_BYTES_MAX, QUANTITY_MAX
 
 CHANNEL_PATTERN: Final = rf"[a-z0-9][a-z0-9_.-]{{0,{NAME_BYTES_MAX - 1}}}"
@@ -101,6 +102,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     ``listings``: "listed" sends the SKUs that have a listing; "all" sends every SKU, under its own name where it has
     none. ``allow_private`` names hosts that may be called although their address is private, and without TLS.
+    ``orders``: whether and how its orders come in.
     """
 
     name: str
@@ -111,6 +113,7 @@ class ChannelSettings(msgspec.Struct, frozen=True, kw_only=True):
     options: dict[str, Any] = {}
     allow_private: list[str] = []
     timeout_s: float = 15.0
+    orders: OrderIntake = OrderIntake()
 
 
 def check_channel_name(name: str) -> None:
@@ -256,6 +259,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     sent. ``lag_p50_s`` and ``lag_p99_s``: from change to the channel's own confirmation, over the last thousand, None
     where there was none. ``cursor``: the journal id up to which all is confirmed. ``refused_prices`` of the
     ``dead_letters`` are about a price alone. ``lists_all``: every SKU is listed, under its own name if need be.
+    ``intake`` None: no orders come in from it.
     """
 
     publisher: str
@@ -276,6 +280,7 @@ class ChannelStatus(msgspec.Struct, frozen=True, kw_only=True):
     reconcile: LastReconcile | None = None
     refused_prices: int = 0
     lists_all: bool = False
+    intake: IntakeStatus | None = None
 
     def is_current(self, now_ms: int) -> bool:
         """Whether a publisher runs. A time ahead of the clock was written while that was fast, so it says nothing."""

@@ -184,7 +184,8 @@ class ChannelKeys:
 
     ``by_key``: hash of the listings that are known by their key. ``keys``: hash of the other listings' SKUs by key; it
     can lack some or have old ones, as an earlier release does not keep it. ``components``: sorted set of SKU NUL key,
-    for each component of a listing in ``by_key``.
+    for each component of a listing in ``by_key``. ``intake``: hash of how far its orders are read. ``to_read``: hash of
+    the orders that are to be read, ``outbox``: of what is said about orders. ``heard``: stream of news to be taken in.
     """
 
     def __init__(self, keyspace: Keyspace, channel: str) -> None:
@@ -196,11 +197,21 @@ class ChannelKeys:
         self.by_key = prefix + "by_key"
         self.keys = prefix + "keys"
         self.components = prefix + "components"
+        # Of its orders that come in: see ``repositories/intake.py``.
+        self.intake = prefix + "intake"
+        self.to_read = prefix + "to_read"
+        self.outbox = prefix + "outbox"
+        self.heard = prefix + "heard"
 
     @property
     def all(self) -> tuple[str, ...]:
-        """Each of them."""
+        """Each of them, but for those of its orders, which outlive its place among the channels."""
         return (*self.listing, self.shown, self.dead_letters, self.tickets)
+
+    @property
+    def ordering(self) -> tuple[str, ...]:
+        """Those of its orders that come in."""
+        return (self.intake, self.to_read, self.outbox, self.heard)
 
     @property
     def listing(self) -> tuple[str, ...]:

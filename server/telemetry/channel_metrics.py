@@ -6,6 +6,7 @@ from typing import Final
 from prometheus_client import Gauge, values
 
 from server.domain.channels import ChannelStatus, Circuit
+from server.domain.intake import IntakeStatus
 from server.telemetry.metrics import (
     CHANNEL_CADENCE_SECONDS,
     CHANNEL_CIRCUIT_OPEN,
@@ -16,6 +17,13 @@ from server.telemetry.metrics import (
     CHANNEL_PROPAGATION_SECONDS,
     CHANNEL_PUSHES,
     CHANNEL_RECONCILE_DIFFERENCES,
+    INBOX_ORDERS,
+    INTAKE_LAG_SECONDS,
+    INTAKE_OPEN_ORDERS,
+    INTAKE_ORDERS,
+    NOTIFICATIONS,
+    OUTBOX_OLDEST_SECONDS,
+    OUTBOX_UNDECIDED,
     WEBHOOK_DELIVERIES,
     WEBHOOK_DROPPED,
     WEBHOOK_OLDEST_UNSENT_SECONDS,
@@ -92,6 +100,35 @@ class WebhookMetrics:
         self.oldest_unsent = WEBHOOK_OLDEST_UNSENT_SECONDS.labels(webhook)
 
 
+class IntakeMetrics:
+    """The metrics of one channel's intake, with their children looked up once."""
+
+    def __init__(self, channel: str) -> None:
+        self._channel = channel
+        self._lag = INTAKE_LAG_SECONDS.labels(channel)
+        self._inbox = INBOX_ORDERS.labels(channel)
+        self._oldest = OUTBOX_OLDEST_SECONDS.labels(channel)
+        self._undecided = OUTBOX_UNDECIDED.labels(channel)
+        self._open = INTAKE_OPEN_ORDERS.labels(channel)
+
+    def taken(self, result: str) -> None:
+        """Count a snapshot by what came of it."""
+        INTAKE_ORDERS.labels(self._channel, result).inc()
+
+    def show(self, status: IntakeStatus) -> None:
+        """Update the gauges."""
+        self._lag.set(status.lag_s)
+        self._inbox.set(status.inbox)
+        self._oldest.set(status.outbox_oldest_s)
+        self._undecided.set(status.undecided)
+        self._open.set(status.open)
+
+
+def heard_by(channel: str, result: str) -> None:
+    """Count a delivery of a channel: taken, repeated, forged, unreadable, or failed."""
+    NOTIFICATIONS.labels(channel, result).inc()
+
+
 def forget_channel(channel: str) -> None:
     """Remove a channel's gauges: this process publishes to it no more, and must not report its old status.
 
@@ -111,6 +148,12 @@ def forget_channel(channel: str) -> None:
 def forget_webhook(webhook: str) -> None:
     """Remove an endpoint's gauges, as :func:`forget_channel` does."""
     _forget(webhook, WEBHOOK_WAITING, WEBHOOK_OLDEST_UNSENT_SECONDS)
+
+
+def forget_intake(channel: str) -> None:
+    """Remove the gauges of a channel's intake, as :func:`forget_channel` does."""
+    gauges = (INTAKE_LAG_SECONDS, INBOX_ORDERS, OUTBOX_OLDEST_SECONDS, OUTBOX_UNDECIDED, INTAKE_OPEN_ORDERS)
+    _forget(channel, *gauges)
 
 
 def _forget(channel: str, *gauges: Gauge) -> None:

@@ -340,3 +340,57 @@ WEBHOOK_OLDEST_UNSENT_SECONDS: Final = Gauge(
     ("webhook",),
     multiprocess_mode="livemostrecent",
 )
+
+
+INTAKE_LAG_SECONDS: Final = Gauge(
+    "holdfast_intake_lag_seconds",
+    "How long ago all changes of a channel's orders were known.",
+    ("channel",),
+    multiprocess_mode="livemostrecent",
+)
+
+
+INBOX_ORDERS: Final = Gauge(
+    "holdfast_inbox_orders",
+    "Orders of a channel that are not booked, or not whole.",
+    ("channel",),
+    multiprocess_mode="livemostrecent",
+)
+
+
+OUTBOX_OLDEST_SECONDS: Final = Gauge(
+    "holdfast_outbox_oldest_seconds",
+    "How long the oldest command to a channel has waited that is not settled.",
+    ("channel",),
+    multiprocess_mode="livemostrecent",
+)
+
+
+OUTBOX_UNDECIDED: Final = Gauge(
+    "holdfast_outbox_undecided_commands",
+    "Commands to a channel of which nobody knows whether they were carried out: a person has to look.",
+    ("channel",),
+    multiprocess_mode="livemostrecent",
+)
+
+
+INTAKE_OPEN_ORDERS: Final = Gauge(
+    "holdfast_intake_open_orders",
+    "Orders of a channel that are read again until they are closed.",
+    ("channel",),
+    multiprocess_mode="livemostrecent",
+)
+
+
+INTAKE_ORDERS: Final = Counter(
+    "holdfast_intake_orders_total",
+    "Snapshots of orders that were taken in, by what came of each.",
+    ("channel", "result"),
+)
+
+
+NOTIFICATIONS: Final = Counter(
+    "holdfast_notifications_total",
+    "Deliveries of a channel to this server, by what came of each.",
+    ("channel", "result"),
+)

@@ -10,10 +10,12 @@ from redis.asyncio import Redis
 
 from adapters.contract.adapter import Adapter
 from server.channels.connection.clock import Clock
+from server.channels.inbound.intakes import IntakeParts
 from server.channels.outbound.sender import Sender
 from server.channels.publisher import ChannelPlan, Publisher
 from server.channels.webhooks.delivery import WebhookPlan
 from server.domain.channels import ChannelRules, ChannelSettings, ChannelStatus, Listing
+from server.domain.intake import OrderIntake
 from server.store.connection import connect
 from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
@@ -36,6 +38,7 @@ def plan(
     rules: dict[str, Any] | None = None,
     listings: str = "all",
     timeout_s: float = 2.0,
+    orders: dict[str, Any] | None = None,
     **capabilities: Any,
 ) -> ChannelPlan:
     """Plan a channel over a simulator; of the plain kind unless ``build`` is set."""
@@ -46,6 +49,7 @@ def plan(
         listings="all" if listings == "all" else "listed",
         allow_private=LOOPBACK,
         timeout_s=timeout_s,
+        orders=msgspec.convert(orders or {}, OrderIntake),
     )
     return ChannelPlan(settings, build or (lambda: Plain(channel.url, **capabilities)))
 
@@ -85,6 +89,7 @@ async def publishing(
     clock: Clock | None = None,
     finish: bool = True,
     stands_by: bool = False,
+    orders: IntakeParts | None = None,
 ) -> AsyncIterator[Engine]:
     """Run a publisher meanwhile. ``finish`` False: it is torn away, as by a crash. ``stands_by``: another one acts."""
     pool = connect.connection_pool(store if isinstance(store, str) else store.url)
@@ -92,7 +97,9 @@ async def publishing(
     feed = JournalFeed(client, keyspace, pool.make_connection)
     feed.start()
     settle = LocationStore(client, keyspace, RETENTION.packed()).settle
-    publisher = Publisher(client, keyspace, feed, plans, webhooks=webhooks, lease_s=lease_s, clock=clock, settle=settle)
+    publisher = Publisher(
+        client, keyspace, feed, plans, webhooks=webhooks, lease_s=lease_s, clock=clock, settle=settle, orders=orders
+    )
     task = asyncio.create_task(publisher.run())
     try:
         if not stands_by:

@@ -53,9 +53,15 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.api": LEAVES
     | {f"server.{part}" for part in ("domain", "schemas", "store", "service", "insight", "streams")},
     "server.channels": LEAVES
-    | {"server.channels.connection", "server.domain", "server.store", "server.config.toml_tables", "adapters.contract"},
+    | {f"server.{part}" for part in ("channels.connection", "channels.inbound", "domain", "store")}
+    | {"server.config.toml_tables", "adapters.contract"},
     "server.channels.connection": frozenset({"server.domain", "server.config.toml_tables", "adapters.contract"}),
-    "server.plans": LEAVES | {"server.config", "server.channels", "adapters.contract"},
+    "server.channels.inbound": LEAVES
+    | {f"server.{part}" for part in ("channels", "domain", "store", "service", "config.toml_tables")}
+    | {"adapters.contract"},
+    "server.plans": LEAVES
+    | {f"server.{part}" for part in ("config", "channels", "domain", "store")}
+    | {"adapters.contract"},
     "server.app": LEAVES | _BELOW_APP | {"server.plans", "adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.workers"},

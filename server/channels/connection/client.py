@@ -50,6 +50,8 @@ class ChannelClient:
         Masks credentials in a text: a channel may quote them.
     held
         Returns while this process holds the lease, or raises; nothing is sent before it has returned.
+    rate_limits
+        Those of another client of the same channel; None: its own.
 
     """
 
@@ -63,6 +65,7 @@ class ChannelClient:
         circuit_breaker: CircuitBreaker,
         mask: Callable[[str], str],
         held: Callable[[], Awaitable[None]],
+        rate_limits: RateLimits | None = None,
     ) -> None:
         self.circuit_breaker = circuit_breaker
         self.adapter = build()
@@ -74,8 +77,24 @@ class ChannelClient:
         self._held = held
         self._mask = mask
         self._last_error: ChannelError | None = None
-        self._rate_limits = RateLimits(self.capabilities.limits, clock.now_s())
+        self._rate_limits = rate_limits or RateLimits(self.capabilities.limits, clock.now_s())
         self._bodies: dict[bytes, float] = {}
+
+    def beside(self, circuit_breaker: CircuitBreaker) -> "ChannelClient":
+        """Return a client of the same channel for other work: within the same limits, and with failures of its own.
+
+        So an interface for orders that is down, or that the credentials do not open, keeps no quantity back.
+        """
+        return ChannelClient(
+            self._channel,
+            self._build,
+            self._transport,
+            clock=self._clock,
+            circuit_breaker=circuit_breaker,
+            mask=self._mask,
+            held=self._held,
+            rate_limits=self._rate_limits,
+        )
 
     # -- what may be sent now
 

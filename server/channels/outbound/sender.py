@@ -23,6 +23,7 @@ from server.channels.outbound.retry_policy import COMPANION_WAIT_S, WAIT_S_MAX
 from server.channels.outbound.tickets import watch
 from server.channels.write_behind import ChannelWriteBehind
 from server.domain.channels import ChannelStatus, LastReconcile, OpenTicket
+from server.domain.intake import IntakeStatus
 from server.store.errors import StoreUnavailableError
 from server.store.journal.journal import EntryId, before
 from server.telemetry.channel_metrics import ChannelMetrics
@@ -110,6 +111,10 @@ class Sender:
         self.client.revive()
         self._wake.set()
 
+    def fault(self) -> None:
+        """Count a fault of Holdfast's own as one of the channel's, so that it pauses."""
+        self.client.fail("an internal fault of Holdfast; see the log")
+
     async def run(self) -> None:
         """Work until cancelled. After a fault it may run again: the result of what was in flight is then unknown."""
         self.state.interrupted()
@@ -134,8 +139,8 @@ class Sender:
         self.last_reconcile = status.reconcile
         self.state.resume_status(status)
 
-    def write_status(self, publisher: str, journal_end_ms: int) -> None:
-        """Write the channel's status, and update its gauges."""
+    def write_status(self, publisher: str, journal_end_ms: int, intake: IntakeStatus | None = None) -> None:
+        """Write the channel's status with that of its orders, and update its gauges."""
         circuit_breaker = self.client.circuit_breaker
         status = replace(
             self.state.status(publisher, self._clock.store_ms()),
@@ -145,6 +150,7 @@ class Sender:
             reason=circuit_breaker.reason,
             cursor="{}-{}".format(*self.cursor()),
             reconcile=self.last_reconcile,
+            intake=intake,
         )
         self._write_behind.status(status)
         self._metrics.show(status, journal_end_ms=journal_end_ms, cadence_s=self.state.cadence_s)

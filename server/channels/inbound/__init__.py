@@ -1,0 +1,1 @@
+"""Orders of the channels come in, and what is said about them goes back."""

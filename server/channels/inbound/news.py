@@ -1,0 +1,102 @@
+"""Takes in what was told from outside, by the channel or by people, in the order in which it was told."""
+
+import asyncio
+from typing import Final
+
+import msgspec
+
+from adapters.contract.orders import Order, ReturnCase
+from server.channels.connection.clock import Clock
+from server.channels.inbound.outbox import Outbox
+from server.channels.inbound.pace import WAIT_S_MAX
+from server.channels.inbound.reading import Reading
+from server.channels.inbound.records import OrderRecords
+from server.channels.inbound.schedule import Schedule
+from server.channels.inbound.taking import Taking
+from server.domain.intake import News
+from server.store.repositories.intake import IntakeStore, IntakeWrites
+
+AT_A_TIME: Final = 50
+_orders = msgspec.msgpack.Decoder(list[Order]).decode
+_returns = msgspec.msgpack.Decoder(list[ReturnCase]).decode
+
+
+class NewsTaker:
+    """The news of one channel. ``waiting``: how many are known to wait."""
+
+    def __init__(
+        self,
+        channel: str,
+        *,
+        store: IntakeStore,
+        writes: IntakeWrites,
+        taking: Taking,
+        reading: Reading,
+        records: OrderRecords,
+        schedule: Schedule,
+        outbox: Outbox,
+        clock: Clock,
+    ) -> None:
+        self.wake = asyncio.Event()
+        self.waiting = 0
+        self._channel = channel
+        self._store = store
+        self._writes = writes
+        self._taking = taking
+        self._reading = reading
+        self._records = records
+        self._schedule = schedule
+        self._outbox = outbox
+        self._clock = clock
+
+    async def next(self) -> float:
+        """Take in the oldest news, and drop them once that is durable; return how long to wait then.
+
+        Raises
+        ------
+        StoreError, OverloadedError, OutcomeUnknownError
+            Not all is durable; they are taken in again.
+
+        """
+        page = await self._store.news(AT_A_TIME)
+        for _, news in page:
+            await self._take(news)
+        await self._writes.save()
+        if page:
+            await self._store.drop_news(page[-1][0])
+            self._reading.wake.set()
+        self.waiting = 0 if len(page) < AT_A_TIME else await self._store.news_waiting()
+        return 0.0 if self.waiting else WAIT_S_MAX
+
+    async def _take(self, news: News) -> None:
+        now_ms = self._clock.store_ms()
+        match news.what:
+            case "told":
+                await self._told(news)
+            case "read":
+                for key in news.keys:
+                    self._reading.hint(key)
+            case "ignore":
+                self._ignore(news.keys)
+            case "say" if news.entry is not None:
+                self._outbox.add(news.entry)
+            case "again":
+                for key in news.keys:
+                    self._outbox.again(key, now_ms)
+            case "cancel":
+                for key in news.keys:
+                    self._outbox.cancel(key, now_ms)
+
+    async def _told(self, news: News) -> None:
+        for order in _orders(news.orders) if news.orders else ():
+            await self._taking.take(order, asked_s=None)
+        for case in _returns(news.returns) if news.returns else ():
+            await self._records.returned(self._channel, case)
+        for key in news.keys:
+            self._reading.hint(key)
+
+    def _ignore(self, keys: list[str]) -> None:
+        for key in keys:
+            wanted = self._schedule.get(key)
+            if wanted is not None:
+                self._schedule.put(key, msgspec.structs.replace(wanted, ignored=True, inbox="", reason="open"))

@@ -1,0 +1,100 @@
+"""Reads orders of one channel whole: those that are due by its schedule, and those that something is said about."""
+
+import asyncio
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from adapters.contract.errors import ChannelError
+from adapters.contract.http import ORDERS
+from adapters.contract.orders import Order
+from server.channels.connection.client import ChannelClient
+from server.channels.connection.clock import Clock
+from server.channels.inbound.pace import WAIT_S_MAX, Pace
+from server.channels.inbound.schedule import Schedule
+from server.channels.inbound.taking import Taking
+from server.store.repositories.intake import IntakeWrites
+
+log = structlog.get_logger("holdfast.intake")
+
+UNKNOWN_MAX: Final = 8
+"""Looks at an order that the channel does not know, before that is shown: a webhook can come before the order."""
+UNKNOWN_THERE: Final = "unknown_there"
+
+
+class Reading:
+    """Reads orders, and has them taken in."""
+
+    def __init__(
+        self,
+        channel: str,
+        client: ChannelClient,
+        *,
+        schedule: Schedule,
+        taking: Taking,
+        writes: IntakeWrites,
+        pace: Pace,
+        clock: Clock,
+    ) -> None:
+        self.wake = asyncio.Event()
+        self._channel = channel
+        self._client = client
+        self._schedule = schedule
+        self._taking = taking
+        self._writes = writes
+        self._pace = pace
+        self._clock = clock
+
+    def hint(self, order: str) -> None:
+        """Have an order read now; whoever saves next makes that durable."""
+        self._schedule.hint(order, self._clock.store_ms())
+        self.wake.set()
+
+    async def next(self) -> float:
+        """Read the order that is due next; return how long to wait then.
+
+        Raises
+        ------
+        StoreError, OverloadedError, OutcomeUnknownError
+            It may not be booked; it is read again.
+
+        """
+        if (wait_s := self._pace.wait_s(ORDERS)) > 0:
+            return wait_s
+        now_ms = self._clock.store_ms()
+        key = self._schedule.take_due(now_ms)
+        seen = self._schedule.get(key) if key is not None else None
+        if key is None or seen is None:
+            due_ms = self._schedule.next_due_ms()
+            return WAIT_S_MAX if due_ms is None else (due_ms - now_ms) / 1000
+        is_settled = False
+        try:
+            if await self.read(key) is None:
+                self._put_off_unknown(key)
+            is_settled = True
+        except ChannelError as error:
+            log.info("order_not_read", channel=self._channel, order=key, reason=error.reason)
+        finally:
+            if not is_settled:
+                self._schedule.failed(key, seen, self._clock.store_ms())
+        await self._writes.save()
+        return 0.0
+
+    async def read(self, key: str) -> Order | None:
+        """Read an order whole and take it in; None: the channel does not know it. As :meth:`next` raises."""
+        asked_s = self._clock.now_s()
+        order = await self._client.talk(lambda adapter: adapter.fetch_order(key, self._clock.wall_s()))
+        if order is not None:
+            await self._taking.take(order, asked_s=asked_s)
+        return order
+
+    def _put_off_unknown(self, key: str) -> None:
+        """Put off an order that the channel does not know: it may come late, or be nobody's."""
+        seen = self._schedule.get(key)
+        if seen is None:
+            return
+        self._schedule.failed(key, seen, self._clock.store_ms())
+        failed = self._schedule.get(key)
+        if failed is not None and failed.tries >= UNKNOWN_MAX and not failed.ignored:
+            self._schedule.put(key, replace(failed, inbox=UNKNOWN_THERE, reason="inbox"))

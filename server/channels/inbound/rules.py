@@ -1,0 +1,94 @@
+"""What is said to a channel by itself: nothing but what a person switched on in ``[channels.NAME.orders]``."""
+
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+from adapters.contract.orders import Acknowledge, Command, Intake, Order, Refuse, Ship
+from server.channels.inbound.desk import Desk
+from server.channels.inbound.outbox import Outbox
+from server.channels.inbound.snapshots import is_whole, shipped_ahead
+from server.domain.channel_orders import Booked
+from server.domain.intake import OrderIntake, ToRead
+
+_ID_BYTES: Final = 8
+_encode = msgspec.msgpack.Encoder(order="deterministic").encode
+
+
+def command_id(command: Command, *parts: object) -> str:
+    """Name a command by what it says, so that the same is said once; ``parts`` tell apart what else would be equal."""
+    name = type(command).__struct_config__.tag
+    digest = blake2b(_encode((command.order, name, *parts)), digest_size=_ID_BYTES).hexdigest()
+    return f"{name}-{digest}"
+
+
+class Rules:
+    """The rules of one channel."""
+
+    def __init__(self, settings: OrderIntake, intake: Intake, outbox: Outbox, desk: Desk) -> None:
+        self._settings = settings
+        self._intake = intake
+        self._outbox = outbox
+        self._desk = desk
+
+    async def apply(self, order: Order, booked: Booked, wanted: ToRead, now_ms: int) -> ToRead:
+        """Say what the rules want of an order that was read whole; return what is kept of it."""
+        if self._may_acknowledge(order, booked) and not wanted.acknowledged:
+            self._say(Acknowledge(order=order.key), "acknowledge", now_ms)
+            wanted = msgspec.structs.replace(wanted, acknowledged=True)
+        if self._settings.ship == "when_fulfilled" and "ship" in self._intake.commands:
+            await self._ship(order, booked, now_ms)
+        return self._refuse(order, booked, wanted, now_ms)
+
+    def _may_acknowledge(self, order: Order, booked: Booked) -> bool:
+        return (
+            self._settings.acknowledge == "at_once"
+            and "acknowledge" in self._intake.commands
+            and order.state == "open"
+            and booked.state in ("booked", "shipping")
+        )
+
+    async def _ship(self, order: Order, booked: Booked, now_ms: int) -> None:
+        """Say what has left here, once somebody has said how."""
+        said = self._outbox.pieces_said(order.key, Ship)
+        if said is None:
+            return  # one of them is still on its way
+        ahead = shipped_ahead(order, booked, said)
+        if self._intake.whole_lines:
+            ahead = tuple(each for each in ahead if is_whole(order, each[0], each[2]))
+        if not ahead:
+            return
+        parcel = await self._desk.parcel(booked.reservations)
+        if not parcel.tracking:
+            return
+        command = Ship(
+            order=order.key,
+            lines=tuple((line, pieces) for line, pieces, _ in ahead),
+            carrier=parcel.carrier,
+            tracking=parcel.tracking,
+            shipped_ms=now_ms,
+        )
+        # By how many have left in all: the next parcel of the same line is another command.
+        self._say(command, "ship", now_ms, *sorted((line, shipped) for line, _, shipped in ahead))
+
+    def _refuse(self, order: Order, booked: Booked, wanted: ToRead, now_ms: int) -> ToRead:
+        after_ms = int(1000 * self._settings.refuse_after_s)
+        if not booked.short:
+            return msgspec.structs.replace(wanted, short_ms=0)
+        short_ms = wanted.short_ms or now_ms
+        wanted = msgspec.structs.replace(wanted, short_ms=short_ms)
+        if not after_ms or "refuse" not in self._intake.commands:
+            return wanted
+        if now_ms < short_ms + after_ms:
+            return msgspec.structs.replace(wanted, due_ms=min(wanted.due_ms, short_ms + after_ms))
+        said = self._outbox.pieces_said(order.key, Refuse)
+        if said is not None:
+            # A line is refused once by itself: whether more of it is, a person decides.
+            lines = tuple((each.line, each.pieces) for each in booked.short if each.line not in said)
+            if lines:
+                self._say(Refuse(order=order.key, lines=lines), "refuse", now_ms, lines)
+        return wanted
+
+    def _say(self, command: Command, rule: str, now_ms: int, *parts: object) -> None:
+        self._outbox.say(command_id(command, *parts), command, by=f"rule:{rule}", now_ms=now_ms)

@@ -1,0 +1,136 @@
+"""Takes snapshots of orders in, one after the other: booked, written down, and what comes of it for the next look."""
+
+import asyncio
+import random
+from collections import OrderedDict
+from typing import Final
+
+import structlog
+from msgspec.structs import replace
+
+from adapters.contract.orders import Intake, Order
+from server.channels.connection.clock import Clock
+from server.channels.inbound.desk import Desk
+from server.channels.inbound.records import OrderRecords
+from server.channels.inbound.rules import Rules
+from server.channels.inbound.schedule import RETRY_S, RETRY_S_MAX, Schedule
+from server.channels.inbound.snapshots import is_over, neutral
+from server.domain.channel_orders import Booked, IntakeRules
+from server.domain.channels import ChannelSettings
+from server.domain.intake import ToRead
+from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
+from server.telemetry.channel_metrics import IntakeMetrics
+
+log = structlog.get_logger("holdfast.intake")
+
+_REMEMBERED: Final = 10_000
+"""Orders of which is known when they were last taken in: more than pass while a page is on its way."""
+_SPREAD: Final = 0.1
+_UNOPENED_S: Final = 86_400.0
+"""How often an open order is read of a kind that tells of every change by itself."""
+_AGAIN: Final = (StoreError, OverloadedError, OutcomeUnknownError)
+"""Nothing is wrong with the order: it is taken in again."""
+
+
+class Taking:
+    """Takes in the orders of one channel; only one of them at a time is booked."""
+
+    def __init__(
+        self,
+        settings: ChannelSettings,
+        intake: Intake,
+        *,
+        desk: Desk,
+        records: OrderRecords,
+        rules: Rules,
+        schedule: Schedule,
+        clock: Clock,
+        metrics: IntakeMetrics,
+    ) -> None:
+        self.since_ms = 0
+        self._channel = settings.name
+        self._every_s = settings.orders.open_orders_every_s if intake.reads_open else _UNOPENED_S
+        self._rules_of_booking = IntakeRules(unpaid_s=intake.unpaid_s, second_look_s=intake.second_look_s)
+        self._desk = desk
+        self._records = records
+        self._rules = rules
+        self._schedule = schedule
+        self._clock = clock
+        self._metrics = metrics
+        self._turn = asyncio.Lock()
+        self._taken_s: OrderedDict[str, float] = OrderedDict()
+
+    async def take(self, order: Order, *, asked_s: float | None) -> None:
+        """Book an order. ``asked_s``: when the channel was asked for it; None: it told of it by itself.
+
+        Raises
+        ------
+        StoreError, OverloadedError, OutcomeUnknownError
+            It may not be booked; take it again.
+
+        """
+        async with self._turn:
+            if self._is_of_before(order):
+                self._metrics.taken("older")
+                return
+            seen = self._schedule.get(order.key)
+            # What was asked for before a newer snapshot came says less than that one.
+            fetched = asked_s is not None and self._taken_s.get(order.key, 0.0) <= asked_s
+            booked, inbox = await self._book(order, fetched=fetched)
+            self._remember(order.key)
+            is_written = await self._records.order(self._channel, order, booked, inbox)
+            wanted = await self._wanted(order, seen, booked, inbox, is_fetched=fetched)
+            if wanted is None and not is_written:
+                wanted = self._after(ToRead(0, "open", self._clock.store_ms()), RETRY_S)
+            self._schedule.settle(order.key, seen, wanted)
+
+    def _is_of_before(self, order: Order) -> bool:
+        """Whether an order is older than intake: it was sold from stock that was counted later."""
+        placed_ms = order.placed_ms or order.changed_ms
+        return placed_ms < self.since_ms and order.key not in self._schedule
+
+    async def _book(self, order: Order, *, fetched: bool) -> tuple[Booked | None, str]:
+        """Book an order; return what came of it, and why it, or a part of it, stands in the inbox."""
+        try:
+            booked = await self._desk.book(self._channel, neutral(order), fetched=fetched, rules=self._rules_of_booking)
+        except _AGAIN:
+            raise
+        except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
+            # One impossible order must not keep back the others. Its words may hold anything, so they are not logged.
+            log.error("order_not_booked", channel=self._channel, order=order.key, error=type(error).__name__)  # noqa: TRY400
+            self._metrics.taken("failed")
+            return None, "failed"
+        result = "stale" if booked.stale else "unchanged" if booked.unchanged else booked.inbox or "booked"
+        self._metrics.taken(result)
+        return booked, booked.inbox
+
+    async def _wanted(
+        self, order: Order, seen: ToRead | None, booked: Booked | None, inbox: str, *, is_fetched: bool
+    ) -> ToRead | None:
+        """Return when the order is to be read next; None: never again by itself."""
+        now_ms = self._clock.store_ms()
+        before = seen or ToRead(now_ms, "open", now_ms)
+        if (booked is None or inbox) and before.ignored:
+            return replace(self._after(before, _UNOPENED_S), reason="open", inbox="")
+        if booked is None or inbox not in ("", "unmapped"):
+            pause_s = min(RETRY_S_MAX, 12 * RETRY_S * 2 ** min(before.tries, 10))
+            return replace(self._after(before, pause_s), reason="inbox", inbox=inbox, tries=before.tries + 1)
+        if not is_fetched or not order.complete:
+            # What was heard is read whole once, for what a part does not tell and for the buyer.
+            return replace(before, due_ms=now_ms, reason="hint", inbox=inbox, tries=0)
+        if is_over(order, booked):
+            return None
+        wanted = replace(self._after(before, self._every_s), reason="open", inbox=inbox, tries=0)
+        if booked.second_look_at_ms:
+            wanted = replace(wanted, due_ms=min(wanted.due_ms, booked.second_look_at_ms), reason="second_look")
+        return await self._rules.apply(order, booked, wanted, now_ms)
+
+    def _after(self, wanted: ToRead, pause_s: float) -> ToRead:
+        pause_ms = 1000 * pause_s * random.uniform(1 - _SPREAD, 1 + _SPREAD)  # noqa: S311  # spreads load, protects nothing
+        return replace(wanted, due_ms=self._clock.store_ms() + int(pause_ms))
+
+    def _remember(self, order: str) -> None:
+        self._taken_s.pop(order, None)
+        self._taken_s[order] = self._clock.now_s()
+        if len(self._taken_s) > _REMEMBERED:
+            self._taken_s.popitem(last=False)

@@ -1,0 +1,75 @@
+"""A desk that books on paper: what the intake hands on is noted, and what it answers is up to the test."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Sequence
+
+from server.channels.inbound.desk import Parcel
+from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules, LinePieces, LineProgress
+from server.store.errors import StoreUnavailableError
+
+
+class PaperDesk:
+    """Notes each snapshot. ``shipped``: by order and line, what has left here. ``short``: orders that lack a piece.
+
+    ``fails``: so many calls find the store away. ``impossible``: orders that raise what nobody expected.
+    """
+
+    def __init__(self) -> None:
+        self.told: dict[tuple[str, str], ChannelOrder] = {}
+        self.calls: list[tuple[str, ChannelOrder, bool]] = []
+        self.shipped: Counter[tuple[str, str]] = Counter()
+        self.short: set[str] = set()
+        self.parcel_is = Parcel()
+        self.fails = 0
+        self.impossible: set[str] = set()
+        self.second_looks: dict[str, int] = {}
+        self.at_once = 0
+        self.most_at_once: Counter[str] = Counter()
+
+    async def book(self, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:  # noqa: ARG002
+        self.at_once += 1
+        await asyncio.sleep(0)
+        self.at_once -= 1
+        if self.fails:
+            self.fails -= 1
+            raise StoreUnavailableError("The store is away.")
+        if order.key in self.impossible:
+            raise ValueError("Marked Person of Somewhere Street")
+        self.calls.append((channel, order, fetched))
+        before = self.told.get((channel, order.key))
+        if before is not None and before.changed_ms > order.changed_ms and not fetched:
+            return Booked(state="booked", stale=True, lines=self._lines(before))
+        self.told[channel, order.key] = order
+        done = all(line.cancelled >= line.ordered for line in order.lines)
+        return Booked(
+            state="cancelled" if done else "booked",
+            unchanged=before == order,
+            reservations=(f"{channel}.{order.key}",),
+            lines=self._lines(order),
+            short=tuple(LinePieces(line.key, 1) for line in order.lines) if order.key in self.short else (),
+            second_look_at_ms=self.second_looks.pop(order.key, 0),
+        )
+
+    def _lines(self, order: ChannelOrder) -> tuple[LineProgress, ...]:
+        return tuple(
+            LineProgress(
+                line.key,
+                line.ordered,
+                line.ordered - line.cancelled,
+                line.cancelled,
+                max(line.shipped, self.shipped[order.key, line.key]),
+                0,
+            )
+            for line in order.lines
+        )
+
+    async def parcel(self, reservations: Sequence[str]) -> Parcel:  # noqa: ARG002
+        return self.parcel_is
+
+    async def number_of(self, reservation_id: str) -> str:
+        return reservation_id.partition(".")[2]
+
+    def keys(self, channel: str) -> set[str]:
+        """Return the orders that were told."""
+        return {key for name, key in self.told if name == channel}

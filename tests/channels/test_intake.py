@@ -1,0 +1,253 @@
+"""The intake of orders: nothing is lost and nothing waits for one that is impossible, whatever the channel does."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Any
+
+import pytest
+
+from server.channels.inbound.intake import Intake
+from server.channels.inbound.intakes import IntakeParts
+from server.channels.inbound.records import NoRecords
+from server.domain.intake import News
+from server.store.keys import ChannelKeys, Keyspace
+from server.store.repositories.intake import IntakeStore
+from tests.channels.engine import Engine, plan, publishing
+from tests.channels.orders_simulator import Market, PlainOrders
+from tests.channels.paper_desk import PaperDesk
+from tests.conftest import wait_until
+from tests.support.stores import StoreProcess
+
+NAME = "market"
+Running = Callable[..., AbstractAsyncContextManager[Engine]]
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Market]:
+    async with Market() as channel:
+        yield channel
+        assert channel.complaints == []
+
+
+@pytest.fixture
+def desk() -> PaperDesk:
+    return PaperDesk()
+
+
+@pytest.fixture
+def running(store: StoreProcess, partition: str, market: Market, desk: PaperDesk) -> Running:
+    def run(
+        *, intake: dict[str, Any] | None = None, finish: bool = True, **orders: Any
+    ) -> AbstractAsyncContextManager[Engine]:
+        plans = [
+            plan(
+                NAME,
+                market,
+                build=lambda: PlainOrders(market.url, intake=intake, own_sale="lowers"),
+                orders={"enabled": True, "from": "2000-01-01T00:00:00Z", **orders},
+            )
+        ]
+        return publishing(store, partition, plans, orders=IntakeParts(desk, NoRecords()), finish=finish)
+
+    return run
+
+
+def intake_of(engine: Engine) -> Intake:
+    found = engine.publisher._intakes.get(NAME)
+    assert found is not None
+    return found
+
+
+def kept_by(engine: Engine) -> IntakeStore:
+    return IntakeStore(engine.client, engine.keyspace, NAME)
+
+
+async def told(desk: PaperDesk, *keys: str) -> None:
+    await wait_until(lambda: desk.keys(NAME) >= set(keys), f"{keys} are told")
+
+
+# -- walks
+
+
+async def test_every_order_of_a_walk_of_many_pages_is_taken_and_the_walk_goes_on(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    keys = [f"o{number}" for number in range(130)]
+    for key in keys:
+        market.place(key, {"a": 1})
+
+    async with running() as engine:
+        await told(desk, *keys)
+        market.place("later", {"a": 1})
+        await told(desk, "later")
+        await wait_until(lambda: intake_of(engine).status().lag_s < 2, "all changes are known")
+
+
+async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    for number in range(60):
+        market.place(f"old{number}", {"a": 1})
+
+    async with running(**{"from": "now"}) as engine:
+        since_ms = await kept_by(engine).since_ms()
+        market.place("new", {"a": 1})
+        await told(desk, "new")
+    assert desk.keys(NAME) == {"new"}
+
+    async with running(**{"from": "now"}) as engine:  # the second start goes on from the first one's moment
+        assert await kept_by(engine).since_ms() == since_ms
+        market.place("newer", {"a": 1})
+        await told(desk, "newer")
+        # An old order that changes now was sold from stock that was counted later, too.
+        market.changed(market.orders["old1"])
+        pulls = market.pulls
+        await wait_until(lambda: market.pulls > pulls + 2, "it was read")
+    assert desk.keys(NAME) == {"new", "newer"}
+
+
+async def test_a_refused_cursor_begins_the_walk_again_and_loses_nothing(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    async with running():
+        market.place("before", {"a": 1})
+        await told(desk, "before")
+        market.refuses_cursors = 3
+        market.place("meanwhile", {"a": 1})
+        await told(desk, "meanwhile")
+
+
+async def test_a_page_is_taken_again_until_all_of_it_is_booked(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    desk.fails = 3
+    for number in range(5):
+        market.place(f"o{number}", {"a": 1})
+
+    async with running(intake={"pull_every_s": 60.0}):
+        await told(desk, *(f"o{number}" for number in range(5)))
+
+
+async def test_one_impossible_order_keeps_back_no_other_and_stands_in_the_inbox(
+    market: Market, desk: PaperDesk, running: Running, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.impossible.add("bad")
+    market.place("bad", {"a": 1})
+    market.place("good", {"a": 1})
+
+    async with running() as engine:
+        await told(desk, "good")
+        await wait_until(lambda: intake_of(engine).status().inbox == 1, "the other is in the inbox")
+    assert "Marked Person" not in "".join(capsys.readouterr())
+
+
+async def test_a_crash_between_two_awaits_loses_no_order(market: Market, desk: PaperDesk, running: Running) -> None:
+    keys: list[str] = []
+    for number in range(6):
+        keys += [f"o{number}-{each}" for each in range(30)]
+        for key in keys[-30:]:
+            market.place(key, {"a": 1})
+        wanted = len(desk.calls) + 5 * number + 1
+        async with running(finish=False):
+            await wait_until(lambda wanted=wanted: len(desk.calls) >= wanted, "some are booked")  # type: ignore[misc]
+
+    async with running():
+        await told(desk, *keys)
+
+
+# -- hints and open orders
+
+
+async def test_an_open_order_is_read_again_so_that_a_change_without_an_event_is_found(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 2})
+
+    async with running(open_orders_every_s=0.3):
+        await told(desk, "o")
+        market.line("o", "a")["cancelled"] = 1  # and its time of change stays as it was
+        await wait_until(lambda: desk.told[NAME, "o"].lines[0].cancelled == 1, "it is read again")
+
+
+async def test_a_closed_order_is_not_read_any_more(market: Market, desk: PaperDesk, running: Running) -> None:
+    market.place("o", {"a": 1})
+    market.cancel("o", "a", 1)
+
+    async with running() as engine:
+        await told(desk, "o")
+        await wait_until(lambda: intake_of(engine).status().open == 0, "nothing is open")
+        assert [each async for each in kept_by(engine).to_read()] == []
+
+
+async def test_a_hint_is_read_even_if_the_channel_does_not_know_the_order_yet(
+    market: Market, desk: PaperDesk, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.channels.inbound.schedule.RETRY_S", 0.05)
+    market.unknown_at_first = 2
+
+    async with running(intake={"pulls": False}) as engine:
+        market.place("o", {"a": 1})
+        assert await kept_by(engine).add_news(News("read", 0, ["o"]))
+        await told(desk, "o")
+
+
+async def test_what_is_gone_without_certainty_is_looked_at_a_second_time(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    order = market.place("o", {"a": 1})
+    desk.second_looks["o"] = order["changed_ms"] + 500
+
+    async with running(open_orders_every_s=3600):
+        await told(desk, "o")
+        await wait_until(lambda: sum(1 for _, each, _ in desk.calls if each.key == "o") >= 2, "it is looked at again")
+
+
+async def test_an_order_that_was_asked_for_before_a_newer_snapshot_came_does_not_win_over_it(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    async with running(intake={"pulls": False}) as engine:
+        market.place("o", {"a": 1})
+        assert await kept_by(engine).add_news(News("read", 0, ["o"]))
+        await told(desk, "o")
+        intake = intake_of(engine)
+        asked_s = intake._clock.now_s()
+        order = await intake._client.talk(lambda adapter: adapter.fetch_order("o", 0.0))
+        assert order is not None
+        await intake._taking.take(order, asked_s=intake._clock.now_s())
+
+        await intake._taking.take(order, asked_s=asked_s)
+
+    assert [fetched for _, each, fetched in desk.calls if each.key == "o"][-2:] == [True, False]
+
+
+# -- what is kept
+
+
+async def test_no_personal_data_stands_in_the_store(
+    market: Market, desk: PaperDesk, running: Running, partition: str
+) -> None:
+    market.place("o", {"a": 1})
+
+    async with running() as engine:
+        await told(desk, "o")
+        keys = ChannelKeys(Keyspace(partition), NAME)
+        for key in (keys.intake, keys.to_read, keys.outbox):
+            assert b"Marked" not in b"".join((await engine.client.hgetall(key)).values())
+
+
+async def test_a_person_may_say_that_an_order_of_the_inbox_need_not_be_booked(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    desk.impossible.add("bad")
+    market.place("bad", {"a": 1})
+
+    async with running() as engine:
+        status = partial(intake_of(engine).status)
+        await wait_until(lambda: status().inbox == 1, "it is in the inbox")
+        assert await kept_by(engine).add_news(News("ignore", 0, ["bad"]))
+        await wait_until(lambda: status().inbox == 0, "it is not any more")
+        market.changed(market.orders["bad"])
+        pulls = market.pulls
+        await wait_until(lambda: market.pulls > pulls + 2, "it came again")
+        assert status().inbox == 0

@@ -1,0 +1,234 @@
+"""What is said to channels: only what was asked for, nothing twice, whatever is lost on the way."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import msgspec
+import pytest
+
+from adapters.contract.orders import Acknowledge, Command, Refuse, Ship
+from server.channels.inbound.desk import Parcel
+from server.channels.inbound.intakes import IntakeParts
+from server.channels.inbound.records import NoRecords
+from server.domain.intake import News, OutboxEntry
+from server.store.repositories.intake import IntakeStore
+from tests.channels.engine import Engine, plan, publishing
+from tests.channels.orders_simulator import Market, PlainOrders
+from tests.channels.paper_desk import PaperDesk
+from tests.conftest import wait_until
+from tests.support.stores import StoreProcess
+
+NAME = "market"
+Running = Callable[..., AbstractAsyncContextManager[Engine]]
+FAULTS_THAT_LOSE_THE_ANSWER = ("reset_after", "failing", "not_json", "unavailable", "reset")
+
+
+@pytest.fixture
+async def market() -> AsyncIterator[Market]:
+    async with Market() as channel:
+        yield channel
+
+
+@pytest.fixture
+def desk() -> PaperDesk:
+    return PaperDesk()
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.channels.inbound.outbox.LATE_MS", 400)
+    monkeypatch.setattr("server.channels.inbound.outbox.LOOK_MS", 50)
+    monkeypatch.setattr("server.channels.inbound.outbox.RETRY_MS", 50)
+    monkeypatch.setattr("server.channels.inbound.saying.RETRY_MS", 50)
+
+
+@pytest.fixture
+def running(store: StoreProcess, partition: str, market: Market, desk: PaperDesk) -> Running:
+    def run(*, finish: bool = True, **orders: Any) -> AbstractAsyncContextManager[Engine]:
+        plans = [
+            plan(
+                NAME,
+                market,
+                build=lambda: PlainOrders(market.url),
+                orders={"enabled": True, "from": "2000-01-01T00:00:00Z", "open_orders_every_s": 0.3, **orders},
+            )
+        ]
+        return publishing(store, partition, plans, orders=IntakeParts(desk, NoRecords()), finish=finish)
+
+    return run
+
+
+def entry(name: str, command: Command) -> News:
+    packed = msgspec.msgpack.encode(command)
+    tag = str(type(command).__struct_config__.tag)
+    return News("say", 0, entry=OutboxEntry(name, command.order, tag, packed, "test", "waiting", 1, 1, 0))
+
+
+async def say(engine: Engine, name: str, command: Command) -> None:
+    assert await IntakeStore(engine.client, engine.keyspace, NAME).add_news(entry(name, command))
+
+
+async def settled(engine: Engine, name: str, state: str) -> OutboxEntry:
+    store = IntakeStore(engine.client, engine.keyspace, NAME)
+    found: OutboxEntry | None = None
+
+    async def is_settled() -> bool:
+        nonlocal found
+        found = await store.outbox_entry(name)
+        return found is not None and found.state == state
+
+    await wait_until(is_settled, f"{name} is {state}")
+    assert found is not None
+    return found
+
+
+def ship(order: str, pieces: int, tracking: str) -> Ship:
+    return Ship(order=order, lines=(("La", pieces),), tracking=tracking, carrier="sled")
+
+
+async def test_a_command_is_carried_out_once_however_often_it_is_asked_for(market: Market, running: Running) -> None:
+    market.place("o", {"a": 2})
+
+    async with running() as engine:
+        for _ in range(3):
+            await say(engine, "s1", ship("o", 1, "T1"))
+        done = await settled(engine, "s1", "done")
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await say(engine, "s2", ship("o", 1, "T2"))
+        await settled(engine, "s2", "done")
+
+    assert done.remote_id
+    assert market.line("o", "a")["shipped"] == 2
+    assert [each["tracking"] for each in market.orders["o"]["packages"]] == ["T1", "T2"]
+
+
+@pytest.mark.parametrize("fault", FAULTS_THAT_LOSE_THE_ANSWER)
+async def test_a_command_whose_answer_is_lost_is_looked_for_before_it_is_said_again(
+    market: Market, running: Running, fault: Any
+) -> None:
+    market.place("o", {"a": 5})
+    market.only = "/commands"
+    market.faults.extend([fault, fault])
+
+    async with running() as engine:
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await settled(engine, "s1", "done")
+
+    assert market.line("o", "a")["shipped"] == 1
+
+
+async def test_a_sender_that_is_killed_while_it_sends_says_nothing_twice(market: Market, running: Running) -> None:
+    market.place("o", {"a": 5})
+    market.only = "/commands"
+    market.faults.append("silent_after")
+
+    async with running(finish=False) as engine:
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await wait_until(lambda: market.line("o", "a").get("shipped") == 1, "it has arrived")
+    async with running() as engine:
+        await settled(engine, "s1", "done")
+
+    assert market.line("o", "a")["shipped"] == 1
+
+
+async def test_what_the_channel_does_not_take_is_shown_with_its_reason_and_a_person_may_say_it_again(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+
+    async with running() as engine:
+        await say(engine, "s1", ship("o", 2, "T1"))
+        refused = await settled(engine, "s1", "refused")
+        market.line("o", "a")["ordered"] = 2
+        assert await IntakeStore(engine.client, engine.keyspace, NAME).add_news(News("again", 0, ["s1"]))
+        await settled(engine, "s1", "done")
+
+    assert refused.reason == "impossible: 1 pieces are left of La"
+    assert market.line("o", "a")["shipped"] == 2
+
+
+async def test_a_command_that_waits_can_be_taken_back_and_a_channel_that_is_down_gets_nothing(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+    market.only, market.always = "/orders/", "unavailable"
+
+    async with running() as engine:
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await settled(engine, "s1", "waiting")
+        assert await IntakeStore(engine.client, engine.keyspace, NAME).add_news(News("cancel", 0, ["s1"]))
+        await settled(engine, "s1", "cancelled")
+        market.always = None
+
+    assert "shipped" not in market.line("o", "a")
+
+
+# -- rules
+
+
+async def test_without_a_rule_nothing_is_said(market: Market, desk: PaperDesk, running: Running) -> None:
+    market.place("o", {"a": 1})
+    desk.shipped["o", "La"] = 1
+    desk.short.add("o")
+    desk.parcel_is = Parcel("T1", "sled")
+
+    async with running():
+        await wait_until(lambda: len(desk.calls) > 3, "it was read again and again")
+
+    assert not market.said
+
+
+async def test_an_order_is_acknowledged_once_where_a_person_has_switched_that_on(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+
+    for _ in range(2):
+        async with running(acknowledge="at_once"):
+            await wait_until(lambda: market.orders["o"]["acknowledged"], "it is acknowledged")
+            calls = len(desk.calls)
+            await wait_until(lambda calls=calls: len(desk.calls) > calls + 3, "it was read again")  # type: ignore[misc]
+
+    assert market.said == {("o", "acknowledge", "{}"): 1}
+
+
+async def test_what_has_left_with_a_tracking_number_is_shipped_there_and_each_parcel_once(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 3})
+
+    async with running(ship="when_fulfilled"):
+        desk.shipped["o", "La"] = 1  # and nobody has said how
+        calls = len(desk.calls)
+        await wait_until(lambda: len(desk.calls) > calls + 3, "it was read again")
+        assert not market.said
+        desk.parcel_is = Parcel("T1", "sled")
+        await wait_until(lambda: market.line("o", "a").get("shipped") == 1, "the first parcel is told")
+        desk.shipped["o", "La"] = 3
+        desk.parcel_is = Parcel("T2", "sled")
+        await wait_until(lambda: market.line("o", "a").get("shipped") == 3, "the second parcel is told")
+
+    assert sum(market.said.values()) == 2
+
+
+async def test_an_order_that_stays_short_is_refused_once_after_the_time_that_was_set(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 2})
+    desk.short.add("o")
+
+    async with running(refuse_after_s=1.0):
+        await wait_until(lambda: len(desk.calls) >= 2, "it was read again")
+        assert not market.said
+        await wait_until(lambda: market.line("o", "a").get("cancelled") == 1, "it is refused")
+        calls = len(desk.calls)
+        await wait_until(lambda: len(desk.calls) > calls + 3, "it was read again")
+
+    assert market.said == {("o", "refuse", '{"La": 1}'): 1}
+
+
+def test_commands_of_each_kind_can_be_read_again() -> None:
+    for command in (Acknowledge(order="o"), Refuse(order="o", lines=(("a", 1),)), ship("o", 1, "T")):
+        packed = msgspec.msgpack.encode(command)
+        assert msgspec.msgpack.decode(packed, type=Command) == command
