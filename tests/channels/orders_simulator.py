@@ -5,6 +5,7 @@ The tests of the intake use it where it matters what the engine does, not how on
 
 import hashlib
 import hmac
+import io
 import json
 import random
 import time
@@ -94,7 +95,7 @@ class PlainOrders(Plain):
             told = json.loads(delivery.body)
             orders = (order_of(told["order"]),) if "order" in told else ()
             return Heard(orders=orders, hints=tuple(told.get("hints", ())), id=told.get("id", ""), answer=Answer(202))
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(f"not an order: {type(error).__name__}") from error
 
     def command(self, command: Command, order: Order, now_s: float) -> Exchange[CommandOutcome]:  # noqa: ARG002
@@ -240,7 +241,7 @@ class Market(PlainChannel):
             async with (
                 ClientSession() as session,
                 session.request(
-                    method, self.webhook + path, data=body, headers={SIGNATURE: signed(body, secret)}
+                    method, self.webhook + path, data=io.BytesIO(body), headers={SIGNATURE: signed(body, secret)}
                 ) as answer,
             ):
                 return answer.status

@@ -7,6 +7,7 @@ delivery that is not authentic is kept or believed. Buyers are left out: the ord
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import Final
 
 import msgspec
@@ -24,7 +25,8 @@ from server.telemetry.channel_metrics import heard_by
 log = structlog.get_logger("holdfast.intake")
 
 KNOWN_MAX: Final = 1_000
-"""Ids of deliveries of a channel that are known to be durable: a repeated one is answered at once."""
+"""Deliveries of a channel that are known to be durable: a repeated one is answered at once."""
+_DIGEST_BYTES: Final = 16
 _SHARE: Final = 0.8
 """Of the channel's time limit: the rest is for the way of the answer."""
 _REBUILD_S: Final = 60.0
@@ -51,7 +53,7 @@ class Hearing:
         self._on_news = on_news
         self._adapter = build()
         self._built_s = 0.0
-        self._known: OrderedDict[str, Answer] = OrderedDict()
+        self._known: OrderedDict[bytes, Answer] = OrderedDict()
 
     @property
     def intake(self) -> Intake | None:
@@ -83,10 +85,17 @@ class Hearing:
             heard_by(self._channel, "unreadable")
             log.error("notification_not_understood", channel=self._channel, error=type(error).__name__)  # noqa: TRY400
             return HeardAnswer("unreadable")
-        if heard.id and heard.id in self._known:
+        # By what it says, and not by its id alone: a channel may use that again.
+        known_by = blake2b(delivery.body, digest_size=_DIGEST_BYTES, key=heard.id.encode()[:64]).digest()
+        if heard.id and known_by in self._known:
             heard_by(self._channel, "repeated")
-            return _answered(self._known[heard.id])
-        return await self._keep(heard)
+            return _answered(self._known[known_by])
+        answer = await self._keep(heard)
+        if heard.id and answer.result == "taken":
+            self._known[known_by] = heard.answer
+            if len(self._known) > KNOWN_MAX:
+                self._known.popitem(last=False)
+        return answer
 
     async def _keep(self, heard: Heard) -> HeardAnswer:
         if heard.orders or heard.returns or heard.hints:
@@ -101,10 +110,6 @@ class Hearing:
                 return _AWAY
             self._on_news(self._channel)
         heard_by(self._channel, "taken")
-        if heard.id:
-            self._known[heard.id] = heard.answer
-            if len(self._known) > KNOWN_MAX:
-                self._known.popitem(last=False)
         return _answered(heard.answer)
 
     def _understand(self, delivery: Delivery) -> Heard:

@@ -1,0 +1,142 @@
+"""Deliveries of channels over HTTP: what is authentic is kept before it is answered, and nothing else is believed."""
+
+import json
+from collections.abc import Iterator
+from typing import Final
+
+import aiohttp
+import pytest
+
+from tests.channels.market_server import environment, table
+from tests.channels.orders_simulator import SIGNATURE, Market, signed
+from tests.support.http import Server
+
+HEARD: Final = "hf:{default}:channel:market:heard"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    """Serve without publishing: what was heard stays to be looked at, and the channels are never asked."""
+    nowhere = Market(port=9)
+    toml = table("market", nowhere) + table("open", nowhere, options='authentic_by = "none"')
+    toml += table("deaf", nowhere, options="hears = false")
+    with Server(toml=toml, environment=environment(), role="api") as started:
+        yield started
+        assert started.faults == []
+
+
+@pytest.fixture
+def market(server: Server) -> Market:
+    """Sell on a marketplace that tells this server, which has heard nothing yet."""
+    with server.store() as client:
+        client.delete(HEARD)
+    return Market(webhook=f"{server.url}/v1/notifications/market")
+
+
+def heard(server: Server, channel: str = "market") -> int:
+    with server.store() as client:
+        return int(client.xlen(HEARD.replace("market", channel)))
+
+
+async def test_an_authentic_delivery_is_kept_without_its_buyer_and_answered_as_the_channel_expects(
+    market: Market, server: Server
+) -> None:
+    market.place("o", {"a": 1})
+
+    assert await market.tell("o") == [202]
+    assert await market.tell("o", hint=True) == [202]
+
+    with server.store() as client:
+        kept = b"".join(client.xrange(HEARD)[0][1].values())
+    assert b"La" in kept
+    assert b"Marked" not in kept
+
+
+async def test_a_repeated_delivery_is_answered_and_kept_once(market: Market, server: Server) -> None:
+    market.place("o", {"a": 1})
+
+    assert await market.tell("o") + await market.tell("o") == [202, 202]
+    assert heard(server) == 1
+
+
+@pytest.mark.parametrize("secret", ["", "another"])
+async def test_nothing_of_a_forged_delivery_is_kept(market: Market, server: Server, secret: str) -> None:
+    market.place("o", {"a": 1})
+
+    assert await market.tell("o", secret=secret) == [401]
+    assert heard(server) == 0
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b'{"order": {}}', b'{"order": 5}', b"\xff\xfe", b"null", b'{"hints": 5}']
+)
+async def test_an_authentic_delivery_that_is_not_what_the_contract_says_is_refused(
+    market: Market, server: Server, body: bytes
+) -> None:
+    assert await market.deliver(body) == 400
+    assert heard(server) == 0
+
+
+async def test_a_body_that_is_too_large_is_refused_before_it_is_read_whole(market: Market, server: Server) -> None:
+    assert await market.deliver(b"x" * 2_000_000) == 413
+    assert heard(server) == 0
+
+
+@pytest.mark.parametrize("channel", ["nobody", "deaf", "..", "%2e%2e", "market%00", "Market", "x" * 500])
+async def test_a_channel_that_is_not_heard_here_is_not_found(market: Market, server: Server, channel: str) -> None:
+    market.webhook = f"{server.url}/v1/notifications/{channel}"
+
+    assert await market.deliver(b"{}", path="/orders") == 404
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("POST", "/orders/1", 202), ("PUT", "/a/b", 202), ("GET", "", 202), ("POST", "/", 202), ("DELETE", "/", 405)],
+)
+async def test_each_method_and_path_of_a_channel_is_heard(market: Market, method: str, path: str, status: int) -> None:
+    body = json.dumps({"hints": ["o"]}).encode()
+
+    assert await market.deliver(body, path=path, method=method) == status
+
+
+async def test_a_kind_without_a_secret_is_heard_from_programs_of_this_machine_only(server: Server) -> None:
+    body = json.dumps({"hints": ["o"]}).encode()
+    url, own = f"{server.url}/v1/notifications/open", {SIGNATURE: signed(body)}
+    async with aiohttp.ClientSession() as session:
+        for headers, status in (
+            ({}, 202),
+            ({"X-Forwarded-For": "203.0.113.5"}, 403),
+            ({"Host": "shop.example"}, 403),
+            ({"Origin": "https://shop.example"}, 403),
+        ):
+            async with session.post(url, data=body, headers={**own, **headers}) as answer:
+                assert (answer.status, headers) == (status, headers)
+
+
+async def test_a_delivery_that_cannot_be_kept_is_to_come_again(market: Market, server: Server) -> None:
+    market.place("o", {"a": 1})
+
+    with server.frozen_store():
+        assert await market.tell("o") == [503]
+    assert await market.tell("o") == [202]
+
+
+async def test_news_that_nobody_takes_in_are_bounded(market: Market, server: Server) -> None:
+    with server.store() as client:
+        pipeline = client.pipeline()
+        for number in range(10_000):
+            pipeline.xadd(HEARD, {"n": str(number)})
+        pipeline.execute()
+    market.place("o", {"a": 1})
+
+    assert await market.tell("o") == [503]
+    assert heard(server) == 10_000
+
+
+async def test_who_has_no_key_is_heard_where_keys_are_needed(market: Market, server: Server) -> None:
+    market.place("o", {"a": 1})
+    wrong = {"Authorization": "Bearer hf_x_y"}
+    async with aiohttp.ClientSession() as session, session.get(f"{server.url}/v1/channels", headers=wrong) as answer:
+        assert answer.status == 401
+
+    assert await market.tell("o") == [202]
