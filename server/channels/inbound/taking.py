@@ -110,6 +110,9 @@ class Taking:
         """Return when the order is to be read next; None: never again by itself."""
         now_ms = self._clock.store_ms()
         before = seen or ToRead(now_ms, "open", now_ms)
+        if booked is not None and booked.short:
+            short = {**dict(before.short), **{each.line: each.pieces for each in booked.short}}
+            before = replace(before, short=list(short.items()), short_ms=before.short_ms or now_ms)
         if (booked is None or inbox) and before.ignored:
             return replace(self._after(before, _UNOPENED_S), reason="open", inbox="")
         if booked is None or inbox not in ("", "unmapped"):
