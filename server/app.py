@@ -26,7 +26,7 @@ from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
 from server.channels.inbound.desk import ServiceDesk
 from server.channels.inbound.intakes import IntakeParts
-from server.channels.inbound.records import NoRecords
+from server.channels.inbound.order_records import NoRecords
 from server.channels.outbound.traces import Follower
 from server.channels.publisher import Publisher
 from server.config.file_limit import connections_allowed

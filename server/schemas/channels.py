@@ -11,6 +11,7 @@ from server.domain import channels, limits
 from server.domain.channels import ChannelRules, Circuit
 from server.domain.components import COMPONENTS_MAX
 from server.schemas.common import Body, ListingKey, Location, Reference, Sku, _text
+from server.schemas.intake import IntakeView
 
 
 class ChannelSummary(msgspec.Struct, frozen=True):
@@ -62,7 +63,8 @@ class ChannelStatusView(msgspec.Struct, frozen=True):
 
     ``oldest_unsent_s``: how long the longest waiting change has waited, in seconds. ``lag_p50_s`` and ``lag_p99_s``:
     from change to the channel's own confirmation, over the last thousand. ``cursor``: the id in the journal up to which
-    all is confirmed. ``refused_prices``: how many of the ``dead_letters`` are about a price alone.
+    all is confirmed. ``refused_prices``: how many of the ``dead_letters`` are about a price alone. ``intake``: of its
+    orders; null where none come in.
     """
 
     channel: str
@@ -83,6 +85,7 @@ class ChannelStatusView(msgspec.Struct, frozen=True):
     cursor: str
     reconcile: ReconcileView | None
     refused_prices: int
+    intake: IntakeView | None
 
 
 class ListingsPut(msgspec.Struct, frozen=True):

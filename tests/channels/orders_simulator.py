@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientError, ClientSession, web
 
 from adapters.contract.errors import CursorRefusedError
 from adapters.contract.http import COMMANDS, ORDERS, Answer, Exchange, Request, check_status, json_of
@@ -245,7 +245,7 @@ class Market(PlainChannel):
                 ) as answer,
             ):
                 return answer.status
-        except OSError:
+        except (ClientError, OSError):
             return 0
 
     # -- its interface

@@ -27,7 +27,15 @@ class PaperDesk:
         self.at_once = 0
         self.most_at_once: Counter[str] = Counter()
 
-    async def book(self, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:  # noqa: ARG002
+    async def book(
+        self,
+        channel: str,
+        order: ChannelOrder,
+        *,
+        fetched: bool,
+        whole: bool,  # noqa: ARG002
+        rules: IntakeRules,  # noqa: ARG002
+    ) -> Booked:
         self.at_once += 1
         await asyncio.sleep(0)
         self.at_once -= 1

@@ -9,7 +9,7 @@ import pytest
 
 from tests.channels.market_server import environment, table
 from tests.channels.orders_simulator import SIGNATURE, Market, signed
-from tests.support.http import Server
+from tests.support.http import Key, Server
 
 HEARD: Final = "hf:{default}:channel:market:heard"
 
@@ -20,7 +20,9 @@ def server() -> Iterator[Server]:
     nowhere = Market(port=9)
     toml = table("market", nowhere) + table("open", nowhere, options='authentic_by = "none"')
     toml += table("deaf", nowhere, options="hears = false")
-    with Server(toml=toml, environment=environment(), role="api") as started:
+    with Server(
+        keys=[Key("reader", "default", ("read",))], toml=toml, environment=environment(), role="api"
+    ) as started:
         yield started
         assert started.faults == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from server.channels.inbound.intake import Intake
 from server.channels.inbound.intakes import IntakeParts
-from server.channels.inbound.records import NoRecords
+from server.channels.inbound.order_records import NoRecords
 from server.domain.intake import News
 from server.store.keys import ChannelKeys, Keyspace
 from server.store.repositories.intake import IntakeStore

@@ -1,4 +1,4 @@
-"""Orders of marketplaces come in through a real server: stock follows on all channels, and what is done here goes back."""
+"""Orders of marketplaces come in through a real server: stock follows everywhere, and what is done here goes back."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -144,3 +144,53 @@ async def test_the_status_of_a_channel_shows_its_intake(api: Api, markets: Marke
         return status["intake"] is not None and status["intake"]["open"] == 1 and status["intake"]["lag_s"] < 2
 
     await wait_until(is_shown, "the intake is shown")
+
+
+async def test_what_a_person_says_is_said_once_and_shown_with_what_came_of_it(api: Api, markets: Markets) -> None:
+    east, outbox = markets["east"], "/v1/channels/east/outbox"
+    east.place("E1", {"a": 2})
+    ship = {"command": "ship", "order": "E1", "lines": [{"line": "La", "quantity": 1}], "tracking": "T1"}
+    too_many = {**ship, "lines": [{"line": "La", "quantity": 5}], "tracking": "T2"}
+
+    asked = [(await api.post(outbox, ship)).ok(202) for _ in range(2)]
+    assert asked[0] == asked[1]
+    (await api.post(outbox, too_many)).ok(202)
+
+    async def are_settled() -> bool:
+        listed = (await api.get(outbox)).ok()["commands"]
+        states = {each["command"] + each["state"]: each for each in listed}
+        return {"shipdone", "shiprefused", "acknowledgedone"} == set(states)
+
+    await wait_until(are_settled, "all are settled")
+    refused = (await api.get(f"{outbox}?state=refused&order=E1")).ok()["commands"][0]
+    assert refused["reason"] == "impossible: 1 pieces are left of La"
+    assert east.line("E1", "a")["shipped"] == 1
+    (await api.post(f"{outbox}/again", {"ids": [refused["id"]]})).ok(202)
+    (await api.post(f"{outbox}/cancel", {"ids": [refused["id"]]})).ok(202)
+    (await api.post("/v1/channels/east/orders/read", {"orders": ["E1"]})).ok(202)
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"command": "ship", "order": "E1"}, "lines"),
+        ({"command": "ship", "order": "E1", "lines": []}, "lines"),
+        ({"command": "ship", "order": "E1", "lines": [{"line": "a", "quantity": 1}] * 2}, "lines"),
+        ({"command": "ship", "order": "E1", "lines": [{"line": "a", "quantity": 1}], "number": "5"}, "number"),
+        ({"command": "refuse", "order": "E1", "lines": [{"line": "a", "quantity": 1}], "reason": "mood"}, "reason"),
+        ({"command": "invoice", "order": "E1", "number": "5", "url": "https://shop.example/5"}, "command"),
+        ({"command": "sing", "order": "E1"}, "command"),
+    ],
+)
+async def test_a_command_that_cannot_be_said_is_refused_with_the_field(
+    api: Api, markets: Markets, body: dict[str, Any], field: str
+) -> None:
+    async def is_known() -> bool:
+        return (await api.get("/v1/channels/east/status")).ok()["intake"] is not None
+
+    await wait_until(is_known, "what can be said is known")
+
+    problem = (await api.post("/v1/channels/east/outbox", body)).problem(400, "invalid")
+
+    assert problem["errors"][0]["field"] == field
+    assert not markets["east"].said

@@ -10,7 +10,7 @@ import pytest
 from adapters.contract.orders import Acknowledge, Command, Refuse, Ship
 from server.channels.inbound.desk import Parcel
 from server.channels.inbound.intakes import IntakeParts
-from server.channels.inbound.records import NoRecords
+from server.channels.inbound.order_records import NoRecords
 from server.domain.intake import News, OutboxEntry
 from server.store.repositories.intake import IntakeStore
 from tests.channels.engine import Engine, plan, publishing

@@ -57,7 +57,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"server.config.toml_tables", "adapters.contract"},
     "server.channels.connection": frozenset({"server.domain", "server.config.toml_tables", "adapters.contract"}),
     "server.channels.inbound": LEAVES
-    | {f"server.{part}" for part in ("channels", "domain", "store", "service", "config.toml_tables")}
+    | {f"server.{part}" for part in ("channels", "domain", "schemas", "store", "service", "config.toml_tables")}
     | {"adapters.contract"},
     "server.plans": LEAVES
     | {f"server.{part}" for part in ("config", "channels", "domain", "store")}

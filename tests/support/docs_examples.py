@@ -41,6 +41,9 @@ seller_id = 42
 [channels.trendyol.credentials]
 api_key = { env = "TRENDYOL_KEY" }
 api_secret = { env = "TRENDYOL_SECRET" }
+
+[channels.trendyol.orders]
+enabled = true
 """
 """The channel of the examples. No publisher runs, as the channel would have to be there: what one would have written
 about it is put into the store, see :func:`_as_published`."""

@@ -7,6 +7,7 @@ from server.api.http.routing import Call, Route
 from server.domain import limits
 from server.domain.channels import ChannelSettings, LastReconcile
 from server.domain.components import sku_in
+from server.domain.intake import IntakeStatus
 from server.domain.principal import Scope
 from server.schemas.channels import (
     Asked,
@@ -22,6 +23,7 @@ from server.schemas.channels import (
     RetryBody,
 )
 from server.schemas.common import time_of
+from server.schemas.intake import IntakeView
 from server.service import channels
 from server.service.channels import RulesInForce, States
 
@@ -46,13 +48,22 @@ def _reconcile_view(last: LastReconcile | None) -> ReconcileView | None:
     return ReconcileView(time_of(last.finished_ms), last.checked, last.differed, last.read_back)
 
 
+def _intake_view(intake: IntakeStatus | None) -> IntakeView | None:
+    if intake is None:
+        return None
+    return IntakeView(
+        intake.lag_s, intake.open, intake.to_read, intake.inbox, intake.outbox, intake.undecided,
+        intake.outbox_oldest_s, intake.heard_waiting, time_of(intake.since_ms), intake.reason, intake.commands,
+    )  # fmt: skip
+
+
 def _status_view(channel: str, states: States) -> ChannelStatusView:
     status, missing = states.of(channel)
     return ChannelStatusView(
         channel, status.publisher, missing, _time(status.written_ms), status.circuit, status.reason, status.listings,
         status.dirty, status.in_flight, status.tickets, status.oldest_unsent_s, _time(status.last_confirmed_ms),
         status.dead_letters, status.lag_p50_s, status.lag_p99_s, status.cursor, _reconcile_view(status.reconcile),
-        status.refused_prices,
+        status.refused_prices, _intake_view(status.intake),
     )  # fmt: skip
 
 

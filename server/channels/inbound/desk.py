@@ -12,7 +12,7 @@ from server.service.stock import shortages
 
 
 class Parcel(NamedTuple):
-    """How the last units of some reservations left; empty where nobody said."""
+    """How the last units of some reservations left; empty where that is not known."""
 
     tracking: str = ""
     carrier: str = ""
@@ -21,8 +21,10 @@ class Parcel(NamedTuple):
 class Desk(Protocol):
     """Where orders are booked."""
 
-    async def book(self, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:
-        """Book what a snapshot says, see :mod:`server.service.orders`; one that was fetched is looked at whole."""
+    async def book(
+        self, channel: str, order: ChannelOrder, *, fetched: bool, whole: bool, rules: IntakeRules
+    ) -> Booked:
+        """Book what a snapshot says, see :func:`server.service.orders.book`."""
 
     async def parcel(self, reservations: Sequence[str]) -> Parcel:
         """Look up how units of reservations left last."""
@@ -41,10 +43,12 @@ class ServiceDesk:
         self._name = name
         self._partition = partition
 
-    async def book(self, channel: str, order: ChannelOrder, *, fetched: bool, rules: IntakeRules) -> Booked:
+    async def book(
+        self, channel: str, order: ChannelOrder, *, fetched: bool, whole: bool, rules: IntakeRules
+    ) -> Booked:
         """Book what a snapshot says."""
         caller = Caller(Principal(f"channel:{channel}", self._name, ALL_SCOPES), self._partition)
-        return await book(caller, channel, order, fetched=fetched, rules=rules, whole=fetched)
+        return await book(caller, channel, order, fetched=fetched, rules=rules, whole=whole)
 
     async def parcel(self, reservations: Sequence[str]) -> Parcel:
         """Look up how units of reservations left last."""

@@ -10,11 +10,11 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
 from server.channels.inbound.news import NewsTaker
+from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import Outbox
 from server.channels.inbound.pace import AGAIN_S, Pace, waited
 from server.channels.inbound.poller import Poller, WalkName
 from server.channels.inbound.reading import Reading
-from server.channels.inbound.records import OrderRecords
 from server.channels.inbound.rules import Rules
 from server.channels.inbound.saying import Saying
 from server.channels.inbound.schedule import Schedule

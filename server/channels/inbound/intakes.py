@@ -12,7 +12,7 @@ from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
 from server.channels.inbound.intake import Intake
-from server.channels.inbound.records import OrderRecords
+from server.channels.inbound.order_records import OrderRecords
 from server.channels.outbound.sender import Sender
 from server.channels.running import keep_running
 from server.domain.channels import ChannelSettings

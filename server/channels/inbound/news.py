@@ -7,10 +7,10 @@ import msgspec
 
 from adapters.contract.orders import Order, ReturnCase
 from server.channels.connection.clock import Clock
+from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import Outbox
 from server.channels.inbound.pace import WAIT_S_MAX
 from server.channels.inbound.reading import Reading
-from server.channels.inbound.records import OrderRecords
 from server.channels.inbound.schedule import Schedule
 from server.channels.inbound.taking import Taking
 from server.domain.intake import News

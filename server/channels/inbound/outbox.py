@@ -77,7 +77,7 @@ class Outbox:
         """Add a command, unless it is there."""
         before = self._entries.get(entry.id)
         if before is None or before.state == "superseded":
-            self._change(entry)
+            self._change(entry if _is_readable(entry) else replace(entry, state="refused", reason="not a command"))
             self.on_work()
 
     def again(self, entry_id: str, now_ms: int) -> None:
@@ -212,3 +212,11 @@ class Outbox:
     def _change(self, entry: OutboxEntry) -> None:
         self._put(entry)
         self._writes.entry(entry.id, entry)
+
+
+def _is_readable(entry: OutboxEntry) -> bool:
+    try:
+        command_of(entry)
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        return False
+    return True

@@ -86,7 +86,7 @@ class Reading:
         asked_s = self._clock.now_s()
         order = await self._client.talk(lambda adapter: adapter.fetch_order(key, self._clock.wall_s()))
         if order is not None:
-            await self._taking.take(order, asked_s=asked_s)
+            await self._taking.take(order, asked_s=asked_s, whole=True)
         return order
 
     def _put_off_unknown(self, key: str) -> None:

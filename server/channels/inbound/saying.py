@@ -8,13 +8,13 @@ import structlog
 from adapters.contract.adapter import Adapter
 from adapters.contract.errors import ChannelError, ClosedError, CredentialsError, NotSentError, ThrottledError
 from adapters.contract.http import COMMANDS, Exchange
-from adapters.contract.orders import CommandOutcome, Confirmation, Done, Order, Undecided
+from adapters.contract.orders import Acknowledge, CommandOutcome, Confirmation, Done, Order, Undecided
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
+from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import RETRY_MS, Outbox, command_of
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.reading import Reading
-from server.channels.inbound.records import OrderRecords
 from server.domain.intake import OutboxEntry
 from server.store.repositories.intake import IntakeWrites
 
@@ -107,7 +107,8 @@ class Saying:
         if isinstance(outcome, Done) and outcome.document:
             await self._records.paper(self._channel, entry, outcome.document, outcome.media_type)
         await self._records.said(self._channel, settled)
-        self._reading.hint(entry.order)
+        if not isinstance(command, Acknowledge):  # that changes nothing of the order's lines
+            self._reading.hint(entry.order)
 
     def _found(self, entry: OutboxEntry, order: Order) -> Confirmation:
         """Ask the adapter whether an order shows that a command was carried out."""

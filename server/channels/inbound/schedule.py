@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from server.domain.intake import Reason, ToRead
 from server.store.repositories.intake import IntakeWrites
 
-_URGENT: Final[frozenset[Reason]] = frozenset({"hint", "unread", "second_look"})
+URGENT: Final[frozenset[Reason]] = frozenset({"hint", "unread", "second_look"})
 RETRY_S: Final = 5.0
 """After the first failure to read an order; twice as long after each further one."""
 RETRY_S_MAX: Final = 3_600.0
@@ -47,14 +47,14 @@ class Schedule:
 
     def due_count(self, now_ms: int) -> int:
         """Count the orders that wait to be read now, for a reason that is not only time."""
-        return sum(1 for each in self._wanted.values() if each.reason in _URGENT and each.due_ms <= now_ms)
+        return sum(1 for each in self._wanted.values() if each.reason in URGENT and each.due_ms <= now_ms)
 
     def hint(self, order: str, due_ms: int) -> None:
         """Have an order read at a time, or before if it was to be read before."""
         before = self._wanted.get(order)
         if before is None:
             self.put(order, ToRead(due_ms, "hint", due_ms))
-        elif before.reason in _URGENT and before.due_ms <= due_ms:
+        elif before.reason in URGENT and before.due_ms <= due_ms:
             # Made anew, so that who is reading it now sees that it came meanwhile.
             self.put(order, replace(before, reason="hint"))
         else:
@@ -105,7 +105,7 @@ class Schedule:
         return None
 
     def _queue(self, order: str, wanted: ToRead) -> None:
-        heapq.heappush(self._urgent if wanted.reason in _URGENT else self._calm, (wanted.due_ms, order))
+        heapq.heappush(self._urgent if wanted.reason in URGENT else self._calm, (wanted.due_ms, order))
 
     def _is_head_current(self, heap: list[tuple[int, str]]) -> bool:
         """Drop what was replaced since from the front of a heap; return whether something is left."""
@@ -118,4 +118,4 @@ class Schedule:
         return False
 
     def _heap_of(self, wanted: ToRead) -> list[tuple[int, str]]:
-        return self._urgent if wanted.reason in _URGENT else self._calm
+        return self._urgent if wanted.reason in URGENT else self._calm

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 from adapters.contract.orders import Intake, Order
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
-from server.channels.inbound.records import OrderRecords
+from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.rules import Rules
-from server.channels.inbound.schedule import RETRY_S, RETRY_S_MAX, Schedule
+from server.channels.inbound.schedule import RETRY_S, RETRY_S_MAX, URGENT, Schedule
 from server.channels.inbound.snapshots import is_over, neutral
 from server.domain.channel_orders import Booked, IntakeRules
 from server.domain.channels import ChannelSettings
@@ -60,8 +60,10 @@ class Taking:
         self._turn = asyncio.Lock()
         self._taken_s: OrderedDict[str, float] = OrderedDict()
 
-    async def take(self, order: Order, *, asked_s: float | None) -> None:
+    async def take(self, order: Order, *, asked_s: float | None, whole: bool = False) -> None:
         """Book an order. ``asked_s``: when the channel was asked for it; None: it told of it by itself.
+
+        ``whole``: see how far it is here, too, although nothing of it may be new.
 
         Raises
         ------
@@ -76,10 +78,12 @@ class Taking:
             seen = self._schedule.get(order.key)
             # What was asked for before a newer snapshot came says less than that one.
             fetched = asked_s is not None and self._taken_s.get(order.key, 0.0) <= asked_s
-            booked, inbox = await self._book(order, fetched=fetched)
+            booked, inbox = await self._book(order, fetched=fetched, whole=whole)
             self._remember(order.key)
             is_written = await self._records.order(self._channel, order, booked, inbox)
             wanted = await self._wanted(order, seen, booked, inbox, is_fetched=fetched)
+            if seen is not None and not whole:
+                wanted = _not_later(wanted, seen, is_new=booked is None or not booked.unchanged)
             if wanted is None and not is_written:
                 wanted = self._after(ToRead(0, "open", self._clock.store_ms()), RETRY_S)
             self._schedule.settle(order.key, seen, wanted)
@@ -89,10 +93,12 @@ class Taking:
         placed_ms = order.placed_ms or order.changed_ms
         return placed_ms < self.since_ms and order.key not in self._schedule
 
-    async def _book(self, order: Order, *, fetched: bool) -> tuple[Booked | None, str]:
+    async def _book(self, order: Order, *, fetched: bool, whole: bool) -> tuple[Booked | None, str]:
         """Book an order; return what came of it, and why it, or a part of it, stands in the inbox."""
         try:
-            booked = await self._desk.book(self._channel, neutral(order), fetched=fetched, rules=self._rules_of_booking)
+            booked = await self._desk.book(
+                self._channel, neutral(order), fetched=fetched, whole=whole, rules=self._rules_of_booking
+            )
         except _AGAIN:
             raise
         except Exception as error:  # noqa: BLE001  # whatever it is, the others go on
@@ -137,3 +143,12 @@ class Taking:
         self._taken_s[order] = self._clock.now_s()
         if len(self._taken_s) > _REMEMBERED:
             self._taken_s.popitem(last=False)
+
+
+def _not_later(wanted: ToRead | None, seen: ToRead, *, is_new: bool) -> ToRead | None:
+    """Keep that an order is to be read whole: somebody said so, or nothing of what came instead was new."""
+    if seen.reason in URGENT:
+        return replace(wanted or seen, due_ms=seen.due_ms, reason=seen.reason)
+    if wanted is None or is_new:
+        return wanted
+    return replace(wanted, due_ms=min(wanted.due_ms, seen.due_ms))
