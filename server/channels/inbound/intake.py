@@ -66,7 +66,13 @@ class Intake:
             metrics=metrics,
         )
         self._reading = reading = Reading(
-            self.name, client, schedule=schedule, taking=taking, writes=writes, pace=self._pace, clock=clock
+            self.name,
+            client,
+            schedule=schedule,
+            taking=taking,
+            writes=writes,
+            pace=self._pace,
+            clock=clock,
         )
         self._saying = Saying(
             self.name, client, outbox, reading=reading, records=records, writes=writes, pace=self._pace, clock=clock
@@ -195,6 +201,8 @@ class Intake:
             await self._taking.take(order, asked_s=asked_s)
         for case in pulled.returns:
             await self._records.returned(self.name, case)
+        for each in pulled.unreadable:
+            await self._taking.leave(each)
         for key in pulled.hints:
             self._reading.hint(key)
         self._reading.wake.set()

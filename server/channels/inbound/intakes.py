@@ -31,6 +31,9 @@ NEWS_S: Final = 0.05
 _REST_S: Final = 5.0
 """After a fault of our own, or of the store."""
 _SHIPS: Final = "fulfil"
+NO_DOCUMENTS: Final = (
+    "no orders come in without a database for their documents: with a store of your own, set HOLDFAST_DOCUMENTS_URL"
+)
 _QUIET_S: Final = 5.0
 
 
@@ -59,6 +62,7 @@ class Intakes:
         self._settings = settings
         self._parts = parts
         self._clock = clock
+        self._wanted = {name for name, each in settings.items() if each.orders.enabled}
         self._intakes: dict[str, Intake] = {}
 
     async def open(self, channels: Sequence[Sender], token: int) -> None:
@@ -108,9 +112,13 @@ class Intakes:
         self._intakes = {}
 
     def status(self, channel: str) -> IntakeStatus | None:
-        """Return how the intake of a channel stands; None: it has none."""
+        """Return how the intake of a channel stands; None: it has none, and none is wanted."""
         intake = self._intakes.get(channel)
-        return intake.status() if intake is not None else None
+        if intake is not None:
+            return intake.status()
+        if channel in self._wanted:
+            return IntakeStatus(reason=NO_DOCUMENTS if self._parts is None else "it could not be opened; see the log")
+        return None
 
     def get(self, channel: str) -> Intake | None:
         """Return the intake of a channel; None: it has none."""

@@ -71,7 +71,7 @@ class Reading:
         is_settled = False
         try:
             if await self.read(key) is None:
-                self._put_off_unknown(key)
+                await self._put_off_unknown(key)
             is_settled = True
         except ChannelError as error:
             log.info("order_not_read", channel=self._channel, order=key, reason=error.reason)
@@ -89,7 +89,7 @@ class Reading:
             await self._taking.take(order, asked_s=asked_s, whole=True)
         return order
 
-    def _put_off_unknown(self, key: str) -> None:
+    async def _put_off_unknown(self, key: str) -> None:
         """Put off an order that the channel does not know: it may come late, or be nobody's."""
         seen = self._schedule.get(key)
         if seen is None:
@@ -98,3 +98,4 @@ class Reading:
         failed = self._schedule.get(key)
         if failed is not None and failed.tries >= UNKNOWN_MAX and not failed.ignored:
             self._schedule.put(key, replace(failed, inbox=UNKNOWN_THERE, reason="inbox"))
+            await self._taking.enter(key, UNKNOWN_THERE)

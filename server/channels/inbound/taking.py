@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from adapters.contract.orders import Intake, Order
+from adapters.contract.orders import Intake, Order, Unreadable
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
 from server.channels.inbound.order_records import OrderRecords
@@ -25,6 +25,8 @@ log = structlog.get_logger("holdfast.intake")
 
 _REMEMBERED: Final = 10_000
 """Orders of which is known when they were last taken in: more than pass while a page is on its way."""
+UNREADABLE: Final = "unreadable"
+"""Why an order stands in the inbox that the adapter does not understand."""
 _SPREAD: Final = 0.1
 _UNOPENED_S: Final = 86_400.0
 """How often an open order is read of a kind that tells of every change by itself."""
@@ -87,6 +89,21 @@ class Taking:
             if wanted is None and not is_written:
                 wanted = self._after(ToRead(0, "open", self._clock.store_ms()), RETRY_S)
             self._schedule.settle(order.key, seen, wanted)
+
+    async def leave(self, each: Unreadable) -> None:
+        """Leave an order that the adapter does not understand in the inbox: a person has to look."""
+        self._metrics.taken(UNREADABLE)
+        log.error("order_not_understood", channel=self._channel, order=each.key, reason=each.reason)
+        if each.key and each.key not in self._schedule:
+            now_ms = self._clock.store_ms()
+            wanted = self._after(ToRead(now_ms, "inbox", now_ms, inbox=UNREADABLE), RETRY_S_MAX)
+            self._schedule.put(each.key, wanted)
+            await self.enter(each.key, UNREADABLE)
+
+    async def enter(self, order: str, inbox: str) -> None:
+        """Enter an order into the inbox of which nothing but its number is known."""
+        unknown = Order(key=order, changed_ms=0, lines=(), complete=False)
+        await self._records.order(self._channel, unknown, None, inbox)
 
     def _is_of_before(self, order: Order) -> bool:
         """Whether an order is older than intake: it was sold from stock that was counted later."""
