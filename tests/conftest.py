@@ -185,6 +185,7 @@ async def stray_keys(client: Redis) -> list[str]:
             *keyspace.publishing,
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,
+            *ChannelKeys(keyspace, channel).ordering,
         }
         if not declared and (not name.startswith("hf:") or await client.ttl(name) < 0):
             stray.append(name)

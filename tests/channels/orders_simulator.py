@@ -37,6 +37,7 @@ from adapters.contract.orders import (
     Refused,
     Ship,
     Superseded,
+    Unreadable,
     UnreadableError,
 )
 from tests.channels.plain import Plain, PlainChannel
@@ -75,11 +76,11 @@ class PlainOrders(Plain):
             raise CursorRefusedError("the cursor is too old")
         check_status(answer)
         page = json_of(answer)
-        orders = tuple(order_of(each) for each in page["orders"])
+        orders, unreadable = _read(page["orders"])
         if page["more"]:
-            return Pulled(cursor=f"{since_ms}:{page['after']}", orders=orders, more=True)
+            return Pulled(cursor=f"{since_ms}:{page['after']}", orders=orders, unreadable=unreadable, more=True)
         # The next walk overlaps this one: what changed while it was read comes again.
-        return Pulled(cursor=f"{page['now_ms'] - 2_000}:", orders=orders)
+        return Pulled(cursor=f"{page['now_ms'] - 2_000}:", orders=orders, unreadable=unreadable)
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002
         answer = yield Request("GET", f"{self._url}/orders/{key}", group=ORDERS)
@@ -119,6 +120,16 @@ class PlainOrders(Plain):
                 return Done() if all(there[line] >= pieces for line, pieces in command.lines) else NotDone()
             case _:
                 raise TypeError(command)
+
+
+def _read(rows: list[dict[str, Any]]) -> tuple[tuple[Order, ...], tuple[Unreadable, ...]]:
+    orders, unreadable = [], []
+    for row in rows:
+        try:
+            orders.append(order_of(row))
+        except TypeError:
+            unreadable.append(Unreadable(key=row["key"], reason="lines: not a list of lines"))
+    return tuple(orders), tuple(unreadable)
 
 
 def _said(command: Command) -> dict[str, Any]:

@@ -12,11 +12,13 @@ from server.channels.inbound.intakes import IntakeParts
 from server.channels.inbound.order_records import NoRecords
 from server.domain.intake import News
 from server.store.keys import ChannelKeys, Keyspace
+from server.store.ledger.ledger import Ledger
 from server.store.repositories.intake import IntakeStore
 from tests.channels.engine import Engine, plan, publishing
 from tests.channels.orders_simulator import Market, PlainOrders
 from tests.channels.paper_desk import PaperDesk
 from tests.conftest import wait_until
+from tests.support.operations import receive
 from tests.support.stores import StoreProcess
 
 NAME = "market"
@@ -252,3 +254,38 @@ async def test_a_person_may_say_that_an_order_of_the_inbox_need_not_be_booked(
         pulls = market.pulls
         await wait_until(lambda: market.pulls > pulls + 2, "it came again")
         assert status().inbox == 0
+
+
+async def test_an_order_that_cannot_be_understood_keeps_back_no_other_and_stands_in_the_inbox(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("garbled", {"a": 1})
+    market.orders["garbled"]["lines"] = "L1"
+    market.place("good", {"a": 1})
+
+    async with running() as engine:
+        await told(desk, "good")
+        await wait_until(lambda: intake_of(engine).status().inbox == 1, "the other is in the inbox")
+        assert [(key, each.inbox) async for key, each in kept_by(engine).to_read() if each.inbox] == [
+            ("garbled", "unreadable")
+        ]
+
+
+async def test_a_channel_that_subtracts_its_orders_is_asked_for_them_before_it_is_shown_the_last_units(
+    market: Market, desk: PaperDesk, store: StoreProcess, partition: str, ledger: Ledger
+) -> None:
+    build = partial(PlainOrders, market.url, intake={"pull_every_s": 60.0}, own_sale="subtracts")
+    plans = [plan(NAME, market, build=build, orders={"enabled": True, "from": "2000-01-01T00:00:00Z"})]
+
+    async with publishing(store, partition, plans, orders=IntakeParts(desk, NoRecords())) as engine:
+        await wait_until(lambda: market.pulls == 1, "the first walk has ended")
+        await ledger.run(receive("many", 50))
+        await wait_until(lambda: market.shown.get("many") == 50, "many are shown")
+        assert market.pulls == 1
+        intake_of(engine)._pulled_s -= 60.0  # it was a while ago
+        market.place("o", {"few": 1})
+        await ledger.run(receive("few", 2))
+        await wait_until(lambda: market.shown.get("few") == 2, "few are shown")
+
+        assert market.pulls == 2
+        assert desk.keys(NAME) == {"o"}

@@ -177,7 +177,7 @@ def documented_keys(text: str) -> set[str]:
 def keys_of_partitions() -> set[str]:
     """Read the names of all keys from the class that makes them."""
     partition, channel = Keyspace("p"), ChannelKeys(Keyspace("p"), "NAME")
-    made = {*partition.all, partition.day_figures(0), partition.trace("SKU"), *channel.all}
+    made = {*partition.all, partition.day_figures(0), partition.trace("SKU"), *channel.all, *channel.ordering}
     made |= {value for value in vars(partition).values() if isinstance(value, str) and value.startswith("hf:")}
     return {"DAY" if name.endswith(":0") else name.rpartition(":")[2] for name in made} - {""}
 

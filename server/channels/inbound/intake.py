@@ -28,6 +28,10 @@ log = structlog.get_logger("holdfast.intake")
 
 RETURNS_EVERY_S: Final = 300.0
 PURGE_S: Final = 3_600.0
+LATELY_S: Final = 2.0
+"""What was read so long ago is new enough for a push of the last units: each further push would read again."""
+PULL_WITHIN_S: Final = 2.0
+"""A channel that does not tell its orders in this time is shown its number nevertheless."""
 
 
 class Intake:
@@ -91,7 +95,7 @@ class Intake:
         )
         self._pull_now = asyncio.Event()
         self._pulled = asyncio.Event()
-        self._pulled_s = 0.0
+        self._pulled_s = float("-inf")
         every_s = settings.orders.pull_every_s or intake.pull_every_s
         self._orders = self._poller("orders", every_s)
         self._pollers = [self._orders] if intake.pulls else []
@@ -147,16 +151,17 @@ class Intake:
         if order in self._schedule:
             self._reading.hint(order)
 
-    async def pulled_after(self, moment_s: float, within_s: float) -> bool:
-        """Read what has changed at the channel, unless a walk began after a moment; whether that was in time."""
+    async def pull_lately(self) -> bool:
+        """Read what has changed at the channel, unless that was done just now; return whether it was in time."""
         if not self._intake.pulls:
             return True
-        end_s = self._clock.now_s() + within_s
-        while self._pulled_s < moment_s and self._clock.now_s() < end_s:
+        now_s = self._clock.now_s()
+        since_s, end_s = now_s - max(LATELY_S, self._intake.pull_floor_s), now_s + PULL_WITHIN_S
+        while self._pulled_s < since_s and self._clock.now_s() < end_s:
             self._pulled.clear()
             self._pull_now.set()
             await waited(self._pulled, end_s - self._clock.now_s())
-        return self._pulled_s >= moment_s
+        return self._pulled_s >= since_s
 
     def status(self) -> IntakeStatus:
         """Return how it stands, and update the gauges."""

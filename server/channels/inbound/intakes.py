@@ -91,6 +91,8 @@ class Intakes:
                 log.exception("intake_not_opened", channel=channel.name)
             else:
                 self._intakes[channel.name] = opened
+                if channel.client.capabilities.own_sale == "subtracts":
+                    channel.before_scarce = opened.pull_lately
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Take in the orders of each channel in tasks of its own."""

@@ -318,6 +318,10 @@ class ChannelState:
             if fresh:
                 yield fresh
 
+    def refreshed(self, batch: Sequence[InFlight]) -> list[InFlight]:
+        """Return items in flight that were not sent yet with their newest quantities."""
+        return self._selection.refreshed(batch)
+
     def companions(self, entry_id: EntryId) -> Iterator[InFlight]:
         """Go through a few items that may accompany a push: the channel has confirmed them, and nothing is new."""
         return self._selection.companions(entry_id)

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 import structlog
@@ -32,6 +32,8 @@ log = structlog.get_logger("holdfast.channel")
 
 CLOCK_ERROR_S_MAX: Final = 60.0
 """A comparison that ended later than this in the future was timed by a clock that has gone back since: it is void."""
+SCARCE_UNITS: Final = 3
+"""So few that an order which is not taken in yet may be for all of them."""
 _JITTER: Final = 0.1
 """Share by which the intervals of comparing differ between channels that began together."""
 _FOREVER_S: Final = float("inf")
@@ -78,6 +80,8 @@ class Sender:
         self._reconcile_asked = asyncio.Event()
         self._reconcile_ids: list[EntryId] = []
         self._marking: list[EntryId] = []
+        self.before_scarce: Callable[[], Awaitable[object]] | None = None
+        """For a channel that subtracts its open orders: has those taken in that it has got, before it is shown few."""
         state.on_work = self._on_work
 
     @property
@@ -211,7 +215,12 @@ class Sender:
 
     async def _push(self, group: asyncio.TaskGroup, batch: Sequence[InFlight], items: Sequence[Item]) -> None:
         try:
-            await self._push_whole_or_parts(group, batch, items)
+            if self.before_scarce is not None and any(0 < item.quantity <= SCARCE_UNITS for item in items):
+                await self.before_scarce()
+                batch = self.state.refreshed(batch)
+                items = [sent.item() for sent in batch]
+            if batch:
+                await self._push_whole_or_parts(group, batch, items)
         finally:
             self._pushes -= 1
             self._wake.set()

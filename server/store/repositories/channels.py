@@ -96,7 +96,8 @@ class ChannelStore(ListingStore):
         keyspace = self._keyspace
         fields = (keyspace.channel_cursors, keyspace.channel_status, keyspace.channel_rules)
         removals = [("HDEL", key, channel) for key in fields]
-        await together(self._client, [("UNLINK", *self._keys(channel).all), *removals])
+        keys = self._keys(channel)
+        await together(self._client, [("UNLINK", *keys.all, *keys.ordering), *removals])
 
     async def statuses(self) -> dict[str, ChannelStatus]:
         """Read the state of each channel when its publisher last wrote it: a second ago where one runs."""
