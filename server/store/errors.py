@@ -54,6 +54,14 @@ class FencedError(StoreError):
     """Another publisher holds the lease of this partition; nothing was written."""
 
 
+class DocumentsError(Exception):
+    """The documents database does not answer, or does not exist; nothing changed there. No stock depends on it."""
+
+
+class DocumentsUrlError(StoreError):
+    """The URL of the documents database cannot be used."""
+
+
 class TooManyPlacesError(Exception):
     """A request is about more places (a SKU at a location) than one may read or list; ``places_max`` is how many."""
 

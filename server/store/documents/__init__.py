@@ -1,0 +1,1 @@
+"""The documents database: what people want to know of orders. It is never on the way of a reserve."""

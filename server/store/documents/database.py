@@ -1,0 +1,45 @@
+"""What a documents database is to its users: transactions of statements, whichever product runs them."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Final, Protocol
+
+Row = tuple[Any, ...]
+Values = Sequence[Any]
+
+REPLACEMENT: Final = "\ufffd"
+
+
+class Session(Protocol):
+    """One transaction. Statements have ``?`` for their values, and are understood by each product."""
+
+    async def fetch(self, statement: str, *values: Any) -> list[Row]:
+        """Run a query and return its rows."""
+
+    async def execute(self, statement: str, *values: Any) -> int:
+        """Run a statement and return how many rows it changed."""
+
+    async def lock(self, name: str) -> None:
+        """Keep other transactions that lock this name waiting until this one ends."""
+
+
+class Database(Protocol):
+    """A documents database. It connects when it is first used, and again after a failure."""
+
+    def transaction(self, *, reads: bool = False) -> AbstractAsyncContextManager[Session]:
+        """Open a transaction; it is committed at the end, and rolled back after an error. ``reads``: it only reads."""
+
+    async def scrub(self) -> None:
+        """See to it that what was deleted does not lie about in a log of the database, as far as that can be done."""
+
+    async def close(self) -> None:
+        """Close the connections; the next use opens them again."""
+
+    @property
+    def failures(self) -> tuple[type[Exception], ...]:
+        """The exceptions of the product that mean: it does not work now."""
+
+
+def plain(text: str) -> str:
+    """Return a text that each product can keep: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", REPLACEMENT).encode("utf-8", "replace").decode()

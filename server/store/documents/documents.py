@@ -1,0 +1,266 @@
+"""The documents of orders for everybody who uses them: one class, whichever database keeps them.
+
+Nothing here moves stock, and nothing that moves stock waits for it without bound: each call answers within
+:data:`ANSWER_S`, and after a failure all calls fail at once for :data:`REST_S`. A call that fails has changed nothing.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final, NamedTuple, TypeVar
+
+import msgspec
+
+from server.domain.order_documents import (
+    Booking,
+    Event,
+    InboxEntry,
+    KeptOrder,
+    Note,
+    OrderDocument,
+    OrderFilter,
+    ReturnDocument,
+    WholeOrder,
+)
+from server.store.documents import erasure, inbox, kept, orders, search
+from server.store.documents.database import Database, Session
+from server.store.documents.orders import OrderKey, order_key
+from server.store.errors import DocumentsError
+
+T = TypeVar("T")
+
+ANSWER_S: Final = 5.0
+"""How long a call may take."""
+REST_S: Final = 2.0
+"""After a failure, how long no call asks the database."""
+PAGE_MAX: Final = 500
+
+
+class Waiting(NamedTuple):
+    """An order that is to be booked, and the place of a page that ended with it."""
+
+    order: OrderDocument
+    place: tuple[int, str]
+
+
+class Documents:
+    """The documents of all partitions. ``customer_key`` returns a partition's key for names of buyers."""
+
+    def __init__(
+        self,
+        database: Database,
+        customer_key: Callable[[str], Awaitable[bytes]],
+        *,
+        answer_s: float = ANSWER_S,
+        rest_s: float = REST_S,
+    ) -> None:
+        self._database = database
+        self._customer_key = customer_key
+        self._answer_s, self._rest_s = answer_s, rest_s
+        self._rests_until_s = 0.0
+
+    # -- orders, for the intake
+
+    async def to_book(self, partition: str, channel: str, order: OrderDocument) -> bool:
+        """Keep what a channel tells of an order, with its buyer, before it is booked; False: something newer is kept.
+
+        Raises
+        ------
+        DocumentsError
+            The database does not answer. The order is booked all the same, and read once more for its address later.
+
+        """
+        ref_key = await self._customer_key(partition)
+        key = order_key(partition, channel, order.key)
+        return await self._change(lambda session: orders.put_order(session, key, order, ref_key, _now_ms()))
+
+    async def mark_booked(self, partition: str, channel: str, number: str, booking: Booking) -> bool:
+        """Keep what was booked of an order; False: the order is not kept here, so it has to be put (read) once more.
+
+        With a ``reason`` it stands in the inbox, too, see :meth:`put_inbox`; without one it is taken out of it.
+        """
+        key = order_key(partition, channel, number)
+
+        async def mark(session: Session) -> bool:
+            known = await orders.mark_booked(session, key, booking, _now_ms())
+            if not booking.reason:
+                await inbox.take_out(session, key)
+            return known
+
+        return await self._change(mark)
+
+    async def put_order(self, partition: str, channel: str, order: OrderDocument, booking: Booking) -> None:
+        """Keep an order and what was booked of it at once."""
+        await self.to_book(partition, channel, order)
+        await self.mark_booked(partition, channel, order.key, booking)
+
+    async def waiting(
+        self, partition: str, channel: str, after: tuple[int, str] = (0, ""), limit: int = PAGE_MAX
+    ) -> list[Waiting]:
+        """Read a page of a channel's orders that were put and not marked as booked, with their buyers left out."""
+        rows = await self._read(lambda session: orders.waiting(session, partition, channel, after, limit))
+        return [
+            Waiting(msgspec.json.decode(body, type=OrderDocument), (since_ms, number))
+            for since_ms, number, body in rows
+        ]
+
+    async def add_timeline(self, partition: str, channel: str, number: str, event: Event) -> None:
+        """Add a step to an order's timeline. Its text stays after an erasure, so nothing personal may stand in it."""
+        key = order_key(partition, channel, number)
+        await self._change(lambda session: orders.add_entry(session, "timeline", key, event))
+
+    async def add_note(self, partition: str, channel: str, number: str, note: Note) -> None:
+        """Add what a person wrote about an order."""
+        key = order_key(partition, channel, number)
+        await self._change(lambda session: orders.add_entry(session, "notes", key, note))
+
+    async def put_return(self, partition: str, channel: str, case: ReturnDocument) -> bool:
+        """Keep a return case, unless something newer is kept of it; return whether it was kept."""
+        return await self._change(lambda session: kept.put_return(session, partition, channel, case))
+
+    # -- what is kept of notifications and commands, which may hold personal data
+
+    async def put_paper(self, partition: str, channel: str, paper: kept.Paper) -> bool:
+        """Keep a notification, a label, an invoice or a command's body; False: the order was erased."""
+        return await self._change(lambda session: kept.put_paper(session, partition, channel, paper, _now_ms()))
+
+    async def paper(self, partition: str, channel: str, kind: str, name: str) -> kept.Paper | None:
+        """Read such a paper."""
+        return await self._read(lambda session: kept.paper(session, partition, channel, kind, name))
+
+    async def drop_paper(self, partition: str, channel: str, kind: str, name: str) -> None:
+        """Remove such a paper, which is needed no more."""
+        await self._change(lambda session: kept.drop_paper(session, partition, channel, kind, name))
+
+    # -- inbox
+
+    async def put_inbox(self, partition: str, entry: InboxEntry) -> None:
+        """Enter an order that could not be booked, or not whole; times and tries are counted here."""
+        key = order_key(partition, entry.channel, entry.number)
+        await self._change(lambda session: inbox.put(session, key, entry, _now_ms()))
+
+    async def take_out(self, partition: str, channel: str, number: str) -> bool:
+        """Take an order out of the inbox; return whether it was there."""
+        key = order_key(partition, channel, number)
+        return await self._change(lambda session: inbox.take_out(session, key))
+
+    async def ignore(self, partition: str, channel: str, number: str, actor: str) -> InboxEntry | None:
+        """Leave an order of the inbox alone, until something else keeps it from being booked."""
+        key = order_key(partition, channel, number)
+        return await self._change(lambda session: inbox.ignore(session, key, actor))
+
+    async def inbox_entry(self, partition: str, channel: str, number: str) -> InboxEntry | None:
+        """Read the inbox entry of an order."""
+        key = order_key(partition, channel, number)
+        return await self._read(lambda session: inbox.read(session, key))
+
+    async def inbox(
+        self,
+        partition: str,
+        channel: str = "",
+        state: str = "open",
+        after: tuple[int, str, str] = (0, "", ""),
+        limit: int = PAGE_MAX,
+    ) -> list[InboxEntry]:
+        """Read a page of the inbox, the oldest entries first."""
+        return await self._read(
+            lambda session: inbox.page(session, partition, channel=channel, state=state, after=after, limit=limit)
+        )
+
+    async def inbox_counts(self, partition: str) -> dict[str, int]:
+        """Count the open entries of the inbox by channel."""
+        return await self._read(lambda session: inbox.counts(session, partition))
+
+    # -- for people
+
+    async def find(
+        self, partition: str, wanted: OrderFilter, after: search.Place | None = None, limit: int = PAGE_MAX
+    ) -> tuple[list[KeptOrder], search.Place | None]:
+        """Read a page of the orders that match, the newest first, and where the next page begins."""
+        return await self._read(lambda session: search.find(session, partition, wanted, after, limit))
+
+    async def order(self, partition: str, channel: str, number: str) -> WholeOrder | None:
+        """Read one order with all that is kept of it."""
+        key = order_key(partition, channel, number)
+        return await self._read(lambda session: orders.read_whole(session, key))
+
+    # -- personal data
+
+    async def erase(self, partition: str, channel: str, number: str, actor: str) -> bool:
+        """Erase the personal data of an order for good; return whether the order is kept here."""
+        key = order_key(partition, channel, number)
+        known = await self._change(lambda session: erasure.erase(session, key, actor, _now_ms()))
+        await self._guarded(self._database.scrub())
+        return known
+
+    async def is_erased(self, partition: str, channel: str, number: str) -> bool:
+        """Whether the personal data of an order was erased at somebody's request."""
+        key = order_key(partition, channel, number)
+        return await self._read(lambda session: erasure.is_erased(session, key))
+
+    async def erased(self, partition: str, after: tuple[str, str] = ("", ""), limit: int = PAGE_MAX) -> list[OrderKey]:
+        """Read a page of the list of erased orders."""
+        return await self._read(lambda session: erasure.erased_after(session, partition, after, limit))
+
+    async def forget(self, *, personal_s: float, orders_s: float) -> int:
+        """Take a slice of what is older than may be kept; return how much that was, 0: nothing is left to take.
+
+        ``personal_s``: how long personal data is kept after an order has ended; ``orders_s``: how long an order is
+        kept after it was last heard of, and personal data at most.
+        """
+        now_ms = _now_ms()
+        ended_ms, put_ms = now_ms - int(personal_s * 1000), now_ms - int(orders_s * 1000)
+        taken = await self._change(lambda session: erasure.forget_people(session, ended_ms, ended_ms, now_ms))
+        taken += await self._change(lambda session: erasure.purge(session, put_ms))
+        if taken:
+            await self._guarded(self._database.scrub())
+        return taken
+
+    # -- the database
+
+    async def ping(self) -> None:
+        """See whether it works.
+
+        Raises
+        ------
+        DocumentsError
+            It does not; the message has the reason.
+
+        """
+        await self._read(lambda session: session.fetch("SELECT 1"))
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._database.close()
+
+    async def _read(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        return await self._guarded(self._transaction(work, reads=True))
+
+    async def _change(self, work: Callable[[Session], Awaitable[T]]) -> T:
+        return await self._guarded(self._transaction(work, reads=False))
+
+    async def _transaction(self, work: Callable[[Session], Awaitable[T]], *, reads: bool) -> T:
+        async with self._database.transaction(reads=reads) as session:
+            return await work(session)
+
+    async def _guarded(self, work: Awaitable[T]) -> T:
+        """Await work on the database within its time. A failure spares the next callers the wait."""
+        clock_s = asyncio.get_running_loop().time
+        if clock_s() < self._rests_until_s:
+            if asyncio.iscoroutine(work):
+                work.close()
+            raise DocumentsError("The documents database failed a moment ago and is not asked yet.")
+        try:
+            async with asyncio.timeout(self._answer_s):
+                return await work
+        except TimeoutError:
+            self._rests_until_s = clock_s() + self._rest_s
+            raise DocumentsError(f"The documents database did not answer within {self._answer_s:g} s.") from None
+        except self._database.failures as error:
+            self._rests_until_s = clock_s() + self._rest_s
+            # The product's own message may repeat values, which may be personal: only its kind is told.
+            raise DocumentsError(f"The documents database failed: {type(error).__name__}.") from None
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,83 @@
+"""What else is kept of orders and may hold personal data: return cases, notifications, labels, bodies of commands."""
+
+from typing import Final
+
+import msgspec
+
+from server.domain.order_documents import ReturnDocument
+from server.store.documents.database import Session, plain
+from server.store.documents.erasure import is_erased, without_reasons
+from server.store.documents.orders import order_key, text_of
+
+BODY_BYTES_MAX: Final = 8 * 1024 * 1024
+"""Labels are the longest: some megabytes."""
+_ONE: Final = "partition = ? AND channel = ? AND kind = ? AND id = ?"
+
+
+class Paper(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that came from a channel or goes to it, as it is: by its kind and an id that is unique there.
+
+    ``number``: the order that it is about, by which it is erased; empty where it is about none.
+    """
+
+    kind: str
+    id: str
+    body: bytes
+    number: str = ""
+    media_type: str = ""
+
+    def __repr__(self) -> str:
+        """Show nothing of its content."""
+        return f"Paper({self.kind} {len(self.body)} bytes)"
+
+
+async def put_paper(session: Session, partition: str, channel: str, paper: Paper, now_ms: int) -> bool:
+    """Keep a paper in place of one with its id; return False where its order was erased."""
+    if len(paper.body) > BODY_BYTES_MAX:
+        raise ValueError(f"a paper has {BODY_BYTES_MAX} bytes at most")
+    key = order_key(partition, channel, paper.number)
+    await session.lock(key.name)
+    if paper.number and await is_erased(session, key):
+        return False
+    await drop_paper(session, partition, channel, paper.kind, paper.id)
+    await session.execute(
+        "INSERT INTO papers (partition, channel, kind, id, number, at_ms, media_type, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        *_values(partition, channel, paper.kind, paper.id), key.number, now_ms, plain(paper.media_type), paper.body,
+    )  # fmt: skip
+    return True
+
+
+async def paper(session: Session, partition: str, channel: str, kind: str, name: str) -> Paper | None:
+    """Read a paper."""
+    rows = await session.fetch(
+        f"SELECT kind, id, body, number, media_type FROM papers WHERE {_ONE}", *_values(partition, channel, kind, name)
+    )
+    return Paper(**dict(zip(("kind", "id", "body", "number", "media_type"), rows[0], strict=True))) if rows else None
+
+
+async def drop_paper(session: Session, partition: str, channel: str, kind: str, name: str) -> None:
+    """Remove a paper."""
+    await session.execute(f"DELETE FROM papers WHERE {_ONE}", *_values(partition, channel, kind, name))
+
+
+async def put_return(session: Session, partition: str, channel: str, case: ReturnDocument) -> bool:
+    """Keep a return case, unless something newer is kept; return whether it was kept."""
+    key = order_key(partition, channel, case.order_key)
+    await session.lock(key.name)
+    name = plain(case.key)
+    one = "partition = ? AND channel = ? AND key = ?"
+    known = await session.fetch(f"SELECT changed_ms FROM returns WHERE {one}", partition, key.channel, name)
+    if known and case.changed_ms < known[0][0]:
+        return False
+    body = text_of(without_reasons(case) if await is_erased(session, key) else case)
+    await session.execute(f"DELETE FROM returns WHERE {one}", partition, key.channel, name)
+    await session.execute(
+        "INSERT INTO returns (partition, channel, key, number, changed_ms, body) VALUES (?, ?, ?, ?, ?, ?)",
+        partition, key.channel, name, key.number, case.changed_ms, body,
+    )  # fmt: skip
+    return True
+
+
+def _values(partition: str, channel: str, kind: str, name: str) -> tuple[str, str, str, str]:
+    return partition, plain(channel), plain(kind), plain(name)

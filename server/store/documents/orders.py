@@ -1,0 +1,228 @@
+"""The documents of orders: put them, mark what was booked, read one whole. Each function is one transaction's work."""
+
+from typing import Final, NamedTuple
+
+import msgspec
+
+from server.domain.order_documents import (
+    ENDED_STATES,
+    Booking,
+    Buyer,
+    DocumentLine,
+    DocumentPackage,
+    Event,
+    InboxEntry,
+    KeptOrder,
+    Note,
+    OrderDocument,
+    ReturnDocument,
+    WholeOrder,
+    customer_ref,
+)
+from server.store.documents.database import Row, Session, plain
+
+ENTRIES_MAX: Final = 1_000
+"""Steps of a timeline, notes and returns that are read of one order: the newest."""
+KEPT: Final = (
+    "channel, number, body, booking, first_ms, put_ms, booked_ms, customer_ref, erased_ms"  # as kept_order reads them
+)
+_ONE: Final = "partition = ? AND channel = ? AND number = ?"
+_encode = msgspec.json.encode
+_decode_order = msgspec.json.Decoder(OrderDocument).decode
+_decode_booking = msgspec.json.Decoder(Booking).decode
+_decode_package = msgspec.json.Decoder(DocumentPackage).decode
+
+
+class OrderKey(NamedTuple):
+    """Which order: the values that :data:`_ONE` asks for."""
+
+    partition: str
+    channel: str
+    number: str
+
+    @property
+    def name(self) -> str:
+        """Its name for locks."""
+        return "\n".join(self)
+
+
+def order_key(partition: str, channel: str, number: str) -> OrderKey:
+    """Make the key of an order as it can be kept."""
+    return OrderKey(partition, plain(channel), plain(number))
+
+
+def text_of(value: object) -> str:
+    """Write a struct as JSON; halves of surrogate pairs, which are no text, are replaced."""
+    try:
+        return _encode(value).decode()
+    except UnicodeEncodeError:
+        return _encode(_cleaned(msgspec.to_builtins(value))).decode()
+
+
+def _cleaned(value: object) -> object:
+    match value:
+        case str():
+            return plain(value)
+        case dict():
+            return {_cleaned(name): _cleaned(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_cleaned(each) for each in value]
+    return value
+
+
+async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_key: bytes, now_ms: int) -> bool:
+    """Keep what a channel tells of an order, unless something newer is kept; return whether it was kept.
+
+    Until its booking is put, it stands as one that is to be booked.
+    """
+    await session.lock(key.name)
+    known = await session.fetch(f"SELECT body, erased_ms, ended_ms, booked_state FROM orders WHERE {_ONE}", *key)
+    erased = bool(await session.fetch(f"SELECT 1 FROM erased WHERE {_ONE}", *key))
+    told = order
+    body, erased_ms, ended_ms, booked_state = known[0] if known else ("", 0, 0, "")
+    if known:
+        before = _decode_order(body)
+        if order.changed_ms < before.changed_ms:
+            return False
+        order = merged(before, told)
+    ended_ms = _ended_ms(ended_ms, now_ms, order.state, booked_state)
+    # Whose time was over stays forgotten, unless the order is open again.
+    erased = erased or (erased_ms > 0 and ended_ms > 0)
+    erased_ms = (erased_ms or now_ms) if erased else 0
+    await _put_packages(session, key, told, erased=erased)
+    buyer = None if erased else told.buyer
+    if buyer is not None:
+        await session.execute(f"DELETE FROM people WHERE {_ONE}", *key)
+        await session.execute("INSERT INTO people VALUES (?, ?, ?, ?)", *key, text_of(buyer))
+    body = text_of(msgspec.structs.replace(order, buyer=None, packages=()))
+    ref = customer_ref(ref_key, key.channel, buyer)
+    sort_ms = order.placed_ms or order.changed_ms or now_ms
+    times = (sort_ms, order.changed_ms, now_ms, ended_ms, erased_ms)
+    if known:
+        await session.execute(
+            "UPDATE orders SET state = ?, to_book = CASE WHEN to_book = 0 THEN ? ELSE to_book END, sort_ms = ?,"
+            " changed_ms = ?, put_ms = ?, ended_ms = ?, erased_ms = ?,"
+            f" customer_ref = CASE WHEN ? = '' THEN customer_ref ELSE ? END, body = ? WHERE {_ONE}",
+            plain(order.state), now_ms, *times, ref, ref, body, *key,
+        )  # fmt: skip
+    else:
+        await session.execute(
+            "INSERT INTO orders (partition, channel, number, state, to_book, sort_ms, changed_ms, put_ms, ended_ms,"
+            " erased_ms, first_ms, booked_ms, booked_state, customer_ref, short, unmapped, body, booking)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0, 0, ?, '')",
+            *key, plain(order.state), now_ms, *times, now_ms, ref, body,
+        )  # fmt: skip
+    return True
+
+
+def merged(before: OrderDocument, now: OrderDocument) -> OrderDocument:
+    """Return what is known after a snapshot: all of a whole one; of a part its lines replace those with their keys."""
+    if now.complete:
+        return now
+    lines: dict[str, DocumentLine] = {each.key: each for each in (*before.lines, *now.lines)}
+    told = {
+        name: getattr(now, name) or getattr(before, name)
+        for name in ("placed_ms", "ship_by_ms", "pay_by_ms", "currency", "total", "status", "revision", "flags")
+    }
+    return msgspec.structs.replace(now, lines=tuple(lines.values()), complete=before.complete, **told)
+
+
+def _ended_ms(before_ms: int, now_ms: int, *states: str) -> int:
+    """Return since when an order has ended, by what its channel or its booking says; 0: it has not."""
+    return (before_ms or now_ms) if any(state in ENDED_STATES for state in states) else 0
+
+
+async def _put_packages(session: Session, key: OrderKey, order: OrderDocument, *, erased: bool) -> None:
+    if order.complete:
+        await session.execute(f"DELETE FROM packages WHERE {_ONE}", *key)
+    for each in order.packages:
+        kept = without_tracking(each) if erased else each
+        await session.execute(f"DELETE FROM packages WHERE {_ONE} AND package = ?", *key, plain(each.key))
+        await session.execute("INSERT INTO packages VALUES (?, ?, ?, ?, ?)", *key, plain(each.key), text_of(kept))
+
+
+def without_tracking(package: DocumentPackage) -> DocumentPackage:
+    """Take from a package what leads to the buyer."""
+    return msgspec.structs.replace(package, tracking="", url="")
+
+
+async def mark_booked(session: Session, key: OrderKey, booking: Booking, now_ms: int) -> bool:
+    """Keep what was booked of an order; return False where the order itself is not kept (its document was lost)."""
+    await session.lock(key.name)
+    found = await session.fetch(f"SELECT state, ended_ms FROM orders WHERE {_ONE}", *key)
+    if not found:
+        return False
+    [[state, ended_ms]] = found
+    ended_ms = _ended_ms(ended_ms, now_ms, state, booking.state)
+    await session.execute(
+        "UPDATE orders SET booked_state = ?, to_book = 0, booked_ms = ?, ended_ms = ?, short = ?, unmapped = ?,"
+        f" booking = ? WHERE {_ONE}",
+        plain(booking.state), now_ms, ended_ms, booking.short, booking.unmapped,
+        text_of(booking), *key,
+    )  # fmt: skip
+    await session.execute(f"DELETE FROM order_lines WHERE {_ONE}", *key)
+    for position, line in enumerate(booking.lines):
+        await session.execute(
+            "INSERT INTO order_lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            *key, position, plain(line.sku), plain(line.location), line.quantity, line.lacks,
+        )  # fmt: skip
+    return True
+
+
+def kept_order(row: Row) -> KeptOrder:
+    """Read an order of the columns :data:`KEPT`."""
+    channel, _, body, booking, first_ms, put_ms, booked_ms, ref, erased_ms = row
+    return KeptOrder(
+        channel=channel,
+        order=_decode_order(body),
+        booking=_decode_booking(booking) if booking else None,
+        first_ms=first_ms,
+        put_ms=put_ms,
+        booked_ms=booked_ms,
+        customer_ref=ref,
+        erased_ms=erased_ms,
+    )
+
+
+async def read_whole(session: Session, key: OrderKey) -> WholeOrder | None:
+    """Read an order with all that is kept of it."""
+    found = await session.fetch(f"SELECT {KEPT} FROM orders WHERE {_ONE}", *key)
+    if not found:
+        return None
+    kept = kept_order(found[0])
+    packages = await session.fetch(f"SELECT body FROM packages WHERE {_ONE} ORDER BY package", *key)
+    people = await session.fetch(f"SELECT body FROM people WHERE {_ONE}", *key)
+    returns = await session.fetch(f"SELECT body FROM returns WHERE {_ONE} ORDER BY key LIMIT {ENTRIES_MAX}", *key)
+    inbox = await session.fetch(f"SELECT body FROM inbox WHERE {_ONE}", *key)
+    order = msgspec.structs.replace(kept.order, packages=tuple(_decode_package(body) for [body] in packages))
+    return WholeOrder(
+        kept=msgspec.structs.replace(kept, order=order),
+        buyer=msgspec.json.decode(people[0][0], type=Buyer) if people else None,
+        timeline=tuple(msgspec.json.decode(body, type=Event) for body in await _newest(session, "timeline", key)),
+        notes=tuple(msgspec.json.decode(body, type=Note) for body in await _newest(session, "notes", key)),
+        returns=tuple(msgspec.json.decode(body, type=ReturnDocument) for [body] in returns),
+        inbox=msgspec.json.decode(inbox[0][0], type=InboxEntry) if inbox else None,
+    )
+
+
+async def _newest(session: Session, table: str, key: OrderKey) -> list[str]:
+    """Read the newest entries of a list, the oldest of them first."""
+    query = f"SELECT body FROM {table} WHERE {_ONE} ORDER BY id DESC LIMIT {ENTRIES_MAX}"
+    return [body for [body] in reversed(await session.fetch(query, *key))]
+
+
+async def add_entry(session: Session, table: str, key: OrderKey, entry: Event | Note) -> None:
+    """Add a step to the timeline, or a note."""
+    await session.execute(
+        f"INSERT INTO {table} (partition, channel, number, body) VALUES (?, ?, ?, ?)",
+        *key, text_of(entry),
+    )  # fmt: skip
+
+
+async def waiting(session: Session, partition: str, channel: str, after: tuple[int, str], limit: int) -> list[Row]:
+    """Read a page of the orders of a channel that are to be booked, the oldest first: since when, number, body."""
+    return await session.fetch(
+        "SELECT to_book, number, body FROM orders WHERE partition = ? AND channel = ? AND to_book > 0"
+        " AND (to_book > ? OR (to_book = ? AND number > ?)) ORDER BY to_book, number LIMIT ?",
+        partition, plain(channel), after[0], after[0], after[1], limit,
+    )  # fmt: skip

@@ -1,0 +1,283 @@
+"""Documents of orders: kept, found, marked, merged; the same on each database."""
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from adapters.contract import orders as contract
+from server.domain.order_documents import (
+    Address,
+    BookedLine,
+    Booking,
+    Buyer,
+    DocumentLine,
+    DocumentPackage,
+    Event,
+    InboxEntry,
+    Note,
+    OrderDocument,
+    OrderFilter,
+    ReturnDocument,
+    ReturnedLine,
+    document_of,
+    return_of,
+)
+from server.store.documents.documents import Documents
+from server.store.documents.kept import Paper
+
+P, CHANNEL = "default", "market"
+BUYER = Buyer(id="77", name="Ayşe Yılmaz", email="a@example.com", shipping=Address(lines=("Bağdat Cd. 5",)))
+
+
+def order(number: str = "1001", **fields: Any) -> OrderDocument:
+    given = {"changed_ms": 10, "placed_ms": 5, "lines": (DocumentLine(key="l1", ordered=2, listing="A"),)}
+    return OrderDocument(key=number, **{**given, **fields})
+
+
+def booking(state: str = "committed", **fields: Any) -> Booking:
+    return Booking(state=state, reservations=("market.1001",), **fields)
+
+
+async def numbers(documents: Documents, wanted: OrderFilter = OrderFilter(), partition: str = P) -> list[str]:  # noqa: B008  # it is frozen
+    found, _ = await documents.find(partition, wanted)
+    return [each.number for each in found]
+
+
+# -- keeping
+
+
+async def test_an_order_is_read_back_whole(documents: Documents) -> None:
+    package = DocumentPackage(key="p1", lines=(("l1", 2),), tracking="TR1", carrier="c")
+    told = order(packages=(package,), buyer=BUYER, currency="TRY", total="12.50")
+    await documents.to_book(P, CHANNEL, told)
+    await documents.mark_booked(P, CHANNEL, "1001", booking(lines=(BookedLine(sku="S", location="main", quantity=2),)))
+    await documents.add_timeline(P, CHANNEL, "1001", Event(at_ms=1, kind="booked", text="2 of S"))
+    await documents.add_note(P, CHANNEL, "1001", Note(at_ms=2, text="call first", actor="k1"))
+
+    found = await documents.order(P, CHANNEL, "1001")
+
+    assert found is not None
+    assert found.kept.order == msgspec.structs.replace(told, buyer=None)
+    assert found.buyer == BUYER
+    assert found.kept.booking is not None
+    assert found.kept.booking.lines[0].sku == "S"
+    assert [each.kind for each in found.timeline] == ["booked"]
+    assert [each.text for each in found.notes] == ["call first"]
+    assert len(found.kept.customer_ref) == 32
+
+
+async def test_an_unknown_order_is_none(documents: Documents) -> None:
+    assert await documents.order(P, CHANNEL, "1001") is None
+    assert not await documents.mark_booked(P, CHANNEL, "1001", booking())
+
+
+async def test_a_snapshot_becomes_a_document_by_its_names() -> None:
+    line = contract.OrderLine(key="l1", ordered=2, listing="A", vat_rate="20")
+    buyer = contract.Buyer(id="77", name="N", shipping=contract.Address(lines=("x",)))
+    package = contract.Package(key="p", lines=(("l1", 2),), tracking="T")
+    told = contract.Order(key="1", changed_ms=3, lines=(line,), complete=False, packages=(package,), buyer=buyer)
+
+    made = document_of(told)
+
+    assert msgspec.to_builtins(made).keys() >= {"key", "changed_ms", "lines", "complete", "packages", "buyer"}
+    assert set(contract.Order.__struct_fields__) <= set(OrderDocument.__struct_fields__)
+    assert set(contract.OrderLine.__struct_fields__) <= set(DocumentLine.__struct_fields__)
+    assert set(contract.Buyer.__struct_fields__) == set(Buyer.__struct_fields__)
+    assert set(contract.Address.__struct_fields__) == set(Address.__struct_fields__)
+    assert made.buyer == Buyer(id="77", name="N", shipping=Address(lines=("x",)))
+    assert made.lines[0].vat_rate == "20"
+    case = contract.ReturnCase(
+        key="r", order_key="1", lines=(contract.ReturnLine(quantity=1, reason="x"),), state="asked"
+    )
+    assert return_of(case).lines == (ReturnedLine(quantity=1, reason="x"),)
+
+
+async def test_an_older_snapshot_changes_nothing(documents: Documents) -> None:
+    assert await documents.to_book(P, CHANNEL, order(changed_ms=10, total="2"))
+    assert not await documents.to_book(P, CHANNEL, order(changed_ms=9, total="1"))
+
+    found = await documents.order(P, CHANNEL, "1001")
+
+    assert found is not None
+    assert found.kept.order.total == "2"
+
+
+async def test_a_part_adds_lines_and_packages_and_takes_none_away(documents: Documents) -> None:
+    await documents.to_book(P, CHANNEL, order(packages=(DocumentPackage(key="p1"),), total="9", buyer=BUYER))
+    other = DocumentLine(key="l2", ordered=1)
+    await documents.to_book(
+        P, CHANNEL, order(changed_ms=11, complete=False, lines=(other,), packages=(DocumentPackage(key="p2"),))
+    )
+
+    found = await documents.order(P, CHANNEL, "1001")
+
+    assert found is not None
+    assert [line.key for line in found.kept.order.lines] == ["l1", "l2"]
+    assert [each.key for each in found.kept.order.packages] == ["p1", "p2"]
+    assert (found.kept.order.total, found.buyer) == ("9", BUYER)
+
+
+async def test_text_that_no_database_takes_is_kept_as_near_as_can_be(documents: Documents) -> None:
+    hostile = Buyer(name="\ud800 \0")
+    await documents.to_book(P, CHANNEL, order("1\x002", state="o\0", total="\0", buyer=hostile))
+
+    assert await documents.order(P, CHANNEL, "1\x002") is not None
+    assert await documents.order(P, CHANNEL, "1\ufffd2") is not None
+
+
+# -- what is to be booked
+
+
+async def test_what_was_put_and_not_marked_is_waiting(documents: Documents) -> None:
+    for number in ("1", "2", "3"):
+        await documents.to_book(P, CHANNEL, order(number, buyer=BUYER))
+    await documents.mark_booked(P, CHANNEL, "2", booking())
+
+    first = await documents.waiting(P, CHANNEL, limit=1)
+    rest = await documents.waiting(P, CHANNEL, first[-1].place)
+
+    assert [each.order.key for each in (*first, *rest)] == ["1", "3"]
+    assert first[0].order.buyer is None
+
+
+async def test_a_changed_order_waits_again(documents: Documents) -> None:
+    await documents.put_order(P, CHANNEL, order(), booking())
+    assert await documents.waiting(P, CHANNEL) == []
+
+    await documents.to_book(P, CHANNEL, order(changed_ms=11))
+
+    assert [each.order.changed_ms for each in await documents.waiting(P, CHANNEL)] == [11]
+
+
+# -- finding
+
+
+async def test_orders_are_found_by_what_people_know(documents: Documents) -> None:
+    await documents.put_order(P, CHANNEL, order("1", placed_ms=100, buyer=BUYER), booking(short=1))
+    await documents.put_order(
+        P, CHANNEL, order("2", placed_ms=200),
+        booking("cancelled", lines=(BookedLine(sku="S/1 ş", location="izmir", quantity=1),)),
+    )  # fmt: skip
+    await documents.put_order(P, "shop", order("1", placed_ms=300), booking(unmapped=1))
+    await documents.to_book("other", CHANNEL, order("9", placed_ms=400))
+    await documents.to_book(P, "shop", order("4", placed_ms=50, state="unpaid"))
+
+    ref = (await documents.find(P, OrderFilter(number="1", channel=CHANNEL)))[0][0].customer_ref
+    assert await numbers(documents) == ["1", "2", "1", "4"]
+    assert await numbers(documents, OrderFilter(channel="shop")) == ["1", "4"]
+    assert await numbers(documents, OrderFilter(number="1")) == ["1", "1"]
+    assert await numbers(documents, OrderFilter(state="cancelled")) == ["2"]
+    assert await numbers(documents, OrderFilter(state="unpaid")) == ["4"]
+    assert await numbers(documents, OrderFilter(customer_ref=ref)) == ["1"]
+    assert await numbers(documents, OrderFilter(sku="S/1 ş")) == ["2"]
+    assert await numbers(documents, OrderFilter(sku="S/1 ş", location="main")) == []
+    assert await numbers(documents, OrderFilter(location="izmir", channel=CHANNEL)) == ["2"]
+    assert await numbers(documents, OrderFilter(short=True)) == ["1"]
+    assert await numbers(documents, OrderFilter(short=False, channel=CHANNEL)) == ["2"]
+    assert await numbers(documents, OrderFilter(unmapped=True)) == ["1"]
+    assert await numbers(documents, OrderFilter(from_ms=100, to_ms=300)) == ["2", "1"]
+    assert await numbers(documents, partition="other") == ["9"]
+
+
+async def test_pages_hold_each_order_once_also_at_one_time(documents: Documents) -> None:
+    for number in range(7):
+        await documents.to_book(P, f"c{number % 2}", order(str(number), placed_ms=5 + number // 3))
+
+    seen, after = [], None
+    while True:
+        page, after = await documents.find(P, OrderFilter(), after, 2)
+        seen += [(each.channel, each.number) for each in page]
+        if after is None:
+            break
+
+    assert len(seen) == 7
+    assert len(set(seen)) == 7
+    assert seen[0][1] == "6"
+
+
+async def test_one_buyer_has_one_name_in_a_channel_and_another_elsewhere(documents: Documents) -> None:
+    for channel, number in ((CHANNEL, "1"), (CHANNEL, "2"), ("shop", "3")):
+        await documents.to_book(P, channel, order(number, buyer=BUYER))
+    await documents.to_book(P, CHANNEL, order("4", buyer=Buyer(email="A@example.com ")))
+    await documents.to_book(P, CHANNEL, order("5", buyer=Buyer(email="a@EXAMPLE.com")))
+
+    found, _ = await documents.find(P, OrderFilter())
+    refs = {each.number: each.customer_ref for each in found}
+
+    assert refs["1"] == refs["2"] != refs["3"]
+    assert refs["4"] == refs["5"] != refs["1"]
+    assert all("77" not in ref or len(ref) == 32 for ref in refs.values())
+
+
+# -- inbox
+
+
+def entry(number: str = "1001", reason: str = "unmapped", **fields: Any) -> InboxEntry:
+    return InboxEntry(channel=CHANNEL, number=number, reason=reason, **fields)
+
+
+async def test_the_inbox_counts_tries_and_lists_the_oldest_first(documents: Documents) -> None:
+    await documents.put_inbox(P, entry("1"))
+    await documents.put_inbox(P, entry("2"))
+    await documents.put_inbox(P, entry("1"))
+
+    page = await documents.inbox(P)
+
+    assert [(each.number, each.tries) for each in page] == [("1", 2), ("2", 1)]
+    assert page[0].first_ms <= page[0].last_ms
+    assert await documents.inbox_counts(P) == {CHANNEL: 2}
+    assert [each.number for each in await documents.inbox(P, after=(page[0].first_ms, CHANNEL, "1"))] == ["2"]
+    assert await documents.inbox(P, channel="shop") == []
+
+
+async def test_what_is_ignored_stays_so_until_the_reason_is_another(documents: Documents) -> None:
+    await documents.put_inbox(P, entry())
+    assert await documents.ignore(P, CHANNEL, "1001", "k1") is not None
+    await documents.put_inbox(P, entry())
+    assert await documents.inbox(P) == []
+    assert [each.actor for each in await documents.inbox(P, state="ignored")] == ["k1"]
+
+    await documents.put_inbox(P, entry(reason="out_of_range"))
+
+    assert [each.reason for each in await documents.inbox(P)] == ["out_of_range"]
+    assert await documents.ignore(P, CHANNEL, "no such", "k1") is None
+
+
+async def test_an_order_that_is_booked_whole_leaves_the_inbox(documents: Documents) -> None:
+    await documents.to_book(P, CHANNEL, order())
+    await documents.put_inbox(P, entry())
+    await documents.mark_booked(P, CHANNEL, "1001", booking(reason="unmapped", unmapped=1))
+    assert await documents.inbox_entry(P, CHANNEL, "1001") is not None
+
+    await documents.mark_booked(P, CHANNEL, "1001", booking())
+
+    assert await documents.inbox_entry(P, CHANNEL, "1001") is None
+
+
+# -- what comes back, and papers
+
+
+async def test_a_return_is_kept_with_its_order_and_an_older_one_is_not(documents: Documents) -> None:
+    await documents.to_book(P, CHANNEL, order())
+    case = ReturnDocument(key="r1", order_key="1001", changed_ms=5, state="arrived", lines=(ReturnedLine(quantity=1),))
+    assert await documents.put_return(P, CHANNEL, case)
+    assert not await documents.put_return(P, CHANNEL, msgspec.structs.replace(case, changed_ms=4, state="asked"))
+
+    found = await documents.order(P, CHANNEL, "1001")
+
+    assert found is not None
+    assert found.returns == (case,)
+
+
+async def test_a_paper_is_kept_replaced_and_dropped(documents: Documents) -> None:
+    label = Paper(kind="label", id="7", number="1001", body=b"%PDF\0\xff", media_type="application/pdf")
+    await documents.put_paper(P, CHANNEL, msgspec.structs.replace(label, body=b"old"))
+    await documents.put_paper(P, CHANNEL, label)
+    assert await documents.paper(P, CHANNEL, "label", "7") == label
+
+    await documents.drop_paper(P, CHANNEL, "label", "7")
+
+    assert await documents.paper(P, CHANNEL, "label", "7") is None
+    with pytest.raises(ValueError, match="at most"):
+        await documents.put_paper(P, CHANNEL, Paper(kind="label", id="8", body=b"x" * (8 * 1024 * 1024 + 1)))
