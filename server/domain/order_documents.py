@@ -11,7 +11,10 @@ from typing import Final, Literal
 
 import msgspec
 
-ENDED_STATES: Final = frozenset({"cancelled", "closed", "released", "expired", "fulfilled", "shipped", "ignored"})
+NUMBER_BYTES_MAX: Final = 128
+"""Of an order number."""
+NOTE_BYTES_MAX: Final = 4_000
+ENDED_STATES: Final = frozenset({"cancelled", "closed", "shipped"})
 """States of a booking, or of an order at its channel, after which nothing more is to be sent to the buyer."""
 
 
@@ -117,7 +120,7 @@ def document_of(snapshot: object) -> OrderDocument:
     return msgspec.convert(snapshot, OrderDocument, from_attributes=True)
 
 
-class BookedLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class StockLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Units that an order's line took: of a SKU at a location, in a reservation. ``lacks``: so many are not there."""
 
     sku: str
@@ -136,7 +139,7 @@ class Booking(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     state: str
     reservations: tuple[str, ...] = ()
-    lines: tuple[BookedLine, ...] = ()
+    lines: tuple[StockLine, ...] = ()
     short: int = 0
     unmapped: int = 0
     reason: str = ""

@@ -86,6 +86,9 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "No such channel",
         "This partition has no channel with this name. Correct the name, or add it to the configuration file.",
     ),
+    "unknown_order": Outcome(404, "No such order", "Check channel and number; no channel has told of it."),
+    "not_in_inbox": Outcome(404, "Not in the inbox", "Nothing keeps this order from being booked. Nothing changed."),
+    "documents_missing": Outcome(409, "There is no documents database", "Name one in `HOLDFAST_DOCUMENTS_URL`."),
     "key_taken": Outcome(
         409,
         "Key of another listing",
@@ -394,6 +397,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Send the same request again after `Retry-After` seconds.",
         retryable=True,
     ),
+    "documents_unavailable": Outcome(503, "Documents database unavailable", "Send it again later.", retryable=True),
     "outcome_unknown": Outcome(
         503,
         "Outcome unknown; the request may have been processed",

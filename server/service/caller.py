@@ -13,6 +13,7 @@ from server.domain.operations.base import fingerprint
 from server.domain.principal import ALL_SCOPES, LOCAL, Principal
 from server.store.command_session import OpenStore
 from server.store.connection.connect import StoreClient
+from server.store.documents.documents import Documents
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.locations import KnownLocations, LocationStore
@@ -29,7 +30,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
     ``bulk_at_once``: how many operations of one request wait for the store together. ``other_channels``: those that
     orders may name beside the configured ones; None: any. ``newest_first``: channels whose newest order gets units that
-    come back; of others it is the oldest.
+    come back; of others it is the oldest. ``documents``: those of orders; None: there is no database.
     """
 
     ledger: Ledger
@@ -43,6 +44,7 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     ledgers: dict[str, Ledger] = {}
     other_channels: frozenset[str] | None = None
     newest_first: frozenset[str] = frozenset()
+    documents: Documents | None = None
 
     def is_meant(self, channel: str) -> bool:
         """Return whether a channel is configured, or named as one that orders may name beside those."""

@@ -11,7 +11,14 @@ from server.domain.limits import SHORT_MAX, UNITS_MAX
 from server.domain.outcomes import OUTCOMES
 from server.schemas.problems import FieldProblem, LineProblem, Problem
 from server.service.checks import InvalidError, UnknownBarcodeError
-from server.store.errors import OrderTooWideError, OutcomeUnknownError, OverloadedError, StoreError, TooManyPlacesError
+from server.store.errors import (
+    DocumentsError,
+    OrderTooWideError,
+    OutcomeUnknownError,
+    OverloadedError,
+    StoreError,
+    TooManyPlacesError,
+)
 
 OPERATING_ERRORS: Final = (StoreError, OverloadedError, OutcomeUnknownError, OrderTooWideError)
 """What keeps the ledger from answering: counted like an outcome, where it meets an operation."""
@@ -133,8 +140,9 @@ def of_error(error: Exception, reservation_id: str = "") -> Problem | None:
             return problem("answer_too_large", detail)
         case msgspec.ValidationError():
             return _of_validation(error)
-        case StoreError():
-            return problem("store_unavailable", f"{error} Nothing happened.", reservation_id=reservation_id)
+        case StoreError() | DocumentsError():
+            away = "store_unavailable" if isinstance(error, StoreError) else "documents_unavailable"
+            return problem(away, f"{error} Nothing happened.", reservation_id=reservation_id)
     outcomes: dict[type[Exception], str] = {
         OverloadedError: "overloaded",
         OutcomeUnknownError: "outcome_unknown",

@@ -87,6 +87,11 @@ class Keyspace:
         """Set: SKUs that are out at every open location, as far as events have said."""
         self.replenishment = f"hf:{{{partition}}}:replenishment"
         """Hash: SKU NUL location, either may be empty -> when and how much to order, as JSON."""
+        # Of the documents of orders; no script knows them, see ``repositories/order_privacy.py``.
+        self.secrets = f"hf:{{{partition}}}:secrets"
+        """Hash: what is secret and shown nowhere, by its name."""
+        self.erased_orders = f"hf:{{{partition}}}:erased_orders"
+        """Hash: channel NUL order number -> when its personal data was erased."""
 
     def day_figures(self, day: int) -> str:
         """Name the hash of one day, numbered from 1970 on: SKU -> its figures by channel and location."""

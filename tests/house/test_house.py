@@ -41,7 +41,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.store.ledger": _store("connection"),
     "server.store.journal": _store("connection"),
     "server.store.repositories": _store("connection", "ledger", "journal"),
-    "server.store.documents": _store(),
+    "server.store.documents": _store("connection"),
     "server.store.audit": _store("connection", "journal", "repositories"),
     "server.store.embedded": _store("connection"),
     "server.store.topology": _store("connection", "ledger"),

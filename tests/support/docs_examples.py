@@ -16,11 +16,24 @@ import aiohttp
 import msgspec
 
 from server.domain.channels import ChannelStatus, DeadLetter, LastReconcile
+from server.domain.order_documents import (
+    Address,
+    Booking,
+    Buyer,
+    DocumentLine,
+    DocumentPackage,
+    Event,
+    InboxEntry,
+    OrderDocument,
+    StockLine,
+)
 from server.insight.daily_figures import DailyFigureCounter
 from server.store.connection.connect import client, connection_pool
 from server.store.keys import ChannelKeys, Keyspace
+from server.store.repositories.order_privacy import CUSTOMER_KEY
 from tests.support.feeds import feed_of
 from tests.support.http import ROOT, Api, Server, opened
+from tests.support.order_documents import documents_of
 
 API: Final = ROOT / "docs" / "api.md"
 SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "WWW-Authenticate", "Allow")
@@ -28,6 +41,8 @@ SHOWN: Final = ("Content-Type", "ETag", "Idempotent-Replayed", "Retry-After", "W
 USUAL: Final = {"Content-Type": "application/json"}
 COUNTED: Final = ("/v1/reports", "/v1/events", "/v1/replenishment")
 """Routes that return what was counted."""
+TOLD: Final = ("/v1/orders", "/v1/inbox")
+"""Routes that return what channels told of orders."""
 NOT_SHOWN: Final = "…"
 """The body of an answer that is too long to show."""
 CHANNEL: Final = """
@@ -99,6 +114,43 @@ def _as_published(server: Server) -> None:
         store.hset(ChannelKeys(keyspace, "trendyol").dead_letters, letter.sku, msgspec.msgpack.encode(letter))
 
 
+async def _as_told(server: Server) -> None:
+    """Keep two orders, as the intake does: one that is booked, and one that is not."""
+    with server.store() as store:
+        store.hset(Keyspace("default").secrets, CUSTOMER_KEY, b"the document's")
+    async with documents_of(server) as documents:
+        if await documents.order("default", "trendyol", "10623417") is not None:
+            return
+        line = DocumentLine(
+            key="9031",
+            ordered=2,
+            listing="8690000000017",
+            title="T-shirt, black, M",
+            unit_price="129.90",
+            vat_rate="20",
+        )
+        package = DocumentPackage(key="7788", lines=(("9031", 2),), tracking="733610", carrier="Yurtiçi")
+        address = Address(name="Ayşe Yılmaz", lines=("Bağdat Cd. 5",), city="İstanbul", country="TR")
+        told = OrderDocument(
+            key="10623417", changed_ms=1_796_000_060_000, placed_ms=1_796_000_000_000, lines=(line,), status="Created",
+            currency="TRY", total="259.80", packages=(package,),
+            buyer=Buyer(id="77", name="Ayşe Yılmaz", email="ayse@example.com", shipping=address),
+        )  # fmt: skip
+        stock = StockLine(sku="TS-1001-SİYAH-M", location="main", quantity=2, line="9031")
+        booking = Booking(state="booked", reservations=("trendyol.10623417",), lines=(stock,))
+        await documents.put_order("default", "trendyol", told, booking)
+        await documents.add_timeline(
+            "default",
+            "trendyol",
+            told.key,
+            Event(at_ms=1_796_000_061_000, kind="booked", text="booked", actor="intake"),
+        )
+        await documents.put_inbox(
+            "default",
+            InboxEntry(channel="trendyol", number="10623999", reason="unmapped", listings=("8690000000999",)),
+        )
+
+
 async def _as_counted(server: Server) -> None:
     """Count what happened so far, as the process that runs maintenance does each second."""
     pool = connection_pool(f"unix://{server.data_dir / 'store.sock'}")
@@ -115,6 +167,8 @@ async def _answer(server: Server, api: Api, example: Example) -> str:
     headers = {name: value.strip() for name, _, value in (line.partition(":") for line in lines)}
     if path.startswith("/v1/changes"):
         return await _events(api, path, headers)
+    if path.startswith(TOLD) and (method, path) != ("POST", "/v1/orders"):
+        await _as_told(server)
     if path.startswith("/v1/channels"):
         _as_published(server)
     if path.startswith(COUNTED):

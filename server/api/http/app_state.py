@@ -10,6 +10,7 @@ from server.domain.channels import ChannelSettings
 from server.domain.limits import BULK_AT_ONCE_MAX
 from server.service.caller import Partition
 from server.store.connection.connect import StoreClient
+from server.store.documents.documents import Documents
 from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
 from server.store.ledger.function_call import Submitter
@@ -32,7 +33,7 @@ class AppState:
     ``shares``: how many requests of a kind a key has running at once; a kind that is not there is not limited.
     ``bulk_at_once``: operations of one request that wait for the store together.
     ``channels`` are the configured ones, by partition and name; ``other_channels`` see :class:`Partition`.
-    ``tracing`` None: no traces are wanted.
+    ``tracing`` None: no traces are wanted. ``documents`` None: there is no database for them.
     """
 
     authenticator: Authenticator
@@ -53,6 +54,7 @@ class AppState:
     channels: Mapping[str, Mapping[str, ChannelSettings]] = field(default_factory=dict)
     other_channels: frozenset[str] | None = None
     tracing: Tracing | None = None
+    documents: Documents | None = None
     stopping: bool = False
     draining: bool = False
     partitions: dict[str, Partition] = field(default_factory=dict)
@@ -81,6 +83,7 @@ class AppState:
             channels=self.channels.get(name, {}),
             bulk_at_once=self.bulk_at_once,
             other_channels=self.other_channels,
+            documents=self.documents,
         )
 
     def feed(self, partition: str) -> JournalFeed:

@@ -153,6 +153,7 @@ def _path_schema(name: str) -> dict[str, Any]:
         "supply_id": common.ReservationId,
         "channel": ChannelName,
         "name": common.Location,
+        "number": common.OrderNumber,
     }
     return msgspec.json.schema(kinds[name])
 

@@ -18,6 +18,7 @@ from server.api.routes import (
     locations,
     map_lines,
     nearby,
+    orders,
     relocate,
     renames,
     replenishment,
@@ -33,6 +34,7 @@ from server.api.routes import (
 
 ROUTES: Final[list[Route]] = [
     *reservations.ROUTES,
+    *orders.ROUTES,
     *returns_and_exchanges.ROUTES,
     *availability.ROUTES,
     *changes.ROUTES,

@@ -5,6 +5,7 @@ Nothing here moves stock, and nothing that moves stock waits for it without boun
 """
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, TypeVar
@@ -22,6 +23,7 @@ from server.domain.order_documents import (
     ReturnDocument,
     WholeOrder,
 )
+from server.store.connection.timeouts import in_time
 from server.store.documents import erasure, inbox, kept, orders, search
 from server.store.documents.database import Database, Session
 from server.store.documents.orders import OrderKey, order_key
@@ -33,6 +35,7 @@ ANSWER_S: Final = 5.0
 """How long a call may take."""
 REST_S: Final = 2.0
 """After a failure, how long no call asks the database."""
+CLOSE_S: Final = 1.0
 PAGE_MAX: Final = 500
 
 
@@ -68,9 +71,11 @@ class Documents:
         ------
         DocumentsError
             The database does not answer. The order is booked all the same, and read once more for its address later.
+        StoreUnavailableError
+            The store does not answer, which has the key of the buyers' names.
 
         """
-        ref_key = await self._customer_key(partition)
+        ref_key = await in_time(self._customer_key(partition))
         key = order_key(partition, channel, order.key)
         return await self._change(lambda session: orders.put_order(session, key, order, ref_key, _now_ms()))
 
@@ -230,8 +235,10 @@ class Documents:
         await self._read(lambda session: session.fetch("SELECT 1"))
 
     async def close(self) -> None:
-        """Close the connections."""
-        await self._database.close()
+        """Close the connections, without waiting long for what still runs."""
+        with contextlib.suppress(TimeoutError, *self._database.failures):
+            async with asyncio.timeout(CLOSE_S):
+                await self._database.close()
 
     async def _read(self, work: Callable[[Session], Awaitable[T]]) -> T:
         return await self._guarded(self._transaction(work, reads=True))

@@ -74,7 +74,7 @@ async def put_return(session: Session, partition: str, channel: str, case: Retur
     await session.execute(f"DELETE FROM returns WHERE {one}", partition, key.channel, name)
     await session.execute(
         "INSERT INTO returns (partition, channel, key, number, changed_ms, body) VALUES (?, ?, ?, ?, ?, ?)",
-        partition, key.channel, name, key.number, case.changed_ms, body,
+        partition, key.channel, name, key.number, min(max(case.changed_ms, 0), 2**53), body,
     )  # fmt: skip
     return True
 

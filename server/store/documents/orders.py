@@ -26,6 +26,7 @@ ENTRIES_MAX: Final = 1_000
 KEPT: Final = (
     "channel, number, body, booking, first_ms, put_ms, booked_ms, customer_ref, erased_ms"  # as kept_order reads them
 )
+_LATEST_MS: Final = 2**53
 _ONE: Final = "partition = ? AND channel = ? AND number = ?"
 _encode = msgspec.json.encode
 _decode_order = msgspec.json.Decoder(OrderDocument).decode
@@ -96,8 +97,9 @@ async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_k
         await session.execute("INSERT INTO people VALUES (?, ?, ?, ?)", *key, text_of(buyer))
     body = text_of(msgspec.structs.replace(order, buyer=None, packages=()))
     ref = customer_ref(ref_key, key.channel, buyer)
-    sort_ms = order.placed_ms or order.changed_ms or now_ms
-    times = (sort_ms, order.changed_ms, now_ms, ended_ms, erased_ms)
+    changed_ms = _kept_ms(order.changed_ms)
+    sort_ms = _kept_ms(order.placed_ms) or changed_ms or now_ms
+    times = (sort_ms, changed_ms, now_ms, ended_ms, erased_ms)
     if known:
         await session.execute(
             "UPDATE orders SET state = ?, to_book = CASE WHEN to_book = 0 THEN ? ELSE to_book END, sort_ms = ?,"
@@ -125,6 +127,11 @@ def merged(before: OrderDocument, now: OrderDocument) -> OrderDocument:
         for name in ("placed_ms", "ship_by_ms", "pay_by_ms", "currency", "total", "status", "revision", "flags")
     }
     return msgspec.structs.replace(now, lines=tuple(lines.values()), complete=before.complete, **told)
+
+
+def _kept_ms(told_ms: int) -> int:
+    """Return a time that a channel told, as near as it can be kept."""
+    return min(max(told_ms, 0), _LATEST_MS)
 
 
 def _ended_ms(before_ms: int, now_ms: int, *states: str) -> int:

@@ -8,7 +8,6 @@ import pytest
 from adapters.contract import orders as contract
 from server.domain.order_documents import (
     Address,
-    BookedLine,
     Booking,
     Buyer,
     DocumentLine,
@@ -20,6 +19,7 @@ from server.domain.order_documents import (
     OrderFilter,
     ReturnDocument,
     ReturnedLine,
+    StockLine,
     document_of,
     return_of,
 )
@@ -51,7 +51,7 @@ async def test_an_order_is_read_back_whole(documents: Documents) -> None:
     package = DocumentPackage(key="p1", lines=(("l1", 2),), tracking="TR1", carrier="c")
     told = order(packages=(package,), buyer=BUYER, currency="TRY", total="12.50")
     await documents.to_book(P, CHANNEL, told)
-    await documents.mark_booked(P, CHANNEL, "1001", booking(lines=(BookedLine(sku="S", location="main", quantity=2),)))
+    await documents.mark_booked(P, CHANNEL, "1001", booking(lines=(StockLine(sku="S", location="main", quantity=2),)))
     await documents.add_timeline(P, CHANNEL, "1001", Event(at_ms=1, kind="booked", text="2 of S"))
     await documents.add_note(P, CHANNEL, "1001", Note(at_ms=2, text="call first", actor="k1"))
 
@@ -157,7 +157,7 @@ async def test_orders_are_found_by_what_people_know(documents: Documents) -> Non
     await documents.put_order(P, CHANNEL, order("1", placed_ms=100, buyer=BUYER), booking(short=1))
     await documents.put_order(
         P, CHANNEL, order("2", placed_ms=200),
-        booking("cancelled", lines=(BookedLine(sku="S/1 ş", location="izmir", quantity=1),)),
+        booking("cancelled", lines=(StockLine(sku="S/1 ş", location="izmir", quantity=1),)),
     )  # fmt: skip
     await documents.put_order(P, "shop", order("1", placed_ms=300), booking(unmapped=1))
     await documents.to_book("other", CHANNEL, order("9", placed_ms=400))

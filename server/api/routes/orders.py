@@ -1,0 +1,202 @@
+"""Orders that channels told of: found, read, noted on, erased; and the inbox of what could not be booked."""
+
+from datetime import datetime
+from typing import Final, Literal
+
+from server.api.http.key_shares import Share
+from server.api.http.routing import Call, Route
+from server.api.routes.reservation_answers import marked
+from server.domain.order_documents import Address, Buyer, InboxEntry, KeptOrder, WholeOrder
+from server.domain.principal import Scope
+from server.schemas.common import time_of
+from server.schemas.orders import (
+    AddressView,
+    BuyerView,
+    Erased,
+    InboxPage,
+    InboxQuery,
+    InboxView,
+    NoteBody,
+    OrderLineView,
+    OrderNoteView,
+    OrderPage,
+    OrdersQuery,
+    OrderStockView,
+    OrderSummary,
+    OrderView,
+    PackageView,
+    PackedView,
+    ReturnLineView,
+    ReturnView,
+    TimelineView,
+)
+from server.schemas.reservations import reservation_view
+from server.service import order_documents as service
+
+_LATEST_MS: Final = 253_402_300_799_000
+"""The end of the year 9999: a channel may tell any number as a time."""
+
+
+async def read_many(call: Call) -> OrderPage:
+    """Read the orders that match, a page at a time."""
+    found, following = await service.find_orders(call.caller, call.query(OrdersQuery))
+    return OrderPage([_summary(each) for each in found], following)
+
+
+async def read(call: Call) -> OrderView:
+    """Read one order with its timeline."""
+    found = await service.read_order(call.caller, call.named("channel"), call.named("number"))
+    whole, is_shown = found.whole, call.caller.principal.allows(Scope.ADMIN)
+    channels = call.caller.partition.channels
+    return OrderView(
+        _summary(whole.kept),
+        [
+            OrderLineView(
+                line.key, line.listing, line.barcode, line.sku_hint, line.title, line.ordered, line.cancelled,
+                line.shipped, line.returned, line.fulfilled_by, line.unit_price, line.discount, line.vat_rate,
+            )
+            for line in whole.kept.order.lines
+        ],
+        _packages(whole, is_shown=is_shown),
+        [marked(reservation_view(name, record), channels) for name, record in found.reservations.items()],
+        _personal(whole, is_shown=is_shown),
+        _when(whole.kept.erased_ms),
+        _buyer(whole.buyer) if whole.buyer is not None and is_shown else None,
+        [OrderNoteView(time_of(each.at_ms), each.actor, each.text) for each in whole.notes] if is_shown else [],
+        _returns(whole, is_shown=is_shown),
+        [TimelineView(time_of(each.at_ms), each.kind, each.text, each.actor) for each in whole.timeline],
+        _inbox_view(whole.inbox) if whole.inbox is not None else None,
+    )  # fmt: skip
+
+
+def _summary(kept: KeptOrder) -> OrderSummary:
+    order, booking = kept.order, kept.booking
+    return OrderSummary(
+        kept.channel,
+        order.key,
+        booking.state if booking else "",
+        order.state,
+        order.status,
+        _when(order.placed_ms),
+        _when(order.changed_ms),
+        time_of(kept.first_ms),
+        _when(kept.booked_ms),
+        order.currency,
+        order.total,
+        kept.customer_ref,
+        list(order.flags),
+        booking.short if booking else 0,
+        booking.unmapped if booking else 0,
+        booking.reason if booking else "",
+        [OrderStockView(line.sku, line.location, line.quantity, line.lacks) for line in booking.lines]
+        if booking
+        else [],
+        list(booking.reservations) if booking else [],
+    )
+
+
+def _personal(whole: WholeOrder, *, is_shown: bool) -> Literal["shown", "hidden", "erased", "none"]:
+    if whole.kept.erased_ms:
+        return "erased"
+    if not is_shown:
+        return "hidden"
+    return "none" if whole.buyer is None else "shown"
+
+
+def _packages(whole: WholeOrder, *, is_shown: bool) -> list[PackageView]:
+    return [
+        PackageView(
+            each.key, each.state, each.carrier, each.tracking if is_shown else "", each.url if is_shown else "",
+            [PackedView(line, quantity) for line, quantity in each.lines],
+        )
+        for each in whole.kept.order.packages
+    ]  # fmt: skip
+
+
+def _returns(whole: WholeOrder, *, is_shown: bool) -> list[ReturnView]:
+    return [
+        ReturnView(
+            each.key, each.state, _when(each.changed_ms), _when(each.deadline_ms), each.replacement,
+            [
+                ReturnLineView(line.line, line.listing, line.quantity, line.reason if is_shown else "")
+                for line in each.lines
+            ],
+        )
+        for each in whole.returns
+    ]  # fmt: skip
+
+
+def _buyer(buyer: Buyer) -> BuyerView:
+    shipping, billing = buyer.shipping, buyer.billing
+    return BuyerView(
+        buyer.name, buyer.email, buyer.phone, buyer.identity_number, buyer.note,
+        _address(shipping) if shipping else None, _address(billing) if billing else None,
+    )  # fmt: skip
+
+
+def _address(each: Address) -> AddressView:
+    return AddressView(
+        each.name, each.company, list(each.lines), each.city, each.district, each.region, each.postal_code,
+        each.country, each.phone, each.tax_number, each.tax_office,
+    )  # fmt: skip
+
+
+def _when(time_ms: int) -> datetime | None:
+    return time_of(time_ms) if 0 < time_ms <= _LATEST_MS else None
+
+
+async def add_note(call: Call) -> OrderView:
+    """Add a note for people, and answer with the order."""
+    body: NoteBody = call.body
+    await service.add_note(call.caller, call.named("channel"), call.named("number"), body.text)
+    return await read(call)
+
+
+async def erase(call: Call) -> Erased:
+    """Erase the personal data of an order for good."""
+    channel, number = call.named("channel"), call.named("number")
+    was_kept = await service.erase(call.caller, channel, number)
+    return Erased(channel, service.check_number("number", number), was_kept)
+
+
+# -- inbox
+
+
+async def read_inbox(call: Call) -> InboxPage:
+    """Read what could not be booked, a page at a time."""
+    found, following = await service.inbox(call.caller, call.query(InboxQuery))
+    return InboxPage([_inbox_view(each) for each in found], following)
+
+
+def _inbox_view(entry: InboxEntry) -> InboxView:
+    return InboxView(
+        entry.channel, entry.number, entry.state, entry.reason, entry.detail, list(entry.listings),
+        time_of(entry.first_ms), time_of(entry.last_ms), entry.tries, entry.actor,
+    )  # fmt: skip
+
+
+_DOCUMENTS: Final = ("documents_missing", "documents_unavailable")
+_ONE: Final = "/v1/orders/{channel}/{number}"
+
+ROUTES = [
+    Route(
+        "GET", "/v1/orders", read_many, Scope.READ, "Find orders that channels told of, page by page",
+        {200: OrderPage}, query=OrdersQuery, outcomes=("invalid", *_DOCUMENTS), share=Share.REPORTS,
+    ),
+    Route(
+        "GET", _ONE, read, Scope.READ, "Read one order with its timeline",
+        {200: OrderView}, outcomes=("invalid", "unknown_order", *_DOCUMENTS), share=Share.REPORTS,
+    ),
+    Route(
+        "POST", _ONE + "/notes", add_note, Scope.ADMIN, "Add a note to an order",
+        {201: OrderView}, NoteBody, outcomes=("unknown_order", *_DOCUMENTS),
+    ),
+    Route(
+        "POST", _ONE + "/erase", erase, Scope.ADMIN, "Erase the personal data of an order for good",
+        {200: Erased}, outcomes=("invalid", *_DOCUMENTS),
+    ),
+    Route(
+        "GET", "/v1/inbox", read_inbox, Scope.READ, "Read what could not be booked, and why",
+        {200: InboxPage}, query=InboxQuery, outcomes=("invalid", *_DOCUMENTS), share=Share.REPORTS,
+    ),
+]  # fmt: skip

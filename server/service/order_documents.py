@@ -1,0 +1,235 @@
+"""Orders as people look at them: found, read whole with their reservations, noted on, erased; and the inbox."""
+
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from datetime import datetime
+from typing import Final, TypeVar
+
+import msgspec
+
+from server.domain import limits
+from server.domain.order_documents import (
+    NOTE_BYTES_MAX,
+    NUMBER_BYTES_MAX,
+    InboxEntry,
+    KeptOrder,
+    Note,
+    OrderFilter,
+    WholeOrder,
+)
+from server.domain.reservation import Reservation, as_of
+from server.schemas.orders import InboxQuery, OrdersQuery
+from server.service.caller import Caller
+from server.service.checks import InvalidError, check_location, check_name, check_sku, check_text
+from server.service.problems import ProblemError, problem
+from server.service.writes import written
+from server.store.documents.documents import Documents
+from server.store.documents.search import Place
+from server.store.repositories.order_privacy import OrderPrivacy
+
+T = TypeVar("T")
+
+RESERVATIONS_SHOWN_MAX: Final = 20
+"""Reservations of one order that are read with it; nearly every order has one."""
+_IN_BASE64: Final = "~"
+
+
+def documents_of(caller: Caller) -> Documents:
+    """Return the documents of orders.
+
+    Raises
+    ------
+    ProblemError
+        There is no database for them.
+
+    """
+    if caller.partition.documents is None:
+        raise ProblemError(problem("documents_missing"))
+    return caller.partition.documents
+
+
+def check_number(field: str, value: str) -> str:
+    """Return the order number that a path names: percent-encoded, or as ``~`` and its UTF-8 in base64url.
+
+    Raises
+    ------
+    InvalidError
+        It cannot be one.
+
+    """
+    if value.startswith(_IN_BASE64):
+        code = value[len(_IN_BASE64) :]
+        try:
+            value = urlsafe_b64decode(code + "=" * (-len(code) % 4)).decode()
+        except ValueError:
+            raise InvalidError(field, "must be the UTF-8 of the number in base64url behind ~") from None
+    return check_text(field, value, NUMBER_BYTES_MAX)
+
+
+def check_channel_name(field: str, value: str) -> str:
+    """Return the name of a channel, configured or not: its orders are kept longer than its place in the file."""
+    return check_name(field, value, limits.NAME_BYTES_MAX)
+
+
+# -- orders
+
+
+async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrder], str]:
+    """Read a page of the orders that match, and the ``after`` of the next one, empty on the last.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or ``after`` is not what a page returned as its next.
+    ProblemError
+        There is no documents database.
+    DocumentsError
+        It does not answer.
+
+    """
+    wanted = OrderFilter(
+        channel="" if query.channel is None else check_channel_name("channel", query.channel),
+        state=query.state,
+        number="" if query.number is None else check_text("number", query.number, NUMBER_BYTES_MAX),
+        customer_ref=query.customer,
+        sku="" if query.sku is None else check_sku("sku", query.sku),
+        location="" if query.place is None else check_location("place", query.place),
+        short=_flag(query.short),
+        unmapped=_flag(query.unmapped),
+        from_ms=_ms("from", query.from_),
+        to_ms=_ms("to", query.to),
+    )
+    after = Place(*_place(query.after, tuple[int, str, str])) if query.after else None
+    found, following = await documents_of(caller).find(caller.principal.partition, wanted, after, query.limit)
+    return found, "" if following is None else _after(tuple(following))
+
+
+def _flag(value: bool | msgspec.UnsetType) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _ms(field: str, value: datetime | msgspec.UnsetType) -> int:
+    if not isinstance(value, datetime):
+        return 0
+    if value.tzinfo is None:
+        raise InvalidError(field, "must have a time zone, such as 2026-11-29T20:00:00Z")
+    return max(1, int(value.timestamp() * 1000))
+
+
+def _after(place: tuple[object, ...]) -> str:
+    return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+
+def _place(after: str, kind: type[T]) -> T:
+    try:
+        return msgspec.json.decode(urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=kind)
+    except (ValueError, msgspec.MsgspecError):
+        raise InvalidError("after", "must be what a page gave as next") from None
+
+
+class OrderFound(msgspec.Struct, frozen=True):
+    """An order, and its reservations as they are now, by id, as many as are shown."""
+
+    whole: WholeOrder
+    reservations: dict[str, Reservation]
+
+
+async def read_order(caller: Caller, channel: str, number: str) -> OrderFound:
+    """Read one order with its reservations.
+
+    Raises
+    ------
+    InvalidError
+        A name cannot be one.
+    ProblemError
+        It is not kept, or there is no documents database.
+    DocumentsError
+        The database does not answer.
+
+    """
+    channel, number = check_channel_name("channel", channel), check_number("number", number)
+    whole = await documents_of(caller).order(caller.principal.partition, channel, number)
+    if whole is None:
+        raise ProblemError(problem("unknown_order"))
+    booking = whole.kept.booking
+    return OrderFound(whole, await _reservations(caller, booking.reservations if booking else ()))
+
+
+async def _reservations(caller: Caller, names: tuple[str, ...]) -> dict[str, Reservation]:
+    found = {}
+    for name in names[:RESERVATIONS_SHOWN_MAX]:
+        read = await caller.ledger.reservation(name)
+        if read.reservation is not None:
+            found[name] = as_of(read.reservation, read.as_of_ms)
+    return found
+
+
+async def add_note(caller: Caller, channel: str, number: str, text: str) -> None:
+    """Add a note to an order that is kept.
+
+    Raises
+    ------
+    InvalidError
+        The text or a name breaks a rule.
+    ProblemError
+        The order is not kept, or there is no documents database.
+    DocumentsError
+        The database does not answer.
+
+    """
+    channel, number = check_channel_name("channel", channel), check_number("number", number)
+    text = check_text("text", text, NOTE_BYTES_MAX)
+    documents, partition = documents_of(caller), caller.principal.partition
+    if await documents.order(partition, channel, number) is None:
+        raise ProblemError(problem("unknown_order"))
+    await documents.add_note(partition, channel, number, Note(at_ms=_now_ms(), text=text, actor=caller.actor))
+
+
+async def erase(caller: Caller, channel: str, number: str) -> bool:
+    """Erase the personal data of an order, now and whenever it comes again; return whether the order is kept here.
+
+    The list in the store is written first: whatever fails then, the order is erased when a server starts.
+
+    Raises
+    ------
+    InvalidError
+        A name cannot be one.
+    ProblemError
+        There is no documents database, or the store did not answer in time.
+    DocumentsError
+        The database does not answer. Ask again.
+
+    """
+    channel, number = check_channel_name("channel", channel), check_number("number", number)
+    documents, parts = documents_of(caller), caller.partition
+    privacy = OrderPrivacy(parts.client, parts.keyspace)
+    await written(privacy.note_erased([(channel, number)], _now_ms()))
+    return await documents.erase(caller.principal.partition, channel, number, caller.actor)
+
+
+# -- inbox
+
+
+async def inbox(caller: Caller, query: InboxQuery) -> tuple[list[InboxEntry], str]:
+    """Read a page of the inbox, the oldest entries first, and the ``after`` of the next one, empty on the last.
+
+    Raises
+    ------
+    InvalidError
+        A field breaks a rule, or ``after`` is not what a page returned as its next.
+    ProblemError
+        There is no documents database.
+    DocumentsError
+        It does not answer.
+
+    """
+    channel = "" if query.channel is None else check_channel_name("channel", query.channel)
+    after = _place(query.after, tuple[int, str, str]) if query.after else (0, "", "")
+    found = await documents_of(caller).inbox(caller.principal.partition, channel, query.state, after, query.limit + 1)
+    page = found[: query.limit]
+    last = page[-1] if len(found) > query.limit else None
+    return page, "" if last is None else _after((last.first_ms, last.channel, last.number))
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

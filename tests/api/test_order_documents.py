@@ -1,0 +1,283 @@
+"""Orders of channels over HTTP: found, read, erased; personal data shown to few; stock that needs none of it."""
+
+import sqlite3
+import time
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from server.domain.order_documents import Event, InboxEntry
+from server.store.documents.documents import Documents
+from server.store.keys import Keyspace
+from tests.conftest import wait_until
+from tests.support.http import Api, Key, Server, opened
+from tests.support.order_documents import MARK, booking, documents_of, marked_buyer, order
+from tests.support.stores import StoreProcess
+
+pytest_plugins = ("tests.support.http_fixtures",)
+
+ONE = "/v1/orders/trendyol/1001"
+
+
+@pytest.fixture
+async def documents(server: Server) -> AsyncIterator[Documents]:
+    async with documents_of(server) as opened_documents:
+        yield opened_documents
+
+
+async def put(documents: Documents, api: Api, number: str = "1001", **fields: object) -> None:
+    await documents.put_order(api.partition, "trendyol", order(number, **fields), booking())
+
+
+async def test_an_order_is_found_and_read_with_its_reservation_as_it_is_now(documents: Documents, api: Api) -> None:
+    await api.put("/v1/stock/TS-1/main", {"on_hand": 5})
+    body = {"channel": "trendyol", "reservation_id": "trendyol.1001", "lines": [{"sku": "TS-1", "quantity": 2}]}
+    (await api.post("/v1/orders", body)).ok(201)
+    await put(documents, api)
+    await documents.add_timeline(api.partition, "trendyol", "1001", Event(at_ms=5, kind="booked", text="2 of TS-1"))
+
+    page = (await api.get("/v1/orders?sku=TS-1&place=main&channel=trendyol&state=booked&number=1001")).ok()
+    found = (await api.get(ONE)).ok()
+
+    [one] = page["orders"]
+    assert found["order"] == one
+    assert (one["number"], one["total"], one["stock"][0]["quantity"]) == ("1001", "259.80", 2)
+    assert [each["state"] for each in found["reservations"]] == ["committed"]
+    assert found["buyer"]["shipping"]["lines"] == [f"{MARK} 5"]
+    assert (found["personal"], found["packages"][0]["tracking"]) == ("shown", f"TR-{MARK}")
+    assert [each["kind"] for each in found["timeline"]] == ["booked"]
+
+
+async def test_pages_follow_each_other(documents: Documents, api: Api) -> None:
+    for number in range(5):
+        await put(documents, api, f"10/{number} #", placed_ms=1_000 + number)
+
+    first = (await api.get("/v1/orders?limit=3")).ok()
+    rest = (await api.get(f"/v1/orders?limit=3&after={first['next']}")).ok()
+
+    numbers = [each["number"] for each in (*first["orders"], *rest["orders"])]
+    assert numbers == [f"10/{number} #" for number in (4, 3, 2, 1, 0)]
+    assert rest["next"] == ""
+    assert (await api.get("/v1/orders/trendyol/10%2F4%20%23")).ok()["order"]["number"] == "10/4 #"
+    assert (await api.get("/v1/orders/trendyol/~MTAvNCAj")).ok()["order"]["number"] == "10/4 #"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "after=x", "after=e30", "from=2026-11-29T20:00:00", "to=yesterday", "limit=0", "limit=201", "short=maybe",
+        "sku=", "colour=red", "customer=" + "x" * 65,
+    ],
+)  # fmt: skip
+async def test_a_query_that_cannot_be_meant_is_refused(api: Api, query: str) -> None:
+    (await api.get(f"/v1/orders?{query}")).problem(400, "invalid")
+
+
+async def test_orders_are_found_by_time_and_by_the_name_of_their_buyer(documents: Documents, api: Api) -> None:
+    await put(documents, api, "1", placed_ms=1_796_000_000_000)
+    await put(documents, api, "2", placed_ms=1_796_000_100_000, buyer=marked_buyer("another"))
+
+    async def found(query: str) -> list[str]:
+        return [each["number"] for each in (await api.get(f"/v1/orders?{query}")).ok()["orders"]]
+
+    [first, _] = (await api.get("/v1/orders")).ok()["orders"][::-1]
+    assert await found("from=2026-12-01T00:00:00Z&to=2036-11-29T21:20:00Z") == []
+    assert await found("to=2036-11-29T21:20:00%2B03:00") == ["2", "1"]
+    assert await found(f"customer={first['customer_ref']}") == ["1"]
+    assert await found("short=true") == []
+    assert await found("unmapped=false") == ["2", "1"]
+
+
+async def test_an_unknown_order_and_an_impossible_number_are_refused(api: Api) -> None:
+    (await api.get(ONE)).problem(404, "unknown_order")
+    (await api.get("/v1/orders/trendyol/~!")).problem(400, "invalid")
+    (await api.get("/v1/orders/trendyol/" + "9" * 129)).problem(400, "invalid")
+    (await api.post(f"{ONE}/notes", {"text": "x"})).problem(404, "unknown_order")
+    (await api.post(f"{ONE}/notes", {"text": ""})).problem(400, "invalid")
+
+
+async def test_times_that_no_calendar_has_do_no_harm(documents: Documents, api: Api) -> None:
+    await put(documents, api, changed_ms=10**18, placed_ms=-(10**18))
+
+    assert (await api.get(ONE)).ok()["order"]["placed_at"] is None
+
+
+async def test_another_partition_sees_nothing(documents: Documents, api: Api) -> None:
+    await documents.put_order("other", "trendyol", order(), booking())
+
+    assert (await api.get("/v1/orders")).ok()["orders"] == []
+    (await api.get(ONE)).problem(404, "unknown_order")
+
+
+# -- personal data
+
+
+async def test_a_key_that_only_reads_sees_no_personal_data(server: Server, documents: Documents) -> None:
+    await documents.put_order("scopes", "trendyol", order(), booking())
+    async with opened(server, Key("reader", "scopes", ("read",))) as reader:
+        found = await reader.get(ONE)
+        assert found.ok()["personal"] == "hidden"
+        assert MARK.encode() not in found.raw
+        (await reader.post(f"{ONE}/erase", {})).problem(403, "forbidden")
+        (await reader.post(f"{ONE}/notes", {"text": "x"})).problem(403, "forbidden")
+
+
+async def test_a_note_is_kept_with_who_wrote_it(documents: Documents, api: Api) -> None:
+    await put(documents, api)
+
+    found = (await api.post(f"{ONE}/notes", {"text": "call first"})).ok(201)
+
+    assert api.key is not None
+    assert [(each["text"], each["actor"]) for each in found["notes"]] == [("call first", api.key.id)]
+
+
+async def test_what_is_erased_is_gone_stays_gone_and_can_be_asked_for_twice(documents: Documents, api: Api) -> None:
+    await put(documents, api)
+    await api.post(f"{ONE}/notes", {"text": MARK})
+
+    assert (await api.post(f"{ONE}/erase", {})).ok() == {"channel": "trendyol", "number": "1001", "was_kept": True}
+    assert (await api.post(f"{ONE}/erase", {})).ok()["was_kept"] is True
+    await put(documents, api, changed_ms=1_796_000_009_000)
+
+    found = await api.get(ONE)
+    assert MARK.encode() not in found.raw
+    assert found.ok()["personal"] == "erased"
+    assert found.ok()["order"]["customer_ref"] == ""
+    assert [each["kind"] for each in found.ok()["timeline"]] == ["erased", "erased"]
+    assert found.ok()["order"]["total"] == "259.80"
+
+
+async def test_an_order_that_was_never_heard_of_can_be_erased_before_it_comes(documents: Documents, api: Api) -> None:
+    assert (await api.post(f"{ONE}/erase", {})).ok()["was_kept"] is False
+
+    await put(documents, api)
+
+    assert (await api.get(ONE)).ok()["personal"] == "erased"
+
+
+# -- inbox
+
+
+async def test_the_inbox_lists_the_oldest_first(documents: Documents, api: Api) -> None:
+    for number in ("1", "2", "3"):
+        entry = InboxEntry(channel="trendyol", number=number, reason="unmapped", listings=("8690000000024",))
+        await documents.put_inbox(api.partition, entry)
+
+    first = (await api.get("/v1/inbox?limit=2&channel=trendyol")).ok()
+    rest = (await api.get(f"/v1/inbox?limit=2&after={first['next']}")).ok()
+
+    assert [each["number"] for each in (*first["entries"], *rest["entries"])] == ["1", "2", "3"]
+    assert first["entries"][0]["listings"] == ["8690000000024"]
+    assert rest["next"] == ""
+    (await api.get("/v1/inbox?after=nonsense")).problem(400, "invalid")
+
+
+# -- stock needs none of it
+
+
+RESERVE = {"channel": "shop", "lines": [{"sku": "TS-1", "quantity": 1}]}
+
+
+@pytest.fixture
+async def own(start_server: Callable[..., Server]) -> AsyncIterator[tuple[Server, Api]]:
+    server = start_server()
+    async with opened(server) as api:
+        await api.put("/v1/stock/TS-1/main", {"on_hand": 9})
+        yield server, api
+
+
+def file_of(server: Server) -> Path:
+    return server.data_dir / "documents.sqlite3"
+
+
+async def test_a_database_that_hangs_delays_no_reserve(own: tuple[Server, Api]) -> None:
+    server, api = own
+    async with documents_of(server) as documents:
+        await put(documents, api)
+    blocker = sqlite3.connect(file_of(server), isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    try:
+        started_s = time.monotonic()
+        (await api.post(f"{ONE}/erase", {})).problem(503, "documents_unavailable")
+        assert time.monotonic() - started_s < 8
+        started_s = time.monotonic()
+        for _ in range(5):
+            (await api.post("/v1/reservations", RESERVE)).ok(201)
+        assert time.monotonic() - started_s < 2
+    finally:
+        blocker.close()
+    assert server.faults == []
+
+
+async def test_a_file_that_is_no_database_is_told_and_harms_no_stock(own: tuple[Server, Api]) -> None:
+    server, api = own
+    for path in server.data_dir.glob("documents.sqlite3*"):
+        path.unlink()
+    file_of(server).write_bytes(b"nothing that SQLite knows" * 100)
+
+    (await api.get("/v1/orders")).problem(503, "documents_unavailable")
+    (await api.post("/v1/reservations", RESERVE)).ok(201)
+
+    file_of(server).unlink()
+    time.sleep(2.1)  # it is not asked for a while after a failure
+    assert (await api.get("/v1/orders")).ok()["orders"] == []
+    assert server.faults == []
+
+
+async def test_a_file_that_is_removed_loses_documents_and_no_unit(own: tuple[Server, Api]) -> None:
+    server, api = own
+    async with documents_of(server) as documents:
+        await put(documents, api)
+    assert len((await api.get("/v1/orders")).ok()["orders"]) == 1
+    (await api.post("/v1/reservations", RESERVE)).ok(201)
+
+    for path in server.data_dir.glob("documents.sqlite3*"):
+        path.unlink()
+
+    assert (await api.get("/v1/orders")).ok()["orders"] == []
+    assert (await api.get("/v1/availability/TS-1")).ok()["available"] == 8
+    async with documents_of(server) as documents:
+        await put(documents, api)
+    assert len((await api.get("/v1/orders")).ok()["orders"]) == 1
+    assert (file_of(server).stat().st_mode & 0o777) == 0o600
+
+
+async def test_a_store_of_its_own_without_a_database_serves_stock_and_says_what_is_missing(
+    own_store: StoreProcess, start_server: Callable[..., Server]
+) -> None:
+    server = start_server(store_url=own_store.url)
+    async with opened(server) as api:
+        await api.put("/v1/stock/TS-1/main", {"on_hand": 9})
+        (await api.post("/v1/reservations", RESERVE)).ok(201)
+        (await api.get("/v1/orders")).problem(409, "documents_missing")
+        (await api.get("/v1/inbox")).problem(409, "documents_missing")
+        (await api.post(f"{ONE}/erase", {})).problem(409, "documents_missing")
+
+
+async def test_a_restored_copy_is_erased_anew(own: tuple[Server, Api]) -> None:
+    server, api = own
+    async with documents_of(server) as documents:
+        await put(documents, api)
+    server.stop()
+    copies = {path: path.read_bytes() for path in server.data_dir.glob("documents.sqlite3*")}
+    server.start()
+    async with opened(server) as again:
+        (await again.post(f"{ONE}/erase", {})).ok()
+    server.stop()
+    for path in server.data_dir.glob("documents.sqlite3*"):
+        path.unlink()
+    for path, content in copies.items():
+        path.write_bytes(content)
+    assert any(MARK.encode() in content for content in copies.values())
+
+    server.start()
+
+    async with opened(server) as again:
+
+        async def is_erased() -> bool:
+            return bool((await again.get(ONE)).ok()["personal"] == "erased")
+
+        await wait_until(is_erased, every_s=0.05)
+    with server.store() as store:
+        assert store.hkeys(Keyspace("default").erased_orders) == [b"trendyol\x001001"]
