@@ -7,7 +7,7 @@ Nothing here moves stock, and nothing that moves stock waits for it without boun
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 
 import msgspec
@@ -79,20 +79,28 @@ class Documents:
         key = order_key(partition, channel, order.key)
         return await self._change(lambda session: orders.put_order(session, key, order, ref_key, _now_ms()))
 
-    async def mark_booked(self, partition: str, channel: str, number: str, booking: Booking) -> bool:
+    async def mark_booked(
+        self, partition: str, channel: str, number: str, booking: Booking, steps: Sequence[str] = ()
+    ) -> bool:
         """Keep what was booked of an order; False: the order is not kept here, so it has to be put (read) once more.
 
         With a ``reason`` it stands in the inbox, too, see :meth:`put_inbox`; without one it is taken out of it.
+        ``steps``: what was done for it, for its timeline.
         """
         key = order_key(partition, channel, number)
 
         async def mark(session: Session) -> bool:
-            known = await orders.mark_booked(session, key, booking, _now_ms())
+            known = await orders.mark_booked(session, key, booking, _now_ms(), steps)
             if not booking.reason:
                 await inbox.take_out(session, key)
             return known
 
         return await self._change(mark)
+
+    async def still_booked(self, partition: str, channel: str, number: str) -> bool:
+        """Note that what an order told last changed nothing of its booking; False: none is kept here."""
+        key = order_key(partition, channel, number)
+        return await self._change(lambda session: orders.still_booked(session, key))
 
     async def put_order(self, partition: str, channel: str, order: OrderDocument, booking: Booking) -> None:
         """Keep an order and what was booked of it at once."""

@@ -1,5 +1,6 @@
 """The documents of orders: put them, mark what was booked, read one whole. Each function is one transaction's work."""
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -79,7 +80,7 @@ async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_k
     await session.lock(key.name)
     known = await session.fetch(f"SELECT body, erased_ms, ended_ms, booked_state FROM orders WHERE {_ONE}", *key)
     erased = bool(await session.fetch(f"SELECT 1 FROM erased WHERE {_ONE}", *key))
-    told = order
+    told, before = order, None
     body, erased_ms, ended_ms, booked_state = known[0] if known else ("", 0, 0, "")
     if known:
         before = _decode_order(body)
@@ -114,6 +115,9 @@ async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_k
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0, 0, ?, '')",
             *key, plain(order.state), now_ms, *times, now_ms, ref, body,
         )  # fmt: skip
+    if before is None or (before.state, before.status) != (order.state, order.status):
+        event = Event(at_ms=now_ms, kind="told" if known else "heard", text=order.status or order.state)
+        await add_entry(session, "timeline", key, event)
     return True
 
 
@@ -153,7 +157,14 @@ def without_tracking(package: DocumentPackage) -> DocumentPackage:
     return msgspec.structs.replace(package, tracking="", url="")
 
 
-async def mark_booked(session: Session, key: OrderKey, booking: Booking, now_ms: int) -> bool:
+async def still_booked(session: Session, key: OrderKey) -> bool:
+    """Take an order from those that are to be booked, if it has a booking; return whether it has."""
+    return await session.execute(f"UPDATE orders SET to_book = 0 WHERE {_ONE} AND booking <> ''", *key) > 0
+
+
+async def mark_booked(
+    session: Session, key: OrderKey, booking: Booking, now_ms: int, steps: Sequence[str] = ()
+) -> bool:
     """Keep what was booked of an order; return False where the order itself is not kept (its document was lost)."""
     await session.lock(key.name)
     found = await session.fetch(f"SELECT state, ended_ms FROM orders WHERE {_ONE}", *key)
@@ -167,6 +178,9 @@ async def mark_booked(session: Session, key: OrderKey, booking: Booking, now_ms:
         plain(booking.state), now_ms, ended_ms, booking.short, booking.unmapped,
         text_of(booking), *key,
     )  # fmt: skip
+    if steps:
+        event = Event(at_ms=now_ms, kind="booked", text=", ".join(steps))
+        await add_entry(session, "timeline", key, event)
     await session.execute(f"DELETE FROM order_lines WHERE {_ONE}", *key)
     for position, line in enumerate(booking.lines):
         await session.execute(

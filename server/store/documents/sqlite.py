@@ -48,6 +48,16 @@ class _Connection:
                 self._connection.interrupt()
             raise
 
+    def afterwards(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """Have the thread do something when what it does now has ended, and before all that is asked of it later."""
+
+        def carefully() -> None:
+            if self._connection is not None:
+                with contextlib.suppress(sqlite3.Error):
+                    work(self._connection)
+
+        self._thread.submit(carefully)
+
     def _opened(self) -> sqlite3.Connection:
         if self._connection is None:
             self._connection = _open(self._path)
@@ -129,8 +139,7 @@ async def _begun(connection: _Connection, begin: str) -> AsyncIterator[_Session]
             yield _Session(connection)
             await connection.run(lambda opened: opened.execute("COMMIT"))
         except BaseException:
-            # Also after a cancellation: the thread does it when what was interrupted has ended.
-            await asyncio.shield(connection.run(_rolled_back))
+            connection.afterwards(_rolled_back)
             raise
 
 
