@@ -151,8 +151,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "name_taken": Outcome(
         409,
         "The name is taken",
-        "Another SKU or location has that name, had it before or is listed under it. Choose a name that was never used, "
-        "or delete the other one or its listing first. "
+        "Another SKU or location has that name, had it before or is listed under it. Choose a name that was never "
+        "used, or delete the other one or its listing first. "
         "Two that both have stock are not merged: move the units, then delete the empty one. "
         "Nothing changed.",
     ),

@@ -47,7 +47,6 @@ async def read(call: Call) -> OrderView:
     """Read one order with its timeline."""
     found = await service.read_order(call.caller, call.named("channel"), call.named("number"))
     whole, is_shown = found.whole, call.caller.principal.allows(Scope.ADMIN)
-    channels = call.caller.partition.channels
     return OrderView(
         _summary(whole.kept),
         [
@@ -58,7 +57,7 @@ async def read(call: Call) -> OrderView:
             for line in whole.kept.order.lines
         ],
         _packages(whole, is_shown=is_shown),
-        [marked(reservation_view(name, record), channels) for name, record in found.reservations.items()],
+        [marked(reservation_view(name, record), call.caller.partition) for name, record in found.reservations.items()],
         _personal(whole, is_shown=is_shown),
         _when(whole.kept.erased_ms),
         _buyer(whole.buyer) if whole.buyer is not None and is_shown else None,
