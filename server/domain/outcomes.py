@@ -153,8 +153,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "The name is taken",
         "Another SKU or location has that name, had it before or is listed under it. Choose a name that was never "
         "used, or delete the other one or its listing first. "
-        "Two that both have stock are not merged: move the units, then delete the empty one. "
-        "Nothing changed.",
+        "Two that both have stock are not merged: move the units, then delete the empty one. Nothing changed.",
     ),
     "name_cycle": Outcome(
         409,
@@ -199,10 +198,8 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         409,
         "The SKU is in use",
         "A SKU can be deleted that has no units in any bucket, no line that waits, no allocation, no expected receipt "
-        "and no listing, and that no pack or bundle holds. `GET /v1/stock/{sku}` shows what is left. Listings, packs "
-        "and bundles are deleted with `holdfast channels delete-listing`, or "
-        "`DELETE /v1/channels/{channel}/listings/{sku}`; packs and bundles with `?key=` in place of the SKU. "
-        "Nothing changed.",
+        "and no listing, pack or bundle: `holdfast channels delete-listing` deletes those, or `DELETE /v1/channels/…`. "
+        "`GET /v1/stock/{sku}` shows what is left. Nothing changed.",
     ),
     "already_committed": Outcome(
         409,
