@@ -27,9 +27,7 @@ class Outcome(msgspec.Struct, frozen=True):
 OUTCOMES: Final[dict[str, Outcome]] = {
     # Precedence: if several apply, the first in this table is returned.
     "malformed": Outcome(
-        400,
-        "Not HTTP that can be read",
-        "Send HTTP/1.1. The connection is closed, and nothing happened.",
+        400, "Not HTTP that can be read", "Send HTTP/1.1. The connection is closed, and nothing happened."
     ),
     "head_too_large": Outcome(
         431,
@@ -62,10 +60,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         413, "Request body too large", "Split the request into smaller ones; /docs lists the limit of each route."
     ),
     "request_timeout": Outcome(
-        408,
-        "The request body did not arrive in time",
-        "The request was not processed. Send it again.",
-        retryable=True,
+        408, "The request body did not arrive in time", "The request was not processed. Send it again.", retryable=True
     ),
     "invalid": Outcome(
         400, "Invalid request", "Correct the fields that `errors` lists and send the request again. Nothing changed."
@@ -95,9 +90,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Give the SKU that has the key another one in the same request, or set its `listed` to false. Nothing changed.",
     ),
     "unknown_location": Outcome(
-        404,
-        "Location is not registered",
-        "Register it with `PUT /v1/locations/{location}`, or correct the name.",
+        404, "Location is not registered", "Register it with `PUT /v1/locations/{location}`, or correct the name."
     ),
     "unknown_reservation": Outcome(
         404,
@@ -202,20 +195,12 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "`GET /v1/stock/{sku}` shows what is left. Nothing changed.",
     ),
     "already_committed": Outcome(
-        409,
-        "Already ordered",
-        "After a lost answer this is the expected result; otherwise cancel.",
+        409, "Already ordered", "After a lost answer this is the expected result; otherwise cancel."
     ),
     "already_released": Outcome(
-        409,
-        "Already released",
-        "After a lost answer this is the expected result; otherwise create a new reservation.",
+        409, "Already released", "After a lost answer this is the expected result; otherwise create a new reservation."
     ),
-    "expired": Outcome(
-        409,
-        "The hold has expired",
-        "The units are no longer held. Create a new reservation.",
-    ),
+    "expired": Outcome(409, "The hold has expired", "The units are no longer held. Create a new reservation."),
     "not_held": Outcome(
         409,
         "No units are held",
@@ -308,14 +293,10 @@ OUTCOMES: Final[dict[str, Outcome]] = {
         "Release the hold, or cancel the order, instead: both end it. Nothing changed.",
     ),
     "exceeds_remaining": Outcome(
-        422,
-        "Exceeds the remaining quantity",
-        "Read the current quantities and send a smaller one. Nothing changed.",
+        422, "Exceeds the remaining quantity", "Read the current quantities and send a smaller one. Nothing changed."
     ),
     "exceeds_bucket": Outcome(
-        422,
-        "Exceeds the units in the bucket",
-        "Take at most the units that `lines` lists. Nothing changed.",
+        422, "Exceeds the units in the bucket", "Take at most the units that `lines` lists. Nothing changed."
     ),
     "baseline_expired": Outcome(
         409,

@@ -7,12 +7,8 @@ import msgspec
 from redis.asyncio import Redis
 
 from server.domain.booked_orders import BookedOrder, order_field
-from server.store.connection.commands import command, run_on_keys, together
+from server.store.connection.commands import command, together
 from server.store.keys import Keyspace
-from server.store.lua_library import library
-
-PURGE_COUNT: Final = 200
-"""Records that one purging script looks at, about: less than a millisecond of the store's time."""
 
 _decode: Final = msgspec.msgpack.Decoder(BookedOrder).decode
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -63,15 +59,3 @@ def unpacked(raw: bytes) -> BookedOrder:
 
     """
     return _decode(raw)
-
-
-async def purge_orders(client: Redis, keyspace: Keyspace, cursor: str, before_ms: int, posted_before_ms: int) -> str:
-    """Look at some records and delete those that were not touched since; return where to go on, "0" at the end.
-
-    ``posted_before_ms``: the same of those that intake has not made.
-    """
-    function = library().function("purge_orders")
-    following, _ = await run_on_keys(
-        client, function, [keyspace.orders], cursor, PURGE_COUNT, before_ms, posted_before_ms
-    )
-    return following.decode() if isinstance(following, bytes) else str(following)
