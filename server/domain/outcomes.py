@@ -100,8 +100,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     "order_known": Outcome(
         409,
         "The order is booked already",
-        "The order with this number came in from its channel, and its units are reserved. Use the reservation that"
-        " `reservation_id` names. Nothing changed.",
+        "It came in from its channel by this number. Use the reservation that `reservation_id` names. Nothing changed.",
     ),
     "too_many_remembered": Outcome(
         409,

@@ -12,8 +12,8 @@ from server.store.ledger.ledger import Retention
 from server.store.lua_library import library
 
 OLD_ORDERS_INTERVAL_S: Final = 6 * 3600.0
-_PURGE_COUNT: Final = 200
-"""Records that one purging script looks at, about: less than a millisecond of the store's time."""
+COUNT: Final = 200
+"""Records that one script looks at, about: less than a millisecond of the store's time."""
 _PAUSE_S: Final = 0.01
 """Between two slices, so that the hot path gets through."""
 
@@ -32,21 +32,10 @@ async def forget_orders(client: Redis, retention: Retention, keyspace: Keyspace)
     seconds, _ = await command(client, "TIME")
     before_ms = 1000 * (int(seconds) - KEPT_S)
     posted_before_ms = 1000 * (int(seconds) - max(retention.fulfilled_s, retention.ended_s))
-    cursor = "0"
+    cursor, function = b"0", library().function("purge_orders")
     while True:
-        cursor = await _purge(client, keyspace, cursor, before_ms, posted_before_ms)
-        if cursor == "0":
+        keys = [keyspace.orders]
+        cursor, _ = await run_on_keys(client, function, keys, cursor, COUNT, before_ms, posted_before_ms)
+        if int(cursor) == 0:
             return
         await asyncio.sleep(_PAUSE_S)
-
-
-async def _purge(client: Redis, keyspace: Keyspace, cursor: str, before_ms: int, posted_before_ms: int) -> str:
-    """Look at some records and delete those that were not touched since; return where to go on, "0" at the end.
-
-    ``posted_before_ms``: the same of those that intake has not made.
-    """
-    function = library().function("purge_orders")
-    following, _ = await run_on_keys(
-        client, function, [keyspace.orders], cursor, _PURGE_COUNT, before_ms, posted_before_ms
-    )
-    return following.decode() if isinstance(following, bytes) else str(following)
