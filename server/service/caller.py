@@ -29,8 +29,8 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     ``client`` reads past the ledger; ``limits`` is :meth:`Retention.packed`, which reading scripts need. ``new_id``
     makes the ids of reservations and transfers that came without one. ``channels``: the configured ones, by name.
     ``bulk_at_once``: how many operations of one request wait for the store together. ``other_channels``: those that
-    orders may name beside the configured ones; None: any. ``newest_first``: channels whose newest order gets units that
-    come back; of others it is the oldest. ``documents``: those of orders; None: there is no database.
+    orders may name beside the configured ones; None: any. ``documents``: those of orders; None: there is no
+    database.
     """
 
     ledger: Ledger
@@ -43,8 +43,12 @@ class Partition(msgspec.Struct, frozen=True, kw_only=True):
     bulk_at_once: int = BULK_AT_ONCE_MAX
     ledgers: dict[str, Ledger] = {}
     other_channels: frozenset[str] | None = None
-    newest_first: frozenset[str] = frozenset()
     documents: Documents | None = None
+
+    @property
+    def newest_first(self) -> frozenset[str]:
+        """The channels whose newest order gets units that come back; of others it is the oldest."""
+        return frozenset(name for name, each in self.channels.items() if each.orders.short == "newest")
 
     def is_meant(self, channel: str) -> bool:
         """Return whether a channel is configured, or named as one that orders may name beside those."""

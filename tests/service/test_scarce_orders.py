@@ -4,12 +4,15 @@ import asyncio
 
 from msgspec.structs import replace
 
+from server.domain.channels import ChannelSettings
+from server.domain.intake import OrderIntake
 from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller
 from server.service.stock import shortages
 from tests.support.channel_orders import buckets, hear, line, told
 from tests.support.operations import available, stocked
 
+SERVES_NEWEST = ChannelSettings(name="market", kind="webhook", orders=OrderIntake(short="newest"))
 CHANNELS = ("amber", "birch", "cedar", "delta", "ember")
 
 
@@ -56,7 +59,7 @@ async def test_given_a_channel_that_serves_its_newest_order_then_the_oldest_of_i
     for number in ("1", "2", "3"):
         await hear(caller, told(number, 1, line("l1", 1)))
         await asyncio.sleep(0.002)
-    turned = Caller(caller.principal, replace(caller.partition, newest_first=frozenset({"market"})))
+    turned = Caller(caller.principal, replace(caller.partition, channels={"market": SERVES_NEWEST}))
 
     assert await short_orders(caller) == [("market", "3", 1)]
     assert await short_orders(turned) == [("market", "1", 1)]
