@@ -11,9 +11,11 @@ from server.service import binding
 from server.service.caller import Caller
 from server.service.problems import refusal
 from server.service.reservations import commit_operation, make, order_operation, reserve_operation
+from server.store.ledger.slices import stock as read_stock
 from server.store.repositories.booked_orders import read_order
 from tests.support.channel_orders import CHANNEL, buckets, hear, line, told
 from tests.support.lines import line_body
+from tests.support.many_places import names_of, stock_everywhere
 from tests.support.operations import stocked
 
 
@@ -172,3 +174,18 @@ async def test_given_an_order_of_another_channel_or_without_a_number_then_nothin
     await commit(connector, "basket", None)
 
     assert not await caller.partition.client.exists(caller.partition.keyspace.orders)
+
+
+async def test_given_a_sku_in_a_chain_of_stores_then_intake_and_connectors_find_its_units(
+    caller: Caller, connector: Caller
+) -> None:
+    await stock_everywhere(caller.partition.client, caller.partition.keyspace, ["A"], names_of(5_000))
+    before = sum(level.on_hand for level in (await read_stock(caller.ledger, "A", places_max=20_000)).levels)
+
+    booked = await hear(caller, told("7", 1, line("l1", 2)))
+    posted = await post(connector, "mine", "8", 1)
+
+    assert isinstance(posted, Changed)
+    assert (booked.inbox, booked.short) == ("", ())
+    levels = (await read_stock(caller.ledger, "A", places_max=20_000)).levels
+    assert (sum(each.on_hand for each in levels), sum(each.committed for each in levels)) == (before, 3)
