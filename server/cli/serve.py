@@ -27,7 +27,8 @@ from server.cli.common import (
     store_url_option,
 )
 from server.cli.demo import sample
-from server.cli.demo.simulated_channels import NAMES, SimulatedChannel
+from server.cli.demo.simulated_channels import SimulatedChannel
+from server.cli.demo.stage import NAMES, sellers_of
 from server.cli.terminal import say
 from server.config.file_limit import raise_file_limit
 from server.config.settings import Settings, redact_url
@@ -162,8 +163,10 @@ class _Sampled:
         here = _url({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host), port)
         say("", *sample.lines_to_try(here, needs_key=needs_key).split("\n"))
         if self.channels:
-            seen = sample.channels_to_see(here, self.channels, needs_key=needs_key, options=_options_of_store(settings))
+            options = _options_of_store(settings)
+            seen = sample.channels_to_see(here, self.channels, needs_key=needs_key, options=options)
             say(*seen.split("\n"))
+            say(*sample.sales_to_try(sellers_of(self.channels, here), options=options).split("\n"))
         if self.remark:
             say(self.remark)
 

@@ -44,8 +44,8 @@ def test_the_demo_sells_what_there_is_and_never_more(ended: "subprocess.Complete
         r"^([\d,]+) requests sent twice, ([\d,]+) answered as replays", ended.stdout, re.MULTILINE
     )
     assert retries == replays != "0"
-    assert re.search(r"channels show \d+ \d+ \d+", ended.stdout)
-    assert "\nChannels: all three show what is left\n" in ended.stdout
+    assert re.search(r"channels show \d+ \d+ \d+ \d+", ended.stdout)
+    assert "\nChannels: all 4 show what is left\n" in ended.stdout
     assert ended.stdout.splitlines()[-1].startswith("verify: clean.")
     assert not list(folder.iterdir())
 
@@ -55,12 +55,30 @@ def test_the_demo_shows_one_sale_on_every_channel_with_the_milliseconds(
 ) -> None:
     lines = ended.stdout.splitlines()
     start = lines.index("One sale: ATLAS-TEE 8 → 7")
-    drops = [re.fullmatch(r"  (\S+) \((\w+)\) +7   after (\d+) ms.*", line) for line in lines[start + 1 : start + 4]]
+    drops = [re.fullmatch(r"  (\S+) \((\w+)\) +7   after (\d+) ms.*", line) for line in lines[start + 1 : start + 5]]
     assert [drop and drop.group(1, 2) for drop in drops] == [
         ("sim-marketplace", "trendyol"),
+        ("sim-bazaar", "trendyol"),
         ("sim-shop", "woocommerce"),
         ("sim-webhook", "webhook"),
     ]
+
+
+def test_the_demo_shows_orders_of_marketplaces_come_in_a_cancel_and_a_shipment(
+    ended: "subprocess.CompletedProcess[str]",
+) -> None:
+    lines = ended.stdout.splitlines()
+    start = lines.index("3 marketplaces sell one ATLAS-CAP each at the same moment; there are 2.")
+    drop, *orders, cancel, shipment = lines[start + 1 : start + 7]
+    assert re.fullmatch(r"  all 4 channels show 0 after \d+ ms", drop)
+    found = [
+        re.fullmatch(r"  (sim-\w+) +order (\d+) came in and (has its unit|is short of its unit)", each)
+        for each in orders
+    ]
+    assert [each and each[1] for each in found] == ["sim-marketplace", "sim-bazaar", "sim-shop"]
+    assert sorted(each[3] for each in found if each) == ["has its unit", "has its unit", "is short of its unit"]
+    assert re.fullmatch(r"  the buyer of \d+ cancels: the order that was short has the unit after \d+ ms", cancel)
+    assert re.fullmatch(r"  \d+ is shipped: sim-\w+ has its tracking after \d+ ms", shipment)
 
 
 @pytest.mark.soak
@@ -101,7 +119,7 @@ def test_the_demo_can_use_a_running_server_and_twice(tmp_path: Path) -> None:
 
     assert [ended.returncode for ended in ends] == [0, 0], ends[1].stderr
     assert all("Oversold: 0" in ended.stdout for ended in ends)
-    assert all(ended.stdout.startswith("Without --url there are simulated channels as well") for ended in ends)
+    assert all(ended.stdout.startswith("Leave out --url to see simulated channels as well.") for ended in ends)
     assert "One sale" not in ends[0].stdout
     assert holdfast("verify", cwd=tmp_path).returncode == 0
 

@@ -100,6 +100,13 @@ class Shop:
                 f"The server refused to sell one unit: {answer.get('detail', status)} Check --key and its scopes."
             )
 
+    async def ask(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
+        """Send one request that must not be refused, and return its answer."""
+        status, answer, _ = await self._send(method, path, body)
+        if status >= _OK:
+            raise DemoError(f"The server refused {method} {path}: {answer.get('detail', status)}")
+        return answer
+
     async def stock(self, skus: Iterable[str] = ()) -> dict[str, dict[str, Any]]:
         """Read the buckets of SKUs; if none is named, of the contested ones."""
         found = {}

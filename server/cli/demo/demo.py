@@ -19,6 +19,7 @@ from rich.text import Text
 from server.app import Holdfast
 from server.cli.common import counted, failure, opened_store, quiet_settings, run
 from server.cli.demo.buyers import CHANNELS, DemoError, Shop, open_shop
+from server.cli.demo.market_sales import sell_everywhere
 from server.cli.demo.one_sale import (
     SKU,
     UNITS,
@@ -30,7 +31,7 @@ from server.cli.demo.one_sale import (
     sell_one,
 )
 from server.cli.demo.simulated_channels import SimulatedChannel
-from server.cli.demo.stage import open_stage
+from server.cli.demo.stage import open_stage, sellers_of
 from server.cli.terminal import console, progress_console, say
 from server.cli.verify import audited, exit_code, print_report
 from server.config.settings import Settings
@@ -39,7 +40,7 @@ from server.domain.limits import DEFAULT_PARTITION
 REFRESH_S: Final = 0.25
 PLAIN_S: Final = 1.0
 """Between two lines where there is no terminal."""
-TICKETS: Final = "sim-marketplace lags: a ticket is open for 3 s, and until it is settled its SKUs get no newer value."
+TICKETS: Final = "The marketplaces lag: a ticket is open for 3 s, and until it is settled its SKUs get no newer value."
 
 
 class Contest(NamedTuple):
@@ -67,10 +68,11 @@ class Units(NamedTuple):
 @click.option("--url", default="", help="A running server [a server of its own on a temporary store].")
 @click.option("--key", "api_key", default="", help="An API key for --url with the scopes reserve, read and stock.")
 def demo(seconds: float, buyers: int, seed: int | None, url: str, api_key: str) -> None:
-    """Watch one sale reach every channel, then buyers compete.
+    """Watch one sale reach every channel, marketplaces sell, then buyers compete.
 
-    All of it runs over real HTTP. Holdfast publishes to a simulated marketplace, a simulated shop and a webhook
-    receiver; each shows its quantity.
+    All of it runs over real HTTP. Holdfast publishes to two simulated marketplaces, a simulated shop and a webhook
+    receiver; each shows its quantity. The marketplaces and the shop sell: their orders come in by themselves, and
+    what is shipped is told to them.
 
     The buyers reserve, then pay, release, or let the hold expire; some send a request twice. If more is sold than
     there was, or a channel shows a wrong quantity in the end, the exit code is 1.
@@ -120,6 +122,7 @@ async def _run(url: str, api_key: str, channels: Channels, contest: Contest) -> 
     async with open_shop(url, api_key, secrets.token_hex(3), contest.buyers) as shop:
         await shop.stock_up()
         faults = await _one_sale(shop, channels) if channels else []
+        faults += await sell_everywhere(shop, channels, sellers_of(channels, url)) if channels else []
         buyers = f"{counted(contest.buyers, 'buyer')} on {len(CHANNELS)} channels"
         say(f"{buyers} at {url} for {contest.seconds:g} s, seed {contest.seed}")
         if channels:
@@ -144,7 +147,7 @@ async def _one_sale(shop: Shop, channels: Channels) -> list[str]:
 
 async def _compare(shop: Shop, channels: Channels) -> list[str]:
     faults = await disagreements(shop, channels)
-    say(f"Channels: {'not all' if faults else 'all three'} show what is left")
+    say(f"Channels: {'not all' if faults else f'all {len(channels)}'} show what is left")
     return faults
 
 

@@ -12,6 +12,7 @@ import structlog
 from server.cli.csv.csv_import import CsvFile, Tally
 from server.cli.csv.stock import Counted, Source, count_rows, stock_import
 from server.cli.demo.simulated_channels import SimulatedChannel
+from server.cli.demo.simulated_orders import Seller
 from server.cli.demo.stage import Stage, open_stage
 from server.domain.limits import DEFAULT_PARTITION
 from server.store.command_session import OpenStore
@@ -78,6 +79,19 @@ Simulated channels, which log here each number that they show:
 See their state:
   curl{_key(needs_key=needs_key)} {address}/v1/channels
   holdfast channels status{options}"""
+
+
+def sales_to_try(sellers: Sequence[Seller], *, options: str) -> str:
+    """Write how to let the simulated channels sell, and where their orders are seen; ``options`` choose this store."""
+    first, last = sellers[0], sellers[-1]
+    return f"""\
+Let a buyer order there; all channels show one less:
+  curl -X POST {first.url}/buy/{SKU_IN_URL}
+  curl -X POST {last.url}/buy/{SKU_IN_URL}
+Let the last buyer there cancel:
+  curl -X POST {first.url}/cancel
+See the orders that came in:
+  holdfast orders{options}"""
 
 
 def _key(*, needs_key: bool) -> str:

@@ -1,4 +1,4 @@
-"""Three simulated channels on loopback: a marketplace with tickets, a shop that answers at once, a webhook receiver.
+"""Simulated channels on loopback: marketplaces with tickets, a shop that answers at once, a webhook receiver.
 
 They follow the wire contracts of the adapters that come with Holdfast, and accept every SKU; they refuse only wrong
 credentials. They are for watching; the strict simulators are in the tests.
@@ -89,7 +89,8 @@ class SimulatedChannel(ABC):
     def _routes(self) -> list[web.RouteDef]: ...
 
     def _check_basic(self, request: web.Request) -> None:
-        wanted = "Basic " + b64encode(":".join(self.credentials.values()).encode()).decode()
+        user, password = list(self.credentials.values())[:2]
+        wanted = "Basic " + b64encode(f"{user}:{password}".encode()).decode()
         if not hmac.compare_digest(request.headers.get("Authorization", "").encode(), wanted.encode()):
             raise web.HTTPUnauthorized
 
@@ -255,7 +256,3 @@ class Receiver(SimulatedChannel):
 
 def _pair(*names: str) -> dict[str, str]:
     return {name: secrets.token_urlsafe() for name in names}
-
-
-NAMES: Final = (Marketplace.name, Shop.name, Receiver.name)
-"""The names of all simulated channels. A real channel should have another name."""

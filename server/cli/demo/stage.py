@@ -6,9 +6,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from server.cli.demo.simulated_channels import HOST, Marketplace, OnShown, Receiver, Shop, SimulatedChannel
+from server.cli.demo.simulated_channels import HOST, OnShown, Receiver, SimulatedChannel
+from server.cli.demo.simulated_orders import SecondMarketplace, Seller, SellingMarketplace, SellingShop
 
 CONFIG: Final = "channels.toml"
+KINDS: Final = (SellingMarketplace, SecondMarketplace, SellingShop, Receiver)
+NAMES: Final = tuple(kind.name for kind in KINDS)
+"""The names of all simulated channels. A real channel should have another name."""
+_ORDERS: Final = 'enabled = true\nship = "when_fulfilled"\n'
 
 
 class Stage(NamedTuple):
@@ -20,7 +25,7 @@ class Stage(NamedTuple):
 
 @asynccontextmanager
 async def open_stage(folder: Path, on_shown: OnShown | None = None) -> AsyncIterator[Stage]:
-    """Open one channel of each kind; ``folder`` gets the configuration file and the made-up secrets.
+    """Open the channels; ``folder`` gets the configuration file and the made-up secrets.
 
     Parameters
     ----------
@@ -30,7 +35,7 @@ async def open_stage(folder: Path, on_shown: OnShown | None = None) -> AsyncIter
         Called with each number that a channel shows.
 
     """
-    channels = (Marketplace(on_shown), Shop(on_shown), Receiver(on_shown))
+    channels: tuple[SimulatedChannel, ...] = tuple(kind(on_shown) for kind in KINDS)
     async with AsyncExitStack() as opened:
         for channel in channels:
             await channel.start()
@@ -50,4 +55,13 @@ def _table(channel: SimulatedChannel, folder: Path) -> str:
         f'[channels.{channel.name}]\nkind = "{channel.kind}"\nlistings = "all"\nallow_private = ["{HOST}"]\n'
         f"[channels.{channel.name}.options]\n{options}\n"
         f"[channels.{channel.name}.credentials]\n{credentials}\n"
+        + (f"[channels.{channel.name}.orders]\n{_ORDERS}" if isinstance(channel, Seller) else "")
     )
+
+
+def sellers_of(channels: Sequence[SimulatedChannel], server_url: str) -> list[Seller]:
+    """Return the channels that sell, and let each notify a server of its orders from now on."""
+    sellers = [channel for channel in channels if isinstance(channel, Seller)]
+    for seller in sellers:
+        seller.notifications = f"{server_url}/v1/notifications/{seller.name}"
+    return sellers
