@@ -126,11 +126,12 @@ def rows_of(raw: list[msgspec.Raw]) -> tuple[list[OrderRow], list[Unreadable]]:
         try:
             rows.append(row_of(each))
         except ValueError as error:
-            unreadable.append(Unreadable(key=_id_of(each), reason=str(error)))
+            unreadable.append(Unreadable(key=id_of(each), reason=str(error)))
     return rows, unreadable
 
 
-def _id_of(raw: msgspec.Raw) -> str:
+def id_of(raw: msgspec.Raw) -> str:
+    """Return the key of an order, also of one that cannot be read; empty: not even that."""
     try:
         return str(whole(_decode_any(raw).get("id")) or "")
     except msgspec.MsgspecError:

@@ -9,15 +9,13 @@ import hmac
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from typing import Final
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec.structs import replace
 
 from adapters.contract.adapter import Adapter
-from adapters.contract.errors import CursorRefusedError, UnreadableOrderError
+from adapters.contract.errors import UnreadableOrderError
 from adapters.contract.http import ORDERS, Answer, Exchange, read_private
 from adapters.contract.orders import (
     Command,
@@ -31,41 +29,29 @@ from adapters.contract.orders import (
     Pulled,
     UnreadableError,
 )
+from adapters.contract.walk import Row, Walk
 from adapters.woocommerce.order_commands import NAMES, carry_out, confirmed
-from adapters.woocommerce.order_rows import OrderRow, RefundRow, refunded_by_line, row_of, rows_of
+from adapters.woocommerce.order_rows import OrderRow, RefundRow, id_of, refunded_by_line, row_of, rows_of
 from adapters.woocommerce.order_snapshots import order_of
 from adapters.woocommerce.shop import NOT_FOUND, Options, Shop, whole
 
 PAGE: Final = 50
-LATE_S: Final = 600
+LATE_MS: Final = 600_000
 """How much of what is known is read again, for changes that come into view late."""
 REFUNDS_MAX: Final = 100
 """Of one order: a page of them; more are not read."""
 HISTORY_S: Final = 3_650 * 86_400.0
 """A shop forgets nothing by itself."""
 ANSWER_S: Final = 5.0
+_SECOND_MS: Final = 1_000
 _TOPICS: Final = frozenset({"order.created", "order.updated", "order.restored"})
 _DELETED: Final = "order.deleted"
-
-
-class _Walk(msgspec.Struct, frozen=True, omit_defaults=True):
-    """How far the walks have come: ``since``, in seconds, all before is known; the rest is of a walk that has begun.
-
-    ``at``: from which second on its next page is asked for; ``page``: which one, where a second has several.
-    ``newest``: the newest change that it has met.
-    """
-
-    since: int
-    at: int = 0
-    page: int = 1
-    newest: int = 0
 
 
 class _Deleted(msgspec.Struct):
     id: int
 
 
-_decode_walk: Final = msgspec.json.Decoder(_Walk).decode
 _decode_refund: Final = msgspec.json.Decoder(RefundRow).decode
 _decode_deleted: Final = msgspec.json.Decoder(_Deleted).decode
 
@@ -92,23 +78,22 @@ class WooCommerceOrders(Adapter):
 
     def first_cursor(self, since_ms: int) -> str:
         """Return the cursor of a walk over what changed since a time."""
-        return _written(_Walk(since=since_ms // 1000))
+        return Walk.first(since_ms // _SECOND_MS * _SECOND_MS).cursor
 
     def pull_orders(self, cursor: str, now_s: float) -> Exchange[Pulled]:
         """Read the next page of orders that changed, the oldest change first."""
-        walk = _opened(cursor)
+        walk = Walk.at(cursor)
         answer = yield from self._shop.get(f"/orders?{urlencode(_filter(walk))}", ORDERS)
         raw = read_private(list[msgspec.Raw], answer)
         rows, unreadable = rows_of(raw)
-        changed = [row.changed_s for row in rows]
-        after, more = _went_on(walk, changed, is_full=len(raw) >= PAGE, now_s=int(now_s))
+        step = walk.after(_dated(raw), is_full=len(raw) >= PAGE, now_s=now_s, overlap_ms=LATE_MS)
         whole_rows = [row for row in rows if not row.has_refunds]
         return Pulled(
-            cursor=after,
+            cursor=step.walk.cursor,
             orders=self._orders(whole_rows),
             hints=(*(str(row.id) for row in rows if row.has_refunds), *(each.key for each in unreadable if each.key)),
             unreadable=tuple(unreadable),
-            more=more,
+            more=step.more,
         )
 
     def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:  # noqa: ARG002  # unsigned
@@ -183,42 +168,31 @@ class WooCommerceOrders(Adapter):
 # -- walks
 
 
-def _written(walk: _Walk) -> str:
-    return msgspec.json.encode(walk).decode()
-
-
-def _opened(cursor: str) -> _Walk:
-    try:
-        walk = _decode_walk(cursor)
-    except msgspec.MsgspecError:
-        raise CursorRefusedError("this is no cursor of a walk over orders") from None
-    return walk if walk.at else replace(walk, at=max(1, walk.since - LATE_S))
-
-
-def _filter(walk: _Walk) -> dict[str, str | int]:
+def _filter(walk: Walk) -> dict[str, str | int]:
     # The shop answers what changed after a second; so the one before it is named.
-    after = datetime.fromtimestamp(walk.at - 1, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    after = datetime.fromtimestamp(walk.since_ms // _SECOND_MS - 1, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     return {
         "modified_after": after,
         "dates_are_gmt": "true",
         "orderby": "modified",
         "order": "asc",
         "per_page": PAGE,
-        "page": walk.page,
+        "offset": walk.skip,
         "status": "any",
     }
 
 
-def _went_on(walk: _Walk, changed: Sequence[int], *, is_full: bool, now_s: int) -> tuple[str, bool]:
-    """Return the cursor after a page, and whether the walk goes on at once."""
-    newest = max((walk.newest, *changed))
-    if not is_full:
-        # Not beyond now: a plugin may have written a date of years to come.
-        return _written(_Walk(since=max(walk.since, min(newest, now_s)))), False
-    is_sorted = all(one <= other for one, other in pairwise(changed))
-    if is_sorted and changed and changed[-1] > walk.at:
-        return _written(replace(walk, at=changed[-1], page=1, newest=newest)), True
-    return _written(replace(walk, page=walk.page + 1, newest=newest)), True
+def _dated(raw: Sequence[msgspec.Raw]) -> list[Row]:
+    """Return which orders a page has, and when each changed."""
+    page = []
+    for each in raw:
+        try:
+            row = row_of(each)
+        except ValueError:
+            page.append(Row(id_of(each), None))
+        else:
+            page.append(Row(str(row.id), row.changed_s * _SECOND_MS))
+    return page
 
 
 def _is_ping(body: bytes) -> bool:

@@ -12,7 +12,7 @@ from adapters.contract.errors import UnavailableError
 from adapters.contract.orders import Delivery, Done, ForgedError, Heard, NotDone, Refuse, Ship
 from adapters.woocommerce import ADAPTER, Options
 from adapters.woocommerce.orders import PAGE
-from tests.channels.orders_conformance import OrdersConformance, Seller
+from tests.channels.orders_conformance import START_MS, OrdersConformance, Seller
 from tests.channels.woocommerce_order_side import WEBHOOK_SECRET
 from tests.channels.woocommerce_simulator import KEY, SECRET, WooCommerceSimulator
 
@@ -57,6 +57,19 @@ class TestWooCommerceOrders(OrdersConformance[WooCommerceSimulator]):
         later = simulator.place((self.key(0), 1))
 
         assert await seller.walk() == numbers | {later}
+
+    async def test_orders_that_leave_a_second_while_it_is_read_jump_over_no_other(self, seller: Seller) -> None:
+        simulator = self.simulated(seller)
+        numbers = {simulator.place((self.key(0), 1)) for _ in range(3 * PAGE)}
+        for order in simulator.orders.values():
+            order.changed_ms = START_MS
+        first = await seller.page(seller.cursor)
+        for order in list(simulator.orders.values())[: PAGE // 2]:
+            order.changed_ms = simulator.tick()
+
+        seller.cursor = first.cursor
+
+        assert {order.key for order in first.orders} | await seller.walk() == numbers
 
     async def test_a_change_in_the_second_that_was_read_last_is_found(self, seller: Seller) -> None:
         simulator = self.simulated(seller)

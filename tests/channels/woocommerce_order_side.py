@@ -23,7 +23,7 @@ STATUSES: Final = frozenset(
     {"pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "trash", "checkout-draft"}
 )
 _SOLD: Final = frozenset({"processing", "on-hold", "completed"})
-_LIST: Final = {"modified_after", "dates_are_gmt", "orderby", "order", "per_page", "page", "status"}
+_LIST: Final = {"modified_after", "dates_are_gmt", "orderby", "order", "per_page", "offset", "status"}
 _PER_PAGE_MAX: Final = 100
 
 
@@ -230,7 +230,7 @@ class WooCommerceOrderSide(OrderSide):
         if refusal is not None:
             return refusal
         query = request.query
-        per_page, page = int(query.get("per_page", "10")), int(query.get("page", "1"))
+        per_page, offset = int(query.get("per_page", "10")), int(query.get("offset", "0"))
         if set(query) - _LIST or query.get("dates_are_gmt") != "true" or not 1 <= per_page <= _PER_PAGE_MAX:
             self.complain(f"a list of orders by {dict(query)}")
         if query.get("orderby") == "modified" and self.lacks_sorting:
@@ -240,7 +240,7 @@ class WooCommerceOrderSide(OrderSide):
         found.sort(
             key=lambda each: (each.changed_ms // 1000, each.id) if query["orderby"] == "modified" else (0, each.id)
         )
-        some = found[(page - 1) * per_page : page * per_page]
+        some = found[offset : offset + per_page]
         return web.json_response([self.row(each) for each in some])
 
     async def _get(self, request: web.Request) -> web.Response:

@@ -57,7 +57,7 @@ def test_a_server_reads_the_channels_from_the_file_and_no_secret_stands_in_it(st
         ),
         ("sim-marketplace", "GET", "/integration/order/sellers/1/v2/orders?orderNumber=1"),
         ("sim-marketplace", "PUT", "/integration/order/sellers/1/shipment-packages/1"),
-        ("sim-shop", "GET", "/wp-json/wc/v3/orders?modified_after=2026-01-01T00:00:00&per_page=1&page=1"),
+        ("sim-shop", "GET", "/wp-json/wc/v3/orders?modified_after=2026-01-01T00:00:00&per_page=1&offset=0"),
         ("sim-shop", "PUT", "/wp-json/wc/v3/orders/1"),
         ("sim-webhook", "POST", "/stock"),
     ],

@@ -49,6 +49,7 @@ class Seller(SimulatedChannel):
         super().__init__(credentials, on_shown)
         self.orders: dict[int, SoldOrder] = {}
         self.notifications = ""
+
     async def sell(self, key: str, pieces: int = 1) -> SoldOrder:
         """Let a buyer order; the channel takes the pieces off its own number."""
         now = _now_ms()
@@ -206,8 +207,8 @@ class SellingShop(Shop, Seller):
         after = datetime.fromisoformat(request.query["modified_after"]).replace(tzinfo=UTC).timestamp()
         found = [each for each in self.orders.values() if each.changed_ms // 1000 > after]
         found.sort(key=lambda each: (each.changed_ms, each.number))
-        per_page, page = (int(request.query[name]) for name in ("per_page", "page"))
-        return web.json_response([self._told(each) for each in found[(page - 1) * per_page : page * per_page]])
+        per_page, offset = (int(request.query[name]) for name in ("per_page", "offset"))
+        return web.json_response([self._told(each) for each in found[offset : offset + per_page]])
 
     async def _read(self, request: web.Request) -> web.Response:
         self._check_basic(request)
