@@ -24,24 +24,19 @@ from server.api.http.serving import CannotListenError, Serving
 from server.api.http.system_routes import add_system_routes
 from server.api.http.time_left import TimeLeft
 from server.api.routes import ROUTES
-from server.channels.inbound.desk import ServiceDesk
-from server.channels.inbound.intakes import IntakeParts
-from server.channels.inbound.order_records import NoRecords
 from server.channels.outbound.traces import Follower
 from server.channels.publisher import Publisher
 from server.config.file_limit import connections_allowed
 from server.config.settings import ConfigError, Settings, is_loopback, load_config_file
 from server.domain.principal import ApiKey, Scope
 from server.insight.daily_figures import Insight
+from server.order_parts import intake_parts, opened_documents, order_upkeep
 from server.plans import channel_plans, hearings, webhook_plans
 from server.service.channels import limit_orders
 from server.service.old_names import heeded
-from server.service.order_upkeep import OrderUpkeep
 from server.service.rule_locations import as_stored, warn_of_unknown
 from server.store.connection import commands
 from server.store.connection.connect import StoreClient
-from server.store.documents.documents import Documents
-from server.store.documents.opening import open_documents
 from server.store.embedded import EmbeddedStore, ProgramChoice
 from server.store.journal.feed import JournalFeed
 from server.store.keys import Keyspace
@@ -53,7 +48,6 @@ from server.store.maintenance.housekeeping import Housekeeper, watch_event_loop
 from server.store.repositories.api_keys import ApiKeyStore
 from server.store.repositories.daily_figures import lowest_follower
 from server.store.repositories.locations import LocationStore, unsettled
-from server.store.repositories.order_privacy import customer_keys
 from server.store.repositories.renames import finish_renames
 from server.store.topology import deployment
 from server.streams.loop_share import LoopShare
@@ -191,7 +185,7 @@ class Holdfast:
             bulk_at_once=settings.bulk_at_once,
             other_channels=settings.channels_beside,
             tracing=self._tracing,
-            documents=self._open_documents(started),
+            documents=opened_documents(settings, self._clients.maintenance, started),
             channels={
                 partition: {plan.settings.name: plan.settings for plan in plans}
                 for partition, plans in self._plans.items()
@@ -206,16 +200,6 @@ class Holdfast:
             served = [state.partition(partition) for partition in sorted(self._plans)]
             _run_until_exit(started, warn_of_unknown(served), "rule-locations")
         return state
-
-    def _open_documents(self, started: AsyncExitStack) -> Documents | None:
-        """Make the documents of orders. They are connected when they are first asked, so nothing waits for them."""
-        settings, keys = self.settings, customer_keys(self._clients.maintenance)
-        documents = open_documents(
-            settings.documents_url, keys, data_dir=settings.data_dir, is_embedded=not settings.store_url
-        )
-        if documents is not None:
-            started.push_async_callback(documents.close)
-        return documents
 
     async def _start_authenticator(self, store: StoreClient, started: AsyncExitStack) -> Authenticator:
         settings = self.settings
@@ -252,7 +236,7 @@ class Holdfast:
             app = metrics_route.application(page, for_this_machine=is_loopback(settings.metrics_host))
             serving = self._serving(started, app)
             await self._listen(serving, settings.metrics_host, settings.metrics_port)
-        plans = self._plans if routes else {}
+        plans = self._plans if routes and self.state.documents is not None else {}
         heard = hearings(plans, self._clients.maintenance, self._wake_intake, loopback_only=settings.loopback_only)
         app = build(self.state, routes, page=None if settings.metrics_port else page, listener=heard)
         self._api = self._serving(started, app, self.state)
@@ -308,10 +292,7 @@ class Holdfast:
         )
         _run_until_exit(started, housekeeper.run(), "housekeeping")
         if self.state.documents is not None:
-            upkeep = OrderUpkeep(
-                self.state.documents, store, self.state.authenticator.partitions,
-                personal_s=settings.personal_data_retention_s, orders_s=settings.orders_retention_s,
-            )  # fmt: skip
+            upkeep = order_upkeep(settings, self.state.documents, store, self.state.authenticator.partitions)
             _run_until_exit(started, upkeep.run(), "order-documents")
         if settings.figures_interval_s > 0:
             insight = Insight(
@@ -355,15 +336,17 @@ class Holdfast:
             feed = self.state.feed(partition)
             feed.start()
             keyspace, limits = Keyspace(partition), self.state.retention.packed()
+            plans = self._plans.get(partition, [])
+            takes_orders = [plan.settings.name for plan in plans if plan.settings.orders.enabled]
             publisher = Publisher(
                 self._clients.publisher,
                 keyspace,
                 feed,
-                self._plans.get(partition, []),
+                plans,
                 webhooks=self._webhooks.get(partition, []),
                 lease_s=self.settings.publisher_lease_s,
                 settle=LocationStore(self._clients.publisher, keyspace, limits).settle,
-                orders=IntakeParts(ServiceDesk(partition, self.state.partition(partition)), NoRecords()),
+                orders=intake_parts(partition, self.state.partition(partition), takes_orders),
             )
             self.publishers.append(publisher)
             _run_until_exit(started, publisher.run(), f"publisher-{partition}")

@@ -237,6 +237,14 @@ class InboxQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit: Annotated[int, Meta(ge=1, le=limits.PAGE_RESERVATIONS_MAX)] = 50
 
 
+class InboxAsked(msgspec.Struct, frozen=True):
+    """What the process that reads the channel is to do about an order; ``publisher_missing``: none does it now."""
+
+    entry: InboxView
+    asked: Literal["retry", "ignore", "map"]
+    publisher_missing: bool
+
+
 class InboxPage(msgspec.Struct, frozen=True):
     """What could not be booked, the oldest first; ``next`` is the ``after`` of the next page, empty on the last."""
 

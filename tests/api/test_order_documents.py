@@ -255,6 +255,16 @@ async def test_a_store_of_its_own_without_a_database_serves_stock_and_says_what_
         (await api.post(f"{ONE}/erase", {})).problem(409, "documents_missing")
 
 
+async def test_several_workers_have_one_database(start_server: Callable[..., Server]) -> None:
+    server = start_server(workers=2)
+    async with documents_of(server) as documents:
+        await documents.put_order("default", "trendyol", order(), booking())
+
+    for _ in range(6):
+        async with opened(server) as api:
+            assert len((await api.get("/v1/orders")).ok()["orders"]) == 1
+
+
 async def test_a_restored_copy_is_erased_anew(own: tuple[Server, Api]) -> None:
     server, api = own
     async with documents_of(server) as documents:

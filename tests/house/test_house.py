@@ -63,7 +63,9 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     "server.plans": LEAVES
     | {f"server.{part}" for part in ("config", "channels", "domain", "store")}
     | {"adapters.contract"},
-    "server.app": LEAVES | _BELOW_APP | {"server.plans", "adapters.contract"},
+    "server.order_parts": LEAVES
+    | {"server.config", "server.channels", "server.service", "server.store", "server.domain"},
+    "server.app": LEAVES | _BELOW_APP | {"server.plans", "server.order_parts", "adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
     "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.workers"},
     "server.__main__": LEAVES | {"server.cli"},

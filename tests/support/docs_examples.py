@@ -116,6 +116,7 @@ def _as_published(server: Server) -> None:
 
 async def _as_told(server: Server) -> None:
     """Keep two orders, as the intake does: one that is booked, and one that is not."""
+    _as_published(server)
     with server.store() as store:
         store.hset(Keyspace("default").secrets, CUSTOMER_KEY, b"the document's")
     async with documents_of(server) as documents:

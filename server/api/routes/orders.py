@@ -6,13 +6,16 @@ from typing import Final, Literal
 from server.api.http.key_shares import Share
 from server.api.http.routing import Call, Route
 from server.api.routes.reservation_answers import marked
+from server.domain import limits
 from server.domain.order_documents import Address, Buyer, InboxEntry, KeptOrder, WholeOrder
 from server.domain.principal import Scope
+from server.schemas.channels import ListingsBody
 from server.schemas.common import time_of
 from server.schemas.orders import (
     AddressView,
     BuyerView,
     Erased,
+    InboxAsked,
     InboxPage,
     InboxQuery,
     InboxView,
@@ -31,6 +34,7 @@ from server.schemas.orders import (
     TimelineView,
 )
 from server.schemas.reservations import reservation_view
+from server.service import inbox
 from server.service import order_documents as service
 
 _LATEST_MS: Final = 253_402_300_799_000
@@ -167,6 +171,25 @@ async def read_inbox(call: Call) -> InboxPage:
     return InboxPage([_inbox_view(each) for each in found], following)
 
 
+async def retry(call: Call) -> InboxAsked:
+    """Have an order of the inbox read and booked now."""
+    entry, missing = await inbox.retry(call.caller, call.named("channel"), call.named("number"))
+    return InboxAsked(_inbox_view(entry), "retry", missing)
+
+
+async def ignore(call: Call) -> InboxAsked:
+    """Leave an order of the inbox alone."""
+    entry, missing = await inbox.ignore(call.caller, call.named("channel"), call.named("number"))
+    return InboxAsked(_inbox_view(entry), "ignore", missing)
+
+
+async def map_listings(call: Call) -> InboxAsked:
+    """Say what the channel's keys mean, once and for all, and have the order booked."""
+    body: ListingsBody = call.body
+    entry, missing = await inbox.map_listings(call.caller, call.named("channel"), call.named("number"), body)
+    return InboxAsked(_inbox_view(entry), "map", missing)
+
+
 def _inbox_view(entry: InboxEntry) -> InboxView:
     return InboxView(
         entry.channel, entry.number, entry.state, entry.reason, entry.detail, list(entry.listings),
@@ -176,6 +199,8 @@ def _inbox_view(entry: InboxEntry) -> InboxView:
 
 _DOCUMENTS: Final = ("documents_missing", "documents_unavailable")
 _ONE: Final = "/v1/orders/{channel}/{number}"
+_OF_INBOX: Final = "/v1/inbox/{channel}/{number}"
+_TO_DO: Final = ("not_in_inbox", "unknown_channel", *_DOCUMENTS)
 
 ROUTES = [
     Route(
@@ -197,5 +222,18 @@ ROUTES = [
     Route(
         "GET", "/v1/inbox", read_inbox, Scope.READ, "Read what could not be booked, and why",
         {200: InboxPage}, query=InboxQuery, outcomes=("invalid", *_DOCUMENTS), share=Share.REPORTS,
+    ),
+    Route(
+        "POST", _OF_INBOX + "/retry", retry, Scope.ADMIN, "Have an order of the inbox read and booked now",
+        {202: InboxAsked}, outcomes=("invalid", *_TO_DO),
+    ),
+    Route(
+        "POST", _OF_INBOX + "/ignore", ignore, Scope.ADMIN, "Leave an order of the inbox alone",
+        {202: InboxAsked}, outcomes=("invalid", *_TO_DO),
+    ),
+    Route(
+        "POST", _OF_INBOX + "/map", map_listings, Scope.ADMIN, "Put listings once and for all, and book the order",
+        {202: InboxAsked}, ListingsBody, body_bytes_max=limits.BULK_BODY_BYTES_MAX, outcomes=("key_taken", *_TO_DO),
+        share=Share.BULK,
     ),
 ]  # fmt: skip
