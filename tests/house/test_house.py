@@ -67,7 +67,7 @@ MAY_IMPORT: dict[str, frozenset[str]] = {
     | {"server.config", "server.channels", "server.service", "server.store", "server.domain"},
     "server.app": LEAVES | _BELOW_APP | {"server.plans", "server.order_parts", "adapters.contract"},
     "server.workers": LEAVES | {"server.domain", "server.store", "server.config"},
-    "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.workers"},
+    "server.cli": LEAVES | (_BELOW_APP - {"server.api"}) | {"server.app", "server.order_parts", "server.workers"},
     "server.__main__": LEAVES | {"server.cli"},
     "adapters.contract": frozenset(),
     "adapters": frozenset({"adapters.contract"}),
