@@ -247,15 +247,16 @@ class WholeOrder(msgspec.Struct, frozen=True, kw_only=True):
 class OrderFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which orders are looked for; what is empty or None does not matter. Times are of the placing, ``to_ms`` is out.
 
-    ``state``: of the booking, or where nothing is booked of the order at its channel.
+    ``state``: of the booking, or where nothing is booked of the order at its channel. ``skus`` and ``locations``: all
+    names that one has had.
     """
 
     channel: str = ""
     state: str = ""
     number: str = ""
     customer_ref: str = ""
-    sku: str = ""
-    location: str = ""
+    skus: tuple[str, ...] = ()
+    locations: tuple[str, ...] = ()
     short: bool | None = None
     unmapped: bool | None = None
     from_ms: int = 0

@@ -11,9 +11,11 @@ from server.domain import limits
 from server.domain.order_documents import (
     NOTE_BYTES_MAX,
     NUMBER_BYTES_MAX,
+    Booking,
     InboxEntry,
     KeptOrder,
     Note,
+    OrderDocument,
     OrderFilter,
     WholeOrder,
 )
@@ -23,8 +25,11 @@ from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_name, check_sku, check_text
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
+from server.store.connection.timeouts import in_time
 from server.store.documents.documents import Documents
 from server.store.documents.search import Place
+from server.store.repositories import booked_orders
+from server.store.repositories.aliases import names_of
 from server.store.repositories.order_privacy import OrderPrivacy
 
 T = TypeVar("T")
@@ -32,6 +37,7 @@ T = TypeVar("T")
 RESERVATIONS_SHOWN_MAX: Final = 20
 """Reservations of one order that are read with it; nearly every order has one."""
 _IN_BASE64: Final = "~"
+_NAMES_MAX: Final = 100
 
 
 def documents_of(caller: Caller) -> Documents:
@@ -92,8 +98,8 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
         state=query.state,
         number="" if query.number is None else check_text("number", query.number, NUMBER_BYTES_MAX),
         customer_ref=query.customer,
-        sku="" if query.sku is None else check_sku("sku", query.sku),
-        location="" if query.place is None else check_location("place", query.place),
+        skus=() if query.sku is None else await _names_of(caller, check_sku("sku", query.sku)),
+        locations=() if query.place is None else (check_location("place", query.place),),
         short=_flag(query.short),
         unmapped=_flag(query.unmapped),
         from_ms=_ms("from", query.from_),
@@ -102,6 +108,12 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
     after = Place(*_place(query.after, tuple[int, str, str])) if query.after else None
     found, following = await documents_of(caller).find(caller.principal.partition, wanted, after, query.limit)
     return found, "" if following is None else _after(tuple(following))
+
+
+async def _names_of(caller: Caller, sku: str) -> tuple[str, ...]:
+    """Return what a SKU is called now, and what it was called: an order keeps the name that it was booked under."""
+    names = await in_time(names_of(caller.partition.client, caller.partition.keyspace, sku))
+    return names[:_NAMES_MAX]
 
 
 def _flag(value: bool | msgspec.UnsetType) -> bool | None:
@@ -150,9 +162,24 @@ async def read_order(caller: Caller, channel: str, number: str) -> OrderFound:
     channel, number = check_channel_name("channel", channel), check_number("number", number)
     whole = await documents_of(caller).order(caller.principal.partition, channel, number)
     if whole is None:
-        raise ProblemError(problem("unknown_order"))
+        whole = await _without_document(caller, channel, number)
     booking = whole.kept.booking
     return OrderFound(whole, await _reservations(caller, booking.reservations if booking else ()))
+
+
+async def _without_document(caller: Caller, channel: str, number: str) -> WholeOrder:
+    """Return what the store knows of an order whose document was lost, or is not written yet."""
+    parts = caller.partition
+    found = await in_time(booked_orders.read_order(parts.client, parts.keyspace, channel, number))
+    record = found.record
+    if record is None:
+        raise ProblemError(problem("unknown_order"))
+    booking = Booking(state=record.state, reservations=tuple(record.reservations))
+    told = OrderDocument(key=number, changed_ms=record.changed_ms, state=record.state)
+    kept = KeptOrder(
+        channel=channel, order=told, booking=booking, first_ms=record.touched_ms, booked_ms=record.touched_ms
+    )
+    return WholeOrder(kept=kept)
 
 
 async def _reservations(caller: Caller, names: tuple[str, ...]) -> dict[str, Reservation]:

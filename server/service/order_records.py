@@ -112,13 +112,13 @@ class DocumentRecords:
 
     async def _order(self, channel: str, order: object, booked: Booked | None, inbox: str) -> None:
         partition, told = self._partition, document_of(order)
-        await self._documents.to_book(partition, channel, told)
+        await self._documents.put_told(partition, channel, told)
         if booked is None:
             entry = InboxEntry(channel=channel, number=told.key, reason=inbox or "failed")
             await self._documents.put_inbox(partition, entry)
             return
         is_idle = booked.unchanged and not booked.lines
-        if is_idle and await self._documents.still_booked(partition, channel, told.key):
+        if is_idle and await self._documents.has_booking(partition, channel, told.key):
             return
         reason = inbox or booked.inbox
         booking = await self._booking(booked, reason)

@@ -8,9 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, NamedTuple, TypeVar
-
-import msgspec
+from typing import Final, TypeVar
 
 from server.domain.order_documents import (
     Booking,
@@ -39,13 +37,6 @@ CLOSE_S: Final = 1.0
 PAGE_MAX: Final = 500
 
 
-class Waiting(NamedTuple):
-    """An order that is to be booked, and the place of a page that ended with it."""
-
-    order: OrderDocument
-    place: tuple[int, str]
-
-
 class Documents:
     """The documents of all partitions. ``customer_key`` returns a partition's key for names of buyers."""
 
@@ -64,8 +55,8 @@ class Documents:
 
     # -- orders, for the intake
 
-    async def to_book(self, partition: str, channel: str, order: OrderDocument) -> bool:
-        """Keep what a channel tells of an order, with its buyer, before it is booked; False: something newer is kept.
+    async def put_told(self, partition: str, channel: str, order: OrderDocument) -> bool:
+        """Keep what a channel tells of an order, with its buyer; False: something newer is kept.
 
         Raises
         ------
@@ -97,25 +88,15 @@ class Documents:
 
         return await self._change(mark)
 
-    async def still_booked(self, partition: str, channel: str, number: str) -> bool:
-        """Note that what an order told last changed nothing of its booking; False: none is kept here."""
+    async def has_booking(self, partition: str, channel: str, number: str) -> bool:
+        """Whether a booking of an order is kept."""
         key = order_key(partition, channel, number)
-        return await self._change(lambda session: orders.still_booked(session, key))
+        return await self._read(lambda session: orders.has_booking(session, key))
 
     async def put_order(self, partition: str, channel: str, order: OrderDocument, booking: Booking) -> None:
         """Keep an order and what was booked of it at once."""
-        await self.to_book(partition, channel, order)
+        await self.put_told(partition, channel, order)
         await self.mark_booked(partition, channel, order.key, booking)
-
-    async def waiting(
-        self, partition: str, channel: str, after: tuple[int, str] = (0, ""), limit: int = PAGE_MAX
-    ) -> list[Waiting]:
-        """Read a page of a channel's orders that were put and not marked as booked, with their buyers left out."""
-        rows = await self._read(lambda session: orders.waiting(session, partition, channel, after, limit))
-        return [
-            Waiting(msgspec.json.decode(body, type=OrderDocument), (since_ms, number))
-            for since_ms, number, body in rows
-        ]
 
     async def add_timeline(self, partition: str, channel: str, number: str, event: Event) -> None:
         """Add a step to an order's timeline. Its text stays after an erasure, so nothing personal may stand in it."""

@@ -73,10 +73,7 @@ def _cleaned(value: object) -> object:
 
 
 async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_key: bytes, now_ms: int) -> bool:
-    """Keep what a channel tells of an order, unless something newer is kept; return whether it was kept.
-
-    Until its booking is put, it stands as one that is to be booked.
-    """
+    """Keep what a channel tells of an order, unless something newer is kept; return whether it was kept."""
     await session.lock(key.name)
     known = await session.fetch(f"SELECT body, erased_ms, ended_ms, booked_state FROM orders WHERE {_ONE}", *key)
     erased = bool(await session.fetch(f"SELECT 1 FROM erased WHERE {_ONE}", *key))
@@ -103,17 +100,17 @@ async def put_order(session: Session, key: OrderKey, order: OrderDocument, ref_k
     times = (sort_ms, changed_ms, now_ms, ended_ms, erased_ms)
     if known:
         await session.execute(
-            "UPDATE orders SET state = ?, to_book = CASE WHEN to_book = 0 THEN ? ELSE to_book END, sort_ms = ?,"
+            "UPDATE orders SET state = ?, sort_ms = ?,"
             " changed_ms = ?, put_ms = ?, ended_ms = ?, erased_ms = ?,"
             f" customer_ref = CASE WHEN ? = '' THEN customer_ref ELSE ? END, body = ? WHERE {_ONE}",
-            plain(order.state), now_ms, *times, ref, ref, body, *key,
+            plain(order.state), *times, ref, ref, body, *key,
         )  # fmt: skip
     else:
         await session.execute(
-            "INSERT INTO orders (partition, channel, number, state, to_book, sort_ms, changed_ms, put_ms, ended_ms,"
+            "INSERT INTO orders (partition, channel, number, state, sort_ms, changed_ms, put_ms, ended_ms,"
             " erased_ms, first_ms, booked_ms, booked_state, customer_ref, short, unmapped, body, booking)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0, 0, ?, '')",
-            *key, plain(order.state), now_ms, *times, now_ms, ref, body,
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, '', ?, 0, 0, ?, '')",
+            *key, plain(order.state), *times, now_ms, ref, body,
         )  # fmt: skip
     if before is None or (before.state, before.status) != (order.state, order.status):
         event = Event(at_ms=now_ms, kind="told" if known else "heard", text=order.status or order.state)
@@ -157,9 +154,9 @@ def without_tracking(package: DocumentPackage) -> DocumentPackage:
     return msgspec.structs.replace(package, tracking="", url="")
 
 
-async def still_booked(session: Session, key: OrderKey) -> bool:
-    """Take an order from those that are to be booked, if it has a booking; return whether it has."""
-    return await session.execute(f"UPDATE orders SET to_book = 0 WHERE {_ONE} AND booking <> ''", *key) > 0
+async def has_booking(session: Session, key: OrderKey) -> bool:
+    """Whether a booking of an order is kept."""
+    return bool(await session.fetch(f"SELECT 1 FROM orders WHERE {_ONE} AND booking <> ''", *key))
 
 
 async def mark_booked(
@@ -173,7 +170,7 @@ async def mark_booked(
     [[state, ended_ms]] = found
     ended_ms = _ended_ms(ended_ms, now_ms, state, booking.state)
     await session.execute(
-        "UPDATE orders SET booked_state = ?, to_book = 0, booked_ms = ?, ended_ms = ?, short = ?, unmapped = ?,"
+        "UPDATE orders SET booked_state = ?, booked_ms = ?, ended_ms = ?, short = ?, unmapped = ?,"
         f" booking = ? WHERE {_ONE}",
         plain(booking.state), now_ms, ended_ms, booking.short, booking.unmapped,
         text_of(booking), *key,
@@ -237,13 +234,4 @@ async def add_entry(session: Session, table: str, key: OrderKey, entry: Event | 
     await session.execute(
         f"INSERT INTO {table} (partition, channel, number, body) VALUES (?, ?, ?, ?)",
         *key, text_of(entry),
-    )  # fmt: skip
-
-
-async def waiting(session: Session, partition: str, channel: str, after: tuple[int, str], limit: int) -> list[Row]:
-    """Read a page of the orders of a channel that are to be booked, the oldest first: since when, number, body."""
-    return await session.fetch(
-        "SELECT to_book, number, body FROM orders WHERE partition = ? AND channel = ? AND to_book > 0"
-        " AND (to_book > ? OR (to_book = ? AND number > ?)) ORDER BY to_book, number LIMIT ?",
-        partition, plain(channel), after[0], after[0], after[1], limit,
     )  # fmt: skip

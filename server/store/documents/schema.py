@@ -13,7 +13,7 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         """
         CREATE TABLE orders (
           partition {text} NOT NULL, channel {text} NOT NULL, number {text} NOT NULL,
-          state {text} NOT NULL, booked_state {text} NOT NULL, to_book BIGINT NOT NULL,
+          state {text} NOT NULL, booked_state {text} NOT NULL,
           sort_ms BIGINT NOT NULL, changed_ms BIGINT NOT NULL, first_ms BIGINT NOT NULL, put_ms BIGINT NOT NULL,
           booked_ms BIGINT NOT NULL, ended_ms BIGINT NOT NULL, erased_ms BIGINT NOT NULL,
           customer_ref {text} NOT NULL, short BIGINT NOT NULL, unmapped BIGINT NOT NULL,
@@ -26,7 +26,6 @@ MIGRATIONS: Final[tuple[tuple[str, ...], ...]] = (
         "CREATE INDEX orders_by_customer ON orders (partition, customer_ref, sort_ms) WHERE customer_ref <> ''",
         "CREATE INDEX orders_short ON orders (partition, sort_ms) WHERE short > 0",
         "CREATE INDEX orders_unmapped ON orders (partition, sort_ms) WHERE unmapped > 0",
-        "CREATE INDEX orders_to_book ON orders (partition, to_book) WHERE to_book > 0",
         "CREATE INDEX orders_by_age ON orders (put_ms)",
         "CREATE INDEX orders_ended ON orders (ended_ms) WHERE ended_ms > 0",
         """

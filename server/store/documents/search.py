@@ -59,8 +59,8 @@ def _conditions(wanted: OrderFilter) -> tuple[list[str], list[Any]]:
         ask("o.sort_ms >= ?", wanted.from_ms)
     if wanted.to_ms:
         ask("o.sort_ms < ?", wanted.to_ms)
-    lines = [f"l.{name} = ?" for name in ("sku", "location") if getattr(wanted, name)]
+    names = {"sku": wanted.skus, "location": wanted.locations}
+    lines = [f"l.{column} IN ({', '.join('?' * len(each))})" for column, each in names.items() if each]
     if lines:
-        what = [plain(getattr(wanted, name)) for name in ("sku", "location") if getattr(wanted, name)]
-        ask(_LINES.format(condition=" AND ".join(lines)), *what)
+        ask(_LINES.format(condition=" AND ".join(lines)), *(plain(name) for each in names.values() for name in each))
     return conditions, values

@@ -8,7 +8,7 @@ import contextlib
 import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -29,26 +29,26 @@ _SETTINGS: Final = (
 )
 
 
-class _Connection:
-    """A connection that lives in a thread of its own; one transaction at a time."""
+class _Worker:
+    """A thread, and the connection that is opened and used in it alone."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="documents")
         self._connection: sqlite3.Connection | None = None
-        self.turn = asyncio.Lock()
+        self.thread = ThreadPoolExecutor(1, thread_name_prefix="documents")
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        """Run work in the thread. Where the waiting for it ends, the statement that runs is interrupted."""
-        future = asyncio.get_running_loop().run_in_executor(self._thread, lambda: work(self._opened()))
-        try:
-            return await future
-        except asyncio.CancelledError:
-            if self._connection is not None:
-                self._connection.interrupt()
-            raise
+    def opened(self) -> sqlite3.Connection:
+        """Return the connection, opened at first use."""
+        if self._connection is None:
+            self._connection = _open(self._path)
+        return self._connection
 
-    def afterwards(self, work: Callable[[sqlite3.Connection], None]) -> None:
+    def interrupt(self) -> None:
+        """End the statement that runs."""
+        if self._connection is not None:
+            self._connection.interrupt()
+
+    def afterwards(self, work: Callable[[sqlite3.Connection], object]) -> "Future[None]":
         """Have the thread do something when what it does now has ended, and before all that is asked of it later."""
 
         def carefully() -> None:
@@ -56,21 +56,36 @@ class _Connection:
                 with contextlib.suppress(sqlite3.Error):
                     work(self._connection)
 
-        self._thread.submit(carefully)
+        return self.thread.submit(carefully)
 
-    def _opened(self) -> sqlite3.Connection:
-        if self._connection is None:
-            self._connection = _open(self._path)
-        return self._connection
+
+class _Connection:
+    """A connection that lives in a thread of its own; one transaction at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._worker = _Worker(path)
+        self.turn = asyncio.Lock()
+
+    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Run work in the thread. Where the waiting for it ends, the statement that runs is interrupted."""
+        worker = self._worker
+        try:
+            return await asyncio.get_running_loop().run_in_executor(worker.thread, lambda: work(worker.opened()))
+        except asyncio.CancelledError:
+            worker.interrupt()
+            raise
+
+    def roll_back(self) -> None:
+        """Have the thread end a transaction that is open, without waiting for it."""
+        self._worker.afterwards(_rolled_back)
 
     async def close(self) -> None:
         """Close it; what runs in the thread ends first."""
-        connection, self._connection = self._connection, None
-        thread, self._thread = self._thread, ThreadPoolExecutor(1, thread_name_prefix="documents")
-        if connection is not None:
-            with contextlib.suppress(sqlite3.Error):
-                await asyncio.get_running_loop().run_in_executor(thread, connection.close)
-        thread.shutdown(wait=False)
+        worker, self._worker = self._worker, _Worker(self._path)
+        closed = worker.afterwards(sqlite3.Connection.close)
+        worker.thread.shutdown(wait=False)
+        await asyncio.wrap_future(closed)
 
 
 class _Session:
@@ -139,7 +154,7 @@ async def _begun(connection: _Connection, begin: str) -> AsyncIterator[_Session]
             yield _Session(connection)
             await connection.run(lambda opened: opened.execute("COMMIT"))
         except BaseException:
-            connection.afterwards(_rolled_back)
+            connection.roll_back()
             raise
 
 

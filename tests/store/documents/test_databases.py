@@ -25,7 +25,7 @@ async def test_a_database_that_is_away_fails_at_once_after_the_first_time() -> N
     with pytest.raises(DocumentsError, match="failed: ConnectionRefusedError"):
         await documents.ping()
     with pytest.raises(DocumentsError, match="a moment ago"):
-        await documents.to_book("p", "c", ORDER)
+        await documents.put_told("p", "c", ORDER)
     await asyncio.sleep(0.35)
     with pytest.raises(DocumentsError, match="ConnectionRefusedError"):
         await documents.ping()
@@ -39,13 +39,13 @@ async def test_a_hanging_database_is_given_up_in_time(tmp_path: Path) -> None:
     blocker.execute("BEGIN IMMEDIATE")
     started_s = time.monotonic()
     with pytest.raises(DocumentsError, match="within"):
-        await documents.to_book("p", "c", ORDER)
+        await documents.put_told("p", "c", ORDER)
     assert time.monotonic() - started_s < 1.5
     assert await documents.order("p", "c", "1") is None if await _after(0.1) else False
     blocker.close()
     await asyncio.sleep(2.1)
 
-    assert await documents.to_book("p", "c", ORDER)
+    assert await documents.put_told("p", "c", ORDER)
     await documents.close()
 
 
@@ -56,19 +56,19 @@ async def _after(seconds: float) -> bool:
 
 async def test_a_statement_that_was_given_up_leaves_no_transaction_behind(documents: Documents) -> None:
     for _ in range(30):
-        task = asyncio.ensure_future(documents.to_book("p", "c", ORDER))
+        task = asyncio.ensure_future(documents.put_told("p", "c", ORDER))
         await asyncio.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
-    assert await documents.to_book("p", "c", ORDER)
+    assert await documents.put_told("p", "c", ORDER)
     assert await documents.order("p", "c", "1") is not None
 
 
 async def test_many_write_the_same_order_at_once(documents: Documents) -> None:
     changed = [OrderDocument(key="1", changed_ms=at, total=str(at)) for at in range(20)]
 
-    await asyncio.gather(*(documents.to_book("p", "c", each) for each in changed))
+    await asyncio.gather(*(documents.put_told("p", "c", each) for each in changed))
 
     found = await documents.order("p", "c", "1")
     assert found is not None
@@ -78,7 +78,7 @@ async def test_many_write_the_same_order_at_once(documents: Documents) -> None:
 async def test_two_processes_make_the_tables_together(tmp_path: Path) -> None:
     many = [Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), customer_key) for _ in range(4)]
 
-    await asyncio.gather(*(each.to_book("p", "c", ORDER) for each in many))
+    await asyncio.gather(*(each.put_told("p", "c", ORDER) for each in many))
 
     for each in many:
         await each.close()
@@ -87,7 +87,7 @@ async def test_two_processes_make_the_tables_together(tmp_path: Path) -> None:
 async def test_postgres_makes_the_tables_once_for_many(postgres_url: str) -> None:
     many = [Documents(PostgresDatabase(postgres_url), customer_key) for _ in range(4)]
 
-    await asyncio.gather(*(each.to_book("p", "c", ORDER) for each in many))
+    await asyncio.gather(*(each.put_told("p", "c", ORDER) for each in many))
 
     for each in many:
         await each.close()
@@ -95,7 +95,7 @@ async def test_postgres_makes_the_tables_once_for_many(postgres_url: str) -> Non
 
 async def test_postgres_is_found_again_after_its_connections_were_cut(postgres_url: str) -> None:
     documents = Documents(PostgresDatabase(postgres_url), customer_key, rest_s=0.05)
-    await documents.to_book("p", "c", ORDER)
+    await documents.put_told("p", "c", ORDER)
     await asyncio.to_thread(
         statements.execute,
         postgres_url,
@@ -117,7 +117,7 @@ async def test_postgres_is_found_again_after_its_connections_were_cut(postgres_u
 async def test_a_database_of_a_later_release_is_used_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "documents.sqlite3"
     first = Documents(SqliteDatabase(path), customer_key)
-    await first.to_book("p", "c", ORDER)
+    await first.put_told("p", "c", ORDER)
     await first.close()
     with sqlite3.connect(path) as later:
         later.execute("ALTER TABLE orders ADD COLUMN later TEXT NOT NULL DEFAULT ''")
@@ -128,7 +128,7 @@ async def test_a_database_of_a_later_release_is_used_as_it_is(tmp_path: Path) ->
 
     again = Documents(SqliteDatabase(path), customer_key)
     assert await again.order("p", "c", "1") is not None
-    assert await again.to_book("p", "c", OrderDocument(key="2", changed_ms=1))
+    assert await again.put_told("p", "c", OrderDocument(key="2", changed_ms=1))
     await again.close()
 
 
@@ -136,7 +136,7 @@ async def test_the_file_and_its_log_are_this_user_s_alone(tmp_path: Path) -> Non
     path = tmp_path / "documents.sqlite3"
     path.touch(mode=0o644)
     documents = Documents(SqliteDatabase(path), customer_key)
-    await documents.to_book("p", "c", ORDER)
+    await documents.put_told("p", "c", ORDER)
 
     assert {each.stat().st_mode & 0o777 for each in tmp_path.iterdir()} == {0o600}
     await documents.close()
@@ -148,7 +148,7 @@ async def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     documents = Documents(SqliteDatabase(tmp_path / "documents.sqlite3"), customer_key)
 
     with pytest.raises(DocumentsError):
-        await documents.to_book("p", "c", ORDER)
+        await documents.put_told("p", "c", ORDER)
     assert (tmp_path / "elsewhere").read_bytes() == b""
     await documents.close()
 
@@ -159,7 +159,7 @@ async def test_an_error_tells_nothing_of_what_was_to_be_kept(
     monkeypatch.setattr("server.store.documents.orders.text_of", lambda _: None)
 
     with pytest.raises(DocumentsError) as told:
-        await documents.to_book("p", "c", ORDER)
+        await documents.put_told("p", "c", ORDER)
 
     assert "Markgraf" not in str(told.value)
     assert told.value.__cause__ is None
