@@ -5,24 +5,8 @@
 
 from typing import Final
 
-import msgspec
-
 from server.domain.limits import PLACES_PER_SKU_MAX, RECEIPTS_PER_SKU_MAX, RECORD_LINES_MAX, TOMBSTONES_MAX
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How a refusal or an error appears over HTTP.
-
-    ``status`` is the HTTP status. ``title`` is a short description. ``detail`` adds what the caller can do
-    next; a route may replace it by one that names the field or the store's own message. ``retryable``: the same
-    request may succeed later.
-    """
-
-    status: int
-    title: str
-    detail: str
-    retryable: bool = False
-
+from server.domain.outcome import Outcome
 
 OUTCOMES: Final[dict[str, Outcome]] = {
     # Precedence: if several apply, the first in this table is returned.
