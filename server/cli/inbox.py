@@ -18,6 +18,7 @@ from server.schemas.channels import ListingBody, ListingsBody
 from server.schemas.orders import InboxQuery
 from server.service import inbox as service
 from server.service.caller import Caller
+from server.service.listings import put_listings
 from server.service.order_documents import inbox as read_inbox
 
 SHOWN_MAX: Final = 200
@@ -141,7 +142,10 @@ def map_(
     """  # noqa: D301  # click needs the character, not the two
     listing = ListingBody(sku=sku, key=key, factor=msgspec.UNSET if factor is None else factor)
     body = ListingsBody([listing])
-    _asked(
-        f"{key} means {sku} from now on; {number} is tried again.", overrides, partition,
-        lambda caller: service.map_listings(caller, channel, number, body),
-    )  # fmt: skip
+
+    async def work(caller: Caller) -> tuple[InboxEntry, bool]:
+        entry = await service.entry_of(caller, channel, number)
+        await put_listings(caller, entry.channel, body)
+        return await service.retry(caller, channel, number)
+
+    _asked(f"{key} means {sku} from now on; {number} is tried again.", overrides, partition, work)

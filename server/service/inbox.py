@@ -1,4 +1,4 @@
-"""What people do about orders that are not booked: try again, say once and for all what is meant, leave it alone.
+"""What people do about orders that are not booked: try them again, or leave them alone.
 
 Each answers before it is done: the process that holds the lease reads the order from its channel and books it.
 """
@@ -8,10 +8,8 @@ from typing import Final
 
 from server.domain.intake import News
 from server.domain.order_documents import InboxEntry
-from server.schemas.channels import ListingsBody
 from server.service.caller import Caller
 from server.service.channels import channel_of, states
-from server.service.listings import put_listings
 from server.service.order_documents import check_channel_name, check_number, documents_of
 from server.service.problems import ProblemError, problem
 from server.service.writes import written
@@ -33,37 +31,31 @@ async def retry(caller: Caller, channel: str, number: str) -> tuple[InboxEntry, 
         The database does not answer.
 
     """
-    entry = await _entry_of(caller, channel, number)
+    entry = await entry_of(caller, channel, number)
     return entry, await _tell(caller, "read", entry)
 
 
 async def ignore(caller: Caller, channel: str, number: str) -> tuple[InboxEntry, bool]:
     """Leave an order of the inbox alone, until something else keeps it from being booked; as :func:`retry`."""
-    entry = await _entry_of(caller, channel, number)
+    entry = await entry_of(caller, channel, number)
     missing = await _tell(caller, "ignore", entry)
     kept = await documents_of(caller).ignore(caller.principal.partition, entry.channel, entry.number, caller.actor)
     return kept or entry, missing
 
 
-async def map_listings(caller: Caller, channel: str, number: str, body: ListingsBody) -> tuple[InboxEntry, bool]:
-    """Put listings, once and for all, and have the order read and booked with them; as :func:`retry`.
-
-    Other orders that name the same keys are booked when they are looked at the next time.
+async def entry_of(caller: Caller, channel: str, number: str) -> InboxEntry:
+    """Return the inbox entry of an order.
 
     Raises
     ------
     InvalidError
-        A listing breaks a rule.
+        A name cannot be one.
     ProblemError
-        Another SKU is listed under a key, or as in :func:`retry`.
+        It is not in the inbox, or there is no documents database.
+    DocumentsError
+        The database does not answer.
 
     """
-    entry = await _entry_of(caller, channel, number)
-    await put_listings(caller, entry.channel, body)
-    return entry, await _tell(caller, "read", entry)
-
-
-async def _entry_of(caller: Caller, channel: str, number: str) -> InboxEntry:
     channel, number = check_channel_name("channel", channel), check_number("number", number)
     entry = await documents_of(caller).inbox_entry(caller.principal.partition, channel, number)
     if entry is None:

@@ -36,6 +36,7 @@ from server.schemas.orders import (
 from server.schemas.reservations import reservation_view
 from server.service import inbox
 from server.service import order_documents as service
+from server.service.listings import put_listings
 
 _LATEST_MS: Final = 253_402_300_799_000
 """The end of the year 9999: a channel may tell any number as a time."""
@@ -186,7 +187,10 @@ async def ignore(call: Call) -> InboxAsked:
 async def map_listings(call: Call) -> InboxAsked:
     """Say what the channel's keys mean, once and for all, and have the order booked."""
     body: ListingsBody = call.body
-    entry, missing = await inbox.map_listings(call.caller, call.named("channel"), call.named("number"), body)
+    channel, number = call.named("channel"), call.named("number")
+    entry = await inbox.entry_of(call.caller, channel, number)  # nothing is put for an order that is not there
+    await put_listings(call.caller, entry.channel, body)
+    entry, missing = await inbox.retry(call.caller, channel, number)
     return InboxAsked(_inbox_view(entry), "map", missing)
 
 
