@@ -44,18 +44,29 @@ def written_out(reservation: Any, wanted: Sequence[P], left: Left) -> Written[P]
             continue
         missing = part.quantity
         for place, line in enumerate(reservation.channel_lines):
-            pieces = min(missing, line.quantity - line.cancelled - line.returned - used[place])
-            if line.key != part.line or not pieces:
+            most = min(missing, line.quantity - line.cancelled - line.returned - used[place])
+            if line.key != part.line:
                 continue
-            units = _units(reservation, line, pieces, left, taken)
-            if units is None:
-                break
+            pieces, units = _most_pieces(reservation, line, most, left, taken)
             lines += [msgspec.structs.replace(part, line=number, quantity=each) for number, each in units]
             used[place] += pieces
             missing -= pieces
         if missing:
             excess.append(LineRefusal(0, part.line, "", part.quantity, part.quantity - missing))
     return Refused("exceeds_remaining", reservation.state, excess) if excess else Written(lines, used)
+
+
+def _most_pieces(
+    reservation: Any, line: ChannelLine, most: int, left: Left, taken: Counter[int]
+) -> tuple[int, list[tuple[int, int]]]:
+    """Take as many pieces as there are; return how many, and the units of each line."""
+    for pieces in range(most, 0, -1):
+        trial = Counter(taken)
+        units = _units(reservation, line, pieces, left, trial)
+        if units is not None:
+            taken.update(trial - taken)
+            return pieces, units
+    return 0, []
 
 
 def _units(
