@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from msgspec.structs import replace
 
 from server.domain import limits
-from server.domain.booked_orders import RESERVATIONS_MAX, BookedOrder, BookedPieces
+from server.domain.booked_orders import RESERVATIONS_MAX, BookedLine, BookedOrder, BookedPieces
 from server.domain.components import Component
 from server.domain.operations.base import fingerprint
 from server.domain.operations.orders import Step
@@ -124,19 +124,23 @@ class OrderSteps:
         ``last``: nothing more can be done, so the snapshot counts as acted on, also where something is left undone.
         """
         told, before, done = self._at.told, self._record, self.is_done
-        lines = [replace(each.line, unmapped=_is_unmapped(each)) for each in self.balances]
-        record = BookedOrder(
-            before.version + 1, told.state, self._reservations, self._at.now_ms, told.first_ms, before.changed_ms,
-            before.complete_ms, before.fingerprint, lines, self._generations, before.fetched, undone=True,
-        )  # fmt: skip
-        if not (done or last):
-            return record
-        for i, each in enumerate(self.balances):
-            gone, since_ms = told.gone.get(each.line.key, (0, 0))
-            lines[i] = replace(lines[i], seen_ms=each.told.seen_ms, gone=gone, gone_since_ms=since_ms)
-        return replace(
-            record, changed_ms=told.changed_ms, complete_ms=told.complete_ms, fingerprint=digest,
-            fetched=told.fetched, undone=not done,
+        is_last = done or last
+        # Until then it counts as a moment older: it is still news when it comes again, and no older one is.
+        earlier_ms = 0 if is_last else 1
+        lines = list[BookedLine]()
+        for each in self.balances:
+            line = each.line
+            gone = told.gone.get(line.key, (0, 0)) if is_last else (line.gone, line.gone_since_ms)
+            seen_ms = max(line.seen_ms, each.told.seen_ms - earlier_ms)
+            lines.append(
+                replace(line, unmapped=_is_unmapped(each), seen_ms=seen_ms, gone=gone[0], gone_since_ms=gone[1])
+            )
+        return BookedOrder(
+            before.version + 1, told.state, self._reservations, self._at.now_ms, told.first_ms,
+            max(before.changed_ms, told.changed_ms - earlier_ms),
+            max(before.complete_ms, told.complete_ms - earlier_ms) if told.complete_ms else 0,
+            digest if is_last else before.fingerprint, lines, self._generations,
+            told.fetched if is_last else before.fetched, undone=not done,
         )  # fmt: skip
 
     # -- the steps

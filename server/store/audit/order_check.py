@@ -1,5 +1,6 @@
 """The audit of what was booked of channels' orders: each record against the reservations that it names."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -58,27 +59,27 @@ class OrderCheck:
 
 
 def _faults(record: BookedOrder, found: dict[str, Reservation]) -> Iterator[tuple[str, str, str]]:
-    """Return what is wrong with a record: what is expected, what is so, and the reservation."""
-    claimed: dict[tuple[str, int], int] = {}
-    for line in record.lines:
-        for part in line.parts:
-            if not 0 <= part.reservation < len(record.reservations):
-                yield "a reservation of the order", f"number {part.reservation}", ""
-                continue
-            name = record.reservations[part.reservation]
-            reservation = found.get(name)
-            for number, units in zip(part.lines, part.units, strict=True):
-                if reservation is not None and not 0 < number <= len(reservation.lines):
-                    yield f"{len(reservation.lines)} lines", f"line {number}", name
-                claimed[name, number] = claimed.get((name, number), 0) + part.pieces * units
-    for (name, number), units in claimed.items():
-        reservation = found.get(name)
-        if reservation is None or number > len(reservation.lines) or reservation.is_tombstone:
+    """Return what is wrong with a record: what is expected, what is so, and the reservation.
+
+    A line may have been split, so what is claimed of all lines of a SKU is compared.
+    """
+    claimed: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for part in (part for line in record.lines for part in line.parts):
+        if not 0 <= part.reservation < len(record.reservations):
+            yield "a reservation of the order", f"number {part.reservation}", ""
             continue
-        of_line = reservation.lines[number - 1]
-        most = max(of_line.quantity, of_line.quantity - of_line.edited)
+        name = record.reservations[part.reservation]
+        lines = found[name].lines if name in found else []
+        for number, units in zip(part.lines, part.units, strict=True):
+            if lines and not 0 < number <= len(lines):
+                yield f"{len(lines)} lines", f"line {number}", name
+            elif lines:
+                claimed[name, lines[number - 1].sku] += part.pieces * units
+    for (name, sku), units in claimed.items():
+        of_sku = [line for line in found[name].lines if line.sku == sku]
+        most = sum(max(line.quantity, line.quantity - line.edited) for line in of_sku)
         if units > most:
-            yield f"{most} units of line {number}", f"{units}", name
+            yield f"{most} units of {sku}", f"{units}", name
 
 
 def _readable(packed: bytes) -> BookedOrder | None:

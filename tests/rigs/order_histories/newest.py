@@ -32,6 +32,10 @@ class Newest:
         """Note that a snapshot may be done in part, until it or a newer whole one comes."""
         self._killed.append(order)
 
+    def has_told(self, keys: set[str]) -> bool:
+        """Whether something was told of each of some lines."""
+        return keys <= self._lines.keys()
+
     @property
     def is_settled(self) -> bool:
         """Whether all that was delivered must be done by now."""

@@ -93,6 +93,7 @@ class World:
         self._stocked = Counter[str]()
         self._posted = self.chance.random() > 0.35
         self._held = ""
+        self._has_posted = False
         self.newest = Newest(self.market)
         self.story: list[str] = []
         self.problems: list[str] = []
@@ -195,6 +196,7 @@ class World:
             self._held = name
         answer = await self._ledger.run(Numbered(CHANNEL, number, {}, operation))
         outcome = answer.outcome if isinstance(answer, Refused) else "made"
+        self._has_posted = outcome == "made"
         self.story.append(f"connector posts {type(operation).__name__}: {outcome}")
 
     async def _commit_held(self) -> None:
@@ -264,6 +266,8 @@ class World:
 
     async def _check_newest(self) -> None:
         """Compare lines that the channel alone moves with the newest that it has told."""
+        if self._has_posted and not self.newest.has_told({line.key for line in self.market.snapshots[0].lines}):
+            return
         if self._held or not self.newest.is_settled or (self._scarce and not self.newest.is_paid):
             return
         records = await self._reservations()
