@@ -266,9 +266,12 @@ async def test_an_order_that_cannot_be_understood_keeps_back_no_other_and_stands
     async with running() as engine:
         await told(desk, "good")
         await wait_until(lambda: intake_of(engine).status().inbox == 1, "the other is in the inbox")
-        assert [(key, each.inbox) async for key, each in kept_by(engine).to_read() if each.inbox] == [
-            ("garbled", "unreadable")
-        ]
+
+        async def is_kept() -> bool:
+            kept = {key: each.inbox async for key, each in kept_by(engine).to_read() if each.inbox}
+            return kept == {"garbled": "unreadable"}
+
+        await wait_until(is_kept, "with its reason")
 
 
 async def test_a_channel_that_subtracts_its_orders_is_asked_for_them_before_it_is_shown_the_last_units(

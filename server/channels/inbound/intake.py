@@ -148,8 +148,7 @@ class Intake:
 
     def shipped_here(self, order: str) -> None:
         """Look at an open order, of which units have left here."""
-        if order in self._schedule:
-            self._reading.hint(order)
+        self._reading.look_at(order)
 
     async def pull_lately(self) -> bool:
         """Read what has changed at the channel, unless that was done just now; return whether it was in time."""

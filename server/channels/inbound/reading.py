@@ -51,6 +51,13 @@ class Reading:
         self._schedule.hint(order, self._clock.store_ms())
         self.wake.set()
 
+    def look_at(self, order: str) -> None:
+        """Have an open order read now that somebody has moved here, and see how far it is here."""
+        wanted = self._schedule.get(order)
+        if wanted is not None:
+            self._schedule.put(order, replace(wanted, due_ms=self._clock.store_ms(), reason="open"))
+            self.wake.set()
+
     async def next(self) -> float:
         """Read the order that is due next; return how long to wait then.
 
@@ -70,7 +77,8 @@ class Reading:
             return WAIT_S_MAX if due_ms is None else (due_ms - now_ms) / 1000
         is_settled = False
         try:
-            if await self.read(key) is None:
+            # Where the channel has told of a change, what is new of it says enough.
+            if await self.read(key, whole=seen.reason != "hint") is None:
                 await self._put_off_unknown(key)
             is_settled = True
         except ChannelError as error:
@@ -81,12 +89,15 @@ class Reading:
         await self._writes.save()
         return 0.0
 
-    async def read(self, key: str) -> Order | None:
-        """Read an order whole and take it in; None: the channel does not know it. As :meth:`next` raises."""
+    async def read(self, key: str, *, whole: bool = False) -> Order | None:
+        """Read an order from the channel and take it in; None: the channel does not know it. As :meth:`next` raises.
+
+        ``whole``: see how far it is here, too.
+        """
         asked_s = self._clock.now_s()
         order = await self._client.talk(lambda adapter: adapter.fetch_order(key, self._clock.wall_s()))
         if order is not None:
-            await self._taking.take(order, asked_s=asked_s, whole=True)
+            await self._taking.take(order, asked_s=asked_s, whole=whole, is_read=True)
         return order
 
     async def _put_off_unknown(self, key: str) -> None:

@@ -79,7 +79,7 @@ class Schedule:
         now = self._wanted.get(order)
         if now is not None and now is not seen:
             kept = wanted or now
-            self.put(order, replace(kept, due_ms=now.due_ms, reason="hint", since_ms=now.since_ms))
+            self.put(order, replace(kept, due_ms=now.due_ms, reason=now.reason, since_ms=now.since_ms))
         elif wanted is not None:
             self.put(order, wanted)
         else:

@@ -62,10 +62,11 @@ class Taking:
         self._turn = asyncio.Lock()
         self._taken_s: OrderedDict[str, float] = OrderedDict()
 
-    async def take(self, order: Order, *, asked_s: float | None, whole: bool = False) -> None:
+    async def take(self, order: Order, *, asked_s: float | None, whole: bool = False, is_read: bool = False) -> None:
         """Book an order. ``asked_s``: when the channel was asked for it; None: it told of it by itself.
 
-        ``whole``: see how far it is here, too, although nothing of it may be new.
+        ``whole``: see how far it is here, too, although nothing of it may be new. ``is_read``: it was read by itself,
+        as was asked for.
 
         Raises
         ------
@@ -84,7 +85,7 @@ class Taking:
             self._remember(order.key)
             is_written = await self._records.order(self._channel, order, booked, inbox)
             wanted = await self._wanted(order, seen, booked, inbox, is_fetched=fetched)
-            if seen is not None and not whole:
+            if seen is not None and not is_read:
                 wanted = _not_later(wanted, seen, is_new=booked is None or not booked.unchanged)
             if wanted is None and not is_written:
                 wanted = self._after(ToRead(0, "open", self._clock.store_ms()), RETRY_S)
