@@ -30,6 +30,7 @@ from server.store.documents.documents import Documents
 from server.store.documents.search import Place
 from server.store.repositories import booked_orders
 from server.store.repositories.aliases import names_of
+from server.store.repositories.location_names import read_location_names
 from server.store.repositories.order_privacy import OrderPrivacy
 
 T = TypeVar("T")
@@ -99,7 +100,7 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
         number="" if query.number is None else check_text("number", query.number, NUMBER_BYTES_MAX),
         customer_ref=query.customer,
         skus=() if query.sku is None else await _names_of(caller, check_sku("sku", query.sku)),
-        locations=() if query.place is None else (check_location("place", query.place),),
+        locations=() if query.place is None else await _places_of(caller, check_location("place", query.place)),
         short=_flag(query.short),
         unmapped=_flag(query.unmapped),
         from_ms=_ms("from", query.from_),
@@ -114,6 +115,12 @@ async def _names_of(caller: Caller, sku: str) -> tuple[str, ...]:
     """Return what a SKU is called now, and what it was called: an order keeps the name that it was booked under."""
     names = await in_time(names_of(caller.partition.client, caller.partition.keyspace, sku))
     return names[:_NAMES_MAX]
+
+
+async def _places_of(caller: Caller, location: str) -> tuple[str, ...]:
+    """Return all names of a location, as of a SKU."""
+    names = await in_time(read_location_names(caller.partition.client, caller.partition.keyspace))
+    return tuple(names.names(location))[:_NAMES_MAX]
 
 
 def _flag(value: bool | msgspec.UnsetType) -> bool | None:

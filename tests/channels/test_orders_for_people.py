@@ -74,6 +74,33 @@ async def test_an_order_is_found_by_its_number_its_sku_and_its_place_with_its_ad
     assert [each["kind"] for each in whole["timeline"]][:2] == ["heard", "booked"]
 
 
+async def test_an_order_is_found_by_the_new_name_of_its_sku_and_of_its_place(api: Api, market: Market) -> None:
+    (await api.put("/v1/stock/c/izmir", {"on_hand": 9})).ok()
+    (await api.put("/v1/channels/east/listings", {"listings": [{"sku": "c", "key": "c"}]})).ok()
+    market.place("E1", {"c": 2}, buyer=buyer(1))
+    await wait_until(lambda: is_kept(api, "E1"), "the order is kept", every_s=0.05)
+
+    (await api.post("/v1/skus/c/rename", {"to": "ceramic"})).ok()
+    (await api.post("/v1/locations/izmir/rename", {"to": "smyrna"})).ok()
+
+    for query in ("sku=ceramic", "sku=c", "place=smyrna", "place=izmir&sku=c"):
+        assert len((await api.get(f"/v1/orders?{query}")).ok()["orders"]) == 1, query
+
+
+async def test_an_order_whose_document_was_lost_shows_what_was_booked(server: Server, api: Api, market: Market) -> None:
+    market.place("E1", {"a": 2}, buyer=buyer(1))
+    await wait_until(lambda: is_kept(api, "E1"), "the order is kept", every_s=0.05)
+    market.orders.clear()  # it is not told again
+    for path in server.data_dir.glob(FILE + "*"):
+        path.unlink()
+
+    found = (await api.get("/v1/orders/east/E1")).ok()
+
+    assert [each["state"] for each in found["reservations"]] == ["committed"]
+    assert found["personal"] == "none"
+    (await api.get("/v1/orders/east/E9")).problem(404, "unknown_order")
+
+
 async def test_an_order_of_an_unknown_listing_is_mapped_once_and_for_all(api: Api, market: Market) -> None:
     market.place("E1", {"a": 1, "zz": 2}, buyer=buyer(1))
     market.place("E2", {"zz": 1}, buyer=buyer(2))
