@@ -46,7 +46,7 @@ async def test_an_order_is_found_and_read_with_its_reservation_as_it_is_now(docu
     assert [each["state"] for each in found["reservations"]] == ["committed"]
     assert found["buyer"]["shipping"]["lines"] == [f"{MARK} 5"]
     assert (found["personal"], found["packages"][0]["tracking"]) == ("shown", f"TR-{MARK}")
-    assert [each["kind"] for each in found["timeline"]] == ["booked"]
+    assert [each["kind"] for each in found["timeline"]] == ["heard", "booked"]
 
 
 async def test_pages_follow_each_other(documents: Documents, api: Api) -> None:
@@ -144,7 +144,7 @@ async def test_what_is_erased_is_gone_stays_gone_and_can_be_asked_for_twice(docu
     assert MARK.encode() not in found.raw
     assert found.ok()["personal"] == "erased"
     assert found.ok()["order"]["customer_ref"] == ""
-    assert [each["kind"] for each in found.ok()["timeline"]] == ["erased", "erased"]
+    assert [each["kind"] for each in found.ok()["timeline"]] == ["heard", "erased", "erased"]
     assert found.ok()["order"]["total"] == "259.80"
 
 
