@@ -109,6 +109,27 @@ function channel_lines.expand(record, wanted, left_of)
   return expanded, used
 end
 
+local function not_returned(line)
+  return line[Line.fulfilled] - line[Line.returned]
+end
+
+-- The parts of a return, as channel_lines.expand gives them.
+function channel_lines.expand_return(record, wanted)
+  return channel_lines.expand(record, wanted, not_returned)
+end
+
+-- The pieces of each channel line that were returned.
+function channel_lines.returned_pieces(record)
+  local pieces = {}
+  for i, line in ipairs(record[Record.channel_lines] or NONE) do pieces[i] = line[ChannelLine.returned] end
+  return pieces
+end
+
+-- Sets them to what they were.
+function channel_lines.restore_returned(record, pieces)
+  for i, count in ipairs(pieces) do record[Record.channel_lines][i][ChannelLine.returned] = count end
+end
+
 -- Counts the pieces that are used up. used: channel line -> pieces; counter: ChannelLine.cancelled or .returned.
 function channel_lines.count(used, counter)
   for line, pieces in pairs(used) do line[counter] = line[counter] + pieces end

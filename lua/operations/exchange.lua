@@ -53,8 +53,9 @@ local function snapshot(entry, wanted)
     parts = #change_parts, changes = change_count, seq = last_seq, state = record[Record.state],
     record_seq = record[Record.seq], deadline_ms = record[Record.deadline_ms], notes = copy(record[Record.notes]),
     returned = returned_units(record[Record.lines]), stock_entries = {}, names = likeness.mark(),
+    pieces = channel_lines.returned_pieces(record),
   }
-  for _, want in ipairs(wanted) do
+  for _, want in ipairs(channel_lines.expand_return(record, wanted) or NONE) do
     local line, location = record[Record.lines][want[ReturnedLine.line]], want[ReturnedLine.location]
     if line then
       local stock_of_line = stock_entry(line[Line.sku], location ~= '' and location or line[Line.location])
@@ -77,6 +78,7 @@ local function restore(before)
   record[Record.deadline_ms] = before.deadline_ms
   record[Record.notes] = #before.notes > 0 and before.notes or NONE
   for number, units in ipairs(before.returned) do record[Record.lines][number][Line.returned] = units end
+  channel_lines.restore_returned(record, before.pieces)
   for _, was in ipairs(before.stock_entries) do
     local changed_entry = was.entry
     changed_entry.record, changed_entry.available = was.record, was.available

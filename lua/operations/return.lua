@@ -48,9 +48,7 @@ local function return_units(fields, at, exchanged_for)
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   if total(record, Line.fulfilled) == 0 then return refused('not_fulfilled', record[Record.state]) end
-  local expanded, used = channel_lines.expand(record, wanted, function(line)
-    return line[Line.fulfilled] - line[Line.returned]
-  end)
+  local expanded, used = channel_lines.expand_return(record, wanted)
   if not expanded then return exceeds_remaining(record, used) end
   wanted = expanded
   local parts, excess = select_parts(record, wanted, Line.fulfilled, Line.returned)

@@ -65,9 +65,6 @@ async def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> E
 
     """
     half, wanted = _wanted(body)
-    for i, part in enumerate(body.return_.lines):
-        if part.key is not msgspec.UNSET:
-            raise InvalidError(f"return.lines[{i}].key", "cannot stand in an exchange; name the lines")
     asked = structs.replace(body, return_=as_asked(body.return_))
     body_fingerprint = fingerprint("exchange", target, asked, *lines_to_plan(wanted))
     try:

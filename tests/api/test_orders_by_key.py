@@ -241,6 +241,59 @@ async def test_a_part_names_a_line_or_a_key_and_each_key_once(api: Api, parts: l
     (await take_back(api, *parts)).problem(400, "invalid")
 
 
+# -- exchanged
+
+
+async def exchange(api: Api, lines: list[dict[str, Any]], *wanted: dict[str, Any]) -> Any:
+    body = {"return": {"lines": lines}, "order": _body("new", list(wanted), {})}
+    return await api.post("/v1/reservations/o/exchange", body)
+
+
+async def test_a_bundle_is_exchanged_by_its_key_and_comes_back_once(api: Api) -> None:
+    await shipped(api, by_key("set", 2))
+    back = [by_key("set", 1, disposition="restock")]
+
+    exchanged = (await exchange(api, back, by_key("a6"))).ok(201)
+
+    assert exchanged["returned"]["channel_lines"] == [{"key": "set", "quantity": 2, "lines": [1, 2], "returned": 1}]
+    assert lines_of(exchanged["returned"], "returned") == [("A", 2), ("B", 1)]
+    assert await available(api, "A", "B") == [20 - 4 + 2 - 6, 9]
+    again = (await take_back(api, by_key("set", 2, disposition="restock"))).problem(422, "exceeds_remaining")
+    assert again["lines"][0]["available"] == 1
+
+
+async def test_an_exchange_by_key_whose_new_order_is_refused_leaves_every_piece_where_it_is(api: Api) -> None:
+    await shipped(api, by_key("set", 2))
+    before = (await api.get("/v1/reservations/o")).ok()
+
+    back = [by_key("set", 2, disposition="restock", location="elsewhere")]
+    problem = (await exchange(api, back, {"sku": "C", "quantity": 9})).problem(409, "out_of_stock")
+
+    assert problem["half"] == "order"
+    assert (await api.get("/v1/reservations/o")).ok() == before
+    assert await available(api, "A", "B", "C") == [16, 8, 5]
+    (await take_back(api, by_key("set", 2, disposition="restock"))).ok()
+    assert await available(api, "A", "B") == [20, 10]
+
+
+@pytest.mark.parametrize(
+    ("parts", "field"),
+    [
+        ([by_key("set", disposition="restock", line=1)], "return.lines[0].line"),
+        ([{"quantity": 1, "disposition": "restock"}], "return.lines[0].line"),
+        ([by_key("set", disposition="restock"), by_key("set", disposition="restock")], "return.lines[1].key"),
+    ],
+)
+async def test_what_an_exchange_returns_names_a_line_or_a_key(
+    api: Api, parts: list[dict[str, Any]], field: str
+) -> None:
+    await shipped(api, by_key("set", 2))
+
+    problem = (await exchange(api, parts, by_key("a6"))).problem(400, "invalid")
+
+    assert problem["errors"][0]["field"] == field
+
+
 # -- what is available
 
 

@@ -832,13 +832,26 @@ class LedgerMachine(RuleBasedStateMachine):
         if left and intent.option < 7:
             reservation_id, number = left[-1 - intent.which % len(left)]
             [(_, units, disposition, location)] = _returned([(number, 1)], intent.option)
-            returned = ops.take_back(reservation_id, (number, units, disposition, location), key=key)
+            keys = _keys(self.model.reservations[reservation_id], intent) if intent.again % 2 else []
+            named = [(name, pieces, disposition, location) for name, pieces in keys]
+            returned = ops.take_back(reservation_id, *(named or [(number, units, disposition, location)]), key=key)
         assert isinstance(returned, Return)
+        if left and intent.again == 4:
+            return self._undone(intent, returned)
         new = replace(intent, parts=intent.parts[:2], option=intent.option % 6)
         kind = ("reserve", "order", "source", "late")[(intent.which + intent.option) % 4]
         request = self._new(replace(new, kind=kind))
         assert isinstance(request, Reserve | Order | Sourced)
         return ops.exchange(returned, request)
+
+    def _undone(self, intent: Intent, returned: Return) -> Exchange:
+        """Send a part back to where nothing ever was, and want more than there is: no name of it may stay known."""
+        known = {location for _, location in self.model.stock}
+        new = next(name for number in count() if (name := f"iade {number}") not in known)
+        part = msgspec.structs.replace(returned.lines[0], location=new)
+        back = ops.sealed(msgspec.structs.replace(returned, lines=[part]))
+        sku, location = _drawn(intent.parts[0][0])
+        return ops.exchange(back, ops.order(f"r{next(self.numbers)}", (sku, UNITS_MAX + 1, location)))
 
     def _settlement(self, intent: Intent, key: str) -> AnOperation:  # noqa: C901, PLR0911  # one for each kind
         reservation_id, option = self._fitting(intent), intent.option
