@@ -7,12 +7,14 @@ local relocation = {}
 
 do
 
--- The numbers of the lines that earlier moves added, by the field of their stock. Only such lines have first_seq 0.
+-- The numbers of the lines that earlier moves added, by the field of their stock: a line keeps the names that it was
+-- made with, so one whose SKU or location was renamed since is found by where its stock lies now. Only such lines have
+-- first_seq 0.
 function relocation.moved_lines(lines)
   local moved = {}
   for number, line in ipairs(lines) do
     if line[Line.first_seq] == 0 then
-      local field = line[Line.sku] .. '\0' .. line[Line.location]
+      local field = stock_entry(line[Line.sku], line[Line.location]).field
       moved[field] = moved[field] or number
     end
   end

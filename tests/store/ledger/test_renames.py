@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 from server.domain.answers import Refused
 from server.domain.channels import Listing
 from server.domain.components import Component, known_by
+from server.domain.sourcing import Candidate
 from server.domain.stock import StockChanged
 from server.store.audit.audit import audit
 from server.store.errors import SimilarNameError
@@ -16,7 +17,9 @@ from server.store.ledger.ledger import Ledger
 from server.store.repositories.aliases import names_of
 from server.store.repositories.allocations import allocate
 from server.store.repositories.channels import ChannelStore
+from server.store.repositories.location_renames import LocationRenames
 from server.store.repositories.renames import AliasStore
+from server.store.repositories.skus import SkuStore
 from tests.conftest import RETENTION
 from tests.support import operations as ops
 
@@ -208,6 +211,66 @@ async def test_given_a_renamed_sku_when_an_order_is_edited_by_either_name_then_i
     assert found is not None
     assert [(each.sku, each.committed) for each in found.lines] == [("A", 4)]
     assert await available(ledger, "B") == {"main": 5}
+
+
+async def two_places(ledger: Ledger) -> None:
+    """Have some of A at two places."""
+    for place in ("main", "depo"):
+        await ops.moved(ledger, ops.receive("A", 5, place))
+
+
+async def committed_at(ledger: Ledger, reservation_id: str) -> list[tuple[str, str, int]]:
+    found = (await ledger.reservation(reservation_id)).reservation
+    assert found is not None
+    return [(each.sku, each.location, each.committed) for each in found.lines]
+
+
+async def test_given_units_moved_before_a_rename_when_more_are_moved_there_then_they_are_in_one_line(
+    client: Redis, ledger: Ledger
+) -> None:
+    await two_places(ledger)
+    await ops.changed(ledger, ops.order("o", ("A", 3)))
+    await ops.changed(ledger, ops.relocate("o", (1, 1, "depo")))
+    assert await rename(client, ledger, "A", "B") == "renamed"
+
+    await ops.changed(ledger, ops.relocate("o", (1, 1, "depo")))
+
+    assert await committed_at(ledger, "o") == [("A", "main", 1), ("A", "depo", 2)]
+
+
+async def test_given_a_location_that_was_renamed_when_more_is_moved_or_bound_there_then_it_is_in_one_line(
+    client: Redis, ledger: Ledger
+) -> None:
+    await two_places(ledger)
+    await ops.changed(ledger, ops.sourced(ops.order("o", ("A", 3, "")), ["main"], 0, open_group=""))
+    await ops.changed(ledger, ops.relocate("o", (1, 1, "depo")))
+    done = await LocationRenames(client, ledger.keyspace, RETENTION.packed(), known_s=0).rename("depo", "hub", "tester")
+    assert done.is_done
+
+    await ops.changed(ledger, ops.relocate("o", (1, 1, "hub")))
+    bound = await ops.changed(ledger, ops.bound(ops.fulfil("o", (1, 1)), Candidate("hub", 0), location="hub"))
+
+    assert [(each.location, each.committed, each.fulfilled) for each in bound.reservation.lines] == [
+        ("main", 0, 0),
+        ("depo", 2, 1),
+    ]
+
+
+async def test_given_an_untracked_sku_that_was_renamed_when_it_is_tracked_and_untracked_then_any_name_is_its_own(
+    client: Redis, ledger: Ledger
+) -> None:
+    store = SkuStore(client, ledger.keyspace, RETENTION.packed())
+    assert await store.track("Wrap", "tester", tracked=False)
+    assert await rename(client, ledger, "Wrap", "Paper") == "renamed"
+    names = await client.hgetall(ledger.keyspace.likeness)
+
+    assert await store.track("Wrap", "tester", tracked=True)
+    assert await store.track("Wrap", "tester", tracked=False)
+
+    assert await store.is_untracked("Paper")
+    assert await client.hgetall(ledger.keyspace.likeness) == names
+    with pytest.raises(SimilarNameError, match="Paper"):
+        await store.track("PAPER", "tester", tracked=False)
 
 
 async def test_given_a_sku_like_the_new_name_when_renamed_then_it_is_refused_but_not_for_a_name_of_its_own(
