@@ -33,25 +33,62 @@ local function pieces_left(line)
   return line[ChannelLine.quantity] - line[ChannelLine.cancelled] - line[ChannelLine.returned]
 end
 
+-- Asks what the SKUs of the lines are called now: what was moved after a rename has the new name.
+local function ask_names(record)
+  local skus = {}
+  for i, line in ipairs(record[Record.lines]) do skus[i] = line[Line.sku] end
+  aliases.ask(skus)
+end
+
+local function are_of_one_sku(line, other)
+  return line[Line.sku] == other[Line.sku] or aliases.name_of(line[Line.sku]) == aliases.name_of(other[Line.sku])
+end
+
 -- Calls use(number) for each line that has units of a part: its own, then those that were split or moved from it.
 local function each_line_of(record, line, part, use)
   local lines, own = record[Record.lines], part[ChannelPart.line]
   use(own)
   for number = line[ChannelLine.behind] + 1, #lines do
-    if number ~= own and lines[number][Line.sku] == lines[own][Line.sku] then use(number) end
+    if number ~= own and are_of_one_sku(lines[number], lines[own]) then use(number) end
   end
+end
+
+-- The units of each part of a channel line that its own line has, and those that further lines of its SKU have: the
+-- parts of one SKU share them, and lines that were mapped can be of one. SKU -> {further, parts = {{units, own}, …}}
+local function units_there(record, line, left_of, taken)
+  local lines, by_sku = record[Record.lines], {}
+  local function there(number) return max(0, left_of(lines[number]) - (taken[number] or 0)) end
+  for _, part in ipairs(line[ChannelLine.parts]) do
+    local own = part[ChannelPart.line]
+    local sku = aliases.name_of(lines[own][Line.sku])
+    by_sku[sku] = by_sku[sku] or {further = 0, parts = {}}
+    table.insert(by_sku[sku].parts, {part[ChannelPart.units], there(own)})
+  end
+  for number = line[ChannelLine.behind] + 1, #lines do
+    local of_sku = by_sku[aliases.name_of(lines[number][Line.sku])]
+    if of_sku then of_sku.further = of_sku.further + there(number) end
+  end
+  return by_sku
+end
+
+local function are_there(by_sku, pieces)
+  for _, of_sku in pairs(by_sku) do
+    local needed = 0
+    for _, part in ipairs(of_sku.parts) do needed = needed + max(0, pieces * part[1] - part[2]) end
+    if needed > of_sku.further then return false end
+  end
+  return true
 end
 
 -- How many pieces of a line are there, of `most` at most. taken: line number -> units that others take.
 local function pieces_there(record, line, most, left_of, taken)
-  for _, part in ipairs(line[ChannelLine.parts]) do
-    local units = 0
-    each_line_of(record, line, part, function(number)
-      units = units + max(0, left_of(record[Record.lines][number]) - (taken[number] or 0))
-    end)
-    most = min(most, floor(units / part[ChannelPart.units]))
+  local by_sku, fewest = units_there(record, line, left_of, taken), 0
+  if are_there(by_sku, most) then return most end
+  while most - fewest > 1 do
+    local pieces = floor((fewest + most) / 2)
+    if are_there(by_sku, pieces) then fewest = pieces else most = pieces end
   end
-  return most
+  return fewest
 end
 
 -- Adds the parts of some pieces, which are there, to `parts`: {number, units}, ….
@@ -88,11 +125,13 @@ end
 -- Returns them, and what is used of channel lines. Or nil and the lines as refused takes them: one that names a key has
 -- the number 0, and the key in place of the SKU.
 function channel_lines.expand(record, wanted, left_of)
-  local taken, expanded, used, excess = {}, {}, {}, {}
+  local taken, expanded, used, excess, has_key = {}, {}, {}, {}, false
   for _, want in ipairs(wanted) do
     local number = want[LineQuantity.line]
-    if type(number) ~= 'string' then taken[number] = (taken[number] or 0) + want[LineQuantity.quantity] end
+    if type(number) == 'string' then has_key = true
+    else taken[number] = (taken[number] or 0) + want[LineQuantity.quantity] end
   end
+  if has_key then ask_names(record) end
   for _, want in ipairs(wanted) do
     local key, pieces, parts = want[LineQuantity.line], want[LineQuantity.quantity], {}
     if type(key) ~= 'string' then
