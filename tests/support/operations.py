@@ -274,8 +274,18 @@ def bound(
 
 
 def exchange(returned: Return, request: Reserve | Order | Sourced) -> Exchange:
-    """Exchange what comes back for a reservation; the return's key and fingerprint stand for both."""
-    return Exchange(_sealed_with(returned, request), request)
+    """Exchange what comes back for a reservation; the return's key and fingerprint stand for both.
+
+    The reservation has the fingerprint of the exchange, as the service makes it: no request for it alone is a repeat.
+    """
+    back = _sealed_with(returned, request)
+    if isinstance(request, Sourced):
+        return Exchange(back, Sourced(_exchanged(request.promise, back), request.plan))
+    return Exchange(back, _exchanged(request, back))
+
+
+def _exchanged(request: Reserve | Order, back: Return) -> Reserve | Order:
+    return msgspec.structs.replace(request, fingerprint=back.fingerprint if request.fingerprint else "")
 
 
 def _sealed_with(operation: T, other: object) -> T:
