@@ -1,7 +1,8 @@
 -- The shapes of an answer, as operations return them; server/domain/answers.py decodes them.
 --
 --   ["refused", outcome, state or "", lines]        lines: [[line, sku, location, requested, available], …], in units;
---                                                   for out_of_range also the counter, see lib/range.lua
+--                                                   for out_of_range also the counter, see lib/range.lua; for a line
+--                                                   that is not there also 'line', '' and how many lines there are
 --   ["changed", replayed, record, availability]     record: lib/reservations.lua; availability: [[sku, location,
 --                                                   available, seq], …]
 --   ["stock_changed", replayed, level]              level: lib/stock.lua

@@ -123,7 +123,7 @@ function line_edits.read(record, wanted)
   for place, want in ipairs(wanted) do
     local target = target_of(record, want, place, by_sku)
     if not target then
-      missing[#missing + 1] = {place, '', '', want[LineEdit.quantity], 0}
+      missing[#missing + 1] = {place, '', '', want[LineEdit.quantity], 0, 'line', '', #record[Record.lines]}
     else
       local line = {place, target.sku, target.location, target.quantity, target.shipped}
       if is_named_twice(target, seen) then twice[#twice + 1] = line end

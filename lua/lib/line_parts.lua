@@ -24,7 +24,7 @@ local function select_parts(record, wanted, counter, spent, waiting)
     local line = record[Record.lines][number]
     local left = line and line[counter] - (spent and line[spent] or 0) + (waiting and line[waiting] or 0)
     if not line then
-      excess[#excess + 1] = {number, '', '', units, 0}
+      excess[#excess + 1] = {number, '', '', units, 0, 'line', '', #record[Record.lines]}
     elseif units > left then
       excess[#excess + 1] = {number, line[Line.sku], line[Line.location], units, left}
     end

@@ -25,7 +25,7 @@ local function too_much(record, arrived)
   for number, units in pairs(sums) do
     local item = record[Transfer.lines][number]
     if not item then
-      excess[#excess + 1] = {number, '', '', units, 0}
+      excess[#excess + 1] = {number, '', '', units, 0, 'line', '', #record[Transfer.lines]}
     elseif units > units_left(item) then
       excess[#excess + 1] = {number, item[TransferLine.sku], record[Transfer.destination], units, units_left(item)}
     end

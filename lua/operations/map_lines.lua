@@ -16,7 +16,7 @@ local function read_target(record, want, targets, lists)
   local sku = aliases.current(want[LineMapping.sku])
   local line = record[Record.lines][number]
   if not line then
-    lists.excess[#lists.excess + 1] = {number, sku, location, 1, 0}
+    lists.excess[#lists.excess + 1] = {number, sku, location, 1, 0, 'line', '', #record[Record.lines]}
   elseif not unstocked.is_unmapped(line) then
     if (line[Line.text] or '') ~= '' and aliases.current(line[Line.sku]) == sku then return end
     lists.mapped[#lists.mapped + 1] = {number, line[Line.sku], line[Line.location], line[Line.quantity], 0}

@@ -23,7 +23,7 @@ local function read_move(record, want, moves, taken, lists)
   local number, units, to = want[LineRelocation.line], want[LineRelocation.quantity], want[LineRelocation.to]
   local line = record[Record.lines][number]
   if not line then
-    push_line(lists.excess, number, '', to, units, 0)
+    lists.excess[#lists.excess + 1] = {number, '', to, units, 0, 'line', '', #record[Record.lines]}
     return
   end
   local sku, left = line[Line.sku], units_left_in(line, taken[number])

@@ -8,7 +8,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import inspect
 
-_NOT_ALLOWED: Final = re.compile(r"^Invalid enum value (?P<value>.*?) - at `(?P<path>\$.*)`$", re.DOTALL)
+_NOT_ALLOWED: Final = re.compile(r"^Invalid (?:enum )?value (?P<value>.*?) - at `(?P<path>\$.*)`$", re.DOTALL)
 _STEP: Final = re.compile(r"\.([A-Za-z_][A-Za-z0-9_]*)|\[[^]]*\]")
 
 
@@ -47,6 +47,8 @@ def _kinds(here: inspect.Type) -> Iterator[inspect.Type]:
 def _below(kind: inspect.Type, name: str | None) -> Iterator[inspect.Type]:
     if isinstance(kind, inspect.StructType) and name is not None:
         yield from (field.type for field in kind.fields if field.encode_name == name)
+        if kind.tag is not None and kind.tag_field == name:
+            yield inspect.LiteralType((kind.tag,))
     elif isinstance(kind, inspect.ListType | inspect.VarTupleType | inspect.SetType):
         yield kind.item_type
     elif isinstance(kind, inspect.DictType):

@@ -69,9 +69,17 @@ async def check_zone(field: str, time_zone: str) -> None:
     try:
         zone_of(time_zone)
     except ZoneError as error:
-        near = await asyncio.to_thread(_nearest, time_zone)  # it compares some hundred names
-        rule = f"must be the IANA name of a time zone: did you mean {near}" if near else str(error)
-        raise InvalidError(field, rule) from None
+        raise InvalidError(field, await asyncio.to_thread(_rule, time_zone, str(error))) from None
+
+
+def _rule(time_zone: str, otherwise: str) -> str:
+    """Say what was meant, or may have been. It compares some hundred names."""
+    region = time_zone.casefold().rstrip("/") + "/"
+    inside = next((name for name in zones_of_countries() if name.casefold().startswith(region)), "")
+    if inside:
+        return f"must name a city, not a region, such as {inside}"
+    near = _nearest(time_zone)
+    return f"must be the IANA name of a time zone: did you mean {near}" if near else otherwise
 
 
 def _nearest(time_zone: str) -> str:

@@ -69,7 +69,7 @@ def refusal(refused: Refused, reservation_id: str = "") -> Problem:
     if refused.outcome == "order_known":
         return problem("order_known", reservation_id=refused.lines[0].similar)
     describe = _DETAILS.get(refused.outcome)
-    detail = describe(refused.lines[0]) if describe is not None and refused.lines else ""
+    detail = next(filter(None, map(describe, refused.lines)), "") if describe is not None else ""
     lines = [
         LineProblem(each.line, each.sku, each.location, each.requested, each.available, each.similar)
         for each in refused.lines
@@ -115,12 +115,35 @@ def _unknown_location_of(line: LineRefusal) -> str:
     )
 
 
+def _lines_there(line: LineRefusal) -> str:
+    """Say which lines there are, where one was named that is not; empty where it is."""
+    if line.counter != "line":
+        return ""
+    there = line.lines_there
+    several = f"its lines have the numbers 1 to {there}"
+    numbers = {0: "it has none", 1: "its only line has the number 1"}.get(there, several)
+    return f"There is no such line: {numbers}. Nothing changed."
+
+
 _DETAILS: Final[dict[str, Callable[[LineRefusal], str]]] = {
     "out_of_range": _range_of,
     "similar_name": _likeness_of,
     "undescribed_location": _unknown_location_of,
+    "exceeds_remaining": _lines_there,
 }
 """The details that name what was refused."""
+_WITHOUT_DEADLINE: Final = {
+    "edit": "An order has no deadline: leave `ttl_s` out, and its lines can be edited. Nothing changed.",
+    "extend": "An order has no deadline: its units stay until they are shipped or cancelled. Nothing changed.",
+}
+"""What ``already_committed`` means to an operation that moves a deadline."""
+
+
+def refusal_of(operation: str, refused: Refused, reservation_id: str) -> Problem:
+    """Make the problem of an operation on a reservation that the ledger refused."""
+    made = refusal(refused, reservation_id)
+    detail = _WITHOUT_DEADLINE.get(operation, "") if refused.outcome == "already_committed" else ""
+    return msgspec.structs.replace(made, detail=detail) if detail else made
 
 
 def invalid(field: str, rule: str) -> Problem:

@@ -539,6 +539,12 @@ async def test_given_a_key_in_the_store_when_revoked_then_it_opens_nothing(serve
             "sourcing.strategy[1]",
             "'lowest_footfall' or 'most_stock' or 'nearest' or 'priority', not 'best'",
         ),
+        (
+            "/v1/movements",
+            {"movements": [{"kind": "sell", "sku": "A", "quantity": 1}]},
+            "movements[0].kind",
+            "'adjust' or 'count' or 'move' or 'receive', not 'sell'",
+        ),
     ],
 )
 async def test_given_a_word_that_is_not_allowed_when_sent_then_the_allowed_ones_are_named(

@@ -94,6 +94,63 @@ async def test_given_an_edit_that_leaves_nothing_then_the_refusal_says_how_to_en
 
 
 @pytest.mark.parametrize(
+    ("path", "body", "says"),
+    [
+        ("lines", {"lines": [{"line": 1, "quantity": 2}], "ttl_s": 60}, "has no deadline: leave `ttl_s` out"),
+        ("extend", {"ttl_s": 60}, "has no deadline"),
+        ("commit", {}, "otherwise cancel"),
+    ],
+)
+async def test_given_an_order_when_a_deadline_is_set_then_the_refusal_says_that_it_has_none(
+    api: Api, path: str, body: dict[str, object], says: str
+) -> None:
+    await api.count("A", 5)
+    await order(api, "o", ("A", 1))
+
+    refused = (await api.post(f"/v1/reservations/o/{path}", body)).problem(409, "already_committed")
+
+    assert says in refused["detail"]
+    assert shown((await api.get("/v1/reservations/o")).ok()) == [("A", "main", 1, 0, 1)]
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("lines", {"line": 4, "quantity": 1}),
+        ("lines", {"line": 4, "sku": "A"}),
+        ("commit", {"line": 4, "quantity": 1}),
+        ("release", {"line": 4, "quantity": 1}),
+        ("move", {"line": 4, "to": "main"}),
+    ],
+)
+async def test_given_a_line_that_is_not_there_when_named_then_the_refusal_says_which_lines_there_are(
+    api: Api, path: str, line: dict[str, object]
+) -> None:
+    for sku in "AB":
+        await api.count(sku, 5)
+    await hold(api, "two", ("A", 1), ("B", 1))
+    await hold(api, "one", ("A", 1))
+
+    two = (await api.post(f"/v1/reservations/two/{path}", {"lines": [line]})).problem(422, "exceeds_remaining")
+    one = (await api.post(f"/v1/reservations/one/{path}", {"lines": [line]})).problem(422, "exceeds_remaining")
+
+    assert two["detail"] == "There is no such line: its lines have the numbers 1 to 2. Nothing changed."
+    assert one["detail"] == "There is no such line: its only line has the number 1. Nothing changed."
+
+
+async def test_given_a_line_that_is_not_there_when_it_is_not_the_first_one_refused_then_it_is_said(api: Api) -> None:
+    await api.count("A", 5)
+    await hold(api, "basket", ("A", 1))
+
+    lines = [{"line": 1, "quantity": 2}, {"line": 2, "quantity": 1}]
+    refused = (await api.post("/v1/reservations/basket/release", {"lines": lines})).problem(422, "exceeds_remaining")
+    more = (await api.post("/v1/reservations/basket/release", {"lines": lines[:1]})).problem(422, "exceeds_remaining")
+
+    assert "its only line has the number 1" in refused["detail"]
+    assert "send a smaller one" in more["detail"]
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [
         ({"lines": [{"line": 1, "quantity": 2}, {"line": 2, "sku": "B"}]}, "lines[1].quantity"),

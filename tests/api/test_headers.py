@@ -34,6 +34,11 @@ TWICE: dict[str, tuple[str, tuple[str, ...]]] = {
 }  # fmt: skip
 OF_HTTP = {"two hosts", "two media types", "two lengths"}
 """Those that the parser refuses."""
+TWICE_SAID = (
+    "The header Host is sent more than once; send it once.",
+    "The header Content-Type is sent more than once; send it once.",
+    "Duplicate Content-Length.",
+)
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +65,9 @@ async def test_given_a_header_that_is_sent_twice_when_asked_then_it_is_refused_a
     problem = msgspec.json.decode(body)
     expected = "malformed" if name in OF_HTTP else "invalid"
     assert (status, headers["content-type"], problem["outcome"]) == (400, "application/problem+json", expected)
-    if name not in OF_HTTP:
+    if name in OF_HTTP:
+        assert any(twice in problem["detail"] for twice in TWICE_SAID), problem["detail"]
+    else:
         assert "must be sent once; this request has it 2 times" in problem["detail"]
         assert problem["errors"][0]["field"] in ("Authorization", "Idempotency-Key", "Last-Event-ID")
     async with opened(keyed, ADMIN) as api:

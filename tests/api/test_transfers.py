@@ -76,6 +76,8 @@ async def test_given_a_transfer_when_too_much_arrives_then_nothing_changes(api: 
     await shipped(api)
     before = server.state(key.partition)
     (await api.post(RECEIVE, {"lines": [{"line": 1, "quantity": 5}]})).problem(422, "exceeds_remaining")
+    nowhere = (await api.post(RECEIVE, {"lines": [{"line": 9, "quantity": 1}]})).problem(422, "exceeds_remaining")
+    assert "There is no such line: its " in nowhere["detail"]
     (await api.post("/v1/transfers/nobody/receive", {})).problem(404, "unknown_transfer")
     (await api.get("/v1/transfers/nobody")).problem(404, "unknown_transfer")
     assert server.state(key.partition) == before

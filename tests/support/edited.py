@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from server.domain.answers import LineRefusal, Refused
 from server.domain.operations.reservations import Edit, LineEdit, Order
 from server.domain.operations.reservations import Line as WantedLine
+from tests.support.operations import no_such_line
 from tests.support.places_oracle import may_take_from
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Edited:
         found = [self._target(number, each) for number, each in enumerate(self.op.lines, 1)]
         self.targets = [target for target in found if target is not None]
         missing = [
-            LineRefusal(number, "", "", each.quantity, 0)
+            no_such_line(number, len(self.reservation.lines), each.quantity)
             for (number, each), target in zip(enumerate(self.op.lines, 1), found, strict=True)
             if target is None
         ]

@@ -47,7 +47,7 @@ from server.domain.transfer import Transfer, TransferChanged, TransferLine
 from server.store.repositories.backorders import Member
 from tests.support.brute_force import brute_force, brute_force_parts
 from tests.support.edited import Edited, Raise
-from tests.support.operations import AnAnswer, AnOperation, reservation_of
+from tests.support.operations import AnAnswer, AnOperation, no_such_line, reservation_of
 from tests.support.placed import NOWHERE, Made, Placed
 from tests.support.sourcing_oracle import Parts
 from tests.support.written import written_out
@@ -841,7 +841,7 @@ class Model:
         for want in op.lines:
             line = reservation.lines[want.line - 1] if want.line <= len(reservation.lines) else None
             if line is None:
-                excess.append(LineRefusal(want.line, want.sku, want.location, 1, 0))
+                excess.append(no_such_line(want.line, len(reservation.lines), 1, want.sku, want.location))
             elif not line.is_unmapped:
                 if not line.text or line.place[0] != want.sku:
                     mapped.append(LineRefusal(want.line, *line.place, line.quantity, 0))
@@ -1233,7 +1233,9 @@ class Model:
         refusals: dict[str, list[LineRefusal]] = {"exceeds_remaining": [], "location_closed": [], "unknown_sku": []}
         for want in op.lines:
             if want.line > len(reservation.lines):
-                refusals["exceeds_remaining"].append(LineRefusal(want.line, "", want.to, want.quantity, 0))
+                refusals["exceeds_remaining"].append(
+                    no_such_line(want.line, len(reservation.lines), want.quantity, "", want.to)
+                )
                 continue
             line = reservation.lines[want.line - 1]
             left = line.held + line.committed - sum(units for number, units, _ in moves if number == want.line)
@@ -1738,7 +1740,7 @@ class Model:
         for number, units in sorted(sums.items()):
             line = sent.lines[number - 1] if number <= len(sent.lines) else None
             if not line:
-                excess.append(LineRefusal(number, "", "", units, 0))
+                excess.append(no_such_line(number, len(sent.lines), units))
             elif units > line.in_transit:
                 excess.append(LineRefusal(number, line.sku, sent.asked.destination, units, line.in_transit))
         return excess
@@ -1837,7 +1839,7 @@ def _parts(
     excess = []
     for number, units in sorted(parts.items()):
         if not 1 <= number <= len(reservation.lines):
-            excess.append(LineRefusal(number, "", "", units, 0))
+            excess.append(no_such_line(number, len(reservation.lines), units))
             continue
         line = reservation.lines[number - 1]
         left = getattr(line, counter) - (getattr(line, spent) if spent else 0)

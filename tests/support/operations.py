@@ -11,6 +11,7 @@ from server.domain.answers import (
     AllocationAnswer,
     BatchAnswer,
     ExpectedReceiptAnswer,
+    LineRefusal,
     Refused,
     ReservationAnswer,
     StockAnswer,
@@ -98,6 +99,11 @@ T = TypeVar("T", bound=Operation)
 
 # What a test writes for a line: (sku, quantity) or (sku, quantity, location).
 ALine = tuple[str, int] | tuple[str, int, str]
+
+
+def no_such_line(number: int, there: int, units: int, sku: str = "", location: str = "") -> LineRefusal:
+    """Make what refuses a line that is not there; ``there``: how many there are."""
+    return LineRefusal(number, sku, location, units, 0, "line", "", there)
 
 
 def sealed(operation: T) -> T:

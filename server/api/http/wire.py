@@ -1,6 +1,7 @@
 """Bytes in, bytes out: reading a bounded body within a deadline, and JSON or MessagePack by its headers."""
 
 import asyncio
+import re
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import unquote_to_bytes
@@ -32,6 +33,8 @@ _HALF: Final = (
 )
 _TLS: Final = "Received HTTPS traffic on an HTTP port"
 _TOO_MANY_HEADERS: Final = "Too many headers received"
+_TWICE: Final = re.compile(r"Duplicate '([A-Za-z-]+)' header found\.")
+"""In the parser's words, of a header that it takes once; the name is one of its own list."""
 _REASON_END: Final = ":\n\n"
 """The parser's own words end here; what follows are the caller's bytes."""
 _ENDS_CONNECTION: Final = frozenset({"unauthorized", "local_only", "request_timeout", "malformed", "head_too_large"})
@@ -252,6 +255,10 @@ def unreadable(error: HttpProcessingError) -> Problem:
         return problem("head_too_large")
     if message == _TLS:
         return problem("malformed", "This port speaks HTTP without TLS. Use http://, or put a TLS proxy in front.")
+    twice = _TWICE.fullmatch(message)
+    if twice is not None:
+        name = f"The header {twice[1]} is sent more than once; send it once."
+        return problem("malformed", f"{name} The connection is closed, and nothing happened.")
     words, end, _ = message.partition(_REASON_END)
     if not end:
         return problem("malformed")

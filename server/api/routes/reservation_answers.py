@@ -8,7 +8,7 @@ from server.domain.reservation import Changed
 from server.schemas.problems import Problem
 from server.schemas.reservations import ReservationView, left_views, reservation_view
 from server.service.caller import Partition
-from server.service.problems import refusal
+from server.service.problems import refusal_of
 
 
 def answer_reservation(
@@ -21,7 +21,7 @@ def answer_reservation(
             return Answer(view, "replayed" if answer.replayed else "remembered", status=202)
         return Answer(view, "replayed" if answer.replayed else answer.reservation.state)
     assert not isinstance(answer, Changed)  # noqa: S101  # for the types; it costs nothing where it counts
-    return refusal(answer, reservation_id)
+    return refusal_of(operation, answer, reservation_id)
 
 
 def marked(view: ReservationView, partition: Partition) -> ReservationView:

@@ -162,7 +162,7 @@ async def test_given_an_edited_reservation_when_it_is_made_again_then_the_first_
 @pytest.mark.parametrize(
     ("elements", "refusal"),
     [
-        ([(3, 1)], ("exceeds_remaining", [LineRefusal(1, "", "", 1, 0)])),
+        ([(3, 1)], ("exceeds_remaining", [ops.no_such_line(1, 2, 1)])),
         ([(1, 2), (1, 3)], ("named_twice", [LineRefusal(2, "A", "main", 3, 0)])),
         ([(1, 2), ("A", 3)], ("named_twice", [LineRefusal(2, "A", "", 3, 0)])),
         ([("A", 3), ("A", 1, "store")], ("named_twice", [LineRefusal(2, "A", "store", 1, 0)])),

@@ -20,6 +20,7 @@ from tests.support.operations import (
     extend,
     fulfil,
     level,
+    no_such_line,
     order,
     refused,
     release,
@@ -147,7 +148,7 @@ async def test_given_a_line_that_does_not_exist_when_released_then_it_is_named(l
     await stocked(ledger, A=5)
     await changed(ledger, reserve("r", ("A", 3)))
     answer = await refused(ledger, release("r", (1, 1), (2, 1)))
-    assert answer == Refused("exceeds_remaining", "held", [LineRefusal(2, "", "", 1, 0)])
+    assert answer == Refused("exceeds_remaining", "held", [no_such_line(2, 1, 1)])
 
 
 async def test_given_a_hold_when_released_then_its_units_are_available_again(ledger: Ledger) -> None:

@@ -77,7 +77,7 @@ async def test_given_units_where_they_lie_already_when_moved_then_nothing_change
     [
         ((1, 0, "b"), "out_of_stock", LineRefusal(1, "A", "b", 3, 2)),
         ((1, 4, "c"), "exceeds_remaining", LineRefusal(1, "A", "a", 4, 3)),
-        ((2, 1, "c"), "exceeds_remaining", LineRefusal(2, "", "c", 1, 0)),
+        ((2, 1, "c"), "exceeds_remaining", ops.no_such_line(2, 1, 1, "", "c")),
         ((1, 1, "nowhere"), "unknown_sku", LineRefusal(1, "A", "nowhere", 1, 0)),
         ((1, 1, "shut"), "location_closed", LineRefusal(1, "A", "shut", 1, 0)),
     ],

@@ -231,7 +231,7 @@ async def test_given_one_line_that_cannot_be_mapped_when_several_are_then_none_i
 
     assert unknown == Refused("unknown_sku", "backordered", [LineRefusal(2, "X", "", 1, 0)])
     assert elsewhere == Refused("unknown_sku", "backordered", [LineRefusal(1, "T", "izmir", 1, 0)])
-    assert beyond == Refused("exceeds_remaining", "backordered", [LineRefusal(3, "T", "", 1, 0)])
+    assert beyond == Refused("exceeds_remaining", "backordered", [ops.no_such_line(3, 2, 1, "T")])
     assert nobody.outcome == "unknown_reservation"
     assert await ops.available(ledger, "T") == 5
 
