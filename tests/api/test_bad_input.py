@@ -416,7 +416,7 @@ async def test_given_a_path_that_is_none_when_asked_then_it_is_not_found(api: Ap
     [
         ("DELETE", "/v1/reservations/held", {"GET"}),
         ("PUT", "/v1/reservations", {"GET", "POST"}),
-        ("GET", "/v1/orders", {"POST"}),
+        ("PUT", "/v1/orders", {"GET", "POST"}),
         ("PATCH", "/v1/stock/A/main", {"PUT"}),
         ("POST", "/livez", {"GET", "HEAD"}),
     ],

@@ -112,7 +112,12 @@ _LANES: Final = {
     **dict.fromkeys((Expect, Forgo, ReceiveExpected), "supply"),
 }
 _ANYWHERE: Final = frozenset(("expire", "backorder_fill", "commit", "fulfil", "shortage"))
-"""Changes that either kind of call can make."""
+"""Changes that either kind of call can make.
+
+Every call that writes adds a ``shortage`` for each place that lacks more or fewer units than before it: an order that
+is sold already, units that are received, and a cancel do. So it says nothing of the kind of call; what stands beside
+it does, see tests/store/repositories/test_shortages.py.
+"""
 _APART: Final = frozenset(("transfer", "supply"))
 _TRANSFERS: Final = ("ship", "ship", "arrive", "arrive", "cancel_transfer")
 _TIMES_KEPT: Final = 12

@@ -20,8 +20,22 @@ from server.store.maintenance.lacking import recount_lacking
 from server.store.repositories.shortages import ShortagePage, find_shortages
 from tests.conftest import RETENTION, now_ms, wait_past
 from tests.support.http import Api, Server
-from tests.support.operations import adjust, changed, count, fulfil, level, moved, order, reserve, sealed, stocked
+from tests.support.operations import (
+    adjust,
+    cancel,
+    changed,
+    count,
+    fulfil,
+    level,
+    moved,
+    order,
+    receive,
+    reserve,
+    sealed,
+    stocked,
+)
 from tests.support.processes import holdfast
+from tests.support.replay import read_journal
 
 pytest_plugins = ("tests.support.http_fixtures",)
 
@@ -214,6 +228,26 @@ async def test_given_a_reserve_that_makes_no_shortage_when_run_then_nothing_is_w
     entries = await command(client, "XRANGE", ledger.keyspace.journal, "-", "+")
     assert len(entries) == 2
     assert not any(b"shortage" in fields[b"e"] for _, fields in entries)
+
+
+async def test_given_any_kind_of_call_when_a_place_comes_to_lack_more_or_fewer_then_its_entry_says_so(
+    ledger: Ledger, client: Redis
+) -> None:
+    await stocked(ledger, A=1)
+    for operation in (
+        order("o", ("A", 3), accept_shortage=True),
+        receive("A", 1),
+        cancel("o", (1, 1)),
+    ):
+        await ledger.run(operation)
+
+    journal = await read_journal(client, ledger.keyspace.journal)
+
+    assert [[change.operation for change in entry] for _, entry in journal[-3:]] == [
+        ["order", "shortage"],
+        ["receive", "shortage"],
+        ["cancel", "shortage"],
+    ]
 
 
 async def test_given_many_places_when_paged_through_then_each_shortage_is_met(ledger: Ledger, client: Redis) -> None:
