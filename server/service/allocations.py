@@ -8,7 +8,8 @@ from server.domain.stock import StockChanged
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_channel, check_location, check_reference, check_sku
-from server.service.known_channels import check_not_mistyped
+from server.service.known_channels import check_not_mistyped, is_allocated
+from server.service.order_channels import check_allowed, is_other_refused
 from server.store.connection.timeouts import in_time
 from server.store.repositories import allocations
 from server.store.repositories.channels import ChannelStore
@@ -84,12 +85,16 @@ def move_operation(caller: Caller, body: AllocationMoveBody) -> AllocateMove:
 
 
 async def check_taker(caller: Caller, operation: Allocate | AllocateMove, *, is_new: bool) -> None:
-    """Refuse units for a channel that is a known one mistyped, unless it is said to be another.
+    """Refuse units for a channel whose orders are refused, or, unless it is said to be new, for one mistyped.
+
+    What such a channel has already can still be changed, as when it was configured before.
 
     Raises
     ------
     InvalidError
-        It is.
+        It is a known one mistyped.
+    ProblemError
+        Its orders are refused.
     StoreUnavailableError
         The store did not answer in time.
 
@@ -98,11 +103,16 @@ async def check_taker(caller: Caller, operation: Allocate | AllocateMove, *, is_
     if isinstance(operation, AllocateMove):
         channel, field = operation.taker, "to_channel"
     partition = caller.partition
-    if is_new or channel in partition.channels or not operation.units:
+    if channel in partition.channels or not operation.units:
+        return
+    where = operation.sku, operation.location
+    if is_other_refused(partition, channel) and not await is_allocated(caller.ledger, where, channel):
+        check_allowed(caller, channel)
+    if is_new:
         return
     published = await in_time(ChannelStore(partition.client, partition.keyspace).published_channels())
     known = {*partition.channels, *published}
-    await check_not_mistyped(caller.ledger, (operation.sku, operation.location), field, channel, known)
+    await check_not_mistyped(caller.ledger, where, field, channel, known)
 
 
 async def allocate(caller: Caller, operation: Allocate | AllocateMove) -> StockChanged | Refused:

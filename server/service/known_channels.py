@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from typing import Final
 
-from server.domain.allocations import Allocation
 from server.domain.similar_names import closest
 from server.service.checks import InvalidError
 from server.store.ledger.ledger import Ledger
@@ -32,12 +31,13 @@ async def check_not_mistyped(
 
     """
     meant = looks_like(channel, known)
-    if meant and channel not in {each.channel for each in await _allocated(ledger, *where)}:
+    if meant and not await is_allocated(ledger, where, channel):
         raise InvalidError(
             field, f"names {channel}, which is not known; did you mean {meant}? Correct it, or send `new` true"
         )
 
 
-async def _allocated(ledger: Ledger, sku: str, location: str) -> list[Allocation]:
-    stock = await ledger.stock(sku, location)
-    return [allocation for level in stock.levels for allocation in level.allocated]
+async def is_allocated(ledger: Ledger, where: tuple[str, str], channel: str) -> bool:
+    """Return whether a channel has an allocation at a (SKU, location); errors as the other."""
+    stock = await ledger.stock(*where)
+    return any(allocation.channel == channel for level in stock.levels for allocation in level.allocated)

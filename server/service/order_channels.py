@@ -11,9 +11,14 @@ from server.service.problems import ProblemError, problem
 
 def is_refused(partition: Partition, operation: Reserve | Order) -> bool:
     """Return whether the setting refuses the channel of a new reservation; never that of an order that is sold."""
-    if partition.other_channels is None or partition.is_meant(operation.channel):
+    if not is_other_refused(partition, operation.channel):
         return False
     return not (isinstance(operation, Order) and operation.accept_shortage)
+
+
+def is_other_refused(partition: Partition, channel: str) -> bool:
+    """Return whether the setting refuses what is new on behalf of a channel."""
+    return partition.other_channels is not None and not partition.is_meant(channel)
 
 
 def check_allowed(caller: Caller, channel: str) -> None:
@@ -25,9 +30,8 @@ def check_allowed(caller: Caller, channel: str) -> None:
         They are.
 
     """
-    partition = caller.partition
-    if channel and partition.other_channels is not None and not partition.is_meant(channel):
-        _refuse(partition, channel)
+    if channel and is_other_refused(caller.partition, channel):
+        _refuse(caller.partition, channel)
 
 
 async def repeated(caller: Caller, operation: Reserve | Order) -> ReservationAnswer:

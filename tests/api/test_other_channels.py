@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from tests.conftest import wait_until
 from tests.support.docs_examples import CHANNEL, CREDENTIALS
 from tests.support.http import Api, Server, opened
 
@@ -85,6 +86,71 @@ async def test_given_a_channel_when_something_is_asked_on_its_behalf_then_it_is_
         else:
             assert channel in answer.problem(404, "unknown_channel")["detail"]
     (await api.get(f"/v1/reservations?channel={channel}")).ok()
+
+
+@pytest.mark.parametrize("channel", ["trendyol", "web", "Trendyol", "till-1", "tendyol"])
+async def test_given_a_channel_when_units_are_set_aside_for_it_then_they_are_where_its_orders_are_taken(
+    api: Api, shop: tuple[Server, str], channel: str
+) -> None:
+    is_taken = channel == "trendyol" or shop[1] == "*" or channel in shop[1].split(", ")
+    await api.count("ALLOCATED", 50)
+    at = "/v1/stock/ALLOCATED/main/allocations"
+    await api.put(f"{at}/trendyol", {"units": 9})
+    move = {"sku": "ALLOCATED", "location": "main", "from_channel": "trendyol", "to_channel": channel, "units": 1}
+    before = (await api.get("/v1/stock/ALLOCATED")).ok()
+
+    answers = [await api.put(f"{at}/{channel}", {"units": 3, "new": True})]
+    if channel != "trendyol":
+        answers.append(await api.post("/v1/allocations/move", {**move, "new": True}))
+
+    for answer in answers:
+        if is_taken:
+            answer.ok()
+        else:
+            assert channel in answer.problem(404, "unknown_channel")["detail"]
+    if not is_taken:
+        assert (await api.get("/v1/stock/ALLOCATED")).ok()["available"] == before["available"]
+        (await api.send("DELETE", f"{at}/{channel}")).ok()
+
+
+@pytest.mark.parametrize("channel", ["trendyol", "web", "tendyol"])
+async def test_given_a_channel_that_sold_nothing_when_its_sales_are_asked_then_they_are_told_where_orders_are_taken(
+    api: Api, shop: tuple[Server, str], channel: str
+) -> None:
+    is_taken = channel == "trendyol" or shop[1] == "*" or channel in shop[1].split(", ")
+
+    answer = await api.get(f"/v1/reports/sales?channel={channel}&sku=NEVER-SOLD")
+
+    if is_taken:
+        answer.ok()
+    else:
+        assert channel in answer.problem(404, "unknown_channel")["detail"]
+
+
+async def test_given_a_channel_that_is_no_longer_configured_when_asked_then_what_it_sold_and_has_stays_reachable() -> (
+    None
+):
+    body = {"reservation_id": "o-1", "channel": "trendyol", "lines": [{"sku": "A", "quantity": 1}]}
+    at, key = "/v1/stock/A/main/allocations/trendyol", {"Idempotency-Key": "first"}
+    with Server(toml=CHANNEL, environment=CREDENTIALS, other_channels=NONE) as first:
+        async with opened(first) as api:
+            await api.count("A", 9)
+            (await api.post("/v1/orders", body)).ok(201)
+            (await api.put(at, {"units": 4}, headers=key)).ok()
+
+            async def is_counted() -> bool:
+                return bool((await api.get("/v1/reports/sales?channel=trendyol")).ok()["rows"])
+
+            await wait_until(is_counted, "the order is counted")
+        first.stop()
+        with Server(data_dir=first.data_dir, role="api", other_channels=NONE) as second:
+            async with opened(second) as api:
+                [row] = (await api.get("/v1/reports/sales?channel=trendyol")).ok()["rows"]
+                assert row["ordered"] == 1
+                assert (await api.put(at, {"units": 4}, headers=key)).headers["Idempotent-Replayed"] == "true"
+                (await api.put(at, {"units": 2})).ok()
+                (await api.send("DELETE", at)).ok()
+                (await api.put(at, {"units": 2})).problem(404, "unknown_channel")
 
 
 async def test_given_a_batch_when_one_names_an_unknown_channel_then_it_alone_is_refused(

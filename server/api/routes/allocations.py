@@ -56,7 +56,7 @@ _ONE = "/v1/stock/{sku}/{location}/allocations/{channel}"
 ROUTES = [
     Route(
         "PUT", _ONE, put, Scope.STOCK, "Allocate units to a channel, or cap what it may take",
-        {200: AllocatedView}, AllocationBody, outcomes=(*_BOTH, "exceeds_available"),
+        {200: AllocatedView}, AllocationBody, outcomes=("unknown_channel", *_BOTH, "exceeds_available"),
         headers=("Idempotency-Key",), operation="allocate",
     ),
     Route(
@@ -66,7 +66,9 @@ ROUTES = [
     Route(
         "POST", "/v1/allocations/move", move, Scope.STOCK, "Move units from one channel's allocation to another's",
         {200: AllocatedView}, AllocationMoveBody,
-        outcomes=(*_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining", "out_of_range"),
+        outcomes=(
+            "unknown_channel", *_BOTH, "unknown_allocation", "allocation_differs", "exceeds_remaining", "out_of_range",
+        ),
         headers=("Idempotency-Key",), operation="allocate_move",
     ),
 ]  # fmt: skip

@@ -26,6 +26,7 @@ from server.schemas.reports import (
 )
 from server.service import reports as service
 from server.service.checks import check_channel, check_location, check_sku
+from server.service.order_channels import check_allowed
 from server.service.problems import problem
 from server.store.connection.timeouts import in_report_time
 from server.store.journal.journal import parse_entry_id
@@ -60,7 +61,10 @@ async def sales(call: Call) -> SalesReport:
     """Report what was ordered, shipped, cancelled, returned and received."""
     query: SalesQuery = call.query(SalesQuery)
     about = _only(query)
-    return await in_report_time(_sales(_store(call), query, about))
+    report = await in_report_time(_sales(_store(call), query, about))
+    if not report.rows:  # one that has sold something was configured then
+        check_allowed(call.caller, about.channel)
+    return report
 
 
 async def _sales(store: FigureStore, query: SalesQuery, about: reports.Only) -> SalesReport:
@@ -107,7 +111,7 @@ async def on_no_channel(call: Call) -> UnlistedReport:
 ROUTES = [
     Route(
         "GET", "/v1/reports/sales", sales, Scope.READ, "What was sold, by SKU, channel, location or day",
-        {200: SalesReport}, query=SalesQuery, outcomes=("invalid",), share=Share.REPORTS,
+        {200: SalesReport}, query=SalesQuery, outcomes=("invalid", "unknown_channel"), share=Share.REPORTS,
     ),
     Route(
         "GET", "/v1/reports/velocity", velocity, Scope.READ, "How fast SKUs sell, and how long their stock lasts",
