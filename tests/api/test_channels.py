@@ -282,7 +282,7 @@ async def test_given_a_publisher_when_asked_how_a_channel_stands_then_all_of_it_
         "last_confirmed_at": "2023-11-14T22:13:20.123000Z", "dead_letters": 4, "lag_p50_s": 0.02, "lag_p99_s": 0.3,
         "cursor": "17-0", "reconcile": {
             "finished_at": "2023-11-14T22:13:20Z", "checked": 9, "differed": 1, "read_back": True,
-        }, "refused_prices": 0,
+        }, "refused_prices": 0, "intake": None,
     }  # fmt: skip
 
 

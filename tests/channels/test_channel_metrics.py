@@ -11,8 +11,9 @@ from prometheus_client import REGISTRY, CollectorRegistry, Gauge
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from server.domain.channels import ChannelStatus
+from server.domain.intake import IntakeStatus
 from server.telemetry import metrics
-from server.telemetry.channel_metrics import PUSH_RESULTS, ChannelMetrics, forget_channel
+from server.telemetry.channel_metrics import PUSH_RESULTS, ChannelMetrics, IntakeMetrics, forget_channel, forget_intake
 
 ROOT = Path(__file__).parents[2]
 CHANNEL = "metrics-test"
@@ -23,6 +24,13 @@ GAUGES = (
     "holdfast_channel_dead_letters",
     "holdfast_channel_circuit_open",
     "holdfast_channel_cadence_seconds",
+)
+INTAKE_GAUGES = (
+    "holdfast_intake_lag_seconds",
+    "holdfast_inbox_orders",
+    "holdfast_outbox_oldest_seconds",
+    "holdfast_outbox_undecided_commands",
+    "holdfast_intake_open_orders",
 )
 STATUS = ChannelStatus(
     publisher="one",
@@ -39,6 +47,7 @@ STATUS = ChannelStatus(
 def _leave_nothing() -> Iterator[None]:
     yield
     forget_channel(CHANNEL)
+    forget_intake(CHANNEL)
 
 
 def sample(name: str, **labels: str) -> float | None:
@@ -49,6 +58,16 @@ def test_the_gauges_show_how_a_channel_stands() -> None:
     ChannelMetrics(CHANNEL).show(STATUS, cadence_s=300)
 
     assert [sample(name) for name in GAUGES] == [7, 61.5, 60, 3, 2, 300]
+
+
+def test_the_gauges_show_how_intake_stands_until_it_ends() -> None:
+    IntakeMetrics(CHANNEL).show(IntakeStatus(lag_s=2.5, inbox=3, outbox_oldest_s=7.5, undecided=1, open=12))
+
+    assert [sample(name) for name in INTAKE_GAUGES] == [2.5, 3, 7.5, 1, 12]
+
+    forget_intake(CHANNEL)
+
+    assert [sample(name) for name in INTAKE_GAUGES] == [None] * 5
 
 
 @pytest.mark.parametrize(
@@ -120,6 +139,7 @@ def test_a_channel_that_was_never_reported_can_be_forgotten() -> None:
 
 PREAMBLE = """
 from server.domain.channels import ChannelStatus
+from server.domain.intake import IntakeStatus
 from server.telemetry.channel_metrics import ChannelMetrics, forget_channel
 from server.telemetry.metrics import PUBLISHER_ACTIVE
 
@@ -208,4 +228,4 @@ def test_every_gauge_of_a_channel_is_forgotten() -> None:
         if isinstance(gauge, Gauge) and gauge._labelnames == ("channel",)
     }
 
-    assert declared == set(GAUGES)
+    assert declared == {*GAUGES, *INTAKE_GAUGES}
