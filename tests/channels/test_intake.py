@@ -65,6 +65,18 @@ def kept_by(engine: Engine) -> IntakeStore:
     return IntakeStore(engine.client, engine.keyspace, NAME)
 
 
+async def begun(engine: Engine) -> int:
+    """Wait until intake has begun: what is placed before is older than it."""
+    since_ms: list[int | None] = []
+
+    async def is_begun() -> bool:
+        since_ms.append(await kept_by(engine).since_ms())
+        return since_ms[-1] is not None
+
+    await wait_until(is_begun, "intake has begun")
+    return since_ms[-1] or 0
+
+
 async def told(desk: PaperDesk, *keys: str) -> None:
     await wait_until(lambda: desk.keys(NAME) >= set(keys), f"{keys} are told")
 
@@ -93,7 +105,7 @@ async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
         market.place(f"old{number}", {"a": 1})
 
     async with running(**{"from": "now"}) as engine:
-        since_ms = await kept_by(engine).since_ms()
+        since_ms = await begun(engine)
         market.place("new", {"a": 1})
         await told(desk, "new")
     assert desk.keys(NAME) == {"new"}
