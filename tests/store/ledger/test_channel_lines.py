@@ -1,12 +1,15 @@
 """Pieces by the channel's key: each comes off with all of its units, wherever they are and whatever they are called."""
 
+import asyncio
+
 import msgspec
 import pytest
 from redis.asyncio import Redis
 
 from server.domain.answers import LineRefusal, Refused
+from server.domain.exchange import ExchangeRefused
 from server.domain.operations.reservations import Cancel, Order, Return
-from server.domain.reservation import ChannelLine, ChannelPart, Reservation
+from server.domain.reservation import Changed, ChannelLine, ChannelPart, Reservation
 from server.store.audit.audit import audit
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.renames import AliasStore
@@ -110,17 +113,19 @@ async def test_given_a_key_in_two_lines_when_one_has_fewer_pieces_than_asked_the
     assert await available(ledger, "A") == {"main": 5, "depo": 5}
 
 
-async def test_given_an_exchange_by_key_that_is_refused_when_the_pieces_come_back_then_all_are_there(
+async def test_given_an_exchange_by_key_that_is_refused_when_others_come_back_in_the_same_call_then_no_piece_is_lost(
     client: Redis, ledger: Ledger
 ) -> None:
     await ops.changed(ledger, written(ops.order("o", ("A", 2)), 1))
-    shipped = await ops.changed(ledger, ops.fulfil("o"))
-    back = ops.take_back("o", ("K", 2, "restock", "depo"))
+    await ops.changed(ledger, ops.fulfil("o"))
+    refused = ops.exchange(ops.take_back("o", ("K", 2, "restock", "depo")), ops.order("new", ("A", 99)))
 
-    too_many = ops.exchange(back, ops.order("new", ("A", 99)))
-    assert await ops.half_refused(ledger, too_many) == ("promise", "out_of_stock")
+    undone, made = await asyncio.gather(ledger.run(refused), ledger.run(ops.take_back("o", ("K", 1))))
 
-    assert await found(ledger, "o") == shipped.reservation
-    await ops.changed(ledger, ops.take_back("o", ("K", 2)))
+    assert isinstance(undone, ExchangeRefused)
+    assert (undone.half, undone.refused.outcome) == ("promise", "out_of_stock")
+    assert isinstance(made, Changed)
+    assert [each.returned for each in (await found(ledger, "o")).channel_lines] == [1]
+    await ops.changed(ledger, ops.take_back("o", ("K", 1)))
     assert await available(ledger, "A") == {"main": 5, "depo": 5}
     assert (await audit(client, ledger.keyspace)).drift == []

@@ -205,7 +205,6 @@ PLANTED: Final = {
         "if names and not is_full(names) and not is_stored then",
         "if false then",
     ),
-    "an undone exchange leaves its pieces": ("  channel_lines.restore_returned(record, before.pieces)\n", "\n"),
     "an undone exchange leaves its names": ("  likeness.undo(before.names)\n", "\n"),
     "an alias is not followed by what works on a reservation": (
         "    if name ~= sku or now ~= location then\n",
