@@ -540,10 +540,10 @@ async def test_given_a_key_in_the_store_when_revoked_then_it_opens_nothing(serve
             "'lowest_footfall' or 'most_stock' or 'nearest' or 'priority', not 'best'",
         ),
         (
-            "/v1/movements",
+            "/v1/stock/movements",
             {"movements": [{"kind": "sell", "sku": "A", "quantity": 1}]},
             "movements[0].kind",
-            "'adjust' or 'count' or 'move' or 'receive', not 'sell'",
+            "'receive' or 'adjust' or 'count' or 'move', not 'sell'",
         ),
     ],
 )
