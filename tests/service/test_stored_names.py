@@ -6,13 +6,20 @@ import pytest
 
 from server.domain.reservation import Changed
 from server.domain.spelling import StoredNames
-from server.schemas.reservations import OrderBody
+from server.schemas.reservations import CancelBody, ChannelPartBody, CommitBody, FulfilBody, ListQuery, OrderBody
 from server.schemas.stock import CountBody
 from server.service.caller import Caller
 from server.service.checks import STORED_NAMES, InvalidError, check_sku, enter, heed
 from server.service.movements import count_of
 from server.service.old_names import heed_stored_names, heeded
-from server.service.reservations import make, order_operation
+from server.service.reservations import (
+    cancel_operation,
+    commit_operation,
+    find,
+    fulfil_operation,
+    make,
+    order_operation,
+)
 from server.service.stock import details
 from server.store.repositories.old_names import read_old_names
 from tests.support import operations as ops
@@ -116,3 +123,28 @@ async def test_given_a_partition_without_anything_when_begun_then_names_are_made
 
     assert caller.principal.partition not in STORED_NAMES
     reader.close()
+
+
+@pytest.mark.parametrize("channel", [" web ", "web\u00a0", "S\u0327ube", "w\u200beb", "=shop"])
+async def test_given_a_channel_of_an_older_release_when_its_orders_go_on_then_each_step_finds_them(
+    caller: Caller, channel: str
+) -> None:
+    ledger = caller.ledger
+    await ops.moved(ledger, ops.receive("A", 9))
+    await ops.moved(ledger, ops.allocate("A", channel, 6))
+    await ops.changed(ledger, ops.reserve("basket", ("A", 4), channel=channel))
+
+    found = await find(caller, ListQuery())
+    await ops.changed(ledger, ops.extend("basket", ops.HOUR_MS))
+    await ops.changed(ledger, commit_operation(caller, "basket", CommitBody()))
+    await ops.changed(ledger, ops.edit("basket", (1, 3)))
+    await ops.changed(
+        ledger, cancel_operation(caller, "basket", CancelBody(lines=[ChannelPartBody(quantity=1, line=1)]))
+    )
+    shipped = await ops.changed(ledger, fulfil_operation(caller, "basket", FulfilBody()))
+
+    assert [(name, record.channel) for name, record in found.reservations] == [("basket", channel)]
+    assert (shipped.reservation.state, shipped.reservation.channel) == ("fulfilled", channel)
+    [level] = (await ledger.stock("A")).levels
+    assert (level.on_hand, level.held, level.committed) == (7, 0, 0)
+    assert [(each.channel, each.used) for each in level.allocated] == [(channel, 0)]
