@@ -1,4 +1,4 @@
-"""What the commands of all kinds share: several requests for one command, its packages, and how a refusal is confirmed.
+"""What the commands of all kinds share: several requests for one command, and the packages that it is about.
 
 Nothing that was said once is said twice: as soon as one request of a command was carried out, a failure of a later one
 leaves the result of the whole unknown, so that the order is read before anything is repeated.
@@ -8,19 +8,7 @@ from collections.abc import Callable, Sequence
 
 from adapters.contract.errors import ChannelError, UnknownResultError
 from adapters.contract.http import Answer, Exchange, Request, check_command
-from adapters.contract.orders import (
-    CommandOutcome,
-    Confirmation,
-    Done,
-    LineQuantities,
-    NotDone,
-    Order,
-    Package,
-    Refuse,
-    Refused,
-    Superseded,
-    Undecided,
-)
+from adapters.contract.orders import CommandOutcome, Done, LineQuantities, Package, Refused, Superseded
 
 Judge = Callable[[Answer], Refused | Superseded | None]
 """Reads an answer of 2xx or 4xx; None: it was carried out."""
@@ -67,17 +55,3 @@ def over_packages(lines: LineQuantities, packages: Sequence[Package]) -> dict[st
                 found.setdefault(package.key, []).append((key, taken))
                 left[key] -= taken
     return None if any(left.values()) else found
-
-
-def refusal_confirmed(command: Refuse, order: Order) -> Confirmation:
-    """Say by an order whether a refusal was carried out: all of its lines are gone, or nothing of them is.
-
-    What is between may be the buyer's cancel, or an earlier refusal, as well as this one.
-    """
-    by_key = {line.key: line for line in order.lines}
-    lines = [by_key[key] for key, _ in command.lines if key in by_key]
-    if not any(line.cancelled for line in lines):
-        return NotDone()
-    if all(line.cancelled == line.ordered for line in lines):
-        return Done()
-    return Undecided(reason="some pieces of these lines are cancelled, and the channel does not tell for what reason")

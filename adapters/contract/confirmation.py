@@ -34,13 +34,17 @@ def shipment(command: Ship, order: Order) -> Confirmation:
     return Undecided(reason="an equal parcel without a tracking number has left; it may be an older one")
 
 
-def refusal(command: Refuse, order: Order) -> Confirmation:
-    """Say whether these pieces have been cancelled."""
+def refusal(command: Refuse, order: Order, *, in_parts: bool = False) -> Confirmation:
+    """Say whether these pieces have been cancelled.
+
+    ``in_parts``: several requests carry it out. A part of it may be done, which must not be said again.
+    """
     lines = {line.key: line for line in order.lines}
     if order.state == "cancelled":
         return Done()
     if any(key not in lines or lines[key].cancelled < pieces for key, pieces in command.lines):
-        return NotDone()
+        is_begun = any(key in lines and lines[key].cancelled for key, _ in command.lines)
+        return Undecided(reason="a part of these pieces is cancelled") if in_parts and is_begun else NotDone()
     if not _could_be_again(command.lines, order):
         return Done()
     return Undecided(reason="as many pieces are cancelled; it may have been an earlier cancel")

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from adapters.contract.commands import one_after_another, over_packages, refusal_confirmed
+from adapters.contract import confirmation
+from adapters.contract.commands import one_after_another, over_packages
 from adapters.contract.errors import UnavailableError
 from adapters.contract.http import COMMANDS, Answer, Exchange, Request, check_status, json_as
 from adapters.contract.orders import (
@@ -212,7 +213,7 @@ def confirmed(command: Command, order: Order, carrier: Carrier) -> Confirmation:
         case Acknowledge():
             return NotDone() if any(_is_new(package) for package in living(order)) else Done()
         case Refuse():
-            return refusal_confirmed(command, order)
+            return confirmation.refusal(command, order, in_parts=True)
         case Ship():
             return _shipment_confirmed(command, order, carrier)
         case Invoice():

@@ -10,7 +10,8 @@ from typing import Any, Final
 
 import msgspec
 
-from adapters.contract.commands import one_after_another, refusal_confirmed
+from adapters.contract import confirmation
+from adapters.contract.commands import one_after_another
 from adapters.contract.errors import ChannelError
 from adapters.contract.http import Answer, Exchange, json_of
 from adapters.contract.orders import (
@@ -50,7 +51,7 @@ def confirmed(command: Command, order: Order) -> Confirmation:
     """Say by an order, read after the answer was lost, whether a command was carried out."""
     match command:
         case Refuse():
-            return refusal_confirmed(command, order)
+            return confirmation.refusal(command, order)
         case Ship():
             return Done(remote_id=_name(command)) if _is_told(command, order) else NotDone()
     return Undecided(reason="no command of this channel")

@@ -62,6 +62,14 @@ def test_a_refusal_that_may_be_an_older_one_is_left_to_a_person() -> None:
     assert isinstance(confirmation.refusal(Refuse(order="A", lines=(("1", 2),)), order(4, 2)), Undecided)
 
 
+def test_a_refusal_of_several_requests_that_may_be_half_done_is_left_to_a_person() -> None:
+    refuse = Refuse(order="A", lines=(("1", 2),))
+
+    assert isinstance(confirmation.refusal(refuse, order(3, 1), in_parts=True), Undecided)
+    assert confirmation.refusal(refuse, order(3), in_parts=True) == NotDone()
+    assert confirmation.refusal(refuse, order(3, 3), in_parts=True) == Done()
+
+
 def test_a_parcel_that_stands_ready_is_named() -> None:
     ready = order(4, 0, 0, parcel(1, "living", key="Q"), parcel(2, "living", "X"))
 
