@@ -9,6 +9,7 @@ from adapters.contract.orders import Pulled
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
+from server.channels.inbound.let_go import LetGo, Tell
 from server.channels.inbound.news import NewsTaker
 from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import Outbox
@@ -48,6 +49,7 @@ class Intake:
         records: OrderRecords,
         clock: Clock,
         metrics: IntakeMetrics,
+        tell_again: Tell | None = None,
     ) -> None:
         intake = client.capabilities.intake
         if intake is None:
@@ -66,6 +68,7 @@ class Intake:
             records=records,
             rules=Rules(settings, intake, outbox, desk),
             schedule=schedule,
+            let_go=LetGo(tell_again),
             clock=clock,
             metrics=metrics,
         )

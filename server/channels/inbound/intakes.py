@@ -12,14 +12,17 @@ from server.channels.connection.circuit_breaker import CircuitBreaker
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
 from server.channels.inbound.intake import Intake
+from server.channels.inbound.let_go import Tell
 from server.channels.inbound.order_records import OrderRecords
 from server.channels.outbound.sender import Sender
 from server.channels.running import keep_running
 from server.domain.channels import ChannelSettings
 from server.domain.intake import IntakeStatus
+from server.domain.principal import SYSTEM
 from server.store.errors import FencedError, StoreUnavailableError
 from server.store.journal.feed import JournalFeed
 from server.store.journal.journal import DamagedEntryError
+from server.store.repositories.channels import ChannelStore
 from server.store.repositories.intake import IntakeStore, IntakeWrites, with_news
 from server.store.repositories.publisher import PublisherStore
 from server.telemetry.channel_metrics import IntakeMetrics, forget_intake
@@ -72,6 +75,7 @@ class Intakes:
             settings, intake = self._settings[channel.name], channel.client.capabilities.intake
             if not settings.orders.enabled or intake is None or parts is None:
                 continue
+            subtracts = channel.client.capabilities.own_sale == "subtracts"
             store = IntakeStore(self._store.client, self._store.keyspace, channel.name)
             opened = Intake(
                 settings,
@@ -82,6 +86,7 @@ class Intakes:
                 records=parts.records,
                 clock=self._clock,
                 metrics=IntakeMetrics(channel.name),
+                tell_again=self._telling(channel) if subtracts else None,
             )
             try:
                 await opened.open()
@@ -91,8 +96,18 @@ class Intakes:
                 log.exception("intake_not_opened", channel=channel.name)
             else:
                 self._intakes[channel.name] = opened
-                if channel.client.capabilities.own_sale == "subtracts":
+                if subtracts:
                     channel.before_scarce = opened.pull_lately
+
+    def _telling(self, channel: Sender) -> Tell:
+        """Return what has listings of a channel told again, and with them all that hold their SKUs."""
+        commands = ChannelStore(self._store.client, self._store.keyspace)
+
+        async def tell(keys: Sequence[str]) -> None:
+            skus = {sku for key in keys for sku in channel.state.skus_under(key)}
+            await commands.send_command(channel.name, "channel_resend", sorted(skus), SYSTEM, keys=keys)
+
+        return tell
 
     def start(self, group: asyncio.TaskGroup) -> None:
         """Take in the orders of each channel in tasks of its own."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from adapters.contract.orders import Intake, Order, Unreadable
 from server.channels.connection.clock import Clock
 from server.channels.inbound.desk import Desk
+from server.channels.inbound.let_go import LetGo
 from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.rules import Rules
 from server.channels.inbound.schedule import RETRY_S, RETRY_S_MAX, URGENT, Schedule
@@ -46,6 +47,7 @@ class Taking:
         records: OrderRecords,
         rules: Rules,
         schedule: Schedule,
+        let_go: LetGo,
         clock: Clock,
         metrics: IntakeMetrics,
     ) -> None:
@@ -57,6 +59,7 @@ class Taking:
         self._records = records
         self._rules = rules
         self._schedule = schedule
+        self._let_go = let_go
         self._clock = clock
         self._metrics = metrics
         self._turn = asyncio.Lock()
@@ -77,11 +80,14 @@ class Taking:
         async with self._turn:
             if self._is_of_before(order):
                 self._metrics.taken("older")
+                await self._let_go.look(order)  # it is none of our orders, and still one of the shop's
                 return
             seen = self._schedule.get(order.key)
             # What was asked for before a newer snapshot came says less than that one.
             fetched = asked_s is not None and self._taken_s.get(order.key, 0.0) <= asked_s
             booked, inbox = await self._book(order, fetched=fetched, whole=whole)
+            if booked is None or not booked.stale:
+                await self._let_go.look(order)
             self._remember(order.key)
             is_written = await self._records.order(self._channel, order, booked, inbox)
             wanted = await self._wanted(order, seen, booked, inbox, is_fetched=fetched)

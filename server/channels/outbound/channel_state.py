@@ -239,6 +239,19 @@ class ChannelState:
             self._catalogue.add_own_sale(listing.key, sold)
             self._pending.sold(listing.key, sold)
 
+    def shows_unknown(self, key: str) -> None:
+        """Note that nobody knows what the channel shows under a key. :meth:`key_changed` follows."""
+        if self._changes_its_number:
+            self._catalogue.add_own_sale(key, 0)
+            self._pending.sold(key, 0)
+
+    def skus_under(self, key: str) -> list[str]:
+        """Return the SKUs of which the listing that owns a key has pieces."""
+        listing = self._catalogue.owners.owner(key)
+        if listing is None:
+            return []
+        return [each.sku for each in listing.components] or [listing.sku]
+
     def falls_to_zero(self, sku: str) -> bool:
         """Return whether the channel lists a SKU, shows units of it or may, and should show none."""
         return any(

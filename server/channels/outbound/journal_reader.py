@@ -160,8 +160,10 @@ class JournalReader:
                 await self._relist(channel, again, entry_id, {})
             case "channel_resend":
                 for sku in skus:
+                    state.sold_there(sku, 0)  # what it shows is unknown: it may be more than nothing
                     state.changed(sku, entry_id, 0, forced=True, maybe_applied=True)
                 for key in commanded_keys(change):
+                    state.shows_unknown(key)
                     state.key_changed(key, entry_id, 0, forced=True, maybe_applied=True)
             case _:
                 log.warning("channel_command_unknown", channel=channel.name, command=change.operation)
