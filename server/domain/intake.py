@@ -121,8 +121,9 @@ SETTLED: Final[frozenset[OutboxState]] = frozenset({"done", "refused", "supersed
 class OutboxEntry(msgspec.Struct, array_like=True, frozen=True):
     """Something that is said to a channel about an order: ``command`` is it, packed. Times are of the store's clock.
 
-    ``by``: who asked for it, a key's name or "rule:…". ``sent_ms``: when it last left. ``reason``: in the channel's
-    words, why it does not take it. ``remote_id``: its name of what was made.
+    ``by``: who asked for it, a key's name or "rule:…". ``sent_ms``: when it last left. ``reason``: why
+    the channel does not take it, by its code alone: its words may be personal. ``remote_id``: its name of
+    what was made.
     """
 
     id: str
@@ -170,10 +171,10 @@ class News(msgspec.Struct, array_like=True, frozen=True):
 
     told: ``orders`` and ``returns`` as the adapter understood them, packed and without their buyers, and keys of orders
     to read. read: orders to read now. ignore: orders of the inbox that nobody will book. say: ``entry`` is to be said.
-    again and cancel: of the outbox, by ``keys`` of it.
+    again and cancel: of the outbox, by ``keys`` of it. erase: of which orders nothing personal is to stay in it.
     """
 
-    what: Literal["told", "read", "ignore", "say", "again", "cancel"]
+    what: Literal["told", "read", "ignore", "say", "again", "cancel", "erase"]
     at_ms: int
     keys: list[str] = []
     orders: bytes = b""

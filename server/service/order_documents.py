@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from server.domain import limits
+from server.domain.intake import News
 from server.domain.order_documents import (
     NOTE_BYTES_MAX,
     NUMBER_BYTES_MAX,
@@ -30,6 +31,7 @@ from server.store.documents.documents import Documents
 from server.store.documents.search import Place
 from server.store.repositories import booked_orders
 from server.store.repositories.aliases import names_of
+from server.store.repositories.intake import IntakeStore
 from server.store.repositories.location_names import read_location_names
 from server.store.repositories.order_privacy import OrderPrivacy
 
@@ -238,6 +240,9 @@ async def erase(caller: Caller, channel: str, number: str) -> bool:
     documents, parts = documents_of(caller), caller.partition
     privacy = OrderPrivacy(parts.client, parts.keyspace)
     await written(privacy.note_erased([(channel, number)], _now_ms()))
+    outbox = IntakeStore(parts.client, parts.keyspace, channel)
+    if await in_time(outbox.outbox_size()) and not await written(outbox.add_news(News("erase", _now_ms(), [number]))):
+        raise ProblemError(problem("overloaded"))
     return await documents.erase(caller.principal.partition, channel, number, caller.actor)
 
 

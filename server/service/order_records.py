@@ -14,6 +14,7 @@ from server.domain.order_documents import (
     Booking,
     Event,
     InboxEntry,
+    Note,
     OrderDocument,
     StockLine,
     document_of,
@@ -77,11 +78,15 @@ class DocumentRecords:
         """Write down a return."""
         return await self._tried("return", self._returned(channel, case))
 
-    async def said(self, channel: str, entry: Said) -> bool:
-        """Add to an order's timeline what came of a command; the channel's own words of it stay in the outbox."""
+    async def said(self, channel: str, entry: Said, words: str) -> bool:
+        """Add to an order's timeline what came of a command, and to its notes the channel's words, to be erased."""
         event = Event(at_ms=_now_ms(), kind=f"{entry.name}_{entry.state}", actor=entry.by)
         work = self._documents.add_timeline(self._partition, channel, entry.order, event)
-        return await self._tried("event", work)
+        is_told = await self._tried("event", work)
+        if not words:
+            return is_told
+        note = Note(at_ms=_now_ms(), text=f"{entry.name} {entry.state}: {words}", actor=f"channel:{channel}")
+        return await self._tried("note", self._documents.add_words(self._partition, channel, entry.order, note))
 
     async def paper(self, channel: str, entry: Said, body: bytes, media_type: str) -> bool:
         """Keep what a command was answered with, such as a label; what is longer than any label is not kept."""

@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
 from aiohttp import ClientError, ClientSession, web
 
 from adapters.contract.errors import CursorRefusedError
@@ -35,6 +36,7 @@ from adapters.contract.orders import (
     Pulled,
     Refuse,
     Refused,
+    ReturnCase,
     Ship,
     Superseded,
     Unreadable,
@@ -95,7 +97,14 @@ class PlainOrders(Plain):
         try:
             told = json.loads(delivery.body)
             orders = (order_of(told["order"]),) if "order" in told else ()
-            return Heard(orders=orders, hints=tuple(told.get("hints", ())), id=told.get("id", ""), answer=Answer(202))
+            returns = msgspec.convert(told.get("returns", ()), tuple[ReturnCase, ...])
+            return Heard(
+                orders=orders,
+                returns=returns,
+                hints=tuple(told.get("hints", ())),
+                id=told.get("id", ""),
+                answer=Answer(202),
+            )
         except (AttributeError, KeyError, TypeError, ValueError) as error:
             raise UnreadableError(f"not an order: {type(error).__name__}") from error
 
@@ -164,6 +173,7 @@ class Market(PlainChannel):
     ``said`` counts what it was told and did: an order, a command, and what it was about. ``doubles``, ``loses`` and
     ``delays`` are the shares of deliveries that come twice, never, or before an older one. ``refuses_cursors``: so many
     pulls are refused. ``unknown_at_first``: so many reads of an order find nothing.
+    ``refuses_with``: more words of a refusal.
     """
 
     webhook: str = ""
@@ -176,6 +186,7 @@ class Market(PlainChannel):
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     said: Counter[tuple[str, ...]] = field(default_factory=Counter)
     pulls: int = 0
+    refuses_with: str = ""
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -297,7 +308,9 @@ class Market(PlainChannel):
             left = line["ordered"] - line.get("cancelled", 0) - line.get("shipped", 0)
             if pieces > left:
                 self.said[(key, said["what"], "too many")] += 1
-                return web.json_response({"reason": f"{left} pieces are left of {line_key}"}, status=422)
+                return web.json_response(
+                    {"reason": f"{left} pieces are left of {line_key}{self.refuses_with}"}, status=422
+                )
         self.said[(key, said["what"], json.dumps(said["lines"], sort_keys=True))] += 1
         self._carry_out(order, said, lines)
         return web.json_response({"id": f"{key}-{order['revision']}"})

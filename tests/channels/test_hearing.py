@@ -54,6 +54,22 @@ async def test_an_authentic_delivery_is_kept_without_its_buyer_and_answered_as_t
     assert b"Marked" not in kept
 
 
+async def test_what_a_buyer_wrote_of_a_return_is_not_kept(market: Market, server: Server) -> None:
+    case = {
+        "key": "R",
+        "order_key": "o",
+        "state": "asked",
+        "lines": [{"quantity": 1, "reason": "Marked Person is ill"}],
+    }
+
+    assert await market.deliver(json.dumps({"returns": [case]}).encode()) == 202
+
+    with server.store() as client:
+        kept = b"".join(client.xrange(HEARD)[0][1].values())
+    assert b"asked" in kept
+    assert b"Marked" not in kept
+
+
 async def test_a_repeated_delivery_is_answered_and_kept_once(market: Market, server: Server) -> None:
     market.place("o", {"a": 1})
 

@@ -163,7 +163,9 @@ async def test_what_a_person_says_is_said_once_and_shown_with_what_came_of_it(ap
 
     await wait_until(are_settled, "all are settled")
     refused = (await api.get(f"{outbox}?state=refused&order=E1")).ok()["commands"][0]
-    assert refused["reason"] == "impossible: 1 pieces are left of La"
+    assert refused["reason"] == "impossible"
+    [note] = (await api.get("/v1/orders/east/E1")).ok()["notes"]
+    assert (note["actor"], note["text"]) == ("channel:east", "ship refused: 1 pieces are left of La")
     assert east.line("E1", "a")["shipped"] == 1
     (await api.post(f"{outbox}/again", {"ids": [refused["id"]]})).ok(202)
     (await api.post(f"{outbox}/cancel", {"ids": [refused["id"]]})).ok(202)

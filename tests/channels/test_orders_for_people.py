@@ -1,6 +1,8 @@
 """Orders that came in, as people see them: found, mapped, erased; personal data in one place; a lost database."""
 
 import asyncio
+import contextlib
+import json
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -8,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 import redis
+from aiohttp import ClientSession
 
 from tests.channels.market_server import environment, table
 from tests.channels.orders_simulator import Market
@@ -190,6 +193,19 @@ def files(folder: Path, *, of_documents: bool) -> bytes:
     )
 
 
+async def changes_of(server: Server) -> bytes:
+    """Read the change stream from its beginning, for a moment."""
+    found = b""
+    async with ClientSession() as session, session.get(f"{server.url}/v1/changes?after=0") as answer:
+        assert answer.status == 200
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                async for part in answer.content.iter_any():
+                    found += part
+    assert b'"a"' in found
+    return found
+
+
 async def test_personal_data_is_in_the_documents_alone_and_after_an_erasure_nowhere(
     server: Server, api: Api, market: Market
 ) -> None:
@@ -208,6 +224,27 @@ async def test_personal_data_is_in_the_documents_alone_and_after_an_erasure_nowh
     # A delivery that is not understood, and one that is forged, hold personal data, too.
     assert await market.deliver(b'{"order": {"buyer": "Markgraf998x"}}') in (400, 401)
     assert await market.deliver(b'{"order": {"buyer": "Markgraf999x"}}', secret="another") == 401
+    # What a buyer writes of a return, and what the channel says of a command, may be personal.
+    case = {
+        "key": "R1",
+        "order_key": "E3",
+        "state": "asked",
+        "lines": [{"quantity": 1, "reason": "Markgraf003x is ill"}],
+    }
+    assert await market.deliver(json.dumps({"returns": [case]}).encode()) == 202
+    market.refuses_with = ": Markgraf002x has moved"
+    refuse = {"command": "refuse", "order": "E2", "lines": [{"line": "La", "quantity": 9}]}
+    (await api.post("/v1/channels/east/outbox", refuse)).ok(202)
+
+    async def is_refused() -> bool:
+        notes = (await api.get("/v1/orders/east/E2")).ok()["notes"]
+        return [each["text"] for each in notes] == ["refuse refused: 1 pieces are left of La: Markgraf002x has moved"]
+
+    async def has_come() -> bool:
+        return bool((await api.get("/v1/orders/east/E3")).ok()["returns"])
+
+    await wait_until(is_refused, "the refusal is kept for people", every_s=0.05)
+    await wait_until(has_come, "the return is kept", every_s=0.05)
 
     async def everywhere_else() -> bytes:
         metrics = (await api.get("/metrics")).raw
@@ -217,6 +254,7 @@ async def test_personal_data_is_in_the_documents_alone_and_after_an_erasure_nowh
             + server.stderr.encode()
             + metrics
             + changes
+            + await changes_of(server)
             + files(server.data_dir, of_documents=False)
         )
 

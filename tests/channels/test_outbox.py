@@ -7,10 +7,13 @@ from typing import Any
 import msgspec
 import pytest
 
-from adapters.contract.orders import Acknowledge, Command, Refuse, Ship
+from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
+from adapters.contract.orders import Acknowledge, Command, Refuse, ReturnLine, SettleReturn, Ship
 from server.channels.inbound.desk import Parcel
 from server.channels.inbound.intakes import IntakeParts
 from server.channels.inbound.order_records import NoRecords
+from server.channels.inbound.outbox import command_of
+from server.channels.inbound.words import failure, without_words
 from server.domain.intake import News, OutboxEntry
 from server.store.repositories.intake import IntakeStore
 from tests.channels.engine import Engine, plan, publishing
@@ -144,7 +147,7 @@ async def test_what_the_channel_does_not_take_is_shown_with_its_reason_and_a_per
         assert await IntakeStore(engine.client, engine.keyspace, NAME).add_news(News("again", 0, ["s1"]))
         await settled(engine, "s1", "done")
 
-    assert refused.reason == "impossible: 1 pieces are left of La"
+    assert refused.reason == "impossible"
     assert market.line("o", "a")["shipped"] == 2
 
 
@@ -165,6 +168,56 @@ async def test_a_command_that_waits_can_be_taken_back_and_a_channel_that_is_down
 
 
 # -- rules
+
+
+async def test_what_is_erased_leaves_nothing_personal_in_the_outbox(market: Market, running: Running) -> None:
+    market.place("o", {"a": 1})
+    market.place("p", {"a": 1})
+
+    async with running() as engine:
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await say(engine, "s2", ship("p", 1, "T2"))
+        await settled(engine, "s1", "done")
+        await settled(engine, "s2", "done")
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+        assert await store.add_news(News("erase", 0, ["o"]))
+
+        async def is_erased() -> bool:
+            found = await store.outbox_entry("s1")
+            return found is not None and b"T1" not in found.command
+
+        await wait_until(is_erased, "the command is erased")
+        kept = await store.outbox_entry("s2")
+
+    assert kept is not None
+    assert b"T2" in kept.command
+
+
+@pytest.mark.parametrize("state", ["waiting", "refused"])
+def test_what_a_person_wrote_of_a_return_is_taken_from_a_command(state: Any) -> None:
+    lines = (ReturnLine(quantity=1, line="1", reason="Markgraf is ill"),)
+    command = SettleReturn(order="o", case="c", lines=lines, accept=False, reason="Markgraf lied")
+    entry = OutboxEntry("s", "o", "settle_return", msgspec.msgpack.encode(command), "test", state, 1, 1, 1, 1, 1, "x")
+
+    left = without_words(entry)
+
+    assert b"Markgraf" not in left.command
+    assert command_of(left) == SettleReturn(
+        order="o", case="c", lines=(ReturnLine(quantity=1, line="1"),), accept=False
+    )
+    assert (left.state, left.reason) == (state, "")
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (UnavailableError("HTTP 503: Markgraf"), "the channel cannot now (HTTP 503)"),
+        (UnknownResultError("Markgraf"), "no answer tells what was done"),
+        (SpoiledError("x", "Markgraf"), "the call failed"),
+    ],
+)
+def test_a_failure_is_told_without_the_channel_s_words(error: ChannelError, words: str) -> None:
+    assert failure(error) == words
 
 
 async def test_without_a_rule_nothing_is_said(market: Market, desk: PaperDesk, running: Running) -> None:

@@ -118,7 +118,7 @@ async def test_commands_labels_and_returns_are_written_down(
     await records.order(CHANNEL, told(), booked(), "")
     case = contract.ReturnCase(key="r1", order_key="1001", lines=(), state="asked", changed_ms=4)
 
-    assert await records.said(CHANNEL, Entry())
+    assert await records.said(CHANNEL, Entry(), f"{MARK} has moved")
     assert await records.paper(CHANNEL, Entry(), b"%PDF", "application/pdf")
     assert await records.returned(CHANNEL, case)
     assert await records.returned(CHANNEL, case)
@@ -128,6 +128,7 @@ async def test_commands_labels_and_returns_are_written_down(
     assert found is not None
     assert [each.kind for each in found.timeline][2:4] == ["ship_done", "return"]
     assert MARK not in str(found.timeline)
+    assert [each.text for each in found.notes] == [f"ship done: {MARK} has moved"]
     assert paper is not None
     assert paper.body == b"%PDF"
 
@@ -140,7 +141,7 @@ async def test_a_database_that_is_away_is_told_and_raises_nothing(caller: Caller
     with capture_logs() as logs:
         assert not await records.order(CHANNEL, told(buyer=buyer), booked(), "")
         assert not await records.returned(CHANNEL, contract.ReturnCase(key="r", order_key="1", lines=(), state="asked"))
-        assert not await records.said(CHANNEL, Entry())
+        assert not await records.said(CHANNEL, Entry(), MARK)
 
     assert {each["event"] for each in logs} == {"order_not_written_down"}
     assert MARK not in str(logs)

@@ -1,7 +1,7 @@
 """Hears what channels send by themselves: who sent it is proved first, then it is made durable, then answered.
 
 Any process may hear. What a delivery means waits in the store for the process that holds the lease. Nothing of a
-delivery that is not authentic is kept or believed. Buyers are left out: the order is read whole for them.
+delivery that is not authentic is kept or believed. Buyers, and what they wrote, are left out: that is read for itself.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from adapters.contract.adapter import Adapter
 from adapters.contract.http import Answer
-from adapters.contract.orders import Delivery, ForgedError, Heard, Intake, UnreadableError
+from adapters.contract.orders import Delivery, ForgedError, Heard, Intake, ReturnCase, UnreadableError
 from server.domain.intake import HeardAnswer, News
 from server.store.errors import StoreError
 from server.store.repositories.intake import IntakeStore
@@ -100,7 +100,8 @@ class Hearing:
     async def _keep(self, heard: Heard) -> HeardAnswer:
         if heard.orders or heard.returns or heard.hints:
             orders = [replace(order, buyer=None) for order in heard.orders]
-            news = News("told", self._now_ms(), list(heard.hints), _pack(orders), _pack(heard.returns))
+            returns = [_without_reasons(case) for case in heard.returns]
+            news = News("told", self._now_ms(), list(heard.hints), _pack(orders), _pack(returns))
             try:
                 taken = await self._store.add_news(news)
             except StoreError:
@@ -154,6 +155,11 @@ class Hearings:
 
 
 _AWAY: Final = HeardAnswer("away")
+
+
+def _without_reasons(case: ReturnCase) -> ReturnCase:
+    """Leave out what the buyer wrote; it comes when returns are read."""
+    return replace(case, lines=tuple(replace(line, reason="") for line in case.lines))
 
 
 def _answered(answer: Answer) -> HeardAnswer:

@@ -69,7 +69,6 @@ class NewsTaker:
         return 0.0 if self.waiting else WAIT_S_MAX
 
     async def _take(self, news: News) -> None:
-        now_ms = self._clock.store_ms()
         match news.what:
             case "told":
                 await self._told(news)
@@ -80,12 +79,8 @@ class NewsTaker:
                 self._ignore(news.keys)
             case "say" if news.entry is not None:
                 self._outbox.add(news.entry)
-            case "again":
-                for key in news.keys:
-                    self._outbox.again(key, now_ms)
-            case "cancel":
-                for key in news.keys:
-                    self._outbox.cancel(key, now_ms)
+            case _:
+                self._about_outbox(news)
 
     async def _told(self, news: News) -> None:
         for order in _orders(news.orders) if news.orders else ():
@@ -94,6 +89,17 @@ class NewsTaker:
             await self._records.returned(self._channel, case)
         for key in news.keys:
             self._reading.hint(key)
+
+    def _about_outbox(self, news: News) -> None:
+        now_ms = self._clock.store_ms()
+        for key in news.keys:
+            match news.what:
+                case "again":
+                    self._outbox.again(key, now_ms)
+                case "cancel":
+                    self._outbox.cancel(key, now_ms)
+                case "erase":
+                    self._outbox.erase(key)
 
     def _ignore(self, keys: list[str]) -> None:
         for key in keys:

@@ -16,8 +16,8 @@ class OrderRecords(Protocol):
     async def returned(self, channel: str, case: ReturnCase) -> bool:
         """Write down a return."""
 
-    async def said(self, channel: str, entry: OutboxEntry) -> bool:
-        """Add to an order's timeline what came of a command."""
+    async def said(self, channel: str, entry: OutboxEntry, words: str) -> bool:
+        """Add to an order's timeline what came of a command; ``words``: the channel's own, which may be personal."""
 
     async def paper(self, channel: str, entry: OutboxEntry, body: bytes, media_type: str) -> bool:
         """Keep what a command was answered with, such as a label."""
@@ -34,7 +34,7 @@ class NoRecords:
         """Return True."""
         return True
 
-    async def said(self, channel: str, entry: OutboxEntry) -> bool:  # noqa: ARG002
+    async def said(self, channel: str, entry: OutboxEntry, words: str) -> bool:  # noqa: ARG002
         """Return True."""
         return True
 

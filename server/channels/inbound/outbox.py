@@ -23,6 +23,7 @@ from adapters.contract.orders import (
     Superseded,
     Undecided,
 )
+from server.channels.inbound.words import WORDS_MAX, plain_reason, without_words
 from server.domain.intake import SETTLED_KEPT_MS, OutboxEntry, OutboxState
 from server.store.repositories.intake import IntakeWrites
 
@@ -93,6 +94,11 @@ class Outbox:
         if entry is not None and entry.state == "waiting":
             self._change(replace(entry, state="cancelled", changed_ms=now_ms))
 
+    def erase(self, order: str) -> None:
+        """Take from an order's commands what may be personal, as a person asks for."""
+        for entry in list(self._of(order)):
+            self._change(without_words(entry))
+
     def is_waiting(self, entry_id: str) -> bool:
         """Whether a command is still to be sent."""
         return self._entries[entry_id].state == "waiting"
@@ -136,9 +142,9 @@ class Outbox:
             case Done():
                 return self._settle(entry, "done", now_ms, remote_id=outcome.remote_id)
             case Refused():
-                return self._settle(entry, "refused", now_ms, reason=f"{outcome.code}: {outcome.reason}")
+                return self._settle(entry, "refused", now_ms, reason=plain_reason(outcome))
             case Superseded():
-                return self._settle(entry, "superseded", now_ms, reason=outcome.reason)
+                return self._settle(entry, "superseded", now_ms, reason=plain_reason(outcome))
 
     def lost(self, entry: OutboxEntry, reason: str, now_ms: int) -> None:
         """Note that a command may or may not have been carried out."""
@@ -199,7 +205,7 @@ class Outbox:
     def _settle(
         self, entry: OutboxEntry, state: OutboxState, now_ms: int, *, reason: str = "", remote_id: str = ""
     ) -> OutboxEntry:
-        settled = replace(entry, state=state, reason=reason[:300], remote_id=remote_id, changed_ms=now_ms)
+        settled = replace(entry, state=state, reason=reason[:WORDS_MAX], remote_id=remote_id, changed_ms=now_ms)
         self._change(settled)
         log.info("command_settled", order=entry.order, command=entry.name, state=state, reason=settled.reason)
         return settled

@@ -14,6 +14,7 @@ from server.channels.connection.clock import Clock
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.schedule import Schedule
 from server.channels.inbound.taking import Taking
+from server.channels.inbound.words import failure
 from server.store.repositories.intake import IntakeWrites
 
 log = structlog.get_logger("holdfast.intake")
@@ -82,7 +83,7 @@ class Reading:
                 await self._put_off_unknown(key)
             is_settled = True
         except ChannelError as error:
-            log.info("order_not_read", channel=self._channel, order=key, reason=error.reason)
+            log.info("order_not_read", channel=self._channel, order=key, reason=failure(error))
         finally:
             if not is_settled:
                 self._schedule.failed(key, seen, self._clock.store_ms())

@@ -15,6 +15,7 @@ from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import RETRY_MS, Outbox, command_of
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.reading import Reading
+from server.channels.inbound.words import failure, words_of
 from server.domain.intake import OutboxEntry
 from server.store.repositories.intake import IntakeWrites
 
@@ -70,7 +71,7 @@ class Saying:
         try:
             order = await self._reading.read(entry.order)
         except ChannelError as error:
-            self._outbox.put_off(entry, error.reason, self._clock.store_ms(), _pause_ms(error))
+            self._outbox.put_off(entry, failure(error), self._clock.store_ms(), _pause_ms(error))
         else:
             await self._about(entry, order)
         await self._writes.save()
@@ -99,14 +100,14 @@ class Saying:
         except ChannelError as error:
             now_ms = self._clock.store_ms()
             if requests[0] <= 1 and isinstance(error, _CERTAIN):
-                self._outbox.not_sent(sent, error.reason, now_ms, _pause_ms(error))
+                self._outbox.not_sent(sent, failure(error), now_ms, _pause_ms(error))
             else:
-                self._outbox.lost(sent, error.reason, now_ms)
+                self._outbox.lost(sent, failure(error), now_ms)
             return
         settled = self._outbox.answered(sent, outcome, self._clock.store_ms())
         if isinstance(outcome, Done) and outcome.document:
             await self._records.paper(self._channel, entry, outcome.document, outcome.media_type)
-        await self._records.said(self._channel, settled)
+        await self._records.said(self._channel, settled, words_of(outcome))
         if not isinstance(command, Acknowledge):  # that changes nothing of the order's lines
             self._reading.hint(entry.order)
 

@@ -108,6 +108,11 @@ class Documents:
         key = order_key(partition, channel, number)
         await self._change(lambda session: orders.add_entry(session, "notes", key, note))
 
+    async def add_words(self, partition: str, channel: str, number: str, note: Note) -> None:
+        """Add what a channel has said of an order, unless that was erased."""
+        key = order_key(partition, channel, number)
+        await self._change(lambda session: kept.add_words(session, key, note))
+
     async def put_return(self, partition: str, channel: str, case: ReturnDocument) -> bool:
         """Keep a return case, unless something newer is kept of it; return whether it was kept."""
         return await self._change(lambda session: kept.put_return(session, partition, channel, case))

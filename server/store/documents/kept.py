@@ -3,14 +3,16 @@
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
-from server.domain.order_documents import ReturnDocument
+from server.domain.order_documents import Note, ReturnDocument
 from server.store.documents.database import Session, plain
 from server.store.documents.erasure import is_erased, without_reasons
-from server.store.documents.orders import order_key, text_of
+from server.store.documents.orders import OrderKey, add_entry, order_key, text_of
 
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 """Labels are the longest: some megabytes."""
+_decode_return = msgspec.json.Decoder(ReturnDocument).decode
 _ONE: Final = "partition = ? AND channel = ? AND kind = ? AND id = ?"
 
 
@@ -61,22 +63,41 @@ async def drop_paper(session: Session, partition: str, channel: str, kind: str, 
     await session.execute(f"DELETE FROM papers WHERE {_ONE}", *_values(partition, channel, kind, name))
 
 
+async def add_words(session: Session, key: OrderKey, note: Note) -> None:
+    """Add to an order's notes what a channel has said of it, unless its personal data was erased, or is too old."""
+    await session.lock(key.name)
+    gone = "SELECT 1 FROM orders WHERE partition = ? AND channel = ? AND number = ? AND erased_ms > 0"
+    if not await is_erased(session, key) and not await session.fetch(gone, *key):
+        await add_entry(session, "notes", key, note)
+
+
 async def put_return(session: Session, partition: str, channel: str, case: ReturnDocument) -> bool:
     """Keep a return case, unless something newer is kept; return whether it was kept."""
     key = order_key(partition, channel, case.order_key)
     await session.lock(key.name)
     name = plain(case.key)
     one = "partition = ? AND channel = ? AND key = ?"
-    known = await session.fetch(f"SELECT changed_ms FROM returns WHERE {one}", partition, key.channel, name)
+    known = await session.fetch(f"SELECT changed_ms, body FROM returns WHERE {one}", partition, key.channel, name)
     if known and case.changed_ms < known[0][0]:
         return False
-    body = text_of(without_reasons(case) if await is_erased(session, key) else case)
+    if await is_erased(session, key):
+        case = without_reasons(case)
+    elif known:
+        case = _with_reasons(case, _decode_return(known[0][1]))
+    body = text_of(case)
     await session.execute(f"DELETE FROM returns WHERE {one}", partition, key.channel, name)
     await session.execute(
         "INSERT INTO returns (partition, channel, key, number, changed_ms, body) VALUES (?, ?, ?, ?, ?, ?)",
         partition, key.channel, name, key.number, min(max(case.changed_ms, 0), 2**53), body,
     )  # fmt: skip
     return True
+
+
+def _with_reasons(case: ReturnDocument, before: ReturnDocument) -> ReturnDocument:
+    """Keep what the buyer wrote where it is not told again: it is left out of what is heard."""
+    reasons = {(line.line, line.listing): line.reason for line in before.lines}
+    lines = (replace(each, reason=each.reason or reasons.get((each.line, each.listing), "")) for each in case.lines)
+    return replace(case, lines=tuple(lines))
 
 
 def _values(partition: str, channel: str, kind: str, name: str) -> tuple[str, str, str, str]:

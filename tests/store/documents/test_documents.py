@@ -246,6 +246,20 @@ async def test_a_return_is_kept_with_its_order_and_an_older_one_is_not(documents
     assert found.returns == (case,)
 
 
+async def test_what_a_buyer_wrote_stays_where_it_is_not_told_again(documents: Documents) -> None:
+    await documents.put_told(P, CHANNEL, order())
+    line = ReturnedLine(quantity=1, line="l1", reason="too small")
+    case = ReturnDocument(key="r1", order_key="1001", changed_ms=5, lines=(line,))
+    await documents.put_return(P, CHANNEL, case)
+
+    heard = msgspec.structs.replace(case, lines=(msgspec.structs.replace(line, reason=""),), state="arrived")
+    assert await documents.put_return(P, CHANNEL, heard)
+
+    found = await documents.order(P, CHANNEL, "1001")
+    assert found is not None
+    assert (found.returns[0].state, found.returns[0].lines) == ("arrived", (line,))
+
+
 async def test_a_paper_is_kept_replaced_and_dropped(documents: Documents) -> None:
     label = Paper(kind="label", id="7", number="1001", body=b"%PDF\0\xff", media_type="application/pdf")
     await documents.put_paper(P, CHANNEL, msgspec.structs.replace(label, body=b"old"))

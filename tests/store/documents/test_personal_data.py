@@ -93,6 +93,10 @@ async def test_what_comes_after_an_erasure_is_kept_without_the_buyer(documents: 
     assert [each.tracking for each in whole.kept.order.packages] == [""]
     assert [each.lines[0].reason for each in whole.returns] == [""]
     assert await documents.paper(P, CHANNEL, "label", "1") is None
+    await documents.add_words(P, CHANNEL, "1", Note(at_ms=2, text=f"the channel says {MARK}"))
+    whole = await documents.order(P, CHANNEL, "1")
+    assert whole is not None
+    assert "the channel says" not in str(whole.notes)
     assert [each.number for each in await documents.erased(P)] == ["1"]
     assert await documents.is_erased(P, CHANNEL, "1")
 
