@@ -66,7 +66,7 @@ class Shop(WooCommerceSimulator):
             await self.go_on.wait()
         return await super()._batch(request)
 
-    def _check_caller(self, request: web.Request) -> web.Response | None:
+    def check_caller(self, request: web.Request) -> web.Response | None:
         words = request.headers.get("Authorization", "").removeprefix("Basic ")
         self.callers.append(base64.b64decode(words).decode().partition(":")[0])
         return None
