@@ -193,6 +193,12 @@ def files(folder: Path, *, of_documents: bool) -> bytes:
     )
 
 
+def outbox_has(server: Server, words: bytes) -> bool:
+    """Whether some command of the outbox holds these words."""
+    with server.store() as store:
+        return any(words in each for each in store.hvals("hf:{default}:channel:east:outbox"))
+
+
 async def changes_of(server: Server) -> bytes:
     """Read the change stream from its beginning, for a moment."""
     found = b""
@@ -221,6 +227,7 @@ async def test_personal_data_is_in_the_documents_alone_and_after_an_erasure_nowh
     mine = (await api.get("/v1/orders/east/E1")).ok()["order"]["reservations"][0]
     (await api.post(f"/v1/reservations/{mine}/fulfil", {"tracking": "T1", "carrier": "sled"})).ok()
     await wait_until(lambda: is_kept(api, "E1", "shipped"), "it has left", every_s=0.05)
+    await wait_until(lambda: outbox_has(server, b"T1"), "the channel is told", every_s=0.05)
     # A delivery that is not understood, and one that is forged, hold personal data, too.
     assert await market.deliver(b'{"order": {"buyer": "Markgraf998x"}}') in (400, 401)
     assert await market.deliver(b'{"order": {"buyer": "Markgraf999x"}}', secret="another") == 401
@@ -265,6 +272,7 @@ async def test_personal_data_is_in_the_documents_alone_and_after_an_erasure_nowh
     for number in [*numbers, "E8"]:
         assert (await api.post(f"/v1/orders/east/{number}/erase", {})).ok()["was_kept"]
     await asyncio.sleep(1.2)  # the channel tells of them again
+    assert not outbox_has(server, b"T1")
 
     assert b"Markgraf" not in files(server.data_dir, of_documents=True)
     assert b"Markgraf" not in await everywhere_else()
