@@ -38,6 +38,7 @@ IDLE_AGAIN_S: Final = {
     "audit": 86_400.0,
     "recount": 86_400.0,
     "settle": 300.0,
+    "orders": 7 * 86_400.0,
 }
 """How often a chore takes its turn with a partition in which nothing has changed; others never need to."""
 

@@ -147,7 +147,7 @@ class Housekeeper:
         self._sums: tuple[int, ...] = _NOTHING
         self._drift_units: dict[str, int] = {}
         self._registered_s = -REGISTER_INTERVAL_S
-        forget_old_orders = partial(forget_orders, client, retention)
+        self.forget_orders = partial(self._faults.each, "orders", partial(forget_orders, client, retention))
         self._chores: list[tuple[str, float, Callable[[], Awaitable[None]]]] = [
             ("sweep", sweep_interval_s, self.sweep_due),
             ("forget", forget_interval_s, self.forget),
@@ -155,7 +155,7 @@ class Housekeeper:
             ("index", INDEX_INTERVAL_S, self._names.run),
             ("trim", trim_interval_s, self.trim),
             ("gauges", gauge_interval_s, self.measure),
-            ("orders", OLD_ORDERS_INTERVAL_S, partial(self._faults.each, "orders", forget_old_orders)),
+            ("orders", OLD_ORDERS_INTERVAL_S, self.forget_orders),
         ]
         if finish_renames is not None:
             self._chores.append(("renames", RENAMES_INTERVAL_S, partial(self._faults.each, "renames", finish_renames)))

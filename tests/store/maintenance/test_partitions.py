@@ -145,7 +145,7 @@ async def test_given_idle_partitions_when_time_passes_then_they_are_looked_at_to
     await kept.measure()
     for _ in range(2):  # all have had their turn
         await kept.activity.look()
-        for chore in (kept.forget, kept.trim, kept.measure, kept.recount):
+        for chore in (kept.forget, kept.trim, kept.measure, kept.recount, kept.forget_orders):
             await chore()
     kept.activity._changed_s.clear()  # long ago
 
