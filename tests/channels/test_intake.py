@@ -1,5 +1,6 @@
 """The intake of orders: nothing is lost and nothing waits for one that is impossible, whatever the channel does."""
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from functools import partial
@@ -101,8 +102,9 @@ async def test_every_order_of_a_walk_of_many_pages_is_taken_and_the_walk_goes_on
 async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
     market: Market, desk: PaperDesk, running: Running
 ) -> None:
+    before_ms = int(time.time() * 1000) - 5_000
     for number in range(60):
-        market.place(f"old{number}", {"a": 1})
+        market.place(f"old{number}", {"a": 1}, at_ms=before_ms + number)
 
     async with running(**{"from": "now"}) as engine:
         since_ms = await begun(engine)
@@ -119,6 +121,15 @@ async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
         pulls = market.pulls
         await wait_until(lambda: market.pulls > pulls + 2, "it was read")
     assert desk.keys(NAME) == {"new", "newer"}
+
+
+async def test_an_order_of_the_second_of_the_first_start_is_booked_where_the_channel_tells_whole_seconds(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    async with running(**{"from": "now"}) as engine:
+        start_ms = await begun(engine)
+        market.place("new", {"a": 1}, at_ms=start_ms - start_ms % 1000)
+        await told(desk, "new")
 
 
 async def test_a_refused_cursor_begins_the_walk_again_and_loses_nothing(

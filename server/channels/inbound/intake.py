@@ -120,6 +120,8 @@ class Intake:
         """Load what is stored by an earlier holder; the first start decides from when on orders are taken."""
         stored_ms, asked_ms = await self._store.since_ms(), self._settings.since_ms
         since_ms = asked_ms if asked_ms is not None else stored_ms if stored_ms is not None else self._clock.store_ms()
+        # Many channels tell whole seconds: what is sold in the second of the first start is no older order.
+        since_ms -= since_ms % 1000
         if since_ms != stored_ms:
             self._writes.since_ms(since_ms)
         self._taking.since_ms = since_ms
