@@ -64,6 +64,7 @@ COMMANDS: Final[dict[str, tuple[str, ...]]] = {
     "barcodes import": ("barcodes.csv", "--report", "bad.csv"),
     "barcodes scan": (HOSTILE,),
     "channels dead-letters": (NAME,),
+    "channels delete-listing": ("shop", "--sku", HOSTILE),
     "channels listings": ("shop", "listings.csv", "--new", "--report", "bad.csv"),
     "channels reconcile": (NAME,),
     "channels remove": (NAME, "--yes"),
