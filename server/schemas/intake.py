@@ -40,8 +40,8 @@ class IntakeView(msgspec.Struct, frozen=True):
 class OutboxQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Which commands: of a ``state``, about an ``order``; the newest first, ``limit`` at most."""
 
-    state: OutboxState | None = None
-    order: Reference | None = None
+    state: OutboxState | msgspec.UnsetType = msgspec.UNSET
+    order: Reference | msgspec.UnsetType = msgspec.UNSET
     limit: Annotated[int, Meta(ge=1, le=OUTBOX_PAGE_MAX)] = 100
 
 

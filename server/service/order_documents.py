@@ -1,5 +1,6 @@
 """Orders as people look at them: found, read whole with their reservations, noted on, erased; and the inbox."""
 
+import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
@@ -8,6 +9,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from server.domain import limits
+from server.domain.channels import CHANNEL_PATTERN
 from server.domain.intake import News
 from server.domain.order_documents import (
     NOTE_BYTES_MAX,
@@ -77,7 +79,10 @@ def check_number(field: str, value: str) -> str:
 
 def check_channel_name(field: str, value: str) -> str:
     """Return the name of a channel, configured or not: its orders are kept longer than its place in the file."""
-    return check_name(field, value, limits.NAME_BYTES_MAX)
+    name = check_name(field, value, limits.NAME_BYTES_MAX)
+    if not re.fullmatch(CHANNEL_PATTERN, name):
+        raise InvalidError(field, "must be of a-z, 0-9, '_', '.' and '-', and start with a letter or digit")
+    return name
 
 
 # -- orders

@@ -111,7 +111,7 @@ async def commands(caller: Caller, channel: str, query: OutboxQuery) -> tuple[li
 
 
 def _is_asked_for(entry: OutboxEntry, query: OutboxQuery) -> bool:
-    return query.state in (None, entry.state) and query.order in (None, entry.order)
+    return query.state in (msgspec.UNSET, entry.state) and query.order in (msgspec.UNSET, entry.order)
 
 
 async def _with_intake(caller: Caller, channel: str, command: str = "") -> tuple[ChannelSettings, bool]:
