@@ -8,8 +8,12 @@ from server.domain.principal import ALL_SCOPES, Principal
 from server.service.caller import _LEDGERS_KEPT_MAX, Caller
 from tests.support.http import ROOT
 
-SYSTEM_READS = {"server/api/routes/changes.py", "server/api/http/event_fanout.py"}
-"""What all streams of a partition share is read once, for nobody."""
+SYSTEM_READS = {
+    "server/api/routes/changes.py",
+    "server/api/http/event_fanout.py",
+    "server/channels/inbound/desk.py",
+}
+"""What all streams of a partition share is read once, for nobody; and orders of channels come in by themselves."""
 
 
 def caller_of(caller: Caller, key: str) -> Caller:
