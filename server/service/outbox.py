@@ -94,12 +94,16 @@ async def commands(caller: Caller, channel: str, query: OutboxQuery) -> tuple[li
 
     Raises
     ------
+    InvalidError
+        The order's number cannot be one.
     ProblemError
         The channel is not configured.
     StoreUnavailableError
         The store did not answer in time.
 
     """
+    if query.order is not msgspec.UNSET:
+        check_reference("order", query.order)
     store = _store(caller, channel_of(caller, channel))
 
     async def found() -> list[OutboxEntry]:
