@@ -10,7 +10,7 @@ from server.domain import limits
 from server.schemas.common import Body, Channel, Location, OrderNumber, Sku
 from server.schemas.reservations import ReservationView
 
-After = Annotated[str, Meta(max_length=1_024)]
+After = Annotated[str, Meta(max_length=1_024, pattern=r"^[A-Za-z0-9_-]*$")]  # base64url: it stays short in an address
 
 
 class OrdersQuery(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename={"from_": "from"}):
