@@ -222,7 +222,11 @@ async def test_a_file_that_is_no_database_is_told_and_harms_no_stock(own: tuple[
     (await api.post("/v1/reservations", RESERVE)).ok(201)
 
     file_of(server).unlink()
-    time.sleep(2.1)  # it is not asked for a while after a failure
+
+    async def answers() -> bool:  # it is not asked for a while after a failure
+        return (await api.get("/v1/orders")).status == 200
+
+    await wait_until(answers, "documents are begun anew", every_s=0.05)
     assert (await api.get("/v1/orders")).ok()["orders"] == []
     assert server.faults == []
 

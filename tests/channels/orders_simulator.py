@@ -186,6 +186,7 @@ class Market(PlainChannel):
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     said: Counter[tuple[str, ...]] = field(default_factory=Counter)
     pulls: int = 0
+    reads: Counter[str] = field(default_factory=Counter)
     refuses_with: str = ""
 
     def routes(self) -> list[web.RouteDef]:
@@ -291,6 +292,7 @@ class Market(PlainChannel):
         return web.json_response({"orders": orders, "more": more, "after": last, "now_ms": now_ms})
 
     async def _fetch(self, request: web.Request) -> web.Response:
+        self.reads[request.match_info["key"]] += 1
         order = self.orders.get(request.match_info["key"])
         if order is None or self.unknown_at_first:
             self.unknown_at_first = max(0, self.unknown_at_first - 1)

@@ -103,7 +103,8 @@ async def test_what_is_shipped_here_is_told_there_once_and_what_is_shipped_there
     east.changed(east.orders["E2"])
 
     await becomes(api, "a", on_hand=7, committed=0)
-    await asyncio.sleep(1.5)  # more than one look at all that is open
+    east.place("E3", {"a": 1})
+    await wait_until(lambda: east.reads["E3"] > 2, "all that is open was read again")
     assert {what: times for what, times in east.said.items() if what[1] == "ship"} == {("E1", "ship", '{"La": 2}'): 1}
     assert east.orders["E1"]["acknowledged"]
     assert (await stock_of(api, "a"))["on_hand"] == 7

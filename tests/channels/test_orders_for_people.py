@@ -142,7 +142,8 @@ async def test_an_order_that_is_ignored_is_left_alone(api: Api, market: Market) 
     await wait_until(lambda: is_there("open"), "it is in the inbox", every_s=0.05)
     (await api.post("/v1/inbox/east/E1/retry", {})).ok(202)
     assert (await api.post("/v1/inbox/east/E1/ignore", {})).ok(202)["entry"]["state"] == "ignored"
-    await asyncio.sleep(1.2)  # more than one look at all that is open
+    market.place("E2", {"a": 1}, buyer=buyer(2))
+    await wait_until(lambda: market.reads["E2"] > 2, "all that is open was read again")
 
     assert await is_there("ignored")
     assert (await api.get("/v1/inbox")).ok()["entries"] == []
