@@ -18,6 +18,7 @@ from server.domain.order_documents import Address, KeptOrder, OrderFilter, Whole
 from server.domain.reservation import Reservation
 from server.schemas.orders import OrdersQuery
 from server.service.order_documents import OrderFound, documents_of, erase, find_orders, read_order
+from server.service.problems import ProblemError, problem
 
 SHOWN_MAX: Final = 50
 SAME_NUMBER_MAX: Final = 20
@@ -119,10 +120,12 @@ async def _read(settings: Settings, partition: str, channel: str, number: str) -
     async with opened_orders(settings, partition) as caller:
         if not channel:
             found, _ = await documents_of(caller).find(partition, OrderFilter(number=number), None, SAME_NUMBER_MAX)
+            if not found:
+                raise ProblemError(problem("unknown_order"))
             if len(found) > 1:
                 names = ", ".join(each.channel for each in found)
                 raise failure(f"Several channels have an order {number}: {names}. Name one with --channel.")
-            channel = found[0].channel if found else "-"
+            channel = found[0].channel
         return await read_order(caller, channel, number)
 
 
