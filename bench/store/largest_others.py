@@ -22,7 +22,7 @@ from bench.store.largest_calls import (
 )
 from server.domain.channels import LISTINGS_PER_CALL_MAX, Listing
 from server.domain.daily_figures import Figures, day_of
-from server.domain.limits import BARCODES_PER_CALL_MAX, LINES_MAX
+from server.domain.limits import BARCODES_PER_CALL_MAX, LINES_MAX, RECORD_LINES_MAX
 from server.domain.locations import LOCATIONS_MAX, Location
 from server.domain.operations.reservations import (
     Edit,
@@ -196,6 +196,16 @@ async def _order_in_slices(world: World) -> None:
     await done(world, wanted)
 
 
+async def _at_some_places(world: World) -> None:
+    await done(world, (Count("", ACTOR, "", sku(n), f"store-{place}", 1) for n in range(24) for place in range(250)))
+
+
+async def _order_in_many_lines(world: World) -> None:
+    """Order what comes from as many places as an order has lines, of SKUs whose places share a call."""
+    lines = ([Line(sku(n), "", RECORD_LINES_MAX)] for n in range(24))
+    await done(world, [Order(PRINT, ACTOR, f"l{n}", "web", each) for n, each in enumerate(lines)])
+
+
 async def _edit_in_slices(world: World) -> None:
     """Raise lines of orders, and map lines that nobody knew, to SKUs that are at 5,000 places each."""
     unknown = [Line(f"?{n}", "", 1) for n in range(LINES_MAX)]
@@ -315,6 +325,7 @@ CASES: Final = (
     Case("orders anywhere among 6 x 5,000 places", _at_many_places, _order_anywhere),
     Case("accepted orders of 500 units among 5,000 places", _one_or_two_each, _book_what_is_sold),
     Case("orders in slices among 6 x 5,000 places", _at_many_places, _order_in_slices),
+    Case("24 orders of 200 units among 250 places each", _at_some_places, _order_in_many_lines),
     Case("edits and mappings among 6 x 5,000 places", _at_many_places, _edit_in_slices),
     Case("orders among 5,000 places with 32 allocations", _many_allocated_places, _order_allocated),
     Case("rules, categories, listings, barcodes", _stocked, _rules, commands=True),

@@ -15,6 +15,8 @@ do
 
 -- Some 2 to 5 ms, whatever is done with them, and the lines of holds that a call ends where it runs operations, too.
 local LINES_MAX, ENDED_BESIDE_MAX = 200, 100
+-- Lines that orders of one call become beside their own, where their units come from many places.
+local PARTS_MAX = 60
 -- Of records, or of answers that are to be repeated: less than a millisecond.
 local BYTES_MAX = 500000
 -- Records that are read at a time, and where the first ones were small.
@@ -77,6 +79,13 @@ local function take_lines(lines, most, weight, own)
   if not is_alone and lines_done > own and lines_done + lines > most then return work.wait(weight) end
   lines_done = lines_done + lines
   return nil
+end
+
+-- Counts the lines that an order may become beside its own, and returns whether the call has room for them.
+function work.has_room_for_parts(lines)
+  if not is_alone and lines_done + lines > PARTS_MAX then return false end
+  lines_done = lines_done + lines
+  return true
 end
 
 -- Counts the allocations at places that an operation works on, as lines; its sender has counted its lines. Returns nil,

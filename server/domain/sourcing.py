@@ -116,8 +116,9 @@ class AmongPlaces(msgspec.Struct, frozen=True):
 
     @property
     def weight(self) -> int:
-        """That of the operation, and the records of its places."""
-        return self.operation.weight + sum(map(len, self.places.values())) // RECORDS_PER_LINE
+        """That of the operation, and of its places: to read their records, and as each of them may become a line."""
+        places = sum(map(len, self.places.values()))
+        return self.operation.weight + places // RECORDS_PER_LINE + places
 
 
 class Wanted(NamedTuple):

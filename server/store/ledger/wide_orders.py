@@ -19,7 +19,7 @@ from server.store.errors import TooManyPlacesError
 from server.store.ledger import slices
 from server.store.ledger.reads import Reads
 
-NAMED_MAX: Final = (800, 200, 60)
+NAMED_MAX: Final = (480, 160, 60)
 """Places that an operation names, over all its SKUs: fewer each time that their records were too long for a call."""
 _PER_SKU: Final = (2, RECORD_LINES_MAX)
 """Of them for one SKU: at least, and at most, as a reservation has lines."""

@@ -274,3 +274,24 @@ async def test_given_keys_with_long_answers_when_they_are_over_then_several_call
         )
     assert calls > 1
     assert await client.exists(*ledger.keyspace.all[5:7], ledger.keyspace.ended) == 0
+
+
+async def test_given_orders_that_become_many_lines_when_made_at_once_then_a_call_makes_one_of_them(
+    ledger: Ledger, client: Redis
+) -> None:
+    places = [f"store-{number}" for number in range(3 * LINES)]
+    await asyncio.gather(*(ledger.run(receive(sku, 1, place)) for sku in SKUS[:4] for place in places))
+
+    await all_changed(ledger, (order(sku, (sku, LINES, "")) for sku in SKUS[:4]))
+
+    assert await lines_of_calls(client, ledger, "order") == [LINES] * 4
+
+
+async def test_given_orders_that_become_a_few_lines_when_made_at_once_then_they_share_a_call(
+    ledger: Ledger, client: Redis
+) -> None:
+    await asyncio.gather(*(ledger.run(receive(SKUS[0], 1, place)) for place in map("store-{}".format, range(20))))
+
+    await all_changed(ledger, (order(f"r{number}", (SKUS[0], 2, "")) for number in range(10)))
+
+    assert max(await lines_of_calls(client, ledger, "order")) > 2
