@@ -38,7 +38,8 @@ log = structlog.get_logger("holdfast.store")
 SLOTS: Final = 2
 """One batch runs in the store while the replies of the other are handed out and its next operations gather."""
 _RECONNECT_S: Final = (0.02, 0.05, 0.1, 0.2, 0.5)
-_WATCH_S: Final = 0.05
+_WATCH_S, _WATCH_IDLE_S = 0.05, 0.25
+"""How often the deadlines are looked at, and while there are none: much later than that would be late for a new one."""
 
 
 Redirect = Callable[[FunctionCall, list[Waiting], Exception], bool]
@@ -302,7 +303,7 @@ class Batcher:
     async def _watch(self) -> None:
         """Enforce both deadlines, so that no operation and no batch needs a timer of its own."""
         while True:
-            await asyncio.sleep(_WATCH_S)
+            await asyncio.sleep(_WATCH_S if self._turns.operations or self._in_flight else _WATCH_IDLE_S)
             now_s = self._loop.time()
             metrics.STORE_QUEUE_OPERATIONS.set(self._turns.operations)
             metrics.STORE_QUEUES.set(self._turns.queues)

@@ -31,6 +31,8 @@ AT_ONCE: Final = 250
 """Partitions in one script: some 0.3 ms of the store's time."""
 BUSY_S: Final = 10.0
 """So long after its last change a partition is looked after all the time: the next change is likely."""
+REST_S: Final = 0.2
+"""How long the sweep of holds rests where there are none; far less than the time from one look to the next."""
 IDLE_AGAIN_S: Final = {
     "forget": 1_800.0,
     "trim": 1_800.0,
@@ -153,6 +155,11 @@ class Activity:
             del self._changed_s[name]
         due = [name for name, next_ms in self._next_ms.items() if next_ms <= now_ms and name not in self._changed_s]
         return [*self._changed_s, *due]
+
+    async def rest(self) -> None:
+        """Wait a little where no partition is busy or has a hold: of a new one, a look tells no sooner anyway."""
+        if not self._changed_s and not self._next_ms:
+            await asyncio.sleep(REST_S)
 
     def due(self, chore: str) -> list[Keyspace]:
         """Return the partitions that a chore has to see: those that changed, and those not seen for long.

@@ -52,7 +52,7 @@ REGISTER_INTERVAL_S: Final = 30.0
 RENAMES_INTERVAL_S: Final = 30.0
 AUDIT_PAUSE_S: Final = 0.01
 """Between the audit's chunks: a million records take some minutes, without effect on the hot path."""
-LAG_INTERVAL_S: Final = 0.1
+LAG_INTERVAL_S: Final = 0.25
 RETRY_S: Final = 1.0
 """A chore that failed waits at least so long, so that an unreachable store is not flooded with retries."""
 
@@ -176,11 +176,13 @@ class Housekeeper:
 
     async def sweep_due(self) -> None:
         """End every hold that is due now, in the partitions that are busy or known to have one."""
+        now_ms = time.time_ns() // 1_000_000
         if self._clock_ahead_ms is None:
             seconds, microseconds = await command(self._client, "TIME")
-            self._clock_ahead_ms = int(seconds) * 1000 + int(microseconds) // 1000 - _now_ms()
-        names = self.activity.sweepable(_now_ms() + self._clock_ahead_ms)
+            self._clock_ahead_ms = int(seconds) * 1000 + int(microseconds) // 1000 - now_ms
+        names = self.activity.sweepable(now_ms + self._clock_ahead_ms)
         await self._sweep_all([self._keyspaces[name] for name in names])
+        await self.activity.rest()
 
     async def _sweep_all(self, keyspaces: list[Keyspace]) -> None:
         await asyncio.gather(*(self._faults.guarded("sweep", keyspace, self._sweep) for keyspace in keyspaces))
@@ -378,10 +380,6 @@ async def _repeat(name: str, interval_s: float, chore: Callable[[], Awaitable[No
                 log.warning("housekeeping_recovered", chore=name)
             failing = False
         await asyncio.sleep(interval_s)
-
-
-def _now_ms() -> int:
-    return int(time.time() * 1000)
 
 
 def _log_report(partition: str, report: AuditReport) -> None:
