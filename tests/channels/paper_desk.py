@@ -72,6 +72,9 @@ class PaperDesk:
             for line in order.lines
         )
 
+    async def is_booked(self, channel: str, number: str) -> bool:
+        return (channel, number) in self.told
+
     async def parcel(self, reservations: Sequence[str]) -> Parcel:  # noqa: ARG002
         return self.parcel_is
 

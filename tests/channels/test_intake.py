@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -121,6 +122,57 @@ async def test_at_the_first_start_older_orders_book_nothing_and_later_ones_do(
         pulls = market.pulls
         await wait_until(lambda: market.pulls > pulls + 2, "it was read")
     assert desk.keys(NAME) == {"new", "newer"}
+
+
+async def test_an_older_order_that_is_named_by_itself_books_nothing_and_is_not_read_again(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    before_ms = int(time.time() * 1000) - 60_000
+    market.place("old", {"a": 1}, at_ms=before_ms)
+
+    async with running(**{"from": "now"}) as engine:
+        await begun(engine)
+        assert await kept_by(engine).add_news(News("told", 0, ["old"]))
+        market.place("new", {"a": 1})
+        await told(desk, "new")
+
+        async def is_left() -> bool:
+            return "old" not in {key async for key, _ in kept_by(engine).to_read()}
+
+        await wait_until(lambda: market.reads["old"] > 0, "it was read")
+        await wait_until(is_left, "it is to be read no more")
+
+    assert desk.keys(NAME) == {"new"}
+
+
+async def test_an_older_order_that_was_not_understood_leaves_the_inbox_once_it_is(
+    market: Market, desk: PaperDesk, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.channels.inbound.taking.RETRY_S_MAX", 0.2)
+    order = market.place("old", {"a": 1}, at_ms=int(time.time() * 1000) - 60_000)
+    lines, order["lines"] = order["lines"], "L1"
+
+    async with running(**{"from": "now"}) as engine:
+        since_ms = await begun(engine)
+        order["changed_ms"] = since_ms + 1
+        await wait_until(lambda: intake_of(engine).status().inbox == 1, "it is in the inbox")
+        order["lines"] = lines
+        await wait_until(lambda: intake_of(engine).status().open == 0, "it is nobody's any more")
+
+    assert desk.keys(NAME) == set()
+
+
+async def test_an_open_order_goes_on_after_a_later_time_was_set(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 2})
+    async with running():
+        await told(desk, "o")
+
+    later_ms = int(time.time() * 1000) + 5_000
+    async with running(**{"from": datetime.fromtimestamp(later_ms / 1000, UTC).isoformat()}):
+        market.cancel("o", "a", 1)
+        await wait_until(lambda: desk.told[NAME, "o"].lines[0].cancelled == 1, "its cancel is told")
 
 
 async def test_an_order_of_the_second_of_the_first_start_is_booked_where_the_channel_tells_whole_seconds(

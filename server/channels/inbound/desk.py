@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
+from server.domain.booked_orders import POSTED
 from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules
 from server.domain.principal import ALL_SCOPES, SYSTEM, Principal
 from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller, Partition
 from server.service.orders import book
 from server.service.stock import shortages
+from server.store.connection.timeouts import in_time
+from server.store.repositories.booked_orders import read_order
 
 
 class Parcel(NamedTuple):
@@ -25,6 +28,9 @@ class Desk(Protocol):
         self, channel: str, order: ChannelOrder, *, fetched: bool, whole: bool, rules: IntakeRules
     ) -> Booked:
         """Book what a snapshot says, see :func:`server.service.orders.book`."""
+
+    async def is_booked(self, channel: str, number: str) -> bool:
+        """Return whether intake has taken an order in before."""
 
     async def parcel(self, reservations: Sequence[str]) -> Parcel:
         """Look up how units of reservations left last."""
@@ -49,6 +55,11 @@ class ServiceDesk:
         """Book what a snapshot says."""
         caller = Caller(Principal(f"channel:{channel}", self._name, ALL_SCOPES), self._partition)
         return await book(caller, channel, order, fetched=fetched, rules=rules, whole=whole)
+
+    async def is_booked(self, channel: str, number: str) -> bool:
+        """Return whether intake has taken an order in before."""
+        found = await in_time(read_order(self._partition.client, self._partition.keyspace, channel, number))
+        return found.record is not None and found.record.state != POSTED
 
     async def parcel(self, reservations: Sequence[str]) -> Parcel:
         """Look up how units of reservations left last."""

@@ -13,7 +13,7 @@ from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.schedule import Schedule
-from server.channels.inbound.taking import Taking
+from server.channels.inbound.taking import UNKNOWN_THERE, Taking
 from server.channels.inbound.words import failure
 from server.store.repositories.intake import IntakeWrites
 
@@ -21,7 +21,6 @@ log = structlog.get_logger("holdfast.intake")
 
 UNKNOWN_MAX: Final = 8
 """Looks at an order that the channel does not know, before that is shown: a webhook can come before the order."""
-UNKNOWN_THERE: Final = "unknown_there"
 
 
 class Reading:

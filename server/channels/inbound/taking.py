@@ -28,6 +28,9 @@ _REMEMBERED: Final = 10_000
 """Orders of which is known when they were last taken in: more than pass while a page is on its way."""
 UNREADABLE: Final = "unreadable"
 """Why an order stands in the inbox that the adapter does not understand."""
+UNKNOWN_THERE: Final = "unknown_there"
+"""Why one does that the channel does not know."""
+_NOT_YET_READ: Final = frozenset({"", UNREADABLE, UNKNOWN_THERE})
 _SPREAD: Final = 0.1
 _UNOPENED_S: Final = 86_400.0
 """How often an open order is read of a kind that tells of every change by itself."""
@@ -78,11 +81,10 @@ class Taking:
 
         """
         async with self._turn:
-            if self._is_of_before(order):
-                self._metrics.taken("older")
-                await self._let_go.look(order)  # it is none of our orders, and still one of the shop's
-                return
             seen = self._schedule.get(order.key)
+            if await self._is_of_before(order, seen):
+                await self._leave_to_before(order, seen)
+                return
             # What was asked for before a newer snapshot came says less than that one.
             fetched = asked_s is not None and self._taken_s.get(order.key, 0.0) <= asked_s
             booked, inbox = await self._book(order, fetched=fetched, whole=whole)
@@ -112,10 +114,22 @@ class Taking:
         unknown = Order(key=order, changed_ms=0, lines=(), complete=False)
         await self._records.order(self._channel, unknown, None, inbox)
 
-    def _is_of_before(self, order: Order) -> bool:
+    async def _is_of_before(self, order: Order, seen: ToRead | None) -> bool:
         """Whether an order is older than intake: it was sold from stock that was counted later."""
-        placed_ms = order.placed_ms or order.changed_ms
-        return placed_ms < self.since_ms and order.key not in self._schedule
+        if (order.placed_ms or order.changed_ms) >= self.since_ms:
+            return False
+        if seen is None:
+            return True
+        # A hint names any order, before anybody knows of when it is. One that was taken in goes on.
+        is_known = seen.inbox not in _NOT_YET_READ
+        return not is_known and not await self._desk.is_booked(self._channel, order.key)
+
+    async def _leave_to_before(self, order: Order, seen: ToRead | None) -> None:
+        self._metrics.taken("older")
+        await self._let_go.look(order)  # it is none of our orders, and still one of the shop's
+        if seen is not None and seen.inbox:
+            await self._records.order(self._channel, order, Booked(state="recorded"), "")
+        self._schedule.settle(order.key, seen, None)
 
     async def _book(self, order: Order, *, fetched: bool, whole: bool) -> tuple[Booked | None, str]:
         """Book an order; return what came of it, and why it, or a part of it, stands in the inbox."""
