@@ -1,7 +1,7 @@
 """The documents of orders for everybody who uses them: one class, whichever database keeps them.
 
 Nothing here moves stock, and nothing that moves stock waits for it without bound: each call answers within
-:data:`ANSWER_S`, and after a failure all calls fail at once for :data:`REST_S`. A call that fails has changed nothing.
+:data:`ANSWER_S`, and after a failure calls fail at once for :data:`REST_S`. A call that fails has changed nothing.
 """
 
 import asyncio
@@ -32,9 +32,10 @@ T = TypeVar("T")
 ANSWER_S: Final = 5.0
 """How long a call may take."""
 REST_S: Final = 2.0
-"""After a failure, how long no call asks the database."""
+"""After a failure, how long no call asks the database; after a call that took too long, none of its kind."""
 CLOSE_S: Final = 1.0
 PAGE_MAX: Final = 500
+_KINDS: Final = ("read", "change")
 
 
 class Documents:
@@ -51,7 +52,7 @@ class Documents:
         self._database = database
         self._customer_key = customer_key
         self._answer_s, self._rest_s = answer_s, rest_s
-        self._rests_until_s = 0.0
+        self._rests_until_s = dict.fromkeys(_KINDS, 0.0)
 
     # -- orders, for the intake
 
@@ -235,7 +236,7 @@ class Documents:
                 await self._database.close()
 
     async def _read(self, work: Callable[[Session], Awaitable[T]]) -> T:
-        return await self._guarded(self._transaction(work, reads=True))
+        return await self._guarded(self._transaction(work, reads=True), "read")
 
     async def _change(self, work: Callable[[Session], Awaitable[T]]) -> T:
         return await self._guarded(self._transaction(work, reads=False))
@@ -244,10 +245,10 @@ class Documents:
         async with self._database.transaction(reads=reads) as session:
             return await work(session)
 
-    async def _guarded(self, work: Awaitable[T]) -> T:
+    async def _guarded(self, work: Awaitable[T], kind: str = "change") -> T:
         """Await work on the database within its time. A failure spares the next callers the wait."""
         clock_s = asyncio.get_running_loop().time
-        if clock_s() < self._rests_until_s:
+        if clock_s() < self._rests_until_s[kind]:
             if asyncio.iscoroutine(work):
                 work.close()
             raise DocumentsError("The documents database failed a moment ago and is not asked yet.")
@@ -255,10 +256,11 @@ class Documents:
             async with asyncio.timeout(self._answer_s):
                 return await work
         except TimeoutError:
-            self._rests_until_s = clock_s() + self._rest_s
+            # A search that takes too long says nothing about what is written.
+            self._rests_until_s[kind] = clock_s() + self._rest_s
             raise DocumentsError(f"The documents database did not answer within {self._answer_s:g} s.") from None
         except self._database.failures as error:
-            self._rests_until_s = clock_s() + self._rest_s
+            self._rests_until_s = dict.fromkeys(_KINDS, clock_s() + self._rest_s)
             # The product's own message may repeat values, which may be personal: only its kind is told.
             raise DocumentsError(f"The documents database failed: {type(error).__name__}.") from None
 

@@ -58,7 +58,7 @@ async def page(
     session: Session, partition: str, *, channel: str, state: str, after: tuple[int, str, str], limit: int
 ) -> list[InboxEntry]:
     """Read a page of entries of a state, the oldest first; an empty channel is all."""
-    first_ms, after_channel, after_number = after
+    first_ms, after_channel, after_number = after[0], plain(after[1]), plain(after[2])
     of_channel, values = ("AND channel = ?", [plain(channel)]) if channel else ("", [])
     rows = await session.fetch(
         f"SELECT body FROM inbox WHERE partition = ? AND state = ? {of_channel} AND (first_ms > ? OR (first_ms = ?"

@@ -45,7 +45,8 @@ class PostgresDatabase:
     @property
     def failures(self) -> tuple[type[Exception], ...]:
         """The exceptions that mean: it does not work now."""
-        return (self._asyncpg.PostgresError, self._asyncpg.InterfaceError, OSError)
+        driver = self._asyncpg
+        return (driver.PostgresError, driver.InterfaceError, driver.InternalClientError, OSError)
 
     @contextlib.asynccontextmanager
     async def transaction(self, *, reads: bool = False) -> AsyncIterator[_Session]:

@@ -21,6 +21,7 @@ TYPES: Final = {"text": "TEXT", "bytes": "BLOB", "serial": "INTEGER PRIMARY KEY 
 _FILE_MODE: Final = 0o600
 _BUSY_S: Final = 2.0
 """How long a statement waits for another process that writes."""
+_AGAIN_S: Final = 0.05
 _SETTINGS: Final = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = NORMAL",
@@ -121,10 +122,16 @@ class SqliteDatabase:
             yield session
 
     async def scrub(self) -> None:
-        """Empty the log of writes, in which what was deleted stands until it is written over."""
+        """Empty the log of writes, in which what was deleted stands until it is written over; wait for who reads it."""
         await self._ready()
+        while await self._is_log_in_use():  # noqa: ASYNC110  # the database tells nobody when it is not
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _is_log_in_use(self) -> bool:
         async with self._writer.turn:
-            await self._writer.run(lambda opened: opened.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall())
+            work = "PRAGMA wal_checkpoint(TRUNCATE)"
+            [(is_busy, *_)] = await self._writer.run(lambda opened: opened.execute(work).fetchall())
+        return bool(is_busy)
 
     async def close(self) -> None:
         """Close both connections."""

@@ -10,6 +10,7 @@ import pytest
 from bench.peers import database as statements
 from server.domain.order_documents import Buyer, OrderDocument
 from server.store.documents import schema
+from server.store.documents.database import Database
 from server.store.documents.documents import Documents
 from server.store.documents.opening import open_documents
 from server.store.documents.postgres import PostgresDatabase, numbered
@@ -46,6 +47,19 @@ async def test_a_hanging_database_is_given_up_in_time(tmp_path: Path) -> None:
     await asyncio.sleep(2.1)
 
     assert await documents.put_told("p", "c", ORDER)
+    await documents.close()
+
+
+async def test_a_search_that_takes_too_long_keeps_nothing_from_being_written(database: Database) -> None:
+    documents = Documents(database, customer_key, answer_s=2.0)
+    await documents.ping()
+    endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT COUNT(*) FROM n"
+    with pytest.raises(DocumentsError, match="within"):
+        await documents._read(lambda session: session.fetch(endless))
+
+    assert await documents.put_told("p", "c", ORDER)
+    with pytest.raises(DocumentsError, match="a moment ago"):
+        await documents.order("p", "c", "1")
     await documents.close()
 
 

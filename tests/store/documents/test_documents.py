@@ -204,6 +204,7 @@ async def test_the_inbox_counts_tries_and_lists_the_oldest_first(documents: Docu
     assert page[0].first_ms <= page[0].last_ms
     assert await documents.inbox_counts(P) == {CHANNEL: 2}
     assert [each.number for each in await documents.inbox(P, after=(page[0].first_ms, CHANNEL, "1"))] == ["2"]
+    assert [each.number for each in await documents.inbox(P, after=(page[0].first_ms, CHANNEL, "1\0"))] == ["2"]
     assert await documents.inbox(P, channel="shop") == []
 
 

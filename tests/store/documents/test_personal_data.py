@@ -1,6 +1,8 @@
 """Personal data: erased for good, forgotten in time, and not left behind in the files of the database."""
 
+import asyncio
 import random
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -190,3 +192,25 @@ async def test_nothing_personal_is_shown_of_what_is_held_in_memory() -> None:
     assert MARK not in repr(whole.buyer)
     assert MARK not in repr(whole.buyer and whole.buyer.shipping)
     assert MARK not in repr(Paper(kind="label", id="1", body=MARK.encode()))
+
+
+async def test_an_erasure_is_answered_once_nothing_of_it_is_left_although_somebody_reads_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.store.documents.sqlite._BUSY_S", 0.05)
+    path = tmp_path / "documents.sqlite3"
+    documents = Documents(SqliteDatabase(path), customer_key)
+    await fill(documents, "1")
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT COUNT(*) FROM people").fetchall()
+
+    erasing = asyncio.create_task(documents.erase(P, CHANNEL, "1", "k1"))
+    await asyncio.sleep(0.5)
+    was_answered = erasing.done()
+    reader.close()
+
+    assert not was_answered
+    assert await erasing
+    assert not any(MARK.encode() in each.read_bytes() for each in tmp_path.iterdir())
+    await documents.close()
