@@ -4,13 +4,13 @@ import re
 import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from server.domain import limits
 from server.domain.channels import CHANNEL_PATTERN
-from server.domain.intake import News
 from server.domain.order_documents import (
     NOTE_BYTES_MAX,
     NUMBER_BYTES_MAX,
@@ -37,12 +37,11 @@ from server.store.repositories.intake import IntakeStore
 from server.store.repositories.location_names import read_location_names
 from server.store.repositories.order_privacy import OrderPrivacy
 
-T = TypeVar("T")
-
 RESERVATIONS_SHOWN_MAX: Final = 20
 """Reservations of one order that are read with it; nearly every order has one."""
 _IN_BASE64: Final = "~"
 _NAMES_MAX: Final = 100
+_decode_place = msgspec.json.Decoder(tuple[Annotated[int, Meta(ge=0, le=2**53)], str, str]).decode
 
 
 def documents_of(caller: Caller) -> Documents:
@@ -113,7 +112,7 @@ async def find_orders(caller: Caller, query: OrdersQuery) -> tuple[list[KeptOrde
         from_ms=_ms("from", query.from_),
         to_ms=_ms("to", query.to),
     )
-    after = Place(*_place(query.after, tuple[int, str, str])) if query.after else None
+    after = Place(*_place(query.after)) if query.after else None
     found, following = await documents_of(caller).find(caller.principal.partition, wanted, after, query.limit)
     return found, "" if following is None else _after(tuple(following))
 
@@ -146,9 +145,10 @@ def _after(place: tuple[object, ...]) -> str:
     return urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
 
 
-def _place(after: str, kind: type[T]) -> T:
+def _place(after: str) -> tuple[int, str, str]:
+    """Return where a page ended: a time, a channel and a number."""
     try:
-        return msgspec.json.decode(urlsafe_b64decode(after + "=" * (-len(after) % 4)), type=kind)
+        return _decode_place(urlsafe_b64decode(after + "=" * (-len(after) % 4)))
     except (ValueError, msgspec.MsgspecError):
         raise InvalidError("after", "must be what a page gave as next") from None
 
@@ -245,8 +245,7 @@ async def erase(caller: Caller, channel: str, number: str) -> bool:
     documents, parts = documents_of(caller), caller.partition
     privacy = OrderPrivacy(parts.client, parts.keyspace)
     await written(privacy.note_erased([(channel, number)], _now_ms()))
-    outbox = IntakeStore(parts.client, parts.keyspace, channel)
-    if await in_time(outbox.outbox_size()) and not await written(outbox.add_news(News("erase", _now_ms(), [number]))):
+    if not await written(IntakeStore(parts.client, parts.keyspace, channel).erase([number], _now_ms())):
         raise ProblemError(problem("overloaded"))
     return await documents.erase(caller.principal.partition, channel, number, caller.actor)
 
@@ -268,7 +267,7 @@ async def inbox(caller: Caller, query: InboxQuery) -> tuple[list[InboxEntry], st
 
     """
     channel = "" if query.channel is None else check_channel_name("channel", query.channel)
-    after = _place(query.after, tuple[int, str, str]) if query.after else (0, "", "")
+    after = _place(query.after) if query.after else (0, "", "")
     found = await documents_of(caller).inbox(caller.principal.partition, channel, query.state, after, query.limit + 1)
     page = found[: query.limit]
     last = page[-1] if len(found) > query.limit else None

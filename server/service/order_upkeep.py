@@ -6,6 +6,8 @@ It runs beside everything else, in the process that runs maintenance. A database
 import asyncio
 import time
 from collections.abc import Callable, Iterable
+from itertools import groupby
+from operator import itemgetter
 from typing import Final
 
 import structlog
@@ -14,6 +16,7 @@ from server.store.connection.connect import StoreClient
 from server.store.documents.documents import Documents
 from server.store.errors import DocumentsError, StoreError
 from server.store.keys import Keyspace
+from server.store.repositories.intake import IntakeStore
 from server.store.repositories.order_privacy import OrderPrivacy
 
 log = structlog.get_logger("holdfast.orders")
@@ -21,6 +24,8 @@ log = structlog.get_logger("holdfast.orders")
 EVERY_S: Final = 3_600.0
 AGAIN_S: Final = 60.0
 """After a failure."""
+_AT_A_TIME: Final = 500
+"""Numbers of orders in one piece of news."""
 _SLICES_MAX: Final = 1_000
 _PAUSE_S: Final = 0.05
 """Between two slices, so that others come to write."""
@@ -85,7 +90,19 @@ class OrderUpkeep:
         while page:
             known |= {(each.channel, each.number) for each in page}
             page = await self._documents.erased(partition, (page[-1].channel, page[-1].number))
-        await privacy.note_erased(sorted(known - noted - set(too_old)), now_ms)
+        await self._erase_in_store(privacy, partition, sorted(known - noted - set(too_old)), now_ms)
         for channel, number in sorted(noted - known):
             await self._documents.erase(partition, channel, number, "system")
         await privacy.drop_erased(too_old)
+
+    async def _erase_in_store(
+        self, privacy: OrderPrivacy, partition: str, missing: list[tuple[str, str]], now_ms: int
+    ) -> None:
+        """Enter orders into the store's list, and erase what its commands say of them, a restored copy has it again."""
+        for channel, of_channel in groupby(missing, key=itemgetter(0)):
+            orders, outbox = list(of_channel), IntakeStore(self._client, Keyspace(partition), channel)
+            for first in range(0, len(orders), _AT_A_TIME):
+                some = orders[first : first + _AT_A_TIME]
+                if not await outbox.erase([number for _, number in some], now_ms):
+                    break  # too much waits there; what is not in the list comes again
+                await privacy.note_erased(some, now_ms)

@@ -43,7 +43,7 @@ _encode = msgspec.msgpack.Encoder(order="deterministic").encode
 async def say(caller: Caller, channel: str, body: CommandBody) -> tuple[str, bool]:
     """Have something said to a channel; return the command's id, and whether the publisher is missing.
 
-    The same said again is the same command, also with the same idempotency key.
+    The same said again is the same command, unless it has another idempotency key.
 
     Raises
     ------
@@ -60,7 +60,8 @@ async def say(caller: Caller, channel: str, body: CommandBody) -> tuple[str, boo
     store = _store(caller, settings)
     if await in_time(store.outbox_size()) >= OUTBOX_MAX:
         raise ProblemError(problem("overloaded", _FULL))
-    digest = blake2b(_encode(caller.key or command), digest_size=_ID_BYTES).hexdigest()
+    said = (caller.key, command) if caller.key else command
+    digest = blake2b(_encode(said), digest_size=_ID_BYTES).hexdigest()
     entry_id, now_ms = f"{body.command}-{digest}", (await states(caller)).now_ms
     entry = OutboxEntry(
         entry_id, body.order, body.command, _encode(command), caller.actor, "waiting", now_ms, now_ms, now_ms

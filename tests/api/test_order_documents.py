@@ -2,9 +2,11 @@
 
 import sqlite3
 import time
+from base64 import urlsafe_b64encode
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from server.domain.order_documents import Event, InboxEntry
@@ -72,6 +74,14 @@ async def test_pages_follow_each_other(documents: Documents, api: Api) -> None:
 )  # fmt: skip
 async def test_a_query_that_cannot_be_meant_is_refused(api: Api, query: str) -> None:
     (await api.get(f"/v1/orders?{query}")).problem(400, "invalid")
+
+
+@pytest.mark.parametrize("place", [[2**63, "a", "b"], [2**100, "a", "b"], [-1, "a", "b"], [1.5, "a", "b"], [1, 2, "b"]])
+async def test_a_place_that_no_page_has_given_is_refused(api: Api, place: list[object]) -> None:
+    after = urlsafe_b64encode(msgspec.json.encode(place)).decode().rstrip("=")
+
+    for path in ("/v1/orders", "/v1/inbox"):
+        (await api.get(f"{path}?after={after}")).problem(400, "invalid")
 
 
 async def test_orders_are_found_by_time_and_by_the_name_of_their_buyer(documents: Documents, api: Api) -> None:

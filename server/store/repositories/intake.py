@@ -5,7 +5,7 @@ adds it to the stream of news, from which the holder takes it.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -74,6 +74,12 @@ class IntakeStore:
         if int(await command(self._client, "XLEN", self.keys.heard)) >= HEARD_MAX:
             return False
         await command(self._client, "XADD", self.keys.heard, "*", _NEWS, _pack(news))
+        return True
+
+    async def erase(self, orders: Sequence[str], now_ms: int) -> bool:
+        """Have what is personal taken from commands about orders, also from those that wait; as :meth:`add_news`."""
+        if await self.outbox_size() or await self.news_waiting():
+            return await self.add_news(News("erase", now_ms, list(orders)))
         return True
 
     async def news(self, count: int) -> list[tuple[str, News]]:
