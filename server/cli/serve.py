@@ -6,7 +6,7 @@ import shlex
 import signal
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -32,6 +32,7 @@ from server.cli.demo.stage import NAMES, sellers_of
 from server.cli.terminal import say
 from server.config.file_limit import raise_file_limit
 from server.config.settings import Settings, redact_url
+from server.order_parts import opened_documents
 from server.store.keys import Keyspace
 from server.store.repositories.channels import ChannelStore
 from server.telemetry import logs, metrics
@@ -148,11 +149,15 @@ class _Sampled:
     remark: str = ""
 
     async def prepare(self, store_url: str) -> None:
-        """Fill an empty store, and restore what the simulated channels showed before."""
-        if self.with_sample:
-            async with opened_store(msgspec.structs.replace(self.settings, store_url=store_url)) as store:
-                await sample.fill_if_empty(store)
-                await sample.recall(store, self.channels)
+        """Fill an empty store, and restore what the simulated channels showed and sold before."""
+        if not self.with_sample:
+            return
+        settings = msgspec.structs.replace(self.settings, store_url=store_url)
+        async with AsyncExitStack() as opened:
+            store = await opened.enter_async_context(opened_store(settings))
+            await sample.fill_if_empty(store)
+            await sample.recall(store, self.channels)
+            await sample.recall_orders(opened_documents(settings, store.client, opened), self.channels)
 
     def print_banner(self, port: int, *, needs_key: bool) -> None:
         """Print the address and who may call it; with the sample, also lines to try."""

@@ -1,6 +1,7 @@
 """``holdfast serve`` as real processes: starts, banner, stops, and several workers on one port."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -81,6 +82,34 @@ def test_with_a_sample_the_printed_lines_work_as_they_stand(tmp_path: Path) -> N
     assert '"shows": ' in bought
     assert '"shows": ' in other
     assert '"state": "cancelled"' in cancelled
+
+
+def test_after_a_restart_the_simulated_channels_know_their_open_orders(tmp_path: Path) -> None:
+    with Server("--sample", cwd=tmp_path) as first:
+        number = json.loads(run_line(line_with(first, "/buy/")))["order"]
+        wait_until(lambda: state_of(first, number) == "booked", "the order came in")
+
+    with Server("--sample", cwd=tmp_path) as second:
+        cancelled = json.loads(run_line(line_with(second, "/cancel")))
+        wait_until(lambda: state_of(second, number) == "cancelled", "the cancel came in")
+
+    assert cancelled == {"order": number, "state": "cancelled"}
+
+
+def line_with(server: Server, part: str) -> str:
+    """Find the first printed line with a part; they come line by line, behind the address."""
+
+    def found() -> list[str]:
+        return [line for line in CURL.findall(server.output()) if part in line]
+
+    wait_until(lambda: bool(found()), f"{part} is printed")
+    return found()[0]
+
+
+def state_of(server: Server, number: int) -> str:
+    """Read the state of an order's booking, empty while it has none."""
+    orders = server.get(f"/v1/orders?number={number}")["orders"]
+    return orders[0]["state"] if orders else ""
 
 
 def run_line(line: str) -> str:

@@ -12,10 +12,13 @@ import structlog
 from server.cli.csv.csv_import import CsvFile, Tally
 from server.cli.csv.stock import Counted, Source, count_rows, stock_import
 from server.cli.demo.simulated_channels import SimulatedChannel
-from server.cli.demo.simulated_orders import Seller
+from server.cli.demo.simulated_orders import KEPT_MAX, Seller
 from server.cli.demo.stage import Stage, open_stage
 from server.domain.limits import DEFAULT_PARTITION
+from server.domain.order_documents import OrderFilter
 from server.store.command_session import OpenStore
+from server.store.documents.documents import Documents
+from server.store.errors import DocumentsError
 from server.store.keys import Keyspace
 from server.store.ledger.ledger import Ledger
 from server.store.repositories.publisher import PublisherStore
@@ -68,6 +71,20 @@ async def recall(store: OpenStore, channels: Sequence[SimulatedChannel]) -> None
     for channel in channels:
         async for _, shown in kept.shown(channel.name):
             channel.recall(shown.key, shown.quantity)
+
+
+async def recall_orders(documents: Documents | None, channels: Sequence[SimulatedChannel]) -> None:
+    """Have the channels know their open orders again, as real ones would: the documents have what they told."""
+    for channel in channels:
+        if documents is None or not isinstance(channel, Seller):
+            continue
+        try:
+            found, _ = await documents.find(PARTITION, OrderFilter(channel=channel.name), limit=KEPT_MAX)
+        except DocumentsError as error:
+            log.warning("simulated_orders_not_known", channel=channel.name, reason=str(error))
+            continue
+        for kept in reversed(found):
+            channel.recall_order(kept.order)
 
 
 def channels_to_see(address: str, channels: Sequence[SimulatedChannel], *, needs_key: bool, options: str) -> str:

@@ -19,6 +19,7 @@ import aiohttp
 from aiohttp import web
 
 from server.cli.demo.simulated_channels import Marketplace, OnShown, Shop, SimulatedChannel
+from server.domain.order_documents import OrderDocument
 
 KEPT_MAX: Final = 200
 """Orders that a simulated channel remembers: a page of the longest of its lists."""
@@ -60,6 +61,15 @@ class Seller(SimulatedChannel):
         self.show(key, max(0, self.shown.get(key, 0) - pieces))
         await self._notify(order)
         return order
+
+    def recall_order(self, told: OrderDocument) -> None:
+        """Know an order again that was told before a restart, if it is still open."""
+        if not told.key.isdecimal() or len(told.lines) != 1:
+            return
+        line, number = told.lines[0], int(told.key)
+        if told.state == "open" and not (line.cancelled or line.shipped):
+            key = line.listing or line.sku_hint
+            self.orders.setdefault(number, SoldOrder(number, key, line.ordered, told.placed_ms, told.changed_ms))
 
     async def cancel(self, order: SoldOrder) -> None:
         """Let its buyer cancel an order."""
