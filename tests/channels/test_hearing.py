@@ -9,7 +9,7 @@ import pytest
 
 from tests.channels.market_server import environment, table
 from tests.channels.orders_simulator import SIGNATURE, Market, signed
-from tests.support.http import Key, Server
+from tests.support.http import Key, Server, raw_connection
 
 HEARD: Final = "hf:{default}:channel:market:heard"
 
@@ -82,6 +82,18 @@ async def test_nothing_of_a_forged_delivery_is_kept(market: Market, server: Serv
     market.place("o", {"a": 1})
 
     assert await market.tell("o", secret=secret) == [401]
+    assert heard(server) == 0
+
+
+@pytest.mark.usefixtures("market")
+async def test_a_signature_that_is_no_text_is_forged_and_no_fault_of_ours(server: Server) -> None:
+    async with raw_connection(server) as connection:
+        host = f"{server.host}:{server.port}".encode()
+        await connection.send(
+            b"POST /v1/notifications/market HTTP/1.1\r\nHost: " + host + b"\r\n"
+            b"X-Market-Signature: \xff\xfe\r\nContent-Length: 2\r\n\r\n{}"
+        )
+        assert await connection.status() == 401
     assert heard(server) == 0
 
 

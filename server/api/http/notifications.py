@@ -78,13 +78,18 @@ async def _heard(request: web.Request, state: AppState, listener: Listener) -> w
         method=request.method,
         path=request.match_info.get("rest", ""),
         query=request.query_string,
-        headers={name.lower(): value for name, value in request.headers.items()},
+        headers={name.lower(): _text(value) for name, value in request.headers.items()},
         body=body,
     )
     if answer.result != "taken":
         return respond_problem(_problem(answer))
     note_admitted(request)
     return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+
+def _text(value: str) -> str:
+    """Return the value of a header as a text that can be compared: bytes that are no text are replaced."""
+    return value if value.isascii() else value.encode("utf-8", "replace").decode()
 
 
 def _problem(answer: HeardAnswer) -> Problem:
