@@ -123,7 +123,7 @@ class OutboxEntry(msgspec.Struct, array_like=True, frozen=True):
 
     ``by``: who asked for it, a key's name or "rule:…". ``sent_ms``: when it last left. ``reason``: why
     the channel does not take it, by its code alone: its words may be personal. ``remote_id``: its name of
-    what was made.
+    what was made. ``erased``: nothing personal of it is to stay.
     """
 
     id: str
@@ -139,6 +139,7 @@ class OutboxEntry(msgspec.Struct, array_like=True, frozen=True):
     sent_ms: int = 0
     reason: str = ""
     remote_id: str = ""
+    erased: bool = False
 
     @property
     def is_settled(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 from aiohttp import ClientError, ClientSession, web
 
-from adapters.contract.errors import CursorRefusedError
+from adapters.contract.errors import CursorRefusedError, UnreadableOrderError
 from adapters.contract.http import COMMANDS, ORDERS, Answer, Exchange, Request, check_status, json_of
 from adapters.contract.orders import (
     Acknowledge,
@@ -89,7 +89,10 @@ class PlainOrders(Plain):
         if answer.status == 404:
             return None
         check_status(answer)
-        return order_of(json_of(answer))
+        try:
+            return order_of(json_of(answer))
+        except TypeError:
+            raise UnreadableOrderError("lines: not a list of lines") from None
 
     def hear(self, delivery: Delivery, now_s: float) -> Heard:  # noqa: ARG002
         if not hmac.compare_digest(delivery.headers.get(SIGNATURE, ""), signed(delivery.body, self._secret)):
@@ -173,7 +176,7 @@ class Market(PlainChannel):
     ``said`` counts what it was told and did: an order, a command, and what it was about. ``doubles``, ``loses`` and
     ``delays`` are the shares of deliveries that come twice, never, or before an older one. ``refuses_cursors``: so many
     pulls are refused. ``unknown_at_first``: so many reads of an order find nothing.
-    ``refuses_with``: more words of a refusal.
+    ``refuses_with``: more words of a refusal. ``refuses_all``: it takes no command.
     """
 
     webhook: str = ""
@@ -188,6 +191,7 @@ class Market(PlainChannel):
     pulls: int = 0
     reads: Counter[str] = field(default_factory=Counter)
     refuses_with: str = ""
+    refuses_all: bool = False
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -304,6 +308,9 @@ class Market(PlainChannel):
         order = self.orders[key]
         if said["revision"] != str(order["revision"]):
             return web.json_response({}, status=409)
+        if self.refuses_all:
+            self.said[key, said["what"], "refused"] += 1
+            return web.json_response({"reason": "closed for today"}, status=422)
         lines = {line["key"]: line for line in order["lines"]}
         for line_key, pieces in said["lines"].items():
             line = lines[line_key]

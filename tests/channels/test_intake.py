@@ -8,7 +8,10 @@ from functools import partial
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
+from adapters.contract.http import Exchange
+from adapters.contract.orders import Order
 from server.channels.inbound.intake import Intake
 from server.channels.inbound.intakes import IntakeParts
 from server.channels.inbound.order_records import NoRecords
@@ -219,6 +222,31 @@ async def test_one_impossible_order_keeps_back_no_other_and_stands_in_the_inbox(
     assert "Marked Person" not in "".join(capsys.readouterr())
 
 
+async def test_a_fault_of_an_adapter_tells_nothing_personal(
+    market: Market, desk: PaperDesk, store: StoreProcess, partition: str
+) -> None:
+    class Odd(PlainOrders):
+        def fetch_order(self, key: str, now_s: float) -> Exchange[Order | None]:
+            order = yield from super().fetch_order(key, now_s)
+            raise ValueError(f"not a number: {order and order.buyer and order.buyer.name}")
+
+    build = partial(Odd, market.url, intake={"pulls": False})
+    plans = [plan(NAME, market, build=build, orders={"enabled": True, "from": "2000-01-01T00:00:00Z"})]
+    market.place("o", {"a": 1})
+
+    def faults() -> list[Any]:
+        return [each for each in logs if each["event"] == "channel_answer_not_understood"]
+
+    with capture_logs() as logs:
+        async with publishing(store, partition, plans, orders=IntakeParts(desk, NoRecords())) as engine:
+            assert await kept_by(engine).add_news(News("read", 0, ["o"]))
+            await wait_until(lambda: bool(faults()), "the fault is told")
+
+    assert all(each["error"] == "ValueError" and "exc_info" not in each for each in faults())
+    assert "test_intake.py:" in faults()[0]["at"]
+    assert "Marked Person" not in str(logs)
+
+
 async def test_a_crash_between_two_awaits_loses_no_order(market: Market, desk: PaperDesk, running: Running) -> None:
     keys: list[str] = []
     for number in range(6):
@@ -347,6 +375,35 @@ async def test_an_order_that_cannot_be_understood_keeps_back_no_other_and_stands
             return kept == {"garbled": "unreadable"}
 
         await wait_until(is_kept, "with its reason")
+
+
+async def test_an_open_order_that_cannot_be_understood_any_more_stands_in_the_inbox_until_it_can(
+    market: Market, desk: PaperDesk, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.channels.inbound.schedule.RETRY_S_MAX", 0.2)
+    order = market.place("o", {"a": 1})
+
+    async with running(open_orders_every_s=0.3) as engine:
+        status = partial(intake_of(engine).status)
+        await told(desk, "o")
+        lines, order["lines"] = order["lines"], None
+        market.changed(order)
+        await wait_until(lambda: status().inbox == 1, "it is in the inbox")
+        order["lines"] = lines
+        market.changed(order)
+        await wait_until(lambda: status().inbox == 0, "it is not any more")
+
+    assert desk.told[NAME, "o"].changed_ms == order["changed_ms"]
+
+
+async def test_a_new_order_that_is_only_named_and_cannot_be_understood_stands_in_the_inbox(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 1})["lines"] = None
+
+    async with running(intake={"pulls": False}) as engine:
+        assert await kept_by(engine).add_news(News("told", 0, ["o"]))
+        await wait_until(lambda: intake_of(engine).status().inbox == 1, "it is in the inbox")
 
 
 async def test_a_channel_that_subtracts_its_orders_is_asked_for_them_before_it_is_shown_the_last_units(

@@ -20,14 +20,16 @@ from adapters.contract.errors import (
     UnavailableError,
     UnreadableOrderError,
 )
-from adapters.contract.http import WRITE, Answer, Exchange, Request
+from adapters.contract.http import COMMANDS, ORDERS, WRITE, Answer, Exchange, Request
 from adapters.contract.stock import Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
 from server.channels.connection.http_transport import Transport, converse
 from server.channels.connection.rate_limits import RateLimits
+from server.channels.running import fault_of
 
 T = TypeVar("T")
+_OF_ORDERS: Final = (ORDERS, COMMANDS)
 log = structlog.get_logger("holdfast.channel")
 
 _DIGEST_BYTES: Final = 16
@@ -166,7 +168,10 @@ class ChannelClient:
             raise
         except (ArithmeticError, AssertionError, AttributeError, LookupError, TypeError, ValueError) as error:
             # An answer that the adapter's author did not expect. It must not stop the other channels.
-            log.exception("channel_answer_not_understood", channel=self._channel)
+            if group in _OF_ORDERS:  # its words, and those of a traceback, may hold personal data
+                log.error("channel_answer_not_understood", channel=self._channel, **fault_of(error))  # noqa: TRY400
+            else:
+                log.exception("channel_answer_not_understood", channel=self._channel)
             unreadable = UnavailableError(f"an answer that the adapter cannot read ({type(error).__name__})")
             self._failed(unreadable, group)
             raise unreadable from error

@@ -218,5 +218,5 @@ class Intake:
 
     async def _purge_regularly(self) -> None:
         while True:
-            self._outbox.purge(self._clock.store_ms())
+            self._outbox.purge(self._clock.store_ms(), self._schedule.__contains__)
             await asyncio.sleep(PURGE_S)

@@ -34,6 +34,8 @@ LATE_MS: Final = 60_000
 LOOK_MS: Final = 2_000
 RETRY_MS: Final = 5_000
 RETRY_MS_MAX: Final = 600_000
+BY_RULE: Final = "rule:"
+"""How the names of rules begin, where a command is asked for by itself."""
 _DOUBLINGS_MAX: Final = 10
 _pack = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(Command).decode
@@ -55,8 +57,10 @@ class Outbox:
         self._by_order: dict[str, list[str]] = {}
 
     def load(self, entries: Iterable[OutboxEntry], now_ms: int) -> None:
-        """Take over what is stored; what was being sent may have arrived."""
+        """Take over what is stored; what was being sent may have arrived. What a later release said waits for it."""
         for entry in entries:
+            if not _is_readable(entry):
+                continue
             if entry.state == "sending":
                 entry = replace(entry, state="unsure", due_ms=now_ms)  # noqa: PLW2901
             self._put(entry)
@@ -77,8 +81,10 @@ class Outbox:
     def add(self, entry: OutboxEntry) -> None:
         """Add a command, unless it is there."""
         before = self._entries.get(entry.id)
-        if before is None or before.state == "superseded":
-            self._change(entry if _is_readable(entry) else replace(entry, state="refused", reason="not a command"))
+        if not _is_readable(entry):
+            self._writes.entry(entry.id, replace(entry, state="refused", reason="not a command"))
+        elif before is None or before.state == "superseded":
+            self._change(entry)
             self.on_work()
 
     def again(self, entry_id: str, now_ms: int) -> None:
@@ -97,7 +103,7 @@ class Outbox:
     def erase(self, order: str) -> None:
         """Take from an order's commands what may be personal, as a person asks for."""
         for entry in list(self._of(order)):
-            self._change(without_words(entry))
+            self._change(replace(entry, erased=True))
 
     def is_waiting(self, entry_id: str) -> bool:
         """Whether a command is still to be sent."""
@@ -171,13 +177,19 @@ class Outbox:
                 self._settle(entry, "undecided", now_ms, reason=found.reason)
 
     def put_off(self, entry: OutboxEntry, reason: str, now_ms: int, pause_ms: int) -> None:
-        """Leave a command as it is for now: what it is about could not be read."""
-        self._change(replace(entry, reason=reason, due_ms=now_ms + max(pause_ms, RETRY_MS)))
+        """Leave a command as it is for now: what it is about could not be read. It may be taken back meanwhile."""
+        now = self._entries[entry.id]
+        if not now.is_settled:
+            self._change(replace(now, reason=reason, due_ms=now_ms + max(pause_ms, RETRY_MS)))
 
-    def purge(self, now_ms: int) -> None:
-        """Forget what was settled long ago."""
+    def purge(self, now_ms: int, is_open: Callable[[str], bool]) -> None:
+        """Forget what was settled long ago, but not what a rule has said of an order that is open: it would again."""
         old = [
-            each for each in self._entries.values() if each.is_settled and each.changed_ms < now_ms - SETTLED_KEPT_MS
+            each
+            for each in self._entries.values()
+            if each.is_settled
+            and each.changed_ms < now_ms - SETTLED_KEPT_MS
+            and not (each.by.startswith(BY_RULE) and is_open(each.order))
         ]
         for entry in old:
             del self._entries[entry.id]
@@ -216,6 +228,9 @@ class Outbox:
         self._entries[entry.id] = entry
 
     def _change(self, entry: OutboxEntry) -> None:
+        before = self._entries.get(entry.id)
+        if entry.erased or (before is not None and before.erased):  # it may have been on its way meanwhile
+            entry = without_words(replace(entry, erased=True))
         self._put(entry)
         self._writes.entry(entry.id, entry)
 

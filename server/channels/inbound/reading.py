@@ -6,14 +6,14 @@ from typing import Final
 import structlog
 from msgspec.structs import replace
 
-from adapters.contract.errors import ChannelError
+from adapters.contract.errors import ChannelError, UnreadableOrderError
 from adapters.contract.http import ORDERS
 from adapters.contract.orders import Order
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.schedule import Schedule
-from server.channels.inbound.taking import UNKNOWN_THERE, Taking
+from server.channels.inbound.taking import UNKNOWN_THERE, UNREADABLE, Taking
 from server.channels.inbound.words import failure
 from server.store.repositories.intake import IntakeWrites
 
@@ -75,7 +75,7 @@ class Reading:
         if key is None or seen is None:
             due_ms = self._schedule.next_due_ms()
             return WAIT_S_MAX if due_ms is None else (due_ms - now_ms) / 1000
-        is_settled = False
+        is_settled = is_unreadable = False
         try:
             # Where the channel has told of a change, what is new of it says enough.
             if await self.read(key, whole=seen.reason != "hint") is None:
@@ -83,9 +83,12 @@ class Reading:
             is_settled = True
         except ChannelError as error:
             log.info("order_not_read", channel=self._channel, order=key, reason=failure(error))
+            is_unreadable = isinstance(error, UnreadableOrderError)
         finally:
             if not is_settled:
                 self._schedule.failed(key, seen, self._clock.store_ms())
+        if is_unreadable:
+            await self._enter(key, UNREADABLE)
         await self._writes.save()
         return 0.0
 
@@ -107,6 +110,12 @@ class Reading:
             return
         self._schedule.failed(key, seen, self._clock.store_ms())
         failed = self._schedule.get(key)
-        if failed is not None and failed.tries >= UNKNOWN_MAX and not failed.ignored:
-            self._schedule.put(key, replace(failed, inbox=UNKNOWN_THERE, reason="inbox"))
-            await self._taking.enter(key, UNKNOWN_THERE)
+        if failed is not None and failed.tries >= UNKNOWN_MAX:
+            await self._enter(key, UNKNOWN_THERE)
+
+    async def _enter(self, key: str, inbox: str) -> None:
+        """Show an order in the inbox that cannot be read, unless a person has left it alone."""
+        wanted = self._schedule.get(key)
+        if wanted is not None and not wanted.ignored:
+            self._schedule.put(key, replace(wanted, inbox=inbox, reason="inbox"))
+            await self._taking.enter(key, inbox)

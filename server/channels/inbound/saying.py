@@ -16,6 +16,7 @@ from server.channels.inbound.outbox import RETRY_MS, Outbox, command_of
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.reading import Reading
 from server.channels.inbound.words import failure, words_of
+from server.channels.running import fault_of
 from server.domain.intake import OutboxEntry
 from server.store.repositories.intake import IntakeWrites
 
@@ -80,7 +81,7 @@ class Saying:
     async def _about(self, entry: OutboxEntry, order: Order | None) -> None:
         if order is None:
             self._outbox.put_off(entry, "the channel does not know the order", self._clock.store_ms(), UNKNOWN_MS)
-        elif entry.state == "unsure":
+        elif entry.state != "waiting":  # also one that was about to leave when the store was away
             self._outbox.looked(entry, self._found(entry, order), self._clock.store_ms())
         elif self._outbox.is_waiting(entry.id):  # not taken back meanwhile
             await self._send(entry, order)
@@ -115,8 +116,9 @@ class Saying:
         """Ask the adapter whether an order shows that a command was carried out."""
         try:
             return self._client.adapter.confirm(command_of(entry), order)
-        except Exception as error:
-            log.exception("command_not_confirmed", channel=self._channel, command=entry.name)
+        except Exception as error:  # noqa: BLE001  # of an adapter's own
+            # Its words, and those of a traceback, may hold personal data.
+            log.error("command_not_confirmed", channel=self._channel, command=entry.name, **fault_of(error))  # noqa: TRY400
             return Undecided(reason=f"the adapter cannot tell ({type(error).__name__})")
 
 
