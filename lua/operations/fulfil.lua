@@ -1,7 +1,8 @@
 -- fulfil: ships ordered units.
 --
 -- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them
--- Effect  committed - and on_hand -, so available stays the same
+-- Effect  committed - and on_hand -, so available stays the same. With a tracking number the note "parcel" says what left
+--         with it: "1:2 3:1" are two units of line 1 and one of line 3. It comes behind the parcel's other notes.
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining · line_unmapped
 
 -- The refusal of a reservation that has nothing to ship.
@@ -12,6 +13,16 @@ local function nothing_committed(record)
     if unstocked.is_unmapped(line) and owed > 0 then unmapped[#unmapped + 1] = {number, line[Line.sku], '', owed, 0} end
   end
   return refused(#unmapped > 0 and 'line_unmapped' or 'not_committed', record[Record.state], unmapped)
+end
+
+-- The units of each line that leave, as text.
+local function contents(record, parts)
+  local texts = {}
+  for number in ipairs(record[Record.lines]) do
+    local units = parts[number] or 0
+    if units > 0 then texts[#texts + 1] = string.format('%.0f:%.0f', number, units) end
+  end
+  return concat(texts, ' ')
 end
 
 local function fulfil(fields, at)
@@ -29,6 +40,7 @@ local function fulfil(fields, at)
   local journal_lines, entries = move_parts(record, parts, Line.committed, Line.fulfilled, 0, -1, -1)
   local notes = notes_of({{'tracking', tracking}, {'carrier', carrier}, {'invoice_ref', invoice_ref}})
   for _, pair in ipairs(notes) do note(record, pair[1], pair[2]) end
+  if tracking ~= '' then note(record, 'parcel', contents(record, parts)) end
   derive_state(entry, 'fulfilled', journal_lines)
   journal('fulfil', actor, record[Record.channel], entry.id, record[Record.state], journal_lines, notes)
   return changed(record, entries)

@@ -33,8 +33,6 @@ class ChannelOrderLine(msgspec.Struct, frozen=True, kw_only=True):
     returned: int = 0
     carries_stock: bool = True
     fulfilled_by: ShippedFrom = "merchant"
-    tracking: str = ""
-    carrier: str = ""
 
 
 class ChannelOrder(msgspec.Struct, frozen=True, kw_only=True):

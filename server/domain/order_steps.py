@@ -34,6 +34,7 @@ from server.domain.order_told import Told, with_lines
 from server.domain.reservation import ChannelLine, ChannelPart, Reservation, ReservationLine
 
 _PLAIN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]*", re.ASCII)
+_GENERATION: Final = re.compile(r"g[0-9]+", re.ASCII)
 _REASON: Final = "channel"
 
 
@@ -69,10 +70,14 @@ class Planned(NamedTuple):
 
 
 def reservation_id(channel: str, number: str, generation: int) -> str:
-    """Name a reservation of an order; the same order and generation always have the same."""
+    """Name a reservation of an order; the same order and generation always have the same, and no others have it.
+
+    So a number in which a channel could end, or that looks like a generation, is not written out.
+    """
     suffix = f".g{generation}" if generation else ""
     name = f"{channel}.{number}{suffix}"
-    if len(name) <= limits.RESERVATION_ID_BYTES_MAX and _PLAIN_ID.fullmatch(name):
+    is_plain = _PLAIN_ID.fullmatch(name) and "." not in number and not _GENERATION.fullmatch(number)
+    if is_plain and len(name) <= limits.RESERVATION_ID_BYTES_MAX:
         return name
     return "o" + blake2b(f"{channel}\0{number}".encode(), digest_size=16).hexdigest() + suffix
 
@@ -319,19 +324,17 @@ class OrderSteps:
         def pieces_of(each: Balance, part: int) -> int:
             if part >= 0:
                 return each.progress[part].open
-            return each.to_ship if _tracking(each) == tracking else 0
+            return each.to_ship
 
-        for tracking in dict.fromkeys(_tracking(each) for each in self.balances if each.to_ship > 0):
-            for index, name, found in self._living():
-                about = f"ship {name} {tracking}"
-                if about in self._at.stuck:
-                    continue
-                chosen, units = self._take(index, found, pieces_of, lambda line: line.committed)
-                if chosen:
-                    for each, part, pieces in chosen:
-                        each.after_shipping(part, pieces)
-                    parts = [LineQuantity(*each) for each in units]
-                    return _planned("ship", Fulfil("", self._at.actor, name, "", parts, *tracking), about, chosen)
+        for index, name, found in self._living():
+            if f"ship {name}" in self._at.stuck:
+                continue
+            chosen, units = self._take(index, found, pieces_of, lambda line: line.committed)
+            if chosen:
+                for each, part, pieces in chosen:
+                    each.after_shipping(part, pieces)
+                parts = [LineQuantity(*each) for each in units]
+                return _planned("ship", Fulfil("", self._at.actor, name, "", parts), f"ship {name}", chosen)
         return None
 
     def _extend(self) -> Planned | None:
@@ -351,11 +354,6 @@ def _planned(name: str, operation: Step, about: str, chosen: Sequence[tuple[Bala
 
 def _is_unmapped(each: Balance) -> bool:
     return any(progress.unmapped for progress in each.progress)
-
-
-def _tracking(each: Balance) -> tuple[str, str]:
-    line = each.told.line
-    return ("", "") if line is None else (line.tracking, line.carrier)
 
 
 def _committed_or_owed(line: ReservationLine) -> int:

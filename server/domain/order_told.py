@@ -13,7 +13,7 @@ from server.domain.channel_orders import ORDER_LINES_MAX, ORDER_NUMBER_BYTES_MAX
 
 
 class ToldLine(NamedTuple):
-    """What a line is to become: figures in pieces, and the snapshot's line, if it has it."""
+    """What a line is to become: figures in pieces."""
 
     ordered: int
     cancelled: int
@@ -21,7 +21,6 @@ class ToldLine(NamedTuple):
     returned: int
     seen_ms: int
     stockless: bool
-    line: ChannelOrderLine | None
 
 
 class Told(NamedTuple):
@@ -150,7 +149,7 @@ class _Look:
         later_ms = order.changed_ms - self.first_ms
         if known is not None:
             later_ms = max(later_ms, known.seen_ms)
-        return ToldLine(ordered, cancelled, shipped, returned, later_ms, stockless, line)
+        return ToldLine(ordered, cancelled, shipped, returned, later_ms, stockless)
 
     def _is_stockless(self, line: ChannelOrderLine) -> bool:
         return not line.carries_stock or "channel" in {line.fulfilled_by, self._order.fulfilled_by}
@@ -169,11 +168,11 @@ class _Look:
         elif order.state == "cancelled":
             self.used = True
             cancelled = max(cancelled, line.ordered - line.shipped)
-        return ToldLine(line.ordered, cancelled, line.shipped, line.returned, seen_ms, line.stockless, None)
+        return ToldLine(line.ordered, cancelled, line.shipped, line.returned, seen_ms, line.stockless)
 
 
 def _as_before(line: BookedLine, *, stockless: bool) -> ToldLine:
-    return ToldLine(line.ordered, line.cancelled, line.shipped, line.returned, line.seen_ms, stockless, None)
+    return ToldLine(line.ordered, line.cancelled, line.shipped, line.returned, line.seen_ms, stockless)
 
 
 def _unsure(

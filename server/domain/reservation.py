@@ -10,6 +10,8 @@ UNTRACKED: Final = "untracked"
 """Mode of a line whose SKU has no stock and needs none."""
 UNMAPPED: Final = "unmapped"
 """Mode of a line that has what a channel wrote in place of a SKU; its units are owed."""
+PARCEL: Final = "parcel"
+"""Name of the note that says what has left with the tracking number before it, see ``lua/operations/fulfil.lua``."""
 
 
 class ReservationLine(msgspec.Struct, array_like=True, frozen=True):
@@ -101,8 +103,8 @@ class Reservation(msgspec.Struct, array_like=True, frozen=True):
     ``state``: held, committed, backordered (only units that lines wait for), fulfilled, released, expired,
     cancelled. ``deadline_ms`` is 0 where no units are held or wait to be held.
     ``ttl_ms`` is the first one requested, 0 for an order. ``seq`` is the last change's.
-    ``notes`` are (name, value) pairs that later operations added: tracking, carrier, invoice_ref, cancel reason,
-    return reason, exchanged_for; exchange_of is set from the start. ``open``: None where no line was ever open.
+    ``notes`` are (name, value) pairs that later operations added: tracking, carrier, invoice_ref, parcel, cancel
+    reason, return reason, exchanged_for; exchange_of is set from the start. ``open``: None where no line was ever open.
     ``channel_lines``: the lines that were named by the channel's key.
     An ended one without lines is a tombstone: a cancel or release that came before its reservation, and waits for it.
     """

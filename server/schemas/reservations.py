@@ -8,6 +8,7 @@ from msgspec import Meta
 
 from server.domain import limits
 from server.domain.reservation import (
+    PARCEL,
     Changed,
     ChannelLine,
     OpenLines,
@@ -121,7 +122,7 @@ def reservation_view(
     """
     if 0 < record.deadline_ms <= as_of_ms:
         record = as_of(record, as_of_ms)
-    notes = dict(record.notes) if record.notes else {}
+    notes = {name: value for name, value in record.notes if name != PARCEL} if record.notes else {}
     return ReservationView(
         reservation_id,
         record.state,  # type: ignore[arg-type]  # the scripts know only these states

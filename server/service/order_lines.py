@@ -3,12 +3,15 @@
 A line that is none of these is booked as it is written, and waits to be mapped.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+
+from msgspec.structs import replace
 
 from server.domain.channel_orders import ChannelOrderLine
 from server.domain.channels import KEY_BYTES_MAX
 from server.domain.components import Component
 from server.domain.order_steps import Meant
+from server.domain.reservation import Reservation
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_name, check_sku
 from server.service.current_names import current
@@ -36,6 +39,36 @@ async def meanings(caller: Caller, channel: str, lines: Sequence[ChannelOrderLin
     known = await in_time(known_skus(partition.client, partition.keyspace, sorted(set(names.values()))))
     found |= {key: [Component(sku, 1)] for key, sku in hints.items() if names[sku] in known}
     return {line.key: _meant(line, found.get(line.key), names, known) for line in lines}
+
+
+async def named_now(
+    caller: Caller, found: Mapping[str, Reservation], meant: Mapping[str, Meant]
+) -> tuple[dict[str, Reservation], dict[str, Meant]]:
+    """Return reservations and meanings with what their SKUs are called now: asked together, for they are compared.
+
+    Raises
+    ------
+    StoreUnavailableError
+        The store did not answer in time.
+
+    """
+    if not found:
+        return {}, dict(meant)
+    of_lines = [line.sku for each in found.values() for line in each.lines]
+    of_parts = [part.sku for each in meant.values() if each.known for part in each.components]
+    skus = list(dict.fromkeys([*of_lines, *of_parts]))
+    names = dict(zip(skus, await current(caller, skus), strict=True))
+    reservations = {
+        name: replace(each, lines=[replace(line, sku=names[line.sku]) for line in each.lines])
+        for name, each in found.items()
+    }
+    meanings_now = {
+        key: each._replace(components=[replace(part, sku=names[part.sku]) for part in each.components])
+        if each.known
+        else each
+        for key, each in meant.items()
+    }
+    return reservations, meanings_now
 
 
 def _meant(line: ChannelOrderLine, found: Sequence[Component] | None, names: dict[str, str], known: set[str]) -> Meant:

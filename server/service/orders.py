@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from msgspec.structs import replace
 
 from server.domain import limits
 from server.domain.answers import Refused
@@ -31,8 +30,7 @@ from server.domain.order_told import Told, blank, fault_of, told_of
 from server.domain.reservation import Changed, Reservation, as_of
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_reference
-from server.service.current_names import current
-from server.service.order_lines import meanings
+from server.service.order_lines import meanings, named_now
 from server.store.connection.timeouts import in_time
 from server.store.repositories.booked_orders import packed, read_order
 
@@ -63,7 +61,7 @@ async def book(
     fault = _fault_of(order)
     if fault:
         return Booked(state="recorded", inbox="impossible", detail=fault)
-    return await _Booking(caller, channel, _plain(order), rules, fetched=fetched, whole=whole).run()
+    return await _Booking(caller, channel, order, rules, fetched=fetched, whole=whole).run()
 
 
 class _Booking:
@@ -140,9 +138,11 @@ class _Booking:
     async def _situation(self, told: Told, found: Mapping[str, Reservation], now_ms: int) -> Situation:
         if self._meant is None:
             self._meant = await meanings(self._caller, self._channel, self._order.lines)
+        found, self._meant = await named_now(self._caller, found, self._meant)
+        now = {name: as_of(each, now_ms) for name, each in found.items()}
         return Situation(
-            self._channel, self._order.key, self._caller.actor, now_ms, self._hold_ms(now_ms), told,
-            await _named_now(self._caller, found, now_ms), self._meant, self._stuck,
+            self._channel, self._order.key, self._caller.actor, now_ms, self._hold_ms(now_ms), told, now, self._meant,
+            self._stuck,
         )  # fmt: skip
 
     def _hold_ms(self, now_ms: int) -> int:
@@ -224,28 +224,6 @@ def _fault_of(order: ChannelOrder) -> str:
     return fault_of(order)
 
 
-def _plain(order: ChannelOrder) -> ChannelOrder:
-    """Return an order without the references that could not be stored."""
-    if all(_is_reference(line.tracking) and _is_reference(line.carrier) for line in order.lines):
-        return order
-    lines = tuple(
-        replace(
-            line, tracking=line.tracking if _is_reference(line.tracking) else "",
-            carrier=line.carrier if _is_reference(line.carrier) else "",
-        )
-        for line in order.lines
-    )  # fmt: skip
-    return replace(order, lines=lines)
-
-
-def _is_reference(text: str) -> bool:
-    try:
-        check_reference("text", text or None)
-    except InvalidError:
-        return False
-    return True
-
-
 def _idle(record: BookedOrder, told: Told) -> Booked:
     state: BookedState = "booked" if record.lines else "recorded"
     return Booked(state=state, reservations=tuple(record.reservations), unchanged=True, stale=told.stale)
@@ -253,16 +231,6 @@ def _idle(record: BookedOrder, told: Told) -> Booked:
 
 def _is_same(after: BookedOrder, before: BookedOrder) -> bool:
     return msgspec.structs.replace(after, version=before.version, touched_ms=before.touched_ms) == before
-
-
-async def _named_now(caller: Caller, found: Mapping[str, Reservation], now_ms: int) -> dict[str, Reservation]:
-    """Return reservations as they are at a moment, with what their SKUs are called now."""
-    skus = list(dict.fromkeys(line.sku for each in found.values() for line in each.lines))
-    names = dict(zip(skus, await current(caller, skus) if skus else [], strict=True))
-    return {
-        name: as_of(replace(each, lines=[replace(line, sku=names[line.sku]) for line in each.lines]), now_ms)
-        for name, each in found.items()
-    }
 
 
 def _short_of(planned: Planned, made: Reservation, meant: Mapping[str, Meant]) -> list[LinePieces]:

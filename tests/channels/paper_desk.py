@@ -4,8 +4,8 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 
-from server.channels.inbound.desk import Parcel
 from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules, LinePieces, LineProgress
+from server.domain.order_parcels import Parcel
 from server.store.errors import StoreUnavailableError
 
 
@@ -20,7 +20,7 @@ class PaperDesk:
         self.calls: list[tuple[str, ChannelOrder, bool]] = []
         self.shipped: Counter[tuple[str, str]] = Counter()
         self.short: set[str] = set()
-        self.parcel_is = Parcel()
+        self.parcels_are: list[Parcel] = []
         self.fails = 0
         self.impossible: set[str] = set()
         self.second_looks: dict[str, int] = {}
@@ -75,8 +75,8 @@ class PaperDesk:
     async def is_booked(self, channel: str, number: str) -> bool:
         return (channel, number) in self.told
 
-    async def parcel(self, reservations: Sequence[str]) -> Parcel:  # noqa: ARG002
-        return self.parcel_is
+    async def parcels(self, channel: str, number: str) -> Sequence[Parcel]:  # noqa: ARG002
+        return self.parcels_are
 
     async def number_of(self, reservation_id: str) -> str:
         return reservation_id.partition(".")[2]

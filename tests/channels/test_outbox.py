@@ -6,16 +6,18 @@ from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from adapters.contract.errors import ChannelError, SpoiledError, UnavailableError, UnknownResultError
-from adapters.contract.orders import Acknowledge, Command, Refuse, ReturnLine, SettleReturn, Ship
-from server.channels.inbound.desk import Parcel
+from adapters.contract.orders import Acknowledge, Command, Order, Refuse, ReturnLine, SettleReturn, Ship
 from server.channels.inbound.intakes import IntakeParts
 from server.channels.inbound.order_records import NoRecords
 from server.channels.inbound.outbox import command_of
 from server.channels.inbound.words import failure, without_words
 from server.domain.intake import News, OutboxEntry
-from server.store.repositories.intake import IntakeStore
+from server.domain.order_parcels import Parcel
+from server.store.errors import StoreUnavailableError
+from server.store.repositories.intake import IntakeStore, IntakeWrites
 from tests.channels.engine import Engine, plan, publishing
 from tests.channels.orders_simulator import Market, PlainOrders
 from tests.channels.paper_desk import PaperDesk
@@ -135,6 +137,29 @@ async def test_a_sender_that_is_killed_while_it_sends_says_nothing_twice(market:
     assert market.line("o", "a")["shipped"] == 1
 
 
+async def test_a_command_that_could_not_be_written_before_it_left_is_said_once_the_store_is_back(
+    market: Market, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    market.place("o", {"a": 5})
+    failures = 0
+
+    async with running() as engine:
+        writes, save = engine.publisher._intakes._intakes[NAME]._writes, IntakeWrites.save
+
+        async def away_once(self: IntakeWrites) -> None:
+            nonlocal failures
+            if not failures and any(each is not None and each.state == "sending" for each in writes._outbox.values()):
+                failures += 1
+                raise StoreUnavailableError("The store is away.")
+            await save(self)
+
+        monkeypatch.setattr(IntakeWrites, "save", away_once)
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await settled(engine, "s1", "done")
+
+    assert (failures, market.line("o", "a")["shipped"]) == (1, 1)
+
+
 async def test_what_the_channel_does_not_take_is_shown_with_its_reason_and_a_person_may_say_it_again(
     market: Market, running: Running
 ) -> None:
@@ -167,6 +192,64 @@ async def test_a_command_that_waits_can_be_taken_back_and_a_channel_that_is_down
     assert "shipped" not in market.line("o", "a")
 
 
+async def test_a_command_that_is_taken_back_while_its_order_cannot_be_read_is_not_said(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+
+    async with running() as engine:
+        intake = engine.publisher._intakes._intakes[NAME]
+        outbox, read, reads = intake._outbox, intake._reading.read, 0
+
+        async def taken_back_meanwhile(key: str, *, whole: bool = False) -> Order | None:
+            nonlocal reads
+            if outbox._entries.keys() & {"s1"} and not reads:
+                reads += 1
+                outbox.cancel("s1", 1)
+                raise UnavailableError("it is away")
+            return await read(key, whole=whole)
+
+        intake._reading.read = taken_back_meanwhile  # type: ignore[method-assign]
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await say(engine, "s2", ship("o", 1, "T2"))
+        await settled(engine, "s1", "cancelled")
+        await settled(engine, "s2", "done")
+
+    assert [each["tracking"] for each in market.orders["o"]["packages"]] == ["T2"]
+
+
+async def test_a_command_that_this_release_does_not_know_keeps_back_no_other(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+    desk.shipped["o", "La"] = 1
+    desk.parcels_are = [Parcel("T1", "sled")]
+    later = OutboxEntry(
+        "g1", "o", "gift", msgspec.msgpack.encode({"type": "gift", "order": "o"}), "test", "waiting", 1, 1, 0
+    )
+    stored = replace(later, id="g2")
+
+    async with running():
+        pass
+    async with running(ship="when_fulfilled") as engine:
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+        assert await store.add_news(News("say", 0, entry=later))
+        refused = await settled(engine, "g1", "refused")
+        await wait_until(lambda: market.line("o", "a").get("shipped") == 1, "what a rule says is said")
+        await engine.client.hset(store.keys.outbox, "g2", msgspec.msgpack.encode(stored))
+    async with running() as engine:
+        await say(engine, "s1", Acknowledge(order="o"))
+        await settled(engine, "s1", "done")
+        left = await store_of(engine).outbox_entry("g2")
+
+    assert refused.reason == "not a command"
+    assert left == stored
+
+
+def store_of(engine: Engine) -> IntakeStore:
+    return IntakeStore(engine.client, engine.keyspace, NAME)
+
+
 # -- rules
 
 
@@ -191,6 +274,29 @@ async def test_what_is_erased_leaves_nothing_personal_in_the_outbox(market: Mark
 
     assert kept is not None
     assert b"T2" in kept.command
+
+
+async def test_a_command_of_an_erased_order_leaves_nothing_personal_once_it_is_done(
+    market: Market, running: Running
+) -> None:
+    market.place("o", {"a": 1})
+    market.only, market.always = "/orders/", "unavailable"
+
+    async with running() as engine:
+        await say(engine, "s1", ship("o", 1, "T1"))
+        await settled(engine, "s1", "waiting")
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+        assert await store.add_news(News("erase", 0, ["o"]))
+
+        async def is_taken_in() -> bool:
+            return not await store.news_waiting()
+
+        await wait_until(is_taken_in, "the erasure is taken in")
+        market.always = None
+        done = await settled(engine, "s1", "done")
+
+    assert [each["tracking"] for each in market.orders["o"]["packages"]] == ["T1"]
+    assert b"T1" not in done.command
 
 
 @pytest.mark.parametrize("state", ["waiting", "refused"])
@@ -224,7 +330,7 @@ async def test_without_a_rule_nothing_is_said(market: Market, desk: PaperDesk, r
     market.place("o", {"a": 1})
     desk.shipped["o", "La"] = 1
     desk.short.add("o")
-    desk.parcel_is = Parcel("T1", "sled")
+    desk.parcels_are = [Parcel("T1", "sled")]
 
     async with running():
         await wait_until(lambda: len(desk.calls) > 3, "it was read again and again")
@@ -256,13 +362,35 @@ async def test_what_has_left_with_a_tracking_number_is_shipped_there_and_each_pa
         calls = len(desk.calls)
         await wait_until(lambda: len(desk.calls) > calls + 3, "it was read again")
         assert not market.said
-        desk.parcel_is = Parcel("T1", "sled")
+        desk.parcels_are = [Parcel("T1", "sled")]
         await wait_until(lambda: market.line("o", "a").get("shipped") == 1, "the first parcel is told")
         desk.shipped["o", "La"] = 3
-        desk.parcel_is = Parcel("T2", "sled")
+        desk.parcels_are = [Parcel("T2", "sled")]
         await wait_until(lambda: market.line("o", "a").get("shipped") == 3, "the second parcel is told")
 
     assert sum(market.said.values()) == 2
+
+
+async def test_parcels_that_left_together_are_told_each_with_what_is_in_it(
+    market: Market, desk: PaperDesk, running: Running
+) -> None:
+    market.place("o", {"a": 3, "b": 1})
+    desk.shipped.update({("o", "La"): 3, ("o", "Lb"): 1})
+    desk.parcels_are = [
+        Parcel("T1", "sled", (("La", 1),), is_placed=True),
+        Parcel("T2", "sled", (("La", 2), ("Lb", 1)), is_placed=True),
+    ]
+
+    async with running(ship="when_fulfilled") as engine:
+        await wait_until(lambda: market.line("o", "a").get("shipped") == 3, "both are told")
+        entries = [each async for each in IntakeStore(engine.client, engine.keyspace, NAME).outbox()]
+
+    said = [command_of(each) for each in sorted(entries, key=lambda each: each.created_ms)]
+    assert [(each.tracking, dict(each.lines)) for each in said if isinstance(each, Ship)] == [
+        ("T1", {"La": 1}),
+        ("T2", {"La": 2, "Lb": 1}),
+    ]
+    assert [each["tracking"] for each in market.orders["o"]["packages"]] == ["T1", "T2"]
 
 
 async def test_an_order_that_stays_short_is_refused_once_after_the_time_that_was_set(
@@ -279,6 +407,33 @@ async def test_an_order_that_stays_short_is_refused_once_after_the_time_that_was
         await wait_until(lambda: len(desk.calls) > calls + 3, "it was read again")
 
     assert market.said == {("o", "refuse", '{"La": 1}'): 1}
+
+
+async def test_what_a_rule_has_said_of_an_open_order_is_not_forgotten_so_it_is_not_said_again(
+    market: Market, desk: PaperDesk, running: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.channels.inbound.outbox.SETTLED_KEPT_MS", 1)
+    monkeypatch.setattr("server.channels.inbound.intake.PURGE_S", 0.05)
+    market.place("o", {"a": 1})
+    market.place("p", {"a": 1})
+    market.refuses_all = True
+    desk.shipped["o", "La"] = 1
+    desk.parcels_are = [Parcel("T1", "sled")]
+
+    async with running(ship="when_fulfilled") as engine:
+        await wait_until(lambda: market.said["o", "ship", "refused"] == 1, "it is told, and refused")
+        await say(engine, "s1", ship("p", 1, "T2"))
+        await wait_until(lambda: market.said["p", "ship", "refused"] == 1, "so is what a person says")
+        store = IntakeStore(engine.client, engine.keyspace, NAME)
+
+        async def is_forgotten() -> bool:
+            return await store.outbox_entry("s1") is None and await store.outbox_size() == 1
+
+        await wait_until(is_forgotten, "that is forgotten after its time")
+        calls = len(desk.calls)
+        await wait_until(lambda: len(desk.calls) > calls + 5, "both were read again and again")
+
+    assert market.said["o", "ship", "refused"] == 1
 
 
 def test_commands_of_each_kind_can_be_read_again() -> None:

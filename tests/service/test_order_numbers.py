@@ -1,5 +1,7 @@
 """One order, one booking: intake and a connector that posts the same orders, whoever comes first."""
 
+from typing import Any
+
 import pytest
 from msgspec.structs import replace
 
@@ -9,7 +11,9 @@ from server.domain.reservation import Changed
 from server.schemas.reservations import CommitBody, OrderBody, ReserveBody
 from server.service import binding
 from server.service.caller import Caller
+from server.service.order_lines import meanings
 from server.service.problems import refusal
+from server.service.renames import rename_sku
 from server.service.reservations import commit_operation, make, order_operation, reserve_operation
 from server.store.ledger.slices import stock as read_stock
 from server.store.repositories.booked_orders import read_order
@@ -50,6 +54,24 @@ def known(answer: ReservationAnswer) -> tuple[int, str, str]:
     assert isinstance(answer, Refused)
     problem = refusal(answer, "other")
     return problem.status, problem.outcome, problem.reservation_id
+
+
+async def test_given_a_posted_order_whose_sku_is_renamed_while_it_comes_in_then_it_is_adopted(
+    caller: Caller, connector: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await stocked(caller.ledger, A=9)
+    await post(connector, "mine-7", "7", 2)
+
+    async def renamed_behind(*arguments: Any) -> Any:
+        meant = await meanings(*arguments)
+        await rename_sku(caller, "A", "B")
+        return meant
+
+    monkeypatch.setattr("server.service.orders.meanings", renamed_behind)
+    booked = await hear(caller, told("7", 10, line("l1", 2)))
+
+    assert (booked.state, booked.reservations) == ("booked", ("mine-7",))
+    assert await buckets(caller, "B") == (9, 0, 2)
 
 
 async def test_given_an_order_that_a_connector_has_posted_when_it_comes_in_then_it_is_adopted(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
+from server.channels.inbound.desk import ServiceDesk
 from server.domain.reservation import Changed
 from server.domain.spelling import StoredNames
 from server.schemas.reservations import CancelBody, ChannelPartBody, CommitBody, FulfilBody, ListQuery, OrderBody
@@ -22,6 +23,7 @@ from server.service.reservations import (
 )
 from server.service.stock import details
 from server.store.repositories.old_names import read_old_names
+from tests.support import channel_orders
 from tests.support import operations as ops
 from tests.support.lines import line_body
 
@@ -65,6 +67,22 @@ async def test_given_an_old_name_when_ordered_by_it_or_by_what_is_meant_then_its
     old: Caller, asked: str, stored: str, location: str
 ) -> None:
     assert await ordered(old, asked) == (stored, location, 1)
+
+
+@pytest.mark.parametrize(("told", "stored"), [("S", "S "), ("T", INVISIBLE), (ROUNDED, ROUNDED)])
+async def test_given_an_old_name_when_a_channel_has_sold_it_then_its_units_are_taken(
+    old: Caller, told: str, stored: str
+) -> None:
+    desk = ServiceDesk(old.principal.partition, old.partition)
+    enter("of another merchant")
+    order = channel_orders.told("1001", 10, channel_orders.line("l1", 2, sku=told))
+
+    booked = await desk.book("market", order, fetched=True, whole=False, rules=channel_orders.RULES)
+
+    assert (booked.state, booked.unmapped) == ("booked", ())
+    made = (await old.ledger.reservation("market.1001")).reservation
+    assert made is not None
+    assert [(each.sku, each.committed) for each in made.lines] == [(stored, 2)]
 
 
 async def test_given_an_old_name_when_counted_by_what_is_meant_then_no_second_one_is_made(old: Caller) -> None:

@@ -1045,6 +1045,9 @@ class Model:
             return parts if waiting else _or_unmapped(reservation, parts)
         written.count(reservation, "cancelled")
         reservation.notes += [note for note in notes if note[1]]
+        if isinstance(op, Fulfil) and op.tracking:
+            contents = [f"{number}:{units}" for number, units in sorted(parts.items()) if units]
+            reservation.notes.append(("parcel", " ".join(contents)))
         if waiting:
             return self._release_units(reservation, parts, "committed", into, ending=ending)
         return self._shift(reservation, parts, "committed", into, ending=ending)

@@ -1,24 +1,20 @@
 """The service as the intake of one channel sees it: orders are booked there, and parcels are looked up."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from server.domain.booked_orders import POSTED
 from server.domain.channel_orders import Booked, ChannelOrder, IntakeRules
+from server.domain.order_parcels import Parcel, parcels_of
 from server.domain.principal import ALL_SCOPES, SYSTEM, Principal
+from server.domain.reservation import Reservation
 from server.schemas.shortages import ShortageQuery
 from server.service.caller import Caller, Partition
+from server.service.checks import enter
 from server.service.orders import book
 from server.service.stock import shortages
 from server.store.connection.timeouts import in_time
 from server.store.repositories.booked_orders import read_order
-
-
-class Parcel(NamedTuple):
-    """How the last units of some reservations left; empty where that is not known."""
-
-    tracking: str = ""
-    carrier: str = ""
 
 
 class Desk(Protocol):
@@ -32,8 +28,8 @@ class Desk(Protocol):
     async def is_booked(self, channel: str, number: str) -> bool:
         """Return whether intake has taken an order in before."""
 
-    async def parcel(self, reservations: Sequence[str]) -> Parcel:
-        """Look up how units of reservations left last."""
+    async def parcels(self, channel: str, number: str) -> Sequence[Parcel]:
+        """Look up in which parcels an order has left, as far as they have tracking numbers."""
 
     async def number_of(self, reservation_id: str) -> str:
         """Return the order number that a reservation names, empty where it names none or is forgotten."""
@@ -53,6 +49,7 @@ class ServiceDesk:
         self, channel: str, order: ChannelOrder, *, fetched: bool, whole: bool, rules: IntakeRules
     ) -> Booked:
         """Book what a snapshot says."""
+        enter(self._name)  # names that are stored in an older spelling are found by this one, as for a request
         caller = Caller(Principal(f"channel:{channel}", self._name, ALL_SCOPES), self._partition)
         return await book(caller, channel, order, fetched=fetched, rules=rules, whole=whole)
 
@@ -61,14 +58,17 @@ class ServiceDesk:
         found = await in_time(read_order(self._partition.client, self._partition.keyspace, channel, number))
         return found.record is not None and found.record.state != POSTED
 
-    async def parcel(self, reservations: Sequence[str]) -> Parcel:
-        """Look up how units of reservations left last."""
-        for reservation_id in reversed(reservations):
-            found = (await self._partition.ledger.reservation(reservation_id)).reservation
-            notes = dict(found.notes) if found is not None else {}
-            if notes.get("tracking") or notes.get("carrier"):
-                return Parcel(notes.get("tracking", ""), notes.get("carrier", ""))
-        return Parcel()
+    async def parcels(self, channel: str, number: str) -> Sequence[Parcel]:
+        """Look up in which parcels an order has left."""
+        record = (await in_time(read_order(self._partition.client, self._partition.keyspace, channel, number))).record
+        if record is None:
+            return ()
+        found = dict[str, Reservation]()
+        for name in record.reservations:
+            reservation = (await self._partition.ledger.reservation(name)).reservation
+            if reservation is not None:
+                found[name] = reservation
+        return parcels_of(record, found)
 
     async def number_of(self, reservation_id: str) -> str:
         """Return the order number that a reservation names."""

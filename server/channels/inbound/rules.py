@@ -7,11 +7,12 @@ import msgspec
 
 from adapters.contract.orders import Acknowledge, Command, Intake, Order, Refuse, Ship
 from server.channels.inbound.desk import Desk
-from server.channels.inbound.outbox import Outbox
+from server.channels.inbound.outbox import BY_RULE, Outbox
 from server.channels.inbound.snapshots import is_whole, shipped_ahead
 from server.domain.channel_orders import Booked
 from server.domain.channels import ChannelSettings
 from server.domain.intake import ToRead
+from server.domain.order_parcels import parcels_ahead
 
 _ID_BYTES: Final = 8
 _encode = msgspec.msgpack.Encoder(order="deterministic").encode
@@ -52,7 +53,7 @@ class Rules:
         )
 
     async def _ship(self, order: Order, booked: Booked, now_ms: int) -> None:
-        """Say what has left here, once somebody has said how."""
+        """Say what has left here, once somebody has said how: a command for each parcel."""
         said = self._outbox.pieces_said(order.key, Ship)
         if said is None:
             return  # one of them is still on its way
@@ -61,18 +62,21 @@ class Rules:
             ahead = tuple(each for each in ahead if is_whole(order, each[0], each[2]))
         if not ahead:
             return
-        parcel = await self._desk.parcel(booked.reservations)
-        if not parcel.tracking:
-            return
-        command = Ship(
-            order=order.key,
-            lines=tuple((line, pieces) for line, pieces, _ in ahead),
-            carrier=parcel.carrier,
-            tracking=parcel.tracking,
-            shipped_ms=now_ms,
-        )
-        # By how many have left in all: the next parcel of the same line is another command.
-        self._say(command, "ship", now_ms, *sorted((line, shipped) for line, _, shipped in ahead))
+        told = {line: shipped - pieces for line, pieces, shipped in ahead}
+        parcels = await self._desk.parcels(self._channel, order.key)
+        by_line = {line: pieces for line, pieces, _ in ahead}
+        found = parcels_ahead(by_line, parcels, whole_lines=self._intake.whole_lines)
+        for place, (parcel, lines) in enumerate(found):
+            told |= {line: told[line] + pieces for line, pieces in lines.items()}
+            command = Ship(
+                order=order.key,
+                lines=tuple(lines.items()),
+                carrier=parcel.carrier,
+                tracking=parcel.tracking,
+                shipped_ms=now_ms,
+            )
+            # By how many have left then in all: the next parcel of a line is another command. They leave in turn.
+            self._say(command, "ship", now_ms + place, *sorted((line, told[line]) for line in lines))
 
     async def _refuse(self, order: Order, wanted: ToRead, now_ms: int) -> ToRead:
         """Refuse what was short from the start and still is; what is short in part is for a person to decide."""
@@ -93,4 +97,4 @@ class Rules:
         return wanted
 
     def _say(self, command: Command, rule: str, now_ms: int, *parts: object) -> None:
-        self._outbox.say(command_id(command, *parts), command, by=f"rule:{rule}", now_ms=now_ms)
+        self._outbox.say(command_id(command, *parts), command, by=BY_RULE + rule, now_ms=now_ms)

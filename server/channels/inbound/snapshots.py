@@ -7,17 +7,11 @@ from server.domain.channel_orders import Booked, ChannelOrder, ChannelOrderLine
 
 
 def neutral(order: Order) -> ChannelOrder:
-    """Return what stock needs of an order."""
-    parcels = {
-        line: (package.tracking, package.carrier)
-        for package in order.packages
-        if package.tracking
-        for line, _ in package.lines
-    }
+    """Return what stock needs of an order. Tracking leads to the buyer, so it is none of it."""
     return ChannelOrder(
         key=order.key,
         changed_ms=order.changed_ms,
-        lines=tuple(_line(line, *parcels.get(line.key, ("", ""))) for line in order.lines),
+        lines=tuple(map(_line, order.lines)),
         complete=order.complete,
         state=order.state,
         gone_is_certain=order.gone_is_certain,
@@ -27,7 +21,7 @@ def neutral(order: Order) -> ChannelOrder:
     )
 
 
-def _line(line: OrderLine, tracking: str, carrier: str) -> ChannelOrderLine:
+def _line(line: OrderLine) -> ChannelOrderLine:
     return ChannelOrderLine(
         key=line.key,
         ordered=line.ordered,
@@ -40,8 +34,6 @@ def _line(line: OrderLine, tracking: str, carrier: str) -> ChannelOrderLine:
         returned=line.returned,
         carries_stock=line.carries_stock,
         fulfilled_by=line.fulfilled_by,
-        tracking=tracking,
-        carrier=carrier,
     )
 
 

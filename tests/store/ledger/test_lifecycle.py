@@ -270,8 +270,10 @@ async def test_given_an_order_when_shipped_in_several_parcels_then_each_leaves_i
     assert last.reservation.notes == [
         ("tracking", "T1"),
         ("carrier", "PTT"),
+        ("parcel", "1:1"),
         ("tracking", "T2"),
         ("invoice_ref", "F-1"),
+        ("parcel", "1:2"),
     ]
 
 
