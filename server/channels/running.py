@@ -1,7 +1,6 @@
 """Keeps the parts of a publisher running: a fault in one is logged, and no other suffers for it."""
 
 import asyncio
-import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -26,13 +25,6 @@ async def keep_running(channel: str, run: Callable[[], Awaitable[None]], on_faul
             log.exception("channel_failed", channel=channel)
             on_fault()
         await asyncio.sleep(FAULT_PAUSE_S)
-
-
-def fault_of(error: BaseException) -> dict[str, str]:
-    """Return of what kind a fault is and where it was raised: without its words, which may be personal."""
-    frames = traceback.extract_tb(error.__traceback__)
-    at = f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""
-    return {"error": type(error).__name__, "at": at}
 
 
 def first_reason(errors: BaseExceptionGroup) -> str:

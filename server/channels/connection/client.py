@@ -24,9 +24,9 @@ from adapters.contract.http import COMMANDS, ORDERS, WRITE, Answer, Exchange, Re
 from adapters.contract.stock import Item, Outcomes, PriceRejected, Rejected, Retry, Ticket
 from server.channels.connection.circuit_breaker import CircuitBreaker, honoured_s
 from server.channels.connection.clock import Clock
+from server.channels.connection.faults import fault_of
 from server.channels.connection.http_transport import Transport, converse
 from server.channels.connection.rate_limits import RateLimits
-from server.channels.running import fault_of
 
 T = TypeVar("T")
 _OF_ORDERS: Final = (ORDERS, COMMANDS)

@@ -11,12 +11,12 @@ from adapters.contract.http import COMMANDS, Exchange
 from adapters.contract.orders import Acknowledge, CommandOutcome, Confirmation, Done, Order, Undecided
 from server.channels.connection.client import ChannelClient
 from server.channels.connection.clock import Clock
+from server.channels.connection.faults import fault_of
 from server.channels.inbound.order_records import OrderRecords
 from server.channels.inbound.outbox import RETRY_MS, Outbox, command_of
 from server.channels.inbound.pace import WAIT_S_MAX, Pace
 from server.channels.inbound.reading import Reading
 from server.channels.inbound.words import failure, words_of
-from server.channels.running import fault_of
 from server.domain.intake import OutboxEntry
 from server.store.repositories.intake import IntakeWrites
 
