@@ -1,18 +1,18 @@
 """Publishes stock and prices to n11 by stock code, accepted as a task, and reads the seller's products back."""
 
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 from urllib.parse import urlencode
 
 import msgspec
-from msgspec import Meta
 
-from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.adapter import Capabilities
 from adapters.contract.errors import SpoiledError, TicketLostError, UnavailableError, UnknownResultError
 from adapters.contract.http import READ, WRITE, Answer, Exchange, Request, check_status, excerpt, json_as, json_of
 from adapters.contract.key_lookup import KeyLookup
-from adapters.contract.limits import TokenBucket
 from adapters.contract.stock import Item, Outcomes, Rejected, Retry, StillPending, Ticket
+from adapters.n11.account import Options, limits
+from adapters.n11.orders import N11Orders
 from adapters.n11.wire import Accepted, Page, Task, is_one_of, line_of, outcomes_of, pages_of, reason_of, too_long
 
 ITEMS_MAX: Final = 1_000
@@ -38,36 +38,16 @@ _NO_SUCH_TASK: Final = (400, _NOT_FOUND, 410)
 """Not documented; nothing but the task can be wrong in a poll. Unverified."""
 
 
-class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How to reach one seller's account.
-
-    ``integrator`` is the name that n11 requires in each task. ``requests_per_s``, of pushes and of reads each, polls
-    included: n11 publishes no limit of its tasks, so the default is a cautious guess. ``read_back`` False compares
-    nothing with the channel.
-    """
-
-    base_url: Annotated[str, Meta(min_length=1)] = "https://api.n11.com"
-    integrator: Annotated[str, Meta(min_length=1, max_length=100)] = "Holdfast"
-    requests_per_s: Annotated[float, Meta(gt=0, le=1000)] = 1.0
-    read_back: bool = True
-
-
-class N11(Adapter):
+class N11(N11Orders):
     """One seller's account; a listing's key is its stock code."""
 
     def __init__(self, options: Options, app_key: str, app_secret: str) -> None:
+        super().__init__(options, app_key, app_secret)
         base = f"{options.base_url.rstrip('/')}/ms"
         self._push_url = f"{base}/product/tasks/price-stock-update"
         self._tasks_url = f"{base}/product/task-details/page-query"
         self._products_url = f"{base}/product-query"
         self._integrator = options.integrator
-        self._headers = {
-            "appkey": app_key,
-            "appsecret": app_secret,
-            "Accept": "application/json",
-            "Content-Type": "application/json",
-        }
-        per_s = options.requests_per_s
         self._capabilities = Capabilities(
             items_max=ITEMS_MAX,
             poll_every_s=POLL_EVERY_S,
@@ -76,7 +56,8 @@ class N11(Adapter):
             quantity_max=QUANTITY_MAX,
             takes_price=True,
             own_sale="lowers",
-            limits=tuple(TokenBucket(per_s=per_s, burst=max(1.0, per_s), group=group) for group in (WRITE, READ)),
+            limits=limits(options),
+            intake=self.intake(),
         )
 
     @property

@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 from msgspec import UNSET, Meta, UnsetType
 
-from tests.channels.simulator import Simulator
+from tests.channels.n11_order_side import N11OrderSide
 
 ITEMS_MAX: Final = 1_000
 QUANTITY_MAX: Final = 999_999
@@ -64,7 +64,7 @@ class TaskState:
 
 
 @dataclass
-class N11Simulator(Simulator):
+class N11Simulator(N11OrderSide):
     """One seller's account.
 
     A task takes effect at its ``polls_until_done``-th poll, or at once where that is 0. ``refusals`` are stock codes
@@ -91,6 +91,7 @@ class N11Simulator(Simulator):
     tasks: dict[int, TaskState] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         self._numbers = count(1092)
         self._cases = cycle((str.lower, str.upper, str.title))
 
@@ -99,32 +100,33 @@ class N11Simulator(Simulator):
             web.post("/ms/product/tasks/price-stock-update", self._push),
             web.post("/ms/product/task-details/page-query", self._query),
             web.get("/ms/product-query", self._products),
+            *self.order_routes(),
         ]
 
-    def _refused(self, request: web.Request) -> web.Response | None:
+    def refused(self, request: web.Request) -> web.Response | None:
         if (request.headers.get("appkey"), request.headers.get("appsecret")) != (self.app_key, self.app_secret):
             return web.json_response({"message": "Unauthorized"}, status=401)
         if request.content_type != "application/json":
-            return self._wrong(f"Content-Type {request.content_type}")
+            return self.wrong(f"Content-Type {request.content_type}")
         return None
 
-    def _wrong(self, what: str) -> web.Response:
+    def wrong(self, what: str) -> web.Response:
         self.complain(what)
         return web.json_response({"message": what}, status=400)
 
     # -- pushing
 
     async def _push(self, request: web.Request) -> web.Response:
-        refused = self._refused(request)
+        refused = self.refused(request)
         if refused is not None:
             return refused
         try:
             skus = _decode_push(await request.read()).payload.skus
         except msgspec.MsgspecError as error:
-            return self._wrong(f"a push of another form: {error}")
+            return self.wrong(f"a push of another form: {error}")
         wrong = next((text for sku in skus if (text := _wrong_price(sku))), "")
         if wrong or len({sku.stock_code for sku in skus}) < len(skus):
-            return self._wrong(wrong or "a stock code twice in one task")
+            return self.wrong(wrong or "a stock code twice in one task")
         number = next(self._numbers)
         if self.refuses:
             return self._accepted(number, "REJECT", [self.refuses])
@@ -160,13 +162,13 @@ class N11Simulator(Simulator):
     # -- asking
 
     async def _query(self, request: web.Request) -> web.Response:
-        refused = self._refused(request)
+        refused = self.refused(request)
         if refused is not None:
             return refused
         try:
             query = _decode_query(await request.read())
         except msgspec.MsgspecError as error:
-            return self._wrong(f"a question of another form: {error}")
+            return self.wrong(f"a question of another form: {error}")
         task = self.tasks.get(query.task_id)
         if task is None:
             return web.json_response({"message": "Task not found"}, status=404)
@@ -200,14 +202,14 @@ class N11Simulator(Simulator):
 
     async def _products(self, request: web.Request) -> web.Response:
         """Answer with the product of a stock code, or with a page of all products."""
-        refused = self._refused(request)
+        refused = self.refused(request)
         if refused is not None:
             return refused
         code = request.query.get("stockCode")
         codes = [each for each in self.shown if code in (None, each)]
         page, size = int(request.query.get("page", "0")), int(request.query.get("size", "20"))
         if not (page >= 0 and 1 <= size <= PAGE_MAX):
-            return self._wrong(f"page {page} of {size}")
+            return self.wrong(f"page {page} of {size}")
         content = [self._product(each) for each in codes[page * size : (page + 1) * size]]
         numbered = {} if self.unnumbered else {"totalPages": -(-len(codes) // size), "totalElements": len(codes)}
         return web.json_response({"content": content, **numbered})

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from adapters.contract.errors import ClosedError, SpoiledError, TicketLostError, UnavailableError, UnknownResultError
-from adapters.contract.http import READ, WRITE, Answer, Request
-from adapters.contract.limits import TokenBucket
+from adapters.contract.http import COMMANDS, ORDERS, READ, WRITE, Answer, Request
+from adapters.contract.limits import TokenBucket, Window
 from adapters.contract.stock import Applied, Item, Rejected, Retry, StillPending, Ticket
 from adapters.n11 import ADAPTER, N11, Options
 from tests.channels.driving import NOW_S, Driven
@@ -231,8 +231,11 @@ def test_a_question_is_as_documented(ticket: str, task: bytes) -> None:
 
 
 def test_the_rate_is_an_option() -> None:
-    assert n11().capabilities.limits == (TokenBucket(1.0, 1.0, WRITE), TokenBucket(1.0, 1.0, READ))
-    assert n11(requests_per_s=4).capabilities.limits == (TokenBucket(4, 4, WRITE), TokenBucket(4, 4, READ))
+    for per_s in (1.0, 4.0):
+        assert n11(requests_per_s=per_s, orders_per_min=900).capabilities.limits == (
+            *(TokenBucket(per_s, per_s, group) for group in (WRITE, READ, COMMANDS)),
+            Window(900, 60.0, ORDERS),
+        )
 
 
 @pytest.mark.parametrize("options", [{"integrator": ""}, {"requests_per_s": 0}, {"base_url": ""}])
