@@ -1,4 +1,4 @@
-"""Shopify: stock and prices of one location of a shop through the GraphQL Admin API."""
+"""Shopify: stock and prices of one location of a shop through the GraphQL Admin API, and the shop's orders."""
 
 from typing import Final
 
@@ -10,8 +10,11 @@ __all__ = ["ADAPTER", "Options", "Shopify"]
 
 ADAPTER: Final = Kind(
     name="shopify",
-    summary="One location of a Shopify shop, by its GraphQL Admin API",
+    summary="One location of a Shopify shop, by its GraphQL Admin API; orders",
     options=Options,
     credentials=("access_token",),
-    build=lambda options, credentials: Shopify(options, credentials["access_token"]),
+    optional_credentials=("webhook_secret",),
+    build=lambda options, credentials: Shopify(
+        options, credentials["access_token"], credentials.get("webhook_secret", "")
+    ),
 )

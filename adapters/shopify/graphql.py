@@ -17,7 +17,16 @@ from adapters.contract.errors import (
     UnavailableError,
     UnknownResultError,
 )
-from adapters.contract.http import Answer, Exchange, Request, check_status, excerpt, json_of
+from adapters.contract.http import (
+    Answer,
+    Exchange,
+    Request,
+    check_command,
+    check_status,
+    excerpt,
+    json_of,
+    read_private,
+)
 from adapters.contract.limits import CostLeft
 
 T = TypeVar("T")
@@ -82,6 +91,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ``shop`` is the name that ends in .myshopify.com; ``location_id`` the location of the stock, as number or gid.
     ``points_per_s`` depends on the shop's plan. ``items_max``: the channel's general limit of a list, unverified for
     this one. ``base_url`` replaces the shop's address, for a proxy.
+
+    ``keys_are``: the form of the keys of listings, in which orders name them. ``other_locations``: what is sold from
+    another location of the shop is only "recorded", or it is "ours" and takes stock. ``reads_buyers`` False leaves out
+    who has bought, for an app that may not know. ``notifies_buyers``: the shop writes to the buyer about shipments and
+    cancels. ``refunds_refused``: an order that is refused whole is paid back.
     """
 
     shop: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")]
@@ -90,6 +104,11 @@ class Options(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     points_per_s: Literal[100, 200, 1000, 2000] = 100
     items_max: Annotated[int, Meta(ge=1, le=250)] = 250
     base_url: str = ""
+    keys_are: Literal["number", "gid"] = "number"
+    other_locations: Literal["recorded", "ours"] = "recorded"
+    reads_buyers: bool = True
+    notifies_buyers: bool = True
+    refunds_refused: bool = False
 
     def __post_init__(self) -> None:
         if self.api_version < FIRST_VERSION:
@@ -118,15 +137,60 @@ class Session:
 
     def ask(self, document: str, variables: Mapping[str, Any], points: float) -> Exchange[Any]:
         """Send a document that costs so many points, and return its answer, which has no errors above its data."""
-        body = msgspec.json.encode({"query": document, "variables": variables})
-        answer = yield Request("POST", self._url, self._headers, body, cost=points)
-        if answer.status in _FROZEN_OR_GONE:
-            raise ClosedError(f"HTTP {answer.status}: {excerpt(answer.body)}")
+        answer = yield self._request(document, variables, points)
+        _check_open(answer)
         check_status(answer)
-        content = json_of(answer)
+        return self._checked(json_of(answer))
+
+    def look(self, document: str, variables: Mapping[str, Any], points: float) -> Exchange[Any]:
+        """Ask for what may be personal: what is raised quotes nothing of it. A question without an answer did nothing.
+
+        Raises
+        ------
+        ChannelError
+            As :meth:`ask`.
+
+        """
+        try:
+            answer = yield self._request(document, variables, points)
+        except UnknownResultError as error:
+            raise UnavailableError(f"no answer to a question: {error.reason}", error.after_s) from None
+        _check_open(answer)
+        return self._checked(read_private(Any, answer))
+
+    def say(self, document: str, variables: Mapping[str, Any], points: float) -> Exchange[Any]:
+        """Carry something out that must not be done twice.
+
+        Raises
+        ------
+        UnknownResultError
+            It may have been carried out: an answer of 5xx, or one that cannot be read.
+        ChannelError
+            As :meth:`ask`.
+
+        """
+        answer = yield self._request(document, variables, points)
+        _check_open(answer)
+        check_command(answer)
+        try:
+            content = json_of(answer)
+        except UnavailableError as error:
+            raise UnknownResultError(error.reason) from None
+        return self._checked(content)
+
+    def _request(self, document: str, variables: Mapping[str, Any], points: float) -> Request:
+        body = msgspec.json.encode({"query": document, "variables": variables})
+        return Request("POST", self._url, self._headers, body, cost=points)
+
+    def _checked(self, content: Any) -> Any:
         if isinstance(content, dict) and content.get("errors"):
             raise _call_error(content, self._version)
         return content
+
+
+def _check_open(answer: Answer) -> None:
+    if answer.status in _FROZEN_OR_GONE:
+        raise ClosedError(f"HTTP {answer.status}: {excerpt(answer.body)}")
 
 
 def cost_left(answer: Answer) -> CostLeft | None:

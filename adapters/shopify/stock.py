@@ -10,7 +10,7 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from adapters.contract.adapter import Adapter, Capabilities
+from adapters.contract.adapter import Capabilities
 from adapters.contract.errors import ClosedError, SpoiledError
 from adapters.contract.http import Answer, Exchange
 from adapters.contract.limits import CostLeft, CostPoints
@@ -23,7 +23,6 @@ from adapters.shopify.graphql import (
     TOO_BIG,
     InventoryItem,
     Options,
-    Session,
     UserError,
     cost_left,
     gid,
@@ -32,6 +31,7 @@ from adapters.shopify.graphql import (
     part,
     rows_of,
 )
+from adapters.shopify.orders import ShopifyOrders
 from adapters.shopify.prices import set_prices
 
 QUANTITY_MAX: Final = 1_000_000_000
@@ -52,12 +52,11 @@ NOT_A_GID: Final = Rejected("not_an_id", "the key is neither a number nor like g
 BESIDE: Final = Retry("NOT_APPLIED", "another row of the call was refused, and with it all of them", after_s=0.0)
 
 
-class Shopify(Adapter):
+class Shopify(ShopifyOrders):
     """One location of one shop. Keeps nothing."""
 
-    def __init__(self, options: Options, access_token: str) -> None:
-        self._options = options
-        self._session = Session(options, access_token)
+    def __init__(self, options: Options, access_token: str, webhook_secret: str = "") -> None:
+        super().__init__(options, access_token, webhook_secret)
         self._location = gid("Location", options.location_id)
 
     @property
@@ -72,6 +71,7 @@ class Shopify(Adapter):
             takes_price=True,
             own_sale="lowers",
             limits=(CostPoints(maximum=BUCKET_S * per_s, restore_per_s=per_s),),
+            intake=self.intake(),
         )
 
     def push(self, items: Sequence[Item], now_s: float) -> Exchange[Outcomes]:  # noqa: ARG002  # nothing is signed

@@ -6,6 +6,7 @@ schema would refuse is refused here.
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -14,11 +15,12 @@ from typing import Any, Final
 from aiohttp import web
 from graphql import GraphQLError, build_schema, get_directive_values, graphql_sync
 
-from tests.channels.simulator import Simulator
+from tests.channels.shopify_order_side import LOCATION, ORDER_SCHEMA, SHOP, ShopifyOrderSide
+from tests.channels.simulator import Fault
+
+__all__ = ["LOCATION", "SHOP", "ShopifySimulator"]
 
 TOKEN: Final = "shpat_made_up_for_tests"
-SHOP: Final = "made-up-shop.myshopify.com"
-LOCATION: Final = "gid://shopify/Location/77"
 VERSIONS: Final = frozenset({"2026-04", "2026-07"})
 ITEM: Final = "gid://shopify/InventoryItem/"
 QUANTITY_MAX: Final = 1_000_000_000
@@ -28,7 +30,9 @@ CENT: Final = Decimal("0.01")
 NO_ITEM: Final = "The specified inventory item could not be found."
 NOT_STOCKED: Final = "The item is not stocked at the location."
 
-_SCHEMA: Final = build_schema("""
+_SCHEMA: Final = build_schema(
+    ORDER_SCHEMA
+    + """
 directive @idempotent(key: String!) on FIELD
 scalar Money
 interface Node { id: ID! }
@@ -54,13 +58,15 @@ type Mutation {
   inventorySetQuantities(input: InventorySetQuantitiesInput!): InventorySetQuantitiesPayload
   productVariantsBulkUpdate(productId: ID!, variants: [ProductVariantsBulkInput!]!): ProductVariantsBulkUpdatePayload
 }
-""")
+"""
+)
+_OPERATION: Final = re.compile(rb"(?:query|mutation) (Holdfast[A-Za-z]+)")
 
 UserErrors = list[dict[str, Any]]
 
 
 @dataclass
-class ShopifySimulator(Simulator):
+class ShopifySimulator(ShopifyOrderSide):
     """``errors`` are answered, in turn, in place of doing what a call asks: the ``userErrors`` of one call each.
 
     ``call_errors`` likewise, above the data; ``price_errors`` those of calls about prices. ``gone`` are ids that refuse
@@ -96,6 +102,11 @@ class ShopifySimulator(Simulator):
             product = f"gid://shopify/Product/{int(number) // 10}"
             self.variants[f"gid://shopify/ProductVariant/{number}"] = (product, key)
 
+    def _next_fault(self, path: str) -> Fault | None:
+        """Take the name of an operation for a part of its path: there is one path for all."""
+        named = _OPERATION.search(self.received[-1].body)
+        return super()._next_fault(f"{path}/{named[1].decode()}" if named else path)
+
     async def _graphql(self, request: web.Request) -> web.Response:
         if request.headers.get("X-Shopify-Access-Token") != TOKEN:
             return web.json_response({"errors": "[API] Invalid API key or access token"}, status=401)
@@ -120,6 +131,7 @@ class ShopifySimulator(Simulator):
             "nodes": self._nodes,
             "inventorySetQuantities": self._set_quantities,
             "productVariantsBulkUpdate": self._set_prices,
+            **self.order_root(),
         }
         result = graphql_sync(_SCHEMA, asked["query"], root, variable_values=asked["variables"])
         unexpected = [each for each in result.errors or () if "code" not in (each.extensions or {})]
