@@ -156,7 +156,8 @@ class ShopifyOrderSide(OrderSide):
     """Orders of one shop. ``location``: who has to ship what is sold next. ``restock``: how refunds are marked.
 
     ``edits``: pieces that are cancelled are taken off by an edit, without a refund. ``paid_back`` counts the orders
-    that were cancelled with their money; ``changing`` orders change whenever they are read.
+    that were cancelled with their money; ``changing`` orders change whenever they are read. ``cancels_at_question``: of
+    an order a piece is cancelled when it is asked for so many times.
     """
 
     location: str = LOCATION
@@ -164,6 +165,7 @@ class ShopifyOrderSide(OrderSide):
     edits: bool = False
     paid_back: int = 0
     changing: set[str] = field(default_factory=set)
+    cancels_at_question: dict[str, int] = field(default_factory=dict)
     orders: dict[int, ShopOrder] = field(default_factory=dict)
     open_edits: dict[str, tuple[int, dict[int, int]]] = field(default_factory=dict)
     spoiled: set[str] = field(default_factory=set)
@@ -334,7 +336,15 @@ class ShopifyOrderSide(OrderSide):
         order = self.orders.get(int(id.rpartition("/")[2]))
         if order is not None and str(order.id) in self.changing:
             order.changed_ms = self.tick()
+        if order is not None and str(order.id) in self.cancels_at_question:
+            self._count_question(str(order.id))
         return self._node_of(order) if order is not None else None
+
+    def _count_question(self, number: str) -> None:
+        self.cancels_at_question[number] -= 1
+        if not self.cancels_at_question[number]:
+            del self.cancels_at_question[number]
+            self.cancel(number, next(iter(self.truth[number])), 1)
 
     def _node(self, _info: Any, id: str) -> dict[str, Any] | None:  # noqa: A002
         for order in self.orders.values():

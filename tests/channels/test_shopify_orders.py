@@ -100,6 +100,36 @@ class TestShopifyOrders(OrdersConformance[ShopifySimulator]):
 
         assert (line.ordered, line.cancelled, line.shipped, line.returned) == (3, 0, 3, returned)
 
+    @pytest.mark.parametrize("pending", [0, 2])
+    async def test_a_refund_that_does_not_say_of_which_pieces_cancels_none_that_are_to_leave(
+        self, pending: int, seller: Seller
+    ) -> None:
+        number, key = self.one(seller)
+        simulator = self.simulated(seller)
+        order = simulator.orders[int(number)]
+        line = order.line(int(key))
+        order.parcels.append(Parcel(1, {line.id: 1}, {}))
+        if pending:
+            order.parcels.append(Parcel(2, {line.id: pending}, {}, "PENDING"))
+        line.to_ship = 2 - pending
+        simulator.take_back(number, key, 1, "NO_RESTOCK")
+
+        [told] = (await seller.order(number)).lines
+
+        assert (told.ordered, told.cancelled, told.shipped, told.returned) == (3, 0, 1, 0)
+
+    async def test_an_order_that_changes_between_its_pages_is_read_again(self, seller: Seller) -> None:
+        simulator = self.simulated(seller)
+        keys = [self.key(number) for number in range(60)]
+        self.make_known(simulator, *keys)
+        number = simulator.place(*((key, 2) for key in keys))
+        simulator.cancels_at_question[number] = 2
+
+        seller.merge(await seller.order(number))
+
+        self.check(seller, number)
+        assert sum(each.cancelled for each in simulator.truth[number].values()) == 1
+
     @pytest.mark.parametrize("status", ["EXPIRED", "VOIDED"])
     async def test_an_order_that_is_never_paid_is_cancelled(self, status: str, seller: Seller) -> None:
         number, _ = self.one(seller)
