@@ -4,6 +4,9 @@
 --               behind: how many lines the request had. What was split or moved from them stands behind those.
 --
 -- A piece is cancelled or returned once: cancelled + returned <= quantity, beside the counters of the lines themselves.
+-- A release counts as cancelled. What is committed or shipped by a key only has the counters of the lines.
+--
+-- In a request a text stands in the place of a line's number: a key, or behind "\0", which no key can hold, a SKU.
 
 local channel_lines = {}
 
@@ -33,10 +36,16 @@ local function pieces_left(line)
   return line[ChannelLine.quantity] - line[ChannelLine.cancelled] - line[ChannelLine.returned]
 end
 
--- Asks what the SKUs of the lines are called now: what was moved after a rename has the new name.
-local function ask_names(record)
+-- The SKU that stands in the place of a line, or nil: it is a number or a key.
+local function sku_of(name)
+  return type(name) == 'string' and name:byte() == 0 and name:sub(2) or nil
+end
+
+-- Asks what the SKUs of the lines and of a request are called now: what was moved after a rename has the new name.
+local function ask_names(record, wanted)
   local skus = {}
   for i, line in ipairs(record[Record.lines]) do skus[i] = line[Line.sku] end
+  for _, want in ipairs(wanted) do skus[#skus + 1] = sku_of(want[LineQuantity.line]) end
   aliases.ask(skus)
 end
 
@@ -119,33 +128,107 @@ local function take_key(record, key, pieces, left_of, taken, parts, used)
   return pieces
 end
 
--- Puts the lines of components in the place of those that name a channel's key.
---   wanted   [[line or key, quantity, …], …]; the values behind the quantity are kept
+-- The numbers of the lines of each SKU, as it is called now. Those that stand for no piece come first: a unit that is
+-- scanned leaves the bundles of the order whole, as long as it can.
+local function numbers_by_sku(record)
+  local are_parts, by_sku = {}, {}
+  for _, line in ipairs(record[Record.channel_lines] or NONE) do
+    for _, part in ipairs(line[ChannelLine.parts]) do are_parts[part[ChannelPart.line]] = true end
+  end
+  for _, is_part in ipairs({false, true}) do
+    for number, line in ipairs(record[Record.lines]) do
+      if (are_parts[number] or false) == is_part then
+        local sku = aliases.name_of(line[Line.sku])
+        by_sku[sku] = by_sku[sku] or {}
+        table.insert(by_sku[sku], number)
+      end
+    end
+  end
+  return by_sku
+end
+
+-- Adds the parts of some units of a SKU to `parts`. Returns how many units there are too few of.
+local function take_units(record, numbers, units, left_of, taken, parts)
+  for _, number in ipairs(numbers or NONE) do
+    local there = min(units, left_of(record[Record.lines][number]) - (taken[number] or 0))
+    if there > 0 then
+      taken[number], units = (taken[number] or 0) + there, units - there
+      parts[#parts + 1] = {number, there}
+    end
+  end
+  return units
+end
+
+-- Adds the parts of what is named to `expanded`, or its refusal to `excess`.
+local function add_named(want, missing, parts, expanded, excess)
+  local name, quantity = want[LineQuantity.line], want[LineQuantity.quantity]
+  if missing > 0 then excess[#excess + 1] = {0, sku_of(name) or name, '', quantity, quantity - missing} end
+  for _, part in ipairs(parts) do
+    expanded[#expanded + 1] = {part[1], part[2], unpack(want, LineQuantity.quantity + 1)}
+  end
+end
+
+-- Puts lines in the place of those that name a channel's key or a SKU. Keys come before SKUs, whose units are
+-- anywhere.
+--   wanted   [[line, key or SKU, quantity, …], …]; the values behind the quantity are kept
 --   left_of  function(line): the units of it that can be taken
--- Returns them, and what is used of channel lines. Or nil and the lines as refused takes them: one that names a key has
--- the number 0, and the key in place of the SKU.
+-- Returns them, and what is used of channel lines. Or nil and the lines as refused takes them: one that names a key or
+-- a SKU has the number 0, and the name in place of the SKU.
 function channel_lines.expand(record, wanted, left_of)
-  local taken, expanded, used, excess, has_key = {}, {}, {}, {}, false
+  local taken, expanded, used, excess, by_sku = {}, {}, {}, {}, nil
   for _, want in ipairs(wanted) do
     local number = want[LineQuantity.line]
-    if type(number) == 'string' then has_key = true
-    else taken[number] = (taken[number] or 0) + want[LineQuantity.quantity] end
-  end
-  if has_key then ask_names(record) end
-  for _, want in ipairs(wanted) do
-    local key, pieces, parts = want[LineQuantity.line], want[LineQuantity.quantity], {}
-    if type(key) ~= 'string' then
+    if type(number) == 'number' then
+      taken[number] = (taken[number] or 0) + want[LineQuantity.quantity]
       expanded[#expanded + 1] = want
-    else
-      local missing = take_key(record, key, pieces, left_of, taken, parts, used)
-      if missing > 0 then excess[#excess + 1] = {0, key, '', pieces, pieces - missing} end
-      for _, part in ipairs(parts) do
-        expanded[#expanded + 1] = {part[1], part[2], unpack(want, LineQuantity.quantity + 1)}
-      end
+    end
+  end
+  if #expanded == #wanted then return wanted, used end
+  ask_names(record, wanted)
+  for _, want in ipairs(wanted) do
+    local name, parts = want[LineQuantity.line], {}
+    if type(name) == 'string' and not sku_of(name) then
+      local missing = take_key(record, name, want[LineQuantity.quantity], left_of, taken, parts, used)
+      add_named(want, missing, parts, expanded, excess)
+    end
+  end
+  for _, want in ipairs(wanted) do
+    local sku, parts = sku_of(want[LineQuantity.line]), {}
+    if sku then
+      by_sku = by_sku or numbers_by_sku(record)
+      local numbers, units = by_sku[aliases.name_of(sku)], want[LineQuantity.quantity]
+      local missing = take_units(record, numbers, units, left_of, taken, parts)
+      add_named(want, missing, parts, expanded, excess)
     end
   end
   if #excess > 0 then return nil, excess end
   return expanded, used
+end
+
+-- As select_parts, of lines that are named by anything; and what is used of channel lines behind what that returns.
+function channel_lines.select_parts(record, wanted, counter, waiting)
+  if #wanted == 0 then return select_parts(record, wanted, counter, nil, waiting), nil, NONE end
+  local expanded, used = channel_lines.expand(record, wanted, function(line)
+    return line[counter] + (waiting and line[waiting] or 0)
+  end)
+  if not expanded then return nil, used end
+  local parts, excess = select_parts(record, expanded, counter, nil, waiting)
+  return parts, excess, used
+end
+
+-- The lines of a key that wait for their SKU, as refused takes them.
+function channel_lines.unmapped_of(record, key)
+  local unmapped = {}
+  for _, written in ipairs(record[Record.channel_lines] or NONE) do
+    for _, part in ipairs(written[ChannelLine.key] == key and written[ChannelLine.parts] or NONE) do
+      local line = record[Record.lines][part[ChannelPart.line]]
+      local owed = line[Line.owed] or 0
+      if unstocked.is_unmapped(line) and owed > 0 then
+        unmapped[#unmapped + 1] = {part[ChannelPart.line], line[Line.sku], '', owed, 0}
+      end
+    end
+  end
+  return unmapped
 end
 
 local function not_returned(line)
@@ -174,4 +257,20 @@ function channel_lines.count(used, counter)
   for line, pieces in pairs(used) do line[counter] = line[counter] + pieces end
 end
 
+end
+
+-- The refusal of an operation on committed or shipped units, for lines that were not there: some of them may be
+-- unmapped, and so have neither. lines: as refused takes them.
+local function exceeds_remaining(record, lines)
+  local unmapped, of_record = {}, record[Record.lines]
+  for _, refusal in ipairs(lines) do
+    local number = refusal[LineRefusal.line]
+    local line = of_record[number]
+    if line and unstocked.is_unmapped(line) then unmapped[#unmapped + 1] = refusal end
+    for _, each in ipairs(number == 0 and channel_lines.unmapped_of(record, refusal[LineRefusal.sku]) or NONE) do
+      unmapped[#unmapped + 1] = each
+    end
+  end
+  if #unmapped > 0 then return refused('line_unmapped', record[Record.state], unmapped) end
+  return refused('exceeds_remaining', record[Record.state], lines)
 end

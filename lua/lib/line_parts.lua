@@ -36,18 +36,6 @@ local function select_parts(record, wanted, counter, spent, waiting)
   return parts
 end
 
--- The refusal of an operation on committed or shipped units, for lines that select_parts has returned: some of them may
--- be unmapped, and so have neither. lines: as refused takes them.
-local function exceeds_remaining(record, lines)
-  local unmapped, of_record = {}, record[Record.lines]
-  for _, refusal in ipairs(lines) do
-    local line = of_record[refusal[LineRefusal.line]]
-    if line and unstocked.is_unmapped(line) then unmapped[#unmapped + 1] = refusal end
-  end
-  if #unmapped > 0 then return refused('line_unmapped', record[Record.state], unmapped) end
-  return refused('exceeds_remaining', record[Record.state], lines)
-end
-
 -- Adds a note to a record, unless its value is "".
 local function note(record, name, value)
   if value == '' then return end

@@ -195,12 +195,28 @@ function binding.fulfil_bound(handler, fields, op, entry, moves, units)
   return binding.with_touched(handler(fields, op), entry.record, touched)
 end
 
+-- Puts numbers in the place of lines that are named otherwise. Returns false where it will be refused.
+function binding.put_numbers(record, tag, fields, op)
+  local wanted, counter, waiting = fields[op + Commit.lines], Line.committed, nil
+  if #wanted == 0 then return true end
+  if tag == 'commit' then
+    local is_held = total(record, Line.held) + total(record, Line.waiting) > 0
+    counter, waiting = is_held and Line.held or Line.expired, is_held and Line.waiting or nil
+  end
+  local expanded = channel_lines.expand(record, wanted, function(line)
+    return line[counter] + (waiting and line[waiting] or 0)
+  end)
+  if expanded then fields[op + Commit.lines] = expanded end
+  return expanded ~= nil
+end
+
 -- Runs the commit or fulfil at op and the moves that belong to it. Returns its answer.
 function binding.bound(handler, tag, fields, at, op)
   -- Commit and Fulfil have reservation_id, actor and lines in the same places.
   local entry = reservations[fields[op + Commit.reservation_id]]
   if not record_of(entry) then return handler(fields, op) end
   expire_if_due(entry)
+  if not binding.put_numbers(entry.record, tag, fields, op) then return handler(fields, op) end
   local open, units = binding.open_lines(entry.record, tag, fields, op)
   if not open then return handler(fields, op) end
   local moves, refusal = binding.plan_moves(entry.record, open, fields, at, tag == 'fulfil')

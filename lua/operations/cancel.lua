@@ -1,7 +1,7 @@
 -- cancel: ends the commitment of ordered units that have not been shipped.
 --
 -- Fields  Cancel in server/domain/operations/reservations.py; no lines: all of them; a text in place of a line is the
---         channel's key, see lib/channel_lines.lua
+--         channel's key or a SKU, see lib/channel_lines.lua
 -- Effect  committed -; units that the line waits for first. remember: where there is no such reservation yet, it is
 --         recorded as cancelled when it comes, see lib/tombstones.lua
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining · too_many_remembered
@@ -19,11 +19,7 @@ local function cancel(fields, at)
   if total(record, Line.committed) + total(record, Line.owed) == 0 then
     return refused('not_committed', record[Record.state])
   end
-  local expanded, used = channel_lines.expand(record, wanted, function(line)
-    return line[Line.committed] + (line[Line.owed] or 0)
-  end)
-  if not expanded then return refused('exceeds_remaining', record[Record.state], used) end
-  local parts, excess = select_parts(record, expanded, Line.committed, nil, Line.owed)
+  local parts, excess, used = channel_lines.select_parts(record, wanted, Line.committed, Line.owed)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
   channel_lines.count(used, ChannelLine.cancelled)
   local journal_lines, entries = release_units(entry, parts, Line.committed, Line.owed)

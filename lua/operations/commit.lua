@@ -1,6 +1,7 @@
 -- commit: turns held units into ordered ones.
 --
--- Fields  Commit in server/domain/operations/reservations.py; no lines: all of them
+-- Fields  Commit in server/domain/operations/reservations.py; no lines: all of them; a text in place of a line is the
+--         channel's key or a SKU, see lib/channel_lines.lua
 -- Effect  held -, committed +; units that a line waits for become owed. Other units are released, or (keep_remainder)
 --         kept until the deadline. After the deadline the units are reserved again if they are available.
 -- Answers changed · unknown_reservation · exceeds_remaining · expired (and the units are not available)
@@ -100,7 +101,8 @@ local function commit(fields, at)
     if total(record, Line.expired) == 0 or record[Record.state] == 'cancelled' then return nothing_held(record) end
     counter, commit_parts = Line.expired, commit_late
   end
-  local parts, excess = select_parts(record, wanted, counter, nil, counter == Line.held and Line.waiting or nil)
+  local waiting = counter == Line.held and Line.waiting or nil
+  local parts, excess = channel_lines.select_parts(record, wanted, counter, waiting)
   if not parts then return refused('exceeds_remaining', record[Record.state], excess) end
   local journal_lines, refusal, entries = commit_parts(entry, parts, keep_remainder)
   if refusal then return refusal end

@@ -1,6 +1,7 @@
 -- fulfil: ships ordered units.
 --
--- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them
+-- Fields  Fulfil in server/domain/operations/reservations.py; no lines: all of them; a text in place of a line is the
+--         channel's key or a SKU, see lib/channel_lines.lua
 -- Effect  committed - and on_hand -, so available stays the same. With a tracking number the note "parcel" says what left
 --         with it: "1:2 3:1" are two units of line 1 and one of line 3. It comes behind the parcel's other notes.
 -- Answers changed · unknown_reservation · not_committed · exceeds_remaining · line_unmapped
@@ -34,7 +35,7 @@ local function fulfil(fields, at)
   if not record then return refused('unknown_reservation') end
   expire_if_due(entry)
   if total(record, Line.committed) == 0 then return nothing_committed(record) end
-  local parts, excess = select_parts(record, wanted, Line.committed)
+  local parts, excess = channel_lines.select_parts(record, wanted, Line.committed)
   if not parts then return exceeds_remaining(record, excess) end
   -- The signs are of held, committed and on_hand.
   local journal_lines, entries = move_parts(record, parts, Line.committed, Line.fulfilled, 0, -1, -1)

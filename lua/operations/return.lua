@@ -1,7 +1,7 @@
 -- return: takes shipped units back, at any location.
 --
 -- Fields  Return in server/domain/operations/reservations.py; no location: that of the line; a text in place of a line
---         is the channel's key, see lib/channel_lines.lua
+--         is the channel's key or a SKU, see lib/channel_lines.lua
 -- Effect  on_hand +, and damaged or quality_control + by the disposition. The SKU becomes known at the location. The
 --         state of the reservation stays; its lines count the returned units. Those of an untracked SKU go nowhere.
 -- Answers changed · unknown_reservation · not_fulfilled · exceeds_remaining (more than was shipped and not returned)

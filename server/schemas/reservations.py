@@ -29,6 +29,7 @@ from server.schemas.common import (
     Quantity,
     Reference,
     ReservationId,
+    Scan,
     Sku,
     TtlS,
     Units,
@@ -76,7 +77,7 @@ class OpenView(msgspec.Struct, frozen=True, omit_defaults=True):
 class ChannelLineView(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line as the channel wrote it: pieces of what it lists under ``key``, and the numbers of their ``lines``.
 
-    ``cancelled`` and ``returned``: pieces that were cancelled or returned by this key.
+    ``cancelled`` and ``returned``: pieces that were released or cancelled, or returned, by this key.
     """
 
     key: str
@@ -208,19 +209,16 @@ class OrderBody(Body, frozen=True):
     sourcing: SourcingBody | msgspec.UnsetType = msgspec.UNSET
 
 
-class PartBody(Body, frozen=True):
-    """A part of one line of a reservation."""
+class PartBody(Body, frozen=True, kw_only=True):
+    """A part of a reservation: units of a line, or what ``key`` or ``barcode`` names in place of it.
 
-    line: LineNumber
-    quantity: Quantity
-
-
-class ChannelPartBody(Body, frozen=True, kw_only=True):
-    """A part of one line of a reservation, or so many pieces of what the channel ordered under its ``key``."""
+    ``key``: so many pieces of what the channel ordered under it. ``barcode``: so many packs, of any lines of the SKU.
+    """
 
     line: LineNumber = 0
     quantity: Quantity
     key: ListingKey | msgspec.UnsetType = msgspec.UNSET
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 Parts = Annotated[list[PartBody], Meta(min_length=1, max_length=limits.LINES_MAX)]
@@ -246,7 +244,7 @@ class ReleaseBody(Body, frozen=True):
 class CancelBody(Body, frozen=True):
     """Cancel the named parts of what is committed, or all. ``on_unknown``: as in a release."""
 
-    lines: Annotated[list[ChannelPartBody], Meta(min_length=1, max_length=limits.LINES_MAX)] | None = None
+    lines: Parts | None = None
     reason: Reference | None = None
     on_unknown: OnUnknown = msgspec.UNSET
 
@@ -293,12 +291,14 @@ class ChangeLineBody(Body, frozen=True):
     """With ``quantity``: how many units a line is to have, or all lines of a SKU together; 0 drops them.
 
     Without: ``line`` and ``sku``, the SKU that an unmapped line is for. ``location``: where units are taken from.
+    ``barcode`` in place of ``sku``: ``quantity`` counts packs.
     """
 
     line: LineNumber | msgspec.UnsetType = msgspec.UNSET
     sku: Sku | msgspec.UnsetType = msgspec.UNSET
     location: Location | msgspec.UnsetType = msgspec.UNSET
     quantity: Units | msgspec.UnsetType = msgspec.UNSET
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 class ChangeLinesBody(Body, frozen=True):

@@ -6,14 +6,15 @@ import msgspec
 from msgspec import Meta
 
 from server.domain import limits
-from server.schemas.common import AllowSimilar, Body, LineNumber, ListingKey, Location, Quantity, Reference
+from server.schemas.common import AllowSimilar, Body, LineNumber, ListingKey, Location, Quantity, Reference, Scan
 from server.schemas.reservations import OrderBody, ReservationView, ReserveBody
 
 
 class ReturnPartBody(Body, frozen=True, kw_only=True):
     """Shipped units of one line that came back. Without a location: to where they were shipped from.
 
-    ``key`` in place of ``line``: so many pieces of what the channel ordered under it.
+    ``key`` in place of ``line``: so many pieces of what the channel ordered under it. ``barcode``: so many packs, of
+    any lines of the SKU.
     """
 
     line: LineNumber = 0
@@ -21,6 +22,7 @@ class ReturnPartBody(Body, frozen=True, kw_only=True):
     disposition: Literal["restock", "damaged", "quality_control"]
     location: Location | None = None
     key: ListingKey | msgspec.UnsetType = msgspec.UNSET
+    barcode: Scan | msgspec.UnsetType = msgspec.UNSET
 
 
 class ReturnBody(Body, frozen=True):

@@ -39,26 +39,6 @@ class NamedLines(NamedTuple):
     channel_lines: list[ChannelLine]
 
 
-def check_line_names(parts: Sequence[tuple[int, str | msgspec.UnsetType]]) -> list[int | str]:
-    """Return what each part of a reservation is named by: the number of its line, or the channel's key.
-
-    Raises
-    ------
-    InvalidError
-        It has neither or both, or a key is there twice.
-
-    """
-    names = list[int | str]()
-    for i, (line, key) in enumerate(parts):
-        if (line > 0) is isinstance(key, str):
-            raise InvalidError(f"lines[{i}].line", "must be there, or the channel's key in its place")
-        name = check_name(f"lines[{i}].key", key, KEY_BYTES_MAX) if isinstance(key, str) else line
-        if isinstance(name, str) and name in names:
-            raise InvalidError(f"lines[{i}].key", f"is there twice: {name}; add the quantities up")
-        names.append(name)
-    return names
-
-
 def names_others(lines: Sequence[LineBody]) -> bool:
     """Return whether a line names something else than a SKU. Runs for every order, so it is short."""
     for line in lines:  # noqa: SIM110  # a generator costs more than the rest

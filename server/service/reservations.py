@@ -1,6 +1,6 @@
 """Reservations: from what is asked for to the ledger's operations, and carrying them out."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from hashlib import blake2b
 from typing import Final
 
@@ -26,13 +26,11 @@ from server.domain.reservation import Reservation
 from server.schemas.common import UNNAMED, LineBody
 from server.schemas.reservations import (
     CancelBody,
-    ChannelPartBody,
     CommitBody,
     ExtendBody,
     FulfilBody,
     ListQuery,
     OrderBody,
-    PartBody,
     ReleaseBody,
     RelocateBody,
     ReserveBody,
@@ -50,9 +48,11 @@ from server.service.checks import (
     check_text,
     is_plain_place,
 )
-from server.service.line_names import NamedLines, check_line_names, named, names_others
+from server.service.line_names import NamedLines, named, names_others
 from server.service.order_channels import is_refused, repeated
 from server.service.order_numbers import numbered
+from server.service.part_names import NO_SCANS, Parts, named_parts
+from server.service.scans import Found, Scan
 from server.service.sourcing import check_sourcing, planned, planned_lines
 from server.store.connection.timeouts import in_time
 from server.store.repositories import reservations
@@ -194,31 +194,35 @@ def extend_operation(caller: Caller, target: str, body: ExtendBody) -> Extend:
     return Extend(body_fingerprint, caller.actor, target, caller.key, body.ttl_s * 1000)
 
 
-def commit_operation(caller: Caller, target: str, body: CommitBody) -> Commit:
+def commit_operation(caller: Caller, target: str, body: CommitBody, found: Mapping[Scan, Found] = NO_SCANS) -> Commit:
     """Make the operation that turns held units into ordered ones.
+
+    ``found``: the barcodes of its lines, see :func:`~server.service.part_names.find_scanned`.
 
     Raises
     ------
     InvalidError
         A field breaks a rule.
+    UnknownBarcodeError
+        A barcode is not registered.
 
     """
     check_binding(body)
     order_ref = check_reference("order_ref", body.order_ref)
-    body_fingerprint = caller.fingerprint("commit", target, body)
-    return Commit(
-        body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), body.remainder == "keep", order_ref
-    )
+    body_fingerprint, lines = caller.fingerprint("commit", target, body), _parts(body.lines, found)
+    return Commit(body_fingerprint, caller.actor, target, caller.key, lines, body.remainder == "keep", order_ref)
 
 
-def release_operation(caller: Caller, target: str, body: ReleaseBody) -> Release:
-    """Make the operation that releases held units; errors as for :func:`cancel_operation`."""
+def release_operation(
+    caller: Caller, target: str, body: ReleaseBody, found: Mapping[Scan, Found] = NO_SCANS
+) -> Release:
+    """Make the operation that releases held units; ``found`` and errors as for :func:`commit_operation`."""
     body_fingerprint = caller.fingerprint("release", target, body)
-    return Release(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines), _remembers(body))
+    return Release(body_fingerprint, caller.actor, target, caller.key, _parts(body.lines, found), _remembers(body))
 
 
-def cancel_operation(caller: Caller, target: str, body: CancelBody) -> Cancel:
-    """Make the operation that cancels ordered units.
+def cancel_operation(caller: Caller, target: str, body: CancelBody, found: Mapping[Scan, Found] = NO_SCANS) -> Cancel:
+    """Make the operation that cancels ordered units; ``found`` as for :func:`commit_operation`.
 
     Raises
     ------
@@ -228,12 +232,12 @@ def cancel_operation(caller: Caller, target: str, body: CancelBody) -> Cancel:
     """
     reason = check_reference("reason", body.reason)
     body_fingerprint = caller.fingerprint("cancel", target, body)
-    lines = _channel_parts(body.lines)
+    lines = _parts(body.lines, found)
     return Cancel(body_fingerprint, caller.actor, target, caller.key, lines, reason, _remembers(body))
 
 
-def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
-    """Make the operation that ships ordered units.
+def fulfil_operation(caller: Caller, target: str, body: FulfilBody, found: Mapping[Scan, Found] = NO_SCANS) -> Fulfil:
+    """Make the operation that ships ordered units; ``found`` as for :func:`commit_operation`.
 
     Raises
     ------
@@ -247,7 +251,7 @@ def fulfil_operation(caller: Caller, target: str, body: FulfilBody) -> Fulfil:
         caller.actor,
         target,
         caller.key,
-        _parts(body.lines),
+        _parts(body.lines, found),
         check_reference("tracking", body.tracking),
         check_reference("carrier", body.carrier),
         check_reference("invoice_ref", body.invoice_ref),
@@ -290,13 +294,8 @@ def _remembers(body: CancelBody | ReleaseBody) -> bool:
     return True
 
 
-def _channel_parts(parts: list[ChannelPartBody] | None) -> list[LineQuantity]:
-    numbers = check_line_names([(part.line, part.key) for part in parts or []])
-    return [LineQuantity(number, part.quantity) for number, part in zip(numbers, parts or [], strict=True)]
-
-
-def _parts(parts: list[PartBody] | None) -> list[LineQuantity]:
-    return [LineQuantity(part.line, part.quantity) for part in parts] if parts else []
+def _parts(parts: Parts | None, found: Mapping[Scan, Found]) -> list[LineQuantity]:
+    return [LineQuantity(*part) for part in named_parts(parts, found)] if parts else []
 
 
 # -- reading

@@ -1,5 +1,6 @@
 """Returns: shipped units come back; and exchanges, where others are reserved instead in the same step."""
 
+from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -14,34 +15,43 @@ from server.schemas.returns_and_exchanges import ExchangeBody, ReturnBody
 from server.service.caller import Caller
 from server.service.checks import InvalidError, check_location, check_reference
 from server.service.likeness import as_asked, is_allowed
-from server.service.line_names import NamedLines, check_line_names
+from server.service.line_names import NamedLines
 from server.service.order_channels import check_repeated, is_refused
+from server.service.part_names import NO_SCANS, find_scanned, named_parts
 from server.service.problems import within
 from server.service.reservations import lines_to_plan, named_lines, order_operation, reserve_operation
+from server.service.scans import Found, Scan
 from server.service.sourcing import planned
 
 BodyHalf = Literal["return", "reservation", "order"]
 """A half of an exchange by its name in the body."""
 
 
-def return_operation(caller: Caller, target: str, body: ReturnBody) -> Return:
+def return_operation(caller: Caller, target: str, body: ReturnBody, found: Mapping[Scan, Found] = NO_SCANS) -> Return:
     """Make the operation that takes shipped units back.
+
+    ``found``: the barcodes of its lines, see :func:`~server.service.part_names.find_scanned`.
 
     Raises
     ------
     InvalidError
         A field breaks a rule.
+    UnknownBarcodeError
+        A barcode is not registered.
 
     """
-    return _return(caller, target, body, caller.fingerprint("return", target, as_asked(body)), caller.key)
+    return _return(caller, target, body, found, (caller.fingerprint("return", target, as_asked(body)), caller.key))
 
 
-def _return(caller: Caller, target: str, body: ReturnBody, body_fingerprint: str, key: str) -> Return:
+def _return(
+    caller: Caller, target: str, body: ReturnBody, found: Mapping[Scan, Found], request: tuple[str, str]
+) -> Return:
+    """Make the same. ``request``: its fingerprint and its key."""
     lines = []
-    names = check_line_names([(part.line, part.key) for part in body.lines])
-    for number, (name, part) in enumerate(zip(names, body.lines, strict=True)):
+    body_fingerprint, key = request
+    for number, (named, part) in enumerate(zip(named_parts(body.lines, found), body.lines, strict=True)):
         location = "" if part.location is None else check_location(f"lines[{number}].location", part.location)
-        lines.append(ReturnedLine(name, part.quantity, Disposition(part.disposition), location))
+        lines.append(ReturnedLine(named.name, named.quantity, Disposition(part.disposition), location))
     reason = check_reference("reason", body.reason)
     return Return(body_fingerprint, caller.actor, target, key, lines, reason, is_allowed(body))
 
@@ -75,7 +85,8 @@ async def exchange_request(caller: Caller, target: str, body: ExchangeBody) -> E
     # A new reservation's own id makes a retry safe where there is no key; no caller can send a key that begins so.
     key = caller.key or ("" if wanted.reservation_id is None else f"\0{new.reservation_id}")
     try:
-        returned = _return(caller, target, body.return_, new.fingerprint, key)
+        found = await find_scanned(caller, body.return_.lines)
+        returned = _return(caller, target, body.return_, found, (new.fingerprint, key))
     except InvalidError as error:
         raise within("return", error) from None
     return ExchangeRequest(returned, half, wanted, new)

@@ -195,3 +195,27 @@ async def test_given_edits_and_mappings_then_each_is_counted_under_its_name(
             return all(f'operation="{name}",outcome="{outcome}"' in page for outcome, name in wanted)
 
         await wait_until(is_counted, "each is counted")
+
+
+async def test_given_barcodes_when_lines_are_edited_or_mapped_then_they_stand_for_their_skus(api: Api) -> None:
+    await api.count("A", 50)
+    rows = [{"barcode": "S-1", "sku": "A"}, {"barcode": "S-6", "sku": "A", "factor": 6}]
+    (await api.put("/v1/barcodes", {"barcodes": rows})).ok()
+    await hold(api, "basket", ("A", 1))
+    await order(api, "sold", ("nosuch", 2), on_shortage="accept")
+
+    async def change(reservation_id: str, **line: object) -> Any:
+        return await api.post(f"/v1/reservations/{reservation_id}/lines", {"lines": [line]})
+
+    assert shown((await change("basket", barcode="S-6", quantity=2)).ok()) == [("A", "main", 12, 12, 0)]
+    (await change("basket", barcode="S-7", quantity=2)).problem(422, "unknown_barcode")
+    for line in (
+        {"barcode": "S-6", "sku": "A", "quantity": 1},
+        {"barcode": "S-6", "line": 1, "quantity": 1},
+        {"barcode": "S-6", "quantity": 1_000_000_000},
+    ):
+        assert (await change("basket", **line)).problem(400, "invalid")["errors"][0]["field"].startswith("lines[0].")
+    pack = (await change("sold", line=1, barcode="S-6")).problem(400, "invalid")
+    assert "is of a pack of 6" in pack["errors"][0]["rule"]
+    assert shown((await change("sold", line=1, barcode="S-1")).ok()) == [("A", "main", 2, 0, 2)]
+    assert await api.available("A") == 50 - 12 - 2

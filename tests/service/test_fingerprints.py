@@ -6,6 +6,7 @@ from typing import Any, Final
 import msgspec
 import pytest
 
+from server.domain.operations.base import fingerprint
 from server.domain.operations.reservations import Order, Reserve
 from server.domain.reservation import Changed, Reservation
 from server.schemas.allocations import AllocationBody, AllocationMoveBody
@@ -14,7 +15,6 @@ from server.schemas.common import Body, LineBody
 from server.schemas.expected_receipts import ExpectedReceiptBody
 from server.schemas.reservations import (
     CancelBody,
-    ChannelPartBody,
     CommitBody,
     ExtendBody,
     FulfilBody,
@@ -45,7 +45,6 @@ ALWAYS_THERE: Final[dict[type[Body], str]] = {
     ReserveBody: "channel lines reservation_id ttl_s policy order_ref customer_ref flags",
     OrderBody: "channel lines reservation_id on_shortage policy order_ref customer_ref flags",
     PartBody: "line quantity",
-    ChannelPartBody: "line quantity",
     ExtendBody: "ttl_s",
     ReleaseBody: "lines",
     CancelBody: "lines reason",
@@ -76,6 +75,25 @@ def test_a_field_that_a_body_gained_is_not_in_the_fingerprint_of_a_request_witho
     fields = [field.encode_name for field in msgspec.structs.fields(body) if field.default is not msgspec.UNSET]
 
     assert fields == ALWAYS_THERE[body].split(), "the default of a new field must be msgspec.UNSET"
+
+
+PART: Final = {"line": 1, "quantity": 2}
+
+
+@pytest.mark.parametrize(
+    ("body", "sent"),
+    [
+        (CommitBody, {"lines": [PART], "remainder": "release", "order_ref": None}),
+        (ReleaseBody, {"lines": [PART]}),
+        (CancelBody, {"lines": [PART], "reason": None}),
+        (FulfilBody, {"lines": [PART], "tracking": None, "carrier": None, "invoice_ref": None}),
+        (ReturnBody, {"lines": [{**PART, "disposition": "restock", "location": None}], "reason": None}),
+    ],
+)
+def test_parts_by_line_have_the_fingerprint_of_a_release_that_knew_no_others(
+    body: type[Body], sent: dict[str, Any]
+) -> None:
+    assert fingerprint("it", "o", msgspec.convert(sent, body)) == fingerprint("it", "o", sent)
 
 
 EARLIER: Final[list[dict[str, Any]]] = msgspec.json.decode(

@@ -110,8 +110,8 @@ async def test_given_no_key_when_reserved_twice_then_each_has_an_id_of_its_own(c
 async def test_given_a_held_one_when_it_runs_its_course_then_each_step_is_one_operation(caller: Caller) -> None:
     await stocked(caller)
     await reserved(caller, body(4, reservation_id="r-1"))
-    commit = CommitBody(lines=[PartBody(1, 3)])
-    fulfil = FulfilBody(lines=[PartBody(1, 2)])
+    commit = CommitBody(lines=[PartBody(line=1, quantity=3)])
+    fulfil = FulfilBody(lines=[PartBody(line=1, quantity=2)])
 
     states = [
         state_of(await binding.carry_out(caller, commit, commit_operation(caller, "r-1", commit))),

@@ -7,7 +7,7 @@ import pytest
 from server.channels.inbound.desk import ServiceDesk
 from server.domain.reservation import Changed
 from server.domain.spelling import StoredNames
-from server.schemas.reservations import CancelBody, ChannelPartBody, CommitBody, FulfilBody, ListQuery, OrderBody
+from server.schemas.reservations import CancelBody, CommitBody, FulfilBody, ListQuery, OrderBody, PartBody
 from server.schemas.stock import CountBody
 from server.service.caller import Caller
 from server.service.checks import STORED_NAMES, InvalidError, check_sku, enter, heed
@@ -156,9 +156,7 @@ async def test_given_a_channel_of_an_older_release_when_its_orders_go_on_then_ea
     await ops.changed(ledger, ops.extend("basket", ops.HOUR_MS))
     await ops.changed(ledger, commit_operation(caller, "basket", CommitBody()))
     await ops.changed(ledger, ops.edit("basket", (1, 3)))
-    await ops.changed(
-        ledger, cancel_operation(caller, "basket", CancelBody(lines=[ChannelPartBody(quantity=1, line=1)]))
-    )
+    await ops.changed(ledger, cancel_operation(caller, "basket", CancelBody(lines=[PartBody(quantity=1, line=1)])))
     shipped = await ops.changed(ledger, fulfil_operation(caller, "basket", FulfilBody()))
 
     assert [(name, record.channel) for name, record in found.reservations] == [("basket", channel)]

@@ -54,6 +54,7 @@ from tests.support.model import Answer, Model, ModelReservation, Place, keyed_pa
 from tests.support.operations import AnOperation, reservation_of
 from tests.support.replay import Change, Entry, Replayed, read_journal
 from tests.support.spellings import Spellings, plain
+from tests.support.written import SKU
 
 T = TypeVar("T", bound=Operation)
 R = TypeVar("R", Reserve, Order)
@@ -817,9 +818,10 @@ class LedgerMachine(RuleBasedStateMachine):
         units = waiting.get(reservation_id, {})
         parts = [(line, 1 + first % most) for line, most in units.items() if (line + first) % 3] if option > 3 else []
         reservation = self.model.reservations.get(reservation_id)
-        plain: Commit | Fulfil = ops.fulfil(reservation_id, *parts, key=key)
+        named = _names(reservation, intent) or parts
+        plain: Commit | Fulfil = ops.fulfil(reservation_id, *named, key=key)
         if reservation and reservation.total("committed") == 0:
-            plain = ops.commit(reservation_id, *parts, keep=intent.which > 3, key=key)
+            plain = ops.commit(reservation_id, *named, keep=intent.which > 3, key=key)
         location = _LOCATIONS[first % 3] if first > 6 else ""
         names = [_LOCATIONS[(first + step) % 3] for step in range(1 + intent.which % 3)]
         candidates = [Candidate(name, place if option % 4 else 0) for place, name in enumerate(names)]
@@ -837,7 +839,7 @@ class LedgerMachine(RuleBasedStateMachine):
         if left and intent.option < 7:
             reservation_id, number = left[-1 - intent.which % len(left)]
             [(_, units, disposition, location)] = _returned([(number, 1)], intent.option)
-            keys = _keys(self.model.reservations[reservation_id], intent) if intent.again % 2 else []
+            keys = _names(self.model.reservations[reservation_id], intent) if intent.again % 2 else []
             named = [(name, pieces, disposition, location) for name, pieces in keys]
             returned = ops.take_back(reservation_id, *(named or [(number, units, disposition, location)]), key=key)
         assert isinstance(returned, Return)
@@ -864,6 +866,7 @@ class LedgerMachine(RuleBasedStateMachine):
         # One line too many now and then, so that there are parts of lines that do not exist.
         lines = max(1, len(reservation.lines) if reservation else 1) + (option == 7)
         parts = [] if option < 4 else [(line % lines + 1, quantity) for line, quantity in intent.parts]
+        named = _names(reservation, intent) or parts
         note = "" if option % 3 else f"n{option}"
         match intent.kind:
             case "bind":
@@ -877,21 +880,21 @@ class LedgerMachine(RuleBasedStateMachine):
             case "extend":
                 return ops.extend(reservation_id, _TTLS_MS[option % len(_TTLS_MS)], key=key)
             case "commit":
-                return ops.commit(reservation_id, *parts, keep=intent.which > 3, order_ref=note, key=key)
+                return ops.commit(reservation_id, *named, keep=intent.which > 3, order_ref=note, key=key)
             case "release":
-                return ops.release(reservation_id, *parts, key=key)
+                return ops.release(reservation_id, *named, key=key)
             case "cancel":
-                return ops.cancel(reservation_id, *(_keys(reservation, intent) or parts), reason=note, key=key)
-            case "return" if _keys(reservation, intent):
+                return ops.cancel(reservation_id, *named, reason=note, key=key)
+            case "return" if _names(reservation, intent):
                 back = _returned([(1, units) for _, units in intent.parts], option)
-                named = zip(_keys(reservation, intent), back, strict=False)
+                pieces_back = zip(_names(reservation, intent), back, strict=False)
                 return ops.take_back(
-                    reservation_id, *((name, pieces, *one[2:]) for (name, pieces), one in named), key=key
+                    reservation_id, *((name, pieces, *one[2:]) for (name, pieces), one in pieces_back), key=key
                 )
             case "return":
                 return ops.take_back(reservation_id, *_returned(parts or [(1, 1)], option), reason=note, key=key)
             case _:
-                return ops.fulfil(reservation_id, *parts, tracking=note, invoice_ref=note, key=key)
+                return ops.fulfil(reservation_id, *named, tracking=note, invoice_ref=note, key=key)
 
     def _edit(self, intent: Intent, reservation_id: str, lines: int, key: str) -> Edit:
         """Set how many units some lines have: by their numbers, by their SKU, or by their SKU at a location."""
@@ -1088,6 +1091,15 @@ def _keys(reservation: ModelReservation | None, intent: Intent) -> list[tuple[in
         keys.append("nosuch")
     parts: list[tuple[int | str, int]] = [(key, 1 + intent.which % 2) for key in keys[: 1 + intent.again % 2]]
     return [*parts, (1, 1)] if intent.which == 5 else parts
+
+
+def _names(reservation: ModelReservation | None, intent: Intent) -> list[tuple[int | str, int]]:
+    """Parts by the channel's keys, by SKUs, or by both; empty: by lines."""
+    parts = _keys(reservation, intent)
+    if reservation is None or (intent.again + intent.option) % 3 or not reservation.lines:
+        return parts
+    skus = dict.fromkeys(line.place[0] for line in reservation.lines)
+    return [*parts, *((SKU + sku, 1 + intent.which % 3) for sku in list(skus)[: 1 + intent.again % 2])]
 
 
 def _returned(parts: Sequence[tuple[int, int]], option: int) -> Iterator[tuple[int, int, str, str]]:

@@ -969,9 +969,13 @@ class Model:
             return Refused("unknown_reservation", "", [])
         if not reservation.is_hold:
             return _nothing_held(reservation)
-        parts = _parts(reservation, op.lines, "held", waiting="waiting")
+        written = written_out(reservation, op.lines, _left("held", "waiting"))
+        if isinstance(written, Refused):
+            return written
+        parts = _parts(reservation, written.lines, "held", waiting="waiting")
         if isinstance(parts, Refused):
             return parts
+        written.count(reservation, "cancelled")
         return self._release_units(reservation, parts, "held", "released", ending="released")
 
     def _cancel(self, op: Cancel) -> Answer:
@@ -989,7 +993,7 @@ class Model:
             return Refused("not_fulfilled", reservation.state, [])
         written = written_out(reservation, op.lines, lambda line: line.fulfilled - line.returned)
         if isinstance(written, Refused):
-            return written
+            return _or_unmapped(reservation, written)
         op = msgspec.structs.replace(op, lines=written.lines)
         parts = _parts(
             reservation, [LineQuantity(each.line, each.quantity) for each in op.lines], "fulfilled", "returned"
@@ -1037,13 +1041,14 @@ class Model:
         waiting = "owed" if isinstance(op, Cancel) else ""
         if not reservation.total("committed") + (reservation.total("owed") if waiting else 0):
             return _nothing_committed(reservation)
-        written = written_out(reservation, op.lines, lambda line: line.committed + line.owed)
+        written = written_out(reservation, op.lines, _left("committed", waiting))
         lines = [] if isinstance(written, Refused) else written.lines
         parts = written if isinstance(written, Refused) else _parts(reservation, lines, "committed", waiting=waiting)
         if isinstance(parts, Refused) or isinstance(written, Refused):
             assert isinstance(parts, Refused)
             return parts if waiting else _or_unmapped(reservation, parts)
-        written.count(reservation, "cancelled")
+        if waiting:
+            written.count(reservation, "cancelled")
         reservation.notes += [note for note in notes if note[1]]
         if isinstance(op, Fulfil) and op.tracking:
             contents = [f"{number}:{units}" for number, units in sorted(parts.items()) if units]
@@ -1052,14 +1057,18 @@ class Model:
             return self._release_units(reservation, parts, "committed", into, ending=ending)
         return self._shift(reservation, parts, "committed", into, ending=ending)
 
-    def _commit(self, op: Commit) -> Answer:
+    def _commit(self, op: Commit) -> Answer:  # noqa: PLR0911  # one for each outcome
         reservation = self._found(op.reservation_id)
         if not reservation:
             return Refused("unknown_reservation", "", [])
         late = not reservation.is_hold
         if late and (not reservation.total("expired") or reservation.state == "cancelled"):
             return _nothing_held(reservation)  # a cancelled order does not come back
-        parts = _parts(reservation, op.lines, "expired" if late else "held", waiting="" if late else "waiting")
+        counters = ("expired", "") if late else ("held", "waiting")
+        written = written_out(reservation, op.lines, _left(*counters))
+        if isinstance(written, Refused):
+            return written
+        parts = _parts(reservation, written.lines, counters[0], waiting=counters[1])
         if isinstance(parts, Refused):
             return parts
         if late:
@@ -1280,9 +1289,14 @@ class Model:
         moved.held, moved.committed = moved.held + held, moved.committed + committed
         return next(place for place, each in enumerate(reservation.lines, 1) if each is moved)
 
-    def _bind(self, op: Bound) -> Answer:
+    def _bind(self, op: Bound) -> Answer:  # noqa: C901  # one for each way that it goes
         inner = op.operation
         reservation = self._found(inner.reservation_id)
+        if reservation:
+            written = written_out(reservation, inner.lines, _left(*_counters_bound(reservation, inner)))
+            if isinstance(written, Refused):
+                return self.handlers[type(inner)](inner)
+            inner = msgspec.structs.replace(inner, lines=written.lines)
         units = _units_bound(reservation, inner) if reservation else None
         if reservation is None or units is None:
             return self.handlers[type(inner)](inner)
@@ -1852,12 +1866,29 @@ def _parts(
     return Refused("exceeds_remaining", reservation.state, excess) if excess else dict(parts)
 
 
+def _left(counter: str, waiting: str = "") -> Callable[[ModelLine], int]:
+    """Return what tells how many units of a line can be taken."""
+    return lambda line: getattr(line, counter) + (getattr(line, waiting) if waiting else 0)
+
+
 def _or_unmapped(reservation: ModelReservation, refused: Refused) -> Refused:
     """Name only the lines that wait for a SKU, if some of those that were refused for what is left do."""
-    lines = [line for line in refused.lines if line.line <= len(reservation.lines)]
-    unmapped = [line for line in lines if reservation.lines[line.line - 1].is_unmapped]
+    unmapped = []
+    for refusal in refused.lines:
+        if refusal.line == 0:
+            unmapped += _unmapped_of_key(reservation, refusal.sku)
+        elif refusal.line <= len(reservation.lines) and reservation.lines[refusal.line - 1].is_unmapped:
+            unmapped.append(refusal)
     is_meant = refused.outcome == "exceeds_remaining" and unmapped
     return Refused("line_unmapped", refused.state, unmapped) if is_meant else refused
+
+
+def _unmapped_of_key(reservation: ModelReservation, key: str) -> list[LineRefusal]:
+    parts = [part.line for written in reservation.channel_lines if written.key == key for part in written.parts]
+    lines = [(number, reservation.lines[number - 1]) for number in parts]
+    return [
+        LineRefusal(number, line.place[0], "", line.owed, 0) for number, line in lines if line.is_unmapped and line.owed
+    ]
 
 
 def _nothing_committed(reservation: ModelReservation) -> Refused:
@@ -1949,6 +1980,13 @@ def _dealt(lines: list[WantedLine], chosen: dict[str, Parts]) -> tuple[list[Want
         first.append(parts[0])
         further += parts[1:]
     return first, further
+
+
+def _counters_bound(reservation: ModelReservation, op: Commit | Fulfil) -> tuple[str, str]:
+    """Return which units a commit or fulfil is about."""
+    if isinstance(op, Fulfil):
+        return "committed", ""
+    return ("held", "waiting") if reservation.is_hold else ("expired", "")
 
 
 def _units_bound(reservation: ModelReservation, op: Commit | Fulfil) -> dict[int, int] | None:

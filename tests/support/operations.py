@@ -182,12 +182,12 @@ def extend(reservation_id: str, ttl_ms: int, key: str = "") -> Extend:
 
 
 def commit(
-    reservation_id: str, *parts: tuple[int, int], keep: bool = False, order_ref: str = "", key: str = ""
+    reservation_id: str, *parts: tuple[int | str, int], keep: bool = False, order_ref: str = "", key: str = ""
 ) -> Commit:
     return sealed(Commit("", "tester", reservation_id, key, _parts(parts), keep, order_ref))
 
 
-def release(reservation_id: str, *parts: tuple[int, int], remember: bool = False, key: str = "") -> Release:
+def release(reservation_id: str, *parts: tuple[int | str, int], remember: bool = False, key: str = "") -> Release:
     return sealed(Release("", "tester", reservation_id, key, _parts(parts), remember))
 
 
@@ -199,7 +199,7 @@ def cancel(
 
 def fulfil(
     reservation_id: str,
-    *parts: tuple[int, int],
+    *parts: tuple[int | str, int],
     tracking: str = "",
     carrier: str = "",
     invoice_ref: str = "",

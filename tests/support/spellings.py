@@ -8,6 +8,8 @@ from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
+from tests.support.written import SKU
+
 T = TypeVar("T")
 
 _FURTHER: Final = re.compile(r"~\d+")
@@ -54,6 +56,8 @@ class Spellings:
         if not isinstance(value, msgspec.Struct):
             return value
         fields = {name: getattr(value, name) for name in value.__struct_fields__}
+        if "sku" in self._fields and isinstance(named := fields.get("line"), str) and named.startswith(SKU):
+            return msgspec.structs.replace(value, line=SKU + self.any_of(named.removeprefix(SKU)))
         changed = {
             name: self.any_of(field) if name in self._fields and isinstance(field, str) else self._spelled(field)
             for name, field in fields.items()

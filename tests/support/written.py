@@ -1,9 +1,9 @@
-"""What a channel's key means in a cancel or return, as a plain model: the lines of its components."""
+"""What names mean in the parts of a reservation, as a plain model: lines of a key's components, or of a SKU."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 
@@ -13,6 +13,8 @@ from server.domain.reservation import ChannelLine
 
 P = TypeVar("P", LineQuantity, ReturnedLine)
 Left = Callable[[Any], int]
+SKU: Final = "\0"
+"""In front of a SKU in the place of a line."""
 
 
 @dataclass
@@ -32,15 +34,13 @@ class Written(Generic[P]):
 
 
 def written_out(reservation: Any, wanted: Sequence[P], left: Left) -> Written[P] | Refused:
-    """Put lines in the place of keys. ``left``: the units of a line that can be taken."""
-    taken = Counter({0: 0})
+    """Put lines in the place of keys, then of SKUs. ``left``: the units of a line that can be taken."""
+    lines = [part for part in wanted if isinstance(part.line, int)]
+    taken, used, excess = Counter({0: 0}), Counter[int](), list[LineRefusal]()
+    for part in lines:
+        taken[int(part.line)] += part.quantity
     for part in wanted:
-        if isinstance(part.line, int):
-            taken[part.line] += part.quantity
-    lines, used, excess = list[P](), Counter[int](), list[LineRefusal]()
-    for part in wanted:
-        if isinstance(part.line, int):
-            lines.append(part)
+        if isinstance(part.line, int) or part.line.startswith(SKU):
             continue
         missing = part.quantity
         for place, line in enumerate(reservation.channel_lines):
@@ -53,7 +53,26 @@ def written_out(reservation: Any, wanted: Sequence[P], left: Left) -> Written[P]
             missing -= pieces
         if missing:
             excess.append(LineRefusal(0, part.line, "", part.quantity, part.quantity - missing))
+    for part in wanted:
+        if isinstance(part.line, str) and part.line.startswith(SKU):
+            scanned = _scanned(reservation, part.line.removeprefix(SKU), part.quantity, left, taken)
+            lines += [msgspec.structs.replace(part, line=number, quantity=each) for number, each in scanned.items()]
+            if scanned.total() < part.quantity:
+                excess.append(LineRefusal(0, part.line.removeprefix(SKU), "", part.quantity, scanned.total()))
     return Refused("exceeds_remaining", reservation.state, excess) if excess else Written(lines, used)
+
+
+def _scanned(reservation: Any, sku: str, most: int, left: Left, taken: Counter[int]) -> Counter[int]:
+    """Take units of a SKU: of lines that are no parts of pieces, then of the others, in their order."""
+    of_pieces = {part.line for line in reservation.channel_lines for part in line.parts}
+    units = Counter[int]()
+    for number in sorted(range(1, len(reservation.lines) + 1), key=lambda each: (each in of_pieces, each)):
+        line = reservation.lines[number - 1]
+        taking = max(0, min(most - units.total(), left(line) - taken[number])) if line.place[0] == sku else 0
+        if taking:
+            units[number] += taking
+            taken[number] += taking
+    return units
 
 
 def _most_pieces(

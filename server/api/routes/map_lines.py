@@ -29,10 +29,10 @@ ROUTES = [
         "Change the quantities of lines, or map lines to their SKUs",
         {200: ReservationView}, ChangeLinesBody, headers=("Idempotency-Key",),
         outcomes=(
-            "id_reused", "unknown_reservation", "unknown_sku", "expired", "already_committed", "already_released",
-            "not_held", "not_committed", "named_twice", "below_shipped", "nothing_left", "exceeds_remaining",
-            "line_mapped", "line_unmapped", "too_many_lines", "too_many_splits", "location_closed", "out_of_stock",
-            "sourcing_incomplete", "out_of_range",
+            "id_reused", "unknown_reservation", "unknown_barcode", "unknown_sku", "expired", "already_committed",
+            "already_released", "not_held", "not_committed", "named_twice", "below_shipped", "nothing_left",
+            "exceeds_remaining", "line_mapped", "line_unmapped", "too_many_lines", "too_many_splits",
+            "location_closed", "out_of_stock", "sourcing_incomplete", "out_of_range",
         ),
     ),
 ]  # fmt: skip

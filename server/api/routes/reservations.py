@@ -34,6 +34,7 @@ from server.service import binding, bulk
 from server.service import reservations as service
 from server.service.checks import check_reservation_id
 from server.service.line_names import names_others
+from server.service.part_names import NO_SCANS, find_scanned
 from server.service.problems import problem
 from server.service.reserve_many import reserve_operations
 
@@ -108,7 +109,8 @@ async def extend(call: Call) -> Shown:
 async def commit(call: Call) -> Shown:
     """Turn held units into ordered ones."""
     body: CommitBody = call.body
-    operation = service.commit_operation(call.caller, target_of(call), body)
+    found = await find_scanned(call.caller, body.lines) if body.lines else NO_SCANS
+    operation = service.commit_operation(call.caller, target_of(call), body, found)
     answer = await binding.carry_out(call.caller, body, operation)
     return answer_reservation("commit", operation.reservation_id, answer)
 
@@ -116,19 +118,22 @@ async def commit(call: Call) -> Shown:
 async def release(call: Call) -> Shown:
     """Release held units."""
     body: ReleaseBody = call.body
-    return await _performed(call, "release", service.release_operation(call.caller, target_of(call), body))
+    found = await find_scanned(call.caller, body.lines) if body.lines else NO_SCANS
+    return await _performed(call, "release", service.release_operation(call.caller, target_of(call), body, found))
 
 
 async def cancel(call: Call) -> Shown:
     """Cancel ordered units."""
     body: CancelBody = call.body
-    return await _performed(call, "cancel", service.cancel_operation(call.caller, target_of(call), body))
+    found = await find_scanned(call.caller, body.lines) if body.lines else NO_SCANS
+    return await _performed(call, "cancel", service.cancel_operation(call.caller, target_of(call), body, found))
 
 
 async def fulfil(call: Call) -> Shown:
     """Ship ordered units."""
     body: FulfilBody = call.body
-    operation = service.fulfil_operation(call.caller, target_of(call), body)
+    found = await find_scanned(call.caller, body.lines) if body.lines else NO_SCANS
+    operation = service.fulfil_operation(call.caller, target_of(call), body, found)
     answer = await binding.carry_out(call.caller, body, operation)
     return answer_reservation("fulfil", operation.reservation_id, answer)
 
@@ -175,7 +180,8 @@ _PROMISE = (
 
 _SETTLE = ("id_reused", "unknown_reservation")
 _HELD = (*_SETTLE, "exceeds_remaining", "expired", "already_committed", "already_released", "not_held")
-_COMMITTED = (*_SETTLE, "exceeds_remaining", "not_committed")
+_PARTS_HELD = (*_HELD, "unknown_barcode")
+_PARTS_COMMITTED = (*_SETTLE, "exceeds_remaining", "not_committed", "unknown_barcode")
 _BOUND = ("not_open", "location_closed", "unknown_sku", "too_many_lines", "out_of_stock")
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"
@@ -213,20 +219,22 @@ ROUTES = [
     ),
     Route(
         "POST", _ONE + "/commit", commit, Scope.RESERVE, "Turn held units into ordered ones",
-        {200: ReservationView}, CommitBody, outcomes=(*_HELD, "order_known", *_BOUND), headers=_KEY, operation="commit",
+        {200: ReservationView}, CommitBody, outcomes=(*_PARTS_HELD, "order_known", *_BOUND), headers=_KEY,
+        operation="commit",
     ),
     Route(
         "POST", _ONE + "/release", release, Scope.RESERVE, "Release held units",
-        {200: ReservationView, 202: ReservationView}, ReleaseBody, outcomes=(*_HELD, "too_many_remembered"),
+        {200: ReservationView, 202: ReservationView}, ReleaseBody, outcomes=(*_PARTS_HELD, "too_many_remembered"),
         headers=_KEY, operation="release",
     ),
     Route(
         "POST", _ONE + "/cancel", cancel, Scope.RESERVE, "Cancel ordered units",
-        {200: ReservationView, 202: ReservationView}, CancelBody, outcomes=(*_COMMITTED, "too_many_remembered"),
+        {200: ReservationView, 202: ReservationView}, CancelBody, outcomes=(*_PARTS_COMMITTED, "too_many_remembered"),
         headers=_KEY, operation="cancel",
     ),
     Route(
         "POST", _ONE + "/fulfil", fulfil, Scope.RESERVE, "Ship ordered units",
-        {200: ReservationView}, FulfilBody, outcomes=(*_COMMITTED, *_BOUND), headers=_KEY, operation="fulfil",
+        {200: ReservationView}, FulfilBody, outcomes=(*_PARTS_COMMITTED, "line_unmapped", *_BOUND), headers=_KEY,
+        operation="fulfil",
     ),
 ]  # fmt: skip

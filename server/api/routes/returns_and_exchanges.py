@@ -14,6 +14,7 @@ from server.schemas.reservations import ReservationView, left_views, reservation
 from server.schemas.returns_and_exchanges import ExchangeBody, ExchangeView, ReturnBody
 from server.service import returns
 from server.service.likeness import told
+from server.service.part_names import find_scanned
 from server.service.problems import refusal
 from server.service.reservations import check_target
 from server.service.returns import BodyHalf, ExchangeRequest
@@ -23,7 +24,8 @@ async def take_back(call: Call) -> Answer[ReservationView] | Problem:
     """Take shipped units back."""
     body: ReturnBody = call.body
     target = check_target(call.named("reservation_id"))
-    operation = returns.return_operation(call.caller, target, body)
+    found = await find_scanned(call.caller, body.lines)
+    operation = returns.return_operation(call.caller, target, body, found)
     call.reservation_id = target
     answer = await told(call.caller, await call.caller.ledger.run(operation))
     return answer_reservation("return", target, answer)
@@ -63,8 +65,8 @@ def _of_half(refused: Problem, half: BodyHalf) -> Problem:
 
 
 _RETURN = (
-    "id_reused", "unknown_reservation", "too_many_places", "exceeds_remaining", "not_fulfilled", "out_of_range",
-    "similar_name", "undescribed_location",
+    "id_reused", "unknown_reservation", "unknown_barcode", "too_many_places", "exceeds_remaining", "not_fulfilled",
+    "out_of_range", "similar_name", "undescribed_location",
 )  # fmt: skip
 _KEY = ("Idempotency-Key",)
 _ONE = "/v1/reservations/{reservation_id}"

@@ -20,7 +20,7 @@ class Line(msgspec.Struct, array_like=True, frozen=True):
 class LineQuantity(msgspec.Struct, array_like=True, frozen=True):
     """A part of an existing reservation: ``line`` counts from 1, in the order of the reservation.
 
-    Of a cancel it can be the channel's key: so many pieces of what it wrote.
+    It can be the channel's key: so many pieces of what it wrote. Or a zero byte and a SKU: units of any of its lines.
     """
 
     line: int | str
@@ -28,7 +28,7 @@ class LineQuantity(msgspec.Struct, array_like=True, frozen=True):
 
 
 class ReturnedLine(msgspec.Struct, array_like=True, frozen=True):
-    """Returned units of one line, or pieces of a channel's key. ``location`` empty: that of the line."""
+    """Returned units of one line or SKU, or pieces of a channel's key. ``location`` empty: that of the line."""
 
     line: int | str
     quantity: int
