@@ -82,6 +82,11 @@ def asked_as(stored: str) -> str:
     return "" if name == stored else name
 
 
+def is_spelling(stored: str, name: str) -> bool:
+    """Return whether a stored name is this one, or would be today."""
+    return stored == name or (not is_plain(stored) and mended(stored) == name)
+
+
 class StoredNames(msgspec.Struct, frozen=True):
     """Names of a partition that were stored before the door would have changed or refused them, by kind.
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Final, NamedTuple
 
 from server.domain.reports import By, Pace, Sales, Span, Velocity, velocity
+from server.domain.spelling import is_spelling
 from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import Counted, FigureStore, Row, StockAtLocation
 from server.store.repositories.locations import read_closed
@@ -96,8 +97,13 @@ async def _rows(store: FigureStore, days: Iterable[int], only: Only) -> AsyncIte
             seen += 1
             if seen % _ROWS_AT_A_TIME == 0:
                 await asyncio.sleep(0)
-            if only.channel in ("", row.channel) and only.location in ("", row.location):
+            if only.location in ("", row.location) and _is_of_channel(row, only.channel):
                 yield day, sku, row
+
+
+def _is_of_channel(row: Row, channel: str) -> bool:
+    """Return whether figures are of a channel, also where an earlier release has stored its name in another form."""
+    return not channel or is_spelling(row.channel, channel)
 
 
 async def _skus(store: FigureStore, days: list[int], sku: str) -> AsyncIterator[tuple[int, str, list[Row]]]:

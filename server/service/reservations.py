@@ -301,7 +301,9 @@ def _parts(parts: Parts | None, found: Mapping[Scan, Found]) -> list[LineQuantit
 # -- reading
 
 _FILTERS: Final = tuple(
-    name for name in ListQuery.__struct_fields__ if name in Reservation.__struct_fields__ and name != "state"
+    name
+    for name in ListQuery.__struct_fields__
+    if name in Reservation.__struct_fields__ and name not in ("state", "channel")
 )
 """Fields of a query that are texts of the record, and must be the same there."""
 
@@ -318,8 +320,8 @@ async def find(caller: Caller, query: ListQuery) -> Page:
 
     """
     fields = {name: getattr(query, name) for name in _FILTERS if getattr(query, name) is not None}
-    for name, value in fields.items():
-        fields[name] = check_channel(name, value) if name == "channel" else check_reference(name, value)
+    fields = {name: check_reference(name, value) for name, value in fields.items()}
+    channel = "" if query.channel is None else check_channel("channel", query.channel)
     sku = "" if query.sku is None else check_sku("sku", query.sku)
     partition = caller.partition
     try:
@@ -331,6 +333,7 @@ async def find(caller: Caller, query: ListQuery) -> Page:
                 state="" if query.state is msgspec.UNSET else query.state,
                 sku=sku,
                 unmapped=query.unmapped,
+                channel=channel,
                 after=query.after,
                 limit=query.limit,
                 **fields,

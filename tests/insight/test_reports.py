@@ -150,3 +150,18 @@ async def test_given_what_is_counted_then_reports_are_about_one_sku_channel_or_l
     [only] = await reports.velocities(store, span, reports.Only("A", "", "shop"))
     assert (only.on_hand, only.available, only.per_day_28) == (100, 98, 2.0)
     assert len(await reports.velocities(store, span, reports.Only())) == 2
+
+
+async def test_given_a_channel_of_an_older_release_when_its_sales_are_asked_for_then_they_are_added_up(
+    client: Redis, ledger: Ledger
+) -> None:
+    await ledger.run(receive("A", 100))
+    for number, channel in enumerate((" n11 ", "n11", "n11 x", "N11")):
+        await ledger.run(order(f"o{number}", ("A", 1 + number), channel=channel))
+    await DailyFigureCounter(feed_of(client, ledger.keyspace), retention_s=RETENTION_S).catch_up()
+    store = FigureStore(client, ledger.keyspace)
+    span = await reports.span_of(store, await store.counted())
+
+    found = await reports.sales(store, "channel", span.days, reports.Only(channel="n11"))
+
+    assert {key: figures.ordered for key, figures in found.sums.items()} == {" n11 ": 1, "n11": 2}

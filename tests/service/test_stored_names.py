@@ -164,3 +164,33 @@ async def test_given_a_channel_of_an_older_release_when_its_orders_go_on_then_ea
     [level] = (await ledger.stock("A")).levels
     assert (level.on_hand, level.held, level.committed) == (7, 0, 0)
     assert [(each.channel, each.used) for each in level.allocated] == [(channel, 0)]
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        (" web ", " web "),
+        (" web ", "web"),
+        ("web\u00a0", "web"),
+        ("S\u0327ube", "S\u0327ube"),
+        ("S\u0327ube", "\u015eube"),
+        ("w\u200beb", "web"),
+        ('="007"', "007"),
+        ("123.0", "123"),
+        ("=shop", "=shop"),
+    ],
+)
+async def test_given_a_channel_of_an_older_release_when_its_reservations_are_asked_for_then_no_others_are_found(
+    caller: Caller, stored: str, asked: str
+) -> None:
+    await ops.moved(caller.ledger, ops.receive("A", 99))
+    await ops.changed(caller.ledger, ops.reserve("held", ("A", 1), channel=stored))
+    await ops.changed(caller.ledger, ops.reserve("gone", ("A", 1), channel=stored))
+    await ops.changed(caller.ledger, ops.release("gone"))
+    for number, other in enumerate(("web2", "we b", " web x", "mağaza", "Şubeler", "7", "shop")):
+        await ops.changed(caller.ledger, ops.reserve(f"other-{number}", ("A", 1), channel=other))
+
+    page = await find(caller, ListQuery(channel=asked))
+
+    assert [(name, record.channel) for name, record in page.reservations] == [("held", stored), ("gone", stored)]
+    assert [name for name, _ in (await find(caller, ListQuery(channel=asked, state="held"))).reservations] == ["held"]

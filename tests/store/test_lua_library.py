@@ -199,7 +199,7 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await run_function(client, functions("expire_holds"), keyspace, limits)
     await run_function(client, functions("fill_backorders"), keyspace, limits, "", 10, 0)
     for ended in (False, True):
-        page = msgspec.msgpack.encode([ended, "0", 100, [], {}])
+        page = msgspec.msgpack.encode([ended, "0", 100, [], {}, False, ""])
         await run_function(client, functions("list_reservations"), keyspace, limits, page)
     await read_outlook(client, keyspace, limits, "A")
     await find_shortages(client, keyspace, limits, "", 10)

@@ -6,6 +6,8 @@ ones are read before the ended, so one that ends is found in one of them or in b
 (a late commit) is found at the end, through the journal. A caller recognises a repetition by its id.
 
 A hold whose deadline has passed is shown as ended, even if the sweeper has not ended it yet.
+
+A channel is found under each form in which earlier releases have stored its name. The script returns what may be one.
 """
 
 import re
@@ -18,6 +20,7 @@ from redis.asyncio import Redis
 
 from server.domain.changes import Change
 from server.domain.reservation import Reservation, as_of
+from server.domain.spelling import is_spelling
 from server.store.connection.commands import command, run_function, together
 from server.store.journal.entries import Bounds, parse_entry_id
 from server.store.journal.journal import bounds, read
@@ -79,6 +82,8 @@ class _Query(NamedTuple):
     """All the names of the SKU that is asked for; none: of any."""
     fields: Mapping[str, str]
     unmapped: bool = False
+    channel: str = ""
+    """As it is asked for today; empty: of any."""
 
     def request(self, *, ended: bool, cursor: str, count: int) -> bytes:
         """Pack what ``lua/functions/list_reservations.lua`` takes: fields go by their place in a record, from 1."""
@@ -86,7 +91,7 @@ class _Query(NamedTuple):
         wanted = {places.index(name) + 1: value for name, value in self.fields.items()}
         if self.state:
             wanted[places.index("state") + 1] = self.state
-        return msgspec.msgpack.encode([ended, cursor, count, self.skus, wanted, self.unmapped])
+        return msgspec.msgpack.encode([ended, cursor, count, self.skus, wanted, self.unmapped, self.channel])
 
 
 class _Position(NamedTuple):
@@ -118,14 +123,15 @@ async def list_reservations(
     state: str = "",
     sku: str = "",
     unmapped: bool = False,
+    channel: str = "",
     after: str = "",
     limit: int = 100,
     **fields: str,
 ) -> Page:
     """Return the next reservations that match; an empty ``state`` or ``sku`` matches all.
 
-    ``unmapped``: only those with a line that waits for a SKU.
-    ``fields``: texts of :class:`Reservation`, such as ``channel``, that must be the same; an empty one matches all.
+    ``unmapped``: only those with a line that waits for a SKU. ``channel``: also where it is stored in a form that would
+    be changed today. ``fields``: other texts of :class:`Reservation` that must be the same; an empty one matches all.
 
     Raises
     ------
@@ -136,7 +142,7 @@ async def list_reservations(
     if state and state not in STATES:
         raise ValueError(f"state {state!r} is none of {', '.join(sorted(STATES))}")
     fields = {name: value for name, value in fields.items() if value}
-    query = _Query(client, keyspace, limits, state, await _names(client, keyspace, sku), fields, unmapped)
+    query = _Query(client, keyspace, limits, state, await _names(client, keyspace, sku), fields, unmapped, channel)
     phases = _phases(state, unmapped=unmapped)
     place: _Position | None = _parse(after, phases) if after else await _first_place(query, phases)
     found: dict[str, Reservation] = {}
@@ -355,6 +361,7 @@ def _matching(query: _Query, pairs: list[tuple[bytes, bytes]], now_ms: int) -> l
         if (
             query.state in ("", reservation.state)
             and all(getattr(reservation, name) == value for name, value in query.fields.items())
+            and (not query.channel or is_spelling(reservation.channel, query.channel))
             and (not query.skus or any(line.sku in query.skus for line in reservation.lines))
             and (not query.unmapped or any(line.is_unmapped for line in reservation.lines))
         ):

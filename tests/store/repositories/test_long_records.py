@@ -46,7 +46,7 @@ async def test_given_records_of_200_lines_when_looked_through_then_a_call_looks_
 ) -> None:
     cursor, found, most = "0", set[bytes](), 0
     while True:
-        request = msgspec.msgpack.encode([False, cursor, 500, [sku] if sku else [], wanted, False])
+        request = msgspec.msgpack.encode([False, cursor, 500, [sku] if sku else [], wanted, False, ""])
         function = library().function("list_reservations")
         reply: list[Any] = await run_function(client, function, long_ones, limits_with(), request)
         found |= set(reply[2::2])
@@ -110,7 +110,7 @@ async def test_given_a_hash_with_few_left_of_many_when_looked_through_then_a_cal
     for first in range(5, 20_000, 2_000):
         await client.hdel(keyspace.reservations, *(f"r-{n}" for n in range(first, min(first + 2_000, 20_000))))
     await client.config_resetstat()
-    request = msgspec.msgpack.encode([False, "0", 500, [], {}, False])
+    request = msgspec.msgpack.encode([False, "0", 500, [], {}, False, ""])
     await run_function(client, library().function("list_reservations"), keyspace, limits_with(), request)
 
     scans = (await client.info("commandstats"))["cmdstat_hscan"]["calls"]
