@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import click
 
+from server.cli.channel_names import caller_of
 from server.cli.common import failure, named, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.terminal import say
 from server.config.settings import Settings
@@ -14,12 +15,10 @@ from server.domain.operations.allocations import Allocate
 from server.domain.outcomes import OUTCOMES
 from server.domain.principal import LOCAL
 from server.domain.stock import StockLevel
+from server.service.allocations import allocate as run_allocate
+from server.service.allocations import check_taker
 from server.service.checks import InvalidError, check_channel, check_location, check_reference, check_sku
-from server.service.known_channels import check_not_mistyped
-from server.store.command_session import OpenStore
-from server.store.ledger.ledger import Ledger
-from server.store.repositories.allocations import allocate as run_allocate
-from server.store.repositories.channels import ChannelStore
+from server.service.problems import ProblemError
 
 
 @click.command()
@@ -50,6 +49,7 @@ def allocate(
 
     Only that channel can sell units that are set aside. UNITS is the new total; it includes what the channel has
     reserved or sold there and not yet shipped. 0 removes the allocation. With --cap, 0 lets the channel sell nothing.
+    A channel that HOLDFAST_OTHER_CHANNELS refuses gets no new allocation.
 
     \b
       holdfast allocate TS-1001 trendyol 40
@@ -72,21 +72,17 @@ def allocate(
 
 async def _allocate(settings: Settings, partition: str, make: Callable[[], Allocate], *, is_new: bool) -> StockLevel:
     async with opened_store(settings) as store:
-        ledger, operation = store.ledger(partition), await named(store, partition, make)
-        if operation.units and not is_new:
-            await _check_channel(store, ledger, operation)
-        answer = await run_allocate(store.client, ledger, store.retention.packed(), operation)
+        operation = await named(store, partition, make)
+        caller = await caller_of(store, settings, partition)
+        try:
+            await check_taker(caller, operation, is_new=is_new)
+        except InvalidError as error:
+            rule = error.rule.replace("send `new` true", "add --new")
+            raise failure(f"CHANNEL {rule}. Nothing changed.") from None
+        except ProblemError as error:
+            raise failure(error.problem.detail) from None
+        answer = await run_allocate(caller, operation)
     if isinstance(answer, Refused):
         most = f"; it can have {answer.lines[0].available:,}" if answer.outcome == "exceeds_available" else ""
         raise failure(f"{OUTCOMES[answer.outcome].title}{most}. Nothing changed.")
     return answer.level
-
-
-async def _check_channel(store: OpenStore, ledger: Ledger, operation: Allocate) -> None:
-    known = await ChannelStore(store.client, ledger.keyspace).published_channels()
-    where = operation.sku, operation.location
-    try:
-        await check_not_mistyped(ledger, where, "CHANNEL", operation.channel, known)
-    except InvalidError as error:
-        rule = error.rule.replace("send `new` true", "add --new")
-        raise failure(f"{error.field} {rule}. Nothing changed.") from None

@@ -8,6 +8,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from server.cli.channel_names import caller_of
 from server.cli.common import (
     counted,
     failure,
@@ -25,6 +26,9 @@ from server.domain.daily_figures import Figures, date_of, day_of_date
 from server.domain.reports import MONTH_DAYS, By, Sales, SalesOrder, Velocity, VelocityOrder, ranked
 from server.insight import reports
 from server.service.checks import check_channel, check_location, check_sku
+from server.service.order_channels import check_allowed
+from server.service.problems import ProblemError
+from server.store.command_session import OpenStore
 from server.store.keys import Keyspace
 from server.store.repositories.calendars import read_calendar
 from server.store.repositories.daily_figures import FigureStore
@@ -74,6 +78,8 @@ def sales(
 
     \b
       holdfast report sales --by day --channel trendyol
+
+    A channel without sales that HOLDFAST_OTHER_CHANNELS refuses is taken for a mistake, and the nearest one is named.
     """  # noqa: D301  # click needs the character, not the two
     only = reports.Only(sku, channel, location)
     days = (first.date() if first else None, last.date() if last else None)
@@ -136,7 +142,17 @@ async def _sales(
             raise failure("--from is after --to. Swap the two days.")
         await _print_since(figures, calendar, range(begin, until + 1))
         period = f"{date_of(begin)} to {date_of(until)}"
-        return await reports.sales(figures, by, range(begin, until + 1), only), period
+        summed = await reports.sales(figures, by, range(begin, until + 1), only)
+        if only.channel and not summed.sums:  # one that has sold something was configured then
+            await _check_channel(store, settings, partition, only.channel)
+        return summed, period
+
+
+async def _check_channel(store: OpenStore, settings: Settings, partition: str, channel: str) -> None:
+    try:
+        check_allowed(await caller_of(store, settings, partition), channel)
+    except ProblemError as error:
+        raise failure(error.problem.detail) from None
 
 
 async def _velocities(
