@@ -176,8 +176,8 @@ end
 composite('named', {prefetch = likeness.behind, run = named})
 
 -- Runs all operations of a call and returns their packed answers. load: reads what they need, where that is other than
--- reservations and stock.
-function run(args, load)
+-- reservations and stock. is_preview: nothing is written.
+function run(args, load, is_preview)
   local fields
   if load then
     fields = {unpack_msg(args[2])}
@@ -204,7 +204,7 @@ function run(args, load)
       at = at + shape.length
     end
   end
-  write()
+  if not is_preview then write() end
   return answers
 end
 

@@ -15,6 +15,7 @@ from server.store.connection.clients import Durability
 from server.store.connection.connect import unavailable
 from server.store.connection.scans import SLICE_FIELDS, scan
 from server.store.embedded import EmbeddedStore, ProgramChoice
+from server.store.embedded.files import DataDirectory
 from server.store.embedded.probe import Presence, look
 from server.store.errors import DataDirectoryError, DataDirectoryInUseError
 from server.store.keys import PARTITIONS, Keyspace, split_field
@@ -114,6 +115,11 @@ async def open_store(
             yield OpenStore(url, store.clients.requests, batcher, retention)
         except RedisError as error:
             raise unavailable(error, store.name) from error
+
+
+def is_made(store_url: str, data_dir: Path) -> bool:
+    """Whether there is a store, so that opening it makes none."""
+    return bool(store_url) or DataDirectory(data_dir).manifest.exists()
 
 
 async def _embedded(

@@ -62,6 +62,7 @@ FUNCTIONS: Final = (
         "mutate",
         "mutate_when_full",
         "mutate_creating",
+        "preview",
         "mutate_transfers",
         "mutate_expected_receipts",
         "read_outlook",
@@ -192,6 +193,7 @@ async def use_everything(ledger: Ledger, client: Redis, limits: bytes, forgettin
     await changed(ledger, commit("late"))
     await ledger.availability(["A", "C", "nowhere"])
     await ledger.stock("A")
+    await ledger.preview().run(count("A", 9, "nowhere yet"))
     await ledger.reservation("r")
     await ledger.reservation("p")
     await ledger.explain(sourced(reserve("e", ("A", 1, "")), ["main", "nowhere"]))

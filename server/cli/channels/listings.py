@@ -1,5 +1,6 @@
 """``holdfast channels listings``: set from a CSV file the keys and prices at which a channel lists SKUs."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,13 +8,16 @@ import click
 
 from server.cli.channels.common import channel_argument
 from server.cli.csv.command import import_csv, import_options
+from server.cli.csv.dry_run import dry_run_option
 from server.cli.csv.listings import listings_import
+from server.cli.csv.listings_preview import preview_of
 
 
 @click.command()
 @channel_argument
 @click.option("--new", "is_new", is_flag=True, help="Also for a channel that no server has published to yet.")
 @import_options
+@dry_run_option
 def listings(channel: str, file: Path, is_new: bool, **options: Any) -> None:
     """Set from a CSV file what a channel lists.
 
@@ -28,6 +32,7 @@ def listings(channel: str, file: Path, is_new: bool, **options: Any) -> None:
 
     \b
       holdfast channels listings my-shop listings.csv
+      holdfast channels listings my-shop listings.csv --dry-run
       holdfast channels listings my-shop listings.csv --report bad.csv
 
     With a factor the key is a pack of so many, beside the SKU's own listing. A bundle has no sku, but components.
@@ -43,7 +48,11 @@ def listings(channel: str, file: Path, is_new: bool, **options: Any) -> None:
     What counts is the end of the whole file: SKUs may swap keys, and one may take the key that another leaves.
     Of two SKUs that are listed under one key in the end, the row of the new one is bad.
 
+    A dry run changes nothing. It says what each row would change, and which rows are bad. It also warns of new SKUs and
+    keys that differ from a known one by a dash or a blank only.
+
     The exit code is 1 if any row was bad; the good rows are imported all the same. A file that is interrupted is partly
     imported: each key then has one SKU. Run the same command again.
     """  # noqa: D301  # click needs the character, not the two
-    import_csv(listings_import(channel, is_new=is_new), file, **options)
+    kind = listings_import(channel, is_new=is_new)
+    import_csv(replace(kind, preview=preview_of(channel, is_new=is_new)), file, **options)

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from server.cli.common import counted, heed_names, opened_store, partition_option, quiet_settings, run, store_options
 from server.cli.csv.bad_rows import print_bad_rows, read_csv, report_option, write_report
 from server.cli.csv.csv_import import CsvFile, CsvImport, Tally, Target
+from server.cli.csv.dry_run import CHANGED_NOTHING, opened_to_look
 from server.cli.terminal import progress_console, say
 from server.config.settings import Settings
 from server.domain.limits import REFERENCE_BYTES_MAX
@@ -44,8 +45,19 @@ def reason_of(verb: str, file: Path) -> str:
     return f"{verb} {file.name}"[: REFERENCE_BYTES_MAX // 4]
 
 
-def import_csv(kind: CsvImport[T], file: Path, *, partition: str, report: Path | None, **overrides: object) -> NoReturn:
-    """Import a CSV file and end the process: exit code 0, or 1 if any row was bad or refused."""
+def import_csv(
+    kind: CsvImport[T],
+    file: Path,
+    *,
+    partition: str,
+    report: Path | None,
+    dry_run: bool = False,
+    **overrides: object,
+) -> NoReturn:
+    """Import a CSV file and end the process: exit code 0, or 1 if any row was bad or refused.
+
+    ``dry_run``: of a kind that has a preview; nothing is changed.
+    """
     settings = quiet_settings(**overrides)
     parsed = read_csv(file, kind.read)
     console = progress_console()
@@ -55,12 +67,14 @@ def import_csv(kind: CsvImport[T], file: Path, *, partition: str, report: Path |
         write_report(report, parsed.bad)  # now, so that a path that cannot be written is known before the work
     tally = Tally()
     with progress_bar(len(parsed.rows), console) as tally.on_progress:
-        parsed = run(_put(kind, settings, partition, (file, parsed), tally))
+        put = _preview if dry_run else _put
+        parsed = run(put(kind, settings, partition, (file, parsed), tally))
     bad = sorted([*parsed.bad, *tally.refused])
     if report is not None and tally.refused:
         write_report(report, bad)
     print_bad_rows(bad, report, console)
-    for line in (_summary(kind, parsed, tally), *tally.notes):
+    last = (CHANGED_NOTHING,) if dry_run else ()
+    for line in (_summary(kind, parsed, tally, dry_run=dry_run), *tally.notes, *last):
         say(line)
     for hint in tally.hints:
         console.print(hint, soft_wrap=True)
@@ -88,6 +102,18 @@ async def _put(
         raise
 
 
+async def _preview(
+    kind: CsvImport[T], settings: Settings, partition: str, source: tuple[Path, CsvFile[T]], tally: Tally
+) -> CsvFile[T]:
+    """Find out what would come of the rows; return the file as :func:`_put` does."""
+    path, file = source
+    assert kind.preview is not None  # noqa: S101  # its command has the option
+    async with opened_to_look(settings, partition) as store:
+        file = read_csv(path, kind.read) if STORED_NAMES else file
+        await kind.preview(Target(store, partition), file, tally)
+        return file
+
+
 def _so_far(tally: Tally, file: CsvFile[T]) -> str:
     return (
         f"{tally.done:,} of {counted(len(file.rows), 'good row')} are done and stay so."
@@ -95,8 +121,8 @@ def _so_far(tally: Tally, file: CsvFile[T]) -> str:
     )
 
 
-def _summary(kind: CsvImport[T], file: CsvFile[T], tally: Tally) -> str:
-    parts = [f"{tally.set:,} {kind.done}"]
+def _summary(kind: CsvImport[T], file: CsvFile[T], tally: Tally, *, dry_run: bool) -> str:
+    parts = [f"{tally.set:,} {'would be ' if dry_run else ''}{kind.done}"]
     if kind.unchanged:
         parts.append(f"{tally.unchanged:,} {kind.unchanged}")
     if file.repeated:

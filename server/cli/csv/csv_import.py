@@ -107,6 +107,8 @@ class CsvImport(Generic[T]):
         What the file may hold once only, checked in this order.
     put
         Sends the rows to the store.
+    preview
+        Counts in the tally what would come of each row, and changes nothing; None: this kind has no dry run.
     done, unchanged
         What the summary calls rows that had an effect and rows that had none; no word, no count.
     on_other_columns
@@ -124,6 +126,7 @@ class CsvImport(Generic[T]):
     unchanged: str = "unchanged"
     on_other_columns: Callable[[list[str]], Iterable[str]] = ignored
     check: Callable[[CsvFile[T]], None] = _no_check
+    preview: Put[T] | None = None
 
     def read(self, content: bytes) -> CsvFile[T]:
         """Read a whole file. Rows that have the same key and another value are all bad.

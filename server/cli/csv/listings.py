@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -131,54 +131,78 @@ def _check_attributes(file: CsvFile[Listing]) -> None:
 
 async def _put(repository: ChannelStore, channel: str, file: CsvFile[Listing], tally: Tally, *, is_new: bool) -> None:
     if not is_new:
-        await _check_channel(repository, channel)
-    lists_all = await _lists_all(repository, channel)
+        await check_published(repository, channel)
     counted: set[str] = set()
     # Whoever changes listings meanwhile has the file looked at anew: what it has done by then is unchanged.
-    while not await _put_all(repository, channel, file, tally, counted, lists_all=lists_all):
+    while not await _put_all(repository, channel, file, tally, counted):
         pass
-    unknown = 0
+    await note_unknown(repository, file, tally)
+
+
+async def note_unknown(repository: ChannelStore, file: CsvFile[Listing], tally: Tally) -> list[str]:
+    """Note how many SKUs the stock does not know, and return them."""
+    unknown: list[str] = []
     for piece in in_pieces(skus_of([row.value for row in file.rows]), LISTINGS_PER_CALL_MAX):
-        unknown += len(await repository.unknown_skus(piece))
+        unknown += await repository.unknown_skus(piece)
     if unknown:
-        tally.notes.append(f"SKUs that the stock does not know: {unknown:,}; they are shown as 0 until it does.")
+        tally.notes.append(f"SKUs that the stock does not know: {len(unknown):,}; they are shown as 0 until it does.")
+    return unknown
 
 
-async def _put_all(
-    repository: ChannelStore,
-    channel: str,
-    file: CsvFile[Listing],
-    tally: Tally,
-    counted: set[str],
-    *,
-    lists_all: bool,
-) -> bool:
-    """Store the listings of a file; ``counted`` gets the SKUs that are done. False: listings were changed meanwhile."""
+class Plan(NamedTuple):
+    """What a file would make of the listings of a channel, as they are at a ``version``.
+
+    ``kept``: what each row becomes. ``further``: what these make of other listings. ``refused``: why a row is bad, by
+    what its listing is known by. ``owners``: whose each key is.
+    """
+
+    version: int
+    stored: dict[str, Listing]
+    owners: dict[str, str]
+    kept: list[Listing]
+    further: list[Listing]
+    refused: dict[str, str]
+
+    def changed(self, listing: Listing) -> bool:
+        """Whether a row that is not refused has an effect."""
+        return self.stored.get(listing.sku) != listing
+
+
+async def planned(repository: ChannelStore, channel: str, file: CsvFile[Listing]) -> Plan:
+    """Work out what becomes of the listings of a file: only their end counts."""
     version = await repository.listings_version(channel)
     stored = {listing.sku: listing async for listing in repository.listings(channel)}
     owners = {listing.key: listing.sku for listing in stored.values() if listing.listed}
     given = [row.value for row in file.rows]
-    names = await _names(repository, given, stored) if lists_all else set[str]()
+    names = await _names(repository, given, stored) if await _lists_all(repository, channel) else set[str]()
     kept, further = as_kept(given, stored, names)
     refused = {sku: each.rule_in("file") for sku, each in cannot_stand([*kept, *further], owners, names).items()}
     refused |= _too_many([each for each in kept if each.sku not in refused], stored)
+    return Plan(version, stored, owners | {name: name for name in names if name not in owners}, kept, further, refused)
+
+
+async def _put_all(
+    repository: ChannelStore, channel: str, file: CsvFile[Listing], tally: Tally, counted: set[str]
+) -> bool:
+    """Store the listings of a file; ``counted`` gets the SKUs that are done. False: listings were changed meanwhile."""
+    plan = await planned(repository, channel, file)
     changed: dict[str, Listing] = {}
-    for row, listing in zip(file.rows, kept, strict=True):
+    for row, listing in zip(file.rows, plan.kept, strict=True):
         sku = listing.sku
         if sku in counted:
             continue
-        if sku in refused:
+        if sku in plan.refused:
             counted.add(sku)
-            tally.add(refused=BadRow(row.line, refused[sku], row.text))
-        elif stored.get(sku) == listing:
+            tally.add(refused=BadRow(row.line, plan.refused[sku], row.text))
+        elif not plan.changed(listing):
             counted.add(sku)
             tally.add(unchanged=1)
         else:
             changed[sku] = listing
-    changes = {**changed, **{each.sku: each for each in further if _belongs(each, changed)}}
-    owners |= {name: name for name in names if name not in owners}
+    version = plan.version
+    changes = {**changed, **{each.sku: each for each in plan.further if belongs(each, changed)}}
     size = _REQUEST_MAX if any(each.components for each in changed.values()) else LISTINGS_PER_CALL_MAX
-    for request in in_requests(list(changes.values()), owners, stored, size):
+    for request in in_requests(list(changes.values()), plan.owners, plan.stored, size):
         if not await repository.put_listings(channel, request, LOCAL.actor, version=version):
             return False
         version += 1
@@ -188,7 +212,7 @@ async def _put_all(
     return True
 
 
-def _belongs(further: Listing, changed: Mapping[str, Listing]) -> bool:
+def belongs(further: Listing, changed: Mapping[str, Listing]) -> bool:
     """Return whether the pack is set that a SKU's own listing makes room for."""
     return known_by(further.key) in changed
 
@@ -226,7 +250,7 @@ async def _lists_all(repository: ChannelStore, channel: str) -> bool:
     return status is not None and status.lists_all
 
 
-async def _check_channel(repository: ChannelStore, channel: str) -> None:
+async def check_published(repository: ChannelStore, channel: str) -> None:
     """Refuse a channel that no server has published to: its listings would be kept for nobody.
 
     Raises

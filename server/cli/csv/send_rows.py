@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Final, TypeVar
 
 import msgspec
@@ -19,6 +19,8 @@ from server.store.errors import OutcomeUnknownError, OverloadedError, StoreError
 from server.store.ledger.ledger import Ledger
 
 T = TypeVar("T")
+
+See = Callable[[Row[T], StockAnswer], None]
 
 IN_FLIGHT: Final = 1_024
 """Rows sent and not yet answered: enough to fill the batches, and half of what a server queues."""
@@ -42,12 +44,14 @@ async def send_rows(
     sequences: Iterable[Sequence[tuple[Row[T], StockOperation]]],
     tally: Tally,
     described: Sequence[str] = (),
+    see: See[T] | None = None,
 ) -> None:
     """Send the operations of rows: those of one sequence one after the other, as batches in flight may pass each other.
 
     What comes behind a count of a place that is no repeat is none either, and where it is one, so are they. So their
     keys have the seq of that count.
     ``described``: the described locations, of which one may be meant where a location is not known.
+    ``see``: is given each row with its answer.
 
     Raises
     ------
@@ -65,6 +69,8 @@ async def send_rows(
                 if isinstance(operation, Count) and operation.replaces and isinstance(answer, StockChanged):
                     counted[operation.location] = answer.level.seq
                 _add(tally, row, with_nearest(answer, described))
+                if see is not None:
+                    see(row, answer)
 
     try:
         async with asyncio.TaskGroup() as senders:

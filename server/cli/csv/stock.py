@@ -8,7 +8,7 @@ from server.cli.csv.cell_values import time_ms, yes_or_no
 from server.cli.csv.csv_import import CsvFile, CsvImport, Key, Tally, Target
 from server.cli.csv.place_keys import counted_before, place_key
 from server.cli.csv.reader import BadCellError, Cells, Columns, Row, shown
-from server.cli.csv.send_rows import send_rows
+from server.cli.csv.send_rows import See, send_rows
 from server.domain.limits import DEFAULT_LOCATION, QUANTITY_MAX
 from server.domain.operations.base import fingerprint
 from server.domain.operations.stock import Count
@@ -51,6 +51,11 @@ class Source(NamedTuple):
     counted_ms: int = -1
 
 
+def source_of(file: CsvFile[Counted], reason: str, salt: str = "") -> Source:
+    """Return what the counts of an imported file come from."""
+    return Source(f"import:{file.digest}", reason, salt)
+
+
 KEY: Final = Key[Counted](
     lambda counted: (counted.sku, counted.location),
     lambda counted, lines: f"{shown(counted.sku)} at {counted.location} is on line {lines} too, with other figures",
@@ -76,7 +81,7 @@ def stock_import(
     """
 
     async def put(target: Target, file: CsvFile[Counted], tally: Tally) -> None:
-        source, ledger = Source(f"import:{file.digest}", reason, salt), target.store.ledger(target.partition)
+        source, ledger = source_of(file, reason, salt), target.store.ledger(target.partition)
         await count_rows(ledger, file.rows, source, tally, target.store.client)
         if tally.unchanged and not tally.set:
             tally.hints.append("Nothing was counted. If this is a new count with the same content, add --again.")
@@ -114,11 +119,18 @@ def _units(name: str, value: str) -> int:
 
 
 async def count_rows(
-    ledger: Ledger, rows: Sequence[Row[Counted]], source: Source, tally: Tally, client: StoreClient | None = None
+    ledger: Ledger,
+    rows: Sequence[Row[Counted]],
+    source: Source,
+    tally: Tally,
+    client: StoreClient | None = None,
+    *,
+    see: See[Counted] | None = None,
 ) -> None:
     """Set ``on_hand`` (and ``safety``) of every row, unless the last count of its place came from the same source.
 
-    ``client``: to find what an earlier release has counted; None: it cannot have counted anything.
+    ``client``: to find what an earlier release has counted; None: it cannot have counted anything. ``see``: as in
+    :func:`~server.cli.csv.send_rows.send_rows`.
 
     Raises
     ------
@@ -131,7 +143,8 @@ async def count_rows(
     done = set() if client is None else await counted_before(client, ledger.keyspace, counts, earlier)
     tally.add(unchanged=len(done))
     described = [] if client is None else await described_names(client, ledger.keyspace)
-    await send_rows(ledger, ([(row, counts[row.line])] for row in rows if row.line not in done), tally, described)
+    sequences = ([(row, counts[row.line])] for row in rows if row.line not in done)
+    await send_rows(ledger, sequences, tally, described, see)
 
 
 def _count(row: Row[Counted], source: Source) -> Count:

@@ -142,6 +142,18 @@ class Ledger:
         other._submit = partial(self._batcher.submit, Turn(self.keyspace.partition, key))  # noqa: SLF001  # it is ours
         return other
 
+    def preview(self) -> "Ledger":
+        """Return a ledger that answers what this one would to operations that may make names known.
+
+        It changes nothing, and takes no other operations. Each is answered as if it came next.
+        """
+        other, keys = copy(self), self.keyspace.creating
+        call = FunctionCall(
+            library().function("preview"), self.keyspace, self._limits, _decode_answer, writes=False, keys=keys
+        )
+        other._functions = {"mutate_creating": call}  # noqa: SLF001  # it is ours
+        return other
+
     def _function(self, name: str, keys: tuple[str, ...]) -> FunctionCall:
         function = library().function(name)
         return FunctionCall(function, self.keyspace, self._limits, _decode_answer, writes=True, keys=keys)
